@@ -1,0 +1,1 @@
+"""A SIP back-to-back user agent whose call features are plugins."""

@@ -1,0 +1,1 @@
+"""Dialogs and what lives in them: pure machines over time."""

@@ -1,0 +1,1 @@
+"""The public kit for tests: a simulated world with the real server and honest phones."""

@@ -1,0 +1,30 @@
+"""Which way a message came, and the way one goes: a transport and two addresses."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Flow(NamedTuple):
+    """
+    A path between one of our sockets and a peer's.
+
+    Plain data: it can be compared, hashed, stored and restored.  An answer
+    leaves by the flow on which the request came (RFC 3261 section 18.2.2, RFC
+    3581 section 4); a contact registered over a connection is reached by that
+    connection's flow (RFC 5626 section 5.3).
+    """
+
+    transport: str
+    """UDP, TCP, TLS, WS or WSS."""
+    local: tuple[str, int]
+    """Host and port of our socket; the host is an IP address, never 0.0.0.0 or ::."""
+    remote: tuple[str, int]
+    """Host and port of the peer; the host is an IP address."""
+    connection: int = 0
+    """The serial number of the connection within this process; 0 without one."""
+
+    @property
+    def reliable(self) -> bool:
+        """Does the transport itself deliver and order what is sent?"""
+        return self.transport != "UDP"

@@ -1,0 +1,127 @@
+"""
+What lies between the transaction layer and its user (RFC 3261 section 17).
+
+The layer below is L{ITransactionLayer}, C{b2bua.net.runner} being the one that
+runs; the user above is L{ITransactionUser}, the back-to-back user agent.  In
+the simulated world the very same runner stands on a wire in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from zope.interface import Attribute, Interface
+
+if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
+
+    from b2bua.transactions.flow import Flow
+    from b2bua.wire.message import Request, Response
+    from b2bua.wire.uri import Uri
+
+
+class ITimer(Interface):
+    """A timer that runs."""
+
+    def stop() -> None:
+        """Forget it; without effect when it has fired or was stopped."""
+
+
+class IServerTransaction(Interface):
+    """A request of a peer that wants an answer."""
+
+    request: Request = Attribute("The request that opened it.")
+    flow: Flow = Attribute("Where the request came from; answers leave the same way.")
+    user: Any = Attribute("Free for the transaction user: the leg it belongs to, say.")
+
+    def respond(response: Response) -> None:
+        """
+        Send a response: any number of provisional ones, then a final one.
+
+        After a 2xx to an INVITE the same call sends it again, since its
+        retransmission is the user's duty (RFC 3261 section 13.3.1.4).  What
+        comes too late has no effect.
+        """
+
+
+class IClientTransaction(Interface):
+    """A request of ours that waits for its answer."""
+
+    request: Request = Attribute("The request as last sent, with its Via.")
+    flow: Flow | None = Attribute("The way it went; None while the next hop is being looked up.")
+
+    def cancel(fields: Sequence[tuple[str, str]] = ()) -> None:
+        """
+        Send a CANCEL, at once or when the first provisional response has come.
+
+        Only for INVITE (RFC 3261 section 9.1).  The final answer is still
+        heard: a 487, or the 200 that crossed.
+
+        @param fields: more header fields of the CANCEL, such as Reason.
+        """
+
+    def forget() -> None:
+        """Hear no more of it; the machine goes on by itself to its end."""
+
+
+class ITransactionLayer(Interface):
+    """What a transaction user is given."""
+
+    def now() -> float:
+        """Seconds of the clock that the timers go by."""
+
+    def start(seconds: float, call: Callable[[], None]) -> ITimer:
+        """Call back after C{seconds}, rounded up to the tick of the wheel."""
+
+    def locate(uri: Uri) -> list[Flow] | Deferred[list[Flow]]:
+        """
+        Where a request to C{uri} can go, best first (RFC 3263).
+
+        Numeric hosts and known flows are answered at once; an empty list means
+        that there is no way to it.
+        """
+
+    def request(
+        write: Callable[[Flow, str], Request],
+        target: Flow | Uri,
+        hear: Callable[[Response], None],
+    ) -> IClientTransaction:
+        """
+        Open a client transaction.
+
+        @param write: makes the request for the flow it will take; its second
+            argument is the value of our Via, to be put on top.  It is called
+            once for each next hop that is tried (RFC 3263 section 4.3).
+        @param target: a flow to use as it is, or a URI to be located.
+        @param hear: called with every response, retransmitted 2xx to an INVITE
+            included.  A timeout is heard as a 408 and a transport error as a
+            503 (RFC 3261 section 8.1.3.1), both with C{response.local} true.
+        """
+
+    def acknowledge(write: Callable[[Flow, str], Request], target: Flow | Uri) -> None:
+        """Send an ACK for a 2xx, which is a transaction of no kind (section 13.2.2.4)."""
+
+    def contact_host(flow: Flow) -> str:
+        """C{host:port} by which the peer of C{flow} reaches us; what Contact and Via say."""
+
+
+class ITransactionUser(Interface):
+    """Who is told what the transaction layer received."""
+
+    def request_received(request: Request, server: IServerTransaction) -> None:
+        """A request other than ACK and CANCEL came, not seen before."""
+
+    def ack_received(request: Request, flow: Flow) -> None:
+        """An ACK came that belongs to no transaction: it is for a 2xx."""
+
+    def cancel_received(request: Request, server: IServerTransaction) -> None:
+        """
+        A CANCEL came for the INVITE of C{server}.
+
+        It has been answered with 200 already; the user answers the INVITE with
+        487 if it has sent no final response yet (RFC 3261 section 9.2).
+        """
+
+    def transport_lost(flow: Flow) -> None:
+        """The connection of C{flow} is closed; what was bound to it is gone."""

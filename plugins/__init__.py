@@ -1,0 +1,1 @@
+"""The features that come with the server: one feature, one file."""
