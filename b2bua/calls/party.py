@@ -1,0 +1,51 @@
+"""Who stands at the far end of a leg, and what we let them do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Kind = Literal["extension", "trunk", "stranger", "server"]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How we deal with one kind of peer; the switches have the names of the configuration."""
+
+    trusted: bool = False
+    """Believe and tell asserted identities (RFC 3325 section 5)."""
+    session_expires: int = 1800
+    """Session-Expires that we ask for, in seconds; 0 asks for none (RFC 4028)."""
+    min_se: int = 90
+    reliable: Literal["never", "supported", "required"] = "supported"
+    """Do we send provisional responses reliably (RFC 3262) to this peer?"""
+    anonymous_calls: bool = True
+    """May calls without an identity reach it?"""
+    switches: frozenset[str] = frozenset()
+    """Named deviations from the RFC for this peer's make."""
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """
+    A peer that we know by name, or a stranger.
+
+    C{name} is the key in the configuration: the extension's number, the
+    trunk's name, or the host of a stranger.
+    """
+
+    kind: Kind
+    name: str
+    aor: str = ""
+    """C{user@domain} of an extension, empty otherwise."""
+    display: str = ""
+    policy: Policy = field(default_factory=Policy)
+
+    @property
+    def internal(self) -> bool:
+        """Is it one of our own extensions?"""
+        return self.kind == "extension"
+
+    def __str__(self) -> str:
+        """For logs and traces."""
+        return f"{self.kind} {self.name}"
