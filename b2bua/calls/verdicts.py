@@ -1,0 +1,140 @@
+"""
+What a feature may answer when it is asked: values that the core carries out.
+
+A verdict never holds SIP text beyond a target's URI and a status code.  A
+target is written as a person would dial it (C{102}, C{+4930123456}) or as a SIP
+URI.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Literal, TypeAlias
+
+
+class Diverted(Enum):
+    """
+    Why a call was sent on (RFC 5806 section 4, RFC 7044 section 5.1 by RFC 7544 section 6).
+
+    The value is the C{reason} parameter of a Diversion header field.
+    """
+
+    ALWAYS = "unconditional"
+    BUSY = "user-busy"
+    NO_ANSWER = "no-answer"
+    UNREACHABLE = "unavailable"
+    DEFLECTED = "deflection"
+    DO_NOT_DISTURB = "do-not-disturb"
+    FOLLOW_ME = "follow-me"
+    TIME_OF_DAY = "time-of-day"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One of several targets: when it starts to ring and for how long."""
+
+    target: str
+    after: float = 0.0
+    """Seconds from the start of the group, or for a sequence, from the failure of the one before."""
+    ring_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dial:
+    """
+    Reach these targets, each of which is asked about again (its own forwards, say).
+
+    The first that answers wins; in a sequence the next one starts when the one
+    before has failed.
+    """
+
+    members: tuple[Member, ...]
+    mode: Literal["parallel", "sequential"] = "parallel"
+    forwards: bool = True
+    """Are the members' own diversions honoured?"""
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """Send the call on to another target, and remember by whom and why."""
+
+    to: str
+    why: Diverted = Diverted.ALWAYS
+    alert_info: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """Tell the caller to try elsewhere (302)."""
+
+    targets: tuple[str, ...]
+    code: int = 302
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Turn the request away with a status of 400 to 699."""
+
+    code: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Confirm:
+    """Answer a feature code: the phone shows C{text}, then we hang up."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """
+    Carry out a REFER ourselves.
+
+    With a Replaces in the Refer-To the legs left over are joined; without, the
+    target is dialled with the transferor's permission.
+    """
+
+    progress: bool = True
+    """Tell the transferor of ringing, or of the start and the end only?"""
+    accepted: Literal[200, 202] = 202
+    """The answer to the REFER (RFC 7647 section 5 wants 200; the guide draws 202)."""
+    ringing: Literal["hold", "ring"] = "hold"
+    """What the transferred party gets while the target rings."""
+    ring_seconds: float | None = None
+    recall: bool = True
+    """Ring the transferor again when the target fails and nobody else is left?"""
+    recall_seconds: float = 30.0
+    otherwise: str = ""
+    """Where the survivor goes when the recall fails as well; empty hangs up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """Hand the request to the other side of the call, dialog identifiers translated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """Let an INVITE with Replaces take the place of the leg it names (RFC 3891)."""
+
+
+RouteVerdict: TypeAlias = Dial | Forward | Redirect | Refuse | Confirm
+FailureVerdict: TypeAlias = Dial | Forward | Redirect | Refuse
+TransferVerdict: TypeAlias = Transfer | Relay | Refuse
+ReplaceVerdict: TypeAlias = Replace | Refuse
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an attempt to reach a target failed."""
+
+    kind: Literal["busy", "refused", "no_answer", "unreachable", "moved", "not_found", "loop", "forbidden"]
+    code: int
+    reason: str = ""
+    targets: tuple[str, ...] = ()
+    """Where a redirecting target points to, best first."""
+    rang: bool = False
+    """Did it ring before?"""
