@@ -1,0 +1,55 @@
+# One errand, one command.  Nothing is needed but make and Python 3.11 or newer.
+
+PYTHON ?= python3
+CONFIG ?= b2bua.toml
+TESTS  ?= tests
+
+VENV = .venv
+BIN  = $(VENV)/bin
+
+# The editable install is a tree of links: it is made again when a module comes or goes.
+TREE := $(shell find b2bua plugins twistd-plugins -name '*.py' | LC_ALL=C sort | cksum | cut -d' ' -f1)
+INSTALLED = $(VENV)/.installed-$(TREE)
+DEVELOPS  = $(VENV)/.develops-$(TREE)
+
+.PHONY: run test lint format bench docs clean
+
+run: $(INSTALLED)
+	@test -e $(CONFIG) || $(BIN)/b2bua init $(CONFIG)
+	@exec $(BIN)/twistd -n b2bua --config $(CONFIG)
+
+test: $(DEVELOPS)
+	$(BIN)/python -m twisted.trial $(TESTS)
+
+lint: $(DEVELOPS)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m tools.contracts
+
+# What "make lint" can mend by itself.
+format: $(DEVELOPS)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(DEVELOPS)
+	$(BIN)/python -m bench
+
+docs: $(DEVELOPS)
+	$(BIN)/pydoctor --html-output=build/docs --project-name=b2bua b2bua
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say which: make PYTHON=python3.x")'
+	$(PYTHON) -m venv $(VENV)
+
+$(INSTALLED): setup.cfg pyproject.toml | $(VENV)/bin/python
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@rm -f $(VENV)/.installed-* && touch $@
+
+$(DEVELOPS): setup.cfg pyproject.toml | $(VENV)/bin/python
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@rm -f $(VENV)/.installed-* $(VENV)/.develops-* && touch $(INSTALLED) $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info _trial_temp* .mypy_cache .ruff_cache .hypothesis .import_linter_cache

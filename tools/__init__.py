@@ -1,0 +1,1 @@
+"""What the house needs to keep its own order; not installed."""

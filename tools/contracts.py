@@ -1,0 +1,99 @@
+"""
+The contracts between the rooms that import-linter cannot say.
+
+A plugin sees the public face only.  The core names no plugin: neither the
+package C{b2bua_plugins} nor, as a string, one of our features, for a feature
+that the core knows is not a feature but a part of the core.
+
+C{python -m tools.contracts} prints one line for each breach.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# What stands in b2bua/ as a module or a package.
+MODULES = {path.stem for path in (ROOT / "b2bua").glob("[!_]*")}
+
+PUBLIC = ("b2bua.calls", "b2bua.wire", "b2bua.errors")
+
+# The names of features that are words of SIP as well, and may be said by the core.
+WORDS_OF_SIP = {
+    "replaces": "the option tag of RFC 3891",
+}
+
+
+def imported(tree: ast.AST, package: str) -> Iterator[tuple[int, str]]:
+    """
+    Every module that is imported, with its line.
+
+    What is imported from C{b2bua} itself counts as a module when it is written
+    as one; classes and constants of the public face are not.
+
+    @param package: the package of the module, for relative imports.
+    """
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield node.lineno, alias.name
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            if node.level:
+                module = f"{package}.{module}".rstrip(".")
+            if module == "b2bua":
+                for alias in node.names:
+                    if alias.name in MODULES:
+                        yield node.lineno, f"b2bua.{alias.name}"
+            else:
+                yield node.lineno, module
+
+
+def is_public(module: str) -> bool:
+    """May a plugin import it?"""
+    if module.split(".")[0] != "b2bua" or module == "b2bua":
+        return True
+    return any(module == name or module.startswith(f"{name}.") for name in PUBLIC)
+
+
+def breaches_of_plugin(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """What a plugin imports beyond the public face."""
+    for line, module in imported(tree, "b2bua_plugins"):
+        if not is_public(module):
+            yield line, f"a plugin imports {module}; the public face is b2bua, {', '.join(PUBLIC)}"
+
+
+def breaches_of_core(tree: ast.AST, features: set[str]) -> Iterator[tuple[int, str]]:
+    """Where the core names a plugin."""
+    for line, module in imported(tree, "b2bua"):
+        if module.split(".")[0] == "b2bua_plugins":
+            yield line, f"the core imports {module}"
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in features:
+            yield node.lineno, f"the core names the feature {node.value!r}"
+
+
+def check(root: Path = ROOT) -> list[str]:
+    """All breaches below C{root}, one line each."""
+    plugins = sorted((root / "plugins").glob("*.py"))
+    features = {path.stem for path in plugins} - {"__init__"} - WORDS_OF_SIP.keys()
+    found: list[str] = []
+
+    def say(path: Path, breaches: Iterator[tuple[int, str]]) -> None:
+        found.extend(f"{path.relative_to(root)}:{line}: {why}" for line, why in breaches)
+
+    for path in plugins:
+        say(path, breaches_of_plugin(ast.parse(path.read_bytes())))
+    for path in sorted((root / "b2bua").rglob("*.py")):
+        say(path, breaches_of_core(ast.parse(path.read_bytes()), features))
+    return found
+
+
+if __name__ == "__main__":
+    lines = check()
+    print("\n".join(lines) or "Contracts kept.")
+    sys.exit(bool(lines))
