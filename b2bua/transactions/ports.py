@@ -44,6 +44,14 @@ class IServerTransaction(Interface):
         comes too late has no effect.
         """
 
+    def forget() -> None:
+        """
+        Answer it never, and drop what belongs to it.
+
+        For a source that is ignored because it guesses passwords: a request
+        without an answer must not cost memory until its timers end.
+        """
+
 
 class IClientTransaction(Interface):
     """A request of ours that waits for its answer."""
