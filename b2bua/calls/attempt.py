@@ -1,0 +1,484 @@
+"""
+One try to reach one dialled target.
+
+The features are asked where the target is.  With no opinion of theirs the
+directory says to which contacts an INVITE goes; with a L{Dial} or a L{Forward}
+further attempts are made below this one.  So forwards, ring groups and
+find-me compose: each is a tree of attempts, and a parent sees of its child no
+more than that it rings, was won, or failed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from b2bua.calls.draft import InvitationDraft
+from b2bua.calls.leg import Invitation, Leg
+from b2bua.calls.outcomes import LOOPED, NO_ANSWER, UNREACHABLE, best, outcome_of
+from b2bua.calls.verdicts import (
+    Confirm,
+    Dial,
+    Diverted,
+    FailureVerdict,
+    Forward,
+    Member,
+    Outcome,
+    Redirect,
+    Refuse,
+    RouteVerdict,
+)
+from b2bua.calls.words import Answered, Fields, HungUp, Moved, Progress, Refused, Ringing, Word
+
+if TYPE_CHECKING:
+    from b2bua.calls.call import Call
+    from b2bua.calls.errand import Errand
+    from b2bua.calls.party import Party
+    from b2bua.calls.path import Path
+    from b2bua.calls.ports import Destination
+    from b2bua.transactions.ports import ITimer
+
+ELSEWHERE: Fields = (("Reason", 'SIP;cause=200;text="Call completed elsewhere"'),)
+"""What the losers of a fork are told, lest they show a missed call (RFC 3326 section 3.1)."""
+
+
+class Seeker(Protocol):
+    """Who wants an attempt to succeed, and is told how it goes."""
+
+    def progress(self, attempt: Attempt, leg: Leg, word: Ringing | Progress) -> None:
+        """A leg rings, or something else goes on before the answer."""
+
+    def diverted(self, attempt: Attempt, why: Diverted) -> None:
+        """The attempt goes on elsewhere (181)."""
+
+    def won(self, attempt: Attempt, leg: Leg, word: Answered) -> None:
+        """A leg has answered; all others of the attempt have been cancelled."""
+
+    def failed(self, attempt: Attempt, outcome: Outcome) -> None:
+        """Nobody answered, and no feature knows what else to try."""
+
+    def confirmed(self, attempt: Attempt, text: str) -> None:
+        """The target was a feature code, and this is its answer."""
+
+    def said(self, leg: Leg, word: Word) -> None:
+        """A ringing leg says something about its early session, or tells something."""
+
+
+class Attempt:
+    """One try to reach one dialled target, and all that grew out of it."""
+
+    __slots__ = (
+        "_children",
+        "_failures",
+        "_legs",
+        "_over",
+        "_pending",
+        "_timers",
+        "behalf",
+        "call",
+        "direct",
+        "errand",
+        "forwards",
+        "parent",
+        "path",
+        "rang",
+        "ring_limit",
+        "seeker",
+        "target",
+    )
+
+    def __init__(
+        self,
+        call: Call,
+        seeker: Seeker,
+        errand: Errand,
+        target: str,
+        path: Path,
+        behalf: Party,
+        *,
+        parent: Attempt | None = None,
+        forwards: bool = True,
+        direct: bool = False,
+        ring_limit: float | None = None,
+    ) -> None:
+        """
+        Prepare; L{start} begins.
+
+        @param target: what was dialled: a user part or a URI.
+        @param behalf: whose permission counts: the caller's, a forwarder's or
+            a transferor's.
+        @param forwards: are diversions of the target itself honoured?
+        @param direct: ring the target's contacts without asking any feature.
+        """
+        self.call = call
+        self.seeker = seeker
+        self.errand = errand
+        self.target = target
+        self.path = path.through(call.calls.directory.key(target))
+        self.behalf = behalf
+        self.parent = parent
+        self.forwards = forwards
+        self.direct = direct
+        self.ring_limit = ring_limit
+        self.rang = False
+        self._legs: list[Leg] = []
+        self._children: list[Attempt] = []
+        self._pending: list[Member] = []
+        self._failures: list[Outcome] = []
+        self._timers: list[ITimer] = []
+        self._over = False
+
+    # ---- what features see ----------------------------------------------
+
+    @property
+    def user(self) -> str:
+        """The user part of the target, unescaped."""
+        return self.call.calls.directory.user(self.target)
+
+    @property
+    def extension(self) -> str | None:
+        """The name of the target if it is one of our extensions."""
+        return self.call.calls.directory.extension(self.target)
+
+    @property
+    def caller(self) -> Party:
+        """Who is to be connected: the caller, or whom a transfer leaves over."""
+        return self.errand.who.party
+
+    @property
+    def internal(self) -> bool:
+        """Does one of our own extensions call?"""
+        return self.caller.internal
+
+    @property
+    def legs(self) -> tuple[Leg, ...]:
+        """The legs that are being rung."""
+        return tuple(self._legs)
+
+    # ---- where to -------------------------------------------------------
+
+    def start(self) -> None:
+        """Ask where the target is, and go there."""
+        if self.path.exhausted:
+            self._give_up(LOOPED)
+        elif self.direct:
+            self._reach()
+        else:
+            self.call.calls.when(self.call.features.ask_route(self), self._routed)
+
+    def _routed(self, verdict: RouteVerdict | None) -> None:
+        """Do what a feature said, or what the directory says if none did."""
+        if self._over:
+            return
+        match verdict:
+            case None:
+                self._reach()
+            case Confirm(text):
+                self._end()
+                self.seeker.confirmed(self, text)
+            case _:
+                self._obey(verdict)
+
+    def _obey(self, verdict: FailureVerdict) -> None:
+        """Carry out what a feature decided."""
+        match verdict:
+            case Forward():
+                self._forward(verdict)
+            case Dial():
+                self._dial(verdict)
+            case Refuse(code, reason):
+                self._give_up(outcome_of(code, reason, rang=self.rang))
+            case Redirect(targets, code):
+                self._give_up(Outcome("moved", code, targets=targets, rang=self.rang))
+
+    def _reach(self) -> None:
+        """Send an INVITE to every place where the target is."""
+        found = self.call.calls.directory.destinations(self)
+        if isinstance(found, Outcome):
+            self._fail(found)
+            return
+        if self.ring_limit is not None:
+            self._limited(self.ring_limit)
+        else:
+            self.call.calls.when(self.call.features.ask_ring_seconds(self), self._limited)
+        self._invite(found)
+
+    def _limited(self, seconds: float | None) -> None:
+        """Give the target that long, or as long as the directory says."""
+        if not self._over:
+            limit = seconds if seconds is not None else self.call.calls.directory.ring_seconds(self)
+            self._timers.append(self.call.calls.later(limit, self._rang_out))
+
+    def _invite(self, destinations: Sequence[Destination]) -> None:
+        """Open a leg to each destination."""
+        if not destinations:
+            self._fail(UNREACHABLE)
+        for destination in destinations:
+            leg = self.call.open_leg(destination, self._invitation(destination))
+            self._legs.append(leg)
+            self.call.listen(leg, self)
+
+    def _invitation(self, destination: Destination) -> Invitation:
+        """What the INVITE to C{destination} says."""
+        call = self.call
+        draft = call.invitation_draft(self, destination)
+        if call.features.edits_invitation:
+            call.features.edit_invitation(self, draft)
+        return Invitation(
+            request_uri=destination.request_uri,
+            target=destination.target,
+            from_display=draft.from_display,
+            from_uri=draft.from_uri,
+            to_display=draft.to_display,
+            to_uri=draft.to_uri,
+            fields=draft.finished(),
+            session=self.errand.offer,
+            max_forwards=self.errand.max_forwards,
+            route=destination.route,
+        )
+
+    # ---- further attempts -----------------------------------------------
+
+    def _forward(self, verdict: Forward) -> None:
+        """Go on to another target, with the permission of this one."""
+        directory = self.call.calls.directory
+        name = self.extension
+        path = self.path.diverted(directory.uri(self.target), verdict.why)
+        self.call.story.note("{} forwards to {}: {}", self.target, verdict.to, verdict.why.value)
+        if directory.key(verdict.to) in path.visited:
+            self._give_up(LOOPED)
+            return
+        self.seeker.diverted(self, verdict.why)
+        if verdict.alert_info:
+            self.errand.alert_info = verdict.alert_info
+        behalf = directory.party(name) if name is not None else self.behalf
+        self._release()
+        child = Attempt(self.call, _Through(self), self.errand, verdict.to, path, behalf, parent=self)
+        self._children = [child]
+        child.start()
+
+    def _dial(self, verdict: Dial) -> None:
+        """Try several targets, side by side or one after the other."""
+        self._release()
+        self._failures = []
+        if not verdict.members:
+            self._give_up(UNREACHABLE)
+        elif verdict.mode == "sequential":
+            self._pending = list(verdict.members)
+            self._next(verdict.forwards)
+        else:
+            group = _Group(self, len(verdict.members), forwards=verdict.forwards)
+            for member in verdict.members:
+                self._start_member(member, group, verdict.forwards)
+
+    def _next(self, forwards: bool) -> None:
+        """Go on with the next one of a sequence."""
+        member = self._pending.pop(0)
+        self._start_member(member, _Group(self, 1, forwards=forwards), forwards)
+
+    def _start_member(self, member: Member, group: _Group, forwards: bool) -> None:
+        """Try one of several targets when its time has come."""
+        if member.after > 0:
+            self._timers.append(self.call.calls.later(member.after, self._try_member, member, group, forwards))
+        else:
+            self._try_member(member, group, forwards)
+
+    def _try_member(self, member: Member, group: _Group, forwards: bool) -> None:
+        """Try one of several targets; one that is this target itself just rings."""
+        if self._over:
+            return
+        key = self.call.calls.directory.key(member.target)
+        itself = key == self.path.visited[-1]
+        child = Attempt(
+            self.call,
+            group,
+            self.errand,
+            member.target,
+            self.path,
+            self.behalf,
+            parent=self,
+            forwards=forwards,
+            direct=itself,
+            ring_limit=member.ring_seconds,
+        )
+        self._children.append(child)
+        if key in self.path.visited and not itself:
+            child._give_up(LOOPED)
+        else:
+            child.start()
+
+    # ---- what the legs say ----------------------------------------------
+
+    def hear(self, leg: Leg, word: Word) -> None:
+        """Take a word of a leg that is being rung."""
+        match word:
+            case Ringing() | Progress():
+                if isinstance(word, Ringing) and not self.rang:
+                    self._mark_rang(leg)
+                self.seeker.progress(self, leg, word)
+            case Answered():
+                self._legs.remove(leg)
+                self._end(ELSEWHERE)
+                self.seeker.won(self, leg, word)
+            case Moved(code, targets, reason):
+                self._lost(leg, Outcome("moved", code, reason, targets, rang=self.rang))
+            case Refused(code, reason):
+                self._lost(leg, outcome_of(code, reason, rang=self.rang, local=word.local))
+            case HungUp():
+                self._lost(leg, UNREACHABLE)
+            case _:
+                self.seeker.said(leg, word)
+
+    def _mark_rang(self, leg: Leg) -> None:
+        """Remember, here and above, that it rang."""
+        self.call.features.tell_target_ringing(self, leg)
+        attempt: Attempt | None = self
+        while attempt is not None:
+            attempt.rang = True
+            attempt = attempt.parent
+
+    def _lost(self, leg: Leg, outcome: Outcome) -> None:
+        """One leg is out; when it was the last one the target has failed."""
+        self._legs.remove(leg)
+        self._failures.append(outcome)
+        if outcome.code >= 600:  # RFC 3261 section 16.7: a 6xx ends the search at this target
+            self._cancel_legs()
+        if not self._legs:
+            self._fail(best(self._failures))
+
+    def _rang_out(self) -> None:
+        """Nobody has answered in time."""
+        if not self._over and self._legs:
+            self._cancel_legs()
+            self._fail(NO_ANSWER)
+
+    # ---- ends -----------------------------------------------------------
+
+    def _fail(self, outcome: Outcome) -> None:
+        """Ask what now, unless features have no say in this attempt."""
+        self._release()
+        self.call.story.note("{}: {} ({})", self.target, outcome.kind, outcome.code)
+        if self.direct:
+            self._give_up(outcome)
+            return
+        answer = self.call.features.ask_failed(self, outcome)
+        self.call.calls.when(answer, lambda verdict: self._failed(outcome, verdict))
+
+    def _failed(self, outcome: Outcome, verdict: FailureVerdict | None) -> None:
+        """Go on elsewhere, or give up."""
+        if self._over:
+            return
+        if verdict is None:
+            self._give_up(outcome)
+        else:
+            self._obey(verdict)
+
+    def _give_up(self, outcome: Outcome) -> None:
+        """Tell above that this target is not to be had."""
+        if not self._over:
+            self._end()
+            self.seeker.failed(self, outcome)
+
+    def cancel(self, fields: Fields = ()) -> None:
+        """Stop all ringing; nobody wants the target any more."""
+        if not self._over:
+            self._end(fields)
+
+    def _end(self, fields: Fields = ()) -> None:
+        """Be over, with all that grew out of it."""
+        self._over = True
+        self._release(fields)
+        for child in self._children:
+            child.cancel(fields)
+        self._children.clear()
+        self._pending.clear()
+
+    def _release(self, fields: Fields = ()) -> None:
+        """Stop timers and legs of the present step."""
+        for timer in self._timers:
+            timer.stop()
+        self._timers.clear()
+        self._cancel_legs(fields)
+
+    def _cancel_legs(self, fields: Fields = ()) -> None:
+        """CANCEL what still rings; a late 200 is dealt with by the leg itself."""
+        for leg in self._legs:
+            self.call.hang_up(leg, "cancel", fields)
+        self._legs.clear()
+
+    # ---- for the seekers below ------------------------------------------
+
+    def child_won(self, child: Attempt, leg: Leg, word: Answered) -> None:
+        """A child was won: so are we."""
+        if not self._over:
+            if child in self._children:
+                self._children.remove(child)
+            self._end(ELSEWHERE)
+            self.seeker.won(self, leg, word)
+
+    def group_failed(self, outcomes: list[Outcome], forwards: bool) -> None:
+        """All members that ran are out: the next of the sequence, or we fail."""
+        if self._over:
+            return
+        self._failures.extend(outcomes)
+        if self._pending:
+            self._next(forwards)
+        else:
+            self._fail(best(self._failures))
+
+    def child_gave_up(self, outcome: Outcome) -> None:
+        """Where the call was forwarded to is not to be had, so neither are we."""
+        self._give_up(outcome)
+
+
+class _Through:
+    """The seeker of the attempt that a forward leads to: all goes up unchanged."""
+
+    __slots__ = ("_attempt",)
+
+    def __init__(self, attempt: Attempt) -> None:
+        self._attempt = attempt
+
+    def progress(self, attempt: Attempt, leg: Leg, word: Ringing | Progress) -> None:
+        """It rings there, so it rings here."""
+        self._attempt.seeker.progress(attempt, leg, word)
+
+    def diverted(self, attempt: Attempt, why: Diverted) -> None:
+        """It goes further."""
+        self._attempt.seeker.diverted(attempt, why)
+
+    def won(self, attempt: Attempt, leg: Leg, word: Answered) -> None:
+        """It was answered."""
+        self._attempt.child_won(attempt, leg, word)
+
+    def failed(self, attempt: Attempt, outcome: Outcome) -> None:
+        """It is not to be had."""
+        self._attempt.child_gave_up(outcome)
+
+    def confirmed(self, attempt: Attempt, text: str) -> None:
+        """It was a feature code."""
+        self._attempt.cancel()
+        self._attempt.seeker.confirmed(attempt, text)
+
+    def said(self, leg: Leg, word: Word) -> None:
+        """It says something while it rings."""
+        self._attempt.seeker.said(leg, word)
+
+
+class _Group(_Through):
+    """The seeker of members that run side by side; they fail together or not at all."""
+
+    __slots__ = ("_forwards", "_left", "_outcomes")
+
+    def __init__(self, attempt: Attempt, members: int, *, forwards: bool) -> None:
+        super().__init__(attempt)
+        self._left = members
+        self._forwards = forwards
+        self._outcomes: list[Outcome] = []
+
+    def failed(self, attempt: Attempt, outcome: Outcome) -> None:
+        """One member is out; a 6xx of a member does not stop the group."""
+        self._outcomes.append(outcome)
+        self._left -= 1
+        if self._left == 0:
+            self._attempt.group_failed(self._outcomes, self._forwards)

@@ -1,0 +1,140 @@
+"""Two parties talk: what one leg says, the other leg is told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from twisted.internet.defer import Deferred
+
+from b2bua.calls.words import Answered, Changed, Confirmed, HungUp, Referred, Refused, Replied, Told, Word
+from b2bua.calls.media import is_hold
+
+if TYPE_CHECKING:
+    from b2bua.calls.call import Call
+    from b2bua.calls.leg import Leg
+    from b2bua.calls.media import Alignment
+
+
+class Bridge:
+    """
+    Couples two legs word by word.
+
+    Each leg answers for its own dialog; the bridge has no state of SIP but one:
+    how the media streams of one leg correspond to those of the other, which
+    differ only after legs of different calls were joined.
+    """
+
+    __slots__ = ("_alignment", "_exchange", "_held_by", "_idle", "_late_answer", "a", "b", "call")
+
+    def __init__(self, call: Call, a: Leg, b: Leg, alignment: Alignment | None = None) -> None:
+        """
+        Prepare to couple C{a} and C{b}.
+
+        @param alignment: from the streams of C{a} to those of C{b}; None when
+            they are the same.
+        """
+        self.call = call
+        self.a = a
+        self.b = b
+        self._alignment = alignment
+        self._held_by: set[Leg] | None = None
+        self._exchange: Leg | None = None
+        """The leg that wants the session changed and has no answer yet."""
+        self._late_answer = False
+        """Does the answer to an offer come in the ACK of that leg?"""
+        self._idle: list[Deferred[None]] = []
+
+    def begin(self) -> Bridge:
+        """Listen to both."""
+        self.call.bridge = self
+        self.call.listen(self.a, self)
+        self.call.listen(self.b, self)
+        return self
+
+    def other(self, leg: Leg) -> Leg:
+        """Who is at the other side of C{leg}."""
+        return self.b if leg is self.a else self.a
+
+    def hear(self, leg: Leg, word: Word) -> None:
+        """Tell the other side."""
+        other = self.b if leg is self.a else self.a
+        match word:
+            case HungUp(why, fields):
+                self.call.bridge = None
+                self._exchange_over()
+                self.call.hang_up(other, "bye" if why in ("bye", "cancel") else why, fields)
+            case Changed() | Answered() | Confirmed():
+                if isinstance(word, Changed):
+                    self._exchange = leg
+                    self._late_answer = word.session is None and not word.identity_only
+                    self._note_hold(leg, word)
+                other.say(word if self._alignment is None else self._aligned(leg, word))
+                if self._exchange is not None:
+                    self._follow(leg, word)
+            case Refused():
+                other.say(word)
+                self._exchange_over()
+            case Told() | Replied():
+                other.say(word)
+            case Referred():
+                self.call.referred(leg, word)
+            case _:
+                pass  # a 180 after the answer: nobody waits for it
+
+    def _follow(self, leg: Leg, word: Word) -> None:
+        """See whether the exchange that is open has come to its end."""
+        match word:
+            case Answered() if leg is not self._exchange and not self._late_answer:
+                self._exchange_over()
+            case Confirmed() if leg is self._exchange:
+                self._exchange_over()
+
+    def _exchange_over(self) -> None:
+        """Let those go on who wait for the end of an exchange."""
+        self._exchange = None
+        idle, self._idle = self._idle, []
+        for waiting in idle:
+            waiting.callback(None)
+
+    async def idle(self) -> None:
+        """Wait until neither side has an answer to expect from the other."""
+        if self._exchange is not None:
+            waiting: Deferred[None] = Deferred()
+            self._idle.append(waiting)
+            await waiting
+
+    def _aligned(self, leg: Leg, word: Changed | Answered | Confirmed) -> Word:
+        """The word with its streams in the order of the other leg."""
+        assert self._alignment is not None
+        if word.session is None:
+            return word
+        to_b = leg is self.a
+        session, self._alignment = self._alignment.translate(
+            word.session, to_b=to_b, previous=self.other(leg).local_session
+        )
+        match word:
+            case Changed(_, fields):
+                return Changed(session, fields)
+            case Answered(_, fields):
+                return Answered(session, fields)
+            case Confirmed():
+                return Confirmed(session)
+
+    def _note_hold(self, leg: Leg, word: Changed) -> None:
+        """Tell the features when one side holds the other, and when no more."""
+        if word.session is None:
+            return
+        held = is_hold(word.session)
+        holders = self._held_by
+        if held and (holders is None or leg not in holders):
+            if holders is None:
+                self._held_by = holders = set()
+            holders.add(leg)
+            self.call.features.tell_call_held(self.call, leg)
+        elif not held and holders and leg in holders:
+            holders.remove(leg)
+            self.call.features.tell_call_resumed(self.call, leg)
+
+    def holds(self, leg: Leg) -> bool:
+        """Has the party of C{leg} put the other one on hold?"""
+        return self._held_by is not None and leg in self._held_by

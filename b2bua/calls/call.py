@@ -1,0 +1,221 @@
+"""
+A call: the legs that belong together, and who listens to each of them.
+
+A leg's words go to one listener at a time: to an L{Attempt} while it rings, to
+the L{Setup} while the caller waits, to the L{Bridge} while two parties talk, to
+an operation (L{b2bua.calls.coupling}, L{b2bua.calls.transfer}) while it changes
+who talks to whom.  The call itself only keeps the list.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from b2bua.calls.draft import InvitationDraft
+from b2bua.calls.errand import Errand
+from b2bua.calls.leg import Invitation, Leg
+from b2bua.calls.lone import Lone
+from b2bua.calls.media import silent_answer
+from b2bua.calls.path import Path
+from b2bua.calls.ports import Decisions, Destination, Listener
+from b2bua.calls.record import CallRecord
+from b2bua.calls.setup import Setup
+from b2bua.calls.story import Story
+from b2bua.calls.transfer import transfer_requested
+from b2bua.calls.words import Answered, Fields, HungUp, Moved, Offered, Referred, Refused, Replied, Told, Word
+from b2bua.wire.fields import Reason
+from b2bua.wire.names import NameAddr
+
+if TYPE_CHECKING:
+    from b2bua.calls.attempt import Attempt
+    from b2bua.calls.bridge import Bridge
+    from b2bua.calls.calls import Calls
+
+CONFIRMATION_SECONDS = 3.0
+"""How long a phone shows the answer to a feature code."""
+
+
+class Call:
+    """
+    Legs that belong together.
+
+    It is over when it has no leg and nothing goes on that might open one.
+    """
+
+    __slots__ = (
+        "_listeners",
+        "_operations",
+        "_over",
+        "bridge",
+        "caller",
+        "calls",
+        "dialled",
+        "features",
+        "id",
+        "legs",
+        "path",
+        "record",
+        "setup",
+        "story",
+    )
+
+    def __init__(self, calls: Calls, caller: Leg, dialled: str, path: Path | None = None) -> None:
+        """
+        Begin a call.
+
+        @param caller: the leg that the first INVITE opened.
+        @param dialled: the target as the caller wrote it.
+        """
+        self.calls = calls
+        self.id = calls.context.token()
+        self.caller = caller
+        self.dialled = dialled
+        self.features: Decisions = calls.features
+        """The generation of features that this call began with."""
+        self.path = path or Path()
+        self.story = Story(calls.context.layer.now)
+        self.legs: list[Leg] = []
+        self.bridge: Bridge | None = None
+        self.setup: Setup | None = None
+        """What goes on while the caller waits for an answer."""
+        self.record = CallRecord.begin(self.id, calls.context.layer.now(), caller.party, dialled)
+        self._listeners: dict[Leg, Listener] = {}
+        self._operations = 0
+        self._over = False
+        calls.going[self.id] = self
+        self.take(caller)
+
+    # ---- legs and their listeners ---------------------------------------
+
+    def take(self, leg: Leg) -> None:
+        """Make a leg one of ours; another call that had it has it no more."""
+        former: Call | None = leg.call
+        if former is not None and former is not self:
+            former.yield_leg(leg)
+        leg.call = self
+        self.legs.append(leg)
+        self.record.leg_began(leg, self.calls.context.layer.now())
+
+    def yield_leg(self, leg: Leg) -> None:
+        """Give a leg away to another call."""
+        self.part_with(leg, "moved")
+        self.settle()
+
+    def open_leg(self, destination: Destination, invitation: Invitation) -> Leg:
+        """Send an INVITE; who is to hear its answers says L{listen}."""
+        leg = Leg.dial(self.calls.context, invitation, destination.party, self.calls.hear)
+        self.take(leg)
+        return leg
+
+    def listen(self, leg: Leg, listener: Listener) -> None:
+        """From now on C{listener} hears the words of C{leg}."""
+        self._listeners[leg] = listener
+
+    def part_with(self, leg: Leg, why: str) -> None:
+        """Nobody hears the leg any more; what it still does it does alone."""
+        self._listeners.pop(leg, None)
+        if leg in self.legs:
+            self.legs.remove(leg)
+            self.record.leg_ended(leg, self.calls.context.layer.now(), why)
+            self.features.tell_leg_ended(self, leg, why)
+
+    def hang_up(self, leg: Leg, why: str = "bye", fields: Fields = ()) -> None:
+        """End a leg, in whatever state it is."""
+        if leg in self.legs:
+            self.part_with(leg, f"we: {why}")
+            leg.say(HungUp(why, fields))
+            self.settle()
+
+    def refuse(self, leg: Leg, code: int, reason: str = "", fields: Fields = ()) -> None:
+        """Turn away a leg that has not been answered."""
+        if leg in self.legs:
+            self.part_with(leg, str(code))
+            leg.say(Refused(code, reason, fields))
+            self.settle()
+
+    def redirect(self, leg: Leg, code: int, targets: tuple[str, ...], reason: str = "") -> None:
+        """Send a leg that has not been answered elsewhere (3xx)."""
+        if leg in self.legs:
+            self.part_with(leg, str(code))
+            leg.say(Moved(code, targets, reason))
+            self.settle()
+
+    def hear(self, leg: Leg, word: Word) -> None:
+        """Hand a word to whoever listens to the leg."""
+        listener = self._listeners.get(leg)
+        match word:
+            case HungUp(why):
+                self.record.hung_up(leg.party, why)
+                self.part_with(leg, why)
+            case Refused(code) | Moved(code) if leg.ended:
+                self.part_with(leg, str(code))
+        if listener is not None:
+            listener.hear(leg, word)
+        self.settle()
+
+    # ---- the end --------------------------------------------------------
+
+    def hold_open(self) -> None:
+        """An operation begins: the call is not over even without a leg."""
+        self._operations += 1
+
+    def let_close(self) -> None:
+        """An operation is done."""
+        self._operations -= 1
+        self.settle()
+
+    def settle(self) -> None:
+        """Be over when nothing is left."""
+        if self.legs or self._operations or self._over:
+            return
+        self._over = True
+        self.bridge = None
+        self.record.ended(self.calls.context.layer.now(), self.story.features)
+        self.calls.over(self)
+        self.features.tell_call_ended(self, self.record)
+
+    def end(self, fields: Fields = (), why: str = "bye") -> None:
+        """Hang up every leg."""
+        for leg in list(self.legs):
+            self.hang_up(leg, why, fields)
+
+    def abandon(self) -> None:
+        """A step of ours broke: end what can be ended."""
+        self.story.note("abandoned after an error of ours")
+        self._operations = 0
+        self.end((("Reason", "SIP;cause=500"),), "error")
+        self.settle()
+
+    # ---- what happens to it ---------------------------------------------
+
+    def begin(self, offered: Offered) -> None:
+        """The caller invites: look for whom it wants."""
+        errand = Errand(self.caller, offered.session, offered.fields, offered.max_forwards - 1)
+        self.setup = Setup(self, errand)
+        self.features.tell_call_started(self)
+        self.setup.seek(self.dialled)
+
+    def confirm(self, leg: Leg, text: str) -> None:
+        """Answer a feature code: the phone shows C{text} for a moment, then we hang up."""
+        self.record.answered(self.calls.context.layer.now(), None)
+        offer = leg.remote_session
+        shown: Fields = (("P-Asserted-Identity", str(NameAddr.make(text, self.calls.directory.uri(self.dialled)))),)
+        leg.say(Answered(None if offer is None else silent_answer(offer, None), shown))
+        self.listen(leg, Lone(self))
+        reason: Fields = (("Reason", Reason("SIP", 200, text).text),)
+        self.calls.later(CONFIRMATION_SECONDS, self.hang_up, leg, "bye", reason)
+
+    def unowned(self, leg: Leg, told: Told) -> None:
+        """Ask the features for an answer to a request that nobody in the call owns."""
+        self.calls.when(
+            self.features.ask_unowned(leg, told),
+            lambda replied: leg.say(replied or Replied(told.token, 200 if told.method == "INFO" else 501)),
+        )
+
+    def referred(self, leg: Leg, word: Referred) -> None:
+        """A party asks for a transfer."""
+        transfer_requested(self, leg, word.referral)
+
+    def invitation_draft(self, attempt: Attempt, destination: Destination) -> InvitationDraft:
+        """What an INVITE to C{destination} will say, before features edit it."""
+        return self.calls.identities.draft(attempt, destination)

@@ -1,0 +1,95 @@
+"""All calls of a server, and the inbox through which everything reaches them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from b2bua.calls.ports import Decisions, Directory
+from b2bua.calls.words import Word
+
+if TYPE_CHECKING:
+    from b2bua.calls.call import Call
+    from b2bua.calls.leg import Leg, LegContext
+    from b2bua.transactions.ports import ITimer
+
+T = TypeVar("T")
+
+
+class Calls:
+    """
+    The calls that go on.
+
+    Words of legs, timers and answers of features are taken one at a time, each
+    to its end: what happens meanwhile waits in the inbox.  So no step of a call
+    ever sees another one half done.
+    """
+
+    log = Logger()
+
+    def __init__(self, context: LegContext, directory: Directory, features: Decisions) -> None:
+        """Begin without a call."""
+        self.context = context
+        self.directory = directory
+        self.features = features
+        self.going: dict[str, Call] = {}
+        self.ended: Callable[[Call], None] = lambda call: None
+        """Told of each call when it is over, once."""
+        self._inbox: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
+        self._busy = False
+
+    # ---- the inbox ------------------------------------------------------
+
+    def hear(self, leg: Leg, word: Word) -> None:
+        """Take a word of a leg, after all that came before."""
+        self.run(self._heard, leg, word)
+
+    def _heard(self, leg: Leg, word: Word) -> None:
+        """Hand a word to whoever listens to the leg by now."""
+        call: Call | None = leg.call
+        if call is None:
+            return
+        try:
+            call.hear(leg, word)
+        except Exception:
+            # A bug of ours costs this call, and no other one.
+            self.log.failure("{call} broke on {word!r}", Failure(), call=call.id, word=word)
+            call.abandon()
+
+    def run(self, step: Callable[..., None], *values: Any) -> None:
+        """Take a step now, or when the present one is done; then all that follows from it."""
+        inbox = self._inbox
+        inbox.append((step, values))
+        if self._busy:
+            return
+        self._busy = True
+        try:
+            while inbox:
+                step, values = inbox.popleft()
+                step(*values)
+        finally:
+            self._busy = False
+
+    def later(self, seconds: float, step: Callable[..., None], *values: Any) -> ITimer:
+        """Take a step after C{seconds}."""
+        return self.context.layer.start(seconds, lambda: self.run(step, *values))
+
+    def when(self, answer: T | Deferred[T], then: Callable[[T], None]) -> None:
+        """Go on with an answer: at once when it is there already, else when it has come."""
+        if isinstance(answer, Deferred):
+            answer.addCallback(lambda value: self.run(then, value))
+            answer.addErrback(lambda failure: self.log.failure("a step of a call broke", failure))
+        else:
+            then(answer)
+
+    # ---- the table ------------------------------------------------------
+
+    def over(self, call: Call) -> None:
+        """Forget a call that is over."""
+        if self.going.pop(call.id, None) is not None:
+            self.ended(call)

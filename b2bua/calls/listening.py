@@ -1,0 +1,110 @@
+"""Waiting for the words of legs, for operations that are written as coroutines."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from twisted.internet.defer import Deferred
+
+from b2bua.calls.lone import Lone
+from b2bua.calls.words import Answered, Changed, Confirmed, HungUp, Referred, Refused, Told, Word
+
+if TYPE_CHECKING:
+    from b2bua.calls.call import Call
+    from b2bua.calls.leg import Leg
+
+
+class Gone(Exception):
+    """A party has left while an operation was waiting for somebody."""
+
+    def __init__(self, leg: Leg) -> None:
+        """Say who."""
+        super().__init__(str(leg.party))
+        self.leg = leg
+
+
+class Ear:
+    """
+    Listens to some legs on behalf of an operation.
+
+    What the operation does not wait for is dealt with as for a lone leg: a hold
+    is granted, a keep-alive answered, a further REFER refused.  That a party
+    has left is never missed, even when nobody waits at that moment.
+    """
+
+    def __init__(self, call: Call, *legs: Leg) -> None:
+        """Begin to listen."""
+        self.call = call
+        self._gone: list[Leg] = []
+        self._answers: deque[tuple[Leg, Answered | Refused | Confirmed]] = deque()
+        self._waiting: Deferred[None] | None = None
+        self._lone = Lone(call)
+        self.disturbed = False
+        """Has a party changed its session meanwhile?  Then it has been silenced."""
+        self.left: Callable[[Leg], None] = lambda leg: None
+        """Told at once when a party leaves."""
+        for leg in legs:
+            self.attend(leg)
+
+    def attend(self, leg: Leg) -> None:
+        """Listen to one more leg."""
+        self.call.listen(leg, self)
+        if leg.ended:
+            self._gone.append(leg)
+
+    def hear(self, leg: Leg, word: Word) -> None:
+        """Take a word of one of the legs."""
+        match word:
+            case HungUp():
+                self._gone.append(leg)
+                self.left(leg)
+            case Answered() | Refused() | Confirmed():
+                self._answers.append((leg, word))
+                if leg.ended:
+                    self._gone.append(leg)
+            case Referred(_, referral):
+                referral.refuse(491)
+            case Changed() | Told():
+                self.disturbed = self.disturbed or isinstance(word, Changed)
+                self._lone.hear(leg, word)
+            case _:
+                return
+        if self._waiting is not None:
+            waiting, self._waiting = self._waiting, None
+            waiting.callback(None)
+
+    def gone(self, leg: Leg) -> bool:
+        """Has that party left?"""
+        return leg in self._gone
+
+    async def answer(self, leg: Leg, *others: Leg) -> Answered | Refused:
+        """
+        Wait for the answer to what was last said to C{leg}.
+
+        @param others: who must not leave meanwhile either.
+        @raise Gone: one of them has left.
+        """
+        while isinstance(word := await self._next(leg, others), Confirmed):
+            pass  # the ACK of an exchange before this one
+        return word
+
+    async def confirmation(self, leg: Leg, *others: Leg) -> Confirmed:
+        """Wait for the ACK of C{leg}, as L{answer} does for an answer."""
+        while not isinstance(word := await self._next(leg, others), Confirmed):
+            pass
+        return word
+
+    async def _next(self, leg: Leg, others: tuple[Leg, ...]) -> Answered | Refused | Confirmed:
+        """The next word of C{leg} that closes something."""
+        while True:
+            for party in (leg, *others):
+                if party in self._gone:
+                    raise Gone(party)
+            while self._answers:
+                who, word = self._answers.popleft()
+                if who is leg:
+                    return word
+            self._waiting = Deferred()
+            await self._waiting

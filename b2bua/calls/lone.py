@@ -1,0 +1,49 @@
+"""
+A leg with nobody at the other side for now.
+
+While a transfer looks for its target, a party waits alone.  Its requests are
+answered all the same: a hold is granted, a session refresh is granted, never
+with 491, since there is no other side that could be in the way.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from b2bua.calls.words import Answered, Changed, Refused, Replied, Told, Word
+from b2bua.calls.media import silent_answer, silent_offer
+
+if TYPE_CHECKING:
+    from b2bua.calls.call import Call
+    from b2bua.calls.leg import Leg
+
+
+class Lone:
+    """Answers a leg in nobody's stead: its media goes nowhere (inactive)."""
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+
+    def hear(self, leg: Leg, word: Word) -> None:
+        """Grant what can be granted alone."""
+        match word:
+            case Changed(identity_only=True):
+                leg.say(Answered())
+            case Changed(session=None):
+                offer = silent_offer(leg.local_session)
+                leg.say(Answered(offer) if offer is not None else Refused(488))
+            case Changed(session=bytes() as offer):
+                leg.say(Answered(silent_answer(offer, leg.local_session)))
+            case Told():
+                self._told(leg, word)
+            case _:
+                pass  # the answer to our silent offer, or the end of an exchange that is over
+
+    def _told(self, leg: Leg, told: Told) -> None:
+        """Keep-alives and signals are taken; features may know more."""
+        if told.method == "OPTIONS":
+            leg.say(Replied(told.token, 200))
+        else:
+            self._call.unowned(leg, told)

@@ -1,0 +1,49 @@
+"""The way a call has taken through targets: what stops loops and names diversions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from b2bua.calls.verdicts import Diverted
+
+HOPS_MAX = 16
+"""Targets on one path, after which a call is not sent on any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diversion:
+    """One target that sent the call on (RFC 5806 section 4)."""
+
+    by: str
+    """The URI of the target that diverted."""
+    why: Diverted = Diverted.UNKNOWN
+    counter: int = 1
+    """How many diversions this entry stands for."""
+    display: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """
+    Which targets a call was meant for, oldest first.
+
+    C{visited} holds one key for each target (see L{b2bua.calls.attempt}); a
+    target is on a path at most once, so a path cannot be endless.
+    """
+
+    visited: tuple[str, ...] = ()
+    diversions: tuple[Diversion, ...] = field(default=())
+    """Oldest first, those that came with the call included."""
+
+    def through(self, key: str) -> Path:
+        """The path with one more target on it."""
+        return Path((*self.visited, key), self.diversions)
+
+    def diverted(self, by: str, why: Diverted, display: str = "") -> Path:
+        """The path after its last target has sent the call on."""
+        return Path(self.visited, (*self.diversions, Diversion(by, why, 1, display)))
+
+    @property
+    def exhausted(self) -> bool:
+        """Has the call been sent on too often?"""
+        return len(self.visited) + sum(d.counter for d in self.diversions) > HOPS_MAX

@@ -1,0 +1,124 @@
+"""What the calls ask of the server around them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from b2bua.calls.party import Party
+from b2bua.calls.verdicts import FailureVerdict, Outcome, ReplaceVerdict, RouteVerdict, TransferVerdict
+from b2bua.calls.words import Replied, Told, Word
+from b2bua.transactions.flow import Flow
+from b2bua.wire.uri import Uri
+
+if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
+
+    from b2bua.calls.attempt import Attempt
+    from b2bua.calls.call import Call
+    from b2bua.calls.draft import InvitationDraft
+    from b2bua.calls.leg import Leg
+    from b2bua.calls.referral import Referral
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """One place where an INVITE can go: a registered contact, a trunk or a URI."""
+
+    party: Party
+    request_uri: str
+    target: Flow | Uri
+    to_uri: str
+    route: tuple[str, ...] = ()
+    """The Path of the binding, which becomes the Route (RFC 3327 section 5.4)."""
+
+
+class Directory(Protocol):
+    """Who is where: what a dialled target means."""
+
+    def key(self, target: str) -> str:
+        """The same text for every way to write C{target}; it tells targets apart on a path."""
+
+    def user(self, target: str) -> str:
+        """The user part of C{target}, unescaped."""
+
+    def uri(self, target: str) -> str:
+        """C{target} as a SIP URI that may be told to others."""
+
+    def extension(self, target: str) -> str | None:
+        """The name of the extension that C{target} is, if it is one of ours."""
+
+    def party(self, extension: str) -> Party:
+        """An extension as a party, for its permissions."""
+
+    def ring_seconds(self, attempt: Attempt) -> float:
+        """How long the target may ring when no feature says so."""
+
+    def destinations(self, attempt: Attempt) -> Sequence[Destination] | Outcome:
+        """Where the target can be reached by whom it is dialled for, or why not."""
+
+
+class Listener(Protocol):
+    """Who hears the words of a leg at present."""
+
+    def hear(self, leg: Leg, word: Word) -> None:
+        """Take one word, wholly."""
+
+
+class Decisions(Protocol):
+    """What calls ask and tell the features; C{b2bua.features} is the one that runs."""
+
+    edits_invitation: bool
+
+    def ask_route(self, attempt: Attempt) -> RouteVerdict | None | Deferred[RouteVerdict | None]:
+        """Where does this attempt go?"""
+
+    def ask_ring_seconds(self, attempt: Attempt) -> float | None | Deferred[float | None]:
+        """How long may it ring?"""
+
+    def ask_failed(self, attempt: Attempt, outcome: Outcome) -> FailureVerdict | None | Deferred[FailureVerdict | None]:
+        """What now that it has failed?"""
+
+    def ask_transfer(
+        self, call: Call, leg: Leg, referral: Referral
+    ) -> TransferVerdict | None | Deferred[TransferVerdict | None]:
+        """May the party of C{leg} transfer, and how?"""
+
+    def ask_replace(
+        self, call: Call, leg: Leg, replaced: Leg
+    ) -> ReplaceVerdict | None | Deferred[ReplaceVerdict | None]:
+        """May C{leg} take the place of C{replaced}?"""
+
+    def ask_unowned(self, leg: Leg, told: Told) -> Replied | None | Deferred[Replied | None]:
+        """Does a feature answer this request within a dialog?"""
+
+    def edit_invitation(self, attempt: Attempt, draft: InvitationDraft) -> None:
+        """Let the features edit what an INVITE will say."""
+
+    def tell_call_started(self, call: Call) -> None:
+        """A call begins."""
+
+    def tell_target_ringing(self, attempt: Attempt, leg: Leg) -> None:
+        """A target rings."""
+
+    def tell_call_answered(self, call: Call, leg: Leg) -> None:
+        """The caller talks to C{leg}."""
+
+    def tell_call_held(self, call: Call, leg: Leg) -> None:
+        """The party of C{leg} has put the other one on hold."""
+
+    def tell_call_resumed(self, call: Call, leg: Leg) -> None:
+        """The party of C{leg} has taken the other one back from hold."""
+
+    def tell_call_transferred(self, call: Call, leg: Leg, outcome: Outcome | None) -> None:
+        """A transfer that C{leg} asked for is over; C{outcome} is None when it succeeded."""
+
+    def tell_leg_ended(self, call: Call, leg: Leg, why: str) -> None:
+        """A leg of the call is over."""
+
+    def tell_call_ended(self, call: Call, record: Any) -> None:
+        """The call is over and its record written."""
+
+
+Answer = Callable[[Any], None]

@@ -1,0 +1,135 @@
+"""
+INVITE with Replaces: somebody takes the place of a leg of ours (RFC 3891).
+
+Which dialog is meant, and the statuses of section 3, are settled before a
+feature is asked; the leg that is replaced is ended when its successor talks.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from b2bua.calls.attempt import ELSEWHERE
+from b2bua.calls.bridge import Bridge
+from b2bua.calls.listening import Ear, Gone
+from b2bua.calls.media import Alignment, crossed
+from b2bua.calls.verdicts import Refuse, Replace, ReplaceVerdict
+from b2bua.calls.words import Answered, Changed, Confirmed, Offered, Refused, Word
+
+if TYPE_CHECKING:
+    from b2bua.calls.call import Call
+    from b2bua.calls.leg import Leg
+
+_log = Logger()
+
+
+class Replacing:
+    """Listens to a new leg until it has taken the place of another one."""
+
+    def __init__(self, call: Call, leg: Leg, replaced: Leg) -> None:
+        """Take C{leg} into the call of the leg that it wants to replace."""
+        self.call = call
+        self.leg = leg
+        self.replaced = replaced
+        call.take(leg)
+        call.listen(leg, self)
+
+    def hear(self, leg: Leg, word: Word) -> None:
+        """The invitation comes first; until it is decided nothing else matters."""
+        if isinstance(word, Offered):
+            self.call.calls.when(
+                self.call.features.ask_replace(self.call, leg, self.replaced),
+                lambda verdict: self._decided(word.session, verdict),
+            )
+
+    def _decided(self, offer: bytes | None, verdict: ReplaceVerdict | None) -> None:
+        """Carry out the verdict; without one the invitation is declined."""
+        match verdict:
+            case Refuse(code, reason):
+                self.call.refuse(self.leg, code, reason)
+            case Replace() if not self.leg.ended:
+                work = Deferred.fromCoroutine(self._replace(offer))
+                work.addErrback(lambda failure: _log.failure("a replacement broke", failure))
+            case _:
+                self.call.refuse(self.leg, 603)
+
+    async def _replace(self, offer: bytes | None) -> None:
+        """Take the place."""
+        call, setup = self.call, self.call.setup
+        call.hold_open()
+        try:
+            if self.replaced.ended:
+                call.refuse(self.leg, 603)  # section 3: it has just ended
+            elif setup is not None:
+                self._pick_up(offer)
+            elif call.bridge is not None and self.replaced in (call.bridge.a, call.bridge.b):
+                await self._take_over(call.bridge, offer)
+            else:
+                call.refuse(self.leg, 481)
+        finally:
+            call.let_close()
+
+    def _pick_up(self, offer: bytes | None) -> None:
+        """
+        Answer the caller in place of a phone that rings (section 3, early).
+
+        Both have made an offer; each is answered with what the other offered.
+        """
+        call = self.call
+        assert call.setup is not None
+        setup = call.setup
+        caller = setup.caller
+        answers = None if offer is None or setup.errand.offer is None else crossed(setup.errand.offer, offer)
+        if answers is None:
+            call.refuse(self.leg, 488)
+            return
+        setup.release().cancel(ELSEWHERE)
+        call.record.answered(call.calls.context.layer.now(), self.leg)
+        Bridge(call, caller, self.leg, Alignment()).begin()
+        caller.say(Answered(answers[0]))
+        self.leg.say(Answered(answers[1]))
+        call.features.tell_call_answered(call, self.leg)
+
+    async def _take_over(self, bridge: Bridge, offer: bytes | None) -> None:
+        """Talk to the other party of a call that goes on (section 3, confirmed)."""
+        call, leg = self.call, self.leg
+        await bridge.idle()
+        other = bridge.other(self.replaced)
+        ear = Ear(call, leg, other, self.replaced)
+        alignment = Alignment()
+        told = call.calls.identities.connected(other, leg)
+        try:
+            if offer is None:
+                other.say(Changed(None, told))
+            else:
+                shown, alignment = alignment.translate(offer, to_b=True, previous=other.local_session)
+                other.say(Changed(shown, told))
+            reply = await ear.answer(other, leg)
+            if isinstance(reply, Refused):
+                # The old dialog is left as it is (section 3).
+                call.refuse(leg, reply.code if not reply.local else 480)
+                bridge.begin()
+                return
+            back = reply.session
+            if offer is not None and back is not None:
+                back, alignment = alignment.translate(back, to_b=False, previous=offer)
+            leg.say(Answered(back))
+            if offer is None:
+                other.say(Confirmed((await ear.confirmation(leg, other)).session))
+        except Gone as gone:
+            self._interrupted(bridge, gone.leg, other)
+            return
+        Bridge(call, leg, other, alignment).begin()
+        call.hang_up(self.replaced, "replaced")
+
+    def _interrupted(self, bridge: Bridge, gone: Leg, other: Leg) -> None:
+        """Somebody left in the middle."""
+        if gone is other:
+            self.call.end()
+        elif self.replaced.ended:
+            self.call.hang_up(other)
+        else:
+            bridge.begin()

@@ -1,0 +1,102 @@
+"""A tree of attempts and what it is for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from twisted.internet.defer import Deferred
+
+from b2bua.calls.attempt import Attempt
+from b2bua.calls.lone import Lone
+from b2bua.calls.verdicts import Diverted, Outcome
+from b2bua.calls.words import Answered, Fields, Progress, Ringing, Word
+
+if TYPE_CHECKING:
+    from b2bua.calls.call import Call
+    from b2bua.calls.errand import Errand
+    from b2bua.calls.leg import Leg
+    from b2bua.calls.party import Party
+    from b2bua.calls.path import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A search that succeeded: who answered, and with what session."""
+
+    leg: Leg
+    session: bytes | None
+    fields: Fields = ()
+
+
+class Search:
+    """
+    Looks for a target in the name of an operation, which awaits the end.
+
+    Unlike the L{Setup} it has no caller who waits with an INVITE.
+    """
+
+    def __init__(self, call: Call, errand: Errand) -> None:
+        """Prepare."""
+        self.call = call
+        self.errand = errand
+        self.attempt: Attempt | None = None
+        self.rang = False
+        self._end: Deferred[Found | Outcome] = Deferred()
+        self.on_progress = lambda code: None
+
+    def seek(self, target: str, path: Path, behalf: Party) -> Deferred[Found | Outcome]:
+        """Begin; the result is who answered, or how it failed."""
+        self.call.hold_open()
+        self.attempt = Attempt(self.call, self, self.errand, target, path, behalf)
+        self.attempt.start()
+        return self._end
+
+    def adopt(self, attempt: Attempt) -> Deferred[Found | Outcome]:
+        """Take over an attempt that somebody else began and has given up."""
+        self.call.hold_open()
+        self.attempt = attempt
+        attempt.seeker = self
+        self.rang = attempt.rang
+        return self._end
+
+    def cancel(self, fields: Fields = ()) -> None:
+        """Look no further; the search ends with a 487."""
+        if self.attempt is not None and not self._end.called:
+            self.attempt.cancel(fields)
+            self._finish(Outcome("refused", 487, "Request Terminated"))
+
+    def _finish(self, result: Found | Outcome) -> None:
+        """Say how it ended, once."""
+        if not self._end.called:
+            self._end.callback(result)
+            self.call.let_close()
+
+    # ---- from the attempt -----------------------------------------------
+
+    def progress(self, attempt: Attempt, leg: Leg, word: Ringing | Progress) -> None:
+        """Tell the operation, once, that it rings."""
+        if not self.rang and isinstance(word, Ringing):
+            self.rang = True
+            self.on_progress(180)
+
+    def diverted(self, attempt: Attempt, why: Diverted) -> None:
+        """Tell the operation."""
+        self.on_progress(181)
+
+    def won(self, attempt: Attempt, leg: Leg, word: Answered) -> None:
+        """Hand over the leg; until somebody listens to it, it is alone."""
+        self.call.listen(leg, Lone(self.call))
+        self._finish(Found(leg, word.session, word.fields))
+
+    def failed(self, attempt: Attempt, outcome: Outcome) -> None:
+        """Say so."""
+        self._finish(outcome)
+
+    def confirmed(self, attempt: Attempt, text: str) -> None:
+        """A feature code has done its work, but there is nobody to talk to."""
+        self._finish(Outcome("refused", 603, text))
+
+    def said(self, leg: Leg, word: Word) -> None:
+        """Take what a ringing leg says within its early dialog."""
+        Lone(self.call).hear(leg, word)

@@ -1,0 +1,126 @@
+"""The caller waits while the target is sought: from INVITE to its final answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from b2bua.calls.attempt import Attempt
+from b2bua.calls.bridge import Bridge
+from b2bua.calls.lone import Lone
+from b2bua.calls.outcomes import towards_caller
+from b2bua.calls.verdicts import Diverted, Outcome
+from b2bua.calls.words import (
+    Answered,
+    Changed,
+    HungUp,
+    Progress,
+    Replied,
+    Ringing,
+    Told,
+    Word,
+)
+
+if TYPE_CHECKING:
+    from b2bua.calls.call import Call
+    from b2bua.calls.errand import Errand
+    from b2bua.calls.leg import Leg
+
+
+class Setup:
+    """
+    Stands between the caller, who has no answer yet, and an attempt.
+
+    To the caller there is one call: one source of early media at a time, one
+    final answer, whatever forks and forwards lie behind it.
+    """
+
+    __slots__ = ("_early", "_over", "attempt", "call", "caller", "errand")
+
+    def __init__(self, call: Call, errand: Errand) -> None:
+        """Prepare; the errand's C{who} is the caller."""
+        self.call = call
+        self.errand = errand
+        self.caller = errand.who
+        self.attempt: Attempt | None = None
+        self._early: Leg | None = None
+        """The leg whose early media the caller hears."""
+        self._over = False
+
+    def seek(self, target: str) -> None:
+        """Begin to look for the target."""
+        call = self.call
+        call.listen(self.caller, self)
+        self.attempt = Attempt(call, self, self.errand, target, call.path, self.caller.party)
+        self.attempt.start()
+
+    # ---- from the attempt -----------------------------------------------
+
+    def progress(self, attempt: Attempt, leg: Leg, word: Ringing | Progress) -> None:
+        """Tell the caller, with the media of one leg only."""
+        if self._over:
+            return
+        session = word.session
+        if session is not None:
+            if self._early is None or self._early.ended:
+                self._early = leg
+            if self._early is not leg:
+                session = None
+        match word:
+            case Ringing():
+                self.caller.say(Ringing(session, word.fields))
+            case Progress(code=199):
+                if self._early is leg:  # RFC 6228: that source of media is gone
+                    self._early = None
+            case Progress():
+                self.caller.say(Progress(word.code, word.reason, session, word.fields))
+
+    def diverted(self, attempt: Attempt, why: Diverted) -> None:
+        """The caller may know that the call goes on elsewhere (RFC 5359 section 2.7)."""
+        if not self._over:
+            self.caller.say(Progress(181, "Call Is Being Forwarded"))
+
+    def won(self, attempt: Attempt, leg: Leg, word: Answered) -> None:
+        """Connect the two."""
+        self._over = True
+        call = self.call
+        call.record.answered(call.calls.context.layer.now(), leg)
+        call.setup = None
+        Bridge(call, self.caller, leg).begin()
+        self.caller.say(Answered(word.session, word.fields))
+        call.features.tell_call_answered(call, leg)
+
+    def failed(self, attempt: Attempt, outcome: Outcome) -> None:
+        """Turn the caller away, with the best answer there is."""
+        self._over = True
+        self.call.record.refused(*towards_caller(outcome))
+        if outcome.kind == "moved" and 300 <= outcome.code < 400 and outcome.targets:
+            self.call.redirect(self.caller, outcome.code, outcome.targets, outcome.reason)
+        else:
+            self.call.refuse(self.caller, *towards_caller(outcome))
+
+    def confirmed(self, attempt: Attempt, text: str) -> None:
+        """Answer the feature code: the phone shows the text, then we hang up."""
+        self._over = True
+        self.call.confirm(self.caller, text)
+
+    # ---- from the caller ------------------------------------------------
+
+    def hear(self, leg: Leg, word: Word) -> None:
+        """Take what the caller does before an answer."""
+        match word:
+            case HungUp(_, fields):
+                self._over = True
+                self.call.record.refused(487, "Request Terminated")
+                if self.attempt is not None:
+                    self.attempt.cancel(fields)
+            case Told() | Changed() | Replied() if self._early is not None and not self._early.ended:
+                self._early.say(word)
+            case _:
+                Lone(self.call).hear(leg, word)
+
+    def said(self, leg: Leg, word: Word) -> None:
+        """Take what a ringing leg says within its early dialog."""
+        if leg is self._early and not self._over:
+            self.caller.say(word)
+        else:
+            Lone(self.call).hear(leg, word)

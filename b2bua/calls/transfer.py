@@ -1,0 +1,314 @@
+"""
+Transfers: a party asks by REFER that the other one talk to somebody else.
+
+We carry it out ourselves (RFC 5589; RFC 5359 sections 2.4 and 2.5).  The
+I{transferor} asks, the I{survivor} is whom it talked to.  Who was talking still
+is, or hears an end: when the target fails the two are as before, and when the
+transferor has left meanwhile the survivor is brought back to it (recall).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from b2bua.calls.coupling import NotCoupled, couple, join_answered
+from b2bua.calls.errand import Errand
+from b2bua.calls.listening import Ear, Gone
+from b2bua.calls.lone import Lone
+from b2bua.calls.media import resumed
+from b2bua.calls.outcomes import LOOPED
+from b2bua.calls.path import Path
+from b2bua.calls.search import Found, Search
+from b2bua.calls.verdicts import Outcome, Refuse, Relay, Transfer, TransferVerdict
+
+if TYPE_CHECKING:
+    from b2bua.calls.bridge import Bridge
+    from b2bua.calls.call import Call
+    from b2bua.calls.leg import Leg
+    from b2bua.calls.referral import Referral
+
+TRANSFEROR_SECONDS = 2.0
+"""How long the transferor has to hang up by itself after the final NOTIFY."""
+
+_log = Logger()
+
+
+def transfer_requested(call: Call, leg: Leg, referral: Referral) -> None:
+    """Ask the features whether C{leg} may transfer, and do what they say."""
+    call.story.note("{} asks for a transfer to {}", leg.party, referral.refer_to.uri_text)
+    call.calls.when(
+        call.features.ask_transfer(call, leg, referral),
+        lambda verdict: _decided(call, leg, referral, verdict),
+    )
+
+
+def _decided(call: Call, leg: Leg, referral: Referral, verdict: TransferVerdict | None) -> None:
+    """Carry out the verdict; without one a REFER is declined."""
+    bridge = call.bridge
+    match verdict:
+        case Refuse(code, reason):
+            referral.refuse(code, reason)
+        case Transfer() if bridge is not None and leg in (bridge.a, bridge.b) and not leg.ended:
+            work = Deferred.fromCoroutine(_Transferring(call, bridge, leg, referral, verdict).run())
+            work.addErrback(lambda failure: _broken(call, failure))
+        case Relay() if bridge is not None:
+            relay(bridge, leg, referral)
+        case _:
+            referral.refuse(603)
+
+
+def relay(bridge: Bridge, leg: Leg, referral: Referral) -> None:
+    """Hand the REFER to the other side, dialog identifiers translated."""
+    referral.relay(bridge.other(leg), bridge.call.calls.context.dialogs)
+
+
+def _broken(call: Call, failure: Failure) -> None:
+    """A bug of ours costs this call, and no other one."""
+    _log.failure("a transfer of {call} broke", failure, call=call.id)
+    call.calls.run(call.abandon)
+
+
+class _Transferring:
+    """One transfer, from the REFER to its end."""
+
+    def __init__(self, call: Call, bridge: Bridge, transferor: Leg, referral: Referral, how: Transfer) -> None:
+        self.call = call
+        self.bridge = bridge
+        self.transferor = transferor
+        self.survivor = bridge.other(transferor)
+        self.referral = referral
+        self.how = how
+        self.search: Search | None = None
+        self.ear: Ear
+
+    async def run(self) -> None:
+        """Answer the REFER, find the target and join it with the survivor."""
+        call = self.call
+        call.hold_open()
+        try:
+            named = self._named()
+            if named is not None and not _same_party(named, self.transferor):
+                self.referral.refuse(403)
+                return
+            self.referral.accept(self.how.accepted)
+            await self.bridge.idle()
+            self.ear = Ear(call, self.survivor, self.transferor)
+            self.ear.left = self._left
+            if self.referral.replaces is None or (named is None and self._was_consulting()):
+                outcome = await self._blind()
+            elif named is None:
+                outcome = Outcome("not_found", 481, "Call/Transaction Does Not Exist")
+            else:
+                outcome = await self._attended(named)
+            call.features.tell_call_transferred(call, self.transferor, outcome)
+            await self._finish(outcome)
+        finally:
+            call.let_close()
+
+    # ---- who is meant ---------------------------------------------------
+
+    def _named(self) -> Leg | None:
+        """The leg that Replaces names, in either orientation of the tags."""
+        replaces = self.referral.replaces
+        if replaces is None:
+            return None
+        leg = self.call.calls.context.dialogs.find_replaced(replaces.call_id, replaces.to_tag, replaces.from_tag)
+        return leg if leg is not None and not leg.ended and leg.call is not None else None
+
+    def _was_consulting(self) -> bool:
+        """Did Replaces name a dialog that has just ended: a consultation given up too early?"""
+        replaces = self.referral.replaces
+        return replaces is not None and self.call.calls.context.dialogs.ended_recently(
+            replaces.call_id, replaces.to_tag, replaces.from_tag
+        )
+
+    def _left(self, leg: Leg) -> None:
+        """Without the survivor there is nobody to transfer; without the transferor we go on."""
+        if leg is self.survivor and self.search is not None:
+            self.search.cancel()
+
+    # ---- the two kinds --------------------------------------------------
+
+    async def _blind(self) -> Outcome | None:
+        """Dial the target with the transferor's permission (RFC 5589 section 6)."""
+        search = self._new_search()
+        uri = self.referral.refer_to.uri
+        target = str(uri.without_headers()) if uri.headers else self.referral.refer_to.uri_text
+        path = Path(diversions=self.call.path.diversions)
+        if self.call.calls.directory.key(target) == self.call.calls.directory.key(self.survivor.party.aor or "-"):
+            return LOOPED
+        found = await search.seek(target, path, self.transferor.party, ring_limit=self.how.ring_seconds)
+        return await self._join(found)
+
+    def _new_search(self) -> Search:
+        """A search in the name of the survivor, who is to be connected."""
+        survivor = self.survivor
+        offer = None if survivor.remote_session is None else resumed(survivor.remote_session)
+        errand = Errand(survivor, offer, self.referral.passed_on(self.transferor))
+        self.search = Search(self.call, errand)
+        if self.how.progress:
+            self.search.on_progress = self.referral.notify
+        return self.search
+
+    async def _attended(self, named: Leg) -> Outcome | None:
+        """Join the survivor with whom the transferor consulted (RFC 5589 section 7)."""
+        consultation: Call = named.call
+        if consultation is self.call:
+            return Outcome("not_found", 481)
+        bridge = consultation.bridge
+        if bridge is not None and named in (bridge.a, bridge.b):
+            return await self._join_consulted(named, consultation, bridge)
+        if consultation.setup is not None and consultation.setup.caller is named:
+            return await self._semi_attended(named, consultation)
+        # RFC 3891 section 3: an early dialog that its UA did not begin cannot be replaced.
+        return Outcome("not_found", 481, "Call/Transaction Does Not Exist")
+
+    async def _join_consulted(self, named: Leg, consultation: Call, bridge: Bridge) -> Outcome | None:
+        """The consulted party has answered: it and the survivor are joined."""
+        consultation.hold_open()
+        try:
+            await bridge.idle()
+            if named.ended or bridge.other(named).ended:
+                return Outcome("not_found", 481)
+            target = bridge.other(named)
+            self.call.take(target)
+            consultation.listen(named, Lone(consultation))
+            outcome = await self._couple(target)
+            if outcome is None:
+                consultation.hang_up(named, "replaced")
+            elif not target.ended and target in self.call.legs:
+                await self._give_back(named, consultation, target)
+            return outcome
+        finally:
+            consultation.let_close()
+
+    async def _give_back(self, named: Leg, consultation: Call, target: Leg) -> None:
+        """The two could not be joined: transferor and consulted party go on talking."""
+        if named.ended:
+            self.call.hang_up(target)
+            return
+        consultation.take(target)
+        try:
+            await couple(consultation, named, target)
+        except (Gone, NotCoupled):
+            consultation.end()
+
+    async def _semi_attended(self, named: Leg, consultation: Call) -> Outcome | None:
+        """The consulted party still rings: it goes on ringing, now for the survivor."""
+        assert consultation.setup is not None
+        attempt = consultation.setup.release()
+        consultation.listen(named, Lone(consultation))
+        search = self._new_search()
+        before = attempt.every_leg()
+        attempt.move(self.call, search.errand)
+        if attempt.rang:
+            search.on_progress(180)
+        found = await search.adopt(attempt)
+        if isinstance(found, Found) and found.leg in before:
+            # It answered what the transferor's phone had offered.
+            outcome = await self._couple(found.leg)
+        else:
+            outcome = await self._join(found)
+        consultation.refuse(named, 487)
+        return outcome
+
+    # ---- joining --------------------------------------------------------
+
+    async def _join(self, found: Found | Outcome) -> Outcome | None:
+        """Connect the survivor with a target that answered an offer in its name."""
+        if isinstance(found, Outcome):
+            return found
+        told = self.call.calls.identities.connected(self.survivor, found.leg)
+        try:
+            await join_answered(self.call, self.survivor, found.leg, found.session, told)
+        except (Gone, NotCoupled) as problem:
+            return self._not_joined(found.leg, problem)
+        return None
+
+    async def _couple(self, target: Leg) -> Outcome | None:
+        """Connect the survivor with a target that has a session with somebody else."""
+        identities = self.call.calls.identities
+        try:
+            await couple(
+                self.call,
+                self.survivor,
+                target,
+                told_a=identities.connected(self.survivor, target),
+                told_b=identities.connected(target, self.survivor),
+            )
+        except (Gone, NotCoupled) as problem:
+            return self._not_joined(None, problem)
+        return None
+
+    def _not_joined(self, found: Leg | None, problem: Gone | NotCoupled) -> Outcome:
+        """Say why; a target that nobody else talks to is let go."""
+        self.ear.disturbed = True
+        if found is not None:
+            self.call.hang_up(found)
+        if isinstance(problem, NotCoupled):
+            return Outcome("refused", problem.code, problem.reason)
+        if problem.leg is self.survivor:
+            return Outcome("refused", 487, "Request Terminated")
+        return Outcome("unreachable", 480, "Temporarily Unavailable")
+
+    # ---- the end --------------------------------------------------------
+
+    async def _finish(self, outcome: Outcome | None) -> None:
+        """Tell the transferor, and see that nobody is left alone."""
+        call, transferor = self.call, self.transferor
+        if outcome is None:
+            self.referral.notify(200)
+            if not transferor.ended:
+                call.listen(transferor, Lone(call))
+                call.calls.later(TRANSFEROR_SECONDS, call.hang_up, transferor)
+            return
+        self.referral.notify(outcome.code, outcome.reason)
+        if self.survivor.ended:
+            call.hang_up(transferor)
+        elif transferor.ended:
+            await self._recall()
+        else:
+            await self._restore()
+
+    async def _restore(self) -> None:
+        """Survivor and transferor talk again, as before."""
+        if not self.ear.disturbed:
+            self.bridge.begin()
+            return
+        try:
+            await couple(self.call, self.survivor, self.transferor)
+        except Gone as gone:
+            if gone.leg is self.survivor:
+                self.call.hang_up(self.transferor)
+            else:
+                await self._recall()
+        except NotCoupled:
+            self.call.end()
+
+    async def _recall(self) -> None:
+        """The transferor has left: bring the survivor back to it, or to where the setting says."""
+        party = self.transferor.party
+        targets = [party.name] if self.how.recall and party.internal else []
+        targets += [self.how.otherwise] if self.how.otherwise else []
+        for target in targets:
+            self.ear = Ear(self.call, self.survivor)
+            self.ear.left = self._left
+            search = self._new_search()
+            search.on_progress = lambda code: None
+            search.errand.display = f"Recall: {self.survivor.party.display or self.survivor.party.name}"
+            self.call.story.note("recall to {}", target)
+            found = await search.seek(target, Path(), party, ring_limit=self.how.recall_seconds)
+            if await self._join(found) is None:
+                return
+            if self.survivor.ended:
+                return
+        self.call.hang_up(self.survivor)
+
+
+def _same_party(one: Leg, other: Leg) -> bool:
+    """Do two legs end at the same peer?"""
+    return (one.party.kind, one.party.name) == (other.party.kind, other.party.name)
