@@ -1,0 +1,382 @@
+"""
+Requests and responses, read from bytes and written to bytes.
+
+L{parse} has a short way for messages as nearly every peer writes them, which
+does all its looking at characters in C, and leaves the rest (folding, odd
+spacing, whatever is wrong) to L{b2bua.wire.careful}.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Self
+
+from b2bua.errors import PeerError, UsageError
+from b2bua.wire.careful import (
+    LIMITS,
+    REQUEST_LINE,
+    STATUS_LINE,
+    Limits,
+    Parts,
+    count_values,
+    read_carefully,
+    refuse_start_line,
+    salvaged_fields,
+)
+from b2bua.wire.fields import CSeq, Via
+from b2bua.wire.grammar import TOKEN, split_list
+from b2bua.wire.names import NameAddr
+from b2bua.wire.registry import COMPACT, KNOWN, REASONS, SINGLE, canonical
+from b2bua.wire.uri import Uri
+from b2bua.wire.views import Field, Message, view
+
+__all__ = [
+    "LIMITS",
+    "REASONS",
+    "Field",
+    "Limits",
+    "Malformed",
+    "Message",
+    "Request",
+    "Response",
+    "parse",
+    "write",
+]
+
+# message-header = name HCOLON value CRLF, on one line
+_FIELDS = re.compile(rf"^({TOKEN}++)[ \t]*+:[ \t]*+([^\r\n\0]*+)\r\n", re.MULTILINE).findall
+_MANDATORY = frozenset(("Via", "From", "To", "Call-ID", "CSeq"))
+_LISTS = ("Via", "Route", "Record-Route")
+
+
+def _spelled(*names: str) -> frozenset[str]:
+    """Names as they mostly come: as in the RFC, in lower case, or compact."""
+    short = [letter for letter, name in COMPACT.items() if name in names]
+    return frozenset((*names, *[name.lower() for name in names], *short))
+
+
+_COPIED = _spelled("Via", "From", "To", "Call-ID", "CSeq")
+_COPIED_100 = _COPIED | _spelled("Timestamp")
+_COPIED_DIALOG = _COPIED | _spelled("Record-Route")
+_TO = _spelled("To")
+# Requests whose responses make a dialog (section 12.1.1, RFC 6665 section 4.4.1).
+_DIALOG_MAKERS = frozenset(("INVITE", "SUBSCRIBE", "REFER", "NOTIFY"))
+_CONTENT_LENGTH = _spelled("Content-Length") | {"L"}
+_BARE_NUL = re.compile(r"(?<!\\)\0")
+
+
+class Request(Message):
+    """A request (section 7.1)."""
+
+    def __init__(self, method: str, uri: str, fields: Iterable[Field] = (), body: bytes = b"") -> None:
+        """Take the Request-Line's parts, the header fields and the body."""
+        self.method = method
+        self.uri = uri
+        self.fields = tuple(fields)
+        self.body = body
+
+    def __repr__(self) -> str:
+        """For people who debug."""
+        return f"<Request {self.method} {self.uri} {self.get('Call-ID')} {self.get('CSeq')}>"
+
+    def start_line(self) -> str:
+        """The Request-Line."""
+        return f"{self.method} {self.uri} SIP/2.0"
+
+    @view
+    def request_uri(self) -> Uri:
+        """The Request-URI, parsed."""
+        return Uri.parse(self.uri)
+
+    def with_uri(self, uri: Uri | str) -> Request:
+        """Copy it with another Request-URI."""
+        return Request(self.method, str(uri), self.fields, self.body)
+
+    def _copy(self, fields: tuple[Field, ...], body: bytes) -> Self:
+        """Make the like with other fields and body."""
+        return type(self)(self.method, self.uri, fields, body)
+
+    def response(
+        self,
+        code: int,
+        reason: str = "",
+        *,
+        to_tag: str = "",
+        fields: Iterable[Field] = (),
+        body: bytes = b"",
+    ) -> Response:
+        """
+        Answer it (section 8.2.6).
+
+        Via, From, To, Call-ID and CSeq are copied; so is Record-Route where
+        the response may make a dialog, and Timestamp into a 100.
+
+        @param to_tag: the tag of To, if it has none yet; a 100 goes without.
+        """
+        names = _COPIED
+        if code == 100:
+            names = _COPIED_100
+        elif code < 300 and self.method in _DIALOG_MAKERS:
+            names = _COPIED_DIALOG
+        if self._well_spelled:
+            copied = [item for item in self.fields if item[0] in names]
+        else:
+            copied = [item for item in self.fields if canonical(item[0]) in names]
+        answer = Response(code, reason or REASONS.get(code) or _class_reason(code), (), body)
+        ours, theirs = answer.__dict__, self.__dict__
+        if to_tag and code > 100:
+            _tag(copied, theirs.get("to"), to_tag, ours)
+        elif "to" in theirs:
+            ours["to"] = theirs["to"]
+        for name in ("via", "from_", "call_id", "cseq"):
+            if name in theirs:
+                ours[name] = theirs[name]
+        answer.fields = (*copied, *fields)
+        return answer
+
+    @view
+    def _well_spelled(self) -> bool:
+        """Are all names spelled in a way that L{_spelled} knows?"""
+        known = KNOWN.__contains__
+        return all(known(name) or name in COMPACT or name.islower() for name, _ in self.fields)
+
+
+def _tag(copied: list[Field], to: NameAddr | None, tag: str, views: dict[str, object]) -> None:
+    """Put a tag on the To of a response, if it has none."""
+    for at, (name, value) in enumerate(copied):
+        if name in _TO or canonical(name) == "To":
+            try:
+                to = to or NameAddr.parse(value)
+            except PeerError:
+                # A malformed request that is being refused: its To goes back as it is.
+                copied[at] = (name, value if ";tag=" in value else f"{value};tag={tag}")
+                return
+            if not to.tag:
+                to = to.tagged(tag)
+                copied[at] = (name, str(to))
+            views["to"] = to
+            return
+
+
+def _class_reason(code: int) -> str:
+    """A phrase for a code that is not registered: that of its class."""
+    return REASONS.get(code // 100 * 100, "")
+
+
+class Response(Message):
+    """A response (section 7.2)."""
+
+    local = False
+    """True if we made it up: a timeout (408) or a transport error (503)."""
+
+    def __init__(self, code: int, reason: str, fields: Iterable[Field] = (), body: bytes = b"") -> None:
+        """Take the Status-Line's parts, the header fields and the body."""
+        self.code = code
+        self.reason = reason
+        self.fields = tuple(fields)
+        self.body = body
+
+    def __repr__(self) -> str:
+        """For people who debug."""
+        return f"<Response {self.code} {self.reason} {self.get('Call-ID')} {self.get('CSeq')}>"
+
+    def start_line(self) -> str:
+        """The Status-Line."""
+        return f"SIP/2.0 {self.code} {self.reason}"
+
+    def _copy(self, fields: tuple[Field, ...], body: bytes) -> Self:
+        """Make the like with other fields and body."""
+        copy = type(self)(self.code, self.reason, fields, body)
+        copy.local = self.local
+        return copy
+
+    @property
+    def provisional(self) -> bool:
+        """Is it a 1xx?"""
+        return self.code < 200
+
+    @property
+    def success(self) -> bool:
+        """Is it a 2xx?"""
+        return 200 <= self.code < 300
+
+    @property
+    def final(self) -> bool:
+        """Is it anything but a 1xx?"""
+        return self.code >= 200
+
+
+class Malformed(PeerError):
+    """
+    Bytes that are no SIP message.
+
+    C{salvage} is what could be saved of a request, enough to answer it with
+    C{code}; None if it cannot be answered at all, as responses and ACK cannot.
+    """
+
+    salvage: Request | None = None
+
+    def __init__(
+        self, why: str, *, section: str, where: str = "", code: int = 400, data: bytes = b""
+    ) -> None:
+        """
+        Say what is wrong, and save what can be saved.
+
+        @param data: the message as it came.
+        """
+        super().__init__(why, section=section, where=where, code=code)
+        saved = salvaged_fields(data)
+        if saved is not None:
+            self.salvage = Request(*saved)
+
+
+def parse(data: bytes, limits: Limits = LIMITS) -> Request | Response:
+    """
+    Parse a message: a datagram, or what a framer cut out of a stream.
+
+    @raise Malformed: with the status to answer and what could be salvaged.
+    """
+    try:
+        end = data.find(b"\r\n\r\n")
+        if end < 0 or end > limits.head or len(data) > limits.message:
+            return _build(read_carefully(data, limits), limits)
+        try:
+            text = data[: end + 2].decode()
+        except UnicodeDecodeError:
+            return _build(read_carefully(data, limits), limits)
+        at = text.find("\r\n") + 2
+        fields = _FIELDS(text, at)
+        # Fewer fields than lines: something is folded, or no field at all.
+        if (
+            text.count("\n") != len(fields) + 1
+            or len(fields) > limits.fields
+            or end > limits.field
+            or " \r\n" in text
+            or "\t\r\n" in text
+        ):
+            return _build(read_carefully(data, limits), limits)
+        return _build((text[: at - 2], fields, data[end + 4 :]), limits)
+    except PeerError as error:
+        raise Malformed(
+            error.why, section=error.section, where=error.where, code=error.code, data=data
+        ) from error
+
+
+def _build(parts: Parts, limits: Limits) -> Request | Response:
+    """Make a message of its parts, and look at what every message must have."""
+    line, fields, body = parts
+    message: Request | Response
+    if found := REQUEST_LINE(line):
+        method, uri = found.groups()
+        message = Request(method, uri, fields, body)
+    elif found := STATUS_LINE(line):
+        method = ""
+        message = Response(int(found[1]), found[2], fields, body)
+    else:
+        raise refuse_start_line(line)
+    first = dict(fields[::-1])
+    if not first.keys() <= KNOWN:
+        first = {canonical(name): value for name, value in fields[::-1]}
+    if not first.keys() >= _MANDATORY:
+        missing = ", ".join(sorted(_MANDATORY - first.keys()))
+        raise PeerError(f"No {missing}", section="RFC 3261 8.1.1")
+    if len(first) != len(fields):
+        _check_repeated(fields, first, limits)
+    views = message.__dict__
+    views["first"] = first
+    _read_mandatory(views, first, method, limits)
+    length = first.get("Content-Length")
+    if length is not None and length != str(len(body)):
+        message.body = _cut(body, length)
+    return message
+
+
+def _read_mandatory(views: dict[str, object], first: dict[str, str], method: str, limits: Limits) -> None:
+    """Parse the fields that every message is matched by."""
+    via = first["Via"]
+    if "," in via:
+        via = split_list(via)[0]
+    views["via"] = Via.parse(via)
+    views["from_"] = NameAddr.parse(first["From"])
+    views["to"] = NameAddr.parse(first["To"])
+    call_id = views["call_id"] = first["Call-ID"]
+    if not call_id or " " in call_id or "\t" in call_id:
+        raise PeerError("Malformed Call-ID", section="RFC 3261 20.8", where=call_id)
+    cseq = views["cseq"] = CSeq.parse(first["CSeq"])
+    if method and cseq.method != method:
+        raise PeerError("CSeq names another method", section="RFC 3261 8.1.1.5", where=first["CSeq"])
+    for name in _LISTS:
+        value = first.get(name)
+        if value is not None and value.count(",") >= limits.vias:
+            raise PeerError(f"Too many values of {name}", section="RFC 3261 21.5.7", code=513)
+
+
+def _check_repeated(fields: Sequence[Field], first: dict[str, str], limits: Limits) -> None:
+    """Refuse fields that are there twice but may be only once, and too long lists."""
+    repeated = {name for name, value in fields if first.get(name) is not value}
+    repeated = {canonical(name) for name in repeated}
+    for name in repeated & SINGLE:
+        values = [value for known, value in fields if canonical(known) == name]
+        if len(values) > 1:
+            raise PeerError(f"More than one {name}", section="RFC 3261 7.3.1", where=values[1])
+    for name, most in (
+        ("Via", limits.vias),
+        ("Route", limits.routes),
+        ("Record-Route", limits.routes),
+    ):
+        if name in repeated and count_values(fields, name) > most:
+            raise PeerError(f"Too many values of {name}", section="RFC 3261 21.5.7", code=513)
+
+
+def _cut(body: bytes, length: str) -> bytes:
+    """
+    Cut the body to its Content-Length.
+
+    What is left over in a datagram is dropped, what is missing is an error
+    (section 18.3).
+    """
+    if not (length.isascii() and length.isdigit()) or len(length) > 10:
+        raise PeerError("Malformed Content-Length", section="RFC 3261 20.14", where=length)
+    wanted = int(length)
+    if wanted > len(body):
+        raise PeerError("The body is shorter than announced", section="RFC 3261 18.3", where=length)
+    return body[:wanted]
+
+
+def write(message: Message) -> bytes:
+    """
+    Write a message; Content-Length is made right, or put at the end.
+
+    @raise UsageError: if anything in it would begin a line of its own
+        (header injection).
+    """
+    fields = message.fields
+    body = message.body
+    length = str(len(body))
+    if ("Content-Length", length) not in fields:
+        fields = _with_length(fields, length)
+    lines = "\r\n".join(map(": ".join, fields))
+    text = f"{message.start_line()}\r\n{lines}\r\n\r\n"
+    breaks = len(fields) + 2
+    if text.count("\n") != breaks or text.count("\r") != breaks or "\0" in text:
+        _refuse_injection(message, text, breaks)
+    return text.encode("utf-8", "surrogateescape") + body
+
+
+def _with_length(fields: tuple[Field, ...], length: str) -> tuple[Field, ...]:
+    """Put the right Content-Length in the place of the old one, or at the end."""
+    for at, (name, _) in enumerate(fields):
+        if name in _CONTENT_LENGTH or (len(name) == 14 and name.lower() == "content-length"):
+            return (*fields[:at], (name, length), *fields[at + 1 :])
+    return (*fields, ("Content-Length", length))
+
+
+def _refuse_injection(message: Message, text: str, breaks: int) -> None:
+    """Refuse line breaks inside a line, and NUL except as a quoted-pair."""
+    if text.count("\n") == breaks == text.count("\r") and not _BARE_NUL.search(text):
+        return
+    for name, value in ((message.start_line(), ""), *message.fields):
+        if "\r" in name + value or "\n" in name + value or _BARE_NUL.search(value):
+            raise UsageError(f"A line break or NUL in {name[:40]!r}: {value[:40]!r}")
+    raise UsageError("A line break or NUL in a message")

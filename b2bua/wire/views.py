@@ -1,0 +1,491 @@
+"""
+Messages as values: ordered header fields as received, and typed views of them.
+
+A view is parsed when it is first asked for and remembered from then on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Generic, Self, TypeAlias, TypeVar, overload
+
+from b2bua.errors import PeerError
+from b2bua.wire.digest import Challenge, Credentials
+from b2bua.wire.fields import (
+    CSeq,
+    Event,
+    Info,
+    Join,
+    RAck,
+    Reason,
+    Replaces,
+    RetryAfter,
+    SessionExpires,
+    SubscriptionState,
+    TargetDialog,
+    Via,
+    WarningText,
+    parse_delta,
+)
+from b2bua.wire.grammar import digits, split_list
+from b2bua.wire.names import NameAddr, is_star, parse_addresses
+from b2bua.wire.registry import KNOWN, canonical
+
+Field: TypeAlias = tuple[str, str]
+T = TypeVar("T")
+
+
+class view(Generic[T]):
+    """A property that is computed once and then stands in the instance itself."""
+
+    def __init__(self, compute: Callable[[Any], T]) -> None:
+        """Take the method that parses."""
+        self._compute = compute
+        self.__doc__ = compute.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        """Learn the name to be remembered under."""
+        self._name = name
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> view[T]: ...
+    @overload
+    def __get__(self, instance: object, owner: type) -> T: ...
+    def __get__(self, instance: object | None, owner: type) -> view[T] | T:
+        """Parse and remember; Python does not ask again."""
+        if instance is None:
+            return self
+        value = instance.__dict__[self._name] = self._compute(instance)
+        return value
+
+
+def index(fields: Sequence[Field]) -> dict[str, str]:
+    """Map each canonical name to its first value."""
+    first = dict(fields[::-1])
+    if not first.keys() <= KNOWN:
+        first = {canonical(name): value for name, value in fields[::-1]}
+    return first
+
+
+class Message:
+    """
+    A request or a response; nobody changes it once it is made.
+
+    A field that is absent reads as None or as empty.  One that is malformed
+    raises L{PeerError} (400) when it is asked for; Via, From, To, Call-ID and
+    CSeq of a message that was parsed are known to be good.
+    """
+
+    fields: tuple[Field, ...]
+    body: bytes
+
+    def __init__(self, fields: Iterable[Field] = (), body: bytes = b"") -> None:
+        """Take the header fields in order, and the body."""
+        self.fields = tuple(fields)
+        self.body = body
+
+    @view
+    def first(self) -> dict[str, str]:
+        """The first value of each field, by canonical name (see L{canonical})."""
+        return index(self.fields)
+
+    def get(self, name: str) -> str | None:
+        """Find the first value of a field, by its name in the RFC."""
+        value = self.first.get(name)
+        if value is None and name not in KNOWN:
+            return self.first.get(canonical(name))
+        return value
+
+    def all(self, name: str) -> list[str]:
+        """Find the value of each field line of that name."""
+        first = self.first
+        if name not in first and (name := canonical(name)) not in first:
+            return []
+        if len(first) == len(self.fields):
+            return [first[name]]
+        return [
+            value
+            for known, value in self.fields
+            if known == name or (known not in KNOWN and canonical(known) == name)
+        ]
+
+    def values(self, name: str) -> list[str]:
+        """Find the values of a field, with comma-separated lists taken apart."""
+        lines = self.all(name)
+        return [item for line in lines for item in split_list(line)] if lines else lines
+
+    def with_fields(
+        self,
+        *,
+        remove: Iterable[str] = (),
+        add: Iterable[Field] = (),
+        prepend: Iterable[Field] = (),
+    ) -> Self:
+        """Copy it without some fields, with others at the end or on top."""
+        gone = {canonical(name) for name in remove}
+        kept: Iterable[Field] = self.fields
+        if gone:
+            kept = [item for item in kept if canonical(item[0]) not in gone]
+        return self._copy((*prepend, *kept, *add), self.body)
+
+    def with_body(self, body: bytes, content_type: str = "") -> Self:
+        """Copy it with another body, and its type if there is one."""
+        gone = ("Content-Type", "Content-Length", "Content-Encoding", "Content-Disposition")
+        kept = [item for item in self.fields if canonical(item[0]) not in gone]
+        if content_type:
+            kept.append(("Content-Type", content_type))
+        return self._copy(tuple(kept), body)
+
+    def _copy(self, fields: tuple[Field, ...], body: bytes) -> Self:
+        """Make the like with other fields and body."""
+        raise NotImplementedError
+
+    def start_line(self) -> str:
+        """The first line."""
+        raise NotImplementedError
+
+    def __eq__(self, other: object) -> bool:
+        """Compare the content."""
+        if not isinstance(other, Message):
+            return NotImplemented
+        return (
+            self.start_line() == other.start_line()
+            and self.fields == other.fields
+            and self.body == other.body
+        )
+
+    def __hash__(self) -> int:
+        """Hash the content."""
+        return hash((self.start_line(), self.fields, self.body))
+
+    # What every message has
+
+    @view
+    def via(self) -> Via:
+        """The topmost Via."""
+        lines = self.values("Via")
+        if not lines:
+            raise PeerError("No Via", section="RFC 3261 8.1.1")
+        return Via.parse(lines[0])
+
+    @view
+    def vias(self) -> tuple[Via, ...]:
+        """Every Via, topmost first."""
+        return tuple([Via.parse(item) for item in self.values("Via")])
+
+    @view
+    def from_(self) -> NameAddr:
+        """From."""
+        return NameAddr.parse(self._needed("From"))
+
+    @view
+    def to(self) -> NameAddr:
+        """To."""
+        return NameAddr.parse(self._needed("To"))
+
+    @view
+    def call_id(self) -> str:
+        """Call-ID, compared byte by byte (section 8.1.1.4)."""
+        return self._needed("Call-ID")
+
+    @view
+    def cseq(self) -> CSeq:
+        """CSeq."""
+        return CSeq.parse(self._needed("CSeq"))
+
+    def _needed(self, name: str) -> str:
+        """Find a field that every message must have."""
+        value = self.first.get(name)
+        if not value:
+            raise PeerError(f"No {name}", section="RFC 3261 8.1.1")
+        return value
+
+    # Where it goes
+
+    @view
+    def contacts(self) -> tuple[NameAddr, ...]:
+        """Every Contact; none if it is C{*}."""
+        lines = self.all("Contact")
+        return () if not lines or is_star(lines[0]) else parse_addresses(lines)
+
+    @view
+    def star_contact(self) -> bool:
+        """Is Contact C{*}, with nothing else?"""
+        lines = self.all("Contact")
+        return len(lines) == 1 and is_star(lines[0])
+
+    @view
+    def routes(self) -> tuple[NameAddr, ...]:
+        """Route."""
+        return self._addresses("Route")
+
+    @view
+    def record_routes(self) -> tuple[NameAddr, ...]:
+        """Record-Route."""
+        return self._addresses("Record-Route")
+
+    @view
+    def paths(self) -> tuple[NameAddr, ...]:
+        """Path (RFC 3327)."""
+        return self._addresses("Path")
+
+    @view
+    def service_routes(self) -> tuple[NameAddr, ...]:
+        """Service-Route (RFC 3608)."""
+        return self._addresses("Service-Route")
+
+    def _addresses(self, name: str) -> tuple[NameAddr, ...]:
+        """Parse a list of addresses."""
+        lines = self.all(name)
+        return parse_addresses(lines) if lines else ()
+
+    def _address(self, name: str) -> NameAddr | None:
+        """Parse a single address."""
+        value = self.first.get(name)
+        return None if value is None else NameAddr.parse(value)
+
+    # Who
+
+    @view
+    def reply_to(self) -> NameAddr | None:
+        """Reply-To."""
+        return self._address("Reply-To")
+
+    @view
+    def refer_to(self) -> NameAddr | None:
+        """Refer-To (RFC 3515)."""
+        return self._address("Refer-To")
+
+    @view
+    def referred_by(self) -> NameAddr | None:
+        """Referred-By (RFC 3892)."""
+        return self._address("Referred-By")
+
+    @view
+    def asserted(self) -> tuple[NameAddr, ...]:
+        """P-Asserted-Identity (RFC 3325)."""
+        return self._addresses("P-Asserted-Identity")
+
+    @view
+    def preferred(self) -> tuple[NameAddr, ...]:
+        """P-Preferred-Identity (RFC 3325)."""
+        return self._addresses("P-Preferred-Identity")
+
+    @view
+    def remote_party(self) -> tuple[NameAddr, ...]:
+        """Remote-Party-ID, which never became an RFC."""
+        return self._addresses("Remote-Party-ID")
+
+    @view
+    def diversions(self) -> tuple[NameAddr, ...]:
+        """Diversion, the latest first (RFC 5806); reason and counter are parameters."""
+        return self._addresses("Diversion")
+
+    @view
+    def history(self) -> tuple[NameAddr, ...]:
+        """History-Info (RFC 7044); index, rc and mp are parameters."""
+        return self._addresses("History-Info")
+
+    @view
+    def privacy(self) -> frozenset[str]:
+        """The values of Privacy, in lower case (RFC 3323 section 4.2)."""
+        text = ";".join(self.all("Privacy")).replace(",", ";").lower()
+        return frozenset([item for part in text.split(";") if (item := part.strip())])
+
+    # Numbers
+
+    def _number(self, name: str, most: int, section: str) -> int | None:
+        """Parse a field that is one number."""
+        value = self.first.get(name)
+        return None if value is None else digits(value, most, section=section, what=name)
+
+    def _delta(self, name: str, section: str) -> int | None:
+        """Parse a field that is seconds, perhaps with parameters."""
+        value = self.first.get(name)
+        return None if value is None else parse_delta(value, section)[0]
+
+    @view
+    def max_forwards(self) -> int | None:
+        """Max-Forwards, 0 to 255 (section 20.22)."""
+        return self._number("Max-Forwards", 255, "RFC 3261 20.22")
+
+    @view
+    def max_breadth(self) -> int | None:
+        """Max-Breadth (RFC 5393 section 5.3.1)."""
+        return self._number("Max-Breadth", 2**31 - 1, "RFC 5393 5.3.1")
+
+    @view
+    def expires(self) -> int | None:
+        """Expires, in seconds."""
+        return self._number("Expires", 2**32 - 1, "RFC 3261 20.19")
+
+    @view
+    def min_expires(self) -> int | None:
+        """Min-Expires, in seconds."""
+        return self._number("Min-Expires", 2**32 - 1, "RFC 3261 20.23")
+
+    @view
+    def min_se(self) -> int | None:
+        """Min-SE, in seconds (RFC 4028)."""
+        return self._delta("Min-SE", "RFC 4028 5")
+
+    @view
+    def rseq(self) -> int | None:
+        """RSeq (RFC 3262)."""
+        return self._number("RSeq", 2**32 - 1, "RFC 3262 7.1")
+
+    @view
+    def retry_after(self) -> int | None:
+        """Retry-After, in seconds."""
+        value = self.first.get("Retry-After")
+        return None if value is None else RetryAfter.parse(value).seconds
+
+    # Words
+
+    def _tags(self, name: str) -> frozenset[str]:
+        """Parse a list of tokens that are compared in lower case."""
+        return frozenset([item.lower() for item in self.values(name)])
+
+    @view
+    def supported(self) -> frozenset[str]:
+        """The option tags of Supported."""
+        return self._tags("Supported")
+
+    @view
+    def require(self) -> frozenset[str]:
+        """The option tags of Require."""
+        return self._tags("Require")
+
+    @view
+    def proxy_require(self) -> frozenset[str]:
+        """The option tags of Proxy-Require."""
+        return self._tags("Proxy-Require")
+
+    @view
+    def unsupported(self) -> frozenset[str]:
+        """The option tags of Unsupported."""
+        return self._tags("Unsupported")
+
+    @view
+    def allow(self) -> frozenset[str]:
+        """The methods of Allow, as written."""
+        return frozenset(self.values("Allow"))
+
+    @view
+    def allow_events(self) -> frozenset[str]:
+        """The event packages of Allow-Events (RFC 6665)."""
+        return self._tags("Allow-Events")
+
+    def _media_type(self, value: str) -> str:
+        """C{type/subtype} in lower case, without parameters."""
+        return value.partition(";")[0].replace(" ", "").replace("\t", "").lower()
+
+    @view
+    def content_type(self) -> str:
+        """C{type/subtype} of the body in lower case, or the empty string."""
+        value = self.first.get("Content-Type")
+        return self._media_type(value) if value else ""
+
+    @view
+    def content_disposition(self) -> str:
+        """What the body is for, in lower case, or the empty string."""
+        value = self.first.get("Content-Disposition")
+        return self._media_type(value) if value else ""
+
+    @view
+    def content_encoding(self) -> tuple[str, ...]:
+        """The codings of the body, in lower case."""
+        return tuple([item.lower() for item in self.values("Content-Encoding")])
+
+    @view
+    def accept(self) -> tuple[str, ...] | None:
+        """The media ranges of Accept; None without the field, () if it is empty."""
+        if self.first.get("Accept") is None:
+            return None
+        return tuple([self._media_type(item) for item in self.values("Accept")])
+
+    # Structures
+
+    @view
+    def replaces(self) -> Replaces | None:
+        """Replaces (RFC 3891); two of them are refused (section 3)."""
+        lines = self.all("Replaces")
+        if len(lines) > 1:
+            raise PeerError("More than one Replaces", section="RFC 3891 3")
+        return Replaces.parse(lines[0]) if lines else None
+
+    @view
+    def join(self) -> Join | None:
+        """Join (RFC 3911)."""
+        value = self.first.get("Join")
+        return None if value is None else Join.parse(value)
+
+    @view
+    def target_dialog(self) -> TargetDialog | None:
+        """Target-Dialog (RFC 4538)."""
+        value = self.first.get("Target-Dialog")
+        return None if value is None else TargetDialog.parse(value)
+
+    @view
+    def rack(self) -> RAck | None:
+        """RAck (RFC 3262)."""
+        value = self.first.get("RAck")
+        return None if value is None else RAck.parse(value)
+
+    @view
+    def session_expires(self) -> SessionExpires | None:
+        """Session-Expires (RFC 4028)."""
+        value = self.first.get("Session-Expires")
+        return None if value is None else SessionExpires.parse(value)
+
+    @view
+    def event(self) -> Event | None:
+        """Event (RFC 6665)."""
+        value = self.first.get("Event")
+        return None if value is None else Event.parse(value)
+
+    @view
+    def subscription_state(self) -> SubscriptionState | None:
+        """Subscription-State (RFC 6665)."""
+        value = self.first.get("Subscription-State")
+        return None if value is None else SubscriptionState.parse(value)
+
+    @view
+    def reasons(self) -> tuple[Reason, ...]:
+        """Reason (RFC 3326)."""
+        return tuple([Reason.parse(item) for item in self.values("Reason")])
+
+    @view
+    def warning(self) -> tuple[WarningText, ...]:
+        """Warning."""
+        return tuple([WarningText.parse(item) for item in self.values("Warning")])
+
+    @view
+    def alert_info(self) -> tuple[Info, ...]:
+        """Alert-Info; phones also send bare words there, for which see L{get}."""
+        return tuple([Info.parse(item) for item in self.values("Alert-Info")])
+
+    @view
+    def call_info(self) -> tuple[Info, ...]:
+        """Call-Info."""
+        return tuple([Info.parse(item) for item in self.values("Call-Info")])
+
+    @view
+    def challenges(self) -> tuple[Challenge, ...]:
+        """WWW-Authenticate, in order; other schemes than Digest are left out."""
+        return Challenge.parse_all(self.all("WWW-Authenticate"))
+
+    @view
+    def proxy_challenges(self) -> tuple[Challenge, ...]:
+        """Proxy-Authenticate, in order; other schemes than Digest are left out."""
+        return Challenge.parse_all(self.all("Proxy-Authenticate"))
+
+    @view
+    def credentials(self) -> tuple[Credentials, ...]:
+        """Authorization; other schemes than Digest are left out."""
+        return Credentials.parse_all(self.all("Authorization"))
+
+    @view
+    def proxy_credentials(self) -> tuple[Credentials, ...]:
+        """Proxy-Authorization; other schemes than Digest are left out."""
+        return Credentials.parse_all(self.all("Proxy-Authorization"))
