@@ -51,7 +51,7 @@ class Part(Message):
         handling = find_param(parse_params(semicolon + params), "handling") if semicolon else None
         return handling is not None and handling.lower() == "optional"
 
-    def _copy(self, fields: tuple[Field, ...], body: bytes) -> Part:  # type: ignore[override]
+    def _copy(self, fields: tuple[Field, ...], body: bytes) -> Part:
         """Make the like with other fields and body."""
         return Part(fields, body)
 
@@ -167,7 +167,7 @@ def session_of(message: Message, limits: Limits = LIMITS) -> bytes | None:
         (
             part.body
             for part in leaves(message, limits)
-            if part.content_type == "application/sdp" and part.disposition in ("session", "early-session")
+            if part.content_type == "application/sdp" and part.disposition == "session"
         ),
         None,
     )
