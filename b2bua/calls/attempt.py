@@ -155,6 +155,20 @@ class Attempt:
         """The legs that are being rung."""
         return tuple(self._legs)
 
+    def every_leg(self) -> list[Leg]:
+        """The legs that ring here and below."""
+        return [*self._legs, *(leg for child in self._children for leg in child.every_leg())]
+
+    def move(self, call: Call, errand: Errand) -> None:
+        """Go on in another call, for another errand; what rings goes on ringing."""
+        self.call = call
+        self.errand = errand
+        for leg in self._legs:
+            call.take(leg)
+            call.listen(leg, self)
+        for child in self._children:
+            child.move(call, errand)
+
     # ---- where to -------------------------------------------------------
 
     def start(self) -> None:

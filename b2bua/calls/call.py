@@ -145,7 +145,7 @@ class Call:
         listener = self._listeners.get(leg)
         match word:
             case HungUp(why):
-                self.record.hung_up(leg.party, why)
+                self.record.hung_up(leg.party)
                 self.part_with(leg, why)
             case Refused(code) | Moved(code) if leg.ended:
                 self.part_with(leg, str(code))
@@ -170,7 +170,7 @@ class Call:
             return
         self._over = True
         self.bridge = None
-        self.record.ended(self.calls.context.layer.now(), self.story.features)
+        self.record.close(self.calls.context.layer.now(), self.story.features)
         self.calls.over(self)
         self.features.tell_call_ended(self, self.record)
 
@@ -197,7 +197,7 @@ class Call:
 
     def confirm(self, leg: Leg, text: str) -> None:
         """Answer a feature code: the phone shows C{text} for a moment, then we hang up."""
-        self.record.answered(self.calls.context.layer.now(), None)
+        self.record.took_call(self.calls.context.layer.now(), None)
         offer = leg.remote_session
         shown: Fields = (("P-Asserted-Identity", str(NameAddr.make(text, self.calls.directory.uri(self.dialled)))),)
         leg.say(Answered(None if offer is None else silent_answer(offer, None), shown))

@@ -15,6 +15,7 @@ from b2bua.calls.words import Word
 
 if TYPE_CHECKING:
     from b2bua.calls.call import Call
+    from b2bua.calls.identity import Identities
     from b2bua.calls.leg import Leg, LegContext
     from b2bua.transactions.ports import ITimer
 
@@ -32,10 +33,13 @@ class Calls:
 
     log = Logger()
 
-    def __init__(self, context: LegContext, directory: Directory, features: Decisions) -> None:
+    def __init__(
+        self, context: LegContext, directory: Directory, identities: Identities, features: Decisions
+    ) -> None:
         """Begin without a call."""
         self.context = context
         self.directory = directory
+        self.identities = identities
         self.features = features
         self.going: dict[str, Call] = {}
         self.ended: Callable[[Call], None] = lambda call: None

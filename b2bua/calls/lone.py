@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from b2bua.calls.words import Answered, Changed, Refused, Replied, Told, Word
+from b2bua.calls.words import Answered, Changed, Referred, Refused, Replied, Told, Word
 from b2bua.calls.media import silent_answer, silent_offer
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ class Lone:
                 leg.say(Answered(offer) if offer is not None else Refused(488))
             case Changed(session=bytes() as offer):
                 leg.say(Answered(silent_answer(offer, leg.local_session)))
+            case Referred(_, referral):
+                referral.refuse(603)
             case Told():
                 self._told(leg, word)
             case _:

@@ -14,6 +14,7 @@ from twisted.logger import Logger
 
 from b2bua.calls.attempt import ELSEWHERE
 from b2bua.calls.bridge import Bridge
+from b2bua.calls.coupling import NotCoupled, couple
 from b2bua.calls.listening import Ear, Gone
 from b2bua.calls.media import Alignment, crossed
 from b2bua.calls.verdicts import Refuse, Replace, ReplaceVerdict
@@ -87,7 +88,7 @@ class Replacing:
             call.refuse(self.leg, 488)
             return
         setup.release().cancel(ELSEWHERE)
-        call.record.answered(call.calls.context.layer.now(), self.leg)
+        call.record.took_call(call.calls.context.layer.now(), self.leg)
         Bridge(call, caller, self.leg, Alignment()).begin()
         caller.say(Answered(answers[0]))
         self.leg.say(Answered(answers[1]))
@@ -120,16 +121,18 @@ class Replacing:
             if offer is None:
                 other.say(Confirmed((await ear.confirmation(leg, other)).session))
         except Gone as gone:
-            self._interrupted(bridge, gone.leg, other)
+            await self._interrupted(gone.leg, other)
             return
         Bridge(call, leg, other, alignment).begin()
         call.hang_up(self.replaced, "replaced")
 
-    def _interrupted(self, bridge: Bridge, gone: Leg, other: Leg) -> None:
-        """Somebody left in the middle."""
+    async def _interrupted(self, gone: Leg, other: Leg) -> None:
+        """Somebody left in the middle: who was talking before talks again."""
+        call = self.call
         if gone is other:
-            self.call.end()
-        elif self.replaced.ended:
-            self.call.hang_up(other)
-        else:
-            bridge.begin()
+            call.end()
+            return
+        try:
+            await couple(call, other, self.replaced)
+        except (Gone, NotCoupled):
+            call.end()

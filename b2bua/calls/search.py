@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -43,12 +44,15 @@ class Search:
         self.attempt: Attempt | None = None
         self.rang = False
         self._end: Deferred[Found | Outcome] = Deferred()
-        self.on_progress = lambda code: None
+        self.on_progress: Callable[[int], None] = lambda code: None
+        """Told of 180 and 181."""
 
-    def seek(self, target: str, path: Path, behalf: Party) -> Deferred[Found | Outcome]:
+    def seek(
+        self, target: str, path: Path, behalf: Party, *, ring_limit: float | None = None
+    ) -> Deferred[Found | Outcome]:
         """Begin; the result is who answered, or how it failed."""
         self.call.hold_open()
-        self.attempt = Attempt(self.call, self, self.errand, target, path, behalf)
+        self.attempt = Attempt(self.call, self, self.errand, target, path, behalf, ring_limit=ring_limit)
         self.attempt.start()
         return self._end
 

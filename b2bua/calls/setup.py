@@ -53,6 +53,13 @@ class Setup:
         self.attempt = Attempt(call, self, self.errand, target, call.path, self.caller.party)
         self.attempt.start()
 
+    def release(self) -> Attempt:
+        """Leave the attempt, ringing as it is, to somebody else."""
+        assert self.attempt is not None
+        self._over = True
+        self.call.setup = None
+        return self.attempt
+
     # ---- from the attempt -----------------------------------------------
 
     def progress(self, attempt: Attempt, leg: Leg, word: Ringing | Progress) -> None:
@@ -83,7 +90,7 @@ class Setup:
         """Connect the two."""
         self._over = True
         call = self.call
-        call.record.answered(call.calls.context.layer.now(), leg)
+        call.record.took_call(call.calls.context.layer.now(), leg)
         call.setup = None
         Bridge(call, self.caller, leg).begin()
         self.caller.say(Answered(word.session, word.fields))

@@ -1,0 +1,88 @@
+"""
+Who is calling, as far as the called party may know (RFC 3323, RFC 3325).
+
+The identity of a caller is what we know of it: an extension's own name and
+number, or what a trusted trunk asserted; never what a caller says of itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from b2bua.calls.diversion import fields_for
+from b2bua.calls.draft import InvitationDraft
+from b2bua.calls.words import Fields
+from b2bua.wire.names import NameAddr
+
+if TYPE_CHECKING:
+    from b2bua.calls.attempt import Attempt
+    from b2bua.calls.leg import Leg
+    from b2bua.calls.party import Party
+    from b2bua.calls.ports import Destination
+
+ANONYMOUS_URI = "sip:anonymous@anonymous.invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """How one party is presented to others."""
+
+    display: str
+    uri: str
+    private: bool = False
+    """Does it want its identity kept from whom we do not trust (Privacy: id)?"""
+
+    @property
+    def name_addr(self) -> str:
+        """As text for a header field."""
+        return str(NameAddr.make(self.display, self.uri))
+
+
+ANONYMOUS = Identity("Anonymous", ANONYMOUS_URI)
+
+
+class Identities:
+    """Says how parties are presented to each other."""
+
+    __slots__ = ("_domain",)
+
+    def __init__(self, domain: str) -> None:
+        """Prepare for a server of that domain."""
+        self._domain = domain
+
+    def of(self, leg: Leg) -> Identity:
+        """The identity of the peer of C{leg}: what was found out at admission, or its name."""
+        if leg.identity is not None:
+            known: Identity = leg.identity
+            return known
+        return self.of_party(leg.party)
+
+    def of_party(self, party: Party) -> Identity:
+        """The identity of a party that we know by configuration."""
+        return Identity(party.display, f"sip:{party.aor or f'{party.name}@{self._domain}'}")
+
+    def shown(self, identity: Identity, to: Party) -> Identity:
+        """What C{to} may see of it (RFC 3325 section 7)."""
+        return ANONYMOUS if identity.private and not to.policy.trusted else identity
+
+    def draft(self, attempt: Attempt, destination: Destination) -> InvitationDraft:
+        """What an INVITE to C{destination} says of the call, before features edit it."""
+        errand = attempt.errand
+        identity = self.of(errand.who)
+        shown = self.shown(identity, destination.party)
+        fields = list(errand.fields)
+        if destination.party.policy.trusted:
+            fields.append(("P-Asserted-Identity", identity.name_addr))
+            if identity.private:
+                fields.append(("Privacy", "id"))
+        if attempt.path.diversions:
+            fields.extend(fields_for(attempt.path, destination.to_uri))
+        if errand.alert_info:
+            fields.append(("Alert-Info", errand.alert_info))
+        return InvitationDraft(errand.display or shown.display, shown.uri, destination.to_uri, "", fields)
+
+    def connected(self, leg: Leg, other: Leg) -> Fields:
+        """Tell the peer of C{leg} whom it talks to now (RFC 3325; RFC 4916 without From change)."""
+        shown = self.shown(self.of(other), leg.party)
+        return (("P-Asserted-Identity", shown.name_addr),)
