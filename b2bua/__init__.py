@@ -1,1 +1,28 @@
-"""A SIP back-to-back user agent whose call features are plugins."""
+"""A SIP back-to-back user agent for a PBX, whose features are plugins."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from b2bua.features.options import Options
+    from b2bua.features.tables import Changeable, Table
+    from b2bua.hookspecs import NotConfigured, hookimpl
+
+__all__ = ["Changeable", "NotConfigured", "Options", "Table", "hookimpl"]
+
+_HOMES = {
+    "Changeable": "b2bua.features.tables",
+    "NotConfigured": "b2bua.hookspecs",
+    "Options": "b2bua.features.options",
+    "Table": "b2bua.features.tables",
+    "hookimpl": "b2bua.hookspecs",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """What plugins need, imported when it is asked for: nothing happens at import."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,7 @@
+"""The features of one server: found, ordered, asked, contained."""
+
+from b2bua.features.facade import Features
+from b2bua.features.preferences import Preferences
+from b2bua.features.problems import FeaturesRefused, Problem
+
+__all__ = ["Features", "FeaturesRefused", "Preferences", "Problem"]

@@ -1,0 +1,103 @@
+"""Is an answer one that the core can carry out?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import isfinite
+
+from b2bua.calls.verdicts import Confirm, Dial, Forward, Redirect, Refuse, Relay, Replace, Transfer
+from b2bua.calls.words import Replied
+
+TARGET_MAX = 1024
+"""Characters of a target."""
+MEMBERS_MAX = 64
+"""Targets of one L{Dial}."""
+SECONDS_MAX = 24 * 3600.0
+"""No ringing and no delay is longer."""
+
+
+def _line(text: object, most: int = TARGET_MAX) -> bool:
+    """Is it text that fits in a header field as it is?"""
+    return isinstance(text, str) and len(text) <= most and (text.isprintable() or not text)
+
+
+def _target(text: object) -> bool:
+    """Can it be dialled?"""
+    return _line(text) and bool(text)
+
+
+def _seconds(value: object, least: float = 0.0) -> bool:
+    """Is it a time that one can wait?"""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return isfinite(value) and least <= value <= SECONDS_MAX
+
+
+def _wrong_verdict(answer: object) -> str | None:
+    """What is wrong inside a verdict."""
+    match answer:
+        case Forward(to, _, alert_info):
+            return None if _target(to) and _line(alert_info) else "a target that cannot be dialled"
+        case Dial(members, mode):
+            if mode not in ("parallel", "sequential"):
+                return f"the mode {mode!r}"
+            if not isinstance(members, tuple) or len(members) > MEMBERS_MAX:
+                return f"members that are no tuple of at most {MEMBERS_MAX}"
+            for member in members:
+                limit = member.ring_seconds
+                if not _target(member.target) or not _seconds(member.after):
+                    return "a member that cannot be dialled"
+                if limit is not None and (not _seconds(limit) or limit <= 0):
+                    return "a member with no time to ring"
+        case Redirect(targets, code):
+            if not 300 <= code <= 399:
+                return f"a redirection with the status {code}"
+            if not targets or not all(map(_target, targets)):
+                return "a redirection to nowhere"
+        case Refuse(code, reason):
+            if isinstance(code, bool) or not isinstance(code, int) or not 400 <= code <= 699:
+                return f"a refusal with the status {code!r}"
+            return None if _line(reason) else "a reason that is not one line of text"
+        case Confirm(text):
+            return None if _line(text) else "a text that is not one line"
+    return None
+
+
+_VERDICTS: dict[str, tuple[type, ...]] = {
+    "route_call": (Dial, Forward, Redirect, Refuse, Confirm),
+    "code_dialled": (Confirm, Refuse, Dial),
+    "target_failed": (Dial, Forward, Redirect, Refuse),
+    "transfer_requested": (Transfer, Relay, Refuse),
+    "replace_requested": (Replace, Refuse),
+    "request_unowned": (Replied,),
+}
+
+
+def _check_of(accepted: tuple[type, ...]) -> Callable[[object], str | None]:
+    """The check of a question whose answers are verdicts."""
+    names = ", ".join(kind.__name__ for kind in accepted)
+
+    def check(answer: object) -> str | None:
+        if not isinstance(answer, accepted):
+            return f"answered {type(answer).__name__}, not one of {names}"
+        try:
+            wrong = _wrong_verdict(answer)
+        except (AttributeError, TypeError) as error:  # fields of other types than they are declared with
+            wrong = str(error)
+        return f"answered with {wrong}" if wrong else None
+
+    return check
+
+
+def _check_seconds(answer: object) -> str | None:
+    """The check of C{ring_seconds}."""
+    if _seconds(answer) and answer:
+        return None
+    return f"answered {answer!r:.60}, not a number of seconds"
+
+
+CHECKS: dict[str, Callable[[object], str | None]] = {
+    **{hook: _check_of(accepted) for hook, accepted in _VERDICTS.items()},
+    "ring_seconds": _check_seconds,
+}
+"""For each question, what is wrong with an answer other than L{None}."""

@@ -1,0 +1,270 @@
+"""Asking, editing and telling: calls of hooks that cannot break the caller."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import fields as fields_of
+from types import CoroutineType
+from typing import Any, NamedTuple, Protocol
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from b2bua import hookspecs
+from b2bua.features.answers import CHECKS
+from b2bua.features.plugin import Plugin
+from b2bua.hookspecs import HOOKS
+
+BUDGET = 5.0
+"""Seconds within which a question must be answered."""
+NEWS_BUDGET = 60.0
+"""Seconds within which a coroutine that was told news must be done."""
+STRIKES_MAX = 5
+"""So many failures within..."""
+STRIKES_SECONDS = 60.0
+"""...so many seconds set a feature aside."""
+
+CONTAINED = (Exception, SystemExit)
+"""What a feature may raise without harm to others; a KeyboardInterrupt is not its own."""
+
+
+class Timer(Protocol):
+    """Something that can still be stopped."""
+
+    def stop(self) -> None:
+        """Forget it."""
+
+
+class Timers(Protocol):
+    """The clock of the server: C{b2bua.transactions.ports.ITransactionLayer} is one."""
+
+    def now(self) -> float:
+        """Seconds of the clock."""
+
+    def start(self, seconds: float, call: Callable[[], None]) -> Timer:
+        """Call back after C{seconds}."""
+
+
+class StoppedClock:
+    """Where there is no clock, no time passes and no budget runs out."""
+
+    def now(self) -> float:
+        """Say the one time there is."""
+        return 0.0
+
+    def start(self, seconds: float, call: Callable[[], None]) -> Timer:
+        """Never call back."""
+        return self
+
+    def stop(self) -> None:
+        """Have nothing to forget."""
+
+
+class Story(Protocol):
+    """Where answers and failures are noted."""
+
+    def asked(
+        self, hook: str, feature: str, answer: object, seconds: float, error: str | None = None
+    ) -> None:
+        """Note an answer."""
+
+
+class Voice(NamedTuple):
+    """One feature's implementation of one hook."""
+
+    plugin: Plugin
+    call: Callable[..., Any]
+
+
+class TooLate(Exception):
+    """A feature did not answer within its budget."""
+
+
+def voice_of(plugin: Plugin, hook: str, parameters: Sequence[str]) -> Voice:
+    """An implementation that takes all parameters of its hook, whatever it takes itself."""
+    function = getattr(plugin.thing, hook)
+    code = function.__code__
+    own = [name for name in code.co_varnames[: code.co_argcount] if name in parameters]
+    if own == list(parameters):
+        return Voice(plugin, function)
+    places = [parameters.index(name) for name in own]
+    return Voice(plugin, lambda *values: function(*[values[place] for place in places]))
+
+
+class Dispatch:
+    """Calls the hooks of plugins in their order, and keeps their failures to itself."""
+
+    log = Logger()
+
+    def __init__(self, plugins: Sequence[Plugin], timers: Timers) -> None:
+        """Take the plugins in the order in which they are asked."""
+        self.plugins = tuple(plugins)
+        self.timers = timers
+        self._strikes: dict[str, deque[float]] = {}
+        self._logged: set[tuple[str, str, str]] = set()
+        self.voices: dict[str, tuple[Voice, ...]] = {}
+        self.arrange()
+
+    def arrange(self) -> None:
+        """Note who has a say in each hook."""
+        for hook, kind in HOOKS.items():
+            if kind != "declaration":
+                specification = getattr(hookspecs, hook).__code__
+                parameters = specification.co_varnames[: specification.co_argcount]
+                self.voices[hook] = tuple(
+                    voice_of(plugin, hook, parameters)
+                    for plugin in self.plugins
+                    if not plugin.out and hook in plugin.hooks
+                )
+
+    # ---- questions ------------------------------------------------------
+
+    def ask(self, hook: str, voices: Sequence[Voice], story: Story | None, *values: Any) -> Any:
+        """
+        Ask one feature after the other until one has an answer.
+
+        @return: the answer, or L{None}; a Deferred of it only when a feature
+            took its time.
+        """
+        now = self.timers.now
+        for index, voice in enumerate(voices):
+            began = now()
+            try:
+                answer = voice.call(*values)
+            except CONTAINED:
+                self._failed(hook, voice.plugin, _failure(), began, story)
+                continue
+            if isinstance(answer, (Deferred, CoroutineType)):
+                rest = voices[index + 1 :]
+                return Deferred.fromCoroutine(self._wait(hook, voice, answer, began, rest, story, values))
+            if self._counts(hook, voice.plugin, answer, began, story):
+                return answer
+        return None
+
+    async def _wait(
+        self,
+        hook: str,
+        voice: Voice,
+        answer: Any,
+        began: float,
+        rest: Sequence[Voice],
+        story: Story | None,
+        values: Sequence[Any],
+    ) -> Any:
+        """Wait for one feature's answer; without one, ask the others."""
+        try:
+            answer = await self.within(BUDGET, answer)
+        except CancelledError:
+            raise  # whoever asked does not want to know any more
+        except CONTAINED:
+            self._failed(hook, voice.plugin, _failure(), began, story)
+        else:
+            if self._counts(hook, voice.plugin, answer, began, story):
+                return answer
+        later = self.ask(hook, rest, story, *values)
+        return await later if isinstance(later, Deferred) else later
+
+    def within(self, seconds: float, answer: Awaitable[Any]) -> Deferred[Any]:
+        """
+        An answer, or the failure L{TooLate}.
+
+        Who answers late is cancelled; should it go on all the same, nobody hears it.
+        """
+        inner = answer if isinstance(answer, Deferred) else Deferred.fromCoroutine(answer)  # type: ignore[arg-type]  # a coroutine, as ask has seen
+        outer: Deferred[Any] = Deferred(lambda _: inner.cancel())
+
+        def late() -> None:
+            if not outer.called:
+                outer.errback(TooLate(f"no answer within {seconds:g} s"))
+                inner.cancel()
+
+        def done(result: Any) -> None:
+            timer.stop()
+            if not outer.called:
+                outer.callback(result)
+
+        timer = self.timers.start(seconds, late)
+        inner.addBoth(done)
+        return outer
+
+    def _counts(self, hook: str, plugin: Plugin, answer: Any, began: float, story: Story | None) -> bool:
+        """Is it an answer, and one that the core can carry out?"""
+        seconds = self.timers.now() - began
+        wrong = None if answer is None else CHECKS[hook](answer)
+        if wrong is not None:
+            self._failed(hook, plugin, _failure(TypeError(wrong)), began, story)
+            return False
+        if story is not None:
+            story.asked(hook, plugin.name, answer, seconds)
+        return answer is not None
+
+    # ---- edits ----------------------------------------------------------
+
+    def edit(self, hook: str, voices: Sequence[Voice], story: Story | None, draft: Any, *values: Any) -> None:
+        """Let every feature edit a draft; who fails leaves no trace in it."""
+        for voice in voices:
+            began = self.timers.now()
+            before = [(field.name, getattr(draft, field.name)) for field in fields_of(draft)]
+            before = [(name, list(value) if isinstance(value, list) else value) for name, value in before]
+            try:
+                answer = voice.call(*values, draft)
+                if isinstance(answer, (Deferred, CoroutineType)):
+                    _drop(answer)
+                    raise TypeError("an edit cannot take its time")
+            except CONTAINED:
+                for name, value in before:
+                    setattr(draft, name, value)
+                self._failed(hook, voice.plugin, _failure(), began, story)
+
+    # ---- news -----------------------------------------------------------
+
+    def tell(self, hook: str, voices: Sequence[Voice], story: Story | None, *values: Any) -> None:
+        """Tell every feature."""
+        for voice in voices:
+            began = self.timers.now()
+            try:
+                answer = voice.call(*values)
+            except CONTAINED:
+                self._failed(hook, voice.plugin, _failure(), began, story)
+                continue
+            if isinstance(answer, (Deferred, CoroutineType)):
+                self.within(NEWS_BUDGET, answer).addErrback(
+                    lambda failure, plugin=voice.plugin, began=began: self._failed(
+                        hook, plugin, failure, began, story
+                    )
+                )
+
+    # ---- failures -------------------------------------------------------
+
+    def _failed(self, hook: str, plugin: Plugin, failure: Failure, began: float, story: Story | None) -> None:
+        """Note a failure: in the story always, in the log once, and in the feature's own account."""
+        now = self.timers.now()
+        error = f"{failure.type.__name__}: {failure.getErrorMessage()}"[:200] if failure.type else "failed"
+        if story is not None:
+            story.asked(hook, plugin.name, None, now - began, error)
+        known = (plugin.name, hook, failure.type.__name__ if failure.type else "")
+        if known not in self._logged:
+            self._logged.add(known)
+            self.log.failure("the plugin {plugin} failed at {hook}", failure, plugin=plugin.name, hook=hook)
+        strikes = self._strikes.setdefault(plugin.name, deque(maxlen=STRIKES_MAX))
+        strikes.append(now)
+        if len(strikes) == STRIKES_MAX and now - strikes[0] <= STRIKES_SECONDS and not plugin.out:
+            plugin.out = f"set aside after {STRIKES_MAX} failures, the last one at {hook}: {error}"
+            self.log.error("the plugin {plugin} is {why}", plugin=plugin.name, why=plugin.out)
+            self.arrange()
+
+
+def _failure(error: BaseException | None = None) -> Failure:
+    """A failure of what is being raised, or of C{error}."""
+    failure: Failure = Failure(error)  # type: ignore[no-untyped-call]  # Twisted has no annotations there
+    return failure
+
+
+def _drop(answer: Any) -> None:
+    """Let go of something that nobody waits for, without a complaint of the interpreter."""
+    if isinstance(answer, Deferred):
+        answer.addErrback(lambda failure: None)
+    else:
+        answer.close()

@@ -1,0 +1,130 @@
+"""What a feature sees of the configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import ValidationError
+
+from b2bua.features.tables import Claim, Table, Taken, changeable, matched, place, problems_of
+from b2bua.hookspecs import NotConfigured
+
+if TYPE_CHECKING:
+    from b2bua.features.preferences import Preferences
+
+AnyTable = TypeVar("AnyTable", bound=Table)
+
+
+def _wall() -> datetime:
+    """The time of day, where nobody has handed in a clock."""
+    return datetime.now().astimezone()
+
+
+class Options:
+    """
+    The tables of one feature, with what users have changed on top.
+
+    A table is asked for by its model; the names are those that stand for the
+    stars in its path, so C{options.of(Forwards, "102")} is the table
+    C{[extensions.102.forward]}.
+    """
+
+    def __init__(
+        self,
+        feature: str,
+        claims: list[Claim],
+        taken: Taken,
+        preferences: Preferences,
+        wall: Callable[[], datetime] = _wall,
+    ) -> None:
+        """Take the claims of the feature and what was found for them."""
+        self.feature = feature
+        self.now = wall
+        """The time of day, in the zone of the host."""
+        self._patterns = {claim.model: claim.pattern for claim in claims}
+        self._written = {key: table for key, table in taken.tables.items() if key[0] in self._patterns}
+        self._preferences = preferences
+        self._version = preferences.version
+        self._known: dict[tuple[type[Table], tuple[str, ...]], Any] = {}
+
+    def of(self, model: type[AnyTable], *names: str) -> AnyTable:
+        """
+        A table as it holds now: what the user has changed, else the file, else the defaults.
+
+        @raise NotConfigured: if there is no such table and it cannot do without.
+        """
+        if self._version != self._preferences.version:
+            self._version = self._preferences.version
+            self._known.clear()
+        known: AnyTable | None = self._known.get((model, names))
+        if known is None:
+            known = self._known[model, names] = self._read(model, names)
+        return known
+
+    def names(self, model: type[Table]) -> list[tuple[str, ...]]:
+        """The names of all tables of one model that stand in the file."""
+        return [names for found, names in self._written if found is model]
+
+    def change(self, model: type[Table], *names: str, **values: object) -> None:
+        """
+        Change keys of a table for its owner, now and after a restart.
+
+        L{None} brings the value of the file back.
+
+        @raise ValueError: if a key may not be changed or a value is not good;
+            then nothing was changed.
+        """
+        allowed = changeable(model)
+        for key in values:
+            if key not in allowed:
+                raise ValueError(f"{key} cannot be changed at run time")
+        owner = self._owner(model, names)
+        good = self._checked(model, names, values)
+        for key, value in values.items():
+            kept = None if value is None else good[key]
+            self._preferences.put(owner, self.feature, key, kept)
+
+    def changed(self, model: type[Table], *names: str) -> Mapping[str, object]:
+        """The keys of a table that its owner has changed."""
+        return self._preferences.of(self._owner(model, names), self.feature)
+
+    def locate(self, table: tuple[str, ...], key: str) -> tuple[type[Table], tuple[str, ...]] | None:
+        """The model and the names of a table in which C{key} may be changed, by its path."""
+        for model, pattern in self._patterns.items():
+            if key in changeable(model) and (names := matched(pattern, table)) is not None:
+                return model, names
+        return None
+
+    def _owner(self, model: type[Table], names: tuple[str, ...]) -> str:
+        """Who keeps the changes: the path up to the last name, C{extensions.102}."""
+        pattern = self._patterns[model]
+        last = max((i for i, part in enumerate(pattern) if part == "*"), default=len(pattern) - 1)
+        return ".".join(place(pattern, names)[: last + 1])
+
+    def _read(self, model: type[AnyTable], names: tuple[str, ...]) -> AnyTable:
+        """Put a table together; a change that is no longer good does not count."""
+        written = self._written.get((model, names), {})
+        allowed = changeable(model)
+        own = {key: value for key, value in self.changed(model, *names).items() if key in allowed}
+        for values in ({**written, **own}, written):
+            try:
+                return model.model_validate(values)
+            except ValidationError:
+                continue
+        raise NotConfigured(f"no [{'.'.join(place(self._patterns[model], names))}] table")
+
+    def _checked(
+        self, model: type[Table], names: tuple[str, ...], values: Mapping[str, object]
+    ) -> dict[str, Any]:
+        """The table as it would be, as plain values."""
+        kept = {**self._written.get((model, names), {}), **self.changed(model, *names)}
+        wanted = {**kept, **values}
+        for key, value in values.items():
+            if value is None:
+                del wanted[key]
+        found = problems_of(Claim(self.feature, self._patterns[model], model), names, wanted)
+        if found:
+            raise ValueError(found[0].text)
+        return model.model_validate(wanted).model_dump(mode="json")

@@ -1,0 +1,195 @@
+"""Plugins: finding them, making them ready, and their order."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module, invalidate_caches
+from importlib.metadata import EntryPoint, entry_points
+from types import ModuleType
+from typing import Any
+
+import pluggy
+
+from b2bua import hookspecs
+from b2bua.features.problems import Problem
+from b2bua.features.signatures import misfits
+
+GROUP = "b2bua"
+"""The entry points under which plugins are found, ours like anybody's."""
+
+
+@dataclass(slots=True, eq=False)
+class Plugin:
+    """One feature that is installed."""
+
+    name: str
+    thing: Any
+    """The object whose methods (or the module whose functions) are the hooks."""
+    version: str = ""
+    hooks: tuple[str, ...] = ()
+    out: str = ""
+    """Why it has no say: it took itself out, or was set aside."""
+
+    def declares(self, hook: str, default: Any) -> Any:
+        """What it says to a declaration."""
+        return getattr(self.thing, hook)() if hook in self.hooks else default
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a plugin comes from."""
+
+    name: str
+    target: EntryPoint | object
+    """An entry point, or the class, object or module itself."""
+
+    def load(self) -> Plugin:
+        """Import it; a class is made an object, so that each generation has its own."""
+        if isinstance(self.target, EntryPoint):
+            distribution = self.target.dist
+            version = distribution.version if distribution is not None else ""
+            thing = self.target.load()
+        else:
+            version, thing = "", self.target
+        return Plugin(self.name, thing() if inspect.isclass(thing) else thing, version)
+
+
+def installed() -> list[Source]:
+    """Every plugin that is installed with this Python."""
+    return [Source(point.name, point) for point in sorted(entry_points(group=GROUP))]
+
+
+def named(thing: object) -> Source:
+    """A plugin that is handed in, with the name it would have as an entry point."""
+    if isinstance(thing, ModuleType):
+        return Source(thing.__name__.rpartition(".")[2], thing)
+    kind = thing if inspect.isclass(thing) else type(thing)
+    return Source(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", kind.__name__).lower(), thing)
+
+
+def load(sources: Iterable[Source]) -> tuple[list[Plugin], list[Problem]]:
+    """Import plugins and check them against the contract; what is wrong comes back as problems."""
+    plugins: list[Plugin] = []
+    problems: list[Problem] = []
+    seen: set[str] = set()
+    for source in sources:
+        where = f"plugin {source.name}"
+        if source.name in seen:
+            problems.append(Problem(where, "there are two plugins of that name"))
+            continue
+        seen.add(source.name)
+        try:
+            plugin = source.load()
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # anything may go wrong in a stranger's module
+            problems.append(Problem(where, f"cannot be loaded: {type(error).__name__}: {error}"))
+            continue
+        wrong = list(_register(plugin))
+        problems += [Problem(where, text) for text in wrong]
+        if not wrong:
+            plugins.append(plugin)
+    return plugins, problems
+
+
+def _register(plugin: Plugin) -> Iterator[str]:
+    """Find the hooks of a plugin, and say what is wrong with them."""
+    registry = pluggy.PluginManager(hookspecs.PROJECT)
+    registry.add_hookspecs(hookspecs)
+    try:
+        registry.register(plugin.thing, name=plugin.name)
+        registry.check_pending()
+    except pluggy.PluginValidationError as error:
+        yield " ".join(str(error).split())
+        return
+    callers = registry.get_hookcallers(plugin.thing) or []
+    plugin.hooks = tuple(hook for hook in hookspecs.HOOKS if hook in {caller.name for caller in callers})
+    if not plugin.hooks:
+        yield "has no hook; are they marked with @hookimpl?"
+    for hook in plugin.hooks:
+        yield from misfits(hook, getattr(plugin.thing, hook))
+
+
+def in_order(
+    plugins: Sequence[Plugin], wanted: Sequence[str], off: Sequence[str]
+) -> tuple[list[Plugin], list[Problem]]:
+    """
+    The plugins in the order in which they are asked.
+
+    @param wanted: names from the configuration, asked first and in that order;
+        the others follow as they say themselves, else by name.
+    @param off: names from the configuration that are left out.
+    """
+    by_name = {plugin.name: plugin for plugin in plugins}
+    there = ", ".join(sorted(by_name)) or "none"
+    problems = [
+        Problem(f"plugins.{key}", f"no plugin {name} is installed; there are {there}")
+        for key, names in (("order", wanted), ("off", off))
+        for name in names
+        if name not in by_name
+    ]
+    first = [by_name[name] for name in dict.fromkeys(wanted) if name in by_name]
+    others = _sorted([plugin for plugin in plugins if plugin not in first])
+    return [plugin for plugin in (*first, *others) if plugin.name not in off], problems
+
+
+def _sorted(plugins: list[Plugin]) -> list[Plugin]:
+    """Each one before those that it wants to precede; where that is no matter, by name."""
+    waiting = {plugin.name: plugin for plugin in sorted(plugins, key=lambda plugin: plugin.name)}
+    before = {
+        name: set(plugin.declares("b2bua_before", ())) & waiting.keys() for name, plugin in waiting.items()
+    }
+    done: list[Plugin] = []
+    while waiting:
+        free = [
+            name for name in waiting if not any(name in before[other] for other in waiting if other != name)
+        ]
+        name = free[0] if free else next(iter(waiting))  # a circle is cut where the alphabet begins
+        done.append(waiting.pop(name))
+    return done
+
+
+class Reimport:
+    """
+    Import plugins anew, so that what is loaded now has the code of now.
+
+    The modules of the generation before live on in its functions.  Unless
+    L{keep} is called, everything is as it was when the block is left.
+    """
+
+    def __init__(self, sources: Iterable[Source]) -> None:
+        """Prepare for plugins that come from entry points; others have no source to read again."""
+        points = [source.target for source in sources if isinstance(source.target, EntryPoint)]
+        self._packages = {point.module.partition(".")[0] for point in points}
+        self._old: Mapping[str, ModuleType] = {}
+        self._kept = False
+
+    def _ours(self) -> dict[str, ModuleType]:
+        """The modules that have been imported of these packages."""
+        return {n: m for n, m in sys.modules.items() if n.partition(".")[0] in self._packages}
+
+    def __enter__(self) -> Reimport:
+        """Forget the modules."""
+        self._old = self._ours()
+        for name in self._old:
+            del sys.modules[name]
+        invalidate_caches()
+        return self
+
+    def keep(self) -> None:
+        """The new modules are good."""
+        self._kept = True
+
+    def __exit__(self, *error: object) -> None:
+        """Unless the new modules are good, have the old ones back."""
+        if self._kept:
+            return
+        for name in self._ours():
+            del sys.modules[name]
+        sys.modules.update(self._old)
+        for name, module in self._old.items():
+            package, _, last = name.rpartition(".")
+            if package:
+                setattr(import_module(package), last, module)

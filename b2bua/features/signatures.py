@@ -1,0 +1,109 @@
+"""Does a plugin's hook fit its contract?  Pluggy checks the names; this checks the types."""
+
+from __future__ import annotations
+
+import inspect
+import types
+import typing
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import suppress
+from functools import lru_cache
+from importlib import import_module
+from typing import Any, Union
+
+from b2bua import hookspecs
+
+_PUBLIC = (
+    "b2bua.calls",
+    "b2bua.calls.attempt",
+    "b2bua.calls.call",
+    "b2bua.calls.draft",
+    "b2bua.calls.leg",
+    "b2bua.calls.referral",
+    "b2bua.calls.verdicts",
+    "b2bua.calls.words",
+    "b2bua.features.options",
+    "b2bua.features.tables",
+    "twisted.internet.defer",
+    "typing",
+    "collections.abc",
+)
+
+
+@lru_cache(maxsize=1)
+def _public_names() -> dict[str, Any]:
+    """What an annotation may name without importing it outside of TYPE_CHECKING."""
+    names: dict[str, Any] = {}
+    for home in _PUBLIC:
+        with suppress(ImportError):
+            names.update((n, v) for n, v in vars(import_module(home)).items() if not n.startswith("_"))
+    return names
+
+
+def _resolved(function: Callable[..., Any], name: str) -> Any:
+    """An annotation as a type; L{Any} when it is missing or cannot be told."""
+    annotation = getattr(function, "__annotations__", {}).get(name, Any)
+    if not isinstance(annotation, str):
+        return annotation
+    scope = {**_public_names(), **getattr(inspect.unwrap(function), "__globals__", {})}
+    try:
+        return eval(annotation, scope)  # the plugin's own code, which runs anyway
+    except Exception:  # noqa: BLE001  # whatever it is, it is no type that we can compare
+        return Any
+
+
+def _members(annotation: Any) -> Iterator[Any]:
+    """The types of a union, those inside of Deferreds and coroutines included."""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin in (Union, types.UnionType):
+        for argument in arguments:
+            yield from _members(argument)
+    elif inspect.isclass(origin) and arguments and _awaitable(origin):
+        yield from _members(arguments[-1])
+    elif inspect.isclass(annotation) and _awaitable(annotation):
+        yield Any
+    elif annotation is None:
+        yield types.NoneType
+    else:
+        yield annotation
+
+
+def _awaitable(kind: type) -> bool:
+    """Is it something that is waited for?"""
+    return kind in (Awaitable, Coroutine) or issubclass(kind, Awaitable)
+
+
+def _fits(kind: Any, accepted: tuple[Any, ...]) -> bool:
+    """May a value of the type C{kind} stand where the types C{accepted} are wanted?"""
+    if kind is Any or Any in accepted or kind in accepted:
+        return True
+    if kind is int and float in accepted:
+        return True
+    plain = tuple(one for one in accepted if inspect.isclass(one))
+    return inspect.isclass(kind) and issubclass(kind, plain)
+
+
+def misfits(hook: str, function: Callable[..., Any]) -> Iterator[str]:
+    """What is wrong with the annotations of an implementation of C{hook}."""
+    contract = getattr(hookspecs, hook)
+    for name in inspect.signature(function).parameters:
+        if name not in contract.__annotations__:
+            continue  # pluggy has said it
+        wanted = tuple(_members(_resolved(contract, name)))
+        given = tuple(_members(_resolved(function, name)))
+        if not all(_fits(one, given) for one in wanted):
+            yield f"{hook}: {name} is {contract.__annotations__[name]}, not {_text(function, name)}"
+    kind = hookspecs.HOOKS[hook]
+    if kind == "news":
+        return  # what they return is of no interest
+    accepted = tuple(_members(_resolved(contract, "return")))
+    if kind != "question" and inspect.iscoroutinefunction(function):
+        yield f"{hook}: it cannot be a coroutine"
+    if not all(_fits(one, accepted) for one in _members(_resolved(function, "return"))):
+        yield f"{hook}: it returns {contract.__annotations__['return']}, not {_text(function, 'return')}"
+
+
+def _text(function: Callable[..., Any], name: str) -> str:
+    """An annotation as somebody has written it."""
+    annotation = function.__annotations__[name]
+    return annotation if isinstance(annotation, str) else getattr(annotation, "__name__", str(annotation))

@@ -1,0 +1,202 @@
+"""
+Tables of the configuration that belong to features.
+
+A feature names its tables by paths in which C{*} stands for a name; the model
+of a table is a L{Table}.  L{take} lifts them out of the document, so that what
+is left is the core's own and can be checked by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, NamedTuple, TypeAlias, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from b2bua.features.problems import Problem
+
+T = TypeVar("T")
+
+SHARED = frozenset({("server",), ("extensions", "*"), ("trunks", "*")})
+"""Tables of the core to which a feature may add keys; every other one belongs to one feature."""
+
+
+class Table(BaseModel):
+    """A table of the configuration: its keys are the fields, and no other key is allowed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _ByUser:
+    """Marks a key that its owner may change at run time."""
+
+
+Changeable: TypeAlias = Annotated[T, _ByUser()]
+"""C{busy: Changeable[str]} is a key that a user may change at run time; the file has its default."""
+
+
+def changeable(model: type[Table]) -> frozenset[str]:
+    """Which keys of a table may a user change?"""
+    return frozenset(
+        name
+        for name, info in model.model_fields.items()
+        if any(isinstance(m, _ByUser) for m in info.metadata)
+    )
+
+
+class Claim(NamedTuple):
+    """A table that a feature says is its own."""
+
+    feature: str
+    pattern: tuple[str, ...]
+    model: type[Table]
+
+    @property
+    def path(self) -> str:
+        """The path as the feature has written it."""
+        return ".".join(self.pattern)
+
+    @property
+    def keys(self) -> Iterator[tuple[str, ...]]:
+        """The paths that nobody else may claim."""
+        if self.pattern in SHARED:
+            return ((*self.pattern, name) for name in self.model.model_fields)
+        return iter([self.pattern])
+
+
+@dataclass(slots=True)
+class Taken:
+    """What features have found in a document."""
+
+    rest: dict[str, Any]
+    """The document without their tables."""
+    tables: dict[tuple[type[Table], tuple[str, ...]], dict[str, Any]] = field(default_factory=dict)
+    """The keys of each table as written, by its model and the names in its path."""
+    problems: list[Problem] = field(default_factory=list)
+
+
+def claims_of(feature: str, declared: Mapping[str, type[Table]]) -> list[Claim]:
+    """The claims that a feature makes with its C{b2bua_settings}."""
+    return [Claim(feature, tuple(path.split(".")), model) for path, model in declared.items()]
+
+
+def conflicts(claims: Sequence[Claim]) -> Iterator[Problem]:
+    """Where two claims meet, or one is no claim at all."""
+    owners: dict[tuple[str, ...], Claim] = {}
+    models: set[type[Table]] = set()
+    for claim in claims:
+        where = f"plugin {claim.feature}"
+        if not (isinstance(claim.model, type) and issubclass(claim.model, Table)):
+            yield Problem(where, f"the model of [{claim.path}] is not a subclass of b2bua.Table")
+            continue
+        if claim.model in models:
+            yield Problem(
+                where,
+                f"{claim.model.__name__} is the model of two tables; make a subclass for [{claim.path}]",
+            )
+        models.add(claim.model)
+        if claim.pattern[0] == "*" or "" in claim.pattern:
+            yield Problem(where, f"[{claim.path}] is not the path of a table")
+        for key in claim.keys:
+            if (other := _owner(owners, key)) is not None:
+                yield Problem(where, f"the key {'.'.join(key)} belongs to the plugin {other.feature} already")
+            owners[key] = claim
+
+
+def _owner(owners: Mapping[tuple[str, ...], Claim], key: tuple[str, ...]) -> Claim | None:
+    """Who has claimed a path, a table above it or a table below it."""
+    for taken, claim in owners.items():
+        shorter = min(len(taken), len(key))
+        if taken[:shorter] == key[:shorter]:
+            return claim
+    return None
+
+
+def take(document: Mapping[str, Any], claims: Iterable[Claim]) -> Taken:
+    """Lift the tables of features out of a document, which stays as it is."""
+    taken = Taken(_copy(document))
+    for claim in claims:
+        for names, table, lift in _found(taken.rest, claim):
+            own = lift(table)
+            if own is None:
+                continue
+            taken.tables[claim.model, names] = own
+            taken.problems.extend(problems_of(claim, names, own))
+    _prune(taken.rest, document)
+    return taken
+
+
+def _copy(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Copy the tables of a document, not its values."""
+    return {key: _copy(value) if isinstance(value, Mapping) else value for key, value in table.items()}
+
+
+def _found(rest: dict[str, Any], claim: Claim) -> Iterator[tuple[tuple[str, ...], dict[str, Any], Any]]:
+    """Every table that a claim meets: the names in its path, the table to lift from, and how."""
+    shared = claim.pattern in SHARED
+
+    def lift_keys(table: dict[str, Any]) -> dict[str, Any] | None:
+        own = {key: table.pop(key) for key in claim.model.model_fields if key in table}
+        return own or None
+
+    def lift_table(key: str) -> Any:
+        def lift(parent: dict[str, Any]) -> dict[str, Any] | None:
+            value = parent.get(key)
+            return parent.pop(key) if isinstance(value, dict) else None
+
+        return lift
+
+    def walk(table: dict[str, Any], pattern: tuple[str, ...], names: tuple[str, ...]) -> Iterator[Any]:
+        head, below = pattern[0], pattern[1:]
+        for key in list(table) if head == "*" else [head] if head in table else []:
+            here = (*names, key) if head == "*" else names
+            value = table[key]
+            if below:
+                if isinstance(value, dict):
+                    yield from walk(value, below, here)
+            elif not shared:
+                yield here, table, lift_table(key)
+            elif isinstance(value, dict):
+                yield here, value, lift_keys
+
+    yield from walk(rest, claim.pattern, ())
+
+
+def _prune(rest: dict[str, Any], document: Mapping[str, Any]) -> None:
+    """Drop the tables of the first rank in which nothing but features' tables was."""
+    for key in [key for key, value in rest.items() if value == {} and document.get(key)]:
+        if not any(pattern[0] == key for pattern in SHARED):
+            del rest[key]
+
+
+def problems_of(claim: Claim, names: tuple[str, ...], table: Mapping[str, Any]) -> list[Problem]:
+    """What a model has against a table."""
+    try:
+        claim.model.model_validate(table)
+    except ValidationError as error:
+        path = place(claim.pattern, names)
+        return [_problem(path, claim.model, found) for found in error.errors(include_url=False)]
+    return []
+
+
+def place(pattern: tuple[str, ...], names: tuple[str, ...]) -> tuple[str, ...]:
+    """A path with names in the place of the stars."""
+    rest = iter(names)
+    return tuple(next(rest) if part == "*" else part for part in pattern)
+
+
+def matched(pattern: tuple[str, ...], path: tuple[str, ...]) -> tuple[str, ...] | None:
+    """The names that stand for the stars of a pattern; None if the path is another one."""
+    if len(path) != len(pattern) or any(p not in ("*", name) for p, name in zip(pattern, path, strict=True)):
+        return None
+    return tuple(name for part, name in zip(pattern, path, strict=True) if part == "*")
+
+
+def _problem(path: tuple[str, ...], model: type[Table], found: Mapping[str, Any]) -> Problem:
+    """A finding of pydantic as a line of ours."""
+    where = ".".join([*path, *map(str, found["loc"])])
+    if found["type"] == "extra_forbidden":
+        return Problem(where, f"no such key; there are {', '.join(model.model_fields)}")
+    text = str(found["msg"]).removeprefix("Value error, ")
+    return Problem(where, text[:1].lower() + text[1:])

@@ -1,0 +1,444 @@
+"""
+Every place where a feature takes part: the contract between the core and a plugin.
+
+A plugin marks a method (or a function of its module) with C{@hookimpl} and
+gives it the name of a hook; it may leave out parameters that it does not need.
+
+There are four kinds of hook:
+
+  - B{questions} are put to the features in the order of the configuration,
+    until one gives an answer other than L{None}.  An answer may be a value, a
+    Deferred or a coroutine;
+  - B{edits} change a draft in place, each feature after the other, and return
+    nothing;
+  - B{news} are told to every feature, and what they return is of no interest,
+    though it may be a coroutine;
+  - B{declarations} are asked for once, at start, before there is any call.
+
+A feature cannot break a call.  When it raises, when its answer has the wrong
+type or does not come within the budget (5 seconds for a question), it loses its
+say in that one question, as if it had returned L{None}; the story of the call
+and the log name it.  A feature that keeps failing is set aside until the next
+reload.
+
+A call keeps the features it began with: after C{b2bua reload} the hooks of the
+old code are asked about old calls, those of the new code about new ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
+
+import pluggy
+
+if TYPE_CHECKING:
+    from b2bua.calls.attempt import Attempt
+    from b2bua.calls.call import Call
+    from b2bua.calls.draft import InvitationDraft
+    from b2bua.calls.leg import Leg
+    from b2bua.calls.referral import Referral
+    from b2bua.calls.verdicts import (
+        Confirm,
+        Dial,
+        FailureVerdict,
+        Outcome,
+        Refuse,
+        ReplaceVerdict,
+        RouteVerdict,
+        TransferVerdict,
+    )
+    from b2bua.calls.words import Replied, Told
+    from b2bua.features.options import Options
+    from b2bua.features.tables import Table
+
+PROJECT = "b2bua"
+
+Kind: TypeAlias = Literal["question", "edit", "news", "declaration"]
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+hookimpl = pluggy.HookimplMarker(PROJECT)
+_hookspec = pluggy.HookspecMarker(PROJECT)
+
+
+class NotConfigured(Exception):
+    """A feature takes itself out; the text says what it misses, C{no [night] table}, say."""
+
+
+def _hook(kind: Kind) -> Callable[[Function], Function]:
+    """Make a function a hook of one kind."""
+
+    def mark(function: Function) -> Function:
+        function.b2bua_kind = kind  # type: ignore[attr-defined]  # functions take attributes
+        return _hookspec(function)
+
+    return mark
+
+
+# ---- declarations -----------------------------------------------------------
+
+
+@_hook("declaration")
+def b2bua_settings() -> Mapping[str, type[Table]]:
+    """
+    Name the tables of the configuration that belong to the feature.
+
+    Asked once for each generation of features, before the configuration is
+    checked.  A key is the path of a table, with C{*} where a name stands:
+    C{"night"} is the table C{[night]}, C{"extensions.*.night"} a table of each
+    extension, and C{"extensions.*"} adds keys to the tables that extensions
+    have already.  Two features that claim the same key are refused.
+
+    @return: for each path, the model of the table.
+    """
+    raise NotImplementedError
+
+
+@_hook("declaration")
+def b2bua_codes() -> Mapping[str, str]:
+    """
+    Name the feature codes that the feature answers.
+
+    Asked once for each generation of features.  The names are those that the
+    table C{[codes]} of the configuration may give other codes, or an empty one
+    to do without.  Two codes that are the same, or of which one begins with
+    the other, are refused.
+
+    @return: for each name its default code, such as C{*72}.
+    """
+    raise NotImplementedError
+
+
+@_hook("declaration")
+def b2bua_before() -> tuple[str, ...]:
+    """
+    Name the features that should be asked after this one.
+
+    It makes the order when the configuration names none; names that are not
+    installed are passed over.
+
+    @return: names of features.
+    """
+    raise NotImplementedError
+
+
+@_hook("declaration")
+def b2bua_configure(options: Options) -> None:
+    """
+    Take what the configuration says.
+
+    Called once for each generation of features, after the whole configuration
+    has been found good and before the first call.  It may raise
+    L{NotConfigured} to take the feature out; any other exception refuses the
+    configuration.
+
+    @param options: the feature's own tables, and what users have changed.
+    """
+
+
+# ---- questions --------------------------------------------------------------
+
+
+@_hook("question")
+def route_call(attempt: Attempt) -> RouteVerdict | None:
+    """
+    Say where a target is.
+
+    Asked for every attempt before any leg to the target exists: once for what
+    the caller dialled, and once more for each target that a L{Forward} or a
+    L{Dial} names, so that features compose.  The first answer counts.  With
+    none, the extension's contacts ring, or the trunk of the first matching
+    route is tried; a target that is neither is refused with 404.
+
+    @param attempt: what is to be reached, for whom, and by which way.
+    @return: what to do instead, or L{None} to leave it to others.
+    """
+    raise NotImplementedError
+
+
+@_hook("question")
+def ring_seconds(attempt: Attempt) -> float | None:
+    """
+    Say how long a target may ring.
+
+    Asked once for each attempt that sends an INVITE, unless a L{Dial} has said
+    it already.  The first answer counts; with none it is the setting of the
+    server.
+
+    @param attempt: what is being reached.
+    @return: seconds, more than 0, or L{None}.
+    """
+    raise NotImplementedError
+
+
+@_hook("question")
+def target_failed(attempt: Attempt, outcome: Outcome) -> FailureVerdict | None:
+    """
+    Say what to do now that a target has failed.
+
+    Asked once for each attempt that rang nobody who answered: busy, refused,
+    no answer in time, not registered, redirected, or all its members failed.
+    It is not asked when the caller has hung up.  The first answer counts; with
+    none the failure goes to whoever made the attempt: a group tries its next
+    member, a caller hears the status.
+
+    @param attempt: what was tried.
+    @param outcome: how it failed; of several contacts, the best response.
+    @return: where to go on, or L{None} to leave it to others.
+    """
+    raise NotImplementedError
+
+
+@_hook("question")
+def code_dialled(attempt: Attempt, name: str, argument: str) -> Confirm | Refuse | Dial | None:
+    """
+    Answer a feature code.
+
+    Asked of the one feature that declared the code, before C{route_call}, when
+    one of our own extensions has dialled it.  A code that is reached by a
+    forward or a transfer is not asked about.  With no answer the call goes on
+    as if the code were no code.
+
+    @param attempt: the call of the code.
+    @param name: which code, as declared in C{b2bua_codes}.
+    @param argument: what was dialled after the code, without a C{*} before it
+        and a C{#} after it.
+    @return: what the phone gets to show, where to go, or L{None}.
+    """
+    raise NotImplementedError
+
+
+@_hook("question")
+def transfer_requested(call: Call, leg: Leg, referral: Referral) -> TransferVerdict | None:
+    """
+    Say how a REFER is carried out.
+
+    Asked once for each REFER within a dialog that is well-formed and comes
+    from a party of the call.  The first answer counts; with none the REFER is
+    refused with 603, never relayed.
+
+    @param call: the call of the transferor.
+    @param leg: the transferor's leg.
+    @param referral: what is asked for.
+    @return: how to deal with it, or L{None}.
+    """
+    raise NotImplementedError
+
+
+@_hook("question")
+def replace_requested(call: Call, leg: Leg, replaced: Leg) -> ReplaceVerdict | None:
+    """
+    Say whether a new call may take the place of a leg.
+
+    Asked once for each INVITE with a Replaces header field that names a leg of
+    ours, after the statuses of RFC 3891 section 3 have been dealt with (481,
+    486, 400).  The first answer counts; with none the INVITE is refused with
+    603.
+
+    @param call: the call to which C{replaced} belongs.
+    @param leg: the new leg.
+    @param replaced: the leg that would end.
+    @return: whether it may, or L{None}.
+    """
+    raise NotImplementedError
+
+
+@_hook("question")
+def request_unowned(leg: Leg, told: Told) -> Replied | None:
+    """
+    Answer a request within a dialog that the bridge does not pass on.
+
+    Asked once for each such request.  The first answer counts; with none it is
+    answered by the table of what passes (C{docs/what-passes.md}).
+
+    @param leg: the leg on which it came.
+    @param told: the request.
+    @return: a L{Replied} with the token of C{told}, or L{None}.
+    """
+    raise NotImplementedError
+
+
+# ---- edits ------------------------------------------------------------------
+
+
+@_hook("edit")
+def invitation_leaving(attempt: Attempt, draft: InvitationDraft) -> None:
+    """
+    Edit what an INVITE will say.
+
+    Called for each INVITE that is about to be sent, so once for each contact
+    of a target.  All features edit, in the order of the configuration.  When
+    one raises, its own changes are undone and the others stand.
+
+    @param attempt: the attempt that the INVITE is for.
+    @param draft: From, To and further header fields, to be changed in place.
+    """
+
+
+# ---- news -------------------------------------------------------------------
+
+
+@_hook("news")
+def call_started(call: Call) -> None:
+    """
+    A call has begun: its INVITE has been admitted.
+
+    Told once for each call, before any question about it.
+
+    @param call: the call; its caller's leg is its only one.
+    """
+
+
+@_hook("news")
+def target_ringing(attempt: Attempt, leg: Leg) -> None:
+    """
+    A target rings.
+
+    Told once for each attempt, at the first 180.
+
+    @param attempt: the attempt that reached it.
+    @param leg: the leg that rings.
+    """
+
+
+@_hook("news")
+def call_answered(call: Call, leg: Leg) -> None:
+    """
+    The call was answered.
+
+    Told once for each call, when the first 2xx has been passed on.
+
+    @param call: the call.
+    @param leg: the leg of the party that answered.
+    """
+
+
+@_hook("news")
+def call_held(call: Call, leg: Leg) -> None:
+    """
+    A party has put the other one on hold.
+
+    Told each time, after the other side has agreed.
+
+    @param call: the call.
+    @param leg: the leg of the party that holds.
+    """
+
+
+@_hook("news")
+def call_resumed(call: Call, leg: Leg) -> None:
+    """
+    A party has taken the other one back from hold.
+
+    Told each time, after the other side has agreed.
+
+    @param call: the call.
+    @param leg: the leg of the party that held.
+    """
+
+
+@_hook("news")
+def call_transferred(call: Call, leg: Leg, outcome: Outcome | None) -> None:
+    """
+    A transfer is over.
+
+    Told once for each transfer that we carried out.
+
+    @param call: the call.
+    @param leg: the transferor's leg, which may have ended.
+    @param outcome: L{None} when it succeeded, else how it failed.
+    """
+
+
+@_hook("news")
+def leg_ended(call: Call, leg: Leg, why: str) -> None:
+    """
+    A leg is over.
+
+    Told once for each leg that was answered.
+
+    @param call: the call it belonged to.
+    @param leg: the leg.
+    @param why: C{bye}, C{cancel}, C{timeout}, C{lost}, C{replaced} or C{error}.
+    """
+
+
+@_hook("news")
+def call_ended(call: Call, record: Any) -> None:
+    """
+    A call is over.
+
+    Told once for each call, when its last leg is gone.
+
+    @param call: the call.
+    @param record: what is kept of it.
+    """
+
+
+@_hook("news")
+def contact_registered(binding: Any) -> None:
+    """
+    A phone has registered.
+
+    Told for each new binding, and when one changes its address; a refresh is
+    no news.
+
+    @param binding: the contact, and the extension it belongs to.
+    """
+
+
+@_hook("news")
+def contact_unregistered(binding: Any) -> None:
+    """
+    A phone is not registered any more: it said so, or its binding expired.
+
+    Told once for each binding.
+
+    @param binding: the contact, and the extension it belonged to.
+    """
+
+
+@_hook("news")
+def setting_changed(owner: str, feature: str, key: str, value: object) -> None:
+    """
+    A user has changed a setting at run time.
+
+    Told after the change holds, by whatever way it was made: a feature code, a
+    command, the phone.
+
+    @param owner: whose setting, C{extensions.102}, say.
+    @param feature: the feature that declared it.
+    @param key: the key of the table, C{busy}, say.
+    @param value: the new value; L{None} when the default of the file is back.
+    """
+
+
+@_hook("news")
+def service_started(server: Any) -> None:
+    """
+    The service is up: its sockets are open.
+
+    Told once for each generation of features.
+
+    @param server: the server.
+    """
+
+
+@_hook("news")
+def service_stopping(server: Any) -> None:
+    """
+    The service takes no new calls and will be gone.
+
+    Told once; also to a generation of features that is replaced by a reload.
+
+    @param server: the server.
+    """
+
+
+HOOKS: dict[str, Kind] = {
+    name: value.b2bua_kind for name, value in list(globals().items()) if hasattr(value, "b2bua_kind")
+}
+"""Every hook with its kind, in the order of this file."""
+
+Answer: TypeAlias = Awaitable[Any] | Any
+"""What a question may be answered with: a value, a Deferred or a coroutine."""
