@@ -230,11 +230,14 @@ class Dispatch:
                 self._failed(hook, voice.plugin, _failure(), began, story)
                 continue
             if isinstance(answer, (Deferred, CoroutineType)):
-                self.within(NEWS_BUDGET, answer).addErrback(
-                    lambda failure, plugin=voice.plugin, began=began: self._failed(
-                        hook, plugin, failure, began, story
-                    )
-                )
+                self._attend(hook, voice.plugin, answer, began, story)
+
+    def _attend(
+        self, hook: str, plugin: Plugin, answer: Awaitable[Any], began: float, story: Story | None
+    ) -> None:
+        """Hear how it ends for somebody who takes the time to deal with news."""
+        ending = self.within(NEWS_BUDGET, answer)
+        ending.addErrback(lambda failure: self._failed(hook, plugin, failure, began, story))
 
     # ---- failures -------------------------------------------------------
 

@@ -214,9 +214,11 @@ class Features:
         story = attempt.call.story
         owner = [voice for voice in self._voices["code_dialled"] if voice.plugin.name == code.feature]
         answer = self._dispatch.ask("code_dialled", owner, story, attempt, code.name, argument)
-        return _or_else(
-            answer, lambda: self._dispatch.ask("route_call", self._voices["route_call"], story, attempt)
+        everybody = self._voices["route_call"]
+        verdict: RouteVerdict | Deferred[RouteVerdict | None] | None = _or_else(
+            answer, lambda: self._dispatch.ask("route_call", everybody, story, attempt)
         )
+        return verdict
 
     def ask_ring_seconds(self, attempt: Attempt) -> float | Deferred[float | None] | None:
         """How long may it ring?"""

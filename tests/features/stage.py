@@ -1,0 +1,46 @@
+"""Stand-ins for a call, where the host is tested by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+from twisted.internet.task import Clock
+
+from b2bua.calls.story import Story
+
+
+class Pending:
+    """A timer of the standing clock."""
+
+    def __init__(self, call: Any) -> None:
+        """Wrap a delayed call."""
+        self.call = call
+
+    def stop(self) -> None:
+        """Forget it, if it has not fired."""
+        if self.call.active():
+            self.call.cancel()
+
+
+class Timers:
+    """The clock of a server that goes only when it is told to."""
+
+    def __init__(self) -> None:
+        """Begin at 0."""
+        self.clock = Clock()
+
+    def now(self) -> float:
+        """Seconds of the clock."""
+        return self.clock.seconds()
+
+    def start(self, seconds: float, call: Callable[[], None]) -> Pending:
+        """Call back after C{seconds}."""
+        return Pending(self.clock.callLater(seconds, call))
+
+
+def attempt(user: str = "102", *, internal: bool = True, parent: object = None) -> Any:
+    """An attempt, as far as the host looks at one."""
+    call = SimpleNamespace(story=Story(lambda: 0.0), id="call")
+    return SimpleNamespace(call=call, user=user, internal=internal, parent=parent)
