@@ -1,0 +1,49 @@
+"""The configuration: one TOML file, read into frozen typed values."""
+
+from b2bua.settings.problems import Problem, SettingsError
+from b2bua.settings.reading import Schemas, load, read
+from b2bua.settings.tables import (
+    Auth,
+    Calls,
+    Extension,
+    Limits,
+    Log,
+    Peer,
+    Plugins,
+    Registrar,
+    Route,
+    Rule,
+    Server,
+    Settings,
+    Table,
+    Timers,
+    Tls,
+    Trunk,
+)
+from b2bua.settings.values import Listen, Source
+
+__all__ = [
+    "Auth",
+    "Calls",
+    "Extension",
+    "Limits",
+    "Listen",
+    "Log",
+    "Peer",
+    "Plugins",
+    "Problem",
+    "Registrar",
+    "Route",
+    "Rule",
+    "Schemas",
+    "Server",
+    "Settings",
+    "SettingsError",
+    "Source",
+    "Table",
+    "Timers",
+    "Tls",
+    "Trunk",
+    "load",
+    "read",
+]

@@ -1,0 +1,132 @@
+"""
+What must agree between the tables of a configuration.
+
+It looks at the text rather than at the values made of it, so that a mistake in
+one table hides none in another; what it cannot read it leaves to those who say
+what is wrong with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any, TypeAlias, TypeVar
+
+from b2bua.settings.problems import Problem, key_path
+from b2bua.settings.values import Listen, Source, listen, source, user
+
+Value = TypeVar("Value")
+Text: TypeAlias = Mapping[str, Any]
+
+
+def disagreements(data: Text, plugins: Collection[str] | None) -> Iterator[Problem]:
+    """
+    All that is wrong between tables.
+
+    @param plugins: the names of the plugins there are, if known.
+    """
+    yield from _sockets(data)
+    yield from _extensions(data)
+    yield from _trunks(data)
+    yield from _routes(data)
+    yield from _features(data, plugins)
+
+
+def _sockets(data: Text) -> Iterator[Problem]:
+    """No socket is opened twice, and a secure one needs a certificate."""
+    seen: dict[Listen, int] = {}
+    for index, place in _readable(_in(data, "server").get("listen"), listen):
+        path = key_path(["server", "listen", index])
+        if place.secure and "tls" not in data:
+            yield Problem(path, f"{place} needs the table [tls] with certificate and key")
+        if place.port and place in seen:
+            yield Problem(path, f"{place} is the same as server.listen[{seen[place]}]; remove one")
+        seen.setdefault(place, index)
+
+
+def _extensions(data: Text) -> Iterator[Problem]:
+    """An extension can be dialled, and no two look the same to a person."""
+    seen: dict[str, str] = {}
+    for name in _in(data, "extensions"):
+        path = key_path(["extensions", name])
+        try:
+            user(name)
+        except ValueError as error:
+            yield Problem(path, f"{name!r} {error}; use letters, digits and -_.!~*'()&=+$,;?/")
+        other = seen.setdefault(name.casefold(), name)
+        if other != name:
+            yield Problem(path, f"differs from the extension {other} by case only; rename one")
+
+
+def _trunks(data: Text) -> Iterator[Problem]:
+    """It is clear from which trunk a call comes."""
+    taken: list[tuple[str, int, Source]] = []
+    for name, trunk in _in(data, "trunks").items():
+        accepted = trunk.get("accept_from") if isinstance(trunk, Mapping) else None
+        for index, place in _readable(accepted, source):
+            for other, at, theirs in taken:
+                if other != name and place.meets(theirs):
+                    where = key_path(["trunks", other, "accept_from", at])
+                    yield Problem(
+                        key_path(["trunks", name, "accept_from", index]),
+                        f"{place} is within {theirs} of {where} or the other way round; "
+                        "a caller must belong to one trunk only",
+                    )
+            taken.append((name, index, place))
+
+
+def _routes(data: Text) -> Iterator[Problem]:
+    """A route leads to trunks that there are."""
+    trunks = sorted(_in(data, "trunks"))
+    rows = data.get("routes")
+    for index, route in enumerate(rows if isinstance(rows, list) else ()):
+        if not isinstance(route, Mapping):
+            continue
+        several = route.get("trunks")
+        wanted: list[tuple[list[str | int], Any]] = [(["trunk"], route.get("trunk"))]
+        wanted += [
+            (["trunks", at], name) for at, name in enumerate(several if isinstance(several, list) else ())
+        ]
+        for steps, name in wanted:
+            if isinstance(name, str) and name not in trunks:
+                yield Problem(key_path(["routes", index, *steps]), _no_such("trunk", name, trunks))
+
+
+def _features(data: Text, plugins: Collection[str] | None) -> Iterator[Problem]:
+    """Plugins that are named are there, and named once."""
+    table = _in(data, "plugins")
+    for key in ("order", "disabled"):
+        names = table.get(key)
+        seen: set[str] = set()
+        for index, name in enumerate(names if isinstance(names, list) else ()):
+            path = key_path(["plugins", key, index])
+            if not isinstance(name, str):
+                continue
+            if plugins is not None and name not in plugins:
+                yield Problem(path, _no_such("plugin", name, sorted(plugins)))
+            if name in seen:
+                yield Problem(path, f"{name} stands here twice; remove one")
+            seen.add(name)
+
+
+def _no_such(what: str, name: str, known: list[str]) -> str:
+    """Say that something is not there, and what is."""
+    meant = get_close_matches(name, known, 1)
+    if meant:
+        return f"there is no {what} {name!r}; is {meant[0]!r} meant?"
+    return f"there is no {what} {name!r}; there {'are ' + ', '.join(known) if known else 'is none'}"
+
+
+def _in(data: Text, name: str) -> Text:
+    """The table C{name}, or an empty one in place of what is none."""
+    table = data.get(name)
+    return table if isinstance(table, Mapping) else {}
+
+
+def _readable(texts: object, reader: Callable[[object], Value]) -> Iterator[tuple[int, Value]]:
+    """The items of a list that can be read, with their places."""
+    for index, text in enumerate(texts if isinstance(texts, list) else ()):
+        try:
+            yield index, reader(text)
+        except ValueError:
+            continue  # told already, with its own path
