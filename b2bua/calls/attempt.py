@@ -73,6 +73,7 @@ class Attempt:
         "_legs",
         "_over",
         "_pending",
+        "_tiers",
         "_timers",
         "behalf",
         "call",
@@ -124,6 +125,7 @@ class Attempt:
         self._legs: list[Leg] = []
         self._children: list[Attempt] = []
         self._pending: list[Member] = []
+        self._tiers: list[Sequence[Destination]] = []
         self._failures: list[Outcome] = []
         self._timers: list[ITimer] = []
         self._over = False
@@ -215,7 +217,8 @@ class Attempt:
             self._limited(self.ring_limit)
         else:
             self.call.calls.when(self.call.features.ask_ring_seconds(self), self._limited)
-        self._invite(found)
+        self._tiers = list(found)
+        self._next_tier()
 
     def _limited(self, seconds: float | None) -> None:
         """Give the target that long, or as long as the directory says."""
@@ -223,11 +226,9 @@ class Attempt:
             limit = seconds if seconds is not None else self.call.calls.directory.ring_seconds(self)
             self._timers.append(self.call.calls.later(limit, self._rang_out))
 
-    def _invite(self, destinations: Sequence[Destination]) -> None:
-        """Open a leg to each destination."""
-        if not destinations:
-            self._fail(UNREACHABLE)
-        for destination in destinations:
+    def _next_tier(self) -> None:
+        """Open a leg to each destination of the next tier."""
+        for destination in self._tiers.pop(0):
             leg = self.call.open_leg(destination, self._invitation(destination))
             self._legs.append(leg)
             self.call.listen(leg, self)
@@ -357,7 +358,11 @@ class Attempt:
         self._failures.append(outcome)
         if outcome.code >= 600:  # RFC 3261 section 16.7: a 6xx ends the search at this target
             self._cancel_legs()
-        if not self._legs:
+        if self._legs:
+            return
+        if self._tiers and (outcome.kind == "unreachable" or 500 <= outcome.code < 600):
+            self._next_tier()
+        else:
             self._fail(best(self._failures))
 
     def _rang_out(self) -> None:

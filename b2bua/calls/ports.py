@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -34,6 +34,10 @@ class Destination:
     """The Path of the binding, which becomes the Route (RFC 3327 section 5.4)."""
 
 
+Tiers = Sequence[Sequence[Destination]]
+"""Destinations that are tried side by side, by preference: contacts of one q value, or one trunk."""
+
+
 class Directory(Protocol):
     """Who is where: what a dialled target means."""
 
@@ -55,7 +59,7 @@ class Directory(Protocol):
     def ring_seconds(self, attempt: Attempt) -> float:
         """How long the target may ring when no feature says so."""
 
-    def destinations(self, attempt: Attempt) -> Sequence[Destination] | Outcome:
+    def destinations(self, attempt: Attempt) -> Tiers | Outcome:
         """Where the target can be reached by whom it is dialled for, or why not."""
 
 
@@ -119,6 +123,3 @@ class Decisions(Protocol):
 
     def tell_call_ended(self, call: Call, record: Any) -> None:
         """The call is over and its record written."""
-
-
-Answer = Callable[[Any], None]

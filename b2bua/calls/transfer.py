@@ -122,7 +122,7 @@ class _Transferring:
     def _was_consulting(self) -> bool:
         """Did Replaces name a dialog that has just ended: a consultation given up too early?"""
         replaces = self.referral.replaces
-        return replaces is not None and self.call.calls.context.dialogs.ended_recently(
+        return replaces is not None and self.call.calls.context.dialogs.has_ended(
             replaces.call_id, replaces.to_tag, replaces.from_tag
         )
 

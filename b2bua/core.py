@@ -1,0 +1,280 @@
+"""
+The back-to-back user agent: who gets what the transaction layer has received.
+
+A request within a dialog goes to its leg.  Any other one is for the registrar,
+begins a call, takes over a leg (Replaces), or is answered here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from b2bua.calls.call import Call
+from b2bua.calls.calls import Calls
+from b2bua.calls.diversion import path_from
+from b2bua.calls.identity import Identities, Identity
+from b2bua.calls.leg import Leg
+from b2bua.calls.party import Party
+from b2bua.calls.replacing import Replacing
+from b2bua.errors import PeerError
+from b2bua.transactions.ports import ITransactionUser
+
+if TYPE_CHECKING:
+    from b2bua.calls.context import LegContext
+    from b2bua.calls.ports import Decisions
+    from b2bua.directory import Directory
+    from b2bua.registrar.authentication import Authenticator
+    from b2bua.registrar.domain import Domain
+    from b2bua.registrar.registrar import Registrar
+    from b2bua.transactions.flow import Flow
+    from b2bua.transactions.ports import IServerTransaction
+    from b2bua.wire.message import Request
+
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, REFER, NOTIFY, SUBSCRIBE, UPDATE, PRACK, INFO, MESSAGE"
+SUPPORTED = frozenset({"replaces", "norefersub", "timer", "100rel", "tdialog", "path", "outbound", "histinfo"})
+
+
+@implementer(ITransactionUser)
+class B2BUA:
+    """The transaction user of a whole server."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        context: LegContext,
+        directory: Directory,
+        domain: Domain,
+        registrar: Registrar,
+        authenticator: Authenticator,
+        identify: Callable[[Request, Flow], str | None],
+        features: Decisions,
+        *,
+        calls_max: int = 100_000,
+    ) -> None:
+        """
+        Put the parts together.
+
+        @param identify: the name of the trunk that a request comes from, if it
+            comes from one.
+        @param calls_max: how many calls there may be; more get 503.
+        """
+        self.context = context
+        self.directory = directory
+        self.domain = domain
+        self.registrar = registrar
+        self.authenticator = authenticator
+        self.calls = Calls(context, directory, Identities(domain.name), features)
+        self.calls_max = calls_max
+        self.draining = False
+        self._identify = identify
+        self._methods: dict[str, Callable[[Request, IServerTransaction], None]] = {
+            "INVITE": self._invite,
+            "REGISTER": self.registrar.register,
+            "OPTIONS": self._options,
+            "NOTIFY": self._notify,
+            "REFER": self._refer,
+            "SUBSCRIBE": self._subscribe,
+        }
+
+    # ---- from the transaction layer -------------------------------------
+
+    def request_received(self, request: Request, server: IServerTransaction) -> None:
+        """Give a request to whom it concerns."""
+        self.calls.run(self._received, request, server)
+
+    def _received(self, request: Request, server: IServerTransaction) -> None:
+        """Give a request to whom it concerns, and answer what cannot be given to anybody."""
+        try:
+            if request.to.tag:
+                leg = self.context.dialogs.find(request)
+                if leg is None:
+                    self._answer(request, server, 481)
+                else:
+                    leg.request_received(request, server)
+                return
+            serve = self._methods.get(request.method)
+            if serve is not None:
+                serve(request, server)
+            elif request.method in ("BYE", "PRACK", "UPDATE", "INFO"):
+                self._answer(request, server, 481)
+            else:
+                self._answer(request, server, 405, ("Allow", ALLOW))
+        except PeerError as error:
+            self._answer(request, server, error.code)
+        except Exception:
+            self.log.failure("{method} broke the server", Failure(), method=request.method)
+            self._answer(request, server, 500)
+
+    def ack_received(self, request: Request, flow: Flow) -> None:
+        """Give the ACK of a 2xx to its leg; another one is nobody's."""
+        leg = self.context.dialogs.find(request)
+        if leg is not None:
+            self.calls.run(leg.ack_received, request, flow)
+
+    def cancel_received(self, request: Request, server: IServerTransaction) -> None:
+        """Give a CANCEL to the leg of its INVITE."""
+        leg: Leg | None = server.user
+        if leg is not None:
+            self.calls.run(leg.cancel_received, request, server)
+
+    def transport_lost(self, flow: Flow) -> None:
+        """A connection is closed: its bindings are gone."""
+        self.registrar.flow_lost(flow)
+
+    # ---- requests outside of dialogs ------------------------------------
+
+    def _answer(self, request: Request, server: IServerTransaction, code: int, *fields: tuple[str, str]) -> None:
+        """Answer for ourselves."""
+        server.respond(request.response(code, to_tag=self.context.token(), fields=fields))
+
+    def _options(self, request: Request, server: IServerTransaction) -> None:
+        """Say what we can do (RFC 3261 section 11.2)."""
+        self._answer(
+            request,
+            server,
+            200,
+            ("Allow", ALLOW),
+            ("Accept", "application/sdp"),
+            ("Supported", ", ".join(sorted(SUPPORTED))),
+        )
+
+    def _notify(self, request: Request, server: IServerTransaction) -> None:
+        """
+        Take keep-alives of phones; other NOTIFYs belong to no subscription.
+
+        Yealink phones can be set to send NOTIFY as their keep-alive; it has no
+        Event that anybody could have subscribed to, or C{keep-alive}.
+        """
+        event = request.event
+        alive = event is None or event.package.lower() == "keep-alive"
+        self._answer(request, server, 200 if alive else 481)
+
+    def _subscribe(self, request: Request, server: IServerTransaction) -> None:
+        """No event package is offered yet (RFC 6665 section 4.2.1.1)."""
+        self._answer(request, server, 489, ("Allow-Events", "refer"))
+
+    # ---- who asks -------------------------------------------------------
+
+    def _party(self, request: Request, server: IServerTransaction) -> tuple[Party, Identity] | None:
+        """Who sends it, proved; or None when it has been answered."""
+        trunk = self._identify(request, server.flow)
+        if trunk is not None:
+            party = self.directory.trunk_party(trunk)
+            return party, self._trunk_identity(request, party)
+        proved = self.authenticator.admit(request, server)
+        if proved is None:
+            return None
+        party = self.directory.party(proved.user)
+        wants_privacy = "id" in request.privacy or "user" in request.privacy
+        return party, Identity(party.display, f"sip:{party.aor}", private=wants_privacy)
+
+    def _trunk_identity(self, request: Request, party: Party) -> Identity:
+        """Who calls through a trunk: asserted by one we trust, else what From says (RFC 3325 section 5)."""
+        asserted = request.asserted if party.policy.trusted else ()
+        name = asserted[0] if asserted else request.from_
+        private = party.policy.trusted and "id" in request.privacy
+        user = name.uri.user_unescaped
+        if not user:
+            return Identity("Anonymous", "sip:anonymous@anonymous.invalid")
+        return Identity(name.display, str(name.uri.make(user, self.domain.name)), private)
+
+    # ---- calls ----------------------------------------------------------
+
+    def _invite(self, request: Request, server: IServerTransaction) -> None:
+        """Begin a call, or let somebody take the place of a leg."""
+        if request.max_forwards == 0:
+            self._answer(request, server, 483)
+            return
+        unknown = request.require - SUPPORTED
+        if unknown:
+            self._answer(request, server, 420, ("Unsupported", ", ".join(sorted(unknown))))
+            return
+        if self.draining or len(self.calls.going) >= self.calls_max:
+            # No Retry-After: it would turn all of a proxy's calls away (RFC 7339 section 5.10.2).
+            self._answer(request, server, 503)
+            return
+        known = self._party(request, server)
+        if known is None:
+            return
+        party, identity = known
+        if request.get("Replaces") is not None:
+            self._replace(request, server, party, identity)
+            return
+        leg = self._new_leg(request, server, party, identity)
+        call = Call(self.calls, leg, self._dialled(request, server.flow), path_from(request))
+        call.story.note("{} calls {}", party, call.dialled)
+        leg.begin()
+
+    def _new_leg(
+        self, request: Request, server: IServerTransaction, party: Party, identity: Identity
+    ) -> Leg:
+        """A leg for an INVITE that is welcome."""
+        leg = Leg.received(self.context, request, server, party, self.calls.hear)
+        leg.identity = identity
+        return leg
+
+    def _dialled(self, request: Request, flow: Flow) -> str:
+        """What the caller wants, as a target."""
+        uri = request.request_uri
+        if uri.scheme in ("sip", "sips") and self.domain.covers(uri, flow):
+            return uri.user_unescaped or ""
+        return request.uri
+
+    def _replace(
+        self, request: Request, server: IServerTransaction, party: Party, identity: Identity
+    ) -> None:
+        """Settle what RFC 3891 section 3 says before anybody is asked."""
+        named = request.all("Replaces")
+        if len(named) != 1 or "," in named[0] or request.get("Join") is not None:
+            self._answer(request, server, 400)
+            return
+        replaces = request.replaces
+        assert replaces is not None
+        dialogs = self.context.dialogs
+        leg = dialogs.find_replaced(replaces.call_id, replaces.to_tag, replaces.from_tag)
+        if leg is None or leg.call is None:
+            ended = dialogs.has_ended(replaces.call_id, replaces.to_tag, replaces.from_tag)
+            self._answer(request, server, 603 if ended else 481)
+        elif leg.ended:
+            self._answer(request, server, 603)
+        elif leg.answered and replaces.early_only:
+            self._answer(request, server, 486)
+        elif not leg.answered and leg.incoming:
+            self._answer(request, server, 481)  # an early dialog that we did not begin
+        else:
+            fresh = self._new_leg(request, server, party, identity)
+            Replacing(leg.call, fresh, leg)
+            fresh.begin()
+
+    def _refer(self, request: Request, server: IServerTransaction) -> None:
+        """A REFER outside of the dialog it is about, which Target-Dialog names (RFC 5589 section 6.1)."""
+        known = self._party(request, server)
+        if known is None:
+            return
+        target = request.target_dialog
+        leg = None
+        if target is not None:
+            leg = self.context.dialogs.find_replaced(target.call_id, target.local_tag, target.remote_tag)
+        if leg is None or leg.call is None or leg.ended:
+            self._answer(request, server, 481 if target is not None else 603)
+        elif (leg.party.kind, leg.party.name) != (known[0].kind, known[0].name):
+            self._answer(request, server, 403)  # RFC 4538 section 4: only a party of that dialog
+        else:
+            leg.referred_from_outside(request, server)
+
+    # ---- the end --------------------------------------------------------
+
+    def hang_up_all(self) -> None:
+        """End every call, with a reason."""
+        for call in list(self.calls.going.values()):
+            self.calls.run(call.end, (("Reason", 'SIP;cause=503;text="Server shutting down"'),))
+
+    def remains(self) -> dict[str, Any]:
+        """How much there is of everything that ought to be gone when all calls are over."""
+        return {"calls": len(self.calls.going), "dialogs": len(self.context.dialogs)}

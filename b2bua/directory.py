@@ -1,0 +1,191 @@
+"""
+What a dialled target means: an extension's contacts, a trunk, or a foreign URI.
+
+Whether it may be dialled is decided here too, by the permission of whoever it
+is dialled for: the caller, a forwarder, or a transferor.
+"""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING, Protocol
+
+from b2bua.calls.outcomes import UNREACHABLE
+from b2bua.calls.party import Party, Policy
+from b2bua.calls.ports import Destination, Tiers
+from b2bua.calls.verdicts import Outcome
+from b2bua.errors import PeerError
+from b2bua.wire.uri import Uri
+
+if TYPE_CHECKING:
+    from b2bua.calls.attempt import Attempt
+    from b2bua.registrar.bindings import Bindings
+    from b2bua.registrar.domain import Domain
+    from b2bua.settings import Route, Settings, Trunk
+
+FORBIDDEN = Outcome("forbidden", 403, "Not Allowed")
+NOT_FOUND = Outcome("not_found", 404)
+
+
+class Trunks(Protocol):
+    """What the directory asks of the trunks."""
+
+    def alive(self, name: str) -> bool:
+        """Does the trunk answer, as far as we know?"""
+
+    def number_out(self, name: str, number: str) -> str:
+        """The form in which the trunk wants a number."""
+
+
+class Directory:
+    """Finds targets in the configuration and among the bindings."""
+
+    def __init__(self, settings: Settings, domain: Domain, bindings: Bindings, trunks: Trunks) -> None:
+        """Look things up in these."""
+        self._domain = domain
+        self._bindings = bindings
+        self._trunks = trunks
+        self.configure(settings)
+
+    def configure(self, settings: Settings) -> None:
+        """Take a new configuration; parties of calls that go on keep their policy."""
+        self._settings = settings
+        self._extensions = {
+            name: Party(
+                "extension",
+                name,
+                self._domain.address(name),
+                extension.name,
+                self._policy(extension.trusted),
+            )
+            for name, extension in settings.extensions.items()
+        }
+        self._trunk_parties = {
+            name: Party("trunk", name, "", name, self._policy(trunk.trusted or trunk.identity == "asserted"))
+            for name, trunk in settings.trunks.items()
+        }
+
+    def _policy(self, trusted: bool) -> Policy:
+        """The policy for a peer."""
+        calls = self._settings.calls
+        return Policy(trusted=trusted, session_expires=calls.session_expires, min_se=calls.session_minimum)
+
+    # ---- parties --------------------------------------------------------
+
+    def party(self, extension: str) -> Party:
+        """An extension as a party."""
+        return self._extensions[extension]
+
+    def trunk_party(self, name: str) -> Party:
+        """A trunk as a party."""
+        return self._trunk_parties[name]
+
+    # ---- what a target is -----------------------------------------------
+
+    def _local_user(self, target: str) -> str | None:
+        """The user that a target names with us, unescaped; None for what is elsewhere."""
+        if ":" not in target:
+            return target
+        try:
+            uri = Uri.parse(target)
+        except PeerError:
+            return target
+        if uri.scheme == "tel":
+            return uri.opaque.partition(";")[0]
+        return uri.user_unescaped if self._domain.covers(uri) else None
+
+    def key(self, target: str) -> str:
+        """The same text for every way to write C{target}."""
+        user = self._local_user(target)
+        if user is not None:
+            return user
+        uri = Uri.parse(target)
+        return f"{uri.user_unescaped}@{uri.host.lower()}:{uri.port or ''}"
+
+    def user(self, target: str) -> str:
+        """The user part of C{target}, unescaped."""
+        user = self._local_user(target)
+        return Uri.parse(target).user_unescaped or "" if user is None else user
+
+    def uri(self, target: str) -> str:
+        """C{target} as a SIP URI that may be told to others."""
+        user = self._local_user(target)
+        return target if user is None else str(Uri.make(user, self._domain.name))
+
+    def extension(self, target: str) -> str | None:
+        """The name of the extension that C{target} is, if it is one of ours."""
+        user = self._local_user(target)
+        return user if user in self._extensions else None
+
+    def ring_seconds(self, attempt: Attempt) -> float:
+        """How long the target may ring when no feature says so."""
+        name = attempt.extension
+        own = self._settings.extensions[name].ring_seconds if name is not None else None
+        return own or self._settings.calls.ring_seconds
+
+    # ---- where it is ----------------------------------------------------
+
+    def destinations(self, attempt: Attempt) -> Tiers | Outcome:
+        """Where the target can be reached by whom it is dialled for, or why not."""
+        target = attempt.target
+        user = self._local_user(target)
+        if user is None:
+            return self._foreign(target, attempt.behalf)
+        if user in self._extensions:
+            return self._contacts(user, attempt.behalf)
+        route = next((r for r in self._settings.routes if r.match.fullmatch(user)), None)
+        if route is None:
+            return NOT_FOUND
+        return self._routed(route, user, attempt.behalf)
+
+    def _may_dial(self, party: Party, place: str) -> bool:
+        """Does the configuration let the party reach such a place?"""
+        if party.kind == "extension" and party.name in self._settings.extensions:
+            return place in self._settings.extensions[party.name].may_dial
+        if party.kind == "trunk" and party.name in self._settings.trunks:
+            return place in self._settings.trunks[party.name].may_dial
+        return party.kind == "server"
+
+    def _contacts(self, name: str, behalf: Party) -> Tiers | Outcome:
+        """The contacts of an extension, those of one q value side by side."""
+        if not self._may_dial(behalf, "extensions"):
+            return FORBIDDEN
+        party = self._extensions[name]
+        to_uri = f"sip:{party.aor}"
+        bindings = self._bindings.contacts(party.aor)
+        if not bindings:
+            return UNREACHABLE
+        return [
+            [
+                Destination(party, b.contact, b.flow or Uri.parse(b.path[0] if b.path else b.contact), to_uri, b.path)
+                for b in tier
+            ]
+            for _, tier in groupby(bindings, key=lambda b: b.q)
+        ]
+
+    def _routed(self, route: Route, user: str, behalf: Party) -> Tiers | Outcome:
+        """The trunks of a route that are up, the first one first."""
+        place = "trunks" if behalf.kind == "trunk" else "extensions"
+        if not self._may_dial(behalf, "trunks") or (behalf.kind != "server" and place not in route.callers):
+            return FORBIDDEN
+        number = route.prepend + user[route.strip :]
+        ways = [name for name in route.ways if self._trunks.alive(name)]
+        if not ways:
+            return UNREACHABLE
+        return [[self._through(name, self._settings.trunks[name], number)] for name in ways]
+
+    def _through(self, name: str, trunk: Trunk, number: str) -> Destination:
+        """A number as seen from a trunk."""
+        uri = Uri.parse(str(trunk.uri))
+        there = str(uri.with_user(self._trunks.number_out(name, number)))
+        return Destination(self._trunk_parties[name], there, uri, there)
+
+    def _foreign(self, target: str, behalf: Party) -> Tiers | Outcome:
+        """A URI of another domain: dialling it is like dialling out."""
+        if not self._may_dial(behalf, "trunks") or behalf.kind == "trunk":
+            return FORBIDDEN
+        uri = Uri.parse(target)
+        if uri.scheme not in ("sip", "sips"):
+            return Outcome("refused", 416)
+        party = Party("stranger", uri.host)
+        return [[Destination(party, target, uri, target)]]
