@@ -1,0 +1,64 @@
+"""The test case for ladders."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from b2bua.testing.manners import Manners, by_hand
+from b2bua.testing.phone import Phone
+from b2bua.testing.world import World
+
+
+class LadderTestCase(SynchronousTestCase):
+    """
+    A test in a simulated world of its own; when it fails it shows the ladder.
+
+    Override C{make_world} for another seed, other settings or features.
+    """
+
+    world: World
+
+    def setUp(self) -> None:
+        """Make the world."""
+        self.world = self.make_world()
+
+    def make_world(self) -> World:
+        """Make the world that this test plays in."""
+        return World()
+
+    def phones(self, *names: str, manners: Manners | None = None, **options: Any) -> list[Phone]:
+        """Set up phones that do what the test writes down, unless they have other manners."""
+        return [
+            self.world.phone(name, (manners or by_hand()).but(), **options)
+            for name in names
+        ]
+
+    def connect(self, caller: Phone, callee: Phone) -> None:
+        """Set up a call between two phones by hand, to have it behind us."""
+        caller.sends("INVITE", to=callee.name)
+        callee.gets("INVITE")
+        callee.answers(180)
+        caller.gets(180)
+        callee.answers(200)
+        caller.gets(200)
+        caller.sends("ACK")
+        callee.gets("ACK")
+
+    def disconnect(self, who: Phone, other: Phone) -> None:
+        """End the call that C{connect} has set up."""
+        who.sends("BYE")
+        other.gets("BYE")
+        other.answers(200)
+        who.gets(200)
+
+    def quiet(self) -> None:
+        """Insist that nothing is left and no rule was broken."""
+        self.world.quiet()
+
+    def assertTalking(self, *pairs: tuple[str, str]) -> None:
+        """Insist that exactly these hear each other, both ways."""
+        wanted = {pair for one, other in pairs for pair in ((one, other), (other, one))}
+        if self.world.talking() != wanted:
+            raise self.world.failure(f"talking: {sorted(self.world.talking())}, not {sorted(wanted)}")

@@ -1,0 +1,72 @@
+"""A clock that stands still until it is told to go, and then goes from event to event."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+from twisted.internet.base import DelayedCall
+from twisted.internet.task import Clock
+
+
+class StandingClock(Clock):
+    """
+    Time that passes only while C{run} or C{run_until} is being called.
+
+    Between two delayed calls there is nothing, so half an hour of silence costs
+    no more than one second of it.  Each call sees the very time that it was
+    set for, which C{Clock.advance} does not promise.
+    """
+
+    def step(self, limit: float = float("inf")) -> bool:
+        """Go to the next delayed call and make it, unless it lies beyond C{limit}."""
+        if not self.calls:
+            return False
+        call = cast(DelayedCall, self.calls[0])
+        at = call.getTime()
+        if at > limit:
+            return False
+        del self.calls[0]
+        if at > self.rightNow:
+            self.rightNow = at
+        call.called = 1
+        call.func(*call.args, **call.kw)
+        return True
+
+    def run(self, seconds: float) -> None:
+        """Let C{seconds} pass."""
+        limit = self.rightNow + seconds
+        while self.step(limit):
+            pass
+        self.rightNow = limit
+
+    def run_until(self, met: Callable[[], bool], within: float) -> bool:
+        """
+        Go on until C{met} says yes; stop after C{within} seconds at the latest.
+
+        @return: whether C{met} said yes.
+        """
+        limit = self.rightNow + within
+        while not met():
+            if not self.step(limit):
+                self.rightNow = limit
+                return met()
+        return True
+
+    def run_out(self, within: float = float("inf")) -> bool:
+        """
+        Go on until nothing is left to happen.
+
+        @return: False when something still waited after C{within} seconds.
+        """
+        limit = self.rightNow + within
+        while self.step(limit):
+            pass
+        return not self.calls
+
+    def waiting(self) -> list[str]:
+        """Name what still waits to happen, for a message that complains of it."""
+        return [
+            f"{getattr(call.func, '__qualname__', call.func)} at {call.getTime():.3f}"
+            for call in cast("list[DelayedCall]", self.calls)
+        ]

@@ -1,0 +1,184 @@
+"""
+A simulated world: a clock that stands still, a network, a server, and phones.
+
+    world = World(seed=7)
+    alice, bob = world.phones("alice", "bob")
+    alice.dial("bob")
+    world.run(5)
+    assert alice.talks_to(bob)
+    alice.hang_up()
+    world.quiet()
+
+All that is random comes from the seed, so a world that failed can be had
+again.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from random import Random
+from typing import TYPE_CHECKING, NamedTuple
+
+from b2bua.testing import ladder
+from b2bua.testing.clock import StandingClock
+from b2bua.testing.manners import Manners
+from b2bua.testing.network import Address, Network
+
+if TYPE_CHECKING:
+    from b2bua.testing.agent import Agent, Message
+    from b2bua.testing.phone import Phone
+    from b2bua.wire.message import Request
+
+
+class Violation(NamedTuple):
+    """A rule that somebody broke."""
+
+    at: float
+    who: str
+    what: str
+    section: str
+
+    def __str__(self) -> str:
+        """One line for a report."""
+        return f"{self.at:.3f} {self.who}: {self.what} ({self.section})"
+
+
+class World:
+    """Everything that a test of whole calls needs."""
+
+    def __init__(self, seed: int = 0, *, server: bool = True, domain: str = "pbx.example.com") -> None:
+        """
+        Make a world.
+
+        @param server: False leaves phones alone with each other.
+        """
+        self.seed = seed
+        self.random = Random(seed)
+        self.clock = StandingClock()
+        self.network = Network(self.clock, self.random)
+        self.domain = domain
+        self.agents: list[Agent] = []
+        self.violations: list[Violation] = []
+        """Rules that were broken."""
+        self.troubles: list[Violation] = []
+        """What phones missed; on a network that loses packets it may happen."""
+        self.server_address: Address | None = None
+        self._marks = 0
+        self._media_port = 10_000
+        self._parsed: OrderedDict[bytes, Message] = OrderedDict()
+
+    # Phones
+
+    def phone(self, name: str, manners: Manners | None = None, **options: object) -> Phone:
+        """Set up one phone; the options are those of L{Phone}."""
+        from b2bua.testing.phone import Phone
+
+        phone = Phone(self, name, manners=manners, **options)  # type: ignore[arg-type]  # passed on
+        self.agents.append(phone)
+        return phone
+
+    def phones(self, *names: str, manners: Manners | None = None) -> list[Phone]:
+        """Set up several phones."""
+        return [self.phone(name, manners.but() if manners else None) for name in names]
+
+    # Time
+
+    def run(self, seconds: float) -> None:
+        """Let time pass."""
+        self.clock.run(seconds)
+
+    def run_until(self, met: Callable[[], bool], within: float = 10.0) -> None:
+        """Let time pass until something is so; complain when it does not become so."""
+        if not self.clock.run_until(met, within):
+            raise self.failure(f"it did not happen within {within} s")
+
+    # What agents need
+
+    def new_mark(self) -> tuple[str, int]:
+        """Give an agent what all its identifiers will begin with, and its number."""
+        self._marks += 1
+        return f"zq{self._marks:03d}", self._marks
+
+    def new_media_port(self) -> int:
+        """Give a session a port that no other has."""
+        self._media_port += 10
+        return self._media_port
+
+    def locate(self, agent: Agent, request: Request) -> Address:
+        """Say where the URI of a request points, for agents without a server."""
+        routes = request.routes
+        uri = routes[0].uri if routes else request.request_uri
+        for other in self.agents:
+            if uri.host == self.domain and uri.user == other.name:
+                return other.host, other.port
+        return uri.host, uri.port or 5060
+
+    def parsed(self, data: bytes, parse: Callable[[bytes], Message]) -> Message:
+        """Parse what several parties look at only once."""
+        message = self._parsed.get(data)
+        if message is None:
+            message = self._parsed[data] = parse(data)
+            if len(self._parsed) > 64:
+                self._parsed.popitem(last=False)
+        return message
+
+    def violation(self, who: str, what: str, section: str) -> None:
+        """Note that somebody broke a rule."""
+        self.violations.append(Violation(self.clock.seconds(), who, what, section))
+
+    def trouble(self, who: str, what: str, section: str) -> None:
+        """Note what may happen on a bad network, and is a broken rule on a good one."""
+        where = self.troubles if not self.network.faithful else self.violations
+        where.append(Violation(self.clock.seconds(), who, what, section))
+
+    # What is going on
+
+    def talking(self) -> set[tuple[str, str]]:
+        """Say whose voice arrives where: pairs of who speaks and who hears."""
+        sessions = [session for phone in self._phones() for session in phone.live]
+        ears = {session.media.receives_at(): session.phone.name for session in sessions}
+        pairs = set()
+        for session in sessions:
+            to = session.media.sends_to()
+            if to is not None and to in ears:
+                pairs.add((session.phone.name, ears[to]))
+        return pairs
+
+    def _phones(self) -> list[Phone]:
+        from b2bua.testing.phone import Phone
+
+        return [agent for agent in self.agents if isinstance(agent, Phone)]
+
+    # The end
+
+    def quiet(self, patience: float = 400.0) -> None:
+        """
+        Let time run out, and insist that nothing is left and no rule was broken.
+
+        @param patience: seconds that the last transaction may take to end.
+        """
+        for phone in self._phones():
+            phone.stop_registering()
+        self.clock.run_until(self._nothing_left, patience)
+        complaints = [str(violation) for violation in self.violations]
+        for agent in self.agents:
+            left = agent.remains()
+            if left and not agent.gone:
+                complaints.append(f"{agent.name} still has {left}")
+        for phone in self._phones():
+            if phone.manners.by_hand and phone.unread():
+                complaints.append(f"{phone.name} got what nobody asked for: {', '.join(phone.unread())}")
+        if complaints:
+            raise self.failure("\n".join(complaints))
+
+    def _nothing_left(self) -> bool:
+        return not any(agent.remains() for agent in self.agents)
+
+    def ladder(self) -> str:
+        """Draw all that went over the network."""
+        return ladder.draw(self.network.log, self.network.names)
+
+    def failure(self, complaint: str) -> AssertionError:
+        """Make the exception that says what is wrong, with seed and ladder."""
+        return AssertionError(f"{complaint}\nseed {self.seed}\n\n{self.ladder()}")
