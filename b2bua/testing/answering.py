@@ -100,9 +100,7 @@ class Answering(Dialing):
 
     def _wants_reliable(self) -> bool:
         wish = self.phone.manners.hundred_rel
-        return "100rel" in self.request.require or (
-            wish == "required" and "100rel" in self.request.supported
-        )
+        return "100rel" in self.request.require or (wish == "required" and "100rel" in self.request.supported)
 
     def _early_body(self, reliable: bool) -> bytes:
         media = self.media
@@ -231,5 +229,3 @@ class Answering(Dialing):
         self.code = 487
         self.respond(self.asked, 487)
         self.finish("cancelled")
-
-

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
 
-from twisted.internet.base import DelayedCall
 from twisted.internet.task import Clock
 
 
@@ -22,7 +20,7 @@ class StandingClock(Clock):
         """Go to the next delayed call and make it, unless it lies beyond C{limit}."""
         if not self.calls:
             return False
-        call = cast(DelayedCall, self.calls[0])
+        call = self.calls[0]
         at = call.getTime()
         if at > limit:
             return False
@@ -67,6 +65,5 @@ class StandingClock(Clock):
     def waiting(self) -> list[str]:
         """Name what still waits to happen, for a message that complains of it."""
         return [
-            f"{getattr(call.func, '__qualname__', call.func)} at {call.getTime():.3f}"
-            for call in cast("list[DelayedCall]", self.calls)
+            f"{getattr(call.func, '__qualname__', call.func)} at {call.getTime():.3f}" for call in self.calls
         ]

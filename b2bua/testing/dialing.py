@@ -50,9 +50,7 @@ class Dialing(Life):
         head = [("Allow", ALLOW), ("Supported", ", ".join(self.phone.supported)), *fields]
         request = self.compose("INVITE", head, body)
         if max_forwards != 70:
-            request = request.with_fields(
-                remove=("Max-Forwards",), add=[("Max-Forwards", str(max_forwards))]
-            )
+            request = request.with_fields(remove=("Max-Forwards",), add=[("Max-Forwards", str(max_forwards))])
         self.invite = request
         self.asking = self.ask_as(request, self._invite_answered)
 
@@ -90,7 +88,7 @@ class Dialing(Life):
 
     def _progress(self, response: Response) -> None:
         tag = response.to.tag
-        if response.code == 100 or tag is None:
+        if response.code == 100 or not tag:
             return
         reliable = "100rel" in response.require
         if reliable:

@@ -21,7 +21,19 @@ T1, T2, T4 = 0.5, 4.0, 5.0
 class Asking:
     """A request of ours that waits for its answers (section 17.1)."""
 
-    __slots__ = ("_agent", "_interval", "_repeat", "_wait", "ack", "answers", "done", "final", "hear", "path", "request")
+    __slots__ = (
+        "_agent",
+        "_interval",
+        "_repeat",
+        "_wait",
+        "ack",
+        "answers",
+        "done",
+        "final",
+        "hear",
+        "path",
+        "request",
+    )
 
     def __init__(
         self,
@@ -232,4 +244,4 @@ def key_of(request: Request) -> tuple[str, str, str]:
     """Section 17.2.3: branch, sent-by and method, where ACK and CANCEL count as INVITE."""
     via = request.via
     method = "INVITE" if request.method == "ACK" else request.method
-    return via.branch or "", f"{via.host}:{via.port or 5060}", method
+    return via.branch, f"{via.host}:{via.port or 5060}", method

@@ -178,7 +178,9 @@ class Media:
     def _pairs(self, kind: str) -> list[tuple[Stream, Stream]]:
         if self.ours is None or self.theirs is None:
             return []
-        return [(a, b) for a, b in zip(self.ours.streams, self.theirs.streams, strict=False) if a.kind == kind]
+        return [
+            (a, b) for a, b in zip(self.ours.streams, self.theirs.streams, strict=False) if a.kind == kind
+        ]
 
     @property
     def held(self) -> bool:

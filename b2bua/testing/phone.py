@@ -16,6 +16,8 @@ from b2bua.wire.digest import answer_challenge, choose
 from b2bua.wire.message import Request, Response
 
 if TYPE_CHECKING:
+    from b2bua.testing.life import Life
+    from b2bua.testing.refreshing import Refreshing
     from b2bua.testing.world import World
 
 
@@ -165,7 +167,7 @@ class Phone(Registering, Scripted, Agent):
         """Say what every INVITE of this phone has."""
         return self.invite_fields_for(None)
 
-    def invite_fields_for(self, session: Session | None) -> list[Field]:
+    def invite_fields_for(self, session: Refreshing | None) -> list[Field]:
         """Say what the INVITE of a session has."""
         fields: list[Field] = [("Allow-Events", "talk, hold, conference, refer, check-sync")]
         if self.manners.hundred_rel == "required":
@@ -213,7 +215,7 @@ class Phone(Registering, Scripted, Agent):
             if session.belongs(request):
                 session.request_received(asked)
                 return
-        if request.to.tag is not None:
+        if request.to.tag:
             asked.respond(request.response(481))
         elif request.method == "INVITE":
             self._called(request, asked)
@@ -262,18 +264,18 @@ class Phone(Registering, Scripted, Agent):
 
     # News of sessions
 
-    def talk_began(self, session: Session) -> None:
+    def talk_began(self, session: Life) -> None:
         """Plan when to hang up, if that is our manner."""
         session.plan(self.manners.hangs_up_after, "hang_up")
 
-    def session_over(self, session: Session) -> None:
+    def session_over(self, session: Life) -> None:
         """A session is over; the world may want to know."""
 
-    def missed_ack(self, session: Session) -> None:
+    def missed_ack(self, session: Life) -> None:
         """Nobody acknowledged our 2xx."""
         self.world.trouble(self.name, "got no ACK for its 2xx", "RFC 3261 13.2.2.4")
 
-    def session_expired(self, session: Session) -> None:
+    def session_expired(self, session: Life) -> None:
         """Nobody refreshed in time."""
         self.world.trouble(self.name, "saw its session expire without a refresh", "RFC 4028 10")
 
@@ -283,5 +285,3 @@ class Phone(Registering, Scripted, Agent):
         if self.live:
             left["sessions"] = len(self.live)
         return left
-
-

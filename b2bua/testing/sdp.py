@@ -31,7 +31,7 @@ class Stream:
 
     @property
     def receives(self) -> bool:
-        """Can its owner receive?  (An address of zeros is the hold of RFC 2543.)"""
+        """Can its owner receive?  Not at an address of zeros, the hold of RFC 2543."""
         return self.port != 0 and self.address != "0.0.0.0" and self.direction in ("sendrecv", "recvonly")
 
 

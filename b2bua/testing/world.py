@@ -166,9 +166,11 @@ class World:
             left = agent.remains()
             if left and not agent.gone:
                 complaints.append(f"{agent.name} still has {left}")
-        for phone in self._phones():
-            if phone.manners.by_hand and phone.unread():
-                complaints.append(f"{phone.name} got what nobody asked for: {', '.join(phone.unread())}")
+        complaints += [
+            f"{phone.name} got what nobody asked for: {', '.join(phone.unread())}"
+            for phone in self._phones()
+            if phone.manners.by_hand and phone.unread()
+        ]
         if complaints:
             raise self.failure("\n".join(complaints))
 
