@@ -46,6 +46,27 @@ class CallRecord:
     features: tuple[str, ...] = ()
     """The features that had a say, in the order in which they first did."""
     legs: list[LegRecord] = field(default_factory=list)
+    node: str = ""
+    """Which of our processes had the call; the store notes it."""
+
+    @property
+    def open(self) -> bool:
+        """Is the call going on, as far as the record knows?"""
+        return self.ended is None
+
+    def cut(self, now: float) -> None:
+        """
+        Close the record of a call that a crash cut.
+
+        @param now: when that was found out; nobody knows when it was.
+        """
+        self.ended = now
+        self.status = self.status or 500
+        self.reason = "crash"
+        for entry in self.legs:
+            if entry.ended is None:
+                entry.ended = now
+                entry.why = "crash"
 
     @classmethod
     def begin(cls, id: str, now: float, caller: Party, dialled: str) -> CallRecord:

@@ -1,1 +1,5 @@
-"""Who is where, and who is who: bindings, authentication, outbound registration."""
+"""
+Who is where and who may what: registrar, authentication and trunks.
+
+Nothing here opens a socket or reads a clock of its own.
+"""

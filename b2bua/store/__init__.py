@@ -1,1 +1,1 @@
-"""What outlives the process: bindings, settings of users, call records."""
+"""What outlives the process: ports, and what stands behind them."""

@@ -1,0 +1,248 @@
+"""
+Who is it: digest authentication of requests to us (RFC 8760, RFC 3261 section 22).
+
+As a user agent server we answer 401.  An answer tells a user that does not
+exist from a wrong password neither by its content nor by the time it takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from secrets import token_bytes, token_hex
+from typing import TYPE_CHECKING, TypeAlias
+
+from twisted.logger import Logger
+
+from b2bua.errors import PeerError
+from b2bua.registrar.accounts import ALGORITHMS, Account, Accounts
+from b2bua.registrar.nonces import Age, Nonces
+from b2bua.registrar.throttle import Limits, Throttle
+from b2bua.wire.digest import Challenge, Credentials, hashed
+from b2bua.wire.grammar import quote
+from b2bua.wire.names import NameAddr
+from b2bua.wire.uri import Uri
+
+if TYPE_CHECKING:
+    from b2bua.registrar.domain import Domain
+    from b2bua.transactions.flow import Flow
+    from b2bua.transactions.ports import IServerTransaction
+    from b2bua.wire.message import Request
+
+SECTION = "RFC 3261 22"
+EXEMPT = frozenset({"ACK", "CANCEL"})
+"""They cannot be sent again with credentials (RFC 3261 section 22.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who was proved to have sent a request."""
+
+    user: str
+    aor: str
+    name: str = ""
+
+    @property
+    def asserted(self) -> str:
+        """The value of P-Asserted-Identity that we vouch for (RFC 3325 section 5)."""
+        user, _, host = self.aor.rpartition("@")
+        return str(NameAddr.make(self.name, Uri.make(user, host)))
+
+
+@dataclass(frozen=True, slots=True)
+class Challenged:
+    """She has to prove it: answer 401 with these fields, best first."""
+
+    fields: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """No: answer with C{code}."""
+
+    code: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """The source has guessed too often: do not answer at all."""
+
+
+Outcome: TypeAlias = Identity | Challenged | Refusal | Ignored
+
+
+class Authenticator:
+    """Says who sent a request, or what to answer instead."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        domain: Domain,
+        now: Callable[[], float],
+        limits: Limits | None = None,
+        *,
+        algorithms: Iterable[str] = ALGORITHMS,
+        nonce_seconds: float = 300.0,
+        secret: bytes = b"",
+        token: Callable[[], str] = lambda: token_hex(5),
+    ) -> None:
+        """
+        Authenticate the users of C{domain}, whose name is the realm.
+
+        @param algorithms: what is offered, as far as all accounts can do it.
+        @param secret: signs the nonces; by default a new one.
+        @param token: makes our tags.
+        """
+        self.accounts = accounts
+        self.algorithms = tuple(algorithms)
+        self.throttle = Throttle(now, limits)
+        self._domain = domain
+        self._realm = domain.name
+        self._nonces = Nonces(secret or token_bytes(32), now, nonce_seconds)
+        self._token = token
+        # HA1 of nobody: it has to be computed with as if it were someone's.
+        self._nobody = {name: hashed(name, token_bytes(16)) for name in ALGORITHMS}
+
+    def check(self, request: Request, flow: Flow) -> Outcome:
+        """
+        Who sent it?
+
+        Not for ACK and CANCEL, nor for requests within a dialog, whose parties
+        were known when it began.
+
+        @raise PeerError: if what proves it is malformed.
+        """
+        host = flow.remote[0]
+        given = self._credentials(request)
+        if self.throttle.ignores(host, given.username if given else self._claimed(request)):
+            return Ignored()
+        if given is None or given.algorithm.upper() not in self._offered():
+            return self._challenge()
+        account, age = self._prove(given, request, host)
+        if account is None:
+            return self._failed(given, flow)
+        if age is not Age.FRESH or not self._nonces.use(given.nonce, given.count if given.qop else None):
+            return self._challenge(stale=True)
+        self.throttle.succeeded(host, account.user)
+        if not self._addressed(given, request, flow):
+            # RFC 7616 section 3.4.6 wants a 400 when the two are not the same.
+            raise PeerError("The digest is for another URI", section="RFC 8760 2.6", where=given.uri)
+        if request.method != "REGISTER" and not self._may_claim(account, request, flow):
+            return Refusal(403, "Not Your Address")
+        return Identity(account.user, account.aor, account.name)
+
+    def admit(self, request: Request, server: IServerTransaction) -> Identity | None:
+        """Say who sent it; or answer the request, and say None."""
+        try:
+            outcome = self.check(request, server.flow)
+        except PeerError as error:
+            outcome = Refusal(error.code)
+        match outcome:
+            case Identity():
+                return outcome
+            case Challenged(fields):
+                server.respond(request.response(401, to_tag=self._token(), fields=fields))
+            case Refusal(code, reason):
+                server.respond(request.response(code, reason, to_tag=self._token()))
+            case Ignored():
+                server.forget()
+        return None
+
+    def ignores(self, flow: Flow) -> bool:
+        """Is the source so bad that a request from it need not even be looked at?"""
+        return self.throttle.ignores(flow.remote[0])
+
+    def _credentials(self, request: Request) -> Credentials | None:
+        """The credentials for our realm (section 22.3), if there are any."""
+        for given in Credentials.parse_all(request.all("Authorization")):
+            if given.realm == self._realm:
+                return given
+        return None
+
+    def _claimed(self, request: Request) -> str:
+        """The user that a request without credentials says it is from."""
+        try:
+            return request.from_.uri.user_unescaped
+        except PeerError:
+            return ""
+
+    def _offered(self) -> tuple[str, ...]:
+        """The algorithms that we offer, best first."""
+        able = self.accounts.algorithms
+        return tuple(name for name in self.algorithms if name in able)
+
+    def _prove(self, given: Credentials, request: Request, host: str) -> tuple[Account | None, Age]:
+        """
+        Find the account whose password was known, and the age of the nonce.
+
+        The same work is done whether there is such a user or not.
+        """
+        age = self._nonces.age(given.nonce)
+        user, _, realm = given.username.partition("@")
+        account = self.accounts.find(user) if realm in ("", self._realm) else None
+        algorithm = given.algorithm.upper()
+        secret = self._nobody[algorithm] if account is None else account.hashes[algorithm]
+        right = given.check(secret, request.method, request.body)
+        if self.throttle.holds_back(host, user):
+            right = False
+        return (account if right else None), age
+
+    def _failed(self, given: Credentials, flow: Flow) -> Outcome:
+        """Count a wrong answer, and ask again (RFC 3665 section 2.5)."""
+        user = given.username.partition("@")[0][:64]
+        host = flow.remote[0]
+        why = "no such user" if self.accounts.find(user) is None else "wrong password"
+        # One line in a fixed form, for fail2ban; see docs/security.md.  The
+        # user is quoted and without line breaks, since anybody can send any.
+        self.log.warn(
+            "authentication failed: source={source} transport={transport} user={user} why={why}",
+            source=host, transport=flow.transport, user=_printable(user), why=quote(why),
+        )  # fmt: skip
+        if self.throttle.failed(host, user):
+            self.log.warn(
+                "authentication ignored: source={source} seconds={seconds:.0f}",
+                source=host, seconds=self.throttle.limits.ignored,
+            )  # fmt: skip
+            return Ignored()
+        return self._challenge()
+
+    def _challenge(self, *, stale: bool = False) -> Challenged:
+        """One challenge for each algorithm, best first (RFC 8760 section 2.3)."""
+        nonce = self._nonces.make()
+        qop = ("auth", "auth-int")
+        return Challenged(
+            tuple(
+                ("WWW-Authenticate", str(Challenge(self._realm, nonce, name, qop, stale=stale)))
+                for name in self._offered()
+            )
+        )
+
+    def _addressed(self, given: Credentials, request: Request, flow: Flow) -> bool:
+        """
+        Is the digest for this Request-URI?
+
+        They may differ in which of our names they use and in parameters, since
+        proxies rewrite the one and not the other (RFC 8760 section 2.6).
+        """
+        if given.uri == request.uri:
+            return True
+        theirs, ours = Uri.parse(given.uri), request.request_uri
+        same_user = theirs.user_unescaped == ours.user_unescaped
+        covered = self._domain.covers(theirs, flow) and self._domain.covers(ours, flow)
+        return theirs.is_sip and same_user and (covered or theirs.host.lower() == ours.host.lower())
+
+    def _may_claim(self, account: Account, request: Request, flow: Flow) -> bool:
+        """Is From the user's own address, or nobody's (RFC 3323 section 4.1.1.3)?"""
+        uri = request.from_.uri
+        if uri.host.lower() == "anonymous.invalid":
+            return True
+        return self._domain.aor(uri, flow) == account.aor
+
+
+def _printable(text: str) -> str:
+    """Quote C{text} so that it stays within its line and its quotes."""
+    plain = "".join(char if " " <= char <= "~" else "?" for char in text)
+    return quote(plain)

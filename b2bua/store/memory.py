@@ -1,0 +1,132 @@
+"""A store in memory: for the simulated world, for tests, and for who wants nothing kept."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from b2bua.calls.record import CallRecord
+from b2bua.store.ports import Batch, BindingRow, IStore, Setting, Snapshot, StoreError, as_text
+
+
+@implementer(IStore)
+class MemoryStore:
+    """Keeps everything as long as the process lives; it answers at once."""
+
+    name = "memory"
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self.failing: str | None = None
+        """When set, every operation fails with this text, as on a full disk."""
+        self.batches = 0
+        self._bindings: dict[str, tuple[BindingRow, ...]] = {}
+        self._settings: dict[tuple[str, str, str], str] = {}
+        self._records: dict[str, dict[str, Any]] = {}
+        self._snapshots: dict[str, tuple[str, str]] = {}
+
+    def open(self) -> Deferred[None]:
+        """Do nothing."""
+        return self._fault() or succeed(None)
+
+    def close(self) -> Deferred[None]:
+        """Do nothing."""
+        return succeed(None)
+
+    def write(self, batch: Batch) -> Deferred[None]:
+        """Write a batch."""
+        if (fault := self._fault()) is not None:
+            return fault
+        try:  # what cannot be written must be found out before anything is
+            settings = [(s, None if s.value is None else as_text(s.value)) for s in batch.settings]
+            snapshots = [(s, None if s.value is None else as_text(s.value)) for s in batch.snapshots]
+        except StoreError:
+            return fail(Failure())
+        self.batches += 1
+        for aor, rows in batch.bindings:
+            if rows:
+                self._bindings[aor] = rows
+            else:
+                self._bindings.pop(aor, None)
+        for setting, text in settings:
+            key = (setting.owner, setting.table, setting.key)
+            if text is None:
+                self._settings.pop(key, None)
+            else:
+                self._settings[key] = text
+        for record in batch.records:
+            known = self._records.get(record.id)
+            if known is None or known["ended"] is None:
+                self._records[record.id] = record.to_plain()
+        for snapshot, text in snapshots:
+            if text is None:
+                self._snapshots.pop(snapshot.call, None)
+            else:
+                self._snapshots[snapshot.call] = (snapshot.node, text)
+        return succeed(None)
+
+    def load_bindings(self, now: float) -> Deferred[Sequence[BindingRow]]:
+        """All that have not expired."""
+        found: Sequence[BindingRow] = [
+            row for rows in self._bindings.values() for row in rows if row.expires > now
+        ]
+        return self._fault() or succeed(found)
+
+    def load_settings(self) -> Deferred[Sequence[Setting]]:
+        """All of them."""
+        found: Sequence[Setting] = [
+            Setting(*key, json.loads(text)) for key, text in sorted(self._settings.items())
+        ]
+        return self._fault() or succeed(found)
+
+    def load_open(self, node: str) -> Deferred[Sequence[CallRecord]]:
+        """Those that were never ended."""
+        plain = [r for r in self._records.values() if r["ended"] is None and r["node"] == node]
+        return self._fault() or succeed(_records(plain))
+
+    def find_records(
+        self, *, party: str | None = None, since: float | None = None, limit: int = 100
+    ) -> Deferred[Sequence[CallRecord]]:
+        """Look records up, the latest first."""
+        callers = (party, f"extension {party}", f"trunk {party}")
+        plain = [
+            record
+            for record in self._records.values()
+            if (party is None or record["caller"] in callers or record["dialled"] == party)
+            and (since is None or record["started"] >= since)
+        ]
+        plain.sort(key=lambda record: (record["started"], record["id"]), reverse=True)
+        return self._fault() or succeed(_records(plain[:limit]))
+
+    def drop_records(self, before: float) -> Deferred[int]:
+        """Remove old ones."""
+        if (fault := self._fault()) is not None:
+            return fault
+        old = [r["id"] for r in self._records.values() if r["ended"] is not None and r["started"] < before]
+        for key in old:
+            del self._records[key]
+        return succeed(len(old))
+
+    def load_snapshots(self, node: str) -> Deferred[Sequence[Snapshot]]:
+        """Those of C{node}."""
+        found: Sequence[Snapshot] = [
+            Snapshot(call, owner, json.loads(text))
+            for call, (owner, text) in sorted(self._snapshots.items())
+            if owner == node
+        ]
+        return self._fault() or succeed(found)
+
+    def _fault(self) -> Deferred[Any] | None:
+        """Fail when told to."""
+        return fail(StoreError(self.failing)) if self.failing is not None else None
+
+
+def _records(plain: list[dict[str, Any]]) -> Sequence[CallRecord]:
+    """Records that nobody else has in hand."""
+    return [CallRecord.from_plain(copy.deepcopy(values)) for values in plain]

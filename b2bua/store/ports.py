@@ -1,0 +1,169 @@
+"""
+The line between the service and whatever keeps its state.
+
+The service works in memory.  It loads from a store when it starts, and from
+then on only writes, in batches, behind its own work (L{b2bua.store.journal}).
+So a store needs few operations, and may take its time for them.
+
+Everything that crosses this line is plain: text, numbers, and values that JSON
+knows.  Times are seconds since 1970.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+from zope.interface import Attribute, Interface
+
+if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
+
+    from b2bua.calls.record import CallRecord
+
+Json: TypeAlias = Any
+"""None, bool, int, float, str, and lists and dictionaries of them."""
+
+
+class StoreError(Exception):
+    """A store cannot do its work now; the text says why, in one line."""
+
+
+def as_text(value: Json) -> str:
+    """
+    Write plain values as JSON.
+
+    @raise StoreError: if it is something else.
+    """
+    try:
+        return json.dumps(value, allow_nan=False, ensure_ascii=False)
+    except (TypeError, ValueError) as error:
+        raise StoreError(f"not a value that can be stored: {error}") from None
+
+
+class BindingRow(NamedTuple):
+    """A binding as it is kept."""
+
+    aor: str
+    contact: str
+    reg_id: int
+    instance: str
+    expires: float
+    since: float
+    q: int
+    call_id: str
+    cseq: int
+    transport: str
+    """Empty when there is no flow to it."""
+    local: str
+    """C{host port} of our socket."""
+    remote: str
+    """C{host port} of the phone."""
+    path: str
+    """The Path values, one a line."""
+    params: str
+    user_agent: str
+    extra: str
+    """C{name: value}, one a line."""
+    node: str
+    """Which of our processes can reach it."""
+
+
+class Setting(NamedTuple):
+    """What a feature keeps for a user."""
+
+    owner: str
+    """The user, or the empty string for what belongs to nobody."""
+    table: str
+    """The feature."""
+    key: str
+    value: Json
+    """None stands for nothing: it removes the setting."""
+
+
+class Snapshot(NamedTuple):
+    """A call as it was, to be taken up again."""
+
+    call: str
+    node: str
+    value: Json
+    """None removes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Changes that are written together, or not at all."""
+
+    bindings: tuple[tuple[str, tuple[BindingRow, ...]], ...] = ()
+    """For each address-of-record all the bindings that it has now."""
+    settings: tuple[Setting, ...] = ()
+    records: tuple[CallRecord, ...] = ()
+    """New ones, and ones that were open and are ended now."""
+    snapshots: tuple[Snapshot, ...] = ()
+
+    def __len__(self) -> int:
+        """How many changes there are."""
+        return len(self.bindings) + len(self.settings) + len(self.records) + len(self.snapshots)
+
+
+class IBindings(Interface):
+    """The bindings that outlive a restart."""
+
+    def load_bindings(now: float) -> Deferred[Sequence[BindingRow]]:
+        """All that have not expired at C{now}."""
+
+
+class ISettings(Interface):
+    """What features keep for users."""
+
+    def load_settings() -> Deferred[Sequence[Setting]]:
+        """All of them."""
+
+
+class IRecords(Interface):
+    """The records of calls, one for each."""
+
+    def load_open(node: str) -> Deferred[Sequence[CallRecord]]:
+        """Those that C{node} began and never ended: a crash cut their calls."""
+
+    def find_records(
+        *, party: str | None = None, since: float | None = None, limit: int = 100
+    ) -> Deferred[Sequence[CallRecord]]:
+        """
+        Look records up, the latest first.
+
+        @param party: only those with this party on either side.
+        @param since: only those that began then or later.
+        """
+
+    def drop_records(before: float) -> Deferred[int]:
+        """Remove the ended ones that began before, and say how many there were."""
+
+
+class ISnapshots(Interface):
+    """Calls that could be taken up again after a restart."""
+
+    def load_snapshots(node: str) -> Deferred[Sequence[Snapshot]]:
+        """Those of C{node}."""
+
+
+class IStore(IBindings, ISettings, IRecords, ISnapshots):
+    """
+    Everything that is kept.
+
+    Every operation but the attribute answers with a Deferred, which fails with
+    L{StoreError} and nothing else when the store cannot do its work.
+    """
+
+    name: str = Attribute("What it is, for people, without a password.")
+
+    def open() -> Deferred[None]:
+        """Make it ready: create what is missing, bring old tables up to date."""
+
+    def write(batch: Batch) -> Deferred[None]:
+        """Write a batch: all of it or nothing.  Batches are written in order."""
+
+    def close() -> Deferred[None]:
+        """Finish what was begun."""

@@ -1,0 +1,1 @@
+"""Tests of the registrar, authentication and trunks."""

@@ -1,0 +1,193 @@
+"""What the tests here stand on: a clock, an open transaction, and a phone's REGISTER."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from hashlib import md5
+from itertools import count
+from typing import Any
+
+from twisted.internet.task import Clock
+from zope.interface import implementer
+
+from b2bua.registrar.accounts import Account, Accounts
+from b2bua.registrar.authentication import Authenticator
+from b2bua.registrar.bindings import Bindings
+from b2bua.registrar.domain import Domain
+from b2bua.registrar.registrar import IKeeper, Registrar, RegistrarSettings
+from b2bua.registrar.throttle import Limits
+from b2bua.transactions.flow import Flow
+from b2bua.transactions.ports import IServerTransaction, ITimer
+from b2bua.wire.digest import Challenge, answer
+from b2bua.wire.message import Request, Response
+
+DOMAIN = "pbx.example.com"
+PHONE = Flow("UDP", ("192.0.2.1", 5060), ("192.0.2.101", 5062))
+SECRETS = {"101": "one-oh-one", "102": "one-oh-two"}
+
+
+@implementer(ITimer)
+class FakeTimer:
+    """A timer on a clock that stands still."""
+
+    def __init__(self, call: Any) -> None:
+        """Hold a delayed call."""
+        self._call = call
+
+    def stop(self) -> None:
+        """Forget it."""
+        if self._call.active():
+            self._call.cancel()
+
+
+class FakeClock:
+    """What the registrar wants of the transaction layer."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        """Stand at 0."""
+        self.clock = clock or Clock()
+
+    def now(self) -> float:
+        """Seconds."""
+        return self.clock.seconds()
+
+    def start(self, seconds: float, call: Callable[[], None]) -> ITimer:
+        """Call back later."""
+        return FakeTimer(self.clock.callLater(seconds, call))
+
+
+@implementer(IServerTransaction)
+class FakeServer:
+    """An open server transaction that remembers its answers."""
+
+    def __init__(self, request: Request, flow: Flow = PHONE) -> None:
+        """Open it."""
+        self.request = request
+        self.flow = flow
+        self.user: Any = None
+        self.responses: list[Response] = []
+        self.forgotten = False
+
+    def respond(self, response: Response) -> None:
+        """Remember it."""
+        self.responses.append(response)
+
+    def forget(self) -> None:
+        """Note that there will be no answer."""
+        self.forgotten = True
+
+    @property
+    def response(self) -> Response:
+        """The only answer."""
+        (response,) = self.responses
+        return response
+
+
+class House:
+    """A registrar with two users, and phones that register."""
+
+    def __init__(
+        self,
+        settings: RegistrarSettings | None = None,
+        keeper: IKeeper | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        """Open it, with nobody registered."""
+        self.clock = Clock()
+        self.clock.advance(1000)
+        self.layer = FakeClock(self.clock)
+        self.domain = Domain(DOMAIN, ["pbx"])
+        self.accounts = Accounts(
+            [Account.make(user, DOMAIN, password=secret) for user, secret in SECRETS.items()]
+        )
+        self.authenticator = Authenticator(
+            self.accounts, self.domain, self.layer.now, limits, secret=b"known", token=lambda: "ours"
+        )
+        self.bindings = Bindings(self.layer)
+        self.registrar = Registrar(
+            self.bindings,
+            self.authenticator,
+            self.domain,
+            self.layer,
+            settings,
+            keeper,
+            wall=lambda: 0.0,
+            token=lambda: "ours",
+        )
+        self._cseq = count(1)
+        self._challenges: dict[str, Challenge] = {}
+        self._counts: dict[str, int] = {}
+
+    def request(
+        self,
+        *contacts: str,
+        user: str = "101",
+        expires: str | None = None,
+        call_id: str = "phone-1",
+        cseq: int | None = None,
+        uri: str = f"sip:{DOMAIN}",
+        fields: Sequence[tuple[str, str]] = (),
+        to: str | None = None,
+        via: str = "SIP/2.0/UDP 192.0.2.101:5062;branch=z9hG4bK1;rport",
+    ) -> Request:
+        """Write a REGISTER without credentials."""
+        number = next(self._cseq) if cseq is None else cseq
+        lines = [
+            ("Via", via),
+            ("From", f"<sip:{user}@{DOMAIN}>;tag=theirs"),
+            ("To", to or f"<sip:{user}@{DOMAIN}>"),
+            ("Call-ID", call_id),
+            ("CSeq", f"{number} REGISTER"),
+            *[("Contact", contact) for contact in contacts],
+            *([("Expires", expires)] if expires is not None else []),
+            *fields,
+        ]
+        return Request("REGISTER", uri, lines)
+
+    def signed(
+        self, request: Request, user: str = "101", secret: str | None = None, algorithm: str = "SHA-256"
+    ) -> Request:
+        """Add credentials, with a nonce that is asked for when there is none yet."""
+        challenge = self._challenges.get(algorithm) or self.challenge(request, algorithm)
+        nc = self._counts[challenge.nonce] = self._counts.get(challenge.nonce, 0) + 1
+        given = answer(
+            challenge,
+            user,
+            request.method,
+            request.uri,
+            password=SECRETS.get(user, "") if secret is None else secret,
+            body=request.body,
+            cnonce=md5(str(nc).encode()).hexdigest(),
+            count=nc,
+        )
+        return request.with_fields(add=[("Authorization", str(given))])
+
+    def challenge(self, request: Request, algorithm: str = "SHA-256") -> Challenge:
+        """Send it without credentials, and take the challenge from the 401."""
+        response = self.send(request.with_fields(remove=["Authorization"]))
+        assert response.code == 401, response
+        found = {c.algorithm: c for c in Challenge.parse_all(response.all("WWW-Authenticate"))}
+        self._challenges.update(found)
+        return found[algorithm]
+
+    def forget_nonces(self) -> None:
+        """Ask for a challenge next time."""
+        self._challenges.clear()
+
+    def serve(self, request: Request, flow: Flow = PHONE) -> FakeServer:
+        """Let the registrar have it."""
+        server = FakeServer(request, flow)
+        self.registrar.register(request, server)
+        return server
+
+    def send(self, request: Request, flow: Flow = PHONE) -> Response:
+        """Let the registrar have it, and hear the answer."""
+        return self.serve(request, flow).response
+
+    def register(self, *contacts: str, flow: Flow = PHONE, user: str = "101", **said: Any) -> Response:
+        """Register with the right password."""
+        return self.send(self.signed(self.request(*contacts, user=user, **said), user), flow)
+
+    def bound(self, user: str = "101") -> list[str]:
+        """The contacts of a user."""
+        return [binding.contact for binding in self.bindings.all(f"{user}@{DOMAIN}")]
