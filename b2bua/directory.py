@@ -157,7 +157,9 @@ class Directory:
             return UNREACHABLE
         return [
             [
-                Destination(party, b.contact, b.flow or Uri.parse(b.path[0] if b.path else b.contact), to_uri, b.path)
+                Destination(
+                    party, b.contact, b.flow or Uri.parse(b.path[0] if b.path else b.contact), to_uri, b.path
+                )
                 for b in tier
             ]
             for _, tier in groupby(bindings, key=lambda b: b.q)

@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from b2bua.calls.draft import InvitationDraft
 from b2bua.calls.leg import Invitation, Leg
 from b2bua.calls.outcomes import LOOPED, NO_ANSWER, UNREACHABLE, best, outcome_of
 from b2bua.calls.verdicts import (
@@ -294,7 +293,9 @@ class Attempt:
     def _start_member(self, member: Member, group: _Group, forwards: bool) -> None:
         """Try one of several targets when its time has come."""
         if member.after > 0:
-            self._timers.append(self.call.calls.later(member.after, self._try_member, member, group, forwards))
+            self._timers.append(
+                self.call.calls.later(member.after, self._try_member, member, group, forwards)
+            )
         else:
             self._try_member(member, group, forwards)
 

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from b2bua.calls.bridge import Bridge
     from b2bua.calls.calls import Calls
 
+RETOLD = frozenset({"Diversion", "History-Info", "P-Asserted-Identity", "Remote-Party-ID"})
+"""What invitations say in words of our own: from the path and the identity of the call."""
+
 CONFIRMATION_SECONDS = 3.0
 """How long a phone shows the answer to a feature code."""
 
@@ -190,7 +193,8 @@ class Call:
 
     def begin(self, offered: Offered) -> None:
         """The caller invites: look for whom it wants."""
-        errand = Errand(self.caller, offered.session, offered.fields, offered.max_forwards - 1)
+        fields = tuple(f for f in offered.fields if f[0] not in RETOLD)
+        errand = Errand(self.caller, offered.session, fields, offered.max_forwards - 1)
         self.setup = Setup(self, errand)
         self.features.tell_call_started(self)
         self.setup.seek(self.dialled)
@@ -199,7 +203,9 @@ class Call:
         """Answer a feature code: the phone shows C{text} for a moment, then we hang up."""
         self.record.took_call(self.calls.context.layer.now(), None)
         offer = leg.remote_session
-        shown: Fields = (("P-Asserted-Identity", str(NameAddr.make(text, self.calls.directory.uri(self.dialled)))),)
+        shown: Fields = (
+            ("P-Asserted-Identity", str(NameAddr.make(text, self.calls.directory.uri(self.dialled)))),
+        )
         leg.say(Answered(None if offer is None else silent_answer(offer, None), shown))
         self.listen(leg, Lone(self))
         reason: Fields = (("Reason", Reason("SIP", 200, text).text),)

@@ -60,8 +60,7 @@ class Calls:
             return
         try:
             call.hear(leg, word)
-        except Exception:
-            # A bug of ours costs this call, and no other one.
+        except Exception:  # noqa: BLE001  # a bug of ours costs this call, and no other one
             self.log.failure("{call} broke on {word!r}", Failure(), call=call.id, word=word)
             call.abandon()
 

@@ -108,7 +108,9 @@ async def _couple_by_offer(
     return _bridge(call, known, asked, alignment)
 
 
-async def join_answered(call: Call, waiting: Leg, found: Leg, answer: bytes | None, told: Fields = ()) -> Bridge:
+async def join_answered(
+    call: Call, waiting: Leg, found: Leg, answer: bytes | None, told: Fields = ()
+) -> Bridge:
     """
     Let C{waiting} talk to C{found}, who has just answered an offer in its name.
 
@@ -125,7 +127,9 @@ async def join_answered(call: Call, waiting: Leg, found: Leg, answer: bytes | No
     offered = found.local_session
     alignment = Alignment()
     shown, alignment = alignment.translate(
-        directed(answer, "sendrecv") if not is_hold(answer) else answer, to_b=False, previous=waiting.local_session
+        directed(answer, "sendrecv") if not is_hold(answer) else answer,
+        to_b=False,
+        previous=waiting.local_session,
     )
     waiting.say(Changed(shown, told))
     reply = await ear.answer(waiting, found)
@@ -150,5 +154,3 @@ def _bridge(call: Call, a: Leg, b: Leg, alignment: Alignment) -> Bridge:
 def _streams(leg: Leg) -> int:
     """How many m= lines the dialog of C{leg} knows."""
     return (leg.local_session or b"").count(b"\nm=")
-
-

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from b2bua.calls.words import Answered, Changed, Referred, Refused, Replied, Told, Word
 from b2bua.calls.media import silent_answer, silent_offer
+from b2bua.calls.words import Answered, Changed, Referred, Refused, Replied, Told, Word
 
 if TYPE_CHECKING:
     from b2bua.calls.call import Call
@@ -24,6 +24,7 @@ class Lone:
     __slots__ = ("_call",)
 
     def __init__(self, call: Call) -> None:
+        """Answer for C{call}."""
         self._call = call
 
     def hear(self, leg: Leg, word: Word) -> None:

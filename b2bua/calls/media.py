@@ -123,9 +123,7 @@ class Alignment:
     pairs: tuple[tuple[int, int], ...] = ()
     """Index at leg a, index at leg b."""
 
-    def translate(
-        self, session: bytes, *, to_b: bool, previous: bytes | None
-    ) -> tuple[bytes, Alignment]:
+    def translate(self, session: bytes, *, to_b: bool, previous: bytes | None) -> tuple[bytes, Alignment]:
         """
         Put the streams of C{session} in the order of the leg that is to get it.
 
@@ -135,7 +133,7 @@ class Alignment:
         """
         source = Sdp.parse(session)
         known: Sequence[Media] = Sdp.parse(previous).media if previous is not None else ()
-        there = {a: b for a, b in self.pairs} if to_b else {b: a for a, b in self.pairs}
+        there = dict(self.pairs) if to_b else {b: a for a, b in self.pairs}
         slots: list[Media] = [m.rejected_copy() for m in known]
         taken = set(there.values())
         for index, media in enumerate(source.media):

@@ -75,26 +75,28 @@ class Decisions(Protocol):
 
     edits_invitation: bool
 
-    def ask_route(self, attempt: Attempt) -> RouteVerdict | None | Deferred[RouteVerdict | None]:
+    def ask_route(self, attempt: Attempt) -> RouteVerdict | Deferred[RouteVerdict | None] | None:
         """Where does this attempt go?"""
 
-    def ask_ring_seconds(self, attempt: Attempt) -> float | None | Deferred[float | None]:
+    def ask_ring_seconds(self, attempt: Attempt) -> float | Deferred[float | None] | None:
         """How long may it ring?"""
 
-    def ask_failed(self, attempt: Attempt, outcome: Outcome) -> FailureVerdict | None | Deferred[FailureVerdict | None]:
+    def ask_failed(
+        self, attempt: Attempt, outcome: Outcome
+    ) -> FailureVerdict | Deferred[FailureVerdict | None] | None:
         """What now that it has failed?"""
 
     def ask_transfer(
         self, call: Call, leg: Leg, referral: Referral
-    ) -> TransferVerdict | None | Deferred[TransferVerdict | None]:
+    ) -> TransferVerdict | Deferred[TransferVerdict | None] | None:
         """May the party of C{leg} transfer, and how?"""
 
     def ask_replace(
         self, call: Call, leg: Leg, replaced: Leg
-    ) -> ReplaceVerdict | None | Deferred[ReplaceVerdict | None]:
+    ) -> ReplaceVerdict | Deferred[ReplaceVerdict | None] | None:
         """May C{leg} take the place of C{replaced}?"""
 
-    def ask_unowned(self, leg: Leg, told: Told) -> Replied | None | Deferred[Replied | None]:
+    def ask_unowned(self, leg: Leg, told: Told) -> Replied | Deferred[Replied | None] | None:
         """Does a feature answer this request within a dialog?"""
 
     def edit_invitation(self, attempt: Attempt, draft: InvitationDraft) -> None:

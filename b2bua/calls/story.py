@@ -23,7 +23,13 @@ class Asked:
 
     def __str__(self) -> str:
         """One line for people."""
-        said = f"failed: {self.error}" if self.error else "no opinion" if self.answer is None else repr(self.answer)
+        said = (
+            f"failed: {self.error}"
+            if self.error
+            else "no opinion"
+            if self.answer is None
+            else repr(self.answer)
+        )
         return f"{self.hook}: {self.feature}: {said} ({self.seconds * 1000:.1f} ms)"
 
 
@@ -41,7 +47,9 @@ class Story:
         self._now = now
         self._entries: list[Asked | tuple[float, str, tuple[Any, ...]]] = []
 
-    def asked(self, hook: str, feature: str, answer: object, seconds: float, error: str | None = None) -> None:
+    def asked(
+        self, hook: str, feature: str, answer: object, seconds: float, error: str | None = None
+    ) -> None:
         """Note what C{feature} said when it was asked."""
         self._add(Asked(self._now(), hook, feature, answer, seconds, error))
 

@@ -75,7 +75,9 @@ def _broken(call: Call, failure: Failure) -> None:
 class _Transferring:
     """One transfer, from the REFER to its end."""
 
-    def __init__(self, call: Call, bridge: Bridge, transferor: Leg, referral: Referral, how: Transfer) -> None:
+    def __init__(
+        self, call: Call, bridge: Bridge, transferor: Leg, referral: Referral, how: Transfer
+    ) -> None:
         self.call = call
         self.bridge = bridge
         self.transferor = transferor
@@ -116,7 +118,9 @@ class _Transferring:
         replaces = self.referral.replaces
         if replaces is None:
             return None
-        leg = self.call.calls.context.dialogs.find_replaced(replaces.call_id, replaces.to_tag, replaces.from_tag)
+        leg = self.call.calls.context.dialogs.find_replaced(
+            replaces.call_id, replaces.to_tag, replaces.from_tag
+        )
         return leg if leg is not None and not leg.ended and leg.call is not None else None
 
     def _was_consulting(self) -> bool:
@@ -139,7 +143,9 @@ class _Transferring:
         uri = self.referral.refer_to.uri
         target = str(uri.without_headers()) if uri.headers else self.referral.refer_to.uri_text
         path = Path(diversions=self.call.path.diversions)
-        if self.call.calls.directory.key(target) == self.call.calls.directory.key(self.survivor.party.aor or "-"):
+        if self.call.calls.directory.key(target) == self.call.calls.directory.key(
+            self.survivor.party.aor or "-"
+        ):
             return LOOPED
         found = await search.seek(target, path, self.transferor.party, ring_limit=self.how.ring_seconds)
         return await self._join(found)
