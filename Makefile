@@ -25,7 +25,7 @@ lint: $(DEVELOPS)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m tools.contracts
 
 # What "make lint" can mend by itself.

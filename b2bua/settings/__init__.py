@@ -1,7 +1,7 @@
 """The configuration: one TOML file, read into frozen typed values."""
 
 from b2bua.settings.problems import Problem, SettingsError
-from b2bua.settings.reading import Schemas, load, read
+from b2bua.settings.reading import Claim, Document, document, load, read
 from b2bua.settings.tables import (
     Auth,
     Calls,
@@ -25,6 +25,8 @@ from b2bua.settings.values import Listen, Source
 __all__ = [
     "Auth",
     "Calls",
+    "Claim",
+    "Document",
     "Extension",
     "Limits",
     "Listen",
@@ -35,7 +37,6 @@ __all__ = [
     "Registrar",
     "Route",
     "Rule",
-    "Schemas",
     "Server",
     "Settings",
     "SettingsError",
@@ -44,6 +45,7 @@ __all__ = [
     "Timers",
     "Tls",
     "Trunk",
+    "document",
     "load",
     "read",
 ]

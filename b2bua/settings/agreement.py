@@ -8,7 +8,7 @@ what is wrong with it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any, TypeAlias, TypeVar
 
@@ -19,17 +19,12 @@ Value = TypeVar("Value")
 Text: TypeAlias = Mapping[str, Any]
 
 
-def disagreements(data: Text, plugins: Collection[str] | None) -> Iterator[Problem]:
-    """
-    All that is wrong between tables.
-
-    @param plugins: the names of the plugins there are, if known.
-    """
+def disagreements(data: Text) -> Iterator[Problem]:
+    """All that is wrong between tables."""
     yield from _sockets(data)
     yield from _extensions(data)
     yield from _trunks(data)
     yield from _routes(data)
-    yield from _features(data, plugins)
 
 
 def _sockets(data: Text) -> Iterator[Problem]:
@@ -90,23 +85,6 @@ def _routes(data: Text) -> Iterator[Problem]:
         for steps, name in wanted:
             if isinstance(name, str) and name not in trunks:
                 yield Problem(key_path(["routes", index, *steps]), _no_such("trunk", name, trunks))
-
-
-def _features(data: Text, plugins: Collection[str] | None) -> Iterator[Problem]:
-    """Plugins that are named are there, and named once."""
-    table = _in(data, "plugins")
-    for key in ("order", "disabled"):
-        names = table.get(key)
-        seen: set[str] = set()
-        for index, name in enumerate(names if isinstance(names, list) else ()):
-            path = key_path(["plugins", key, index])
-            if not isinstance(name, str):
-                continue
-            if plugins is not None and name not in plugins:
-                yield Problem(path, _no_such("plugin", name, sorted(plugins)))
-            if name in seen:
-                yield Problem(path, f"{name} stands here twice; remove one")
-            seen.add(name)
 
 
 def _no_such(what: str, name: str, known: list[str]) -> str:

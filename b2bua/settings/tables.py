@@ -11,11 +11,10 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 
-from b2bua.errors import UsageError
 from b2bua.settings.values import (
     Flag,
     Frozen,
@@ -30,27 +29,11 @@ from b2bua.settings.values import (
     Whole,
 )
 
-Kind = TypeVar("Kind")
-
 
 class Table(BaseModel):
-    """A table of the configuration; a plugin's settings are one as well."""
+    """A table of the configuration: its keys are the fields, and no other key is allowed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    def setting(self, name: str, kind: type[Kind]) -> Kind | None:
-        """
-        The value of a key that a plugin has added to this table.
-
-        @return: L{None} when it is not configured.
-        """
-        value = getattr(self, name, None)
-        if value is not None and not isinstance(value, kind):
-            raise UsageError(f"the setting {name} is a {type(value).__name__}, not a {kind.__name__}")
-        return value
-
-
-AnyTable = TypeVar("AnyTable", bound=Table)
 
 
 def _beside(path: str, info: ValidationInfo) -> str:
@@ -83,36 +66,40 @@ class Server(Table):
     domain: Host = Field(
         description='the domain of our addresses and the realm of passwords, such as "pbx.example.com"'
     )
-    aliases: tuple[Host, ...] = Field((), description="the other names and addresses we answer to, a list")
+    aliases: tuple[Host, ...] = Field(
+        default=(), description="the other names and addresses we answer to, a list"
+    )
     listen: tuple[ListenURI, ...] = Field(
-        ("sip:0.0.0.0:5060;transport=udp", "sip:0.0.0.0:5060;transport=tcp"),
+        default=("sip:0.0.0.0:5060;transport=udp", "sip:0.0.0.0:5060;transport=tcp"),
         min_length=1,
         validate_default=True,
         description="the list of sockets to open, such as "
         '["sip:0.0.0.0:5060;transport=udp", "sips:[::]:5061"]',
     )
     advertise: HostPort | None = Field(
-        None,
+        default=None,
         description='the host, with or without a port, that Via and Contact say, such as "pbx.example.com"; '
         "by default the address that the peer reached",
     )
     database: Annotated[str, AfterValidator(_database)] = Field(
-        "sqlite:///b2bua.db",
+        default="sqlite:///b2bua.db",
         validate_default=True,
         description='where state is kept: "sqlite:///FILE" or "postgresql+psycopg://USER@HOST/NAME"',
     )
     control: Beside = Field(
-        "b2bua.sock",
+        default="b2bua.sock",
         validate_default=True,
         description="the path of the local socket by which the b2bua command reaches the running service",
     )
     control_mode: Whole = Field(
-        0o660, ge=0, le=0o777, description="the permissions of that socket, such as 0o660"
+        default=0o660, ge=0, le=0o777, description="the permissions of that socket, such as 0o660"
     )
     drain: Annotated[Number, Field(ge=0, le=86400)] = Field(
-        30.0, description="how many seconds calls may go on after SIGTERM before they are ended"
+        default=30.0, description="how many seconds calls may go on after SIGTERM before they are ended"
     )
-    user_agent: str = Field("b2bua", max_length=200, description="what the Server and User-Agent fields say")
+    user_agent: str = Field(
+        default="b2bua", max_length=200, description="what the Server and User-Agent fields say"
+    )
 
 
 class Tls(Table):
@@ -121,74 +108,97 @@ class Tls(Table):
     certificate: Beside = Field(description="the path of a PEM file with our certificate and its chain")
     key: Beside = Field(description="the path of a PEM file with the private key of the certificate")
     authorities: Beside | None = Field(
-        None, description="the path of a PEM file with the authorities we trust; by default the system's"
+        default=None,
+        description="the path of a PEM file with the authorities we trust; by default the system's",
     )
     verify_servers: Flag = Field(
-        True, description="true to call a server only if its certificate names it (RFC 5922)"
+        default=True, description="true to call a server only if its certificate names it (RFC 5922)"
     )
 
 
 class Limits(Table):
     """C{[limits]}: what anybody out there may cost us."""
 
-    message: Count = Field(65_536, description="the largest message in bytes")
-    head: Count = Field(32_768, description="the largest start line and header in bytes")
-    fields: Count = Field(256, description="how many header fields a message may have")
-    connections: Count = Field(20_000, description="how many connections may be open")
-    connections_per_address: Count = Field(200, description="how many of them one address may have")
-    handshake: Seconds = Field(10.0, description="seconds for TLS or WebSocket to be agreed on")
-    unfinished: Seconds = Field(30.0, description="seconds that a begun message may take to arrive")
-    idle: Seconds = Field(3600.0, description="seconds after which a silent connection is closed")
-    unread: Count = Field(1_048_576, description="bytes that may wait for a peer that does not read")
-    transactions: Count = Field(200_000, description="how many transactions may be open; more get 503")
-    rate: Annotated[Number, Field(gt=0)] = Field(
-        50.0, description="requests a second that an address unknown to us may send"
+    message: Count = Field(default=65_536, description="the largest message in bytes")
+    head: Count = Field(default=32_768, description="the largest start line and header in bytes")
+    fields: Count = Field(default=256, description="how many header fields a message may have")
+    datagram: Count = Field(
+        default=1300, description="bytes of a request that go by UDP; larger ones go by TCP first"
     )
-    burst: Count = Field(200, description="how many such requests may come at once")
-    calls: Count = Field(100_000, description="how many calls may be up; more get 503")
+    transactions: Count = Field(
+        default=200_000, description="how many transactions may be open; new calls beyond get 503"
+    )
+    calls: Count = Field(default=100_000, description="how many calls may be up; new ones beyond get 503")
+    rate: Annotated[Number, Field(gt=0)] = Field(
+        default=100.0, description="messages a second that an address unknown to us may send"
+    )
+    burst: Count = Field(default=1000, description="how many such messages may come at once")
+    connections: Count = Field(
+        default=20_000, description="how many connections may be open on one socket of ours"
+    )
+    connections_per_host: Count = Field(
+        default=500, description="how many of them one address may have; many phones may be behind one"
+    )
+    hello: Seconds = Field(
+        default=20.0, description="seconds for a new connection to bring its first message"
+    )
+    unfinished: Seconds = Field(default=20.0, description="seconds that the rest of a message may take")
+    idle: Seconds = Field(default=660.0, description="seconds after which a silent connection is closed")
+    buffered: Count = Field(
+        default=262_144, description="bytes that may wait for a peer that does not read them"
+    )
+    connecting: Seconds = Field(default=5.0, description="seconds for a connection of ours to be established")
+    dead: Seconds = Field(
+        default=60.0, description="seconds for which a server that did not answer is asked last"
+    )
 
 
 class Timers(Table):
     """C{[timers]}: RFC 3261 section 17, table 4, in seconds."""
 
     t1: Annotated[Number, Field(ge=0.01, le=10)] = Field(
-        0.5, description="the estimate of a round trip in seconds"
+        default=0.5, description="the estimate of a round trip in seconds"
     )
     t2: Annotated[Number, Field(ge=0.01, le=60)] = Field(
-        4.0, description="the longest pause in seconds before a request other than INVITE is sent again"
+        default=4.0,
+        description="the longest pause in seconds before a request other than INVITE is sent again",
     )
     t4: Annotated[Number, Field(ge=0.01, le=60)] = Field(
-        5.0, description="the time in seconds that a message may stay in the network"
+        default=5.0, description="the time in seconds that a message may stay in the network"
     )
 
 
 class Calls(Table):
     """C{[calls]}: what holds for every call."""
 
-    ring_seconds: Seconds = Field(180.0, description="seconds that a call may ring (Timer C)")
+    ring_seconds: Seconds = Field(default=180.0, description="seconds that a call may ring (Timer C)")
     session_expires: Annotated[Whole, Field(ge=90)] = Field(
-        1800, description="seconds after which a call is refreshed (RFC 4028)"
+        default=1800, description="seconds after which a call is refreshed (RFC 4028)"
     )
     session_minimum: Annotated[Whole, Field(ge=90)] = Field(
-        90, description="the shortest such time we accept, in seconds; at least 90"
+        default=90, description="the shortest such time we accept, in seconds; at least 90"
     )
     trace: Annotated[Whole, Field(ge=0)] = Field(
-        200, description="how many ended calls keep their trace in memory"
+        default=200, description="how many ended calls keep their trace in memory"
     )
 
 
 class Registrar(Table):
     """C{[registrar]}: how phones are bound to their extensions."""
 
-    min_expires: Count = Field(60, description="the shortest registration in seconds; shorter gets 423")
-    max_expires: Count = Field(7200, description="the longest registration in seconds; longer is cut")
-    default_expires: Count = Field(3600, description="seconds of a registration that asks for no time")
-    contacts_max: Count = Field(10, description="how many contacts an extension may have")
+    min_expires: Count = Field(
+        default=60, description="the shortest registration in seconds; shorter gets 423"
+    )
+    max_expires: Count = Field(default=7200, description="the longest registration in seconds; longer is cut")
+    default_expires: Count = Field(
+        default=3600, description="seconds of a registration that asks for no time"
+    )
+    contacts_max: Count = Field(default=10, description="how many contacts an extension may have")
     contacts_policy: Literal["replace", "refuse"] = Field(
-        "replace", description='what becomes of one too many: "replace" the oldest or "refuse" it'
+        default="replace", description='what becomes of one too many: "replace" the oldest or "refuse" it'
     )
     options_seconds: Annotated[Number, Field(ge=0)] = Field(
-        60.0, description="seconds between two OPTIONS to a phone behind NAT; 0 for none"
+        default=60.0, description="seconds between two OPTIONS to a phone behind NAT; 0 for none"
     )
 
     @model_validator(mode="after")
@@ -205,15 +215,19 @@ class Auth(Table):
     """C{[auth]}: how passwords are asked for."""
 
     algorithms: tuple[Algorithm, ...] = Field(
-        ("SHA-256", "MD5"),
+        default=("SHA-256", "MD5"),
         min_length=1,
         description='the algorithms that are offered, best first, of "SHA-512-256", "SHA-256" and "MD5"',
     )
-    nonce_seconds: Seconds = Field(300.0, description="seconds for which a nonce is good")
-    failures: Count = Field(20, description="failed attempts within failures_seconds that are put up with")
-    failures_seconds: Seconds = Field(60.0, description="seconds after which a failed attempt is forgotten")
+    nonce_seconds: Seconds = Field(default=300.0, description="seconds for which a nonce is good")
+    failures: Count = Field(
+        default=20, description="failed attempts within failures_seconds that are put up with"
+    )
+    failures_seconds: Seconds = Field(
+        default=60.0, description="seconds after which a failed attempt is forgotten"
+    )
     ignore_seconds: Seconds = Field(
-        600.0, description="seconds for which an address is ignored after too many failures"
+        default=600.0, description="seconds for which an address is ignored after too many failures"
     )
 
 
@@ -240,33 +254,38 @@ Place = Literal["extensions", "trunks"]
 class Peer(Table):
     """What extensions and trunks have in common: the policy for a peer."""
 
-    trusted: Flag = Field(False, description="true to believe what it says about the identity of callers")
-    calls_max: Count | None = Field(None, description="how many calls it may have at once")
-    ring_seconds: Seconds | None = Field(None, description="seconds that it rings before nobody answers")
+    trusted: Flag = Field(
+        default=False, description="true to believe what it says about the identity of callers"
+    )
+    calls_max: Count | None = Field(default=None, description="how many calls it may have at once")
+    ring_seconds: Seconds | None = Field(
+        default=None, description="seconds that it rings before nobody answers"
+    )
     redirects: Redirects = Field(
-        "follow", description='what becomes of its 3xx: "follow" it, "pass" it to the caller or "refuse" it'
+        default="follow",
+        description='what becomes of its 3xx: "follow" it, "pass" it to the caller or "refuse" it',
     )
     transfer: Transfer = Field(
-        "local", description='what becomes of its REFER: "local" work, "pass" it on or "refuse" it'
+        default="local", description='what becomes of its REFER: "local" work, "pass" it on or "refuse" it'
     )
     t1: Annotated[Number, Field(ge=0.01, le=10)] | None = Field(
-        None, description="its own estimate of a round trip in seconds, in place of timers.t1"
+        default=None, description="its own estimate of a round trip in seconds, in place of timers.t1"
     )
 
 
 class Extension(Peer):
     """C{[extensions.NUMBER]}: a user, and the phones that register as that user."""
 
-    name: Annotated[str, Field(max_length=200)] = Field("", description="the name that others see")
-    password: Secret | None = Field(None, repr=False, description="the password of its phones")
+    name: Annotated[str, Field(max_length=200)] = Field(default="", description="the name that others see")
+    password: Secret | None = Field(default=None, repr=False, description="the password of its phones")
     ha1: Ha1 | None = Field(
-        None,
+        default=None,
         repr=False,
         description='in place of the password, its digests: { MD5 = "...", SHA-256 = "..." }, '
         "each of USER:DOMAIN:PASSWORD",
     )
     may_dial: tuple[Place, ...] = Field(
-        ("extensions", "trunks"), description='what it may reach, a list of "extensions" and "trunks"'
+        default=("extensions", "trunks"), description='what it may reach, a list of "extensions" and "trunks"'
     )
 
     @model_validator(mode="after")
@@ -296,30 +315,34 @@ class Trunk(Peer):
 
     uri: SipURI = Field(description='where calls to it go, such as "sip:sip.carrier.example"')
     accept_from: tuple[PeerSource, ...] = Field(
-        (),
+        default=(),
         description="the list of addresses and networks, with or without a port, that call in without "
         'a password, such as ["198.51.100.0/24", "203.0.113.7:5080"]',
     )
     username: Annotated[str, Field(min_length=1)] | None = Field(
-        None, description="the name by which it knows us"
+        default=None, description="the name by which it knows us"
     )
-    password: Secret | None = Field(None, repr=False, description="the password that goes with username")
-    realm: str | None = Field(None, description="the only realm that gets the password; by default any")
-    registers: Flag = Field(False, alias="register", description="true to register with it")
-    expires: Count = Field(3600, description="seconds to register for")
+    password: Secret | None = Field(
+        default=None, repr=False, description="the password that goes with username"
+    )
+    realm: str | None = Field(
+        default=None, description="the only realm that gets the password; by default any"
+    )
+    registers: Flag = Field(default=False, alias="register", description="true to register with it")
+    expires: Count = Field(default=3600, description="seconds to register for")
     options_seconds: Annotated[Number, Field(ge=0)] = Field(
-        60.0, description="seconds between two OPTIONS that ask whether it is alive; 0 for none"
+        default=60.0, description="seconds between two OPTIONS that ask whether it is alive; 0 for none"
     )
-    numbers_in: tuple[Rule, ...] = Field((), description="rules for the numbers it calls")
-    numbers_out: tuple[Rule, ...] = Field((), description="rules for the numbers we call through it")
+    numbers_in: tuple[Rule, ...] = Field(default=(), description="rules for the numbers it calls")
+    numbers_out: tuple[Rule, ...] = Field(default=(), description="rules for the numbers we call through it")
     identity: Literal["from", "asserted", "remote-party"] = Field(
-        "from",
+        default="from",
         description='how it is told who calls: "from" alone, or "asserted" (P-Asserted-Identity) or '
         '"remote-party" (Remote-Party-ID) as well',
     )
-    caller: User | None = Field(None, description="the number it is told instead of the extension's")
+    caller: User | None = Field(default=None, description="the number it is told instead of the extension's")
     may_dial: tuple[Place, ...] = Field(
-        ("extensions",), description='what its calls may reach, a list of "extensions" and "trunks"'
+        default=("extensions",), description='what its calls may reach, a list of "extensions" and "trunks"'
     )
 
     @model_validator(mode="after")
@@ -335,17 +358,17 @@ class Route(Table):
     """One of C{[[routes]]}: which numbers go to which trunk; the first that matches is used."""
 
     match: Pattern = Field(description="a regular expression for the whole dialled user part")
-    trunk: str | None = Field(None, description="the name of a trunk")
+    trunk: str | None = Field(default=None, description="the name of a trunk")
     trunks: tuple[str, ...] = Field(
-        (), description="the names of trunks, the next being for when one is down"
+        default=(), description="the names of trunks, the next being for when one is down"
     )
     callers: tuple[Place, ...] = Field(
-        ("extensions",), description='whose calls it is for, a list of "extensions" and "trunks"'
+        default=("extensions",), description='whose calls it is for, a list of "extensions" and "trunks"'
     )
     strip: Annotated[Whole, Field(ge=0, le=64)] = Field(
-        0, description="how many characters to take off the front of the number"
+        default=0, description="how many characters to take off the front of the number"
     )
-    prepend: str = Field("", description="what to put in front of the number after that")
+    prepend: str = Field(default="", description="what to put in front of the number after that")
 
     @model_validator(mode="after")
     def _somewhere(self) -> Self:
@@ -362,21 +385,23 @@ class Route(Table):
 class Plugins(Table):
     """C{[plugins]}: which features there are and who is asked first."""
 
-    order: tuple[str, ...] | None = Field(
-        None, description="the names of the plugins to load, the one asked first being first; by default all"
+    order: tuple[str, ...] = Field(
+        default=(),
+        description="the names of the plugins that are asked first, in this order; "
+        "the others follow as shipped",
     )
-    disabled: tuple[str, ...] = Field((), description="the names of plugins that are not to be loaded")
-    budget: Seconds = Field(5.0, description="seconds that a plugin may take for an answer")
+    off: tuple[str, ...] = Field(default=(), description="the names of plugins that are not to be loaded")
+    budget: Seconds = Field(default=5.0, description="seconds that a plugin may take for an answer")
 
 
 class Log(Table):
     """C{[log]}: what is written, and how."""
 
     format: Literal["text", "json"] = Field(
-        "text", description='"text" for people and the journal, or "json", one object a line'
+        default="text", description='"text" for people and the journal, or "json", one object a line'
     )
     level: Literal["debug", "info", "warn", "error"] = Field(
-        "info", description='the least that is worth a line: "debug", "info", "warn" or "error"'
+        default="info", description='the least that is worth a line: "debug", "info", "warn" or "error"'
     )
 
 
@@ -388,7 +413,7 @@ class Settings(Table):
     """The whole configuration."""
 
     server: Server = Field(description="the table [server]")
-    tls: Tls | None = Field(None, description="the table [tls]")
+    tls: Tls | None = Field(default=None, description="the table [tls]")
     limits: Limits = Limits()
     timers: Timers = Timers()
     calls: Calls = Calls()
@@ -401,5 +426,7 @@ class Settings(Table):
     trunks: Frozen[Trunk] = Field(
         default_factory=_none, description="the tables [trunks.NAME], one for each carrier"
     )
-    routes: tuple[Route, ...] = Field((), description="the tables [[routes]], in the order they are tried")
+    routes: tuple[Route, ...] = Field(
+        default=(), description="the tables [[routes]], in the order they are tried"
+    )
     plugins: Plugins = Plugins()

@@ -10,6 +10,9 @@ from typing import Annotated, Any, NamedTuple, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Strict
 
+from b2bua.errors import PeerError
+from b2bua.wire.uri import Uri
+
 Value = TypeVar("Value")
 
 Flag = Annotated[bool, Strict()]
@@ -140,10 +143,13 @@ def host_port(text: str) -> str:
 
 def sip_uri(text: str) -> str:
     """A SIP or SIPS URI that names a host."""
-    scheme, _, rest = text.partition(":")
-    if scheme.lower() not in ("sip", "sips"):
+    try:
+        uri = Uri.parse(text)
+    except PeerError as error:
+        raise ValueError(f"is no SIP URI: {error.why}") from None
+    if not uri.is_sip:
         raise ValueError("is not a sip: or sips: URI")
-    host_port(re.split("[;?]", rest.rpartition("@")[2], maxsplit=1)[0])
+    host(uri.host)
     return text
 
 
