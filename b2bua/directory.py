@@ -22,13 +22,18 @@ if TYPE_CHECKING:
     from b2bua.registrar.bindings import Bindings
     from b2bua.registrar.domain import Domain
     from b2bua.settings import Route, Settings, Trunk
+    from b2bua.transactions.flow import Flow
+    from b2bua.wire.message import Request
 
 FORBIDDEN = Outcome("forbidden", 403, "Not Allowed")
 NOT_FOUND = Outcome("not_found", 404)
 
 
 class Trunks(Protocol):
-    """What the directory asks of the trunks."""
+    """What is asked of the trunks."""
+
+    def identify(self, request: Request, flow: Flow) -> str | None:
+        """The trunk that a request comes from, if it comes from one."""
 
     def alive(self, name: str) -> bool:
         """Does the trunk answer, as far as we know?"""

@@ -1,0 +1,159 @@
+"""
+A whole server but for its sockets: the parts, put together once.
+
+The service gives it the reactor and real wires, the simulated world a clock
+that stands still and a network in memory; all else is the same.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from random import Random, SystemRandom
+from typing import TYPE_CHECKING
+
+from b2bua.calls.context import LegContext, LegSettings
+from b2bua.calls.trace import Trace
+from b2bua.core import B2BUA
+from b2bua.dialogs.index import DialogIndex
+from b2bua.directory import Directory
+from b2bua.net.limits import NetLimits
+from b2bua.net.runner import Runner, TimerValues
+from b2bua.registrar.accounts import Account, Accounts
+from b2bua.registrar.authentication import Authenticator
+from b2bua.registrar.bindings import Bindings
+from b2bua.registrar.domain import Domain
+from b2bua.registrar.registrar import Registrar, RegistrarSettings
+from b2bua.registrar.throttle import Limits as Throttling
+from b2bua.wire.message import Limits as MessageLimits
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IReactorTime
+
+    from b2bua.calls.call import Call
+    from b2bua.calls.ports import Decisions
+    from b2bua.calls.record import CallRecord
+    from b2bua.directory import Trunks
+    from b2bua.net.locate import Locator
+    from b2bua.registrar.registrar import IKeeper
+    from b2bua.settings import Settings
+    from b2bua.transactions.flow import Flow
+    from b2bua.wire.message import Request
+
+
+class Server:
+    """The parts of a server, as the configuration wants them."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: IReactorTime,
+        locator: Locator,
+        features: Decisions,
+        trunks: Trunks,
+        *,
+        keeper: IKeeper | None = None,
+        record: Callable[[CallRecord], None] = lambda record: None,
+        random: Random | None = None,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        """
+        Put the parts together; wires are attached to C{runner} afterwards.
+
+        @param keeper: keeps bindings beyond the process.
+        @param record: told the record of each call that is over.
+        @param random: makes tags, Call-IDs and branches; a simulated world
+            gives a seeded one.
+        @param wall: the time of day.
+        """
+        random = random or SystemRandom()
+        self.settings = settings
+        self.domain = Domain(settings.server.domain, settings.server.aliases)
+        self.trace = Trace()
+        self.runner = Runner(
+            clock,
+            locator=locator,
+            timers=TimerValues(settings.timers.t1, settings.timers.t2, settings.timers.t4),
+            limits=_net_limits(settings),
+            messages=MessageLimits(settings.limits.message, settings.limits.head, settings.limits.fields),
+            token=lambda: f"{random.getrandbits(72):018x}",
+        )
+        self.runner.tap = self.trace.note
+        self.accounts = Accounts(accounts_of(settings))
+        self.bindings = Bindings(self.runner)
+        self.authenticator = Authenticator(
+            self.accounts,
+            self.domain,
+            self.runner.now,
+            Throttling.of(settings.auth),
+            algorithms=settings.auth.algorithms,
+            nonce_seconds=settings.auth.nonce_seconds,
+            secret=random.randbytes(32),
+        )
+        self.registrar = Registrar(
+            self.bindings,
+            self.authenticator,
+            self.domain,
+            self.runner,
+            RegistrarSettings.of(settings.registrar),
+            keeper,
+            wall=wall,
+        )
+        self.trunks = trunks
+        self.directory = Directory(settings, self.domain, self.bindings, trunks)
+        self.context = LegContext(
+            self.runner,
+            DialogIndex(),
+            random,
+            LegSettings(settings.timers.t1, settings.timers.t2, settings.server.user_agent),
+        )
+        self.core = B2BUA(
+            self.context,
+            self.directory,
+            self.domain,
+            self.registrar,
+            self.authenticator,
+            trunks.identify,
+            features,
+            calls_max=settings.limits.calls,
+        )
+        self.runner.user = self.core
+        self._record = record
+        self.core.calls.ended = self._ended
+
+    def _ended(self, call: Call) -> None:
+        """Keep the record of a call that is over."""
+        self._record(call.record)
+
+    def configure(self, settings: Settings, features: Decisions) -> None:
+        """Take a new configuration; calls that go on keep what they began with."""
+        self.settings = settings
+        self.accounts.configure(accounts_of(settings))
+        self.directory.configure(settings)
+        self.core.calls.features = features
+
+
+def accounts_of(settings: Settings) -> list[Account]:
+    """The accounts of the configuration."""
+    return [
+        Account.make(
+            name, settings.server.domain.lower(), name=own.name, password=own.password, hashes=own.ha1
+        )
+        for name, own in settings.extensions.items()
+    ]
+
+
+def _net_limits(settings: Settings) -> NetLimits:
+    """What the transports and the transaction layer may take."""
+    table = settings.limits
+    return NetLimits(
+        transactions=table.transactions,
+        rate=table.rate,
+        burst=table.burst,
+        connections=table.connections,
+        connections_per_host=table.connections_per_address,
+        idle=table.idle,
+        hello=table.handshake,
+        unfinished=table.unfinished,
+        buffered=table.unread,
+    )
