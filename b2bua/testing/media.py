@@ -82,7 +82,7 @@ class Media:
         offer = offer or self.remote_offer
         if offer is None:
             raise AssertionError(f"{self.agent.name} has no offer to answer")
-        theirs = read(offer)
+        theirs = self._read(offer)
         lines: list[str] = []
         for index, stream in enumerate(theirs.streams):
             lines += self._answer_stream(index, stream)
@@ -132,6 +132,14 @@ class Media:
 
     # Reading
 
+    def _read(self, body: bytes) -> Description:
+        """Read what the peer wrote; nonsense is noted, and taken for silence."""
+        try:
+            return read(body)
+        except (ValueError, IndexError) as error:
+            self.agent.world.violation(self.agent.name, f"got SDP that is malformed: {error}", "RFC 4566 5")
+            return Description()
+
     def received_offer(self, body: bytes) -> None:
         """An offer came; C{make_answer} closes the exchange."""
         self.remote_offer = body
@@ -139,7 +147,7 @@ class Media:
     def received_answer(self, body: bytes) -> None:
         """The answer to our open offer came."""
         if self.offer is not None:
-            self.ours, self.theirs = read(self.offer), read(body)
+            self.ours, self.theirs = read(self.offer), self._read(body)
             self.offer = None
 
     def preview(self, body: bytes) -> None:
@@ -149,7 +157,7 @@ class Media:
         RFC 6337 section 2.4 wants the 2xx to repeat it.
         """
         if self.offer is not None:
-            self.ours, self.theirs = read(self.offer), read(body)
+            self.ours, self.theirs = read(self.offer), self._read(body)
 
     def dropped(self) -> None:
         """The open exchange was refused: all stays as it was."""

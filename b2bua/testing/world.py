@@ -105,6 +105,14 @@ class World:
         self._media_port += 10
         return self._media_port
 
+    def mark_of(self, host: str) -> str:
+        """Find what all identifiers of the agent at an address begin with."""
+        return next((agent.mark for agent in self.agents if agent.host == host), "")
+
+    def may_be_unanswered(self, host: str) -> bool:
+        """Is whoever was there gone, so that nothing can be expected to be finished with it?"""
+        return any(agent.gone for agent in self.agents if agent.host == host)
+
     def locate(self, agent: Agent, request: Request) -> Address:
         """Say where the URI of a request points, for agents without a server."""
         routes = request.routes

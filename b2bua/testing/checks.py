@@ -1,0 +1,312 @@
+"""
+The witness: it reads along at the server's edge and knows the rules.
+
+Every message is looked at as it leaves the server, and as it reaches it, so
+that what the network does in between excuses nothing.  What the server sends
+must be right by itself (this file), in its place in the dialog
+(L{b2bua.testing.dialog_checks}), and in its offers and answers
+(L{b2bua.testing.sdp_checks}).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from b2bua.errors import PeerError
+from b2bua.testing.dialog_checks import Talk
+from b2bua.testing.network import Packet
+from b2bua.wire.message import Request, Response, parse
+from b2bua.wire.stream import Framer
+
+if TYPE_CHECKING:
+    from b2bua.testing.world import World
+
+_NEEDED = ("Via", "From", "To", "Call-ID", "CSeq")
+_WITH_CONTACT = frozenset({"INVITE", "UPDATE", "SUBSCRIBE", "REFER", "NOTIFY"})
+_IN_DIALOG_ONLY = frozenset({"ACK", "BYE", "PRACK", "UPDATE", "INFO"})
+_MARKS = re.compile(rb"(zq\d{3})[0-9a-f]{4}|\b(10\.0\.\d+\.\d+)\b")
+
+
+@dataclass(slots=True)
+class Sent:
+    """A request of the server, as it left, and what came back."""
+
+    request: Request
+    data: bytes
+    at: float
+    provisional: bool = False
+    final: Response | None = None
+
+
+@dataclass(slots=True)
+class Came:
+    """A request of a peer, as it arrived, and what the server answered."""
+
+    request: Request
+    at: float
+    answers: list[Response] = field(default_factory=list)
+
+    @property
+    def final(self) -> Response | None:
+        """The final answer, if it was given."""
+        return self.answers[-1] if self.answers and self.answers[-1].code >= 200 else None
+
+
+class Witness:
+    """Reads along at the edge of one server."""
+
+    def __init__(self, world: World, hosts: set[str]) -> None:
+        """
+        Begin to read along.
+
+        @param hosts: the addresses of the server.
+        """
+        self.world = world
+        self.hosts = hosts
+        self.sent: dict[tuple[str, str], Sent] = {}
+        self.came: dict[tuple[str, str, str], Came] = {}
+        self.talks: dict[tuple[str, str], Talk] = {}
+        self.hops: dict[str, int] = {}
+        """The Max-Forwards with which a session description came in."""
+        self._framers: dict[tuple[object, ...], Framer] = {}
+        world.network.on_send.append(self._leaving)
+        world.network.on_arrive.append(self._arriving)
+
+    # Plumbing
+
+    def complain(self, peer: str, what: str, section: str) -> None:
+        """Note a broken rule."""
+        name = self.world.network.names.get(peer, peer)
+        self.world.violation("the server", f"towards {name}: {what}", section)
+
+    def _leaving(self, packet: Packet) -> None:
+        if packet.source[0] in self.hosts:
+            self._read(packet, "out", self.leaves)
+
+    def _arriving(self, packet: Packet) -> None:
+        if packet.destination[0] in self.hosts:
+            self._read(packet, "in", self.arrives)
+
+    def _read(self, packet: Packet, way: str, take: Callable[[str, Request | Response, bytes], None]) -> None:
+        peer = packet.destination[0] if way == "out" else packet.source[0]
+        pieces = [packet.data]
+        if packet.transport != "UDP":
+            key = (way, packet.source, packet.destination)
+            framer = self._framers.setdefault(key, Framer())
+            try:
+                pieces = [piece for piece in framer.feed(packet.data) if isinstance(piece, bytes)]
+            except PeerError:
+                pieces = [] if way == "in" else [packet.data]
+        for piece in pieces:
+            if len(piece) <= 4:
+                continue
+            try:
+                message = self.world.parsed(piece, parse)
+                take(peer, message, piece)
+            except PeerError as error:
+                if way == "out":
+                    self.complain(peer, f"sent what is malformed: {error}", error.section)
+
+    def talk(self, peer: str, message: Request | Response, *, outgoing: bool) -> Talk:
+        """Find or begin the dialog of a message."""
+        key = (peer, message.call_id)
+        talk = self.talks.get(key)
+        if talk is None:
+            talk = self.talks[key] = Talk(self, peer, server_called=outgoing)
+        return talk
+
+    # What arrives
+
+    def arrives(self, peer: str, message: Request | Response, data: bytes) -> None:
+        """Remember what a peer said."""
+        branch = message.via.branch
+        if isinstance(message, Response):
+            sent = self.sent.get((branch, message.cseq.method))
+            if sent is None:
+                return
+            first = sent.final is None
+            if message.code < 200:
+                sent.provisional = True
+            elif first:
+                sent.final = message
+            if first or message.success:
+                self.talk(peer, message, outgoing=True).answer_came(sent, message, first=first)
+            return
+        if message.method == "ACK":
+            self.talk(peer, message, outgoing=False).ack_came(message)
+            return
+        key = (peer, branch, message.method)
+        if key in self.came:
+            return
+        came = self.came[key] = Came(message, self.world.clock.rightNow)
+        if message.method == "CANCEL":
+            return
+        self.talk(peer, message, outgoing=False).request_came(came)
+        if message.method == "INVITE" and not message.to.tag:
+            for port in media_ports(message.body):
+                self.hops.setdefault(port, message.max_forwards or 0)
+
+    # What leaves
+
+    def leaves(self, peer: str, message: Request | Response, data: bytes) -> None:
+        """Check what the server says."""
+        if isinstance(message, Request):
+            self._request_leaves(peer, message, data)
+        else:
+            self._response_leaves(peer, message, data)
+
+    def _request_leaves(self, peer: str, request: Request, data: bytes) -> None:
+        key = (request.via.branch, request.method)
+        before = self.sent.get(key)
+        if before is not None:
+            if before.data != data:
+                self.complain(peer, f"{request.method} uses the branch of another one", "RFC 3261 8.1.1.7")
+            return
+        self._head(peer, request, data)
+        self._request_head(peer, request)
+        invite = self.sent.get((request.via.branch, "INVITE"))
+        talk = self.talk(peer, request, outgoing=True)
+        if request.method == "CANCEL":
+            self._cancel(peer, request, invite)
+            self.sent[key] = Sent(request, data, self.world.clock.rightNow)
+        elif request.method == "ACK":
+            self.sent[key] = Sent(request, data, self.world.clock.rightNow)
+            talk.ack_leaves(request, invite)
+        else:
+            sent = self.sent[key] = Sent(request, data, self.world.clock.rightNow)
+            talk.request_leaves(sent)
+
+    def _head(self, peer: str, message: Request | Response, data: bytes) -> None:
+        """What every message has to have, and what none may have."""
+        for name in _NEEDED:
+            if message.get(name) is None:
+                self.complain(peer, f"a message without {name}", "RFC 3261 8.1.1")
+        if message.body and not message.get("Content-Type"):
+            self.complain(peer, "a body without Content-Type", "RFC 3261 20.15")
+        length = message.get("Content-Length")
+        if length is not None and int(length) != len(message.body):
+            self.complain(peer, f"Content-Length {length} for {len(message.body)} bytes", "RFC 3261 20.14")
+        head, _, body = data.partition(b"\r\n\r\n")
+        origin = next((line for line in body.split(b"\r\n") if line.startswith(b"o=")), b"")
+        known = {self.world.mark_of(peer), *map(self.world.mark_of, self.hosts), peer, *self.hosts}
+        for line in (*head.split(b"\r\n"), origin):
+            if any((mark or host).decode() not in known for mark, host in _MARKS.findall(line)):
+                self.complain(peer, f"leaks another party's identifier: {line.decode()}", "RFC 7092 3")
+
+    def _request_head(self, peer: str, request: Request) -> None:
+        method = request.method
+        if len(request.vias) != 1:
+            self.complain(peer, f"{method} with {len(request.vias)} Via", "RFC 3261 8.1.1.7")
+        if request.via.host not in self.hosts | {self.world.domain}:
+            self.complain(peer, f"{method} with a foreign Via", "RFC 3261 18.1.1")
+        if not request.via.branch.startswith("z9hG4bK"):
+            self.complain(peer, f"{method} without the magic cookie", "RFC 3261 8.1.1.7")
+        if request.max_forwards is None:
+            self.complain(peer, f"{method} without Max-Forwards", "RFC 3261 8.1.1.6")
+        if not request.from_.tag:
+            self.complain(peer, f"{method} without a tag in From", "RFC 3261 8.1.1.3")
+        if method in _WITH_CONTACT:
+            self._contact(peer, request, method)
+        if method in _IN_DIALOG_ONLY and not request.to.tag:
+            self.complain(peer, f"{method} outside of a dialog", "RFC 3261 12.2.1.1")
+        if method == "INVITE" and not request.to.tag:
+            self._max_forwards(peer, request)
+
+    def _contact(self, peer: str, message: Request | Response, title: str) -> None:
+        contacts = message.contacts
+        if len(contacts) != 1:
+            self.complain(peer, f"{title} with {len(contacts)} Contact", "RFC 3261 8.1.1.8")
+        elif contacts[0].uri.host not in self.hosts | {self.world.domain}:
+            self.complain(peer, f"{title} with a Contact that is not the server's", "RFC 3261 8.1.1.8")
+
+    def _max_forwards(self, peer: str, request: Request) -> None:
+        came_with = [self.hops[port] for port in media_ports(request.body) if port in self.hops]
+        if came_with and (request.max_forwards or 0) >= min(came_with):
+            self.complain(peer, "Max-Forwards did not become less", "RFC 7332 5")
+
+    def _cancel(self, peer: str, request: Request, invite: Sent | None) -> None:
+        """Section 9.1."""
+        section = "RFC 3261 9.1"
+        if invite is None:
+            self.complain(peer, "CANCEL for no INVITE", section)
+            return
+        was = invite.request
+        if not invite.provisional:
+            self.complain(peer, "CANCEL before a provisional response", section)
+        if invite.final is not None:
+            self.complain(peer, "CANCEL after the final response", section)
+        same = (
+            request.uri == was.uri
+            and request.get("To") == was.get("To")
+            and request.get("From") == was.get("From")
+            and request.cseq.number == was.cseq.number
+            and request.all("Route") == was.all("Route")
+        )
+        if not same:
+            self.complain(peer, "CANCEL differs from its INVITE", section)
+        if request.get("Require") or request.get("Proxy-Require"):
+            self.complain(peer, "CANCEL with Require", section)
+
+    def _response_leaves(self, peer: str, response: Response, data: bytes) -> None:
+        method = response.cseq.method
+        came = self.came.get((peer, response.via.branch, method))
+        if came is None:
+            if response.code < 300 and response.code != 100:
+                self.complain(peer, f"{response.code} to a request that never came", "RFC 3261 8.2.6")
+            return
+        final = came.final
+        if final is not None:
+            if final != response:
+                self.complain(peer, f"{response.code} after {final.code} to {method}", "RFC 3261 17.2.1")
+            return
+        if came.answers and came.answers[-1] == response:
+            return  # sent again
+        self._head(peer, response, data)
+        self._response_head(peer, response, came.request)
+        came.answers.append(response)
+        if method != "CANCEL":
+            self.talk(peer, response, outgoing=False).answer_leaves(came, response)
+
+    def _response_head(self, peer: str, response: Response, request: Request) -> None:
+        """Section 8.2.6.2: what is copied, and what is added."""
+        title = f"{response.code} to {request.method}"
+        section = "RFC 3261 8.2.6.2"
+        if len(response.vias) != len(request.vias):
+            self.complain(peer, f"{title} with {len(response.vias)} Via", section)
+        if str(response.from_) != str(request.from_) or response.cseq != request.cseq:
+            self.complain(peer, f"{title} changes From or CSeq", section)
+        tag = request.to.tag
+        if tag and response.to.tag != tag:
+            self.complain(peer, f"{title} changes the tag of To", section)
+        if response.code > 100 and not response.to.tag:
+            self.complain(peer, f"{title} without a tag in To", section)
+        if request.method != "INVITE":
+            if 100 < response.code < 200:
+                self.complain(peer, f"{title}: only 100 is allowed", "RFC 4320 4.1")
+            if response.code == 408:
+                self.complain(peer, f"{title}: never 408", "RFC 4320 4.2")
+        elif 100 < response.code < 300:
+            self._contact(peer, response, title)
+        for code, name in ((420, "Unsupported"), (405, "Allow"), (423, "Min-Expires"), (422, "Min-SE")):
+            if response.code == code and response.get(name) is None:
+                self.complain(peer, f"{title} without {name}", f"RFC 3261 21.4 {name}")
+        if response.code in (401, 407) and not response.challenges:
+            self.complain(peer, f"{title} without a challenge", "RFC 3261 22.2")
+
+    # The end
+
+    def conclude(self) -> None:
+        """Everything is over: what is missing now will never come."""
+        for (peer, _branch, method), came in self.came.items():
+            if came.final is None and not self.world.may_be_unanswered(peer):
+                self.complain(peer, f"{method} was never answered", "RFC 3261 8.2")
+        for talk in self.talks.values():
+            talk.conclude()
+
+
+def media_ports(body: bytes) -> list[str]:
+    """Find the ports of the audio streams that a description names."""
+    return [port.decode() for port in re.findall(rb"\nm=audio (\d+) ", body) if port != b"0"]

@@ -1,0 +1,198 @@
+"""The rules for a dialog as it is seen at the server's edge."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from b2bua.testing.sdp_checks import Exchange
+from b2bua.wire.message import Request, Response
+
+if TYPE_CHECKING:
+    from b2bua.testing.checks import Came, Sent, Witness
+
+_AFTER_THE_END = frozenset({"NOTIFY", "ACK", "CANCEL", "PRACK"})
+
+
+class Talk:
+    """
+    All that goes between the server and one peer under one Call-ID.
+
+    C{server_called} tells who began; a forked INVITE of the server may have
+    several far ends, told apart by their tags.
+    """
+
+    def __init__(self, witness: Witness, peer: str, server_called: bool) -> None:
+        """Begin with the first message."""
+        self._witness = witness
+        self.peer = peer
+        self.server_called = server_called
+        self.exchange = Exchange(self)
+        self.last_cseq: dict[str, int] = {}
+        """The last CSeq number of the server, by the peer's tag."""
+        self.up: set[str] = set()
+        """The peer's tags with which there was a 2xx to an INVITE."""
+        self.over: set[str] = set()
+        """The peer's tags with which a BYE went or came."""
+        self.invite_out: Sent | None = None
+        self.invite_in: Came | None = None
+        self.unacked_in: dict[tuple[str, int], Response] = {}
+        """The peer's 2xx that the server has not acknowledged, by tag and CSeq."""
+        self.unacked_out: dict[int, float] = {}
+        """When the server sent a 2xx whose ACK has not come, by CSeq."""
+        self.reliable_out: dict[int, Response] = {}
+        """The server's reliable responses that have not been acknowledged, by RSeq."""
+        self.last_rseq = 0
+        self.reliable_in: set[tuple[str, int]] = set()
+
+    def complain(self, what: str, section: str) -> None:
+        """Note a broken rule."""
+        self._witness.complain(self.peer, what, section)
+
+    @property
+    def now(self) -> float:
+        """Look at the clock."""
+        return self._witness.world.clock.rightNow
+
+    # What the server asks
+
+    def request_leaves(self, sent: Sent) -> None:
+        """A new request of the server, neither ACK nor CANCEL."""
+        request = sent.request
+        method, tag = request.method, request.to.tag
+        last = self.last_cseq.get(tag, self.last_cseq.get("", 0))
+        if request.cseq.number <= last:
+            self.complain(f"{method} with CSeq {request.cseq.number} after {last}", "RFC 3261 12.2.1.1")
+        self.last_cseq[tag] = request.cseq.number
+        if tag in self.over and method not in _AFTER_THE_END:
+            self.complain(f"{method} in a dialog that is over", "RFC 3261 15")
+        if method == "INVITE":
+            self._invite_leaves(sent, tag)
+        elif method == "BYE":
+            self._bye_leaves(tag)
+        elif method == "PRACK":
+            self._prack_leaves(request, tag)
+        self.exchange.request_leaves(request)
+        if method == "BYE":
+            self.over.add(tag)
+
+    def _invite_leaves(self, sent: Sent, tag: str) -> None:
+        if tag:
+            out, came = self.invite_out, self.invite_in
+            if out is not None and out.final is None:
+                self.complain("re-INVITE while its own is open", "RFC 3261 14.1")
+            if came is not None and came.final is None:
+                self.complain("re-INVITE while the peer's is open", "RFC 3261 14.1")
+        self.invite_out = sent
+
+    def _bye_leaves(self, tag: str) -> None:
+        """Section 15: the callee may not, before its 2xx is acknowledged or will never be."""
+        if self.server_called:
+            return
+        if tag not in self.up:
+            self.complain("BYE to a caller who was not answered", "RFC 3261 15")
+        elif any(self.now - at < 32.0 - 0.1 for at in self.unacked_out.values()):
+            self.complain("BYE before the ACK", "RFC 3261 15")
+
+    def _prack_leaves(self, request: Request, tag: str) -> None:
+        rack = request.rack
+        if rack is None or (tag, rack.rseq) not in self.reliable_in:
+            self.complain("PRACK for nothing", "RFC 3262 4")
+        else:
+            self.reliable_in.discard((tag, rack.rseq))
+
+    def ack_leaves(self, ack: Request, invite: Sent | None) -> None:
+        """Sections 17.1.1.3 and 13.2.2.4."""
+        tag, number = ack.to.tag, ack.cseq.number
+        if invite is not None:
+            final = invite.final
+            if final is None or final.code < 300:
+                self.complain("ACK with the branch of an INVITE that was not refused", "RFC 3261 13.2.2.4")
+            elif str(final.to) != str(ack.to):
+                self.complain("ACK of a refusal with another To", "RFC 3261 17.1.1.3")
+            return
+        if (tag, number) not in self.unacked_in and tag not in self.up:
+            self.complain("ACK for a 2xx that never came", "RFC 3261 13.2.2.4")
+        self.unacked_in.pop((tag, number), None)
+        self.exchange.ack_leaves(ack)
+
+    def answer_came(self, sent: Sent, response: Response, *, first: bool) -> None:
+        """An answer to a request of the server."""
+        method, tag = sent.request.method, response.to.tag
+        if method == "INVITE":
+            if response.success:
+                if first or tag not in self.up:
+                    self.unacked_in[tag, response.cseq.number] = response
+                self.up.add(tag)
+                # Whatever went before in early dialogs, CSeq goes on from there.
+                self.last_cseq.setdefault(tag, sent.request.cseq.number)
+            elif response.code < 200 and response.rseq is not None:
+                self.reliable_in.add((tag, response.rseq))
+                self.last_cseq.setdefault(tag, sent.request.cseq.number)
+        if first:
+            self.exchange.answer_came(sent.request, response)
+
+    # What the peer asks
+
+    def request_came(self, came: Came) -> None:
+        """A new request of the peer, neither ACK nor CANCEL."""
+        request = came.request
+        if request.method == "INVITE":
+            if self.invite_in is None or self.invite_in.final is not None:
+                self.invite_in = came
+        elif request.method == "BYE" and request.to.tag:
+            self.over.add(request.from_.tag)
+        elif request.method == "PRACK" and request.rack is not None:
+            self.reliable_out.pop(request.rack.rseq, None)
+
+    def ack_came(self, ack: Request) -> None:
+        """The peer's ACK, for a 2xx or for a refusal."""
+        if self.unacked_out.pop(ack.cseq.number, None) is not None:
+            self.exchange.ack_came(ack)
+
+    def answer_leaves(self, came: Came, response: Response) -> None:
+        """An answer of the server."""
+        request = came.request
+        if request.method == "INVITE":
+            self._invite_answered(request, response)
+        self.exchange.answer_leaves(request, response)
+
+    def _invite_answered(self, request: Request, response: Response) -> None:
+        if 100 < response.code < 200:
+            self._reliability(request, response)
+        elif response.success:
+            self.up.add(request.from_.tag)
+            self.unacked_out[request.cseq.number] = self.now
+            self.last_cseq.setdefault(request.from_.tag, 0)
+            if any(open_one.body for open_one in self.reliable_out.values()):
+                self.complain("2xx before the PRACK for SDP", "RFC 3262 3")
+            said = response.session_expires
+            if said is not None and said.refresher == "uac" and "timer" not in response.require:
+                self.complain("refresher=uac without Require: timer", "RFC 4028 9")
+
+    def _reliability(self, request: Request, response: Response) -> None:
+        """RFC 3262 section 3."""
+        reliable = "100rel" in response.require
+        if not reliable:
+            if "100rel" in request.require:
+                self.complain(f"{response.code} is not reliable as required", "RFC 3262 3")
+            return
+        if "100rel" not in request.supported | request.require:
+            self.complain(f"reliable {response.code} to a peer that cannot PRACK", "RFC 3262 3")
+        number = response.rseq or 0
+        if self.reliable_out and not self.last_rseq:
+            self.complain("a second reliable response before the first PRACK", "RFC 3262 3")
+        if self.last_rseq and number != self.last_rseq + 1:
+            self.complain(f"RSeq {number} after {self.last_rseq}", "RFC 3262 3")
+        self.last_rseq = number
+        self.reliable_out[number] = response
+
+    # The end
+
+    def conclude(self) -> None:
+        """Everything is over: every 2xx was acknowledged, and every dialog ended."""
+        if self._witness.world.may_be_unanswered(self.peer):
+            return
+        for tag, number in self.unacked_in:
+            self.complain(f"2xx (CSeq {number}, tag {tag}) was never acknowledged", "RFC 3261 13.2.2.4")
+        for tag in sorted(self.up - self.over):
+            self.complain(f"the dialog with tag {tag} has no end", "RFC 3261 15")

@@ -1,0 +1,207 @@
+"""The rules for offers and answers as they are seen at the server's edge (RFC 3264, 6337)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from b2bua.testing.sdp import MIRROR, Description, read, without_origin
+from b2bua.wire.message import Request, Response
+
+if TYPE_CHECKING:
+    from b2bua.testing.dialog_checks import Talk
+
+
+class Exchange:
+    """The offers and answers of one dialog."""
+
+    def __init__(self, talk: Talk) -> None:
+        """Begin before the first offer."""
+        self._talk = talk
+        self.server_offer: bytes | None = None
+        """The server's offer that has no answer."""
+        self.peer_offer: bytes | None = None
+        """The peer's offer that has no answer."""
+        self._server_last: bytes | None = None
+        self._peer_last: bytes | None = None
+        self._preview: dict[str, bytes] = {}
+        """What an unreliable response said before, by the tag of To."""
+        self._offered_in: dict[int, bytes] = {}
+        """The offers of the server in a 2xx or reliable 1xx, by CSeq: the answer comes in ACK or PRACK."""
+        self._agreed = False
+
+    # Two ways to see each message
+
+    def request_leaves(self, request: Request) -> None:
+        """A request of the server, not an ACK."""
+        body = session_of(request)
+        if body is None:
+            return
+        if request.method == "PRACK" and self.peer_offer is not None:
+            self._server_answers(body, self.peer_offer, "PRACK")
+            self.peer_offer = None
+        elif request.method in ("INVITE", "UPDATE", "PRACK"):
+            self._server_offers(body, request.method)
+
+    def ack_leaves(self, ack: Request) -> None:
+        """The server's ACK of a 2xx: with the answer, if the 2xx brought the offer."""
+        body = session_of(ack)
+        if self.peer_offer is not None and body is not None:
+            self._server_answers(body, self.peer_offer, "ACK")
+            self.peer_offer = None
+        elif self.peer_offer is not None:
+            self._complain("ACK without the answer to the offer of the 2xx", "RFC 3261 13.2.2.4")
+            self.peer_offer = None
+        elif body is not None:
+            self._complain("ACK with SDP that nobody asked for", "RFC 6337 2.2")
+
+    def answer_came(self, request: Request, response: Response) -> None:
+        """The peer's answer to a request of the server."""
+        body = session_of(response)
+        if response.code >= 300:
+            if session_of(request) is not None and self.server_offer is not None:
+                self.server_offer = None
+            return
+        if body is None:
+            return
+        reliable = response.success or "100rel" in response.require
+        if self.server_offer is not None:
+            if reliable:
+                self.server_offer = None
+                self._peer_last, self._agreed = body, True
+        elif session_of(request) is None and reliable and request.method in ("INVITE", "PRACK"):
+            first = response.code < 200 or not self._agreed or bool(request.to.tag)
+            if first:
+                self.peer_offer = self._peer_last = body
+
+    def request_came(self, request: Request) -> None:
+        """Do nothing: the peer's offers are noted when the server answers them."""
+
+    def answer_leaves(self, request: Request, response: Response) -> None:
+        """The server's answer to a request of the peer."""
+        asked, body = session_of(request), session_of(response)
+        title = f"{response.code} to {request.method}"
+        if request.method not in ("INVITE", "UPDATE", "PRACK"):
+            return
+        if response.code >= 300:
+            self._preview.clear()
+            return
+        reliable = response.success or "100rel" in response.require
+        if asked is not None:
+            self._answered(asked, body, title, reliable, response)
+        elif body is not None and request.method == "INVITE":
+            self._offered(body, title, request.cseq.number, reliable)
+        elif body is None and response.success and request.method == "INVITE" and not self._agreed:
+            self._complain(f"{title} without an offer", "RFC 3261 13.3.1.4")
+
+    def _answered(
+        self, offer: bytes, body: bytes | None, title: str, reliable: bool, response: Response
+    ) -> None:
+        tag = response.to.tag
+        if body is None:
+            if response.success and tag not in self._preview and self._answered_to != offer:
+                self._complain(f"{title} without the answer to the offer", "RFC 3261 13.3.1.4")
+            elif response.success and tag in self._preview:
+                self._complain(f"{title} does not repeat the answer of the 18x", "RFC 6337 2.4")
+            return
+        before = self._preview.get(tag)
+        if before is not None and before != body:
+            self._complain(f"{title} differs from the answer of the 18x", "RFC 6337 2.4")
+        if before is None and not (self._answered_to == offer and body == self._server_last):
+            self._server_answers(body, offer, title)
+        if reliable:
+            self._preview.pop(tag, None)
+            self._answered_to = offer
+            self._agreed = True
+        else:
+            self._preview[tag] = body
+
+    _answered_to: bytes | None = None
+
+    def _offered(self, body: bytes, title: str, cseq: int, reliable: bool) -> None:
+        if not reliable:
+            self._complain(f"{title} offers unreliably", "RFC 3262 5")
+        if cseq not in self._offered_in:
+            self._server_offers(body, title)
+            self._offered_in[cseq] = body
+
+    def ack_came(self, ack: Request) -> None:
+        """The peer's ACK of a 2xx."""
+        if self._offered_in.pop(ack.cseq.number, None) is not None:
+            self.server_offer = None
+            self._peer_last = session_of(ack) or self._peer_last
+            self._agreed = True
+
+    # The rules
+
+    def _complain(self, what: str, section: str) -> None:
+        self._talk.complain(what, section)
+
+    def _read(self, body: bytes, title: str) -> Description | None:
+        try:
+            return read(body)
+        except (ValueError, IndexError) as error:
+            self._complain(f"{title} with SDP that is malformed: {error}", "RFC 4566 5")
+            return None
+
+    def _server_offers(self, body: bytes, title: str) -> None:
+        if self.server_offer is not None and self._agreed:
+            self._complain(f"{title} offers while an offer is open", "RFC 3264 4")
+        if self.peer_offer is not None:
+            self._complain(f"{title} offers while the peer's offer is open", "RFC 3264 4")
+        self._lines(body, title)
+        self.server_offer = body
+
+    def _server_answers(self, body: bytes, offer: bytes, title: str) -> None:
+        self._lines(body, title)
+        ours, theirs = self._read(body, title), read(offer)
+        if ours is None:
+            return
+        if len(ours.streams) != len(theirs.streams):
+            self._complain(
+                f"{title} answers {len(theirs.streams)} m-lines with {len(ours.streams)}", "RFC 3264 6"
+            )
+            return
+        for mine, wanted in zip(ours.streams, theirs.streams, strict=True):
+            if (mine.kind, mine.protocol) != (wanted.kind, wanted.protocol):
+                self._complain(f"{title} answers {wanted.kind} with {mine.kind}", "RFC 3264 6")
+            elif wanted.port == 0 and mine.port != 0:
+                self._complain(f"{title} accepts what was not offered", "RFC 3264 6")
+            elif mine.port != 0:
+                self._direction(mine.direction, wanted.direction, title)
+                if not set(mine.formats) & set(wanted.formats):
+                    self._complain(f"{title} has no format of the offer", "RFC 3264 6.1")
+
+    def _direction(self, mine: str, wanted: str, title: str) -> None:
+        """Section 6.1: what may answer what."""
+        most = MIRROR[wanted]
+        if ("send" in mine and "send" not in most) or ("recv" in mine and "recv" not in most):
+            self._complain(f"{title} answers {wanted} with {mine}", "RFC 3264 6.1")
+
+    def _lines(self, body: bytes, title: str) -> None:
+        """Section 8: the o= line, its version, and m-lines that stay where they are."""
+        before, self._server_last = self._server_last, body
+        new = self._read(body, title)
+        if before is None or new is None:
+            return
+        old = read(before)
+        if new.source != old.source:
+            self._complain(f"{title} changes the o= line from {old.source} to {new.source}", "RFC 3264 8")
+        changed = without_origin(before) != without_origin(body)
+        if new.version != old.version + changed:
+            self._complain(
+                f"{title} has version {new.version} after {old.version}"
+                f" though the rest {'changed' if changed else 'stayed'}",
+                "RFC 3264 8",
+            )
+        if len(new.streams) < len(old.streams):
+            self._complain(f"{title} has fewer m-lines than before", "RFC 3264 8")
+        for was, now in zip(old.streams, new.streams, strict=False):
+            if was.kind != now.kind and was.port != 0:
+                self._complain(f"{title} turns {was.kind} into {now.kind}", "RFC 3264 8")
+
+
+def session_of(message: Request | Response) -> bytes | None:
+    """Find the session description of a message, if it has one."""
+    if message.body and message.content_type == "application/sdp":
+        return message.body
+    return None
