@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from b2bua.features.options import Options
-    from b2bua.features.tables import Changeable, Table
+    from b2bua.features.tables import Changeable
     from b2bua.hookspecs import NotConfigured, hookimpl
+    from b2bua.settings import Table
 
 __all__ = ["Changeable", "NotConfigured", "Options", "Table", "hookimpl"]
 
@@ -16,7 +17,7 @@ _HOMES = {
     "Changeable": "b2bua.features.tables",
     "NotConfigured": "b2bua.hookspecs",
     "Options": "b2bua.features.options",
-    "Table": "b2bua.features.tables",
+    "Table": "b2bua.settings",
     "hookimpl": "b2bua.hookspecs",
 }
 

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     )
     from b2bua.calls.words import Replied, Told
     from b2bua.features.options import Options
-    from b2bua.features.tables import Table
+    from b2bua.settings import Table
 
 PROJECT = "b2bua"
 

@@ -77,7 +77,8 @@ class Identities:
             if identity.private:
                 fields.append(("Privacy", "id"))
         if attempt.path.diversions:
-            fields.extend(fields_for(attempt.path, destination.to_uri))
+            trusted = destination.party.policy.trusted
+            fields.extend(fields_for(attempt.path, destination.to_uri, trusted=trusted))
         if errand.alert_info:
             fields.append(("Alert-Info", errand.alert_info))
         return InvitationDraft(errand.display or shown.display, shown.uri, destination.to_uri, "", fields)

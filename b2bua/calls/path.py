@@ -20,6 +20,8 @@ class Diversion:
     counter: int = 1
     """How many diversions this entry stands for."""
     display: str = ""
+    private: bool = False
+    """Does it want to be named to nobody whom we do not trust?"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,6 @@
 
 from b2bua.features.facade import Features
 from b2bua.features.preferences import Preferences
-from b2bua.features.problems import FeaturesRefused, Problem
+from b2bua.features.problems import FeaturesRefused
 
-__all__ = ["Features", "FeaturesRefused", "Preferences", "Problem"]
+__all__ = ["Features", "FeaturesRefused", "Preferences"]

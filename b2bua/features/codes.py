@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from b2bua.features.problems import Problem
+from b2bua.settings import Problem
 
 
 class Code(NamedTuple):

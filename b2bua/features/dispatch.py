@@ -98,8 +98,9 @@ class Dispatch:
 
     log = Logger()
 
-    def __init__(self, plugins: Sequence[Plugin], timers: Timers) -> None:
+    def __init__(self, plugins: Sequence[Plugin], timers: Timers, budget: float = BUDGET) -> None:
         """Take the plugins in the order in which they are asked."""
+        self.budget = budget
         self.plugins = tuple(plugins)
         self.timers = timers
         self._strikes: dict[str, deque[float]] = {}
@@ -155,7 +156,7 @@ class Dispatch:
     ) -> Any:
         """Wait for one feature's answer; without one, ask the others."""
         try:
-            answer = await self.within(BUDGET, answer)
+            answer = await self.within(self.budget, answer)
         except CancelledError:
             raise  # whoever asked does not want to know any more
         except CONTAINED:

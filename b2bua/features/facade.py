@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import Deferred
 
 from b2bua.features import plugin as plugins_of
-from b2bua.features import tables
-from b2bua.features.codes import Code, Codes, settle
-from b2bua.features.dispatch import CONTAINED, Dispatch, StoppedClock, Story, Timers
+from b2bua.features.codes import Code, Codes
+from b2bua.features.dispatch import BUDGET, CONTAINED, Dispatch, StoppedClock, Story, Timers
+from b2bua.features.found import Found
 from b2bua.features.options import Options, _wall
 from b2bua.features.plugin import Plugin, Reimport, Source
 from b2bua.features.preferences import Preferences
-from b2bua.features.problems import FeaturesRefused, Problem
-from b2bua.features.tables import Claim, Taken
+from b2bua.features.problems import FeaturesRefused
 from b2bua.hookspecs import NotConfigured
+from b2bua.settings import Problem
 
 if TYPE_CHECKING:
     from b2bua.calls.attempt import Attempt
@@ -49,6 +49,7 @@ class Features:
         timers: Timers | None = None,
         wall: Callable[[], datetime] = _wall,
         generation: int = 1,
+        budget: float = BUDGET,
     ) -> None:
         """Take plugins that are ready; L{load}, L{of} and L{none} make them so."""
         self.generation = generation
@@ -57,7 +58,7 @@ class Features:
         self._sources = tuple(sources)
         self._options = dict(options or {})
         self._wall = wall
-        self._dispatch = Dispatch(plugins, timers or StoppedClock())
+        self._dispatch = Dispatch(plugins, timers or StoppedClock(), budget)
         self._voices = self._dispatch.voices
 
     # ---- making one -----------------------------------------------------
@@ -97,15 +98,16 @@ class Features:
         @param preferences: what users have changed; shared by all generations.
         @param timers: the clock for budgets; L{bind} may bring it later.
         @param wall: the time of day, for the plugins.
-        @raise FeaturesRefused: with all that is wrong; nothing has changed.
+        @raise SettingsError: with all that is wrong; nothing has changed.
         """
         sources = plugins_of.installed() if sources is None else sources
-        plugins, claims, codes, taken, problems = _prepared(document, sources)
+        found = Found(sources)
+        plugins, codes, taken, problems = found.settled(document)
         preferences = preferences or Preferences()
         options: dict[str, Options] = {}
         if not problems:
             for plugin in plugins:
-                own = [claim for claim in claims if claim.feature == plugin.name]
+                own = [claim for claim in found.claims if claim.feature == plugin.name]
                 options[plugin.name] = Options(plugin.name, own, taken, preferences, wall)
                 problems += _configured(plugin, options[plugin.name])
         if problems:
@@ -119,6 +121,7 @@ class Features:
             timers=timers,
             wall=wall,
             generation=generation,
+            budget=_budget(document),
         )
         preferences.changed = features.tell_setting_changed
         return features
@@ -132,16 +135,16 @@ class Features:
 
         @return: the document without that part, and what is wrong with it.
         """
-        found = plugins_of.installed() if sources is None else sources
-        _, _, _, taken, problems = _prepared(document, found)
+        found = Found(plugins_of.installed() if sources is None else sources)
+        _, _, taken, problems = found.settled(document)
         return taken.rest, problems
 
     def reload(self, document: Mapping[str, Any]) -> Features:
         """
         The next generation: the code and the configuration of now.
 
-        @raise FeaturesRefused: with all that is wrong; this generation stays
-            as it is.
+        @raise SettingsError: with all that is wrong; this generation stays as
+            it is.
         """
         direct = [source for source in self._sources if not _from_entry_point(source)]
         sources = direct or plugins_of.installed()
@@ -335,6 +338,13 @@ class Features:
             self._dispatch.tell(hook, voices, _story(call), *values)
 
 
+def _budget(document: Mapping[str, Any]) -> float:
+    """How long a question may take; whether it is a number is checked elsewhere."""
+    section = document.get("plugins")
+    wanted = section.get("budget") if isinstance(section, Mapping) else None
+    return float(wanted) if isinstance(wanted, int | float) and wanted > 0 else BUDGET
+
+
 def _story(call: Any) -> Story | None:
     """The story of a call, if there is a call."""
     story: Story | None = getattr(call, "story", None)
@@ -344,34 +354,6 @@ def _story(call: Any) -> Story | None:
 def _from_entry_point(source: Source) -> bool:
     """Can it be imported anew?"""
     return isinstance(source.target, EntryPoint)
-
-
-def _prepared(
-    document: Mapping[str, Any], sources: Sequence[Source]
-) -> tuple[list[Plugin], list[Claim], Codes, Taken, list[Problem]]:
-    """All that can be found out about plugins and their configuration without configuring them."""
-    plugins, problems = plugins_of.load(sources)
-    section = document.get("plugins", {})
-    section = section if isinstance(section, Mapping) else {}
-    plugins, more = plugins_of.in_order(plugins, section.get("order", ()), section.get("off", ()))
-    problems += more
-    claims: list[Claim] = []
-    declared: dict[str, Mapping[str, str]] = {}
-    for plugin in plugins:
-        try:
-            claims += tables.claims_of(plugin.name, plugin.declares("b2bua_settings", {}))
-            declared[plugin.name] = dict(plugin.declares("b2bua_codes", {}))
-        except CONTAINED as error:
-            problems.append(Problem(f"plugin {plugin.name}", f"cannot say what it wants: {error!r}"))
-    clashes = list(tables.conflicts(claims))
-    problems += clashes
-    taken = tables.take(document, [] if clashes else claims)
-    problems += taken.problems
-    extensions = document.get("extensions", {})
-    codes, more = settle(
-        declared, taken.rest.pop("codes", {}), extensions if isinstance(extensions, Mapping) else {}
-    )
-    return plugins, claims, codes, taken, problems + more
 
 
 def _configured(plugin: Plugin, options: Options) -> list[Problem]:

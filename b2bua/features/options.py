@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 
-from b2bua.features.tables import Claim, Table, Taken, changeable, matched, place, problems_of
+from b2bua.features.tables import Claim, Taken, changeable, matched, place, problems_of
 from b2bua.hookspecs import NotConfigured
+from b2bua.settings import Table
 
 if TYPE_CHECKING:
     from b2bua.features.preferences import Preferences

@@ -15,8 +15,8 @@ from typing import Any
 import pluggy
 
 from b2bua import hookspecs
-from b2bua.features.problems import Problem
 from b2bua.features.signatures import misfits
+from b2bua.settings import Problem
 
 GROUP = "b2bua"
 """The entry points under which plugins are found, ours like anybody's."""

@@ -1,39 +1,33 @@
-"""What users have changed at run time: kept by the store, on top of the configuration file."""
+"""What users have changed at run time, on top of the configuration file."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Protocol
-
-
-class Kept(Protocol):
-    """Where the changes are kept; reading is from memory and never waits."""
-
-    def load(self) -> Mapping[tuple[str, str, str], object]:
-        """All values, by owner, feature and key."""
-
-    def keep(self, owner: str, feature: str, key: str, value: object) -> None:
-        """Keep a value; L{None} forgets it."""
+from collections.abc import Callable, Iterable, Mapping
 
 
 class Preferences:
     """
     The one service that knows what users have changed.
 
-    It is shared by all generations of features.
+    It is shared by all generations of features.  Reading is from memory; what
+    is kept beyond the process is the business of whoever sets C{keep}.
     """
 
-    def __init__(self, kept: Kept | None = None) -> None:
-        """Begin with what was kept, or with nothing."""
-        self._kept = kept
+    def __init__(self) -> None:
+        """Begin with nothing."""
         self._values: dict[tuple[str, str], dict[str, object]] = {}
         self.version = 0
         """Grows with every change, so that who remembers something can tell."""
-        self.changed: Callable[[str, str, str, object], None] = lambda owner, feature, key, value: None
-        """Told of every change."""
-        if kept is not None:
-            for (owner, feature, key), value in kept.load().items():
-                self._values.setdefault((owner, feature), {})[key] = value
+        self.keep: Callable[[str, str, str, object], None] = _nobody
+        """Keeps a change: owner, feature, key and value; L{None} forgets it."""
+        self.changed: Callable[[str, str, str, object], None] = _nobody
+        """Is told of every change, with the same."""
+
+    def restore(self, rows: Iterable[tuple[str, str, str, object]]) -> None:
+        """Take what was kept: owner, feature, key and value of each change."""
+        for owner, feature, key, value in rows:
+            self._values.setdefault((owner, feature), {})[key] = value
+        self.version += 1
 
     def of(self, owner: str, feature: str) -> Mapping[str, object]:
         """What an owner has changed of a feature."""
@@ -51,6 +45,9 @@ class Preferences:
         else:
             values[key] = value
         self.version += 1
-        if self._kept is not None:
-            self._kept.keep(owner, feature, key, value)
+        self.keep(owner, feature, key, value)
         self.changed(owner, feature, key, value)
+
+
+def _nobody(owner: str, feature: str, key: str, value: object) -> None:
+    """Where nobody listens."""

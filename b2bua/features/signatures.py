@@ -23,7 +23,7 @@ _PUBLIC = (
     "b2bua.calls.verdicts",
     "b2bua.calls.words",
     "b2bua.features.options",
-    "b2bua.features.tables",
+    "b2bua.settings",
     "twisted.internet.defer",
     "typing",
     "collections.abc",

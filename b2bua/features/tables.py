@@ -12,20 +12,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, NamedTuple, TypeAlias, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
-from b2bua.features.problems import Problem
+from b2bua.settings import Extension, Problem, Settings, Table, Trunk
 
 T = TypeVar("T")
 
-SHARED = frozenset({("server",), ("extensions", "*"), ("trunks", "*")})
+SHARED: Mapping[tuple[str, ...], type[Table]] = {("extensions", "*"): Extension, ("trunks", "*"): Trunk}
 """Tables of the core to which a feature may add keys; every other one belongs to one feature."""
-
-
-class Table(BaseModel):
-    """A table of the configuration: its keys are the fields, and no other key is allowed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class _ByUser:
@@ -96,12 +90,28 @@ def conflicts(claims: Sequence[Claim]) -> Iterator[Problem]:
                 f"{claim.model.__name__} is the model of two tables; make a subclass for [{claim.path}]",
             )
         models.add(claim.model)
-        if claim.pattern[0] == "*" or "" in claim.pattern:
-            yield Problem(where, f"[{claim.path}] is not the path of a table")
+        if (wrong := _misplaced(claim)) is not None:
+            yield Problem(where, wrong)
         for key in claim.keys:
             if (other := _owner(owners, key)) is not None:
                 yield Problem(where, f"the key {'.'.join(key)} belongs to the plugin {other.feature} already")
             owners[key] = claim
+
+
+def _misplaced(claim: Claim) -> str | None:
+    """What is wrong with the place that a claim names, or the keys it adds there."""
+    own = SHARED[claim.pattern].model_fields.keys() if claim.pattern in SHARED else set()
+    if both := own & claim.model.model_fields.keys():
+        return f"the keys {', '.join(sorted(both))} of [{claim.path}] are the server's own"
+    match claim.pattern:
+        case (table,) | (table, "*") if table.isidentifier() and (
+            claim.pattern in SHARED or table not in Settings.model_fields
+        ):
+            return None
+        case (table, "*", key) if (table, "*") in SHARED and key.isidentifier():
+            return None
+    places = ", ".join(f"[{'.'.join(place)}], [{'.'.join(place)}.NAME]" for place in SHARED)
+    return f"[{claim.path}] is none of [NAME], [NAME.*], {places}"
 
 
 def _owner(owners: Mapping[tuple[str, ...], Claim], key: tuple[str, ...]) -> Claim | None:

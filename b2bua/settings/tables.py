@@ -246,7 +246,6 @@ def _digests(table: Mapping[Algorithm, str]) -> Mapping[Algorithm, str]:
 
 Ha1 = Annotated[Mapping[Algorithm, str], AfterValidator(_digests)]
 Secret = Annotated[str, Field(min_length=1)]
-Redirects = Literal["follow", "pass", "refuse"]
 Transfer = Literal["local", "pass", "refuse"]
 Place = Literal["extensions", "trunks"]
 
@@ -260,10 +259,6 @@ class Peer(Table):
     calls_max: Count | None = Field(default=None, description="how many calls it may have at once")
     ring_seconds: Seconds | None = Field(
         default=None, description="seconds that it rings before nobody answers"
-    )
-    redirects: Redirects = Field(
-        default="follow",
-        description='what becomes of its 3xx: "follow" it, "pass" it to the caller or "refuse" it',
     )
     transfer: Transfer = Field(
         default="local", description='what becomes of its REFER: "local" work, "pass" it on or "refuse" it'

@@ -1,0 +1,1 @@
+"""Calls, legs, and what features may do with them."""
