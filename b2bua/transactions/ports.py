@@ -31,9 +31,12 @@ class ITimer(Interface):
 class IServerTransaction(Interface):
     """A request of a peer that wants an answer."""
 
-    request: Request = Attribute("The request that opened it.")
+    request: Request = Attribute("The request that opened it; given up once it has its final response.")
     flow: Flow = Attribute("Where the request came from; answers leave the same way.")
     user: Any = Attribute("Free for the transaction user: the leg it belongs to, say.")
+    failed: Callable[[int], None] | None = Attribute(
+        "Called with 408 when nobody acknowledged the refusal of an INVITE (timer H)."
+    )
 
     def respond(response: Response) -> None:
         """
@@ -56,7 +59,7 @@ class IServerTransaction(Interface):
 class IClientTransaction(Interface):
     """A request of ours that waits for its answer."""
 
-    request: Request = Attribute("The request as last sent, with its Via.")
+    request: Request = Attribute("The request as last sent, with its Via; given up upon the final response.")
     flow: Flow | None = Attribute("The way it went; None while the next hop is being looked up.")
 
     def cancel(fields: Sequence[tuple[str, str]] = ()) -> None:
@@ -104,7 +107,10 @@ class ITransactionLayer(Interface):
         @param target: a flow to use as it is, or a URI to be located.
         @param hear: called with every response, retransmitted 2xx to an INVITE
             included.  A timeout is heard as a 408 and a transport error as a
-            503 (RFC 3261 section 8.1.3.1), both with C{response.local} true.
+            503 (RFC 3261 section 8.1.3.1), both with C{response.local} true; they
+            have no header fields when the request was never written, since
+            there was no way to its target.  Nothing is heard before this
+            method has returned.
         """
 
     def acknowledge(write: Callable[[Flow, str], Request], target: Flow | Uri) -> None:

@@ -60,6 +60,7 @@ _COPIED = _spelled("Via", "From", "To", "Call-ID", "CSeq")
 _COPIED_100 = _COPIED | _spelled("Timestamp")
 _COPIED_DIALOG = _COPIED | _spelled("Record-Route")
 _TO = _spelled("To")
+_VIA = _spelled("Via")
 # Requests whose responses make a dialog (section 12.1.1, RFC 6665 section 4.4.1).
 _DIALOG_MAKERS = frozenset(("INVITE", "SUBSCRIBE", "REFER", "NOTIFY"))
 _CONTENT_LENGTH = _spelled("Content-Length") | {"L"}
@@ -92,6 +93,26 @@ class Request(Message):
     def with_uri(self, uri: Uri | str) -> Request:
         """Copy it with another Request-URI."""
         return Request(self.method, str(uri), self.fields, self.body)
+
+    def with_via(self, via: Via) -> Request:
+        """Copy it with another topmost Via, keeping what else was parsed already."""
+        fields = list(self.fields)
+        text = str(via)
+        for at, (name, value) in enumerate(fields):
+            if name in _VIA or canonical(name) == "Via":
+                if "," in value:
+                    text = ", ".join((text, *split_list(value)[1:]))
+                fields[at] = (name, text)
+                break
+        copy = Request(self.method, self.uri, fields, self.body)
+        ours, theirs = copy.__dict__, self.__dict__
+        for known in ("from_", "to", "call_id", "cseq"):
+            if known in theirs:
+                ours[known] = theirs[known]
+        if "first" in theirs:
+            ours["first"] = {**theirs["first"], "Via": text}
+        ours["via"] = via
+        return copy
 
     def _copy(self, fields: tuple[Field, ...], body: bytes) -> Self:
         """Make the like with other fields and body."""

@@ -1,0 +1,61 @@
+"""Who may cost us work: a bound on what unknown sources send."""
+
+from __future__ import annotations
+
+
+class Admission:
+    """
+    Counts messages per source and refuses what comes too fast.
+
+    The cost is one look into a dictionary.  Each unknown source has an account
+    in the manner of a leaky bucket, held as the one time at which it will be
+    empty again.
+    """
+
+    def __init__(self, rate: float, burst: int, sources: int) -> None:
+        """
+        Begin without knowing anybody.
+
+        @param rate: messages per second and source.
+        @param burst: how many may come at once.
+        @param sources: how many sources get accounts of their own.
+        """
+        self.known: set[str] = set()
+        self.refused = 0
+        self._spacing = 1 / rate
+        self._depth = burst / rate
+        self._sources = sources
+        self._accounts: dict[str, float] = {}
+        self._settled = -self._depth
+
+    def admit(self, host: str, now: float) -> bool:
+        """Count a message from C{host}; may it be looked at?"""
+        if host in self.known:
+            return True
+        accounts = self._accounts
+        full = accounts.get(host)
+        if full is None:
+            if len(accounts) >= self._sources:
+                accounts = self._settle(now)
+                if len(accounts) >= self._sources:
+                    host = ""  # so many strangers share one account
+            full = accounts.get(host, now)
+        if full < now:
+            full = now
+        if full - now >= self._depth:
+            self.refused += 1
+            return False
+        accounts[host] = full + self._spacing
+        return True
+
+    def know(self, host: str) -> None:
+        """Count C{host} no more: we ask it something, or it has shown who it is."""
+        if len(self.known) < self._sources:
+            self.known.add(host)
+
+    def _settle(self, now: float) -> dict[str, float]:
+        """Drop the accounts that are empty, not more often than one takes to empty."""
+        if now - self._settled >= self._depth:
+            self._settled = now
+            self._accounts = {host: full for host, full in self._accounts.items() if full > now}
+        return self._accounts

@@ -1,0 +1,159 @@
+"""A request of ours: over one next hop, or over several until one answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from b2bua.errors import UsageError
+from b2bua.net.transaction import Attempt, ClientMachine
+from b2bua.transactions.derived import cancel_for
+from b2bua.transactions.flow import Flow
+from b2bua.transactions.invite_client import InviteClient
+from b2bua.transactions.non_invite_client import NonInviteClient
+from b2bua.transactions.ports import IClientTransaction
+from b2bua.wire.message import REASONS, Field, Request, Response
+
+if TYPE_CHECKING:
+    from b2bua.net.runner import Runner
+
+
+def _nobody(response: Response) -> None:
+    """Hear nothing."""
+
+
+@implementer(IClientTransaction)
+class ClientTransaction:
+    """A request that waits for its answer."""
+
+    __slots__ = ("_attempt", "_cancel", "_hear", "_hops", "_runner", "_write", "flow")
+
+    log = Logger()
+
+    def __init__(
+        self,
+        runner: Runner,
+        write: Callable[[Flow, str], Request] | None,
+        hear: Callable[[Response], None],
+    ) -> None:
+        """
+        Stand ready to L{go}.
+
+        @param write: makes the request for a flow and the value of our Via.
+        """
+        self._runner = runner
+        self._write = write
+        self._hear = hear
+        self._hops: list[Flow] = []
+        self._attempt: Attempt | None = None
+        self._cancel: Sequence[Field] | None = None
+        self.flow: Flow | None = None
+
+    @property
+    def request(self) -> Request:
+        """
+        The request as last sent, with its Via, until the final response was heard.
+
+        @raise UsageError: after that, and while the next hop is being looked up.
+        """
+        if self._attempt is None:
+            raise UsageError("The next hop is still being looked up")
+        return self._attempt.request
+
+    def cancel(self, fields: Sequence[Field] = ()) -> None:
+        """Send a CANCEL, at once or when the first provisional response has come."""
+        if self._cancel is not None:
+            return
+        self._cancel = fields
+        if self._attempt is not None:
+            self._attempt.perform(self._attempt.machine.cancel())
+
+    def forget(self) -> None:
+        """Hear no more of it; the machine goes on by itself to its end."""
+        self._hear = _nobody
+
+    def go(self, hops: list[Flow]) -> None:
+        """Try the hops, best first."""
+        self._hops = hops
+        if self._cancel is not None:
+            self._runner.wheel.set(0.0, self._nowhere, 487)
+        elif not hops:
+            self._runner.wheel.set(0.0, self._nowhere, 503)
+        else:
+            self._next()
+
+    def _nowhere(self, code: int) -> None:
+        """Tell what came of a request that was never sent."""
+        self._make_up(Response(code, REASONS[code]))
+
+    def _next(self) -> None:
+        """Send the request to the next hop, with a branch of its own (RFC 3263 section 4.3)."""
+        if self._write is None:
+            raise UsageError("A request that was answered is not sent again")
+        runner = self._runner
+        flow = self._hops.pop(0)
+        via, key = runner.new_via(flow)
+        request = self._write(flow, via)
+        self.flow = flow
+        machine: ClientMachine
+        timers, reliable = runner.timers_of(flow), flow.transport != "UDP"
+        if request.method == "INVITE":
+            machine = InviteClient(request, timers, reliable=reliable)
+        else:
+            machine = NonInviteClient(request, timers, reliable=reliable)
+        attempt = self._attempt = Attempt(runner, machine, (key, request.method), flow, self)
+        runner.add_attempt(attempt)
+        attempt.perform(machine.start())
+
+    def answered(self, attempt: Attempt, response: Response) -> None:
+        """Take a response; a 503 sends us to the next hop, if there is one."""
+        code = response.code
+        if code >= 200:
+            if attempt is not self._attempt and code >= 300:
+                return
+            self._runner.answered(attempt.flow, response)
+            if code == 503 and self._hops and self._cancel is None:
+                self._next()
+                return
+            self._write = None
+            self._hops = []
+        self._tell(response)
+
+    def failed(self, attempt: Attempt, code: int) -> None:
+        """Go on to the next hop after a timeout (408) or a transport error (503)."""
+        self._runner.unanswered(attempt.flow)
+        if attempt is not self._attempt:
+            return
+        if self._hops and self._cancel is None:
+            self._next()
+        else:
+            self._make_up(attempt.request.response(code))
+
+    def send_cancel(self, attempt: Attempt) -> None:
+        """Send the CANCEL as a transaction of its own, where the INVITE went (section 9.1)."""
+        invite = attempt.request
+        request = cancel_for(invite, self._cancel or ())
+        machine = NonInviteClient(
+            request, self._runner.timers_of(attempt.flow), reliable=attempt.flow.transport != "UDP"
+        )
+        mute = ClientTransaction(self._runner, None, _nobody)
+        branch = invite.via.branch
+        mute._attempt = cancel = Attempt(self._runner, machine, (branch, "CANCEL"), attempt.flow, mute)
+        self._runner.add_attempt(cancel)
+        cancel.perform(machine.start())
+
+    def _make_up(self, response: Response) -> None:
+        """Let the user hear of a timeout or a transport error (section 8.1.3.1)."""
+        self._write = None
+        response.local = True
+        self._tell(response)
+
+    def _tell(self, response: Response) -> None:
+        """Let the user hear; a bug of the user's is not the layer's end."""
+        try:
+            self._hear(response)
+        except Exception:  # noqa: BLE001
+            self.log.failure("{code} was not understood by its user", code=response.code)

@@ -1,0 +1,541 @@
+"""
+The transaction layer at work: wires below, the transaction user above.
+
+A message that comes from a wire is matched to its transaction, or opens one; what
+the machines want is performed.  Everything that takes time is on one wheel,
+whose clock is handed in, so the same code runs on sockets and in the simulated
+world.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from b2bua.errors import PeerError
+from b2bua.net.address import WILDCARDS, covers, host_port, is_ipv6, source_for
+from b2bua.net.admission import Admission
+from b2bua.net.client import ClientTransaction
+from b2bua.net.limits import NetLimits
+from b2bua.net.locate import Hop, Locator
+from b2bua.net.transaction import Attempt, ServerMachine, ServerTransaction
+from b2bua.net.wheel import Timer, Wheel
+from b2bua.transactions.effects import TimerValues
+from b2bua.transactions.flow import Flow
+from b2bua.transactions.invite_server import InviteServer
+from b2bua.transactions.matching import COOKIE, answer_flow, arrived, merge_key, server_key
+from b2bua.transactions.non_invite_server import NonInviteServer
+from b2bua.transactions.ports import ITransactionLayer, ITransactionUser
+from b2bua.wire.message import LIMITS, Limits, Malformed, Request, Response, parse, write
+from b2bua.wire.uri import Uri
+
+PING = b"\r\n\r\n"
+PONG = b"\r\n"
+
+
+class Wire(Protocol):
+    """Where messages leave: a socket, or a set of connections."""
+
+    transport: str
+    local: tuple[str, int]
+
+    def send(self, data: bytes, flow: Flow) -> None:
+        """
+        Send it; an error is told to the runner, but not before this returns.
+
+        A connection that is not there yet is opened.
+        """
+
+
+class ConnectingWire(Wire, Protocol):
+    """A wire that has connections, which have names."""
+
+    def flow_to(self, remote: tuple[str, int], name: str) -> Flow:
+        """Give the flow of a connection that is open, or of one to be opened when it is used."""
+
+
+@dataclass(slots=True)
+class Counts:
+    """What went through."""
+
+    received: int = 0
+    sent: int = 0
+    keep_alives: int = 0
+    absorbed: int = 0
+    """Requests that came again."""
+    malformed: int = 0
+    stray: int = 0
+    """Responses to nothing of ours."""
+    merged: int = 0
+    turned_away: int = 0
+    """Requests that got 503 because the table was full."""
+
+
+@implementer(ITransactionLayer)
+class Runner:
+    """Runs all transactions of a server."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        user: ITransactionUser,
+        *,
+        locator: Locator,
+        timers: TimerValues | None = None,
+        limits: NetLimits | None = None,
+        messages: Limits = LIMITS,
+        token: Callable[[], str] | None = None,
+    ) -> None:
+        """
+        Stand ready; wires are attached afterwards.
+
+        @param clock: the reactor, or a clock that stands still.
+        @param locator: finds the servers of a URI.
+        @param timers: for all peers that L{set_timers} says nothing of.
+        @param messages: the limits of a single message.
+        @param token: makes what must be unique and not be guessed: branches
+            and tags.
+        """
+        self.user = user
+        self.wheel = Wheel(clock)
+        self.limits = limits or NetLimits()
+        self.counts = Counts()
+        self.tap: Callable[[float, Flow, bool, bytes], None] | None = None
+        self.stateless: Callable[[Request, Flow], Response | None] | None = None
+        self.token = token or _token
+        self.admission = Admission(self.limits.rate, self.limits.burst, self.limits.sources)
+        self.now: Callable[[], float] = clock.seconds
+        self._clock = clock
+        self._locator = locator
+        self._timers = timers or TimerValues()
+        self._timers_of: dict[str, TimerValues] = {}
+        self._messages = messages
+        self._attached: list[Wire] = []
+        self._wires: dict[tuple[str, tuple[str, int]], Wire] = {}
+        self._advertised: dict[Wire, str] = {}
+        self._hosts: dict[tuple[str, tuple[str, int]], str] = {}
+        self._servers: dict[Hashable, ServerTransaction] = {}
+        self._merges: dict[Hashable, ServerTransaction] = {}
+        self._attempts: dict[Hashable, Attempt] = {}
+        self._on_connection: dict[Flow, dict[Attempt, None]] = {}
+        self._dead: dict[tuple[str, tuple[str, int]], float] = {}
+
+    # What the world sets up.
+
+    def attach(self, wire: Wire, advertise: str = "") -> None:
+        """
+        Use a wire.
+
+        @param advertise: C{host} or C{host:port} by which peers reach it, if
+            that is not its own address.
+        """
+        self._attached.append(wire)
+        self._advertised[wire] = advertise
+        self._wires[wire.transport, wire.local] = wire
+
+    def detach(self, wire: Wire) -> None:
+        """Use it no more."""
+        self._attached.remove(wire)
+        del self._advertised[wire]
+        self._wires = {(one.transport, one.local): one for one in self._attached}
+        self._hosts.clear()
+
+    def close(self) -> None:
+        """Forget all transactions and stop all timers; nothing is answered any more."""
+        self._servers.clear()
+        self._merges.clear()
+        self._attempts.clear()
+        self._on_connection.clear()
+        self.wheel.clear()
+
+    @property
+    def live(self) -> int:
+        """How many transactions there are."""
+        return len(self._servers) + len(self._attempts)
+
+    def set_timers(self, host: str, timers: TimerValues | None = None) -> None:
+        """Use other timers with the peers at C{host}; without any, the usual ones again."""
+        if timers is None:
+            self._timers_of.pop(host, None)
+        else:
+            self._timers_of[host] = timers
+
+    def timers_of(self, flow: Flow) -> TimerValues:
+        """Give the timers that hold for the peer of C{flow}."""
+        if self._timers_of:
+            return self._timers_of.get(flow.remote[0], self._timers)
+        return self._timers
+
+    # ITransactionLayer
+
+    def start(self, seconds: float, call: Callable[[], None]) -> Timer:
+        """Call back after C{seconds}, rounded up to the tick of the wheel."""
+        return self.wheel.set(seconds, _call, call)
+
+    def locate(self, uri: Uri) -> list[Flow] | Deferred[list[Flow]]:
+        """Where a request to C{uri} can go, best first (RFC 3263)."""
+        hops = self._locator.locate(uri)
+        if isinstance(hops, Deferred):
+            return hops.addCallback(self._flows)
+        return self._flows(hops)
+
+    def request(
+        self,
+        write: Callable[[Flow, str], Request],
+        target: Flow | Uri,
+        hear: Callable[[Response], None],
+    ) -> ClientTransaction:
+        """Open a client transaction (see L{ITransactionLayer.request})."""
+        client = ClientTransaction(self, write, hear)
+        if isinstance(target, Flow):
+            client.go([target])
+            return client
+        flows = self.locate(target)
+        if isinstance(flows, Deferred):
+            flows.addErrback(self._not_located, target).addCallback(client.go)
+        else:
+            client.go(flows)
+        return client
+
+    def acknowledge(self, write: Callable[[Flow, str], Request], target: Flow | Uri) -> None:
+        """Send an ACK for a 2xx, which is a transaction of no kind (section 13.2.2.4)."""
+        if isinstance(target, Flow):
+            self._acknowledge([target], write)
+            return
+        flows = self.locate(target)
+        if isinstance(flows, Deferred):
+            flows.addErrback(self._not_located, target).addCallback(self._acknowledge, write)
+        else:
+            self._acknowledge(flows, write)
+
+    def contact_host(self, flow: Flow) -> str:
+        """C{host:port} by which the peer of C{flow} reaches us; what Contact and Via say."""
+        found = self._hosts.get(flow[:2])
+        if found is None:
+            found = self._hosts[flow[:2]] = self._contact_host(flow)
+        return found
+
+    # What wires tell.
+
+    def received(self, data: bytes, flow: Flow) -> None:
+        """Take a whole message, a keep-alive, or junk."""
+        if len(data) <= 4:
+            self._keep_alive(data, flow)
+            return
+        if not self.admission.admit(flow.remote[0], self.now()):
+            return
+        self.counts.received += 1
+        if self.tap is not None:
+            self.tap(self.now(), flow, False, data)
+        try:
+            message = parse(data, self._messages)
+        except Malformed as error:
+            self._malformed(error, flow)
+            return
+        try:
+            if isinstance(message, Request):
+                self._request(message, flow)
+            else:
+                self._response(message)
+        except PeerError as error:
+            self.log.info("{peer} broke a rule: {error}", peer=flow.remote, error=error)
+        except Exception:  # noqa: BLE001 - one message must not stop the others
+            self.log.failure("a message from {peer} was not understood", peer=flow.remote)
+
+    def closed(self, flow: Flow) -> None:
+        """Take notice that a connection is closed: what was under way on it has failed."""
+        for attempt in list(self._on_connection.pop(flow, ())):
+            attempt.perform(attempt.machine.lose())
+        self.user.transport_lost(flow)
+
+    def unreachable(self, flow: Flow, data: bytes = b"") -> None:
+        """
+        Take notice that the peer of C{flow} cannot be reached.
+
+        @param data: the message that did not arrive, if it is known.
+        """
+        if data:
+            attempts = [one for one in (self._attempt_of(data),) if one is not None]
+        elif flow in self._on_connection:
+            attempts = list(self._on_connection[flow])
+        else:
+            attempts = [one for one in self._attempts.values() if one.flow == flow]
+        for attempt in attempts:
+            attempt.perform(attempt.machine.fail())
+
+    # What transactions need.
+
+    def send(self, data: bytes, flow: Flow) -> None:
+        """Send bytes on the wire of a flow."""
+        wire = self._wires.get(flow[:2])
+        if wire is None:
+            wire = self._find_wire(flow)
+            if wire is None:
+                self.wheel.set(0.0, self._no_wire, flow)
+                return
+        self.counts.sent += 1
+        if self.tap is not None:
+            self.tap(self.now(), flow, True, data)
+        wire.send(data, flow)
+
+    def new_via(self, flow: Flow) -> tuple[str, str]:
+        """Make the value of a Via for C{flow} with a branch of its own; give both."""
+        branch = COOKIE + self.token()
+        ask = ";rport" if flow.transport == "UDP" else ""
+        return f"SIP/2.0/{flow.transport} {self.contact_host(flow)};branch={branch}{ask}", branch
+
+    def add_attempt(self, attempt: Attempt) -> None:
+        """Have responses to it, and the loss of its connection, find it."""
+        self._attempts[attempt.key] = attempt
+        flow = attempt.flow
+        if flow.transport != "UDP":
+            self._on_connection.setdefault(flow, {})[attempt] = None
+        if flow.remote[0] not in self.admission.known:
+            self.admission.know(flow.remote[0])
+
+    def drop_attempt(self, attempt: Attempt) -> None:
+        """Forget it."""
+        self._attempts.pop(attempt.key, None)
+        flow = attempt.flow
+        if flow.transport != "UDP" and (on := self._on_connection.get(flow)) is not None:
+            on.pop(attempt, None)
+            if not on:
+                del self._on_connection[flow]
+
+    def drop_server(self, server: ServerTransaction, merge: Hashable) -> None:
+        """Forget it."""
+        self._servers.pop(server.key, None)
+        if merge is not None and self._merges.get(merge) is server:
+            del self._merges[merge]
+
+    def answered(self, flow: Flow, response: Response) -> None:
+        """Note that a server is alive, or says itself that it is not (503)."""
+        if response.code == 503:
+            after = response.retry_after
+            self._bury(flow, after if after is not None else self.limits.dead)
+        elif self._dead:
+            self._dead.pop((flow.transport, flow.remote), None)
+
+    def unanswered(self, flow: Flow) -> None:
+        """Note that a server did not answer: the next request asks it last."""
+        self._bury(flow, self.limits.dead)
+
+    # Requests
+
+    def _request(self, request: Request, flow: Flow) -> None:
+        """Match a request to its transaction, or open one."""
+        method = request.method
+        key = server_key(request, "INVITE" if method == "ACK" else method)
+        server = self._servers.get(key)
+        if server is not None:
+            self.counts.absorbed += 1
+            server.perform(server.machine.receive(request))
+        elif method == "ACK":
+            self.user.ack_received(request, flow)
+        elif request.to.tag:
+            if len(self._servers) >= self.limits.transactions * self.limits.spare:
+                self._turn_away(request, flow)
+            else:
+                self._open(arrived(request, flow), key, None, flow)
+        else:
+            self._request_outside(arrived(request, flow), key, flow)
+
+    def _request_outside(self, request: Request, key: Hashable, flow: Flow) -> None:
+        """Look harder at a request that belongs to no dialog."""
+        merge = merge_key(request)
+        if request.method == "CANCEL":
+            merge = None
+        elif merge in self._merges:
+            # RFC 3261 section 8.2.2.2: it was forked, and came together here again.
+            self.counts.merged += 1
+            self.reply(request, request.response(482, to_tag=self.token()), flow)
+            return
+        elif self.stateless is not None and request.method != "INVITE":
+            response = self.stateless(request, flow)
+            if response is not None:
+                self.reply(request, response, flow)
+                return
+        if len(self._servers) >= self.limits.transactions:
+            self._turn_away(request, flow)
+        else:
+            self._open(request, key, merge, flow)
+
+    def _open(self, request: Request, key: Hashable, merge: Hashable, flow: Flow) -> None:
+        """Open a server transaction and have its request delivered."""
+        reliable = flow.transport != "UDP"
+        timers = self.timers_of(flow)
+        machine: ServerMachine
+        if request.method == "INVITE":
+            machine = InviteServer(request, timers, reliable=reliable)
+        else:
+            machine = NonInviteServer(request, timers, reliable=reliable)
+        server = ServerTransaction(self, machine, key, merge, flow, answer_flow(request, flow))
+        self._servers[key] = server
+        if merge is not None:
+            self._merges[merge] = server
+        if request.method == "CANCEL":
+            self._cancel(request, server)
+        else:
+            server.perform(machine.start())
+
+    def _cancel(self, request: Request, server: ServerTransaction) -> None:
+        """
+        Answer a CANCEL and pass it on (section 9.2).
+
+        The To tag is that of the INVITE's response as far as there is one yet.
+        """
+        invite = self._servers.get(server_key(request, "INVITE"))
+        if invite is None:
+            server.respond(request.response(481, to_tag=self.token()))
+            return
+        server.respond(request.response(200, to_tag=invite.to_tag() or self.token()))
+        if not invite.answered:
+            self.user.cancel_received(request, invite)
+
+    def reply(self, request: Request, response: Response, flow: Flow) -> None:
+        """Send a response without a transaction (section 8.2.7)."""
+        self.send(write(response), answer_flow(request, flow))
+
+    def _turn_away(self, request: Request, flow: Flow) -> None:
+        """
+        Answer with 503 and no Retry-After (RFC 7339 section 5.10.2).
+
+        With it the client would stop sending anything, to whatever server.
+        """
+        self.counts.turned_away += 1
+        request = arrived(request, flow)
+        self.reply(request, request.response(503, to_tag=self.token()), flow)
+
+    def _malformed(self, error: Malformed, flow: Flow) -> None:
+        """Answer what was no good SIP, if it can be answered."""
+        self.counts.malformed += 1
+        request = error.salvage
+        if request is None:
+            return
+        try:
+            request = arrived(request, flow)
+            self.reply(request, request.response(error.code, to_tag=self.token()), flow)
+        except PeerError:
+            self.log.debug("nothing to answer to in what {peer} sent", peer=flow.remote)
+
+    def _keep_alive(self, data: bytes, flow: Flow) -> None:
+        """Answer a ping (RFC 5626 section 3.5.1); up to four bytes of junk are that too."""
+        self.counts.keep_alives += 1
+        if data == PING and flow.transport != "UDP":
+            self.send(PONG, flow)
+
+    # Responses
+
+    def _response(self, response: Response) -> None:
+        """
+        Match a response to its transaction (section 17.1.3), or drop it.
+
+        The branch is ours and cannot be guessed, so a response with another
+        sent-by (section 18.1.2) finds nothing.  Strays are dropped (RFC 6026
+        section 7.3).
+        """
+        attempt = self._attempts.get((response.via.branch, response.cseq.method))
+        if attempt is None:
+            self.counts.stray += 1
+        else:
+            attempt.perform(attempt.machine.receive(response))
+
+    def _attempt_of(self, data: bytes) -> Attempt | None:
+        """Find the client transaction of a message of ours that came back."""
+        try:
+            message = parse(data, self._messages)
+        except Malformed:
+            return None
+        return self._attempts.get((message.via.branch, message.cseq.method))
+
+    # The way to the next hop
+
+    def _flows(self, hops: list[Hop]) -> list[Flow]:
+        """Give the flows to servers, those that lately were dead last."""
+        flows = [flow for hop in hops if (flow := self.flow_to(hop)) is not None]
+        if self._dead and len(flows) > 1:
+            now = self.now()
+            flows.sort(key=lambda flow: self._dead.get((flow.transport, flow.remote), 0.0) > now)
+        return flows
+
+    def flow_to(self, hop: Hop) -> Flow | None:
+        """Give the flow to a server; None without a wire that leads there."""
+        for wire in self._attached:
+            if wire.transport != hop.transport:
+                continue
+            local = wire.local[0]
+            if is_ipv6(local) != is_ipv6(hop.host):
+                continue
+            remote = (hop.host, hop.port)
+            if hasattr(wire, "flow_to"):
+                return cast(ConnectingWire, wire).flow_to(remote, hop.name)
+            if local in WILDCARDS:
+                source = source_for(hop.host)
+                if source is None:
+                    continue
+                return Flow(wire.transport, (source, wire.local[1]), remote)
+            return Flow(wire.transport, wire.local, remote)
+        return None
+
+    def _bury(self, flow: Flow, seconds: float) -> None:
+        """Ask a server last for some time."""
+        now = self.now()
+        if len(self._dead) >= 1000:
+            self._dead = {key: until for key, until in self._dead.items() if until > now}
+        if len(self._dead) < 1000:
+            self._dead[flow.transport, flow.remote] = now + seconds
+
+    def _acknowledge(self, flows: list[Flow], write_ack: Callable[[Flow, str], Request]) -> None:
+        """Send an ACK to the first of the flows."""
+        if flows:
+            via, _ = self.new_via(flows[0])
+            self.send(write(write_ack(flows[0], via)), flows[0])
+
+    def _not_located(self, failure: Failure, uri: Uri) -> list[Flow]:
+        """There is no way to a URI whose servers cannot be found out."""
+        self.log.info("no server found for {uri}: {why}", uri=str(uri), why=failure.getErrorMessage())
+        return []
+
+    def _find_wire(self, flow: Flow) -> Wire | None:
+        """Find the wire of an address that a wildcard socket covers."""
+        host, port = flow.local
+        for wire in self._attached:
+            if (wire.transport, wire.local[1]) != (flow.transport, port):
+                continue
+            if covers(wire.local[0], host):
+                self._wires[flow[:2]] = wire
+                return wire
+        return None
+
+    def _no_wire(self, flow: Flow) -> None:
+        """A flow whose socket is gone leads nowhere."""
+        self.unreachable(flow)
+
+    def _contact_host(self, flow: Flow) -> str:
+        """Work out what L{contact_host} remembers."""
+        wire = self._wires.get(flow[:2]) or self._find_wire(flow)
+        advertised = self._advertised.get(wire, "") if wire is not None else ""
+        if not advertised:
+            return host_port(*flow.local)
+        bracket = advertised.rfind("]")
+        return advertised if ":" in advertised[bracket + 1 :] else f"{advertised}:{flow.local[1]}"
+
+
+def _token() -> str:
+    """Make 64 bits that cannot be guessed."""
+    return secrets.token_hex(8)
+
+
+def _call(call: Callable[[], None]) -> None:
+    """Call without an argument."""
+    call()

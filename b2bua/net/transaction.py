@@ -1,0 +1,254 @@
+"""A machine that runs: its effects are performed, its timers are on the wheel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, Any, TypeAlias, assert_never
+
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from b2bua.errors import UsageError
+from b2bua.transactions.effects import (
+    REPEATS,
+    Cancel,
+    Deliver,
+    Effects,
+    Ended,
+    Failed,
+    Send,
+    Start,
+    Stop,
+)
+from b2bua.transactions.flow import Flow
+from b2bua.transactions.invite_client import InviteClient
+from b2bua.transactions.invite_server import InviteServer
+from b2bua.transactions.non_invite_client import NonInviteClient
+from b2bua.transactions.non_invite_server import NonInviteServer
+from b2bua.transactions.ports import IServerTransaction
+from b2bua.wire.message import Request, Response, parse
+
+if TYPE_CHECKING:
+    from b2bua.net.client import ClientTransaction
+    from b2bua.net.runner import Runner
+    from b2bua.net.wheel import Timer
+
+ClientMachine: TypeAlias = InviteClient | NonInviteClient
+ServerMachine: TypeAlias = InviteServer | NonInviteServer
+
+
+class Running:
+    """What the two sides have in common: effects and timers."""
+
+    __slots__ = ("_ends", "_repeats", "_runner", "key", "machine")
+
+    log = Logger()
+
+    def __init__(self, runner: Runner, machine: ClientMachine | ServerMachine, key: Hashable) -> None:
+        """Take a machine that has not started."""
+        self._runner = runner
+        self._repeats: Timer | None = None
+        self._ends: Timer | None = None
+        self.machine = machine
+        self.key = key
+
+    def perform(self, effects: Effects) -> None:
+        """Do what the machine wants, in its order."""
+        for effect in effects:
+            match effect:
+                case Send():
+                    self._send(effect.data)
+                case Start():
+                    self._start(effect.timer, effect.seconds)
+                case Deliver():
+                    self._deliver(effect.message)
+                case Stop():
+                    self._stop(effect.timer)
+                case Ended():
+                    self._end()
+                case Failed():
+                    self._fail(effect.code)
+                case Cancel():
+                    self._cancel()
+                case _:
+                    assert_never(effect)
+
+    @property
+    def request(self) -> Request:
+        """
+        The request, until it has its final response.
+
+        @raise UsageError: after that.
+        """
+        request = self.machine.request
+        if request is None:
+            raise UsageError("A transaction keeps its request until the final response only")
+        return request
+
+    def fire(self, letter: str) -> None:
+        """Let a timer of the machine fire."""
+        self.perform(self.machine.fire(letter))
+
+    def stop(self) -> None:
+        """Stop both timers."""
+        if self._repeats is not None:
+            self._repeats.stop()
+            self._repeats = None
+        if self._ends is not None:
+            self._ends.stop()
+            self._ends = None
+
+    def _start(self, letter: str, seconds: float) -> None:
+        """Set a timer in the place of the one of its kind."""
+        timer = self._runner.wheel.set(seconds, self.fire, letter)
+        if letter in REPEATS:
+            self._repeats, old = timer, self._repeats
+        else:
+            self._ends, old = timer, self._ends
+        if old is not None:
+            old.stop()
+
+    def _stop(self, letter: str) -> None:
+        """Stop the timer of that kind."""
+        if letter in REPEATS:
+            if self._repeats is not None:
+                self._repeats.stop()
+                self._repeats = None
+        elif self._ends is not None:
+            self._ends.stop()
+            self._ends = None
+
+    def _send(self, data: bytes) -> None:
+        raise NotImplementedError
+
+    def _deliver(self, message: Request | Response) -> None:
+        raise NotImplementedError
+
+    def _fail(self, code: int) -> None:
+        raise NotImplementedError
+
+    def _end(self) -> None:
+        raise NotImplementedError
+
+    def _cancel(self) -> None:
+        raise NotImplementedError
+
+
+@implementer(IServerTransaction)
+class ServerTransaction(Running):
+    """A request of a peer that wants an answer."""
+
+    __slots__ = ("_merge_key", "_way_back", "failed", "flow", "user")
+
+    machine: ServerMachine
+
+    def __init__(
+        self,
+        runner: Runner,
+        machine: ServerMachine,
+        key: Hashable,
+        merge_key: Hashable,
+        flow: Flow,
+        way_back: Flow,
+    ) -> None:
+        """
+        Take a machine that has not started.
+
+        @param merge_key: see L{b2bua.transactions.matching.merge_key}.
+        @param flow: where the request came from.
+        @param way_back: where responses go.
+        """
+        super().__init__(runner, machine, key)
+        self._merge_key = merge_key
+        self._way_back = way_back
+        self.flow = flow
+        self.user: Any = None
+        self.failed: Callable[[int], None] | None = None
+
+    @property
+    def answered(self) -> bool:
+        """Has it had its final response?"""
+        return self.machine.request is None
+
+    def respond(self, response: Response) -> None:
+        """Send a response, or a 2xx to an INVITE again."""
+        self.perform(self.machine.respond(response))
+
+    def forget(self) -> None:
+        """Answer it never, and drop what belongs to it."""
+        self.stop()
+        self.failed = None
+        self._runner.drop_server(self, self._merge_key)
+
+    def to_tag(self) -> str:
+        """The tag we have put on the To of the last provisional response, if any."""
+        last = parse(self.machine.last) if self.machine.last else None
+        return last.to.tag if last is not None else ""
+
+    def _send(self, data: bytes) -> None:
+        self._runner.send(data, self._way_back)
+
+    def _deliver(self, message: Request | Response) -> None:
+        """Give the request to the user; a bug of the user's is a 500, not the end of the world."""
+        user = self._runner.user
+        if not isinstance(message, Request):
+            raise UsageError("A server transaction delivers requests")
+        if message.method == "ACK":
+            user.ack_received(message, self.flow)
+            return
+        try:
+            user.request_received(message, self)
+        except Exception:  # noqa: BLE001 - not even a feature's bug leaves a request unanswered
+            self.log.failure("{method} was not understood by its user", method=message.method)
+            self.respond(message.response(500, to_tag=self._runner.token()))
+
+    def _fail(self, code: int) -> None:
+        """No ACK came for the final response, or no answer from the user in time."""
+        failed, self.failed = self.failed, None
+        if failed is not None:
+            failed(code)
+
+    def _end(self) -> None:
+        self.stop()
+        self._runner.drop_server(self, self._merge_key)
+
+    def _cancel(self) -> None:
+        raise UsageError("A server transaction sends no CANCEL")
+
+
+class Attempt(Running):
+    """A request of ours on its way to one next hop."""
+
+    __slots__ = ("_client", "flow")
+
+    machine: ClientMachine
+
+    def __init__(
+        self, runner: Runner, machine: ClientMachine, key: Hashable, flow: Flow, client: ClientTransaction
+    ) -> None:
+        """Take a machine that has not started, and whom to tell."""
+        super().__init__(runner, machine, key)
+        self.flow = flow
+        self._client = client
+
+    def receive(self, response: Response) -> None:
+        """Take a response that matches."""
+        self.perform(self.machine.receive(response))
+
+    def _send(self, data: bytes) -> None:
+        self._runner.send(data, self.flow)
+
+    def _deliver(self, message: Request | Response) -> None:
+        if not isinstance(message, Response):
+            raise UsageError("A client transaction delivers responses")
+        self._client.answered(self, message)
+
+    def _fail(self, code: int) -> None:
+        self._client.failed(self, code)
+
+    def _end(self) -> None:
+        self.stop()
+        self._runner.drop_attempt(self)
+
+    def _cancel(self) -> None:
+        self._client.send_cancel(self)

@@ -1,0 +1,195 @@
+"""
+SIP over UDP.
+
+A socket of our own on Twisted's reactor, since L{twisted.internet.udp} looks at
+the form of each address that is written to, and does not tell of ICMP errors
+unless each peer has a socket to itself.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from errno import EAGAIN, EINTR, EMSGSIZE, ENOBUFS
+from typing import TYPE_CHECKING
+
+from twisted.internet.interfaces import IReactorFDSet, IReadDescriptor
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from b2bua.net.address import WILDCARDS, is_ipv6, source_for
+from b2bua.transactions.flow import Flow
+
+if TYPE_CHECKING:
+    from b2bua.net.runner import Runner
+
+MAX_DATAGRAM = 65536
+# So many datagrams are read before others get their turn.
+ROUND = 64
+# A burst must not be lost while we are busy with something else.
+RECEIVE_BUFFER = 4 * 1024 * 1024
+MAX_FLOWS = 65536
+# /usr/include/linux/in.h, in6.h, errqueue.h; the socket module lacks some of them.
+_IP_RECVERR = 11
+_IPV6_RECVERR = 25
+_EXTENDED_ERROR = struct.Struct("=IBBBBII")
+# RFC 3261 section 18.4: unreachable and parameter problem; not source quench, nor TTL exceeded.
+_ICMP_UNREACHABLE = {2: (3, 12), 3: (1, 4)}
+
+
+@implementer(IReadDescriptor)
+class UdpWire:
+    """One UDP socket."""
+
+    transport = "UDP"
+    log = Logger()
+
+    def __init__(self, reactor: IReactorFDSet, runner: Runner, host: str, port: int) -> None:
+        """
+        Bind the socket.
+
+        @param host: an address of ours, or 0.0.0.0 or :: for all of them.
+        @param port: 0 for any.
+        """
+        family = socket.AF_INET6 if is_ipv6(host) else socket.AF_INET
+        self._reactor = reactor
+        self._runner = runner
+        self._socket = socket.socket(family, socket.SOCK_DGRAM)
+        self._socket.setblocking(False)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        if family == socket.AF_INET6:
+            self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        _report_errors(self._socket)
+        self._socket.bind((host, port))
+        self.local: tuple[str, int] = self._socket.getsockname()[:2]
+        self._wildcard = host in WILDCARDS
+        self._flows: dict[object, Flow] = {}
+        self._open = True
+        self.dropped = 0
+
+    def listen(self) -> None:
+        """Begin to read."""
+        self._reactor.addReader(self)
+
+    def close(self) -> None:
+        """Give the socket back."""
+        if self._open:
+            self._open = False
+            self._reactor.removeReader(self)
+            self._socket.close()
+
+    def send(self, data: bytes, flow: Flow) -> None:
+        """Send a datagram; what cannot be sent now is lost, as on the way."""
+        try:
+            self._socket.sendto(data, flow.remote)
+        except OSError as error:
+            self._not_sent(error, data, flow)
+
+    def _not_sent(self, error: OSError, data: bytes, flow: Flow) -> None:
+        """
+        Tell lost datagrams from peers that cannot be reached.
+
+        With extended errors on, an ICMP error of a datagram sent before is
+        reported by the next call, whatever it is for; it is read from the
+        socket's error queue and this datagram sent once more.
+        """
+        if self._read_errors():
+            try:
+                self._socket.sendto(data, flow.remote)
+                return
+            except OSError as again:
+                error = again
+        if error.errno in (EAGAIN, ENOBUFS, EINTR):
+            self.dropped += 1
+            return
+        why = "is too long for UDP" if error.errno == EMSGSIZE else f"cannot be sent: {error}"
+        self.log.info("a datagram of {size} bytes to {peer} {why}", size=len(data), peer=flow.remote, why=why)
+        self._runner.start(0.0, lambda: self._runner.unreachable(flow, data))
+
+    def fileno(self) -> int:
+        """The descriptor, for the reactor."""
+        return self._socket.fileno() if self._open else -1
+
+    def logPrefix(self) -> str:
+        """What the reactor calls us."""
+        return "SIP over UDP"
+
+    def doRead(self) -> None:
+        """Read what has come, but not for ever."""
+        receive, flows, deliver = self._socket.recvfrom, self._flows, self._runner.received
+        for _ in range(ROUND):
+            try:
+                data, address = receive(MAX_DATAGRAM)
+            except BlockingIOError:
+                return
+            except OSError:
+                if not self._read_errors():
+                    return
+                continue
+            flow = flows.get(address)
+            if flow is None:
+                flow = self._new_flow(address)
+                if flow is None:
+                    continue
+            deliver(data, flow)
+            if not self._open:
+                return
+
+    def _new_flow(self, address: tuple[str, int]) -> Flow | None:
+        """Make the flow of a peer; the same one serves all its datagrams."""
+        host, port = address[:2]
+        local = self.local
+        if self._wildcard:
+            source = source_for(host)
+            if source is None:
+                return None
+            local = (source, local[1])
+        if len(self._flows) >= MAX_FLOWS:
+            self._flows.clear()
+        flow = self._flows[address] = Flow("UDP", local, (host, port))
+        return flow
+
+    def connectionLost(self, reason: Failure) -> None:
+        """
+        Read the errors that woke the reactor.
+
+        It takes an error of a socket that has nothing to read for the end of
+        the connection and has removed us; a UDP socket has no such end.
+        """
+        if self._open:
+            self._read_errors()
+            self._reactor.addReader(self)
+
+    def _read_errors(self) -> bool:
+        """Empty the error queue of the socket; was there anything?"""
+        found = False
+        while self._open:
+            try:
+                data, ancillary, _, peer = self._socket.recvmsg(MAX_DATAGRAM, 512, socket.MSG_ERRQUEUE)
+            except OSError:
+                break
+            found = True
+            for _, _, error in ancillary:
+                self._take_error(error, data, peer[:2])
+        # Without an error queue this is what clears the error.
+        return found or self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0
+
+    def _take_error(self, error: bytes, data: bytes, peer: tuple[str, int]) -> None:
+        """Tell of an ICMP error: struct sock_extended_err, then who sent it."""
+        if len(error) < _EXTENDED_ERROR.size:
+            return
+        _, origin, kind, *_ = _EXTENDED_ERROR.unpack_from(error)
+        if kind in _ICMP_UNREACHABLE.get(origin, ()):
+            flow = Flow("UDP", self.local, peer)
+            self._runner.start(0.0, lambda: self._runner.unreachable(flow, data))
+
+
+def _report_errors(sock: socket.socket) -> None:
+    """Have the kernel report ICMP errors, with the datagram that caused them."""
+    if not hasattr(socket, "MSG_ERRQUEUE"):
+        return
+    if sock.family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
+    else:
+        sock.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)

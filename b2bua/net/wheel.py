@@ -1,0 +1,165 @@
+"""
+All timers of the server, on one timer of the reactor.
+
+Transactions set many timers and let few of them fire, so setting and stopping
+one must cost next to nothing.  Time is cut into ticks; the timers of one tick
+share a dictionary, so either is one operation of a dictionary.  A heap knows
+the ticks that have timers: nothing is scanned, and nothing runs on a tick
+without timers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from heapq import heapify, heappop, heappush
+from math import ceil, floor
+from typing import Any
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from b2bua.transactions.ports import ITimer
+
+RATE = 100
+# A clock that counts in floating point is a little before or after the tick it means.
+_SLACK = 1e-4
+
+
+class Bucket(dict["Timer", None]):
+    """The timers of one tick, in the order in which they were set."""
+
+    __slots__ = ("tick", "wheel")
+
+    def __init__(self, tick: int, wheel: Wheel) -> None:
+        """Begin without timers."""
+        super().__init__()
+        self.tick = tick
+        self.wheel = wheel
+
+
+@implementer(ITimer)
+class Timer:
+    """A timer that runs: C{call(argument)} when its tick has come."""
+
+    __slots__ = ("argument", "bucket", "call")
+
+    def __init__(self, bucket: Bucket, call: Callable[[Any], None], argument: object) -> None:
+        """Take what to call with what; the wheel puts it into the bucket."""
+        self.bucket: Bucket | None = bucket
+        self.call = call
+        self.argument = argument
+
+    def stop(self) -> None:
+        """Forget it; without effect when it has fired or was stopped."""
+        bucket = self.bucket
+        if bucket is not None:
+            self.bucket = None
+            del bucket[self]
+            if not bucket:
+                bucket.wheel.emptied(bucket)
+
+
+class Wheel:
+    """Calls back after some time, rounded up to the tick."""
+
+    log = Logger()
+
+    def __init__(self, clock: IReactorTime, rate: int = RATE) -> None:
+        """
+        Stand still until the first timer is set.
+
+        @param clock: what one timer at a time is set on.
+        @param rate: ticks per second.
+        """
+        self._clock = clock
+        self._epoch = clock.seconds()
+        self._rate = rate
+        self._buckets: dict[int, Bucket] = {}
+        self._heap: list[int] = []
+        self._call: IDelayedCall | None = None
+        self._due = 0
+
+    def __len__(self) -> int:
+        """How many timers run."""
+        return sum(map(len, self._buckets.values()))
+
+    def clear(self) -> None:
+        """Stop all timers."""
+        for bucket in list(self._buckets.values()):
+            for timer in list(bucket):
+                timer.stop()
+
+    def set(self, seconds: float, call: Callable[[Any], None], argument: object = None) -> Timer:
+        """Call C{call(argument)} after C{seconds}."""
+        at = (self._clock.seconds() - self._epoch + seconds) * self._rate
+        tick = ceil(at - _SLACK)
+        bucket = self._buckets.get(tick)
+        if bucket is None:
+            bucket = self._open(tick)
+        timer = Timer(bucket, call, argument)
+        bucket[timer] = None
+        return timer
+
+    def _open(self, tick: int) -> Bucket:
+        """Begin a tick that had no timers."""
+        bucket = self._buckets[tick] = Bucket(tick, self)
+        if len(self._heap) > 64 + 4 * len(self._buckets):
+            # Most of these ticks have lost all their timers long before their time.
+            self._heap = list(self._buckets)
+            heapify(self._heap)
+        else:
+            heappush(self._heap, tick)
+        if self._call is None or tick < self._due:
+            self._arm(tick)
+        return bucket
+
+    def emptied(self, bucket: Bucket) -> None:
+        """Forget a tick without timers; the last one takes the reactor's timer along."""
+        if self._buckets.get(bucket.tick) is bucket:
+            del self._buckets[bucket.tick]
+            if not self._buckets and self._call is not None:
+                self._call.cancel()
+                self._call = None
+                self._heap.clear()
+
+    def _arm(self, tick: int) -> None:
+        """Have the reactor call at C{tick}."""
+        if self._call is not None:
+            self._call.cancel()
+        self._due = tick
+        wait = self._epoch + tick / self._rate - self._clock.seconds()
+        self._call = self._clock.callLater(max(wait, 0.0), self._turn)
+
+    def _turn(self) -> None:
+        """Fire what is due, in the order of time."""
+        self._call = None
+        now = floor((self._clock.seconds() - self._epoch) * self._rate + _SLACK)
+        # Taken out first: what is set while these fire, and is due at once, waits
+        # for the next turn of the reactor.
+        due = []
+        while self._heap and self._heap[0] <= now:
+            bucket = self._buckets.pop(heappop(self._heap), None)
+            if bucket is not None:
+                due.append(bucket)
+        for bucket in due:
+            self._fire(bucket)
+        self._wait()
+
+    def _fire(self, bucket: Bucket) -> None:
+        """Fire the timers of a tick; each may stop others of it."""
+        for timer in list(bucket):
+            if timer.bucket is None:
+                continue
+            timer.bucket = None
+            try:
+                timer.call(timer.argument)
+            except Exception:  # noqa: BLE001 - it must not stop the timers of all others
+                self.log.failure("a timer failed: {call!r}", call=timer.call)
+
+    def _wait(self) -> None:
+        """Arm the reactor for the earliest tick that still has timers."""
+        while self._heap and self._heap[0] not in self._buckets:
+            heappop(self._heap)
+        if self._heap and (self._call is None or self._heap[0] < self._due):
+            self._arm(self._heap[0])

@@ -1,0 +1,94 @@
+"""
+What the machines want to have done, and the values of their timers.
+
+A machine has at most two timers at a time: one that I{repeats} something (A, E,
+G, and the delay of a 100) and one that I{ends} a state (all others).  Starting
+one takes the place of the one of its kind that runs; L{Ended} stops both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+from b2bua.wire.message import Request, Response
+
+TRYING = "100"
+"""The letter of the timer that RFC 3261 section 17.2.1 and RFC 4320 leave without one."""
+CANCELLED = "CANCEL"
+"""Likewise the time after which a cancelled INVITE is given up (RFC 3261 section 9.1)."""
+
+REPEATS = frozenset(("A", "E", "G", TRYING))
+
+
+@dataclass(frozen=True, slots=True)
+class TimerValues:
+    """What the timers are computed from (RFC 3261 section 17.1.1.1 and table 4)."""
+
+    t1: float = 0.5
+    """The estimate of the round-trip time."""
+    t2: float = 4.0
+    """The longest interval between retransmissions."""
+    t4: float = 5.0
+    """How long a message stays in the network."""
+    d: float = 32.0
+    """The least of timer D, since the peer may have another T1 (RFC 6026 section 8.4)."""
+    trying: float = 0.2
+    """After what time of silence an INVITE is answered with 100 (section 17.2.1)."""
+
+    @property
+    def to_t2(self) -> float:
+        """How long it takes a timer E until it is reset to T2 (RFC 4320 section 4.1)."""
+        elapsed = interval = self.t1
+        while (interval := 2 * interval) < self.t2:
+            elapsed += interval
+        return elapsed
+
+
+class Send(NamedTuple):
+    """Send C{data}, on a server's behalf by way of the Via, else to the next hop."""
+
+    data: bytes
+
+
+class Deliver(NamedTuple):
+    """Tell the transaction user; always the last effect, since the user acts at once."""
+
+    message: Request | Response
+
+
+class Start(NamedTuple):
+    """Let C{timer} fire after so many seconds."""
+
+    timer: str
+    seconds: float
+
+
+class Stop(NamedTuple):
+    """The timer is of no more use."""
+
+    timer: str
+
+
+class Cancel(NamedTuple):
+    """Send the CANCEL that was asked for (RFC 3261 section 9.1)."""
+
+
+class Failed(NamedTuple):
+    """Tell the transaction user of a timeout (408) or a transport error (503)."""
+
+    code: int
+
+
+class Ended(NamedTuple):
+    """The transaction is over and can be forgotten."""
+
+
+Effect: TypeAlias = Send | Deliver | Start | Stop | Cancel | Failed | Ended
+Effects: TypeAlias = tuple[Effect, ...]
+
+ENDED = Ended()
+CANCEL = Cancel()
+OVER: Effects = (ENDED,)
+TIMED_OUT: Effects = (ENDED, Failed(408))
+UNREACHABLE: Effects = (ENDED, Failed(503))

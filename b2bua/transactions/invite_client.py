@@ -1,0 +1,180 @@
+"""The INVITE client transaction: RFC 3261 section 17.1.1 as changed by RFC 6026, figure 5."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from b2bua.errors import UsageError
+from b2bua.transactions.derived import ack_for
+from b2bua.transactions.effects import (
+    CANCEL,
+    CANCELLED,
+    ENDED,
+    OVER,
+    TIMED_OUT,
+    UNREACHABLE,
+    Deliver,
+    Effects,
+    Send,
+    Start,
+    Stop,
+    TimerValues,
+)
+from b2bua.wire.message import Request, Response, write
+
+STOP_A = Stop("A")
+STOP_B = Stop("B")
+
+
+class State(Enum):
+    """The states of figure 5."""
+
+    CALLING = "Calling"
+    PROCEEDING = "Proceeding"
+    COMPLETED = "Completed"
+    ACCEPTED = "Accepted"
+    TERMINATED = "Terminated"
+
+
+class InviteClient:
+    """Sends an INVITE until it is heard, and the ACK of its refusal."""
+
+    __slots__ = ("_again", "_cancelled", "_interval", "_reliable", "_timers", "request", "state")
+
+    def __init__(self, request: Request, timers: TimerValues, *, reliable: bool) -> None:
+        """
+        Stand ready.
+
+        @param request: the INVITE with our Via on top; it is kept until the
+            final response, what is kept of it then is the ACK.
+        """
+        self.state = State.CALLING
+        self.request: Request | None = request
+        self._timers = timers
+        self._reliable = reliable
+        self._interval = timers.t1
+        self._again = b""
+        self._cancelled = False
+
+    def start(self) -> Effects:
+        """INVITE from TU: INVITE sent."""
+        if self.request is None:
+            raise UsageError("A transaction is started once")
+        self._again = write(self.request)
+        give_up = Start("B", 64 * self._timers.t1)
+        if self._reliable:
+            return (give_up, Send(self._again))
+        return (Start("A", self._interval), give_up, Send(self._again))
+
+    def receive(self, response: Response) -> Effects:
+        """Follow the arrow of a response."""
+        code = response.code
+        match self.state:
+            case State.CALLING if code < 200:
+                self.state = State.PROCEEDING
+                self._again = b""
+                if self._cancelled:
+                    return (STOP_A, CANCEL, self._give_up(), Deliver(response))
+                return (STOP_A, STOP_B, Deliver(response))
+
+            case State.PROCEEDING if code < 200:
+                return (Deliver(response),)
+
+            case State.CALLING | State.PROCEEDING if code < 300:
+                self.state = State.ACCEPTED
+                self.request, self._again = None, b""
+                return (STOP_A, Start("M", 64 * self._timers.t1), Deliver(response))
+
+            case State.CALLING | State.PROCEEDING:
+                return self._refused(response)
+
+            case State.ACCEPTED if 200 <= code < 300:
+                return (Deliver(response),)
+
+            case State.COMPLETED if code >= 300:
+                return (Send(self._again),)
+        return ()
+
+    def fire(self, timer: str) -> Effects:
+        """Follow the arrow of a timer."""
+        match self.state, timer:
+            case State.CALLING, "A":
+                self._interval *= 2
+                return (Start("A", self._interval), Send(self._again))
+
+            case (State.CALLING, "B") | (State.PROCEEDING, "CANCEL"):
+                self._end()
+                return TIMED_OUT
+
+            case (State.COMPLETED, "D") | (State.ACCEPTED, "M"):
+                self._end()
+                return OVER
+        return ()
+
+    def fail(self) -> Effects:
+        """
+        Follow the arrow of a transport error.
+
+        In Proceeding a response has come since, so it is for something older;
+        in Accepted there is nothing of ours to be sent.
+        """
+        match self.state:
+            case State.CALLING:
+                self._end()
+                return UNREACHABLE
+
+            case State.COMPLETED:
+                self._end()
+                return OVER
+        return ()
+
+    def lose(self) -> Effects:
+        """The connection is gone, by which alone an answer could come."""
+        match self.state:
+            case State.CALLING | State.PROCEEDING:
+                self._end()
+                return UNREACHABLE
+
+            case State.COMPLETED | State.ACCEPTED:
+                self._end()
+                return OVER
+        return ()
+
+    def cancel(self) -> Effects:
+        """
+        Let the INVITE be cancelled, once a provisional response has come.
+
+        RFC 3261 section 9.1: not before, and if there is no final response
+        within 64*T1 seconds, the transaction is given up.
+        """
+        match self.state:
+            case State.CALLING:
+                self._cancelled = True
+
+            case State.PROCEEDING if not self._cancelled:
+                self._cancelled = True
+                return (CANCEL, self._give_up())
+        return ()
+
+    def _give_up(self) -> Start:
+        """Wait no longer than this for the 487."""
+        return Start(CANCELLED, 64 * self._timers.t1)
+
+    def _refused(self, response: Response) -> Effects:
+        """300-699: ACK sent, response to TU."""
+        if self.request is None:
+            raise UsageError("A request is kept until its final response")
+        ack = write(ack_for(self.request, response))
+        self.request = None
+        if self._reliable:
+            self._end()
+            return (Send(ack), ENDED, Deliver(response))
+        self.state = State.COMPLETED
+        self._again = ack
+        linger = Start("D", max(self._timers.d, 64 * self._timers.t1))
+        return (STOP_A, linger, Send(ack), Deliver(response))
+
+    def _end(self) -> None:
+        """Go to Terminated; what failed is still known, so that it can be told."""
+        self.state = State.TERMINATED
+        self._again = b""

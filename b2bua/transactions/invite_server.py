@@ -1,0 +1,131 @@
+"""The INVITE server transaction: RFC 3261 section 17.2.1 as changed by RFC 6026, figure 7."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from b2bua.errors import UsageError
+from b2bua.transactions.effects import (
+    OVER,
+    TIMED_OUT,
+    TRYING,
+    Deliver,
+    Effects,
+    Send,
+    Start,
+    Stop,
+    TimerValues,
+)
+from b2bua.wire.message import Request, Response, write
+
+STOP_TRYING = Stop(TRYING)
+STOP_G = Stop("G")
+
+
+class State(Enum):
+    """The states of figure 7."""
+
+    PROCEEDING = "Proceeding"
+    COMPLETED = "Completed"
+    CONFIRMED = "Confirmed"
+    ACCEPTED = "Accepted"
+    TERMINATED = "Terminated"
+
+
+class InviteServer:
+    """Absorbs retransmitted INVITEs, and repeats a refusal until it is acknowledged."""
+
+    __slots__ = ("_interval", "_last", "_reliable", "_timers", "request", "state")
+
+    def __init__(self, request: Request, timers: TimerValues, *, reliable: bool) -> None:
+        """
+        Stand ready.
+
+        @param request: the INVITE; it is kept until the final response.
+        """
+        self.state = State.PROCEEDING
+        self.request: Request | None = request
+        self._timers = timers
+        self._reliable = reliable
+        self._interval = timers.t1
+        self._last = b""
+
+    @property
+    def last(self) -> bytes:
+        """The response that a retransmitted request draws, if any."""
+        return self._last
+
+    def start(self) -> Effects:
+        """INVITE: pass INV to TU, send 100 if TU won't in 200 ms."""
+        if self.request is None:
+            raise UsageError("A transaction is started once")
+        return (Start(TRYING, self._timers.trying), Deliver(self.request))
+
+    def respond(self, response: Response) -> Effects:
+        """Follow the arrow of a response from TU."""
+        code = response.code
+        match self.state:
+            case State.PROCEEDING if code < 200:
+                first, self._last = not self._last, write(response)
+                return (STOP_TRYING, Send(self._last)) if first else (Send(self._last),)
+
+            case State.PROCEEDING if code < 300:
+                self.state = State.ACCEPTED
+                # A retransmitted INVITE draws nothing from now on: the 2xx is the user's.
+                self.request, self._last = None, b""
+                return (STOP_TRYING, Start("L", 64 * self._timers.t1), Send(write(response)))
+
+            case State.PROCEEDING:
+                self.state = State.COMPLETED
+                self.request, self._last = None, write(response)
+                give_up = Start("H", 64 * self._timers.t1)
+                again = STOP_TRYING if self._reliable else Start("G", self._interval)
+                return (again, give_up, Send(self._last))
+
+            case State.ACCEPTED if 200 <= code < 300:
+                return (Send(write(response)),)
+        return ()
+
+    def receive(self, request: Request) -> Effects:
+        """Follow the arrow of a retransmitted INVITE, or of the ACK."""
+        match self.state:
+            case State.PROCEEDING | State.COMPLETED if request.method == "INVITE":
+                return (Send(self._last),) if self._last else ()
+
+            case State.COMPLETED if self._reliable:
+                self._end()
+                return OVER
+
+            case State.COMPLETED:
+                self.state = State.CONFIRMED
+                self._last = b""
+                return (STOP_G, Start("I", self._timers.t4))
+
+            case State.ACCEPTED if request.method == "ACK":
+                return (Deliver(request),)
+        return ()
+
+    def fire(self, timer: str) -> Effects:
+        """Follow the arrow of a timer."""
+        match self.state, timer:
+            case State.PROCEEDING, "100" if self.request is not None and not self._last:
+                self._last = write(self.request.response(100))
+                return (Send(self._last),)
+
+            case State.COMPLETED, "G":
+                self._interval = min(2 * self._interval, self._timers.t2)
+                return (Start("G", self._interval), Send(self._last))
+
+            case State.COMPLETED, "H":
+                self._end()
+                return TIMED_OUT
+
+            case (State.CONFIRMED, "I") | (State.ACCEPTED, "L"):
+                self._end()
+                return OVER
+        return ()
+
+    def _end(self) -> None:
+        """Go to Terminated."""
+        self.state = State.TERMINATED
+        self.request, self._last = None, b""

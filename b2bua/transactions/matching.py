@@ -1,0 +1,74 @@
+"""Which transaction a message belongs to, and what the transport adds to a request."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from b2bua.transactions.flow import Flow
+from b2bua.wire.message import Request
+
+COOKIE = "z9hG4bK"
+
+
+def server_key(request: Request, method: str) -> Hashable:
+    """
+    Give the key of the server transaction of a request (RFC 3261 section 17.2.3).
+
+    @param method: that of the transaction: INVITE for an ACK, and for a CANCEL
+        whose INVITE is looked for (section 9.2).
+    """
+    via = request.via
+    branch = via.branch
+    if branch.startswith(COOKIE):
+        return (branch, via.host, via.port, method)
+    # A client of RFC 2543.  The To tag tells a retransmission within a dialog,
+    # but the ACK of a refusal has one that its INVITE had not.
+    to = "" if method == "INVITE" else request.to.tag
+    number = request.cseq.number
+    return (request.uri, to, request.from_.tag, request.call_id, number, request.get("Via"), method)
+
+
+def merge_key(request: Request) -> Hashable:
+    """
+    Give what two copies of one request have in common (RFC 3261 section 8.2.2.2).
+
+    Nobody on the way changes these fields, so they are compared as they came.
+    """
+    return (request.call_id, request.get("CSeq"), request.get("From"))
+
+
+def arrived(request: Request, flow: Flow) -> Request:
+    """
+    Note in the top Via where a request came from.
+
+    RFC 3261 section 18.2.1: C{received} if the sent-by is not the source
+    address; RFC 3581 section 4: both C{received} and C{rport} if the client
+    asks for C{rport}.
+    """
+    via = request.via
+    host, port = flow.remote
+    asked = via.rport is not None
+    if not asked and via.host == host and via.received is None:
+        return request
+    sent_by = via.host[1:-1] if via.host.startswith("[") else via.host
+    if not asked and sent_by.lower() == host and via.received is None:
+        return request
+    stamped = via.with_params(("received", host), *([("rport", str(port))] if asked else []))
+    return request.with_via(stamped)
+
+
+def answer_flow(request: Request, flow: Flow) -> Flow:
+    """
+    Give the way back for the responses to a request.
+
+    RFC 3261 section 18.2.2: the connection it came by; on UDP the source
+    address with the port of the sent-by, or with the source port if the client
+    asked for C{rport} (RFC 3581 section 4).
+    """
+    if flow.transport != "UDP":
+        return flow
+    via = request.via
+    port = via.port or 5060
+    if port == flow.remote[1] or via.rport is not None:
+        return flow
+    return flow._replace(remote=(flow.remote[0], port))

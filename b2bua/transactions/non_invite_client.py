@@ -1,0 +1,128 @@
+"""The non-INVITE client transaction: RFC 3261 section 17.1.2, figure 6."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from b2bua.errors import UsageError
+from b2bua.transactions.effects import (
+    ENDED,
+    OVER,
+    TIMED_OUT,
+    UNREACHABLE,
+    Deliver,
+    Effects,
+    Send,
+    Start,
+    Stop,
+    TimerValues,
+)
+from b2bua.wire.message import Request, Response, write
+
+STOP_E = Stop("E")
+
+
+class State(Enum):
+    """The states of figure 6."""
+
+    TRYING = "Trying"
+    PROCEEDING = "Proceeding"
+    COMPLETED = "Completed"
+    TERMINATED = "Terminated"
+
+
+class NonInviteClient:
+    """Sends a request until it is answered."""
+
+    __slots__ = ("_again", "_interval", "_reliable", "_timers", "request", "state")
+
+    def __init__(self, request: Request, timers: TimerValues, *, reliable: bool) -> None:
+        """
+        Stand ready.
+
+        @param request: the request with our Via on top; it is kept until the
+            final response.
+        """
+        self.state = State.TRYING
+        self.request: Request | None = request
+        self._timers = timers
+        self._reliable = reliable
+        self._interval = timers.t1
+        self._again = b""
+
+    def start(self) -> Effects:
+        """Request from TU: send request."""
+        if self.request is None:
+            raise UsageError("A transaction is started once")
+        self._again = write(self.request)
+        give_up = Start("F", 64 * self._timers.t1)
+        if self._reliable:
+            return (give_up, Send(self._again))
+        return (Start("E", self._interval), give_up, Send(self._again))
+
+    def receive(self, response: Response) -> Effects:
+        """Follow the arrow of a response."""
+        match self.state:
+            case State.TRYING | State.PROCEEDING if response.code >= 200:
+                return self._answered(response)
+
+            case State.TRYING:
+                self.state = State.PROCEEDING
+                return (Deliver(response),)
+
+            case State.PROCEEDING:
+                return (Deliver(response),)
+        return ()
+
+    def fire(self, timer: str) -> Effects:
+        """Follow the arrow of a timer."""
+        match self.state, timer:
+            case State.TRYING, "E":
+                self._interval = min(2 * self._interval, self._timers.t2)
+                return (Start("E", self._interval), Send(self._again))
+
+            case State.PROCEEDING, "E":
+                return (Start("E", self._timers.t2), Send(self._again))
+
+            case ((State.TRYING | State.PROCEEDING), "F"):
+                self._end()
+                return TIMED_OUT
+
+            case State.COMPLETED, "K":
+                self._end()
+                return OVER
+        return ()
+
+    def fail(self) -> Effects:
+        """Follow the arrow of a transport error."""
+        match self.state:
+            case State.TRYING | State.PROCEEDING:
+                self._end()
+                return UNREACHABLE
+        return ()
+
+    def lose(self) -> Effects:
+        """The connection is gone, by which alone an answer could come."""
+        match self.state:
+            case State.COMPLETED:
+                self._end()
+                return OVER
+        return self.fail()
+
+    def cancel(self) -> Effects:
+        """Nothing: a request other than INVITE is not cancelled (section 9.1)."""
+        return ()
+
+    def _answered(self, response: Response) -> Effects:
+        """200-699: response to TU."""
+        self.request, self._again = None, b""
+        if self._reliable:
+            self.state = State.TERMINATED
+            return (ENDED, Deliver(response))
+        self.state = State.COMPLETED
+        return (STOP_E, Start("K", self._timers.t4), Deliver(response))
+
+    def _end(self) -> None:
+        """Go to Terminated; what failed is still known, so that it can be told."""
+        self.state = State.TERMINATED
+        self._again = b""

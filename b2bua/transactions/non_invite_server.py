@@ -1,0 +1,116 @@
+"""
+The non-INVITE server transaction: RFC 3261 section 17.2.2, figure 8, with RFC 4320.
+
+RFC 4320 lets it send no provisional response but a 100, and that one only late;
+and never a 408, so what the user has not answered in time is not answered.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from b2bua.errors import UsageError
+from b2bua.transactions.effects import (
+    ENDED,
+    OVER,
+    TIMED_OUT,
+    TRYING,
+    Deliver,
+    Effects,
+    Send,
+    Start,
+    Stop,
+    TimerValues,
+)
+from b2bua.wire.message import Request, Response, write
+
+STOP_TRYING = Stop(TRYING)
+
+
+class State(Enum):
+    """The states of figure 8."""
+
+    TRYING = "Trying"
+    PROCEEDING = "Proceeding"
+    COMPLETED = "Completed"
+    TERMINATED = "Terminated"
+
+
+class NonInviteServer:
+    """Absorbs retransmitted requests and repeats the answer."""
+
+    __slots__ = ("_last", "_reliable", "_timers", "request", "state")
+
+    def __init__(self, request: Request, timers: TimerValues, *, reliable: bool) -> None:
+        """
+        Stand ready.
+
+        @param request: the request; it is kept until the final response.
+        """
+        self.state = State.TRYING
+        self.request: Request | None = request
+        self._timers = timers
+        self._reliable = reliable
+        self._last = b""
+
+    @property
+    def last(self) -> bytes:
+        """The response that a retransmitted request draws, if any."""
+        return self._last
+
+    def start(self) -> Effects:
+        """Request received: pass to TU."""
+        if self.request is None:
+            raise UsageError("A transaction is started once")
+        return (Start(TRYING, self._timers.to_t2), Deliver(self.request))
+
+    def respond(self, response: Response) -> Effects:
+        """
+        Follow the arrow of a response from TU.
+
+        RFC 4320 section 4.2 forbids the 408; of provisional responses section
+        4.1 leaves the 100, which the timer sends.
+        """
+        match self.state:
+            case State.TRYING | State.PROCEEDING if response.code >= 200 and response.code != 408:
+                if self._reliable:
+                    self._end()
+                    return (Send(write(response)), ENDED)
+                self.state = State.COMPLETED
+                self.request, self._last = None, write(response)
+                return (STOP_TRYING, Start("J", 64 * self._timers.t1), Send(self._last))
+        return ()
+
+    def receive(self, request: Request) -> Effects:
+        """Follow the arrow of a retransmitted request."""
+        match self.state:
+            case State.PROCEEDING | State.COMPLETED:
+                return (Send(self._last),)
+        return ()
+
+    def fire(self, timer: str) -> Effects:
+        """Follow the arrow of a timer."""
+        match self.state, timer:
+            case State.TRYING, "100" if self.request is not None:
+                self.state = State.PROCEEDING
+                self._last = write(self.request.response(100))
+                return (Start("J", self._rest()), Send(self._last))
+
+            case State.PROCEEDING, "J":
+                # The client has given up by now, so nobody waits for an answer.
+                self._end()
+                return TIMED_OUT
+
+            case State.COMPLETED, "J":
+                self._end()
+                return OVER
+        return ()
+
+    def _rest(self) -> float:
+        """What is left of the client's timer F when the 100 is sent."""
+        return max(64 * self._timers.t1 - self._timers.to_t2, self._timers.t1)
+
+    def _end(self) -> None:
+        """Go to Terminated."""
+        self.state = State.TERMINATED
+        self.request, self._last = None, b""

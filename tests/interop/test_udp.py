@@ -1,0 +1,115 @@
+"""UDP on the loopback interface."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import TestCase
+
+from b2bua.net.locate import NumericLocator
+from b2bua.net.runner import Runner
+from b2bua.net.udp import UdpWire
+from b2bua.transactions.flow import Flow
+from b2bua.wire.message import Response, write
+from b2bua.wire.uri import Uri
+from tests.net.world import Recorder
+from tests.transactions.messages import request
+
+
+class Peer:
+    """A runner with one UDP socket."""
+
+    def __init__(self, host: str) -> None:
+        """Listen on any port of C{host}."""
+        self.user = Recorder()
+        self.runner = Runner(reactor, self.user, locator=NumericLocator())
+        self.wire = UdpWire(reactor, self.runner, host, 0)
+        self.runner.attach(self.wire)
+        self.wire.listen()
+
+    def close(self) -> None:
+        """Stop all that is left of the test."""
+        self.wire.close()
+        self.runner.close()
+
+
+class UdpTests(TestCase):
+    """Two runners talk."""
+
+    host, wildcard, name = "127.0.0.1", "0.0.0.0", "127.0.0.1"
+
+    def peer(self, host: str) -> Peer:
+        """Make a peer that ends with the test."""
+        peer = Peer(host)
+        self.addCleanup(peer.close)
+        return peer
+
+    def ask(self, alice: Peer, port: int, method: str = "OPTIONS") -> Deferred[Response]:
+        """Send a request to a port of this host."""
+        heard: Deferred[Response] = Deferred()
+        alice.runner.request(
+            lambda flow, via: request(method, via=via), Uri.parse(f"sip:{self.name}:{port}"), heard.callback
+        )
+        return heard
+
+    async def test_answer(self) -> None:
+        """A request finds the other side and its answer comes back."""
+        alice, bob = self.peer(self.host), self.peer(self.host)
+        bob.user.answer = lambda message, server: server.respond(message.response(200, to_tag="x"))
+        answer = await self.ask(alice, bob.wire.local[1])
+        self.assertEqual((answer.code, answer.local), (200, False))
+        self.assertEqual(answer.via.port, alice.wire.local[1])
+        self.assertEqual(answer.via.rport, str(alice.wire.local[1]))
+
+    async def test_wildcard(self) -> None:
+        """A socket on all addresses says the one by which the peer reaches us."""
+        alice, bob = self.peer(self.wildcard), self.peer(self.wildcard)
+        flows: list[Flow] = []
+
+        def answer(message: Any, server: Any) -> None:
+            flows.append(server.flow)
+            server.respond(message.response(200, to_tag="x"))
+
+        bob.user.answer = answer
+        found = await self.ask(alice, bob.wire.local[1])
+        self.assertEqual(flows[0].local, (self.host, bob.wire.local[1]))
+        self.assertEqual(found.via.host.strip("[]"), self.host)
+
+    async def test_icmp(self) -> None:
+        """Nobody listens there: ICMP says so, and the user hears a 503 at once (section 18.4)."""
+        alice = self.peer(self.wildcard)
+        with socket.socket(
+            socket.AF_INET6 if ":" in self.host else socket.AF_INET, socket.SOCK_DGRAM
+        ) as taken:
+            taken.bind((self.host, 0))
+            port = taken.getsockname()[1]
+        answer = await self.ask(alice, port)
+        self.assertEqual((answer.code, answer.local), (503, True))
+        # The socket goes on listening.
+        bob = self.peer(self.host)
+        bob.user.answer = lambda message, server: server.respond(message.response(200, to_tag="x"))
+        self.assertEqual((await self.ask(alice, bob.wire.local[1])).code, 200)
+
+    async def test_junk(self) -> None:
+        """Junk of four bytes is ignored, other junk counted, and the next request served."""
+        alice, bob = self.peer(self.host), self.peer(self.host)
+        for junk in (b"", b"\0\0\0\0", b"\r\n\r\n", b"nonsense at length"):
+            alice.wire.send(junk, Flow("UDP", alice.wire.local, bob.wire.local))
+        bob.user.answer = lambda message, server: server.respond(message.response(200, to_tag="x"))
+        self.assertEqual((await self.ask(alice, bob.wire.local[1])).code, 200)
+        self.assertEqual((bob.runner.counts.keep_alives, bob.runner.counts.malformed), (3, 1))
+
+    def test_large(self) -> None:
+        """What no datagram can hold is a transport error, not a traceback."""
+        alice = self.peer(self.host)
+        flow = Flow("UDP", alice.wire.local, (self.host, 9))
+        alice.wire.send(write(request(more=(("X", "x" * 70000),))), flow)
+
+
+class Udp6Tests(UdpTests):
+    """The same over IPv6."""
+
+    host, wildcard, name = "::1", "::", "[::1]"

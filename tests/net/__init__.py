@@ -1,0 +1,1 @@
+"""Tests of sockets, timers and the layer that runs the transactions."""
