@@ -18,13 +18,14 @@ from b2bua.core import B2BUA
 from b2bua.dialogs.index import DialogIndex
 from b2bua.directory import Directory
 from b2bua.net.limits import NetLimits
-from b2bua.net.runner import Runner, TimerValues
+from b2bua.net.runner import Runner
 from b2bua.registrar.accounts import Account, Accounts
 from b2bua.registrar.authentication import Authenticator
 from b2bua.registrar.bindings import Bindings
 from b2bua.registrar.domain import Domain
 from b2bua.registrar.registrar import Registrar, RegistrarSettings
 from b2bua.registrar.throttle import Limits as Throttling
+from b2bua.transactions.effects import TimerValues
 from b2bua.wire.message import Limits as MessageLimits
 
 if TYPE_CHECKING:
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
     from b2bua.net.locate import Locator
     from b2bua.registrar.registrar import IKeeper
     from b2bua.settings import Settings
-    from b2bua.transactions.flow import Flow
-    from b2bua.wire.message import Request
 
 
 class Server:

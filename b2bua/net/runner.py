@@ -88,7 +88,7 @@ class Runner:
     def __init__(
         self,
         clock: IReactorTime,
-        user: ITransactionUser,
+        user: ITransactionUser | None = None,
         *,
         locator: Locator,
         timers: TimerValues | None = None,
@@ -100,13 +100,17 @@ class Runner:
         Stand ready; wires are attached afterwards.
 
         @param clock: the reactor, or a clock that stands still.
+        @param user: who is told of requests; whoever needs the runner first
+            sets C{user} before a message comes.
         @param locator: finds the servers of a URI.
         @param timers: for all peers that L{set_timers} says nothing of.
         @param messages: the limits of a single message.
         @param token: makes what must be unique and not be guessed: branches
             and tags.
         """
-        self.user = user
+        self.user: ITransactionUser
+        if user is not None:
+            self.user = user
         self.wheel = Wheel(clock)
         self.limits = limits or NetLimits()
         self.counts = Counts()

@@ -246,7 +246,6 @@ def _digests(table: Mapping[Algorithm, str]) -> Mapping[Algorithm, str]:
 
 Ha1 = Annotated[Mapping[Algorithm, str], AfterValidator(_digests)]
 Secret = Annotated[str, Field(min_length=1)]
-Transfer = Literal["local", "pass", "refuse"]
 Place = Literal["extensions", "trunks"]
 
 
@@ -259,9 +258,6 @@ class Peer(Table):
     calls_max: Count | None = Field(default=None, description="how many calls it may have at once")
     ring_seconds: Seconds | None = Field(
         default=None, description="seconds that it rings before nobody answers"
-    )
-    transfer: Transfer = Field(
-        default="local", description='what becomes of its REFER: "local" work, "pass" it on or "refuse" it'
     )
     t1: Annotated[Number, Field(ge=0.01, le=10)] | None = Field(
         default=None, description="its own estimate of a round trip in seconds, in place of timers.t1"

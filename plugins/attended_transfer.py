@@ -1,0 +1,65 @@
+"""
+Attended transfer: talk to 103 first, then connect the two (RFC 5589 section 7, RFC 5359 section 2.5).
+
+The phone holds its first call, makes a second one, and sends a REFER whose
+Replaces names that one.  Both are calls of ours, so the server joins the two
+other parties itself; it does so too while the third phone still rings
+(semi-attended, what a Yealink does by default).
+
+For all phones::
+
+    [attended_transfer]
+    progress = true            # tell the phone of ringing too
+    accepted = 202             # or 200, as RFC 7647 section 5 has it
+    ring_seconds = 30          # how long the third phone may go on ringing
+    recall = true              # ring the phone again if it has hung up and the third one fails
+    recall_seconds = 30
+    otherwise = "100"          # where the call goes if the recall fails too
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from b2bua import Options, Table, hookimpl
+from b2bua.calls import Transfer
+
+if TYPE_CHECKING:
+    from b2bua.calls import Call, Leg, Referral
+
+Seconds = Annotated[float, Field(gt=0, le=3600)]
+
+
+class Consultations(Table):
+    """C{[attended_transfer]}: how it is done."""
+
+    progress: bool = True
+    accepted: Literal[200, 202] = 202
+    ring_seconds: Seconds | None = None
+    recall: bool = True
+    recall_seconds: Seconds = 30.0
+    otherwise: str = ""
+
+
+class AttendedTransfer:
+    """Answers a REFER that names another dialog of the same phone."""
+
+    @hookimpl
+    def b2bua_settings(self) -> Mapping[str, type[Table]]:
+        """The table of this feature."""
+        return {"attended_transfer": Consultations}
+
+    @hookimpl
+    def b2bua_configure(self, options: Options) -> None:
+        """Remember where the settings are."""
+        self._options = options
+
+    @hookimpl
+    def transfer_requested(self, call: Call, leg: Leg, referral: Referral) -> Transfer | None:
+        """Join the two others; that both dialogs are the phone's own is seen to by the core."""
+        if referral.replaces is None:
+            return None
+        return Transfer(**self._options.of(Consultations).model_dump())

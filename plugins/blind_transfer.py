@@ -1,0 +1,89 @@
+"""
+Blind transfer: "connect her to 103", and hang up (RFC 5589 section 6, RFC 5359 section 2.4).
+
+A REFER without Replaces is carried out by the server: it dials the target with
+the permission of whoever transfers, and tells the phone how that goes.  When
+the target is not to be had, the phone gets its call back; when it has hung up
+by then, it is rung again (a recall).
+
+For all phones, and for single ones where they differ::
+
+    [blind_transfer]
+    progress = true            # tell the phone of ringing too
+    accepted = 202             # or 200, as RFC 7647 section 5 has it
+    ring_seconds = 30          # then nobody answers; default: as for any call
+    recall = true
+    recall_seconds = 30
+    otherwise = "100"          # where the call goes if the recall fails too
+
+    [extensions.102.blind_transfer]
+    accepted = 200
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field
+
+from b2bua import Options, Table, hookimpl
+from b2bua.calls import Transfer
+
+if TYPE_CHECKING:
+    from b2bua.calls import Call, Leg, Referral
+
+Seconds = Annotated[float, Field(gt=0, le=3600)]
+
+
+class Transfers(Table):
+    """C{[blind_transfer]}: how it is done."""
+
+    progress: bool = True
+    accepted: Literal[200, 202] = 202
+    ringing: Literal["hold", "ring"] = "hold"
+    ring_seconds: Seconds | None = None
+    recall: bool = True
+    recall_seconds: Seconds = 30.0
+    otherwise: str = ""
+
+
+class OfOnePhone(Table):
+    """C{[extensions.NUMBER.blind_transfer]}: what is different for one extension."""
+
+    progress: bool | None = None
+    accepted: Literal[200, 202] | None = None
+    ringing: Literal["hold", "ring"] | None = None
+    ring_seconds: Seconds | None = None
+    recall: bool | None = None
+    recall_seconds: Seconds | None = None
+    otherwise: str | None = None
+
+
+class BlindTransfer:
+    """Answers a REFER that names nobody else's dialog."""
+
+    @hookimpl
+    def b2bua_settings(self) -> Mapping[str, type[Table]]:
+        """The tables of this feature."""
+        return {"blind_transfer": Transfers, "extensions.*.blind_transfer": OfOnePhone}
+
+    @hookimpl
+    def b2bua_configure(self, options: Options) -> None:
+        """Remember where the settings are."""
+        self._options = options
+
+    @hookimpl
+    def transfer_requested(self, call: Call, leg: Leg, referral: Referral) -> Transfer | None:
+        """Whoever is in a call may hand it on; whether the target may be dialled is seen then."""
+        if referral.replaces is not None:
+            return None
+        return Transfer(**self._choices(leg))
+
+    def _choices(self, leg: Leg) -> dict[str, Any]:
+        """The settings for a phone."""
+        common = self._options.of(Transfers).model_dump()
+        if not leg.party.internal:
+            return common
+        own = self._options.of(OfOnePhone, leg.party.name).model_dump(exclude_none=True)
+        return {**common, **own}
