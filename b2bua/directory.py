@@ -7,6 +7,7 @@ is dialled for: the caller, a forwarder, or a transferor.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Protocol
 
@@ -15,7 +16,7 @@ from b2bua.calls.party import Party, Policy
 from b2bua.calls.ports import Destination, Tiers
 from b2bua.calls.verdicts import Outcome
 from b2bua.errors import PeerError
-from b2bua.wire.uri import Uri
+from b2bua.wire.uri import Uri, escape_user
 
 if TYPE_CHECKING:
     from b2bua.calls.attempt import Attempt
@@ -184,7 +185,7 @@ class Directory:
     def _through(self, name: str, trunk: Trunk, number: str) -> Destination:
         """A number as seen from a trunk."""
         uri = Uri.parse(str(trunk.uri))
-        there = str(uri.with_user(self._trunks.number_out(name, number)))
+        there = str(replace(uri, user=escape_user(self._trunks.number_out(name, number))))
         return Destination(self._trunk_parties[name], there, uri, there)
 
     def _foreign(self, target: str, behalf: Party) -> Tiers | Outcome:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import fields
 from random import Random, SystemRandom
 from typing import TYPE_CHECKING
 
@@ -136,23 +137,18 @@ def accounts_of(settings: Settings) -> list[Account]:
     """The accounts of the configuration."""
     return [
         Account.make(
-            name, settings.server.domain.lower(), name=own.name, password=own.password, hashes=own.ha1
+            name,
+            settings.server.domain.lower(),
+            name=own.name,
+            password=own.password,
+            hashes=dict(own.ha1) if own.ha1 is not None else None,
         )
         for name, own in settings.extensions.items()
     ]
 
 
 def _net_limits(settings: Settings) -> NetLimits:
-    """What the transports and the transaction layer may take."""
+    """What the transports and the transaction layer may take: the keys of the same names."""
     table = settings.limits
-    return NetLimits(
-        transactions=table.transactions,
-        rate=table.rate,
-        burst=table.burst,
-        connections=table.connections,
-        connections_per_host=table.connections_per_address,
-        idle=table.idle,
-        hello=table.handshake,
-        unfinished=table.unfinished,
-        buffered=table.unread,
-    )
+    known = (field.name for field in fields(NetLimits))
+    return NetLimits(**{name: getattr(table, name) for name in known if hasattr(table, name)})

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
+    from b2bua.calls.referral import Referral
     from b2bua.wire.message import Request
 
 Fields: TypeAlias = tuple[tuple[str, str], ...]
@@ -114,7 +115,7 @@ class Referred:
     """
 
     request: Request
-    referral: object
+    referral: Referral
 
 
 @dataclass(frozen=True, slots=True)
