@@ -42,13 +42,13 @@ LIMITS = Limits()
 
 # Request-Line = Method SP Request-URI SP SIP-Version CRLF (section 7.1); the
 # version is compared regardless of case.
-REQUEST_LINE = re.compile(rf'({TOKEN}++) ([^\s<>"\x00-\x1f\x7f]++) [Ss][Ii][Pp]/2\.0\Z').match
+REQUEST_LINE = re.compile(rf'({TOKEN}++) ([^<>"\x00-\x20\x7f]++) [Ss][Ii][Pp]/2\.0(?:\r\n|\Z)').match
 # Status-Line = SIP-Version SP Status-Code SP Reason-Phrase CRLF (section 7.2);
 # some leave out the space before an empty phrase.
-STATUS_LINE = re.compile(r"[Ss][Ii][Pp]/2\.0 ([1-6][0-9][0-9])(?: ([^\r\n\0]*+))?+\Z").match
+STATUS_LINE = re.compile(r"[Ss][Ii][Pp]/2\.0 ([1-6][0-9][0-9])(?: ([^\r\n\0]*+))?+(?:\r\n|\Z)").match
 
 _FIELD = re.compile(rf"({TOKEN}++)[ \t]*+:(.*+)\Z", re.DOTALL)
-_FOLD = re.compile(r"[ \t]*+\r\n[ \t]++")
+_FOLD = re.compile(r"\r\n[ \t]++")
 _NUL = re.compile(r"(?<!\\)\0")
 _SURROGATE = re.compile("[\udc80-\udcff]")
 _VERSION = re.compile(r"(?:\A|.* )[Ss][Ii][Pp]/([0-9]++\.[0-9]++)(?: |\Z)", re.DOTALL)
@@ -132,6 +132,11 @@ def refuse_start_line(line: str) -> PeerError:
     if found is not None and found[1] != "2.0":
         return PeerError("Not version 2.0 of SIP", section="RFC 3261 21.5.6", where=line, code=505)
     return PeerError("Malformed start-line", section="RFC 3261 7.1", where=line)
+
+
+def too_many(name: str) -> PeerError:
+    """Refuse a list that is too long."""
+    return PeerError(f"Too many values of {name}", section="RFC 3261 21.5.7", code=513)
 
 
 def count_values(fields: Sequence[tuple[str, str]], name: str) -> int:

@@ -29,6 +29,11 @@ _VIA = re.compile(
     rf"(\[[0-9A-Fa-f:.]++\]|[A-Za-z0-9._\-]++)(?:{LWS}:{LWS}([0-9]{{1,5}}+))?+({PARAMS}){LWS}\Z",
     re.DOTALL,
 )
+# The way nearly all are written: no white space but where it must be.
+_SIMPLE_VIA = re.compile(
+    rf"SIP/2\.0/({TOKEN}++) ([A-Za-z0-9._\-]++|\[[0-9A-Fa-f:.]++\])"
+    r'(?::([0-9]{1,5}+))?+((?:;[^\x00-\x20",\x7f]++)?+)\Z'
+).match
 _CSEQ = re.compile(rf"{LWS}([0-9]++)[ \t]++({TOKEN}++){LWS}\Z")
 _RACK = re.compile(rf"{LWS}([0-9]++)[ \t]++([0-9]++)[ \t]++({TOKEN}++){LWS}\Z")
 _HEAD = re.compile(rf"{LWS}([^;,\"\s]++){LWS}(;.*+)?\Z", re.DOTALL)
@@ -37,17 +42,56 @@ _RETRY = re.compile(rf"{LWS}([0-9]++){LWS}(?:\([^()]*+\){LWS})?+((?:;.*+)?+)\Z",
 _WARNING = re.compile(rf'{LWS}([0-9]{{3}}) ++([^\s"]++) ++("(?:[^"\\]|\\.)*+"){LWS}\Z', re.DOTALL)
 _URI_INFO = re.compile(rf"{LWS}<([^<>]*+)>({PARAMS}){LWS}\Z", re.DOTALL)
 
+METHODS = frozenset(
+    (
+        "INVITE",
+        "ACK",
+        "BYE",
+        "CANCEL",
+        "OPTIONS",
+        "REGISTER",
+        "PRACK",
+        "UPDATE",
+        "INFO",
+        "REFER",
+        "NOTIFY",
+        "SUBSCRIBE",
+        "MESSAGE",
+        "PUBLISH",
+    )
+)
+"""The methods that have an RFC."""
+
+# What a NamedTuple does, without its detour through keywords.
+_tuple = tuple.__new__
+_new = object.__new__
+
 MAX_CSEQ = 2**31 - 1
 MAX_DELTA = 2**32 - 1
 
 
-class Via(NamedTuple):
-    """One hop of the way back (sections 18.1.1, 20.42)."""
+class Via:
+    """
+    One hop of the way back (sections 18.1.1, 20.42).
+
+    The parameters are parsed when they are first asked for.
+    """
+
+    __slots__ = ("_params", "_tail", "host", "port", "transport")
 
     transport: str
     host: str
     port: int | None
-    params: Params
+    _tail: str
+    _params: Params
+
+    def __init__(self, transport: str, host: str, port: int | None = None, params: Params = ()) -> None:
+        """Take the parts."""
+        self.transport = transport
+        self.host = host
+        self.port = port
+        self._params = params
+        self._tail = refuse_breaks(write_params(params))
 
     @staticmethod
     def parse(text: str) -> Via:
@@ -56,19 +100,27 @@ class Via(NamedTuple):
 
         @raise PeerError: 400, if it is none.
         """
-        found = _VIA.match(text)
+        found = _SIMPLE_VIA(text)
         if found is None:
-            raise PeerError("Malformed Via", section="RFC 3261 20.42", where=text)
+            return _parse_via(text)
         transport, host, port, tail = found.groups()
-        number = None
-        if port is not None and (number := int(port)) > 65535:
-            raise PeerError("Port out of range", section="RFC 3261 20.42", where=text)
-        if '"' in tail or " " in tail or "\t" in tail:
-            params = parse_params(tail)
-        else:
-            pairs = [item.partition("=") for item in tail.split(";")]
-            params = tuple([(n, v if equals else None) for n, equals, v in pairs if n])
-        return Via(transport.upper(), host, number, params)
+        self = _new(Via)
+        self.transport = transport.upper()
+        self.host = host
+        self.port = None if port is None else _port(port)
+        self._tail = tail
+        return self
+
+    @property
+    def params(self) -> Params:
+        """The parameters, in order."""
+        try:
+            return self._params
+        except AttributeError:
+            # No quotes nor white space here: L{_parse_via} has looked after those.
+            pairs = [item.partition("=") for item in self._tail.split(";")]
+            self._params = params = tuple([(n, v if equals else None) for n, equals, v in pairs if n])
+            return params
 
     def param(self, name: str) -> str | None:
         """Find a parameter: its value, "" without a value, None if absent."""
@@ -77,9 +129,11 @@ class Via(NamedTuple):
     @property
     def branch(self) -> str:
         """The branch, or the empty string (a client of RFC 2543)."""
-        for name, value in self.params:
-            if name == "branch":
-                return value or ""
+        tail = self._tail
+        at = tail.find(";branch=") + 8
+        if at > 7 and '"' not in tail:
+            end = tail.find(";", at)
+            return tail[at:] if end < 0 else tail[at:end]
         return find_param(self.params, "branch") or ""
 
     @property
@@ -111,12 +165,40 @@ class Via(NamedTuple):
         """Copy it with parameters set in their place, or appended."""
         new = dict((*params, *named.items()))
         kept = tuple((n, new.pop(n.lower())) if n.lower() in new else (n, v) for n, v in self.params)
-        return self._replace(params=(*kept, *new.items()))
+        return Via(self.transport, self.host, self.port, (*kept, *new.items()))
 
     def __str__(self) -> str:
         """The value of the header field."""
-        params = refuse_breaks(write_params(self.params))
-        return f"SIP/2.0/{self.transport} {self.sent_by}{params}"
+        return f"SIP/2.0/{self.transport} {self.sent_by}{self._tail}"
+
+    def __repr__(self) -> str:
+        """For people who debug."""
+        return f"Via({str(self)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        """Compare what would be written."""
+        return str(self) == str(other) if isinstance(other, Via) else NotImplemented
+
+    def __hash__(self) -> int:
+        """Hash what would be written."""
+        return hash(str(self))
+
+
+def _parse_via(text: str) -> Via:
+    """Parse a Via with white space or quotes in it, or say what is wrong."""
+    found = _VIA.match(text)
+    if found is None:
+        raise PeerError("Malformed Via", section="RFC 3261 20.42", where=text)
+    transport, host, port, tail = found.groups()
+    return Via(transport.upper(), host, None if port is None else _port(port), parse_params(tail))
+
+
+def _port(text: str) -> int:
+    """Parse a port."""
+    number = int(text)
+    if number > 65535:
+        raise PeerError("Port out of range", section="RFC 3261 20.42", where=text)
+    return number
 
 
 class CSeq(NamedTuple):
@@ -128,6 +210,9 @@ class CSeq(NamedTuple):
     @staticmethod
     def parse(text: str) -> CSeq:
         """Parse it; the number is below 2**31 (section 8.1.1.5)."""
+        number, _, method = text.partition(" ")
+        if method in METHODS and len(number) < 10 and number.isascii() and number.isdigit():
+            return _tuple(CSeq, (int(number), method))
         found = _CSEQ.match(text)
         if found is None:
             raise PeerError("Malformed CSeq", section="RFC 3261 20.16", where=text)

@@ -26,10 +26,10 @@ LWS = r"[ \t]*+"
 # generic-param = token [EQUAL gen-value]; gen-value = token / host / quoted-string.
 # Of a value no more is asked than that it ends where the parameter ends: phones
 # put slashes, at-signs and bare IPv6 addresses there.
-PARAM = rf'{LWS};{LWS}{TOKEN}++{LWS}(?:={LWS}(?:{QUOTED}|[^;,"<>\s]*+))?+'
+PARAM = rf'{LWS};{LWS}{TOKEN}++{LWS}(?:={LWS}(?:{QUOTED}|[^;,"<>\x00-\x20\x7f]*+))?+'
 PARAMS = rf"(?:{PARAM})*+"
 
-_PARAM = re.compile(rf'{LWS};{LWS}({TOKEN}++){LWS}(?:={LWS}({QUOTED}|[^;,"<>\s]*+))?+')
+_PARAM = re.compile(rf'{LWS};{LWS}({TOKEN}++){LWS}(?:={LWS}({QUOTED}|[^;,"<>\x00-\x20\x7f]*+))?+')
 _PARAMS = re.compile(rf"{PARAMS}{LWS}\Z", re.DOTALL)
 _TOKEN = re.compile(rf"{TOKEN}++\Z")
 _ELEMENT = re.compile(rf'(?:[^,"<]++|{QUOTED}|<[^>]*+>)*+(?:,|\Z)', re.DOTALL)

@@ -9,8 +9,9 @@ is a view of them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Self
 
 from b2bua.errors import PeerError
@@ -90,9 +91,8 @@ class Section:
         kept = [line for line in self.lines if line != flag and not line.startswith(prefix)]
         return replace(self, lines=tuple(kept))
 
-    def _with_line(self, new: str, matches: object) -> Self:
+    def _with_line(self, new: str, matches: Callable[[str], bool]) -> Self:
         """Copy it with the first matching line replaced and others dropped, or appended."""
-        assert callable(matches)
         lines: list[str] = []
         placed = False
         for line in self.lines:
@@ -158,8 +158,13 @@ class Media(Section):
     """The address of the session level, which holds unless there is an own one."""
 
     @staticmethod
-    def of(lines: tuple[str, ...], session: Section) -> Media:
-        """Parse the lines of a media description."""
+    def of(lines: tuple[str, ...], direction: str | None, connection: str | None) -> Media:
+        """
+        Parse the lines of a media description.
+
+        @param direction: that of the session level.
+        @param connection: that of the session level.
+        """
         parts = lines[0][2:].split()
         port, slash, count = parts[1].partition("/") if len(parts) > 3 else ("", "", "")
         if not _is_number(port) or int(port) > 65535 or (slash and not _is_number(count)):
@@ -170,8 +175,8 @@ class Media(Section):
             int(port),
             parts[2],
             tuple(parts[3:]),
-            session.own_direction,
-            session.own_connection,
+            direction,
+            connection,
         )
 
     @property
@@ -276,12 +281,11 @@ class Sdp:
         session = Section(tuple(texts[: starts[0]] if starts else texts))
         if session.get("o") is None:
             raise PeerError("No o= line", section="RFC 8866 5.2")
-        ends = [*starts[1:], len(texts)]
-        media = (
-            [Media.of(tuple(texts[start:end]), session) for start, end in zip(starts, ends, strict=True)]
-            if starts
-            else []
-        )
+        direction, connection = session.own_direction, session.own_connection
+        media = [
+            Media.of(tuple(texts[start:end]), direction, connection)
+            for start, end in pairwise([*starts, len(texts)])
+        ]
         return Sdp(session, tuple(media), body)
 
     def __bytes__(self) -> bytes:

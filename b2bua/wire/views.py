@@ -7,9 +7,10 @@ A view is parsed when it is first asked for and remembered from then on.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Generic, Self, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeAlias, TypeVar, overload
 
 from b2bua.errors import PeerError
+from b2bua.wire.careful import LIMITS, too_many
 from b2bua.wire.digest import Challenge, Credentials
 from b2bua.wire.fields import (
     CSeq,
@@ -28,11 +29,13 @@ from b2bua.wire.fields import (
     parse_delta,
 )
 from b2bua.wire.grammar import digits, split_list
-from b2bua.wire.names import NameAddr, is_star, parse_addresses
+from b2bua.wire.names import NameAddr
 from b2bua.wire.registry import KNOWN, canonical
 
 Field: TypeAlias = tuple[str, str]
 T = TypeVar("T")
+
+_BYTES = {str(number): number for number in range(256)}
 
 
 class view(Generic[T]):
@@ -55,8 +58,13 @@ class view(Generic[T]):
         """Parse and remember; Python does not ask again."""
         if instance is None:
             return self
-        value = instance.__dict__[self._name] = self._compute(instance)
+        value = self._compute(instance)
+        setattr(instance, self._name, value)
         return value
+
+    if TYPE_CHECKING:
+        # Not at run time: a descriptor that sets would be asked each time.
+        def __set__(self, instance: object, value: T) -> None: ...
 
 
 def index(fields: Sequence[Field]) -> dict[str, str]:
@@ -78,6 +86,8 @@ class Message:
 
     fields: tuple[Field, ...]
     body: bytes
+    limits = LIMITS
+    """What it was parsed by; lists in it may still be too long."""
 
     def __init__(self, fields: Iterable[Field] = (), body: bytes = b"") -> None:
         """Take the header fields in order, and the body."""
@@ -171,7 +181,12 @@ class Message:
     @view
     def vias(self) -> tuple[Via, ...]:
         """Every Via, topmost first."""
-        return tuple([Via.parse(item) for item in self.values("Via")])
+        lines = self.values("Via")
+        if len(lines) == 1:
+            return (self.via,)
+        if len(lines) > self.limits.vias:
+            raise too_many("Via")
+        return tuple([Via.parse(item) for item in lines])
 
     @view
     def from_(self) -> NameAddr:
@@ -205,14 +220,16 @@ class Message:
     @view
     def contacts(self) -> tuple[NameAddr, ...]:
         """Every Contact; none if it is C{*}."""
-        lines = self.all("Contact")
-        return () if not lines or is_star(lines[0]) else parse_addresses(lines)
+        if self.first.get("Contact") != "*":
+            return self._addresses("Contact")
+        if not self.star_contact:
+            raise PeerError("Contact is * and more", section="RFC 3261 10.3")
+        return ()
 
     @view
     def star_contact(self) -> bool:
         """Is Contact C{*}, with nothing else?"""
-        lines = self.all("Contact")
-        return len(lines) == 1 and is_star(lines[0])
+        return self.all("Contact") == ["*"]
 
     @view
     def routes(self) -> tuple[NameAddr, ...]:
@@ -236,8 +253,16 @@ class Message:
 
     def _addresses(self, name: str) -> tuple[NameAddr, ...]:
         """Parse a list of addresses."""
-        lines = self.all(name)
-        return parse_addresses(lines) if lines else ()
+        first = self.first
+        value = first.get(name)
+        if value is None:
+            return ()
+        if len(first) == len(self.fields) and "," not in value:
+            return (NameAddr.parse(value),)
+        values = self.values(name)
+        if len(values) > self.limits.routes and name in ("Route", "Record-Route"):
+            raise too_many(name)
+        return tuple([NameAddr.parse(item) for item in values])
 
     def _address(self, name: str) -> NameAddr | None:
         """Parse a single address."""
@@ -307,7 +332,10 @@ class Message:
     @view
     def max_forwards(self) -> int | None:
         """Max-Forwards, 0 to 255 (section 20.22)."""
-        return self._number("Max-Forwards", 255, "RFC 3261 20.22")
+        value = self.first.get("Max-Forwards")
+        if value is None or (number := _BYTES.get(value)) is None:
+            return self._number("Max-Forwards", 255, "RFC 3261 20.22")
+        return number
 
     @view
     def max_breadth(self) -> int | None:
