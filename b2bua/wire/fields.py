@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from b2bua.errors import PeerError
+from b2bua.wire.dialog_ids import DialogId, Join, Replaces, TargetDialog
 from b2bua.wire.grammar import (
     LWS,
     PARAMS,
@@ -19,27 +21,42 @@ from b2bua.wire.grammar import (
     quote,
     refuse_breaks,
     unquote,
+    value_and_params,
     write_params,
 )
+from b2bua.wire.via import Via
 
-# via-parm = sent-protocol LWS sent-by *( SEMI via-params ), section 25.1; SLASH
-# and COLON may have white space around them.
-_VIA = re.compile(
-    rf"{LWS}[Ss][Ii][Pp]{LWS}/{LWS}2\.0{LWS}/{LWS}({TOKEN}++)[ \t]++"
-    rf"(\[[0-9A-Fa-f:.]++\]|[A-Za-z0-9._\-]++)(?:{LWS}:{LWS}([0-9]{{1,5}}+))?+({PARAMS}){LWS}\Z",
-    re.DOTALL,
-)
-# The way nearly all are written: no white space but where it must be.
-_SIMPLE_VIA = re.compile(
-    rf"SIP/2\.0/({TOKEN}++) ([A-Za-z0-9._\-]++|\[[0-9A-Fa-f:.]++\])"
-    r'(?::([0-9]{1,5}+))?+((?:;[^\x00-\x20",\x7f]++)?+)\Z'
-).match
+__all__ = [
+    "METHODS",
+    "CSeq",
+    "DialogId",
+    "Event",
+    "Info",
+    "Join",
+    "RAck",
+    "Reason",
+    "Replaces",
+    "RetryAfter",
+    "SessionExpires",
+    "SubscriptionState",
+    "TargetDialog",
+    "Via",
+    "WarningText",
+    "parse_date",
+    "parse_delta",
+    "write_date",
+]
+
 _CSEQ = re.compile(rf"{LWS}([0-9]++)[ \t]++({TOKEN}++){LWS}\Z")
 _RACK = re.compile(rf"{LWS}([0-9]++)[ \t]++([0-9]++)[ \t]++({TOKEN}++){LWS}\Z")
-_HEAD = re.compile(rf"{LWS}([^;,\"\s]++){LWS}(;.*+)?\Z", re.DOTALL)
 _DELTA = re.compile(rf"{LWS}([0-9]++){LWS}((?:;.*+)?+)\Z", re.DOTALL)
 _RETRY = re.compile(rf"{LWS}([0-9]++){LWS}(?:\([^()]*+\){LWS})?+((?:;.*+)?+)\Z", re.DOTALL)
 _WARNING = re.compile(rf'{LWS}([0-9]{{3}}) ++([^\s"]++) ++("(?:[^"\\]|\\.)*+"){LWS}\Z', re.DOTALL)
+# rfc1123-date = wkday "," SP 2DIGIT SP month SP 4DIGIT SP time SP "GMT"
+_DATE = re.compile(r"[A-Za-z]{3}, ([0-9]{2}) ([A-Za-z]{3}) ([0-9]{4}) ([0-9]{2}):([0-9]{2}):([0-9]{2}) GMT\Z")
+# The names are the RFC's, whatever the locale.
+_MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _URI_INFO = re.compile(rf"{LWS}<([^<>]*+)>({PARAMS}){LWS}\Z", re.DOTALL)
 
 METHODS = frozenset(
@@ -64,141 +81,9 @@ METHODS = frozenset(
 
 # What a NamedTuple does, without its detour through keywords.
 _tuple = tuple.__new__
-_new = object.__new__
 
 MAX_CSEQ = 2**31 - 1
 MAX_DELTA = 2**32 - 1
-
-
-class Via:
-    """
-    One hop of the way back (sections 18.1.1, 20.42).
-
-    The parameters are parsed when they are first asked for.
-    """
-
-    __slots__ = ("_params", "_tail", "host", "port", "transport")
-
-    transport: str
-    host: str
-    port: int | None
-    _tail: str
-    _params: Params
-
-    def __init__(self, transport: str, host: str, port: int | None = None, params: Params = ()) -> None:
-        """Take the parts."""
-        self.transport = transport
-        self.host = host
-        self.port = port
-        self._params = params
-        self._tail = refuse_breaks(write_params(params))
-
-    @staticmethod
-    def parse(text: str) -> Via:
-        """
-        Parse one via-parm.
-
-        @raise PeerError: 400, if it is none.
-        """
-        found = _SIMPLE_VIA(text)
-        if found is None:
-            return _parse_via(text)
-        transport, host, port, tail = found.groups()
-        self = _new(Via)
-        self.transport = transport.upper()
-        self.host = host
-        self.port = None if port is None else _port(port)
-        self._tail = tail
-        return self
-
-    @property
-    def params(self) -> Params:
-        """The parameters, in order."""
-        try:
-            return self._params
-        except AttributeError:
-            # No quotes nor white space here: L{_parse_via} has looked after those.
-            pairs = [item.partition("=") for item in self._tail.split(";")]
-            self._params = params = tuple([(n, v if equals else None) for n, equals, v in pairs if n])
-            return params
-
-    def param(self, name: str) -> str | None:
-        """Find a parameter: its value, "" without a value, None if absent."""
-        return find_param(self.params, name)
-
-    @property
-    def branch(self) -> str:
-        """The branch, or the empty string (a client of RFC 2543)."""
-        tail = self._tail
-        at = tail.find(";branch=") + 8
-        if at > 7 and '"' not in tail:
-            end = tail.find(";", at)
-            return tail[at:] if end < 0 else tail[at:end]
-        return find_param(self.params, "branch") or ""
-
-    @property
-    def rport(self) -> str | None:
-        """The rport: "" if asked for, the number if filled in, None without (RFC 3581)."""
-        return find_param(self.params, "rport")
-
-    @property
-    def received(self) -> str | None:
-        """The source address that the next hop saw."""
-        return find_param(self.params, "received")
-
-    @property
-    def maddr(self) -> str | None:
-        """Where responses shall go instead."""
-        return find_param(self.params, "maddr")
-
-    @property
-    def ttl(self) -> str | None:
-        """The scope of multicast."""
-        return find_param(self.params, "ttl")
-
-    @property
-    def sent_by(self) -> str:
-        """C{host:port} as it was written."""
-        return self.host if self.port is None else f"{self.host}:{self.port}"
-
-    def with_params(self, *params: tuple[str, str | None], **named: str | None) -> Via:
-        """Copy it with parameters set in their place, or appended."""
-        new = dict((*params, *named.items()))
-        kept = tuple((n, new.pop(n.lower())) if n.lower() in new else (n, v) for n, v in self.params)
-        return Via(self.transport, self.host, self.port, (*kept, *new.items()))
-
-    def __str__(self) -> str:
-        """The value of the header field."""
-        return f"SIP/2.0/{self.transport} {self.sent_by}{self._tail}"
-
-    def __repr__(self) -> str:
-        """For people who debug."""
-        return f"Via({str(self)!r})"
-
-    def __eq__(self, other: object) -> bool:
-        """Compare what would be written."""
-        return str(self) == str(other) if isinstance(other, Via) else NotImplemented
-
-    def __hash__(self) -> int:
-        """Hash what would be written."""
-        return hash(str(self))
-
-
-def _parse_via(text: str) -> Via:
-    """Parse a Via with white space or quotes in it, or say what is wrong."""
-    found = _VIA.match(text)
-    if found is None:
-        raise PeerError("Malformed Via", section="RFC 3261 20.42", where=text)
-    transport, host, port, tail = found.groups()
-    return Via(transport.upper(), host, None if port is None else _port(port), parse_params(tail))
-
-
-def _port(text: str) -> int:
-    """Parse a port."""
-    number = int(text)
-    if number > 65535:
-        raise PeerError("Port out of range", section="RFC 3261 20.42", where=text)
-    return number
 
 
 class CSeq(NamedTuple):
@@ -244,99 +129,6 @@ class RAck(NamedTuple):
     def __str__(self) -> str:
         """The value of the header field."""
         return f"{self.rseq} {self.cseq} {self.method}"
-
-
-@dataclass(frozen=True, slots=True)
-class DialogId:
-    """A dialog named from outside: Call-ID and two tags."""
-
-    call_id: str
-    to_tag: str
-    from_tag: str
-
-    def __str__(self) -> str:
-        """The value as Replaces and Join write it."""
-        text = f"{self.call_id};to-tag={self.to_tag};from-tag={self.from_tag}"
-        return refuse_breaks(text)
-
-
-@dataclass(frozen=True, slots=True)
-class Replaces(DialogId):
-    """
-    The dialog that an INVITE takes the place of (RFC 3891 section 6.1).
-
-    Tags are as the recipient sees them: C{to_tag} is its local tag.
-    """
-
-    early_only: bool = False
-
-    @staticmethod
-    def parse(text: str) -> Replaces:
-        """Parse it; both tags must be there, once each."""
-        section = "RFC 3891 6.1"
-        call_id, params = _dialog(text, "to-tag", "from-tag", section)
-        early = find_param(params, "early-only") is not None
-        return Replaces(call_id, _tag(params, "to-tag"), _tag(params, "from-tag"), early)
-
-    def __str__(self) -> str:
-        """The value of the header field."""
-        return DialogId.__str__(self) + (";early-only" if self.early_only else "")
-
-
-@dataclass(frozen=True, slots=True)
-class Join(DialogId):
-    """The dialog that an INVITE wants to join (RFC 3911 section 7.1)."""
-
-    @staticmethod
-    def parse(text: str) -> Join:
-        """Parse it; both tags must be there, once each."""
-        call_id, params = _dialog(text, "to-tag", "from-tag", "RFC 3911 7.1")
-        return Join(call_id, _tag(params, "to-tag"), _tag(params, "from-tag"))
-
-
-@dataclass(frozen=True, slots=True)
-class TargetDialog:
-    """
-    A dialog that the sender proves to know (RFC 4538 section 7).
-
-    Tags are as the recipient sees them.
-    """
-
-    call_id: str
-    local_tag: str
-    remote_tag: str
-
-    @staticmethod
-    def parse(text: str) -> TargetDialog:
-        """Parse it; both tags must be there, once each."""
-        call_id, params = _dialog(text, "local-tag", "remote-tag", "RFC 4538 7")
-        return TargetDialog(call_id, _tag(params, "local-tag"), _tag(params, "remote-tag"))
-
-    def __str__(self) -> str:
-        """The value of the header field."""
-        return refuse_breaks(f"{self.call_id};local-tag={self.local_tag};remote-tag={self.remote_tag}")
-
-
-def _dialog(text: str, one: str, other: str, section: str) -> tuple[str, Params]:
-    """Parse a Call-ID with two tags."""
-    call_id, params = value_and_params(text, section)
-    names = [name.lower() for name, _ in params]
-    if names.count(one) != 1 or names.count(other) != 1:
-        raise PeerError(f"It takes one {one} and one {other}", section=section, where=text)
-    return call_id, params
-
-
-def _tag(params: Params, name: str) -> str:
-    """The value of a tag that is known to be there."""
-    return find_param(params, name) or ""
-
-
-def value_and_params(text: str, section: str) -> tuple[str, Params]:
-    """Parse C{word;name=value}: the shape of most small header fields."""
-    found = _HEAD.match(text)
-    if found is None:
-        raise PeerError("Malformed header field", section=section, where=text)
-    return found[1], parse_params(found[2] or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -519,3 +311,27 @@ class Info:
     def param(self, name: str) -> str | None:
         """Find a parameter: its value, "" without a value, None if absent."""
         return find_param(self.params, name)
+
+
+def parse_date(text: str) -> datetime:
+    """
+    Parse an RFC 1123 date.
+
+    The weekday is not compared with the date, and any zone but GMT is refused
+    (section 20.17).
+    """
+    found = _DATE.match(text)
+    try:
+        if found is None or (month := _MONTHS.find(found[2].title())) < 0 or month % 3:
+            raise ValueError
+        day, year, hour, minute, second = (int(found[at]) for at in (1, 3, 4, 5, 6))
+        return datetime(year, month // 3 + 1, day, hour, minute, second, tzinfo=UTC)
+    except ValueError:
+        raise PeerError("Malformed Date", section="RFC 3261 20.17", where=text) from None
+
+
+def write_date(when: datetime) -> str:
+    """Write the value of Date; C{when} must know its zone."""
+    when = when.astimezone(UTC)
+    day, month = _DAYS[when.weekday()], _MONTHS[when.month * 3 - 3 :][:3]
+    return f"{day}, {when:%d} {month} {when:%Y %H:%M:%S} GMT"

@@ -33,6 +33,7 @@ _PARAM = re.compile(rf'{LWS};{LWS}({TOKEN}++){LWS}(?:={LWS}({QUOTED}|[^;,"<>\x00
 _PARAMS = re.compile(rf"{PARAMS}{LWS}\Z", re.DOTALL)
 _TOKEN = re.compile(rf"{TOKEN}++\Z")
 _ELEMENT = re.compile(rf'(?:[^,"<]++|{QUOTED}|<[^>]*+>)*+(?:,|\Z)', re.DOTALL)
+_WORD = re.compile(rf"{LWS}([^;,\"\s]++){LWS}(;.*+)?\Z", re.DOTALL)
 _PAIR = re.compile(r"\\(.)", re.DOTALL)
 _TO_QUOTE = re.compile(r'(["\\])')
 _FORBIDDEN = re.compile(r"[\r\n\0]")
@@ -80,6 +81,14 @@ def parse_params(text: str) -> Params:
     return tuple(
         (found[1], None if (value := found[2]) is None else unquote(value)) for found in _PARAM.finditer(text)
     )
+
+
+def value_and_params(text: str, section: str) -> tuple[str, Params]:
+    """Parse C{word;name=value}: the shape of most small header fields."""
+    found = _WORD.match(text)
+    if found is None:
+        raise PeerError("Malformed header field", section=section, where=text)
+    return found[1], parse_params(found[2] or "")
 
 
 def find_param(params: Params, name: str) -> str | None:

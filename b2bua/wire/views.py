@@ -1,17 +1,16 @@
 """
-Messages as values: ordered header fields as received, and typed views of them.
+Typed views of header fields.
 
 A view is parsed when it is first asked for and remembered from then on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeAlias, TypeVar, overload
+from datetime import datetime
 
 from b2bua.errors import PeerError
-from b2bua.wire.careful import LIMITS, too_many
-from b2bua.wire.digest import Challenge, Credentials
+from b2bua.wire.careful import too_many
+from b2bua.wire.digest import AuthenticationInfo, Challenge, Credentials
 from b2bua.wire.fields import (
     CSeq,
     Event,
@@ -26,147 +25,24 @@ from b2bua.wire.fields import (
     TargetDialog,
     Via,
     WarningText,
-    parse_delta,
+    parse_date,
 )
-from b2bua.wire.grammar import digits, split_list
+from b2bua.wire.lookup import Field, Fields, view
 from b2bua.wire.names import NameAddr
-from b2bua.wire.registry import KNOWN, canonical
 
-Field: TypeAlias = tuple[str, str]
-T = TypeVar("T")
+__all__ = ["Field", "Message", "view"]
 
 _BYTES = {str(number): number for number in range(256)}
 
 
-class view(Generic[T]):
-    """A property that is computed once and then stands in the instance itself."""
-
-    def __init__(self, compute: Callable[[Any], T]) -> None:
-        """Take the method that parses."""
-        self._compute = compute
-        self.__doc__ = compute.__doc__
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        """Learn the name to be remembered under."""
-        self._name = name
-
-    @overload
-    def __get__(self, instance: None, owner: type) -> view[T]: ...
-    @overload
-    def __get__(self, instance: object, owner: type) -> T: ...
-    def __get__(self, instance: object | None, owner: type) -> view[T] | T:
-        """Parse and remember; Python does not ask again."""
-        if instance is None:
-            return self
-        value = self._compute(instance)
-        setattr(instance, self._name, value)
-        return value
-
-    if TYPE_CHECKING:
-        # Not at run time: a descriptor that sets would be asked each time.
-        def __set__(self, instance: object, value: T) -> None: ...
-
-
-def index(fields: Sequence[Field]) -> dict[str, str]:
-    """Map each canonical name to its first value."""
-    first = dict(fields[::-1])
-    if not first.keys() <= KNOWN:
-        first = {canonical(name): value for name, value in fields[::-1]}
-    return first
-
-
-class Message:
+class Message(Fields):
     """
-    A request or a response; nobody changes it once it is made.
+    A request or a response.
 
     A field that is absent reads as None or as empty.  One that is malformed
     raises L{PeerError} (400) when it is asked for; Via, From, To, Call-ID and
     CSeq of a message that was parsed are known to be good.
     """
-
-    fields: tuple[Field, ...]
-    body: bytes
-    limits = LIMITS
-    """What it was parsed by; lists in it may still be too long."""
-
-    def __init__(self, fields: Iterable[Field] = (), body: bytes = b"") -> None:
-        """Take the header fields in order, and the body."""
-        self.fields = tuple(fields)
-        self.body = body
-
-    @view
-    def first(self) -> dict[str, str]:
-        """The first value of each field, by canonical name (see L{canonical})."""
-        return index(self.fields)
-
-    def get(self, name: str) -> str | None:
-        """Find the first value of a field, by its name in the RFC."""
-        value = self.first.get(name)
-        if value is None and name not in KNOWN:
-            return self.first.get(canonical(name))
-        return value
-
-    def all(self, name: str) -> list[str]:
-        """Find the value of each field line of that name."""
-        first = self.first
-        if name not in first and (name := canonical(name)) not in first:
-            return []
-        if len(first) == len(self.fields):
-            return [first[name]]
-        return [
-            value
-            for known, value in self.fields
-            if known == name or (known not in KNOWN and canonical(known) == name)
-        ]
-
-    def values(self, name: str) -> list[str]:
-        """Find the values of a field, with comma-separated lists taken apart."""
-        lines = self.all(name)
-        return [item for line in lines for item in split_list(line)] if lines else lines
-
-    def with_fields(
-        self,
-        *,
-        remove: Iterable[str] = (),
-        add: Iterable[Field] = (),
-        prepend: Iterable[Field] = (),
-    ) -> Self:
-        """Copy it without some fields, with others at the end or on top."""
-        gone = {canonical(name) for name in remove}
-        kept: Iterable[Field] = self.fields
-        if gone:
-            kept = [item for item in kept if canonical(item[0]) not in gone]
-        return self._copy((*prepend, *kept, *add), self.body)
-
-    def with_body(self, body: bytes, content_type: str = "") -> Self:
-        """Copy it with another body, and its type if there is one."""
-        gone = ("Content-Type", "Content-Length", "Content-Encoding", "Content-Disposition")
-        kept = [item for item in self.fields if canonical(item[0]) not in gone]
-        if content_type:
-            kept.append(("Content-Type", content_type))
-        return self._copy(tuple(kept), body)
-
-    def _copy(self, fields: tuple[Field, ...], body: bytes) -> Self:
-        """Make the like with other fields and body."""
-        raise NotImplementedError
-
-    def start_line(self) -> str:
-        """The first line."""
-        raise NotImplementedError
-
-    def __eq__(self, other: object) -> bool:
-        """Compare the content."""
-        if not isinstance(other, Message):
-            return NotImplemented
-        return (
-            self.start_line() == other.start_line()
-            and self.fields == other.fields
-            and self.body == other.body
-        )
-
-    def __hash__(self) -> int:
-        """Hash the content."""
-        return hash((self.start_line(), self.fields, self.body))
 
     # What every message has
 
@@ -208,13 +84,6 @@ class Message:
         """CSeq."""
         return CSeq.parse(self._needed("CSeq"))
 
-    def _needed(self, name: str) -> str:
-        """Find a field that every message must have."""
-        value = self.first.get(name)
-        if not value:
-            raise PeerError(f"No {name}", section="RFC 3261 8.1.1")
-        return value
-
     # Where it goes
 
     @view
@@ -250,24 +119,6 @@ class Message:
     def service_routes(self) -> tuple[NameAddr, ...]:
         """Service-Route (RFC 3608)."""
         return self._addresses("Service-Route")
-
-    def _addresses(self, name: str) -> tuple[NameAddr, ...]:
-        """Parse a list of addresses."""
-        first = self.first
-        value = first.get(name)
-        if value is None:
-            return ()
-        if len(first) == len(self.fields) and "," not in value:
-            return (NameAddr.parse(value),)
-        values = self.values(name)
-        if len(values) > self.limits.routes and name in ("Route", "Record-Route"):
-            raise too_many(name)
-        return tuple([NameAddr.parse(item) for item in values])
-
-    def _address(self, name: str) -> NameAddr | None:
-        """Parse a single address."""
-        value = self.first.get(name)
-        return None if value is None else NameAddr.parse(value)
 
     # Who
 
@@ -319,16 +170,6 @@ class Message:
 
     # Numbers
 
-    def _number(self, name: str, most: int, section: str) -> int | None:
-        """Parse a field that is one number."""
-        value = self.first.get(name)
-        return None if value is None else digits(value, most, section=section, what=name)
-
-    def _delta(self, name: str, section: str) -> int | None:
-        """Parse a field that is seconds, perhaps with parameters."""
-        value = self.first.get(name)
-        return None if value is None else parse_delta(value, section)[0]
-
     @view
     def max_forwards(self) -> int | None:
         """Max-Forwards, 0 to 255 (section 20.22)."""
@@ -370,10 +211,6 @@ class Message:
 
     # Words
 
-    def _tags(self, name: str) -> frozenset[str]:
-        """Parse a list of tokens that are compared in lower case."""
-        return frozenset([item.lower() for item in self.values(name)])
-
     @view
     def supported(self) -> frozenset[str]:
         """The option tags of Supported."""
@@ -403,10 +240,6 @@ class Message:
     def allow_events(self) -> frozenset[str]:
         """The event packages of Allow-Events (RFC 6665)."""
         return self._tags("Allow-Events")
-
-    def _media_type(self, value: str) -> str:
-        """C{type/subtype} in lower case, without parameters."""
-        return value.partition(";")[0].replace(" ", "").replace("\t", "").lower()
 
     @view
     def content_type(self) -> str:
@@ -497,6 +330,18 @@ class Message:
     def call_info(self) -> tuple[Info, ...]:
         """Call-Info."""
         return tuple([Info.parse(item) for item in self.values("Call-Info")])
+
+    @view
+    def authentication_info(self) -> AuthenticationInfo | None:
+        """Authentication-Info."""
+        value = self.first.get("Authentication-Info")
+        return None if value is None else AuthenticationInfo.parse(value)
+
+    @view
+    def date(self) -> datetime | None:
+        """Date, which is always in GMT (section 20.17)."""
+        value = self.first.get("Date")
+        return None if value is None else parse_date(value)
 
     @view
     def challenges(self) -> tuple[Challenge, ...]:

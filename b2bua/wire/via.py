@@ -1,0 +1,162 @@
+"""Via: the way that a request took, and that its responses take back."""
+
+from __future__ import annotations
+
+import re
+
+from b2bua.errors import PeerError
+from b2bua.wire.grammar import (
+    LWS,
+    PARAMS,
+    TOKEN,
+    Params,
+    find_param,
+    parse_params,
+    refuse_breaks,
+    write_params,
+)
+
+# via-parm = sent-protocol LWS sent-by *( SEMI via-params ), section 25.1; SLASH
+# and COLON may have white space around them.
+_VIA = re.compile(
+    rf"{LWS}[Ss][Ii][Pp]{LWS}/{LWS}2\.0{LWS}/{LWS}({TOKEN}++)[ \t]++"
+    rf"(\[[0-9A-Fa-f:.]++\]|[A-Za-z0-9._\-]++)(?:{LWS}:{LWS}([0-9]{{1,5}}+))?+({PARAMS}){LWS}\Z",
+    re.DOTALL,
+)
+# The way nearly all are written: no white space but where it must be.
+_SIMPLE_VIA = re.compile(
+    rf"SIP/2\.0/({TOKEN}++) ([A-Za-z0-9._\-]++|\[[0-9A-Fa-f:.]++\])"
+    r'(?::([0-9]{1,5}+))?+((?:;[^\x00-\x20",\x7f]++)?+)\Z'
+).match
+_new = object.__new__
+
+
+class Via:
+    """
+    One hop of the way back (sections 18.1.1, 20.42).
+
+    The parameters are parsed when they are first asked for.
+    """
+
+    __slots__ = ("_params", "_tail", "host", "port", "transport")
+
+    transport: str
+    host: str
+    port: int | None
+    _tail: str
+    _params: Params
+
+    def __init__(self, transport: str, host: str, port: int | None = None, params: Params = ()) -> None:
+        """Take the parts."""
+        self.transport = transport
+        self.host = host
+        self.port = port
+        self._params = params
+        self._tail = refuse_breaks(write_params(params))
+
+    @staticmethod
+    def parse(text: str) -> Via:
+        """
+        Parse one via-parm.
+
+        @raise PeerError: 400, if it is none.
+        """
+        found = _SIMPLE_VIA(text)
+        if found is None:
+            return _parse_via(text)
+        transport, host, port, tail = found.groups()
+        self = _new(Via)
+        self.transport = transport.upper()
+        self.host = host
+        self.port = None if port is None else _port(port)
+        self._tail = tail
+        return self
+
+    @property
+    def params(self) -> Params:
+        """The parameters, in order."""
+        try:
+            return self._params
+        except AttributeError:
+            # No quotes nor white space here: L{_parse_via} has looked after those.
+            pairs = [item.partition("=") for item in self._tail.split(";")]
+            self._params = params = tuple([(n, v if equals else None) for n, equals, v in pairs if n])
+            return params
+
+    def param(self, name: str) -> str | None:
+        """Find a parameter: its value, "" without a value, None if absent."""
+        return find_param(self.params, name)
+
+    @property
+    def branch(self) -> str:
+        """The branch, or the empty string (a client of RFC 2543)."""
+        tail = self._tail
+        at = tail.find(";branch=") + 8
+        if at > 7 and '"' not in tail:
+            end = tail.find(";", at)
+            return tail[at:] if end < 0 else tail[at:end]
+        return find_param(self.params, "branch") or ""
+
+    @property
+    def rport(self) -> str | None:
+        """The rport: "" if asked for, the number if filled in, None without (RFC 3581)."""
+        return find_param(self.params, "rport")
+
+    @property
+    def received(self) -> str | None:
+        """The source address that the next hop saw."""
+        return find_param(self.params, "received")
+
+    @property
+    def maddr(self) -> str | None:
+        """Where responses shall go instead."""
+        return find_param(self.params, "maddr")
+
+    @property
+    def ttl(self) -> str | None:
+        """The scope of multicast."""
+        return find_param(self.params, "ttl")
+
+    @property
+    def sent_by(self) -> str:
+        """C{host:port} as it was written."""
+        return self.host if self.port is None else f"{self.host}:{self.port}"
+
+    def with_params(self, *params: tuple[str, str | None], **named: str | None) -> Via:
+        """Copy it with parameters set in their place, or appended."""
+        new = dict((*params, *named.items()))
+        kept = tuple((n, new.pop(n.lower())) if n.lower() in new else (n, v) for n, v in self.params)
+        return Via(self.transport, self.host, self.port, (*kept, *new.items()))
+
+    def __str__(self) -> str:
+        """The value of the header field."""
+        return f"SIP/2.0/{self.transport} {self.sent_by}{self._tail}"
+
+    def __repr__(self) -> str:
+        """For people who debug."""
+        return f"Via({str(self)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        """Compare what would be written."""
+        return str(self) == str(other) if isinstance(other, Via) else NotImplemented
+
+    def __hash__(self) -> int:
+        """Hash what would be written."""
+        return hash(str(self))
+
+
+def _parse_via(text: str) -> Via:
+    """Parse a Via with white space or quotes in it, or say what is wrong."""
+    found = _VIA.match(text)
+    if found is None:
+        raise PeerError("Malformed Via", section="RFC 3261 20.42", where=text)
+    transport, host, port, tail = found.groups()
+    return Via(transport.upper(), host, None if port is None else _port(port), parse_params(tail))
+
+
+def _port(text: str) -> int:
+    """Parse a port."""
+    number = int(text)
+    if number > 65535:
+        raise PeerError("Port out of range", section="RFC 3261 20.42", where=text)
+    return number
