@@ -141,7 +141,7 @@ def accounts_of(settings: Settings) -> list[Account]:
             settings.server.domain.lower(),
             name=own.name,
             password=own.password,
-            hashes=dict(own.ha1) if own.ha1 is not None else None,
+            hashes={str(k): v for k, v in own.ha1.items()} if own.ha1 is not None else None,
         )
         for name, own in settings.extensions.items()
     ]

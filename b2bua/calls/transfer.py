@@ -141,7 +141,7 @@ class _Transferring:
         """Dial the target with the transferor's permission (RFC 5589 section 6)."""
         search = self._new_search()
         uri = self.referral.refer_to.uri
-        target = str(uri.with_headers()) if uri.headers else self.referral.refer_to.uri_text
+        target = str(uri.bare()) if uri.headers else self.referral.refer_to.uri_text
         path = Path(diversions=self.call.path.diversions)
         if self.call.calls.directory.key(target) == self.call.calls.directory.key(
             self.survivor.party.aor or "-"
