@@ -235,16 +235,18 @@ class Auth(Table):
 _DIGITS = {"MD5": 32, "SHA-256": 64, "SHA-512-256": 64}
 
 
-def _digests(table: Mapping[Algorithm, str]) -> Mapping[Algorithm, str]:
+def _digests(table: Mapping[str, str]) -> Mapping[str, str]:
     if not table:
         raise ValueError("has no digest")
     for algorithm, digest in table.items():
+        if algorithm not in _DIGITS:
+            raise ValueError(f"has the algorithm {algorithm}, which is not one of {', '.join(_DIGITS)}")
         if re.fullmatch(f"[0-9A-Fa-f]{{{_DIGITS[algorithm]}}}", digest) is None:
             raise ValueError(f"has no {_DIGITS[algorithm]} hexadecimal digits for {algorithm}")
     return MappingProxyType({algorithm: digest.lower() for algorithm, digest in table.items()})
 
 
-Ha1 = Annotated[Mapping[Algorithm, str], AfterValidator(_digests)]
+Ha1 = Annotated[Mapping[str, str], AfterValidator(_digests)]
 Secret = Annotated[str, Field(min_length=1)]
 Place = Literal["extensions", "trunks"]
 

@@ -297,7 +297,7 @@ class MistakeTests(Case):
         for text, path in {
             f"extensions.101 = {{password = 'a', ha1 = {{MD5 = '{digest}'}}}}": "extensions.101",
             "extensions.101.ha1.MD5 = 'xyz'": "extensions.101.ha1",
-            "extensions.101.ha1.SHA1 = 'xyz'": "extensions.101.ha1.SHA1",
+            "extensions.101.ha1.SHA1 = 'xyz'": "extensions.101.ha1",
             "extensions.101.ha1 = {}": "extensions.101.ha1",
             "trunks.a = {uri = 'sip:a', password = 'b'}": "trunks.a",
             "trunks.a = {uri = 'sip:a', register = true}": "trunks.a",

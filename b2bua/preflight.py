@@ -1,0 +1,186 @@
+"""
+Would the service start?  What no file can tell: sockets, certificates, databases.
+
+Each check leaves everything as it was: a socket is closed again, a database
+only looked at.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sqlite3
+from collections.abc import Iterator
+from errno import EACCES, EADDRINUSE, EADDRNOTAVAIL, EPERM
+from pathlib import Path
+
+from OpenSSL import SSL
+from sqlalchemy import create_engine
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+from b2bua.settings import Listen, Problem, Settings, Tls
+
+_CONNECT_SECONDS = 5
+
+
+def is_running(settings: Settings) -> bool:
+    """Does a service listen on the control socket of this configuration?"""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(settings.server.control)
+        except OSError:
+            return False
+    return True
+
+
+def obstacles(settings: Settings, *, running: bool = False) -> list[Problem]:
+    """
+    Say what would keep the service from starting.
+
+    @param running: it runs already, so that its sockets are its own.
+    """
+    found: list[Problem] = []
+    if settings.tls is not None:
+        found += _certificate(settings.tls)
+    found += _database(settings.server.database)
+    found += _control(settings.server.control)
+    if not running:
+        for index, place in enumerate(settings.server.listen):
+            found += _port(f"server.listen[{index}]", place)
+    return found
+
+
+# ---- certificates -------------------------------------------------------
+
+
+def _certificate(tls: Tls) -> Iterator[Problem]:
+    """The certificate, the key, and whether they belong together."""
+    context = SSL.Context(SSL.TLS_METHOD)
+    # Without this OpenSSL would ask whoever sits at the terminal.
+    context.set_passwd_cb(lambda *_: b"")
+    complete = True
+    for key, path, use in (
+        ("certificate", tls.certificate, context.use_certificate_chain_file),
+        ("key", tls.key, context.use_privatekey_file),
+        ("authorities", tls.authorities, context.load_verify_locations),
+    ):
+        if path is None:
+            continue
+        try:
+            Path(path).read_bytes()
+            use(path)
+        except OSError as error:
+            yield Problem(f"tls.{key}", f"{path} cannot be read: {error.strerror}")
+        except SSL.Error as error:
+            if _mismatch(error):
+                break
+            what = {"key": "private key without a passphrase"}.get(key, "certificate")
+            yield Problem(f"tls.{key}", f"{path} holds no PEM {what}")
+        else:
+            continue
+        complete = complete and key == "authorities"
+    if complete:
+        try:
+            context.check_privatekey()
+        except SSL.Error:
+            yield Problem("tls.key", f"{tls.key} is not the key of the certificate {tls.certificate}")
+
+
+def _mismatch(error: SSL.Error) -> bool:
+    """Is it that key and certificate do not fit, which OpenSSL may notice while it reads the key?"""
+    return any("mismatch" in reason for _, _, reason in error.args[0])
+
+
+# ---- databases ----------------------------------------------------------
+
+
+def _database(url: str) -> Iterator[Problem]:
+    """Can the database be opened?"""
+    path = "server.database"
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "sqlite":
+            if why := _sqlite(parsed.database):
+                yield Problem(path, why)
+            return
+        engine = create_engine(parsed, connect_args={"connect_timeout": _CONNECT_SECONDS})
+    except ArgumentError:
+        yield Problem(path, f"{url!r} is not the URL of a database")
+    except (NoSuchModuleError, ModuleNotFoundError) as error:
+        yield Problem(path, f"the driver is missing: {error}; install b2bua[postgresql]")
+    else:
+        try:
+            engine.connect().close()
+        except DBAPIError as error:
+            why = str(error.orig).strip().splitlines()[0]
+            yield Problem(path, f"{parsed.render_as_string()} cannot be opened: {why}")
+        finally:
+            engine.dispose()
+
+
+def _sqlite(name: str | None) -> str:
+    """Say what is wrong with the file of an SQLite database, which is not changed."""
+    if name in (None, "", ":memory:"):
+        return ""
+    file = Path(str(name))
+    if not file.parent.is_dir():
+        return f"there is no directory {file.parent}; make it, or name another"
+    if not os.access(file.parent, os.W_OK):
+        return f"the directory {file.parent} cannot be written by this user"
+    if not file.exists():
+        return ""
+    if not os.access(file, os.R_OK | os.W_OK):
+        return f"{file} cannot be read and written by this user"
+    try:
+        # The first read of anything is what finds out.
+        with sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True, timeout=1) as connection:
+            connection.execute("SELECT count(*) FROM sqlite_master")
+        connection.close()
+    except sqlite3.DatabaseError as error:
+        return f"{file} cannot be opened: {error}"
+    return ""
+
+
+# ---- sockets ------------------------------------------------------------
+
+
+def _control(name: str) -> Iterator[Problem]:
+    """Is there room for the control socket?"""
+    path = Path(name)
+    if len(os.fsencode(name)) > 107:
+        yield Problem("server.control", f"{name} is too long for the name of a socket; at most 107 bytes")
+    elif not path.parent.is_dir():
+        yield Problem("server.control", f"there is no directory {path.parent}; make it, or name another")
+    elif not os.access(path.parent, os.W_OK):
+        yield Problem("server.control", f"the directory {path.parent} cannot be written by this user")
+    elif path.exists() and not path.is_socket():
+        yield Problem("server.control", f"{name} is there and is no socket; remove it, or name another")
+
+
+def _port(path: str, place: Listen) -> Iterator[Problem]:
+    """Can this socket be opened?"""
+    family = socket.AF_INET6 if ":" in place.host else socket.AF_INET
+    kind = socket.SOCK_DGRAM if place.transport == "UDP" else socket.SOCK_STREAM
+    try:
+        with socket.socket(family, kind) as probe:
+            if kind == socket.SOCK_STREAM:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            probe.bind((place.host, place.port))
+            if kind == socket.SOCK_STREAM:
+                probe.listen()
+    except OSError as error:
+        yield Problem(path, f"{place} {why_not(error)}")
+
+
+def why_not(error: OSError) -> str:
+    """Say why a socket cannot be opened, and what to do."""
+    if error.errno == EADDRINUSE:
+        return "is in use by another program; end that, or choose another port"
+    if error.errno == EADDRNOTAVAIL:
+        return "is not an address of this host"
+    if error.errno in (EACCES, EPERM):
+        return "may not be opened by this user; see AmbientCapabilities in contrib/b2bua.service"
+    return f"cannot be opened: {error.strerror}"
