@@ -21,6 +21,8 @@ class Policy:
     """Do we send provisional responses reliably (RFC 3262) to this peer?"""
     anonymous_calls: bool = True
     """May calls without an identity reach it?"""
+    pass_fields: frozenset[str] = frozenset()
+    """Header fields from this peer that pass to the other side, besides those that always do."""
     switches: frozenset[str] = frozenset()
     """Named deviations from the RFC for this peer's make."""
 

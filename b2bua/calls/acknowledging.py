@@ -1,0 +1,51 @@
+"""The ACK for a 2xx, which is sent again whenever the 2xx comes again (RFC 3261 section 13.2.2.4)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from b2bua.calls.context import SDP
+
+if TYPE_CHECKING:
+    from b2bua.calls.leg import Leg
+    from b2bua.dialogs.dialog import Dialog
+    from b2bua.transactions.flow import Flow
+    from b2bua.wire.message import Field, Request
+
+
+class Acknowledgement:
+    """The ACK of one dialog for one INVITE."""
+
+    __slots__ = ("_body", "_credentials", "_seq", "dialog", "leg", "sent")
+
+    def __init__(self, leg: Leg, dialog: Dialog, seq: int, credentials: tuple[Field, ...] = ()) -> None:
+        """
+        Take what it is for.
+
+        @param seq: the CSeq number of the INVITE.
+        @param credentials: those of the INVITE, which the ACK repeats.
+        """
+        self.leg = leg
+        self.dialog = dialog
+        self.sent = False
+        self._seq = seq
+        self._credentials = credentials
+        self._body = b""
+
+    def send(self, body: bytes | None = None) -> None:
+        """Send it, or send it again; without a body it is the one of before."""
+        if body is not None:
+            self._body = body
+        self.sent = True
+        self.leg.context.layer.acknowledge(self._write, self.leg.target(self.dialog))
+
+    def repeat(self) -> None:
+        """The 2xx came again: so does the ACK, unless it is not due yet."""
+        if self.sent:
+            self.send()
+
+    def _write(self, flow: Flow, via: str) -> Request:
+        """Write it for the hop that it takes."""
+        fields = (*self._credentials, SDP) if self._body else self._credentials
+        request = self.dialog.request("ACK", via, self._seq, fields, self._body)
+        return self.leg.context.edited(self.leg, request)

@@ -1,0 +1,486 @@
+"""Our first INVITE: its forks, its answer, its refusals and its CANCEL (RFC 3261 sections 9.1, 13.2)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from b2bua.calls import changing, parting, refreshing
+from b2bua.calls.acknowledging import Acknowledgement
+from b2bua.calls.context import ALLOW, SDP, SUPPORTED_INVITE, SUPPORTED_UNRELIABLE, LegState
+from b2bua.calls.passing import FAILURE, MOVED, PROVISIONAL, SUCCESS, entering, leaving, session_of
+from b2bua.calls.words import Answered, Moved, Progress, Refused, Ringing
+from b2bua.dialogs.dialog import Dialog
+from b2bua.dialogs.offer_answer import rejection
+from b2bua.dialogs.reliable import InOrder
+from b2bua.errors import PeerError
+from b2bua.transactions.flow import Flow as FlowType
+from b2bua.wire.message import Request
+from b2bua.wire.names import NameAddr
+from b2bua.wire.uri import Uri
+
+if TYPE_CHECKING:
+    from b2bua.calls.context import Invitation
+    from b2bua.calls.leg import Leg
+    from b2bua.calls.words import Fields
+    from b2bua.transactions.flow import Flow
+    from b2bua.transactions.ports import IClientTransaction, ITimer
+    from b2bua.wire.message import Field, Response
+
+ATTEMPTS = 5
+"""How often an INVITE is sent at most: credentials, longer timers, fewer extensions."""
+
+
+class Fork:
+    """One early dialog."""
+
+    __slots__ = ("answer", "dialog", "order", "rack", "sessions")
+
+    def __init__(self, dialog: Dialog) -> None:
+        """Start without a reliable response."""
+        self.dialog = dialog
+        self.order: InOrder | None = None
+        self.answer: bytes | None = None
+        """The answer or offer that came reliably."""
+        self.rack = ""
+        """The RAck of a PRACK that waits for our answer to an offer in a 1xx."""
+        self.sessions = False
+
+
+class Inviting:
+    """
+    The client side of the first INVITE.
+
+    The transaction holds it until Timer M, so that retransmitted and surplus
+    2xx are met when the leg has long let go of it.
+    """
+
+    __slots__ = (
+        "_acks",
+        "_attempts",
+        "_cancelled",
+        "_client",
+        "_credentials",
+        "_early_media",
+        "_forks",
+        "_late",
+        "_require",
+        "_winner",
+        "call_id",
+        "from_value",
+        "invitation",
+        "leg",
+        "local_tag",
+        "offer",
+        "seq",
+        "to_value",
+    )
+
+    def __init__(self, leg: Leg, invitation: Invitation) -> None:
+        """Take what is to be sent; L{start} sends it."""
+        self.leg = leg
+        self.invitation = invitation
+        context = leg.context
+        self.call_id = context.token()
+        self.local_tag = context.token()
+        from_uri = invitation.from_uri
+        self.from_value = str(NameAddr.make(invitation.from_display, from_uri, (("tag", self.local_tag),)))
+        self.to_value = str(NameAddr.make(invitation.to_display, invitation.to_uri))
+        self.seq = context.random.getrandbits(16)
+        leg.contact_user = Uri.parse(from_uri).user or ""
+        leg.sticky = isinstance(invitation.target, FlowType)
+        self.offer = b""
+        self._require = leg.party.policy.reliable == "required"
+        self._attempts = 0
+        self._cancelled = False
+        self._client: IClientTransaction | None = None
+        self._credentials: tuple[Field, ...] = ()
+        self._forks: dict[str, Fork] = {}
+        self._early_media = ""
+        self._late: ITimer | None = None
+        self._winner: str | None = None
+        self._acks: dict[str, Acknowledgement] = {}
+
+    def start(self) -> None:
+        """Send the INVITE, or send it again with something changed (section 8.1.3.5)."""
+        self.seq += 1
+        self._attempts += 1
+        self._client = self.leg.context.layer.request(self._write, self.invitation.target, self._heard)
+
+    def _write(self, flow: Flow, via: str) -> Request:
+        """Write the INVITE for the hop that it takes."""
+        leg, invitation = self.leg, self.invitation
+        fields: list[Field] = [("Via", via)]
+        if invitation.route:
+            fields += [("Route", route) for route in invitation.route]
+        fields += (
+            ("Max-Forwards", str(invitation.max_forwards)),
+            ("From", self.from_value),
+            ("To", self.to_value),
+            ("Call-ID", self.call_id),
+            ("CSeq", f"{self.seq} INVITE"),
+            leg.contact(flow),
+            ALLOW,
+            # Without an offer of ours a reliable 1xx would have to bring one
+            # (RFC 3262 section 5), so that is asked for only on purpose.
+            SUPPORTED_INVITE if self._reliable else SUPPORTED_UNRELIABLE,
+            ("User-Agent", leg.context.settings.user_agent),
+        )
+        if self._require:
+            fields.append(("Require", "100rel"))
+        fields += refreshing.asking(leg)
+        fields += leaving(invitation.fields, leg.party)
+        fields += self._credentials
+        if invitation.session is not None:
+            self.offer = leg.signed(invitation.session)
+            fields.append(SDP)
+        request = Request("INVITE", invitation.request_uri, fields, self.offer)
+        return leg.context.edited(leg, request)
+
+    @property
+    def _reliable(self) -> bool:
+        """Do we say that we know 100rel?"""
+        policy = self.leg.party.policy.reliable
+        return self._require or (policy != "never" and self.invitation.session is not None)
+
+    def _heard(self, response: Response) -> None:
+        """Take a response; what is malformed in it makes it worthless."""
+        try:
+            if response.code == 100:
+                return
+            if response.provisional:
+                self._provisional(response)
+            elif response.success:
+                self._success(response)
+            else:
+                self._failure(response)
+        except PeerError:
+            if response.final and self._winner is None:
+                self._fail(Refused(500, "", (), local=True))
+
+    # Provisional responses
+
+    def _provisional(self, response: Response) -> None:
+        """Take a 1xx: an early dialog, a PRACK, a word."""
+        leg = self.leg
+        if self._cancelled or self._winner is not None:
+            return
+        tag = response.to.tag
+        if response.code == 199:
+            self._ended_early(tag, response)
+            return
+        leg.learn(response)
+        session = session_of(response)
+        reliable = "100rel" in response.require and response.rseq is not None
+        if tag:
+            fork = self._fork(tag, response)
+            if reliable:
+                order = fork.order = fork.order or InOrder()
+                if not order.takes(response.rseq or 0):
+                    return
+                fork.dialog.refresh(response)
+                self._acknowledge(fork, response, session)
+            if self._pattern_needs_reliable(reliable):
+                session = None
+            session = self._one_source(tag, session)
+            if session is not None:
+                fork.sessions = True
+        elif self._pattern_needs_reliable(reliable):
+            session = None
+        fields = entering(response, PROVISIONAL, leg.party)
+        if response.code == 180:
+            leg.ringing = True
+            leg.hear(leg, Ringing(session, fields))
+        else:
+            leg.hear(leg, Progress(response.code, response.reason, session, fields))
+
+    def _pattern_needs_reliable(self, reliable: bool) -> bool:
+        """Is SDP of no meaning here: an offer in an unreliable 1xx?"""
+        return self.invitation.session is None and not reliable
+
+    def _fork(self, tag: str, response: Response) -> Fork:
+        """Find the early dialog of a response, or make it (section 12.1)."""
+        fork = self._forks.get(tag)
+        if fork is None:
+            leg = self.leg
+            dialog = Dialog.of_response(self._sent, response, self.seq)
+            fork = self._forks[tag] = Fork(dialog)
+            leg.context.dialogs.add(dialog, leg)
+            if leg.dialog is None:
+                leg.dialog = dialog
+            else:
+                if leg.early is None:
+                    leg.early = {}
+                leg.early[tag] = dialog
+        return fork
+
+    @property
+    def _sent(self) -> Request:
+        """The INVITE as last sent."""
+        assert self._client is not None
+        return self._client.request
+
+    def _one_source(self, tag: str, session: bytes | None) -> bytes | None:
+        """Let early media of one fork through only, the first one."""
+        if session is None:
+            return None
+        if not self._early_media:
+            self._early_media = tag
+        return session if self._early_media == tag else None
+
+    def _acknowledge(self, fork: Fork, response: Response, session: bytes | None) -> None:
+        """Send the PRACK, at once unless it has to bring our answer (RFC 3262 sections 4, 5)."""
+        rack = f"{response.rseq} {response.cseq.number} INVITE"
+        if session is not None and fork.answer is None:
+            fork.answer = session
+            if self.invitation.session is None:
+                fork.rack = rack
+                return
+        self._prack(fork, rack, b"")
+
+    def _prack(self, fork: Fork, rack: str, body: bytes) -> None:
+        """Send a PRACK; a failure of it shows soon enough in the INVITE."""
+        fields: Fields = (("RAck", rack),)
+        if body:
+            fields += (SDP,)
+        self.leg.request(fork.dialog, "PRACK", _ignored, fields, body)
+
+    def _ended_early(self, tag: str, response: Response) -> None:
+        """Take a 199: one early dialog is over (RFC 6228 section 4)."""
+        leg = self.leg
+        fork = self._forks.pop(tag, None)
+        if fork is None:
+            return
+        if self._early_media == tag:
+            self._early_media = ""
+        self._drop(tag, fork.dialog)
+        leg.hear(leg, Progress(199, response.reason, None, entering(response, PROVISIONAL, leg.party)))
+
+    def _drop(self, tag: str, dialog: Dialog) -> None:
+        """Forget an early dialog."""
+        leg = self.leg
+        leg.context.dialogs.remove(dialog)
+        if leg.early is not None:
+            leg.early.pop(tag, None)
+        if leg.dialog is dialog:
+            leg.dialog = next((fork.dialog for fork in self._forks.values()), None)
+            if leg.early and leg.dialog is not None:
+                leg.early.pop(leg.dialog.remote_tag, None)
+        if not leg.early:
+            leg.early = None
+
+    # Success
+
+    def _success(self, response: Response) -> None:
+        """Take a 2xx: the first one wins, others are ended (section 13.2.2.4)."""
+        tag = response.to.tag
+        ack = self._acks.get(tag)
+        if ack is not None:
+            ack.repeat()
+            return
+        leg = self.leg
+        session = session_of(response)
+        dialog = Dialog.of_response(self._sent, response, self.seq)
+        fork = self._forks.pop(tag, None)
+        if fork is not None:
+            # The route set is taken from the 2xx, the numbers go on.
+            dialog.local_seq = fork.dialog.local_seq
+            dialog.remote_seq = fork.dialog.remote_seq
+        ack = self._acks[tag] = Acknowledgement(leg, dialog, self.seq, self._credentials)
+        if self._winner is not None or self._cancelled:
+            self._surplus(ack, session)
+            return
+        self._winner = tag
+        self._win(dialog, response)
+        if fork is not None and fork.answer is not None:
+            session = fork.answer if not fork.rack else None
+            if fork.rack:
+                # The answer to its offer is still owed; the 2xx confirms it all.
+                self._prack(fork, fork.rack, rejection(fork.answer))
+        self._settle(ack, session, fork, response)
+
+    def _win(self, dialog: Dialog, response: Response) -> None:
+        """Let one dialog be the leg's."""
+        leg = self.leg
+        for other in self._forks.values():
+            leg.context.dialogs.remove(other.dialog)
+        self._forks.clear()
+        leg.early = None
+        if leg.dialog is not None:
+            leg.context.dialogs.remove(leg.dialog)
+        leg.dialog = dialog
+        leg.context.dialogs.add(dialog, leg)
+        leg.learn(response)
+        leg.state = LegState.ANSWERED
+
+    def _settle(
+        self, ack: Acknowledgement, session: bytes | None, fork: Fork | None, response: Response
+    ) -> None:
+        """Acknowledge the 2xx that won, and let the call hear of it."""
+        leg = self.leg
+        word = Answered(session, entering(response, SUCCESS, leg.party))
+        if session is None and (fork is None or fork.answer is None):
+            ack.send()
+            self._done()
+            parting.say_goodbye(leg)
+            leg.hear(leg, Refused(488, "", (), local=True))
+            return
+        if self.invitation.session is not None or (fork is not None and fork.answer is not None):
+            ack.send()
+            self._done()
+        if session is not None:
+            leg.remote_session = session
+        refreshing.agreed(leg, response)
+        if leg.changing is not None and self.invitation.session is not None:
+            # An UPDATE within the early dialog is answered first, so that the
+            # call can tell the two answers apart.
+            leg.changing.hold(word)
+            return
+        leg.hear(leg, word)
+        leg.settled()
+
+    def early_exchange_done(self, dialog: Dialog) -> bool:
+        """Was the offer answered reliably in this early dialog, so that an UPDATE may follow?"""
+        fork = self._forks.get(dialog.remote_tag)
+        return fork is not None and fork.answer is not None and not fork.rack
+
+    def _done(self) -> None:
+        """The exchange is through: the leg lets go."""
+        if self.leg.inviting is self:
+            self.leg.inviting = None
+
+    def _surplus(self, ack: Acknowledgement, session: bytes | None) -> None:
+        """End a dialog that nobody wants, after its ACK."""
+        answer = rejection(session) if session is not None and self.invitation.session is None else b""
+        ack.send(self.leg.signed(answer) if answer else b"")
+        parting.dismiss(self.leg, ack.dialog)
+        if self._cancelled:
+            self._over()
+
+    def confirm(self, session: bytes | None) -> None:
+        """Give the answer to an offer in the 2xx, or in a reliable 1xx."""
+        leg = self.leg
+        if self._winner is None:
+            for fork in self._forks.values():
+                if fork.rack and session is not None and fork.answer is not None:
+                    rack, fork.rack = fork.rack, ""
+                    leg.remote_session = fork.answer
+                    self._prack(fork, rack, leg.signed(session))
+            return
+        ack = self._acks[self._winner]
+        if ack.sent or leg.inviting is not self:
+            return
+        if session is None:
+            session = rejection(leg.remote_session or b"")
+        ack.send(leg.signed(session))
+        self._done()
+        leg.settled()
+
+    # Failure and CANCEL
+
+    def _failure(self, response: Response) -> None:
+        """Take a final response that is no 2xx."""
+        leg = self.leg
+        if self._winner is not None:
+            return
+        if self._cancelled:
+            self._over()
+            return
+        if self._attempts < ATTEMPTS and self._try_again(response):
+            return
+        party = leg.party
+        if 300 <= response.code < 400:
+            contacts = sorted(response.contacts, key=_preference, reverse=True)
+            if contacts:
+                targets = tuple([str(contact) for contact in contacts])
+                fields = entering(response, MOVED, party)
+                self._fail(Moved(response.code, targets, response.reason, fields))
+                return
+        fields = entering(response, FAILURE, party)
+        self._fail(Refused(response.code, response.reason, fields, local=response.local))
+
+    def _try_again(self, response: Response) -> bool:
+        """Mend what the response complains about and send the INVITE once more."""
+        leg, code = self.leg, response.code
+        if code in (401, 407):
+            challenged = leg.context.challenged
+            fields = challenged(leg, response, self._sent) if challenged is not None else None
+            if fields is None:
+                return False
+            self._credentials = tuple(fields)
+        elif code == 422:
+            if not refreshing.refused(leg, response):
+                return False
+        elif code == 420 and self._require and "100rel" in response.unsupported:
+            self._require = False
+        else:
+            return False
+        self._forget_forks()
+        self.start()
+        return True
+
+    def _forget_forks(self) -> None:
+        """Drop all early dialogs: the transaction that made them is over."""
+        leg = self.leg
+        for fork in self._forks.values():
+            leg.context.dialogs.remove(fork.dialog)
+        self._forks.clear()
+        self._early_media = ""
+        leg.early = None
+        leg.dialog = None
+
+    def _fail(self, word: Refused | Moved) -> None:
+        """Be over without a dialog."""
+        leg = self.leg
+        self._forget_forks()
+        self._done()
+        changing.drop(leg)
+        leg.end()
+        leg.hear(leg, word)
+        leg.check_gone()
+
+    def cancel(self, fields: Fields) -> None:
+        """Send a CANCEL; a 200 that crosses it is met with ACK and BYE."""
+        leg = self.leg
+        if self._cancelled or self._winner is not None or self._client is None:
+            return
+        self._cancelled = True
+        leg.linger()
+        changing.drop(leg)
+        leg.end()
+        self._late = leg.context.layer.start(leg.context.settings.patience, self._no_final)
+        self._client.cancel(leaving(fields, leg.party))
+
+    def _no_final(self) -> None:
+        """
+        No final response in 64*T1 after the CANCEL.
+
+        The client then takes the INVITE for cancelled (section 9.1).
+        """
+        self._late = None
+        if self._client is not None:
+            self._client.forget()
+        self._over()
+
+    def _over(self) -> None:
+        """The cancelled INVITE has its final response."""
+        leg = self.leg
+        if leg.inviting is not self:
+            return
+        if self._late is not None:
+            self._late.stop()
+            self._late = None
+        self._forget_forks()
+        self._done()
+        leg.release()
+
+
+def _ignored(response: Response) -> None:
+    """A response that changes nothing."""
+
+
+def _preference(contact: NameAddr) -> float:
+    """The q of a Contact in a 3xx (section 20.10)."""
+    try:
+        return float(contact.param("q") or 1)
+    except ValueError:
+        return 0.0

@@ -1,0 +1,205 @@
+"""A dialog: what two user agents must remember to talk to each other (RFC 3261 section 12)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from b2bua.wire.message import Request
+from b2bua.wire.names import NameAddr
+from b2bua.wire.uri import Uri
+
+if TYPE_CHECKING:
+    from b2bua.wire.message import Field, Message, Response
+
+MAX_FORWARDS = ("Max-Forwards", "70")
+"""What requests within a dialog start with (RFC 3261 section 8.1.1.6)."""
+
+DialogKey = tuple[str, str, str]
+"""Call-ID, our tag, the peer's tag."""
+
+
+class Dialog:
+    """
+    One dialog, as seen by us.
+
+    From, To and Call-ID of our requests are rendered once.  The route set is
+    fixed when the dialog is made; only the remote target changes (section
+    12.2).
+    """
+
+    __slots__ = (
+        "call_id",
+        "local_seq",
+        "local_tag",
+        "local_value",
+        "owner",
+        "remote_seq",
+        "remote_tag",
+        "remote_value",
+        "routes",
+        "target",
+    )
+
+    def __init__(
+        self,
+        *,
+        call_id: str,
+        local_tag: str,
+        remote_tag: str,
+        local_value: str,
+        remote_value: str,
+        local_seq: int,
+        remote_seq: int,
+        target: str,
+        routes: tuple[str, ...],
+        owner: bool,
+    ) -> None:
+        """
+        Take the parts of section 12.
+
+        @param local_value: our From value with its tag.
+        @param remote_value: the peer's From or To value with its tag.
+        @param remote_seq: the last CSeq number of the peer, or -1.
+        @param target: the URI of the peer's Contact.
+        @param owner: did we make the Call-ID (section 14.1)?
+        """
+        self.call_id = call_id
+        self.local_tag = local_tag
+        self.remote_tag = remote_tag
+        self.local_value = local_value
+        self.remote_value = remote_value
+        self.local_seq = local_seq
+        self.remote_seq = remote_seq
+        self.target = target
+        self.routes = routes
+        self.owner = owner
+
+    @classmethod
+    def of_request(cls, request: Request, local_tag: str, local_seq: int) -> Dialog:
+        """
+        Make the dialog of a UAS from the request that opens it (section 12.1.1).
+
+        @raise PeerError: 400, if a field that it takes is missing or malformed.
+        """
+        return cls(
+            call_id=request.call_id,
+            local_tag=local_tag,
+            remote_tag=request.from_.tag,
+            local_value=str(request.to.tagged(local_tag)),
+            remote_value=request.get("From") or "",
+            local_seq=local_seq,
+            remote_seq=request.cseq.number,
+            target=contact_uri(request),
+            routes=tuple([str(route) for route in request.record_routes]),
+            owner=False,
+        )
+
+    @classmethod
+    def of_response(cls, request: Request, response: Response, local_seq: int) -> Dialog:
+        """
+        Make the dialog of a UAC from a response with a To tag (section 12.1.2).
+
+        @param request: the request as sent.
+        @param local_seq: the last CSeq number that we used with this Call-ID.
+        @raise PeerError: 400, if a field that it takes is missing or malformed.
+        """
+        return cls(
+            call_id=request.call_id,
+            local_tag=request.from_.tag,
+            remote_tag=response.to.tag,
+            local_value=request.get("From") or "",
+            remote_value=response.get("To") or "",
+            local_seq=local_seq,
+            remote_seq=-1,
+            target=contact_uri(response) or str(request.request_uri),
+            routes=tuple([str(route) for route in reversed(response.record_routes)]),
+            owner=True,
+        )
+
+    @property
+    def key(self) -> DialogKey:
+        """What tells it apart."""
+        return (self.call_id, self.local_tag, self.remote_tag)
+
+    @property
+    def next_hop(self) -> Uri:
+        """Where requests go: the first route, or else the remote target (section 12.2.1.1)."""
+        if self.routes:
+            return NameAddr.parse(self.routes[0]).uri
+        return Uri.parse(self.target)
+
+    @property
+    def secure(self) -> bool:
+        """Must every hop be over TLS (section 12.1.1)?"""
+        return self.target.startswith("sips:")
+
+    def next_seq(self) -> int:
+        """Take the CSeq number of our next request."""
+        self.local_seq += 1
+        return self.local_seq
+
+    def accepts(self, number: int, method: str) -> bool:
+        """
+        Take note of the CSeq number of a request of the peer, if it is in order.
+
+        A number may be skipped, but a lower one than the last is out of order
+        (section 12.2.2).
+        """
+        if self.remote_seq >= number:
+            return False
+        self.remote_seq = number
+        return True
+
+    def refresh(self, message: Message) -> None:
+        """Take the remote target from the Contact of a target refresh, if it has one."""
+        target = contact_uri(message)
+        if target:
+            self.target = target
+
+    def request(
+        self,
+        method: str,
+        via: str,
+        seq: int,
+        fields: Iterable[Field] = (),
+        body: bytes = b"",
+    ) -> Request:
+        """Write a request of ours (section 12.2.1.1)."""
+        uri = self.target
+        head: list[Field] = [("Via", via)]
+        if self.routes:
+            routes = self.routes
+            first = NameAddr.parse(routes[0]).uri
+            if not first.lr:
+                # A strict router wants to see itself in the Request-URI, and
+                # the target at the end of the route.
+                uri = str(first.without("method").bare())
+                routes = (*routes[1:], f"<{self.target}>")
+            head += [("Route", route) for route in routes]
+        head += (
+            MAX_FORWARDS,
+            ("From", self.local_value),
+            ("To", self.remote_value),
+            ("Call-ID", self.call_id),
+            ("CSeq", f"{seq} {method}"),
+        )
+        head += fields
+        return Request(method, uri, head, body)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Write it down as plain values."""
+        plain = {name: getattr(self, name) for name in self.__slots__}
+        plain["routes"] = list(self.routes)
+        return plain
+
+    @classmethod
+    def restore(cls, plain: dict[str, Any]) -> Dialog:
+        """Read what L{snapshot} wrote."""
+        return cls(**{**plain, "routes": tuple(plain["routes"])})
+
+
+def contact_uri(message: Message) -> str:
+    """The URI of the first Contact, or the empty string."""
+    contacts = message.contacts
+    return contacts[0].uri_text if contacts else ""
