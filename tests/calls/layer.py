@@ -24,7 +24,9 @@ PHONE = Flow("UDP", ("192.0.2.1", 5060), ("198.51.100.7", 5060))
 OTHER = Flow("UDP", ("192.0.2.1", 5060), ("198.51.100.8", 5070))
 
 
-def sdp(address: str = "198.51.100.7", port: int = 4000, version: int = 1, direction: str = "sendrecv") -> bytes:
+def sdp(
+    address: str = "198.51.100.7", port: int = 4000, version: int = 1, direction: str = "sendrecv"
+) -> bytes:
     """Describe a session of one audio stream."""
     return (
         f"v=0\r\no=phone 77 {version} IN IP4 {address}\r\ns=-\r\nc=IN IP4 {address}\r\nt=0 0\r\n"
@@ -230,7 +232,11 @@ class LegCase(SynchronousTestCase):
     # An incoming leg
 
     def invite(
-        self, body: bytes | None = OFFER, *, fields: Sequence[Field] = (), allow: str = "INVITE, ACK, BYE, CANCEL, UPDATE"
+        self,
+        body: bytes | None = OFFER,
+        *,
+        fields: Sequence[Field] = (),
+        allow: str = "INVITE, ACK, BYE, CANCEL, UPDATE",
     ) -> Request:
         """Write the INVITE of a phone."""
         head: list[Field] = [
@@ -305,7 +311,9 @@ class LegCase(SynchronousTestCase):
             head.append(("Content-Type", kind))
         return Request(method, "sip:102@192.0.2.1:5060", head, body)
 
-    def gets(self, leg: Leg, method: str, body: bytes = b"", *, flow: Flow = PHONE, **options: Any) -> FakeServer:
+    def gets(
+        self, leg: Leg, method: str, body: bytes = b"", *, flow: Flow = PHONE, **options: Any
+    ) -> FakeServer:
         """Let the peer send a request within the dialog."""
         server = FakeServer(self.request(leg, method, body, **options), flow)
         found = self.context.dialogs.find(server.request)
