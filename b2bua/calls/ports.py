@@ -73,7 +73,9 @@ class Listener(Protocol):
 class Decisions(Protocol):
     """What calls ask and tell the features; C{b2bua.features} is the one that runs."""
 
-    edits_invitation: bool
+    @property
+    def edits_invitation(self) -> bool:
+        """Does any feature edit what an INVITE will say?"""
 
     def ask_route(self, attempt: Attempt) -> RouteVerdict | Deferred[RouteVerdict | None] | None:
         """Where does this attempt go?"""

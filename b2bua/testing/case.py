@@ -29,8 +29,8 @@ class LadderTestCase(SynchronousTestCase):
         return World()
 
     def phones(self, *names: str, manners: Manners | None = None, **options: Any) -> list[Phone]:
-        """Set up phones that do what the test writes down, unless they have other manners."""
-        return [self.world.phone(name, (manners or by_hand()).but(), **options) for name in names]
+        """Set up registered phones that do what the test writes down, unless they have other manners."""
+        return self.world.phones(*names, manners=manners or by_hand(), **options)
 
     def connect(self, caller: Phone, callee: Phone) -> None:
         """Set up a call between two phones by hand, to have it behind us."""

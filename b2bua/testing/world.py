@@ -16,18 +16,22 @@ again.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from b2bua.testing import ladder
+from b2bua.testing.checks import Witness
 from b2bua.testing.clock import StandingClock
 from b2bua.testing.manners import Manners
 from b2bua.testing.network import Address, Network
 
 if TYPE_CHECKING:
     from b2bua.testing.agent import Agent, Message
+    from b2bua.testing.forking import Forking
     from b2bua.testing.phone import Phone
+    from b2bua.testing.served import Served
+    from b2bua.testing.trunk import Trunk
     from b2bua.wire.message import Request
 
 
@@ -47,10 +51,23 @@ class Violation(NamedTuple):
 class World:
     """Everything that a test of whole calls needs."""
 
-    def __init__(self, seed: int = 0, *, server: bool = True, domain: str = "pbx.example.com") -> None:
+    def __init__(
+        self,
+        seed: int = 0,
+        settings: Mapping[str, Any] | None = None,
+        features: Sequence[object] | str | None = None,
+        *,
+        server: bool = True,
+        domain: str = "pbx.example.com",
+    ) -> None:
         """
         Make a world.
 
+        @param settings: tables of the configuration, laid over those that the
+            kit's server has by itself; features have theirs there as well.
+        @param features: plugins, as modules, classes or objects, in the order
+            in which they are asked; C{"installed"} takes all that are
+            installed; None none at all.
         @param server: False leaves phones alone with each other.
         """
         self.seed = seed
@@ -64,23 +81,59 @@ class World:
         self.troubles: list[Violation] = []
         """What phones missed; on a network that loses packets it may happen."""
         self.server_address: Address | None = None
+        self.served: Served | None = None
+        self.witness: Witness | None = None
+        if server:
+            from b2bua.testing.served import EXTENSIONS, HOST, Served, document_of
+
+            document = document_of(domain, EXTENSIONS, settings)
+            self.served = Served(self, document, features)
+            self.witness = Witness(self, {HOST})
+            self.server_address = (HOST, 5060)
         self._marks = 0
         self._media_port = 10_000
         self._parsed: OrderedDict[bytes, Message] = OrderedDict()
 
     # Phones
 
-    def phone(self, name: str, manners: Manners | None = None, **options: object) -> Phone:
+    def phone(self, name: str, manners: Manners | None = None, **options: Any) -> Phone:
         """Set up one phone; the options are those of L{Phone}."""
         from b2bua.testing.phone import Phone
 
-        phone = Phone(self, name, manners=manners, **options)  # type: ignore[arg-type]  # passed on
+        if self.served is not None:
+            self.served.add_extension(name)
+            options.setdefault("password", self.served.password_of(name))
+        phone = Phone(self, name, manners=manners, **options)
         self.agents.append(phone)
         return phone
 
-    def phones(self, *names: str, manners: Manners | None = None) -> list[Phone]:
-        """Set up several phones."""
-        return [self.phone(name, manners.but() if manners else None) for name in names]
+    def phones(self, *names: str, manners: Manners | None = None, **options: Any) -> list[Phone]:
+        """Set up several phones and have them registered."""
+        phones = [self.phone(name, manners.but() if manners else None, **options) for name in names]
+        if self.served is not None:
+            for phone in phones:
+                phone.register()
+            self.run_until(lambda: all(phone.registered for phone in phones))
+        return phones
+
+    def trunk(self, name: str, manners: Manners | None = None, **options: Any) -> Trunk:
+        """Set up the far end of a trunk; the options are those of L{Trunk}."""
+        from b2bua.testing.trunk import Trunk
+
+        trunk = Trunk(self, name, manners=manners, **options)
+        self.agents.append(trunk)
+        return trunk
+
+    def forking(self, name: str, manners: Manners | None = None, **options: Any) -> Forking:
+        """Set up a proxy that forks, in the place of a phone of the extension C{name}."""
+        from b2bua.testing.forking import Forking
+
+        if self.served is not None:
+            self.served.add_extension(name)
+            options.setdefault("password", self.served.password_of(name))
+        fork = Forking(self, name, manners=manners, **options)
+        self.agents.append(fork)
+        return fork
 
     # Time
 
@@ -169,21 +222,33 @@ class World:
         for phone in self._phones():
             phone.stop_registering()
         self.clock.run_until(self._nothing_left, patience)
-        complaints = [str(violation) for violation in self.violations]
-        for agent in self.agents:
-            left = agent.remains()
-            if left and not agent.gone:
-                complaints.append(f"{agent.name} still has {left}")
-        complaints += [
+        if self.witness is not None:
+            self.witness.conclude()
+        complaints = self.complaints()
+        if complaints:
+            raise self.failure("\n".join(complaints))
+
+    def complaints(self) -> list[str]:
+        """Say all that is not as it should be when everything is over."""
+        found = [str(violation) for violation in self.violations]
+        found += [
+            f"{agent.name} still has {left}"
+            for agent in self.agents
+            if not agent.gone and (left := agent.remains())
+        ]
+        found += [
             f"{phone.name} got what nobody asked for: {', '.join(phone.unread())}"
             for phone in self._phones()
             if phone.manners.by_hand and phone.unread()
         ]
-        if complaints:
-            raise self.failure("\n".join(complaints))
+        if self.served is not None:
+            found += self.served.complaints()
+        return found
 
     def _nothing_left(self) -> bool:
-        return not any(agent.remains() for agent in self.agents)
+        if any(agent.remains() for agent in self.agents if not agent.gone):
+            return False
+        return self.served is None or not self.served.remains()
 
     def ladder(self) -> str:
         """Draw all that went over the network."""

@@ -1,0 +1,176 @@
+"""The real server in a simulated world."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any
+
+from b2bua.features import Features
+from b2bua.features.plugin import installed, named
+from b2bua.net.locate import NumericLocator
+from b2bua.server import Server
+from b2bua.settings import Settings, read
+from b2bua.testing.wires import DatagramWire, StreamWire
+
+if TYPE_CHECKING:
+    from b2bua.calls.record import CallRecord
+    from b2bua.testing.world import World
+    from b2bua.transactions.flow import Flow
+    from b2bua.wire.message import Request
+
+HOST = "192.0.2.1"
+EXTENSIONS = ("alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi")
+
+
+def password_of(name: str) -> str:
+    """Give the password that an extension has in the simulated world."""
+    return f"{name}-knows"
+
+
+def document_of(
+    domain: str, extensions: Iterable[str], more: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """
+    Write a configuration.
+
+    @param more: tables that are laid over it, one by one, key by key.
+    """
+    document: dict[str, Any] = {
+        "server": {
+            "domain": domain,
+            "listen": [f"sip:{HOST}:5060;transport=udp", f"sip:{HOST}:5060;transport=tcp"],
+        },
+        "extensions": {name: {"name": name.capitalize()} for name in extensions},
+    }
+    overlay(document, more or {})
+    for name, extension in document["extensions"].items():
+        if "ha1" not in extension:
+            extension.setdefault("password", password_of(name))
+    return document
+
+
+def overlay(under: dict[str, Any], over: Mapping[str, Any]) -> None:
+    """Lay tables over tables."""
+    for key, value in over.items():
+        if isinstance(value, Mapping) and isinstance(under.get(key), dict):
+            overlay(under[key], value)
+        else:
+            under[key] = dict(value) if isinstance(value, Mapping) else value
+
+
+@lru_cache(maxsize=64)
+def _settings(text: str) -> Settings:
+    return read(json.loads(text))
+
+
+class WorldTrunks:
+    """The trunks of a simulated server: known by where they stand, and always alive."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Know them from the configuration."""
+        self._settings = settings
+
+    def identify(self, request: Request, flow: Flow) -> str | None:
+        """Say which trunk a request comes from."""
+        address = ip_address(flow.remote[0])
+        for name, trunk in self._settings.trunks.items():
+            if any(source.matches(address, flow.remote[1]) for source in trunk.accept_from):
+                return name
+        return None
+
+    def alive(self, name: str) -> bool:
+        """Say yes."""
+        return True
+
+    def number_out(self, name: str, number: str) -> str:
+        """Leave numbers as they are."""
+        return number
+
+
+class Served:
+    """A server, its wires, and the records that it has written."""
+
+    def __init__(
+        self, world: World, document: dict[str, Any], features: Sequence[object] | str | None
+    ) -> None:
+        """Start it."""
+        self.world = world
+        self.document = document
+        self._things = features
+        self.records: list[CallRecord] = []
+        settings, loaded = self._configured()
+        self.server = Server(
+            settings,
+            world.clock,
+            NumericLocator({settings.server.domain: [HOST]}),
+            loaded,
+            WorldTrunks(settings),
+            record=self.records.append,
+            random=world.random,
+            wall=world.clock.seconds,
+        )
+        loaded.bind(self.server.runner)
+        address = (HOST, 5060)
+        self.datagrams = DatagramWire(world.network, address, self.server.runner)
+        self.streams = StreamWire(world.network, address, self.server.runner)
+        for wire in (self.datagrams, self.streams):
+            self.server.runner.attach(wire)
+        world.network.names[HOST] = "server"
+
+    def _configured(self) -> tuple[Settings, Features]:
+        """Read the document: what belongs to features, and the rest."""
+        document, things = self.document, self._things
+        if things is None:
+            return _settings(json.dumps(document)), Features.none()
+        sources = installed() if things == "installed" else [named(thing) for thing in things]
+        order = {"plugins": {"order": [source.name for source in sources]}}
+        wanted = {**document, **order} if things != "installed" else document
+        features = Features.load(wanted, sources=sources, wall=self._wall)
+        rest, problems = Features.check(wanted, sources)
+        assert not problems, problems  # Features.load would have refused it
+        return _settings(json.dumps(rest)), features
+
+    def _wall(self) -> datetime:
+        """Tell features the time of day: the world began at the epoch."""
+        return datetime.fromtimestamp(self.world.clock.seconds(), tz=UTC)
+
+    password_of = staticmethod(password_of)
+
+    def add_extension(self, name: str) -> None:
+        """Take one more extension into the configuration."""
+        if name in self.document["extensions"]:
+            return
+        self.document["extensions"][name] = {"name": name.capitalize(), "password": password_of(name)}
+        self.configure()
+
+    def configure(self) -> None:
+        """Read the document anew, as the service does upon SIGHUP."""
+        settings, features = self._configured()
+        features.bind(self.server.runner)
+        self.server.configure(settings, features)
+
+    def remains(self) -> dict[str, int]:
+        """Count what is left in the server, apart from registrations."""
+        left = {**self.server.core.remains(), "transactions": self.server.runner.live}
+        return {what: number for what, number in left.items() if number}
+
+    def complaints(self) -> list[str]:
+        """Say what is left, and which records are wrong."""
+        found = [f"the server still has {left}"] if (left := self.remains()) else []
+        seen = [record.id for record in self.records]
+        found += [
+            f"the call {name} has {seen.count(name)} records" for name in set(seen) if seen.count(name) > 1
+        ]
+        for record in self.records:
+            if record.open:
+                found.append(f"the record of call {record.id} has no end")
+            found += [
+                f"leg {leg.id} ({leg.party}) has no end in its record"
+                for leg in record.legs
+                if leg.ended is None
+            ]
+        return found
