@@ -54,8 +54,7 @@ class Identities:
     def of(self, leg: Leg) -> Identity:
         """The identity of the peer of C{leg}: what was found out at admission, or its name."""
         if leg.identity is not None:
-            known: Identity = leg.identity
-            return known
+            return leg.identity
         return self.of_party(leg.party)
 
     def of_party(self, party: Party) -> Identity:

@@ -38,6 +38,7 @@ from b2bua.dialogs.session_timer import SessionTimer
 __all__ = ["Invitation", "Leg", "LegContext", "LegState"]
 
 if TYPE_CHECKING:
+    from b2bua.calls.identity import Identity
     from b2bua.calls.party import Party
     from b2bua.calls.referral import Referral
     from b2bua.dialogs.dialog import Dialog
@@ -71,6 +72,7 @@ class Leg:
         "goodbye",
         "hear",
         "id",
+        "identity",
         "incoming",
         "invited",
         "inviting",
@@ -103,6 +105,8 @@ class Leg:
         self.party = party
         self.hear = hear
         self.call: Any = None
+        self.identity: Identity | None = None
+        """Who the peer was found to be when it called; None: its party says it all."""
         self.dialog: Dialog | None = None
         self.early: dict[str, Dialog] | None = None
         """Early dialogs of an INVITE of ours that forked, by the peer's tag."""
@@ -137,6 +141,16 @@ class Leg:
         """How many things keep an ended leg from being forgotten."""
         self.gone = False
         self.callbacks: list[Callable[[], None]] | None = None
+
+    @property
+    def answered(self) -> bool:
+        """Was it answered, and is not over?"""
+        return self.state is LegState.ANSWERED
+
+    @property
+    def ended(self) -> bool:
+        """Is it over for the call?"""
+        return self.state is LegState.ENDED
 
     def __repr__(self) -> str:
         """For people who debug."""
