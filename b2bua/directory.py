@@ -7,11 +7,12 @@ is dialled for: the caller, a forwarder, or a transferor.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Protocol
 
-from b2bua.calls.outcomes import UNREACHABLE
+from b2bua.calls.outcomes import OCCUPIED, UNREACHABLE
 from b2bua.calls.party import Party, Policy
 from b2bua.calls.ports import Destination, Tiers
 from b2bua.calls.verdicts import Outcome
@@ -51,6 +52,7 @@ class Directory:
         self._domain = domain
         self._bindings = bindings
         self._trunks = trunks
+        self._legs: Counter[tuple[str, str]] = Counter()
         self.configure(settings)
 
     def configure(self, settings: Settings) -> None:
@@ -85,6 +87,23 @@ class Directory:
     def trunk_party(self, name: str) -> Party:
         """A trunk as a party."""
         return self._trunk_parties[name]
+
+    # ---- how many calls they have ---------------------------------------
+
+    def leg_began(self, party: Party) -> None:
+        """The party has one more leg."""
+        self._legs[party.kind, party.name] += 1
+
+    def leg_ended(self, party: Party) -> None:
+        """The party has one leg less."""
+        key = party.kind, party.name
+        self._legs[key] -= 1
+        if not self._legs[key]:
+            del self._legs[key]
+
+    def _is_full(self, party: Party, most: int | None) -> bool:
+        """Has the party as many calls as it may have?"""
+        return most is not None and self._legs[party.kind, party.name] >= most
 
     # ---- what a target is -----------------------------------------------
 
@@ -157,6 +176,8 @@ class Directory:
         if not self._may_dial(behalf, "extensions"):
             return FORBIDDEN
         party = self._extensions[name]
+        if self._is_full(party, self._settings.extensions[name].calls_max):
+            return OCCUPIED
         to_uri = f"sip:{party.aor}"
         bindings = self._bindings.contacts(party.aor)
         if not bindings:
@@ -178,6 +199,11 @@ class Directory:
             return FORBIDDEN
         number = route.prepend + user[route.strip :]
         ways = [name for name in route.ways if self._trunks.alive(name)]
+        ways = [
+            name
+            for name in ways
+            if not self._is_full(self._trunk_parties[name], self._settings.trunks[name].calls_max)
+        ]
         if not ways:
             return UNREACHABLE
         return [[self._through(name, self._settings.trunks[name], number)] for name in ways]

@@ -161,9 +161,9 @@ def ring_seconds(attempt: Attempt) -> float | None:
     """
     Say how long a target may ring.
 
-    Asked once for each attempt that sends an INVITE, unless a L{Dial} has said
-    it already.  The first answer counts; with none it is the setting of the
-    server.
+    Asked once for each attempt that sends an INVITE.  The first answer counts;
+    with none it is the setting of the extension or the server.  A member of a
+    L{Dial} with a time of its own is given up after that time at the latest.
 
     @param attempt: what is being reached.
     @return: seconds, more than 0, or L{None}.
@@ -178,9 +178,11 @@ def target_failed(attempt: Attempt, outcome: Outcome) -> FailureVerdict | None:
 
     Asked once for each attempt that rang nobody who answered: busy, refused,
     no answer in time, not registered, redirected, or all its members failed.
-    It is not asked when the caller has hung up.  The first answer counts; with
-    none the failure goes to whoever made the attempt: a group tries its next
-    member, a caller hears the status.
+    It is not asked when the caller has hung up, nor when a group has given up a
+    member whose time was over.  The first answer counts; with none the failure
+    goes to whoever made the attempt: a group tries its next member, a caller
+    hears the status.  When what the answer says fails too, the others are asked
+    once more, but never again who has answered for this attempt already.
 
     @param attempt: what was tried.
     @param outcome: how it failed; of several contacts, the best response.

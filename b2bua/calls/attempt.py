@@ -11,10 +11,12 @@ more than that it rings, was won, or failed.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from b2bua.calls.leg import Invitation, Leg
 from b2bua.calls.outcomes import LOOPED, NO_ANSWER, UNREACHABLE, best, outcome_of
+from b2bua.calls.party import Party
 from b2bua.calls.verdicts import (
     Confirm,
     Dial,
@@ -32,11 +34,12 @@ from b2bua.calls.words import Answered, Fields, HungUp, Moved, Progress, Refused
 if TYPE_CHECKING:
     from b2bua.calls.call import Call
     from b2bua.calls.errand import Errand
-    from b2bua.calls.party import Party
     from b2bua.calls.path import Path
     from b2bua.calls.ports import Destination
     from b2bua.transactions.ports import ITimer
 
+SERVER = Party("server", "server")
+"""In whose name members are dialled that the configuration names: it may reach everything."""
 ELSEWHERE: Fields = (("Reason", 'SIP;cause=200;text="Call completed elsewhere"'),)
 """What the losers of a fork are told, lest they show a missed call (RFC 3326 section 3.1)."""
 
@@ -68,6 +71,7 @@ class Attempt:
 
     __slots__ = (
         "_children",
+        "_deadline",
         "_failures",
         "_legs",
         "_over",
@@ -76,6 +80,7 @@ class Attempt:
         "_timers",
         "behalf",
         "call",
+        "decided",
         "direct",
         "errand",
         "forwards",
@@ -109,6 +114,7 @@ class Attempt:
             a transferor's.
         @param forwards: are diversions of the target itself honoured?
         @param direct: ring the target's contacts without asking any feature.
+        @param ring_limit: seconds for all of it, forwards included.
         """
         self.call = call
         self.seeker = seeker
@@ -127,7 +133,10 @@ class Attempt:
         self._tiers: list[Sequence[Destination]] = []
         self._failures: list[Outcome] = []
         self._timers: list[ITimer] = []
+        self._deadline: ITimer | None = None
         self._over = False
+        self.decided: set[str] = set()
+        """The features that have said once what to do when it failed; they are not asked again."""
 
     # ---- what features see ----------------------------------------------
 
@@ -140,6 +149,11 @@ class Attempt:
     def extension(self) -> str | None:
         """The name of the target if it is one of our extensions."""
         return self.call.calls.directory.extension(self.target)
+
+    @property
+    def local(self) -> bool:
+        """Is the target a number with us, rather than the URI of another domain?"""
+        return self.call.calls.directory.key(self.target) == self.user
 
     @property
     def caller(self) -> Party:
@@ -174,6 +188,8 @@ class Attempt:
 
     def start(self) -> None:
         """Ask where the target is, and go there."""
+        if self.ring_limit is not None:
+            self._deadline = self.call.calls.later(self.ring_limit, self._give_up, NO_ANSWER)
         if self.path.exhausted:
             self._give_up(LOOPED)
         elif self.direct:
@@ -194,11 +210,15 @@ class Attempt:
             case _:
                 self._obey(verdict)
 
-    def _obey(self, verdict: FailureVerdict) -> None:
-        """Carry out what a feature decided."""
+    def _obey(self, verdict: FailureVerdict, instead: Outcome = LOOPED) -> None:
+        """
+        Carry out what a feature decided.
+
+        @param instead: how the target has failed if the verdict leads in a circle.
+        """
         match verdict:
             case Forward():
-                self._forward(verdict)
+                self._forward(verdict, instead)
             case Dial():
                 self._dial(verdict)
             case Refuse(code, reason):
@@ -212,16 +232,13 @@ class Attempt:
         if isinstance(found, Outcome):
             self._fail(found)
             return
-        if self.ring_limit is not None:
-            self._limited(self.ring_limit)
-        else:
-            self.call.calls.when(self.call.features.ask_ring_seconds(self), self._limited)
+        self.call.calls.when(self.call.features.ask_ring_seconds(self), self._limited)
         self._tiers = list(found)
         self._next_tier()
 
     def _limited(self, seconds: float | None) -> None:
         """Give the target that long, or as long as the directory says."""
-        if not self._over:
+        if not self._over and (seconds is not None or self.ring_limit is None):
             limit = seconds if seconds is not None else self.call.calls.directory.ring_seconds(self)
             self._timers.append(self.call.calls.later(limit, self._rang_out))
 
@@ -253,20 +270,34 @@ class Attempt:
 
     # ---- further attempts -----------------------------------------------
 
-    def _forward(self, verdict: Forward) -> None:
-        """Go on to another target, with the permission of this one."""
+    def _diverted(self, why: Diverted) -> Path | None:
+        """The path after this target sends the call on; None if it has done so before."""
         directory = self.call.calls.directory
+        own = self.path.visited[-1]
+        if any(directory.key(one.by) == own for one in self.path.diversions):
+            return None
+        return self.path.diverted(directory.uri(self.target), why)
+
+    def _permission(self, diverted: bool, granted: bool) -> Party:
+        """Whose permission counts for what is dialled next."""
         name = self.extension
-        path = self.path.diverted(directory.uri(self.target), verdict.why)
+        if granted:
+            return SERVER
+        return self.call.calls.directory.party(name) if diverted and name is not None else self.behalf
+
+    def _forward(self, verdict: Forward, instead: Outcome) -> None:
+        """Go on to another target, with the permission of this one."""
         self.call.story.note("{} forwards to {}: {}", self.target, verdict.to, verdict.why.value)
-        if directory.key(verdict.to) in path.visited:
-            self._give_up(LOOPED)
+        path = self._diverted(verdict.why)
+        if path is None or self.call.calls.directory.key(verdict.to) in path.visited:
+            self.call.story.note("{} would go in a circle", self.target)
+            self._give_up(instead)
             return
         self.seeker.diverted(self, verdict.why)
         if verdict.alert_info:
             self.errand.alert_info = verdict.alert_info
-        behalf = directory.party(name) if name is not None else self.behalf
         self._release()
+        behalf = self._permission(True, verdict.granted)
         child = Attempt(self.call, _Through(self), self.errand, verdict.to, path, behalf, parent=self)
         self._children = [child]
         child.start()
@@ -279,49 +310,52 @@ class Attempt:
             self._give_up(UNREACHABLE)
         elif verdict.mode == "sequential":
             self._pending = list(verdict.members)
-            self._next(verdict.forwards)
+            self._next(verdict)
         else:
-            group = _Group(self, len(verdict.members), forwards=verdict.forwards)
+            group = _Group(self, verdict, len(verdict.members))
             for member in verdict.members:
-                self._start_member(member, group, verdict.forwards)
+                self._start_member(member, group)
 
-    def _next(self, forwards: bool) -> None:
+    def _next(self, verdict: Dial) -> None:
         """Go on with the next one of a sequence."""
-        member = self._pending.pop(0)
-        self._start_member(member, _Group(self, 1, forwards=forwards), forwards)
+        self._start_member(self._pending.pop(0), _Group(self, verdict, 1))
 
-    def _start_member(self, member: Member, group: _Group, forwards: bool) -> None:
+    def _start_member(self, member: Member, group: _Group) -> None:
         """Try one of several targets when its time has come."""
         if member.after > 0:
-            self._timers.append(
-                self.call.calls.later(member.after, self._try_member, member, group, forwards)
-            )
+            self._timers.append(self.call.calls.later(member.after, self._try_member, member, group))
         else:
-            self._try_member(member, group, forwards)
+            self._try_member(member, group)
 
-    def _try_member(self, member: Member, group: _Group, forwards: bool) -> None:
+    def _try_member(self, member: Member, group: _Group) -> None:
         """Try one of several targets; one that is this target itself just rings."""
         if self._over:
             return
+        verdict = group.verdict
         key = self.call.calls.directory.key(member.target)
         itself = key == self.path.visited[-1]
+        path: Path | None = self.path
+        if verdict.why is not None and not itself:
+            path = self._diverted(verdict.why)
         child = Attempt(
             self.call,
             group,
             self.errand,
             member.target,
-            self.path,
-            self.behalf,
+            path or self.path,
+            self._permission(verdict.why is not None, verdict.granted),
             parent=self,
-            forwards=forwards,
+            forwards=verdict.forwards,
             direct=itself,
             ring_limit=member.ring_seconds,
         )
         self._children.append(child)
-        if key in self.path.visited and not itself:
+        if path is None or (key in self.path.visited and not itself):
             child._give_up(LOOPED)
-        else:
-            child.start()
+            return
+        if verdict.why is not None and not itself:
+            self.seeker.diverted(self, verdict.why)
+        child.start()
 
     # ---- what the legs say ----------------------------------------------
 
@@ -337,9 +371,10 @@ class Attempt:
                 self._end(ELSEWHERE)
                 self.seeker.won(self, leg, word)
             case Moved(code, targets, reason):
-                self._lost(leg, Outcome("moved", code, reason, targets, rang=self.rang))
+                self._lost(leg, Outcome("moved", code, reason, targets, rang=self.rang, by=leg.party))
             case Refused(code, reason):
-                self._lost(leg, outcome_of(code, reason, rang=self.rang, local=word.local))
+                outcome = outcome_of(code, reason, rang=self.rang, local=word.local)
+                self._lost(leg, replace(outcome, by=leg.party))
             case HungUp():
                 self._lost(leg, UNREACHABLE)
             case _:
@@ -391,7 +426,7 @@ class Attempt:
         if verdict is None:
             self._give_up(outcome)
         else:
-            self._obey(verdict)
+            self._obey(verdict, outcome)
 
     def _give_up(self, outcome: Outcome) -> None:
         """Tell above that this target is not to be had."""
@@ -407,6 +442,8 @@ class Attempt:
     def _end(self, fields: Fields = ()) -> None:
         """Be over, with all that grew out of it."""
         self._over = True
+        if self._deadline is not None:
+            self._deadline.stop()
         self._release(fields)
         for child in self._children:
             child.cancel(fields)
@@ -436,13 +473,13 @@ class Attempt:
             self._end(ELSEWHERE)
             self.seeker.won(self, leg, word)
 
-    def group_failed(self, outcomes: list[Outcome], forwards: bool) -> None:
+    def group_failed(self, outcomes: list[Outcome], verdict: Dial) -> None:
         """All members that ran are out: the next of the sequence, or we fail."""
         if self._over:
             return
         self._failures.extend(outcomes)
         if self._pending:
-            self._next(forwards)
+            self._next(verdict)
         else:
             self._fail(best(self._failures))
 
@@ -488,12 +525,12 @@ class _Through:
 class _Group(_Through):
     """The seeker of members that run side by side; they fail together or not at all."""
 
-    __slots__ = ("_forwards", "_left", "_outcomes")
+    __slots__ = ("_left", "_outcomes", "verdict")
 
-    def __init__(self, attempt: Attempt, members: int, *, forwards: bool) -> None:
+    def __init__(self, attempt: Attempt, verdict: Dial, members: int) -> None:
         super().__init__(attempt)
+        self.verdict = verdict
         self._left = members
-        self._forwards = forwards
         self._outcomes: list[Outcome] = []
 
     def failed(self, attempt: Attempt, outcome: Outcome) -> None:
@@ -501,4 +538,4 @@ class _Group(_Through):
         self._outcomes.append(outcome)
         self._left -= 1
         if self._left == 0:
-            self._attempt.group_failed(self._outcomes, self._forwards)
+            self._attempt.group_failed(self._outcomes, self.verdict)

@@ -97,6 +97,7 @@ class Call:
             former.yield_leg(leg)
         leg.call = self
         self.legs.append(leg)
+        self.calls.directory.leg_began(leg.party)
         self.record.leg_began(leg, self.calls.context.layer.now())
 
     def yield_leg(self, leg: Leg) -> None:
@@ -119,6 +120,7 @@ class Call:
         self._listeners.pop(leg, None)
         if leg in self.legs:
             self.legs.remove(leg)
+            self.calls.directory.leg_ended(leg.party)
             self.record.leg_ended(leg, self.calls.context.layer.now(), why)
             self.features.tell_leg_ended(self, leg, why)
 

@@ -9,9 +9,10 @@ from b2bua.calls.verdicts import Outcome
 
 Kind = Literal["busy", "refused", "no_answer", "unreachable", "moved", "not_found", "loop", "forbidden"]
 
-NO_ANSWER = Outcome("no_answer", 480, "No answer", rang=True)
-UNREACHABLE = Outcome("unreachable", 480, "Not reachable")
-LOOPED = Outcome("loop", 482)
+NO_ANSWER = Outcome("no_answer", 480, "No answer", rang=True, local=True)
+UNREACHABLE = Outcome("unreachable", 480, "Not reachable", local=True)
+LOOPED = Outcome("loop", 482, local=True)
+OCCUPIED = Outcome("busy", 486, local=True)
 
 _KINDS: dict[int, Kind] = {
     403: "forbidden",
@@ -46,7 +47,7 @@ def outcome_of(code: int, reason: str = "", *, rang: bool = False, local: bool =
     kind: Kind = _KINDS.get(code, "refused")
     if local and code == 408 and not rang:
         kind = "unreachable"
-    return Outcome(kind, code, reason, rang=rang)
+    return Outcome(kind, code, reason, rang=rang, local=local)
 
 
 def best(outcomes: Iterable[Outcome]) -> Outcome:

@@ -56,6 +56,12 @@ class Directory(Protocol):
     def party(self, extension: str) -> Party:
         """An extension as a party, for its permissions."""
 
+    def leg_began(self, party: Party) -> None:
+        """The party has one more leg."""
+
+    def leg_ended(self, party: Party) -> None:
+        """The party has one leg less."""
+
     def ring_seconds(self, attempt: Attempt) -> float:
         """How long the target may ring when no feature says so."""
 

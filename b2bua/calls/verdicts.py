@@ -10,7 +10,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from b2bua.calls.party import Party
 
 
 class Diverted(Enum):
@@ -54,6 +57,10 @@ class Dial:
     mode: Literal["parallel", "sequential"] = "parallel"
     forwards: bool = True
     """Are the members' own diversions honoured?"""
+    why: Diverted | None = None
+    """Set when the target sends the call on to them: its diversion is recorded, its permission counts."""
+    granted: bool = False
+    """May they be dialled whoever calls, since the configuration names them?"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +70,8 @@ class Forward:
     to: str
     why: Diverted = Diverted.ALWAYS
     alert_info: str = ""
+    granted: bool = False
+    """May it be dialled whoever calls, since the configuration names it?"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,3 +147,7 @@ class Outcome:
     """Where a redirecting target points to, best first."""
     rang: bool = False
     """Did it ring before?"""
+    local: bool = False
+    """Did we find it out ourselves, without a response of the target?"""
+    by: Party | None = None
+    """Whose response it was."""

@@ -122,10 +122,18 @@ class Dispatch:
 
     # ---- questions ------------------------------------------------------
 
-    def ask(self, hook: str, voices: Sequence[Voice], story: Story | None, *values: Any) -> Any:
+    def ask(
+        self,
+        hook: str,
+        voices: Sequence[Voice],
+        story: Story | None,
+        *values: Any,
+        decided: Callable[[str], object] | None = None,
+    ) -> Any:
         """
         Ask one feature after the other until one has an answer.
 
+        @param decided: told the name of the feature that has answered.
         @return: the answer, or L{None}; a Deferred of it only when a feature
             took its time.
         """
@@ -139,8 +147,11 @@ class Dispatch:
                 continue
             if isinstance(answer, (Deferred, CoroutineType)):
                 rest = voices[index + 1 :]
-                return Deferred.fromCoroutine(self._wait(hook, voice, answer, began, rest, story, values))
+                waiting = self._wait(hook, voice, answer, began, rest, story, values, decided)
+                return Deferred.fromCoroutine(waiting)
             if self._counts(hook, voice.plugin, answer, began, story):
+                if decided is not None:
+                    decided(voice.plugin.name)
                 return answer
         return None
 
@@ -153,6 +164,7 @@ class Dispatch:
         rest: Sequence[Voice],
         story: Story | None,
         values: Sequence[Any],
+        decided: Callable[[str], object] | None,
     ) -> Any:
         """Wait for one feature's answer; without one, ask the others."""
         try:
@@ -163,8 +175,10 @@ class Dispatch:
             self._failed(hook, voice.plugin, _failure(), began, story)
         else:
             if self._counts(hook, voice.plugin, answer, began, story):
+                if decided is not None:
+                    decided(voice.plugin.name)
                 return answer
-        later = self.ask(hook, rest, story, *values)
+        later = self.ask(hook, rest, story, *values, decided=decided)
         return await later if isinstance(later, Deferred) else later
 
     def within(self, seconds: float, answer: Awaitable[Any]) -> Deferred[Any]:

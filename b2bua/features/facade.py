@@ -203,7 +203,7 @@ class Features:
 
     def ask_route(self, attempt: Attempt) -> RouteVerdict | Deferred[RouteVerdict | None] | None:
         """Where does this attempt go?"""
-        if self.codes and attempt.parent is None and attempt.internal:
+        if self.codes and attempt.parent is None and attempt.internal and attempt.local:
             dialled = self.codes.dialled(attempt.user)
             if dialled is not None:
                 return self._ask_code(attempt, *dialled)
@@ -231,13 +231,17 @@ class Features:
     def ask_failed(
         self, attempt: Attempt, outcome: Outcome
     ) -> FailureVerdict | Deferred[FailureVerdict | None] | None:
-        """What now that it has failed?"""
+        """What now that it has failed?  Who has answered for this attempt before is not asked again."""
         voices = self._voices["target_failed"]
-        return (
-            self._dispatch.ask("target_failed", voices, attempt.call.story, attempt, outcome)
-            if voices
-            else None
+        decided = attempt.decided
+        if decided:
+            voices = tuple(voice for voice in voices if voice.plugin.name not in decided)
+        if not voices:
+            return None
+        verdict: FailureVerdict | Deferred[FailureVerdict | None] | None = self._dispatch.ask(
+            "target_failed", voices, attempt.call.story, attempt, outcome, decided=decided.add
         )
+        return verdict
 
     def ask_transfer(
         self, call: Call, leg: Leg, referral: Referral

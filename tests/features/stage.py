@@ -43,4 +43,6 @@ class Timers:
 def attempt(user: str = "102", *, internal: bool = True, parent: object = None) -> Any:
     """An attempt, as far as the host looks at one."""
     call = SimpleNamespace(story=Story(lambda: 0.0), id="call")
-    return SimpleNamespace(call=call, user=user, internal=internal, parent=parent)
+    return SimpleNamespace(
+        call=call, user=user, internal=internal, parent=parent, local=":" not in user, decided=set()
+    )
