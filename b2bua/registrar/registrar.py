@@ -21,7 +21,6 @@ from b2bua.registrar.authentication import Identity
 from b2bua.registrar.bindings import Binding, Bindings, IClock
 from b2bua.registrar.contacts import Asked, Bounds, asked, render
 from b2bua.store.ports import StoreError
-from b2bua.wire.names import is_star
 
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
@@ -143,7 +142,7 @@ class Registrar:
         if not lines:
             server.respond(self._accept(request, aor))  # step 8
             return
-        if any(is_star(item) for item in request.values("Contact")):  # step 6
+        if any(item.strip() == "*" for item in request.values("Contact")):  # step 6
             after = self._without_all(request, aor)
         else:  # step 7
             after = self._changed(request, server, aor)
