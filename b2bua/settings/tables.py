@@ -198,7 +198,7 @@ class Registrar(Table):
         default="replace", description='what becomes of one too many: "replace" the oldest or "refuse" it'
     )
     options_seconds: Annotated[Number, Field(ge=0)] = Field(
-        default=60.0, description="seconds between two OPTIONS to a phone behind NAT; 0 for none"
+        default=25.0, description="seconds between two OPTIONS to a phone behind NAT; 0 for none"
     )
 
     @model_validator(mode="after")
@@ -215,7 +215,7 @@ class Auth(Table):
     """C{[auth]}: how passwords are asked for."""
 
     algorithms: tuple[Algorithm, ...] = Field(
-        default=("SHA-256", "MD5"),
+        default=("SHA-256", "SHA-512-256", "MD5"),
         min_length=1,
         description='the algorithms that are offered, best first, of "SHA-512-256", "SHA-256" and "MD5"',
     )
@@ -307,6 +307,9 @@ class Trunk(Peer):
     """C{[trunks.NAME]}: a carrier or another server."""
 
     uri: SipURI = Field(description='where calls to it go, such as "sip:sip.carrier.example"')
+    backups: tuple[SipURI, ...] = Field(
+        (), description="the list of its other servers, tried in this order when it does not register us"
+    )
     accept_from: tuple[PeerSource, ...] = Field(
         default=(),
         description="the list of addresses and networks, with or without a port, that call in without "

@@ -17,9 +17,15 @@ from b2bua.registrar.domain import Domain
 from b2bua.registrar.registrar import IKeeper, Registrar, RegistrarSettings
 from b2bua.registrar.throttle import Limits
 from b2bua.transactions.flow import Flow
-from b2bua.transactions.ports import IServerTransaction, ITimer
+from b2bua.transactions.ports import (
+    IClientTransaction,
+    IServerTransaction,
+    ITimer,
+    ITransactionLayer,
+)
 from b2bua.wire.digest import Challenge, answer
 from b2bua.wire.message import Request, Response
+from b2bua.wire.uri import Uri
 
 DOMAIN = "pbx.example.com"
 PHONE = Flow("UDP", ("192.0.2.1", 5060), ("192.0.2.101", 5062))
@@ -191,3 +197,70 @@ class House:
     def bound(self, user: str = "101") -> list[str]:
         """The contacts of a user."""
         return [binding.contact for binding in self.bindings.all(f"{user}@{DOMAIN}")]
+
+
+@implementer(IClientTransaction)
+class FakeTransaction:
+    """A request of ours that waits for the answer which a test gives."""
+
+    def __init__(self, request: Request, flow: Flow, hear: Callable[[Response], None]) -> None:
+        """Have been sent."""
+        self.request = request
+        self.flow: Flow | None = flow
+        self.forgotten = False
+        self._hear = hear
+
+    def cancel(self, fields: Sequence[tuple[str, str]] = ()) -> None:
+        """Only INVITEs are cancelled."""
+        raise AssertionError("not an INVITE")
+
+    def forget(self) -> None:
+        """Hear no more."""
+        self.forgotten = True
+
+    def answer(self, code: int, *fields: tuple[str, str], local: bool = False) -> None:
+        """Answer it."""
+        response = self.request.response(code, to_tag="far", fields=fields)
+        response.local = local
+        if not self.forgotten:
+            self._hear(response)
+
+
+@implementer(ITransactionLayer)
+class FakeLayer(FakeClock):
+    """A transaction layer whose requests end in a list."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        """Nothing was sent."""
+        super().__init__(clock)
+        self.sent: list[FakeTransaction] = []
+
+    def locate(self, uri: Uri) -> list[Flow]:
+        """Everything is at one place."""
+        return [Flow("UDP", ("192.0.2.1", 5060), (uri.host, uri.port or 5060))]
+
+    def request(
+        self,
+        write: Callable[[Flow, str], Request],
+        target: Flow | Uri,
+        hear: Callable[[Response], None],
+    ) -> FakeTransaction:
+        """Send a request."""
+        flow = target if isinstance(target, Flow) else self.locate(target)[0]
+        request = write(flow, f"SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK{len(self.sent)}")
+        self.sent.append(FakeTransaction(request, flow, hear))
+        return self.sent[-1]
+
+    def acknowledge(self, write: Callable[[Flow, str], Request], target: Flow | Uri) -> None:
+        """Nobody here sends ACKs."""
+        raise AssertionError("no ACK is sent here")
+
+    def contact_host(self, flow: Flow) -> str:
+        """Our own address."""
+        return f"{flow.local[0]}:{flow.local[1]}"
+
+    def take(self) -> FakeTransaction:
+        """The only request since the last time."""
+        (transaction,) = self.sent
+        self.sent.clear()
+        return transaction

@@ -1,0 +1,222 @@
+"""
+Is it there?  Asking with OPTIONS (RFC 3261 section 11).
+
+Any answer says yes, a refusal as well; but for 503, with which a server asks
+to be left alone (section 21.5.4).  To a phone behind NAT the question is also
+what keeps the way to it open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import TYPE_CHECKING
+
+from b2bua.registrar.bindings import Binding, Bindings, Change
+from b2bua.transactions.flow import Flow
+from b2bua.wire.message import Request
+from b2bua.wire.uri import Uri
+
+if TYPE_CHECKING:
+    from b2bua.registrar.domain import Domain
+    from b2bua.transactions.ports import IClientTransaction, ITimer, ITransactionLayer
+    from b2bua.wire.message import Response
+
+PATIENCE = 2
+"""So many questions without an answer, one after the other, mean no."""
+
+
+class Asker:
+    """Writes OPTIONS requests, each a conversation of its own."""
+
+    def __init__(self, domain: Domain, random: Random, user_agent: str = "") -> None:
+        """Ask in the name of C{domain}."""
+        self._domain = domain
+        self._random = random
+        self.user_agent = user_agent
+
+    def token(self) -> str:
+        """Make a tag or Call-ID."""
+        return f"{self._random.getrandbits(72):018x}"
+
+    def options(self, uri: str, to: str, via: str) -> Request:
+        """Write one."""
+        fields = [
+            ("Via", via),
+            ("From", f"<sip:{self._domain.name}>;tag={self.token()}"),
+            ("To", f"<{to}>"),
+            ("Call-ID", self.token()),
+            ("CSeq", "1 OPTIONS"),
+            ("Max-Forwards", "70"),
+        ]
+        if self.user_agent:
+            fields.append(("User-Agent", self.user_agent))
+        return Request("OPTIONS", uri, fields)
+
+
+class Probe:
+    """Asks one peer again and again."""
+
+    def __init__(
+        self,
+        layer: ITransactionLayer,
+        asker: Asker,
+        uri: str,
+        target: Flow | Uri,
+        seconds: float,
+        hear: Callable[[bool], None],
+        *,
+        to: str = "",
+        delay: float = 0.0,
+    ) -> None:
+        """
+        Begin to ask.
+
+        @param hear: told when the answer has become another than before; at
+            first the peer is taken to be there.
+        @param delay: seconds until the first question.
+        """
+        self.alive = True
+        self._layer = layer
+        self._asker = asker
+        self._uri = uri
+        self._to = to or uri
+        self._target = target
+        self._seconds = seconds
+        self._hear = hear
+        self._missed = 0
+        self._stopped = False
+        self._transaction: IClientTransaction | None = None
+        self._timer: ITimer | None = layer.start(delay, self._ask)
+
+    def stop(self) -> None:
+        """Ask no more."""
+        self._stopped = True
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+        if self._transaction is not None:
+            self._transaction.forget()
+            self._transaction = None
+
+    def move(self, target: Flow | Uri) -> None:
+        """Ask there from now on; whoever moved was heard of just now."""
+        self._target = target
+        self._missed = 0
+        self._be(True)
+
+    def _ask(self) -> None:
+        """Ask."""
+        self._timer = None
+        self._transaction = self._layer.request(
+            lambda flow, via: self._asker.options(self._uri, self._to, via), self._target, self._answered
+        )
+
+    def _answered(self, response: Response) -> None:
+        """Draw the conclusion, and set the time for the next question."""
+        if response.code < 200:
+            return
+        self._transaction = None
+        if response.local or response.code == 503:
+            self._missed += 1
+            if self._missed >= PATIENCE:
+                self._be(False)
+        else:
+            self._missed = 0
+            self._be(True)
+        if self._timer is None and not self._stopped:
+            self._timer = self._layer.start(self._seconds, self._ask)
+
+    def _be(self, alive: bool) -> None:
+        """Tell a change."""
+        if alive != self.alive:
+            self.alive = alive
+            self._hear(alive)
+
+
+class KeepAlive:
+    """
+    Asks phones behind NAT, for as long as they are registered.
+
+    A phone behind NAT is one that registered over UDP from another address
+    than its Contact has.  One that no longer answers is not called until it is
+    heard of again.
+    """
+
+    def __init__(
+        self,
+        bindings: Bindings,
+        layer: ITransactionLayer,
+        asker: Asker,
+        random: Random,
+        seconds: float = 25.0,
+    ) -> None:
+        """
+        Listen to the news of the bindings.
+
+        @param seconds: between two questions; many routers forget the way
+            after 30.
+        """
+        self._bindings = bindings
+        self._layer = layer
+        self._asker = asker
+        self._random = random
+        self._seconds = seconds
+        self._probes: dict[tuple[str, str], Probe] = {}
+        bindings.listen(self._heard)
+        for binding in bindings:
+            self._watch(binding)
+
+    def stop(self) -> None:
+        """Ask nobody any more."""
+        for probe in self._probes.values():
+            probe.stop()
+        self._probes.clear()
+        self._seconds = 0
+
+    def _heard(self, change: Change) -> None:
+        """Follow a change."""
+        binding = change.binding
+        if change.kind == "registered":
+            self._watch(binding)
+        elif change.kind == "refreshed":
+            probe = self._probes.get((binding.aor, binding.contact))
+            if probe is not None and behind_nat(binding) and binding.flow is not None:
+                probe.move(binding.flow)
+            else:
+                self._forget(binding)
+                self._watch(binding)
+        elif change.kind == "unregistered":
+            self._forget(binding)
+
+    def _watch(self, binding: Binding) -> None:
+        """Begin to ask."""
+        if not self._seconds or binding.flow is None or not behind_nat(binding):
+            return
+        key = (binding.aor, binding.contact)
+        if key in self._probes:
+            self._probes[key].stop()
+        self._probes[key] = Probe(
+            self._layer,
+            self._asker,
+            binding.contact,
+            binding.flow,
+            self._seconds,
+            lambda alive: self._bindings.hush(binding, not alive),
+            to=f"sip:{binding.aor}",
+            delay=self._seconds * (0.5 + 0.5 * self._random.random()),
+        )
+
+    def _forget(self, binding: Binding) -> None:
+        """Ask no more."""
+        probe = self._probes.pop((binding.aor, binding.contact), None)
+        if probe is not None:
+            probe.stop()
+
+
+def behind_nat(binding: Binding) -> bool:
+    """Does it register from another address than the one it gives?"""
+    flow = binding.flow
+    if flow is None or flow.transport != "UDP":
+        return False
+    return Uri.parse(binding.contact).host.strip("[]") != flow.remote[0]

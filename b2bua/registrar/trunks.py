@@ -1,0 +1,252 @@
+"""
+Carriers and other servers: which of them sent a request, and how to get to them.
+
+A trunk is known by the address that its requests come from, gives its own
+forms of numbers, and is skipped while it does not answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from random import Random
+from typing import TYPE_CHECKING
+
+from twisted.logger import Logger
+
+from b2bua.errors import PeerError
+from b2bua.registrar.credentials import DigestClient
+from b2bua.registrar.enrolment import Enrolment, Subscriber
+from b2bua.registrar.liveness import Asker, Probe
+from b2bua.registrar.numbers import Numbers
+from b2bua.wire.uri import Uri
+
+if TYPE_CHECKING:
+    from b2bua import settings
+    from b2bua.transactions.flow import Flow
+    from b2bua.transactions.ports import ITransactionLayer
+    from b2bua.wire.message import Request, Response
+
+REMEMBERED = 4096
+"""For so many hosts it is remembered which trunk they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkStatus:
+    """What a person wants to know of a trunk."""
+
+    name: str
+    uri: str
+    alive: bool
+    registered: bool | None
+    """None when we do not register with it."""
+    why: str = ""
+
+
+class Trunk:
+    """One trunk, as it is now."""
+
+    log = Logger()
+
+    def __init__(
+        self, name: str, table: settings.Trunk, layer: ITransactionLayer, asker: Asker, random: Random
+    ) -> None:
+        """Be as the configuration says; nothing is sent before L{start}."""
+        self.name = name
+        self.table = table
+        self.numbers_in = Numbers(table.numbers_in)
+        self.numbers_out = Numbers(table.numbers_out)
+        self.client: DigestClient | None = None
+        self.enrolment: Enrolment | None = None
+        self._layer = layer
+        self._asker = asker
+        self._probe: Probe | None = None
+        self._random = random
+        self._servers = (Uri.parse(table.uri), *[Uri.parse(uri) for uri in table.backups])
+        if table.username is not None and table.password is not None:
+            self.client = DigestClient(table.username, table.password, table.realm, asker.token)
+        if table.registers and table.username is not None:
+            mine = Subscriber(name, table.username, self._servers, table.expires, asker.user_agent)
+            self.enrolment = Enrolment(layer, mine, self.client, random)
+
+    def start(self) -> None:
+        """Register, and ask whether it is there."""
+        if self.enrolment is not None:
+            self.enrolment.start()
+        if self.table.options_seconds:
+            self._probe = Probe(
+                self._layer,
+                self._asker,
+                self.table.uri,
+                self._servers[0],
+                self.table.options_seconds,
+                self._became,
+                delay=self._random.random(),
+            )
+
+    def stop(self) -> None:
+        """Leave it."""
+        if self.enrolment is not None:
+            self.enrolment.stop()
+        if self._probe is not None:
+            self._probe.stop()
+            self._probe = None
+
+    @property
+    def alive(self) -> bool:
+        """
+        Is it worth a call?
+
+        Not while it answers no OPTIONS; nor while it refuses to register us,
+        as it would refuse the call too.
+        """
+        if self._probe is not None and not self._probe.alive:
+            return False
+        machine = self.enrolment.machine if self.enrolment is not None else None
+        return machine is None or machine.registered or not machine.why
+
+    @property
+    def uri(self) -> Uri:
+        """Where calls to it go now: the server that we are registered with."""
+        return self.enrolment.server if self.enrolment is not None else self._servers[0]
+
+    def status(self) -> TrunkStatus:
+        """For people."""
+        machine = self.enrolment.machine if self.enrolment is not None else None
+        if machine is None:
+            return TrunkStatus(self.name, str(self.uri), self.alive, None, "" if self.alive else "no answer")
+        why = machine.why or ("" if self.alive else "no answer")
+        return TrunkStatus(self.name, str(self.uri), self.alive, machine.registered, why)
+
+    def _became(self, alive: bool) -> None:
+        """Say it once."""
+        if alive:
+            self.log.info("trunk {trunk} answers again", trunk=self.name)
+        else:
+            self.log.warn("trunk {trunk} does not answer; its calls go elsewhere", trunk=self.name)
+
+
+class Trunks:
+    """All trunks."""
+
+    def __init__(
+        self,
+        layer: ITransactionLayer,
+        tables: Mapping[str, settings.Trunk],
+        asker: Asker,
+        random: Random,
+    ) -> None:
+        """Know them; nothing is sent before L{start}."""
+        self._layer = layer
+        self._asker = asker
+        self._random = random
+        self._started = False
+        self._trunks: dict[str, Trunk] = {}
+        self._places: list[tuple[settings.Source, str]] = []
+        self._known: dict[str, tuple[tuple[int | None, str], ...]] = {}
+        self.configure(tables)
+
+    def start(self) -> None:
+        """Register with those that want it, and ask whether they are there."""
+        self._started = True
+        for trunk in self._trunks.values():
+            trunk.start()
+
+    def stop(self) -> None:
+        """Leave all of them."""
+        self._started = False
+        for trunk in self._trunks.values():
+            trunk.stop()
+
+    def configure(self, tables: Mapping[str, settings.Trunk]) -> None:
+        """Take a new configuration; trunks that stay as they are notice nothing."""
+        for name, trunk in list(self._trunks.items()):
+            if tables.get(name) != trunk.table:
+                trunk.stop()
+                del self._trunks[name]
+        for name, table in tables.items():
+            if name not in self._trunks:
+                self._trunks[name] = Trunk(name, table, self._layer, self._asker, self._random)
+                if self._started:
+                    self._trunks[name].start()
+        self._places = [(place, name) for name, table in tables.items() for place in table.accept_from]
+        self._known.clear()
+
+    def identify(self, request: Request, flow: Flow) -> str | None:
+        """
+        The name of the trunk that a request comes from, if it is from one.
+
+        Known by the source address; over UDP that can be forged by who can
+        forge addresses, so a trunk's calls reach only what the trunk may dial.
+        The port is compared with the source port, or with what Via says when
+        the request came over a connection, whose source port says nothing.
+        """
+        host, port = flow.remote
+        known = self._known.get(host)
+        if known is None:
+            known = self._look_up(host)
+        for wanted, name in known:
+            if wanted is None or wanted == port or (flow.reliable and _sent_from(request) == wanted):
+                return name
+        for trunk in self._trunks.values():
+            enrolment = trunk.enrolment
+            if (
+                enrolment is not None
+                and enrolment.machine.registered
+                and enrolment.flow is not None
+                and enrolment.flow.remote == flow.remote
+            ):
+                return trunk.name
+        return None
+
+    def alive(self, name: str) -> bool:
+        """Is a trunk worth a call?"""
+        trunk = self._trunks.get(name)
+        return trunk is not None and trunk.alive
+
+    def uri(self, name: str) -> Uri:
+        """Where calls to a trunk go now."""
+        return self._trunks[name].uri
+
+    def number_out(self, name: str, number: str) -> str:
+        """The form in which a trunk wants a number."""
+        return self._trunks[name].numbers_out.apply(number)
+
+    def number_in(self, name: str, number: str) -> str:
+        """What we make of a number that a trunk calls."""
+        return self._trunks[name].numbers_in.apply(number)
+
+    def answer(self, name: str, response: Response, request: Request) -> list[tuple[str, str]] | None:
+        """Credentials for a trunk that asks for them (401 or 407), if we have any."""
+        trunk = self._trunks.get(name)
+        if trunk is None or trunk.client is None:
+            return None
+        return trunk.client.answer(response, request)
+
+    def status(self) -> list[TrunkStatus]:
+        """What people want to know."""
+        return [trunk.status() for trunk in self._trunks.values()]
+
+    def _look_up(self, host: str) -> tuple[tuple[int | None, str], ...]:
+        """The trunks that may send from C{host}; those with a port come first."""
+        try:
+            address = ip_address(host.partition("%")[0])
+        except ValueError:
+            return ()
+        if address.version == 6 and address.ipv4_mapped is not None:
+            address = address.ipv4_mapped
+        found = [(place.port, name) for place, name in self._places if address in place.network]
+        found.sort(key=lambda item: item[0] is None)
+        if len(self._known) >= REMEMBERED:
+            self._known.clear()
+        self._known[host] = tuple(found)
+        return self._known[host]
+
+
+def _sent_from(request: Request) -> int | None:
+    """The port that the sender listens on, by its Via."""
+    try:
+        return request.via.port or 5060
+    except PeerError:
+        return None

@@ -1,0 +1,384 @@
+"""Trunks: who they are, registering with them, and whether they are there."""
+
+from __future__ import annotations
+
+from random import Random
+from types import MappingProxyType
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from b2bua.registrar.domain import Domain
+from b2bua.registrar.liveness import Asker, KeepAlive
+from b2bua.registrar.numbers import Numbers
+from b2bua.registrar.outbound import Became, OutboundRegistration, Register, Wait
+from b2bua.registrar.trunks import Trunks
+from b2bua.settings import Rule, Trunk
+from b2bua.transactions.flow import Flow
+from b2bua.wire.message import Request, Response
+from tests.registrar.support import DOMAIN, PHONE, FakeLayer, House
+
+FAR = Flow("UDP", ("192.0.2.1", 5060), ("198.51.100.7", 5060))
+CONTACT = "sip:pbx7@192.0.2.1:5060"
+
+
+def trunk(**said: Any) -> Trunk:
+    """A trunk as it stands in a configuration."""
+    return Trunk.model_validate({"uri": "sip:carrier.example", "options_seconds": 0.0, **said})
+
+
+def asker() -> Asker:
+    """Who asks OPTIONS."""
+    return Asker(Domain(DOMAIN), Random(1), "b2bua")
+
+
+def response(code: int, *fields: tuple[str, str], local: bool = False) -> Response:
+    """An answer to a REGISTER."""
+    found = Response(code, "Reason", fields)
+    found.local = local
+    return found
+
+
+class MachineTests(SynchronousTestCase):
+    """L{OutboundRegistration}, without time and without a wire."""
+
+    def setUp(self) -> None:
+        """One server, and dice that always show the middle."""
+        self.machine = OutboundRegistration(1, 3600, lambda: 0.5)
+
+    def answered(self, code: int, *fields: tuple[str, str], local: bool = False) -> list[Any]:
+        """Let it hear an answer."""
+        return list(self.machine.answered(response(code, *fields, local=local), CONTACT))
+
+    def test_refresh_in_time(self) -> None:
+        """It is refreshed well before the end of what was granted, whatever was asked."""
+        self.assertEqual(self.machine.start(), [Register(0, 3600)])
+        effects = self.answered(200, ("Contact", f"<{CONTACT}>;expires=100"))
+        self.assertEqual(effects, [Became(True), Wait(82.5)])
+        self.assertEqual(self.machine.due(), [Register(0, 3600)])
+        self.assertEqual(self.answered(200, ("Contact", f"<{CONTACT}>;expires=100")), [Wait(82.5)])
+
+    def test_what_was_granted(self) -> None:
+        """Our own contact's expires counts, then Expires, then what we asked for."""
+        for fields, granted in [
+            ([("Contact", f"<sip:other@192.0.2.9>;expires=7, <{CONTACT}>;expires=100")], 100),
+            ([("Contact", "<sip:pbx7@203.0.113.1:33>;expires=50")], 50),
+            ([("Contact", f"<{CONTACT}>"), ("Expires", "200")], 200),
+            ([("Contact", f"<{CONTACT}>;expires=soon")], 3600),
+            ([("Contact", "<nonsense")], 3600),
+            ([], 3600),
+        ]:
+            with self.subTest(fields=fields):
+                self.machine.start()
+                self.assertEqual(self.answered(200, *fields)[-1], Wait(granted * 0.825))
+
+    def test_backs_off(self) -> None:
+        """RFC 5626 section 4.5: each round of failures waits twice as long, up to half an hour."""
+        self.machine.start()
+        waits = []
+        for _ in range(9):
+            waits.append(self.answered(503)[-1].seconds)
+            self.assertEqual(self.machine.due(), [Register(0, 3600)])
+        self.assertEqual(waits, [22.5, 45, 90, 180, 360, 720, 1350, 1350, 1350])
+        self.answered(200)
+        self.assertEqual(self.answered(503)[-1], Wait(22.5))
+
+    def test_retry_after(self) -> None:
+        """A server that says when to come back is believed."""
+        self.machine.start()
+        self.assertEqual(self.answered(503, ("Retry-After", "300 (maintenance)"))[-1], Wait(300))
+        self.assertEqual(self.answered(503, ("Retry-After", "x"))[-1], Wait(45))
+
+    def test_fails_over(self) -> None:
+        """When a server does not answer, the next one is asked at once; the wait is for when all fail."""
+        machine = OutboundRegistration(2, 60, lambda: 0.5)
+        machine.start()
+        machine.answered(response(200), CONTACT)
+        machine.due()
+        gone = response(408, local=True)
+        self.assertEqual(machine.answered(gone, CONTACT), [Became(False, "408 no answer"), Register(1, 60)])
+        self.assertEqual(machine.answered(gone, CONTACT), [Wait(22.5)])
+        self.assertEqual(machine.due(), [Register(0, 60)])
+        machine.answered(gone, CONTACT)
+        self.assertEqual(machine.answered(response(200), CONTACT)[0], Became(True))
+        self.assertEqual(machine.server, 1)
+
+    def test_too_brief(self) -> None:
+        """423: the time that the registrar wants is asked for (section 10.2.8), but not for ever."""
+        self.machine.start()
+        for longer in ("4000", "5000", "6000"):
+            self.assertEqual(self.answered(423, ("Min-Expires", longer)), [Register(0, int(longer))])
+        self.assertIsInstance(self.answered(423, ("Min-Expires", "7000"))[-1], Wait)
+        machine = OutboundRegistration(1, 60, lambda: 0.5)
+        self.assertIsInstance(machine.answered(response(423), CONTACT)[-1], Wait)
+
+    def test_good_bye(self) -> None:
+        """Stopped, it takes its binding back, and hears nothing more."""
+        self.machine.start()
+        self.answered(200)
+        self.assertEqual(self.machine.stop(), [Register(0, 0), Became(False, "stopped")])
+        self.assertEqual((self.answered(200), self.machine.due(), self.machine.stop()), ([], [], []))
+
+    def test_removed_by_the_registrar(self) -> None:
+        """A 200 that grants no time is no registration."""
+        self.machine.start()
+        self.assertIsInstance(self.answered(200, ("Contact", f"<{CONTACT}>;expires=0"))[-1], Wait)
+        self.assertFalse(self.machine.registered)
+
+
+class World(SynchronousTestCase):
+    """Trunks on a layer that a test answers for."""
+
+    def setUp(self) -> None:
+        """No trunk yet."""
+        self.layer = FakeLayer()
+        self.trunks = Trunks(self.layer, {}, asker(), Random(1))
+
+    def configure(self, **tables: Trunk) -> None:
+        """Give it trunks."""
+        self.trunks.configure(MappingProxyType(tables))
+
+    def quiet(self) -> None:
+        """After the end no timer is left."""
+        self.trunks.stop()
+        self.assertEqual(self.layer.clock.getDelayedCalls(), [])
+
+
+class RegistrationTests(World):
+    """Registering with a carrier that asks for a password."""
+
+    def setUp(self) -> None:
+        """A carrier that wants to be registered with."""
+        super().setUp()
+        self.table = trunk(username="pbx7", password="secret", register=True)
+        self.configure(carrier=self.table)
+        self.trunks.start()
+
+    def register(self) -> None:
+        """Be registered."""
+        self.layer.take().answer(401, ("WWW-Authenticate", 'Digest realm="c", nonce="n", qop="auth"'))
+        self.layer.take().answer(200, ("Contact", f"<{CONTACT}>;expires=3600"))
+
+    def test_register(self) -> None:
+        """RFC 3665 section 2.1 from the other side: the same Call-ID, a higher CSeq, credentials."""
+        first = self.layer.take()
+        self.assertEqual(first.request.uri, "sip:carrier.example")
+        self.assertEqual(first.request.to.uri_text, "sip:pbx7@carrier.example")
+        self.assertEqual(first.request.contacts[0].uri_text, CONTACT)
+        first.answer(401, ("WWW-Authenticate", 'Digest realm="c", nonce="n", qop="auth"'))
+        second = self.layer.take()
+        self.assertIsNotNone(second.request.get("Authorization"))
+        self.assertEqual(second.request.call_id, first.request.call_id)
+        self.assertEqual(second.request.cseq.number, first.request.cseq.number + 1)
+        second.answer(200, ("Contact", f"<{CONTACT}>;expires=3600"))
+        (status,) = self.trunks.status()
+        self.assertEqual((status.registered, status.alive, status.why), (True, True, ""))
+        self.quiet()
+
+    def test_refresh(self) -> None:
+        """The refresh brings its credentials unasked, and a stale nonce is answered."""
+        self.register()
+        self.layer.clock.advance(3600 * 0.9)
+        refresh = self.layer.take()
+        self.assertIn("nc=00000002", refresh.request.get("Authorization") or "")
+        refresh.answer(401, ("WWW-Authenticate", 'Digest realm="c", nonce="m", stale=true, qop="auth"'))
+        self.layer.take().answer(200)
+        self.assertTrue(self.trunks.alive("carrier"))
+        self.quiet()
+
+    def test_wrong_password(self) -> None:
+        """A wrong password is not tried again at once; calls go elsewhere meanwhile."""
+        self.layer.take().answer(401, ("WWW-Authenticate", 'Digest realm="c", nonce="n"'))
+        self.layer.take().answer(401, ("WWW-Authenticate", 'Digest realm="c", nonce="m"'))
+        self.assertEqual(self.layer.sent, [])
+        self.assertFalse(self.trunks.alive("carrier"))
+        self.assertIn("401", self.trunks.status()[0].why)
+        self.layer.clock.advance(30)
+        self.layer.take().answer(200)
+        self.assertTrue(self.trunks.alive("carrier"))
+        self.quiet()
+
+    def test_endless_challenges(self) -> None:
+        """A registrar that says stale for ever gets a few attempts and no more."""
+        for _ in range(4):
+            self.layer.take().answer(401, ("WWW-Authenticate", 'Digest realm="c", nonce="n", stale=true'))
+        self.assertEqual(self.layer.sent, [])
+        self.quiet()
+
+    def test_stop(self) -> None:
+        """At the end the binding is taken back with Expires 0, challenged or not."""
+        self.register()
+        self.trunks.stop()
+        last = self.layer.take()
+        self.assertEqual(last.request.get("Expires"), "0")
+        last.answer(401, ("WWW-Authenticate", 'Digest realm="c", nonce="x", stale=true'))
+        self.layer.take().answer(200)
+        self.assertEqual((self.layer.sent, self.layer.clock.getDelayedCalls()), ([], []))
+
+    def test_reconfiguration(self) -> None:
+        """A trunk that stays as it is notices nothing; one that changed starts anew."""
+        self.register()
+        self.configure(carrier=self.table)
+        self.assertEqual(self.layer.sent, [])
+        self.configure(carrier=trunk(uri="sip:other.example", username="pbx7", register=True))
+        self.assertEqual(
+            [(t.request.uri, t.request.get("Expires")) for t in self.layer.sent],
+            [("sip:carrier.example", "0"), ("sip:other.example", "3600")],
+        )
+        self.quiet()
+
+    def test_fail_over(self) -> None:
+        """The next server is registered with when the first does not answer, and calls go there."""
+        self.configure(carrier=trunk(username="pbx7", register=True, backups=["sip:second.example"]))
+        self.layer.sent.pop().answer(408, local=True)
+        self.layer.sent.pop().answer(200)
+        self.assertEqual(str(self.trunks.uri("carrier")), "sip:second.example")
+        self.quiet()
+
+
+class IdentifyTests(World):
+    """Which trunk a request is from."""
+
+    def setUp(self) -> None:
+        """One trunk by network, one by address and port, one that we register with."""
+        super().setUp()
+        self.configure(
+            network=trunk(accept_from=["198.51.100.0/24", "2001:db8::/32"]),
+            port=trunk(accept_from=["203.0.113.7:5080"]),
+            home=trunk(uri="sip:192.0.2.200", username="pbx7", register=True),
+        )
+
+    def identify(
+        self, host: str, port: int = 5060, transport: str = "UDP", via: str = "x:5060"
+    ) -> str | None:
+        """Which one?"""
+        request = Request("INVITE", "sip:101@pbx", [("Via", f"SIP/2.0/{transport} {via};branch=z9hG4bK1")])
+        return self.trunks.identify(request, Flow(transport, ("192.0.2.1", 5060), (host, port)))
+
+    def test_by_address(self) -> None:
+        """By network, by address and port; nobody else."""
+        self.assertEqual(self.identify("198.51.100.77", 12345), "network")
+        self.assertEqual(self.identify("2001:db8::1"), "network")
+        self.assertEqual(self.identify("::ffff:198.51.100.1"), "network")
+        self.assertEqual(self.identify("203.0.113.7", 5080), "port")
+        self.assertIsNone(self.identify("203.0.113.7", 5081))
+        self.assertIsNone(self.identify("203.0.113.8", 5080))
+        self.assertIsNone(self.identify("192.0.2.200"))
+
+    def test_port_of_a_connection(self) -> None:
+        """Over a connection the source port says nothing; the one in Via counts."""
+        self.assertEqual(self.identify("203.0.113.7", 40000, "TCP", "203.0.113.7:5080"), "port")
+        self.assertIsNone(self.identify("203.0.113.7", 40000, "TCP", "203.0.113.7"))
+        self.assertIsNone(self.identify("203.0.113.7", 40000, "UDP", "203.0.113.7:5080"))
+
+    def test_where_we_are_registered(self) -> None:
+        """A carrier calls from where it registered us, without being named in accept_from."""
+        self.trunks.start()
+        self.layer.take().answer(200)
+        self.assertEqual(self.identify("192.0.2.200"), "home")
+        self.assertIsNone(self.identify("192.0.2.200", 5061))
+        self.quiet()
+
+    def test_memory(self) -> None:
+        """Sources that nobody knows are not remembered for ever."""
+        for number in range(10_000):
+            self.identify(f"10.0.{number // 256}.{number % 256}")
+        self.assertLessEqual(len(self.trunks._known), 4096)
+
+
+class LivenessTests(World):
+    """OPTIONS that ask whether a trunk is there."""
+
+    def setUp(self) -> None:
+        """A trunk that is asked every minute."""
+        super().setUp()
+        self.configure(carrier=trunk(options_seconds=60.0))
+        self.trunks.start()
+        self.layer.clock.advance(1)
+
+    def ask(self, code: int, *, local: bool = False) -> bool:
+        """Answer the question, and wait for the next."""
+        question = self.layer.take()
+        self.assertEqual((question.request.method, question.request.uri), ("OPTIONS", "sip:carrier.example"))
+        question.answer(code, local=local)
+        self.layer.clock.advance(60)
+        return self.trunks.alive("carrier")
+
+    def test_alive(self) -> None:
+        """Any answer will do, but for 503; one miss is no proof."""
+        heard = [self.ask(code) for code in (200, 404, 405, 481, 503, 200)]
+        self.assertEqual(heard, [True] * 6)
+        self.quiet()
+
+    def test_down(self) -> None:
+        """Two misses in a row: it is down, and is skipped until it answers again."""
+        heard = [self.ask(408, local=True), self.ask(503), self.ask(408, local=True), self.ask(200)]
+        self.assertEqual(heard, [True, False, False, True])
+        self.quiet()
+
+    def test_unknown_trunk(self) -> None:
+        """A trunk that is not there is not worth a call."""
+        self.assertFalse(self.trunks.alive("nobody"))
+
+
+class KeepAliveTests(SynchronousTestCase):
+    """OPTIONS that keep the way to a phone behind NAT open."""
+
+    def setUp(self) -> None:
+        """A phone behind NAT, and one that is not."""
+        self.house = House()
+        self.layer = FakeLayer(self.house.clock)
+        self.keeper = KeepAlive(self.house.bindings, self.layer, asker(), Random(1), 25.0)
+        self.nat = PHONE._replace(remote=("203.0.113.9", 33333))
+        self.house.register("<sip:101@10.0.0.7:5062>", flow=self.nat)
+        self.house.register("<sip:102@192.0.2.101:5062>", user="102")
+
+    def called(self) -> int:
+        """How many contacts of 101 would be called."""
+        return len(self.house.bindings.contacts(f"101@{DOMAIN}"))
+
+    def test_asks(self) -> None:
+        """The phone behind NAT is asked at least every 25 seconds, where it came from; the other is not."""
+        for _ in range(3):
+            self.house.clock.advance(25)
+            question = self.layer.take()
+            self.assertEqual(question.flow, self.nat)
+            self.assertEqual(question.request.uri, "sip:101@10.0.0.7:5062")
+            question.answer(200)
+
+    def test_silence(self) -> None:
+        """A phone that does not answer is not called; its next REGISTER brings it back."""
+        for _ in range(2):
+            self.house.clock.advance(25)
+            self.layer.take().answer(408, local=True)
+        self.assertEqual(self.called(), 0)
+        moved = self.nat._replace(remote=("203.0.113.9", 44444))
+        self.house.register("<sip:101@10.0.0.7:5062>", flow=moved)
+        self.assertEqual(self.called(), 1)
+        self.house.clock.advance(25)
+        self.assertEqual(self.layer.take().flow, moved)
+
+    def test_end(self) -> None:
+        """A phone that is gone is not asked."""
+        self.house.register("*", expires="0")
+        self.house.register("*", expires="0", user="102")
+        self.house.clock.advance(100)
+        self.assertEqual(self.layer.sent, [])
+        self.keeper.stop()
+        self.assertEqual(self.house.clock.getDelayedCalls(), [])
+
+
+class NumberTests(SynchronousTestCase):
+    """L{Numbers}."""
+
+    def test_rules(self) -> None:
+        """The first rule that matches the whole number is used; without one the number stays."""
+        numbers = Numbers(
+            [
+                Rule.model_validate({"match": r"00(\d+)", "replace": r"+\1"}),
+                Rule.model_validate({"match": r"0(\d+)", "replace": r"+49\1"}),
+            ]
+        )
+        for number, form in [("0049301234", "+49301234"), ("0301234", "+49301234"), ("101", "101"), ("", "")]:
+            self.assertEqual(numbers.apply(number), form)
+        self.assertEqual(numbers.apply("0" + "1" * 500), "0" + "1" * 500)
