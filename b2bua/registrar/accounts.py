@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from b2bua.errors import UsageError
 from b2bua.wire.digest import ha1
@@ -58,7 +58,7 @@ def accounts_of(configured: settings.Settings) -> list[Account]:
             configured.server.domain,
             name=extension.name,
             password=extension.password,
-            hashes=cast("Mapping[str, str] | None", extension.ha1),
+            hashes=extension.ha1,
         )
         for user, extension in configured.extensions.items()
     ]

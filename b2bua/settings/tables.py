@@ -308,7 +308,8 @@ class Trunk(Peer):
 
     uri: SipURI = Field(description='where calls to it go, such as "sip:sip.carrier.example"')
     backups: tuple[SipURI, ...] = Field(
-        (), description="the list of its other servers, tried in this order when it does not register us"
+        default=(),
+        description="the list of its other servers, tried in this order when it does not register us",
     )
     accept_from: tuple[PeerSource, ...] = Field(
         default=(),
