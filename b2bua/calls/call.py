@@ -156,6 +156,8 @@ class Call:
                 self.part_with(leg, str(code))
         if listener is not None:
             listener.hear(leg, word)
+        elif isinstance(word, Offered):
+            self.begin(word)
         self.settle()
 
     # ---- the end --------------------------------------------------------

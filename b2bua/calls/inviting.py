@@ -64,6 +64,7 @@ class Inviting:
         "_forks",
         "_late",
         "_require",
+        "_sent",
         "_winner",
         "call_id",
         "from_value",
@@ -92,6 +93,8 @@ class Inviting:
         self._require = leg.party.policy.reliable == "required"
         self._attempts = 0
         self._cancelled = False
+        self._sent: Request
+        """The INVITE as last sent."""
         self._client: IClientTransaction | None = None
         self._credentials: tuple[Field, ...] = ()
         self._forks: dict[str, Fork] = {}
@@ -134,7 +137,8 @@ class Inviting:
             self.offer = leg.signed(invitation.session)
             fields.append(SDP)
         request = Request("INVITE", invitation.request_uri, fields, self.offer)
-        return leg.context.edited(leg, request)
+        self._sent = leg.context.edited(leg, request)
+        return self._sent
 
     @property
     def _reliable(self) -> bool:
@@ -212,12 +216,6 @@ class Inviting:
                     leg.early = {}
                 leg.early[tag] = dialog
         return fork
-
-    @property
-    def _sent(self) -> Request:
-        """The INVITE as last sent."""
-        assert self._client is not None
-        return self._client.request
 
     def _one_source(self, tag: str, session: bytes | None) -> bytes | None:
         """Let early media of one fork through only, the first one."""
