@@ -1,0 +1,84 @@
+"""
+Do not disturb: no phone of the extension rings.
+
+The caller hears the status that the configuration names, the one that phones
+themselves use for it by default (480 with a Yealink)::
+
+    [extensions.102]
+    do_not_disturb = true
+
+    [do_not_disturb]
+    status = 480               # or 486, 603, 404
+    reason = "Do not disturb"
+
+Users turn it on with C{*78} and off with C{*79}.  Who is not to be disturbed is
+not looked for elsewhere either: it comes before every forward, unless the
+order of the plugins says otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import StringConstraints
+
+from b2bua import Changeable, Options, Table, hookimpl
+from b2bua.calls import Confirm, Refuse
+
+if TYPE_CHECKING:
+    from b2bua.calls import Attempt
+
+
+class Answer(Table):
+    """C{[do_not_disturb]}: what the caller hears."""
+
+    status: Literal[404, 480, 486, 603] = 480
+    reason: Annotated[str, StringConstraints(pattern=r"^[ -~]*$", max_length=64)] = "Do not disturb"
+
+
+class OfExtension(Table):
+    """The key that this feature adds to C{[extensions.NUMBER]}."""
+
+    do_not_disturb: Changeable[bool] = False
+
+
+class DoNotDisturb:
+    """Refuses calls to those who want none."""
+
+    @hookimpl
+    def b2bua_settings(self) -> Mapping[str, type[Table]]:
+        """The table and the key of this feature."""
+        return {"do_not_disturb": Answer, "extensions.*": OfExtension}
+
+    @hookimpl
+    def b2bua_codes(self) -> Mapping[str, str]:
+        """On and off."""
+        return {"do_not_disturb_on": "*78", "do_not_disturb_off": "*79"}
+
+    @hookimpl
+    def b2bua_before(self) -> tuple[str, ...]:
+        """Who wants no call is not looked for anywhere."""
+        return ("forward", "find_me", "ring_group", "redirects")
+
+    @hookimpl
+    def b2bua_configure(self, options: Options) -> None:
+        """Take the answer."""
+        self._options = options
+        answer = options.of(Answer)
+        self._refusal = Refuse(answer.status, answer.reason)
+
+    @hookimpl
+    def route_call(self, attempt: Attempt) -> Refuse | None:
+        """Refuse, if the extension is not to be disturbed."""
+        name = attempt.extension
+        if name is None or not self._options.of(OfExtension, name).do_not_disturb:
+            return None
+        return self._refusal
+
+    @hookimpl
+    def code_dialled(self, attempt: Attempt, name: str) -> Confirm:
+        """Turn it on or off for whoever dials."""
+        on = name == "do_not_disturb_on"
+        self._options.change(OfExtension, attempt.caller.name, do_not_disturb=on)
+        return Confirm(f"Do not disturb: {'on' if on else 'off'}")

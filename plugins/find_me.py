@@ -1,0 +1,93 @@
+"""
+Find me: one number, several places to look for its user (RFC 5359 section 2.12).
+
+Each extension that wants it has a table::
+
+    [extensions.102.find_me]
+    mode = "sequential"        # or "parallel"
+    ring_seconds = 15          # for each place
+    places = ["102", "103", { target = "+491701234567", after = 5, ring_seconds = 25 }]
+
+The extension's own number among the places means its own phones.  C{after} is
+the delay of a place, in seconds from the start of a parallel search, or from
+the failure of the place before.  Users turn it on and off with C{*21} and
+C{*22}.  Other places are dialled with the permission of the extension; when the
+search fails, the extension's forwards for no answer or busy hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from b2bua import Changeable, Options, Table, hookimpl
+from b2bua.calls import Confirm, Dial, Diverted, Member, Refuse
+
+if TYPE_CHECKING:
+    from b2bua.calls import Attempt
+
+Target = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r'^[^\s<>"]+$')]
+Seconds = Annotated[float, Field(gt=0, le=3600)]
+
+
+class Place(Table):
+    """One place to look, where more is to be said than its number."""
+
+    target: Target
+    after: Annotated[float, Field(ge=0, le=3600)] = 0.0
+    ring_seconds: Seconds | None = None
+
+
+class Search(Table):
+    """C{[extensions.NUMBER.find_me]}: how one user is looked for."""
+
+    active: Changeable[bool] = True
+    mode: Literal["sequential", "parallel"] = "sequential"
+    ring_seconds: Seconds = 15.0
+    places: Annotated[tuple[Target | Place, ...], Field(max_length=16)] = ()
+
+    def dial(self) -> Dial:
+        """The search as a verdict."""
+        places = [Place(target=place) if isinstance(place, str) else place for place in self.places]
+        members = (Member(p.target, p.after, p.ring_seconds or self.ring_seconds) for p in places)
+        return Dial(tuple(members), self.mode, why=Diverted.FOLLOW_ME)
+
+
+class FindMe:
+    """Looks for people where they said they may be."""
+
+    @hookimpl
+    def b2bua_settings(self) -> Mapping[str, type[Table]]:
+        """The table of this feature."""
+        return {"extensions.*.find_me": Search}
+
+    @hookimpl
+    def b2bua_codes(self) -> Mapping[str, str]:
+        """On and off."""
+        return {"find_me_on": "*21", "find_me_off": "*22"}
+
+    @hookimpl
+    def b2bua_configure(self, options: Options) -> None:
+        """Remember where the settings are."""
+        self._options = options
+
+    @hookimpl
+    def route_call(self, attempt: Attempt) -> Dial | None:
+        """Look for the user, unless diversions do not count."""
+        name = attempt.extension
+        if name is None or not attempt.forwards:
+            return None
+        search = self._options.of(Search, name)
+        return search.dial() if search.active and search.places else None
+
+    @hookimpl
+    def code_dialled(self, attempt: Attempt, name: str) -> Confirm | Refuse:
+        """Turn it on or off for whoever dials."""
+        owner = attempt.caller.name
+        if not self._options.of(Search, owner).places:
+            return Refuse(403, "No places to look are configured")
+        on = name == "find_me_on"
+        self._options.change(Search, owner, active=on)
+        return Confirm(f"Find me: {'on' if on else 'off'}")
