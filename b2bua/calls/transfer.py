@@ -24,7 +24,6 @@ from b2bua.calls.outcomes import LOOPED
 from b2bua.calls.path import Path
 from b2bua.calls.search import Found, Search
 from b2bua.calls.verdicts import Outcome, Refuse, Relay, Transfer, TransferVerdict
-from b2bua.calls.words import Fields
 
 if TYPE_CHECKING:
     from b2bua.calls.bridge import Bridge
@@ -155,17 +154,11 @@ class _Transferring:
         """A search in the name of the survivor, who is to be connected."""
         survivor = self.survivor
         offer = None if survivor.remote_session is None else resumed(survivor.remote_session)
-        errand = Errand(survivor, offer, self._referred_by())
+        errand = Errand(survivor, offer, self.referral.passed_on(self.transferor))
         self.search = Search(self.call, errand)
         if self.how.progress:
             self.search.on_progress = self.referral.notify
         return self.search
-
-    def _referred_by(self) -> Fields:
-        """Who refers, for the target to see (RFC 3892 section 2.1); ours when the phone did not say."""
-        given = self.referral.request.get("Referred-By")
-        own = f"<{self.call.calls.identities.of(self.transferor).uri}>"
-        return (("Referred-By", given or own),)
 
     async def _attended(self, named: Leg) -> Outcome | None:
         """Join the survivor with whom the transferor consulted (RFC 5589 section 7)."""

@@ -8,7 +8,6 @@ from b2bua.calls.media import (
     Alignment,
     answering,
     crossed,
-    directed,
     is_hold,
     resumed,
     same_media,

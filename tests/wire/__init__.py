@@ -1,0 +1,1 @@
+"""Tests of what turns bytes into values and back."""
