@@ -82,11 +82,13 @@ class Leg:
         "peer_allows",
         "peer_supports",
         "referrals",
+        "referred",
         "remote_session",
         "ringing",
         "session_end",
         "state",
         "sticky",
+        "subscribed",
         "timer",
         "timer_run",
         "told",
@@ -136,6 +138,10 @@ class Leg:
         self.timer_run: ITimer | None = None
         self.session_end = 0.0
         self.referrals: list[Referral] | None = None
+        self.referred = False
+        """Was there a REFER in the dialog before, so that the next needs an id?"""
+        self.subscribed: Referral | None = None
+        """The referral of another leg that was handed on to this peer."""
         self.goodbye: parting.Goodbye | None = None
         self.lingering = 0
         """How many things keep an ended leg from being forgotten."""
@@ -287,6 +293,10 @@ class Leg:
         if self.incoming and self.state is LegState.CALLING and self.invited is not None:
             self.invited.refuse(480, "", ())
             self.hear(self, HungUp("lost"))
+
+    def referred_from_outside(self, request: Request, server: IServerTransaction) -> None:
+        """Take a REFER that names this leg by Target-Dialog; it makes a dialog of its own (RFC 4538)."""
+        receiving.referred_from_outside(self, request, server)
 
     # What is known of the peer
 
@@ -444,7 +454,7 @@ class Leg:
         """If nothing of an ended leg is left, forget its dialogs."""
         if self.gone or self.state is not LegState.ENDED or self.lingering:
             return
-        if self.invited is not None or self.goodbye is not None or self.referrals:
+        if self.invited or self.goodbye or self.referrals or self.subscribed:
             return
         self.gone = True
         self.settled()

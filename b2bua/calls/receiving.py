@@ -8,16 +8,22 @@ from b2bua.calls import changing, parting, refreshing, telling
 from b2bua.calls.context import ACCEPT, ALLOW, EXTENSIONS, SUPPORTED, LegState
 from b2bua.calls.invited import Invited
 from b2bua.calls.passing import CHANGE, entering, session_of
-from b2bua.calls.words import Changed
+from b2bua.calls.referral import refer_received
+from b2bua.calls.words import Changed, Referred
+from b2bua.dialogs.dialog import Dialog
 from b2bua.dialogs.offer_answer import Open, refusal
 from b2bua.dialogs.session_timer import TooBrief
 from b2bua.errors import PeerError
+from b2bua.wire.sipfrag import status_of
 
 if TYPE_CHECKING:
     from b2bua.calls.leg import Leg
-    from b2bua.dialogs.dialog import Dialog
     from b2bua.transactions.ports import IServerTransaction
     from b2bua.wire.message import Request
+
+
+_AFTER_THE_END = frozenset(("BYE", "NOTIFY", "SUBSCRIBE"))
+"""What may come when the call is over: a BYE that crossed ours, and news of a REFER."""
 
 
 def request_received(leg: Leg, request: Request, server: IServerTransaction) -> None:
@@ -26,7 +32,7 @@ def request_received(leg: Leg, request: Request, server: IServerTransaction) -> 
     method = request.method
     try:
         dialog = _dialog(leg, request)
-        if dialog is None or (leg.state is LegState.ENDED and method not in ("BYE", "SUBSCRIBE")):
+        if dialog is None or (leg.state is LegState.ENDED and method not in _AFTER_THE_END):
             leg.respond(server, 481)
             return
         if not dialog.accepts(request.cseq.number, method):
@@ -49,11 +55,16 @@ def request_received(leg: Leg, request: Request, server: IServerTransaction) -> 
 
 def _dialog(leg: Leg, request: Request) -> Dialog | None:
     """Which of the leg's dialogs is it in?"""
-    tag = request.from_.tag
+    key = (request.call_id, request.to.tag, request.from_.tag)
     dialog = leg.dialog
-    if dialog is not None and dialog.remote_tag != tag:
-        dialog = leg.early.get(tag) if leg.early is not None else None
-    return dialog
+    if dialog is not None and dialog.key == key:
+        return dialog
+    if leg.early is not None and (early := leg.early.get(key[2])) is not None:
+        return early
+    for referral in leg.referrals or ():
+        if referral.dialog.key == key:
+            return referral.dialog
+    return None
 
 
 def _follow_flow(leg: Leg, request: Request, server: IServerTransaction) -> None:
@@ -150,9 +161,64 @@ def _notify(leg: Leg, request: Request, server: IServerTransaction) -> None:
     if event is None:
         leg.respond(server, 489)
     elif event.package == "refer":
+        _notify_refer(leg, request, server)
+    elif leg.ended:
         leg.respond(server, 481)
     else:
         telling.told(leg, request, server)
+
+
+def _notify_refer(leg: Leg, request: Request, server: IServerTransaction) -> None:
+    """Take the news of a REFER that we handed on; of any other there is no subscription."""
+    referral = leg.subscribed
+    if referral is None:
+        leg.respond(server, 481)
+        return
+    code = status_of(request.body) if request.body else 100
+    state = request.subscription_state
+    leg.respond(server, 200)
+    if code >= 200 or (state is not None and state.state == "terminated"):
+        leg.subscribed = None
+    referral.notify(code)
+    leg.check_gone()
+
+
+def _refer(leg: Leg, request: Request, server: IServerTransaction) -> None:
+    """Take a REFER: whoever hears of it decides (RFC 3515)."""
+    dialog = _dialog(leg, request)
+    assert dialog is not None
+    leg.hear(leg, Referred(request, refer_received(leg, request, server, dialog)))
+
+
+def referred_from_outside(leg: Leg, request: Request, server: IServerTransaction) -> None:
+    """Take a REFER with a dialog of its own (RFC 7647 section 4, RFC 4538 section 3)."""
+    context = leg.context
+    server.user = leg
+    token = context.token()
+    try:
+        dialog = Dialog.of_request(request, token, context.random.getrandbits(16))
+        if not dialog.target:
+            raise PeerError("A REFER needs a Contact", section="RFC 3515 2.2")
+        referral = refer_received(leg, request, server, dialog)
+    except PeerError as error:
+        server.respond(request.response(error.code, error.why, to_tag=token))
+        return
+    context.dialogs.add(dialog, leg)
+    leg.hear(leg, Referred(request, referral))
+
+
+def _subscribe(leg: Leg, request: Request, server: IServerTransaction) -> None:
+    """Take a SUBSCRIBE for the news of a REFER; one to anything else is not made within a call."""
+    event = request.event
+    if event is None or event.package != "refer":
+        leg.respond(server, 489)
+        return
+    for referral in leg.referrals or ():
+        if referral.matches(request):
+            referral.subscribe(request, server)
+            return
+    # Only a REFER makes a subscription to this event (RFC 3515 section 2.4.4).
+    leg.respond(server, 403)
 
 
 _TAKERS = {
@@ -164,4 +230,6 @@ _TAKERS = {
     "INFO": telling.told,
     "MESSAGE": telling.told,
     "NOTIFY": _notify,
+    "REFER": _refer,
+    "SUBSCRIBE": _subscribe,
 }
