@@ -1,0 +1,1 @@
+"""Whole calls, each one a ladder in the simulated world."""

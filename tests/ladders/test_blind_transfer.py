@@ -1,0 +1,156 @@
+"""Blind transfer: RFC 5589 section 6, RFC 5359 section 2.4, and what goes wrong."""
+
+from __future__ import annotations
+
+from b2bua.testing import World
+from b2bua.testing.phone import Phone
+from tests.ladders.transfers import TransferTestCase
+
+
+class BlindTransferTests(TransferTestCase):
+    """One of two parties hands the other one on to Carol."""
+
+    def transfer(self, transferor: Phone, leaves: str = "final") -> None:
+        """Alice has called Bob; one of them transfers the other to Carol."""
+        self.call(self.alice, self.bob)
+        transferor.manners.leaves_after_refer = leaves
+        transferor.session.hold()
+        self.world.run(1)
+        transferor.session.transfer("carol")
+
+    def test_by_the_callee(self) -> None:
+        """Bob transfers Alice to Carol, and waits for the end (RFC 5589 section 6.1)."""
+        self.transfer(self.bob)
+        session = self.bob.session
+        self.world.run(5)
+        self.only_talking(self.alice, self.carol)
+        self.assertEqual(session.refer_code, 202)
+        self.assertEqual((session.told[0], session.told[-1], session.told_end), (100, 200, True))
+        self.alice.hang_up()
+        self.quiet()
+
+    def test_by_the_caller(self) -> None:
+        """Alice, who called, transfers Bob to Carol."""
+        self.transfer(self.alice)
+        self.world.run(5)
+        self.only_talking(self.bob, self.carol)
+        self.carol.hang_up()
+        self.quiet()
+
+    def test_transferor_leaves_at_once(self) -> None:
+        """Bob hangs up right after the 202, as the guide draws it; the NOTIFYs live on (RFC 5057 section 4)."""
+        self.transfer(self.bob, leaves="at once")
+        session = self.bob.session
+        self.world.run(5)
+        self.only_talking(self.alice, self.carol)
+        self.assertEqual(session.told[-1], 200)
+        self.alice.hang_up()
+        self.quiet()
+
+    def test_transferor_never_leaves(self) -> None:
+        """A transferor that does not hang up after the final NOTIFY is hung up by us."""
+        self.transfer(self.bob, leaves="never")
+        self.world.run(8)
+        self.only_talking(self.alice, self.carol)
+        self.assertEqual(self.bob.live, [])
+        self.alice.hang_up()
+        self.quiet()
+
+    def test_target_busy(self) -> None:
+        """The target is busy: the transferor hears 486 and has its call back (section 6.3.1)."""
+        self.carol.manners.refuses = 486
+        self.transfer(self.bob)
+        session = self.bob.session
+        self.world.run(5)
+        self.assertEqual(session.told[-1], 486)
+        session.resume()
+        self.world.run(2)
+        self.only_talking(self.alice, self.bob)
+        self.alice.hang_up()
+        self.quiet()
+
+    def test_target_busy_and_transferor_gone(self) -> None:
+        """The target is busy and Bob has left: Bob's phone is rung again."""
+        self.carol.manners.refuses = 486
+        self.transfer(self.bob, leaves="at once")
+        self.world.run(6)
+        self.only_talking(self.alice, self.bob)
+        self.insist(self.bob.session.incoming, "Bob was not called back")
+        self.alice.hang_up()
+        self.quiet()
+
+    def test_recall_refused(self) -> None:
+        """When nobody is left to talk to the survivor hears the end."""
+        self.carol.manners.refuses = 486
+        self.transfer(self.bob, leaves="at once")
+        self.bob.manners.refuses = 486
+        self.world.run(6)
+        self.assertEqual(self.alice.live, [])
+        self.quiet()
+
+    def test_unknown_target(self) -> None:
+        """A target that does not exist is reported as 404; the call goes on."""
+        self.call(self.alice, self.bob)
+        self.bob.session.transfer("nobody")
+        session = self.bob.session
+        self.world.run(3)
+        self.assertEqual(session.told[-1], 404)
+        self.only_talking(self.alice, self.bob)
+        self.bob.hang_up()
+        self.quiet()
+
+    def test_survivor_hangs_up(self) -> None:
+        """The survivor hangs up while the target rings: Carol's phone stops, Bob is told."""
+        self.carol.manners.answers_after = None
+        self.transfer(self.bob)
+        session = self.bob.session
+        self.world.run(2)
+        self.alice.hang_up()
+        self.world.run(3)
+        self.assertEqual(session.told[-1], 487)
+        self.assertEqual(self.carol.live + self.bob.live, [])
+        self.quiet()
+
+    def test_second_transfer(self) -> None:
+        """After a transfer the new party can transfer again."""
+        (dave,) = self.world.phones("dave", manners=self.alice.manners)
+        self.transfer(self.bob)
+        self.world.run(6)
+        self.carol.session.transfer("dave")
+        self.world.run(6)
+        self.only_talking(self.alice, dave)
+        dave.hang_up()
+        self.quiet()
+
+    def test_hold_after_transfer(self) -> None:
+        """Hold and resume work between the two who were connected."""
+        self.transfer(self.bob)
+        self.world.run(6)
+        for holder, other in ((self.alice, self.carol), (self.carol, self.alice)):
+            holder.hold()
+            self.world.run(2)
+            self.insist(self.world.talking() == {(holder.name, other.name)}, "the other one speaks")
+            holder.resume()
+            self.world.run(2)
+            self.only_talking(self.alice, self.carol)
+        self.alice.hang_up()
+        self.quiet()
+
+
+class NoFeatureTests(TransferTestCase):
+    """Without a transfer feature."""
+
+    def make_world(self) -> World:
+        """Make a world without features."""
+        return World()
+
+    def test_declined(self) -> None:
+        """A REFER gets 603, never a blind relay; the call goes on."""
+        self.call(self.alice, self.bob)
+        session = self.bob.session
+        session.transfer("carol")
+        self.world.run(2)
+        self.assertEqual(session.refer_code, 603)
+        self.only_talking(self.alice, self.bob)
+        self.bob.hang_up()
+        self.quiet()
