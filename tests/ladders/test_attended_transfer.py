@@ -1,0 +1,281 @@
+"""Attended and semi-attended transfer: RFC 5589 section 7, RFC 5359 section 2.5."""
+
+from __future__ import annotations
+
+from itertools import product
+
+from b2bua.testing.phone import Phone
+from b2bua.testing.session import Session
+from b2bua.wire.message import Response
+from tests.ladders.transfers import TransferTestCase
+
+
+class AttendedTransferTests(TransferTestCase):
+    """Bob has talked to Alice and to Carol, and joins the two."""
+
+    def consult(self, *, alice_calls: bool = True, carol_calls: bool = False) -> tuple[Session, Session]:
+        """Let Bob hold Alice and talk to Carol; his two sessions come back."""
+        with_alice = self._bobs(self.alice, alice_calls)
+        with_alice.hold()
+        self.world.run(1)
+        return with_alice, self._bobs(self.carol, carol_calls)
+
+    def _bobs(self, other: Phone, other_calls: bool) -> Session:
+        """A call between Bob and another, who may be the caller; Bob's session of it."""
+        if other_calls:
+            return self.call(other, self.bob)[1]
+        return self.call(self.bob, other)[0]
+
+    def test_orientations(self) -> None:
+        """Whoever called whom in the two calls, held or not, the two others are joined."""
+        for alice_calls, carol_calls, hold in product((True, False), repeat=3):
+            with self.subTest(alice_calls=alice_calls, carol_calls=carol_calls, hold=hold):
+                self.setUp()
+                first, second = self.consult(alice_calls=alice_calls, carol_calls=carol_calls)
+                if hold:
+                    second.hold()
+                    self.world.run(1)
+                first.transfer(replaces=second)
+                self.world.run(5)
+                self.only_talking(self.alice, self.carol)
+                self.assertEqual(first.told[-1], 200)
+                self.assertEqual(self.bob.live, [])
+                self.alice.hang_up()
+                self.quiet()
+
+    def test_refer_to_the_target(self) -> None:
+        """The REFER may go to the consulted party and name the first call (RFC 5589 section 7.2)."""
+        first, second = self.consult()
+        second.transfer(replaces=first)
+        self.world.run(5)
+        self.only_talking(self.alice, self.carol)
+        self.carol.hang_up()
+        self.quiet()
+
+    def test_transferor_leaves_at_once(self) -> None:
+        """Bob hangs up both calls right after the 202."""
+        self.bob.manners.leaves_after_refer = "at once"
+        first, second = self.consult()
+        first.transfer(replaces=second)
+        self.world.run(0.03)
+        second.hang_up()
+        self.world.run(5)
+        self.only_talking(self.alice, self.carol)
+        self.alice.hang_up()
+        self.quiet()
+
+    def test_survivor_hangs_up_meanwhile(self) -> None:
+        """Alice hangs up as she is being joined: Bob and Carol go on talking, or hear the end."""
+        first, second = self.consult()
+        first.transfer(replaces=second)
+        self.world.run(0.025)
+        self.alice.hang_up()
+        self.world.run(5)
+        self.assertEqual(first.told[-1], 487)
+        self.only_talking(self.bob, self.carol)
+        self.carol.hang_up()
+        self.quiet()
+
+    def test_foreign_dialog(self) -> None:
+        """Naming a dialog of somebody else is refused with 403, and nothing is torn down."""
+        dave, erin = self.world.phones("dave", "erin", manners=self.alice.manners)
+        self.call(self.alice, self.bob)
+        theirs, _ = self.call(dave, erin)
+        session = self.bob.session
+        session.transfer(replaces=theirs)
+        self.world.run(3)
+        self.assertEqual(session.refer_code, 403)
+        self.insist(self.alice.talks_to(self.bob) and dave.talks_to(erin), "a call was lost")
+        self.alice.hang_up()
+        dave.hang_up()
+        self.quiet()
+
+    def test_twice(self) -> None:
+        """After a transfer either party can be transferred again."""
+        (dave,) = self.world.phones("dave", manners=self.alice.manners)
+        first, second = self.consult()
+        first.transfer(replaces=second)
+        self.world.run(5)
+        with_alice = self.carol.session
+        with_alice.hold()
+        self.world.run(1)
+        with_dave, _ = self.call(self.carol, dave)
+        with_alice.transfer(replaces=with_dave)
+        self.world.run(5)
+        self.only_talking(self.alice, dave)
+        dave.hang_up()
+        self.quiet()
+
+
+class SemiAttendedTests(TransferTestCase):
+    """Bob transfers Alice while Carol's phone still rings: a Yealink's default."""
+
+    def consult(self) -> tuple[Session, Session]:
+        """Let Bob hold Alice and ring Carol, who takes her time."""
+        self.carol.manners.answers_after = None
+        self.call(self.alice, self.bob)
+        first = self.bob.session
+        first.hold()
+        self.world.run(1)
+        second = self.bob.dial("carol")
+        self.world.run(1)
+        return first, second
+
+    def test_answered(self) -> None:
+        """Carol goes on ringing, for Alice now, and answers."""
+        first, second = self.consult()
+        first.transfer(replaces=second)
+        self.world.run(2)
+        self.assertEqual(first.told[-1], 180)
+        self.carol.answer()
+        self.world.run(3)
+        self.only_talking(self.alice, self.carol)
+        self.assertEqual(first.told[-1], 200)
+        self.alice.hang_up()
+        self.quiet()
+
+    def test_transferor_cancels_after(self) -> None:
+        """Bob's phone cancels its call to Carol once the REFER is accepted; she rings on."""
+        first, second = self.consult()
+        first.transfer(replaces=second)
+        self.world.run(0.5)
+        second.hang_up()
+        first.hang_up()
+        self.world.run(2)
+        self.carol.answer()
+        self.world.run(3)
+        self.only_talking(self.alice, self.carol)
+        self.carol.hang_up()
+        self.quiet()
+
+    def test_transferor_cancels_before(self) -> None:
+        """Bob's phone cancels first: the target is rung anew, as in a blind transfer."""
+        first, second = self.consult()
+        self.carol.manners.answers_after = 1.0
+        second.hang_up()
+        self.world.run(0.2)
+        first.transfer(to="carol", replaces=second)
+        self.world.run(4)
+        self.only_talking(self.alice, self.carol)
+        self.carol.hang_up()
+        self.quiet()
+
+    def test_refused(self) -> None:
+        """Carol refuses: Bob is told 486 and has Alice back."""
+        first, second = self.consult()
+        first.transfer(replaces=second)
+        self.world.run(1)
+        self.carol.refuse(486)
+        self.world.run(2)
+        self.assertEqual(first.told[-1], 486)
+        first.resume()
+        self.world.run(2)
+        self.only_talking(self.alice, self.bob)
+        self.bob.hang_up()
+        self.quiet()
+
+    def test_refused_and_transferor_gone(self) -> None:
+        """Carol refuses when Bob has left: Bob is called back."""
+        first, second = self.consult()
+        first.transfer(replaces=second)
+        self.world.run(1)
+        first.hang_up()
+        second.hang_up()
+        self.world.run(1)
+        self.carol.refuse(486)
+        self.world.run(4)
+        self.only_talking(self.alice, self.bob)
+        self.alice.hang_up()
+        self.quiet()
+
+    def test_survivor_hangs_up(self) -> None:
+        """Alice hangs up while Carol rings: the ringing stops, Bob is told."""
+        first, second = self.consult()
+        first.transfer(replaces=second)
+        self.world.run(1)
+        self.alice.hang_up()
+        self.world.run(3)
+        self.assertEqual(first.told[-1], 487)
+        self.assertEqual(self.carol.live, [])
+        self.quiet()
+
+
+class ReplacesTests(TransferTestCase):
+    """INVITE with Replaces (RFC 3891)."""
+
+    def replaces(self, session: Session, *, early: bool = False) -> tuple[tuple[str, str], ...]:
+        """The header field that names our leg towards the phone of C{session}, as we see it."""
+        value = f"{session.call_id};to-tag={session.remote_tag};from-tag={session.local_tag}"
+        return (("Replaces", value + (";early-only" if early else "")), ("Require", "replaces"))
+
+    def test_confirmed(self) -> None:
+        """Carol takes Bob's place (section 3): 200 for her, BYE for him, a new session for Alice."""
+        _, bobs = self.call(self.alice, self.bob)
+        self.carol.dial("bob", fields=self.replaces(bobs))
+        self.world.run(3)
+        self.only_talking(self.alice, self.carol)
+        self.assertEqual(self.bob.live, [])
+        self.alice.hang_up()
+        self.quiet()
+
+    def test_pick_up(self) -> None:
+        """Carol picks up a call that rings at Bob's: an early dialog that we began."""
+        self.bob.manners.answers_after = None
+        self.alice.dial("bob")
+        self.world.run(1)
+        self.carol.dial("bob", fields=self.replaces(self.bob.session, early=True))
+        self.world.run(3)
+        self.only_talking(self.alice, self.carol)
+        self.assertEqual(self.bob.live, [])
+        self.carol.hang_up()
+        self.quiet()
+
+    def refused(self, fields: tuple[tuple[str, str], ...]) -> int:
+        """Let Carol try; the status she gets."""
+        self.carol.inbox.clear()
+        self.carol.dial("bob", fields=fields)
+        self.world.run(2)
+        codes = [got.message.code for got in self.carol.inbox if isinstance(got.message, Response)]
+        return codes[-1]
+
+    def test_early_only_of_confirmed(self) -> None:
+        """A dialog that is confirmed cannot be replaced by early-only: 486."""
+        _, bobs = self.call(self.alice, self.bob)
+        self.assertEqual(self.refused(self.replaces(bobs, early=True)), 486)
+        self.only_talking(self.alice, self.bob)
+        self.alice.hang_up()
+        self.quiet()
+
+    def test_early_that_we_did_not_begin(self) -> None:
+        """The caller's early dialog is not ours to replace: 481, nothing changes."""
+        self.bob.manners.answers_after = 5.0
+        alices = self.alice.dial("bob")
+        self.world.run(1)
+        self.assertEqual(self.refused(self.replaces(alices)), 481)
+        self.world.run(5)
+        self.only_talking(self.alice, self.bob)
+        self.alice.hang_up()
+        self.quiet()
+
+    def test_unknown(self) -> None:
+        """No dialog of that name: 481."""
+        self.assertEqual(self.refused((("Replaces", "nobody;to-tag=1;from-tag=2"),)), 481)
+        self.quiet()
+
+    def test_ended(self) -> None:
+        """A dialog that has just ended: 603."""
+        _, bobs = self.call(self.alice, self.bob)
+        self.alice.hang_up()
+        self.world.run(40)
+        self.assertEqual(self.refused(self.replaces(bobs)), 603)
+        self.quiet()
+
+    def test_two_fields(self) -> None:
+        """More than one Replaces, or one beside a Join: 400."""
+        _, bobs = self.call(self.alice, self.bob)
+        one = self.replaces(bobs)[:1]
+        self.assertEqual(self.refused((*one, *one)), 400)
+        self.assertEqual(self.refused((*one, ("Join", "x;to-tag=1;from-tag=2"))), 400)
+        self.only_talking(self.alice, self.bob)
+        self.alice.hang_up()
+        self.quiet()
