@@ -15,7 +15,7 @@ from b2bua.transactions.flow import Flow
 from b2bua.transactions.invite_client import InviteClient
 from b2bua.transactions.non_invite_client import NonInviteClient
 from b2bua.transactions.ports import IClientTransaction
-from b2bua.wire.message import REASONS, Field, Request, Response
+from b2bua.wire.message import REASONS, Field, Request, Response, write
 
 if TYPE_CHECKING:
     from b2bua.net.runner import Runner
@@ -29,7 +29,7 @@ def _nobody(response: Response) -> None:
 class ClientTransaction:
     """A request that waits for its answer."""
 
-    __slots__ = ("_attempt", "_cancel", "_hear", "_hops", "_runner", "_write", "flow")
+    __slots__ = ("_attempt", "_cancel", "_hear", "_hops", "_may_change", "_runner", "_write", "flow")
 
     log = Logger()
 
@@ -48,6 +48,7 @@ class ClientTransaction:
         self._write = write
         self._hear = hear
         self._hops: list[Flow] = []
+        self._may_change = False
         self._attempt: Attempt | None = None
         self._cancel: Sequence[Field] | None = None
         self.flow: Flow | None = None
@@ -75,9 +76,15 @@ class ClientTransaction:
         """Hear no more of it; the machine goes on by itself to its end."""
         self._hear = _nobody
 
-    def go(self, hops: list[Flow]) -> None:
-        """Try the hops, best first."""
+    def go(self, hops: list[Flow], *, located: bool = True) -> None:
+        """
+        Try the hops, best first.
+
+        @param located: whether the choice of transport was ours, so that a
+            large request may go by TCP instead (RFC 3261 section 18.1.1).
+        """
         self._hops = hops
+        self._may_change = located
         if self._cancel is not None:
             self._runner.wheel.set(0.0, self._nowhere, 487)
         elif not hops:
@@ -95,16 +102,21 @@ class ClientTransaction:
             raise UsageError("A request that was answered is not sent again")
         runner = self._runner
         flow = self._hops.pop(0)
-        via, key = runner.new_via(flow)
+        via, branch = runner.new_via(flow)
         request = self._write(flow, via)
+        data = write(request)
+        if len(data) > runner.limits.datagram and flow.transport == "UDP" and self._may_change:
+            larger = runner.ways.by_tcp(flow)
+            if larger is not None:
+                self._may_change = False
+                self._hops[:0] = [larger, flow]
+                self._next()
+                return
         self.flow = flow
-        machine: ClientMachine
         timers, reliable = runner.timers_of(flow), flow.transport != "UDP"
-        if request.method == "INVITE":
-            machine = InviteClient(request, timers, reliable=reliable)
-        else:
-            machine = NonInviteClient(request, timers, reliable=reliable)
-        attempt = self._attempt = Attempt(runner, machine, (key, request.method), flow, self)
+        kind = InviteClient if request.method == "INVITE" else NonInviteClient
+        machine: ClientMachine = kind(request, data, timers, reliable=reliable)
+        attempt = self._attempt = Attempt(runner, machine, (branch, request.method), flow, self)
         runner.add_attempt(attempt)
         attempt.perform(machine.start())
 
@@ -114,7 +126,7 @@ class ClientTransaction:
         if code >= 200:
             if attempt is not self._attempt and code >= 300:
                 return
-            self._runner.answered(attempt.flow, response)
+            self._runner.ways.answered(attempt.flow, response)
             if code == 503 and self._hops and self._cancel is None:
                 self._next()
                 return
@@ -124,7 +136,7 @@ class ClientTransaction:
 
     def failed(self, attempt: Attempt, code: int) -> None:
         """Go on to the next hop after a timeout (408) or a transport error (503)."""
-        self._runner.unanswered(attempt.flow)
+        self._runner.ways.bury(attempt.flow)
         if attempt is not self._attempt:
             return
         if self._hops and self._cancel is None:
@@ -136,13 +148,12 @@ class ClientTransaction:
         """Send the CANCEL as a transaction of its own, where the INVITE went (section 9.1)."""
         invite = attempt.request
         request = cancel_for(invite, self._cancel or ())
-        machine = NonInviteClient(
-            request, self._runner.timers_of(attempt.flow), reliable=attempt.flow.transport != "UDP"
-        )
-        mute = ClientTransaction(self._runner, None, _nobody)
-        branch = invite.via.branch
-        mute._attempt = cancel = Attempt(self._runner, machine, (branch, "CANCEL"), attempt.flow, mute)
-        self._runner.add_attempt(cancel)
+        flow, runner = attempt.flow, self._runner
+        timers, reliable = runner.timers_of(flow), flow.transport != "UDP"
+        machine = NonInviteClient(request, write(request), timers, reliable=reliable)
+        mute = ClientTransaction(runner, None, _nobody)
+        mute._attempt = cancel = Attempt(runner, machine, (invite.via.branch, "CANCEL"), flow, mute)
+        runner.add_attempt(cancel)
         cancel.perform(machine.start())
 
     def _make_up(self, response: Response) -> None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import Protocol, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -21,12 +20,12 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from b2bua.errors import PeerError
-from b2bua.net.address import WILDCARDS, covers, host_port, is_ipv6, source_for
 from b2bua.net.admission import Admission
 from b2bua.net.client import ClientTransaction
 from b2bua.net.limits import NetLimits
-from b2bua.net.locate import Hop, Locator
+from b2bua.net.locate import Locator
 from b2bua.net.transaction import Attempt, ServerMachine, ServerTransaction
+from b2bua.net.ways import Ways, Wire
 from b2bua.net.wheel import Timer, Wheel
 from b2bua.transactions.effects import TimerValues
 from b2bua.transactions.flow import Flow
@@ -39,27 +38,6 @@ from b2bua.wire.uri import Uri
 
 PING = b"\r\n\r\n"
 PONG = b"\r\n"
-
-
-class Wire(Protocol):
-    """Where messages leave: a socket, or a set of connections."""
-
-    transport: str
-    local: tuple[str, int]
-
-    def send(self, data: bytes, flow: Flow) -> None:
-        """
-        Send it; an error is told to the runner, but not before this returns.
-
-        A connection that is not there yet is opened.
-        """
-
-
-class ConnectingWire(Wire, Protocol):
-    """A wire that has connections, which have names."""
-
-    def flow_to(self, remote: tuple[str, int], name: str) -> Flow:
-        """Give the flow of a connection that is open, or of one to be opened when it is used."""
 
 
 @dataclass(slots=True)
@@ -124,15 +102,11 @@ class Runner:
         self._timers = timers or TimerValues()
         self._timers_of: dict[str, TimerValues] = {}
         self._messages = messages
-        self._attached: list[Wire] = []
-        self._wires: dict[tuple[str, tuple[str, int]], Wire] = {}
-        self._advertised: dict[Wire, str] = {}
-        self._hosts: dict[tuple[str, tuple[str, int]], str] = {}
+        self.ways = Ways(clock.seconds, self.limits.dead)
         self._servers: dict[Hashable, ServerTransaction] = {}
         self._merges: dict[Hashable, ServerTransaction] = {}
         self._attempts: dict[Hashable, Attempt] = {}
         self._on_connection: dict[Flow, dict[Attempt, None]] = {}
-        self._dead: dict[tuple[str, tuple[str, int]], float] = {}
 
     # What the world sets up.
 
@@ -143,16 +117,11 @@ class Runner:
         @param advertise: C{host} or C{host:port} by which peers reach it, if
             that is not its own address.
         """
-        self._attached.append(wire)
-        self._advertised[wire] = advertise
-        self._wires[wire.transport, wire.local] = wire
+        self.ways.attach(wire, advertise)
 
     def detach(self, wire: Wire) -> None:
         """Use it no more."""
-        self._attached.remove(wire)
-        del self._advertised[wire]
-        self._wires = {(one.transport, one.local): one for one in self._attached}
-        self._hosts.clear()
+        self.ways.detach(wire)
 
     def close(self) -> None:
         """Forget all transactions and stop all timers; nothing is answered any more."""
@@ -190,8 +159,8 @@ class Runner:
         """Where a request to C{uri} can go, best first (RFC 3263)."""
         hops = self._locator.locate(uri)
         if isinstance(hops, Deferred):
-            return hops.addCallback(self._flows)
-        return self._flows(hops)
+            return hops.addCallback(self.ways.flows)
+        return self.ways.flows(hops)
 
     def request(
         self,
@@ -202,7 +171,7 @@ class Runner:
         """Open a client transaction (see L{ITransactionLayer.request})."""
         client = ClientTransaction(self, write, hear)
         if isinstance(target, Flow):
-            client.go([target])
+            client.go([target], located=False)
             return client
         flows = self.locate(target)
         if isinstance(flows, Deferred):
@@ -224,10 +193,7 @@ class Runner:
 
     def contact_host(self, flow: Flow) -> str:
         """C{host:port} by which the peer of C{flow} reaches us; what Contact and Via say."""
-        found = self._hosts.get(flow[:2])
-        if found is None:
-            found = self._hosts[flow[:2]] = self._contact_host(flow)
-        return found
+        return self.ways.contact_host(flow)
 
     # What wires tell.
 
@@ -281,12 +247,10 @@ class Runner:
 
     def send(self, data: bytes, flow: Flow) -> None:
         """Send bytes on the wire of a flow."""
-        wire = self._wires.get(flow[:2])
+        wire = self.ways.wire_of(flow)
         if wire is None:
-            wire = self._find_wire(flow)
-            if wire is None:
-                self.wheel.set(0.0, self._no_wire, flow)
-                return
+            self.wheel.set(0.0, self.unreachable, flow)
+            return
         self.counts.sent += 1
         if self.tap is not None:
             self.tap(self.now(), flow, True, data)
@@ -296,7 +260,7 @@ class Runner:
         """Make the value of a Via for C{flow} with a branch of its own; give both."""
         branch = COOKIE + self.token()
         ask = ";rport" if flow.transport == "UDP" else ""
-        return f"SIP/2.0/{flow.transport} {self.contact_host(flow)};branch={branch}{ask}", branch
+        return f"SIP/2.0/{flow.transport} {self.ways.contact_host(flow)};branch={branch}{ask}", branch
 
     def add_attempt(self, attempt: Attempt) -> None:
         """Have responses to it, and the loss of its connection, find it."""
@@ -321,18 +285,6 @@ class Runner:
         self._servers.pop(server.key, None)
         if merge is not None and self._merges.get(merge) is server:
             del self._merges[merge]
-
-    def answered(self, flow: Flow, response: Response) -> None:
-        """Note that a server is alive, or says itself that it is not (503)."""
-        if response.code == 503:
-            after = response.retry_after
-            self._bury(flow, after if after is not None else self.limits.dead)
-        elif self._dead:
-            self._dead.pop((flow.transport, flow.remote), None)
-
-    def unanswered(self, flow: Flow) -> None:
-        """Note that a server did not answer: the next request asks it last."""
-        self._bury(flow, self.limits.dead)
 
     # Requests
 
@@ -462,43 +414,6 @@ class Runner:
             return None
         return self._attempts.get((message.via.branch, message.cseq.method))
 
-    # The way to the next hop
-
-    def _flows(self, hops: list[Hop]) -> list[Flow]:
-        """Give the flows to servers, those that lately were dead last."""
-        flows = [flow for hop in hops if (flow := self.flow_to(hop)) is not None]
-        if self._dead and len(flows) > 1:
-            now = self.now()
-            flows.sort(key=lambda flow: self._dead.get((flow.transport, flow.remote), 0.0) > now)
-        return flows
-
-    def flow_to(self, hop: Hop) -> Flow | None:
-        """Give the flow to a server; None without a wire that leads there."""
-        for wire in self._attached:
-            if wire.transport != hop.transport:
-                continue
-            local = wire.local[0]
-            if is_ipv6(local) != is_ipv6(hop.host):
-                continue
-            remote = (hop.host, hop.port)
-            if hasattr(wire, "flow_to"):
-                return cast(ConnectingWire, wire).flow_to(remote, hop.name)
-            if local in WILDCARDS:
-                source = source_for(hop.host)
-                if source is None:
-                    continue
-                return Flow(wire.transport, (source, wire.local[1]), remote)
-            return Flow(wire.transport, wire.local, remote)
-        return None
-
-    def _bury(self, flow: Flow, seconds: float) -> None:
-        """Ask a server last for some time."""
-        now = self.now()
-        if len(self._dead) >= 1000:
-            self._dead = {key: until for key, until in self._dead.items() if until > now}
-        if len(self._dead) < 1000:
-            self._dead[flow.transport, flow.remote] = now + seconds
-
     def _acknowledge(self, flows: list[Flow], write_ack: Callable[[Flow, str], Request]) -> None:
         """Send an ACK to the first of the flows."""
         if flows:
@@ -509,30 +424,6 @@ class Runner:
         """There is no way to a URI whose servers cannot be found out."""
         self.log.info("no server found for {uri}: {why}", uri=str(uri), why=failure.getErrorMessage())
         return []
-
-    def _find_wire(self, flow: Flow) -> Wire | None:
-        """Find the wire of an address that a wildcard socket covers."""
-        host, port = flow.local
-        for wire in self._attached:
-            if (wire.transport, wire.local[1]) != (flow.transport, port):
-                continue
-            if covers(wire.local[0], host):
-                self._wires[flow[:2]] = wire
-                return wire
-        return None
-
-    def _no_wire(self, flow: Flow) -> None:
-        """A flow whose socket is gone leads nowhere."""
-        self.unreachable(flow)
-
-    def _contact_host(self, flow: Flow) -> str:
-        """Work out what L{contact_host} remembers."""
-        wire = self._wires.get(flow[:2]) or self._find_wire(flow)
-        advertised = self._advertised.get(wire, "") if wire is not None else ""
-        if not advertised:
-            return host_port(*flow.local)
-        bracket = advertised.rfind("]")
-        return advertised if ":" in advertised[bracket + 1 :] else f"{advertised}:{flow.local[1]}"
 
 
 def _token() -> str:

@@ -41,26 +41,24 @@ class InviteClient:
 
     __slots__ = ("_again", "_cancelled", "_interval", "_reliable", "_timers", "request", "state")
 
-    def __init__(self, request: Request, timers: TimerValues, *, reliable: bool) -> None:
+    def __init__(self, request: Request, data: bytes, timers: TimerValues, *, reliable: bool) -> None:
         """
         Stand ready.
 
         @param request: the INVITE with our Via on top; it is kept until the
             final response, what is kept of it then is the ACK.
+        @param data: the same as bytes.
         """
         self.state = State.CALLING
         self.request: Request | None = request
         self._timers = timers
         self._reliable = reliable
         self._interval = timers.t1
-        self._again = b""
+        self._again = data
         self._cancelled = False
 
     def start(self) -> Effects:
         """INVITE from TU: INVITE sent."""
-        if self.request is None:
-            raise UsageError("A transaction is started once")
-        self._again = write(self.request)
         give_up = Start("B", 64 * self._timers.t1)
         if self._reliable:
             return (give_up, Send(self._again))

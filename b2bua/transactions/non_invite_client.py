@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from enum import Enum
 
-from b2bua.errors import UsageError
 from b2bua.transactions.effects import (
     ENDED,
     OVER,
@@ -17,7 +16,7 @@ from b2bua.transactions.effects import (
     Stop,
     TimerValues,
 )
-from b2bua.wire.message import Request, Response, write
+from b2bua.wire.message import Request, Response
 
 STOP_E = Stop("E")
 
@@ -36,25 +35,23 @@ class NonInviteClient:
 
     __slots__ = ("_again", "_interval", "_reliable", "_timers", "request", "state")
 
-    def __init__(self, request: Request, timers: TimerValues, *, reliable: bool) -> None:
+    def __init__(self, request: Request, data: bytes, timers: TimerValues, *, reliable: bool) -> None:
         """
         Stand ready.
 
         @param request: the request with our Via on top; it is kept until the
             final response.
+        @param data: the same as bytes.
         """
         self.state = State.TRYING
         self.request: Request | None = request
         self._timers = timers
         self._reliable = reliable
         self._interval = timers.t1
-        self._again = b""
+        self._again = data
 
     def start(self) -> Effects:
         """Request from TU: send request."""
-        if self.request is None:
-            raise UsageError("A transaction is started once")
-        self._again = write(self.request)
         give_up = Start("F", 64 * self._timers.t1)
         if self._reliable:
             return (give_up, Send(self._again))

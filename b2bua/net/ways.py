@@ -1,0 +1,181 @@
+"""Which wire leads where, what we are called there, and which servers lately were dead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, TypeAlias, runtime_checkable
+
+from b2bua.net.address import WILDCARDS, covers, host_port, is_ipv6, source_for
+from b2bua.net.locate import Hop
+from b2bua.transactions.flow import Flow
+from b2bua.wire.message import Response
+
+Remote: TypeAlias = tuple[str, tuple[str, int]]
+MOST_DEAD = 1000
+# What some wires can reach besides what they are named after.
+MOST_WIRES = 10_000
+ROUTES_HOLD = 60.0
+
+
+class Wire(Protocol):
+    """Where messages leave: a socket, or a set of connections."""
+
+    transport: str
+    local: tuple[str, int]
+
+    def send(self, data: bytes, flow: Flow) -> None:
+        """
+        Send it; an error is told to the runner, but not before this returns.
+
+        A connection that is not there yet is opened.
+        """
+
+
+@runtime_checkable
+class ConnectingWire(Protocol):
+    """A wire of connections."""
+
+    def flow_to(self, remote: tuple[str, int], name: str) -> Flow | None:
+        """
+        Give the flow of a connection that is open, or of one to be opened when it is used.
+
+        @param name: the domain that the peer has to prove (RFC 5922).
+        """
+
+
+class Ways:
+    """The wires of a server, and what is known of those at their other ends."""
+
+    def __init__(self, now: Callable[[], float], dead: float) -> None:
+        """
+        Begin without wires.
+
+        @param dead: seconds that a server that did not answer is asked last.
+        """
+        self._now = now
+        self._dead_time = dead
+        self._attached: list[Wire] = []
+        self._advertised: dict[Wire, str] = {}
+        self._connecting: dict[Wire, ConnectingWire] = {}
+        self._wires: dict[Remote, Wire] = {}
+        self._sources: dict[str, str | None] = {}
+        self._learnt = 0.0
+        self._hosts: dict[Remote, str] = {}
+        self._dead: dict[Remote, float] = {}
+
+    def attach(self, wire: Wire, advertise: str) -> None:
+        """Use a wire; C{advertise} is C{host} or C{host:port}, or empty."""
+        self._attached.append(wire)
+        self._advertised[wire] = advertise
+        if isinstance(wire, ConnectingWire):
+            self._connecting[wire] = wire
+        self._forget()
+
+    def detach(self, wire: Wire) -> None:
+        """Use it no more."""
+        self._attached.remove(wire)
+        del self._advertised[wire]
+        self._connecting.pop(wire, None)
+        self._forget()
+
+    def _forget(self) -> None:
+        """Begin anew to learn which wire leads where."""
+        self._wires = {(one.transport, one.local): one for one in self._attached}
+        self._hosts.clear()
+
+    def wire_of(self, flow: Flow) -> Wire | None:
+        """Find the wire that a flow uses; it may be bound to all addresses."""
+        wire = self._wires.get(flow[:2])
+        if wire is not None:
+            return wire
+        host, port = flow.local
+        for one in self._attached:
+            if (one.transport, one.local[1]) == (flow.transport, port) and covers(one.local[0], host):
+                if len(self._wires) >= MOST_WIRES:
+                    self._forget()
+                self._wires[flow[:2]] = one
+                return one
+        return None
+
+    def contact_host(self, flow: Flow) -> str:
+        """C{host:port} by which the peer of C{flow} reaches us."""
+        found = self._hosts.get(flow[:2])
+        if found is None:
+            if len(self._hosts) >= MOST_WIRES:
+                self._hosts.clear()
+            found = self._hosts[flow[:2]] = self._contact_host(flow)
+        return found
+
+    def _contact_host(self, flow: Flow) -> str:
+        """Work out what L{contact_host} remembers."""
+        wire = self.wire_of(flow)
+        advertised = self._advertised.get(wire, "") if wire is not None else ""
+        if not advertised:
+            return host_port(*flow.local)
+        bracket = advertised.rfind("]")
+        return advertised if ":" in advertised[bracket + 1 :] else f"{advertised}:{flow.local[1]}"
+
+    def flow_to(self, hop: Hop) -> Flow | None:
+        """Give the flow to a server; None without a wire that leads there."""
+        remote = (hop.host, hop.port)
+        for wire in self._attached:
+            local = wire.local
+            if wire.transport != hop.transport or is_ipv6(local[0]) != is_ipv6(hop.host):
+                continue
+            if wire in self._connecting:
+                flow = self._connecting[wire].flow_to(remote, hop.name)
+                if flow is not None:
+                    return flow
+            elif local[0] not in WILDCARDS:
+                return Flow(wire.transport, local, remote)
+            elif (source := self._source(hop.host)) is not None:
+                return Flow(wire.transport, (source, local[1]), remote)
+        return None
+
+    def _source(self, host: str) -> str | None:
+        """Ask the kernel's routes, not more often than once a minute for each host."""
+        now = self._now()
+        if len(self._sources) >= MOST_WIRES or now - self._learnt > ROUTES_HOLD:
+            self._sources.clear()
+            self._learnt = now
+        if host not in self._sources:
+            self._sources[host] = source_for(host)
+        return self._sources[host]
+
+    def by_tcp(self, flow: Flow) -> Flow | None:
+        """
+        Give the flow for a request too large for the UDP one (RFC 3261 section 18.1.1).
+
+        None without TCP, or when the peer did not take it lately.
+        """
+        if self.is_dead("TCP", flow.remote):
+            return None
+        return self.flow_to(Hop("TCP", *flow.remote))
+
+    def flows(self, hops: list[Hop]) -> list[Flow]:
+        """Give the flows to servers, those that lately were dead last."""
+        flows = [flow for hop in hops if (flow := self.flow_to(hop)) is not None]
+        if self._dead and len(flows) > 1:
+            flows.sort(key=lambda flow: self.is_dead(flow.transport, flow.remote))
+        return flows
+
+    def is_dead(self, transport: str, remote: tuple[str, int]) -> bool:
+        """Did a server not answer lately?"""
+        return bool(self._dead) and self._dead.get((transport, remote), 0.0) > self._now()
+
+    def answered(self, flow: Flow, response: Response) -> None:
+        """Note that a server is alive, or says itself that it is not (503)."""
+        if response.code == 503:
+            after = response.retry_after
+            self.bury(flow, self._dead_time if after is None else after)
+        elif self._dead:
+            self._dead.pop((flow.transport, flow.remote), None)
+
+    def bury(self, flow: Flow, seconds: float | None = None) -> None:
+        """Ask a server last for some time."""
+        now = self._now()
+        if len(self._dead) >= MOST_DEAD:
+            self._dead = {key: until for key, until in self._dead.items() if until > now}
+        if len(self._dead) < MOST_DEAD:
+            until = now + (self._dead_time if seconds is None else seconds)
+            self._dead[flow.transport, flow.remote] = until
