@@ -182,9 +182,15 @@ def answer(lines: list[bytes], status: bytes, number: bytes, port: int, body: by
 class Load:
     """A caller and a callee that send as fast as the answers come."""
 
-    def __init__(self, concurrent: int) -> None:
-        """Open the sockets of both."""
+    def __init__(self, concurrent: int, rate: int = 0) -> None:
+        """
+        Open the sockets of both.
+
+        @param concurrent: how many at a time.
+        @param rate: instead, how many calls a second.
+        """
         self.concurrent = concurrent
+        self.rate = rate
         self.alice, self.bob = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
         for one in (self.alice, self.bob):
             one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
@@ -194,24 +200,27 @@ class Load:
         self.server = (HOST, 0)
 
     def calls(self, count: int) -> int:
-        """Make calls; give how many were completed."""
-        done = started = 0
-        while started < min(self.concurrent, count):
-            started += 1
-            self.call()
+        """Make calls at the rate, or a fixed number at a time; give how many were completed."""
+        begun, done, started, patience = time.monotonic(), 0, 0, 0.0
         while done < count:
-            ready, _, _ = select.select([self.alice, self.bob], [], [], 5)
-            if not ready:
+            if self.rate:
+                due = begun + started / self.rate - time.monotonic() if started < count else 2.0
+            else:
+                due = 2.0 if started == count or started - done >= self.concurrent else 0.0
+            if due <= 0:
+                started += 1
+                self.call()
+                continue
+            ready, _, _ = select.select([self.alice, self.bob], [], [], due)
+            patience = 0.0 if ready else patience + due
+            if patience >= 2.0:
                 break
             for one in ready:
                 data = one.recv(65536)
                 if one is self.bob:
                     self.callee(data)
-                elif self.caller(data):
-                    done += 1
-                    if started < count:
-                        started += 1
-                        self.call()
+                else:
+                    done += self.caller(data)
         return done
 
     def call(self) -> None:
@@ -296,9 +305,9 @@ class Server:
         self.process.wait()
 
 
-def cost(kind: str, concurrent: int, count: int, method: str) -> float:
+def cost(kind: str, concurrent: int, count: int, method: str, rate: int) -> float:
     """Microseconds of CPU for one call or request."""
-    load = Load(concurrent)
+    load = Load(concurrent, rate)
     server = Server(kind, load, back=method == "options")
     try:
         work: Callable[[int], int] = load.calls if method == "calls" else load.options
@@ -313,9 +322,13 @@ def cost(kind: str, concurrent: int, count: int, method: str) -> float:
     return spent / done * 1e6
 
 
-def compare(name: str, kind: str, method: str, messages: int, count: int, runs: int, window: int) -> None:
+def compare(name: str, kind: str, messages: int, count: int, runs: int, window: int, rate: int = 0) -> None:
     """Measure a server and the floor by turns."""
-    pairs = [(cost(kind, window, count, method), cost("floor", window, count, method)) for _ in range(runs)]
+    method = "options" if messages == 2 else "calls"
+    pairs = [
+        (cost(kind, window, count, method, rate), cost("floor", window, count, method, rate))
+        for _ in range(runs)
+    ]
     ours, floor = (statistics.median(column) for column in zip(*pairs, strict=True))
     ratio = statistics.median(a / b for a, b in pairs)
     print(
@@ -394,16 +407,17 @@ def main() -> None:
     options_.add_argument("--runs", type=int, default=5)
     options_.add_argument("--calls", type=int, default=3000)
     options_.add_argument("--window", type=int, default=20, help="calls or requests at a time")
+    options_.add_argument("--rate", type=int, default=1000, help="calls a second of the paced run")
     chosen = options_.parse_args()
     if chosen.serve:
         kind, alice, bob = chosen.serve
         serve(kind, int(alice), int(bob))
         return
-    window = chosen.window
-    compare("UAS, OPTIONS", "answer", "options", 2, chosen.calls * 3, chosen.runs, window)
-    compare(
-        "stateful relay, basic call", "relay", "calls", MESSAGES_PER_CALL, chosen.calls, chosen.runs, window
-    )
+    window, runs, calls = chosen.window, chosen.runs, chosen.calls
+    compare("UAS, OPTIONS, busy", "answer", 2, calls * 3, runs, window)
+    compare("stateful relay, busy", "relay", MESSAGES_PER_CALL, calls, runs, window)
+    name = f"stateful relay, {chosen.rate:,} calls/s"
+    compare(name, "relay", MESSAGES_PER_CALL, calls, runs, window, chosen.rate)
     size()
     growth([100, 1000, 10_000, 100_000], chosen.runs)
 
