@@ -174,7 +174,9 @@ class CallForward:
             return None
         own = self._options.of(Forwards, name)
         target = own.target(kind, attempt.internal)
-        return Forward(target, WHY[kind], own.alert_info) if target else None
+        if not target or (attempt.internal and target == attempt.caller.name):
+            return None  # whom calls are forwarded to may still call: a secretary her boss
+        return Forward(target, WHY[kind], own.alert_info)
 
     @hookimpl
     def code_dialled(self, attempt: Attempt, name: str, argument: str) -> Confirm | Refuse:

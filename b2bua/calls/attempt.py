@@ -291,7 +291,8 @@ class Attempt:
         path = self._diverted(verdict.why)
         if path is None or self.call.calls.directory.key(verdict.to) in path.visited:
             self.call.story.note("{} would go in a circle", self.target)
-            self._give_up(instead)
+            # Not a 302 that would lead the caller on in the same circle.
+            self._give_up(LOOPED if instead.kind == "moved" else instead)
             return
         self.seeker.diverted(self, verdict.why)
         if verdict.alert_info:

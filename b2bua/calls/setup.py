@@ -50,7 +50,10 @@ class Setup:
         """Begin to look for the target."""
         call = self.call
         call.listen(self.caller, self)
-        self.attempt = Attempt(call, self, self.errand, target, call.path, self.caller.party)
+        party = self.caller.party
+        # The caller is on the path too: nothing that diverts the call leads back to him.
+        path = call.path.through(party.name) if party.internal else call.path
+        self.attempt = Attempt(call, self, self.errand, target, path, party)
         self.attempt.start()
 
     def release(self) -> Attempt:

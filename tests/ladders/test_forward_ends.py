@@ -1,0 +1,330 @@
+"""
+Where forwards end: circles, permissions, and what is told on the way.
+
+What users of other servers complain about, each complaint by its number.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+from b2bua.testing.case import LadderTestCase
+from b2bua.testing.manners import by_hand
+from b2bua.testing.phone import Phone
+from b2bua.testing.world import World
+from b2bua.wire.message import Message, Response
+from b2bua_plugins.forward import CallForward
+from b2bua_plugins.redirects import Redirects
+
+CARRIER = {
+    "trunks": {"carrier": {"uri": "sip:198.51.100.7", "accept_from": ["198.51.100.7"]}},
+    "routes": [{"match": r"\+\d+", "trunk": "carrier"}],
+}
+
+
+class ForwardCase(LadderTestCase):
+    """A world whose extensions forward."""
+
+    def start(self, forwards: dict[str, dict[str, Any]], **tables: Any) -> None:
+        """Begin the world with the forwards of each extension."""
+        extensions: dict[str, Any] = {name: {"forward": table} for name, table in forwards.items()}
+        for name, table in tables.pop("extensions", {}).items():
+            extensions.setdefault(name, {}).update(table)
+        settings = {"extensions": extensions, **tables}
+        self.world = World(settings=settings, features=[CallForward, Redirects])
+
+    def refused(self, caller: Phone, to: str, code: int) -> None:
+        """A call that comes to nothing, whatever is heard before."""
+        caller.sends("INVITE", to=to)
+        self.world.run(1)
+        answers = [got.message.code for got in caller.inbox if isinstance(got.message, Response)]
+        self.assertEqual([answer for answer in answers if answer not in (100, 181, 401)], [code])
+        caller.inbox.clear()
+        self.quiet()
+
+    def carrier(self) -> Phone:
+        """The far end of the trunk."""
+        return self.world.trunk("carrier", by_hand(), host="198.51.100.7")
+
+    def gets_forwarded(self, caller: Phone, phone: Phone) -> Message:
+        """The caller hears that the call is sent on, and the phone is invited."""
+        caller.gets(181)
+        return phone.gets("INVITE")
+
+    def talks(self, caller: Phone, phone: Phone) -> None:
+        """The phone answers, they talk, they hang up, and nothing is left."""
+        phone.answers(180)
+        caller.gets(180)
+        phone.answers(200)
+        caller.gets(200)
+        caller.sends("ACK")
+        phone.gets("ACK")
+        self.assertTalking((caller.name, phone.name))
+        self.disconnect(caller, phone)
+        self.quiet()
+
+
+class CircleTests(ForwardCase):
+    """
+    Forwards in a circle have a defined end (fusionpbx#2746; acceptance list, item 7).
+
+    The reporter of that thread had users who did it by accident twice a month.
+    """
+
+    def test_two(self) -> None:
+        """Bob and Carol forward to each other: 482, and no phone rings."""
+        self.start({"bob": {"always": "carol"}, "carol": {"always": "bob"}})
+        alice, bob, carol = self.phones("alice", "bob", "carol")
+        self.refused(alice, "bob", 482)
+        self.assertEqual(bob.unread() + carol.unread(), [])
+
+    def test_three(self) -> None:
+        """So do three, whichever of them is called."""
+        self.start({"bob": {"always": "carol"}, "carol": {"always": "dave"}, "dave": {"always": "bob"}})
+        alice, *_ = self.phones("alice", "bob", "carol", "dave")
+        for first in ("bob", "carol", "dave"):
+            self.refused(alice, first, 482)
+
+    def test_oneself(self) -> None:
+        """Bob forwards to himself, written as a number or as a URI."""
+        for target in ("bob", "sip:bob@pbx.example.com", "sip:%62ob@PBX.example.com:5060;transport=tcp"):
+            with self.subTest(target):
+                self.start({"bob": {"always": target}})
+                alice, _ = self.phones("alice", "bob")
+                self.refused(alice, "bob", 482)
+
+    def test_busy_circle(self) -> None:
+        """Bob and Carol are busy and forward to each other: the caller hears that it is busy."""
+        self.start({"bob": {"busy": "carol"}, "carol": {"busy": "bob"}})
+        alice, bob, carol = self.phones("alice", "bob", "carol")
+        alice.sends("INVITE", to="bob")
+        bob.gets("INVITE")
+        bob.answers(486)
+        self.gets_forwarded(alice, carol)
+        carol.answers(486)
+        alice.gets(486)
+        self.quiet()
+
+    def test_redirected_circle(self) -> None:
+        """Two phones redirect to each other: 482, not a 302 that would go on for ever."""
+        self.start({})
+        alice, bob, carol = self.phones("alice", "bob", "carol")
+        alice.sends("INVITE", to="bob")
+        bob.gets("INVITE")
+        bob.answers(302, fields=[("Contact", "<sip:carol@pbx.example.com>")])
+        self.gets_forwarded(alice, carol)
+        carol.answers(302, fields=[("Contact", "<sip:bob@pbx.example.com>")])
+        alice.gets(482)
+        self.quiet()
+
+    def test_back_to_caller(self) -> None:
+        """Bob forwards to Alice, who calls him: his phone rings, as a boss's does for his secretary."""
+        self.start({"bob": {"always": "alice"}})
+        alice, bob = self.phones("alice", "bob")
+        alice.sends("INVITE", to="bob")
+        bob.gets("INVITE")
+        self.talks(alice, bob)
+
+    def test_back_to_caller_by_302(self) -> None:
+        """Bob's phone redirects to the caller: 482, Alice is not called by herself."""
+        self.start({})
+        alice, bob = self.phones("alice", "bob")
+        alice.sends("INVITE", to="bob")
+        bob.gets("INVITE")
+        bob.answers(302, fields=[("Contact", "<sip:alice@pbx.example.com>")])
+        alice.gets(482)
+        self.quiet()
+
+    def test_long_chain(self) -> None:
+        """A chain of forwards that is no circle ends after 16 targets."""
+        chain = [f"e{n}" for n in range(20)]
+        self.start({one: {"always": other} for one, other in pairwise(chain)})
+        self.world.phones(*chain[15:])
+        [alice] = self.phones("alice")
+        self.refused(alice, "e0", 482)
+
+    def test_through_a_trunk(self) -> None:
+        """Bob forwards to a number outside that forwards back to him: his second diversion is refused."""
+        self.start({"bob": {"always": "+4930123456"}}, **CARRIER)
+        alice, _ = self.phones("alice", "bob")
+        carrier = self.carrier()
+        alice.sends("INVITE", to="bob")
+        invite = self.gets_forwarded(alice, carrier)
+        carrier.sends("INVITE", to="bob", fields=[("Diversion", invite.all("Diversion")[0])])
+        carrier.gets(482)
+        carrier.answers(404)
+        alice.gets(404)
+        self.quiet()
+
+    def test_max_forwards(self) -> None:
+        """
+        Max-Forwards goes on counting through forwards (OpenSIPS#2471).
+
+        Where the other server hides all diversions it still comes to its end.
+        """
+        self.start({"bob": {"always": "carol"}})
+        alice, _, carol = self.phones("alice", "bob", "carol")
+        alice.sends("INVITE", to="bob", max_forwards=5)
+        invite = self.gets_forwarded(alice, carol)
+        self.assertEqual(invite.max_forwards, 4)
+        self.talks(alice, carol)
+
+
+class PermissionTests(ForwardCase):
+    """Who forwards pays: the permission of the forwarder counts (fusionpbx#2252, PR#1098, PR#2409)."""
+
+    def test_forwarder_may(self) -> None:
+        """Alice may not call out herself, but Bob may, and forwards to outside."""
+        self.start(
+            {"bob": {"always": "+4930123456"}},
+            extensions={"alice": {"may_dial": ["extensions"]}},
+            **CARRIER,
+        )
+        alice, _ = self.phones("alice", "bob")
+        carrier = self.carrier()
+        alice.sends("INVITE", to="bob")
+        invite = self.gets_forwarded(alice, carrier)
+        self.assertEqual(invite.request_uri.user, "+4930123456")
+        self.talks(alice, carrier)
+
+    def test_forwarder_may_not(self) -> None:
+        """Bob may not call out, so a forward of his does not either, whoever calls."""
+        self.start(
+            {"bob": {"always": "+4930123456"}},
+            extensions={"bob": {"may_dial": ["extensions"]}},
+            **CARRIER,
+        )
+        alice, _ = self.phones("alice", "bob")
+        self.refused(alice, "bob", 403)
+
+    def test_redirect_may_not(self) -> None:
+        """Nor does a 302 of his phone."""
+        self.start({}, extensions={"bob": {"may_dial": ["extensions"]}}, **CARRIER)
+        alice, bob = self.phones("alice", "bob")
+        alice.sends("INVITE", to="bob")
+        bob.gets("INVITE")
+        bob.answers(302, fields=[("Contact", "<sip:+4930123456@pbx.example.com>")])
+        alice.gets(181)
+        alice.gets(403)
+        self.quiet()
+
+
+class ChainTests(ForwardCase):
+    """What is told of a call that was sent on twice (acceptance list, item 9)."""
+
+    def test_both_fields(self) -> None:
+        """
+        Diversion and History-Info list the whole chain (voipmonitor/sniffer#81).
+
+        The caller's identity is kept (irontec/ivozprovider#426).
+        """
+        self.start({"bob": {"always": "carol"}, "carol": {"busy": "dave"}})
+        alice, _, carol, dave = self.phones("alice", "bob", "carol", "dave")
+        alice.sends("INVITE", to="bob")
+        self.gets_forwarded(alice, carol)
+        carol.answers(486)
+        invite = self.gets_forwarded(alice, dave)
+        self.assertEqual(
+            invite.all("Diversion"),
+            [
+                "<sip:carol@pbx.example.com>;reason=user-busy;counter=1",
+                "<sip:bob@pbx.example.com>;reason=unconditional;counter=1",
+            ],
+        )
+        self.assertEqual(
+            [(entry.uri.user, entry.uri.param("cause")) for entry in invite.history],
+            [("bob", None), ("carol", "302"), ("dave", "486")],
+        )
+        self.assertEqual(invite.from_.uri.user, "alice")
+        self.talks(alice, dave)
+
+    def test_from_outside(self) -> None:
+        """Diversions that a call has behind it when it comes are told on, and come first."""
+        self.start({"bob": {"always": "carol"}}, **CARRIER)
+        _, carol = self.phones("bob", "carol")
+        carrier = self.carrier()
+        carrier.sends("INVITE", to="bob", fields=[("Diversion", "<sip:+1555@example.net>;reason=no-answer")])
+        invite = carol.gets("INVITE")
+        self.assertEqual(
+            [(entry.uri.user, entry.param("reason")) for entry in invite.diversions],
+            [("bob", "unconditional"), ("+1555", "no-answer")],
+        )
+
+    def test_callers_told_apart(self) -> None:
+        """Callers from outside go elsewhere than those from inside."""
+        self.start({"bob": {"always_internal": "carol", "always_external": "dave"}}, **CARRIER)
+        alice, _, carol, dave = self.phones("alice", "bob", "carol", "dave")
+        carrier = self.carrier()
+        alice.sends("INVITE", to="bob")
+        self.gets_forwarded(alice, carol)
+        carrier.sends("INVITE", to="bob")
+        dave.gets("INVITE")
+
+    def test_alert_info(self) -> None:
+        """The forward's own ring is asked for."""
+        self.start({"bob": {"always": "carol", "alert_info": "<urn:alert:service:forward>"}})
+        alice, _, carol = self.phones("alice", "bob", "carol")
+        alice.sends("INVITE", to="bob")
+        invite = self.gets_forwarded(alice, carol)
+        self.assertEqual(invite.get("Alert-Info"), "<urn:alert:service:forward>")
+        self.talks(alice, carol)
+
+
+class MeaningTests(ForwardCase):
+    """Which answers of a phone call for which forward."""
+
+    def forwarded_after(self, code: int, *, rings: bool = False, **forward: Any) -> str:
+        """To whom a call goes after Bob's phone has answered so; empty for nobody."""
+        targets = {"busy": "carol", "no_answer": "dave", "unreachable": "erin"}
+        self.start({"bob": targets}, forward=forward)
+        alice, bob, *others = self.phones("alice", "bob", "carol", "dave", "erin")
+        alice.sends("INVITE", to="bob")
+        bob.gets("INVITE")
+        if rings:
+            bob.answers(180)
+        bob.answers(code)
+        self.world.run(0.5)
+        return next((phone.name for phone in others if phone.inbox), "")
+
+    def test_default(self) -> None:
+        """486 and 600 are busy; 480 after ringing is no answer, and without it unreachable."""
+        for code, to in ((486, "carol"), (600, "carol"), (480, "erin"), (603, ""), (404, ""), (408, "dave")):
+            with self.subTest(code):
+                self.assertEqual(self.forwarded_after(code), to)
+        self.assertEqual(self.forwarded_after(480, rings=True), "dave")
+
+    def test_configured(self) -> None:
+        """Where phones say 480 for do-not-disturb or 603 for declined, these can mean busy."""
+        statuses = [486, 600, 480, 603]
+        for code in statuses:
+            with self.subTest(code):
+                self.assertEqual(self.forwarded_after(code, busy_statuses=statuses), "carol")
+
+    def test_not_registered(self) -> None:
+        """No phone is registered (fusionpbx#1293)."""
+        self.start({"bob": {"busy": "dave", "unreachable": "carol"}})
+        alice, carol = self.phones("alice", "carol")
+        alice.sends("INVITE", to="bob")
+        invite = self.gets_forwarded(alice, carol)
+        self.assertEqual(invite.diversions[0].param("reason"), "unavailable")
+        self.talks(alice, carol)
+
+    def test_limit(self) -> None:
+        """Bob has as many calls as he may have: he is busy, and his phone is not even asked."""
+        self.start({"bob": {"busy": "carol"}}, extensions={"bob": {"calls_max": 1}})
+        alice, bob, carol, dave = self.phones("alice", "bob", "carol", "dave")
+        self.connect(alice, bob)
+        dave.sends("INVITE", to="bob")
+        self.gets_forwarded(dave, carol)
+        self.talks_meanwhile(dave, carol)
+        self.disconnect(alice, bob)
+        self.quiet()
+
+    def talks_meanwhile(self, caller: Phone, phone: Phone) -> None:
+        """Another call, while there is one."""
+        phone.answers(200)
+        caller.gets(200)
+        caller.sends("ACK")
+        phone.gets("ACK")
+        self.disconnect(caller, phone)
