@@ -22,7 +22,7 @@ from b2bua.net.limits import NetLimits
 from b2bua.net.runner import Runner
 from b2bua.registrar.accounts import Account, Accounts
 from b2bua.registrar.authentication import Authenticator
-from b2bua.registrar.bindings import Bindings
+from b2bua.registrar.bindings import Bindings, Change
 from b2bua.registrar.domain import Domain
 from b2bua.registrar.registrar import Registrar, RegistrarSettings
 from b2bua.registrar.throttle import Limits as Throttling
@@ -81,6 +81,7 @@ class Server:
         self.runner.tap = self.trace.note
         self.accounts = Accounts(accounts_of(settings))
         self.bindings = Bindings(self.runner)
+        self.bindings.listen(self._bound)
         self.authenticator = Authenticator(
             self.accounts,
             self.domain,
@@ -120,6 +121,13 @@ class Server:
         self.runner.user = self.core
         self._record = record
         self.core.calls.ended = self._ended
+
+    def _bound(self, change: Change) -> None:
+        """Tell the features which phones come and go."""
+        if change.kind == "registered":
+            self.core.calls.features.tell_contact_registered(change.binding)
+        elif change.kind == "unregistered":
+            self.core.calls.features.tell_contact_unregistered(change.binding)
 
     def _ended(self, call: Call) -> None:
         """Keep the record of a call that is over."""

@@ -133,3 +133,9 @@ class Decisions(Protocol):
 
     def tell_call_ended(self, call: Call, record: Any) -> None:
         """The call is over and its record written."""
+
+    def tell_contact_registered(self, binding: Any) -> None:
+        """A phone has registered."""
+
+    def tell_contact_unregistered(self, binding: Any) -> None:
+        """A phone is not registered any more."""
