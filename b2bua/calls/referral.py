@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from b2bua.calls import parting
 from b2bua.calls.context import ALLOW, SUPPORTED, LegState
@@ -17,7 +17,6 @@ from b2bua.wire.sipfrag import write_status
 if TYPE_CHECKING:
     from b2bua.calls.leg import Leg
     from b2bua.dialogs.dialog import Dialog
-    from b2bua.dialogs.index import DialogIndex
     from b2bua.transactions.ports import IServerTransaction, ITimer
     from b2bua.wire.message import Request, Response
 
@@ -298,18 +297,16 @@ class Referral:
 
     # Handing it on
 
-    def relay(self, other: Leg, dialogs: DialogIndex[Any]) -> None:
+    def relay(self, other: Leg, refer_to: str) -> None:
         """
         Send the REFER to the peer of C{other}, and what comes of it back.
 
-        A Replaces within names a dialog of ours, and the INVITE that follows
-        comes to us, so it is left as it is: it names the leg that is to be
-        replaced here.  Nothing else of the transferor's side goes along.
+        @param refer_to: the Refer-To as that peer may see it.
         """
         if other.state is not LegState.ANSWERED or other.dialog is None:
             self.refuse(481)
             return
-        fields = (("Refer-To", str(self.refer_to)), *self.passed_on(self.leg))
+        fields = (("Refer-To", refer_to), *self.passed_on(self.leg))
 
         def answered(response: Response) -> None:
             """Take the answer to the REFER."""

@@ -62,8 +62,26 @@ def _decided(call: Call, leg: Leg, referral: Referral, verdict: TransferVerdict 
 
 
 def relay(bridge: Bridge, leg: Leg, referral: Referral) -> None:
-    """Hand the REFER to the other side, dialog identifiers translated."""
-    referral.relay(bridge.other(leg), bridge.call.calls.context.dialogs)
+    """
+    Hand the REFER to the other side, dialog identifiers translated.
+
+    What Replaces names is a dialog of the transferor with us, of which the
+    other side may know nothing.  It gets a name of our own for it, by which we
+    know it again when the INVITE with Replaces comes.
+    """
+    refer_to, replaces = referral.refer_to, referral.replaces
+    if replaces is None:
+        referral.relay(bridge.other(leg), str(refer_to))
+        return
+    context = bridge.call.calls.context
+    named = context.dialogs.find_replaced(replaces.call_id, replaces.to_tag, replaces.from_tag)
+    if named is None or named.dialog is None or not _same_party(named, leg):
+        referral.refuse(403 if named is not None else 603)
+        return
+    alias = (context.token(), context.token(), context.token())
+    context.dialogs.alias(named.dialog, alias)
+    uri = refer_to.uri.with_headers(("Replaces", "{};to-tag={};from-tag={}".format(*alias)))
+    referral.relay(bridge.other(leg), f"<{uri}>")
 
 
 def _broken(call: Call, failure: Failure) -> None:

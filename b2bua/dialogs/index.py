@@ -25,6 +25,8 @@ class DialogIndex(Generic[L]):
     def __init__(self) -> None:
         """Start with none."""
         self._legs: dict[DialogKey, L] = {}
+        self._aliases: dict[DialogKey, DialogKey] = {}
+        """Other names of a dialog, for whom its own are not to be seen; by its own."""
         self._ended: OrderedDict[DialogKey, None] = OrderedDict()
 
     def __len__(self) -> int:
@@ -39,9 +41,19 @@ class DialogIndex(Generic[L]):
         """Forget a dialog that is over, but for the fact that there was one."""
         key = dialog.key
         if self._legs.pop(key, None) is not None:
+            if key in self._aliases:
+                self._legs.pop(self._aliases.pop(key), None)
             self._ended[key] = None
             if len(self._ended) > REMEMBERED:
                 self._ended.popitem(last=False)
+
+    def alias(self, dialog: Dialog, name: DialogKey) -> None:
+        """Let a dialog be found by another name too, as long as it lives; the last one counts."""
+        key = dialog.key
+        if key in self._legs:
+            self._legs.pop(self._aliases.get(key, name), None)
+            self._aliases[key] = name
+            self._legs[name] = self._legs[key]
 
     def find(self, request: Request) -> L | None:
         """

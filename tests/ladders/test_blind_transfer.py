@@ -38,7 +38,7 @@ class BlindTransferTests(TransferTestCase):
         self.quiet()
 
     def test_transferor_leaves_at_once(self) -> None:
-        """Bob hangs up right after the 202, as the guide draws it; the NOTIFYs live on (RFC 5057 section 4)."""
+        """Bob hangs up right after the 202, as the guide draws it; NOTIFYs live on (RFC 5057 section 4)."""
         self.transfer(self.bob, leaves="at once")
         session = self.bob.session
         self.world.run(5)

@@ -1,0 +1,76 @@
+"""Transfers that the other phone carries out: C{transfer = "pass"}, the guide's drawings."""
+
+from __future__ import annotations
+
+from b2bua.testing import World
+from tests.ladders.transfers import FEATURES, TransferTestCase
+
+
+class PassedTests(TransferTestCase):
+    """Bob's REFER is handed to Alice, whose phone makes the call."""
+
+    def make_world(self) -> World:
+        """Let Bob's transfers pass."""
+        return World(features=FEATURES, settings={"extensions": {"bob": {"transfer": "pass"}}})
+
+    def test_blind(self) -> None:
+        """The REFER reaches Alice, she calls Carol, the NOTIFYs come back to Bob."""
+        self.call(self.alice, self.bob)
+        session = self.bob.session
+        session.transfer("carol")
+        self.world.run(5)
+        self.only_talking(self.alice, self.carol)
+        self.assertEqual((session.refer_code, session.told[-1], session.told_end), (202, 200, True))
+        self.alice.hang_up()
+        self.quiet()
+
+    def test_blind_transferor_leaves_at_once(self) -> None:
+        """Bob's BYE follows the 202; the NOTIFYs after it are taken all the same (RFC 5057 section 4)."""
+        self.bob.manners.leaves_after_refer = "at once"
+        self.call(self.alice, self.bob)
+        session = self.bob.session
+        session.transfer("carol")
+        self.world.run(5)
+        self.only_talking(self.alice, self.carol)
+        self.assertEqual(session.told[-1], 200)
+        self.alice.hang_up()
+        self.quiet()
+
+    def test_target_busy(self) -> None:
+        """Alice's phone hears that Carol is busy and tells Bob."""
+        self.carol.manners.refuses = 486
+        self.call(self.alice, self.bob)
+        session = self.bob.session
+        session.transfer("carol")
+        self.world.run(5)
+        self.assertEqual(session.told[-1], 486)
+        self.only_talking(self.alice, self.bob)
+        self.alice.hang_up()
+        self.quiet()
+
+    def test_attended(self) -> None:
+        """Replaces names Carol's dialog as she knows it; nothing of Bob's phone shows."""
+        self.call(self.alice, self.bob)
+        first = self.bob.session
+        first.hold()
+        self.world.run(1)
+        second, _ = self.call(self.bob, self.carol)
+        first.transfer(replaces=second)
+        self.world.run(5)
+        self.only_talking(self.alice, self.carol)
+        self.assertEqual(self.bob.live, [])
+        self.carol.hang_up()
+        self.quiet()
+
+    def test_refused_by_policy(self) -> None:
+        """C{transfer = "refuse"} answers 603, and the call goes on."""
+        self.world.served.document["extensions"]["carol"] = {"transfer": "refuse", "password": "carol-knows"}
+        self.world.served.configure()
+        self.call(self.alice, self.carol)
+        session = self.carol.session
+        session.transfer("bob")
+        self.world.run(2)
+        self.assertEqual(session.refer_code, 603)
+        self.only_talking(self.alice, self.carol)
+        self.alice.hang_up()
+        self.quiet()
