@@ -300,6 +300,18 @@ class Agent:
 
     # The end
 
+    def move(self, host: str) -> None:
+        """Take another address, as after a change of network; nobody is told."""
+        network = self.world.network
+        self.endpoint.close()
+        network.close_server((self.host, self.port))
+        self.close_connections()
+        self.host = host
+        network.names[host] = self.name
+        self.endpoint = network.listen((host, self.port), self._datagram)
+        self.endpoint.refused = self._refused
+        network.serve((host, self.port), self._accept)
+
     def vanish(self) -> None:
         """Lose all power: nothing is sent, heard or remembered any more."""
         self.gone = True

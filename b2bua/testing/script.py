@@ -110,6 +110,21 @@ class Scripted(Agent):
             if not passes_over(got.message):
                 raise self.world.failure(f"{self.name} waited for {what} and got {title(got.message)}")
 
+    def gets_final(self, within: float = PATIENCE) -> int:
+        """Wait for a final answer to an INVITE, whatever it is; pass over all before it."""
+        found: list[int] = []
+
+        def there() -> bool:
+            while self.inbox and not found:
+                message = self.inbox.popleft().message
+                if isinstance(message, Response) and message.code >= 200 and message.cseq.method == "INVITE":
+                    found.append(message.code)
+            return bool(found)
+
+        if not self.world.clock.run_until(there, within):
+            raise self.world.failure(f"{self.name} waited for a final answer and got none")
+        return found[0]
+
     def gets_nothing(self, within: float = 1.0) -> None:
         """Wait and insist that nothing comes."""
         self.world.clock.run(within)

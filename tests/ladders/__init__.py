@@ -1,1 +1,1 @@
-"""Whole calls, each one a ladder in the simulated world."""
+"""Whole calls, as ladders through the real server."""

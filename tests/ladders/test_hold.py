@@ -1,0 +1,152 @@
+"""Hold in all its forms: RFC 3264 section 8.4, RFC 5359 sections 2.1 and 2.2, and the hold of RFC 2543."""
+
+from __future__ import annotations
+
+from b2bua.testing import LadderTestCase, Manners
+
+QUICK = Manners(answers_after=0.3)
+
+
+class HoldTests(LadderTestCase):
+    """Phones that answer by themselves hold and resume."""
+
+    def setUp(self) -> None:
+        """Alice and Bob talk."""
+        super().setUp()
+        self.alice, self.bob, self.carol = self.phones("alice", "bob", "carol", manners=QUICK)
+        self.alice.dial("bob")
+        self.world.run(1)
+        self.assertTalking(("alice", "bob"))
+
+    def heard(self) -> set[tuple[str, str]]:
+        """Let a second pass, and say whose voice arrives where."""
+        self.world.run(1)
+        return self.world.talking()
+
+    def test_hold_and_resume(self) -> None:
+        """RFC 5359 2.1: sendonly, recvonly, and back."""
+        for who, other in ((self.alice, self.bob), (self.bob, self.alice)):
+            who.hold()
+            self.assertEqual(self.heard(), {(who.name, other.name)})
+            who.resume()
+            self.heard()
+            self.assertTalking(("alice", "bob"))
+        self.bob.hang_up()
+        self.quiet()
+
+    def test_inactive(self) -> None:
+        """Hold without music: inactive."""
+        self.alice.hold("inactive")
+        self.assertEqual(self.heard(), set())
+        self.alice.resume()
+        self.heard()
+        self.assertTalking(("alice", "bob"))
+        self.alice.hang_up()
+        self.quiet()
+
+    def test_zeros(self) -> None:
+        """The hold of RFC 2543, c=0.0.0.0, is passed on as it is."""
+        self.bob.hold("zeros")
+        self.assertEqual(self.heard(), {("bob", "alice")} & self.heard())
+        self.assertNotIn(("alice", "bob"), self.heard())
+        self.bob.resume()
+        self.heard()
+        self.assertTalking(("alice", "bob"))
+        self.alice.hang_up()
+        self.quiet()
+
+    def test_both_hold(self) -> None:
+        """Hold of a held call: each side resumes its own, in either order."""
+        for first, second in ((self.alice, self.bob), (self.bob, self.alice)):
+            self.alice.hold()
+            self.heard()
+            self.bob.hold()
+            self.assertEqual(self.heard(), set())
+            first.resume()
+            self.assertEqual(self.heard(), {(second.name, first.name)})
+            second.resume()
+            self.heard()
+            self.assertTalking(("alice", "bob"))
+        self.alice.hang_up()
+        self.quiet()
+
+    def test_held_party_hangs_up(self) -> None:
+        """Who is held may end the call, and so may who holds."""
+        self.alice.hold()
+        self.heard()
+        self.bob.hang_up()
+        self.heard()
+        self.assertEqual(self.alice.live, [])
+        self.quiet()
+
+    def test_consultation(self) -> None:
+        """RFC 5359 2.2: hold, call a third party, hang up with her, resume."""
+        first = self.alice.session
+        first.hold()
+        self.heard()
+        consult = self.alice.dial("carol")
+        self.assertIn(("alice", "carol"), self.heard())
+        consult.hang_up()
+        self.heard()
+        first.resume()
+        self.heard()
+        self.assertTalking(("alice", "bob"))
+        self.bob.hang_up()
+        self.quiet()
+
+    def test_hold_by_update(self) -> None:
+        """An UPDATE with an offer holds as well as a re-INVITE (RFC 3311)."""
+        self.alice.session.update("sendonly")
+        self.assertEqual(self.heard(), {("alice", "bob")})
+        self.alice.session.update("sendrecv")
+        self.heard()
+        self.assertTalking(("alice", "bob"))
+        self.bob.hang_up()
+        self.quiet()
+
+    def test_hold_refused(self) -> None:
+        """A re-INVITE that the other side refuses leaves everything as it was (section 14.1)."""
+        self.bob.manners = self.bob.manners.but(replies=False)
+        self.alice.hold()
+        self.world.run(0.1)
+        self.bob.session.answer_change(self.bob.session.asked, 488)  # type: ignore[arg-type]  # it is open
+        self.world.run(1)
+        self.assertEqual(self.alice.session.changes, [488])
+        self.alice.media_wish = "sendrecv"
+        self.assertTalking(("alice", "bob"))
+        self.bob.manners = QUICK
+        self.alice.hang_up()
+        self.quiet()
+
+
+class OfferlessTests(LadderTestCase):
+    """A re-INVITE without an offer asks the other side for one (RFC 3261 section 14)."""
+
+    def test_from_either_side(self) -> None:
+        """The 200 brings the far side's offer, the ACK its answer."""
+        alice, bob = self.phones("alice", "bob")
+        self.connect(alice, bob)
+        for who, other in ((alice, bob), (bob, alice)):
+            who.sends("INVITE", offer=False)
+            self.assertEqual(other.gets("INVITE").body, b"")
+            other.answers(200)
+            self.assertIn(b"m=audio", who.gets(200).body)
+            who.sends("ACK")
+            self.assertIn(b"m=audio", other.gets("ACK").body)
+            self.assertTalking(("alice", "bob"))
+        self.disconnect(alice, bob)
+        self.quiet()
+
+    def test_resume_without_offer(self) -> None:
+        """A held phone is resumed without an offer: it offers what it wants (RFC 7088 section 2.2)."""
+        alice, bob = self.phones("alice", "bob", manners=QUICK)
+        alice.dial("bob")
+        self.world.run(1)
+        alice.hold()
+        self.world.run(1)
+        alice.session.media.wish = "sendrecv"
+        alice.session.reinvite(offer=False)
+        self.world.run(1)
+        self.assertTalking(("alice", "bob"))
+        bob.hang_up()
+        self.quiet()

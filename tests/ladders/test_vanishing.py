@@ -1,0 +1,182 @@
+"""Phones that vanish, and phones that are rude."""
+
+from __future__ import annotations
+
+from b2bua.testing import LadderTestCase, Manners
+
+QUICK = Manners(answers_after=0.3)
+
+
+class VanishingTests(LadderTestCase):
+    """Somebody is not there any more."""
+
+    def setUp(self) -> None:
+        """Alice and Bob talk."""
+        super().setUp()
+        self.alice, self.bob = self.phones("alice", "bob", manners=QUICK)
+        self.world.network.icmp = False
+        self.alice.dial("bob")
+        self.world.run(1)
+
+    def test_no_answer_to_bye(self) -> None:
+        """The BYE is never answered: it is given up after 32 seconds, and nothing is left."""
+        self.bob.vanish()
+        self.alice.hang_up()
+        self.quiet()
+
+    def test_no_answer_to_reinvite(self) -> None:
+        """A re-INVITE that is never answered ends the call (RFC 3261 section 14.1)."""
+        self.bob.vanish()
+        self.alice.hold()
+        self.world.run(70)
+        self.assertEqual(self.alice.live, [])
+        self.quiet()
+
+    def test_no_answer_to_update(self) -> None:
+        """So does an UPDATE."""
+        self.bob.vanish()
+        self.alice.session.update("sendonly")
+        self.world.run(70)
+        self.assertEqual(self.alice.live, [])
+        self.quiet()
+
+    def test_icmp(self) -> None:
+        """When the network says that nobody is there, the call ends at once."""
+        self.world.network.icmp = True
+        self.bob.vanish()
+        self.alice.hold()
+        self.world.run(10)
+        self.assertEqual(self.alice.live, [])
+        self.quiet()
+
+    def test_caller_vanishes_ringing(self) -> None:
+        """The caller vanishes while it rings: the callee is not rung for ever."""
+        self.alice.hang_up()
+        self.world.run(1)
+        self.bob.manners = Manners(answers_after=None)
+        self.alice.dial("bob")
+        self.world.run(1)
+        self.alice.vanish()
+        self.world.run(300)
+        self.assertEqual(self.bob.live, [])
+        self.quiet()
+
+    def test_caller_vanishes_before_ack(self) -> None:
+        """The caller vanishes before its ACK: after 32 seconds the callee gets a BYE."""
+        self.alice.hang_up()
+        self.world.run(1)
+        self.alice.dial("bob")
+        self.world.run(0.33)
+        self.alice.vanish()
+        self.world.run(60)
+        self.assertEqual(self.bob.live, [])
+        self.quiet()
+
+    def test_connection_lost(self) -> None:
+        """A phone on TCP loses its connection and comes back: the call can be ended by either side."""
+        (carol,) = self.phones("carol", manners=QUICK, transport="TCP")
+        self.alice.hang_up()
+        self.world.run(1)
+        for leaver in ("alice", "carol"):
+            with self.subTest(leaver=leaver):
+                carol.dial("alice")
+                self.world.run(1)
+                self.assertTrue(carol.talks_to(self.alice))
+                carol.close_connections()
+                carol.register()
+                self.world.run(1)
+                (self.alice if leaver == "alice" else carol).hang_up()
+                self.world.run(5)
+                self.assertEqual((self.alice.live, carol.live), ([], []))
+        self.quiet()
+
+
+class RudeTests(LadderTestCase):
+    """Phones without manners."""
+
+    def test_never_acknowledges(self) -> None:
+        """A caller that never sends an ACK is hung up on after 32 seconds (section 13.3.1.4)."""
+        alice, bob = self.phones("alice", "bob", manners=QUICK)
+        alice.manners.acknowledges = False
+        alice.dial("bob")
+        self.world.run(40)
+        self.assertEqual((alice.live, bob.live), ([], []))
+        self.quiet()
+
+    def test_never_acknowledges_refusals(self) -> None:
+        """A caller that does not acknowledge a 486 leaves nothing behind either."""
+        alice, bob = self.phones("alice", "bob", manners=QUICK)
+        alice.acknowledges_refusals = False
+        bob.manners.refuses = 486
+        alice.dial("bob")
+        self.quiet()
+
+    def test_answers_twice(self) -> None:
+        """A phone that sends its 200 again and again gets an ACK for each."""
+        alice, bob = self.phones("alice", "bob", manners=QUICK)
+        alice.dial("bob")
+        self.world.run(1)
+        response = bob.session.asked.last  # type: ignore[union-attr]  # it was answered
+        for _ in range(3):
+            bob.transmit(response, bob.session.asked.path)  # type: ignore[arg-type,union-attr]  # the same
+            self.world.run(0.2)
+        acks = [p for p in self.world.network.log if p.data.startswith(b"ACK ") and p.destination[0] == bob.host]
+        self.assertEqual(len(acks), 4)
+        self.assertTalking(("alice", "bob"))
+        bob.hang_up()
+        self.quiet()
+
+    def test_answers_after_refusing(self) -> None:
+        """A phone that says 486 and then 200 has said 486."""
+        alice, bob = self.phones("alice", "bob")
+        alice.sends("INVITE", to="bob")
+        bob.gets("INVITE")
+        asked = bob.session.asked
+        assert asked is not None
+        bob.answers(486)
+        alice.gets(486)
+        late = asked.request.response(200, to_tag=bob.token(), fields=[("Contact", f"<{bob.contact}>")])
+        bob.transmit(late, asked.path)
+        alice.gets_nothing(2)
+        self.quiet()
+
+    def test_bye_in_early_dialog(self) -> None:
+        """A caller may send BYE in an early dialog; that ends it like a CANCEL (section 15)."""
+        alice, bob = self.phones("alice", "bob")
+        alice.sends("INVITE", to="bob")
+        bob.gets("INVITE")
+        bob.answers(180)
+        alice.gets(180)
+        alice.session.ask("BYE")
+        alice.gets(200, method="BYE")
+        alice.gets(487)
+        bob.gets("CANCEL")
+        self.quiet()
+
+    def test_requests_after_the_end(self) -> None:
+        """Whatever comes after the BYE gets 481 (section 12.2.2)."""
+        alice, bob = self.phones("alice", "bob")
+        self.connect(alice, bob)
+        self.disconnect(alice, bob)
+        self.world.run(40)
+        for method in ("BYE", "INFO", "UPDATE", "INVITE", "NOTIFY"):
+            with self.subTest(method=method):
+                alice.sessions[0].ask(method)
+                alice.gets(481, method=method)
+        self.quiet()
+
+    def test_strangers_in_dialog(self) -> None:
+        """A third phone that knows the identifiers of a call cannot end it by guessing the rest."""
+        alice, bob = self.phones("alice", "bob", manners=QUICK)
+        (mallory,) = self.phones("carol")
+        alice.dial("bob")
+        self.world.run(1)
+        stolen = mallory.new_session(incoming=False)
+        session = alice.session
+        stolen.call_id, stolen.local, stolen.remote = session.call_id, session.local, session.remote
+        stolen.local_tag, stolen.remote_tag, stolen.target = "guess", session.remote_tag, session.target
+        stolen.ask("BYE")
+        mallory.gets(481)
+        self.assertTalking(("alice", "bob"))
+        alice.hang_up()
+        self.quiet()
