@@ -306,7 +306,7 @@ class Changing:
     def _roll_back(self) -> None:
         """The session stays as it was (section 14.1)."""
         if self._before is not None and self.leg.origin is not None and self._answer is None:
-            self.leg.origin.state = self._before
+            self.leg.origin.revert(self._before)
 
     def _try_again(self, response: Response) -> bool:
         """Mend what the response complains about, or wait out a glare."""

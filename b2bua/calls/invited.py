@@ -10,6 +10,7 @@ from b2bua.calls.context import ACCEPT, ALLOW, EXTENSIONS, SDP, SUPPORTED, LegSt
 from b2bua.calls.passing import CHANGE, GOODBYE, INVITE, entering, leaving, session_of
 from b2bua.calls.words import Changed, Confirmed, Fields, HungUp, Offered
 from b2bua.dialogs.dialog import Dialog
+from b2bua.dialogs.offer_answer import can_answer
 from b2bua.dialogs.reliable import MAX_FIRST, ReliableResponses
 from b2bua.dialogs.session_timer import TooBrief
 from b2bua.errors import PeerError
@@ -112,7 +113,13 @@ class Invited:
         if not self._acceptable():
             return
         fields = entering(self.request, CHANGE, leg.party)
-        if self.offer is not None and self.offer == leg.remote_session and leg.local_session and not fields:
+        if (
+            self.offer is not None
+            and self.offer == leg.remote_session
+            and leg.local_session
+            and not fields
+            and can_answer(leg.local_session, self.offer)
+        ):
             # A session refresh (RFC 4028 section 7.4) concerns nobody else.
             self.accept(leg.local_session, ())
             return

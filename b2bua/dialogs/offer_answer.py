@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from b2bua.errors import PeerError
 from b2bua.wire.sdp import Sdp, replace_origin
 
 if TYPE_CHECKING:
@@ -107,6 +108,42 @@ class Origin:
     def state(self, state: tuple[int, bytes]) -> None:
         """Go back, or go on after a restore."""
         self.version, self._last = state
+
+    def revert(self, state: tuple[int, bytes]) -> None:
+        """
+        Take back a body that was refused; its version is used up.
+
+        The same version with another body would be a contradiction to whoever
+        remembers the refused one (RFC 3264 section 8).
+        """
+        self._last = state[1]
+
+
+def can_answer(answer: bytes, offer: bytes) -> bool:
+    """
+    Say whether a body is a proper answer to an offer, as far as directions go (RFC 3264 section 6.1).
+
+    What was an offer of ours need not be: after sendrecv was answered with
+    sendonly, the peer's sendonly cannot be answered with sendrecv.
+    """
+    try:
+        ours, theirs = Sdp.parse(answer).media, Sdp.parse(offer).media
+    except PeerError:
+        return False
+    return len(ours) == len(theirs) and all(
+        one.rejected
+        or (not other.rejected and _FITS[one.direction] <= _FITS[_MIRROR[other.direction]])
+        for one, other in zip(ours, theirs, strict=True)
+    )
+
+
+_MIRROR = {"sendrecv": "sendrecv", "sendonly": "recvonly", "recvonly": "sendonly", "inactive": "inactive"}
+_FITS = {
+    "sendrecv": frozenset({"send", "recv"}),
+    "sendonly": frozenset({"send"}),
+    "recvonly": frozenset({"recv"}),
+    "inactive": frozenset[str](),
+}
 
 
 def rejection(offer: bytes) -> bytes:

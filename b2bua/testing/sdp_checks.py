@@ -28,6 +28,9 @@ class Exchange:
         self._offered_in: dict[int, bytes] = {}
         """The offers of the server in a 2xx or reliable 1xx, by CSeq: the answer comes in ACK or PRACK."""
         self._agreed = False
+        self._versions: dict[int, bytes] = {}
+        self._refused = False
+        """Was the server's last offer refused, so that the one before it holds?"""
 
     # Two ways to see each message
 
@@ -59,7 +62,7 @@ class Exchange:
         body = session_of(response)
         if response.code >= 300:
             if session_of(request) is not None and self.server_offer is not None:
-                self.server_offer = None
+                self.server_offer, self._refused = None, True
             return
         if body is None:
             return
@@ -149,6 +152,7 @@ class Exchange:
         if self.peer_offer is not None:
             self._complain(f"{title} offers while the peer's offer is open", "RFC 3264 4")
         self._lines(body, title)
+        self._refused = False
         self.server_offer = body
 
     def _server_answers(self, body: bytes, offer: bytes, title: str) -> None:
@@ -181,18 +185,24 @@ class Exchange:
         """Section 8: the o= line, its version, and m-lines that stay where they are."""
         before, self._server_last = self._server_last, body
         new = self._read(body, title)
-        if before is None or new is None:
+        if new is None:
+            return
+        if before is None:
+            self._versions[new.version] = without_origin(body)
             return
         old = read(before)
         if new.source != old.source:
             self._complain(f"{title} changes the o= line from {old.source} to {new.source}", "RFC 3264 8")
-        changed = without_origin(before) != without_origin(body)
-        if new.version != old.version + changed:
+        told = self._versions.get(new.version)
+        if told is not None and told != without_origin(body):
+            self._complain(f"{title} has version {new.version} of another body", "RFC 3264 8")
+        elif told is None and new.version != max(self._versions) + 1:
             self._complain(
-                f"{title} has version {new.version} after {old.version}"
-                f" though the rest {'changed' if changed else 'stayed'}",
-                "RFC 3264 8",
+                f"{title} has version {new.version} after {max(self._versions)}", "RFC 3264 8"
             )
+        elif told is None and without_origin(before) == without_origin(body) and not self._refused:
+            self._complain(f"{title} has a new version though nothing changed", "RFC 4028 7.4")
+        self._versions[new.version] = without_origin(body)
         if len(new.streams) < len(old.streams):
             self._complain(f"{title} has fewer m-lines than before", "RFC 3264 8")
         for was, now in zip(old.streams, new.streams, strict=False):

@@ -217,7 +217,7 @@ class Lying(LadderTestCase):
 
     def test_versions(self) -> None:
         """A version that grows without a change, or stays with one, is found (RFC 3264 section 8)."""
-        for by, text in ((2, "though the rest changed"), (0, "though the rest changed")):
+        for by, text in ((2, "has version 2 after 0"), (0, "has version 0 of another body")):
             with self.subTest(by=by):
                 self.setUp()
                 self.call_out()
