@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 from b2bua.features import Features
-from b2bua.settings import Document, Settings, document, read
+from b2bua.settings import Document, Settings, SettingsError, document, read
 
 
 class Configuration(NamedTuple):
     """A configuration that is good, as far as a file can be."""
 
     path: str
-    document: Document
-    """As it is written; features find their tables in it."""
     settings: Settings
+    features: Features
 
 
-def configuration(path: str | Path) -> Configuration:
+def configuration(path: str | Path, load: Callable[[Document], Features] = Features.load) -> Configuration:
     """
     Read a configuration file.
 
+    @param load: makes features of it; those of a service that runs make their
+        next generation.
     @raise SettingsError: with everything that is wrong with it.
     """
+    file = str(path)
     tables = document(path)
-    settings = read(tables, Features.check, file=str(path), directory=Path(path).resolve().parent)
-    return Configuration(str(path), tables, settings)
+    settings = read(tables, Features.check, file=file, directory=Path(path).resolve().parent)
+    try:
+        return Configuration(file, settings, load(tables))
+    except SettingsError as error:
+        raise SettingsError(file, error.problems) from None

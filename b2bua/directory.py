@@ -8,6 +8,7 @@ is dialled for: the caller, a forwarder, or a transferor.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Protocol
@@ -33,6 +34,15 @@ NOT_FOUND = Outcome("not_found", 404)
 
 class Trunks(Protocol):
     """What is asked of the trunks."""
+
+    def start(self) -> None:
+        """Register with those that want it, and ask whether they are there."""
+
+    def stop(self) -> None:
+        """Leave all of them."""
+
+    def configure(self, tables: Mapping[str, Trunk]) -> None:
+        """Take a new configuration."""
 
     def identify(self, request: Request, flow: Flow) -> str | None:
         """The trunk that a request comes from, if it comes from one."""

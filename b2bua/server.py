@@ -24,8 +24,10 @@ from b2bua.registrar.accounts import Account, Accounts
 from b2bua.registrar.authentication import Authenticator
 from b2bua.registrar.bindings import Bindings, Change
 from b2bua.registrar.domain import Domain
+from b2bua.registrar.liveness import Asker
 from b2bua.registrar.registrar import Registrar, RegistrarSettings
 from b2bua.registrar.throttle import Limits as Throttling
+from b2bua.registrar.trunks import Trunks
 from b2bua.transactions.effects import TimerValues
 from b2bua.wire.message import Limits as MessageLimits
 
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from b2bua.calls.call import Call
     from b2bua.calls.ports import Decisions
     from b2bua.calls.record import CallRecord
-    from b2bua.directory import Trunks
+    from b2bua.directory import Trunks as ITrunks
     from b2bua.net.locate import Locator
     from b2bua.registrar.registrar import IKeeper
     from b2bua.settings import Settings
@@ -50,7 +52,7 @@ class Server:
         clock: IReactorTime,
         locator: Locator,
         features: Decisions,
-        trunks: Trunks,
+        trunks: ITrunks | None = None,
         *,
         keeper: IKeeper | None = None,
         record: Callable[[CallRecord], None] = lambda record: None,
@@ -60,6 +62,7 @@ class Server:
         """
         Put the parts together; wires are attached to C{runner} afterwards.
 
+        @param trunks: the real ones if none are given.
         @param keeper: keeps bindings beyond the process.
         @param record: told the record of each call that is over.
         @param random: makes tags, Call-IDs and branches; a simulated world
@@ -100,7 +103,10 @@ class Server:
             keeper,
             wall=wall,
         )
-        self.trunks = trunks
+        if trunks is None:
+            asker = Asker(self.domain, random, settings.server.user_agent)
+            trunks = Trunks(self.runner, settings.trunks, asker, random)
+        self.trunks: ITrunks = trunks
         self.directory = Directory(settings, self.domain, self.bindings, trunks)
         self.context = LegContext(
             self.runner,
@@ -137,6 +143,7 @@ class Server:
         """Take a new configuration; calls that go on keep what they began with."""
         self.settings = settings
         self.accounts.configure(accounts_of(settings))
+        self.trunks.configure(settings.trunks)
         self.directory.configure(settings)
         self.core.calls.features = features
 

@@ -13,7 +13,7 @@ from b2bua.features import Features
 from b2bua.features.plugin import installed, named
 from b2bua.net.locate import NumericLocator
 from b2bua.server import Server
-from b2bua.settings import Settings, read
+from b2bua.settings import Settings, Trunk, read
 from b2bua.testing.wires import DatagramWire, StreamWire
 
 if TYPE_CHECKING:
@@ -72,12 +72,22 @@ class WorldTrunks:
 
     def __init__(self, settings: Settings) -> None:
         """Know them from the configuration."""
-        self._settings = settings
+        self._tables = settings.trunks
+
+    def start(self) -> None:
+        """Do nothing: they know us."""
+
+    def stop(self) -> None:
+        """Do nothing."""
+
+    def configure(self, tables: Mapping[str, Trunk]) -> None:
+        """Take a new configuration."""
+        self._tables = tables
 
     def identify(self, request: Request, flow: Flow) -> str | None:
         """Say which trunk a request comes from."""
         address = ip_address(flow.remote[0])
-        for name, trunk in self._settings.trunks.items():
+        for name, trunk in self._tables.items():
             if any(source.matches(address, flow.remote[1]) for source in trunk.accept_from):
                 return name
         return None

@@ -1,0 +1,286 @@
+"""
+The service: a server on sockets, with what it keeps on a disk.
+
+It starts when all of it can (the store is open, what it knew is back, every
+socket is there) or not at all.  SIGTERM drains it: no new calls, and those that
+go on have C{server.drain} seconds; a second SIGTERM ends them at once.  SIGHUP
+makes it read its configuration again.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import reduce
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.task import LoopingCall
+from twisted.logger import ILogObserver, Logger
+from twisted.python.failure import Failure
+
+from b2bua.calls.record import CallRecord
+from b2bua.configuration import Configuration, configuration
+from b2bua.net.locate import NumericLocator
+from b2bua.net.udp import UdpWire
+from b2bua.preflight import obstacles, why_not
+from b2bua.server import Server
+from b2bua.settings import Listen, Settings, SettingsError
+from b2bua.store.ports import StoreError
+
+GOODBYE = 4.0
+"""Seconds that phones have to answer our BYEs before the sockets are closed."""
+LOOK = 0.1
+"""Seconds between two looks at what is left while we drain."""
+# What a configuration that is read again cannot change in a service that runs.
+FIXED = (
+    "server.domain",
+    "server.listen",
+    "server.advertise",
+    "server.database",
+    "server.control",
+    "server.user_agent",
+    "timers",
+    "limits",
+    "log",
+)
+
+
+class CannotStart(Exception):
+    """The service cannot start; the text is one line for people."""
+
+
+class B2BUAService(Service):
+    """C{twistd b2bua}."""
+
+    log = Logger()
+
+    def __init__(
+        self, configured: Configuration, observer: ILogObserver | None = None, reactor: Any = None
+    ) -> None:
+        """
+        Be ready to start with a configuration.
+
+        @param observer: who writes the log of the whole application; without
+            one it is twistd's own.
+        """
+        if reactor is None:
+            from twisted.internet import reactor
+        self._reactor = reactor
+        self._observer = observer
+        self._path = configured.path
+        self.settings = configured.settings
+        self.features = configured.features
+        self.server: Server
+        self._sockets: list[UdpWire] = []
+        self._starting: Deferred[None] | None = None
+        self._hurry = False
+
+    # ---- the beginning --------------------------------------------------
+
+    def setServiceParent(self, parent: Any) -> None:
+        """Bring our way to write logs along when we are put into an application."""
+        super().setServiceParent(parent)
+        if self._observer is not None:
+            parent.setComponent(ILogObserver, self._observer)
+
+    def privilegedStartService(self) -> None:
+        """Open the sockets while we may open low ports; nothing is read from them yet."""
+        super().privilegedStartService()
+        try:
+            self.server = Server(
+                self.settings,
+                self._reactor,
+                NumericLocator(),
+                self.features,
+                record=self._ended,
+            )
+            for index, place in enumerate(self.settings.server.listen):
+                self._open(index, place)
+        except CannotStart as error:
+            self._close_sockets()
+            raise SystemExit(f"{self._path}: {error}") from None
+
+    def _open(self, index: int, place: Listen) -> None:
+        """Open one socket."""
+        if place.transport != "UDP":
+            self.log.warn("{place} is left out: only UDP is there yet", place=str(place))
+            return
+        try:
+            wire = UdpWire(self._reactor, self.server.runner, place.host, place.port)
+        except OSError as error:
+            raise CannotStart(f"server.listen[{index}]: {place} {why_not(error)}") from None
+        self._sockets.append(wire)
+        self.server.runner.attach(wire, self.settings.server.advertise or "")
+
+    def startService(self) -> None:
+        """Bring back what was kept, then listen."""
+        super().startService()
+        self._starting = ensureDeferred(self._start())
+        self._starting.addErrback(self._failed)
+
+    async def _start(self) -> None:
+        """Start one part after the other; the first that cannot ends it all."""
+        self.features.bind(self.server.runner)
+        for wire in self._sockets:
+            wire.listen()
+            self.log.info(
+                "listening on {transport} {local}", transport=wire.transport, local=_pair(wire.local)
+            )
+        self.server.trunks.start()
+        for line in self.features.describe():
+            self.log.info("feature {line}", line=line)
+        self._listen_to_signals()
+        self.features.tell_service_started(self)
+        table = self.settings
+        self.log.info(
+            "ready: {domain} with {extensions} extensions, {trunks} trunks",
+            domain=table.server.domain,
+            extensions=len(table.extensions),
+            trunks=len(table.trunks),
+        )
+        notify("READY=1")
+
+    def _failed(self, failure: Failure) -> None:
+        """Say why in one line, if it is not a bug, and end with status 1."""
+        if failure.check(StoreError, CannotStart):
+            self.log.critical("cannot start: {why}", why=failure.getErrorMessage())
+        else:
+            self.log.failure("cannot start", failure)
+        # twistd has no other way to an exit status; what it does at its end is done by then.
+        atexit.register(os._exit, 1)
+        self._reactor.stop()
+
+    # ---- the end --------------------------------------------------------
+
+    def stopService(self) -> Deferred[None]:
+        """Drain; fires when nothing is left."""
+        super().stopService()
+        return ensureDeferred(self._stop())
+
+    async def _stop(self) -> None:
+        """Let the calls end, then end the rest, then close everything."""
+        notify("STOPPING=1")
+        core = self.server.core
+        core.draining = True
+        self._reactor_signal(signal.SIGTERM, self._hasten)
+        self._reactor_signal(signal.SIGINT, self._hasten)
+        going = core.calls.going
+        if going:
+            seconds = self.settings.server.drain
+            self.log.info("draining: {calls} calls have {seconds:g} s", calls=len(going), seconds=seconds)
+            await self._until(lambda: self._hurry or not going, seconds)
+        if going:
+            self.log.info("ending {calls} calls", calls=len(going))
+            core.hang_up_all()
+        await self._until(lambda: not going and not core.context.dialogs, GOODBYE)
+        self.server.trunks.stop()
+        self.features.tell_service_stopping(self)
+        self._close_sockets()
+        self.server.runner.close()
+        self.log.info("ended")
+
+    def _until(self, done: Callable[[], bool], seconds: float) -> Deferred[None]:
+        """Wait until it is so, but no longer than that."""
+        deadline = self._reactor.seconds() + seconds
+        loop = LoopingCall(lambda: loop.stop() if done() or self._reactor.seconds() >= deadline else None)
+        loop.clock = self._reactor
+        return loop.start(LOOK).addCallback(lambda _: None)
+
+    def _close_sockets(self) -> None:
+        for wire in self._sockets:
+            wire.close()
+        self._sockets.clear()
+
+    # ---- signals --------------------------------------------------------
+
+    def _listen_to_signals(self) -> None:
+        """SIGHUP reads the configuration again; the others are the reactor's until we drain."""
+        self._reactor_signal(signal.SIGHUP, self._reload)
+
+    def _reactor_signal(self, number: signal.Signals, call: Callable[[], object]) -> None:
+        """Call back, in the reactor's turn, upon a signal."""
+        signal.signal(number, lambda *_: self._reactor.callFromThread(call))
+
+    def _hasten(self) -> None:
+        """Whoever asks twice does not want to wait."""
+        self._hurry = True
+
+    def _reload(self) -> None:
+        """SIGHUP: what is wrong has been logged, and there is nobody to tell."""
+        with suppress(SettingsError):
+            self.reload()
+
+    def reload(self) -> list[str]:
+        """
+        Read the configuration again; a bad one changes nothing.
+
+        @return: what has to be said about it, line by line; it is logged too.
+        @raise SettingsError: if it is bad.
+        """
+        notify("RELOADING=1")
+        try:
+            configured = configuration(self._path, self.features.reload)
+            if problems := obstacles(configured.settings, running=True):
+                raise SettingsError(self._path, problems)
+        except SettingsError as error:
+            for line in str(error).splitlines():
+                self.log.error("not reloaded: {line}", line=line)
+            raise
+        finally:
+            notify("READY=1")
+        said = [
+            f"{path} has changed; that takes a restart"
+            for path in FIXED
+            if _at(self.settings, path) != _at(configured.settings, path)
+        ]
+        self.features.tell_service_stopping(self)
+        self.settings, self.features = configured.settings, configured.features
+        self.features.bind(self.server.runner)
+        self.server.configure(self.settings, self.features)
+        self.features.tell_service_started(self)
+        for line in (*said, "the configuration was read again"):
+            self.log.info("{line}", line=line)
+        return said
+
+    # ---- what is told ---------------------------------------------------
+
+    def _ended(self, record: CallRecord) -> None:
+        """A call is over."""
+        self.log.info(
+            "call {id}: {caller} to {dialled}: {status} {reason}",
+            id=record.id,
+            caller=record.caller,
+            dialled=record.dialled,
+            status=record.status,
+            reason=record.reason,
+        )
+
+
+def notify(state: str) -> None:
+    """Tell systemd how we are, if it wants to know (sd_notify(3))."""
+    name = os.environ.get("NOTIFY_SOCKET", "")
+    if not name:
+        return
+    if state == "RELOADING=1":
+        state += f"\nMONOTONIC_USEC={time.monotonic_ns() // 1000}"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as out, suppress(OSError):
+        out.connect("\0" + name[1:] if name.startswith("@") else name)
+        out.send(state.encode())
+
+
+def _at(settings: Settings, path: str) -> object:
+    """The value at a key path."""
+    return reduce(getattr, path.split("."), settings)
+
+
+def _pair(local: tuple[str, int]) -> str:
+    """C{host:port} for people."""
+    host, port = local
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,56 @@
+"""C{twistd b2bua}: what can be typed after it, and the service that comes of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from twisted.python.usage import Options as UsageOptions
+
+from b2bua import logs
+from b2bua.configuration import Configuration, configuration
+from b2bua.preflight import is_running, obstacles
+from b2bua.settings import Problem, SettingsError
+
+if TYPE_CHECKING:
+    from twisted.application.service import IService
+
+
+class Options(UsageOptions):
+    """The options of C{twistd b2bua}."""
+
+    synopsis = "[options]"
+    longdesc = "SIGTERM drains it, SIGHUP makes it read its configuration again."
+    optParameters: list[Any] = [["config", "c", "b2bua.toml", "The configuration file."]]  # noqa: RUF012  # as usage wants it
+    optFlags: list[Any] = [["check", None, "Say whether the service would start, and end."]]  # noqa: RUF012
+    configuration: Configuration
+
+    def postOptions(self) -> None:
+        """Read the configuration; whatever is wrong with it is said here, before anything has happened."""
+        file = self["config"]
+        try:
+            if self["check"]:
+                from b2bua.command.check import verdict
+
+                print(verdict(file))  # noqa: T201  # it was asked for
+                raise SystemExit(0)
+            self.configuration = configuration(file)
+            settings = self.configuration.settings
+            if is_running(settings):
+                path = settings.server.control
+                problem = Problem("server.control", f"a service listens at {path} already; end it first")
+                raise SettingsError(file, [problem])
+            if problems := obstacles(settings):
+                raise SettingsError(file, problems)
+        except SettingsError as error:
+            raise SystemExit(str(error)) from None
+
+
+def makeService(options: Options) -> IService:  # twistd asks for this name
+    """Make the service that C{twistd} starts."""
+    from b2bua.service import B2BUAService
+
+    configured, twistd = options.configuration, options.parent
+    observer = None
+    if twistd is not None and not twistd.get("logger") and not twistd.get("syslog"):
+        observer = logs.observe(logs.destination(twistd), configured.settings.log)
+    return B2BUAService(configured, observer)

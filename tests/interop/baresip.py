@@ -1,0 +1,254 @@
+"""
+baresip as a phone, driven by its control interface (the module C{ctrl_tcp}).
+
+Nothing here waits for time to pass: a test waits for what the phone tells,
+with a limit that is reached only when the test fails.
+"""
+
+from __future__ import annotations
+
+import json
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred, TimeoutError, inlineCallbacks, succeed
+from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
+from twisted.protocols.basic import NetstringReceiver
+from twisted.python.failure import Failure
+
+from tests.interop.processes import LIMIT, Ended, Program, free_port, reactor
+from tests.interop.programs import need
+
+Event = dict[str, Any]
+
+CONFIG = """\
+poll_method epoll
+sip_listen {host}:0
+net_interface {host}
+rtp_ports {rtp}-{rtp_end}
+call_local_timeout 120
+call_max_calls 4
+audio_player aubridge,player
+audio_source aubridge,player
+audio_alert aubridge,alert
+module_path {modules}
+module g711.so
+module aubridge.so
+module_tmp uuid.so
+module_tmp account.so
+module_app menu.so
+module_app ctrl_tcp.so
+ctrl_tcp_listen {host}:{control}
+{more}
+"""
+_MODULES = ("/usr/lib/baresip/modules", "/usr/local/lib/baresip/modules", "/usr/lib64/baresip/modules")
+
+
+class Control(NetstringReceiver):
+    """The connection to one phone."""
+
+    MAX_LENGTH = 1_000_000
+
+    def __init__(self, phone: Baresip) -> None:
+        """Tell everything to C{phone}."""
+        self.phone = phone
+
+    def stringReceived(self, string: bytes) -> None:
+        """Take an answer or an event."""
+        told = json.loads(string)
+        if told.get("event"):
+            self.phone.heard(told)
+        else:
+            self.phone.answered(told)
+
+    def connectionLost(self, reason: Failure | None = None) -> None:
+        """The phone is gone."""
+        self.phone.lost()
+
+
+class Baresip:
+    """One phone with one account."""
+
+    def __init__(
+        self,
+        directory: str,
+        user: str,
+        password: str,
+        server: str,
+        transport: str = "udp",
+        *,
+        account: str = "",
+        config: str = "",
+    ) -> None:
+        """
+        Write its configuration; nothing runs yet.
+
+        @param server: C{host:port} to register at; the host is the domain as well.
+        @param account: more parameters of the account, such as C{;answermode=auto}.
+        @param config: more lines of its configuration, C{sip_cafile} say.
+        """
+        self.user = user
+        self.aor = f"sip:{user}@{server}"
+        self.server = server
+        self.events: list[Event] = []
+        """All it has told."""
+        self.program = Program(f"baresip {user}")
+        self._directory = Path(directory).resolve() / f"baresip-{user}"
+        self._directory.mkdir(parents=True)
+        self._password = password
+        self._transport = transport
+        self._account = account
+        self._more = config
+        self._seen = 0
+        self._waiting: list[tuple[str, dict[str, str], Deferred[Event]]] = []
+        self._answers: dict[str, Deferred[str]] = {}
+        self._tokens = count(1)
+        self._control: Control | None = None
+
+    # ---- life -----------------------------------------------------------
+
+    @inlineCallbacks
+    def start(self) -> Any:
+        """Start it and connect to it; fires when it listens to us."""
+        binary = need("baresip")
+        port, rtp = free_port(), free_port() & ~1
+        (self._directory / "config").write_text(
+            CONFIG.format(
+                host="127.0.0.1",
+                rtp=rtp,
+                rtp_end=min(rtp + 40, 65534),
+                modules=next(path for path in _MODULES if Path(path).is_dir()),
+                control=port,
+                more=self._more,
+            )
+        )
+        # Its account is made when it is told to register, so that no event is missed.
+        for name in ("accounts", "contacts"):
+            (self._directory / name).write_text("")
+        self.program.start([binary, "-s", "-f", str(self._directory)], str(self._directory))
+        yield self.program.says("baresip is ready")
+        endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", port)
+        self._control = yield connectProtocol(endpoint, Control(self))
+        return self
+
+    def stop(self) -> Deferred[Any]:
+        """End it, whatever it does."""
+        if self._control is not None and self._control.transport is not None:
+            self._control.transport.abortConnection()
+        return self.program.kill() if self.program.transport is not None else succeed(None)
+
+    # ---- what it tells --------------------------------------------------
+
+    def heard(self, event: Event) -> None:
+        """It tells something."""
+        self.events.append(event)
+        self._look()
+
+    def answered(self, told: Event) -> None:
+        """It answers a command."""
+        deferred = self._answers.pop(told.get("token", ""), None)
+        if deferred is None:
+            return
+        if told.get("ok"):
+            deferred.callback(told.get("data", ""))
+        else:
+            deferred.errback(Ended(f"{self.program.name} refused: {told.get('data')}"))
+
+    def lost(self) -> None:
+        """It does not talk to us any more."""
+        answers, self._answers = self._answers, {}
+        waiting, self._waiting = self._waiting, []
+        for deferred in (*answers.values(), *(entry[2] for entry in waiting)):
+            deferred.errback(Ended(f"connection lost; {self.program.story()}"))
+
+    def _look(self) -> None:
+        """Give events to those who wait, in the order of both."""
+        while self._waiting:
+            kind, wanted, deferred = self._waiting[0]
+            for at in range(self._seen, len(self.events)):
+                event = self.events[at]
+                if event.get("type") == kind and all(
+                    event.get(key) == value for key, value in wanted.items()
+                ):
+                    break
+            else:
+                return
+            self._seen = at + 1
+            del self._waiting[0]
+            deferred.callback(event)
+
+    def tells(self, kind: str, limit: float = LIMIT, **wanted: str) -> Deferred[Event]:
+        """
+        Wait for the next event of a kind; those before it are passed over.
+
+        @param kind: such as C{REGISTER_OK}, C{CALL_INCOMING}, C{CALL_RINGING},
+            C{CALL_ESTABLISHED} or C{CALL_CLOSED}.
+        @param wanted: what else it must say: C{peeruri}, C{param}...
+        """
+        deferred: Deferred[Event] = Deferred()
+        entry = (kind, wanted, deferred)
+        self._waiting.append(entry)
+
+        def late(failure: Failure) -> Failure:
+            failure.trap(TimeoutError)
+            if entry in self._waiting:
+                self._waiting.remove(entry)
+            told = [f"{event.get('type')} {event.get('param', '')}" for event in self.events]
+            raise Ended(
+                f"{self.program.name} did not tell {kind} {wanted or ''}, but {told}; {self.program.story()}"
+            )
+
+        deferred.addTimeout(limit, reactor)
+        deferred.addErrback(late)
+        self._look()
+        return deferred
+
+    # ---- what it is told ------------------------------------------------
+
+    def command(self, name: str, params: str = "", limit: float = LIMIT) -> Deferred[str]:
+        """Give it any command of its menu; gives what it prints."""
+        assert self._control is not None
+        token = str(next(self._tokens))
+        deferred: Deferred[str] = Deferred()
+        self._answers[token] = deferred
+        self._control.sendString(json.dumps({"command": name, "params": params, "token": token}).encode())
+        return deferred.addTimeout(limit, reactor)
+
+    @inlineCallbacks
+    def register(self) -> Any:
+        """Register with digest, and wait until it is."""
+        yield self.add_account(3600)
+        return (yield self.tells("REGISTER_OK"))
+
+    def add_account(self, register_seconds: int = 0) -> Deferred[str]:
+        """Have an account, and register it for so long if it is not 0."""
+        return self.command(
+            "uanew",
+            f"<{self.aor};transport={self._transport}>;auth_user={self.user};auth_pass={self._password}"
+            f";regint={register_seconds}{self._account}",
+        )
+
+    def dial(self, number: str) -> Deferred[str]:
+        """Call a number at the server."""
+        return self.command("dial", number if ":" in number else f"sip:{number}@{self.server}")
+
+    def answer(self) -> Deferred[str]:
+        """Accept the call that comes in."""
+        return self.command("accept")
+
+    def hang_up(self) -> Deferred[str]:
+        """End or refuse the present call."""
+        return self.command("hangup")
+
+    def hold(self) -> Deferred[str]:
+        """Put the present call on hold."""
+        return self.command("hold")
+
+    def resume(self) -> Deferred[str]:
+        """Take it off hold."""
+        return self.command("resume")
+
+    def transfer(self, number: str) -> Deferred[str]:
+        """Transfer the present call blind."""
+        return self.command("transfer", number if ":" in number else f"sip:{number}@{self.server}")

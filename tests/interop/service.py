@@ -1,0 +1,102 @@
+"""The service itself, started by C{twistd} as anybody would."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from twisted.internet.defer import Deferred
+
+from tests.interop.processes import Program, free_port
+
+PASSWORDS = {number: f"secret-of-{number}" for number in ("101", "102", "103")}
+
+
+class Service:
+    """A service with extensions 101, 102 and 103 on free ports of the loopback."""
+
+    def __init__(
+        self,
+        directory: str,
+        more: str = "",
+        *,
+        server: str = "",
+        extensions: Mapping[str, str] = PASSWORDS,
+        algorithms: Sequence[str] = ("MD5",),
+        tls: bool = False,
+        python: str = sys.executable,
+    ) -> None:
+        """
+        Write the configuration; nothing runs yet.
+
+        @param more: more tables for the configuration.
+        @param server: more keys of its table C{[server]}.
+        @param extensions: passwords by number.
+        @param algorithms: for digest; baresip 1.x gives up when another one
+            than MD5 is offered, even beside it.
+        @param tls: with a TLS socket, whose certificate is in C{directory}.
+        @param python: the interpreter of the environment it is installed in.
+        """
+        self.directory = Path(directory).resolve()
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.host = "127.0.0.1"
+        self.port = free_port()
+        self.tls_port = free_port() if tls else 0
+        # The name of a socket may have 107 bytes only, which a test's directory often has.
+        self.control = Path(tempfile.mkdtemp(prefix="b2bua-"), "control.sock")
+        self.config = self.directory / "b2bua.toml"
+        self.program = Program("b2bua")
+        self._python = python
+        self.config.write_text(self._text(more, server, extensions, algorithms))
+
+    def _text(self, more: str, server: str, extensions: Mapping[str, str], algorithms: Sequence[str]) -> str:
+        """The configuration."""
+        listen = [f"sip:{self.host}:{self.port};transport={name}" for name in ("udp", "tcp")]
+        if self.tls_port:
+            listen.append(f"sips:{self.host}:{self.tls_port}")
+        text = f'[server]\ndomain = "{self.host}"\nlisten = {listen!r}\n'
+        text += f'control = "{self.control}"\n{server}\n'
+        text += f"[auth]\nalgorithms = {list(algorithms)!r}\n"
+        if self.tls_port:
+            text += '[tls]\ncertificate = "cert.pem"\nkey = "key.pem"\n'
+        for number, password in extensions.items():
+            text += f'[extensions.{number}]\nname = "Phone {number}"\npassword = "{password}"\n'
+        return text + more
+
+    @property
+    def uri(self) -> str:
+        """Where phones register, as C{host:port}."""
+        return f"{self.host}:{self.port}"
+
+    @property
+    def database(self) -> Path:
+        """The file that keeps its state."""
+        return self.directory / "b2bua.db"
+
+    def start(self, *options: str) -> Deferred[str]:
+        """Start it in the foreground; fires when it takes calls."""
+        self.run(*options)
+        return self.program.says("ready")
+
+    def run(self, *options: str) -> None:
+        """Start it without waiting."""
+        twistd = str(Path(self._python).parent / "twistd")
+        command = [twistd, "-n", *options, "b2bua", "--config", str(self.config)]
+        # Outside of the checkout, and with nothing of it in the path.
+        environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+        self.program.start(command, str(self.directory), environment)
+
+    def stop(self) -> Deferred[int]:
+        """Ask it to end; gives the exit status."""
+        if self.program.status is None:
+            self.program.signal("TERM")
+        return self.program.ended()
+
+    def kill(self) -> Deferred[int]:
+        """End it at once, for the end of a test."""
+        shutil.rmtree(self.control.parent)
+        return self.program.kill()

@@ -1,0 +1,70 @@
+"""Two real phones talk through the service as C{twistd} starts it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import gatherResults, inlineCallbacks
+from twisted.trial.unittest import TestCase
+
+from tests.interop.baresip import Baresip
+from tests.interop.programs import need
+from tests.interop.service import PASSWORDS, Service
+
+
+class BaresipTests(TestCase):
+    """baresip, which nobody here wrote, as phones 101 and 102."""
+
+    timeout = 60
+
+    @inlineCallbacks
+    def setUp(self) -> Any:
+        """A service, and two phones that have registered with digest."""
+        need("baresip")
+        directory = self.mktemp()
+        self.service = Service(directory)
+        self.addCleanup(self.service.kill)
+        yield self.service.start()
+        self.phones = [
+            Baresip(directory, number, PASSWORDS[number], self.service.uri) for number in ("101", "102")
+        ]
+        for phone in self.phones:
+            self.addCleanup(phone.stop)
+        yield gatherResults([phone.start() for phone in self.phones])
+        yield gatherResults([phone.register() for phone in self.phones])
+
+    @inlineCallbacks
+    def talk(self) -> Any:
+        """101 calls 102, which answers."""
+        alice, bob = self.phones
+        yield alice.dial("102")
+        yield bob.tells("CALL_INCOMING")
+        yield alice.tells("CALL_RINGING")
+        yield bob.answer()
+        yield gatherResults([phone.tells("CALL_ESTABLISHED") for phone in self.phones])
+
+    @inlineCallbacks
+    def test_caller_hangs_up(self) -> Any:
+        """The caller hangs up: the callee hears it."""
+        alice, bob = self.phones
+        yield self.talk()
+        yield alice.hang_up()
+        yield bob.tells("CALL_CLOSED")
+
+    @inlineCallbacks
+    def test_callee_hangs_up(self) -> Any:
+        """The callee hangs up: the caller hears it."""
+        alice, bob = self.phones
+        yield self.talk()
+        yield bob.hang_up()
+        yield alice.tells("CALL_CLOSED")
+
+    @inlineCallbacks
+    def test_refused(self) -> Any:
+        """The callee refuses: the caller hears that it is busy."""
+        alice, bob = self.phones
+        yield alice.dial("102")
+        yield bob.tells("CALL_INCOMING")
+        yield bob.hang_up()
+        told = yield alice.tells("CALL_CLOSED")
+        self.assertIn("486", told["param"])
