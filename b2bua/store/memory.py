@@ -21,15 +21,16 @@ class MemoryStore:
 
     name = "memory"
 
-    def __init__(self) -> None:
+    def __init__(self, node: str = "") -> None:
         """Start empty."""
+        self.node = node
         self.failing: str | None = None
         """When set, every operation fails with this text, as on a full disk."""
         self.batches = 0
         self._bindings: dict[str, tuple[BindingRow, ...]] = {}
         self._settings: dict[tuple[str, str, str], str] = {}
         self._records: dict[str, dict[str, Any]] = {}
-        self._snapshots: dict[str, tuple[str, str]] = {}
+        self._snapshots: dict[str, str] = {}
 
     def open(self) -> Deferred[None]:
         """Do nothing."""
@@ -63,12 +64,12 @@ class MemoryStore:
         for record in batch.records:
             known = self._records.get(record.id)
             if known is None or known["ended"] is None:
-                self._records[record.id] = record.to_plain()
+                self._records[record.id] = {**record.to_plain(), "node": self.node}
         for snapshot, text in snapshots:
             if text is None:
                 self._snapshots.pop(snapshot.call, None)
             else:
-                self._snapshots[snapshot.call] = (snapshot.node, text)
+                self._snapshots[snapshot.call] = text
         return succeed(None)
 
     def load_bindings(self, now: float) -> Deferred[Sequence[BindingRow]]:
@@ -85,9 +86,9 @@ class MemoryStore:
         ]
         return self._fault() or succeed(found)
 
-    def load_open(self, node: str) -> Deferred[Sequence[CallRecord]]:
+    def load_open(self) -> Deferred[Sequence[CallRecord]]:
         """Those that were never ended."""
-        plain = [r for r in self._records.values() if r["ended"] is None and r["node"] == node]
+        plain = [r for r in self._records.values() if r["ended"] is None]
         return self._fault() or succeed(_records(plain))
 
     def find_records(
@@ -113,12 +114,10 @@ class MemoryStore:
             del self._records[key]
         return succeed(len(old))
 
-    def load_snapshots(self, node: str) -> Deferred[Sequence[Snapshot]]:
-        """Those of C{node}."""
+    def load_snapshots(self) -> Deferred[Sequence[Snapshot]]:
+        """All of them."""
         found: Sequence[Snapshot] = [
-            Snapshot(call, owner, json.loads(text))
-            for call, (owner, text) in sorted(self._snapshots.items())
-            if owner == node
+            Snapshot(call, json.loads(text)) for call, text in sorted(self._snapshots.items())
         ]
         return self._fault() or succeed(found)
 

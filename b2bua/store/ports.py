@@ -38,7 +38,7 @@ def as_text(value: Json) -> str:
     @raise StoreError: if it is something else.
     """
     try:
-        return json.dumps(value, allow_nan=False, ensure_ascii=False)
+        return json.dumps(value, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise StoreError(f"not a value that can be stored: {error}") from None
 
@@ -67,8 +67,6 @@ class BindingRow(NamedTuple):
     user_agent: str
     extra: str
     """C{name: value}, one a line."""
-    node: str
-    """Which of our processes can reach it."""
 
 
 class Setting(NamedTuple):
@@ -87,7 +85,6 @@ class Snapshot(NamedTuple):
     """A call as it was, to be taken up again."""
 
     call: str
-    node: str
     value: Json
     """None removes it."""
 
@@ -100,7 +97,11 @@ class Batch:
     """For each address-of-record all the bindings that it has now."""
     settings: tuple[Setting, ...] = ()
     records: tuple[CallRecord, ...] = ()
-    """New ones, and ones that were open and are ended now."""
+    """
+    New ones, and ones that were open and are ended now.
+
+    One that is ended already stays as it is: each call has one record.
+    """
     snapshots: tuple[Snapshot, ...] = ()
 
     def __len__(self) -> int:
@@ -125,8 +126,8 @@ class ISettings(Interface):
 class IRecords(Interface):
     """The records of calls, one for each."""
 
-    def load_open(node: str) -> Deferred[Sequence[CallRecord]]:
-        """Those that C{node} began and never ended: a crash cut their calls."""
+    def load_open() -> Deferred[Sequence[CallRecord]]:
+        """Those that this node began and never ended: a crash cut their calls."""
 
     def find_records(
         *, party: str | None = None, since: float | None = None, limit: int = 100
@@ -145,19 +146,24 @@ class IRecords(Interface):
 class ISnapshots(Interface):
     """Calls that could be taken up again after a restart."""
 
-    def load_snapshots(node: str) -> Deferred[Sequence[Snapshot]]:
-        """Those of C{node}."""
+    def load_snapshots() -> Deferred[Sequence[Snapshot]]:
+        """Those of this node."""
 
 
 class IStore(IBindings, ISettings, IRecords, ISnapshots):
     """
     Everything that is kept.
 
+    Several processes may share a store.  Settings are common to all; bindings,
+    open records and snapshots belong to the node that wrote them, since only it
+    has the flows and the calls.
+
     Every operation but the attribute answers with a Deferred, which fails with
     L{StoreError} and nothing else when the store cannot do its work.
     """
 
     name: str = Attribute("What it is, for people, without a password.")
+    node: str = Attribute("Which of the processes that share it this is.")
 
     def open() -> Deferred[None]:
         """Make it ready: create what is missing, bring old tables up to date."""

@@ -1,0 +1,273 @@
+"""
+Writing behind the work: what changed goes to a store in batches.
+
+Whoever changes something says so here and goes on; what is written is how the
+thing is when the batch leaves, so that a hundred refreshes of one phone are one
+row.  A batch leaves after half a second at the latest; with kill -9 no more than
+that is lost.  Who has to know that it was written waits for its batch, which
+then leaves at once.
+
+A store that fails costs nothing but that: the changes stay here, the batch is
+tried again, less and less often, and people are told once.  As long as it
+fails nobody is made to wait, since a phone that cannot register because a disk
+is full helps nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from b2bua.store.ports import Batch, BindingRow, IStore, Json, Setting, Snapshot, StoreError, as_text
+
+if TYPE_CHECKING:
+    from b2bua.calls.record import CallRecord
+    from b2bua.registrar.bindings import IClock
+    from b2bua.transactions.ports import ITimer
+
+DELAY = 0.5
+"""Seconds that a change may lie here."""
+LONGEST = 30.0
+"""The longest time between two attempts at a store that fails, in seconds."""
+AT_ONCE = 5_000
+"""So many changes of one kind at most are in one batch."""
+RECORDS = 200_000
+"""So many records wait for a store that fails; then the oldest are given up."""
+
+
+class Health(NamedTuple):
+    """How the store does."""
+
+    failing: str
+    """Why it fails, or the empty string."""
+    since: float | None
+    """When that began, on the clock of the journal."""
+    waiting: int
+    """Changes that are not written yet."""
+    lost: int
+    """Records that were given up."""
+
+
+class Journal:
+    """What is still to be written."""
+
+    log = Logger()
+
+    def __init__(self, store: IStore, clock: IClock) -> None:
+        """Have nothing to write."""
+        self.store = store
+        self._clock = clock
+        self._rows: Callable[[str], tuple[BindingRow, ...]] = _no_rows
+        self._aors: dict[str, None] = {}
+        self._settings: dict[tuple[str, str, str], Setting] = {}
+        self._records: dict[str, CallRecord] = {}
+        self._snapshots: dict[str, Snapshot] = {}
+        self._waiters: list[Deferred[None]] = []
+        self._timer: ITimer | None = None
+        self._writing: Deferred[None] | None = None
+        self._why = ""
+        self._since: float | None = None
+        self._pause = 0.0
+        self._lost = 0
+
+    # ---- what is said here ----------------------------------------------
+
+    def bindings_from(self, rows: Callable[[str], tuple[BindingRow, ...]]) -> None:
+        """Say where the present bindings of an address-of-record are to be had."""
+        self._rows = rows
+
+    def bindings(self, aor: str, *, wait: bool = False) -> Deferred[None] | None:
+        """
+        Bindings of C{aor} have changed.
+
+        @param wait: whether the result is wanted; there is none while the
+            store is known to fail.
+        """
+        self._aors[aor] = None
+        return self._soon(wait)
+
+    def setting(self, owner: str, table: str, key: str, value: Json) -> None:
+        """
+        A setting has changed; None removes it.
+
+        @raise StoreError: if the value cannot be stored at all.
+        """
+        if value is not None:
+            as_text(value)
+        self._settings[owner, table, key] = Setting(owner, table, key, value)
+        self._soon(False)
+
+    def record(self, record: CallRecord) -> None:
+        """A call has begun, or has ended."""
+        # At the end of the line again: the oldest are those that are given up.
+        self._records.pop(record.id, None)
+        self._records[record.id] = record
+        if len(self._records) > RECORDS:
+            del self._records[next(iter(self._records))]
+            self._lost += 1
+        self._soon(False)
+
+    def snapshot(self, call: str, value: Json) -> None:
+        """A call has changed its state; None: it is over."""
+        if value is not None:
+            as_text(value)
+        self._snapshots[call] = Snapshot(call, value)
+        self._soon(False)
+
+    @property
+    def health(self) -> Health:
+        """How the store does."""
+        return Health(self._why, self._since, self._waiting(), self._lost)
+
+    def flush(self) -> Deferred[None]:
+        """Write all there is; fails when the store does."""
+        if not self._waiting() and self._writing is None:
+            return succeed(None)
+        done: Deferred[None] = Deferred()
+        self._waiters.append(done)
+        self._hurry()
+        return done
+
+    def close(self) -> Deferred[None]:
+        """Write what is left, as far as the store lets us, and close it."""
+
+        def stop(_: object) -> Deferred[None]:
+            if self._timer is not None:
+                self._timer.stop()
+                self._timer = None
+            if waiting := self._waiting():
+                self.log.error("{waiting} changes could not be stored", waiting=waiting)
+            return self.store.close()
+
+        # That it fails has been said; how much that costs is said in stop.
+        return self._all().addErrback(lambda failure: failure.trap(StoreError)).addCallback(stop)
+
+    def _all(self) -> Deferred[None]:
+        """Write batch after batch until nothing is left."""
+        return self.flush().addCallback(lambda _: self._all() if self._waiting() else None)
+
+    # ---- batches --------------------------------------------------------
+
+    def _waiting(self) -> int:
+        """How many changes are not written yet."""
+        return len(self._aors) + len(self._settings) + len(self._records) + len(self._snapshots)
+
+    def _soon(self, wait: bool) -> Deferred[None] | None:
+        """See that it is written; at once if somebody waits."""
+        if wait and not self._why:
+            done: Deferred[None] = Deferred()
+            self._waiters.append(done)
+            self._hurry()
+            return done
+        if self._timer is None and self._writing is None:
+            self._timer = self._clock.start(DELAY, self._leave)
+        return None
+
+    def _hurry(self) -> None:
+        """Let a batch leave now, or when the one before has arrived."""
+        if self._writing is None:
+            if self._timer is not None:
+                self._timer.stop()
+                self._timer = None
+            self._leave()
+
+    def _leave(self) -> None:
+        """Send a batch."""
+        self._timer = None
+        batch = self._take()
+        waiters, self._waiters = self._waiters, []
+        writing: Deferred[None] = Deferred()
+        self._writing = writing
+        try:
+            written = self.store.write(batch)
+        except StoreError:
+            written = fail(Failure())
+        writing.addCallback(lambda _: written)
+        writing.addCallbacks(
+            lambda _: self._written(waiters), lambda failure: self._failed(failure, batch, waiters)
+        )
+        writing.addErrback(self._broken)
+        writing.callback(None)
+
+    def _take(self) -> Batch:
+        """Make a batch of what waits, as it is now."""
+        aors = _first(self._aors)
+        return Batch(
+            tuple((aor, self._rows(aor)) for aor in aors),
+            tuple(_first(self._settings).values()),
+            tuple(_first(self._records).values()),
+            tuple(_first(self._snapshots).values()),
+        )
+
+    def _written(self, waiters: list[Deferred[None]]) -> None:
+        """A batch has arrived."""
+        self._writing = None
+        if self._why:
+            self.log.info("the store {store} works again", store=self.store.name)
+        self._why, self._since, self._pause = "", None, 0.0
+        for waiter in waiters:
+            waiter.callback(None)
+        self._next()
+
+    def _failed(self, failure: Failure, batch: Batch, waiters: list[Deferred[None]]) -> None:
+        """A batch has not arrived: keep what nothing newer has replaced, and try again later."""
+        failure.trap(StoreError)
+        self._writing = None
+        self._give_back(batch)
+        why = str(failure.value)
+        if not self._why:
+            self._since = self._clock.now()
+            self.log.error(
+                "the store {store} fails: {why}; calls go on, and it is tried again",
+                store=self.store.name, why=why,
+            )  # fmt: skip
+        self._why = why
+        self._pause = min(max(2 * self._pause, 1.0), LONGEST)
+        for waiter in waiters:
+            waiter.errback(StoreError(why))
+        self._next()
+
+    def _broken(self, failure: Failure) -> None:
+        """A bug of ours: say so; what the batch had is lost, the next one is not."""
+        self.log.failure("a batch could not be written", failure)
+        self._writing = None
+        self._next()
+
+    def _give_back(self, batch: Batch) -> None:
+        """Put back what nothing newer has replaced; it is older than the rest."""
+        self._aors = {**dict.fromkeys(aor for aor, _ in batch.bindings), **self._aors}
+        self._settings = {**{(s.owner, s.table, s.key): s for s in batch.settings}, **self._settings}
+        self._records = {**{r.id: r for r in batch.records}, **self._records}
+        self._snapshots = {**{s.call: s for s in batch.snapshots}, **self._snapshots}
+
+    def _next(self) -> None:
+        """Set out for the next batch, if there is anything for one."""
+        if self._writing is not None or self._timer is not None:
+            return
+        if self._waiters and not self._why:
+            self._leave()
+        elif self._waiting():
+            self._timer = self._clock.start(self._pause or DELAY, self._leave)
+        elif self._waiters:
+            waiters, self._waiters = self._waiters, []
+            for waiter in waiters:
+                waiter.callback(None)
+
+
+def _first(waiting: dict) -> dict:  # type: ignore[type-arg]  # of any kind
+    """Take out what fits into one batch, the oldest first."""
+    if len(waiting) <= AT_ONCE:
+        taken = dict(waiting)
+        waiting.clear()
+        return taken
+    keys = list(waiting)[:AT_ONCE]
+    return {key: waiting.pop(key) for key in keys}
+
+
+def _no_rows(aor: str) -> tuple[BindingRow, ...]:
+    """Nobody has bindings."""
+    return ()

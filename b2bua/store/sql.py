@@ -1,0 +1,335 @@
+"""
+A store in a database: SQLite beside the service, or PostgreSQL by its URL.
+
+All work is done by one thread, so that batches are written in their order and
+the reactor never waits for a disk.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import StaticPool
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.threads import deferToThreadPool
+from twisted.python.threadpool import ThreadPool
+from zope.interface import implementer
+
+from b2bua.store import tables
+from b2bua.store.ports import Batch, BindingRow, IStore, Setting, Snapshot, StoreError, as_text
+
+if TYPE_CHECKING:
+    from b2bua.calls.record import CallRecord
+
+T = TypeVar("T")
+
+PATIENCE = 2.0
+"""Seconds that a locked SQLite file is waited for; the next batch tries again."""
+STATEMENT = 10.0
+"""Seconds that PostgreSQL may take for a statement or a connection."""
+MIGRATING = 0x62326275
+"""The advisory lock of PostgreSQL that nodes which start at once take in turn."""
+
+
+@implementer(IStore)
+class SqlStore:
+    """Keeps everything in a database."""
+
+    def __init__(self, url: str, reactor: Any, node: str = "") -> None:
+        """
+        Be ready to be opened.
+
+        @param reactor: where answers are given; it also ends the thread.
+        @param node: which of the processes that share the database this is.
+        """
+        self.url = make_url(url)
+        self.name = self.url.render_as_string(hide_password=True)
+        self.node = node
+        self._reactor = reactor
+        self._pool: ThreadPool | None = None
+        self._stopper: Any = None
+        self._engine: sa.Engine | None = None
+
+    # ---- opening and closing --------------------------------------------
+
+    def open(self) -> Deferred[None]:
+        """Connect, and bring the tables up to date."""
+        self._pool = ThreadPool(minthreads=0, maxthreads=1, name="store")
+        self._pool.start()
+        self._stopper = self._reactor.addSystemEventTrigger("during", "shutdown", self._pool.stop)
+        return self._do(self._open)
+
+    def close(self) -> Deferred[None]:
+        """Finish what was begun, and let the thread end."""
+        if self._pool is None:
+            return succeed(None)
+        closed: Deferred[None] = self._do(self._close)
+        return closed.addBoth(self._stop)
+
+    def _open(self) -> None:
+        """Connect."""
+        self._engine = _engine(self.url)
+        _migrate(self._engine)
+
+    def _close(self) -> None:
+        """Disconnect."""
+        if self._engine is not None:
+            self._engine.dispose()
+            self._engine = None
+
+    def _stop(self, result: T) -> T:
+        """End the thread."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            self._reactor.removeSystemEventTrigger(self._stopper)
+            pool.stop()
+        return result
+
+    # ---- writing --------------------------------------------------------
+
+    def write(self, batch: Batch) -> Deferred[None]:
+        """Write a batch, all or nothing."""
+        # What can change in the meantime is copied now; the rest of the work
+        # is the thread's.
+        records = [tables.record_values(self.node, record) for record in batch.records]
+        return self._do(self._write, batch, records)
+
+    def _write(self, batch: Batch, records: list[dict[str, Any]]) -> None:
+        """Write a batch in one transaction."""
+        settings = [(s, as_text(s.value)) for s in batch.settings if s.value is not None]
+        snapshots = [(s, as_text(s.value)) for s in batch.snapshots if s.value is not None]
+        with self._connected().begin() as connection:
+            self._write_bindings(connection, batch)
+            self._remove(connection, tables.settings, [
+                {"owner": tables.clean(s.owner), "feature": tables.clean(s.table), "key": tables.clean(s.key)}
+                for s in batch.settings if s.value is None
+            ])  # fmt: skip
+            self._put(connection, tables.settings, [
+                {"owner": tables.clean(s.owner), "feature": tables.clean(s.table), "key": tables.clean(s.key),
+                 "value": text} for s, text in settings
+            ])  # fmt: skip
+            self._put(connection, tables.records, records, tables.records.c.ended.is_(None))
+            self._remove(
+                connection,
+                tables.snapshots,
+                [{"node": self.node, "call": s.call} for s in batch.snapshots if s.value is None],
+            )
+            self._put(
+                connection,
+                tables.snapshots,
+                [{"node": self.node, "call": s.call, "value": text} for s, text in snapshots],
+            )
+
+    def _write_bindings(self, connection: sa.Connection, batch: Batch) -> None:
+        """Replace the bindings of some addresses-of-record."""
+        table = tables.bindings
+        if not batch.bindings:
+            return
+        gone = table.delete().where(table.c.node == self.node, table.c.aor == sa.bindparam("gone"))
+        connection.execute(gone, [{"gone": tables.clean(aor)} for aor, _ in batch.bindings])
+        rows = [
+            tables.binding_values(self.node, aor, position, row)
+            for aor, found in batch.bindings
+            for position, row in enumerate(found)
+        ]
+        if rows:
+            connection.execute(table.insert(), rows)
+
+    def _put(
+        self,
+        connection: sa.Connection,
+        table: sa.Table,
+        rows: list[dict[str, Any]],
+        where: sa.ColumnElement[bool] | None = None,
+    ) -> None:
+        """
+        Insert rows, or update those that are there.
+
+        @param where: which of those that are there may be updated.
+        """
+        if not rows:
+            return
+        dialect: Any = sqlite if connection.dialect.name == "sqlite" else postgresql
+        insert = dialect.insert(table)
+        keys = [column.name for column in table.primary_key]
+        new = {name: insert.excluded[name] for name in rows[0] if name not in keys}
+        connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=new, where=where), rows)
+
+    def _remove(self, connection: sa.Connection, table: sa.Table, keys: list[dict[str, Any]]) -> None:
+        """Remove the rows with some keys."""
+        if keys:
+            same = [table.c[name] == sa.bindparam(f"old_{name}") for name in keys[0]]
+            named = [{f"old_{name}": value for name, value in key.items()} for key in keys]
+            connection.execute(table.delete().where(*same), named)
+
+    # ---- reading --------------------------------------------------------
+
+    def load_bindings(self, now: float) -> Deferred[Sequence[BindingRow]]:
+        """Those of this node that have not expired."""
+        table = tables.bindings
+        query = (
+            sa.select(*tables.BINDING_COLUMNS)
+            .where(table.c.node == self.node, table.c.expires > now)
+            .order_by(table.c.aor, table.c.position)
+        )
+        return self._do(lambda: [BindingRow._make(row) for row in self._rows(query)])
+
+    def load_settings(self) -> Deferred[Sequence[Setting]]:
+        """All of them."""
+        table = tables.settings
+        query = sa.select(table).order_by(table.c.owner, table.c.feature, table.c.key)
+        return self._do(
+            lambda: [Setting(r.owner, r.feature, r.key, json.loads(r.value)) for r in self._rows(query)]
+        )
+
+    def load_open(self) -> Deferred[Sequence[CallRecord]]:
+        """Those of this node that were never ended."""
+        table = tables.records
+        query = sa.select(table).where(table.c.ended.is_(None), table.c.node == self.node)
+        return self._do(lambda: [tables.record_from(row) for row in self._rows(query)])
+
+    def find_records(
+        self, *, party: str | None = None, since: float | None = None, limit: int = 100
+    ) -> Deferred[Sequence[CallRecord]]:
+        """Look records up, the latest first."""
+        table = tables.records
+        query = sa.select(table).order_by(table.c.started.desc(), table.c.id.desc()).limit(limit)
+        if party is not None:
+            callers = (party, f"extension {party}", f"trunk {party}")
+            query = query.where(table.c.caller.in_(callers) | (table.c.dialled == party))
+        if since is not None:
+            query = query.where(table.c.started >= since)
+        return self._do(lambda: [tables.record_from(row) for row in self._rows(query)])
+
+    def drop_records(self, before: float) -> Deferred[int]:
+        """Remove old ones."""
+        table = tables.records
+        old = table.delete().where(table.c.ended.is_not(None), table.c.started < before)
+
+        def drop() -> int:
+            with self._connected().begin() as connection:
+                return connection.execute(old).rowcount
+
+        return self._do(drop)
+
+    def load_snapshots(self) -> Deferred[Sequence[Snapshot]]:
+        """Those of this node."""
+        table = tables.snapshots
+        query = sa.select(table).where(table.c.node == self.node).order_by(table.c.call)
+        return self._do(lambda: [Snapshot(row.call, json.loads(row.value)) for row in self._rows(query)])
+
+    def _rows(self, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
+        """Read rows."""
+        with self._connected().connect() as connection:
+            return connection.execute(query).all()
+
+    # ---- the thread -----------------------------------------------------
+
+    def _connected(self) -> sa.Engine:
+        """The database, if it is open."""
+        if self._engine is None:
+            raise StoreError("the database is not open")
+        return self._engine
+
+    def _do(self, work: Callable[..., Any], *values: Any) -> Deferred[Any]:
+        """Let the thread do it, after all that was asked before."""
+        if self._pool is None:
+            return fail(StoreError("the database is not open"))
+        return deferToThreadPool(self._reactor, self._pool, _guarded, work, *values)
+
+
+def _guarded(work: Callable[..., T], *values: Any) -> T:
+    """Do it; whatever a database can fail with becomes one line."""
+    try:
+        return work(*values)
+    except SQLAlchemyError as error:
+        raise StoreError(_line(getattr(error, "orig", None) or error)) from error
+    except OSError as error:
+        raise StoreError(_line(error)) from error
+
+
+def _line(error: BaseException) -> str:
+    """The first line of what an error says."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+# ---- connecting ---------------------------------------------------------
+
+
+def _engine(url: URL) -> sa.Engine:
+    """Connect in the way of the database."""
+    if url.get_backend_name() == "sqlite":
+        return _sqlite(url)
+    return sa.create_engine(
+        url,
+        pool_size=1,
+        max_overflow=0,
+        pool_pre_ping=True,
+        connect_args={
+            "connect_timeout": int(STATEMENT),
+            "options": f"-c statement_timeout={int(STATEMENT * 1000)}",
+        },
+    )
+
+
+def _sqlite(url: URL) -> sa.Engine:
+    """
+    Open an SQLite file, in which a reader never waits for the writer (WAL).
+
+    Python's driver begins transactions by itself and not before a CREATE
+    TABLE; told not to, it leaves that to us, so that a migration is done as a
+    whole or not at all.
+    """
+    memory = url.database in (None, "", ":memory:")
+    if not memory:
+        # It holds hashes of passwords and who called whom.
+        os.close(os.open(Path(str(url.database)), os.O_RDWR | os.O_CREAT, 0o600))
+    more: dict[str, Any] = {"poolclass": StaticPool} if memory else {}
+    args = {"timeout": PATIENCE, "isolation_level": None, "check_same_thread": False}
+    engine = sa.create_engine(url, connect_args=args, **more)
+
+    def connected(connection: Any, _: object) -> None:
+        connection.execute("PRAGMA journal_mode = WAL")
+        # After a crash of ours all commits are there; after one of the whole
+        # machine perhaps not the last.
+        connection.execute("PRAGMA synchronous = NORMAL")
+
+    def begun(connection: sa.Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    sa.event.listen(engine, "connect", connected)
+    sa.event.listen(engine, "begin", begun)
+    return engine
+
+
+def _migrate(engine: sa.Engine) -> None:
+    """
+    Bring the tables up to date.
+
+    @raise StoreError: if a later version of this program made them.
+    """
+    # Alembic takes its time to load, which those who only ask do not need to wait for.
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
+    config = Config()
+    place = str(Path(__file__).with_name("migrations"))
+    config.set_main_option("script_location", place.replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATING)))
+        config.attributes["connection"] = connection
+        try:
+            command.upgrade(config, "head")
+        except CommandError as error:
+            raise StoreError(f"the database is of a later version: {_line(error)}") from error

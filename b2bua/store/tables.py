@@ -1,0 +1,150 @@
+"""The tables of the SQL store, and how values lie in them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Double,
+    Index,
+    Integer,
+    MetaData,
+    Row,
+    String,
+    Table,
+    Text,
+)
+
+from b2bua.calls.record import CallRecord, LegRecord
+from b2bua.store.ports import BindingRow
+from b2bua.wire.grammar import printable
+
+metadata = MetaData()
+
+# Text without a length where peers or people choose it; indexed columns are
+# short by nature, a user of ours or a token of our making.
+bindings = Table(
+    "bindings",
+    metadata,
+    Column("node", String(255), primary_key=True),
+    Column("aor", Text, primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("contact", Text, nullable=False),
+    Column("reg_id", BigInteger, nullable=False),
+    Column("instance", Text, nullable=False),
+    Column("expires", Double, nullable=False),
+    Column("since", Double, nullable=False),
+    Column("q", Integer, nullable=False),
+    Column("call_id", Text, nullable=False),
+    Column("cseq", BigInteger, nullable=False),
+    Column("transport", String(8), nullable=False),
+    Column("local", Text, nullable=False),
+    Column("remote", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("params", Text, nullable=False),
+    Column("user_agent", Text, nullable=False),
+    Column("extra", Text, nullable=False),
+)
+BINDING_COLUMNS = [bindings.c[name] for name in BindingRow._fields]
+
+settings = Table(
+    "settings",
+    metadata,
+    Column("owner", Text, primary_key=True),
+    Column("feature", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+records = Table(
+    "records",
+    metadata,
+    Column("id", String(255), primary_key=True),
+    Column("node", String(255), nullable=False),
+    Column("caller", Text, nullable=False),
+    Column("dialled", Text, nullable=False),
+    Column("started", Double, nullable=False),
+    Column("answered", Double),
+    Column("ended", Double),
+    Column("status", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("hung_up_by", Text, nullable=False),
+    Column("features", Text, nullable=False),
+    Column("legs", Text, nullable=False),
+    Index("records_started", "started"),
+    Index("records_ended", "ended"),
+)
+
+snapshots = Table(
+    "snapshots",
+    metadata,
+    Column("node", String(255), primary_key=True),
+    Column("call", String(255), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+
+def clean(text: str) -> str:
+    """
+    Make text that every database takes.
+
+    Peers send bytes that are no UTF-8, and PostgreSQL takes no NUL.  One such
+    text must not keep a whole batch from being written.
+    """
+    return printable(text).replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def binding_values(node: str, aor: str, position: int, row: BindingRow) -> dict[str, Any]:
+    """A binding as a row."""
+    values: dict[str, Any] = {"node": node, "position": position}
+    for name, value in zip(BindingRow._fields, row, strict=True):
+        values[name] = clean(value) if isinstance(value, str) else value
+    values["aor"] = clean(aor)
+    return values
+
+
+def record_values(node: str, record: CallRecord) -> dict[str, Any]:
+    """
+    A record as a row.
+
+    Taken apart by hand, since a busy server writes a thousand a second.
+    """
+    legs = [
+        (leg.id, clean(leg.party), leg.incoming, leg.started, leg.answered, leg.ended, clean(leg.why))
+        for leg in record.legs
+    ]
+    return {
+        "id": record.id,
+        "node": node,
+        "caller": clean(record.caller),
+        "dialled": clean(record.dialled),
+        "started": record.started,
+        "answered": record.answered,
+        "ended": record.ended,
+        "status": record.status,
+        "reason": clean(record.reason),
+        "hung_up_by": clean(record.hung_up_by),
+        "features": json.dumps(record.features),
+        "legs": json.dumps(legs),
+    }
+
+
+def record_from(row: Row[Any]) -> CallRecord:
+    """The record in a row."""
+    return CallRecord(
+        id=row.id,
+        caller=row.caller,
+        dialled=row.dialled,
+        started=row.started,
+        answered=row.answered,
+        ended=row.ended,
+        status=row.status,
+        reason=row.reason,
+        hung_up_by=row.hung_up_by,
+        features=tuple(json.loads(row.features)),
+        legs=[LegRecord(*leg) for leg in json.loads(row.legs)],
+        node=row.node,
+    )

@@ -1,0 +1,93 @@
+"""A PostgreSQL server for the tests: on a free port, in a directory of its own, gone at the end."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from twisted.trial.unittest import SkipTest
+
+SECONDS = 60
+PACKAGE = "Debian package: postgresql"
+
+
+@lru_cache(maxsize=1)
+def server() -> str:
+    """
+    Start the server, once, and give its URL.
+
+    @raise SkipTest: if PostgreSQL is not installed; with C{CI=true} that is an
+        error.
+    """
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    initdb = programs[-1] if programs else Path(shutil.which("initdb") or "")
+    if not initdb.is_file():
+        if os.environ.get("CI") == "true":
+            raise RuntimeError(f"PostgreSQL is missing ({PACKAGE})")
+        raise SkipTest(f"PostgreSQL is missing ({PACKAGE})")
+    directory = Path(tempfile.mkdtemp(prefix="b2bua-postgresql-"))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    return _start(initdb, directory)
+
+
+def _start(initdb: Path, directory: Path) -> str:
+    """Make a cluster and serve it."""
+    who: dict[str, Any] = {}
+    if os.getuid() == 0:
+        # PostgreSQL refuses to run as root.
+        names = {entry.pw_name for entry in pwd.getpwall()}
+        who = {"user": "postgres" if "postgres" in names else "nobody", "extra_groups": []}
+        os.chown(directory, pwd.getpwnam(who["user"]).pw_uid, -1)
+    data, port = directory / "data", _free_port()
+    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "cwd": directory, **who}
+    subprocess.run(
+        [initdb, "-D", data, "-U", "b2bua", "-A", "trust", "-E", "UTF8", "--no-sync"],
+        check=True, timeout=SECONDS, stderr=subprocess.DEVNULL, **quiet,
+    )  # fmt: skip
+    log = (directory / "log").open("wb")
+    running = subprocess.Popen(
+        [initdb.with_name("postgres"), "-D", data, "-h", "127.0.0.1", "-p", str(port), "-k", directory, "-F"],
+        stderr=log, **quiet,
+    )  # fmt: skip
+    atexit.register(_stop, running)
+    _wait(running, port, directory / "log")
+    return f"postgresql+psycopg://b2bua@127.0.0.1:{port}/postgres"
+
+
+def _stop(running: subprocess.Popen[bytes]) -> None:
+    """End it."""
+    running.terminate()
+    try:
+        running.wait(SECONDS)
+    except subprocess.TimeoutExpired:
+        running.kill()
+        running.wait()
+
+
+def _free_port() -> int:
+    """A port that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def _wait(running: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    """Wait until it answers."""
+    ready = [Path(str(running.args[0])).with_name("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port)]  # type: ignore[index]  # a list
+    for _ in range(SECONDS * 10):
+        if running.poll() is not None:
+            raise RuntimeError(f"PostgreSQL did not start: {log.read_text()}")
+        if subprocess.run(ready, check=False).returncode == 0:
+            return
+        time.sleep(0.1)
+    raise RuntimeError("PostgreSQL did not answer")

@@ -1,0 +1,467 @@
+"""What every store does: one suite for memory, SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Generator
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from twisted.internet.defer import Deferred, gatherResults, inlineCallbacks
+from twisted.trial.unittest import TestCase
+from zope.interface.verify import verifyObject
+
+from b2bua.calls.record import CallRecord, LegRecord
+from b2bua.store.memory import MemoryStore
+from b2bua.store.ports import Batch, BindingRow, IStore, Setting, Snapshot, StoreError
+from b2bua.store.sql import SqlStore
+from tests.store.postgresql import server
+
+ROW = BindingRow(
+    aor="101@pbx.example.com",
+    contact="sip:101@192.0.2.101:5062",
+    reg_id=0,
+    instance="urn:uuid:1",
+    expires=1700000000.25,
+    since=1690000000.5,
+    q=1000,
+    call_id="1@phone",
+    cseq=4294967295,
+    transport="UDP",
+    local="192.0.2.1 5060",
+    remote="192.0.2.101 5062",
+    path="",
+    params="",
+    user_agent="Yealink SIP-T46S",
+    extra="MAC: 00:15:65:12:54:FB",
+)
+RECORD = CallRecord("call-1", "extension 101", "102", 1000.0)
+ENDED = CallRecord(
+    "call-1", "extension 101", "102", 1000.0, 1001.5, 1060.25, 200, "bye", "extension 102",
+    ("forward", "blind_transfer"),
+    [
+        LegRecord("leg-1", "extension 101", True, 1000.0, 1001.5, 1060.25, "bye"),
+        LegRecord("leg-2", "extension 102", False, 1000.5, 1001.5, 1060.25),
+    ],
+)  # fmt: skip
+Steps = Generator[Deferred[Any], Any, None]
+
+
+class Contract:
+    """The tests; a subclass says how a store is opened."""
+
+    def make(self, node: str = "a") -> Any:
+        """A store, not opened, that shares what it keeps with the others of this test."""
+        raise NotImplementedError
+
+    def again(self) -> Deferred[Any]:
+        """The store after a restart of the service."""
+        raise NotImplementedError
+
+    @inlineCallbacks
+    def setUp(self) -> Steps:
+        """Open a store without anything in it."""
+        self.store = self.make()
+        yield self.store.open()
+        self.addCleanup(lambda: self.store.close())  # type: ignore[attr-defined]
+
+    def test_port(self) -> None:
+        """It provides all that L{IStore} promises."""
+        verifyObject(IStore, self.store)
+
+    @inlineCallbacks
+    def test_empty(self) -> Steps:
+        """A new store has nothing."""
+        t: Any = self
+        yield self.store.write(Batch())
+        for found in (
+            self.store.load_bindings(0.0),
+            self.store.load_settings(),
+            self.store.load_open(),
+            self.store.find_records(),
+            self.store.load_snapshots(),
+        ):
+            t.assertEqual((yield found), [])
+
+    @inlineCallbacks
+    def test_bindings(self) -> Steps:
+        """Bindings come back as they were, in their order, without those that have expired."""
+        t: Any = self
+        rows = (ROW, ROW._replace(contact="sip:b", expires=5.0), ROW._replace(contact="sip:c", path="a\nb"))
+        yield self.store.write(Batch(bindings=((ROW.aor, rows), ("102@x", (ROW._replace(aor="102@x"),)))))
+        yield self.again()
+        t.assertEqual((yield self.store.load_bindings(5.0)), [rows[0], rows[2], ROW._replace(aor="102@x")])
+
+    @inlineCallbacks
+    def test_bindings_are_replaced(self) -> Steps:
+        """What is written for an address-of-record is all that it has; others stay."""
+        t: Any = self
+        other = ROW._replace(aor="102@x")
+        yield self.store.write(Batch(bindings=((ROW.aor, (ROW, ROW)), ("102@x", (other,)))))
+        yield self.store.write(Batch(bindings=((ROW.aor, (ROW._replace(cseq=7),)),)))
+        t.assertEqual(sorted((yield self.store.load_bindings(0.0))), sorted([ROW._replace(cseq=7), other]))
+        yield self.store.write(Batch(bindings=((ROW.aor, ()), ("102@x", ()))))
+        t.assertEqual((yield self.store.load_bindings(0.0)), [])
+
+    @inlineCallbacks
+    def test_strange_text(self) -> Steps:
+        """No text of a peer keeps a batch from being written."""
+        t: Any = self
+        texts = {
+            "contact": "sip:\udcff@x", "params": ";x=\0", "user_agent": "☎ Ünï'\"; DROP TABLE bindings; --",
+            "call_id": "x" * 8000,
+        }  # fmt: skip
+        yield self.store.write(Batch(bindings=((ROW.aor, (ROW._replace(**texts),)),)))
+        ((found,)) = yield self.store.load_bindings(0.0)
+        t.assertEqual((found.user_agent, found.call_id), (texts["user_agent"], texts["call_id"]))
+
+    @inlineCallbacks
+    def test_settings(self) -> Steps:
+        """A setting is what it was put to last; None removes it."""
+        t: Any = self
+        value = {"to": "sip:103", "after": 20.5, "on": True, "days": [1, 2], "name": "Ünï \0 \ud800"}
+        yield self.store.write(Batch(settings=(Setting("101", "forward", "always", value),)))
+        yield self.store.write(
+            Batch(settings=(Setting("101", "forward", "busy", 1), Setting("", "forward", "always", False)))
+        )
+        yield self.again()
+        t.assertEqual(
+            (yield self.store.load_settings()),
+            [
+                Setting("", "forward", "always", False),
+                Setting("101", "forward", "always", value),
+                Setting("101", "forward", "busy", 1),
+            ],
+        )
+        yield self.store.write(
+            Batch(settings=(Setting("101", "forward", "always", None), Setting("101", "forward", "busy", 2)))
+        )
+        t.assertEqual(
+            (yield self.store.load_settings()),
+            [Setting("", "forward", "always", False), Setting("101", "forward", "busy", 2)],
+        )
+
+    @inlineCallbacks
+    def test_record(self) -> Steps:
+        """A record is written open and then ended, and is one."""
+        t: Any = self
+        yield self.store.write(Batch(records=(RECORD,)))
+        t.assertEqual([r.id for r in (yield self.store.load_open())], ["call-1"])
+        yield self.store.write(Batch(records=(ENDED,)))
+        yield self.again()
+        t.assertEqual((yield self.store.load_open()), [])
+        t.assertEqual((yield self.store.find_records()), [replace(ENDED, node="a")])
+
+    @inlineCallbacks
+    def test_one_record(self) -> Steps:
+        """A record that has ended stays as it is, whoever writes it again."""
+        t: Any = self
+        yield self.store.write(Batch(records=(ENDED,)))
+        yield self.store.write(Batch(records=(RECORD,)))
+        yield self.store.write(Batch(records=(replace(ENDED, reason="other"),)))
+        t.assertEqual((yield self.store.find_records()), [replace(ENDED, node="a")])
+
+    @inlineCallbacks
+    def test_record_is_copied(self) -> Steps:
+        """What becomes of a record after it was written does not change what is kept."""
+        t: Any = self
+        record = replace(RECORD, legs=[LegRecord("leg-1", "extension 101", True, 1000.0)])
+        written = self.store.write(Batch(records=(record,)))
+        record.dialled = "changed"
+        record.legs.clear()
+        yield written
+        (found,) = yield self.store.find_records()
+        t.assertEqual((found.dialled, len(found.legs)), ("102", 1))
+        found.legs.clear()
+        t.assertEqual(len((yield self.store.find_records())[0].legs), 1)
+
+    @inlineCallbacks
+    def test_find(self) -> Steps:
+        """Records are found by party and time, the latest first."""
+        t: Any = self
+        yield self.store.write(
+            Batch(
+                records=(
+                    replace(ENDED, id="1", started=1.0),
+                    replace(ENDED, id="2", started=3.0, caller="trunk 102", dialled="105"),
+                    replace(ENDED, id="3", started=2.0, caller="extension 105", dialled="106"),
+                )
+            )
+        )
+        for said, wanted in [
+            ({}, ["2", "3", "1"]),
+            ({"limit": 2}, ["2", "3"]),
+            ({"party": "102"}, ["2", "1"]),
+            ({"party": "105"}, ["2", "3"]),
+            ({"party": "extension 105"}, ["3"]),
+            ({"since": 2.0}, ["2", "3"]),
+            ({"party": "102", "since": 2.0}, ["2"]),
+        ]:
+            found = yield self.store.find_records(**said)
+            t.assertEqual([record.id for record in found], wanted, said)
+
+    @inlineCallbacks
+    def test_drop(self) -> Steps:
+        """Old records are dropped, but not those of calls that go on."""
+        t: Any = self
+        records = (
+            replace(ENDED, id="1", started=1.0),
+            replace(ENDED, id="2", started=2.0),
+            replace(RECORD, id="3", started=1.0),
+        )
+        yield self.store.write(Batch(records=records))
+        t.assertEqual((yield self.store.drop_records(2.0)), 1)
+        t.assertEqual([r.id for r in (yield self.store.find_records())], ["2", "3"])
+
+    @inlineCallbacks
+    def test_snapshots(self) -> Steps:
+        """A snapshot is what it was put to last; None removes it."""
+        t: Any = self
+        yield self.store.write(Batch(snapshots=(Snapshot("1", {"legs": [1]}), Snapshot("2", [2]))))
+        yield self.store.write(Batch(snapshots=(Snapshot("1", None), Snapshot("2", [3]))))
+        yield self.again()
+        t.assertEqual((yield self.store.load_snapshots()), [Snapshot("2", [3])])
+
+    @inlineCallbacks
+    def test_all_or_nothing(self) -> Steps:
+        """A batch of which anything fails leaves nothing behind, and the store goes on."""
+        t: Any = self
+        batch = Batch(
+            bindings=((ROW.aor, (ROW,)),),
+            settings=(Setting("101", "x", "y", 1),),
+            records=(ENDED,),
+            snapshots=(Snapshot("1", {1, 2}),),
+        )
+        yield t.assertFailure(self.store.write(batch), StoreError)
+        yield self.test_empty()
+        yield self.store.write(replace(batch, snapshots=()))
+        t.assertEqual(len((yield self.store.find_records())), 1)
+
+    @inlineCallbacks
+    def test_order(self) -> Steps:
+        """Batches are written in the order in which they were given."""
+        t: Any = self
+        done = [self.store.write(Batch(settings=(Setting("", "x", "y", n),))) for n in range(20)]
+        t.assertEqual((yield self.store.load_settings()), [Setting("", "x", "y", 19)])
+        yield gatherResults(done)
+
+
+class MemoryTests(Contract, TestCase):
+    """L{MemoryStore}."""
+
+    def make(self, node: str = "a") -> Any:
+        """One that keeps nothing beyond the process."""
+        return MemoryStore(node)
+
+    def again(self) -> Any:
+        """It does not outlive a restart."""
+        return self.store.open()
+
+    @inlineCallbacks
+    def test_failing(self) -> Steps:
+        """When told to it fails as a store does, and keeps what it had."""
+        yield self.store.write(Batch(settings=(Setting("", "x", "y", 1),)))
+        self.store.failing = "disk full"
+        yield self.assertFailure(self.store.write(Batch(settings=(Setting("", "x", "y", 2),))), StoreError)
+        yield self.assertFailure(self.store.load_settings(), StoreError)
+        self.store.failing = None
+        self.assertEqual((yield self.store.load_settings()), [Setting("", "x", "y", 1)])
+
+
+class SqlContract(Contract):
+    """What stores in a database do beyond that."""
+
+    def url(self) -> str:
+        """The database of this test."""
+        raise NotImplementedError
+
+    def make(self, node: str = "a") -> Any:
+        """A store in the database of this test."""
+        from twisted.internet import reactor
+
+        return SqlStore(self.url(), reactor, node)
+
+    @inlineCallbacks
+    def again(self) -> Steps:
+        """Close it and open it again."""
+        yield self.store.close()
+        self.store = self.make()
+        yield self.store.open()
+
+    @inlineCallbacks
+    def test_nodes(self) -> Steps:
+        """Settings and records are common; bindings, open records and snapshots are the node's own."""
+        t: Any = self
+        other = self.make("b")
+        yield other.open()
+        batch = Batch(
+            bindings=((ROW.aor, (ROW,)),),
+            settings=(Setting("101", "x", "y", 1),),
+            records=(RECORD,),
+            snapshots=(Snapshot("1", 1),),
+        )
+        yield self.store.write(batch)
+        yield other.write(Batch(bindings=((ROW.aor, ()),), snapshots=(Snapshot("1", None),)))
+        for found in (other.load_bindings(0.0), other.load_open(), other.load_snapshots()):
+            t.assertEqual((yield found), [])
+        t.assertEqual((yield other.load_settings()), [Setting("101", "x", "y", 1)])
+        t.assertEqual([r.node for r in (yield other.find_records())], ["a"])
+        t.assertEqual((yield self.store.load_bindings(0.0)), [ROW])
+        t.assertEqual((yield self.store.load_snapshots()), [Snapshot("1", 1)])
+        yield other.close()
+
+    @inlineCallbacks
+    def test_migrations_make_the_tables(self) -> Steps:
+        """What the migrations made is what the code thinks it is."""
+        from alembic.autogenerate import compare_metadata
+        from alembic.migration import MigrationContext
+
+        from b2bua.store.tables import metadata
+
+        t: Any = self
+        yield self.store.close()
+        engine = sa.create_engine(self.url())
+        with engine.connect() as connection:
+            found = compare_metadata(MigrationContext.configure(connection), metadata)
+        engine.dispose()
+        t.assertEqual(found, [])
+        yield self.store.open()
+
+    @inlineCallbacks
+    def test_later_version(self) -> Steps:
+        """A database of a later version is left alone."""
+        t: Any = self
+        yield self.store.close()
+        engine = sa.create_engine(self.url())
+        with engine.begin() as connection:
+            connection.execute(sa.text("UPDATE alembic_version SET version_num = 'later'"))
+        error = yield t.assertFailure(self.store.open(), StoreError)
+        t.assertIn("later version", str(error))
+        with engine.begin() as connection:
+            connection.execute(sa.text("UPDATE alembic_version SET version_num = '0001'"))
+        engine.dispose()
+        yield self.store.close()
+        yield self.store.open()
+
+    @inlineCallbacks
+    def test_closed(self) -> Steps:
+        """What is asked of a store that is not open fails in one line."""
+        t: Any = self
+        store = self.make()
+        yield store.open()
+        yield store.close()
+        yield t.assertFailure(store.write(Batch()), StoreError)
+
+
+class SqliteTests(SqlContract, TestCase):
+    """L{SqlStore} in a file."""
+
+    def url(self) -> str:
+        """A file of its own for each test."""
+        if not hasattr(self, "file"):
+            self.file = Path(self.mktemp()).absolute()
+        return f"sqlite:///{self.file}"
+
+    def test_permissions(self) -> None:
+        """Nobody else may read it: it holds hashes of passwords."""
+        self.assertEqual(stat.S_IMODE(self.file.stat().st_mode), 0o600)
+
+    @inlineCallbacks
+    def test_locked(self) -> Steps:
+        """A file that another program has locked fails the batch, and later ones are written."""
+        self.patch(__import__("b2bua.store.sql", fromlist=["x"]), "PATIENCE", 0.05)
+        yield self.again()
+        engine = sa.create_engine(self.url())
+        with engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN EXCLUSIVE")
+            error = yield self.assertFailure(
+                self.store.write(Batch(settings=(Setting("", "x", "y", 1),))), StoreError
+            )
+            self.assertIn("locked", str(error))
+            connection.rollback()
+        engine.dispose()
+        yield self.store.write(Batch(settings=(Setting("", "x", "y", 1),)))
+
+    @inlineCallbacks
+    def test_full_disk(self) -> Steps:
+        """A full disk fails the batch, which leaves nothing behind; when there is room it is written."""
+        engine: Any = self.store._engine
+        with engine.connect() as connection:
+            pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
+            connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+        settings = tuple(Setting("", "x", str(n), "x" * 1000) for n in range(500))
+        error = yield self.assertFailure(self.store.write(Batch(settings=settings)), StoreError)
+        self.assertIn("full", str(error))
+        self.assertEqual((yield self.store.load_settings()), [])
+        with engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
+        yield self.store.write(Batch(settings=settings))
+        self.assertEqual(len((yield self.store.load_settings())), 500)
+
+    @inlineCallbacks
+    def test_no_database(self) -> Steps:
+        """A file that is no database is said to be none."""
+        from twisted.internet import reactor
+
+        other = Path(self.mktemp())
+        other.write_bytes(b"no database at all" * 100)
+        store = SqlStore(f"sqlite:///{other.absolute()}", reactor)
+        error = yield self.assertFailure(store.open(), StoreError)
+        self.assertIn("not a database", str(error))
+        yield store.close()
+
+    @inlineCallbacks
+    def test_no_directory(self) -> Steps:
+        """A file that cannot be made is one line."""
+        from twisted.internet import reactor
+
+        store = SqlStore("sqlite:////nonexistent/b2bua.db", reactor)
+        yield self.assertFailure(store.open(), StoreError)
+        yield store.close()
+
+
+numbers = count()
+
+
+class PostgresqlTests(SqlContract, TestCase):
+    """L{SqlStore} in a real PostgreSQL."""
+
+    timeout = 120
+
+    def url(self) -> str:
+        """A database of its own for each test."""
+        if not hasattr(self, "_url"):
+            url = server()
+            name = f"test_{os.getpid()}_{next(numbers)}"
+            engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+            with engine.connect() as connection:
+                connection.execute(sa.text(f"CREATE DATABASE {name}"))
+            engine.dispose()
+            self._url = url.rpartition("/")[0] + f"/{name}"
+        return self._url
+
+    @inlineCallbacks
+    def test_connection_lost(self) -> Steps:
+        """After the server has dropped us the next batch finds it again."""
+        engine = sa.create_engine(self.url(), isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(
+                sa.text(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+            )
+        engine.dispose()
+        yield self.store.write(Batch(settings=(Setting("", "x", "y", 1),)))
+        self.assertEqual(len((yield self.store.load_settings())), 1)
+
+    def test_password_is_not_shown(self) -> None:
+        """The name that people see is without the password."""
+        from twisted.internet import reactor
+
+        store = SqlStore("postgresql+psycopg://b2bua:secret@host/b2bua", reactor)
+        self.assertNotIn("secret", store.name)
