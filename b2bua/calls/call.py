@@ -15,7 +15,7 @@ from b2bua.calls.draft import InvitationDraft
 from b2bua.calls.errand import Errand
 from b2bua.calls.leg import Invitation, Leg
 from b2bua.calls.lone import Lone
-from b2bua.calls.media import silent_answer
+from b2bua.calls.media import NOTHING, silent_answer
 from b2bua.calls.path import Path
 from b2bua.calls.ports import Decisions, Destination, Listener
 from b2bua.calls.record import CallRecord
@@ -203,16 +203,15 @@ class Call:
         self.features.tell_call_started(self)
         self.setup.seek(self.dialled)
 
-    def confirm(self, leg: Leg, text: str) -> None:
+    def confirm(self, leg: Leg, offer: bytes | None, text: str) -> None:
         """Answer a feature code: the phone shows C{text} for a moment, then we hang up."""
         self.record.took_call(self.calls.context.layer.now(), None)
-        offer = leg.remote_session
         shown: Fields = (
             ("P-Asserted-Identity", str(NameAddr.make(text, self.calls.directory.uri(self.dialled)))),
         )
-        leg.say(Answered(None if offer is None else silent_answer(offer, None), shown))
+        leg.say(Answered(NOTHING if offer is None else silent_answer(offer, None), shown))
         self.listen(leg, Lone(self))
-        reason: Fields = (("Reason", Reason("SIP", 200, text).text),)
+        reason: Fields = (("Reason", str(Reason("SIP", 200, text))),)
         self.calls.later(CONFIRMATION_SECONDS, self.hang_up, leg, "bye", reason)
 
     def unowned(self, leg: Leg, told: Told) -> None:

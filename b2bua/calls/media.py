@@ -12,6 +12,12 @@ from dataclasses import dataclass
 
 from b2bua.wire.sdp import Media, Sdp, without_origin
 
+NOTHING = (
+    b"v=0\r\no=- 0 0 IN IP4 0.0.0.0\r\ns=-\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\n"
+    b"m=audio 9 RTP/AVP 0 8\r\na=inactive\r\n"
+)
+"""An offer of no media at all, for who asks for one where there is nobody to talk to."""
+
 
 def is_hold(session: bytes) -> bool:
     """Does an offer put the other side on hold (RFC 3264 section 8.4, or the old c=0.0.0.0)?"""

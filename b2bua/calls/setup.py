@@ -111,7 +111,7 @@ class Setup:
     def confirmed(self, attempt: Attempt, text: str) -> None:
         """Answer the feature code: the phone shows the text, then we hang up."""
         self._over = True
-        self.call.confirm(self.caller, text)
+        self.call.confirm(self.caller, self.errand.offer, text)
 
     # ---- from the caller ------------------------------------------------
 

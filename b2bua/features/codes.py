@@ -43,7 +43,10 @@ class Codes:
 
 
 def settle(
-    declared: Mapping[str, Mapping[str, str]], wanted: Any, extensions: Container[str]
+    declared: Mapping[str, Mapping[str, str]],
+    wanted: Any,
+    extensions: Container[str],
+    others: Container[str] = (),
 ) -> tuple[Codes, list[Problem]]:
     """
     The codes in force, and what is wrong with them.
@@ -51,6 +54,8 @@ def settle(
     @param declared: for each feature the default codes by name.
     @param wanted: the table C{[codes]} of the configuration.
     @param extensions: numbers that are no codes.
+    @param others: the codes of plugins that are turned off; they may stand in
+        the configuration.
     """
     problems: list[Problem] = []
     if not isinstance(wanted, Mapping):
@@ -76,7 +81,7 @@ def settle(
     problems += [
         Problem(f"codes.{name}", f"no such code; there are {', '.join(sorted(owners)) or 'none'}")
         for name in wanted
-        if name not in owners
+        if name not in owners and name not in others
     ]
     problems += _clashes(sorted(found))
     return Codes(found), problems

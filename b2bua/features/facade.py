@@ -101,21 +101,21 @@ class Features:
         @raise SettingsError: with all that is wrong; nothing has changed.
         """
         sources = plugins_of.installed() if sources is None else sources
-        found = Found(sources)
-        plugins, codes, taken, problems = found.settled(document)
+        found = Found(sources, document)
+        plugins, problems = found.plugins, found.problems
         preferences = preferences or Preferences()
         options: dict[str, Options] = {}
         if not problems:
             for plugin in plugins:
                 own = [claim for claim in found.claims if claim.feature == plugin.name]
-                options[plugin.name] = Options(plugin.name, own, taken, preferences, wall)
+                options[plugin.name] = Options(plugin.name, own, found.taken, preferences, wall)
                 problems += _configured(plugin, options[plugin.name])
         if problems:
             raise FeaturesRefused(problems)
         features = cls(
             plugins,
             sources=sources,
-            codes=codes,
+            codes=found.codes,
             options=options,
             preferences=preferences,
             timers=timers,
@@ -135,9 +135,8 @@ class Features:
 
         @return: the document without that part, and what is wrong with it.
         """
-        found = Found(plugins_of.installed() if sources is None else sources)
-        _, _, taken, problems = found.settled(document)
-        return taken.rest, problems
+        found = Found(plugins_of.installed() if sources is None else sources, document)
+        return found.taken.rest, found.problems
 
     def reload(self, document: Mapping[str, Any]) -> Features:
         """

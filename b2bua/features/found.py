@@ -15,34 +15,75 @@ from b2bua.settings import Problem
 
 
 class Found:
-    """The plugins that could be loaded, and what is wrong so far."""
+    """
+    What plugins say of themselves, and what the configuration says of them.
 
-    def __init__(self, sources: Sequence[Source]) -> None:
-        """Load plugins and ask them what they want."""
-        self.plugins, self.problems = plugins_of.load(sources)
+    A plugin that is turned off may be as broken as it likes; its tables may
+    stay where they are.
+    """
+
+    def __init__(self, sources: Sequence[Source], document: Mapping[str, Any]) -> None:
+        """Load the plugins, ask them what they want, and take it out of the document."""
+        section = document.get("plugins")
+        self._section = section if isinstance(section, Mapping) else {}
+        self._off = frozenset(self._names("off"))
+        loaded, found = plugins_of.load(sources)
+        self.problems = [problem for name, problem in found if name not in self._off]
+        self._strangers({source.name for source in sources})
         self.claims: list[Claim] = []
-        self.codes: dict[str, Mapping[str, str]] = {}
-        for plugin in self.plugins:
-            try:
-                self.claims += tables.claims_of(plugin.name, plugin.declares("b2bua_settings", {}))
-                self.codes[plugin.name] = dict(plugin.declares("b2bua_codes", {}))
-            except CONTAINED as error:
-                self.problems.append(Problem(f"plugin {plugin.name}", f"cannot say what it wants: {error!r}"))
-        if clashes := list(tables.conflicts(self.claims)):
-            self.problems += clashes
-            self.claims = []
-
-    def settled(self, document: Mapping[str, Any]) -> tuple[list[Plugin], Codes, Taken, list[Problem]]:
-        """The plugins in their order, codes, tables, and all that is wrong."""
-        section = document.get("plugins", {})
-        section = section if isinstance(section, Mapping) else {}
-        plugins, problems = plugins_of.in_order(
-            self.plugins, section.get("order", ()), section.get("off", ())
+        self._codes: dict[str, Mapping[str, str]] = {}
+        wanting = [plugin for plugin in loaded if self._asks(plugin)]
+        self.plugins = plugins_of.in_order(
+            [plugin for plugin in wanting if plugin.name not in self._off], self._names("order")
         )
-        taken = tables.take(document, self.claims)
-        names = {plugin.name for plugin in plugins}
-        declared = {name: codes for name, codes in self.codes.items() if name in names}
-        extensions = document.get("extensions", {})
+        self.taken = self._take(document)
+        self.codes = self._settle(document)
+
+    def _names(self, key: str) -> Sequence[str]:
+        """A list of names in the table C{[plugins]}; that it is one is checked elsewhere."""
+        names = self._section.get(key)
+        return [name for name in names if isinstance(name, str)] if isinstance(names, list | tuple) else []
+
+    def _strangers(self, there: set[str]) -> None:
+        """Complain of names that no plugin has."""
+        known = ", ".join(sorted(there)) or "none"
+        for key in ("order", "off"):
+            self.problems += [
+                Problem(f"plugins.{key}", f"no plugin {name} is installed; there are {known}")
+                for name in self._names(key)
+                if name not in there
+            ]
+
+    def _asks(self, plugin: Plugin) -> bool:
+        """Ask a plugin what it wants; can it say so?"""
+        try:
+            claims = tables.claims_of(plugin.name, plugin.declares("b2bua_settings", {}))
+            codes = dict(plugin.declares("b2bua_codes", {}))
+            plugin.before = frozenset(plugin.declares("b2bua_before", ()))
+        except CONTAINED as error:
+            if plugin.name not in self._off:
+                why = f"cannot say what it wants: {type(error).__name__}: {error}"
+                self.problems.append(Problem(f"plugin {plugin.name}", why))
+            return False
+        self.claims += claims
+        self._codes[plugin.name] = codes
+        return True
+
+    def _take(self, document: Mapping[str, Any]) -> Taken:
+        """Take the tables of plugins out of the document."""
+        clashes = list(tables.conflicts(self.claims))
+        self.problems += clashes
+        taken = tables.take(document, [] if clashes else self.claims)
+        self.problems += taken.problems
+        return taken
+
+    def _settle(self, document: Mapping[str, Any]) -> Codes:
+        """Settle the feature codes of the plugins that are asked."""
+        declared = {plugin.name: self._codes[plugin.name] for plugin in self.plugins}
+        extensions = document.get("extensions")
         numbers = extensions if isinstance(extensions, Mapping) else {}
-        codes, more = settle(declared, taken.rest.pop("codes", {}), numbers)
-        return plugins, codes, taken, [*self.problems, *problems, *taken.problems, *more]
+        wanted = self.taken.rest.pop("codes", {})
+        others = {name for codes in self._codes.values() for name in codes}
+        codes, problems = settle(declared, wanted, numbers, others)
+        self.problems += problems
+        return codes

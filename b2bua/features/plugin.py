@@ -31,6 +31,8 @@ class Plugin:
     """The object whose methods (or the module whose functions) are the hooks."""
     version: str = ""
     hooks: tuple[str, ...] = ()
+    before: frozenset[str] = frozenset()
+    """The plugins that want to be asked after it, as it says itself."""
     out: str = ""
     """Why it has no say: it took itself out, or was set aside."""
 
@@ -71,24 +73,29 @@ def named(thing: object) -> Source:
     return Source(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", kind.__name__).lower(), thing)
 
 
-def load(sources: Iterable[Source]) -> tuple[list[Plugin], list[Problem]]:
-    """Import plugins and check them against the contract; what is wrong comes back as problems."""
+def load(sources: Iterable[Source]) -> tuple[list[Plugin], list[tuple[str, Problem]]]:
+    """
+    Import plugins and check them against the contract.
+
+    @return: those that are good, and what is wrong with the others by name.
+    """
     plugins: list[Plugin] = []
-    problems: list[Problem] = []
+    problems: list[tuple[str, Problem]] = []
     seen: set[str] = set()
     for source in sources:
         where = f"plugin {source.name}"
         if source.name in seen:
-            problems.append(Problem(where, "there are two plugins of that name"))
+            problems.append((source.name, Problem(where, "there are two plugins of that name")))
             continue
         seen.add(source.name)
         try:
             plugin = source.load()
         except (Exception, SystemExit) as error:  # noqa: BLE001  # anything may go wrong in a stranger's module
-            problems.append(Problem(where, f"cannot be loaded: {type(error).__name__}: {error}"))
+            why = f"cannot be loaded: {type(error).__name__}: {error}"
+            problems.append((source.name, Problem(where, why)))
             continue
         wrong = list(_register(plugin))
-        problems += [Problem(where, text) for text in wrong]
+        problems += [(source.name, Problem(where, text)) for text in wrong]
         if not wrong:
             plugins.append(plugin)
     return plugins, problems
@@ -112,41 +119,26 @@ def _register(plugin: Plugin) -> Iterator[str]:
         yield from misfits(hook, getattr(plugin.thing, hook))
 
 
-def in_order(
-    plugins: Sequence[Plugin], wanted: Sequence[str], off: Sequence[str]
-) -> tuple[list[Plugin], list[Problem]]:
+def in_order(plugins: Sequence[Plugin], wanted: Sequence[str]) -> list[Plugin]:
     """
     The plugins in the order in which they are asked.
 
     @param wanted: names from the configuration, asked first and in that order;
         the others follow as they say themselves, else by name.
-    @param off: names from the configuration that are left out.
     """
     by_name = {plugin.name: plugin for plugin in plugins}
-    there = ", ".join(sorted(by_name)) or "none"
-    problems = [
-        Problem(f"plugins.{key}", f"no plugin {name} is installed; there are {there}")
-        for key, names in (("order", wanted), ("off", off))
-        for name in names
-        if name not in by_name
-    ]
     first = [by_name[name] for name in dict.fromkeys(wanted) if name in by_name]
-    others = _sorted([plugin for plugin in plugins if plugin not in first])
-    return [plugin for plugin in (*first, *others) if plugin.name not in off], problems
+    return [*first, *_sorted([plugin for plugin in plugins if plugin not in first])]
 
 
 def _sorted(plugins: list[Plugin]) -> list[Plugin]:
     """Each one before those that it wants to precede; where that is no matter, by name."""
     waiting = {plugin.name: plugin for plugin in sorted(plugins, key=lambda plugin: plugin.name)}
-    before = {
-        name: set(plugin.declares("b2bua_before", ())) & waiting.keys() for name, plugin in waiting.items()
-    }
     done: list[Plugin] = []
     while waiting:
-        free = [
-            name for name in waiting if not any(name in before[other] for other in waiting if other != name)
-        ]
-        name = free[0] if free else next(iter(waiting))  # a circle is cut where the alphabet begins
+        later = {name for plugin in waiting.values() for name in plugin.before if name != plugin.name}
+        # A circle is cut where the alphabet begins.
+        name = next((name for name in waiting if name not in later), next(iter(waiting)))
         done.append(waiting.pop(name))
     return done
 

@@ -25,7 +25,9 @@ class GuideTests(LadderTestCase):
         a, _b = self.phones("alice", "bob")
         a.sends("INVITE", to="bob")
         self.world.run(0.035)  # two round trips: one for the challenge
-        self.assertIn("100 to INVITE", [f"{g.message.code} to INVITE" for g in a.inbox if hasattr(g.message, "code")])
+        self.assertIn(
+            "100 to INVITE", [f"{g.message.code} to INVITE" for g in a.inbox if hasattr(g.message, "code")]
+        )
         a.sends("CANCEL")
         a.gets(487)
         _b.inbox.clear()
@@ -57,7 +59,9 @@ class GuideTests(LadderTestCase):
 
     def change(self, who: Phone, other: Phone, wish: str, answer: str) -> None:
         """Let one phone re-INVITE and look at what reaches the two."""
-        session = next(s for s in who.live if any(s.hears(t) or t.hears(s) or s.media.ours for t in other.live))
+        session = next(
+            s for s in who.live if any(s.hears(t) or t.hears(s) or s.media.ours for t in other.live)
+        )
         who.sends("INVITE", wish=wish, session=session)
         offer = other.gets("INVITE")
         self.assertIn(f"a={wish}".encode(), offer.body)

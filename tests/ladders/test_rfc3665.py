@@ -135,7 +135,8 @@ class SessionTests(LadderTestCase):
         alice.gets(480, within=40)
         self.assertAlmostEqual(self.world.clock.seconds() - started, 32, delta=0.2)
         invites = [
-            packet for packet in self.world.network.log
+            packet
+            for packet in self.world.network.log
             if packet.destination[0] == bob.host and packet.data.startswith(b"INVITE ")
         ]
         self.assertEqual(len(invites), 7)
@@ -159,8 +160,18 @@ class CarrierTests(LadderTestCase):
     def make_world(self) -> World:
         """Two carriers, of which the first is asked first."""
         trunks = {
-            "one": {"uri": "sip:198.51.100.21", "username": "pbx", "password": "secret", "options_seconds": 0},
-            "two": {"uri": "sip:198.51.100.22", "username": "pbx", "password": "secret", "options_seconds": 0},
+            "one": {
+                "uri": "sip:198.51.100.21",
+                "username": "pbx",
+                "password": "secret",
+                "options_seconds": 0,
+            },
+            "two": {
+                "uri": "sip:198.51.100.22",
+                "username": "pbx",
+                "password": "secret",
+                "options_seconds": 0,
+            },
         }
         routes = [{"match": r"\d{5,}", "trunks": ["one", "two"]}]
         return World(settings={"trunks": trunks, "routes": routes})

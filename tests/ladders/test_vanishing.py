@@ -120,7 +120,9 @@ class RudeTests(LadderTestCase):
         for _ in range(3):
             bob.transmit(response, bob.session.asked.path)  # type: ignore[arg-type,union-attr]  # the same
             self.world.run(0.2)
-        acks = [p for p in self.world.network.log if p.data.startswith(b"ACK ") and p.destination[0] == bob.host]
+        acks = [
+            p for p in self.world.network.log if p.data.startswith(b"ACK ") and p.destination[0] == bob.host
+        ]
         self.assertEqual(len(acks), 4)
         self.assertTalking(("alice", "bob"))
         bob.hang_up()

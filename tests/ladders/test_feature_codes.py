@@ -1,0 +1,111 @@
+"""Feature codes: an INVITE to the code is confirmed, shown, and hung up."""
+
+from __future__ import annotations
+
+from b2bua.testing.case import LadderTestCase
+from b2bua.testing.phone import Phone
+from b2bua.testing.world import World
+from b2bua_plugins.do_not_disturb import DoNotDisturb
+from b2bua_plugins.find_me import FindMe
+from b2bua_plugins.forward import CallForward
+
+
+class CodeTests(LadderTestCase):
+    """Each code of the forwarding family, from the phone that dials it."""
+
+    def make_world(self) -> World:
+        """A world with the features that have codes."""
+        settings = {"extensions": {"carol": {"forward": {"busy": "frank", "busy_internal": "erin"}}}}
+        return World(settings=settings, features=[DoNotDisturb, CallForward, FindMe])
+
+    def dials(self, phone: Phone, code: str) -> str:
+        """Dial a code; what the phone shows."""
+        phone.sends("INVITE", to=code)
+        answer = phone.gets(200)
+        phone.sends("ACK")
+        phone.gets("BYE", within=4)
+        phone.answers(200)
+        self.assertEqual(self.world.talking(), set())
+        return answer.asserted[0].display
+
+    def setUp(self) -> None:
+        """Four phones."""
+        super().setUp()
+        self.alice, self.bob, self.carol, self.dave = self.phones("alice", "bob", "carol", "dave")
+
+    def test_forward_in_one_dial(self) -> None:
+        """The code and the number are one dial (fusionpbx PR#3035); it holds at once (fusionpbx#1221)."""
+        self.assertEqual(self.dials(self.bob, "*72dave"), "Forward all calls to dave")
+        self.alice.sends("INVITE", to="bob")
+        self.alice.gets(181)
+        self.dave.gets("INVITE")
+        self.dave.answers(486)
+        self.alice.gets(486)
+        self.assertEqual(self.dials(self.bob, "*73"), "Forward all calls: off")
+        self.alice.sends("INVITE", to="bob")
+        self.bob.gets("INVITE")
+        self.bob.answers(486)
+        self.alice.gets(486)
+        self.quiet()
+
+    def test_off_ends_what_the_file_says(self) -> None:
+        """Off is off, also for what stands in the configuration, for inside and outside callers."""
+        self.assertEqual(self.dials(self.carol, "*91"), "Forward when busy: off")
+        self.alice.sends("INVITE", to="carol")
+        self.carol.gets("INVITE")
+        self.carol.answers(486)
+        self.alice.gets(486)
+        self.quiet()
+
+    def test_no_number(self) -> None:
+        """A code that wants a number and has none is not complete (section 21.4.22)."""
+        self.alice.sends("INVITE", to="*72")
+        self.alice.gets(484)
+        self.quiet()
+
+    def test_to_oneself(self) -> None:
+        """Nobody forwards to himself."""
+        self.alice.sends("INVITE", to="*72alice")
+        self.alice.gets(403)
+        self.quiet()
+
+    def test_do_not_disturb(self) -> None:
+        """On, and the caller hears 480; off, and the phone rings; forwards are as they were."""
+        self.dials(self.bob, "*72dave")
+        self.assertEqual(self.dials(self.bob, "*78"), "Do not disturb: on")
+        self.alice.sends("INVITE", to="bob")
+        refusal = self.alice.gets(480)
+        self.assertEqual(getattr(refusal, "reason", ""), "Do not disturb")
+        self.assertEqual(self.dials(self.bob, "*79"), "Do not disturb: off")
+        self.alice.sends("INVITE", to="bob")
+        self.alice.gets(181)
+        self.dave.gets("INVITE")
+        self.dave.answers(486)
+        self.alice.gets(486)
+        self.quiet()
+
+    def test_find_me_without_places(self) -> None:
+        """Who has no places to be looked for cannot turn it on."""
+        self.alice.sends("INVITE", to="*21")
+        self.alice.gets(403)
+        self.quiet()
+
+    def test_no_session(self) -> None:
+        """A code that is dialled without an offer gets one, of no media (RFC 3261 section 13.2.1)."""
+        self.alice.sends("INVITE", to="*79", offer=False)
+        answer = self.alice.gets(200)
+        self.assertIn(b"a=inactive", answer.body)
+        self.alice.sends("ACK")
+        self.alice.gets("BYE", within=4)
+        self.alice.answers(200)
+        self.quiet()
+
+    def test_hangs_up_first(self) -> None:
+        """The phone may hang up before we do."""
+        self.alice.sends("INVITE", to="*79")
+        self.alice.gets(200)
+        self.alice.sends("ACK")
+        self.alice.sends("BYE")
+        self.alice.gets(200)
+        self.world.run(5)
+        self.quiet()
