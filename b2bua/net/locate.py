@@ -54,7 +54,16 @@ def port_of(uri: Uri, transport: str) -> int:
 
 def target_of(uri: Uri) -> str:
     """Give the host that is looked for: maddr if there is one (RFC 3263 section 4)."""
-    host = uri.param("maddr") or uri.host
+    return _bare(uri.param("maddr") or uri.host)
+
+
+def domain_of(uri: Uri) -> str:
+    """Give the domain whose server has to prove that it is (RFC 5922 section 7.3)."""
+    return _bare(uri.host)
+
+
+def _bare(host: str) -> str:
+    """A host without brackets and in lower case."""
     return host[1:-1].lower() if host.startswith("[") else host.lower().rstrip(".")
 
 
@@ -74,4 +83,4 @@ class NumericLocator:
         transport = transport_of(uri) or "UDP"
         host, port = target_of(uri), port_of(uri, transport)
         hosts = [host] if is_numeric(host) else self._names.get(host, ())
-        return [Hop(transport, address, port, uri.host.lower()) for address in hosts]
+        return [Hop(transport, address, port, domain_of(uri)) for address in hosts]

@@ -210,7 +210,7 @@ class Runner:
         try:
             message = parse(data, self._messages)
         except Malformed as error:
-            self._malformed(error, flow)
+            self.broken(error, flow)
             return
         try:
             if isinstance(message, Request):
@@ -372,7 +372,7 @@ class Runner:
         request = arrived(request, flow)
         self.reply(request, request.response(503, to_tag=self.token()), flow)
 
-    def _malformed(self, error: Malformed, flow: Flow) -> None:
+    def broken(self, error: Malformed, flow: Flow) -> None:
         """Answer what was no good SIP, if it can be answered."""
         self.counts.malformed += 1
         request = error.salvage

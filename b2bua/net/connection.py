@@ -1,0 +1,247 @@
+"""One connection: messages in its bytes, and a bound on what it may cost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from twisted.internet.interfaces import IConnector, IHandshakeListener
+from twisted.internet.protocol import Protocol as TwistedProtocol
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from b2bua.net.wheel import Timer
+from b2bua.transactions.flow import Flow
+from b2bua.wire.message import Limits, Malformed
+from b2bua.wire.stream import Framer, KeepAlive
+
+if TYPE_CHECKING:
+    from b2bua.net.streams import StreamWire
+
+
+class Framing(Protocol):
+    """How messages lie in the bytes of a connection."""
+
+    ready: bool
+    """Can messages be sent yet?"""
+
+    @property
+    def pending(self) -> int:
+        """How many bytes wait for the rest of their message."""
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """
+        Take bytes and give the messages and keep-alives that are complete.
+
+        @raise Malformed: when nothing after that can be understood.
+        """
+
+    def frame(self, message: bytes) -> bytes:
+        """Make the bytes that carry a message."""
+
+    def replies(self) -> bytes:
+        """What the framing itself has to say, if anything; it is taken once."""
+
+
+class PlainFraming:
+    """Messages one after the other, as Content-Length says (RFC 3261 section 18.3)."""
+
+    ready = True
+
+    def __init__(self, limits: Limits, *, opened: bool) -> None:
+        """Begin with an empty buffer."""
+        self._framer = Framer(limits, opened=opened)
+
+    @property
+    def pending(self) -> int:
+        """How many bytes wait for the rest of their message."""
+        return self._framer.pending
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Take bytes and give what is complete."""
+        return [unit.value if isinstance(unit, KeepAlive) else unit for unit in self._framer.feed(data)]
+
+    def frame(self, message: bytes) -> bytes:
+        """A message is its own frame."""
+        return message
+
+    def replies(self) -> bytes:
+        """It has nothing to say."""
+        return b""
+
+
+@implementer(IHandshakeListener)
+class Connection(TwistedProtocol):
+    """One connection, whoever opened it."""
+
+    log = Logger()
+    refused = False
+    """Has it failed to prove who it is?"""
+
+    def __init__(
+        self, wire: StreamWire, flow: Flow, framing: Framing, *, opened: bool, name: str = ""
+    ) -> None:
+        """
+        Be ready to be connected.
+
+        @param flow: for a connection that a peer opens, the local address in
+            it is that of the listener until the connection is made.
+        @param name: whom it is with, if the wire gives names.
+        """
+        self.flow = flow
+        self.name = name
+        self.opened = opened
+        self.connector: IConnector | None = None
+        self.wire = wire
+        self._framing = framing
+        self._waiting: list[bytes] = []
+        self._timer: Timer | None = None
+        self._begun = self._heard = 0.0
+        self._unfinished = 0.0
+        # Has the peer shown that it means SIP, and may we speak?
+        self._said_hello = self._trusted = not (opened and wire.proves)
+        if not opened:
+            self._said_hello = False
+        self._stuck: int | None = None
+
+    def connectionMade(self) -> None:
+        """Start the watch; the peer has to say something soon."""
+        transport: Any = self.transport
+        transport.setTcpNoDelay(True)
+        transport.setTcpKeepAlive(True)
+        transport.registerProducer(self, True)
+        self._begun = self._heard = self.wire.runner.now()
+        if not self.opened:
+            here = transport.getHost()
+            self.flow = self.flow._replace(local=(here.host, here.port))
+        self.wire.made(self)
+        self._look_later(min(self.wire.limits.hello, self.wire.limits.idle))
+        self.flush()
+
+    def dataReceived(self, data: bytes) -> None:
+        """Cut out messages and hand them over."""
+        runner, framing = self.wire.runner, self._framing
+        self._heard = runner.now()
+        units, error = [], None
+        try:
+            units = framing.feed(data)
+        except Malformed as broken:
+            units, error = [_bytes(unit) for unit in getattr(broken, "units", ())], broken
+        self._say(framing.replies())
+        if self._waiting:
+            self.flush()
+        if units:
+            self._said_hello = True
+        for unit in units:
+            if not self.connected:
+                return
+            runner.received(unit, self.flow)
+        if error is not None:
+            runner.broken(error, self.flow)
+            self.lose()
+        elif framing.pending == 0:
+            self._unfinished = 0.0
+        elif units or not self._unfinished:
+            self._unfinished = self._heard
+            self._look_later(self.wire.limits.unfinished)
+
+    def send(self, message: bytes) -> None:
+        """Send a message, now or when the connection is there."""
+        if not self.connected or not self._trusted or not self._framing.ready:
+            self._waiting.append(message)
+            if sum(map(len, self._waiting)) > self.wire.limits.buffered:
+                self.lose(at_once=True)
+        else:
+            self._say(self._framing.frame(message))
+
+    def flush(self) -> None:
+        """Send what has waited for the connection."""
+        if self._trusted and self._framing.ready:
+            waiting, self._waiting = self._waiting, []
+            for message in waiting:
+                self._say(self._framing.frame(message))
+
+    def handshakeCompleted(self) -> None:
+        """TLS stands: look who the peer is before anything is said (RFC 5922 section 7.3)."""
+        if self._trusted:
+            return
+        why = self.wire.proven(self)
+        if why:
+            self.log.info("{peer} is not {name}: {why}", peer=self.flow.remote, name=self.name, why=why)
+            self.refused = True
+            self.lose(at_once=True)
+        else:
+            self._trusted = self._said_hello = True
+            self.flush()
+
+    def _say(self, data: bytes) -> None:
+        """Write bytes, unless the peer reads so slowly that they would pile up."""
+        if not data or self.transport is None:
+            return
+        if self._stuck is not None:
+            self._stuck += len(data)
+            if self._stuck > self.wire.limits.buffered:
+                self.log.info("{peer} does not read what we send", peer=self.flow.remote)
+                self.lose(at_once=True)
+                return
+        self.transport.write(data)
+
+    def pauseProducing(self) -> None:
+        """The peer does not read: count what piles up from now on; told with every write."""
+        if self._stuck is None:
+            self._stuck = 0
+
+    def resumeProducing(self) -> None:
+        """It reads again."""
+        self._stuck = None
+
+    def stopProducing(self) -> None:
+        """The connection is gone; L{connectionLost} says so too."""
+
+    def lose(self, *, at_once: bool = False) -> None:
+        """Close it; C{at_once} when the other side would keep us waiting."""
+        transport: Any = self.transport
+        if transport is None:
+            if self.connector is not None:
+                self.connector.stopConnecting()
+        elif self.connected:
+            transport.unregisterProducer()
+            if at_once:
+                transport.abortConnection()
+            else:
+                transport.loseConnection()
+
+    def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
+        """Tell those who rely on it."""
+        self.connected = 0
+        if self._timer is not None:
+            self._timer.stop()
+        self.wire.lost(self)
+
+    def _look_later(self, seconds: float) -> None:
+        """Look after some time whether it still lives."""
+        if self._timer is not None:
+            self._timer.stop()
+        self._timer = self.wire.runner.wheel.set(seconds, self._look)
+
+    def _look(self, _: object) -> None:
+        """
+        Close it if it was silent, or slow, for too long.
+
+        One timer serves all purposes: it is not set again with every message.
+        """
+        limits, now = self.wire.limits, self.wire.runner.now()
+        until = self._heard + limits.idle
+        if not self._said_hello:
+            until = min(until, self._begun + limits.hello)
+        if self._unfinished:
+            until = min(until, self._unfinished + limits.unfinished)
+        if until <= now + 1e-6:
+            self.lose(at_once=True)
+        else:
+            self._look_later(until - now)
+
+
+def _bytes(unit: bytes | KeepAlive) -> bytes:
+    """A unit as it came."""
+    return unit.value if isinstance(unit, KeepAlive) else unit
