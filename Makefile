@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 CONFIG ?= b2bua.toml
+PORT   ?= 5060
 TESTS  ?= tests
 
 VENV = .venv
@@ -15,7 +16,7 @@ DEVELOPS  = $(VENV)/.develops-$(TREE)
 .PHONY: run test lint format bench docs clean
 
 run: $(INSTALLED)
-	@test -e $(CONFIG) || $(BIN)/b2bua init $(CONFIG)
+	@test -e $(CONFIG) || $(BIN)/b2bua init --port $(PORT) $(CONFIG)
 	@exec $(BIN)/twistd -n b2bua --config $(CONFIG)
 
 test: $(DEVELOPS)

@@ -20,6 +20,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from b2bua.settings import Listen, Problem, Settings, Tls
+from b2bua.settings.tables import SOCKET_NAME
 
 _CONNECT_SECONDS = 5
 
@@ -148,8 +149,9 @@ def _sqlite(name: str | None) -> str:
 def _control(name: str) -> Iterator[Problem]:
     """Is there room for the control socket?"""
     path = Path(name)
-    if len(os.fsencode(name)) > 107:
-        yield Problem("server.control", f"{name} is too long for the name of a socket; at most 107 bytes")
+    if len(os.fsencode(name)) > SOCKET_NAME:
+        why = f"{name} is too long for the name of a socket; at most {SOCKET_NAME} bytes"
+        yield Problem("server.control", why)
     elif not path.parent.is_dir():
         yield Problem("server.control", f"there is no directory {path.parent}; make it, or name another")
     elif not os.access(path.parent, os.W_OK):

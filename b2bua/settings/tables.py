@@ -7,8 +7,10 @@ C{docs/configuration.md}.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
@@ -40,6 +42,19 @@ def _beside(path: str, info: ValidationInfo) -> str:
     """A relative path starts at the directory of the configuration file."""
     directory: Path = (info.context or {}).get("directory", Path())
     return str(directory / path)
+
+
+CONTROL = "b2bua.sock"
+SOCKET_NAME = 107
+"""Bytes that the name of a local socket may have (unix(7))."""
+
+
+def _control(path: str, info: ValidationInfo) -> str:
+    """The control socket; beside the file there is not always room for its name."""
+    full = _beside(path, info)
+    if path != CONTROL or len(os.fsencode(full)) <= SOCKET_NAME:
+        return full
+    return f"/tmp/b2bua-{sha256(os.fsencode(full)).hexdigest()[:24]}.sock"
 
 
 def _database(url: str, info: ValidationInfo) -> str:
@@ -86,8 +101,8 @@ class Server(Table):
         validate_default=True,
         description='where state is kept: "sqlite:///FILE" or "postgresql+psycopg://USER@HOST/NAME"',
     )
-    control: Beside = Field(
-        default="b2bua.sock",
+    control: Annotated[str, AfterValidator(_control)] = Field(
+        default=CONTROL,
         validate_default=True,
         description="the path of the local socket by which the b2bua command reaches the running service",
     )

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -46,8 +44,6 @@ class Service:
         self.host = "127.0.0.1"
         self.port = free_port()
         self.tls_port = free_port() if tls else 0
-        # The name of a socket may have 107 bytes only, which a test's directory often has.
-        self.control = Path(tempfile.mkdtemp(prefix="b2bua-"), "control.sock")
         self.config = self.directory / "b2bua.toml"
         self.program = Program("b2bua")
         self._python = python
@@ -58,8 +54,7 @@ class Service:
         listen = [f"sip:{self.host}:{self.port};transport={name}" for name in ("udp", "tcp")]
         if self.tls_port:
             listen.append(f"sips:{self.host}:{self.tls_port}")
-        text = f'[server]\ndomain = "{self.host}"\nlisten = {listen!r}\n'
-        text += f'control = "{self.control}"\n{server}\n'
+        text = f'[server]\ndomain = "{self.host}"\nlisten = {listen!r}\n{server}\n'
         text += f"[auth]\nalgorithms = {list(algorithms)!r}\n"
         if self.tls_port:
             text += '[tls]\ncertificate = "cert.pem"\nkey = "key.pem"\n'
@@ -91,12 +86,11 @@ class Service:
         self.program.start(command, str(self.directory), environment)
 
     def stop(self) -> Deferred[int]:
-        """Ask it to end; gives the exit status."""
+        """Ask it to end; gives the exit status, which is that of the signal."""
         if self.program.status is None:
             self.program.signal("TERM")
         return self.program.ended()
 
     def kill(self) -> Deferred[int]:
         """End it at once, for the end of a test."""
-        shutil.rmtree(self.control.parent)
         return self.program.kill()

@@ -147,13 +147,21 @@ class GoodTests(Case):
 
     def test_relative_paths(self) -> None:
         """They start where the file is, not where the service was started."""
+        self.assertEqual(read(BARE, directory=Path("/etc")).server.control, "/etc/b2bua.sock")
         path = self.file('server.domain = "a"\ntls.certificate = "c.pem"\ntls.key = "/k.pem"\n')
         settings = load(path)
         here = path.resolve().parent
         self.assertEqual(settings.server.database, f"sqlite:///{here}/b2bua.db")
-        self.assertEqual(settings.server.control, f"{here}/b2bua.sock")
         self.assertEqual(settings.tls and settings.tls.certificate, f"{here}/c.pem")
         self.assertEqual(settings.tls and settings.tls.key, "/k.pem")
+
+    def test_deep_directory(self) -> None:
+        """In a directory whose name is too long for a socket it is elsewhere, always at the same place."""
+        deep = Path("/", "d" * 120)
+        control = read(BARE, directory=deep).server.control
+        self.assertTrue(control.startswith("/tmp/b2bua-"), control)
+        self.assertEqual(read(BARE, directory=deep).server.control, control)
+        self.assertNotEqual(read(BARE, directory=deep / "e").server.control, control)
 
     def test_memory(self) -> None:
         """The URL of a database in memory, or on a server, is left alone."""
