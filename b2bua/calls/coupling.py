@@ -8,12 +8,13 @@ ACK: one round in which each sees the other's present abilities.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
 
 from b2bua.calls.bridge import Bridge
 from b2bua.calls.listening import Ear, Gone
-from b2bua.calls.media import Alignment, answering, directed, is_hold, resumed, same_media, silent_answer
-from b2bua.calls.words import Changed, Confirmed, Fields, Refused
+from b2bua.calls.media import Alignment, answering, is_hold, resumed, same_media, silent_answer
+from b2bua.calls.words import Answered, Confirmed, Fields, Refused
 
 if TYPE_CHECKING:
     from b2bua.calls.call import Call
@@ -31,11 +32,6 @@ class NotCoupled(Exception):
         self.reason = reason
 
 
-def _on_hold(leg: Leg) -> bool:
-    """Did we tell the peer of C{leg} last that it is on hold?"""
-    return leg.local_session is not None and is_hold(leg.local_session)
-
-
 async def couple(call: Call, a: Leg, b: Leg, *, told_a: Fields = (), told_b: Fields = ()) -> Bridge:
     """
     Let C{a} and C{b}, both established, talk to each other.
@@ -45,67 +41,10 @@ async def couple(call: Call, a: Leg, b: Leg, *, told_a: Fields = (), told_b: Fie
     @raise NotCoupled: one of them refused; both are alone.
     """
     # Who is on hold would offer to go on listening only, so the other is asked.
-    first, second = (b, a) if _on_hold(a) and not _on_hold(b) else (a, b)
-    told_first, told_second = (told_a, told_b) if first is a else (told_b, told_a)
-    ear = Ear(call, first, second)
-    first.say(Changed(None, told_first))
-    fresh = await ear.answer(first, second)
-    if isinstance(fresh, Refused) or fresh.session is None:
-        # It does not make offers when it is asked to: offer the other's session instead.
-        return await _couple_by_offer(call, ear, second, first, told_second, told_first)
-    offer = fresh.session
-    wanted = offer if _holds(call, first) else resumed(offer)
-    alignment = Alignment()
-    try:
-        shown, alignment = alignment.translate(wanted, to_b=True, previous=second.local_session)
-        second.say(Changed(shown, told_second))
-        reply = await ear.answer(second, first)
-        if isinstance(reply, Refused) or reply.session is None:
-            code = reply.code if isinstance(reply, Refused) else 488
-            raise NotCoupled(second, code)
-    except (Gone, NotCoupled):
-        # The fresh offer wants an answer all the same (RFC 3261 section 13.2.1).
-        first.say(Confirmed(silent_answer(offer, first.local_session)))
-        raise
-    back, alignment = alignment.translate(reply.session, to_b=False, previous=offer)
-    fitting = answering(back, offer)
-    first.say(Confirmed(fitting))
-    if wanted is not offer and fitting != answering(back, wanted):
-        await _take_off_hold(ear, first, second, back)
-    return _bridge(call, first, second, alignment)
-
-
-def _holds(call: Call, leg: Leg) -> bool:
-    """Has the party of C{leg} itself put the other side on hold?"""
-    return call.bridge is not None and call.bridge.holds(leg)
-
-
-async def _take_off_hold(ear: Ear, held: Leg, other: Leg, session: bytes) -> None:
-    """Offer media in both directions to a party that only offered to listen."""
-    held.say(Changed(resumed(session)))
-    await ear.answer(held, other)
-
-
-async def _couple_by_offer(
-    call: Call, ear: Ear, known: Leg, asked: Leg, told_known: Fields, told_asked: Fields
-) -> Bridge:
-    """Offer C{asked} what C{known} said last, and C{known} what comes back."""
-    if known.remote_session is None:
-        raise NotCoupled(asked, 488)
-    alignment = Alignment()
-    shown, alignment = alignment.translate(
-        resumed(known.remote_session), to_b=True, previous=asked.local_session
-    )
-    asked.say(Changed(shown, told_asked))
-    reply = await ear.answer(asked, known)
-    if isinstance(reply, Refused) or reply.session is None:
-        raise NotCoupled(asked, reply.code if isinstance(reply, Refused) else 488)
-    back, alignment = alignment.translate(reply.session, to_b=False, previous=known.local_session)
-    known.say(Changed(back, told_known))
-    reply = await ear.answer(known, asked)
-    if isinstance(reply, Refused):
-        raise NotCoupled(known, reply.code)
-    return _bridge(call, known, asked, alignment)
+    if _on_hold(a) and not _on_hold(b):
+        a, b, told_a, told_b = b, a, told_b, told_a
+    ear = Ear(call, a, b)
+    return await _closing(ear, _couple(ear, a, b, told_a, told_b))
 
 
 async def join_answered(
@@ -124,25 +63,96 @@ async def join_answered(
     if answer is None:
         return await couple(call, waiting, found, told_a=told)
     ear = Ear(call, waiting, found)
-    offered = found.local_session
-    alignment = Alignment()
-    shown, alignment = alignment.translate(
-        directed(answer, "sendrecv") if not is_hold(answer) else answer,
-        to_b=False,
-        previous=waiting.local_session,
+    return await _closing(ear, _join_answered(ear, waiting, found, answer, told))
+
+
+async def _closing(ear: Ear, work: Coroutine[Any, Any, Bridge]) -> Bridge:
+    """Do the work; when it is broken off leave no exchange open."""
+    try:
+        return await work
+    except (Gone, NotCoupled):
+        await ear.close()
+        raise
+
+
+async def _couple(ear: Ear, first: Leg, second: Leg, told_first: Fields, told_second: Fields) -> Bridge:
+    """Ask C{first} for an offer, and C{second} for the answer."""
+    ear.change(first, None, told_first)
+    fresh = await ear.answer(first, second)
+    if isinstance(fresh, Refused) or fresh.session is None:
+        # It does not make offers when it is asked to: offer the other's session instead.
+        return await _couple_by_offer(ear, second, first, told_second, told_first)
+    offer = fresh.session
+    wanted = offer if _holds(ear.call, first) else resumed(offer)
+    try:
+        shown, alignment = Alignment().translate(wanted, to_b=True, previous=second.local_session)
+        ear.change(second, shown, told_second)
+        answer = _accepted(second, await ear.answer(second, first))
+    except (Gone, NotCoupled):
+        # The fresh offer wants an answer all the same (RFC 3261 section 13.2.1).
+        first.say(Confirmed(silent_answer(offer, first.local_session)))
+        raise
+    back, alignment = alignment.translate(answer, to_b=False, previous=offer)
+    fitting = answering(back, offer)
+    first.say(Confirmed(fitting))
+    if wanted is not offer and fitting != answering(back, wanted):
+        # It only offered to listen, as it did while on hold: take it off hold.
+        ear.change(first, resumed(back))
+        await ear.answer(first, second)
+    return _bridge(ear.call, first, second, alignment)
+
+
+async def _couple_by_offer(
+    ear: Ear, known: Leg, asked: Leg, told_known: Fields, told_asked: Fields
+) -> Bridge:
+    """Offer C{asked} what C{known} said last, and C{known} what comes back."""
+    if known.remote_session is None:
+        raise NotCoupled(asked, 488)
+    shown, alignment = Alignment().translate(
+        resumed(known.remote_session), to_b=True, previous=asked.local_session
     )
-    waiting.say(Changed(shown, told))
-    reply = await ear.answer(waiting, found)
-    if isinstance(reply, Refused):
-        raise NotCoupled(waiting, reply.code, reply.reason)
-    if reply.session is not None and offered is not None:
-        back, alignment = alignment.translate(reply.session, to_b=True, previous=offered)
-        if not same_media(back, offered):
-            found.say(Changed(back))
-            moved = await ear.answer(found, waiting)
-            if isinstance(moved, Refused):
-                raise NotCoupled(found, moved.code, moved.reason)
-    return _bridge(call, waiting, found, alignment)
+    ear.change(asked, shown, told_asked)
+    answer = _accepted(asked, await ear.answer(asked, known))
+    back, alignment = alignment.translate(answer, to_b=False, previous=known.local_session)
+    ear.change(known, back, told_known)
+    _accepted(known, await ear.answer(known, asked))
+    return _bridge(ear.call, known, asked, alignment)
+
+
+async def _join_answered(ear: Ear, waiting: Leg, found: Leg, answer: bytes, told: Fields) -> Bridge:
+    """Offer C{waiting} what C{found} has said, and see whether that was all."""
+    offered = found.local_session
+    shown, alignment = Alignment().translate(
+        answer if is_hold(answer) else resumed(answer), to_b=False, previous=waiting.local_session
+    )
+    ear.change(waiting, shown, told)
+    reply = _accepted(waiting, await ear.answer(waiting, found))
+    back, alignment = alignment.translate(reply, to_b=True, previous=offered or answer)
+    if offered is None:
+        found.say(Confirmed(back))  # it had made the offer itself
+    elif not same_media(back, offered):
+        ear.change(found, back)
+        _accepted(found, await ear.answer(found, waiting))
+    return _bridge(ear.call, waiting, found, alignment)
+
+
+def _accepted(leg: Leg, word: Answered | Refused) -> bytes:
+    """The session of an answer that is one."""
+    if isinstance(word, Refused):
+        raise NotCoupled(leg, word.code, word.reason)
+    if word.session is None:
+        raise NotCoupled(leg, 488)
+    return word.session
+
+
+def _on_hold(leg: Leg) -> bool:
+    """Did we tell the peer of C{leg} last that it is on hold?"""
+    return leg.local_session is not None and is_hold(leg.local_session)
+
+
+def _holds(call: Call, leg: Leg) -> bool:
+    """Has the party of C{leg} itself put the other side on hold?"""
+    return call.bridge is not None and call.bridge.holds(leg)
 
 
 def _bridge(call: Call, a: Leg, b: Leg, alignment: Alignment) -> Bridge:

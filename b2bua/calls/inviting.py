@@ -285,6 +285,8 @@ class Inviting:
             dialog.remote_seq = fork.dialog.remote_seq
         ack = self._acks[tag] = Acknowledgement(leg, dialog, self.seq, self._credentials)
         if self._winner is not None or self._cancelled:
+            if fork is not None:
+                leg.context.dialogs.remove(fork.dialog)
             self._surplus(ack, session)
             return
         self._winner = tag

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from twisted.internet.defer import Deferred
 
 from b2bua.calls.lone import Lone
-from b2bua.calls.words import Answered, Changed, Confirmed, HungUp, Referred, Refused, Told, Word
+from b2bua.calls.media import silent_answer
+from b2bua.calls.words import Answered, Changed, Confirmed, Fields, HungUp, Referred, Refused, Told, Word
 
 if TYPE_CHECKING:
     from b2bua.calls.call import Call
@@ -40,6 +41,8 @@ class Ear:
         self._gone: list[Leg] = []
         self._answers: deque[tuple[Leg, Answered | Refused | Confirmed]] = deque()
         self._waiting: Deferred[None] | None = None
+        self._asked: dict[Leg, bool] = {}
+        """Who owes us an answer, and whether it is to bring an offer."""
         self._lone = Lone(call)
         self.disturbed = False
         """Has a party changed its session meanwhile?  Then it has been silenced."""
@@ -75,9 +78,26 @@ class Ear:
             waiting, self._waiting = self._waiting, None
             waiting.callback(None)
 
-    def gone(self, leg: Leg) -> bool:
-        """Has that party left?"""
-        return leg in self._gone
+    def change(self, leg: Leg, session: bytes | None, fields: Fields = ()) -> None:
+        """Offer a session to a leg; None asks it for an offer."""
+        self._asked[leg] = session is None
+        leg.say(Changed(session, fields))
+
+    async def close(self) -> None:
+        """
+        Wait for the answers that are still owed, when nobody wants them any more.
+
+        An offer among them gets the answer that it has to have (RFC 3261
+        section 13.2.1), in nobody's stead.
+        """
+        for leg, offers in list(self._asked.items()):
+            try:
+                word = await self.answer(leg)
+            except Gone:
+                self._asked.pop(leg, None)
+                continue
+            if offers and isinstance(word, Answered) and word.session is not None:
+                leg.say(Confirmed(silent_answer(word.session, leg.local_session)))
 
     async def answer(self, leg: Leg, *others: Leg) -> Answered | Refused:
         """
@@ -88,6 +108,12 @@ class Ear:
         """
         while isinstance(word := await self._next(leg, others), Confirmed):
             pass  # the ACK of an exchange before this one
+        self._asked.pop(leg, None)
+        if isinstance(word, Refused) and word.local and word.code in (408, 503):
+            # Nobody is there any more: a timeout, or the network says so.
+            self._gone.append(leg)
+            self.call.hang_up(leg, "lost")
+            raise Gone(leg)
         return word
 
     async def confirmation(self, leg: Leg, *others: Leg) -> Confirmed:

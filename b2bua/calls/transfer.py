@@ -239,6 +239,8 @@ class _Transferring:
         if isinstance(found, Found) and found.leg in before:
             # It answered what the transferor's phone had offered.
             outcome = await self._couple(found.leg)
+            if outcome is not None:
+                self.call.hang_up(found.leg)
         else:
             outcome = await self._join(found)
         consultation.refuse(named, 487)

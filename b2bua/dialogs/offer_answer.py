@@ -131,8 +131,7 @@ def can_answer(answer: bytes, offer: bytes) -> bool:
     except PeerError:
         return False
     return len(ours) == len(theirs) and all(
-        one.rejected
-        or (not other.rejected and _FITS[one.direction] <= _FITS[_MIRROR[other.direction]])
+        one.rejected or (not other.rejected and _FITS[one.direction] <= _FITS[_MIRROR[other.direction]])
         for one, other in zip(ours, theirs, strict=True)
     )
 

@@ -56,6 +56,8 @@ class Manners:
     leaves_after_refer: str = "final"
     """When the transferor hangs up: at once (after the 2xx), final (NOTIFY), never."""
     accepts_refer: bool = True
+    notify_code: int = 200
+    """What it answers to a NOTIFY about its transfer."""
 
     acknowledges_refusals: bool = True
     honours_cancel: bool = True

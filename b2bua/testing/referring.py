@@ -73,9 +73,12 @@ class Referring(Refreshing):
             self.told.append(int(line[1]))
         state = request.subscription_state
         ended = state is not None and state.state == "terminated"
+        code = self.phone.manners.notify_code
         if self.phone.manners.replies:
-            self.respond(asked, 200)
-        if ended:
+            self.respond(asked, code)
+        if code >= 300:
+            self.expects_notify = False
+        elif ended:
             self.told_end, self.expects_notify = True, False
             self.transfer_ended()
 

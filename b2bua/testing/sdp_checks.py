@@ -197,9 +197,7 @@ class Exchange:
         if told is not None and told != without_origin(body):
             self._complain(f"{title} has version {new.version} of another body", "RFC 3264 8")
         elif told is None and new.version != max(self._versions) + 1:
-            self._complain(
-                f"{title} has version {new.version} after {max(self._versions)}", "RFC 3264 8"
-            )
+            self._complain(f"{title} has version {new.version} after {max(self._versions)}", "RFC 3264 8")
         elif told is None and without_origin(before) == without_origin(body) and not self._refused:
             self._complain(f"{title} has a new version though nothing changed", "RFC 4028 7.4")
         self._versions[new.version] = without_origin(body)

@@ -1,0 +1,1 @@
+"""Many worlds: tables and random ones."""
