@@ -240,7 +240,7 @@ class B2BUA:
         assert replaces is not None
         dialogs = self.context.dialogs
         leg = dialogs.find_replaced(replaces.call_id, replaces.to_tag, replaces.from_tag)
-        if leg is None or leg.call is None:
+        if leg is None or (leg.call is None and not leg.ended):
             ended = dialogs.has_ended(replaces.call_id, replaces.to_tag, replaces.from_tag)
             self._answer(request, server, 603 if ended else 481)
         elif leg.ended:

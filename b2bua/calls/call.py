@@ -120,6 +120,7 @@ class Call:
         self._listeners.pop(leg, None)
         if leg in self.legs:
             self.legs.remove(leg)
+            leg.call = None
             self.calls.directory.leg_ended(leg.party)
             self.record.leg_ended(leg, self.calls.context.layer.now(), why)
             self.features.tell_leg_ended(self, leg, why)

@@ -345,6 +345,7 @@ class Inviting:
 
     def _done(self) -> None:
         """The exchange is through: the leg lets go."""
+        self._client = None
         if self.leg.inviting is self:
             self.leg.inviting = None
 

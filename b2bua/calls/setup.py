@@ -91,7 +91,7 @@ class Setup:
 
     def won(self, attempt: Attempt, leg: Leg, word: Answered) -> None:
         """Connect the two."""
-        self._over = True
+        self._over, self.attempt = True, None
         call = self.call
         call.record.took_call(call.calls.context.layer.now(), leg)
         call.setup = None
@@ -101,7 +101,7 @@ class Setup:
 
     def failed(self, attempt: Attempt, outcome: Outcome) -> None:
         """Turn the caller away, with the best answer there is."""
-        self._over = True
+        self._over, self.attempt = True, None
         self.call.record.refused(*towards_caller(outcome))
         if outcome.kind == "moved" and 300 <= outcome.code < 400 and outcome.targets:
             self.call.redirect(self.caller, outcome.code, outcome.targets, outcome.reason)
@@ -110,7 +110,7 @@ class Setup:
 
     def confirmed(self, attempt: Attempt, text: str) -> None:
         """Answer the feature code: the phone shows the text, then we hang up."""
-        self._over = True
+        self._over, self.attempt = True, None
         self.call.confirm(self.caller, self.errand.offer, text)
 
     # ---- from the caller ------------------------------------------------
@@ -122,7 +122,8 @@ class Setup:
                 self._over = True
                 self.call.record.refused(487, "Request Terminated")
                 if self.attempt is not None:
-                    self.attempt.cancel(fields)
+                    attempt, self.attempt = self.attempt, None
+                    attempt.cancel(fields)
             case Told() | Changed() | Replied() if self._early is not None and not self._early.ended:
                 self._early.say(word)
             case _:

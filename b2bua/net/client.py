@@ -130,9 +130,11 @@ class ClientTransaction:
             if code == 503 and self._hops and self._cancel is None:
                 self._next()
                 return
-            self._write = None
             self._hops = []
-        self._tell(response)
+            # A further 2xx to an INVITE may come.
+            self._tell(response, last=isinstance(attempt.machine, NonInviteClient))
+        else:
+            self._tell(response)
 
     def failed(self, attempt: Attempt, code: int) -> None:
         """Go on to the next hop after a timeout (408) or a transport error (503)."""
@@ -158,13 +160,22 @@ class ClientTransaction:
 
     def _make_up(self, response: Response) -> None:
         """Let the user hear of a timeout or a transport error (section 8.1.3.1)."""
-        self._write = None
         response.local = True
-        self._tell(response)
+        self._tell(response, last=True)
 
-    def _tell(self, response: Response) -> None:
-        """Let the user hear; a bug of the user's is not the layer's end."""
+    def _tell(self, response: Response, *, last: bool = False) -> None:
+        """
+        Let the user hear; a bug of the user's is not the layer's end.
+
+        @param last: is there nothing to be heard after it?  What lingers until
+            its timers end lets go of its user then.
+        """
+        hear = self._hear
+        if response.code >= 200:
+            self._write = self._attempt = None
+            if last:
+                self._hear = _nobody
         try:
-            self._hear(response)
+            hear(response)
         except Exception:  # noqa: BLE001
             self.log.failure("{code} was not understood by its user", code=response.code)

@@ -173,6 +173,8 @@ class ServerTransaction(Running):
     def respond(self, response: Response) -> None:
         """Send a response, or a 2xx to an INVITE again."""
         self.perform(self.machine.respond(response))
+        if self.machine.request is None:
+            self.user = None
 
     def forget(self) -> None:
         """Answer it never, and drop what belongs to it."""

@@ -1,0 +1,1 @@
+"""Tests of the benches, and of what only they can see."""
