@@ -13,6 +13,7 @@ from b2bua.dialogs.offer_answer import rejection
 from b2bua.dialogs.reliable import InOrder
 from b2bua.dialogs.usages import Effect, effect_of
 from b2bua.errors import PeerError
+from b2bua.wire.sdp import without_origin
 
 if TYPE_CHECKING:
     from b2bua.calls.leg import Leg
@@ -31,13 +32,13 @@ UPDATE_PATIENCE = 56
 class Waiting:
     """A change that may not be sent yet: something is open, or glare told us to wait."""
 
-    __slots__ = ("attempts", "refresh", "timer", "word")
+    __slots__ = ("attempts", "quiet", "timer", "word")
 
-    def __init__(self, word: Changed, attempts: int, refresh: bool) -> None:
+    def __init__(self, word: Changed, attempts: int, quiet: bool) -> None:
         """Take what is to be sent."""
         self.word = word
         self.attempts = attempts
-        self.refresh = refresh
+        self.quiet = quiet
         self.timer: ITimer | None = None
 
     def stop(self) -> None:
@@ -47,7 +48,7 @@ class Waiting:
             self.timer = None
 
 
-def change(leg: Leg, word: Changed, *, refresh: bool = False, attempts: int = 0) -> None:
+def change(leg: Leg, word: Changed, *, quiet: bool = False, attempts: int = 0) -> None:
     """Send a change now, or as soon as nothing else is open."""
     if leg.state is LegState.ENDED:
         return
@@ -55,14 +56,14 @@ def change(leg: Leg, word: Changed, *, refresh: bool = False, attempts: int = 0)
         yield_to_peer(leg)
     if leg.state is LegState.CALLING:
         if _early(leg):
-            leg.changing = Changing(leg, word, "UPDATE", refresh, attempts)
+            leg.changing = Changing(leg, word, "UPDATE", quiet, attempts)
             leg.changing.start()
         else:
             # Nothing may be offered here, and the peer of the other leg can
             # try again when this one has answered (RFC 3311 section 5.1).
             leg.hear(leg, Refused(491, "", (), local=True))
         return
-    leg.waiting = Waiting(word, attempts, refresh)
+    leg.waiting = Waiting(word, attempts, quiet)
     go_on(leg)
 
 
@@ -86,9 +87,9 @@ def go_on(leg: Leg) -> None:
     leg.waiting = None
     word = waiting.word
     method = "INVITE"
-    if (word.identity_only or waiting.refresh) and leg.allows("UPDATE"):
+    if (word.identity_only or (waiting.quiet and word.session is None)) and leg.allows("UPDATE"):
         method = "UPDATE"
-    leg.changing = Changing(leg, word, method, waiting.refresh, waiting.attempts)
+    leg.changing = Changing(leg, word, method, waiting.quiet, waiting.attempts)
     leg.changing.start()
 
 
@@ -104,7 +105,7 @@ def yield_to_peer(leg: Leg) -> None:
         return
     waiting.stop()
     leg.waiting = None
-    if not waiting.refresh:
+    if not waiting.quiet:
         leg.hear(leg, Refused(491, "", (), local=True))
 
 
@@ -130,21 +131,22 @@ class Changing:
         "attempts",
         "leg",
         "method",
-        "refresh",
+        "quiet",
         "seq",
         "word",
     )
 
-    def __init__(self, leg: Leg, word: Changed, method: str, refresh: bool, attempts: int) -> None:
+    def __init__(self, leg: Leg, word: Changed, method: str, quiet: bool, attempts: int) -> None:
         """
         Take what to send.
 
-        @param refresh: is it our own session refresh, of which nobody hears?
+        @param quiet: is it our own, a session refresh or the repair of an early
+            answer, so that nobody waits to hear of it?
         """
         self.leg = leg
         self.word = word
         self.method = method
-        self.refresh = refresh
+        self.quiet = quiet
         self.attempts = attempts
         self.seq = 0
         self._ack: Acknowledgement | None = None
@@ -164,7 +166,7 @@ class Changing:
     @property
     def _silent(self) -> bool:
         """Is nothing new about the session?"""
-        return self.refresh or self.word.identity_only
+        return (self.quiet and self.word.session is None) or self.word.identity_only
 
     def start(self) -> None:
         """Send it."""
@@ -241,10 +243,14 @@ class Changing:
             return
         if self._ack is not None:
             self._ack.send()
+        before = leg.remote_session
         if session is not None and (self.word.session is not None or self.method == "INVITE"):
             leg.remote_session = session
         elif self.word.session is not None:
-            session = leg.remote_session
+            session = before
+        if self.quiet and session is not None and before is not None and moved(before, session):
+            self._close(Changed(session))
+            return
         self._close(Answered(None if self._silent else session, fields))
 
     def _take_offer(self, session: bytes | None, fields: Fields) -> None:
@@ -297,7 +303,11 @@ class Changing:
             leg.changing = None
             parting.lose(leg, "timeout" if code == 408 else "lost")
             return
-        if self.refresh:
+        if self.quiet and self.word.session is not None:
+            # The caller cannot be told who talks to it.
+            parting.lose(leg, "error")
+            return
+        if self.quiet:
             refreshing.failed(leg)
         self._close(
             Refused(code, response.reason, entering(response, FAILURE, leg.party), local=response.local)
@@ -355,7 +365,7 @@ class Changing:
     def _wait(self, seconds: float) -> None:
         """Try again after some seconds, unless the peer comes first."""
         leg = self.leg
-        waiting = leg.waiting = Waiting(self.word, self.attempts, self.refresh)
+        waiting = leg.waiting = Waiting(self.word, self.attempts, self.quiet)
 
         def again() -> None:
             """The time is up."""
@@ -365,13 +375,13 @@ class Changing:
 
         waiting.timer = leg.context.layer.start(seconds, again)
 
-    def _close(self, word: Answered | Refused) -> None:
-        """The exchange is over."""
+    def _close(self, word: Answered | Refused | Changed) -> None:
+        """The exchange is over; one that was nobody's is heard of only if the peer changed its session."""
         leg, held = self.leg, self._held
         self._over = True
         if leg.changing is self:
             leg.changing = None
-        if not self.refresh:
+        if not self.quiet or isinstance(word, Changed):
             leg.hear(leg, word)
         if held is not None:
             leg.hear(leg, held)
@@ -425,6 +435,11 @@ class Updated:
         if self.leg.updated is self:
             self.leg.updated = None
         self.leg.settled()
+
+
+def moved(before: bytes, after: bytes) -> bool:
+    """Do two descriptions of a peer differ in more than the o= line?"""
+    return before != after and without_origin(before) != without_origin(after)
 
 
 def _ignored(response: Response) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from b2bua.calls import parting, refreshing
-from b2bua.calls.changing import Updated
+from b2bua.calls.changing import Updated, Waiting, moved
 from b2bua.calls.context import ACCEPT, ALLOW, EXTENSIONS, SDP, SUPPORTED, LegState
 from b2bua.calls.passing import CHANGE, GOODBYE, INVITE, entering, leaving, session_of
 from b2bua.calls.words import Changed, Confirmed, Fields, HungUp, Offered
@@ -325,6 +325,10 @@ class Invited:
         leg = self.leg
         if self.offer is not None:
             if not self.offering:
+                if session is not None and moved(leg.local_session or b"", session):
+                    # Somebody else answers than who rang: the caller is
+                    # offered the new session as soon as it may (RFC 6337 3.1.1).
+                    leg.waiting = Waiting(Changed(session), 0, True)
                 return b""
             session = session if session is not None else self._preview
             if session is None:

@@ -63,6 +63,7 @@ class Inviting:
         "_early_media",
         "_forks",
         "_late",
+        "_owing",
         "_require",
         "_sent",
         "_winner",
@@ -100,6 +101,8 @@ class Inviting:
         self._forks: dict[str, Fork] = {}
         self._early_media = ""
         self._late: ITimer | None = None
+        self._owing: Fork | None = None
+        """The fork that won while the PRACK with our answer was owed."""
         self._winner: str | None = None
         self._acks: dict[str, Acknowledgement] = {}
 
@@ -291,12 +294,18 @@ class Inviting:
             return
         self._winner = tag
         self._win(dialog, response)
+        through = False
         if fork is not None and fork.answer is not None:
-            session = fork.answer if not fork.rack else None
-            if fork.rack:
-                # The answer to its offer is still owed; the 2xx confirms it all.
-                self._prack(fork, fork.rack, rejection(fork.answer))
-        self._settle(ack, session, fork, response)
+            through = not fork.rack
+            session = fork.answer
+            if self.invitation.session is None:
+                if through:
+                    session = None
+                else:
+                    # It did not wait for the PRACK with our answer to its offer.
+                    fork.dialog = dialog
+                    self._owing = fork
+        self._settle(ack, session, through, response)
 
     def _win(self, dialog: Dialog, response: Response) -> None:
         """Let one dialog be the leg's."""
@@ -312,19 +321,23 @@ class Inviting:
         leg.learn(response)
         leg.state = LegState.ANSWERED
 
-    def _settle(
-        self, ack: Acknowledgement, session: bytes | None, fork: Fork | None, response: Response
-    ) -> None:
-        """Acknowledge the 2xx that won, and let the call hear of it."""
+    def _settle(self, ack: Acknowledgement, session: bytes | None, through: bool, response: Response) -> None:
+        """
+        Acknowledge the 2xx that won, and let the call hear of it.
+
+        @param through: were offer and answer exchanged reliably before?
+        """
         leg = self.leg
         word = Answered(session, entering(response, SUCCESS, leg.party))
-        if session is None and (fork is None or fork.answer is None):
+        if session is None and not through:
             ack.send()
             self._done()
             parting.say_goodbye(leg)
             leg.hear(leg, Refused(488, "", (), local=True))
             return
-        if self.invitation.session is not None or (fork is not None and fork.answer is not None):
+        if self._owing is not None:
+            ack.send()
+        elif self.invitation.session is not None or through:
             ack.send()
             self._done()
         if session is not None:
@@ -367,12 +380,15 @@ class Inviting:
                     leg.remote_session = fork.answer
                     self._prack(fork, rack, leg.signed(session))
             return
-        ack = self._acks[self._winner]
-        if ack.sent or leg.inviting is not self:
+        ack, owing = self._acks[self._winner], self._owing
+        if leg.inviting is not self:
             return
         if session is None:
             session = rejection(leg.remote_session or b"")
-        ack.send(leg.signed(session))
+        if owing is not None:
+            self._prack(owing, owing.rack, leg.signed(session))
+        else:
+            ack.send(leg.signed(session))
         self._done()
         leg.settled()
 

@@ -35,7 +35,7 @@ def request_received(leg: Leg, request: Request, server: IServerTransaction) -> 
         if dialog is None or (leg.state is LegState.ENDED and method not in _AFTER_THE_END):
             leg.respond(server, 481)
             return
-        if not dialog.accepts(request.cseq.number, method):
+        if not dialog.accepts(request.cseq.number):
             # Out of order (RFC 3261 section 12.2.2).
             leg.respond(server, 500, "", (("Retry-After", "1"),))
             return

@@ -139,7 +139,7 @@ class Dialog:
         self.local_seq += 1
         return self.local_seq
 
-    def accepts(self, number: int, method: str) -> bool:
+    def accepts(self, number: int) -> bool:
         """
         Take note of the CSeq number of a request of the peer, if it is in order.
 

@@ -7,14 +7,14 @@ never parsed only to be passed on.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from b2bua.errors import PeerError
 from b2bua.wire.sdp import Sdp, replace_origin
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+_PORT = re.compile(rb"(?m)^(m=[^ \r\n]+ )[0-9]+(?:/[0-9]+)?")
+"""The port of an m= line (RFC 8866 section 5.14)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Origin:
     was sent last.
     """
 
-    __slots__ = ("_last", "address", "id", "version")
+    __slots__ = ("_last", "_shown", "address", "id", "version")
 
     def __init__(self, session_id: int, address: str, version: int = 0) -> None:
         """
@@ -75,7 +75,9 @@ class Origin:
         """
         self.id = session_id
         self.version = version
+        """The highest version that was used."""
         self.address = address
+        self._shown = version
         self._last = b""
 
     @property
@@ -85,11 +87,11 @@ class Origin:
 
     def sign(self, body: bytes) -> bytes:
         """Put our o= line into a body that is about to be sent."""
-        last = self._last
         signed = replace_origin(body, self._line())
-        if signed != last:
-            if last:
+        if signed != self._last:
+            if self._last:
                 self.version += 1
+                self._shown = self.version
                 signed = replace_origin(body, self._line())
             self._last = signed
         return signed
@@ -97,17 +99,12 @@ class Origin:
     def _line(self) -> bytes:
         """The line without its end."""
         kind = "IP6" if ":" in self.address else "IP4"
-        return f"o=- {self.id} {self.version} IN {kind} {self.address}".encode()
+        return f"o=- {self.id} {self._shown} IN {kind} {self.address}".encode()
 
     @property
     def state(self) -> tuple[int, bytes]:
-        """The version and the body sent last, to go back to when an offer fails."""
-        return self.version, self._last
-
-    @state.setter
-    def state(self, state: tuple[int, bytes]) -> None:
-        """Go back, or go on after a restore."""
-        self.version, self._last = state
+        """The body sent last and its version, to go back to when an offer fails."""
+        return self._shown, self._last
 
     def revert(self, state: tuple[int, bytes]) -> None:
         """
@@ -116,7 +113,11 @@ class Origin:
         The same version with another body would be a contradiction to whoever
         remembers the refused one (RFC 3264 section 8).
         """
-        self._last = state[1]
+        self._shown, self._last = state
+
+    def resume(self, shown: int, last: bytes) -> None:
+        """Go on after a restore with what was sent last."""
+        self._shown, self._last = shown, last
 
 
 def can_answer(answer: bytes, offer: bytes) -> bool:
@@ -152,65 +153,4 @@ def rejection(offer: bytes) -> bytes:
     It is the well-formed answer that an ACK or PRACK owes when nobody is there
     any more to give one (RFC 6337 section 2.3).
     """
-    sdp = Sdp.parse(offer)
-    return bytes(sdp.with_media([media.rejected_copy() for media in sdp.media]))
-
-
-def align(offer: bytes, previous: bytes) -> tuple[bytes, tuple[int, ...]]:
-    """
-    Fit an offer into a session that was agreed on before with somebody else.
-
-    Its m-lines are put into the slots of C{previous}, each into the first free
-    one of its kind; new kinds are appended; what has no use is kept as a
-    rejected line with port 0, so that the number of m-lines never shrinks and
-    their order never changes (RFC 3264 section 8).
-
-    @param offer: what is to be offered.
-    @param previous: what this peer was sent last; empty for nothing.
-    @return: the body, and for each m-line of C{offer} its place in the body.
-    """
-    new = Sdp.parse(offer)
-    if not previous:
-        return offer, tuple(range(len(new.media)))
-    old = Sdp.parse(previous)
-    slots: list[int | None] = [None] * len(old.media)
-    places: list[int] = []
-    for number, media in enumerate(new.media):
-        fits = [
-            place
-            for place, slot in enumerate(old.media)
-            if slots[place] is None and slot.kind == media.kind and slot.proto == media.proto
-        ] or [
-            place for place, slot in enumerate(old.media) if slots[place] is None and slot.kind == media.kind
-        ]
-        if fits:
-            slots[fits[0]] = number
-            places.append(fits[0])
-        else:
-            slots.append(number)
-            places.append(len(slots) - 1)
-    if places == list(range(len(slots))):
-        return offer, tuple(places)
-    lines = [
-        old.media[place].rejected_copy() if number is None else new.media[number]
-        for place, number in enumerate(slots)
-    ]
-    return bytes(new.with_media(lines)), tuple(places)
-
-
-def unalign(answer: bytes, places: Sequence[int], offer: bytes) -> bytes:
-    """
-    Take the answer to an aligned offer back into the order of the offer itself.
-
-    @param places: as L{align} gave them.
-    @param offer: the offer before it was aligned, for lines that the answer lacks.
-    """
-    sdp = Sdp.parse(answer)
-    if list(places) == list(range(len(sdp.media))):
-        return answer
-    asked = Sdp.parse(offer).media
-    lines = [
-        sdp.media[place] if place < len(sdp.media) else asked[number].rejected_copy()
-        for number, place in enumerate(places)
-    ]
-    return bytes(sdp.with_media(lines))
+    return _PORT.sub(rb"\g<1>0", offer)

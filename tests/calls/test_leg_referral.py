@@ -291,7 +291,7 @@ class RelayTests(ReferCase):
         """The other peer gets it in its own dialog; its NOTIFYs come back in ours."""
         other = self.answered()
         referral = self.refer(CAROL, ("Referred-By", "<sip:alice@example.com>"), leg=self.leg)
-        referral.relay(other, self.context.dialogs)
+        referral.relay(other, CAROL[1])
         refer: FakeClient = self.client
         self.assertEqual(refer.request.method, "REFER")
         self.assertEqual(refer.request.get("Refer-To"), CAROL[1])
@@ -314,7 +314,7 @@ class RelayTests(ReferCase):
         """A refusal comes back, too."""
         other = self.answered()
         referral = self.refer()
-        referral.relay(other, self.context.dialogs)
+        referral.relay(other, CAROL[1])
         self.client.answer(603)
         self.assertEqual(self.answer.codes, [603])
         self.assertTrue(referral.ended)
