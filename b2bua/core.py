@@ -126,8 +126,11 @@ class B2BUA:
             self.calls.run(leg.cancel_received, request, server)
 
     def transport_lost(self, flow: Flow) -> None:
-        """A connection is closed: its bindings are gone."""
+        """A connection is closed: its bindings are gone, and its legs must find another way."""
         self.registrar.flow_lost(flow)
+        for leg in self.context.dialogs.legs():
+            if leg.flow == flow:
+                self.calls.run(leg.flow_lost, flow)
 
     # ---- requests outside of dialogs ------------------------------------
 

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from b2bua.calls import parting
 from b2bua.calls.context import SDP
 
 if TYPE_CHECKING:
     from b2bua.calls.leg import Leg
     from b2bua.dialogs.dialog import Dialog
     from b2bua.transactions.flow import Flow
+    from b2bua.transactions.ports import ITimer
     from b2bua.wire.message import Field, Request
+
+PATIENCE = 60
+"""In T1: how long the answer to an offer in a 2xx may take."""
 
 
 class Acknowledgement:
     """The ACK of one dialog for one INVITE."""
 
-    __slots__ = ("_body", "_credentials", "_seq", "dialog", "leg", "sent")
+    __slots__ = ("_body", "_credentials", "_seq", "_timer", "dialog", "leg", "sent")
 
     def __init__(self, leg: Leg, dialog: Dialog, seq: int, credentials: tuple[Field, ...] = ()) -> None:
         """
@@ -28,12 +33,32 @@ class Acknowledgement:
         self.leg = leg
         self.dialog = dialog
         self.sent = False
+        self._timer: ITimer | None = None
         self._seq = seq
         self._credentials = credentials
         self._body = b""
 
+    def owe(self) -> None:
+        """
+        Wait for the other side to answer the offer in the 2xx, but not for too long.
+
+        The peer ends the call after 64*T1 without ACK; before that it gets
+        one, with all streams refused, and a BYE.
+        """
+        context = self.leg.context
+        self._timer = context.layer.start(PATIENCE * context.settings.t1, self._late)
+
+    def _late(self) -> None:
+        """Nobody answers the offer."""
+        self._timer = None
+        if not self.sent:
+            parting.lose(self.leg, "timeout")
+
     def send(self, body: bytes | None = None) -> None:
         """Send it, or send it again; without a body it is the one of before."""
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer = None
         if body is not None:
             self._body = body
         self.sent = True

@@ -32,13 +32,13 @@ UPDATE_PATIENCE = 56
 class Waiting:
     """A change that may not be sent yet: something is open, or glare told us to wait."""
 
-    __slots__ = ("attempts", "quiet", "timer", "word")
+    __slots__ = ("attempts", "refresh", "timer", "word")
 
-    def __init__(self, word: Changed, attempts: int, quiet: bool) -> None:
+    def __init__(self, word: Changed, attempts: int, refresh: bool) -> None:
         """Take what is to be sent."""
         self.word = word
         self.attempts = attempts
-        self.quiet = quiet
+        self.refresh = refresh
         self.timer: ITimer | None = None
 
     def stop(self) -> None:
@@ -48,7 +48,7 @@ class Waiting:
             self.timer = None
 
 
-def change(leg: Leg, word: Changed, *, quiet: bool = False, attempts: int = 0) -> None:
+def change(leg: Leg, word: Changed, *, refresh: bool = False, attempts: int = 0) -> None:
     """Send a change now, or as soon as nothing else is open."""
     if leg.state is LegState.ENDED:
         return
@@ -56,14 +56,14 @@ def change(leg: Leg, word: Changed, *, quiet: bool = False, attempts: int = 0) -
         yield_to_peer(leg)
     if leg.state is LegState.CALLING:
         if _early(leg):
-            leg.changing = Changing(leg, word, "UPDATE", quiet, attempts)
+            leg.changing = Changing(leg, word, "UPDATE", refresh, attempts)
             leg.changing.start()
         else:
             # Nothing may be offered here, and the peer of the other leg can
             # try again when this one has answered (RFC 3311 section 5.1).
             leg.hear(leg, Refused(491, "", (), local=True))
         return
-    leg.waiting = Waiting(word, attempts, quiet)
+    leg.waiting = Waiting(word, attempts, refresh)
     go_on(leg)
 
 
@@ -87,9 +87,9 @@ def go_on(leg: Leg) -> None:
     leg.waiting = None
     word = waiting.word
     method = "INVITE"
-    if (word.identity_only or (waiting.quiet and word.session is None)) and leg.allows("UPDATE"):
+    if (word.identity_only or waiting.refresh) and leg.allows("UPDATE"):
         method = "UPDATE"
-    leg.changing = Changing(leg, word, method, waiting.quiet, waiting.attempts)
+    leg.changing = Changing(leg, word, method, waiting.refresh, waiting.attempts)
     leg.changing.start()
 
 
@@ -105,7 +105,7 @@ def yield_to_peer(leg: Leg) -> None:
         return
     waiting.stop()
     leg.waiting = None
-    if not waiting.quiet:
+    if not waiting.refresh:
         leg.hear(leg, Refused(491, "", (), local=True))
 
 
@@ -131,22 +131,21 @@ class Changing:
         "attempts",
         "leg",
         "method",
-        "quiet",
+        "refresh",
         "seq",
         "word",
     )
 
-    def __init__(self, leg: Leg, word: Changed, method: str, quiet: bool, attempts: int) -> None:
+    def __init__(self, leg: Leg, word: Changed, method: str, refresh: bool, attempts: int) -> None:
         """
         Take what to send.
 
-        @param quiet: is it our own, a session refresh or the repair of an early
-            answer, so that nobody waits to hear of it?
+        @param refresh: is it our own session refresh, for which nobody waits?
         """
         self.leg = leg
         self.word = word
         self.method = method
-        self.quiet = quiet
+        self.refresh = refresh
         self.attempts = attempts
         self.seq = 0
         self._ack: Acknowledgement | None = None
@@ -166,7 +165,7 @@ class Changing:
     @property
     def _silent(self) -> bool:
         """Is nothing new about the session?"""
-        return (self.quiet and self.word.session is None) or self.word.identity_only
+        return self.refresh or self.word.identity_only
 
     def start(self) -> None:
         """Send it."""
@@ -248,7 +247,7 @@ class Changing:
             leg.remote_session = session
         elif self.word.session is not None:
             session = before
-        if self.quiet and session is not None and before is not None and moved(before, session):
+        if self.refresh and session is not None and before is not None and moved(before, session):
             self._close(Changed(session))
             return
         self._close(Answered(None if self._silent else session, fields))
@@ -263,6 +262,8 @@ class Changing:
             return
         leg.remote_session = session
         self._owes_ack = True
+        if self._ack is not None:
+            self._ack.owe()
         leg.hear(leg, Answered(session, fields))
 
     def confirm(self, session: bytes | None) -> None:
@@ -295,19 +296,13 @@ class Changing:
         if self._try_again(response):
             return
         effect = effect_of(self.method, code)
-        if response.local and code == 408:
-            effect = Effect.USAGE
-        if code == 408 or code == 481 or effect is not Effect.TRANSACTION:
+        if code == 408 or response.local or code == 481 or effect is not Effect.TRANSACTION:
             # RFC 3261 section 12.2.1.2, RFC 5057 section 5.1.
             self._over = True
             leg.changing = None
             parting.lose(leg, "timeout" if code == 408 else "lost")
             return
-        if self.quiet and self.word.session is not None:
-            # The caller cannot be told who talks to it.
-            parting.lose(leg, "error")
-            return
-        if self.quiet:
+        if self.refresh:
             refreshing.failed(leg)
         self._close(
             Refused(code, response.reason, entering(response, FAILURE, leg.party), local=response.local)
@@ -365,7 +360,7 @@ class Changing:
     def _wait(self, seconds: float) -> None:
         """Try again after some seconds, unless the peer comes first."""
         leg = self.leg
-        waiting = leg.waiting = Waiting(self.word, self.attempts, self.quiet)
+        waiting = leg.waiting = Waiting(self.word, self.attempts, self.refresh)
 
         def again() -> None:
             """The time is up."""
@@ -381,7 +376,7 @@ class Changing:
         self._over = True
         if leg.changing is self:
             leg.changing = None
-        if not self.quiet or isinstance(word, Changed):
+        if not self.refresh or isinstance(word, Changed):
             leg.hear(leg, word)
         if held is not None:
             leg.hear(leg, held)

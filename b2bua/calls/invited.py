@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from b2bua.calls import parting, refreshing
-from b2bua.calls.changing import Updated, Waiting, moved
+from b2bua.calls.changing import Updated, moved
 from b2bua.calls.context import ACCEPT, ALLOW, EXTENSIONS, SDP, SUPPORTED, LegState
 from b2bua.calls.passing import CHANGE, GOODBYE, INVITE, entering, leaving, session_of
 from b2bua.calls.words import Changed, Confirmed, Fields, HungUp, Offered
@@ -35,6 +35,7 @@ class Invited:
     """
 
     __slots__ = (
+        "_abandoned",
         "_answer",
         "_began",
         "_held",
@@ -63,6 +64,7 @@ class Invited:
         self.offering = False
         """Is there an offer, of either side, that has no answer yet?"""
         self.reliable: ReliableResponses | None = None
+        self._abandoned: ReliableResponses | None = None
         self._answer: Response | None = None
         self._began = 0.0
         self._interval = 0.0
@@ -155,6 +157,7 @@ class Invited:
             # of the other side ends, so a 199 would be wrong here (RFC 6228 section 5).
             return
         leg = self.leg
+        self._fork_if_moved(session)
         if self._offer_out or (self.reliable is not None and not self.offering):
             session = None
         reliably = self._reliably(session)
@@ -171,14 +174,38 @@ class Invited:
         if code == 180:
             leg.ringing = True
         self._last = (code, reason)
+        if session is not None:
+            self._preview = session
         if reliably:
             self._send_reliably(response, session)
         else:
-            if session is not None:
-                self._preview = session
             self.server.respond(response)
             if self.reliable is None or self.reliable.current is None:
                 self._wait(MINUTE)
+
+    def _fork_if_moved(self, session: bytes | None) -> None:
+        """
+        Go on in another early dialog when somebody else has something to say.
+
+        All SDP in the responses of one dialog is the same (RFC 6337 section
+        3.1.1), so whoever answers instead of who rang does so under a To tag
+        of its own, as it would behind a proxy that forks.
+        """
+        leg, before = self.leg, self._preview
+        if session is None or before is None or not self.initial or not moved(before, session):
+            return
+        context, old = leg.context, leg.dialog
+        assert old is not None
+        dialog = Dialog.of_request(self.request, context.token(), context.random.getrandbits(16))
+        dialog.remote_seq = old.remote_seq
+        leg.early = [*(leg.early or ()), old]
+        leg.dialog = dialog
+        context.dialogs.add(dialog, leg)
+        self._abandoned = self.reliable
+        self.reliable = None
+        self._preview = None
+        self._offer_out = False
+        self.offering = self.offer is not None
 
     def _reliably(self, session: bytes | None) -> bool:
         """Decide whether a 1xx is sent reliably."""
@@ -246,9 +273,14 @@ class Invited:
             raise PeerError("A PRACK needs a RAck", section="RFC 3262 7.2")
         body = session_of(request)
         matched, following = False, None
+        now, cseq = leg.context.layer.now(), self.request.cseq.number
+        if leg.dialog is None or request.to.tag != leg.dialog.local_tag:
+            before = self._abandoned
+            late = before is not None and before.acknowledged(rack, cseq, now)[0]
+            leg.respond(server, 200 if late else 481)
+            return
         if self.reliable is not None:
-            now = leg.context.layer.now()
-            matched, following = self.reliable.acknowledged(rack, self.request.cseq.number, now)
+            matched, following = self.reliable.acknowledged(rack, cseq, now)
         if not matched:
             leg.respond(server, 481)
             return
@@ -299,6 +331,7 @@ class Invited:
         leg = self.leg
         if self.answered or self._held is not None:
             return
+        self._fork_if_moved(session)
         if self.reliable is not None and self.reliable.session_unacknowledged:
             self._held = (session, fields)
             return
@@ -325,10 +358,6 @@ class Invited:
         leg = self.leg
         if self.offer is not None:
             if not self.offering:
-                if session is not None and moved(leg.local_session or b"", session):
-                    # Somebody else answers than who rang: the caller is
-                    # offered the new session as soon as it may (RFC 6337 3.1.1).
-                    leg.waiting = Waiting(Changed(session), 0, True)
                 return b""
             session = session if session is not None else self._preview
             if session is None:
@@ -428,5 +457,10 @@ class Invited:
         if self._timer is not None:
             self._timer.stop()
             self._timer = None
-        if self.leg.invited is self:
-            self.leg.invited = None
+        leg = self.leg
+        if leg.invited is self:
+            leg.invited = None
+        if leg.early is not None and self.initial:
+            for dialog in leg.early:
+                leg.context.dialogs.remove(dialog)
+            leg.early = None

@@ -215,9 +215,7 @@ class Inviting:
             if leg.dialog is None:
                 leg.dialog = dialog
             else:
-                if leg.early is None:
-                    leg.early = {}
-                leg.early[tag] = dialog
+                leg.early = [*(leg.early or ()), dialog]
         return fork
 
     def _one_source(self, tag: str, session: bytes | None) -> bytes | None:
@@ -253,21 +251,17 @@ class Inviting:
             return
         if self._early_media == tag:
             self._early_media = ""
-        self._drop(tag, fork.dialog)
+        self._drop(fork.dialog)
         leg.hear(leg, Progress(199, response.reason, None, entering(response, PROVISIONAL, leg.party)))
 
-    def _drop(self, tag: str, dialog: Dialog) -> None:
+    def _drop(self, dialog: Dialog) -> None:
         """Forget an early dialog."""
         leg = self.leg
         leg.context.dialogs.remove(dialog)
-        if leg.early is not None:
-            leg.early.pop(tag, None)
+        left = [fork.dialog for fork in self._forks.values()]
         if leg.dialog is dialog:
-            leg.dialog = next((fork.dialog for fork in self._forks.values()), None)
-            if leg.early and leg.dialog is not None:
-                leg.early.pop(leg.dialog.remote_tag, None)
-        if not leg.early:
-            leg.early = None
+            leg.dialog = left[0] if left else None
+        leg.early = [other for other in left if other is not leg.dialog] or None
 
     # Success
 
@@ -340,6 +334,8 @@ class Inviting:
         elif self.invitation.session is not None or through:
             ack.send()
             self._done()
+        else:
+            ack.owe()
         if session is not None:
             leg.remote_session = session
         refreshing.agreed(leg, response)

@@ -110,8 +110,8 @@ class Leg:
         self.identity: Identity | None = None
         """Who the peer was found to be when it called; None: its party says it all."""
         self.dialog: Dialog | None = None
-        self.early: dict[str, Dialog] | None = None
-        """Early dialogs of an INVITE of ours that forked, by the peer's tag."""
+        self.early: list[Dialog] | None = None
+        """Early dialogs besides that one, while the INVITE is open."""
         self.flow: Flow | None = None
         self.sticky = False
         """Do requests follow the flow of the peer, not its Contact?"""
@@ -460,7 +460,7 @@ class Leg:
         self.settled()
         dialogs = self.context.dialogs
         if self.early:
-            for dialog in self.early.values():
+            for dialog in self.early:
                 dialogs.remove(dialog)
             self.early = None
         if self.dialog is not None:

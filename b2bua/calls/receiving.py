@@ -59,12 +59,8 @@ def _dialog(leg: Leg, request: Request) -> Dialog | None:
     dialog = leg.dialog
     if dialog is not None and dialog.key == key:
         return dialog
-    if leg.early is not None and (early := leg.early.get(key[2])) is not None:
-        return early
-    for referral in leg.referrals or ():
-        if referral.dialog.key == key:
-            return referral.dialog
-    return None
+    others = [*(leg.early or ()), *[referral.dialog for referral in leg.referrals or ()]]
+    return next((other for other in others if other.key == key), None)
 
 
 def _follow_flow(leg: Leg, request: Request, server: IServerTransaction) -> None:
@@ -140,6 +136,17 @@ def _update(leg: Leg, request: Request, server: IServerTransaction) -> None:
         # An UPDATE must be answered at once (RFC 3311 section 5.2), so the
         # other side is told, but not waited for.
         leg.hear(leg, Changed(None, fields, identity_only=True))
+
+
+def _bye(leg: Leg, request: Request, server: IServerTransaction) -> None:
+    """Take a BYE; one of several early dialogs may go alone (RFC 3261 section 15)."""
+    dialog = _dialog(leg, request)
+    if dialog is not None and leg.early is not None and dialog in leg.early:
+        leg.respond(server, 200)
+        leg.context.dialogs.remove(dialog)
+        leg.early.remove(dialog)
+    else:
+        parting.bye_received(leg, request, server)
 
 
 def _prack(leg: Leg, request: Request, server: IServerTransaction) -> None:
@@ -225,7 +232,7 @@ _TAKERS = {
     "INVITE": _invite,
     "UPDATE": _update,
     "PRACK": _prack,
-    "BYE": parting.bye_received,
+    "BYE": _bye,
     "OPTIONS": _options,
     "INFO": telling.told,
     "MESSAGE": telling.told,

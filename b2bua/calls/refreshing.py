@@ -102,7 +102,7 @@ def _due(leg: Leg) -> None:
     if not leg.timer.refreshing or leg.context.layer.now() >= leg.session_end:
         parting.lose(leg, "timeout")
     elif leg.stable:
-        changing.change(leg, Changed(), quiet=True)
+        changing.change(leg, Changed(), refresh=True)
     else:
         # Whatever is open refreshes the session too when it gets its 2xx.
         _run(leg, LATER)

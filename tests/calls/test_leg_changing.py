@@ -268,6 +268,21 @@ class OurChangesTests(LegCase):
                 self.assertEqual(self.words, [HungUp(why)])
                 self.assertEqual(self.methods, ["INVITE", "BYE"])
 
+    def test_nobody_answers_the_offer(self) -> None:
+        """The ACK is not owed for ever: it goes with BYE before the peer gives up (section 13.3.1.4)."""
+        self.leg.say(Changed(None))
+        self.client.answer(200, OFFER)
+        self.pump(30)
+        self.assertIn(b"m=audio 0 ", self.layer.acks[-1].body)
+        self.assertEqual(self.methods, ["INVITE", "BYE"])
+        self.assertEqual(self.word, HungUp("timeout"))
+
+    def test_network_error(self) -> None:
+        """A peer who cannot be reached any more is gone."""
+        self.leg.say(Changed(HOLD))
+        self.client.answer(503, local=True)
+        self.assertEqual(self.words, [HungUp("lost")])
+
     def test_hung_up_within(self) -> None:
         """When we hang up while it is open, a late 2xx is still acknowledged (section 13.2.2.4)."""
         self.leg.say(Changed(HOLD))

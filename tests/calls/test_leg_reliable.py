@@ -134,32 +134,60 @@ class IncomingTests(LegCase):
         self.assert_gone(leg)
 
     def test_another_callee_answers(self) -> None:
-        """When who answers is not who rang, the caller is offered the new session after its ACK."""
-        leg = self.incoming(fields=[SUPPORTED])
-        leg.say(Progress(183, session=ANSWER))
-        self.prack(leg)
-        other = sdp("198.51.100.99", 9000)
-        leg.say(Answered(other))
-        self.assertEqual(self.server.last.body, b"")
-        self.acknowledge(leg, cseq=100)
-        self.assertEqual(self.methods, ["INVITE"])
-        self.assertIn(b"m=audio 9000", self.client.request.body)
-        self.client.answer(200, OFFER)
-        self.assertEqual(self.heard, ["Offered", "Confirmed"])
-        self.assertTrue(leg.stable)
+        """Who answers instead of who rang does so in a dialog of its own (RFC 6337 section 3.1.1)."""
+        for fields in ([], [SUPPORTED]):
+            with self.subTest(fields=fields):
+                self.setUp()
+                leg = self.incoming(fields=fields)
+                leg.say(Progress(183, session=ANSWER))
+                early = self.server.last
+                leg.say(Answered(sdp("198.51.100.99", 9000)))
+                answer = self.server.last
+                self.assertEqual(answer.code, 200)
+                self.assertIn(b"m=audio 9000", answer.body)
+                self.assertNotEqual(answer.to.tag, early.to.tag)
+                self.assertEqual(len(self.context.dialogs), 2)
+                self.acknowledge(leg, cseq=100)
+                self.assertTrue(leg.stable)
+                self.assertEqual(len(self.context.dialogs), 1)
+                self.assertEqual(self.clock.getDelayedCalls(), [])
 
-    def test_another_callee_and_another_answer(self) -> None:
-        """If the caller then moves its media, the callee hears of it."""
+    def test_another_callee_has_early_media(self) -> None:
+        """So does who has early media after somebody else had."""
         leg = self.incoming(fields=[SUPPORTED])
         leg.say(Progress(183, session=ANSWER))
+        early = self.server.last
+        leg.say(Progress(183, session=sdp("198.51.100.99", 9000)))
+        self.assertNotEqual(self.server.last.to.tag, early.to.tag)
+        rack = [("RAck", f"{early.rseq} 100 INVITE")]
+        request = self.request(leg, "PRACK", fields=rack).with_fields(
+            remove=("To",), add=(("To", str(early.to)),)
+        )
+        late = FakeServer(request)
+        leg.request_received(late.request, late)
+        self.assertEqual(late.codes, [200])
         self.prack(leg)
         leg.say(Answered(sdp("198.51.100.99", 9000)))
+        self.assertEqual(self.server.last.code, 200)
+        self.assertEqual(self.server.last.body, b"")
         self.acknowledge(leg, cseq=100)
-        moved = sdp(port=4444)
-        self.client.answer(200, moved)
-        self.assertEqual(self.word, Changed(moved))
-        leg.say(Answered(ANSWER))
-        self.assertTrue(leg.stable)
+        leg.hang_up()
+        self.client.answer(200)
+        self.assert_gone(leg)
+
+    def test_bye_in_one_early_dialog(self) -> None:
+        """A BYE in one of several early dialogs ends that one alone (RFC 3261 section 15)."""
+        leg = self.incoming()
+        leg.say(Progress(183, session=ANSWER))
+        early = self.server.last
+        leg.say(Progress(183, session=sdp("198.51.100.99", 9000)))
+        request = self.request(leg, "BYE").with_fields(remove=("To",), add=(("To", str(early.to)),))
+        server = FakeServer(request)
+        leg.request_received(server.request, server)
+        self.assertEqual(server.codes, [200])
+        self.assertFalse(leg.ended)
+        leg.hang_up()
+        self.assert_gone(leg)
 
     def test_long_ringing(self) -> None:
         """A reliable 1xx is followed by another one every two and a half minutes (section 3)."""
