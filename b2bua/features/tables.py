@@ -131,9 +131,18 @@ def take(document: Mapping[str, Any], claims: Iterable[Claim]) -> Taken:
             own = lift(table)
             if own is None:
                 continue
+            if not isinstance(own, dict):
+                where = ".".join(place(claim.pattern, names))
+                taken.problems.append(Problem(where, "must be a table"))
+                continue
             taken.tables[claim.model, names] = own
             taken.problems.extend(problems_of(claim, names, own))
-    _prune(taken.rest, document)
+        if (
+            claim.pattern[1:] == ("*",)
+            and claim.pattern not in SHARED
+            and not taken.rest.get(claim.pattern[0], 1)
+        ):
+            del taken.rest[claim.pattern[0]]
     return taken
 
 
@@ -151,11 +160,7 @@ def _found(rest: dict[str, Any], claim: Claim) -> Iterator[tuple[tuple[str, ...]
         return own or None
 
     def lift_table(key: str) -> Any:
-        def lift(parent: dict[str, Any]) -> dict[str, Any] | None:
-            value = parent.get(key)
-            return parent.pop(key) if isinstance(value, dict) else None
-
-        return lift
+        return lambda parent: parent.pop(key, None)
 
     def walk(table: dict[str, Any], pattern: tuple[str, ...], names: tuple[str, ...]) -> Iterator[Any]:
         head, below = pattern[0], pattern[1:]
@@ -171,13 +176,6 @@ def _found(rest: dict[str, Any], claim: Claim) -> Iterator[tuple[tuple[str, ...]
                 yield here, value, lift_keys
 
     yield from walk(rest, claim.pattern, ())
-
-
-def _prune(rest: dict[str, Any], document: Mapping[str, Any]) -> None:
-    """Drop the tables of the first rank in which nothing but features' tables was."""
-    for key in [key for key, value in rest.items() if value == {} and document.get(key)]:
-        if not any(pattern[0] == key for pattern in SHARED):
-            del rest[key]
 
 
 def problems_of(claim: Claim, names: tuple[str, ...], table: Mapping[str, Any]) -> list[Problem]:
