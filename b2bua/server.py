@@ -24,10 +24,12 @@ from b2bua.registrar.accounts import Account, Accounts
 from b2bua.registrar.authentication import Authenticator
 from b2bua.registrar.bindings import Bindings, Change
 from b2bua.registrar.domain import Domain
-from b2bua.registrar.liveness import Asker
+from b2bua.registrar.keeping import Keeper
+from b2bua.registrar.liveness import Asker, KeepAlive
 from b2bua.registrar.registrar import Registrar, RegistrarSettings
 from b2bua.registrar.throttle import Limits as Throttling
 from b2bua.registrar.trunks import Trunks
+from b2bua.store.journal import Journal
 from b2bua.transactions.effects import TimerValues
 from b2bua.wire.message import Limits as MessageLimits
 
@@ -39,8 +41,8 @@ if TYPE_CHECKING:
     from b2bua.calls.record import CallRecord
     from b2bua.directory import Trunks as ITrunks
     from b2bua.net.locate import Locator
-    from b2bua.registrar.registrar import IKeeper
     from b2bua.settings import Settings
+    from b2bua.store.ports import IStore
 
 
 class Server:
@@ -54,7 +56,7 @@ class Server:
         features: Decisions,
         trunks: ITrunks | None = None,
         *,
-        keeper: IKeeper | None = None,
+        store: IStore | None = None,
         record: Callable[[CallRecord], None] = lambda record: None,
         random: Random | None = None,
         wall: Callable[[], float] = time.time,
@@ -63,7 +65,8 @@ class Server:
         Put the parts together; wires are attached to C{runner} afterwards.
 
         @param trunks: the real ones if none are given.
-        @param keeper: keeps bindings beyond the process.
+        @param store: keeps bindings and records beyond the process; it is
+            open before any request comes.
         @param record: told the record of each call that is over.
         @param random: makes tags, Call-IDs and branches; a simulated world
             gives a seeded one.
@@ -73,12 +76,13 @@ class Server:
         self.settings = settings
         self.domain = Domain(settings.server.domain, settings.server.aliases)
         self.trace = Trace()
+        self.messages = MessageLimits(settings.limits.message, settings.limits.head, settings.limits.fields)
         self.runner = Runner(
             clock,
             locator=locator,
             timers=TimerValues(settings.timers.t1, settings.timers.t2, settings.timers.t4),
             limits=_net_limits(settings),
-            messages=MessageLimits(settings.limits.message, settings.limits.head, settings.limits.fields),
+            messages=self.messages,
             token=lambda: f"{random.getrandbits(72):018x}",
         )
         self.runner.tap = self.trace.note
@@ -94,18 +98,24 @@ class Server:
             nonce_seconds=settings.auth.nonce_seconds,
             secret=random.randbytes(32),
         )
+        self.journal: Journal | None = None
+        self.keeper: Keeper | None = None
+        if store is not None:
+            self.journal = Journal(store, self.runner)
+            self.keeper = Keeper(self.bindings, self.journal, self.runner, wall)
         self.registrar = Registrar(
             self.bindings,
             self.authenticator,
             self.domain,
             self.runner,
             RegistrarSettings.of(settings.registrar),
-            keeper,
+            self.keeper,
             wall=wall,
         )
+        self._random = random
+        self._asker = Asker(self.domain, random, settings.server.user_agent)
         if trunks is None:
-            asker = Asker(self.domain, random, settings.server.user_agent)
-            trunks = Trunks(self.runner, settings.trunks, asker, random)
+            trunks = Trunks(self.runner, settings.trunks, self._asker, random)
         self.trunks: ITrunks = trunks
         self.directory = Directory(settings, self.domain, self.bindings, trunks)
         self.context = LegContext(
@@ -126,6 +136,8 @@ class Server:
         )
         self.runner.user = self.core
         self._record = record
+        if self.journal is not None:
+            self.core.calls.began = self._began
         self.core.calls.ended = self._ended
 
     def _bound(self, change: Change) -> None:
@@ -135,8 +147,19 @@ class Server:
         elif change.kind == "unregistered":
             self.core.calls.features.tell_contact_unregistered(change.binding)
 
+    def keep_alive(self, seconds: float) -> KeepAlive:
+        """Ask phones behind NAT every C{seconds} whether they are there."""
+        return KeepAlive(self.bindings, self.runner, self._asker, self._random, seconds)
+
+    def _began(self, call: Call) -> None:
+        """Keep the record of a call that begins, so that one cut by a crash has one too."""
+        if self.journal is not None:
+            self.journal.record(call.record)
+
     def _ended(self, call: Call) -> None:
         """Keep the record of a call that is over."""
+        if self.journal is not None:
+            self.journal.record(call.record)
         self._record(call.record)
 
     def configure(self, settings: Settings, features: Decisions) -> None:

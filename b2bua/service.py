@@ -27,12 +27,17 @@ from twisted.python.failure import Failure
 
 from b2bua.calls.record import CallRecord
 from b2bua.configuration import Configuration, configuration
+from b2bua.net.address import WILDCARDS
+from b2bua.net.listen import AnyWire, open_wire
 from b2bua.net.locate import NumericLocator
-from b2bua.net.udp import UdpWire
+from b2bua.net.tls import Credentials
 from b2bua.preflight import obstacles, why_not
+from b2bua.registrar.liveness import KeepAlive
 from b2bua.server import Server
-from b2bua.settings import Listen, Settings, SettingsError
-from b2bua.store.ports import StoreError
+from b2bua.settings import Listen, Settings, SettingsError, Tls
+from b2bua.store.ports import IStore, StoreError
+from b2bua.store.sql import SqlStore
+from b2bua.transactions.flow import Flow
 
 GOODBYE = 4.0
 """Seconds that phones have to answer our BYEs before the sockets are closed."""
@@ -78,7 +83,10 @@ class B2BUAService(Service):
         self.settings = configured.settings
         self.features = configured.features
         self.server: Server
-        self._sockets: list[UdpWire] = []
+        self.store: IStore = SqlStore(self.settings.server.database, reactor)
+        self._sockets: list[AnyWire] = []
+        self._keep_alive: KeepAlive | None = None
+        self._credentials: Credentials | None = None
         self._starting: Deferred[None] | None = None
         self._hurry = False
 
@@ -93,15 +101,14 @@ class B2BUAService(Service):
     def privilegedStartService(self) -> None:
         """Open the sockets while we may open low ports; nothing is read from them yet."""
         super().privilegedStartService()
+        table = self.settings
+        self.server = Server(
+            table, self._reactor, NumericLocator(), self.features, store=self.store, record=self._ended
+        )
         try:
-            self.server = Server(
-                self.settings,
-                self._reactor,
-                NumericLocator(),
-                self.features,
-                record=self._ended,
-            )
-            for index, place in enumerate(self.settings.server.listen):
+            if table.tls is not None:
+                self._credentials = credentials(table.tls)
+            for index, place in enumerate(table.server.listen):
                 self._open(index, place)
         except CannotStart as error:
             self._close_sockets()
@@ -109,15 +116,15 @@ class B2BUAService(Service):
 
     def _open(self, index: int, place: Listen) -> None:
         """Open one socket."""
-        if place.transport != "UDP":
-            self.log.warn("{place} is left out: only UDP is there yet", place=str(place))
-            return
+        server = self.server
         try:
-            wire = UdpWire(self._reactor, self.server.runner, place.host, place.port)
+            wire = open_wire(
+                self._reactor, server.runner, *place, credentials=self._credentials, messages=server.messages
+            )
         except OSError as error:
             raise CannotStart(f"server.listen[{index}]: {place} {why_not(error)}") from None
         self._sockets.append(wire)
-        self.server.runner.attach(wire, self.settings.server.advertise or "")
+        server.runner.attach(wire, self.settings.server.advertise or "")
 
     def startService(self) -> None:
         """Bring back what was kept, then listen."""
@@ -127,6 +134,8 @@ class B2BUAService(Service):
 
     async def _start(self) -> None:
         """Start one part after the other; the first that cannot ends it all."""
+        await self.store.open()
+        await self._restore()
         self.features.bind(self.server.runner)
         for wire in self._sockets:
             wire.listen()
@@ -134,6 +143,8 @@ class B2BUAService(Service):
                 "listening on {transport} {local}", transport=wire.transport, local=_pair(wire.local)
             )
         self.server.trunks.start()
+        if seconds := self.settings.registrar.options_seconds:
+            self._keep_alive = self.server.keep_alive(seconds)
         for line in self.features.describe():
             self.log.info("feature {line}", line=line)
         self._listen_to_signals()
@@ -146,6 +157,35 @@ class B2BUAService(Service):
             trunks=len(table.trunks),
         )
         notify("READY=1")
+
+    async def _restore(self) -> None:
+        """Take up what was kept: registrations, what users have changed, records of calls that were cut."""
+        store, server = self.store, self.server
+        assert server.journal is not None and server.keeper is not None
+        preferences = self.features.preferences
+        preferences.restore(await store.load_settings())
+        preferences.keep = server.journal.setting
+        now = self._reactor.seconds()
+        count = server.keeper.restore(await store.load_bindings(now), self._has_socket)
+        cut = await store.load_open()
+        for record in cut:
+            record.cut(now)
+            server.journal.record(record)
+        self.log.info(
+            "the store {store} had {bindings} registrations; {cut} calls were cut by a crash",
+            store=store.name,
+            bindings=count,
+            cut=len(cut),
+        )
+
+    def _has_socket(self, flow: Flow) -> bool:
+        """Is the socket of a flow there, now as then?"""
+        return any(
+            wire.transport == flow.transport
+            and wire.local[1] == flow.local[1]
+            and wire.local[0] in (flow.local[0], *WILDCARDS)
+            for wire in self._sockets
+        )
 
     def _failed(self, failure: Failure) -> None:
         """Say why in one line, if it is not a bug, and end with status 1."""
@@ -181,8 +221,12 @@ class B2BUAService(Service):
             core.hang_up_all()
         await self._until(lambda: not going and not core.context.dialogs, GOODBYE)
         self.server.trunks.stop()
+        if self._keep_alive is not None:
+            self._keep_alive.stop()
         self.features.tell_service_stopping(self)
         self._close_sockets()
+        if self.server.journal is not None:
+            await self.server.journal.close()
         self.server.runner.close()
         self.log.info("ended")
 
@@ -240,6 +284,8 @@ class B2BUAService(Service):
             for path in FIXED
             if _at(self.settings, path) != _at(configured.settings, path)
         ]
+        if self._credentials is not None:
+            self._credentials.reload()
         self.features.tell_service_stopping(self)
         self.settings, self.features = configured.settings, configured.features
         self.features.bind(self.server.runner)
@@ -261,6 +307,14 @@ class B2BUAService(Service):
             status=record.status,
             reason=record.reason,
         )
+
+
+def credentials(tls: Tls) -> Credentials:
+    """Read our certificate."""
+    try:
+        return Credentials(tls.certificate, tls.key, tls.authorities, verify=tls.verify_servers)
+    except (OSError, ValueError) as error:
+        raise CannotStart(f"tls: {error}") from None
 
 
 def notify(state: str) -> None:

@@ -87,6 +87,7 @@ class Call:
         self._over = False
         calls.going[self.id] = self
         self.take(caller)
+        calls.began(self)
 
     # ---- legs and their listeners ---------------------------------------
 

@@ -42,6 +42,8 @@ class Calls:
         self.identities = identities
         self.features = features
         self.going: dict[str, Call] = {}
+        self.began: Callable[[Call], None] = lambda call: None
+        """Told of each call when it begins."""
         self.ended: Callable[[Call], None] = lambda call: None
         """Told of each call when it is over, once."""
         self._inbox: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()

@@ -7,7 +7,9 @@ from typing import Any
 from twisted.internet.defer import gatherResults, inlineCallbacks
 from twisted.trial.unittest import TestCase
 
+from b2bua.store.sql import SqlStore
 from tests.interop.baresip import Baresip
+from tests.interop.processes import reactor
 from tests.interop.programs import need
 from tests.interop.service import PASSWORDS, Service
 
@@ -44,12 +46,28 @@ class BaresipTests(TestCase):
         yield gatherResults([phone.tells("CALL_ESTABLISHED") for phone in self.phones])
 
     @inlineCallbacks
+    def record(self) -> Any:
+        """The one record there is when the service has ended."""
+        yield self.service.stop()
+        store = SqlStore(f"sqlite:///{self.service.database}", reactor)
+        yield store.open()
+        records = yield store.find_records()
+        yield store.close()
+        self.assertEqual(len(records), 1, records)
+        return records[0]
+
+    @inlineCallbacks
     def test_caller_hangs_up(self) -> Any:
         """The caller hangs up: the callee hears it."""
         alice, bob = self.phones
         yield self.talk()
         yield alice.hang_up()
         yield bob.tells("CALL_CLOSED")
+        record = yield self.record()
+        self.assertEqual((record.status, record.hung_up_by), (200, "extension 101"))
+        self.assertEqual([leg.party for leg in record.legs], ["extension 101", "extension 102"])
+        self.assertLessEqual(record.started, record.answered)
+        self.assertLessEqual(record.answered, record.ended)
 
     @inlineCallbacks
     def test_callee_hangs_up(self) -> Any:
@@ -58,6 +76,8 @@ class BaresipTests(TestCase):
         yield self.talk()
         yield bob.hang_up()
         yield alice.tells("CALL_CLOSED")
+        record = yield self.record()
+        self.assertEqual((record.status, record.hung_up_by), (200, "extension 102"))
 
     @inlineCallbacks
     def test_refused(self) -> Any:
@@ -68,3 +88,5 @@ class BaresipTests(TestCase):
         yield bob.hang_up()
         told = yield alice.tells("CALL_CLOSED")
         self.assertIn("486", told["param"])
+        record = yield self.record()
+        self.assertEqual((record.status, record.answered), (486, None))
