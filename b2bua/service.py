@@ -26,6 +26,7 @@ from twisted.logger import ILogObserver, Logger
 from twisted.python.failure import Failure
 
 from b2bua.calls.record import CallRecord
+from b2bua import collector
 from b2bua.configuration import Configuration, configuration
 from b2bua.net.address import WILDCARDS
 from b2bua.net.listen import AnyWire, open_wire
@@ -149,6 +150,7 @@ class B2BUAService(Service):
             self.log.info("feature {line}", line=line)
         self._listen_to_signals()
         self.features.tell_service_started(self)
+        collector.settle()
         table = self.settings
         self.log.info(
             "ready: {domain} with {extensions} extensions, {trunks} trunks",

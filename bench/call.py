@@ -21,6 +21,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from b2bua import collector
 from b2bua.features import Features
 from b2bua.net.locate import NumericLocator
 from b2bua.registrar.bindings import Binding
@@ -281,8 +282,7 @@ def main() -> None:
     if chosen.held:
         line.hold_up(chosen.held)
         line.clock.run(60)
-    gc.collect()
-    gc.freeze()
+    collector.settle()
     if chosen.profile:
         profile = cProfile.Profile()
         line.profiled(profile)
