@@ -29,7 +29,17 @@ def _nobody(response: Response) -> None:
 class ClientTransaction:
     """A request that waits for its answer."""
 
-    __slots__ = ("_attempt", "_cancel", "_hear", "_hops", "_may_change", "_runner", "_write", "flow")
+    __slots__ = (
+        "_alive",
+        "_attempt",
+        "_cancel",
+        "_hear",
+        "_hops",
+        "_may_change",
+        "_runner",
+        "_write",
+        "flow",
+    )
 
     log = Logger()
 
@@ -49,6 +59,7 @@ class ClientTransaction:
         self._hear = hear
         self._hops: list[Flow] = []
         self._may_change = False
+        self._alive = False
         self._attempt: Attempt | None = None
         self._cancel: Sequence[Field] | None = None
         self.flow: Flow | None = None
@@ -113,6 +124,7 @@ class ClientTransaction:
                 self._next()
                 return
         self.flow = flow
+        self._alive = False
         timers, reliable = runner.timers_of(flow), flow.transport != "UDP"
         kind = InviteClient if request.method == "INVITE" else NonInviteClient
         machine: ClientMachine = kind(request, data, timers, reliable=reliable)
@@ -123,6 +135,7 @@ class ClientTransaction:
     def answered(self, attempt: Attempt, response: Response) -> None:
         """Take a response; a 503 sends us to the next hop, if there is one."""
         code = response.code
+        self._alive = True
         if code >= 200:
             if attempt is not self._attempt and code >= 300:
                 return
@@ -138,10 +151,13 @@ class ClientTransaction:
 
     def failed(self, attempt: Attempt, code: int) -> None:
         """Go on to the next hop after a timeout (408) or a transport error (503)."""
-        self._runner.ways.bury(attempt.flow)
         if attempt is not self._attempt:
             return
-        if self._hops and self._cancel is None:
+        # What has answered anything at all is alive (RFC 3263 section 4.3).
+        silent = code == 503 or not self._alive
+        if silent:
+            self._runner.ways.bury(attempt.flow)
+        if silent and self._hops and self._cancel is None:
             self._next()
         else:
             self._make_up(attempt.request.response(code))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 from b2bua.net.address import is_numeric
 from b2bua.wire.uri import Uri
@@ -23,11 +23,22 @@ class Hop(NamedTuple):
     """The domain that its certificate must be for (RFC 5922 section 7.1)."""
 
 
+Supported: TypeAlias = Collection[tuple[str, bool]]
+"""Transports that there are wires for, each with whether that is one of IPv6."""
+UDP_ONLY: Supported = frozenset((("UDP", False),))
+
+
 class Locator(Protocol):
     """Finds the servers of a URI, best first."""
 
-    def locate(self, uri: Uri) -> list[Hop] | Deferred[list[Hop]]:
+    def locate(self, uri: Uri, supported: Supported = UDP_ONLY) -> list[Hop] | Deferred[list[Hop]]:
         """Give them at once if possible; an empty list if there are none."""
+
+
+def default_transport(supported: Supported) -> str:
+    """Give the transport where nothing says which: UDP, unless we have none (section 4.1)."""
+    names = {name for name, _ in supported}
+    return next((name for name in ("UDP", "TCP", "TLS") if name in names), "UDP")
 
 
 def transport_of(uri: Uri) -> str | None:
@@ -78,9 +89,9 @@ class NumericLocator:
         """
         self._names = names or {}
 
-    def locate(self, uri: Uri) -> list[Hop]:
+    def locate(self, uri: Uri, supported: Supported = UDP_ONLY) -> list[Hop]:
         """Give the hops at once."""
-        transport = transport_of(uri) or "UDP"
+        transport = transport_of(uri) or default_transport(supported)
         host, port = target_of(uri), port_of(uri, transport)
         hosts = [host] if is_numeric(host) else self._names.get(host, ())
         return [Hop(transport, address, port, domain_of(uri)) for address in hosts]

@@ -157,7 +157,7 @@ class Runner:
 
     def locate(self, uri: Uri) -> list[Flow] | Deferred[list[Flow]]:
         """Where a request to C{uri} can go, best first (RFC 3263)."""
-        hops = self._locator.locate(uri)
+        hops = self._locator.locate(uri, self.ways.supported)
         if isinstance(hops, Deferred):
             return hops.addCallback(self.ways.flows)
         return self.ways.flows(hops)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeAlias, runtime_checkable
 
 from b2bua.net.address import WILDCARDS, covers, host_port, is_ipv6, source_for
-from b2bua.net.locate import Hop
+from b2bua.net.locate import Hop, Supported
 from b2bua.transactions.flow import Flow
 from b2bua.wire.message import Response
 
@@ -58,6 +58,7 @@ class Ways:
         self._advertised: dict[Wire, str] = {}
         self._connecting: dict[Wire, ConnectingWire] = {}
         self._wires: dict[Remote, Wire] = {}
+        self.supported: Supported = frozenset()
         self._sources: dict[str, str | None] = {}
         self._learnt = 0.0
         self._hosts: dict[Remote, str] = {}
@@ -82,6 +83,7 @@ class Ways:
         """Begin anew to learn which wire leads where."""
         self._wires = {(one.transport, one.local): one for one in self._attached}
         self._hosts.clear()
+        self.supported = frozenset((one.transport, is_ipv6(one.local[0])) for one in self._attached)
 
     def wire_of(self, flow: Flow) -> Wire | None:
         """Find the wire that a flow uses; it may be bound to all addresses."""
