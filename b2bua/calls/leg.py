@@ -158,6 +158,15 @@ class Leg:
         """Is it over for the call?"""
         return self.state is LegState.ENDED
 
+    @property
+    def call_id(self) -> str:
+        """The Call-ID of its dialog, also while there is none yet; by it a capture is searched."""
+        if self.dialog is not None:
+            return self.dialog.call_id
+        if self.inviting is not None:
+            return self.inviting.call_id
+        return self.invited.request.call_id if self.invited is not None else ""
+
     def __repr__(self) -> str:
         """For people who debug."""
         way = "from" if self.incoming else "to"

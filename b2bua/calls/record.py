@@ -22,6 +22,8 @@ class LegRecord:
     ended: float | None = None
     why: str = ""
     """How it ended: C{bye}, C{cancel}, a status, or C{we: ...} when we ended it."""
+    call_id: str = ""
+    """The Call-ID of its dialog, to find it in a capture."""
 
 
 @dataclass(slots=True)
@@ -75,7 +77,7 @@ class CallRecord:
 
     def leg_began(self, leg: Leg, now: float) -> None:
         """A leg has come into the call."""
-        self.legs.append(LegRecord(leg.id, str(leg.party), leg.incoming, now))
+        self.legs.append(LegRecord(leg.id, str(leg.party), leg.incoming, now, call_id=leg.call_id))
 
     def leg_ended(self, leg: Leg, now: float, why: str) -> None:
         """A leg has left the call."""

@@ -109,7 +109,8 @@ class Registrar:
         self._authenticator = authenticator
         self._domain = domain
         self._clock = clock
-        self._keeper = keeper
+        self.keeper = keeper
+        """Keeps the bindings beyond this process; whoever opens a store puts it here."""
         self._wall = wall
         self._token = token
         self._dated = (-1, "")
@@ -206,9 +207,9 @@ class Registrar:
         """Make the change visible, see it stored, and answer."""
         why = "request" if _removes(request) else "replaced"
         before = self.bindings.put(aor, after, why)
-        if self._keeper is not None:
+        if self.keeper is not None:
             moved = _ways(before) != _ways(after)
-            stored = self._keeper.keep(aor, wait=moved)
+            stored = self.keeper.keep(aor, wait=moved)
             if stored is not None:
                 stored.addCallbacks(
                     lambda _: server.respond(self._accept(request, aor)),

@@ -113,7 +113,16 @@ def record_values(node: str, record: CallRecord) -> dict[str, Any]:
     Taken apart by hand, since a busy server writes a thousand a second.
     """
     legs = [
-        (leg.id, clean(leg.party), leg.incoming, leg.started, leg.answered, leg.ended, clean(leg.why))
+        (
+            leg.id,
+            clean(leg.party),
+            leg.incoming,
+            leg.started,
+            leg.answered,
+            leg.ended,
+            clean(leg.why),
+            clean(leg.call_id),
+        )
         for leg in record.legs
     ]
     return {
