@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from b2bua.calls.trace import ladder
 from b2bua.control import Answer, Refused
+from b2bua.registrar.trunks import Trunks
 from b2bua.settings.values import user as extension_name
 from b2bua.store.ports import StoreError
 
@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from b2bua.calls.call import Call
     from b2bua.calls.record import CallRecord
     from b2bua.calls.story import Story
-    from b2bua.keeping import Keeping
+    from b2bua.extensions import AddedExtensions
     from b2bua.registrar.bindings import Binding
     from b2bua.server import Server
+    from b2bua.store.journal import Journal
 
 Plain = dict[str, Any]
 
@@ -38,10 +39,10 @@ class Console:
     def __init__(
         self,
         server: Server,
-        keeping: Keeping,
+        journal: Journal,
+        extensions: AddedExtensions,
         configure: Callable[[], None],
         version: str = "",
-        wall: Callable[[], float] = time.time,
     ) -> None:
         """
         Look at these.
@@ -49,10 +50,10 @@ class Console:
         @param configure: makes the server take the extensions as they are now.
         """
         self._server = server
-        self._keeping = keeping
+        self._journal = journal
+        self._extensions = extensions
         self._configure = configure
         self._version = version
-        self._wall = wall
         self._began = server.runner.now()
         self._over: deque[Told] = deque(maxlen=max(1, server.settings.calls.trace))
         self.answered = self.refused = 0
@@ -85,10 +86,10 @@ class Console:
 
     def status(self) -> Plain:
         """How the service does."""
-        server, health = self._server, self._keeping.journal.health
+        server, health = self._server, self._journal.health
         now = server.runner.now()
         core = server.core
-        trunks = getattr(server.trunks, "status", list)()
+        trunks = server.trunks.status() if isinstance(server.trunks, Trunks) else []
         return {
             "version": self._version,
             "domain": server.domain.name,
@@ -102,7 +103,7 @@ class Console:
             "transactions": server.runner.live,
             "trunks": [asdict(trunk) for trunk in trunks],
             "store": {
-                "name": self._keeping.store.name,
+                "name": self._journal.store.name,
                 "failing": health.failing,
                 "failing_seconds": None if health.since is None else round(now - health.since),
                 "waiting": health.waiting,
@@ -150,8 +151,8 @@ class Console:
                 going = [r for r in going if party in (r.caller.rpartition(" ")[2], r.caller, r.dialled)]
             return [self._call(record) for record in going[:limit]]
         try:
-            await self._keeping.journal.flush()
-            found = await self._keeping.store.find_records(party=party, limit=max(1, min(limit, 10_000)))
+            await self._journal.flush()
+            found = await self._journal.store.find_records(party=party, limit=max(1, min(limit, 10_000)))
         except StoreError as error:
             raise Refused(f"the store fails: {error}") from None
         return [self._call(record) for record in found]
@@ -220,12 +221,12 @@ class Console:
     async def change_password(self, extension: str, password: str | None = None) -> Plain:
         """Give an extension another password."""
         self._only_added(extension)
-        return await self._put(extension, self._keeping.name_of(extension), password)
+        return await self._put(extension, self._extensions.name(extension), password)
 
     async def remove_extension(self, extension: str) -> Plain:
         """Remove an extension that was added, with its contacts."""
         self._only_added(extension)
-        self._keeping.remove_extension(extension)
+        self._extensions.remove(extension)
         self._configure()
         self._server.bindings.put(self._server.domain.address(extension), (), "operator")
         return await self._stored({"extension": extension})
@@ -234,21 +235,21 @@ class Console:
         """Add or change one."""
         # None is a default one: a password that nobody chose is a random one.
         chosen = password or secrets.token_urlsafe(12)
-        self._keeping.put_extension(extension, name, chosen)
+        self._extensions.put(extension, name, self._server.domain.name, chosen)
         self._configure()
         return await self._stored({"extension": extension, "name": name, "password": chosen})
 
     async def _stored(self, value: Plain) -> Plain:
         """Say so only when it is written."""
         try:
-            await self._keeping.journal.flush()
+            await self._journal.flush()
         except StoreError as error:
             value["warning"] = f"it holds, but is not stored yet: {error}"
         return value
 
     def _only_added(self, extension: str) -> None:
         """Refuse what is written in the configuration."""
-        if self._keeping.added(extension):
+        if extension in self._extensions:
             return
         if extension in self._server.settings.extensions:
             raise Refused(f"extension {extension} is in the configuration file; change it there")

@@ -1,0 +1,71 @@
+"""
+Add and remove extensions, and change passwords, while the service runs.
+
+They are kept in its store, beside those of the configuration, as hashes.  A
+password that is not given is a random one, and is shown.
+"""
+
+from __future__ import annotations
+
+import os
+from argparse import ArgumentParser, Namespace
+from getpass import getpass
+from typing import Any
+
+from b2bua.command import _asking
+from b2bua.settings import Problem, SettingsError
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """Take what to do with which."""
+    rows = parser.add_subparsers(metavar="ACTION", dest="action", required=True)
+    for action, text in (
+        ("add", "add an extension"),
+        ("remove", "remove one that was added"),
+        ("password", "change the password of one that was added"),
+    ):
+        row = rows.add_parser(action, help=text, description=text.capitalize() + ".")
+        row.add_argument("extension", metavar="EXTENSION", help="its number")
+        if action == "add":
+            row.add_argument("--name", default="", help="the name that others see")
+        if action != "remove":
+            row.add_argument("--ask", action="store_true", help="ask for the password at the terminal")
+        _asking.arguments(row)
+
+
+def run(options: Namespace) -> int:
+    """Do it."""
+    keys: dict[str, Any] = {"extension": options.extension}
+    if options.action == "add":
+        keys["name"] = options.name
+    # Not an argument: those can be read by everybody on the host.
+    if options.action != "remove":
+        keys["password"] = _typed() if options.ask else os.environ.get("B2BUA_PASSWORD")
+    value = _asking.ask(options, f"extension-{options.action}", **keys)
+    if warning := value.get("warning"):
+        _asking.complain(warning)
+    shown = value if keys.get("password") is None else {**value, "password": None}
+    return _asking.show(options, shown, lambda value: _people(options.action, value))
+
+
+def _typed() -> str:
+    """
+    A password that a person types twice.
+
+    @raise SettingsError: if it is empty, or not twice the same.
+    """
+    password = getpass("Password: ")
+    if not password:
+        raise SettingsError("extension", [Problem("", "a password is needed")])
+    if getpass("Again: ") != password:
+        raise SettingsError("extension", [Problem("", "the two are not the same")])
+    return password
+
+
+def _people(action: str, value: dict[str, Any]) -> str:
+    """What was done."""
+    if action == "remove":
+        return f"extension {value['extension']} is removed"
+    done = "added" if action == "add" else "changed"
+    password = f"; its password is {value['password']}" if value["password"] else ""
+    return f"extension {value['extension']} is {done}{password}"
