@@ -136,6 +136,8 @@ class Server:
         )
         self.runner.user = self.core
         self._record = record
+        self.over: Callable[[Call], None] = lambda call: None
+        """Told of each call that is over, when its record is kept."""
         if self.journal is not None:
             self.core.calls.began = self._began
         self.core.calls.ended = self._ended
@@ -161,11 +163,15 @@ class Server:
         if self.journal is not None:
             self.journal.record(call.record)
         self._record(call.record)
+        self.over(call)
 
     def configure(self, settings: Settings, features: Decisions) -> None:
         """Take a new configuration; calls that go on keep what they began with."""
         self.settings = settings
         self.accounts.configure(accounts_of(settings))
+        self.authenticator.algorithms = settings.auth.algorithms
+        self.authenticator.throttle.limits = Throttling.of(settings.auth)
+        self.registrar.settings = RegistrarSettings.of(settings.registrar)
         self.trunks.configure(settings.trunks)
         self.directory.configure(settings)
         self.core.calls.features = features

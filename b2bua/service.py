@@ -17,17 +17,23 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import reduce
+from importlib.metadata import version
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort
 from twisted.internet.task import LoopingCall
 from twisted.logger import ILogObserver, Logger
 from twisted.python.failure import Failure
 
-from b2bua.calls.record import CallRecord
 from b2bua import collector
+from b2bua.calls.record import CallRecord
 from b2bua.configuration import Configuration, configuration
+from b2bua.console import Console
+from b2bua.control import listen
+from b2bua.extensions import AddedExtensions
 from b2bua.net.address import WILDCARDS
 from b2bua.net.listen import AnyWire, open_wire
 from b2bua.net.locate import NumericLocator
@@ -86,6 +92,9 @@ class B2BUAService(Service):
         self.server: Server
         self.store: IStore = SqlStore(self.settings.server.database, reactor)
         self._sockets: list[AnyWire] = []
+        self.console: Console
+        self._extensions: AddedExtensions
+        self._control: IListeningPort | None = None
         self._keep_alive: KeepAlive | None = None
         self._credentials: Credentials | None = None
         self._starting: Deferred[None] | None = None
@@ -106,6 +115,12 @@ class B2BUAService(Service):
         self.server = Server(
             table, self._reactor, NumericLocator(), self.features, store=self.store, record=self._ended
         )
+        assert self.server.journal is not None
+        self._extensions = AddedExtensions(self.server.journal)
+        self.console = Console(
+            self.server, self.server.journal, self._extensions, self._configure, version("b2bua")
+        )
+        self.server.over = self.console.over
         try:
             if table.tls is not None:
                 self._credentials = credentials(table.tls)
@@ -149,13 +164,14 @@ class B2BUAService(Service):
         for line in self.features.describe():
             self.log.info("feature {line}", line=line)
         self._listen_to_signals()
+        self._listen_to_people()
         self.features.tell_service_started(self)
         collector.settle()
         table = self.settings
         self.log.info(
             "ready: {domain} with {extensions} extensions, {trunks} trunks",
             domain=table.server.domain,
-            extensions=len(table.extensions),
+            extensions=len(self.server.settings.extensions),
             trunks=len(table.trunks),
         )
         notify("READY=1")
@@ -165,7 +181,10 @@ class B2BUAService(Service):
         store, server = self.store, self.server
         assert server.journal is not None and server.keeper is not None
         preferences = self.features.preferences
-        preferences.restore(await store.load_settings())
+        kept = await store.load_settings()
+        self._extensions.restore(kept)
+        self._configure()
+        preferences.restore(kept)
         preferences.keep = server.journal.setting
         now = self._reactor.seconds()
         count = server.keeper.restore(await store.load_bindings(now), self._has_socket)
@@ -229,6 +248,8 @@ class B2BUAService(Service):
         self._close_sockets()
         if self.server.journal is not None:
             await self.server.journal.close()
+        if self._control is not None:
+            await maybeDeferred(self._control.stopListening)
         self.server.runner.close()
         self.log.info("ended")
 
@@ -243,6 +264,14 @@ class B2BUAService(Service):
         for wire in self._sockets:
             wire.close()
         self._sockets.clear()
+
+    def _listen_to_people(self) -> None:
+        """Open the socket by which the command reaches us."""
+        table = self.settings.server
+        try:
+            self._control = listen(self._reactor, table.control, table.control_mode, self.console.answers)
+        except (OSError, CannotListenError) as error:
+            raise CannotStart(f"server.control: {table.control} cannot be opened: {error}") from None
 
     # ---- signals --------------------------------------------------------
 
@@ -291,11 +320,15 @@ class B2BUAService(Service):
         self.features.tell_service_stopping(self)
         self.settings, self.features = configured.settings, configured.features
         self.features.bind(self.server.runner)
-        self.server.configure(self.settings, self.features)
+        self._configure()
         self.features.tell_service_started(self)
         for line in (*said, "the configuration was read again"):
             self.log.info("{line}", line=line)
         return said
+
+    def _configure(self) -> None:
+        """Give the server the configuration, with the extensions that were added while it ran."""
+        self.server.configure(self._extensions.merged(self.settings), self.features)
 
     # ---- what is told ---------------------------------------------------
 
