@@ -71,11 +71,11 @@ def refused(leg: Leg, response: Response) -> bool:
 
 def _agree(leg: Leg, timer: SessionTimer) -> None:
     """Start the clock over, if there is one."""
-    if not timer.interval and not timer.min_se:
-        leg.timer = None
-        stop(leg)
+    leg.timer = timer if timer.interval or timer.min_se else None
+    if not timer.interval:
+        # Nobody refreshes, so we ask now and then whether the peer is there.
+        _run(leg, leg.party.policy.session_expires / 2)
         return
-    leg.timer = timer
     leg.session_end = leg.context.layer.now() + timer.interval
     _run(leg, timer.delay)
 
@@ -97,15 +97,38 @@ def stop(leg: Leg) -> None:
 def _due(leg: Leg) -> None:
     """Refresh, or give up if the other side should have."""
     leg.timer_run = None
-    if leg.timer is None or leg.state is not LegState.ANSWERED:
+    if leg.state is not LegState.ANSWERED:
         return
-    if not leg.timer.refreshing or leg.context.layer.now() >= leg.session_end:
+    if leg.timer is None or not leg.timer.interval:
+        _probe(leg)
+    elif not leg.timer.refreshing or leg.context.layer.now() >= leg.session_end:
         parting.lose(leg, "timeout")
     elif leg.stable:
         changing.change(leg, Changed(), refresh=True)
     else:
         # Whatever is open refreshes the session too when it gets its 2xx.
         _run(leg, LATER)
+
+
+def _probe(leg: Leg) -> None:
+    """
+    Ask a peer without session timers for a sign of life.
+
+    Any answer is one but a 481; without one the call would stand for ever
+    when both phones lose power, as they have session timers off by default.
+    """
+    assert leg.dialog is not None
+
+    def heard(response: Response) -> None:
+        """Go on, or give the peer up."""
+        if leg.state is not LegState.ANSWERED or response.provisional:
+            return
+        if response.local or response.code == 481:
+            parting.lose(leg, "timeout" if response.code == 408 else "lost")
+        elif leg.timer_run is None:
+            _run(leg, leg.party.policy.session_expires / 2)
+
+    leg.request(leg.dialog, "OPTIONS", heard)
 
 
 def failed(leg: Leg) -> None:

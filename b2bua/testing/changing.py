@@ -183,10 +183,6 @@ class Changing(Answering):
 
     # Session timers; see L{b2bua.testing.refreshing}
 
-    def refresh_fields(self) -> list[Field]:
-        """Say what a request of ours tells of the session timer."""
-        return []
-
     def refreshed_by(self, request: Request) -> None:
         """Start the session timer over: the peer refreshed the session."""
 

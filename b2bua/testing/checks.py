@@ -112,7 +112,7 @@ class Witness:
 
     def talk(self, peer: str, message: Request | Response, *, outgoing: bool) -> Talk:
         """Find or begin the dialog of a message."""
-        key = (peer, message.call_id)
+        key = (self.world.network.names.get(peer, peer), message.call_id)  # phones may move
         talk = self.talks.get(key)
         if talk is None:
             talk = self.talks[key] = Talk(self, peer, server_called=outgoing)
@@ -191,6 +191,8 @@ class Witness:
             self.complain(peer, f"Content-Length {length} for {len(message.body)} bytes", "RFC 3261 20.14")
         head, _, body = data.partition(b"\r\n\r\n")
         origin = next((line for line in body.split(b"\r\n") if line.startswith(b"o=")), b"")
+        if message.cseq.method == "REGISTER":
+            return  # its 200 lists all contacts of the user
         known = {self.world.mark_of(peer), *map(self.world.mark_of, self.hosts), peer, *self.hosts}
         for line in (*head.split(b"\r\n"), origin):
             if any((mark or host).decode() not in known for mark, host in _MARKS.findall(line)):

@@ -42,7 +42,7 @@ class Dialing(Life):
         self.local = phone.name_addr
         self.remote = f"<{uri.partition('?')[0]}>"
         self.target = uri
-        self.invite_again(phone.invite_fields() + list(fields), offer=offer, max_forwards=max_forwards)
+        self.invite_again(phone.invite_fields(self) + list(fields), offer=offer, max_forwards=max_forwards)
 
     def invite_again(self, fields: Fields, *, offer: bool = True, max_forwards: int = 70) -> None:
         """Send the INVITE, the first one or one with a lesson learnt."""

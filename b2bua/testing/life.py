@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from b2bua.testing.dialog import Dialog, Fields
+from b2bua.testing.dialog import Dialog, Field, Fields
 from b2bua.testing.exchange import Asked, Asking
 from b2bua.testing.media import Media
 from b2bua.wire.message import Request, Response
@@ -118,6 +118,10 @@ class Life(Dialog):
     def refuse(self, code: int, fields: Fields = (), reason: str = "") -> None:
         """Refuse a call."""
         raise NotImplementedError
+
+    def refresh_fields(self) -> list[Field]:
+        """Say what a request of ours tells of the session timer."""
+        return []
 
     def stop_refreshing(self) -> None:
         """Stop the session timer, if one runs."""

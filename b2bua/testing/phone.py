@@ -17,7 +17,6 @@ from b2bua.wire.message import Request, Response
 
 if TYPE_CHECKING:
     from b2bua.testing.life import Life
-    from b2bua.testing.refreshing import Refreshing
     from b2bua.testing.world import World
 
 
@@ -163,18 +162,12 @@ class Phone(Registering, Scripted, Agent):
 
     # What Dialog and Session need
 
-    def invite_fields(self) -> list[Field]:
-        """Say what every INVITE of this phone has."""
-        return self.invite_fields_for(None)
-
-    def invite_fields_for(self, session: Refreshing | None) -> list[Field]:
+    def invite_fields(self, session: Life) -> list[Field]:
         """Say what the INVITE of a session has."""
         fields: list[Field] = [("Allow-Events", "talk, hold, conference, refer, check-sync")]
         if self.manners.hundred_rel == "required":
             fields.append(("Require", "100rel"))
-        if session is not None:
-            fields += session.refresh_fields()
-        return fields
+        return fields + session.refresh_fields()
 
     def with_credentials(self, request: Request, response: Response) -> Request | None:
         """Answer a challenge, or give up when it was answered already (RFC 3261 section 22)."""
@@ -249,6 +242,11 @@ class Phone(Registering, Scripted, Agent):
             if session.belongs(request):
                 session.ack_received(request)
                 return
+
+    def cancel_answered(self, response: Response | None) -> None:
+        """The 200 to a CANCEL, for a script that wants to see it."""
+        if response is not None:
+            self.got(response, None)
 
     def cancel_received(self, request: Request, invite: Asked) -> None:
         """The caller gave up."""

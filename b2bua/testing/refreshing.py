@@ -71,7 +71,7 @@ class Refreshing(Changing):
         if least is None or least <= self._min_se:
             return False
         self._min_se = least
-        self.invite_again(self.phone.invite_fields_for(self))
+        self.invite_again(self.phone.invite_fields(self))
         return True
 
     # While it runs

@@ -20,6 +20,17 @@ class Session(Referring):
         way = "from" if self.incoming else "to"
         return f"<Session of {self.phone.name} {way} {self.dialled or self.remote}: {self.state} {self.why}>"
 
+    @property
+    def busy(self) -> bool:
+        """Is an exchange open, so that another change would be bad manners?"""
+        return (
+            self.asking is not None
+            or self.media.open_exchange()
+            or (self.asked is not None and not self.asked.final)
+            or bool(self.unacked)
+            or self._updating
+        )
+
     def belongs(self, request: Request) -> bool:
         """Section 12.2.2: is this request sent within our dialog?"""
         return (

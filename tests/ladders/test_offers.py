@@ -49,6 +49,9 @@ class DelayedOfferTests(LadderTestCase):
         alice.dial("bob", offer=False)
         self.world.run(60)
         self.assertEqual((alice.live, bob.live), ([], []))
+        # The ACK for the callee waits for the caller's answer, which never comes.
+        self.assertEqual([violation.who for violation in self.world.violations], ["bob"])
+        self.world.violations.clear()
         self.quiet()
 
 

@@ -81,7 +81,7 @@ class GivingUpTests(LadderTestCase):
         bob.gets("INVITE")
         bob.answers(180)
         alice.gets(180)
-        alice.gets(480, within=200)
+        self.assertEqual(alice.gets_final(within=200), 480)
         bob.gets("CANCEL")
         self.quiet()
 

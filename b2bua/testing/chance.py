@@ -1,0 +1,353 @@
+"""
+Worlds drawn at random: phones, what they do, what the network does, and when.
+
+C{play(seed)} draws a world from a seed, lets it run, and says what was not as
+it should be; the same seed gives the same world.  What has to hold is what
+L{World.quiet} insists on, and what the phones think of each other while all is
+calm: when nothing is open, two ends of a call agree on who hears whom.
+
+    python -m b2bua.testing.chance --seeds 1000
+    python -m b2bua.testing.chance --seed 4711      # once more, with its ladder
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING
+
+from b2bua.testing.manners import Manners
+from b2bua.testing.world import World
+
+if TYPE_CHECKING:
+    from b2bua.testing.phone import Phone
+    from b2bua.testing.session import Session
+
+NAMES = ("alice", "bob", "carol", "dave", "erin")
+LENGTH = 60.0
+"""Seconds in which things happen; then everybody hangs up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one world."""
+
+    seed: int
+    complaint: str
+    """Empty when all was well; else what was wrong, with seed and ladder."""
+    calls: int
+    answered: int
+
+
+Deed = Callable[["Play"], None]
+
+
+class Play:
+    """One world and what happens in it."""
+
+    def __init__(self, seed: int, features: object = None) -> None:
+        """Draw the world."""
+        self.random = random = Random(seed)
+        self.world = world = World(seed, features=features)  # type: ignore[arg-type]  # handed through
+        self.names = NAMES[: random.randint(2, len(NAMES))]
+        self.phones = [
+            phone
+            for name in self.names
+            for phone in world.phones(name, manners=self.manners(), transport=self.transport())
+        ]
+        self.faults = random.random() < 0.5
+        if self.faults:
+            self._weather()
+        self.deeds: list[Deed] = [
+            dial,
+            dial,
+            dial,
+            hang_up,
+            hang_up,
+            answer,
+            refuse,
+            hold,
+            resume,
+            update,
+            offerless,
+            tell,
+            lose_power,
+            unregister,
+            reconnect,
+        ]
+
+    def transport(self) -> str:
+        """Draw the transport of a phone."""
+        return "TCP" if self.random.random() < 0.2 else "UDP"
+
+    def manners(self) -> Manners:
+        """Draw what a phone is like."""
+        random = self.random
+        manners = Manners(
+            rings_after=random.choice([None, 0.0, 0.05, 0.5]),
+            answers_after=random.choice([None, 0.01, 0.3, 2.0, 2.0, 10.0]),
+            hangs_up_after=random.choice([None, None, 0.0, 5.0, 30.0]),
+            trying=random.random() < 0.8,
+            early_media=random.random() < 0.2,
+            hundred_rel=random.choice(["none", "none", "supported", "required"]),
+            session_expires=random.choice([0, 0, 90, 300]),
+            refresher=random.choice(["", "uac", "uas"]),
+            refreshes_by=random.choice(["UPDATE", "INVITE"]),
+            lines=random.choice([1, 2, 4]),
+        )
+        chance = random.random()
+        if chance < 0.1:
+            manners.refuses = random.choice([404, 480, 486, 486, 600, 603])
+        elif chance < 0.15:
+            manners.redirects = random.choice(NAMES)
+            manners.rings_first = random.random() < 0.5
+        elif chance < 0.2:
+            manners.honours_cancel = False
+        elif chance < 0.23:
+            manners.acknowledges = False
+        elif chance < 0.25:
+            manners.refreshes = False
+        return manners
+
+    def _weather(self) -> None:
+        """Draw how bad the network is."""
+        link, random = self.world.network.link, self.random
+        link.delay = random.choice([0.001, 0.01, 0.1])
+        link.jitter = random.choice([0.0, 0.02, 0.2])
+        link.loss = random.choice([0.0, 0.02, 0.1])
+        link.duplicate = random.choice([0.0, 0.05])
+        link.reorder = random.choice([0.0, 0.1])
+        self.world.network.icmp = random.random() < 0.7
+
+    # Running it
+
+    def run(self) -> None:
+        """Let it happen, and then let it end."""
+        random, clock = self.random, self.world.clock
+        for _ in range(random.randint(2, 14)):
+            self.world.run(random.choice([0.0, 0.003, 0.01, 0.05, 0.3, 1.0, 5.0]) * random.uniform(0.5, 1.5))
+            if clock.seconds() > LENGTH:
+                break
+            random.choice(self.deeds)(self)
+        self.world.run(40)
+        self.world.network.heal()
+        self.world.run(40)
+        self.agree()
+        for phone in self.phones:
+            for session in list(phone.live):
+                session.hang_up()
+        self.world.run(1)
+        # Phones that answer or are dialled meanwhile are hung up on as well.
+        for _ in range(6):
+            self.world.run(20)
+            for phone in self.phones:
+                phone.manners.answers_after = None
+                for session in list(phone.live):
+                    session.hang_up()
+        self.world.quiet()
+        self.records()
+
+    def agree(self) -> None:
+        """While all is calm, whoever speaks is heard by who expects to hear it."""
+        if any(session.busy for phone in self.phones for session in phone.live):
+            return
+        ears = {
+            session.media.receives_at(): session
+            for phone in self.phones
+            if not phone.gone
+            for session in phone.live
+            if session.state == "up"
+        }
+        vanished = {phone.host for phone in self.phones if phone.gone}
+        for phone in self.phones:
+            for session in phone.live:
+                to = session.media.sends_to()
+                if phone.gone or session.state != "up" or to is None or to[0] in vanished:
+                    continue
+                if to not in ears:
+                    raise self.world.failure(f"{session} sends to {to}, where nobody listens")
+
+    def records(self) -> None:
+        """Every call that was begun has exactly one record."""
+        served = self.world.served
+        assert served is not None
+        begun = sum(1 for phone in self.phones for session in phone.sessions if reached(session))
+        if not self.faults and not any(phone.gone for phone in self.phones) and len(served.records) < begun:
+            raise self.world.failure(f"{len(served.records)} records for {begun} calls")
+
+    # Choosing
+
+    def phone(self) -> Phone | None:
+        """Draw a phone that works."""
+        there = [phone for phone in self.phones if not phone.gone]
+        return self.random.choice(there) if there else None
+
+    def session(self, *states: str) -> Session | None:
+        """Draw a call of some phone."""
+        found = [
+            session
+            for phone in self.phones
+            if not phone.gone
+            for session in phone.live
+            if session.state in states
+        ]
+        return self.random.choice(found) if found else None
+
+
+def reached(session: Session) -> bool:
+    """Was it a call of ours that got as far as an answer from its target?"""
+    return not session.incoming and bool(session.dialled) and 180 in session.codes
+
+
+# What may happen
+
+
+def dial(play: Play) -> None:
+    """Call one of the others, oneself perhaps, or nobody; now and then without an offer."""
+    phone = play.phone()
+    if phone is not None and len(phone.live) < 4:
+        to = play.random.choice([*play.names, *play.names, "nobody"])
+        phone.dial(to, offer=play.random.random() < 0.85)
+
+
+def hang_up(play: Play) -> None:
+    """End some call, whatever its state."""
+    session = play.session("calling", "called", "up")
+    if session is not None:
+        session.hang_up()
+
+
+def answer(play: Play) -> None:
+    """Pick up before the manners say so."""
+    session = play.session("called")
+    if session is not None:
+        session.answer()
+
+
+def refuse(play: Play) -> None:
+    """Refuse a call that rings."""
+    session = play.session("called")
+    if session is not None:
+        session.refuse(play.random.choice([480, 486, 603]))
+
+
+def hold(play: Play) -> None:
+    """Hold."""
+    session = play.session("up")
+    if session is not None and not session.busy:
+        session.hold(play.random.choice(["sendonly", "inactive", "zeros"]))
+
+
+def resume(play: Play) -> None:
+    """Resume."""
+    session = play.session("up")
+    if session is not None and not session.busy:
+        session.resume()
+
+
+def update(play: Play) -> None:
+    """Change or refresh by UPDATE."""
+    session = play.session("up")
+    if session is not None and not session.busy:
+        offer = play.random.random() < 0.5
+        session.update(play.random.choice(["sendrecv", "sendonly"]), offer=offer)
+
+
+def offerless(play: Play) -> None:
+    """Ask the peer for an offer."""
+    session = play.session("up")
+    if session is not None and not session.busy:
+        session.reinvite(offer=False)
+
+
+def tell(play: Play) -> None:
+    """Send something that is not about the session."""
+    session = play.session("up")
+    if session is not None:
+        session.ask(play.random.choice(["INFO", "MESSAGE", "OPTIONS", "SUBSCRIBE"]))
+
+
+def lose_power(play: Play) -> None:
+    """Vanish without a word."""
+    phone = play.phone()
+    if phone is not None and play.random.random() < 0.4:
+        phone.vanish()
+
+
+def unregister(play: Play) -> None:
+    """Take the binding back, or renew it."""
+    phone = play.phone()
+    if phone is not None:
+        phone.register(play.random.choice([0, 3600, 3600]))
+
+
+def reconnect(play: Play) -> None:
+    """Close all connections and register again."""
+    phone = play.phone()
+    if phone is not None and phone.transport != "UDP":
+        phone.close_connections()
+        phone.register()
+
+
+# Running many
+
+
+def play(seed: int, features: object = None) -> Outcome:
+    """Play the world of a seed."""
+    scene = Play(seed, features)
+    complaint = ""
+    try:
+        scene.run()
+    except AssertionError as error:
+        complaint = str(error)
+    served = scene.world.served
+    assert served is not None
+    answered = sum(record.answered is not None for record in served.records)
+    return Outcome(seed, complaint, len(served.records), answered)
+
+
+def simulate(seeds: Iterable[int], say: Callable[[str], None], features: object = None) -> list[int]:
+    """Play many worlds; say what went wrong, and give the seeds of those."""
+    failed: list[int] = []
+    worlds = calls = answered = 0
+    began = time.perf_counter()
+    for seed in seeds:
+        outcome = play(seed, features)
+        worlds += 1
+        calls += outcome.calls
+        answered += outcome.answered
+        if outcome.complaint:
+            failed.append(seed)
+            say(f"seed {seed}: {outcome.complaint.splitlines()[0]}")
+    seconds = time.perf_counter() - began
+    say(
+        f"{worlds} worlds, {calls} calls, {answered} answered, {len(failed)} failures"
+        f" in {seconds:.1f} s ({1000 * seconds / max(worlds, 1):.1f} ms each)"
+    )
+    return failed
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Play worlds from the command line; the exit status is 1 when one of them failed."""
+    parser = argparse.ArgumentParser(prog="python -m b2bua.testing.chance", description="Random worlds.")
+    parser.add_argument("--seeds", type=int, default=1000, help="how many")
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--seed", type=int, help="only this one, with its ladder")
+    wanted = parser.parse_args(arguments)
+    if wanted.seed is not None:
+        outcome = play(wanted.seed)
+        sys.stdout.write((outcome.complaint or "all was well") + "\n")
+        return bool(outcome.complaint)
+    failed = simulate(
+        range(wanted.first, wanted.first + wanted.seeds),
+        lambda text: print(text, flush=True),  # noqa: T201
+    )
+    return bool(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
