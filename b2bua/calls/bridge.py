@@ -71,8 +71,9 @@ class Bridge:
                 other.say(word if self._alignment is None else self._aligned(leg, word))
                 if self._exchange is not None:
                     self._follow(leg, word)
-            case Refused():
-                other.say(word)
+            case Refused(code, reason, fields):
+                # A phone takes a 503 for the failure of its server (RFC 3263 section 4.3).
+                other.say(Refused(500, reason, fields) if code == 503 else word)
                 self._exchange_over()
             case Told() | Replied():
                 other.say(word)

@@ -47,6 +47,8 @@ def outcome_of(code: int, reason: str = "", *, rang: bool = False, local: bool =
     kind: Kind = _KINDS.get(code, "refused")
     if local and code == 408 and not rang:
         kind = "unreachable"
+    if local and code == 503:
+        code = 480  # the target's own fault, not ours
     return Outcome(kind, code, reason, rang=rang, local=local)
 
 

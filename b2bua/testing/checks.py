@@ -132,7 +132,7 @@ class Witness:
                 sent.provisional = True
             elif first:
                 sent.final = message
-            if first or message.success:
+            if first or (message.success and sent.final is not None and sent.final.success):
                 self.talk(peer, message, outgoing=True).answer_came(sent, message, first=first)
             return
         if message.method == "ACK":
@@ -179,8 +179,14 @@ class Witness:
             sent = self.sent[key] = Sent(request, data, self.world.clock.rightNow)
             talk.request_leaves(sent)
 
-    def _head(self, peer: str, message: Request | Response, data: bytes) -> None:
-        """What every message has to have, and what none may have."""
+    def _head(
+        self, peer: str, message: Request | Response, data: bytes, echoed: Request | None = None
+    ) -> None:
+        """
+        What every message has to have, and what none may have.
+
+        @param echoed: the request whose fields a response repeats, whatever is in them.
+        """
         for name in _NEEDED:
             if message.get(name) is None:
                 self.complain(peer, f"a message without {name}", "RFC 3261 8.1.1")
@@ -196,6 +202,9 @@ class Witness:
         known = {self.world.mark_of(peer), *map(self.world.mark_of, self.hosts), peer, *self.hosts}
         for line in (*head.split(b"\r\n"), origin):
             if any((mark or host).decode() not in known for mark, host in _MARKS.findall(line)):
+                name, _, value = line.decode().partition(": ")
+                if echoed is not None and value.split(";tag=")[0] in (echoed.get(name) or ""):
+                    continue
                 self.complain(peer, f"leaks another party's identifier: {line.decode()}", "RFC 7092 3")
 
     def _request_head(self, peer: str, request: Request) -> None:
@@ -266,7 +275,7 @@ class Witness:
             return
         if came.answers and came.answers[-1] == response:
             return  # sent again
-        self._head(peer, response, data)
+        self._head(peer, response, data, echoed=came.request)
         self._response_head(peer, response, came.request)
         came.answers.append(response)
         if method != "CANCEL":

@@ -57,7 +57,9 @@ class GuideTests(LadderTestCase):
 
     def change(self, who: Phone, other: Phone, wish: str, answer: str) -> None:
         """Let one phone re-INVITE and look at what reaches the two."""
-        session = next(s for s in who.live if any(s.hears(t) or t.hears(s) or s.media.ours for t in other.live))
+        session = next(
+            s for s in who.live if any(s.hears(t) or t.hears(s) or s.media.ours for t in other.live)
+        )
         who.sends("INVITE", wish=wish, session=session)
         offer = other.gets("INVITE")
         self.assertIn(f"a={wish}".encode(), offer.body)
