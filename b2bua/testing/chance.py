@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING
 
+from twisted.logger import LogEvent, globalLogPublisher
+
 from b2bua.testing.manners import Manners
 from b2bua.testing.world import World
 
@@ -300,10 +302,21 @@ def play(seed: int, features: object = None) -> Outcome:
     """Play the world of a seed."""
     scene = Play(seed, features)
     complaint = ""
+    broken: list[str] = []
+
+    def listen(event: LogEvent) -> None:
+        if (failure := event.get("log_failure")) is not None:
+            broken.append(failure.getTraceback())
+
+    globalLogPublisher.addObserver(listen)
     try:
         scene.run()
     except AssertionError as error:
         complaint = str(error)
+    finally:
+        globalLogPublisher.removeObserver(listen)
+    if broken:
+        complaint = f"the server broke: {broken[0].splitlines()[-1]}\n{complaint}\n" + "\n".join(broken)
     served = scene.world.served
     assert served is not None
     answered = sum(record.answered is not None for record in served.records)
