@@ -128,6 +128,8 @@ class B2BUA:
     def transport_lost(self, flow: Flow) -> None:
         """A connection is closed: its bindings are gone, and its legs must find another way."""
         self.registrar.flow_lost(flow)
+        for leg in list(self.context.connected.get(flow, ())):
+            self.calls.run(leg.flow_lost, flow)
         for leg in self.context.dialogs.legs():
             if leg.flow == flow:
                 self.calls.run(leg.flow_lost, flow)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from b2bua.registrar.domain import Domain
     from b2bua.settings import Route, Settings, Trunk
     from b2bua.transactions.flow import Flow
-    from b2bua.wire.message import Request
+    from b2bua.wire.message import Request, Response
 
 FORBIDDEN = Outcome("forbidden", 403, "Not Allowed")
 NOT_FOUND = Outcome("not_found", 404)
@@ -52,6 +52,9 @@ class Trunks(Protocol):
 
     def number_out(self, name: str, number: str) -> str:
         """The form in which the trunk wants a number."""
+
+    def answer(self, name: str, response: Response, request: Request) -> list[tuple[str, str]] | None:
+        """Credentials for a trunk that asks for them, if we have any."""
 
 
 class Directory:

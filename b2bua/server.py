@@ -22,7 +22,7 @@ from b2bua.net.limits import NetLimits
 from b2bua.net.runner import Runner
 from b2bua.registrar.accounts import Account, Accounts
 from b2bua.registrar.authentication import Authenticator
-from b2bua.registrar.bindings import Bindings, Change
+from b2bua.registrar.bindings import Bindings, Change, equivalent
 from b2bua.registrar.domain import Domain
 from b2bua.registrar.keeping import Keeper
 from b2bua.registrar.liveness import Asker, KeepAlive
@@ -37,12 +37,15 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
 
     from b2bua.calls.call import Call
+    from b2bua.calls.leg import Leg
     from b2bua.calls.ports import Decisions
     from b2bua.calls.record import CallRecord
     from b2bua.directory import Trunks as ITrunks
     from b2bua.net.locate import Locator
     from b2bua.settings import Settings
     from b2bua.store.ports import IStore
+    from b2bua.transactions.flow import Flow
+    from b2bua.wire.message import Request, Response
 
 
 class Server:
@@ -134,6 +137,8 @@ class Server:
             features,
             calls_max=settings.limits.calls,
         )
+        self.context.challenged = self._challenged
+        self.context.found_again = self._found_again
         self.runner.user = self.core
         self._record = record
         self.over: Callable[[Call], None] = lambda call: None
@@ -141,6 +146,22 @@ class Server:
         if self.journal is not None:
             self.core.calls.began = self._began
         self.core.calls.ended = self._ended
+
+    def _challenged(self, leg: Leg, response: Response, request: Request) -> list[tuple[str, str]] | None:
+        """Credentials for a trunk that asks for them."""
+        return self.trunks.answer(leg.party.name, response, request) if leg.party.kind == "trunk" else None
+
+    def _found_again(self, leg: Leg) -> Flow | None:
+        """The flow by which a phone has registered anew."""
+        if leg.dialog is None:
+            return None
+        target = leg.dialog.target
+        for binding in self.bindings.contacts(leg.party.aor):
+            if binding.flow is not None and (
+                binding.contact == target or equivalent(binding.contact, target)
+            ):
+                return binding.flow
+        return None
 
     def _bound(self, change: Change) -> None:
         """Tell the features which phones come and go."""

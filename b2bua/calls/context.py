@@ -126,7 +126,23 @@ class LegContext:
     """Gives credentials for a 401 or 407; None passes the refusal on."""
     ended: Callable[[Leg], None] | None = None
     """Told when nothing of a leg is left."""
+    found_again: Callable[[Leg], Flow | None] | None = None
+    """Finds a new way to a peer whose connection was lost; None leaves it to its Contact."""
+    connected: dict[Flow, dict[Leg, None]] = field(default_factory=dict)
+    """The legs that live with a connection."""
     serial: int = 0
+
+    def connect(self, leg: Leg, flow: Flow) -> None:
+        """Have a leg hear of the loss of its connection."""
+        self.connected.setdefault(flow, {})[leg] = None
+
+    def disconnect(self, leg: Leg, flow: Flow) -> None:
+        """Have it hear of that no more."""
+        legs = self.connected.get(flow)
+        if legs is not None:
+            legs.pop(leg, None)
+            if not legs:
+                del self.connected[flow]
 
     def token(self) -> str:
         """Make a tag or Call-ID nobody can guess (RFC 3261 section 19.3)."""

@@ -87,7 +87,7 @@ class Invited:
         context = leg.context
         self.server.respond(request.response(100))
         try:
-            leg.flow = self.server.flow
+            leg.take_flow(self.server.flow)
             leg.contact_user = request.request_uri.user or ""
             leg.sticky = leg.party.kind == "extension"
             dialog = Dialog.of_request(request, context.token(), context.random.getrandbits(16))

@@ -298,7 +298,7 @@ class Leg:
         """
         if self.flow != flow:
             return
-        self.flow = None
+        self.take_flow(None)
         if self.incoming and self.state is LegState.CALLING and self.invited is not None:
             self.invited.refuse(480, "", ())
             self.hear(self, HungUp("lost"))
@@ -378,11 +378,22 @@ class Leg:
     def contact(self, flow: Flow) -> Field:
         """Where the peer reaches us in this dialog."""
         if flow is not self.flow or not self.contact_value:
-            self.flow = flow
+            self.take_flow(flow)
             user = f"{self.contact_user}@" if self.contact_user else ""
             transport = "" if flow.transport == "UDP" else f";transport={flow.transport.lower()}"
             self.contact_value = f"<sip:{user}{self.context.layer.contact_host(flow)}{transport}>"
         return ("Contact", self.contact_value)
+
+    def take_flow(self, flow: Flow | None) -> None:
+        """Be reached by this way from now on."""
+        old = self.flow
+        self.flow = flow
+        if old == flow:
+            return
+        if old is not None and old.connection:
+            self.context.disconnect(self, old)
+        if flow is not None and flow.connection and not self.gone:
+            self.context.connect(self, flow)
 
     def target(self, dialog: Dialog) -> Flow | Uri:
         """
@@ -391,7 +402,10 @@ class Leg:
         Phones are reached by the flow they came from, since their Contact is
         often not what is seen of them (and C{sip_trust_ctrl} of a Yealink
         wants the address it registered to); with a route set, by the route.
+        One whose connection was lost may have come back with another.
         """
+        if self.flow is None and self.sticky and self.context.found_again is not None:
+            self.take_flow(self.context.found_again(self))
         if not dialog.routes and self.flow is not None and (self.sticky or self.flow.connection):
             return self.flow
         return dialog.next_hop
@@ -467,6 +481,8 @@ class Leg:
             return
         self.gone = True
         self.settled()
+        if self.flow is not None and self.flow.connection:
+            self.context.disconnect(self, self.flow)
         dialogs = self.context.dialogs
         if self.early:
             for dialog in self.early:

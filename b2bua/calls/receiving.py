@@ -67,7 +67,7 @@ def _follow_flow(leg: Leg, request: Request, server: IServerTransaction) -> None
     """A phone that has got another address or connection is answered and called there from now on."""
     flow = server.flow
     if flow != leg.flow and (leg.flow is None or leg.sticky or request.method in ("INVITE", "UPDATE")):
-        leg.flow = flow
+        leg.take_flow(flow)
         leg.contact_value = ""
 
 

@@ -213,13 +213,20 @@ class Agent:
             if isinstance(message, Request):
                 asking = self.asking.get((message.via.branch or "", message.method))
                 if asking is not None:
-                    asking._nothing()
+                    asking.fail()
 
     def close_connections(self) -> None:
         """Close all our connections, as a phone does that reboots its network."""
-        for stream in list(self._streams.values()):
+        for address, stream in list(self._streams.items()):
             stream.close()
+            self._fail(address)
         self._streams.clear()
+
+    def _fail(self, address: Address) -> None:
+        """Whoever waits for an answer from there learns that none will come (section 8.1.3.1)."""
+        for asking in list(self.asking.values()):
+            if asking.path.remote == address and asking.final is None:
+                asking.fail()
 
     # Receiving
 
@@ -239,6 +246,7 @@ class Agent:
             if self._streams.get(stream.remote) is stream:
                 del self._streams[stream.remote]
             if not self.gone:
+                self._fail(stream.remote)
                 self.connection_lost(stream.remote)
 
         stream.receive, stream.lost = feed, lost
@@ -249,9 +257,7 @@ class Agent:
 
     def _refused(self, to: Address) -> None:
         """ICMP says that nobody is there: who waits for an answer learns it at once."""
-        for asking in list(self.asking.values()):
-            if asking.path.remote == to and asking.final is None:
-                asking._nothing()
+        self._fail(to)
 
     def received(self, data: bytes, path: Path) -> None:
         """Take what came from the wire."""

@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING
 
-from twisted.logger import LogEvent, globalLogPublisher
+from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
+from zope.interface import provider
 
 from b2bua.testing.manners import Manners
 from b2bua.testing.world import World
@@ -304,6 +305,7 @@ def play(seed: int, features: object = None) -> Outcome:
     complaint = ""
     broken: list[str] = []
 
+    @provider(ILogObserver)
     def listen(event: LogEvent) -> None:
         if (failure := event.get("log_failure")) is not None:
             broken.append(failure.getTraceback())

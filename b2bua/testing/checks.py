@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from b2bua.errors import PeerError
 from b2bua.testing.dialog_checks import Talk
-from b2bua.testing.network import Packet
+from b2bua.testing.network import Address, Packet
 from b2bua.wire.message import Request, Response, parse
 from b2bua.wire.stream import Framer
 
@@ -74,6 +74,7 @@ class Witness:
         self._framers: dict[tuple[object, ...], Framer] = {}
         world.network.on_send.append(self._leaving)
         world.network.on_arrive.append(self._arriving)
+        world.network.on_close.append(self._closed)
 
     # Plumbing
 
@@ -109,6 +110,12 @@ class Witness:
             except PeerError as error:
                 if way == "out":
                     self.complain(peer, f"sent what is malformed: {error}", error.section)
+
+    def _closed(self, local: Address, remote: Address) -> None:
+        """What came over a connection that its peer has closed need not be answered."""
+        for key, came in list(self.came.items()):
+            if key[0] == local[0] and came.final is None and came.request.via.transport != "UDP":
+                del self.came[key]
 
     def talk(self, peer: str, message: Request | Response, *, outgoing: bool) -> Talk:
         """Find or begin the dialog of a message."""

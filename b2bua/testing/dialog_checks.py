@@ -37,6 +37,8 @@ class Talk:
         self.invite_in: Came | None = None
         self.unacked_in: dict[tuple[str, int], Response] = {}
         """The peer's 2xx that the server has not acknowledged, by tag and CSeq."""
+        self.acked: dict[tuple[str, int], Request] = {}
+        """The server's ACKs of 2xx, by the peer's tag and CSeq."""
         self.unacked_out: dict[int, float] = {}
         """When the server sent a 2xx whose ACK has not come, by CSeq."""
         self.reliable_out: dict[int, Response] = {}
@@ -110,8 +112,14 @@ class Talk:
             elif str(final.to) != str(ack.to):
                 self.complain("ACK of a refusal with another To", "RFC 3261 17.1.1.3")
             return
-        if (tag, number) not in self.unacked_in and tag not in self.up:
+        before = self.acked.get((tag, number))
+        if before is not None:
+            if before.body != ack.body:
+                self.complain("a repeated ACK differs from the first", "RFC 3261 13.2.2.4")
+            return
+        if (tag, number) not in self.unacked_in:
             self.complain("ACK for a 2xx that never came", "RFC 3261 13.2.2.4")
+        self.acked[tag, number] = ack
         self.unacked_in.pop((tag, number), None)
         self.exchange.ack_leaves(ack)
 
@@ -120,7 +128,7 @@ class Talk:
         method, tag = sent.request.method, response.to.tag
         if method == "INVITE":
             if response.success:
-                if first or tag not in self.up:
+                if (tag, response.cseq.number) not in self.acked:
                     self.unacked_in[tag, response.cseq.number] = response
                 self.up.add(tag)
                 # Whatever went before in early dialogs, CSeq goes on from there.

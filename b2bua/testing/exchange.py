@@ -82,6 +82,12 @@ class Asking:
             self._interval = min(self._interval, T2)
         self._repeat = self._agent.later(self._interval, self._again)
 
+    def fail(self) -> None:
+        """The transport says that it cannot be delivered."""
+        if not self.done:
+            self._stop()
+            self._nothing()
+
     def _nothing(self) -> None:
         """Timers B and F: the answer never came."""
         self._end()

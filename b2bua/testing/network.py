@@ -122,6 +122,8 @@ class Stream:
         if self.is_open:
             self.is_open = False
             self._network.streams.discard(self)
+            for hear in self._network.on_close:
+                hear(self.local, self.remote)
             self._carry(None)
 
     def _carry(self, data: bytes | None) -> None:
@@ -179,6 +181,8 @@ class Network:
         """Called with each packet as it leaves."""
         self.on_arrive: list[Callable[[Packet], None]] = []
         """Called with each packet just before it is handed over."""
+        self.on_close: list[Callable[[Address, Address], None]] = []
+        """Called with both ends when one of them, the first, closes a connection."""
         self.icmp = True
         """Does the sender of a datagram learn that nobody listens there?"""
         self._ports: dict[str, int] = {}

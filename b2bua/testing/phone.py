@@ -212,6 +212,8 @@ class Phone(Registering, Scripted, Agent):
             asked.respond(request.response(481))
         elif request.method == "INVITE":
             self._called(request, asked)
+        elif request.method == "OPTIONS":
+            asked.respond(request.response(200, to_tag=self.token()))  # somebody asks whether we are there
         else:
             self.got(request, None, asked)
             if self.manners.replies:

@@ -6,21 +6,18 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 from b2bua.features import Features
 from b2bua.features.plugin import installed, named
 from b2bua.net.locate import NumericLocator
 from b2bua.server import Server
-from b2bua.settings import Settings, Trunk, read
+from b2bua.settings import Settings, read
 from b2bua.testing.wires import DatagramWire, StreamWire
 
 if TYPE_CHECKING:
     from b2bua.calls.record import CallRecord
     from b2bua.testing.world import World
-    from b2bua.transactions.flow import Flow
-    from b2bua.wire.message import Request
 
 HOST = "192.0.2.1"
 EXTENSIONS = ("alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi")
@@ -67,40 +64,6 @@ def _settings(text: str) -> Settings:
     return read(json.loads(text))
 
 
-class WorldTrunks:
-    """The trunks of a simulated server: known by where they stand, and always alive."""
-
-    def __init__(self, settings: Settings) -> None:
-        """Know them from the configuration."""
-        self._tables = settings.trunks
-
-    def start(self) -> None:
-        """Do nothing: they know us."""
-
-    def stop(self) -> None:
-        """Do nothing."""
-
-    def configure(self, tables: Mapping[str, Trunk]) -> None:
-        """Take a new configuration."""
-        self._tables = tables
-
-    def identify(self, request: Request, flow: Flow) -> str | None:
-        """Say which trunk a request comes from."""
-        address = ip_address(flow.remote[0])
-        for name, trunk in self._tables.items():
-            if any(source.matches(address, flow.remote[1]) for source in trunk.accept_from):
-                return name
-        return None
-
-    def alive(self, name: str) -> bool:
-        """Say yes."""
-        return True
-
-    def number_out(self, name: str, number: str) -> str:
-        """Leave numbers as they are."""
-        return number
-
-
 class Served:
     """A server, its wires, and the records that it has written."""
 
@@ -118,7 +81,6 @@ class Served:
             world.clock,
             NumericLocator({settings.server.domain: [HOST]}),
             loaded,
-            WorldTrunks(settings),
             record=self.records.append,
             random=world.random,
             wall=world.clock.seconds,
@@ -130,6 +92,7 @@ class Served:
         for wire in (self.datagrams, self.streams):
             self.server.runner.attach(wire)
         world.network.names[HOST] = "server"
+        self.server.trunks.start()
 
     def _configured(self) -> tuple[Settings, Features]:
         """Read the document: what belongs to features, and the rest."""

@@ -66,7 +66,7 @@ class Trunk(Phone):
         secret = ha1("MD5", self.account, self.name, self.asks_password)
         return any(
             given.username == self.account and given.check(secret, request.method, request.body)
-            for given in request.credentials
+            for given in (*request.credentials, *request.proxy_credentials)
         )
 
     def _register(self, request: Request, asked: Asked) -> None:

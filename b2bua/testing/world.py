@@ -221,6 +221,8 @@ class World:
         """
         for phone in self._phones():
             phone.stop_registering()
+        if self.served is not None:
+            self.served.server.trunks.stop()
         self.clock.run_until(self._nothing_left, patience)
         if self.witness is not None:
             self.witness.conclude()
