@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from hashlib import md5, new, sha256
 from hmac import compare_digest
 from typing import Self
+from urllib.parse import unquote_to_bytes
 
 from b2bua.errors import PeerError, UsageError
 from b2bua.wire.grammar import LWS, QUOTED, TOKEN, quote, refuse_breaks, unquote
@@ -297,8 +298,6 @@ def _username(params: Params) -> str:
     charset, _, rest = params.get("username*", "").partition("'")
     if charset.upper() != "UTF-8":
         raise PeerError("Credentials need a user name", section=SECTION)
-    from urllib.parse import unquote_to_bytes
-
     return unquote_to_bytes(rest.partition("'")[2]).decode("utf-8", "replace")
 
 

@@ -29,7 +29,7 @@ LWS = r"[ \t]*+"
 PARAM = rf'{LWS};{LWS}{TOKEN}++{LWS}(?:={LWS}(?:{QUOTED}|[^;,"<>\x00-\x20\x7f]*+))?+'
 PARAMS = rf"(?:{PARAM})*+"
 
-_PARAM = re.compile(rf'{LWS};{LWS}({TOKEN}++){LWS}(?:={LWS}({QUOTED}|[^;,"<>\x00-\x20\x7f]*+))?+')
+_PARAM = re.compile(rf';{LWS}({TOKEN}++){LWS}(?:={LWS}({QUOTED}|[^;,"<>\x00-\x20\x7f]*+))?+')
 _PARAMS = re.compile(rf"{PARAMS}{LWS}\Z", re.DOTALL)
 _TOKEN = re.compile(rf"{TOKEN}++\Z")
 _ELEMENT = re.compile(rf'(?:[^,"<]++|{QUOTED}|<[^>]*+>)*+(?:,|\Z)', re.DOTALL)

@@ -256,8 +256,8 @@ def parse(data: bytes, limits: Limits = LIMITS) -> Request | Response:
     @raise Malformed: with the status to answer and what could be salvaged.
     """
     try:
-        end = data.find(b"\r\n\r\n")
-        if end < 0 or end > limits.field or len(data) > limits.message:
+        end = data.find(b"\r\n\r\n", 0, limits.message)
+        if end <= 0 or end > limits.field or len(data) > limits.message:
             return _build(read_carefully(data, limits), limits)
         try:
             text = data[: end + 2].decode()
@@ -291,7 +291,7 @@ def _build(parts: Parts, limits: Limits) -> Request | Response:
     if not first.keys() <= KNOWN:
         first = {canonical(name): value for name, value in fields[::-1]}
     if len(first) != len(fields):
-        _check_repeated(fields, first, limits)
+        _check_repeated(fields, limits)
     message.first = first
     if limits is not LIMITS:
         message.limits = limits
@@ -312,7 +312,7 @@ def _read_mandatory(message: Message, first: dict[str, str], method: str, limits
     if "," in via:
         if via.count(",") >= limits.vias:
             raise too_many("Via")
-        via = split_list(via)[0]
+        via = ([*split_list(via), ""])[0]
     message.via = Via.parse(via)
     message.from_ = NameAddr.parse(first["From"])
     message.to = NameAddr.parse(first["To"])
@@ -324,14 +324,15 @@ def _read_mandatory(message: Message, first: dict[str, str], method: str, limits
         raise PeerError("CSeq names another method", section="RFC 3261 8.1.1.5", where=first["CSeq"])
 
 
-def _check_repeated(fields: Sequence[Field], first: dict[str, str], limits: Limits) -> None:
+def _check_repeated(fields: Sequence[Field], limits: Limits) -> None:
     """Refuse fields that are there twice but may be only once, and too long lists."""
-    repeated = {name for name, value in fields if first.get(name) is not value}
-    repeated = {canonical(name) for name in repeated}
-    for name in repeated & SINGLE:
-        values = [value for known, value in fields if canonical(known) == name]
-        if len(values) > 1:
-            raise PeerError(f"More than one {name}", section="RFC 3261 7.3.1", where=values[1])
+    seen: set[str] = set()
+    repeated = set()
+    for name, _ in fields:
+        name = name if name in KNOWN else canonical(name)
+        (repeated if name in seen else seen).add(name)
+    if twice := repeated & SINGLE:
+        raise PeerError(f"More than one {min(twice)}", section="RFC 3261 7.3.1")
     for name, most in (
         ("Via", limits.vias),
         ("Route", limits.routes),
