@@ -184,12 +184,18 @@ def _parse_odd(text: str) -> NameAddr:
     """Parse an address that is not as simple as most."""
     found = _NAME_ADDR.match(text)
     if found is not None:
-        display, uri, tail = found.groups()
-        return NameAddr(display, uri, tail, text)
-    found = _ADDR_SPEC.match(text)
-    if found is None:
-        raise PeerError("Malformed address", section=SECTION, where=text)
-    return NameAddr("", found[1], found[2], text)
+        address = NameAddr(*found.groups(), text)
+    else:
+        found = _ADDR_SPEC.match(text)
+        if found is None:
+            raise PeerError("Malformed address", section=SECTION, where=text)
+        address = NameAddr("", found[1], found[2], text)
+    tags = [value for name, value in address.params if name.lower() == "tag"]
+    if len(tags) > 1 or tags == [""] or tags == [None]:
+        # Section 7.3.1: no parameter twice.  Two ends that choose different
+        # ones of two tags would see different dialogs.
+        raise PeerError("Malformed tag", section="RFC 3261 19.3", where=text)
+    return address
 
 
 _URI_TEXT = re.compile(r'[^<>"\s\x00-\x1f\x7f]++\Z')

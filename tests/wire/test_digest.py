@@ -74,7 +74,9 @@ class ArithmeticTests(SynchronousTestCase):
         secret = ha1("MD5", "Mufasa", "testrealm@host.com", "Circle Of Life")
         self.assertEqual(
             response("MD5", secret, "GET", "/dir/index.html", "dcd98b7102dd2f0e8b11d0f600bfb0c093"),
-            hashed("MD5", f"{secret}:dcd98b7102dd2f0e8b11d0f600bfb0c093:{hashed('MD5', 'GET:/dir/index.html')}"),
+            hashed(
+                "MD5", f"{secret}:dcd98b7102dd2f0e8b11d0f600bfb0c093:{hashed('MD5', 'GET:/dir/index.html')}"
+            ),
         )
 
     def test_body_counts_with_auth_int(self) -> None:
@@ -139,7 +141,9 @@ class BothEndsTests(SynchronousTestCase):
         credentials = answer(Challenge("r", "n"), "u", "M", "sip:x", secret="s", cnonce="c")
         info = AuthenticationInfo("n2", "auth", rspauth(credentials, "s"), "c", "00000001")
         self.assertEqual(AuthenticationInfo.parse(str(info)), info)
-        self.assertEqual(info.rspauth, response("MD5", "s", "", "sip:x", "n", qop="auth", nc="00000001", cnonce="c"))
+        self.assertEqual(
+            info.rspauth, response("MD5", "s", "", "sip:x", "n", qop="auth", nc="00000001", cnonce="c")
+        )
 
 
 class ChallengeTests(SynchronousTestCase):

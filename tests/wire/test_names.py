@@ -17,14 +17,19 @@ class ParseTests(SynchronousTestCase):
         for text, display, uri, params in (
             ("<sip:a@b>", "", "sip:a@b", ()),
             ("<sip:a@b>;tag=x", "", "sip:a@b", (("tag", "x"),)),
-            ('"A. G. Bell" <sip:agb@bell.com> ;tag=a48s', "A. G. Bell", "sip:agb@bell.com", (("tag", "a48s"),)),
+            (
+                '"A. G. Bell" <sip:agb@bell.com> ;tag=a48s',
+                "A. G. Bell",
+                "sip:agb@bell.com",
+                (("tag", "a48s"),),
+            ),
             ("Anonymous <sip:c8@h>;tag=hyh8", "Anonymous", "sip:c8@h", (("tag", "hyh8"),)),
             ("Mr. Watson <sip:w@h>", "Mr. Watson", "sip:w@h", ()),
             ("sip:+1212@server.com;tag=887s", "", "sip:+1212@server.com", (("tag", "887s"),)),
             ('"<sip:joe@big.org>"<sip:joe@really.org>', "<sip:joe@big.org>", "sip:joe@really.org", ()),
             ('"a \\"quoted\\" \\\\ name" <sip:a@b>', 'a "quoted" \\ name', "sip:a@b", ()),
             ('"" <sip:a@b>', "", "sip:a@b", ()),
-            ("<tel:+1>;a;b=\"c;d,e\"", "", "tel:+1", (("a", None), ("b", "c;d,e"))),
+            ('<tel:+1>;a;b="c;d,e"', "", "tel:+1", (("a", None), ("b", "c;d,e"))),
             ("  <sip:a@b> ; tag = x ", "", "sip:a@b", (("tag", "x"),)),
             ("<urn:service:sos>", "", "urn:service:sos", ()),
         ):
@@ -54,6 +59,12 @@ class ParseTests(SynchronousTestCase):
         self.assertEqual(NameAddr.parse("<sip:a@b;tag=no>").tag, "")
         self.assertEqual(NameAddr.parse('"x;tag=no" <sip:a@b>').tag, "")
 
+    def test_one_tag(self) -> None:
+        """A tag is given once, and is not empty (sections 7.3.1 and 19.3)."""
+        for tail in (";tag=a;tag=b", ";tag=;tag=b", ";x;tag", ";tag=", ";tag=a;TAG=a"):
+            for form in ("<sip:a@b>", "sip:a@b"):
+                self.assertRaises(PeerError, NameAddr.parse, form + tail)
+
     def test_malformed(self) -> None:
         """What is no address is refused with 400."""
         for text in (
@@ -68,7 +79,7 @@ class ParseTests(SynchronousTestCase):
             "<sip:a@b> trailing",
             "<sip:a@b>;",
             "<sip:a@b>;=x",
-            "<sip:a@b>;x=\"unclosed",
+            '<sip:a@b>;x="unclosed',
             "<sip:a@b>,<sip:c@d>",
             "Bell, Alexander <sip:agb@example.com>",
             "<sip: a@b>",

@@ -276,6 +276,8 @@ class EquivalenceTests(SynchronousTestCase):
 
     def test_not_transitive(self) -> None:
         """Equivalence is not transitive, says the section."""
-        plain, on, off = (Uri.parse(f"sip:carol@chicago.com{p}") for p in ("", ";security=on", ";security=off"))
+        plain, on, off = (
+            Uri.parse(f"sip:carol@chicago.com{p}") for p in ("", ";security=on", ";security=off")
+        )
         self.assertTrue(plain.equivalent(on) and plain.equivalent(off))
         self.assertFalse(on.equivalent(off))
