@@ -107,13 +107,9 @@ class Request(Message):
                 fields[at] = (name, text)
                 break
         copy = Request(self.method, self.uri, fields, self.body)
-        ours, theirs = copy.__dict__, self.__dict__
-        for known in ("from_", "to", "call_id", "cseq"):
-            if known in theirs:
-                ours[known] = theirs[known]
-        if "first" in theirs:
-            ours["first"] = {**theirs["first"], "Via": text}
-        ours["via"] = via
+        copy.first = {**self.first, "Via": text}
+        copy.via = via
+        copy.from_, copy.to, copy.call_id, copy.cseq = self.from_, self.to, self.call_id, self.cseq
         return copy
 
     def _copy(self, fields: tuple[Field, ...], body: bytes) -> Self:
@@ -327,7 +323,7 @@ def _read_mandatory(message: Message, first: dict[str, str], method: str, limits
 def _check_repeated(fields: Sequence[Field], limits: Limits) -> None:
     """Refuse fields that are there twice but may be only once, and too long lists."""
     seen: set[str] = set()
-    repeated = set()
+    repeated: set[str] = set()
     for name, _ in fields:
         name = name if name in KNOWN else canonical(name)
         (repeated if name in seen else seen).add(name)

@@ -184,7 +184,7 @@ def _parse_odd(text: str) -> NameAddr:
     """Parse an address that is not as simple as most."""
     found = _NAME_ADDR.match(text)
     if found is not None:
-        address = NameAddr(*found.groups(), text)
+        address = NameAddr(found[1], found[2], found[3], text)
     else:
         found = _ADDR_SPEC.match(text)
         if found is None:

@@ -1,1 +1,1 @@
-"""Tests of what turns bytes into values and back."""
+"""Tests of L{b2bua.wire}."""

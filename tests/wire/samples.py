@@ -130,7 +130,8 @@ Contact: <sip:203.0.113.9:5060;transport=udp>
 P-Asserted-Identity: "Cullen Jennings" <sip:fluffy@cisco.example>, <tel:+14085264000>
 P-Preferred-Identity: <sip:someone@example.com>
 Remote-Party-ID: "Bob" <sip:bob@example.com>;party=calling;privacy=off;screen=yes
-Diversion: <sip:1002@pbx.example.com>;reason=user-busy;counter=1, <sip:1003@pbx.example.com>;reason="no-answer"
+Diversion: <sip:1002@pbx.example.com>;reason=user-busy;counter=1,
+ <sip:1003@pbx.example.com>;reason="no-answer"
 History-Info: <sip:1003@pbx.example.com>;index=1,
  <sip:1002@pbx.example.com?Reason=SIP%3Bcause%3D302>;index=1.1;mp=1
 Privacy: id;critical

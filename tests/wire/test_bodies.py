@@ -35,7 +35,10 @@ class MultipartTests(SynchronousTestCase):
 
     def test_edges(self) -> None:
         """Preamble, epilogue, blanks after the boundary, empty parts, quoted boundary."""
-        body = b"pre\r\n--a b  \r\n\r\n\r\n--a b\r\nc: x/y\r\n\r\nz\r\n--a b\r\nc: p/q\r\n--a b--\r\npost\r\n--a b\r\n"
+        body = (
+            b"pre\r\n--a b  \r\n\r\n\r\n--a b\r\nc: x/y\r\n\r\nz\r\n"
+            b"--a b\r\nc: p/q\r\n--a b--\r\npost\r\n--a b\r\n"
+        )
         parts = parse_multipart('Multipart/Mixed ; boundary="a b"', body).parts
         self.assertEqual(
             [(part.content_type, part.body) for part in parts], [("", b""), ("x/y", b"z"), ("p/q", b"")]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -25,7 +27,7 @@ settings.load_profile("wire")
 TOKEN_CHARS = "abcXYZ019-.!%*_+`'~"
 tokens = st.text(TOKEN_CHARS, min_size=1, max_size=12)
 # Text that may stand in a quoted-string: anything but line breaks and NUL.
-texts = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\r\n\0"), max_size=30)
+texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n\0"), max_size=30)
 # The value of an unknown field: no white space around it.
 values = texts.map(lambda text: text.strip(" \t"))
 hosts = st.one_of(
@@ -72,8 +74,14 @@ def messages(draw: st.DrawFn) -> Message:
         fields.append(("Content-Length", str(len(body))))
     fields = draw(st.permutations(fields))
     short = {name: letter for letter, name in COMPACT.items()}
-    spell = draw(st.sampled_from([str, str.lower, str.upper, lambda name: short.get(name, name)]))
-    fields = [(spell(name), value) for name, value in fields]
+    case = draw(st.sampled_from(["as it is", "lower", "upper", "compact"]))
+    spelled: dict[str, Callable[[str], str]] = {
+        "as it is": str,
+        "lower": str.lower,
+        "upper": str.upper,
+        "compact": lambda name: short.get(name, name),
+    }
+    fields = [(spelled[case](name), value) for name, value in fields]
     if draw(st.booleans()):
         return Request(method, str(draw(uris)), fields, body)
     return Response(draw(st.integers(100, 699)), draw(values), fields, body)

@@ -78,7 +78,7 @@ class FramerTests(SynchronousTestCase):
 
     def refused(self, data: bytes, code: int, limits: Limits = LIMITS, *, answerable: bool = True) -> Broken:
         """The stream is given up, and the request is answered with C{code}."""
-        error = self.assertRaises(Broken, Framer(limits).feed, BYE + data)
+        error: Broken = self.assertRaises(Broken, Framer(limits).feed, BYE + data)
         self.assertEqual((error.code, error.units), (code, [BYE]))
         self.assertEqual(error.salvage is not None, answerable)
         return error
