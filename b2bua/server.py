@@ -86,7 +86,7 @@ class Server:
             timers=TimerValues(settings.timers.t1, settings.timers.t2, settings.timers.t4),
             limits=_net_limits(settings),
             messages=self.messages,
-            token=lambda: f"{random.getrandbits(72):018x}",
+            token=lambda: random.randbytes(9).hex(),
         )
         self.runner.tap = self.trace.note
         self.accounts = Accounts(accounts_of(settings))

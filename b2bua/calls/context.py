@@ -146,7 +146,7 @@ class LegContext:
 
     def token(self) -> str:
         """Make a tag or Call-ID nobody can guess (RFC 3261 section 19.3)."""
-        return f"{self.random.getrandbits(72):018x}"
+        return self.random.randbytes(9).hex()
 
     def next_serial(self) -> int:
         """Make a small number, unique in this process."""

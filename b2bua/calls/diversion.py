@@ -28,6 +28,9 @@ ANONYMOUS = Uri("sip", "anonymous", "anonymous.invalid")
 UNKNOWN = Uri("sip", "unknown", "unknown.invalid")
 """Stands for a diversion that is only counted (RFC 7544 section 5, note 4)."""
 
+STRAIGHT = Path()
+"""The way of a call that nobody has sent on."""
+
 # RFC 7544 section 5; reasons that are not here are 404, "unknown".
 CAUSES = {
     Diverted.ALWAYS: "302",
@@ -104,6 +107,8 @@ def path_from(request: Request) -> Path:
     Entries that cannot be read are passed over: they are for information, and
     no reason to refuse a call.
     """
+    if request.get("Diversion") is None and request.get("History-Info") is None:
+        return STRAIGHT
     told = tuple(_told_by_diversion(request))
     known = {one.by for one in told}
     if history := tuple(one for one in _told_by_history(request) if one.by not in known):

@@ -15,7 +15,7 @@ from b2bua.dialogs.reliable import InOrder
 from b2bua.errors import PeerError
 from b2bua.transactions.flow import Flow as FlowType
 from b2bua.wire.message import Request
-from b2bua.wire.names import NameAddr
+from b2bua.wire.names import NameAddr, name_addr
 from b2bua.wire.uri import Uri
 
 if TYPE_CHECKING:
@@ -85,8 +85,8 @@ class Inviting:
         self.call_id = context.token()
         self.local_tag = context.token()
         from_uri = invitation.from_uri
-        self.from_value = str(NameAddr.make(invitation.from_display, from_uri, (("tag", self.local_tag),)))
-        self.to_value = str(NameAddr.make(invitation.to_display, invitation.to_uri))
+        self.from_value = f"{name_addr(invitation.from_display, from_uri)};tag={self.local_tag}"
+        self.to_value = name_addr(invitation.to_display, invitation.to_uri)
         self.seq = context.random.getrandbits(16)
         leg.contact_user = Uri.parse(from_uri).user or ""
         leg.sticky = isinstance(invitation.target, FlowType)
@@ -308,7 +308,7 @@ class Inviting:
             leg.context.dialogs.remove(other.dialog)
         self._forks.clear()
         leg.early = None
-        if leg.dialog is not None:
+        if leg.dialog is not None and leg.dialog.remote_tag != dialog.remote_tag:
             leg.context.dialogs.remove(leg.dialog)
         leg.dialog = dialog
         leg.context.dialogs.add(dialog, leg)

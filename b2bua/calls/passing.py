@@ -68,9 +68,11 @@ UNDERSTOOD = frozenset({"application/sdp"})
 def entering(message: Message, names: frozenset[str], party: Party) -> Fields:
     """Pick the fields of a received message that may reach the other side."""
     policy = party.policy
+    more = policy.pass_fields
+    if not more and names.isdisjoint(message.first):
+        return ()
     if not policy.trusted:
         names -= IDENTITY
-    more = policy.pass_fields
     passed = []
     for item in message.fields:
         name = canonical(item[0])

@@ -36,24 +36,24 @@ class Trace:
 
     def __init__(self, bytes_max: int = BYTES_MAX) -> None:
         """Keep up to C{bytes_max} bytes of messages; 0 keeps none."""
-        self._ring: deque[Passed] = deque()
+        self._ring: deque[tuple[float, Flow, bool, bytes]] = deque()
         self._bytes = 0
         self._bytes_max = bytes_max
 
     def note(self, at: float, flow: Flow, outgoing: bool, raw: bytes) -> None:
         """Keep one message, at the cost of the oldest."""
         ring = self._ring
-        ring.append(Passed(at, flow, outgoing, raw))
+        ring.append((at, flow, outgoing, raw))
         self._bytes += len(raw)
         while self._bytes > self._bytes_max:
-            self._bytes -= len(ring.popleft().raw)
+            self._bytes -= len(ring.popleft()[3])
 
     def of(self, call_ids: Iterable[str]) -> Iterator[Passed]:
         """The messages of some dialogs, by their Call-IDs."""
         wanted = {call_id.encode() for call_id in call_ids}
         for passed in self._ring:
-            if _call_id(passed.raw) in wanted:
-                yield passed
+            if _call_id(passed[3]) in wanted:
+                yield Passed(*passed)
 
 
 def _call_id(raw: bytes) -> bytes:

@@ -102,7 +102,7 @@ class SessionTimer:
         """
         found = response.session_expires
         if found is None or found.seconds == 0:
-            return replace(self, interval=0, refreshing=False)
+            return replace(self, interval=0, refreshing=False) if self.interval else self
         return replace(
             self,
             interval=max(found.seconds, SMALLEST),
@@ -123,6 +123,8 @@ class SessionTimer:
             return TooBrief(self.ours)
         if found is None:
             if not knows or not self.wanted:
+                if not self.interval and least == self.min_se:
+                    return self
                 return replace(self, interval=0, refreshing=False, min_se=least)
             interval = max(self.wanted, least, SMALLEST)
             return replace(

@@ -53,8 +53,7 @@ def arrived(request: Request, flow: Flow) -> Request:
     sent_by = via.host[1:-1] if via.host.startswith("[") else via.host
     if not asked and sent_by.lower() == host and via.received is None:
         return request
-    stamped = via.with_params(("received", host), *([("rport", str(port))] if asked else []))
-    return request.with_via(stamped)
+    return request.with_via(via.stamped(host, port if asked else None))
 
 
 def answer_flow(request: Request, flow: Flow) -> Flow:

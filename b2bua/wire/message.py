@@ -286,6 +286,8 @@ def _build(parts: Parts, limits: Limits) -> Request | Response:
     first = dict(fields[::-1])
     if not first.keys() <= KNOWN:
         first = {canonical(name): value for name, value in fields[::-1]}
+    elif method:
+        message._well_spelled = True
     if len(first) != len(fields):
         _check_repeated(fields, limits)
     message.first = first

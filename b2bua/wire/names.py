@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from b2bua.errors import PeerError, UsageError
 from b2bua.wire.grammar import (
@@ -178,6 +179,12 @@ class NameAddr:
 
 
 _new = object.__new__
+
+
+@lru_cache(maxsize=1024)
+def name_addr(display: str, uri: str) -> str:
+    """Write an address without parameters; the same few people are called again and again."""
+    return str(NameAddr.make(display, uri))
 
 
 def _parse_odd(text: str) -> NameAddr:

@@ -100,6 +100,8 @@ class Via:
     @property
     def rport(self) -> str | None:
         """The rport: "" if asked for, the number if filled in, None without (RFC 3581)."""
+        if "rport" not in self._tail.lower():
+            return None
         return find_param(self.params, "rport")
 
     @property
@@ -127,6 +129,30 @@ class Via:
         new = dict((*params, *named.items()))
         kept = tuple((n, new.pop(n.lower())) if n.lower() in new else (n, v) for n, v in self.params)
         return Via(self.transport, self.host, self.port, (*kept, *new.items()))
+
+    def stamped(self, host: str, port: int | None) -> Via:
+        """
+        Copy it with C{received}, and the C{rport} that was asked for filled in.
+
+        @param port: None if none was asked for.
+        """
+        tail = self._tail
+        lower = tail.lower()
+        at = tail.find(";rport")
+        after = tail[at + 6 : at + 7]
+        if (
+            port is None
+            or at < 0
+            or lower.count(";rport") > 1
+            or ";received" in lower
+            or after not in ("", ";")
+        ):
+            filled = () if port is None else (("rport", str(port)),)
+            return self.with_params(("received", host), *filled)
+        copy = _new(Via)
+        copy.transport, copy.host, copy.port = self.transport, self.host, self.port
+        copy._tail = f"{tail[:at]};rport={port}{tail[at + 6 :]};received={host}"
+        return copy
 
     def __str__(self) -> str:
         """The value of the header field."""
