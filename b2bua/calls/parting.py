@@ -129,6 +129,12 @@ def bye_received(leg: Leg, request: Request, server: IServerTransaction) -> None
     """Take a BYE: 200, and 487 to whatever the peer still has open (section 15.1.2)."""
     leg.respond(server, 200)
     if leg.state is LegState.ENDED:
+        if leg.goodbye is not None and not leg.goodbye.sent:
+            # The peer was first: ours waits for an ACK that nobody owes any more.
+            leg.goodbye = None
+            if leg.invited is not None and leg.invited.answered:
+                leg.invited.finish()
+            leg.check_gone()
         return
     if leg.state is LegState.CALLING and not leg.incoming:
         # A callee may not send it before it answers; its INVITE gets a final answer yet.

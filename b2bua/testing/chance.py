@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from zope.interface import provider
@@ -55,7 +55,7 @@ class Play:
     def __init__(self, seed: int, features: object = None) -> None:
         """Draw the world."""
         self.random = random = Random(seed)
-        self.world = world = World(seed, features=features)  # type: ignore[arg-type]  # handed through
+        self.world = world = World(seed, self.settings(), features)  # type: ignore[arg-type]  # handed through
         self.names = NAMES[: random.randint(2, len(NAMES))]
         self.phones = [
             phone
@@ -82,6 +82,10 @@ class Play:
             unregister,
             reconnect,
         ]
+
+    def settings(self) -> dict[str, Any]:
+        """Draw the tables of the configuration that are not the usual ones."""
+        return {}
 
     def transport(self) -> str:
         """Draw the transport of a phone."""
@@ -299,9 +303,13 @@ def reconnect(play: Play) -> None:
 # Running many
 
 
-def play(seed: int, features: object = None) -> Outcome:
-    """Play the world of a seed."""
-    scene = Play(seed, features)
+def play(seed: int, features: object = None, kind: type[Play] = Play) -> Outcome:
+    """
+    Play the world of a seed.
+
+    @param kind: what draws it; a subclass of L{Play} may know more deeds.
+    """
+    scene = kind(seed, features)
     complaint = ""
     broken: list[str] = []
 
@@ -325,13 +333,15 @@ def play(seed: int, features: object = None) -> Outcome:
     return Outcome(seed, complaint, len(served.records), answered)
 
 
-def simulate(seeds: Iterable[int], say: Callable[[str], None], features: object = None) -> list[int]:
+def simulate(
+    seeds: Iterable[int], say: Callable[[str], None], features: object = None, kind: type[Play] = Play
+) -> list[int]:
     """Play many worlds; say what went wrong, and give the seeds of those."""
     failed: list[int] = []
     worlds = calls = answered = 0
     began = time.perf_counter()
     for seed in seeds:
-        outcome = play(seed, features)
+        outcome = play(seed, features, kind)
         worlds += 1
         calls += outcome.calls
         answered += outcome.answered
