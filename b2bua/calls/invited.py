@@ -43,6 +43,7 @@ class Invited:
         "_last",
         "_offer_out",
         "_preview",
+        "_tagged",
         "_timer",
         "initial",
         "leg",
@@ -72,12 +73,18 @@ class Invited:
         self._last: tuple[int, str] = (180, "")
         self._offer_out = False
         self._preview: bytes | None = None
+        self._tagged = False
         self._timer: ITimer | None = None
 
     @property
     def answered(self) -> bool:
         """Was a 2xx sent, so that only the ACK is missing?"""
         return self._answer is not None
+
+    @property
+    def tagged(self) -> bool:
+        """Does the peer know the dialog: has a response with our tag been sent?"""
+        return not self.initial or self.answered or self._tagged
 
     # How it begins
 
@@ -174,6 +181,7 @@ class Invited:
         if code == 180:
             leg.ringing = True
         self._last = (code, reason)
+        self._tagged = True
         if session is not None:
             self._preview = session
         if reliably:

@@ -161,7 +161,9 @@ class Inviting:
             else:
                 self._failure(response)
         except PeerError:
-            if response.final and self._winner is None:
+            if response.final and self._cancelled:
+                self._over()
+            elif response.final and self._winner is None:
                 self._fail(Refused(500, "", (), local=True))
 
     # Provisional responses
@@ -169,7 +171,7 @@ class Inviting:
     def _provisional(self, response: Response) -> None:
         """Take a 1xx: an early dialog, a PRACK, a word."""
         leg = self.leg
-        if self._cancelled or self._winner is not None:
+        if self._cancelled or self._winner is not None or leg.inviting is not self:
             return
         tag = response.to.tag
         if response.code == 199:

@@ -69,7 +69,10 @@ def drop(leg: Leg) -> None:
 
 def tell(leg: Leg, word: Told) -> None:
     """Send a request of the other side to the peer."""
-    if leg.state is not LegState.ANSWERED or leg.dialog is None:
+    if leg.state is LegState.ENDED:
+        return
+    if leg.dialog is None or (leg.invited is not None and not leg.invited.tagged):
+        # There is no dialog yet in which it could go.
         leg.hear(leg, Replied(word.token, 481))
         return
     leg.request(leg.dialog, word.method, partial(_replied, leg, word), word.fields, word.body)
@@ -103,6 +106,8 @@ def _final(leg: Leg, word: Told, response: Response) -> None:
     fields = entering(response, REPLY, leg.party)
     reason = response.reason if code == response.code else ""
     leg.hear(leg, Replied(word.token, code, reason, fields, response.body))
+    if leg.state is not LegState.ANSWERED:
+        return
     effect = effect_of(word.method, response.code)
     if effect is Effect.DIALOG or (effect is Effect.USAGE and response.code == 481):
         parting.lose(leg, "lost")

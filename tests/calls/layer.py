@@ -36,6 +36,7 @@ def sdp(
 
 OFFER = sdp()
 ANSWER = sdp("198.51.100.8", 6000)
+HELD_SDP = sdp("198.51.100.8", 6000, direction="recvonly", version=2)
 
 
 @implementer(ITimer)
@@ -100,6 +101,7 @@ class FakeClient:
         self.request = write(flow, f"SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK{branch}")
         self.cancels: list[tuple[Field, ...]] = []
         self.forgotten = False
+        self.finished = False
         self._hear = hear
 
     def cancel(self, fields: Sequence[Field] = ()) -> None:
@@ -132,6 +134,7 @@ class FakeClient:
             assert isinstance(parsed, Response)
             response = parsed
         response.local = local
+        self.finished = self.finished or code >= 200
         if not self.forgotten:
             self._hear(response)
 
