@@ -18,6 +18,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import reduce
 from importlib.metadata import version
+from random import SystemRandom
 from typing import Any
 
 from twisted.application.service import Service
@@ -26,6 +27,7 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.task import LoopingCall
 from twisted.logger import ILogObserver, Logger
+from twisted.names.client import Resolver
 from twisted.python.failure import Failure
 
 from b2bua import collector
@@ -35,8 +37,8 @@ from b2bua.console import Console
 from b2bua.control import listen
 from b2bua.extensions import AddedExtensions
 from b2bua.net.address import WILDCARDS
+from b2bua.net.dns import DnsLocator
 from b2bua.net.listen import AnyWire, open_wire
-from b2bua.net.locate import NumericLocator
 from b2bua.net.tls import Credentials
 from b2bua.preflight import obstacles, why_not
 from b2bua.registrar.liveness import KeepAlive
@@ -112,9 +114,9 @@ class B2BUAService(Service):
         """Open the sockets while we may open low ports; nothing is read from them yet."""
         super().privilegedStartService()
         table = self.settings
-        self.server = Server(
-            table, self._reactor, NumericLocator(), self.features, store=self.store, record=self._ended
-        )
+        reactor = self._reactor
+        locator = DnsLocator(Resolver("/etc/resolv.conf", reactor=reactor), reactor.seconds, SystemRandom())
+        self.server = Server(table, reactor, locator, self.features, store=self.store, record=self._ended)
         assert self.server.journal is not None
         self._extensions = AddedExtensions(self.server.journal)
         self.console = Console(
