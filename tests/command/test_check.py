@@ -70,7 +70,7 @@ class CommandTests(SynchronousTestCase):
         status, said, _ = run("--help")
         self.assertEqual(status, 0)
         for name, _ in subcommands():
-            self.assertIn(f"    {name} ", said)
+            self.assertIn(f"    {name}", said)
             self.assertEqual(run(name, "--help")[0], 0)
 
     def test_not_understood(self) -> None:
