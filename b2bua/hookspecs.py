@@ -410,7 +410,7 @@ def setting_changed(owner: str, feature: str, key: str, value: object) -> None:
 
     @param owner: whose setting, C{extensions.102}, say.
     @param feature: the feature that declared it.
-    @param key: the key of the table, C{busy}, say.
+    @param key: which one, by its path below the owner: C{forward.busy}, say.
     @param value: the new value; L{None} when the default of the file is back.
     """
 

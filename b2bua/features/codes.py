@@ -83,7 +83,7 @@ def settle(
         for name in wanted
         if name not in owners and name not in others
     ]
-    problems += _clashes(sorted(found))
+    problems += _clashes(sorted(found, key=lambda code: code.code))
     return Codes(found), problems
 
 

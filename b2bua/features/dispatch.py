@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import fields as fields_of
+from inspect import signature
 from types import CoroutineType
 from typing import Any, NamedTuple, Protocol
 
@@ -85,9 +86,8 @@ class TooLate(Exception):
 def voice_of(plugin: Plugin, hook: str, parameters: Sequence[str]) -> Voice:
     """An implementation that takes all parameters of its hook, whatever it takes itself."""
     function = getattr(plugin.thing, hook)
-    code = function.__code__
-    own = [name for name in code.co_varnames[: code.co_argcount] if name in parameters]
-    if own == list(parameters):
+    own = list(signature(function).parameters)
+    if own == parameters:
         return Voice(plugin, function)
     places = [parameters.index(name) for name in own]
     return Voice(plugin, lambda *values: function(*[values[place] for place in places]))
@@ -112,8 +112,7 @@ class Dispatch:
         """Note who has a say in each hook."""
         for hook, kind in HOOKS.items():
             if kind != "declaration":
-                specification = getattr(hookspecs, hook).__code__
-                parameters = specification.co_varnames[: specification.co_argcount]
+                parameters = list(signature(getattr(hookspecs, hook)).parameters)
                 self.voices[hook] = tuple(
                     voice_of(plugin, hook, parameters)
                     for plugin in self.plugins
@@ -276,7 +275,7 @@ class Dispatch:
 
 def _failure(error: BaseException | None = None) -> Failure:
     """A failure of what is being raised, or of C{error}."""
-    failure: Failure = Failure(error)  # type: ignore[no-untyped-call]  # Twisted has no annotations there
+    failure: Failure = Failure(error)
     return failure
 
 

@@ -81,15 +81,17 @@ class Options:
         for key in values:
             if key not in allowed:
                 raise ValueError(f"{key} cannot be changed at run time")
-        owner = self._owner(model, names)
+        owner, below = self._place(model, names)
         good = self._checked(model, names, values)
         for key, value in values.items():
             kept = None if value is None else good[key]
-            self._preferences.put(owner, self.feature, key, kept)
+            self._preferences.put(owner, self.feature, below + key, kept)
 
-    def changed(self, model: type[Table], *names: str) -> Mapping[str, object]:
+    def changed(self, model: type[Table], *names: str) -> dict[str, object]:
         """The keys of a table that its owner has changed."""
-        return self._preferences.of(self._owner(model, names), self.feature)
+        owner, below = self._place(model, names)
+        values = self._preferences.of(owner, self.feature)
+        return {key: values[path] for key in changeable(model) if (path := below + key) in values}
 
     def locate(self, table: tuple[str, ...], key: str) -> tuple[type[Table], tuple[str, ...]] | None:
         """The model and the names of a table in which C{key} may be changed, by its path."""
@@ -98,17 +100,17 @@ class Options:
                 return model, names
         return None
 
-    def _owner(self, model: type[Table], names: tuple[str, ...]) -> str:
-        """Who keeps the changes: the path up to the last name, C{extensions.102}."""
+    def _place(self, model: type[Table], names: tuple[str, ...]) -> tuple[str, str]:
+        """Who keeps the changes, C{extensions.102}, and where the table is below that, C{forward.}."""
         pattern = self._patterns[model]
         last = max((i for i, part in enumerate(pattern) if part == "*"), default=len(pattern) - 1)
-        return ".".join(place(pattern, names)[: last + 1])
+        path = place(pattern, names)
+        return ".".join(path[: last + 1]), "".join(f"{part}." for part in path[last + 1 :])
 
     def _read(self, model: type[AnyTable], names: tuple[str, ...]) -> AnyTable:
         """Put a table together; a change that is no longer good does not count."""
         written = self._written.get((model, names), {})
-        allowed = changeable(model)
-        own = {key: value for key, value in self.changed(model, *names).items() if key in allowed}
+        own = self.changed(model, *names)
         for values in ({**written, **own}, written):
             try:
                 return model.model_validate(values)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import inspect
 import types
 import typing
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
 from contextlib import suppress
 from functools import lru_cache
 from importlib import import_module
-from typing import Any, Union
+from typing import Any, Literal, Union
 
 from b2bua import hookspecs
 
@@ -60,6 +60,8 @@ def _members(annotation: Any) -> Iterator[Any]:
             yield from _members(argument)
     elif inspect.isclass(origin) and arguments and _awaitable(origin):
         yield from _members(arguments[-1])
+    elif inspect.isclass(origin) and origin not in (type, Literal):
+        yield origin  # of a generic type only the outside is compared
     elif inspect.isclass(annotation) and _awaitable(annotation):
         yield Any
     elif annotation is None:
@@ -97,9 +99,12 @@ def misfits(hook: str, function: Callable[..., Any]) -> Iterator[str]:
     if kind == "news":
         return  # what they return is of no interest
     accepted = tuple(_members(_resolved(contract, "return")))
+    returned = _resolved(function, "return")
+    if typing.get_origin(returned) is Generator and hasattr(function, "__wrapped__"):
+        returned = typing.get_args(returned)[-1]  # inlineCallbacks makes a Deferred of it
     if kind != "question" and inspect.iscoroutinefunction(function):
         yield f"{hook}: it cannot be a coroutine"
-    if not all(_fits(one, accepted) for one in _members(_resolved(function, "return"))):
+    if not all(_fits(one, accepted) for one in _members(returned)):
         yield f"{hook}: it returns {contract.__annotations__['return']}, not {_text(function, 'return')}"
 
 

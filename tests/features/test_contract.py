@@ -1,0 +1,303 @@
+"""The contract of the hooks: documented, kept by the face, and by plugins or they are refused."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Generator, Iterable
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import Deferred, inlineCallbacks, succeed
+from twisted.trial.unittest import SynchronousTestCase
+
+from b2bua import hookimpl, hookspecs
+from b2bua.calls import Attempt, Confirm, Forward, InvitationDraft, Outcome, Refuse
+from b2bua.features import Features, FeaturesRefused
+from b2bua.hookspecs import HOOKS
+from tests.features.stage import attempt
+from tools import hook_pages
+
+if TYPE_CHECKING:
+    from b2bua.calls import Leg
+
+
+class DocumentationTests(SynchronousTestCase):
+    """The contract says everything."""
+
+    def test_parameters(self) -> None:
+        """Every parameter of every hook is explained, and every answer."""
+        for hook, kind in HOOKS.items():
+            function = getattr(hookspecs, hook)
+            text = inspect.getdoc(function) or ""
+            for parameter in inspect.signature(function).parameters:
+                self.assertIn(f"@param {parameter}:", text, hook)
+            if kind == "question":
+                self.assertIn("@return:", text, hook)
+
+    def test_how_often(self) -> None:
+        """Every contract says when or how often the hook is called."""
+        for hook in HOOKS:
+            text = inspect.getdoc(getattr(hookspecs, hook)) or ""
+            words = ("Asked", "Told", "Called", "makes the order")
+            self.assertTrue(any(word in text for word in words), hook)
+
+    def test_pages(self) -> None:
+        """Every hook has its page, and its ladder is what happens; C{python -m tools.hook_pages} mends it."""
+        for path, text in hook_pages.pages():
+            with self.subTest(path.name):
+                self.assertEqual(path.read_text(), text)
+
+    def test_no_other_page(self) -> None:
+        """No page is about a hook that there is not."""
+        pages = {path.stem for path in hook_pages.PAGES.glob("*.md")}
+        self.assertEqual(pages, {*HOOKS, "README"})
+
+    def test_face(self) -> None:
+        """The face has a method for each hook that the core calls (DESIGN, Features)."""
+        short = {
+            "route_call": "ask_route",
+            "target_failed": "ask_failed",
+            "transfer_requested": "ask_transfer",
+            "replace_requested": "ask_replace",
+            "request_unowned": "ask_unowned",
+            "ring_seconds": "ask_ring_seconds",
+            "code_dialled": "ask_route",
+            "invitation_leaving": "edit_invitation",
+        }
+        for hook, kind in HOOKS.items():
+            if kind != "declaration":
+                self.assertTrue(hasattr(Features, short.get(hook, f"tell_{hook}")), hook)
+
+
+def plugin(hook: str, method: Callable[..., Any]) -> type:
+    """A plugin with one hook."""
+    return type("Odd", (), {hook: hookimpl(method)})
+
+
+class RefusalCase(SynchronousTestCase):
+    """What is refused at start."""
+
+    def refused(self, *things: object, **more: Any) -> list[str]:
+        """What is said about plugins that cannot be loaded."""
+        refused = self.assertRaises(FeaturesRefused, Features.of, *things, **more)
+        return [str(problem) for problem in refused.problems]
+
+
+class SignatureTests(RefusalCase):
+    """A plugin that does not keep the contract is refused, in one line that says why."""
+
+    def test_unknown_parameter(self) -> None:
+        """A parameter that the hook has not (pluggy finds it)."""
+
+        def method(self: object, call: object) -> None: ...
+
+        [line] = self.refused(plugin("route_call", method))
+        self.assertIn("plugin odd: ", line)
+        self.assertIn("call", line)
+
+    def test_unknown_hook(self) -> None:
+        """A hook that there is not: a slip of the pen would be silent otherwise."""
+
+        def method(self: object) -> None: ...
+
+        [line] = self.refused(plugin("rout_call", method))
+        self.assertIn("rout_call", line)
+
+    def test_no_hook(self) -> None:
+        """A class without any hook; somebody forgot the marks."""
+
+        class Nothing:
+            def route_call(self) -> None: ...
+
+        self.assertEqual(
+            self.refused(Nothing), ["plugin nothing: has no hook; are they marked with @hookimpl?"]
+        )
+
+    def test_wrong_parameter_type(self) -> None:
+        """An annotation that promises to take something else (pluggy#191)."""
+
+        def method(self: object, attempt: Outcome) -> None: ...
+
+        self.assertEqual(
+            self.refused(plugin("route_call", method)),
+            ["plugin odd: route_call: attempt is Attempt, not Outcome"],
+        )
+
+    def test_wrong_answer_type(self) -> None:
+        """An annotation that promises an answer which the hook does not take."""
+
+        def text(self: object) -> str | None: ...
+
+        def confirm(self: object) -> Confirm | None: ...
+
+        def later(self: object) -> Deferred[Confirm]: ...  # type: ignore[empty-body]  # never called
+
+        for hook, method in (("route_call", text), ("target_failed", confirm), ("ring_seconds", later)):
+            with self.subTest(hook):
+                [line] = self.refused(plugin(hook, method))
+                self.assertIn(f"plugin odd: {hook}: it returns ", line)
+
+    def test_edit_as_coroutine(self) -> None:
+        """An edit cannot be waited for."""
+
+        async def method(self: object, draft: InvitationDraft) -> None: ...
+
+        self.assertEqual(
+            self.refused(plugin("invitation_leaving", method)),
+            ["plugin odd: invitation_leaving: it cannot be a coroutine"],
+        )
+
+    def test_accepted(self) -> None:
+        """What takes more, answers less, waits, or says nothing about types is welcome."""
+
+        def wider(self: object, attempt: Attempt | None, outcome: Any) -> Forward: ...  # type: ignore[empty-body]
+
+        def bare(self, attempt, outcome): ...  # type: ignore[no-untyped-def]
+
+        def later(self: object) -> Deferred[Refuse | None]: ...  # type: ignore[empty-body]
+
+        async def coroutine(self: object) -> Refuse | None: ...
+
+        for method in (wider, bare, later, coroutine):
+            with self.subTest(method.__name__):
+                Features.of(plugin("target_failed", method))
+
+        def only_checking(self: object, leg: Leg) -> None: ...
+
+        Features.of(plugin("request_unowned", only_checking))
+
+    def test_inline_callbacks(self) -> None:
+        """A method in Twisted's older style is called with what it asks for."""
+
+        class Older:
+            @hookimpl
+            @inlineCallbacks
+            def route_call(self, attempt: Attempt) -> Generator[Deferred[int], int, Refuse]:
+                code = yield succeed(480)
+                return Refuse(code, attempt.user)
+
+        answer = Features.of(Older).ask_route(attempt("102"))
+        assert isinstance(answer, Deferred)
+        self.assertEqual(self.successResultOf(answer), Refuse(480, "102"))
+
+
+class ConflictTests(RefusalCase):
+    """What two features both claim is refused at start."""
+
+    def codes(self, name: str, **codes: str) -> type:
+        """A plugin with feature codes."""
+        return type(name, (), {"b2bua_codes": hookimpl(lambda self: codes)})
+
+    def tables(self, name: str, *paths: str) -> type:
+        """A plugin with tables."""
+        from b2bua import Table
+
+        def declared(self: object) -> dict[str, type[Table]]:
+            fields = {"__annotations__": {"colour": str}, "colour": "", "__module__": __name__}
+            return {path: type("Colours", (Table,), dict(fields)) for path in paths}
+
+        return type(name, (), {"b2bua_settings": hookimpl(declared)})
+
+    def test_codes(self) -> None:
+        """The same code, a code within a code, the same name, a code that is an extension."""
+        one = self.codes("One", red="*1")
+        for codes, line in (
+            ({"blue": "*1"}, "codes.blue: *1 is the code red of the plugin one"),
+            ({"blue": "*12"}, "codes.blue: *12 begins with *1, which is the code red of the plugin one"),
+            ({"red": "*2"}, "plugin two: the code red belongs to the plugin one already"),
+            ({"blue": "7a"}, "codes.blue: must be a string of digits, * and #, or empty for none"),
+        ):
+            with self.subTest(line):
+                self.assertEqual(self.refused(one, self.codes("Two", **codes)), [line])
+        document = {"extensions": {"*1": {}}, "codes": {"green": "*3", "red": "*1"}}
+        self.assertEqual(
+            self.refused(one, document=document),
+            ["codes.red: *1 is an extension as well", "codes.green: no such code; there are red"],
+        )
+
+    def test_tables(self) -> None:
+        """The same table, a table within a table, the same key of an extension."""
+        for one, two, key in (
+            (("paint",), ("paint",), "paint"),
+            (("paint.*",), ("paint",), "paint"),
+            (("extensions.*.paint",), ("extensions.*.paint",), "extensions.*.paint"),
+            (("extensions.*",), ("extensions.*",), "extensions.*.colour"),
+            (("extensions.*",), ("extensions.*.colour",), "extensions.*.colour"),
+        ):
+            with self.subTest(one=one, two=two):
+                [line, *_] = self.refused(self.tables("One", *one), self.tables("Two", *two))
+                self.assertEqual(line, f"plugin two: the key {key} belongs to the plugin one already")
+
+    def test_tables_apart(self) -> None:
+        """Different tables do not meet."""
+        one = self.tables("One", "paint", "extensions.*", "trunks.*.paint")
+        Features.of(one, self.tables("Two", "extensions.*.paint", "trunks.*", "papers.*"))
+
+    def test_places(self) -> None:
+        """A table cannot be just anywhere."""
+        for path in ("*", "server", "a.b", "extensions.*.a.b", "", "routes.*"):
+            with self.subTest(path):
+                [line] = self.refused(self.tables("One", path))
+                self.assertIn("plugin one: ", line)
+
+    def test_two_of_a_name(self) -> None:
+        """Two plugins of the same name."""
+        lines = self.refused(self.codes("One"), self.codes("One"))
+        self.assertEqual(lines, ["plugin one: there are two plugins of that name"])
+
+    def test_declarations_that_fail(self) -> None:
+        """A plugin that cannot say what it wants; one that cannot be made; one that cannot be configured."""
+
+        def fails(self: object) -> Any:
+            raise LookupError("oh")
+
+        def configure(self: object, options: object) -> None:
+            raise LookupError("oh")
+
+        for thing, line in (
+            (plugin("b2bua_codes", fails), "plugin odd: cannot say what it wants: LookupError: oh"),
+            (plugin("b2bua_before", fails), "plugin odd: cannot say what it wants: LookupError: oh"),
+            (plugin("b2bua_settings", fails), "plugin odd: cannot say what it wants: LookupError: oh"),
+            (plugin("__init__", fails), "plugin odd: cannot be loaded: LookupError: oh"),
+            (plugin("b2bua_configure", configure), "plugin odd: cannot be configured: LookupError: oh"),
+        ):
+            with self.subTest(line):
+                self.assertEqual(self.refused(thing), [line])
+
+    def test_turned_off(self) -> None:
+        """A broken plugin can be turned off, and the server starts."""
+
+        def fails(self: object) -> Any:
+            raise LookupError("oh")
+
+        for hook in ("__init__", "b2bua_codes"):
+            features = Features.of(plugin(hook, fails), document={"plugins": {"off": ["odd"]}})
+            self.assertEqual(features.plugins, ())
+
+
+class OrderTests(SynchronousTestCase):
+    """Who is asked first."""
+
+    def names(self, befores: dict[str, Iterable[str]], wanted: list[str]) -> list[str]:
+        """The order of plugins that want to precede others."""
+        things = [
+            type(name.capitalize(), (), {"b2bua_before": hookimpl(lambda self, names=names: names)})
+            for name, names in befores.items()
+        ]
+        features = Features.of(*things, document={"plugins": {"order": wanted}})
+        return [found.name for found in features.plugins]
+
+    def test_names(self) -> None:
+        """Without a reason for another order they come by name."""
+        self.assertEqual(self.names({"c": (), "a": (), "b": ()}, []), ["a", "b", "c"])
+
+    def test_before(self) -> None:
+        """Each one before those it wants to precede, those included that are not there."""
+        self.assertEqual(self.names({"a": (), "b": ("a", "z"), "c": ("b",)}, []), ["c", "b", "a"])
+
+    def test_circle(self) -> None:
+        """Two that want to precede each other come by name."""
+        self.assertEqual(self.names({"a": ("b",), "b": ("a",), "c": ()}, []), ["c", "a", "b"])
+
+    def test_configured(self) -> None:
+        """The configuration comes first."""
+        self.assertEqual(self.names({"a": ("c",), "b": (), "c": ()}, ["c", "b", "c"]), ["c", "b", "a"])

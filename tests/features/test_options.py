@@ -1,0 +1,206 @@
+"""Tables of features: taken out of the document, and changed by their owners."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from b2bua import Changeable, NotConfigured, Options, Table, hookimpl
+from b2bua.features import Features, FeaturesRefused, Preferences
+
+
+class Shop(Table):
+    """The table C{[shop]}."""
+
+    name: str = "corner"
+
+
+class Goods(Table):
+    """The tables C{[shelves.NAME]}."""
+
+    price: int
+
+
+class Wish(Table):
+    """The table C{[extensions.NUMBER.wish]}."""
+
+    colour: Changeable[str] = "red"
+    size: Changeable[int] = 1
+    secret: str = ""
+
+
+class Mark(Table):
+    """A key that is added to the tables of extensions."""
+
+    marked: Changeable[bool] = False
+
+
+class Keeper:
+    """Has one table of each kind, and hears what changes."""
+
+    @hookimpl
+    def b2bua_settings(self) -> Mapping[str, type[Table]]:
+        """All kinds."""
+        return {"shop": Shop, "shelves.*": Goods, "extensions.*.wish": Wish, "extensions.*": Mark}
+
+    @hookimpl
+    def b2bua_configure(self, options: Options) -> None:
+        """Keep them."""
+        self.options = options
+        self.heard: list[tuple[str, str, str, object]] = []
+
+    @hookimpl
+    def setting_changed(self, owner: str, feature: str, key: str, value: object) -> None:
+        """Note it."""
+        self.heard.append((owner, feature, key, value))
+
+
+DOCUMENT: dict[str, Any] = {
+    "server": {"domain": "pbx"},
+    "shop": {"name": "grand"},
+    "shelves": {"top": {"price": 5}, "low": {"price": 2}},
+    "extensions": {
+        "102": {"password": "x", "marked": True, "wish": {"colour": "blue"}},
+        "103": {"password": "y"},
+    },
+}
+
+
+NUMBER = "input should be a valid integer, unable to parse string as an integer"
+
+
+class TakingTests(SynchronousTestCase):
+    """L{Features.check}: what belongs to features, and what is left."""
+
+    def test_rest(self) -> None:
+        """What is left is the core's, and the document is as it was."""
+        before = repr(DOCUMENT)
+        rest, problems = Features.check(DOCUMENT, Features.of(Keeper)._sources)
+        self.assertEqual(
+            (rest, problems),
+            (
+                {
+                    "server": {"domain": "pbx"},
+                    "extensions": {"102": {"password": "x"}, "103": {"password": "y"}},
+                },
+                [],
+            ),
+        )
+        self.assertEqual(repr(DOCUMENT), before)
+
+    def test_problems(self) -> None:
+        """Every mistake has its path; the core's own tables are left to the core."""
+        document = {
+            "shop": 5,
+            "shelves": {"top": {"price": "dear"}, "low": "none"},
+            "extensions": {"102": {"wish": {"size": "x", "shape": ""}, "marked": 3}, "103": 7},
+        }
+        _, problems = Features.check(document, Features.of(Keeper)._sources)
+        self.assertEqual(
+            [str(problem) for problem in problems],
+            [
+                "shop: must be a table",
+                f"shelves.top.price: {NUMBER}",
+                "shelves.low: must be a table",
+                f"extensions.102.wish.size: {NUMBER}",
+                "extensions.102.wish.shape: no such key; there are colour, size, secret",
+                "extensions.102.marked: input should be a valid boolean, unable to interpret input",
+            ],
+        )
+
+    def test_empty(self) -> None:
+        """A table of tables without any is no mistake."""
+        self.assertEqual(Features.check({"shelves": {}}, Features.of(Keeper)._sources), ({}, []))
+
+
+class OptionsTests(SynchronousTestCase):
+    """L{Options}, as a feature sees them."""
+
+    def setUp(self) -> None:
+        """A feature with its options."""
+        self.preferences = Preferences()
+        self.kept: list[tuple[str, str, str, object]] = []
+        self.preferences.keep = lambda *change: self.kept.append(change)
+        self.features = Features.of(Keeper, document=DOCUMENT, preferences=self.preferences)
+        self.keeper: Keeper = self.features.plugins[0].thing
+        self.options = self.keeper.options
+
+    def test_read(self) -> None:
+        """Tables by their models and names; what is not written has its defaults."""
+        self.assertEqual(self.options.of(Shop).name, "grand")
+        self.assertEqual(self.options.of(Goods, "top").price, 5)
+        self.assertEqual(self.options.of(Wish, "102").colour, "blue")
+        self.assertEqual(self.options.of(Wish, "103").colour, "red")
+        self.assertTrue(self.options.of(Mark, "102").marked)
+        self.assertEqual(self.options.names(Goods), [("top",), ("low",)])
+        self.assertRaises(NotConfigured, self.options.of, Goods, "none")
+
+    def test_change(self) -> None:
+        """A change holds at once, is kept, and is told; None brings the file's value back."""
+        self.options.change(Wish, "102", colour="green")
+        self.assertEqual(self.options.of(Wish, "102").colour, "green")
+        change = ("extensions.102", "keeper", "wish.colour", "green")
+        self.assertEqual((self.kept, self.keeper.heard), ([change], [change]))
+        self.options.change(Wish, "102", colour=None)
+        self.assertEqual(self.options.of(Wish, "102").colour, "blue")
+        self.assertEqual(self.kept[-1], ("extensions.102", "keeper", "wish.colour", None))
+
+    def test_refused(self) -> None:
+        """What may not be changed, or is not good, changes nothing."""
+        for values in (
+            {"secret": "x"},
+            {"size": "large"},
+            {"colour": "green", "size": "large"},
+            {"shape": ""},
+        ):
+            with self.subTest(values):
+                self.assertRaises(ValueError, self.options.change, Wish, "102", **values)
+        self.assertEqual((self.kept, self.options.of(Wish, "102").colour), ([], "blue"))
+
+    def test_by_path(self) -> None:
+        """Anybody changes a setting by its path in the file; text becomes what it should be."""
+        self.features.change("extensions.103.wish.size", "7")
+        self.features.change("extensions.103.marked", "true")
+        self.assertEqual(self.options.of(Wish, "103").size, 7)
+        self.assertTrue(self.options.of(Mark, "103").marked)
+        self.assertEqual([change[3] for change in self.kept], [7, True])
+        for path in ("extensions.103.wish.secret", "shop.name", "extensions.103.password", "", "x.y"):
+            with self.subTest(path):
+                error = self.assertRaises(ValueError, self.features.change, path, "x")
+                self.assertEqual(str(error), f"{path} is no setting that can be changed at run time")
+
+    def test_restored(self) -> None:
+        """After a restart changes are as they were; one that is no longer good does not count."""
+        preferences = Preferences()
+        preferences.restore(
+            [
+                ("extensions.102", "keeper", "wish.colour", "green"),
+                ("extensions.103", "keeper", "wish.size", "many"),
+            ]
+        )
+        options = Features.of(Keeper, document=DOCUMENT, preferences=preferences).plugins[0].thing.options
+        self.assertEqual(options.of(Wish, "102").colour, "green")
+        self.assertEqual(options.of(Wish, "103").size, 1)
+
+    def test_generations(self) -> None:
+        """All generations see a change; the newest hears of it."""
+        newer = self.features.reload(DOCUMENT)
+        self.options.change(Wish, "102", colour="green")
+        self.assertEqual(newer.plugins[0].thing.options.of(Wish, "102").colour, "green")
+        self.assertEqual((len(self.keeper.heard), len(newer.plugins[0].thing.heard)), (0, 1))
+
+    def test_file_changes(self) -> None:
+        """A reload takes the values of the file, and what users have changed stays on top."""
+        self.options.change(Wish, "102", colour="green")
+        document = {"extensions": {"102": {"wish": {"colour": "black", "size": 9}}}}
+        wish = self.features.reload(document).plugins[0].thing.options.of(Wish, "102")
+        self.assertEqual((wish.colour, wish.size), ("green", 9))
+        self.assertEqual(self.options.of(Wish, "102").size, 1)
+
+    def test_refused_reload(self) -> None:
+        """A bad configuration changes nothing, and the old generation still hears."""
+        self.assertRaises(FeaturesRefused, self.features.reload, {"shop": {"name": 5}})
+        self.options.change(Wish, "102", colour="green")
+        self.assertEqual(len(self.keeper.heard), 1)

@@ -1,0 +1,154 @@
+"""
+Reload by generation: calls in progress finish on the code they began with.
+
+Item 14 of the acceptance list; siphon-sip#414 is what happens otherwise: modules
+were swapped under running code.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from unittest.mock import patch
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from b2bua.features import Features, FeaturesRefused
+from b2bua.features.plugin import Source
+from b2bua.testing.manners import Manners
+from b2bua.testing.world import World
+
+PLUGIN = """
+from b2bua import hookimpl
+from b2bua.calls import Attempt, Call, Forward, Refuse
+from {package}.words import TARGET
+
+class Changing:
+    def __init__(self) -> None:
+        self.ended = 0
+
+    @hookimpl
+    def route_call(self, attempt: Attempt) -> Forward | None:
+        return Forward(TARGET) if attempt.user == "bob" else None
+
+    @hookimpl
+    def target_failed(self, attempt: Attempt) -> Refuse | None:
+        return Refuse(480, "{version}") if attempt.user == "bob" else None
+
+    @hookimpl
+    def call_ended(self, call: Call) -> None:
+        self.ended += 1
+"""
+
+
+class ReloadTests(SynchronousTestCase):
+    """A plugin in a package that is found by its entry point, and changes on the disk."""
+
+    def setUp(self) -> None:
+        """Install the first version."""
+        self.root = Path(self.mktemp()).resolve()
+        self.package = "changing_plugins"
+        (self.root / self.package).mkdir(parents=True)
+        (self.root / self.package / "__init__.py").write_text("")
+        self.write("carol", "first")
+        sys.path.insert(0, str(self.root))
+        self.addCleanup(sys.path.remove, str(self.root))
+        self.addCleanup(self.forget)
+        found = patch("b2bua.features.plugin.installed", self.sources)
+        found.start()
+        self.addCleanup(found.stop)
+
+    def sources(self) -> list[Source]:
+        """What is installed."""
+        target = EntryPoint("changing", f"{self.package}.changing:Changing", "b2bua")
+        return [Source("changing", target)]
+
+    def forget(self) -> None:
+        """Leave no module behind."""
+        for name in [name for name in sys.modules if name.partition(".")[0] == self.package]:
+            del sys.modules[name]
+
+    def write(self, target: str, version: str) -> None:
+        """Change the code: the plugin, and a module that it imports."""
+        package = self.root / self.package
+        (package / "words.py").write_text(f"TARGET = {target!r}\n")
+        (package / "changing.py").write_text(PLUGIN.format(package=self.package, version=version))
+        for cached in (self.root / self.package).rglob("*.pyc"):
+            cached.unlink()
+
+    @contextmanager
+    def unchanged(self) -> Iterator[None]:
+        """Insist that the modules are afterwards what they were."""
+        before = {n: m for n, m in sys.modules.items() if n.startswith(self.package)}
+        yield
+        after = {n: m for n, m in sys.modules.items() if n.startswith(self.package)}
+        self.assertEqual(after, before)
+
+    def test_new_code(self) -> None:
+        """The next generation has the code of now, modules that a plugin imports included."""
+        old = Features.load({})
+        self.write("dave", "second")
+        new = old.reload({})
+        self.assertEqual((old.generation, new.generation), (1, 2))
+        first, second = old.plugins[0].thing, new.plugins[0].thing
+        self.assertIsNot(type(first), type(second))
+        self.assertEqual(type(first).route_call.__globals__["TARGET"], "carol")
+        self.assertEqual(type(second).route_call.__globals__["TARGET"], "dave")
+
+    def test_broken_code(self) -> None:
+        """A new version that cannot be loaded is refused whole, and nothing has changed."""
+        old = Features.load({})
+        for text in (
+            "this is no Python",
+            "import nothing_of_that_name",
+            "raise SystemExit(1)",
+            "class Changing: pass",
+            "from b2bua import hookimpl\nclass Changing:\n @hookimpl\n def route_cal(self): pass",
+        ):
+            with self.subTest(text), self.unchanged():
+                (self.root / self.package / "changing.py").write_text(text)
+                refused = self.assertRaises(FeaturesRefused, old.reload, {})
+                self.assertEqual(len(refused.problems), 1)
+                self.assertTrue(str(refused.problems[0]).startswith("plugin changing: "))
+        self.write("dave", "third")
+        self.assertEqual(old.reload({}).generation, 2)
+
+    def test_bad_configuration(self) -> None:
+        """Good code with a bad configuration changes nothing either."""
+        old = Features.load({})
+        self.write("dave", "second")
+        with self.unchanged():
+            self.assertRaises(FeaturesRefused, old.reload, {"plugins": {"order": ["nobody"]}})
+
+    def test_call_in_progress(self) -> None:
+        """A call that began before the reload is asked about by the old code, a new call by the new code."""
+        world = World(features="installed")
+        with patch("b2bua.testing.served.installed", self.sources):
+            world = World(features="installed")
+        served = world.served
+        assert served is not None
+        calls = served.server.core.calls
+        old: Features = calls.features  # type: ignore[assignment]  # the port is narrower
+        alice, bob, carol, dave = world.phones(
+            "alice", "bob", "carol", "dave", manners=Manners(answers_after=None)
+        )
+        first = alice.dial("bob")
+        world.run(1)
+        self.assertEqual((len(carol.live), len(dave.live), len(bob.live)), (1, 0, 0))
+        self.write("dave", "second")
+        new = old.reload(served.document)
+        new.bind(served.server.runner)
+        served.server.configure(served.server.settings, new)
+        second = alice.dial("bob")
+        world.run(1)
+        self.assertEqual((len(carol.live), len(dave.live)), (1, 1))
+        first.cancel()
+        second.cancel()
+        world.run(1)
+        self.assertEqual((old.plugins[0].thing.ended, new.plugins[0].thing.ended), (1, 1))
+        for phone in (carol, dave):
+            self.assertEqual(phone.live, [])
+        world.quiet()
