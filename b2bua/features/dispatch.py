@@ -86,7 +86,8 @@ class TooLate(Exception):
 def voice_of(plugin: Plugin, hook: str, parameters: Sequence[str]) -> Voice:
     """An implementation that takes all parameters of its hook, whatever it takes itself."""
     function = getattr(plugin.thing, hook)
-    own = list(signature(function).parameters)
+    taken = signature(function).parameters.values()
+    own = [one.name for one in taken if one.default is one.empty]  # others are its own affair, as in pluggy
     if own == parameters:
         return Voice(plugin, function)
     places = [parameters.index(name) for name in own]
