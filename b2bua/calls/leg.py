@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from b2bua.calls import changing, parting, receiving, refreshing, telling
+from b2bua.calls import changing, parting, receiving, refreshing, snapshot, telling
 from b2bua.calls.context import ALLOW, SUPPORTED, Invitation, LegContext, LegState
 from b2bua.calls.invited import Invited
 from b2bua.calls.inviting import Inviting
@@ -210,6 +210,17 @@ class Leg:
         leg = cls(context, False, party, hear)
         leg.inviting = Inviting(leg, invitation)
         leg.inviting.start()
+        return leg
+
+    def snapshot(self) -> dict[str, Any]:
+        """Write an established leg down as plain values, fit for JSON."""
+        return snapshot.write(self)
+
+    @classmethod
+    def restore(cls, context: LegContext, plain: dict[str, Any], hear: Callable[[Leg, Word], None]) -> Leg:
+        """Make the leg that L{snapshot} wrote down; its requests find it from now on."""
+        leg = cls(context, plain["incoming"], snapshot.read_party(plain["party"]), hear)
+        snapshot.read(leg, plain)
         return leg
 
     # What the call says

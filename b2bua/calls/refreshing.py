@@ -94,6 +94,23 @@ def stop(leg: Leg) -> None:
         leg.timer_run = None
 
 
+def left(leg: Leg) -> float | None:
+    """Seconds until the session expires; None without a session timer."""
+    if leg.timer is None or not leg.timer.interval:
+        return None
+    return max(0.0, leg.session_end - leg.context.layer.now())
+
+
+def resume(leg: Leg, seconds: float | None) -> None:
+    """Go on after a restore, with what L{left} said; what is overdue comes at once."""
+    timer = leg.timer
+    if seconds is None or timer is None:
+        _run(leg, leg.party.policy.session_expires / 2)
+        return
+    leg.session_end = leg.context.layer.now() + seconds
+    _run(leg, max(0.1, timer.delay - (timer.interval - seconds)))
+
+
 def _due(leg: Leg) -> None:
     """Refresh, or give up if the other side should have."""
     leg.timer_run = None
