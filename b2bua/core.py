@@ -23,6 +23,7 @@ from b2bua.calls.party import Party
 from b2bua.calls.replacing import Replacing
 from b2bua.errors import PeerError
 from b2bua.transactions.ports import ITransactionUser
+from b2bua.wire.uri import Uri
 
 if TYPE_CHECKING:
     from b2bua.calls.context import LegContext
@@ -97,7 +98,7 @@ class B2BUA:
                 leg = self.context.dialogs.find(request)
                 if leg is None:
                     self._answer(request, server, 481)
-                else:
+                elif self._is_from(leg, request, server):
                     leg.request_received(request, server)
                 return
             serve = self._methods.get(request.method)
@@ -183,6 +184,37 @@ class B2BUA:
         wants_privacy = "id" in request.privacy or "user" in request.privacy
         return party, Identity(party.display, f"sip:{party.aor}", private=wants_privacy)
 
+    def _is_from(self, leg: Leg, request: Request, server: IServerTransaction) -> bool:
+        """
+        Does a request within a dialog come from the party of that dialog?
+
+        It does when it comes from the host we know.  A phone that has moved to
+        another one is asked for its password, and a trunk is known by its
+        addresses; who has merely overheard the tags can end no call.  False
+        when it has been answered.
+        """
+        known, host = leg.flow, server.flow.remote[0]
+        if known is None or known.remote[0] == host:
+            return True
+        if leg.party.kind == "extension":
+            bound = self.registrar.bindings.all(leg.party.aor)
+            if any(b.flow is not None and b.flow.remote[0] == host for b in bound):
+                return True
+            proved = self.authenticator.admit(request, server)
+            if proved is None:
+                return False
+            if proved.user == leg.party.name:
+                return True
+        elif leg.party.kind != "trunk" or self._identify(request, server.flow) == leg.party.name:
+            return True
+        elif leg.dialog is not None and any(
+            not uri.is_numeric_host or uri.host.strip("[]") == host
+            for uri in (leg.dialog.next_hop, Uri.parse(leg.dialog.target))
+        ):
+            return True  # a carrier may have more hosts than it calls from
+        self._answer(request, server, 403)
+        return False
+
     def _trunk_identity(self, request: Request, party: Party) -> Identity:
         """Who calls through a trunk: asserted by one we trust, else what From says (RFC 3325 section 5)."""
         asserted = request.asserted if party.policy.trusted else ()
@@ -216,7 +248,7 @@ class B2BUA:
             self._replace(request, server, party, identity)
             return
         leg = self._new_leg(request, server, party, identity)
-        call = Call(self.calls, leg, self._dialled(request, server.flow), path_from(request))
+        call = Call(self.calls, leg, self._dialled(request, server.flow, party), path_from(request))
         call.story.note("{} calls {}", party, call.dialled)
         leg.begin()
 
@@ -226,8 +258,10 @@ class B2BUA:
         leg.identity = identity
         return leg
 
-    def _dialled(self, request: Request, flow: Flow) -> str:
+    def _dialled(self, request: Request, flow: Flow, party: Party) -> str:
         """What the caller wants, as a target."""
+        if party.kind == "trunk":
+            return self.directory.dialled(party.name, request)
         uri = request.request_uri
         if uri.scheme in ("sip", "sips") and self.domain.covers(uri, flow):
             return uri.user_unescaped or ""

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import groupby
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from b2bua.calls.outcomes import OCCUPIED, UNREACHABLE
 from b2bua.calls.party import Party, Policy
@@ -50,6 +50,12 @@ class Trunks(Protocol):
     def alive(self, name: str) -> bool:
         """Does the trunk answer, as far as we know?"""
 
+    def uri(self, name: str) -> Uri:
+        """Where calls to the trunk go now."""
+
+    def dialled(self, name: str, request: Request) -> str:
+        """The number that a call from the trunk is for, in our form."""
+
     def number_out(self, name: str, number: str) -> str:
         """The form in which the trunk wants a number."""
 
@@ -82,14 +88,31 @@ class Directory:
             for name, extension in settings.extensions.items()
         }
         self._trunk_parties = {
-            name: Party("trunk", name, "", name, self._policy(trunk.trusted or trunk.identity == "asserted"))
+            name: Party(
+                "trunk", name, "", name, self._policy(trunk.trusted, trunk.identity, trunk.caller or "")
+            )
             for name, trunk in settings.trunks.items()
         }
 
-    def _policy(self, trusted: bool) -> Policy:
+    def _policy(
+        self,
+        trusted: bool,
+        tells: Literal["from", "asserted", "remote-party"] = "from",
+        caller: str = "",
+    ) -> Policy:
         """The policy for a peer."""
         calls = self._settings.calls
-        return Policy(trusted=trusted, session_expires=calls.session_expires, min_se=calls.session_minimum)
+        return Policy(
+            trusted=trusted,
+            tells=tells,
+            caller=caller,
+            session_expires=calls.session_expires,
+            min_se=calls.session_minimum,
+        )
+
+    def dialled(self, trunk: str, request: Request) -> str:
+        """What a call from a trunk is for, as a target."""
+        return self._trunks.dialled(trunk, request)
 
     # ---- parties --------------------------------------------------------
 
@@ -223,7 +246,7 @@ class Directory:
 
     def _through(self, name: str, trunk: Trunk, number: str) -> Destination:
         """A number as seen from a trunk."""
-        uri = Uri.parse(str(trunk.uri))
+        uri = self._trunks.uri(name)
         there = str(replace(uri, user=escape_user(self._trunks.number_out(name, number))))
         return Destination(self._trunk_parties[name], there, uri, there)
 

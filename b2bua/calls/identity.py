@@ -7,13 +7,14 @@ number, or what a trusted trunk asserted; never what a caller says of itself.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from b2bua.calls.diversion import fields_for
 from b2bua.calls.draft import InvitationDraft
 from b2bua.calls.words import Fields
 from b2bua.wire.names import NameAddr
+from b2bua.wire.uri import Uri
 
 if TYPE_CHECKING:
     from b2bua.calls.attempt import Attempt
@@ -62,19 +63,31 @@ class Identities:
         return Identity(party.display, f"sip:{party.aor or f'{party.name}@{self._domain}'}")
 
     def shown(self, identity: Identity, to: Party) -> Identity:
-        """What C{to} may see of it (RFC 3325 section 7)."""
+        """
+        What C{to} may see of it in From (RFC 3325 section 7).
+
+        A trunk that is told asserted identities is told there who it is, with
+        the wish to keep it private; From is what the called party will see.
+        """
         return ANONYMOUS if identity.private and not to.policy.trusted else identity
 
     def draft(self, attempt: Attempt, destination: Destination) -> InvitationDraft:
         """What an INVITE to C{destination} says of the call, before features edit it."""
         errand = attempt.errand
+        policy = destination.party.policy
         identity = self.of(errand.who)
+        if policy.caller:
+            identity = replace(identity, uri=_number_at(policy.caller, destination.to_uri))
         shown = self.shown(identity, destination.party)
         fields = list(errand.fields)
-        if destination.party.policy.trusted:
+        if policy.trusted or policy.tells == "asserted":
             fields.append(("P-Asserted-Identity", identity.name_addr))
             if identity.private:
                 fields.append(("Privacy", "id"))
+        elif policy.tells == "remote-party":
+            privacy = "full" if identity.private else "off"
+            said = f"{identity.name_addr};party=calling;privacy={privacy};screen=yes"
+            fields.append(("Remote-Party-ID", said))
         if attempt.path.diversions:
             trusted = destination.party.policy.trusted
             fields.extend(fields_for(attempt.path, destination.to_uri, trusted=trusted))
@@ -86,3 +99,8 @@ class Identities:
         """Tell the peer of C{leg} whom it talks to now (RFC 3325; RFC 4916 without From change)."""
         shown = self.shown(self.of(other), leg.party)
         return (("P-Asserted-Identity", shown.name_addr),)
+
+
+def _number_at(number: str, uri: str) -> str:
+    """A number that a carrier has given us, which is one of its own domain."""
+    return str(Uri.make(number, Uri.parse(uri).host))

@@ -14,6 +14,10 @@ class Policy:
 
     trusted: bool = False
     """Believe and tell asserted identities (RFC 3325 section 5)."""
+    tells: Literal["from", "asserted", "remote-party"] = "from"
+    """How a trunk is told who calls, besides From."""
+    caller: str = ""
+    """The number that a trunk is told instead of the caller's own."""
     session_expires: int = 1800
     """Session-Expires that we ask for, in seconds; 0 asks for none (RFC 4028)."""
     min_se: int = 90

@@ -213,9 +213,19 @@ class Trunks:
         """The form in which a trunk wants a number."""
         return self._trunks[name].numbers_out.apply(number)
 
-    def number_in(self, name: str, number: str) -> str:
-        """What we make of a number that a trunk calls."""
-        return self._trunks[name].numbers_in.apply(number)
+    def dialled(self, name: str, request: Request) -> str:
+        """
+        The number that a call from a trunk is for, in our form.
+
+        Whatever host is behind it, it is for us.  A carrier that we register
+        with may call our Contact, which has the user name of the account; then
+        the number is in To.
+        """
+        trunk = self._trunks[name]
+        number = request.request_uri.user_unescaped or ""
+        if not number or number == trunk.table.username:
+            number = request.to.uri.user_unescaped or number
+        return trunk.numbers_in.apply(number)
 
     def answer(self, name: str, response: Response, request: Request) -> list[tuple[str, str]] | None:
         """Credentials for a trunk that asks for them (401 or 407), if we have any."""
