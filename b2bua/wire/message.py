@@ -286,7 +286,7 @@ def _build(parts: Parts, limits: Limits) -> Request | Response:
     first = dict(fields[::-1])
     if not first.keys() <= KNOWN:
         first = {canonical(name): value for name, value in fields[::-1]}
-    elif method:
+    elif isinstance(message, Request):
         message._well_spelled = True
     if len(first) != len(fields):
         _check_repeated(fields, limits)
