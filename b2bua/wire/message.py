@@ -108,6 +108,7 @@ class Request(Message):
                 break
         copy = Request(self.method, self.uri, fields, self.body)
         copy.first = {**self.first, "Via": text}
+        copy._well_spelled = self._well_spelled
         copy.via = via
         copy.from_, copy.to, copy.call_id, copy.cseq = self.from_, self.to, self.call_id, self.cseq
         return copy
