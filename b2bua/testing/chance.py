@@ -295,7 +295,8 @@ def unregister(play: Play) -> None:
 def reconnect(play: Play) -> None:
     """Close all connections and register again."""
     phone = play.phone()
-    if phone is not None and phone.transport != "UDP":
+    # An INVITE of its own could not be answered any more, and it would know that.
+    if phone is not None and phone.transport != "UDP" and all(s.state != "calling" for s in phone.live):
         phone.close_connections()
         phone.register()
 

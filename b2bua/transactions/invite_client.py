@@ -127,16 +127,14 @@ class InviteClient:
         return ()
 
     def lose(self) -> Effects:
-        """The connection is gone, by which alone an answer could come."""
-        match self.state:
-            case State.CALLING | State.PROCEEDING:
-                self._end()
-                return UNREACHABLE
+        """
+        Take the loss of the connection.
 
-            case State.COMPLETED | State.ACCEPTED:
-                self._end()
-                return OVER
-        return ()
+        A peer that rings may come back by another one, on which its answer
+        arrives (section 18.2.2); so only an INVITE that nobody has taken yet
+        fails.  How long to ring is the user's business.
+        """
+        return self.fail() if self.state is State.CALLING else ()
 
     def cancel(self) -> Effects:
         """
