@@ -74,12 +74,12 @@ def silent_answer(offer: bytes, local: bytes | None) -> bytes:
 
 
 def same_media(one: bytes, other: bytes) -> bool:
-    """Would media go the same way by both, the o= line and directions aside?"""
+    """Would media go the same way by both, formats and the o= line aside?"""
     if without_origin(one) == without_origin(other):
         return True
     ours, theirs = Sdp.parse(one), Sdp.parse(other)
-    return [(m.kind, m.port, m.connection) for m in ours.media] == [
-        (m.kind, m.port, m.connection) for m in theirs.media
+    return [(m.kind, m.port, m.connection, m.direction) for m in ours.media] == [
+        (m.kind, m.port, m.connection, m.direction) for m in theirs.media
     ]
 
 

