@@ -22,7 +22,7 @@ from random import SystemRandom
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
+from twisted.internet.defer import CancelledError, Deferred, ensureDeferred, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.task import LoopingCall
@@ -60,6 +60,7 @@ FIXED = (
     "server.database",
     "server.control",
     "server.user_agent",
+    "tls",
     "timers",
     "limits",
     "log",
@@ -212,13 +213,15 @@ class B2BUAService(Service):
 
     def _failed(self, failure: Failure) -> None:
         """Say why in one line, if it is not a bug, and end with status 1."""
+        if failure.check(CancelledError):
+            return  # asked to end before it had begun
         if failure.check(StoreError, CannotStart):
             self.log.critical("cannot start: {why}", why=failure.getErrorMessage())
         else:
             self.log.failure("cannot start", failure)
         # twistd has no other way to an exit status; what it does at its end is done by then.
         atexit.register(os._exit, 1)
-        self._reactor.stop()
+        self._reactor.callWhenRunning(self._reactor.stop)
 
     # ---- the end --------------------------------------------------------
 
@@ -229,6 +232,8 @@ class B2BUAService(Service):
 
     async def _stop(self) -> None:
         """Let the calls end, then end the rest, then close everything."""
+        if self._starting is not None:
+            self._starting.cancel()
         notify("STOPPING=1")
         core = self.server.core
         core.draining = True
@@ -270,8 +275,9 @@ class B2BUAService(Service):
     def _listen_to_people(self) -> None:
         """Open the socket by which the command reaches us."""
         table = self.settings.server
+        answers = {**self.console.answers, "reload": self._told_to_reload}
         try:
-            self._control = listen(self._reactor, table.control, table.control_mode, self.console.answers)
+            self._control = listen(self._reactor, table.control, table.control_mode, answers)
         except (OSError, CannotListenError) as error:
             raise CannotStart(f"server.control: {table.control} cannot be opened: {error}") from None
 
@@ -293,6 +299,13 @@ class B2BUAService(Service):
         """SIGHUP: what is wrong has been logged, and there is nobody to tell."""
         with suppress(SettingsError):
             self.reload()
+
+    def _told_to_reload(self) -> dict[str, list[str]]:
+        """Somebody asks for it: say what came of it."""
+        try:
+            return {"said": self.reload(), "problems": []}
+        except SettingsError as error:
+            return {"said": [], "problems": str(error).splitlines()}
 
     def reload(self) -> list[str]:
         """

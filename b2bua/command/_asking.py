@@ -9,7 +9,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from b2bua.settings import Problem, SettingsError
+from b2bua.settings import Problem, SettingsError, control_of
 
 SECONDS = 30.0
 """So long an answer may take."""
@@ -41,7 +41,7 @@ def ask(options: Namespace, do: str, **keys: Any) -> Any:
 
     @raise SettingsError: if it does not answer, or says that it cannot.
     """
-    path = options.socket or _socket_of(options.config)
+    path = options.socket or control_of(options.config)
     question = json.dumps({"do": do, **{k: v for k, v in keys.items() if v is not None}})
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
@@ -60,14 +60,6 @@ def ask(options: Namespace, do: str, **keys: Any) -> Any:
     if "value" not in answer:
         raise SettingsError(path, [Problem("", answer.get("error", "the service did not answer"))])
     return answer["value"]
-
-
-def _socket_of(file: str) -> str:
-    """The control socket that a configuration names."""
-    # Reading it takes its time, which those who name the socket do not spend.
-    from b2bua.configuration import configuration
-
-    return configuration(file).settings.server.control
 
 
 def show(options: Namespace, value: Any, people: Callable[[Any], str]) -> int:

@@ -1,7 +1,7 @@
 """The configuration: one TOML file, read into frozen typed values."""
 
 from b2bua.settings.problems import Problem, SettingsError
-from b2bua.settings.reading import Claim, Document, document, load, read
+from b2bua.settings.reading import Claim, Document, control_of, document, load, read
 from b2bua.settings.tables import (
     Auth,
     Calls,
@@ -45,6 +45,7 @@ __all__ = [
     "Timers",
     "Tls",
     "Trunk",
+    "control_of",
     "document",
     "load",
     "read",

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from b2bua.settings.agreement import disagreements
 from b2bua.settings.problems import Problem, SettingsError, problems_of
-from b2bua.settings.tables import Settings
+from b2bua.settings.tables import CONTROL, Settings, control_path
 
 Document: TypeAlias = Mapping[str, Any]
 Claim: TypeAlias = Callable[[Document], tuple[Document, Sequence[tuple[str, str]]]]
@@ -34,6 +34,17 @@ def load(path: Path | str, claim: Claim | None = None) -> Settings:
     @raise SettingsError: with everything that is wrong with it.
     """
     return read(document(path), claim, file=str(path), directory=Path(path).resolve().parent)
+
+
+def control_of(path: Path | str) -> str:
+    """
+    The control socket that a file names, whatever else may be wrong with it.
+
+    @raise SettingsError: if it cannot be read.
+    """
+    server = document(path).get("server")
+    name = server.get("control", CONTROL) if isinstance(server, dict) else CONTROL
+    return control_path(str(name), Path(path).resolve().parent)
 
 
 def document(path: Path | str) -> dict[str, Any]:

@@ -50,8 +50,13 @@ SOCKET_NAME = 107
 
 
 def _control(path: str, info: ValidationInfo) -> str:
+    """The control socket, as an absolute path if we know where we are."""
+    return control_path(path, (info.context or {}).get("directory", Path()))
+
+
+def control_path(path: str, directory: Path) -> str:
     """The control socket; beside the file there is not always room for its name."""
-    full = _beside(path, info)
+    full = str(directory / path)
     if path != CONTROL or len(os.fsencode(full)) <= SOCKET_NAME:
         return full
     return f"/tmp/b2bua-{sha256(os.fsencode(full)).hexdigest()[:24]}.sock"

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.settings import Document, Listen, Settings, SettingsError, load, read
+from b2bua.settings import Document, Listen, Settings, SettingsError, control_of, load, read
 from b2bua.settings.values import source
 
 # The file that the documentation fixes.
@@ -162,6 +162,14 @@ class GoodTests(Case):
         self.assertTrue(control.startswith("/tmp/b2bua-"), control)
         self.assertEqual(read(BARE, directory=deep).server.control, control)
         self.assertNotEqual(read(BARE, directory=deep / "e").server.control, control)
+
+    def test_control_of_a_bad_file(self) -> None:
+        """A service that runs can be asked while its file is being edited."""
+        path = self.file('[server]\ncontrol = "/run/b2bua.sock"\nlisten = 5\n[timers]\nt1 = 0\n')
+        self.assertEqual(control_of(path), "/run/b2bua.sock")
+        good = self.file('server.domain = "a"\n')
+        self.assertEqual(control_of(good), load(good).server.control)
+        self.assertRaises(SettingsError, control_of, "/nowhere/b2bua.toml")
 
     def test_memory(self) -> None:
         """The URL of a database in memory, or on a server, is left alone."""
