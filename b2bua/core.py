@@ -8,6 +8,7 @@ begins a call, takes over a leg (Replaces), or is answered here.
 from __future__ import annotations
 
 from collections.abc import Callable
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from twisted.logger import Logger
@@ -34,11 +35,17 @@ if TYPE_CHECKING:
     from b2bua.registrar.registrar import Registrar
     from b2bua.transactions.flow import Flow
     from b2bua.transactions.ports import IServerTransaction
-    from b2bua.wire.message import Request
+    from b2bua.wire.message import Request, Response
 
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, REFER, NOTIFY, SUBSCRIBE, UPDATE, PRACK, INFO, MESSAGE"
 SUPPORTED = frozenset(
     {"replaces", "norefersub", "timer", "100rel", "tdialog", "path", "outbound", "histinfo"}
+)
+
+ABILITIES = (
+    ("Allow", ALLOW),
+    ("Accept", "application/sdp"),
+    ("Supported", ", ".join(sorted(SUPPORTED))),
 )
 
 
@@ -76,6 +83,7 @@ class B2BUA:
         self.calls_max = calls_max
         self.draining = False
         self._identify = identify
+        self._key = context.token().encode()
         self._methods: dict[str, Callable[[Request, IServerTransaction], None]] = {
             "INVITE": self._invite,
             "REGISTER": self.registrar.register,
@@ -145,14 +153,20 @@ class B2BUA:
 
     def _options(self, request: Request, server: IServerTransaction) -> None:
         """Say what we can do (RFC 3261 section 11.2)."""
-        self._answer(
-            request,
-            server,
-            200,
-            ("Allow", ALLOW),
-            ("Accept", "application/sdp"),
-            ("Supported", ", ".join(sorted(SUPPORTED))),
-        )
+        self._answer(request, server, 200, *ABILITIES)
+
+    def stateless(self, request: Request, flow: Flow) -> Response | None:
+        """
+        Answer OPTIONS from outside of dialogs without keeping anything (section 8.2.7).
+
+        Anybody may ask, and asking must not be a way to fill our memory; so
+        the tag is worked out of the request.
+        """
+        if request.method != "OPTIONS" or request.to.tag:
+            return None
+        same = f"{request.call_id} {request.via.branch}".encode("utf-8", "surrogateescape")
+        tag = blake2b(same, key=self._key, digest_size=8).hexdigest()
+        return request.response(200, to_tag=tag, fields=ABILITIES)
 
     def _notify(self, request: Request, server: IServerTransaction) -> None:
         """

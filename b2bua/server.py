@@ -140,6 +140,7 @@ class Server:
         self.context.challenged = self._challenged
         self.context.found_again = self._found_again
         self.runner.user = self.core
+        self.runner.stateless = self.core.stateless
         self._record = record
         self.over: Callable[[Call], None] = lambda call: None
         """Told of each call that is over, when its record is kept."""
