@@ -1,0 +1,142 @@
+"""The INVITE client transaction, arrow by arrow of figure 5 (RFC 6026 section 8.4)."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from b2bua.transactions.effects import CANCEL, ENDED, Deliver, Failed, Start, Stop, TimerValues
+from b2bua.transactions.invite_client import InviteClient, State
+from b2bua.wire.message import write
+from tests.transactions.messages import brief, request, response
+
+INVITE = request()
+LONG = 32.0
+
+
+class InviteClientTests(SynchronousTestCase):
+    """Effects in their order."""
+
+    def machine(self, *, reliable: bool = False) -> InviteClient:
+        """Make one that has started."""
+        machine = InviteClient(INVITE, write(INVITE), TimerValues(), reliable=reliable)
+        self.first = brief(machine.start())
+        return machine
+
+    def test_start(self) -> None:
+        """Timer A runs on unreliable transports only, timer B on all (section 17.1.1.2)."""
+        self.machine()
+        self.assertEqual(self.first, [Start("A", 0.5), Start("B", LONG), "INVITE"])
+        self.machine(reliable=True)
+        self.assertEqual(self.first, [Start("B", LONG), "INVITE"])
+
+    def test_timer_a(self) -> None:
+        """Each time timer A fires the INVITE is sent again, and A doubled, without a bound."""
+        machine = self.machine()
+        for interval in (1, 2, 4, 8, 16, 32):
+            self.assertEqual(brief(machine.fire("A")), [Start("A", interval), "INVITE"])
+
+    def test_timer_b(self) -> None:
+        """Timer B informs the TU and ends it; no ACK is made."""
+        machine = self.machine()
+        self.assertEqual(machine.fire("B"), (ENDED, Failed(408)))
+        self.assertIs(machine.state, State.TERMINATED)
+        self.assertIs(machine.request, INVITE)
+
+    def test_transport_error(self) -> None:
+        """A transport error in Calling informs the TU."""
+        self.assertEqual(self.machine().fail(), (ENDED, Failed(503)))
+
+    def test_provisional(self) -> None:
+        """A 1xx stops retransmission; each one is passed up."""
+        machine = self.machine()
+        ringing = response(INVITE, 180)
+        self.assertEqual(machine.receive(ringing), (Stop("A"), Stop("B"), Deliver(ringing)))
+        self.assertEqual(machine.receive(ringing), (Deliver(ringing),))
+        self.assertEqual((machine.fire("A"), machine.fire("B"), machine.fail()), ((), (), ()))
+        self.assertIs(machine.state, State.PROCEEDING)
+
+    def test_refused(self) -> None:
+        """300-699 in Calling and Proceeding: the ACK is sent, then the TU told; timer D runs."""
+        for before in ((), (180,)):
+            machine = self.machine()
+            for code in before:
+                machine.receive(response(INVITE, code))
+            busy = response(INVITE, 486)
+            expected = [Stop("A"), Start("D", 32.0), "ACK", Deliver(busy)]
+            self.assertEqual(brief(machine.receive(busy)), expected)
+            self.assertIs(machine.state, State.COMPLETED)
+            self.assertIsNone(machine.request)
+
+    def test_refused_again(self) -> None:
+        """In Completed the ACK is sent again; nothing is passed up, a 1xx or 2xx ignored."""
+        machine = self.machine()
+        machine.receive(response(INVITE, 486))
+        self.assertEqual(brief(machine.receive(response(INVITE, 486))), ["ACK"])
+        self.assertEqual(machine.receive(response(INVITE, 180)), ())
+        self.assertEqual(machine.receive(response(INVITE, 200)), ())
+        self.assertEqual(machine.fire("D"), (ENDED,))
+
+    def test_refused_reliable(self) -> None:
+        """On reliable transports timer D is zero: it is over at once."""
+        machine = self.machine(reliable=True)
+        busy = response(INVITE, 486)
+        self.assertEqual(brief(machine.receive(busy)), ["ACK", ENDED, Deliver(busy)])
+        self.assertIs(machine.state, State.TERMINATED)
+
+    def test_ack_error(self) -> None:
+        """An ACK that cannot be sent ends it; the TU has its answer already."""
+        machine = self.machine()
+        machine.receive(response(INVITE, 486))
+        self.assertEqual(machine.fail(), (ENDED,))
+
+    def test_accepted(self) -> None:
+        """A 2xx goes up and starts timer M; so do all 2xx after it, but nothing else (RFC 6026 7.2)."""
+        machine = self.machine()
+        ok = response(INVITE, 200)
+        self.assertEqual(machine.receive(ok), (Stop("A"), Start("M", LONG), Deliver(ok)))
+        other = response(INVITE, 200, "other")
+        self.assertEqual(machine.receive(other), (Deliver(other),))
+        self.assertEqual(machine.receive(response(INVITE, 486)), ())
+        self.assertEqual(machine.receive(response(INVITE, 180)), ())
+        self.assertEqual(machine.fail(), ())
+        self.assertEqual(machine.fire("M"), (ENDED,))
+
+    def test_cancel(self) -> None:
+        """CANCEL goes out in Proceeding, once; 64*T1 without a final response end it (section 9.1)."""
+        machine = self.machine()
+        machine.receive(response(INVITE, 180))
+        self.assertEqual(machine.cancel(), (CANCEL, Start("CANCEL", LONG)))
+        self.assertEqual(machine.cancel(), ())
+        self.assertEqual(machine.fire("CANCEL"), (ENDED, Failed(408)))
+
+    def test_cancel_early(self) -> None:
+        """In Calling it waits for the first 1xx, and for nothing if there is none."""
+        machine = self.machine()
+        self.assertEqual(machine.cancel(), ())
+        trying = response(INVITE, 100)
+        expected = (Stop("A"), CANCEL, Start("CANCEL", LONG), Deliver(trying))
+        self.assertEqual(machine.receive(trying), expected)
+
+    def test_cancel_late(self) -> None:
+        """After a final response there is nothing to be cancelled."""
+        machine = self.machine()
+        machine.receive(response(INVITE, 200))
+        self.assertEqual(machine.cancel(), ())
+
+    def test_lost(self) -> None:
+        """When the connection is gone it is over in each state, and the TU told if it waits."""
+        told = (ENDED, Failed(503))
+        machine = self.machine(reliable=True)
+        self.assertEqual((machine.lose(), machine.lose()), (told, ()))
+        machine = self.machine(reliable=True)
+        machine.receive(response(INVITE, 180))
+        self.assertEqual(machine.lose(), told)
+        machine = self.machine(reliable=True)
+        machine.receive(response(INVITE, 200))
+        self.assertEqual(machine.lose(), (ENDED,))
+
+    def test_other_t1(self) -> None:
+        """With another T1 the timers follow, but D is never under 32 s (RFC 6026 section 8.4)."""
+        machine = InviteClient(INVITE, write(INVITE), TimerValues(t1=0.1), reliable=False)
+        self.assertEqual(machine.start()[:2], (Start("A", 0.1), Start("B", 6.4)))
+        self.assertIn(Start("D", 32.0), machine.receive(response(INVITE, 486)))

@@ -1,0 +1,97 @@
+"""The INVITE server transaction, arrow by arrow of figure 7 (RFC 6026 section 7.1)."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from b2bua.transactions.effects import ENDED, Deliver, Effects, Failed, Start, Stop, TimerValues
+from b2bua.transactions.invite_server import InviteServer, State
+from tests.transactions.messages import brief, request, response
+
+INVITE = request()
+ACK = request("ACK", to="<sip:bob@example.com>;tag=b1")
+
+
+class InviteServerTests(SynchronousTestCase):
+    """Effects in their order."""
+
+    def machine(self, *codes: int, reliable: bool = False) -> InviteServer:
+        """Make one that has started, and has been given responses."""
+        machine = InviteServer(INVITE, TimerValues(), reliable=reliable)
+        self.assertEqual(machine.start(), (Start("100", 0.2), Deliver(INVITE)))
+        for code in codes:
+            machine.respond(response(INVITE, code))
+        return machine
+
+    def respond(self, machine: InviteServer, code: int) -> list[object]:
+        """Have the TU respond."""
+        return brief(machine.respond(response(INVITE, code)))
+
+    def test_trying(self) -> None:
+        """After 200 ms without a word from the TU it sends 100 (section 17.2.1)."""
+        machine = self.machine()
+        self.assertEqual(brief(machine.fire("100")), [100])
+        self.assertEqual(brief(machine.receive(INVITE)), [100])
+
+    def test_provisional(self) -> None:
+        """1xx of the TU are sent; a retransmitted INVITE draws the most recent one."""
+        machine = self.machine()
+        self.assertEqual(machine.receive(INVITE), ())
+        self.assertEqual(self.respond(machine, 180), [Stop("100"), 180])
+        self.assertEqual(self.respond(machine, 183), [183])
+        self.assertEqual(brief(machine.receive(INVITE)), [183])
+        self.assertEqual(machine.fire("100"), ())
+
+    def test_refusal(self) -> None:
+        """300-699: sent, timer G on unreliable transports, timer H on all."""
+        self.assertEqual(self.respond(self.machine(), 486), [Start("G", 0.5), Start("H", 32.0), 486])
+        machine = self.machine(reliable=True)
+        self.assertEqual(self.respond(machine, 486), [Stop("100"), Start("H", 32.0), 486])
+
+    def test_timer_g(self) -> None:
+        """Timer G sends the response again, doubled up to T2."""
+        machine = self.machine(486)
+        for interval in (1, 2, 4, 4):
+            self.assertEqual(brief(machine.fire("G")), [Start("G", interval), 486])
+        self.assertEqual(brief(machine.receive(INVITE)), [486])
+
+    def test_timer_h(self) -> None:
+        """Timer H tells the TU that no ACK came."""
+        self.assertEqual(self.machine(486).fire("H"), (ENDED, Failed(408)))
+
+    def test_acknowledged(self) -> None:
+        """The ACK ends retransmission; more of them are absorbed until timer I fires."""
+        machine = self.machine(486)
+        self.assertEqual(machine.receive(ACK), (Stop("G"), Start("I", 5.0)))
+        self.assertIs(machine.state, State.CONFIRMED)
+        self.assertEqual((machine.receive(ACK), machine.receive(INVITE), machine.fire("G")), ((), (), ()))
+        self.assertEqual(machine.fire("I"), (ENDED,))
+
+    def test_acknowledged_reliable(self) -> None:
+        """On reliable transports timer I is zero."""
+        self.assertEqual(self.machine(486, reliable=True).receive(ACK), (ENDED,))
+
+    def test_accepted(self) -> None:
+        """2xx: sent as often as the TU says; INVITEs are absorbed, ACKs go up (RFC 6026 section 7.1)."""
+        machine = self.machine(180)
+        self.assertEqual(self.respond(machine, 200), [Stop("100"), Start("L", 32.0), 200])
+        self.assertEqual(machine.receive(INVITE), ())
+        self.assertEqual(self.respond(machine, 200), [200])
+        self.assertEqual(machine.receive(ACK), (Deliver(ACK),))
+        self.assertEqual(machine.fire("L"), (ENDED,))
+
+    def test_too_late(self) -> None:
+        """A response after the final one has no effect."""
+        nothing: Effects = ()
+        for codes, late in (((486,), 200), ((486,), 180), ((200,), 486), ((200,), 180)):
+            self.assertEqual(self.machine(*codes).respond(response(INVITE, late)), nothing)
+
+    def test_early_ack(self) -> None:
+        """An ACK before any final response means nothing."""
+        self.assertEqual(self.machine(180).receive(ACK), ())
+
+    def test_small(self) -> None:
+        """The request is let go with the final response; in Accepted not even that is kept."""
+        machine = self.machine(200)
+        self.assertEqual((machine.request, machine.last), (None, b""))
+        self.assertIsNone(self.machine(486).request)

@@ -1,0 +1,82 @@
+"""The non-INVITE client transaction, arrow by arrow of figure 6 (RFC 3261 section 17.1.2)."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from b2bua.transactions.effects import ENDED, Deliver, Failed, Start, Stop, TimerValues
+from b2bua.transactions.non_invite_client import NonInviteClient, State
+from b2bua.wire.message import write
+from tests.transactions.messages import brief, request, response
+
+OPTIONS = request("OPTIONS")
+
+
+class NonInviteClientTests(SynchronousTestCase):
+    """Effects in their order."""
+
+    def machine(self, *, reliable: bool = False) -> NonInviteClient:
+        """Make one that has started."""
+        machine = NonInviteClient(OPTIONS, write(OPTIONS), TimerValues(), reliable=reliable)
+        self.first = brief(machine.start())
+        return machine
+
+    def test_start(self) -> None:
+        """Timer E runs on unreliable transports only, timer F on all."""
+        self.machine()
+        self.assertEqual(self.first, [Start("E", 0.5), Start("F", 32.0), "OPTIONS"])
+        self.machine(reliable=True)
+        self.assertEqual(self.first, [Start("F", 32.0), "OPTIONS"])
+
+    def test_timer_e(self) -> None:
+        """Timer E doubles until it hits T2."""
+        machine = self.machine()
+        for interval in (1, 2, 4, 4, 4):
+            self.assertEqual(brief(machine.fire("E")), [Start("E", interval), "OPTIONS"])
+
+    def test_proceeding(self) -> None:
+        """A 1xx is passed up; then the interval is T2."""
+        machine = self.machine()
+        trying = response(OPTIONS, 100)
+        self.assertEqual(machine.receive(trying), (Deliver(trying),))
+        self.assertEqual(machine.receive(trying), (Deliver(trying),))
+        self.assertEqual(brief(machine.fire("E")), [Start("E", 4.0), "OPTIONS"])
+
+    def test_timer_f(self) -> None:
+        """Timer F informs the TU, with or without a 1xx."""
+        self.assertEqual(self.machine().fire("F"), (ENDED, Failed(408)))
+        machine = self.machine()
+        machine.receive(response(OPTIONS, 100))
+        self.assertEqual(machine.fire("F"), (ENDED, Failed(408)))
+
+    def test_answered(self) -> None:
+        """A final response is passed up once; timer K keeps what comes again away."""
+        machine = self.machine()
+        ok = response(OPTIONS, 200)
+        self.assertEqual(machine.receive(ok), (Stop("E"), Start("K", 5.0), Deliver(ok)))
+        self.assertEqual(machine.receive(ok), ())
+        self.assertEqual((machine.fire("E"), machine.fire("F"), machine.fail()), ((), (), ()))
+        self.assertIs(machine.state, State.COMPLETED)
+        self.assertIsNone(machine.request)
+        self.assertEqual(machine.fire("K"), (ENDED,))
+
+    def test_answered_reliable(self) -> None:
+        """On reliable transports timer K is zero."""
+        machine = self.machine(reliable=True)
+        ok = response(OPTIONS, 200)
+        self.assertEqual(machine.receive(ok), (ENDED, Deliver(ok)))
+
+    def test_errors(self) -> None:
+        """A transport error or the loss of the connection informs the TU, once."""
+        machine = self.machine()
+        self.assertEqual((machine.fail(), machine.fail()), ((ENDED, Failed(503)), ()))
+        machine = self.machine(reliable=True)
+        machine.receive(response(OPTIONS, 100))
+        self.assertEqual(machine.lose(), (ENDED, Failed(503)))
+        machine = self.machine()
+        machine.receive(response(OPTIONS, 200))
+        self.assertEqual(machine.lose(), (ENDED,))
+
+    def test_cancel(self) -> None:
+        """It is not cancelled (section 9.1)."""
+        self.assertEqual(self.machine().cancel(), ())

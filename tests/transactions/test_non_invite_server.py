@@ -1,0 +1,72 @@
+"""The non-INVITE server transaction, arrow by arrow of figure 8, with RFC 4320."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from b2bua.transactions.effects import ENDED, Deliver, Failed, Start, Stop, TimerValues
+from b2bua.transactions.non_invite_server import NonInviteServer
+from tests.transactions.messages import brief, request, response
+
+OPTIONS = request("OPTIONS")
+
+
+class NonInviteServerTests(SynchronousTestCase):
+    """Effects in their order."""
+
+    def machine(self, *, reliable: bool = False) -> NonInviteServer:
+        """Make one that has started."""
+        machine = NonInviteServer(OPTIONS, TimerValues(), reliable=reliable)
+        self.assertEqual(machine.start(), (Start("100", 3.5), Deliver(OPTIONS)))
+        return machine
+
+    def test_trying(self) -> None:
+        """In Trying retransmissions are discarded."""
+        self.assertEqual(self.machine().receive(OPTIONS), ())
+
+    def test_answered(self) -> None:
+        """A final response is sent, and again for each retransmission, until timer J."""
+        machine = self.machine()
+        effects = brief(machine.respond(response(OPTIONS, 200)))
+        self.assertEqual(effects, [Stop("100"), Start("J", 32.0), 200])
+        self.assertEqual(brief(machine.receive(OPTIONS)), [200])
+        self.assertEqual(machine.respond(response(OPTIONS, 500)), ())
+        self.assertIsNone(machine.request)
+        self.assertEqual(machine.fire("J"), (ENDED,))
+
+    def test_answered_reliable(self) -> None:
+        """On reliable transports timer J is zero."""
+        machine = self.machine(reliable=True)
+        self.assertEqual(brief(machine.respond(response(OPTIONS, 200))), [200, ENDED])
+
+    def test_late(self) -> None:
+        """A 100 is sent when timer E would have reached T2, on all transports (RFC 4320 section 4.1)."""
+        for reliable in (False, True):
+            machine = self.machine(reliable=reliable)
+            self.assertEqual(brief(machine.fire("100")), [Start("J", 28.5), 100])
+            self.assertEqual(brief(machine.receive(OPTIONS)), [100])
+
+    def test_late_answer(self) -> None:
+        """After the 100 it is answered as ever."""
+        machine = self.machine()
+        machine.fire("100")
+        effects = brief(machine.respond(response(OPTIONS, 404)))
+        self.assertEqual(effects, [Stop("100"), Start("J", 32.0), 404])
+
+    def test_too_late(self) -> None:
+        """What was not answered within 64*T1 is not answered any more (RFC 4320 section 4.2)."""
+        machine = self.machine()
+        machine.fire("100")
+        self.assertEqual(machine.fire("J"), (ENDED, Failed(408)))
+        self.assertEqual(machine.respond(response(OPTIONS, 200)), ())
+
+    def test_forbidden(self) -> None:
+        """Neither 408 nor a provisional response but 100 is ever sent (RFC 4320 section 4)."""
+        machine = self.machine()
+        for code in (100, 180, 183, 199, 408):
+            self.assertEqual(machine.respond(response(OPTIONS, code)), ())
+
+    def test_other_timers(self) -> None:
+        """The delay of the 100 follows T1 and T2."""
+        self.assertEqual(TimerValues(t1=1.0, t2=4.0).to_t2, 3.0)
+        self.assertEqual(TimerValues(t1=5.0, t2=4.0).to_t2, 5.0)
