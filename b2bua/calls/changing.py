@@ -295,28 +295,33 @@ class Changing:
         self._roll_back()
         if self._try_again(response):
             return
-        effect = effect_of(self.method, code)
-        if code == 408 or response.local or code == 481 or effect is not Effect.TRANSACTION:
+        gone = code in (408, 481) or response.local or effect_of(self.method, code) is not Effect.TRANSACTION
+        if gone and leg.state is LegState.ANSWERED and self._held is None:
             # RFC 3261 section 12.2.1.2, RFC 5057 section 5.1.
             self._over = True
             leg.changing = None
             parting.lose(leg, "timeout" if code == 408 else "lost")
             return
-        if self.refresh:
+        before = leg.local_session
+        if self._answer is not None and before is not None:
+            # An answer in a reliable 1xx is undone: say what holds again (RFC 6141 section 3.4).
+            leg.waiting = Waiting(Changed(before), 0, True)
+        elif self.refresh:
             refreshing.failed(leg)
-        self._close(
-            Refused(code, response.reason, entering(response, FAILURE, leg.party), local=response.local)
-        )
+        if 300 <= code < 400:
+            code = 488
+        reason = response.reason if code == response.code else ""
+        self._close(Refused(code, reason, entering(response, FAILURE, leg.party), local=response.local))
 
     def _roll_back(self) -> None:
         """The session stays as it was (section 14.1)."""
-        if self._before is not None and self.leg.origin is not None and self._answer is None:
+        if self._before is not None and self.leg.origin is not None:
             self.leg.origin.revert(self._before)
 
     def _try_again(self, response: Response) -> bool:
         """Mend what the response complains about, or wait out a glare."""
         leg, code = self.leg, response.code
-        if self.attempts >= ATTEMPTS or leg.dialog is None:
+        if self.attempts >= ATTEMPTS or leg.dialog is None or self._held is not None:
             return False
         if code == 491 or (code == 500 and response.retry_after is not None):
             seconds = self._back_off(response)

@@ -8,7 +8,7 @@ from b2bua.calls import parting, refreshing
 from b2bua.calls.changing import Updated, moved
 from b2bua.calls.context import ACCEPT, ALLOW, EXTENSIONS, SDP, SUPPORTED, LegState
 from b2bua.calls.passing import CHANGE, GOODBYE, INVITE, entering, leaving, session_of
-from b2bua.calls.words import Changed, Confirmed, Fields, HungUp, Offered
+from b2bua.calls.words import Changed, Confirmed, Fields, HungUp, Offered, Refused
 from b2bua.dialogs.dialog import Dialog
 from b2bua.dialogs.offer_answer import can_answer
 from b2bua.dialogs.reliable import MAX_FIRST, ReliableResponses
@@ -38,6 +38,7 @@ class Invited:
         "_abandoned",
         "_answer",
         "_began",
+        "_expiry",
         "_held",
         "_interval",
         "_last",
@@ -68,6 +69,7 @@ class Invited:
         self._abandoned: ReliableResponses | None = None
         self._answer: Response | None = None
         self._began = 0.0
+        self._expiry: ITimer | None = None
         self._interval = 0.0
         self._held: tuple[bytes | None, Fields] | None = None
         self._last: tuple[int, str] = (180, "")
@@ -103,11 +105,16 @@ class Invited:
             Uri.parse(dialog.target)
             leg.dialog = dialog
             leg.learn(request)
-            if not self._acceptable():
-                return False
+            fault = self._fault()
+            expires = request.expires
         except PeerError as error:
-            self.refuse(error.code, error.why if error.code == 400 else "", ())
+            fault = Refused(error.code, error.why if error.code == 400 else "")
+        if fault is not None:
+            self.refuse(fault.code, fault.reason, fault.fields)
+            leg.hear(leg, fault)
             return False
+        if expires:
+            self._expiry = context.layer.start(expires, self._expired)
         context.dialogs.add(dialog, leg)
         forwards = request.max_forwards
         leg.hear(
@@ -119,7 +126,9 @@ class Invited:
     def again(self) -> None:
         """Look at a re-INVITE; refuse it for its faults, or let the call hear of it."""
         leg = self.leg
-        if not self._acceptable():
+        fault = self._fault()
+        if fault is not None:
+            self.refuse(fault.code, fault.reason, fault.fields)
             return
         fields = entering(self.request, CHANGE, leg.party)
         if (
@@ -134,26 +143,29 @@ class Invited:
             return
         leg.hear(leg, Changed(self.offer, fields))
 
-    def _acceptable(self) -> bool:
-        """Check Require, the body and the session timer; answer what fails."""
+    def _fault(self) -> Refused | None:
+        """Check Require, the body and the session timer; give what has to be answered."""
         leg, request = self.leg, self.request
         unknown = request.require - EXTENSIONS
         if "100rel" in request.require and leg.party.policy.reliable == "never":
             unknown |= {"100rel"}
         if unknown:
-            self.refuse(420, "", (("Unsupported", ", ".join(sorted(unknown))),))
-            return False
+            return Refused(420, "", (("Unsupported", ", ".join(sorted(unknown))),))
         try:
             self.offer = session_of(request)
         except PeerError as error:
-            self.refuse(error.code, "", (ACCEPT,) if error.code == 415 else ())
-            return False
+            return Refused(error.code, "", (ACCEPT,) if error.code == 415 else ())
         self.offering = self.offer is not None
         verdict = refreshing.judge(leg, request)
-        if isinstance(verdict, TooBrief):
-            self.refuse(422, "", verdict.fields)
-            return False
-        return True
+        return Refused(422, "", verdict.fields) if isinstance(verdict, TooBrief) else None
+
+    def _expired(self) -> None:
+        """The INVITE has an Expires, and nobody answered in that time (section 13.3.1)."""
+        self._expiry = None
+        if not self.answered:
+            leg = self.leg
+            self.refuse(487, "", ())
+            leg.hear(leg, HungUp("timeout"))
 
     # Provisional responses
 
@@ -164,6 +176,10 @@ class Invited:
             # of the other side ends, so a 199 would be wrong here (RFC 6228 section 5).
             return
         leg = self.leg
+        if not self.initial:
+            # Once a new session were agreed on in a 1xx, the re-INVITE could
+            # not be refused any more (RFC 6141 section 3.3).
+            session = None
         self._fork_if_moved(session)
         if self._offer_out or (self.reliable is not None and not self.offering):
             session = None
@@ -465,6 +481,8 @@ class Invited:
         if self._timer is not None:
             self._timer.stop()
             self._timer = None
+        if self._expiry is not None:
+            self._expiry.stop()
         leg = self.leg
         if leg.invited is self:
             leg.invited = None

@@ -193,7 +193,7 @@ class Leg:
         Take the INVITE: 100 at once, then L{Offered} is heard.
 
         @return: False if it was refused for a fault of its own (400, 415, 420,
-            422); then nothing is heard, and the leg has ended.
+            422); then that L{Refused} is heard instead, and the leg has ended.
         """
         assert self.invited is not None
         return self.invited.begin()
@@ -433,22 +433,35 @@ class Leg:
         seq: int = 0,
     ) -> IClientTransaction:
         """
-        Send a request within a dialog.
+        Send a request within a dialog; a challenge is answered once.
 
         @param contact: is it a target refresh, which says where we are?
-        @param seq: a CSeq number that was taken before.
+        @param seq: a CSeq number that was taken before, by who answers a
+            challenge itself.
         """
+        context, own = self.context, seq
         seq = seq or dialog.next_seq()
-        context = self.context
+        sent: Request
 
         def write(flow: Flow, via: str) -> Request:
             """Write it for the hop that it takes."""
+            nonlocal sent
             head: Fields = (self.contact(flow), ALLOW, SUPPORTED) if contact else (SUPPORTED,)
-            return context.edited(
-                self, dialog.request(method, via, seq, head + leaving(fields, self.party), body)
-            )
+            sent = dialog.request(method, via, seq, head + leaving(fields, self.party), body)
+            sent = context.edited(self, sent)
+            return sent
 
-        return context.layer.request(write, self.target(dialog), hear)
+        def heard(response: Response) -> None:
+            """Take a response, unless it only asks who we are."""
+            if response.code in (401, 407) and context.challenged is not None:
+                credentials = context.challenged(self, response, sent)
+                if credentials is not None:
+                    again, seq = (*fields, *credentials), dialog.next_seq()
+                    self.request(dialog, method, hear, again, body, contact=contact, seq=seq)
+                    return
+            hear(response)
+
+        return context.layer.request(write, self.target(dialog), hear if own else heard)
 
     def respond(
         self,

@@ -21,40 +21,26 @@ if TYPE_CHECKING:
 class Goodbye:
     """The BYE of ours: owed, then sent, then answered."""
 
-    __slots__ = ("_attempts", "_fields", "leg", "sent")
+    __slots__ = ("_fields", "leg", "sent")
 
     def __init__(self, leg: Leg, fields: Fields) -> None:
         """Take what it says."""
         self.leg = leg
         self.sent = False
         self._fields = fields
-        self._attempts = 0
 
-    def send(self, credentials: Fields = ()) -> None:
+    def send(self) -> None:
         """Send it."""
         leg = self.leg
         self.sent = True
-        self._attempts += 1
         assert leg.dialog is not None
-        leg.request(leg.dialog, "BYE", self._heard, self._fields + credentials)
+        leg.request(leg.dialog, "BYE", self._heard, self._fields)
 
     def _heard(self, response: Response) -> None:
         """Take the final answer; whatever it is, the session is over (section 15.1.1)."""
         leg = self.leg
         if response.provisional or leg.goodbye is not self:
             return
-        challenged = leg.context.challenged
-        if (
-            response.code in (401, 407)
-            and self._attempts < 2
-            and challenged is not None
-            and leg.dialog is not None
-        ):
-            request = leg.dialog.request("BYE", "", leg.dialog.local_seq)
-            credentials = challenged(leg, response, request)
-            if credentials is not None:
-                self.send(tuple(credentials))
-                return
         leg.goodbye = None
         leg.check_gone()
 

@@ -79,29 +79,14 @@ def tell(leg: Leg, word: Told) -> None:
 
 
 def _replied(leg: Leg, word: Told, response: Response) -> None:
-    """Take the answer to it, and what it does to the dialog (RFC 5057 section 5)."""
-    if response.provisional or leg.state is LegState.ENDED:
-        return
-    code = response.code
-    if code in (401, 407) and leg.context.challenged is not None and leg.dialog is not None:
-        request = leg.dialog.request(word.method, "", leg.dialog.local_seq, word.fields, word.body)
-        credentials = leg.context.challenged(leg, response, request)
-        if credentials is not None:
-            again = Told(word.method, word.token, word.fields + tuple(credentials), word.body)
-            leg.request(leg.dialog, word.method, partial(_final, leg, again), again.fields, again.body)
-            return
-    _final(leg, word, response)
-
-
-def _final(leg: Leg, word: Told, response: Response) -> None:
-    """Let the call hear the answer."""
+    """Let the call hear the answer, and see what it does to the dialog (RFC 5057 section 5)."""
     if response.provisional or leg.state is LegState.ENDED:
         return
     code = response.code
     if code in (401, 407, 408):
         # A challenge is for us, not for the other side; a 408 never passes (RFC 4320 section 4.2).
         code = 403 if code != 408 else 504
-    elif code == 503:
+    elif code == 503 or 300 <= code < 400:
         code = 500
     fields = entering(response, REPLY, leg.party)
     reason = response.reason if code == response.code else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from b2bua.calls.leg import Leg
-from b2bua.calls.words import Answered, Changed, Confirmed, HungUp, Refused
+from b2bua.calls.words import Answered, Changed, Confirmed, HungUp, Progress, Refused
 from b2bua.wire.message import Field
 from b2bua.wire.sdp import without_origin
 from tests.calls.layer import ANSWER, OFFER, OTHER, PHONE, FakeServer, LegCase, sdp
@@ -257,6 +257,35 @@ class OurChangesTests(LegCase):
         self.assertEqual(self.words, [Refused(488, "Not Acceptable Here")])
         self.assertEqual(self.leg.local_session, before)
         self.assertTrue(self.leg.stable)
+
+    def test_redirected(self) -> None:
+        """A redirection in the middle of a call is a refusal, and its target stays here."""
+        self.leg.say(Changed(HOLD))
+        self.client.answer(302, contact="", fields=[("Contact", "<sip:elsewhere@192.0.2.99>")])
+        self.assertEqual(self.words, [Refused(488)])
+
+    def test_undone(self) -> None:
+        """A refusal after the answer in a reliable 1xx: the old session is offered again (RFC 6141 3.4)."""
+        before = self.leg.local_session
+        assert before is not None
+        self.leg.say(Changed(HOLD))
+        invite = self.client
+        invite.answer(183, HELD, fields=[("Require", "100rel"), ("RSeq", "1")])
+        invite.answer(488)
+        self.assertEqual(self.words, [Refused(488, "Not Acceptable Here")])
+        self.assertEqual(self.methods, ["INVITE", "PRACK", "UPDATE"])
+        self.assertEqual(without_origin(self.client.request.body), without_origin(before))
+        self.client.answer(200, OFFER)
+        self.assertEqual(len(self.words), 1)
+        self.assertTrue(self.leg.stable)
+
+    def test_progress(self) -> None:
+        """A 1xx to the peer's re-INVITE has no SDP, so that it can still be refused (RFC 6141 3.3)."""
+        server = self.gets(self.leg, "INVITE", HOLD, fields=[("Supported", "100rel")])
+        self.leg.say(Progress(183, "", HELD))
+        self.assertEqual(server.last.body, b"")
+        self.leg.say(Refused(488))
+        self.assertEqual(server.codes, [100, 183, 488])
 
     def test_gone(self) -> None:
         """A 481 or 408 means that the peer has lost the call: BYE (section 12.2.1.2)."""

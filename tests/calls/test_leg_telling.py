@@ -349,7 +349,7 @@ class FirstRequestTests(LegCase):
         server = FakeServer(request)
         leg = Leg.received(self.context, server.request, server, self.party(), self.hear)
         self.assertFalse(leg.begin())
-        self.assertEqual(self.words, [])
+        self.assertEqual(self.heard, ["Refused"])
         self.assert_gone(leg)
         return server.last
 
@@ -366,6 +366,23 @@ class FirstRequestTests(LegCase):
     def test_no_contact(self) -> None:
         """No Contact, nowhere to go: 400 (section 8.1.1.8)."""
         self.assertEqual(self.refused(remove=("Contact",)).code, 400)
+
+    def test_expires(self) -> None:
+        """An INVITE with Expires that nobody answers in time: 487 (section 13.3.1)."""
+        leg = self.incoming(fields=[("Expires", "20")])
+        leg.say(Ringing())
+        self.pump(19.75)
+        self.assertEqual(self.server.codes, [100, 180])
+        self.pump(0.25)
+        self.assertEqual(self.server.codes, [100, 180, 487])
+        self.assertEqual(self.word, HungUp("timeout"))
+        self.assert_gone(leg)
+
+    def test_expires_answered(self) -> None:
+        """Once it is answered the time does not matter any more."""
+        leg = self.established(fields=[("Expires", "20")])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertTrue(leg.stable)
 
     def test_too_brief(self) -> None:
         """A session interval below our minimum: 422 with Min-SE (RFC 4028 section 9)."""
