@@ -224,9 +224,11 @@ class Runner:
 
     def closed(self, flow: Flow) -> None:
         """Take notice that a connection is closed: what was under way on it has failed."""
-        for attempt in list(self._on_connection.pop(flow, ())):
-            attempt.perform(attempt.machine.lose())
+        under_way = list(self._on_connection.pop(flow, ()))
+        # The user first: what it sends upon the failures is not to go this way.
         self.user.transport_lost(flow)
+        for attempt in under_way:
+            attempt.perform(attempt.machine.lose())
 
     def unreachable(self, flow: Flow, data: bytes = b"") -> None:
         """

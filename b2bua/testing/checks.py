@@ -35,10 +35,13 @@ class Sent:
     """A request of the server, as it left, and what came back."""
 
     request: Request
+    peer: str
     data: bytes
     at: float
     provisional: bool = False
     final: Response | None = None
+    excused: bool = False
+    """Has its receiver closed the connection by which it went?"""
 
 
 @dataclass(slots=True)
@@ -48,6 +51,8 @@ class Came:
     request: Request
     at: float
     answers: list[Response] = field(default_factory=list)
+    excused: bool = False
+    """Has its sender closed the connection on which it came?"""
 
     @property
     def final(self) -> Response | None:
@@ -112,10 +117,13 @@ class Witness:
                     self.complain(peer, f"sent what is malformed: {error}", error.section)
 
     def _closed(self, local: Address, remote: Address) -> None:
-        """What came over a connection that its peer has closed need not be answered."""
-        for key, came in list(self.came.items()):
-            if key[0] == local[0] and came.final is None and came.request.via.transport != "UDP":
-                del self.came[key]
+        """What went over a connection that its peer has closed need not come to a good end."""
+        for (peer, _branch, _method), came in self.came.items():
+            if peer == local[0] and came.final is None and came.request.via.transport != "UDP":
+                came.excused = True
+        for sent in self.sent.values():
+            if sent.peer == local[0] and sent.final is None and sent.request.via.transport != "UDP":
+                sent.excused = True
 
     def talk(self, peer: str, message: Request | Response, *, outgoing: bool) -> Talk:
         """Find or begin the dialog of a message."""
@@ -178,12 +186,12 @@ class Witness:
         talk = self.talk(peer, request, outgoing=True)
         if request.method == "CANCEL":
             self._cancel(peer, request, invite)
-            self.sent[key] = Sent(request, data, self.world.clock.rightNow)
+            self.sent[key] = Sent(request, peer, data, self.world.clock.rightNow)
         elif request.method == "ACK":
-            self.sent[key] = Sent(request, data, self.world.clock.rightNow)
+            self.sent[key] = Sent(request, peer, data, self.world.clock.rightNow)
             talk.ack_leaves(request, invite)
         else:
-            sent = self.sent[key] = Sent(request, data, self.world.clock.rightNow)
+            sent = self.sent[key] = Sent(request, peer, data, self.world.clock.rightNow)
             talk.request_leaves(sent)
 
     def _head(
@@ -319,7 +327,7 @@ class Witness:
     def conclude(self) -> None:
         """Everything is over: what is missing now will never come."""
         for (peer, _branch, method), came in self.came.items():
-            if came.final is None and not self.world.may_be_unanswered(peer):
+            if came.final is None and not came.excused and not self.world.may_be_unanswered(peer):
                 self.complain(peer, f"{method} was never answered", "RFC 3261 8.2")
         for talk in self.talks.values():
             talk.conclude()

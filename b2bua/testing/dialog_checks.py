@@ -31,6 +31,8 @@ class Talk:
         """The last CSeq number of the server, by the peer's tag."""
         self.up: set[str] = set()
         """The peer's tags with which there was a 2xx to an INVITE."""
+        self.excused: set[str] = set()
+        """The peer's tags in dialogs whose connection was closed before they were there."""
         self.over: set[str] = set()
         """The peer's tags with which a BYE went or came."""
         self.invite_out: Sent | None = None
@@ -131,6 +133,8 @@ class Talk:
                 if (tag, response.cseq.number) not in self.acked:
                     self.unacked_in[tag, response.cseq.number] = response
                 self.up.add(tag)
+                if sent.excused:
+                    self.excused.add(tag)
                 # Whatever went before in early dialogs, CSeq goes on from there.
                 self.last_cseq.setdefault(tag, sent.request.cseq.number)
             elif response.code < 200 and response.rseq is not None:
@@ -201,6 +205,8 @@ class Talk:
         if self._witness.world.may_be_unanswered(self.peer):
             return
         for tag, number in self.unacked_in:
+            if tag in self.excused:
+                continue
             self.complain(f"2xx (CSeq {number}, tag {tag}) was never acknowledged", "RFC 3261 13.2.2.4")
-        for tag in sorted(self.up - self.over):
+        for tag in sorted(self.up - self.over - self.excused):
             self.complain(f"the dialog with tag {tag} has no end", "RFC 3261 15")
