@@ -72,6 +72,7 @@ class Play:
             hang_up,
             hang_up,
             answer,
+            answer,
             refuse,
             hold,
             resume,
@@ -96,15 +97,15 @@ class Play:
         random = self.random
         manners = Manners(
             rings_after=random.choice([None, 0.0, 0.05, 0.5]),
-            answers_after=random.choice([None, 0.01, 0.3, 2.0, 2.0, 10.0]),
-            hangs_up_after=random.choice([None, None, 0.0, 5.0, 30.0]),
+            answers_after=random.choice([None, 0.01, 0.3, 0.3, 1.0, 2.0, 10.0]),
+            hangs_up_after=random.choice([None, None, None, 0.0, 5.0, 30.0]),
             trying=random.random() < 0.8,
             early_media=random.random() < 0.2,
             hundred_rel=random.choice(["none", "none", "supported", "required"]),
             session_expires=random.choice([0, 0, 90, 300]),
             refresher=random.choice(["", "uac", "uas"]),
             refreshes_by=random.choice(["UPDATE", "INVITE"]),
-            lines=random.choice([1, 2, 4]),
+            lines=random.choice([1, 2, 4, 4]),
         )
         chance = random.random()
         if chance < 0.1:
@@ -135,7 +136,7 @@ class Play:
     def run(self) -> None:
         """Let it happen, and then let it end."""
         random, clock = self.random, self.world.clock
-        for _ in range(random.randint(2, 14)):
+        for _ in range(random.randint(3, 24)):
             self.world.run(random.choice([0.0, 0.003, 0.01, 0.05, 0.3, 1.0, 5.0]) * random.uniform(0.5, 1.5))
             if clock.seconds() > LENGTH:
                 break
@@ -155,7 +156,8 @@ class Play:
                 phone.manners.answers_after = None
                 for session in list(phone.live):
                     session.hang_up()
-        self.world.quiet()
+        # A call whose phones have both vanished is found out after half an hour.
+        self.world.quiet(patience=4000)
         self.records()
 
     def agree(self) -> None:
@@ -217,7 +219,8 @@ def dial(play: Play) -> None:
     """Call one of the others, oneself perhaps, or nobody; now and then without an offer."""
     phone = play.phone()
     if phone is not None and len(phone.live) < 4:
-        to = play.random.choice([*play.names, *play.names, "nobody"])
+        others = [name for name in play.names if name != phone.name]
+        to = play.random.choice([*others * 4, phone.name, "nobody"])
         phone.dial(to, offer=play.random.random() < 0.85)
 
 

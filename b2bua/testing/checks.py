@@ -76,6 +76,8 @@ class Witness:
         self.talks: dict[tuple[str, str], Talk] = {}
         self.hops: dict[str, int] = {}
         """The Max-Forwards with which a session description came in."""
+        self._closed_from: set[Address] = set()
+        self._source: Address = ("", 0)
         self._framers: dict[tuple[object, ...], Framer] = {}
         world.network.on_send.append(self._leaving)
         world.network.on_arrive.append(self._arriving)
@@ -98,6 +100,7 @@ class Witness:
 
     def _read(self, packet: Packet, way: str, take: Callable[[str, Request | Response, bytes], None]) -> None:
         peer = packet.destination[0] if way == "out" else packet.source[0]
+        self._source = packet.source
         pieces = [packet.data]
         if packet.transport != "UDP":
             key = (way, packet.source, packet.destination)
@@ -118,6 +121,7 @@ class Witness:
 
     def _closed(self, local: Address, remote: Address) -> None:
         """What went over a connection that its peer has closed need not come to a good end."""
+        self._closed_from.add(local)
         for (peer, _branch, _method), came in self.came.items():
             if peer == local[0] and came.final is None and came.request.via.transport != "UDP":
                 came.excused = True
@@ -157,6 +161,7 @@ class Witness:
         if key in self.came:
             return
         came = self.came[key] = Came(message, self.world.clock.rightNow)
+        came.excused = self._source in self._closed_from
         if message.method == "CANCEL":
             return
         self.talk(peer, message, outgoing=False).request_came(came)

@@ -122,6 +122,7 @@ class Stream:
         if self.is_open:
             self.is_open = False
             self._network.streams.discard(self)
+            self._network.closed += 1
             for hear in self._network.on_close:
                 hear(self.local, self.remote)
             self._carry(None)
@@ -186,6 +187,8 @@ class Network:
         self.icmp = True
         """Does the sender of a datagram learn that nobody listens there?"""
         self._ports: dict[str, int] = {}
+        self.closed = 0
+        """Connections that were closed; what was under way on them may be lost."""
         self.under_way = 0
         """Datagrams on their way."""
 
@@ -207,8 +210,8 @@ class Network:
 
     @property
     def faithful(self) -> bool:
-        """Is there no link that does harm?"""
-        return self.link.faithful and all(link.faithful for link in self.links.values())
+        """Is there no link that does harm, and was no connection closed?"""
+        return not self.closed and self.link.faithful and all(link.faithful for link in self.links.values())
 
     def part(self, ones: Iterable[str], others: Iterable[str]) -> None:
         """Cut every way between the hosts of two groups."""
