@@ -88,7 +88,8 @@ def leaving(fields: Fields, party: Party) -> Fields:
     With C{Privacy: id} the asserted identity stays within the trust domain
     (RFC 3325 section 7).
     """
-    if party.policy.trusted or not any(name == "Privacy" and _wants_id(value) for name, value in fields):
+    told = party.policy.trusted or party.policy.tells != "from"
+    if told or not any(name == "Privacy" and _wants_id(value) for name, value in fields):
         return fields
     return tuple([item for item in fields if item[0] not in IDENTITY])
 

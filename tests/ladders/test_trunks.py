@@ -1,0 +1,295 @@
+"""Calls through trunks: who may, how numbers and callers look there, passwords, a trunk that is down."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from b2bua.testing import LadderTestCase, Trunk, World, by_hand
+from b2bua.wire.message import Request
+
+HOSTS = {"carrier": "198.51.100.7", "second": "198.51.100.8"}
+
+
+class TrunkCase(LadderTestCase):
+    """A phone, and carriers whose numbers begin with a plus."""
+
+    def start(self, *, routes: list[dict[str, Any]] | None = None, **tables: dict[str, Any]) -> list[Trunk]:
+        """Make a world with these trunks, and their far ends."""
+        self.world = World(
+            settings={
+                "trunks": {
+                    name: {
+                        "uri": f"sip:{HOSTS[name]}",
+                        "accept_from": [HOSTS[name]],
+                        "options_seconds": 0.0,
+                        **table,
+                    }
+                    for name, table in tables.items()
+                },
+                "routes": routes or [{"match": r"\+\d+", "trunks": list(tables)}],
+            }
+        )
+        return [self.world.trunk(name, by_hand(), host=HOSTS[name]) for name in tables]
+
+    def invited(self, far: Trunk, to: str = "+15550123") -> Request:
+        """Alice calls out, and the far end gets her INVITE."""
+        [alice] = self.phones("alice")
+        alice.sends("INVITE", to=to)
+        return self.refused(far, alice)
+
+    def refused(self, far: Trunk, alice: Any) -> Request:
+        """Look at the INVITE, and end the call."""
+        invite = far.gets("INVITE")
+        assert isinstance(invite, Request)
+        far.answers(486)
+        alice.gets(486)
+        self.quiet()
+        return invite
+
+
+class OutTests(TrunkCase):
+    """Calls to a carrier."""
+
+    def test_talk(self) -> None:
+        """A phone calls a number of the world, and they talk."""
+        [carrier] = self.start(carrier={})
+        [alice] = self.phones("alice")
+        self.connect_out(alice, carrier)
+        self.assertTalking(("alice", "carrier"))
+        self.disconnect(alice, carrier)
+        self.quiet()
+
+    def connect_out(self, alice: Any, carrier: Trunk) -> None:
+        """Set up a call."""
+        alice.sends("INVITE", to="+15550123")
+        carrier.gets("INVITE")
+        carrier.answers(200)
+        alice.gets(200)
+        alice.sends("ACK")
+        carrier.gets("ACK")
+
+    def test_number_forms(self) -> None:
+        """The number leaves in the form that the trunk wants."""
+        [carrier] = self.start(carrier={"numbers_out": [{"match": r"\+1(\d+)", "replace": r"1\1"}]})
+        invite = self.invited(carrier)
+        self.assertEqual(invite.uri, "sip:15550123@198.51.100.7")
+        self.assertEqual(invite.to.uri_text, "sip:15550123@198.51.100.7")
+
+    def test_identity_in_from(self) -> None:
+        """By default From alone says who calls; nothing of the caller's phone is in it."""
+        [carrier] = self.start(carrier={})
+        invite = self.invited(carrier)
+        self.assertEqual(invite.from_.uri_text, "sip:alice@pbx.example.com")
+        for name in ("P-Asserted-Identity", "P-Preferred-Identity", "Remote-Party-ID"):
+            self.assertIsNone(invite.get(name))
+
+    def test_number_of_ours(self) -> None:
+        """A trunk can be told one number for all callers, at the carrier's own domain."""
+        [carrier] = self.start(carrier={"caller": "+15559000"})
+        invite = self.invited(carrier)
+        self.assertEqual(invite.from_.uri_text, "sip:+15559000@198.51.100.7")
+        self.assertEqual(invite.from_.display, "Alice")
+
+    def test_asserted(self) -> None:
+        """With asserted identity P-Asserted-Identity says who calls (RFC 3325 section 9.1)."""
+        [carrier] = self.start(carrier={"identity": "asserted", "caller": "+15559000"})
+        invite = self.invited(carrier)
+        self.assertEqual([str(one) for one in invite.asserted], ['"Alice" <sip:+15559000@198.51.100.7>'])
+        self.assertEqual(invite.privacy, frozenset())
+
+    def test_asserted_and_private(self) -> None:
+        """Who wants privacy is anonymous in From; the carrier is told who it is, and to keep it."""
+        [carrier] = self.start(carrier={"identity": "asserted"})
+        [alice] = self.phones("alice")
+        alice.sends("INVITE", to="+15550123", fields=(("Privacy", "id"),))
+        invite = self.refused(carrier, alice)
+        self.assertEqual(invite.from_.uri_text, "sip:anonymous@anonymous.invalid")
+        self.assertEqual([one.uri_text for one in invite.asserted], ["sip:alice@pbx.example.com"])
+        self.assertEqual(invite.privacy, {"id"})
+
+    def test_private_to_who_is_told_nothing(self) -> None:
+        """Without a header field of its own for it, a private caller's identity stays here."""
+        [carrier] = self.start(carrier={})
+        [alice] = self.phones("alice")
+        alice.sends("INVITE", to="+15550123", fields=(("Privacy", "id"),))
+        invite = self.refused(carrier, alice)
+        self.assertNotIn("alice", str([value for name, value in invite.fields if name != "Via"]))
+
+    def test_remote_party(self) -> None:
+        """With a remote party Remote-Party-ID says who calls, and whether that may be shown."""
+        [carrier] = self.start(carrier={"identity": "remote-party"})
+        [alice] = self.phones("alice")
+        for fields, privacy in [((), "off"), ((("Privacy", "id"),), "full")]:
+            alice.sends("INVITE", to="+15550123", fields=fields)
+            invite = self.refused(carrier, alice)
+            self.assertEqual(
+                invite.get("Remote-Party-ID"),
+                f'"Alice" <sip:alice@pbx.example.com>;party=calling;privacy={privacy};screen=yes',
+            )
+
+    def test_what_a_caller_says_of_itself(self) -> None:
+        """A caller's own PAI and PPI never go out (RFC 3325 section 5)."""
+        [carrier] = self.start(carrier={"identity": "asserted"})
+        [alice] = self.phones("alice")
+        lies = tuple((name, "<sip:+1911@x>") for name in ("P-Asserted-Identity", "P-Preferred-Identity"))
+        alice.sends("INVITE", to="+15550123", fields=lies)
+        invite = self.refused(carrier, alice)
+        self.assertEqual([one.uri_text for one in invite.asserted], ["sip:alice@pbx.example.com"])
+        self.assertNotIn("1911", str(invite.fields))
+
+    def test_password(self) -> None:
+        """A carrier that challenges gets credentials; the phone hears nothing of it (RFC 3261 22.3)."""
+        [carrier] = self.start(carrier={"username": "carrier", "password": "secret"})
+        carrier.asks_password = "secret"
+        [alice] = self.phones("alice")
+        self.connect_out(alice, carrier)
+        self.disconnect(carrier, alice)
+        self.quiet()
+
+    def test_wrong_password(self) -> None:
+        """A password that the carrier does not take ends the call, after one attempt."""
+        [carrier] = self.start(carrier={"username": "carrier", "password": "wrong"})
+        carrier.asks_password = "secret"
+        [alice] = self.phones("alice")
+        alice.sends("INVITE", to="+15550123")
+        self.assertGreaterEqual(alice.gets_final(), 400)
+        self.assertEqual(carrier.unread(), [])
+        self.quiet()
+
+    def test_next_trunk(self) -> None:
+        """The second trunk of a route is for when the first does not take the call."""
+        first, second = self.start(carrier={}, second={})
+        [alice] = self.phones("alice")
+        alice.sends("INVITE", to="+15550123")
+        first.gets("INVITE")
+        first.answers(503)
+        self.refused(second, alice)
+
+    def test_trunk_that_is_down(self) -> None:
+        """A trunk that does not answer OPTIONS is skipped, and used again when it answers."""
+        self.world = World(
+            settings={
+                "trunks": {
+                    "carrier": {"uri": "sip:198.51.100.7", "options_seconds": 10.0},
+                    "second": {"uri": "sip:198.51.100.8", "options_seconds": 0.0},
+                },
+                "routes": [{"match": r"\+\d+", "trunks": ["carrier", "second"]}],
+            }
+        )
+        assert self.world.served is not None
+        second = self.world.trunk("second", by_hand(), host=HOSTS["second"])
+        trunks = self.world.served.server.trunks
+        self.world.run_until(lambda: not trunks.alive("carrier"), within=120)
+        [alice] = self.phones("alice")
+        alice.sends("INVITE", to="+15550123")
+        second.gets("INVITE", within=0.5)
+        second.answers(486)
+        alice.gets(486)
+        carrier = self.world.trunk("carrier", host=HOSTS["carrier"])
+        self.world.run_until(lambda: trunks.alive("carrier"), within=60)
+        self.assertFalse(carrier.gone)
+        trunks.stop()
+        self.quiet()
+
+
+class InTests(TrunkCase):
+    """Calls from a carrier."""
+
+    def call(self, far: Trunk, to: str) -> None:
+        """Call a number of ours."""
+        far.sends("INVITE", to=to)
+
+    def test_reaches_an_extension(self) -> None:
+        """A call from a trunk's address needs no password, and its number is put into our form."""
+        [carrier] = self.start(carrier={"numbers_in": [{"match": r"\+1555(.*)", "replace": r"\1"}]})
+        [alice] = self.phones("alice")
+        self.call(carrier, "sip:+1555alice@pbx.example.com")
+        invite = alice.gets("INVITE")
+        self.assertEqual(invite.from_.uri.user, "+15550100")
+        alice.answers(486)
+        carrier.gets(486)
+        self.quiet()
+
+    def test_whatever_host(self) -> None:
+        """Whatever host the carrier puts behind the number, the call is for us."""
+        [carrier] = self.start(carrier={})
+        [alice] = self.phones("alice")
+        self.call(carrier, "sip:alice@203.0.113.99:5070")
+        alice.gets("INVITE")
+        alice.answers(486)
+        carrier.gets(486)
+        self.quiet()
+
+    def test_never_another_trunk(self) -> None:
+        """A call from a trunk goes to no other trunk unless it may and a route says so."""
+        routes = [{"match": r"\+\d+", "trunk": "second"}]
+        for may, callers, code in [
+            (["extensions"], ["extensions"], 403),
+            (["extensions", "trunks"], ["extensions"], 403),
+            (["extensions"], ["extensions", "trunks"], 403),
+            (["extensions", "trunks"], ["extensions", "trunks"], 486),
+        ]:
+            with self.subTest(may=may, callers=callers):
+                carrier, second = self.start(
+                    carrier={"may_dial": may}, second={}, routes=[{**routes[0], "callers": callers}]
+                )
+                self.call(carrier, "sip:+15550199@pbx.example.com")
+                if code == 486:
+                    second.gets("INVITE")
+                    second.answers(486)
+                carrier.gets(code)
+                self.assertEqual(second.unread(), [])
+                self.quiet()
+
+    def test_stranger(self) -> None:
+        """Who calls from another address is asked for a password."""
+        self.start(carrier={})
+        stranger = self.world.trunk("stranger", by_hand(), host="203.0.113.66")
+        self.phones("alice")
+        stranger.sends("INVITE", to="sip:alice@pbx.example.com")
+        self.assertEqual(stranger.gets_final(), 401)
+        self.quiet()
+
+    def test_identity_that_is_believed(self) -> None:
+        """What a trunk asserts is believed only if it is trusted (RFC 3325 section 5)."""
+        for trusted, user in [(True, "+15550777"), (False, "+15550100")]:
+            with self.subTest(trusted=trusted):
+                [carrier] = self.start(carrier={"trusted": trusted})
+                [alice] = self.phones("alice")
+                carrier.sends(
+                    "INVITE",
+                    to="sip:alice@pbx.example.com",
+                    fields=(("P-Asserted-Identity", "<sip:+15550777@carrier.example>"),),
+                )
+                invite = alice.gets("INVITE")
+                self.assertEqual(invite.from_.uri.user, user)
+                alice.answers(486)
+                carrier.gets(486)
+                self.quiet()
+
+    def test_registered(self) -> None:
+        """A carrier that asks for a password is registered with, and calls our Contact; To has the number."""
+        self.world = World(
+            settings={
+                "trunks": {
+                    "carrier": {
+                        "uri": "sip:198.51.100.7", "username": "carrier", "password": "secret",
+                        "register": True, "options_seconds": 0.0,
+                    }
+                }
+            }
+        )  # fmt: skip
+        assert self.world.served is not None
+        carrier = self.world.trunk("carrier", by_hand(), host=HOSTS["carrier"], asks_password="secret")
+        trunks = self.world.served.server.trunks
+        self.world.run_until(lambda: carrier.bound is not None, within=60)
+        self.assertEqual(carrier.bound, "sip:carrier@192.0.2.1:5060")
+        self.assertTrue(trunks.alive("carrier"))
+        [alice] = self.phones("alice")
+        carrier.sends("INVITE", to="sip:alice@pbx.example.com")
+        alice.gets("INVITE")
+        alice.answers(486)
+        carrier.gets(486)
+        trunks.stop()
+        self.world.run_until(lambda: carrier.bound is None, within=10)
+        self.quiet()
