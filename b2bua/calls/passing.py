@@ -28,6 +28,12 @@ def _names(text: str) -> frozenset[str]:
 IDENTITY = frozenset({"P-Asserted-Identity", "Remote-Party-ID"})
 """Taken from trusted peers only (RFC 3325 section 5)."""
 
+ALERTING = frozenset({"Alert-Info", "Answer-Mode", "Call-Info", "Priv-Answer-Mode"})
+"""
+Taken from our own extensions and trusted peers only: they can make a phone
+answer by itself, so that a stranger could listen in (RFC 5373 section 9).
+"""
+
 INVITE = IDENTITY | _names(
     """
     Accept-Contact Accept-Language Alert-Info Answer-Mode Call-Info Diversion Geolocation History-Info
@@ -62,6 +68,8 @@ NEVER = _names(
 )
 """What no policy can let pass: it belongs to one dialog, one hop or one account."""
 
+_FROM_TRUSTED = IDENTITY | ALERTING
+
 UNDERSTOOD = frozenset({"application/sdp"})
 
 
@@ -72,7 +80,7 @@ def entering(message: Message, names: frozenset[str], party: Party) -> Fields:
     if not more and names.isdisjoint(message.first):
         return ()
     if not policy.trusted:
-        names -= IDENTITY
+        names -= IDENTITY if party.internal else _FROM_TRUSTED
     passed = []
     for item in message.fields:
         name = canonical(item[0])

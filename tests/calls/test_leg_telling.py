@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from b2bua.calls.party import Policy
+from b2bua.calls.party import Party, Policy
 from b2bua.calls.words import HungUp, Replied, Ringing, Told
 from b2bua.wire.message import Field, Request, Response
 from tests.calls.layer import HELD_SDP, FakeServer, LegCase
@@ -307,6 +307,14 @@ class PassingTests(LegCase):
         preferred = ("P-Preferred-Identity", "<sip:boss@example.com>")
         policy = Policy(trusted=True, pass_fields=frozenset({"P-Preferred-Identity"}))
         self.assertEqual(self.offered(self.IDENTITY, preferred, policy=policy), (self.IDENTITY,))
+
+    def test_alerting_of_strangers(self) -> None:
+        """What could make a phone answer by itself is not taken from strangers (RFC 5373 section 9)."""
+        alert = ("Alert-Info", "info=alert-autoanswer")
+        self.assertEqual(self.offered(alert), (alert,))
+        self.party = lambda policy=None: Party("stranger", "example.net", policy=policy or self.policy)  # type: ignore[method-assign]
+        self.assertEqual(self.offered(alert), ())
+        self.assertEqual(self.offered(alert, policy=Policy(trusted=True)), (alert,))
 
     def test_compact(self) -> None:
         """Compact names are read as what they stand for."""
