@@ -24,7 +24,7 @@ class Bridge:
     differ only after legs of different calls were joined.
     """
 
-    __slots__ = ("_alignment", "_exchange", "_held_by", "_idle", "_late_answer", "a", "b", "call")
+    __slots__ = ("_exchange", "_held_by", "_idle", "_late_answer", "a", "alignment", "b", "call")
 
     def __init__(self, call: Call, a: Leg, b: Leg, alignment: Alignment | None = None) -> None:
         """
@@ -36,7 +36,7 @@ class Bridge:
         self.call = call
         self.a = a
         self.b = b
-        self._alignment = alignment
+        self.alignment = alignment
         self._held_by: set[Leg] | None = None
         self._exchange: Leg | None = None
         """The leg that wants the session changed and has no answer yet."""
@@ -68,7 +68,7 @@ class Bridge:
                     self._exchange = leg
                     self._late_answer = word.session is None and not word.identity_only
                     self._note_hold(leg, word)
-                other.say(word if self._alignment is None else self._aligned(leg, word))
+                other.say(word if self.alignment is None else self._aligned(leg, word))
                 if self._exchange is not None:
                     self._follow(leg, word)
             case Refused(code, reason, fields):
@@ -106,11 +106,11 @@ class Bridge:
 
     def _aligned(self, leg: Leg, word: Changed | Answered | Confirmed) -> Word:
         """The word with its streams in the order of the other leg."""
-        assert self._alignment is not None
+        assert self.alignment is not None
         if word.session is None:
             return word
         to_b = leg is self.a
-        session, self._alignment = self._alignment.translate(
+        session, self.alignment = self.alignment.translate(
             word.session, to_b=to_b, previous=self.other(leg).local_session
         )
         match word:
@@ -128,13 +128,17 @@ class Bridge:
         held = is_hold(word.session)
         holders = self._held_by
         if held and (holders is None or leg not in holders):
-            if holders is None:
-                self._held_by = holders = set()
-            holders.add(leg)
+            self.note_holder(leg)
             self.call.features.tell_call_held(self.call, leg)
         elif not held and holders and leg in holders:
             holders.remove(leg)
             self.call.features.tell_call_resumed(self.call, leg)
+
+    def note_holder(self, leg: Leg) -> None:
+        """The party of C{leg} has put the other one on hold."""
+        if self._held_by is None:
+            self._held_by = set()
+        self._held_by.add(leg)
 
     def holds(self, leg: Leg) -> bool:
         """Has the party of C{leg} put the other one on hold?"""

@@ -56,21 +56,31 @@ class Call:
         "features",
         "id",
         "legs",
+        "max_forwards",
         "path",
         "record",
         "setup",
         "story",
     )
 
-    def __init__(self, calls: Calls, caller: Leg, dialled: str, path: Path | None = None) -> None:
+    def __init__(
+        self,
+        calls: Calls,
+        caller: Leg,
+        dialled: str,
+        path: Path | None = None,
+        *,
+        record: CallRecord | None = None,
+    ) -> None:
         """
         Begin a call.
 
         @param caller: the leg that the first INVITE opened.
         @param dialled: the target as the caller wrote it.
+        @param record: what was recorded so far, of a call that is restored.
         """
         self.calls = calls
-        self.id = calls.context.token()
+        self.id = calls.context.token() if record is None else record.id
         self.caller = caller
         self.dialled = dialled
         self.features: Decisions = calls.features
@@ -81,7 +91,10 @@ class Call:
         self.bridge: Bridge | None = None
         self.setup: Setup | None = None
         """What goes on while the caller waits for an answer."""
-        self.record = CallRecord.begin(self.id, calls.context.layer.now(), caller.party, dialled)
+        now = calls.context.layer.now()
+        self.max_forwards = 70
+        """What is left of the caller's Max-Forwards, for whatever this call leads to (RFC 7332 section 5)."""
+        self.record = record or CallRecord.begin(self.id, now, caller.party, dialled)
         self._listeners: dict[Leg, Listener] = {}
         self._operations = 0
         self._over = False
@@ -102,7 +115,11 @@ class Call:
         self.record.leg_began(leg, self.calls.context.layer.now())
 
     def yield_leg(self, leg: Leg) -> None:
-        """Give a leg away to another call."""
+        """Give a leg away to another call; whom it talked to waits alone."""
+        bridge = self.bridge
+        if bridge is not None and leg in (bridge.a, bridge.b):
+            self.bridge = None
+            self.listen(bridge.other(leg), Lone(self))
         self.part_with(leg, "moved")
         self.settle()
 
@@ -200,7 +217,8 @@ class Call:
     def begin(self, offered: Offered) -> None:
         """The caller invites: look for whom it wants."""
         fields = tuple(f for f in offered.fields if f[0] not in RETOLD)
-        errand = Errand(self.caller, offered.session, fields, offered.max_forwards - 1)
+        self.max_forwards = offered.max_forwards - 1
+        errand = Errand(self.caller, offered.session, fields, self.max_forwards)
         self.setup = Setup(self, errand)
         self.features.tell_call_started(self)
         self.setup.seek(self.dialled)

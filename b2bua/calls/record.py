@@ -76,7 +76,9 @@ class CallRecord:
         return cls(id, str(caller), dialled, now)
 
     def leg_began(self, leg: Leg, now: float) -> None:
-        """A leg has come into the call."""
+        """A leg has come into the call; one that is restored is there already."""
+        if any(entry.id == leg.id and entry.ended is None for entry in self.legs):
+            return
         self.legs.append(LegRecord(leg.id, str(leg.party), leg.incoming, now, call_id=leg.call_id))
 
     def leg_ended(self, leg: Leg, now: float, why: str) -> None:

@@ -204,7 +204,6 @@ class _Transferring:
                 return Outcome("not_found", 481)
             target = bridge.other(named)
             self.call.take(target)
-            consultation.listen(named, Lone(consultation))
             outcome = await self._couple(target)
             if outcome is None:
                 consultation.hang_up(named, "replaced")

@@ -1,0 +1,88 @@
+"""
+An established call as plain values, so that it can outlive its process.
+
+Written are two legs that talk to each other and what the bridge knows of them.
+A call in any other state is not: its callers try again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from b2bua.calls.bridge import Bridge
+from b2bua.calls.call import Call
+from b2bua.calls.identity import Identity
+from b2bua.calls.leg import Leg
+from b2bua.calls.media import Alignment
+from b2bua.calls.path import Diversion, Path
+from b2bua.calls.record import CallRecord
+from b2bua.calls.verdicts import Diverted
+from b2bua.errors import UsageError
+
+if TYPE_CHECKING:
+    from b2bua.calls.calls import Calls
+
+VERSION = 1
+"""Changes when what is written changes; what another version wrote is refused."""
+
+
+def can_be_written(call: Call) -> bool:
+    """Do two parties talk in it, and nothing else goes on?"""
+    bridge = call.bridge
+    return (
+        bridge is not None and set(call.legs) == {bridge.a, bridge.b} and all(x.answered for x in call.legs)
+    )
+
+
+def write_call(call: Call) -> dict[str, Any]:
+    """
+    Write down a call in which two parties talk.
+
+    @return: plain values, fit for JSON.
+    @raise UsageError: something else goes on in it; see L{can_be_written}.
+    """
+    bridge = call.bridge
+    if bridge is None or not can_be_written(call):
+        raise UsageError(f"Only two parties who talk can be written down: {call.id}")
+    legs = (bridge.a, bridge.b)
+    return {
+        "version": VERSION,
+        "dialled": call.dialled,
+        "caller": legs.index(call.caller) if call.caller in legs else 0,
+        "legs": [leg.snapshot() for leg in legs],
+        "identities": [None if leg.identity is None else asdict(leg.identity) for leg in legs],
+        "holding": [bridge.holds(leg) for leg in legs],
+        "alignment": None if bridge.alignment is None else [list(pair) for pair in bridge.alignment.pairs],
+        "visited": list(call.path.visited),
+        "diversions": [{**asdict(d), "why": d.why.value} for d in call.path.diversions],
+        "record": call.record.to_plain(),
+    }
+
+
+def restore_call(calls: Calls, plain: dict[str, Any]) -> Call:
+    """
+    Bring a call back that L{write_call} wrote down.
+
+    @raise UsageError: another version of this file wrote it.
+    """
+    if plain.get("version") != VERSION:
+        raise UsageError(f"A call of another version: {plain.get('version')!r}")
+    legs = [Leg.restore(calls.context, leg, calls.hear) for leg in plain["legs"]]
+    for leg, identity in zip(legs, plain["identities"], strict=True):
+        leg.identity = None if identity is None else Identity(**identity)
+    diversions = tuple(Diversion(**{**d, "why": Diverted(d["why"])}) for d in plain["diversions"])
+    path = Path(tuple(plain["visited"]), diversions)
+    record = CallRecord.from_plain(plain["record"])
+    call = Call(calls, legs[plain["caller"]], plain["dialled"], path, record=record)
+    for leg in legs:
+        if leg.call is None:
+            call.take(leg)
+    pairs = plain["alignment"]
+    alignment = None if pairs is None else Alignment(tuple((a, b) for a, b in pairs))
+    bridge = Bridge(call, *legs, alignment).begin()
+    for leg, holds in zip(legs, plain["holding"], strict=True):
+        if holds:
+            bridge.note_holder(leg)
+    call.story.note("restored")
+    return call
