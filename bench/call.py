@@ -90,7 +90,6 @@ class Line:
             self.clock,
             NumericLocator({DOMAIN: [HOST]}),
             features,
-            _Trunks(),
             record=self._ended,
             wall=self.clock.seconds,
         )
@@ -168,19 +167,6 @@ class Line:
     def hold_up(self, count: int) -> list[tuple[int, bytes]]:
         """Establish calls and leave them."""
         return [call for size in _batches(count) for call in self.set_up(size)]
-
-
-class _Trunks:
-    """The one trunk that the load comes from."""
-
-    def identify(self, request: Any, flow: Flow) -> str | None:
-        return "load" if flow.remote == ALICE else None
-
-    def alive(self, name: str) -> bool:
-        return True
-
-    def number_out(self, name: str, number: str) -> str:
-        return number
 
 
 def _features(plugins: str, document: dict[str, Any]) -> tuple[Features, dict[str, Any]]:
