@@ -13,7 +13,7 @@ TREE := $(shell find b2bua plugins twistd-plugins -name '*.py' | LC_ALL=C sort |
 INSTALLED = $(VENV)/.installed-$(TREE)
 DEVELOPS  = $(VENV)/.develops-$(TREE)
 
-.PHONY: run test lint format bench docs clean
+.PHONY: run test lint coverage format bench docs clean
 
 run: $(INSTALLED)
 	@test -e $(CONFIG) || $(BIN)/b2bua init --port $(PORT) $(CONFIG)
@@ -29,6 +29,11 @@ lint: $(DEVELOPS)
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m tools.contracts
 
+# What the tests do not reach.
+coverage: $(DEVELOPS)
+	$(BIN)/coverage run -m twisted.trial $(TESTS)
+	$(BIN)/coverage report --skip-covered
+
 # What "make lint" can mend by itself.
 format: $(DEVELOPS)
 	$(BIN)/ruff check --fix .
@@ -38,6 +43,7 @@ bench: $(DEVELOPS)
 	$(BIN)/python -m bench
 
 docs: $(DEVELOPS)
+	$(BIN)/python -m tools.configuration
 	$(BIN)/pydoctor --html-output=build/docs --project-name=b2bua b2bua
 
 $(VENV)/bin/python:

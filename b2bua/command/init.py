@@ -30,8 +30,12 @@ TEMPLATE = """\
 domain   = "{domain}"     # realm and domain of addresses
 aliases  = [{aliases}]     # other names we answer to
 listen   = ["sip:0.0.0.0:{port};transport=udp", "sip:0.0.0.0:{port};transport=tcp"]
-database = "sqlite:///b2bua.db"     # beside this file
+{state}
 """
+BESIDE = 'database = "sqlite:///b2bua.db"     # beside this file'
+SYSTEM = """\
+database = "sqlite:////var/lib/b2bua/b2bua.db"
+control  = "/run/b2bua/b2bua.sock"     # by which the command b2bua reaches the service"""
 
 EXTENSION = """
 [extensions.{number}]
@@ -45,6 +49,11 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", nargs="?", default="b2bua.toml", help="by default b2bua.toml")
     parser.add_argument("--domain", help="by default the address of this host")
     parser.add_argument("--port", type=int, default=5060, help="by default 5060")
+    parser.add_argument(
+        "--system",
+        action="store_true",
+        help="for a service of the system: state in /var/lib/b2bua and not beside the file",
+    )
 
 
 def run(options: Namespace) -> int:
@@ -52,7 +61,8 @@ def run(options: Namespace) -> int:
     address = host_address()
     domain = options.domain or address
     passwords = {number: password() for number in EXTENSIONS}
-    text = written(options.file, domain, options.port, passwords)
+    state = SYSTEM if options.system else BESIDE
+    text = written(options.file, domain, options.port, passwords, state)
     try:
         # 0600, since there are passwords in it; never over a file that is there.
         with open(os.open(options.file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
@@ -67,7 +77,7 @@ def run(options: Namespace) -> int:
     return 0
 
 
-def written(file: str, domain: str, port: int, passwords: dict[str, str]) -> str:
+def written(file: str, domain: str, port: int, passwords: dict[str, str], state: str = BESIDE) -> str:
     """
     The text of a configuration.
 
@@ -77,7 +87,7 @@ def written(file: str, domain: str, port: int, passwords: dict[str, str]) -> str
     read({"server": {"domain": domain, "listen": listen}}, file="b2bua init")
     name = socket.gethostname()
     aliases = f'"{name}"' if _is_host(name) and name != domain else ""
-    text = TEMPLATE.format(file=Path(file).name, domain=domain, aliases=aliases, port=port)
+    text = TEMPLATE.format(file=Path(file).name, domain=domain, aliases=aliases, port=port, state=state)
     for number, owner in EXTENSIONS.items():
         text += EXTENSION.format(number=number, name=owner, password=passwords[number])
     return text

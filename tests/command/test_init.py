@@ -62,6 +62,16 @@ class InitTests(SynchronousTestCase):
         run("init", str(self.file))
         self.assertEqual(stat.S_IMODE(self.file.stat().st_mode), 0o600)
 
+    def test_system(self) -> None:
+        """For a service of the system, state is where its unit has room for it."""
+        run("init", "--system", str(self.file))
+        server = load(self.file).server
+        unit = (Path(__file__).parents[2] / "contrib" / "b2bua.service").read_text()
+        self.assertEqual(server.database, "sqlite:////var/lib/b2bua/b2bua.db")
+        self.assertEqual(server.control, "/run/b2bua/b2bua.sock")
+        for line in ("StateDirectory=b2bua", "RuntimeDirectory=b2bua"):
+            self.assertIn(f"\n{line}\n", unit)
+
     def test_there_already(self) -> None:
         """A file that is there is not touched."""
         self.file.write_text("mine")

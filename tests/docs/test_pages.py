@@ -1,0 +1,91 @@
+"""What README and the pages say is so."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from types import ModuleType
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from b2bua.command import subcommands
+from b2bua.settings import read
+from b2bua.testing import LadderTestCase, World
+from tools.configuration import PAGE, page
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(r"^ *```(\w+)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
+
+
+def blocks(path: Path, language: str) -> list[str]:
+    """The blocks of one language on a page."""
+    return [text for kind, text in BLOCK.findall(path.read_text()) if kind == language]
+
+
+class PagesTests(SynchronousTestCase):
+    """Links, configurations and commands."""
+
+    def test_links(self) -> None:
+        """Every link leads to a file that is there."""
+        for path in PAGES:
+            for target in LINK.findall(path.read_text()):
+                with self.subTest(f"{path.relative_to(ROOT)}: {target}"):
+                    self.assertTrue((path.parent / target).exists(), f"{path}: {target}")
+
+    def test_configuration(self) -> None:
+        """The file on the page is a good one, and so is each piece in README."""
+        [whole] = blocks(PAGE, "toml")
+        settings = read(tomllib.loads(whole))
+        self.assertEqual(settings.routes[0].ways, ("carrier",))
+        for piece in blocks(ROOT / "README.md", "toml"):
+            read({"server": {"domain": "pbx.example.com"}, **tomllib.loads(piece)})
+
+    def test_reference(self) -> None:
+        """C{docs/configuration.md} has all keys as they are: "make docs" writes them."""
+        self.assertEqual(PAGE.read_text(), page(PAGE.read_text()))
+
+    def test_commands(self) -> None:
+        """Every subcommand that a page names is there."""
+        known = {name for name, _ in subcommands()}
+        for path in PAGES:
+            for name in re.findall(r"(?:`|bin/|^ *)b2bua ([a-z][a-z-]+)", path.read_text(), re.MULTILINE):
+                with self.subTest(f"{path.relative_to(ROOT)}: {name}"):
+                    self.assertIn(name, known)
+
+    def test_make(self) -> None:
+        """Every target of make that a page names is there."""
+        targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+        for path in PAGES:
+            for name in re.findall(r"(?:`|^ *)make ([a-z]+)", path.read_text(), re.MULTILINE):
+                with self.subTest(f"{path.relative_to(ROOT)}: {name}"):
+                    self.assertIn(name, targets)
+
+
+class ReadmePluginTests(LadderTestCase):
+    """The plugin that README shows."""
+
+    def make_world(self) -> World:
+        """A world with just that plugin."""
+        [text] = blocks(ROOT / "README.md", "python")
+        module = ModuleType("night")
+        exec(compile(text, "README.md", "exec"), module.__dict__)
+        return World(features=[module.Night])
+
+    def test_night(self) -> None:
+        """At midnight, when the world begins, it refuses."""
+        alice, bob = self.phones("alice", "bob")
+        alice.sends("INVITE", to="bob")
+        alice.gets(480)
+        bob.gets_nothing()
+        self.quiet()
+
+    def test_day(self) -> None:
+        """At seven it does not."""
+        alice, bob = self.phones("alice", "bob")
+        self.world.run(7 * 3600)
+        self.connect(alice, bob)
+        self.disconnect(alice, bob)
+        self.quiet()
