@@ -80,7 +80,7 @@ def restore_call(calls: Calls, plain: dict[str, Any]) -> Call:
             call.take(leg)
     pairs = plain["alignment"]
     alignment = None if pairs is None else Alignment(tuple((a, b) for a, b in pairs))
-    bridge = Bridge(call, *legs, alignment).begin()
+    bridge = Bridge(call, legs[0], legs[1], alignment).begin()
     for leg, holds in zip(legs, plain["holding"], strict=True):
         if holds:
             bridge.note_holder(leg)
