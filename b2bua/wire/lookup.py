@@ -11,7 +11,7 @@ from b2bua.wire.fields import (
     parse_delta,
 )
 from b2bua.wire.grammar import digits, split_list
-from b2bua.wire.names import NameAddr
+from b2bua.wire.names import NameAddr, parse_again
 from b2bua.wire.registry import KNOWN, canonical
 
 Field: TypeAlias = tuple[str, str]
@@ -47,12 +47,21 @@ class view(Generic[T]):
         def __set__(self, instance: object, value: T) -> None: ...
 
 
-def index(fields: Sequence[Field]) -> dict[str, str]:
-    """Map each canonical name to its first value."""
-    first = dict(fields[::-1])
-    if not first.keys() <= KNOWN:
-        first = {canonical(name): value for name, value in fields[::-1]}
-    return first
+def index(fields: Sequence[Field]) -> tuple[dict[str, str], bool]:
+    """
+    Map each canonical name to its first value.
+
+    @return: the map, and whether all names are spelled as in their RFC.
+    """
+    first = dict(fields)
+    if len(first) != len(fields):
+        first = dict(fields[::-1])
+    if _are_known(first):
+        return first, True
+    return {canonical(name): value for name, value in fields[::-1]}, False
+
+
+_are_known = KNOWN.issuperset
 
 
 class Fields:
@@ -73,9 +82,14 @@ class Fields:
         self.body = body
 
     @view
+    def well_spelled(self) -> bool:
+        """Are all names spelled as in their RFC?"""
+        return _are_known([name for name, _ in self.fields])
+
+    @view
     def first(self) -> dict[str, str]:
         """The first value of each field, by canonical name (see L{canonical})."""
-        return index(self.fields)
+        return index(self.fields)[0]
 
     def get(self, name: str) -> str | None:
         """Find the first value of a field, by its name in the RFC."""
@@ -162,11 +176,11 @@ class Fields:
         if value is None:
             return ()
         if len(first) == len(self.fields) and "," not in value:
-            return (NameAddr.parse(value),)
+            return (parse_again(value),)
         values = self.values(name)
         if len(values) > self.limits.routes and name in ("Route", "Record-Route"):
             raise too_many(name)
-        return tuple([NameAddr.parse(item) for item in values])
+        return tuple([parse_again(item) for item in values])
 
     def _address(self, name: str) -> NameAddr | None:
         """Parse a single address."""

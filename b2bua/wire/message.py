@@ -27,8 +27,9 @@ from b2bua.wire.careful import (
 )
 from b2bua.wire.fields import CSeq, Via
 from b2bua.wire.grammar import TOKEN, split_list
+from b2bua.wire.lookup import index
 from b2bua.wire.names import NameAddr
-from b2bua.wire.registry import COMPACT, KNOWN, REASONS, SINGLE, canonical
+from b2bua.wire.registry import REASONS, SINGLE, canonical
 from b2bua.wire.uri import Uri
 from b2bua.wire.views import Field, Message, view
 
@@ -51,21 +52,11 @@ __all__ = [
 _FIELDS = re.compile(rf"^({TOKEN}++)[ \t]*+:[ \t]*+(.*[^ \t\r\n]|)[ \t]*+\r\n", re.MULTILINE).findall
 _MANDATORY = frozenset(("Via", "From", "To", "Call-ID", "CSeq"))
 
-
-def _spelled(*names: str) -> frozenset[str]:
-    """Names as they mostly come: as in the RFC, in lower case, or compact."""
-    short = [letter for letter, name in COMPACT.items() if name in names]
-    return frozenset((*names, *[name.lower() for name in names], *short))
-
-
-_COPIED = _spelled("Via", "From", "To", "Call-ID", "CSeq")
-_COPIED_100 = _COPIED | _spelled("Timestamp")
-_COPIED_DIALOG = _COPIED | _spelled("Record-Route")
-_TO = _spelled("To")
-_VIA = _spelled("Via")
+_COPIED = _MANDATORY
+_COPIED_100 = _COPIED | {"Timestamp"}
+_COPIED_DIALOG = _COPIED | {"Record-Route"}
 # Requests whose responses make a dialog (section 12.1.1, RFC 6665 section 4.4.1).
 _DIALOG_MAKERS = frozenset(("INVITE", "SUBSCRIBE", "REFER", "NOTIFY"))
-_CONTENT_LENGTH = _spelled("Content-Length") | {"L"}
 _BARE_NUL = re.compile(r"(?<!\\)\0")
 
 
@@ -101,14 +92,14 @@ class Request(Message):
         fields = list(self.fields)
         text = str(via)
         for at, (name, value) in enumerate(fields):
-            if name in _VIA or canonical(name) == "Via":
+            if canonical(name) == "Via":
                 if "," in value:
                     text = ", ".join((text, *split_list(value)[1:]))
                 fields[at] = (name, text)
                 break
         copy = Request(self.method, self.uri, fields, self.body)
         copy.first = {**self.first, "Via": text}
-        copy._well_spelled = self._well_spelled
+        copy.well_spelled = self.well_spelled
         copy.via = via
         copy.from_, copy.to, copy.call_id, copy.cseq = self.from_, self.to, self.call_id, self.cseq
         return copy
@@ -139,7 +130,7 @@ class Request(Message):
             names = _COPIED_100
         elif code < 300 and self.method in _DIALOG_MAKERS:
             names = _COPIED_DIALOG
-        if self._well_spelled:
+        if self.well_spelled:
             copied = [item for item in self.fields if item[0] in names]
         else:
             copied = [item for item in self.fields if canonical(item[0]) in names]
@@ -149,17 +140,11 @@ class Request(Message):
         answer.fields = (*copied, *fields)
         return answer
 
-    @view
-    def _well_spelled(self) -> bool:
-        """Are all names spelled in a way that L{_spelled} knows?"""
-        known = KNOWN.__contains__
-        return all(known(name) or name in COMPACT or name.islower() for name, _ in self.fields)
-
 
 def _tag(copied: list[Field], tag: str) -> None:
     """Put a tag on the To of a response, if it has none."""
     for at, (name, value) in enumerate(copied):
-        if name in _TO or canonical(name) == "To":
+        if canonical(name) == "To":
             if value[-1:] == ">" or not _is_tagged(value):
                 copied[at] = (name, f"{value};tag={tag}")
             return
@@ -284,14 +269,10 @@ def _build(parts: Parts, limits: Limits) -> Request | Response:
         message = Response(int(found[1]), found[2] or "", fields, body)
     else:
         raise refuse_start_line(line.partition("\r\n")[0])
-    first = dict(fields[::-1])
-    if not first.keys() <= KNOWN:
-        first = {canonical(name): value for name, value in fields[::-1]}
-    elif isinstance(message, Request):
-        message._well_spelled = True
+    first, message.well_spelled = index(fields)
+    message.first = first
     if len(first) != len(fields):
         _check_repeated(fields, limits)
-    message.first = first
     if limits is not LIMITS:
         message.limits = limits
     try:
@@ -327,8 +308,8 @@ def _check_repeated(fields: Sequence[Field], limits: Limits) -> None:
     """Refuse fields that are there twice but may be only once, and too long lists."""
     seen: set[str] = set()
     repeated: set[str] = set()
-    for name, _ in fields:
-        name = name if name in KNOWN else canonical(name)
+    for spelled, _ in fields:
+        name = canonical(spelled)
         (repeated if name in seen else seen).add(name)
     if twice := repeated & SINGLE:
         raise PeerError(f"More than one {min(twice)}", section="RFC 3261 7.3.1")
@@ -379,7 +360,7 @@ def write(message: Message) -> bytes:
 def _with_length(fields: tuple[Field, ...], length: str) -> tuple[Field, ...]:
     """Put the right Content-Length in the place of the old one, or at the end."""
     for at, (name, _) in enumerate(fields):
-        if name in _CONTENT_LENGTH or (len(name) == 14 and name.lower() == "content-length"):
+        if len(name) in (1, 14) and canonical(name) == "Content-Length":
             return (*fields[:at], (name, length), *fields[at + 1 :])
     return (*fields, ("Content-Length", length))
 

@@ -181,6 +181,19 @@ class NameAddr:
 _new = object.__new__
 
 
+def parse_again(text: str) -> NameAddr:
+    """
+    Parse an address of the kind that comes again and again.
+
+    A phone sends the same Contact in each message, and a proxy the same Route;
+    the last ones are remembered, with what was parsed of them.
+    """
+    return _parse_known(text) if len(text) < 256 else NameAddr.parse(text)
+
+
+_parse_known = lru_cache(maxsize=2048)(NameAddr.parse)
+
+
 @lru_cache(maxsize=1024)
 def name_addr(display: str, uri: str) -> str:
     """Write an address without parameters; the same few people are called again and again."""

@@ -146,6 +146,7 @@ class Via:
             or lower.count(";rport") > 1
             or ";received" in lower
             or after not in ("", ";")
+            or '"' in tail
         ):
             filled = () if port is None else (("rport", str(port)),)
             return self.with_params(("received", host), *filled)
