@@ -425,7 +425,8 @@ class Attempt:
         if self._over:
             return
         if verdict is None:
-            self._give_up(outcome)
+            # Where a phone points to is told to nobody unless a feature says so.
+            self._give_up(UNREACHABLE if outcome.kind == "moved" else outcome)
         else:
             self._obey(verdict, outcome)
 

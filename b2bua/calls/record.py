@@ -97,6 +97,12 @@ class CallRecord:
             if entry.answered is None and (entry is self.legs[0] or (leg is not None and entry.id == leg.id)):
                 entry.answered = now
 
+    def leg_answered(self, leg: Leg, now: float) -> None:
+        """A leg that came in later was answered."""
+        for entry in self.legs:
+            if entry.id == leg.id and entry.answered is None:
+                entry.answered = now
+
     def refused(self, status: int, reason: str = "") -> None:
         """The caller heard a final status other than 200."""
         self.status = status

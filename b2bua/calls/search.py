@@ -90,6 +90,7 @@ class Search:
 
     def won(self, attempt: Attempt, leg: Leg, word: Answered) -> None:
         """Hand over the leg; until somebody listens to it, it is alone."""
+        self.call.record.leg_answered(leg, self.call.calls.context.layer.now())
         self.call.listen(leg, Lone(self.call))
         self._finish(Found(leg, word.session, word.fields))
 

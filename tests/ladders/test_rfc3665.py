@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from b2bua.testing import LadderTestCase, World, by_hand
 from b2bua.wire.message import Request
+from b2bua_plugins.redirects import Redirects
 
 
 class SessionTests(LadderTestCase):
@@ -67,6 +68,7 @@ class SessionTests(LadderTestCase):
 
     def test_3_6(self) -> None:
         """3.6: a redirected caller calls the new target without SDP; the ACK brings the answer."""
+        self.world = World(features=[Redirects], settings={"extensions": {"bob": {"redirects": "pass"}}})
         alice, bob, carol = self.phones("alice", "bob", "carol")
         alice.sends("INVITE", to="bob")
         bob.gets("INVITE")

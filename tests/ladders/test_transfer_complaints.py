@@ -1,0 +1,184 @@
+"""
+What users of other servers complain about when they transfer.
+
+Each test names the complaint in words; all of them are about the signalling
+that a phone sees, so they are ladders.
+"""
+
+from __future__ import annotations
+
+from b2bua.testing import World
+from b2bua.testing.phone import Phone
+from b2bua.testing.session import Session
+from b2bua.wire.message import Message, Request
+from b2bua_plugins.redirects import Redirects
+from tests.ladders.transfers import FEATURES, TransferTestCase
+
+
+def received(phone: Phone, method: str) -> list[Message]:
+    """The requests of a method that a phone has got."""
+    return [
+        got.message
+        for got in phone.inbox
+        if isinstance(got.message, Request) and got.message.method == method
+    ]
+
+
+class ComplaintTests(TransferTestCase):
+    """One complaint each."""
+
+    def consult(self) -> tuple[Session, Session]:
+        """Let Bob talk to Alice, hold her, and talk to Carol."""
+        self.call(self.alice, self.bob)
+        first = self.bob.session
+        first.hold()
+        self.world.run(1)
+        return first, self.call(self.bob, self.carol)[0]
+
+    def test_identity_after_transfer(self) -> None:
+        """After an attended transfer the display shows the transferor, not who is there now."""
+        first, second = self.consult()
+        first.transfer(replaces=second)
+        self.world.run(4)
+        shown = [m.get("P-Asserted-Identity") or "" for m in received(self.carol, "INVITE")]
+        self.assertIn("alice@", shown[-1])
+        shown = [m.get("P-Asserted-Identity") or "" for m in received(self.alice, "INVITE")]
+        self.assertIn("carol@", shown[-1])
+        self.alice.hang_up()
+        self.quiet()
+
+    def test_after_a_redirection(self) -> None:
+        """After a 302 the transfer rings the wrong phone, since Replaces is not found any more."""
+        self.world = World(features=(*FEATURES, Redirects))
+        manners = self.alice.manners
+        self.alice, self.bob, self.carol = self.world.phones("alice", "bob", "carol", manners=manners)
+        (dave,) = self.world.phones("dave", manners=self.alice.manners)
+        self.carol.manners.redirects = "dave"
+        self.call(self.alice, self.bob)
+        first = self.bob.session
+        first.hold()
+        self.world.run(1)
+        second = self.bob.dial("carol")
+        self.world.run(4)
+        self.insist(second.state == "up", "the redirection was not followed")
+        first.transfer(replaces=second)
+        self.world.run(4)
+        self.only_talking(self.alice, dave)
+        dave.hang_up()
+        self.quiet()
+
+    def test_across_transports(self) -> None:
+        """The two calls of the transferor run over different transports."""
+        (dave,) = self.world.phones("dave", manners=self.alice.manners, transport="TCP")
+        self.call(self.alice, self.bob)
+        first = self.bob.session
+        first.hold()
+        self.world.run(1)
+        second, _ = self.call(self.bob, dave)
+        first.transfer(replaces=second)
+        self.world.run(4)
+        self.only_talking(self.alice, dave)
+        dave.hang_up()
+        self.quiet()
+
+    def test_nobody_waits_for_notify(self) -> None:
+        """A transferor that wants no NOTIFY (Refer-Sub: false) gets none, and the transfer works."""
+        self.call(self.alice, self.bob)
+        session = self.bob.session
+        session.transfer("carol", fields=(("Refer-Sub", "false"),))
+        session.expects_notify = False
+        self.world.run(6)
+        self.only_talking(self.alice, self.carol)
+        self.assertEqual(received(self.bob, "NOTIFY"), [])
+        self.alice.hang_up()
+        self.quiet()
+
+    def test_notify_says_why(self) -> None:
+        """The NOTIFY about a failure has the status with its phrase, and ends the subscription."""
+        self.carol.manners.refuses = 486
+        self.call(self.alice, self.bob)
+        self.bob.session.transfer("carol")
+        self.world.run(4)
+        last = received(self.bob, "NOTIFY")[-1]
+        self.assertTrue(last.body.startswith(b"SIP/2.0 486 Busy Here"), last.body)
+        state = last.subscription_state
+        assert state is not None
+        self.assertEqual((state.state, state.reason), ("terminated", "noresource"))
+        self.bob.hang_up()
+        self.quiet()
+
+    def test_without_user_part(self) -> None:
+        """A REFER to a URI without a user part gets 202 and then silence."""
+        self.call(self.alice, self.bob)
+        session = self.bob.session
+        session.transfer(f"sip:{self.world.domain}")
+        self.world.run(4)
+        self.assertEqual((session.told[-1], session.told_end), (404, True))
+        self.only_talking(self.alice, self.bob)
+        self.bob.hang_up()
+        self.quiet()
+
+    def test_alone_is_never_glare(self) -> None:
+        """A party that waits for the target wants to hold, and gets 491 for ever."""
+        self.carol.manners.answers_after = None
+        self.call(self.alice, self.bob)
+        self.bob.session.transfer("carol")
+        self.world.run(1)
+        for _ in range(3):
+            self.alice.session.hold()
+            self.world.run(0.5)
+            self.alice.session.resume()
+            self.world.run(0.5)
+        self.assertNotIn("491 to INVITE", self.alice.session.codes)
+        self.alice.hang_up()
+        self.world.run(2)
+        self.quiet()
+
+    def test_says_what_it_can(self) -> None:
+        """Without Supported: replaces and Allow: REFER a phone falls back to a worse kind of transfer."""
+        self.call(self.alice, self.bob)
+        (invite,) = received(self.bob, "INVITE")
+        self.assertLessEqual({"replaces", "norefersub", "timer"}, invite.supported)
+        self.assertLessEqual({"REFER", "NOTIFY", "UPDATE", "INFO"}, invite.allow)
+        self.alice.hang_up()
+        self.quiet()
+
+    def test_the_record_tells(self) -> None:
+        """After a transfer nobody can say who talked to whom."""
+        self.call(self.alice, self.bob)
+        self.bob.session.transfer("carol")
+        self.world.run(6)
+        self.alice.hang_up()
+        self.quiet()
+        (record,) = self.world.served.records
+        self.assertEqual(
+            [leg.party for leg in record.legs], [f"extension {n}" for n in ("alice", "bob", "carol")]
+        )
+        self.assertIn("blind_transfer", record.features)
+        self.assertTrue(all(leg.answered and leg.ended for leg in record.legs), record)
+
+
+class PermissionTests(TransferTestCase):
+    """A transfer is dialled with the transferor's permission, never with the survivor's."""
+
+    def make_world(self) -> World:
+        """Let Bob reach extensions only, and have a trunk to everything else."""
+        return World(
+            features=FEATURES,
+            settings={
+                "extensions": {"bob": {"may_dial": ["extensions"]}},
+                "trunks": {"carrier": {"uri": "sip:198.51.100.7:5060", "accept_from": ["198.51.100.7"]}},
+                "routes": [{"match": r"\d{7,}", "trunk": "carrier"}],
+            },
+        )
+
+    def test_forbidden_target(self) -> None:
+        """Bob transfers a call to a number that he may not dial: 403, and nothing is torn down."""
+        self.call(self.alice, self.bob)
+        session = self.bob.session
+        session.transfer("0900123456")
+        self.world.run(4)
+        self.assertEqual(session.told[-1], 403)
+        self.only_talking(self.alice, self.bob)
+        self.bob.hang_up()
+        self.quiet()
