@@ -32,6 +32,7 @@ from twisted.python.failure import Failure
 
 from b2bua import collector
 from b2bua.calls.record import CallRecord
+from b2bua.choices import Choices
 from b2bua.configuration import Configuration, configuration
 from b2bua.console import Console
 from b2bua.control import listen
@@ -275,7 +276,11 @@ class B2BUAService(Service):
     def _listen_to_people(self) -> None:
         """Open the socket by which the command reaches us."""
         table = self.settings.server
-        answers = {**self.console.answers, "reload": self._told_to_reload}
+        answers = {
+            **self.console.answers,
+            **Choices(lambda: self.features).answers,
+            "reload": self._told_to_reload,
+        }
         try:
             self._control = listen(self._reactor, table.control, table.control_mode, answers)
         except (OSError, CannotListenError) as error:

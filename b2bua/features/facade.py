@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from b2bua.features import plugin as plugins_of
 from b2bua.features.codes import Code, Codes
 from b2bua.features.dispatch import BUDGET, CONTAINED, Dispatch, StoppedClock, Story, Timers
 from b2bua.features.found import Found
-from b2bua.features.options import Options, _wall
+from b2bua.features.options import Options, Setting, _wall
 from b2bua.features.plugin import Plugin, Reimport, Source
 from b2bua.features.preferences import Preferences
 from b2bua.features.problems import FeaturesRefused
@@ -123,7 +123,8 @@ class Features:
             generation=generation,
             budget=_budget(document),
         )
-        preferences.changed = features.tell_setting_changed
+        if generation == 1:
+            preferences.changed = features.tell_setting_changed
         return features
 
     @staticmethod
@@ -160,8 +161,13 @@ class Features:
         return features
 
     def bind(self, timers: Timers) -> None:
-        """Take the clock of the server; until then no budget runs out."""
+        """
+        Take the clock of the server; until then no budget runs out.
+
+        From now on this is the generation that hears of changed settings.
+        """
         self._dispatch.timers = timers
+        self.preferences.changed = self.tell_setting_changed
 
     # ---- looking at it --------------------------------------------------
 
@@ -181,6 +187,11 @@ class Features:
             note = f" ({plugin.out})" if plugin.out else f" [{codes}]" if codes else ""
             lines.append(f"{place}. {name}{note}")
         return lines
+
+    def settings(self, owner: str) -> Iterator[Setting]:
+        """All settings that can be changed for one extension, in the order of the features."""
+        for options in self._options.values():
+            yield from options.settings(owner)
 
     def change(self, path: str, value: object) -> None:
         """

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 
@@ -21,6 +21,16 @@ AnyTable = TypeVar("AnyTable", bound=Table)
 def _wall() -> datetime:
     """The time of day, where nobody has handed in a clock."""
     return datetime.now().astimezone()
+
+
+class Setting(NamedTuple):
+    """A key that its owner can change, as it holds now."""
+
+    path: str
+    """As in the file, C{extensions.102.forward.busy}."""
+    value: object
+    changed: bool
+    """Has the owner changed it?"""
 
 
 class Options:
@@ -92,6 +102,20 @@ class Options:
         owner, below = self._place(model, names)
         values = self._preferences.of(owner, self.feature)
         return {key: values[path] for key in changeable(model) if (path := below + key) in values}
+
+    def settings(self, owner: str) -> Iterator[Setting]:
+        """The settings that can be changed in the tables of one name, as they hold now."""
+        for model, pattern in self._patterns.items():
+            if pattern.count("*") != 1 or not (keys := changeable(model)):
+                continue
+            try:
+                table, changed = self.of(model, owner), self.changed(model, owner)
+            except NotConfigured:
+                continue  # a table that has to be in the file first
+            path = ".".join(place(pattern, (owner,)))
+            for key in model.model_fields:
+                if key in keys:
+                    yield Setting(f"{path}.{key}", getattr(table, key), key in changed)
 
     def locate(self, table: tuple[str, ...], key: str) -> tuple[type[Table], tuple[str, ...]] | None:
         """The model and the names of a table in which C{key} may be changed, by its path."""

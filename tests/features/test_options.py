@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua import Changeable, NotConfigured, Options, Table, hookimpl
 from b2bua.features import Features, FeaturesRefused, Preferences
+from tests.features.stage import Timers
 
 
 class Shop(Table):
@@ -171,6 +172,18 @@ class OptionsTests(SynchronousTestCase):
                 error = self.assertRaises(ValueError, self.features.change, path, "x")
                 self.assertEqual(str(error), f"{path} is no setting that can be changed at run time")
 
+    def test_shown(self) -> None:
+        """What can be changed for an extension, and what has been."""
+        self.options.change(Wish, "102", size=3)
+        self.assertEqual(
+            [tuple(setting) for setting in self.features.settings("102")],
+            [
+                ("extensions.102.wish.colour", "blue", False),
+                ("extensions.102.wish.size", 3, True),
+                ("extensions.102.marked", True, False),
+            ],
+        )
+
     def test_restored(self) -> None:
         """After a restart changes are as they were; one that is no longer good does not count."""
         preferences = Preferences()
@@ -185,8 +198,9 @@ class OptionsTests(SynchronousTestCase):
         self.assertEqual(options.of(Wish, "103").size, 1)
 
     def test_generations(self) -> None:
-        """All generations see a change; the newest hears of it."""
+        """All generations see a change; the one that the server has taken up hears of it."""
         newer = self.features.reload(DOCUMENT)
+        newer.bind(Timers())
         self.options.change(Wish, "102", colour="green")
         self.assertEqual(newer.plugins[0].thing.options.of(Wish, "102").colour, "green")
         self.assertEqual((len(self.keeper.heard), len(newer.plugins[0].thing.heard)), (0, 1))

@@ -1,0 +1,39 @@
+"""Show the settings that an extension can change at run time."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from typing import Any
+
+from b2bua.command import _asking
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """Take whose."""
+    parser.add_argument("extension", metavar="EXTENSION", help="its number")
+    _asking.arguments(parser)
+
+
+def run(options: Namespace) -> int:
+    """Show them."""
+    return _asking.show(options, _asking.ask(options, "settings", owner=options.extension), people)
+
+
+def people(rows: list[dict[str, Any]]) -> str:
+    """A table; what the user has changed is marked."""
+    return _asking.table(
+        rows,
+        (
+            ("SETTING", lambda row: row["path"]),
+            ("VALUE", lambda row: shown(row["value"])),
+            ("", lambda row: "changed" if row["changed"] else ""),
+        ),
+        "no feature has settings for it",
+    )
+
+
+def shown(value: object) -> str:
+    """A value as it is written in the file."""
+    if value in (None, ""):
+        return "-"
+    return str(value).lower() if isinstance(value, bool) else str(value)
