@@ -12,7 +12,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from b2bua.preflight import is_running, obstacles, why_not
 from b2bua.settings import read
-from tests import certificates
+from tests.interop.certificates import pair
 
 
 class Case(SynchronousTestCase):
@@ -119,7 +119,7 @@ class CertificateTests(Case):
 
     def test_good(self) -> None:
         """A certificate and its key."""
-        certificates.make(self.directory)
+        pair(self.directory)
         self.assertEqual(self.tls(authorities="cert.pem"), {})
 
     def test_missing(self) -> None:
@@ -130,15 +130,15 @@ class CertificateTests(Case):
 
     def test_mismatch(self) -> None:
         """A key of another certificate."""
-        certificates.make(self.directory)
-        certificates.make(self.directory / "other")
+        pair(self.directory)
+        pair(self.directory / "other")
         found = self.tls(key="other/key.pem")
         self.assertEqual(list(found), ["tls.key"])
         self.assertIn("is not the key of the certificate", found["tls.key"])
 
     def test_rubbish(self) -> None:
         """Files with something else in them."""
-        certificates.make(self.directory)
+        pair(self.directory)
         (self.directory / "rubbish").write_text("rubbish")
         self.assertEqual(list(self.tls(certificate="rubbish")), ["tls.certificate"])
         self.assertEqual(list(self.tls(key="rubbish")), ["tls.key"])
@@ -146,7 +146,7 @@ class CertificateTests(Case):
 
     def test_passphrase(self) -> None:
         """A key with a passphrase is refused; nobody is asked at the terminal."""
-        certificates.make(self.directory, passphrase="secret")
+        pair(self.directory, passphrase="secret")
         found = self.tls()
         self.assertEqual(list(found), ["tls.key"])
         self.assertIn("without a passphrase", found["tls.key"])

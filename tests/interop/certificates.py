@@ -9,7 +9,12 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
 from cryptography.x509.oid import NameOID
 
 # Long enough for any test; the beginning lies back, since clocks differ.
@@ -72,6 +77,21 @@ class Authority:
         paths[0].write_bytes(certificate.public_bytes(Encoding.PEM))
         paths[1].write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         return str(paths[0]), str(paths[1])
+
+
+def pair(directory: Path, passphrase: str = "") -> tuple[Path, Path]:
+    """
+    Write C{cert.pem} and C{key.pem} for 127.0.0.1, and C{authority.pem} that signed.
+
+    @param passphrase: encrypts the key.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    certificate, key = Authority(directory).sign("127.0.0.1", "127.0.0.1")
+    encryption = BestAvailableEncryption(passphrase.encode()) if passphrase else NoEncryption()
+    paths = directory / "cert.pem", directory / "key.pem"
+    paths[0].write_bytes(certificate.public_bytes(Encoding.PEM))
+    paths[1].write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption))
+    return paths
 
 
 def _general(name: str) -> x509.GeneralName:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import gatherResults, inlineCallbacks
@@ -9,26 +10,38 @@ from twisted.trial.unittest import TestCase
 
 from b2bua.store.sql import SqlStore
 from tests.interop.baresip import Baresip
+from tests.interop.certificates import pair
 from tests.interop.processes import reactor
 from tests.interop.programs import need
 from tests.interop.service import PASSWORDS, Service
 
 
-class BaresipTests(TestCase):
-    """baresip, which nobody here wrote, as phones 101 and 102."""
+class UdpTests(TestCase):
+    """baresip, which nobody here wrote, as phones 101 and 102, over UDP."""
 
     timeout = 60
+    transport = "udp"
 
     @inlineCallbacks
     def setUp(self) -> Any:
         """A service, and two phones that have registered with digest."""
         need("baresip")
-        directory = self.mktemp()
-        self.service = Service(directory)
+        directory = Path(self.mktemp()).resolve()
+        certificate, _ = pair(directory)
+        self.service = Service(str(directory), tls=self.transport == "tls")
         self.addCleanup(self.service.kill)
         yield self.service.start()
+        port = self.service.tls_port or self.service.port
         self.phones = [
-            Baresip(directory, number, PASSWORDS[number], self.service.uri) for number in ("101", "102")
+            Baresip(
+                str(directory),
+                number,
+                PASSWORDS[number],
+                f"{self.service.host}:{port}",
+                self.transport,
+                config=f"sip_cafile {certificate.with_name('authority.pem')}",
+            )
+            for number in ("101", "102")
         ]
         for phone in self.phones:
             self.addCleanup(phone.stop)
@@ -90,3 +103,15 @@ class BaresipTests(TestCase):
         self.assertIn("486", told["param"])
         record = yield self.record()
         self.assertEqual((record.status, record.answered), (486, None))
+
+
+class TcpTests(UdpTests):
+    """The same over TCP."""
+
+    transport = "tcp"
+
+
+class TlsTests(UdpTests):
+    """The same over TLS, with a certificate that the phones check."""
+
+    transport = "tls"

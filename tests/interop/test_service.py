@@ -14,8 +14,8 @@ from twisted.internet.defer import gatherResults, inlineCallbacks
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
-from tests import certificates
 from tests.interop.baresip import Baresip
+from tests.interop.certificates import pair
 from tests.interop.processes import Program
 from tests.interop.programs import need
 from tests.interop.service import PASSWORDS, Service
@@ -103,8 +103,8 @@ class StartTests(Case):
     def test_certificate(self) -> Any:
         """The key is another certificate's."""
         service = self.made(tls=True)
-        certificates.make(service.directory)
-        _, key = certificates.make(service.directory / "other")
+        pair(service.directory)
+        _, key = pair(service.directory / "other")
         key.rename(service.directory / "key.pem")
         yield self.fails(service, "tls.key: ", "is not the key of the certificate")
 
@@ -122,12 +122,34 @@ class StartTests(Case):
         yield self.fails(self.made('[plugins]\norder = ["pizza"]\n'), "plugins.order: ", "pizza")
 
 
+class CheckTests(Case):
+    """C{twistd b2bua --check}."""
+
+    @inlineCallbacks
+    def test_check(self) -> Any:
+        """It says what C{b2bua check} says, with the same status, and nothing runs."""
+        service = self.made()
+        twistd = Path(sys.executable).parent / "twistd"
+        check = (twistd, "b2bua", "--config", service.config, "--check")
+        said = yield deferToThread(run, *check, cwd=service.directory)
+        self.assertEqual(said, f"{service.config}: good: 3 extensions, 0 trunks, 0 routes, 2 sockets\n")
+        service.config.write_text("[server]\n")
+        error = yield self.assertFailure(deferToThread(run, *check, cwd=service.directory), AssertionError)
+        self.assertIn("ended with 1", str(error))
+        self.assertIn("server.domain: is missing", str(error))
+        self.assertEqual([path.name for path in service.directory.iterdir()], ["b2bua.toml"])
+
+
 class LifeTests(Case):
     """What it does until its end."""
 
     @inlineCallbacks
     def test_daemon(self) -> Any:
-        """As a daemon it writes its process id and its log, and ends when told to."""
+        """
+        As a daemon it writes its process id and its log, and ends when told to.
+
+        After SIGUSR1 the log goes on in a new file, as logrotate wants it.
+        """
         service = self.made("[log]\nformat = 'json'\n")
         twistd = Path(sys.executable).parent / "twistd"
         log, pid = service.directory / "b2bua.log", service.directory / "b2bua.pid"
@@ -141,9 +163,13 @@ class LifeTests(Case):
         self.addCleanup(tail.kill)
         tail.start(["/usr/bin/env", "tail", "-n", "+1", "-F", str(log)], str(service.directory), os.environ)
         yield tail.says("ready: ")
+        moved = log.rename(log.with_suffix(".1"))
+        os.kill(number, signal.SIGUSR1)
         os.kill(number, signal.SIGTERM)
         yield tail.says("Server Shut Down")
-        for line in log.read_text().splitlines():
+        self.assertIn("ready: ", moved.read_text())
+        self.assertNotIn("ready: ", log.read_text())
+        for line in (moved.read_text() + log.read_text()).splitlines():
             self.assertEqual(set(json.loads(line)) & {"time", "level", "system", "message"},
                              {"time", "level", "system", "message"})  # fmt: skip
 
