@@ -120,7 +120,8 @@ class Phones:
             )
             credentials = (
                 f'Authorization: Digest username="{user}", realm="{DOMAIN}", nonce="{nonce}", '
-                f'uri="sip:{DOMAIN}", response="{digest}", algorithm=SHA-256, cnonce="0a4f", qop=auth, nc={nc}\r\n'
+                f'uri="sip:{DOMAIN}", response="{digest}", algorithm=SHA-256, '
+                f'cnonce="0a4f", qop=auth, nc={nc}\r\n'
             )
         host = flow.remote[0]
         text = (
