@@ -31,7 +31,7 @@ IDENTITY = frozenset({"P-Asserted-Identity", "Remote-Party-ID"})
 ALERTING = frozenset({"Alert-Info", "Answer-Mode", "Call-Info", "Priv-Answer-Mode"})
 """
 Taken from our own extensions and trusted peers only: they can make a phone
-answer by itself, so that a stranger could listen in (RFC 5373 section 9).
+answer by itself, so that a stranger could listen in (RFC 5373 section 7).
 """
 
 INVITE = IDENTITY | _names(

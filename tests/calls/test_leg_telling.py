@@ -309,7 +309,7 @@ class PassingTests(LegCase):
         self.assertEqual(self.offered(self.IDENTITY, preferred, policy=policy), (self.IDENTITY,))
 
     def test_alerting_of_strangers(self) -> None:
-        """What could make a phone answer by itself is not taken from strangers (RFC 5373 section 9)."""
+        """What could make a phone answer by itself is not taken from strangers (RFC 5373 section 7)."""
         alert = ("Alert-Info", "info=alert-autoanswer")
         self.assertEqual(self.offered(alert), (alert,))
         self.party = lambda policy=None: Party("stranger", "example.net", policy=policy or self.policy)  # type: ignore[method-assign]
