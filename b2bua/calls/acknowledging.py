@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from b2bua.calls import parting
+from b2bua.calls import parting, sending
 from b2bua.calls.context import SDP
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Acknowledgement:
         if body is not None:
             self._body = body
         self.sent = True
-        self.leg.context.layer.acknowledge(self._write, self.leg.target(self.dialog))
+        self.leg.context.layer.acknowledge(self._write, sending.target(self.leg, self.dialog))
 
     def repeat(self) -> None:
         """The 2xx came again: so does the ACK, unless it is not due yet."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from b2bua.calls import parting, refreshing
+from b2bua.calls import parting, refreshing, sending
 from b2bua.calls.acknowledging import Acknowledgement
-from b2bua.calls.context import ALLOW, SDP, SUPPORTED, LegState
+from b2bua.calls.context import SDP, LegState
 from b2bua.calls.passing import FAILURE, SUCCESS, entering, session_of
 from b2bua.calls.words import Answered, Changed, Refused
 from b2bua.dialogs.offer_answer import rejection
@@ -18,15 +18,13 @@ from b2bua.wire.sdp import without_origin
 if TYPE_CHECKING:
     from b2bua.calls.leg import Leg
     from b2bua.calls.words import Fields
-    from b2bua.transactions.ports import IServerTransaction, ITimer
-    from b2bua.wire.message import Request, Response
+    from b2bua.transactions.ports import ITimer
+    from b2bua.wire.message import Response
 
 ATTEMPTS = 6
 """How often one change is sent at most."""
 LONGEST_RETRY = 10.0
 """The longest Retry-After that glare asks for (section 14.2)."""
-UPDATE_PATIENCE = 56
-"""In T1: how long an UPDATE waits for the other side, before its sender's Timer F at 64."""
 
 
 class Waiting:
@@ -174,7 +172,7 @@ class Changing:
         self.attempts += 1
         body = b""
         if self.word.session is not None:
-            body = leg.signed(self.word.session)
+            body = sending.signed(leg, self.word.session)
         elif self._silent and self.method == "INVITE":
             # A re-INVITE repeats the offer unchanged (RFC 4028 section 7.4).
             body = leg.local_session or b""
@@ -182,7 +180,7 @@ class Changing:
         if body:
             fields += (SDP,)
         self.seq = leg.dialog.next_seq()
-        leg.request(leg.dialog, self.method, self._heard, fields, body, contact=True, seq=self.seq)
+        sending.request(leg, leg.dialog, self.method, self._heard, fields, body, refresh=True, seq=self.seq)
 
     def _heard(self, response: Response) -> None:
         """Take a response; what is malformed in it makes it a failure."""
@@ -213,9 +211,11 @@ class Changing:
             if self.asks:
                 # We did not say that we know 100rel here; refuse its offer in
                 # due form and let the 2xx bring what counts.
-                leg.request(leg.dialog, "PRACK", _ignored, (rack, SDP), leg.signed(rejection(session)))
+                sending.request(
+                    leg, leg.dialog, "PRACK", _ignored, (rack, SDP), sending.signed(leg, rejection(session))
+                )
                 return
-        leg.request(leg.dialog, "PRACK", _ignored, (rack,))
+        sending.request(leg, leg.dialog, "PRACK", _ignored, (rack,))
 
     def _success(self, response: Response) -> None:
         """Take a 2xx."""
@@ -231,7 +231,7 @@ class Changing:
             self._ack = Acknowledgement(leg, dialog, self.seq, self._credentials)
         if self._over:
             if self._ack is not None:
-                self._ack.send(leg.signed(rejection(session)) if self.asks and session else None)
+                self._ack.send(sending.signed(leg, rejection(session)) if self.asks and session else None)
             return
         dialog.refresh(response)
         leg.learn(response)
@@ -274,7 +274,7 @@ class Changing:
         self._owes_ack = False
         if session is None:
             session = rejection(leg.remote_session or b"")
-        self._ack.send(leg.signed(session))
+        self._ack.send(sending.signed(leg, session))
         self._over = True
         leg.changing = None
         leg.settled()
@@ -386,55 +386,6 @@ class Changing:
         if held is not None:
             leg.hear(leg, held)
         leg.settled()
-
-
-class Updated:
-    """An UPDATE of the peer, or a PRACK, with an offer that waits for its answer."""
-
-    __slots__ = ("_timer", "leg", "offer", "request", "server")
-
-    def __init__(self, leg: Leg, request: Request, server: IServerTransaction, offer: bytes) -> None:
-        """Take the request, and see that it is answered in time (RFC 4320 section 4)."""
-        self.leg = leg
-        self.request = request
-        self.server = server
-        self.offer = offer
-        seconds = UPDATE_PATIENCE * leg.context.settings.t1
-        self._timer = leg.context.layer.start(seconds, self._late)
-
-    def _late(self) -> None:
-        """The other side does not answer: a 504 (RFC 3311 section 5.2)."""
-        self.refuse(504, "", ())
-
-    def accept(self, session: bytes | None, fields: Fields) -> None:
-        """Send the 200 with the answer."""
-        leg = self.leg
-        if session is None:
-            session = leg.local_session
-        if session is None:
-            self.refuse(500, "", ())
-            return
-        leg.remote_session = self.offer
-        if leg.dialog is not None:
-            leg.dialog.refresh(self.request)
-        head: Fields = (
-            (leg.contact(self.server.flow), ALLOW, SUPPORTED) if self.request.method == "UPDATE" else ()
-        )
-        head += refreshing.answer(leg, self.request) if self.request.method == "UPDATE" else ()
-        leg.respond(self.server, 200, "", (*head, *fields, SDP), leg.signed(session))
-        self._finish()
-
-    def refuse(self, code: int, reason: str, fields: Fields) -> None:
-        """Refuse it; the session stays as it was."""
-        self.leg.respond(self.server, code, reason, fields)
-        self._finish()
-
-    def _finish(self) -> None:
-        """Be over."""
-        self._timer.stop()
-        if self.leg.updated is self:
-            self.leg.updated = None
-        self.leg.settled()
 
 
 def moved(before: bytes, after: bytes) -> bool:

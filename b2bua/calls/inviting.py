@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from b2bua.calls import changing, parting, refreshing
+from b2bua.calls import changing, parting, refreshing, sending
 from b2bua.calls.acknowledging import Acknowledgement
 from b2bua.calls.context import ALLOW, SDP, SUPPORTED_INVITE, SUPPORTED_UNRELIABLE, LegState
+from b2bua.calls.forks import Fork, Forks
 from b2bua.calls.passing import FAILURE, MOVED, PROVISIONAL, SUCCESS, entering, leaving, session_of
 from b2bua.calls.words import Answered, Moved, Progress, Refused, Ringing
 from b2bua.dialogs.dialog import Dialog
 from b2bua.dialogs.offer_answer import rejection
-from b2bua.dialogs.reliable import InOrder
 from b2bua.errors import PeerError
 from b2bua.transactions.flow import Flow as FlowType
 from b2bua.wire.message import Request
@@ -30,22 +30,6 @@ ATTEMPTS = 5
 """How often an INVITE is sent at most: credentials, longer timers, fewer extensions."""
 
 
-class Fork:
-    """One early dialog."""
-
-    __slots__ = ("answer", "dialog", "order", "rack", "sessions")
-
-    def __init__(self, dialog: Dialog) -> None:
-        """Start without a reliable response."""
-        self.dialog = dialog
-        self.order: InOrder | None = None
-        self.answer: bytes | None = None
-        """The answer or offer that came reliably."""
-        self.rack = ""
-        """The RAck of a PRACK that waits for our answer to an offer in a 1xx."""
-        self.sessions = False
-
-
 class Inviting:
     """
     The client side of the first INVITE.
@@ -60,7 +44,6 @@ class Inviting:
         "_cancelled",
         "_client",
         "_credentials",
-        "_early_media",
         "_forks",
         "_late",
         "_owing",
@@ -98,8 +81,7 @@ class Inviting:
         """The INVITE as last sent."""
         self._client: IClientTransaction | None = None
         self._credentials: tuple[Field, ...] = ()
-        self._forks: dict[str, Fork] = {}
-        self._early_media = ""
+        self._forks = Forks(leg, invitation.session is not None)
         self._late: ITimer | None = None
         self._owing: Fork | None = None
         """The fork that won while the PRACK with our answer was owed."""
@@ -124,7 +106,7 @@ class Inviting:
             ("To", self.to_value),
             ("Call-ID", self.call_id),
             ("CSeq", f"{self.seq} INVITE"),
-            leg.contact(flow),
+            sending.contact(leg, flow),
             ALLOW,
             # Without an offer of ours a reliable 1xx would have to bring one
             # (RFC 3262 section 5), so that is asked for only on purpose.
@@ -137,7 +119,7 @@ class Inviting:
         fields += leaving(invitation.fields, leg.party)
         fields += self._credentials
         if invitation.session is not None:
-            self.offer = leg.signed(invitation.session)
+            self.offer = sending.signed(leg, invitation.session)
             fields.append(SDP)
         request = Request("INVITE", invitation.request_uri, fields, self.offer)
         self._sent = leg.context.edited(leg, request)
@@ -175,95 +157,27 @@ class Inviting:
             return
         tag = response.to.tag
         if response.code == 199:
-            self._ended_early(tag, response)
+            if self._forks.end(tag):
+                fields = entering(response, PROVISIONAL, leg.party)
+                leg.hear(leg, Progress(199, response.reason, None, fields))
             return
         leg.learn(response)
         session = session_of(response)
         reliable = "100rel" in response.require and response.rseq is not None
         if tag:
-            fork = self._fork(tag, response)
-            if reliable:
-                order = fork.order = fork.order or InOrder()
-                if not order.takes(response.rseq or 0):
-                    return
-                fork.dialog.refresh(response)
-                self._acknowledge(fork, response, session)
-            if self._pattern_needs_reliable(reliable):
-                session = None
-            session = self._one_source(tag, session)
-            if session is not None:
-                fork.sessions = True
-        elif self._pattern_needs_reliable(reliable):
+            fork = self._forks.find(self._sent, response)
+            if reliable and not self._forks.take_reliable(fork, response, session):
+                return
+        if self.invitation.session is None and not reliable:
+            # An offer cannot come in an unreliable response (section 13.2.1).
             session = None
+        session = self._forks.one_source(tag, session)
         fields = entering(response, PROVISIONAL, leg.party)
         if response.code == 180:
             leg.ringing = True
             leg.hear(leg, Ringing(session, fields))
         else:
             leg.hear(leg, Progress(response.code, response.reason, session, fields))
-
-    def _pattern_needs_reliable(self, reliable: bool) -> bool:
-        """Is SDP of no meaning here: an offer in an unreliable 1xx?"""
-        return self.invitation.session is None and not reliable
-
-    def _fork(self, tag: str, response: Response) -> Fork:
-        """Find the early dialog of a response, or make it (section 12.1)."""
-        fork = self._forks.get(tag)
-        if fork is None:
-            leg = self.leg
-            dialog = Dialog.of_response(self._sent, response, self.seq)
-            fork = self._forks[tag] = Fork(dialog)
-            leg.context.dialogs.add(dialog, leg)
-            if leg.dialog is None:
-                leg.dialog = dialog
-            else:
-                leg.early = [*(leg.early or ()), dialog]
-        return fork
-
-    def _one_source(self, tag: str, session: bytes | None) -> bytes | None:
-        """Let early media of one fork through only, the first one."""
-        if session is None:
-            return None
-        if not self._early_media:
-            self._early_media = tag
-        return session if self._early_media == tag else None
-
-    def _acknowledge(self, fork: Fork, response: Response, session: bytes | None) -> None:
-        """Send the PRACK, at once unless it has to bring our answer (RFC 3262 sections 4, 5)."""
-        rack = f"{response.rseq} {response.cseq.number} INVITE"
-        if session is not None and fork.answer is None:
-            fork.answer = session
-            if self.invitation.session is None:
-                fork.rack = rack
-                return
-        self._prack(fork, rack, b"")
-
-    def _prack(self, fork: Fork, rack: str, body: bytes) -> None:
-        """Send a PRACK; a failure of it shows soon enough in the INVITE."""
-        fields: Fields = (("RAck", rack),)
-        if body:
-            fields += (SDP,)
-        self.leg.request(fork.dialog, "PRACK", _ignored, fields, body)
-
-    def _ended_early(self, tag: str, response: Response) -> None:
-        """Take a 199: one early dialog is over (RFC 6228 section 4)."""
-        leg = self.leg
-        fork = self._forks.pop(tag, None)
-        if fork is None:
-            return
-        if self._early_media == tag:
-            self._early_media = ""
-        self._drop(fork.dialog)
-        leg.hear(leg, Progress(199, response.reason, None, entering(response, PROVISIONAL, leg.party)))
-
-    def _drop(self, dialog: Dialog) -> None:
-        """Forget an early dialog."""
-        leg = self.leg
-        leg.context.dialogs.remove(dialog)
-        left = [fork.dialog for fork in self._forks.values()]
-        if leg.dialog is dialog:
-            leg.dialog = left[0] if left else None
-        leg.early = [other for other in left if other is not leg.dialog] or None
 
     # Success
 
@@ -277,7 +191,7 @@ class Inviting:
         leg = self.leg
         session = session_of(response)
         dialog = Dialog.of_response(self._sent, response, self.seq)
-        fork = self._forks.pop(tag, None)
+        fork = self._forks.take(tag)
         if fork is not None:
             # The route set is taken from the 2xx, the numbers go on.
             dialog.local_seq = fork.dialog.local_seq
@@ -306,10 +220,7 @@ class Inviting:
     def _win(self, dialog: Dialog, response: Response) -> None:
         """Let one dialog be the leg's."""
         leg = self.leg
-        for other in self._forks.values():
-            leg.context.dialogs.remove(other.dialog)
         self._forks.clear()
-        leg.early = None
         if leg.dialog is not None and leg.dialog.remote_tag != dialog.remote_tag:
             leg.context.dialogs.remove(leg.dialog)
         leg.dialog = dialog
@@ -350,9 +261,8 @@ class Inviting:
         leg.settled()
 
     def early_exchange_done(self, dialog: Dialog) -> bool:
-        """Was the offer answered reliably in this early dialog, so that an UPDATE may follow?"""
-        fork = self._forks.get(dialog.remote_tag)
-        return fork is not None and fork.answer is not None and not fork.rack
+        """Was the offer answered in this early dialog, so that an UPDATE may follow?"""
+        return self._forks.exchange_done(dialog)
 
     def _done(self) -> None:
         """The exchange is through: the leg lets go."""
@@ -363,7 +273,7 @@ class Inviting:
     def _surplus(self, ack: Acknowledgement, session: bytes | None) -> None:
         """End a dialog that nobody wants, after its ACK."""
         answer = rejection(session) if session is not None and self.invitation.session is None else b""
-        ack.send(self.leg.signed(answer) if answer else b"")
+        ack.send(sending.signed(self.leg, answer) if answer else b"")
         parting.dismiss(self.leg, ack.dialog)
         if self._cancelled:
             self._over()
@@ -372,11 +282,8 @@ class Inviting:
         """Give the answer to an offer in the 2xx, or in a reliable 1xx."""
         leg = self.leg
         if self._winner is None:
-            for fork in self._forks.values():
-                if fork.rack and session is not None and fork.answer is not None:
-                    rack, fork.rack = fork.rack, ""
-                    leg.remote_session = fork.answer
-                    self._prack(fork, rack, leg.signed(session))
+            if session is not None:
+                self._forks.confirm(session)
             return
         ack, owing = self._acks[self._winner], self._owing
         if leg.inviting is not self:
@@ -384,9 +291,9 @@ class Inviting:
         if session is None:
             session = rejection(leg.remote_session or b"")
         if owing is not None:
-            self._prack(owing, owing.rack, leg.signed(session))
+            self._forks.prack(owing, owing.rack, sending.signed(leg, session))
         else:
-            ack.send(leg.signed(session))
+            ack.send(sending.signed(leg, session))
         self._done()
         leg.settled()
 
@@ -435,13 +342,8 @@ class Inviting:
 
     def _forget_forks(self) -> None:
         """Drop all early dialogs: the transaction that made them is over."""
-        leg = self.leg
-        for fork in self._forks.values():
-            leg.context.dialogs.remove(fork.dialog)
         self._forks.clear()
-        self._early_media = ""
-        leg.early = None
-        leg.dialog = None
+        self.leg.dialog = None
 
     def _fail(self, word: Refused | Moved) -> None:
         """Be over without a dialog."""
@@ -487,10 +389,6 @@ class Inviting:
         self._forget_forks()
         self._done()
         leg.release()
-
-
-def _ignored(response: Response) -> None:
-    """A response that changes nothing."""
 
 
 def _preference(contact: NameAddr) -> float:

@@ -13,11 +13,10 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from b2bua.calls import changing, parting, receiving, refreshing, snapshot, telling
-from b2bua.calls.context import ALLOW, SUPPORTED, Invitation, LegContext, LegState
+from b2bua.calls import changing, parting, receiving, refreshing, sending, snapshot, telling
+from b2bua.calls.context import Invitation, LegContext, LegState
 from b2bua.calls.invited import Invited
 from b2bua.calls.inviting import Inviting
-from b2bua.calls.passing import leaving
 from b2bua.calls.words import (
     Answered,
     Changed,
@@ -41,11 +40,11 @@ if TYPE_CHECKING:
     from b2bua.calls.identity import Identity
     from b2bua.calls.party import Party
     from b2bua.calls.referral import Referral
+    from b2bua.calls.updated import Updated
     from b2bua.dialogs.dialog import Dialog
     from b2bua.transactions.flow import Flow
-    from b2bua.transactions.ports import IClientTransaction, IServerTransaction, ITimer
-    from b2bua.wire.message import Field, Message, Request, Response
-    from b2bua.wire.uri import Uri
+    from b2bua.transactions.ports import IServerTransaction, ITimer
+    from b2bua.wire.message import Message, Request
 
 
 class Leg:
@@ -128,7 +127,7 @@ class Leg:
         """The INVITE of the peer that is open, until it is acknowledged."""
         self.changing: changing.Changing | None = None
         """The re-INVITE or UPDATE of ours that is open."""
-        self.updated: changing.Updated | None = None
+        self.updated: Updated | None = None
         """The UPDATE of the peer that is open."""
         self.waiting: changing.Waiting | None = None
         """What is to be changed as soon as it may."""
@@ -309,7 +308,7 @@ class Leg:
         """
         if self.flow != flow:
             return
-        self.take_flow(None)
+        sending.take_flow(self, None)
         if self.incoming and self.state is LegState.CALLING and self.invited is not None:
             self.invited.refuse(480, "", ())
             self.hear(self, HungUp("lost"))
@@ -317,6 +316,10 @@ class Leg:
     def referred_from_outside(self, request: Request, server: IServerTransaction) -> None:
         """Take a REFER that names this leg by Target-Dialog; it makes a dialog of its own (RFC 4538)."""
         receiving.referred_from_outside(self, request, server)
+
+    def session_due(self) -> None:
+        """The timer of the session fires."""
+        refreshing.due(self)
 
     # What is known of the peer
 
@@ -343,14 +346,6 @@ class Leg:
     def local_session(self) -> bytes | None:
         """The last session description that was sent to the peer."""
         return (self.origin.last or None) if self.origin is not None else None
-
-    def signed(self, session: bytes) -> bytes:
-        """Put our own o= line into a body that is about to be sent."""
-        origin = self.origin
-        if origin is None:
-            host = self.flow.local[0] if self.flow is not None else "0.0.0.0"
-            origin = self.origin = Origin(self.context.random.getrandbits(31), host)
-        return origin.sign(session)
 
     @property
     def stable(self) -> bool:
@@ -383,97 +378,6 @@ class Leg:
             if not self.callbacks:
                 self.callbacks = None
             callback()
-
-    # How messages are written
-
-    def contact(self, flow: Flow) -> Field:
-        """Where the peer reaches us in this dialog."""
-        if flow is not self.flow or not self.contact_value:
-            self.take_flow(flow)
-            user = f"{self.contact_user}@" if self.contact_user else ""
-            transport = "" if flow.transport == "UDP" else f";transport={flow.transport.lower()}"
-            self.contact_value = f"<sip:{user}{self.context.layer.contact_host(flow)}{transport}>"
-        return ("Contact", self.contact_value)
-
-    def take_flow(self, flow: Flow | None) -> None:
-        """Be reached by this way from now on."""
-        old = self.flow
-        self.flow = flow
-        if old == flow:
-            return
-        if old is not None and old.connection:
-            self.context.disconnect(self, old)
-        if flow is not None and flow.connection and not self.gone:
-            self.context.connect(self, flow)
-
-    def target(self, dialog: Dialog) -> Flow | Uri:
-        """
-        Where a request within a dialog goes.
-
-        Phones are reached by the flow they came from, since their Contact is
-        often not what is seen of them (and C{sip_trust_ctrl} of a Yealink
-        wants the address it registered to); with a route set, by the route.
-        One whose connection was lost may have come back with another.
-        """
-        if self.flow is None and self.sticky and self.context.found_again is not None:
-            self.take_flow(self.context.found_again(self))
-        if not dialog.routes and self.flow is not None and (self.sticky or self.flow.connection):
-            return self.flow
-        return dialog.next_hop
-
-    def request(
-        self,
-        dialog: Dialog,
-        method: str,
-        hear: Callable[[Response], None],
-        fields: Fields = (),
-        body: bytes = b"",
-        *,
-        contact: bool = False,
-        seq: int = 0,
-    ) -> IClientTransaction:
-        """
-        Send a request within a dialog; a challenge is answered once.
-
-        @param contact: is it a target refresh, which says where we are?
-        @param seq: a CSeq number that was taken before, by who answers a
-            challenge itself.
-        """
-        context, own = self.context, seq
-        seq = seq or dialog.next_seq()
-        sent: Request
-
-        def write(flow: Flow, via: str) -> Request:
-            """Write it for the hop that it takes."""
-            nonlocal sent
-            head: Fields = (self.contact(flow), ALLOW, SUPPORTED) if contact else (SUPPORTED,)
-            sent = dialog.request(method, via, seq, head + leaving(fields, self.party), body)
-            sent = context.edited(self, sent)
-            return sent
-
-        def heard(response: Response) -> None:
-            """Take a response, unless it only asks who we are."""
-            if response.code in (401, 407) and context.challenged is not None:
-                credentials = context.challenged(self, response, sent)
-                if credentials is not None:
-                    again, seq = (*fields, *credentials), dialog.next_seq()
-                    self.request(dialog, method, hear, again, body, contact=contact, seq=seq)
-                    return
-            hear(response)
-
-        return context.layer.request(write, self.target(dialog), hear if own else heard)
-
-    def respond(
-        self,
-        server: IServerTransaction,
-        code: int,
-        reason: str = "",
-        fields: Fields = (),
-        body: bytes = b"",
-    ) -> None:
-        """Answer a request within the dialog."""
-        answer = server.request.response(code, reason, fields=leaving(fields, self.party), body=body)
-        server.respond(self.context.edited(self, answer))
 
     # How it ends
 

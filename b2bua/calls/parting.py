@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from b2bua.calls import changing
+from b2bua.calls import changing, sending
 from b2bua.calls.context import LegState
 from b2bua.calls.passing import GOODBYE, entering
 from b2bua.calls.words import Fields, HungUp
@@ -34,7 +34,7 @@ class Goodbye:
         leg = self.leg
         self.sent = True
         assert leg.dialog is not None
-        leg.request(leg.dialog, "BYE", self._heard, self._fields)
+        sending.request(leg, leg.dialog, "BYE", self._heard, self._fields)
 
     def _heard(self, response: Response) -> None:
         """Take the final answer; whatever it is, the session is over (section 15.1.1)."""
@@ -108,12 +108,12 @@ def lose(leg: Leg, why: str) -> None:
 
 def dismiss(leg: Leg, dialog: Dialog) -> None:
     """End a dialog that is not the leg's own: a fork that answered too late."""
-    leg.request(dialog, "BYE", _ignored)
+    sending.request(leg, dialog, "BYE", _ignored)
 
 
 def bye_received(leg: Leg, request: Request, server: IServerTransaction) -> None:
     """Take a BYE: 200, and 487 to whatever the peer still has open (section 15.1.2)."""
-    leg.respond(server, 200)
+    sending.respond(leg, server, 200)
     if leg.state is LegState.ENDED:
         if leg.goodbye is not None and not leg.goodbye.sent:
             # The peer was first: ours waits for an ACK that nobody owes any more.

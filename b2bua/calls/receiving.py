@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from b2bua.calls import changing, parting, refreshing, telling
+from b2bua.calls import changing, parting, refreshing, sending, telling
 from b2bua.calls.context import ACCEPT, ALLOW, EXTENSIONS, SUPPORTED, LegState
 from b2bua.calls.invited import Invited
 from b2bua.calls.passing import CHANGE, entering, session_of
 from b2bua.calls.referral import refer_received
+from b2bua.calls.updated import Updated
 from b2bua.calls.words import Changed, Referred
 from b2bua.dialogs.dialog import Dialog
 from b2bua.dialogs.offer_answer import Open, refusal
@@ -33,24 +34,24 @@ def request_received(leg: Leg, request: Request, server: IServerTransaction) -> 
     try:
         dialog = _dialog(leg, request)
         if dialog is None or (leg.state is LegState.ENDED and method not in _AFTER_THE_END):
-            leg.respond(server, 481)
+            sending.respond(leg, server, 481)
             return
         if not dialog.accepts(request.cseq.number):
             # Out of order (RFC 3261 section 12.2.2).
-            leg.respond(server, 500, "", (("Retry-After", "1"),))
+            sending.respond(leg, server, 500, "", (("Retry-After", "1"),))
             return
         unknown = request.require - EXTENSIONS if request.get("Require") is not None else None
         if unknown:
-            leg.respond(server, 420, "", (("Unsupported", ", ".join(sorted(unknown))),))
+            sending.respond(leg, server, 420, "", (("Unsupported", ", ".join(sorted(unknown))),))
             return
         _follow_flow(leg, request, server)
         take = _TAKERS.get(method)
         if take is None:
-            leg.respond(server, 405, "", (ALLOW,))
+            sending.respond(leg, server, 405, "", (ALLOW,))
         else:
             take(leg, request, server)
     except PeerError as error:
-        leg.respond(server, error.code, error.why, (ACCEPT,) if error.code == 415 else ())
+        sending.respond(leg, server, error.code, error.why, (ACCEPT,) if error.code == 415 else ())
 
 
 def _dialog(leg: Leg, request: Request) -> Dialog | None:
@@ -67,7 +68,7 @@ def _follow_flow(leg: Leg, request: Request, server: IServerTransaction) -> None
     """A phone that has got another address or connection is answered and called there from now on."""
     flow = server.flow
     if flow != leg.flow and (leg.flow is None or leg.sticky or request.method in ("INVITE", "UPDATE")):
-        leg.take_flow(flow)
+        sending.take_flow(leg, flow)
         leg.contact_value = ""
 
 
@@ -96,7 +97,7 @@ def _refused_for_glare(leg: Leg, request: Request, server: IServerTransaction, o
     if not code:
         return False
     wait = (("Retry-After", str(leg.context.random.randint(0, 10))),) if code == 500 else ()
-    leg.respond(server, code, "", wait)
+    sending.respond(leg, server, code, "", wait)
     return True
 
 
@@ -118,20 +119,20 @@ def _update(leg: Leg, request: Request, server: IServerTransaction) -> None:
         return
     verdict = refreshing.judge(leg, request)
     if isinstance(verdict, TooBrief):
-        leg.respond(server, 422, "", verdict.fields)
+        sending.respond(leg, server, 422, "", verdict.fields)
         return
     leg.learn(request)
     fields = entering(request, CHANGE, leg.party)
     if offer is not None:
         changing.yield_to_peer(leg)
-        leg.updated = changing.Updated(leg, request, server, offer)
+        leg.updated = Updated(leg, request, server, offer)
         leg.hear(leg, Changed(offer, fields))
         return
     dialog = _dialog(leg, request)
     if dialog is not None:
         dialog.refresh(request)
     agreed = refreshing.answer(leg, request) if leg.state is LegState.ANSWERED else ()
-    leg.respond(server, 200, "", (leg.contact(server.flow), ALLOW, SUPPORTED, *agreed))
+    sending.respond(leg, server, 200, "", (sending.contact(leg, server.flow), ALLOW, SUPPORTED, *agreed))
     if fields:
         # An UPDATE must be answered at once (RFC 3311 section 5.2), so the
         # other side is told, but not waited for.
@@ -142,7 +143,7 @@ def _bye(leg: Leg, request: Request, server: IServerTransaction) -> None:
     """Take a BYE; one of several early dialogs may go alone (RFC 3261 section 15)."""
     dialog = _dialog(leg, request)
     if dialog is not None and leg.early is not None and dialog in leg.early:
-        leg.respond(server, 200)
+        sending.respond(leg, server, 200)
         leg.context.dialogs.remove(dialog)
         leg.early.remove(dialog)
     else:
@@ -152,25 +153,25 @@ def _bye(leg: Leg, request: Request, server: IServerTransaction) -> None:
 def _prack(leg: Leg, request: Request, server: IServerTransaction) -> None:
     """Take a PRACK."""
     if leg.invited is None:
-        leg.respond(server, 481)
+        sending.respond(leg, server, 481)
     else:
         leg.invited.prack(request, server)
 
 
 def _options(leg: Leg, request: Request, server: IServerTransaction) -> None:
     """Answer OPTIONS ourselves: what this dialog can do is what we can do (RFC 3261 section 11.2)."""
-    leg.respond(server, 200, "", (leg.contact(server.flow), ALLOW, SUPPORTED, ACCEPT))
+    sending.respond(leg, server, 200, "", (sending.contact(leg, server.flow), ALLOW, SUPPORTED, ACCEPT))
 
 
 def _notify(leg: Leg, request: Request, server: IServerTransaction) -> None:
     """Take a NOTIFY; one about a transfer belongs to a subscription that we have not."""
     event = request.event
     if event is None:
-        leg.respond(server, 489)
+        sending.respond(leg, server, 489)
     elif event.package == "refer":
         _notify_refer(leg, request, server)
     elif leg.ended:
-        leg.respond(server, 481)
+        sending.respond(leg, server, 481)
     else:
         telling.told(leg, request, server)
 
@@ -179,11 +180,11 @@ def _notify_refer(leg: Leg, request: Request, server: IServerTransaction) -> Non
     """Take the news of a REFER that we handed on; of any other there is no subscription."""
     referral = leg.subscribed
     if referral is None:
-        leg.respond(server, 481)
+        sending.respond(leg, server, 481)
         return
     code = status_of(request.body) if request.body else 100
     state = request.subscription_state
-    leg.respond(server, 200)
+    sending.respond(leg, server, 200)
     if code >= 200 or (state is not None and state.state == "terminated"):
         leg.subscribed = None
     referral.notify(code)
@@ -218,14 +219,14 @@ def _subscribe(leg: Leg, request: Request, server: IServerTransaction) -> None:
     """Take a SUBSCRIBE for the news of a REFER; one to anything else is not made within a call."""
     event = request.event
     if event is None or event.package != "refer":
-        leg.respond(server, 489)
+        sending.respond(leg, server, 489)
         return
     for referral in leg.referrals or ():
         if referral.matches(request):
             referral.subscribe(request, server)
             return
     # Only a REFER makes a subscription to this event (RFC 3515 section 2.4.4).
-    leg.respond(server, 403)
+    sending.respond(leg, server, 403)
 
 
 _TAKERS = {

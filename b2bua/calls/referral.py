@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from b2bua.calls import parting
+from b2bua.calls import parting, sending
 from b2bua.calls.context import ALLOW, SUPPORTED, LegState
 from b2bua.calls.words import Fields
 from b2bua.dialogs.subscription import FATAL, Subscription
@@ -123,7 +123,7 @@ class Referral:
         if self._answered:
             return
         leg = self.leg
-        fields: Fields = (leg.contact(self._server.flow), ALLOW, SUPPORTED)
+        fields: Fields = (sending.contact(leg, self._server.flow), ALLOW, SUPPORTED)
         subscribing = self.wants_notify
         if not subscribing:
             fields += (("Refer-Sub", "false"),)
@@ -220,7 +220,7 @@ class Referral:
             SIPFRAG,
         )
         body = write_status(code, reason)
-        leg.request(self.dialog, "NOTIFY", self._heard, fields, body, contact=True)
+        sending.request(leg, self.dialog, "NOTIFY", self._heard, fields, body, refresh=True)
 
     def _heard(self, response: Response) -> None:
         """Take the answer to a NOTIFY; some end the subscription (RFC 6665 section 4.2.2)."""
@@ -242,8 +242,8 @@ class Referral:
         assert subscription is not None
         seconds = min(SECONDS if request.expires is None else request.expires, SECONDS)
         subscription.refreshed(seconds, leg.context.layer.now())
-        fields = (leg.contact(server.flow), ("Expires", str(seconds)))
-        leg.respond(server, 200, "", fields)
+        fields = (sending.contact(leg, server.flow), ("Expires", str(seconds)))
+        sending.respond(leg, server, 200, "", fields)
         self._stop()
         if subscription.active:
             self._watch()
@@ -318,7 +318,7 @@ class Referral:
                 code = response.code
                 self.refuse(code if code not in (401, 407, 408, 503) else 500, "")
 
-        other.request(other.dialog, "REFER", answered, fields, contact=True)
+        sending.request(other, other.dialog, "REFER", answered, fields, refresh=True)
 
 
 def refer_received(leg: Leg, request: Request, server: IServerTransaction, dialog: Dialog) -> Referral:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from b2bua.calls import changing, parting
+from b2bua.calls import changing, parting, sending
 from b2bua.calls.context import LegState
 from b2bua.calls.words import Changed
 from b2bua.dialogs.session_timer import SessionTimer, TooBrief
@@ -84,7 +84,7 @@ def _run(leg: Leg, seconds: float) -> None:
     """Start the timer over."""
     stop(leg)
     if seconds > 0 and leg.state is not LegState.ENDED:
-        leg.timer_run = leg.context.layer.start(seconds, partial(_due, leg))
+        leg.timer_run = leg.context.layer.start(seconds, leg.session_due)
 
 
 def stop(leg: Leg) -> None:
@@ -111,7 +111,7 @@ def resume(leg: Leg, seconds: float | None) -> None:
     _run(leg, max(0.1, timer.delay - (timer.interval - seconds)))
 
 
-def _due(leg: Leg) -> None:
+def due(leg: Leg) -> None:
     """Refresh, or give up if the other side should have."""
     leg.timer_run = None
     if leg.state is not LegState.ANSWERED:
@@ -145,7 +145,7 @@ def _probe(leg: Leg) -> None:
         elif leg.timer_run is None:
             _run(leg, leg.party.policy.session_expires / 2)
 
-    leg.request(leg.dialog, "OPTIONS", heard)
+    sending.request(leg, leg.dialog, "OPTIONS", heard)
 
 
 def failed(leg: Leg) -> None:

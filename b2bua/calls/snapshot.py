@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from b2bua.calls import refreshing
+from b2bua.calls import refreshing, sending
 from b2bua.calls.context import LegState
 from b2bua.calls.party import Party, Policy
 from b2bua.dialogs.dialog import Dialog
@@ -68,7 +68,7 @@ def read(leg: Leg, plain: dict[str, Any]) -> None:
     leg.context.serial = max(leg.context.serial, int(leg.id, 16))
     leg.state = LegState.ANSWERED
     leg.dialog = Dialog.restore(plain["dialog"])
-    leg.take_flow(read_flow(plain["flow"]))
+    sending.take_flow(leg, read_flow(plain["flow"]))
     leg.sticky = plain["sticky"]
     leg.contact_user = plain["contact_user"]
     leg.ringing = plain["ringing"]

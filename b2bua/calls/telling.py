@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from b2bua.calls import parting
+from b2bua.calls import parting, sending
 from b2bua.calls.context import LegState
 from b2bua.calls.passing import REPLY, TOLD, entering
 from b2bua.calls.words import Replied, Told
@@ -58,7 +58,7 @@ def reply(leg: Leg, word: Replied) -> None:
     code = word.code
     if not 200 <= code < 700 or code in (408, 503):
         code = 500
-    leg.respond(asked.server, code, word.reason if code == word.code else "", word.fields, word.body)
+    sending.respond(leg, asked.server, code, word.reason if code == word.code else "", word.fields, word.body)
 
 
 def drop(leg: Leg) -> None:
@@ -75,7 +75,7 @@ def tell(leg: Leg, word: Told) -> None:
         # There is no dialog yet in which it could go.
         leg.hear(leg, Replied(word.token, 481))
         return
-    leg.request(leg.dialog, word.method, partial(_replied, leg, word), word.fields, word.body)
+    sending.request(leg, leg.dialog, word.method, partial(_replied, leg, word), word.fields, word.body)
 
 
 def _replied(leg: Leg, word: Told, response: Response) -> None:
