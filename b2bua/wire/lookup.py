@@ -140,11 +140,11 @@ class Fields:
 
     def _copy(self, fields: tuple[Field, ...], body: bytes) -> Self:
         """Make the like with other fields and body."""
-        raise NotImplementedError
+        return type(self)(fields, body)
 
     def start_line(self) -> str:
-        """The first line."""
-        raise NotImplementedError
+        """The first line; a part of a message may have none."""
+        return ""
 
     def __eq__(self, other: object) -> bool:
         """Compare the content."""

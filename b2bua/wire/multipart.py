@@ -27,10 +27,6 @@ _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]
 class Part(Message):
     """One part: header fields of its own, and a body."""
 
-    def start_line(self) -> str:
-        """A part has no first line of its own."""
-        return ""
-
     @property
     def disposition(self) -> str:
         """
@@ -50,10 +46,6 @@ class Part(Message):
         _, semicolon, params = value.partition(";")
         handling = find_param(parse_params(semicolon + params), "handling") if semicolon else None
         return handling is not None and handling.lower() == "optional"
-
-    def _copy(self, fields: tuple[Field, ...], body: bytes) -> Part:
-        """Make the like with other fields and body."""
-        return Part(fields, body)
 
 
 @dataclass(frozen=True, slots=True)

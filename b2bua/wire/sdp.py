@@ -80,7 +80,7 @@ class Section:
         return [line[len(prefix) :] for line in self.lines if line == flag or line.startswith(prefix)]
 
     def with_attribute(self, name: str, value: str | None = None) -> Self:
-        """Copy it with an attribute set; the first of that name is replaced, or it is added."""
+        """Copy it with an attribute set; it takes the place of all of that name."""
         flag, prefix = f"a={name}", f"a={name}:"
         line = refuse_breaks(flag if value is None else prefix + value)
         return self._with_line(line, lambda old: old == flag or old.startswith(prefix))

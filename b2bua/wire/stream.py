@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 import re
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, NoReturn, TypeAlias
 
 from b2bua.wire.careful import LIMITS, Limits
 from b2bua.wire.message import Malformed
@@ -145,10 +145,9 @@ class Framer:
         found = _NUMBER.match(values[0])
         if found is None:
             self._refuse("Malformed Content-Length", "RFC 3261 20.14", 400)
-            return 0
         return int(found[1])
 
-    def _refuse(self, why: str, section: str, code: int) -> None:
+    def _refuse(self, why: str, section: str, code: int) -> NoReturn:
         """Give up the stream."""
         raise Malformed(why, section=section, code=code, data=bytes(self._buffer))
 

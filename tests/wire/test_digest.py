@@ -167,6 +167,15 @@ class ChallengeTests(SynchronousTestCase):
             ),
         )
 
+    def test_written(self) -> None:
+        """A challenge is read as it was written, with all that it may hold."""
+        challenge = Challenge("r", "n", "SHA-256", ("auth",), "o", True, True, "sip:a sip:b")
+        self.assertEqual(Challenge.parse(str(challenge)), challenge)
+
+    def test_next_nonce(self) -> None:
+        """A server may send nothing but the next nonce (RFC 7616 section 3.5)."""
+        self.assertEqual(str(AuthenticationInfo("n2")), 'nextnonce="n2"')
+
     def test_stale(self) -> None:
         """A stale nonce is told apart from a wrong password."""
         challenge = Challenge.parse(str(Challenge("r", "n", stale=True)))

@@ -118,6 +118,38 @@ class ViaTests(FieldTests):
             "SIP/2.0/UDP 10.1.1.1:4540;rport=9988;branch=z9hG4bKkjshdyff;received=192.0.2.1",
         )
 
+    def test_stamped(self) -> None:
+        """The short way to fill them in gives the same as the long one."""
+        for tail in (
+            ";rport;branch=z9hG4bK1",
+            ";branch=z9hG4bK1;rport",
+            ";branch=z9hG4bK1",
+            ";RPORT;branch=z9hG4bK1",
+            ";rport=1;branch=z9hG4bK1",
+            ";rport;received=192.0.2.7",
+            ";rport;rport",
+            ";xrport;rportx",
+            ';x=";rport;y"',
+        ):
+            via = Via.parse(f"SIP/2.0/UDP 10.1.1.1{tail}")
+            long = via.with_params(received="192.0.2.1", rport="9988")
+            stamped = via.stamped("192.0.2.1", 9988)
+            self.assertEqual(stamped.params, Via.parse(str(stamped)).params)
+            self.assertEqual(
+                (stamped.received, stamped.rport, stamped.branch, stamped.host, len(stamped.params)),
+                ("192.0.2.1", "9988", via.branch, "10.1.1.1", len(long.params)),
+                tail,
+            )
+            self.assertEqual(via.stamped("192.0.2.1", None).rport, via.rport)
+
+    def test_any_parameter(self) -> None:
+        """Other parameters are found too, in any case; the value shows itself."""
+        via = Via.parse("SIP/2.0/TCP h;Alias;oc=50")
+        self.assertEqual((via.param("alias"), via.param("oc"), via.param("keep")), ("", "50", None))
+        self.assertEqual(repr(via), "Via('SIP/2.0/TCP h;Alias;oc=50')")
+        self.assertEqual(len({via, Via.parse(str(via))}), 1)
+        self.assertNotEqual(via, "SIP/2.0/TCP h;Alias;oc=50")
+
     def test_built(self) -> None:
         """One of our own is the same as one that was read."""
         via = Via("UDP", "192.0.2.1", 5060, (("branch", "z9hG4bK1"), ("rport", None)))

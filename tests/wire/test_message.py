@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.errors import PeerError, UsageError
-from b2bua.wire.fields import CSeq, Event, SessionExpires
+from b2bua.wire.fields import CSeq, Event, SessionExpires, Via
 from b2bua.wire.message import REASONS, Message, Request, Response, parse, write
 from tests.wire.samples import ALL, BYE, COMPACT, FORWARDED, INVITE, OK, REGISTER, SDP
 
@@ -294,6 +294,18 @@ class ChangeTests(SynchronousTestCase):
         """A request can go elsewhere."""
         self.assertEqual(request(INVITE).with_uri("sip:x@y").start_line(), "INVITE sip:x@y SIP/2.0")
 
+    def test_with_via(self) -> None:
+        """Another topmost Via leaves those below it, wherever it stood."""
+        for data, count in ((INVITE, 1), (COMPACT, 3)):
+            changed = request(data).with_via(Via.parse("SIP/2.0/UDP new;branch=z9hG4bKn"))
+            again = parse(write(changed))
+            self.assertEqual([via.host for via in again.vias][1:], [via.host for via in parse(data).vias][1:])
+            self.assertEqual((again.via.host, changed.via.host, len(again.vias)), ("new", "new", count))
+            self.assertEqual(changed.get("Via"), again.get("Via"))
+            self.assertEqual(changed.well_spelled, again.well_spelled)
+        odd = Request("OPTIONS", "sip:a", [("vIA", "SIP/2.0/UDP a"), *request(BYE).fields[1:]])
+        self.assertEqual(odd.with_via(Via("UDP", "b")).vias[0].host, "b")
+
     def test_response(self) -> None:
         """A changed response stays what it was."""
         timeout = Response(408, "Request Timeout")
@@ -402,3 +414,9 @@ class WriteTests(SynchronousTestCase):
         self.assertEqual(Response(200, "").start_line(), "SIP/2.0 200 ")
         self.assertEqual(Request("X-Y", "sip:a").start_line(), "X-Y sip:a SIP/2.0")
         self.assertEqual(Message([("A", "b")]).fields, (("A", "b"),))
+
+    def test_fragment(self) -> None:
+        """What has no start-line is a value like others."""
+        fragment = Message([("A", "b")], b"c")
+        self.assertEqual(fragment.with_fields(add=[("D", "e")]), Message([("A", "b"), ("D", "e")], b"c"))
+        self.assertNotEqual(fragment, Message([("A", "b")]))
