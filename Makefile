@@ -4,6 +4,7 @@ PYTHON ?= python3
 CONFIG ?= b2bua.toml
 PORT   ?= 5060
 TESTS  ?= tests
+SECONDS ?= 60
 
 VENV = .venv
 BIN  = $(VENV)/bin
@@ -13,7 +14,7 @@ TREE := $(shell find b2bua plugins twistd-plugins -name '*.py' | LC_ALL=C sort |
 INSTALLED = $(VENV)/.installed-$(TREE)
 DEVELOPS  = $(VENV)/.develops-$(TREE)
 
-.PHONY: run test lint coverage format bench docs clean
+.PHONY: run test lint coverage format fuzz bench docs clean
 
 run: $(INSTALLED)
 	@test -e $(CONFIG) || $(BIN)/b2bua init --port $(PORT) $(CONFIG)
@@ -38,6 +39,10 @@ coverage: $(DEVELOPS)
 format: $(DEVELOPS)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# Mutated messages for the parser; make fuzz SECONDS=3600 goes on for an hour.
+fuzz: $(DEVELOPS)
+	$(BIN)/python -m tests.wire.fuzz --seconds $(SECONDS)
 
 bench: $(DEVELOPS)
 	$(BIN)/python -m bench
