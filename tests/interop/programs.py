@@ -20,9 +20,8 @@ from twisted.trial.unittest import FailTest, SkipTest
 # Which package of Debian brings which program.
 PACKAGES = {
     "baresip": "baresip-core",
+    "initdb": "postgresql",
     "kamailio": "kamailio",
-    "openssl": "openssl",
-    "postgres": "postgresql",
     "sipp": "sip-tester",
     "svwar": "sipvicious",
 }

@@ -14,10 +14,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from twisted.trial.unittest import SkipTest
+from tests.interop.programs import need
 
 SECONDS = 60
-PACKAGE = "Debian package: postgresql"
 
 
 @lru_cache(maxsize=1)
@@ -25,15 +24,10 @@ def server() -> str:
     """
     Start the server, once, and give its URL.
 
-    @raise SkipTest: if PostgreSQL is not installed; with C{CI=true} that is an
-        error.
+    @raise SkipTest: if PostgreSQL is not installed and cannot be; with
+        C{CI=true} that is an error.
     """
-    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    initdb = programs[-1] if programs else Path(shutil.which("initdb") or "")
-    if not initdb.is_file():
-        if os.environ.get("CI") == "true":
-            raise RuntimeError(f"PostgreSQL is missing ({PACKAGE})")
-        raise SkipTest(f"PostgreSQL is missing ({PACKAGE})")
+    initdb = Path(need("initdb")).resolve()
     directory = Path(tempfile.mkdtemp(prefix="b2bua-postgresql-"))
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
     return _start(initdb, directory)
