@@ -23,7 +23,8 @@ class Admission:
         self.known: set[str] = set()
         self.refused = 0
         self._spacing = 1 / rate
-        self._depth = burst / rate
+        # Half a message less, since the sum of many spacings is not exact.
+        self._depth = (burst - 0.5) / rate
         self._sources = sources
         self._accounts: dict[str, float] = {}
         self._settled = -self._depth

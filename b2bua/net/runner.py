@@ -136,17 +136,23 @@ class Runner:
         """How many transactions there are."""
         return len(self._servers) + len(self._attempts)
 
-    def set_timers(self, host: str, timers: TimerValues | None = None) -> None:
-        """Use other timers with the peers at C{host}; without any, the usual ones again."""
+    def set_timers(self, who: str, timers: TimerValues | None = None) -> None:
+        """
+        Use other timers with some peers; without any, the usual ones again.
+
+        @param who: the address of the peers, or a transport; the address counts
+            for more.
+        """
         if timers is None:
-            self._timers_of.pop(host, None)
+            self._timers_of.pop(who, None)
         else:
-            self._timers_of[host] = timers
+            self._timers_of[who] = timers
 
     def timers_of(self, flow: Flow) -> TimerValues:
         """Give the timers that hold for the peer of C{flow}."""
-        if self._timers_of:
-            return self._timers_of.get(flow.remote[0], self._timers)
+        others = self._timers_of
+        if others:
+            return others.get(flow.remote[0]) or others.get(flow.transport) or self._timers
         return self._timers
 
     # ITransactionLayer

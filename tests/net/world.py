@@ -12,7 +12,7 @@ from b2bua.net.locate import NumericLocator
 from b2bua.net.runner import Runner
 from b2bua.transactions.flow import Flow
 from b2bua.transactions.ports import IServerTransaction, ITransactionUser
-from b2bua.wire.message import Request, Response, parse, write
+from b2bua.wire.message import Malformed, Request, Response, parse, write
 
 HERE = ("192.0.2.10", 5060)
 ALICE = ("192.0.2.1", 5060)
@@ -21,7 +21,10 @@ BOB = ("192.0.2.2", 5060)
 
 def name_of(data: bytes) -> str | int:
     """Say what a message is in a word."""
-    message = parse(data)
+    try:
+        message = parse(data)
+    except Malformed:
+        return int(data.split()[1])
     return message.method if isinstance(message, Request) else message.code
 
 
@@ -59,6 +62,7 @@ class Recorder:
         self.cancels: list[IServerTransaction] = []
         self.lost: list[Flow] = []
         self.answer: Callable[[Request, Any], None] = lambda request, server: None
+        self.cancelled: Callable[[Request, Any], None] = lambda request, server: None
 
     def request_received(self, request: Request, server: IServerTransaction) -> None:
         """Keep it, and let the test answer."""
@@ -73,6 +77,7 @@ class Recorder:
     def cancel_received(self, request: Request, server: IServerTransaction) -> None:
         """Keep it."""
         self.cancels.append(server)
+        self.cancelled(request, server)
 
     def transport_lost(self, flow: Flow) -> None:
         """Keep it."""
