@@ -23,6 +23,7 @@ PACKAGES = {
     "initdb": "postgresql",
     "kamailio": "kamailio",
     "sipp": "sip-tester",
+    "stunnel": "stunnel4",
     "svwar": "sipvicious",
 }
 _PLACES = ("/usr/sbin", "/usr/local/bin", "/usr/lib/postgresql/*/bin")
