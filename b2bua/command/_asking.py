@@ -7,6 +7,7 @@ import socket
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from b2bua.settings import Problem, SettingsError, control_of
@@ -47,9 +48,10 @@ def ask(options: Namespace, do: str, **keys: Any) -> Any:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(SECONDS)
             connection.connect(path)
-            connection.sendall(question.encode() + b"\n")
+            with suppress(BrokenPipeError):  # who has refused us already has said why
+                connection.sendall(question.encode() + b"\n")
             with connection.makefile("rb") as answers:
-                answer = json.loads(answers.readline() or b"{}")
+                answer: dict[str, Any] = json.loads(answers.readline() or b"{}")
     except (FileNotFoundError, ConnectionRefusedError):
         raise SettingsError(path, [Problem("", "no service listens here; is it running?")]) from None
     except PermissionError:
@@ -58,7 +60,7 @@ def ask(options: Namespace, do: str, **keys: Any) -> Any:
     except OSError as error:
         raise SettingsError(path, [Problem("", f"the service does not answer: {error}")]) from None
     if "value" not in answer:
-        raise SettingsError(path, [Problem("", answer.get("error", "the service did not answer"))])
+        raise SettingsError("b2bua", [Problem("", answer.get("error", "the service did not answer"))])
     return answer["value"]
 
 

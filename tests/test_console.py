@@ -1,0 +1,211 @@
+"""What people can ask of a service, asked in the simulated world."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import ensureDeferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from b2bua.command import calls as calls_command
+from b2bua.command import registrations as registrations_command
+from b2bua.command import status as status_command
+from b2bua.command._asking import table
+from b2bua.console import Console
+from b2bua.control import Refused
+from b2bua.extensions import AddedExtensions
+from b2bua.store.journal import Journal
+from b2bua.store.memory import MemoryStore
+from b2bua.testing import Phone, World
+
+
+class ConsoleTests(SynchronousTestCase):
+    """L{Console}."""
+
+    def setUp(self) -> None:
+        """Two phones."""
+        self.world = World(
+            settings={"trunks": {"carrier": {"uri": "sip:198.51.100.7", "options_seconds": 0.0}}}
+        )
+        assert self.world.served is not None
+        self.server = self.world.served.server
+        self.store = MemoryStore()
+        self.journal = Journal(self.store, self.server.runner)
+        self.server.core.calls.began = lambda call: self.journal.record(call.record)
+        self.extensions = AddedExtensions(self.journal)
+        self.console = Console(self.server, self.journal, self.extensions, self.configure, "1.0")
+        self.server.over = self.over
+        self.alice, self.bob = self.world.phones("alice", "bob")
+
+    def over(self, call: Any) -> None:
+        """A call is over."""
+        self.journal.record(call.record)
+        self.console.over(call)
+
+    def configure(self) -> None:
+        """Take the extensions as they are now."""
+        assert self.world.served is not None
+        settings, features = self.world.served._configured()
+        self.server.configure(self.extensions.merged(settings), features)
+
+    def tell(self, do: str, **keys: Any) -> Any:
+        """Ask."""
+        value = self.console.answers[do](**keys)
+        return self.successResultOf(ensureDeferred(value)) if hasattr(value, "__await__") else value
+
+    def assertRefused(self, why: str, do: str, **keys: Any) -> None:
+        """It cannot be answered."""
+        with self.assertRaises(Refused) as caught:
+            value = self.console.answers[do](**keys)
+            if hasattr(value, "__await__"):
+                raise self.failureResultOf(ensureDeferred(value)).value
+        self.assertIn(why, str(caught.exception))
+
+    def talk(self) -> None:
+        """Alice talks to Bob."""
+        self.alice.dial("bob")
+        self.world.run(5)
+
+    def test_status(self) -> None:
+        """How the service does, with trunks and store, for programs and for people."""
+        self.talk()
+        found = self.tell("status")
+        self.assertEqual((found["calls"], found["registrations"], found["extensions"]), (1, 2, 8))
+        self.assertEqual([trunk["name"] for trunk in found["trunks"]], ["carrier"])
+        self.assertEqual(found["store"]["failing"], "")
+        text = status_command.people(found)
+        self.assertIn("pbx.example.com: b2bua 1.0 running for 0:05", text)
+        self.assertIn("store memory: good", text)
+        self.assertIn("trunk carrier: up, sip:198.51.100.7", text)
+
+    def test_status_of_a_failing_store(self) -> None:
+        """A store that fails stands out, and calls go on."""
+        self.store.failing = "disk full"
+        self.talk()
+        self.world.run(60)
+        text = status_command.people(self.tell("status"))
+        self.assertIn("store memory: FAILS for 1:0", text)
+        self.assertIn("disk full; 1 changes wait for it", text)
+        self.assertEqual(self.world.talking(), {("alice", "bob"), ("bob", "alice")})
+
+    def test_registrations(self) -> None:
+        """Where the phones are."""
+        rows = self.tell("registrations")
+        self.assertEqual([row["extension"] for row in rows], ["alice", "bob"])
+        self.assertEqual(rows[0]["source"], f"{self.alice.host}:5060")
+        self.assertEqual([row["extension"] for row in self.tell("registrations", extension="bob")], ["bob"])
+        text = table(rows, registrations_command.COLUMNS, "none")
+        self.assertEqual(text.splitlines()[0].split()[:3], ["EXTENSION", "CONTACT", "FROM"])
+        self.assertEqual(table([], registrations_command.COLUMNS, "none"), "none")
+
+    def test_terminal_is_not_steered(self) -> None:
+        """What a phone says of itself cannot clear somebody's screen."""
+        self.bob.user_agent = "evil \x1b[2J\x07"
+        self.bob.register()
+        self.world.run(1)
+        text = table(self.tell("registrations"), registrations_command.COLUMNS, "none")
+        self.assertIn("evil ?[2J", text)
+
+    def test_unregister(self) -> None:
+        """An operator can remove a contact."""
+        self.assertEqual(self.tell("unregister", extension="bob"), {"removed": 1})
+        self.assertRefused("no such contact", "unregister", extension="bob")
+
+    def test_calls(self) -> None:
+        """Calls that go on, and records of those that are over."""
+        self.talk()
+        (row,) = self.tell("calls")
+        self.assertEqual((row["caller"], row["dialled"], row["ended"]), ("extension alice", "bob", None))
+        self.assertEqual(self.tell("calls", party="carol"), [])
+        self.assertEqual(len(self.tell("calls", party="alice")), 1)
+        self.alice.hang_up()
+        self.world.run(40)
+        self.assertEqual(self.tell("calls"), [])
+        (row,) = self.tell("calls", past=True, party="bob")
+        self.assertEqual((row["status"], row["hung_up_by"]), (200, "extension alice"))
+        self.assertLess(abs(row["seconds"] - 3), 0.5)
+        text = table([row], calls_command.COLUMNS, "none")
+        self.assertIn("extension bob", text)
+
+    def test_past_calls_of_a_failing_store(self) -> None:
+        """When the store cannot say, that is said."""
+        self.store.failing = "locked"
+        self.assertRefused("locked", "calls", past=True)
+
+    def test_hangup(self) -> None:
+        """An operator ends a call; the record says that nobody hung up."""
+        self.talk()
+        (row,) = self.tell("calls")
+        self.tell("hangup", call=row["id"][:6])
+        self.world.run(1)
+        self.assertEqual(self.world.talking(), set())
+        self.assertRefused("no call", "hangup", call=row["id"])
+        assert self.world.served is not None
+        self.assertEqual(self.world.served.records[0].hung_up_by, "")
+
+    def test_trace(self) -> None:
+        """The ladder and the reasons, while it goes on and for some time after; by id or Call-ID."""
+        self.talk()
+        (row,) = self.tell("calls")
+        for name in (row["id"], row["legs"][0]["call_id"]):
+            text = self.tell("trace", call=name)["text"]
+            self.assertIn("INVITE", text)
+            self.assertIn("extension alice calls bob", text)
+        self.alice.hang_up()
+        self.world.run(40)
+        self.assertIn("BYE", self.tell("trace", call=row["id"])["text"])
+        self.assertRefused("no call", "trace", call="nonsense")
+
+    def test_which_call(self) -> None:
+        """The beginning of an id will do only if it is clear."""
+        self.talk()
+        self.assertTrue(self.tell("trace", call=""))
+        self.alice.dial("bob")
+        self.world.run(5)
+        self.assertRefused("2 calls begin", "trace", call="")
+
+    def registered(self, name: str, password: str) -> bool:
+        """Can a phone register so?"""
+        phone = Phone(self.world, name, password=password)
+        self.world.agents.append(phone)
+        phone.register()
+        self.world.run(2)
+        return phone.registered
+
+    def test_extension(self) -> None:
+        """One is added, gets another password, and is removed; it works from the moment it is told."""
+        added = self.tell("extension-add", extension="200", name="Büro")
+        self.assertGreaterEqual(len(added["password"]), 16)
+        self.assertTrue(self.registered("200", added["password"]))
+        changed = self.tell("extension-password", extension="200", password="other")
+        self.assertEqual((changed["password"], changed["name"]), ("other", "Büro"))
+        self.assertFalse(self.registered("200", added["password"]))
+        self.assertTrue(self.registered("200", "other"))
+        self.tell("extension-remove", extension="200")
+        self.assertEqual(self.tell("registrations", extension="200"), [])
+        self.assertFalse(self.registered("200", "other"))
+
+    def test_extension_that_cannot_be(self) -> None:
+        """One that is there, one of the configuration, one that nobody can dial."""
+        self.assertRefused("already", "extension-add", extension="ALICE")
+        self.assertRefused("configuration file", "extension-remove", extension="alice")
+        self.assertRefused("configuration file", "extension-password", extension="alice")
+        self.assertRefused("no extension", "extension-remove", extension="zoe")
+        self.assertRefused("cannot be the user", "extension-add", extension="a b@c")
+
+    def test_extension_while_the_store_fails(self) -> None:
+        """It holds, and that it is not stored is said."""
+        self.store.failing = "disk full"
+        added = self.tell("extension-add", extension="200", password="x")
+        self.assertIn("disk full", added["warning"])
+        self.assertTrue(self.registered("200", "x"))
+
+    def test_pardon(self) -> None:
+        """A source that is ignored is shown, and can be listened to again."""
+        throttle = self.server.authenticator.throttle
+        for _ in range(50):
+            throttle.failed("203.0.113.66", "alice")
+        text = status_command.people(self.tell("status"))
+        self.assertIn("ignored for guessing passwords: 203.0.113.66", text)
+        self.tell("pardon", source="203.0.113.66")
+        self.assertRefused("not ignored", "pardon", source="203.0.113.66")
