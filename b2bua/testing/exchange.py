@@ -136,6 +136,13 @@ class Asking:
         if self._agent.acknowledges_refusals:
             self._agent.transmit(self.ack, self.path)
 
+    def expect_soon(self) -> None:
+        """Wait for the final answer no longer than for that of any other request."""
+        if self.final is None and not self.done:
+            if self._wait is not None:
+                self._wait.cancel()
+            self._wait = self._agent.later(64 * self._agent.t1, self._nothing)
+
     def cancel(self, extra: list[tuple[str, str]] | None = None) -> Asking:
         """Section 9.1: the CANCEL that looks like its request."""
         request = self.request
@@ -143,9 +150,7 @@ class Asking:
         fields += [("Route", value) for value in request.all("Route")]
         fields += [(name, request.get(name) or "") for name in ("From", "To", "Call-ID")]
         fields += [("CSeq", f"{request.cseq.number} CANCEL"), *(extra or [])]
-        if self.final is None and self._wait is not None:
-            self._wait.cancel()  # section 9.1: no answer within 64*T1 means it is cancelled
-            self._wait = self._agent.later(64 * self._agent.t1, self._nothing)
+        self.expect_soon()  # section 9.1: no answer within 64*T1 means it is cancelled
         cancel = Request("CANCEL", request.uri, fields)
         return Asking(self._agent, cancel, self.path, self._agent.cancel_answered)
 

@@ -95,6 +95,8 @@ class Life(Dialog):
             timer.cancel()
         self.clocks.clear()
         self.stop_refreshing()
+        if self.asking is not None:
+            self.asking.expect_soon()  # its answer may have been lost with the dialog
         self.media.dropped()
         self.phone.session_over(self)
 
