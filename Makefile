@@ -5,6 +5,7 @@ CONFIG ?= b2bua.toml
 PORT   ?= 5060
 TESTS  ?= tests
 SECONDS ?= 60
+SEEDS  ?= 1000
 
 VENV = .venv
 BIN  = $(VENV)/bin
@@ -14,7 +15,7 @@ TREE := $(shell find b2bua plugins twistd-plugins -name '*.py' | LC_ALL=C sort |
 INSTALLED = $(VENV)/.installed-$(TREE)
 DEVELOPS  = $(VENV)/.develops-$(TREE)
 
-.PHONY: run test lint coverage format fuzz bench docs clean
+.PHONY: run test simulate lint coverage format fuzz bench docs clean
 
 run: $(INSTALLED)
 	@test -e $(CONFIG) || $(BIN)/b2bua init --port $(PORT) $(CONFIG)
@@ -22,6 +23,11 @@ run: $(INSTALLED)
 
 test: $(DEVELOPS)
 	$(BIN)/python -m twisted.trial $(TESTS)
+
+# Random worlds; a seed that failed is played again by "python -m b2bua.testing.chance --seed N".
+simulate: $(DEVELOPS)
+	$(BIN)/python -m b2bua.testing.chance --seeds $(SEEDS)
+	$(BIN)/python -m tests.simulation.transfers --seeds $(SEEDS)
 
 lint: $(DEVELOPS)
 	$(BIN)/ruff format --check .

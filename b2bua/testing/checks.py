@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from b2bua.errors import PeerError
 from b2bua.testing.dialog_checks import Talk
-from b2bua.testing.network import Address, Packet
+from b2bua.testing.network import FIRST_PORT, Address, Packet
 from b2bua.wire.message import Request, Response, parse
 from b2bua.wire.stream import Framer
 
@@ -82,6 +82,11 @@ class Witness:
         world.network.on_send.append(self._leaving)
         world.network.on_arrive.append(self._arriving)
         world.network.on_close.append(self._closed)
+
+    @property
+    def newly_connected(self) -> bool:
+        """Does what leaves now leave by a connection that the server has opened?"""
+        return self._source[1] >= FIRST_PORT
 
     # Plumbing
 

@@ -67,7 +67,8 @@ class Talk:
         if request.cseq.number <= last:
             self.complain(f"{method} with CSeq {request.cseq.number} after {last}", "RFC 3261 12.2.1.1")
         self.last_cseq[tag] = request.cseq.number
-        if tag in self.over and method not in _AFTER_THE_END:
+        # What waited for a connection to open was said before it left.
+        if tag in self.over and method not in _AFTER_THE_END and not self._witness.newly_connected:
             self.complain(f"{method} in a dialog that is over", "RFC 3261 15")
         if method == "INVITE":
             self._invite_leaves(sent, tag)

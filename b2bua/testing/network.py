@@ -18,6 +18,9 @@ from b2bua.testing.clock import StandingClock
 
 Address: TypeAlias = tuple[str, int]
 
+FIRST_PORT = 40_000
+"""Connections are opened from ports above it."""
+
 
 @dataclass(slots=True)
 class Link:
@@ -300,7 +303,7 @@ class Network:
         if link.cut:
             self.clock.callLater(30.0, failed)  # nobody says no, so it takes its time
             return
-        port = self._ports[host] = self._ports.get(host, 40_000) + 1
+        port = self._ports[host] = self._ports.get(host, FIRST_PORT) + 1
         self.clock.callLater(2 * link.delay, self._open, (host, port), to, opened, failed, transport)
 
     def _open(

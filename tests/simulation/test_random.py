@@ -1,0 +1,61 @@
+"""Random worlds: a few hundred here, as many as you like with C{make simulate SEEDS=20000}."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from b2bua.testing.chance import play, simulate
+
+SEEDS = range(200)
+
+
+class RandomTests(SynchronousTestCase):
+    """Whatever the seed draws, nothing is left, nothing is lost and no rule is broken."""
+
+    def test_seeds(self) -> None:
+        """A few hundred worlds."""
+        said: list[str] = []
+        failed = simulate(SEEDS, said.append)
+        self.assertEqual(failed, [], "\n".join(said))
+        self.assertEqual(len(said), 1)
+
+    def test_same_again(self) -> None:
+        """A seed can be played again: it gives the same calls."""
+        self.assertEqual(play(17), play(17))
+
+
+class OnceFailedTests(SynchronousTestCase):
+    """
+    Seeds that found something, kept by what they found.
+
+    What a seed draws changes with the generator; these are here so that what
+    they draw now goes on to work.
+    """
+
+    def check(self, seed: int) -> None:
+        """Play one of them."""
+        self.assertEqual(play(seed).complaint, "")
+
+    def test_bye_of_both(self) -> None:
+        """The callee's BYE comes while ours waits for the ACK: one is enough."""
+        for seed in (337, 507, 667, 791):
+            self.check(seed)
+
+    def test_connection_lost_while_calling(self) -> None:
+        """The caller's connection closes before the answer: the callee is not rung on."""
+        for seed in (139, 276, 502, 846):
+            self.check(seed)
+
+    def test_connection_lost_while_changing(self) -> None:
+        """A connection closes under a re-INVITE: the BYE finds another way."""
+        for seed in (1418, 5321):
+            self.check(seed)
+
+    def test_everybody_gone(self) -> None:
+        """Both phones lose power: the call is found out and ended."""
+        for seed in (1461, 3022, 3856):
+            self.check(seed)
+
+    def test_answer_lost_with_the_call(self) -> None:
+        """The answer to a re-INVITE is lost, and then the call is over."""
+        self.check(2118)
