@@ -13,16 +13,19 @@ import sqlite3
 from collections.abc import Iterator
 from errno import EACCES, EADDRINUSE, EADDRNOTAVAIL, EPERM
 from pathlib import Path
+from pkgutil import iter_modules
 
 from OpenSSL import SSL
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from b2bua.settings import Listen, Problem, Settings, Tls
 from b2bua.settings.tables import SOCKET_NAME
+from b2bua.store.migrations import versions
 
 _CONNECT_SECONDS = 5
+_VERSION = "SELECT version_num FROM alembic_version"
 
 
 def is_running(settings: Settings) -> bool:
@@ -112,7 +115,12 @@ def _database(url: str) -> Iterator[Problem]:
         yield Problem(path, f"the driver is missing: {error}; install b2bua[postgresql]")
     else:
         try:
-            engine.connect().close()
+            with engine.connect() as connection:
+                kept = []
+                if inspect(connection).has_table("alembic_version"):
+                    kept = [row[0] for row in connection.execute(text(_VERSION))]
+            if why := _later(kept):
+                yield Problem(path, f"{parsed.render_as_string()} {why}")
         except DBAPIError as error:
             why = str(error.orig).strip().splitlines()[0]
             yield Problem(path, f"{parsed.render_as_string()} cannot be opened: {why}")
@@ -136,11 +144,22 @@ def _sqlite(name: str | None) -> str:
     try:
         # The first read of anything is what finds out.
         with sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True, timeout=1) as connection:
-            connection.execute("SELECT count(*) FROM sqlite_master")
+            tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
+            kept = [row[0] for row in connection.execute(_VERSION)] if "alembic_version" in tables else []
         connection.close()
     except sqlite3.DatabaseError as error:
         return f"{file} cannot be opened: {error}"
-    return ""
+    why = _later(kept)
+    return why and f"{file} {why}"
+
+
+def _later(kept: list[str]) -> str:
+    """Say so if a later version of this program has made the tables."""
+    names = (module.name for module in iter_modules(versions.__path__))
+    steps = {name.removeprefix("step_") for name in names}
+    if set(kept) <= steps:
+        return ""
+    return "was made by a later version of b2bua; install that, or name another database"
 
 
 # ---- sockets ------------------------------------------------------------

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import socket
 import sqlite3
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from b2bua.preflight import is_running, obstacles, why_not
 from b2bua.settings import read
+from b2bua.store.migrations import versions
 from tests.interop.certificates import pair
 
 
@@ -176,6 +179,23 @@ class DatabaseTests(Case):
         before = file.read_bytes()
         self.assertIn("file is not a database", self.database("sqlite:///b2bua.db"))
         self.assertEqual(file.read_bytes(), before)
+
+    def test_later_version(self) -> None:
+        """One that a later version of the service has made is left to that."""
+        for revision, good in (("0001", True), ("9999", False)):
+            with sqlite3.connect(self.directory / f"{revision}.db") as connection:
+                connection.execute("CREATE TABLE alembic_version (version_num)")
+                connection.execute("INSERT INTO alembic_version VALUES (?)", [revision])
+            connection.close()
+            found = self.found(server={"database": f"sqlite:///{revision}.db"})
+            self.assertEqual(found == {}, good, found)
+        self.assertIn("later version", found["server.database"])
+
+    def test_steps(self) -> None:
+        """The file of a step of the migrations bears the name of its revision."""
+        for module in iter_modules(versions.__path__):
+            step = import_module(f"{versions.__name__}.{module.name}")
+            self.assertEqual(module.name, f"step_{step.revision}")
 
     def test_no_directory(self) -> None:
         """There is no such directory."""
