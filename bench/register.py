@@ -1,0 +1,41 @@
+"""Registers the callee, from the very port at which it will take calls."""
+
+from __future__ import annotations
+
+import socket
+
+from b2bua.wire.digest import Challenge, answer_challenge
+from b2bua.wire.message import Response, parse
+
+TRIES = 20
+
+
+def register(host: str, server: int, port: int, user: str, password: str) -> None:
+    """Register C{user}, whose phone is at C{port}, with digest."""
+    uri = f"sip:{host}"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
+        phone.bind((host, port))
+        phone.settimeout(0.5)
+        credentials = ""
+        for number in range(1, TRIES):
+            request = (
+                f"REGISTER {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {host}:{port};branch=z9hG4bKreg{number}\r\n"
+                f"From: <sip:{user}@{host}>;tag=1\r\nTo: <sip:{user}@{host}>\r\nCall-ID: reg@{host}\r\n"
+                f"CSeq: {number} REGISTER\r\nContact: <sip:{user}@{host}:{port}>\r\nMax-Forwards: 70\r\n"
+                f"Expires: 3600\r\n{credentials}Content-Length: 0\r\n\r\n"
+            )
+            phone.sendto(request.encode(), (host, server))
+            try:
+                response = parse(phone.recv(65536))
+            except TimeoutError:
+                continue
+            if not isinstance(response, Response) or response.code == 100:
+                continue
+            if response.code == 200:
+                return
+            if response.code != 401:
+                raise RuntimeError(f"the callee could not register: {response.code} {response.reason}")
+            challenge: Challenge = response.challenges[0]
+            value = answer_challenge(challenge, user, password, "REGISTER", uri, b"", "cnonce", 1)
+            credentials = f"Authorization: {value}\r\n"
+    raise RuntimeError("the callee could not register: no answer")

@@ -1,0 +1,129 @@
+"""SIPp as caller and callee, and what it counted."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.servers import CALLEE, HOST, NotHere, Server, free_port, udp_is_open
+
+SCENARIOS = Path(__file__).resolve().parent / "scenarios"
+MARGIN = 45.0
+"""Seconds that calls may take to end after the last one began, before SIPp is stopped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What SIPp says of a run."""
+
+    wanted: int
+    done: int
+    failed: int
+    again: int
+    """Messages that SIPp sent again."""
+    seconds: float
+    """From the first call to the last answer."""
+
+    @property
+    def clean(self) -> bool:
+        """Did every call succeed at the first try?"""
+        return self.done == self.wanted and not self.failed and not self.again
+
+
+class Sipp:
+    """One SIPp."""
+
+    def __init__(
+        self, scenario: str, directory: Path, arguments: list[str], core: int | None, contact: str = ""
+    ) -> None:
+        """
+        Start it.
+
+        @param contact: what stands in the Request-URI of later requests.
+        """
+        binary = shutil.which("sipp")
+        if binary is None:
+            raise NotHere("sipp (Debian's sip-tester)")
+        self.name = scenario
+        text = (SCENARIOS / f"{scenario}.xml").read_text()
+        file = directory / f"{scenario}.xml"
+        file.write_text(text.replace("[next_url]", contact) if contact else text)
+        self.stat = directory / f"{self.name}.csv"
+        self.stat.unlink(missing_ok=True)
+        command = [
+            binary, "-sf", str(file), "-i", HOST, "-mi", HOST, "-nostdin",
+            "-trace_stat", "-stf", str(self.stat), "-fd", "1", "-buff_size", "4194304", *arguments,
+        ]  # fmt: skip
+        with open(directory / f"{self.name}.out", "wb") as out:
+            self.process = subprocess.Popen(
+                command,
+                cwd=directory,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "TERM": "dumb"},
+                preexec_fn=None if core is None else lambda: os.sched_setaffinity(0, {core}),
+            )
+
+    def counts(self) -> dict[str, str]:
+        """The last line of its statistics."""
+        with open(self.stat, newline="") as file:
+            rows = list(csv.DictReader(file, delimiter=";"))
+        return {key: value for key, value in rows[-1].items() if key} if rows else {}
+
+    def end(self) -> None:
+        """End it at once."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+
+def callee(port: int, directory: Path, core: int | None) -> Sipp:
+    """Start the callee, which goes on until it is ended."""
+    sipp = Sipp("uas", directory, ["-p", str(port)], core)
+    until = time.monotonic() + 10
+    while not udp_is_open(port):
+        if sipp.process.poll() is not None or time.monotonic() > until:
+            raise RuntimeError((directory / "uas.out").read_text(errors="replace")[-1000:])
+        time.sleep(0.02)
+    return sipp
+
+
+def caller(server: Server, core: int | None, *, rate: int, count: int, hold: float = 0.0) -> Sipp:
+    """Start the caller of C{count} calls."""
+    arguments = [
+        f"{HOST}:{server.port}", "-p", str(free_port()), "-s", CALLEE, "-r", str(rate), "-m", str(count), "-d", str(int(hold * 1000)),
+        "-l", str(count), "-timeout", f"{int(count / rate + hold + MARGIN)}s", "-recv_timeout", "32000",
+    ]  # fmt: skip
+    return Sipp("uac", server.directory, arguments, core, server.contact)
+
+
+def calls(server: Server, core: int | None, *, rate: int, count: int, hold: float = 0.0) -> Counted:
+    """Make calls, and wait until they are over."""
+    began = time.monotonic()
+    sipp = caller(server, core, rate=rate, count=count, hold=hold)
+    try:
+        sipp.process.wait(count / rate + hold + MARGIN + 10)
+    except subprocess.TimeoutExpired:
+        pass
+    finally:
+        sipp.end()
+    seconds = time.monotonic() - began
+    return counted(sipp, count, seconds)
+
+
+def counted(sipp: Sipp, wanted: int, seconds: float) -> Counted:
+    """Read what SIPp counted."""
+    found = sipp.counts()
+    return Counted(
+        wanted,
+        int(found.get("SuccessfulCall(C)", 0)),
+        int(found.get("FailedCall(C)", 0)),
+        int(found.get("Retransmissions(C)", 0)),
+        seconds,
+    )
