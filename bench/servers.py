@@ -98,6 +98,14 @@ class Server:
             self.end()
             raise
 
+    @classmethod
+    def look(cls) -> None:
+        """
+        See whether it is installed.
+
+        @raise NotHere: if it is not.
+        """
+
     def command(self) -> list[str]:
         """How it is started."""
         raise NotImplementedError
@@ -207,13 +215,18 @@ class Sippy(Server):
     # SIPp takes the display name of its Contact for a part of the URI.
     contact = "sip:[service]@[remote_ip]:[remote_port]"
 
+    script = Path(sys.executable).parent / "b2bua_simple"
+
+    @classmethod
+    def look(cls) -> None:
+        """See whether it is installed."""
+        if not cls.script.exists():
+            raise NotHere("sippy (pip install '.[bench]')")
+
     def command(self) -> list[str]:
         """How it is started."""
-        script = Path(sys.executable).parent / "b2bua_simple"
-        if not script.exists():
-            raise NotHere("sippy (pip install '.[bench]')")
         return [
-            str(script), "-f", "-l", HOST, "-p", str(self.port), "-n", f"{HOST}:{self.callee}",
+            str(self.script), "-f", "-l", HOST, "-p", str(self.port), "-n", f"{HOST}:{self.callee}",
         ]  # fmt: skip
 
     def environment(self) -> dict[str, str]:
@@ -227,16 +240,21 @@ class Kamailio(Server):
     name = "kamailio"
     note = "record-routing relay in C with transactions, no calls"
 
+    binary = shutil.which("kamailio") or shutil.which("kamailio", path="/usr/sbin") or ""
+
+    @classmethod
+    def look(cls) -> None:
+        """See whether it is installed."""
+        if not cls.binary:
+            raise NotHere("kamailio (Debian)")
+
     def command(self) -> list[str]:
         """Write the configuration, and say how it is started."""
-        binary = shutil.which("kamailio") or shutil.which("kamailio", path="/usr/sbin")
-        if binary is None:
-            raise NotHere("kamailio (Debian)")
         config = self.directory / "kamailio.cfg"
         config.write_text(KAMAILIO.format(host=HOST, port=self.port, callee=self.callee))
         run = self.directory / "run"
         run.mkdir(exist_ok=True)
-        return [binary, "-DD", "-E", "-f", str(config), "-m", "512", "-Y", str(run)]
+        return [self.binary, "-DD", "-E", "-f", str(config), "-m", "512", "-Y", str(run)]
 
 
 ALL: tuple[type[Server], ...] = (Floor, Ours, Sippy, Kamailio)

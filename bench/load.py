@@ -1,0 +1,283 @@
+"""
+The load of basic calls: ours beside the floor, Sippy and Kamailio.
+
+SIPp calls through each server to SIPp over the loopback interface; the server
+is pinned to one core and SIPp to another; CPU time is what the system counts
+for the server's processes.  A basic call is INVITE with SDP, 100, 180, 200,
+ACK, BYE, 200: seven messages in and seven out::
+
+    python -m bench.load                # the whole table; half an hour, quiet machine
+    python -m bench.load --quick        # does it run?  a minute, figures of no use
+
+C{bench/README.md} and C{bench/load.png} are written by C{--write}.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench import sipp
+from bench.pace import Pair
+from bench.servers import ALL, Floor, Kamailio, NotHere, Ours, Server, Sippy, free_port
+
+SETTLE = 36.0
+"""Seconds after which the transactions of INVITEs are over (64*T1, RFC 6026), and their memory free."""
+STEP = 0.05
+"""How near the highest clean rate is sought."""
+
+
+@dataclass(slots=True)
+class Scale:
+    """How much is done."""
+
+    runs: int = 3
+    rate: int = 1000
+    """Calls a second at which CPU time is compared."""
+    calls: int = 20_000
+    clean_seconds: float = 15.0
+    """How long a rate must be clean."""
+    held: tuple[int, ...] = (2000, 20_000)
+    held_rate: int = 400
+    paced: int = 20_000
+    settle: float = SETTLE
+
+
+QUICK = Scale(
+    runs=1, rate=100, calls=200, clean_seconds=1.0, held=(100,), held_rate=100, paced=200, settle=2.0
+)
+# Where the search for the highest clean rate begins.
+GUESS: dict[type[Server], int] = {Floor: 3000, Ours: 1000, Sippy: 150, Kamailio: 3000}
+# Sippy is compared at a rate that it can stand.
+RATE: dict[type[Server], float] = {Sippy: 0.15}
+
+
+class Bench:
+    """One run of all of it."""
+
+    def __init__(self, scale: Scale, directory: Path, kinds: Iterable[type[Server]], spread: bool) -> None:
+        """
+        Prepare.
+
+        @param spread: pin server and load to cores of their own.
+        """
+        cores = sorted(os.sched_getaffinity(0))
+        self.scale = scale
+        self.directory = directory
+        self.kinds = list(kinds)
+        self.core, self.load = (cores[0], cores[1]) if spread and len(cores) > 1 else (None, None)
+
+    def with_server(self, kind: type[Server], work: Callable[[Server], Any]) -> Any:
+        """Start a server and its callee, work with them, end them."""
+        directory = Path(tempfile.mkdtemp(prefix=f"{kind.name}-", dir=self.directory))
+        server = kind(directory, self.core, free_port())
+        try:
+            callee = sipp.callee(server.callee, directory, self.load)
+            try:
+                return work(server)
+            finally:
+                callee.end()
+        finally:
+            server.end()
+
+    # ---- CPU time -------------------------------------------------------
+
+    def cost(self, kind: type[Server]) -> float:
+        """Microseconds of CPU time for one call."""
+        rate = max(1, int(self.scale.rate * RATE.get(kind, 1.0)))
+        count = max(1, int(self.scale.calls * RATE.get(kind, 1.0)))
+
+        def work(server: Server) -> float:
+            sipp.calls(server, self.load, rate=rate, count=rate)
+            before = server.cpu()
+            found = sipp.calls(server, self.load, rate=rate, count=count)
+            spent = server.cpu() - before
+            if not found.clean:
+                print(f"    {kind.name} at {rate}/s: {found.failed} failed, {found.again} sent again")
+            return spent / max(found.done, 1) * 1e6
+
+        return float(self.with_server(kind, work))
+
+    # ---- the highest rate -----------------------------------------------
+
+    def clean(self, kind: type[Server], rate: int, hold: float) -> bool:
+        """Is every call of some seconds at this rate successful at the first try?"""
+        count = max(10, int(rate * self.scale.clean_seconds))
+
+        def work(server: Server) -> bool:
+            sipp.calls(server, self.load, rate=max(rate // 4, 1), count=max(rate // 4, 1))
+            return sipp.calls(server, self.load, rate=rate, count=count, hold=hold).clean
+
+        return bool(self.with_server(kind, work))
+
+    def highest(self, kind: type[Server], hold: float) -> int:
+        """Find the highest rate that is clean."""
+        low, high = 0, 0
+        rate = GUESS[kind] if self.scale is not QUICK else 100
+        while not high or high - low > max(1, int(high * STEP)):
+            if self.clean(kind, rate, hold):
+                low = rate
+                rate = (low + high) // 2 if high else int(rate * 1.3)
+            else:
+                high = rate
+                rate = (low + high) // 2 if low else int(rate * 0.7)
+            if rate <= 1 or (self.scale is QUICK and low):
+                break
+        return low
+
+    # ---- memory ---------------------------------------------------------
+
+    def memory(self, kind: type[Server], count: int) -> float:
+        """Bytes of an established call whose transactions are over."""
+        rate = max(1, int(self.scale.held_rate * (0.25 if kind is Sippy else 1.0)))
+
+        def work(server: Server) -> float:
+            sipp.calls(server, self.load, rate=rate, count=rate)
+            time.sleep(self.scale.settle)
+            before = server.rss()
+            calling = sipp.caller(server, self.load, rate=rate, count=count, hold=3600)
+            try:
+                time.sleep(count / rate + self.scale.settle)
+                return (server.rss() - before) / count
+            finally:
+                calling.end()
+
+        return float(self.with_server(kind, work))
+
+    # ---- how long an INVITE takes ---------------------------------------
+
+    def passing(self, rate: float) -> tuple[float, float]:
+        """Milliseconds from INVITE in to INVITE out: median and 99th percentile."""
+        directory = Path(tempfile.mkdtemp(prefix="passing-", dir=self.directory))
+        server = Ours(directory, self.core, free_port())
+        try:
+            if self.load is not None:
+                os.sched_setaffinity(0, {self.load})
+            pair = Pair(server.port, server.callee)
+            try:
+                pair.run(rate, max(int(rate), 10))
+                found = pair.run(rate, self.scale.paced)
+            finally:
+                pair.close()
+        finally:
+            server.end()
+        if found.done < found.wanted:
+            print(f"    {found.wanted - found.done} of {found.wanted} calls were lost")
+        return found.at(0.5) * 1000, found.at(0.99) * 1000
+
+    # ---- all ------------------------------------------------------------
+
+    def everything(self) -> dict[str, Any]:
+        """Measure all, by turns, and give the medians."""
+        scale = self.scale
+        found: dict[str, Any] = {kind.name: {"note": kind.note} for kind in self.kinds}
+        for what, measure in (
+            ("cost", self.cost),
+            ("rate", lambda kind: self.highest(kind, 0.0)),
+            ("rate_held", lambda kind: self.highest(kind, 5.0)),
+        ):
+            values: dict[str, list[float]] = {kind.name: [] for kind in self.kinds}
+            for run in range(scale.runs):
+                for kind in self.kinds:
+                    values[kind.name].append(measure(kind))
+                    print(f"  run {run + 1}: {what} of {kind.name}: {values[kind.name][-1]:.0f}", flush=True)
+            for name, each in values.items():
+                found[name][what] = statistics.median(each)
+                found[name][f"{what}_runs"] = each
+        for kind in self.kinds:
+            if kind is Floor:
+                continue
+            for count in scale.held:
+                value = self.memory(kind, count)
+                found[kind.name][f"memory_{count}"] = value
+                print(f"  memory of {kind.name}, {count} calls: {value:.0f}", flush=True)
+        if Ours in self.kinds:
+            half = found["b2bua"]["rate"] / 2 or scale.rate / 2
+            each_passing = [self.passing(half) for _ in range(scale.runs)]
+            found["b2bua"]["passing_at"] = half
+            found["b2bua"]["passing"] = [
+                statistics.median(column) for column in zip(*each_passing, strict=True)
+            ]
+            print(f"  INVITE in to INVITE out at {half:.0f}/s: {found['b2bua']['passing']} ms", flush=True)
+        return found
+
+
+def machine() -> dict[str, str]:
+    """Say what it ran on."""
+    model = ""
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            model = line.partition(":")[2].strip()
+            break
+    return {
+        "processor": f"{model}, {os.cpu_count()} cores",
+        "system": f"Linux {platform.release()}",
+        "python": platform.python_version(),
+        "date": time.strftime("%Y-%m-%d"),
+    }
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure, and print or write what was found."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="small numbers: does it run?")
+    parser.add_argument("--only", nargs="*", choices=[kind.name for kind in ALL], help="these servers")
+    parser.add_argument("--runs", type=int)
+    parser.add_argument("--rate", type=int, help="calls a second at which CPU time is compared")
+    parser.add_argument("--calls", type=int)
+    parser.add_argument("--cost", action="store_true", help="only CPU time a call")
+    parser.add_argument("--loose", action="store_true", help="do not pin to cores")
+    parser.add_argument("--write", action="store_true", help="write bench/README.md and bench/load.png")
+    chosen = parser.parse_args(arguments)
+    scale = QUICK if chosen.quick else Scale()
+    for name in ("runs", "rate", "calls"):
+        if getattr(chosen, name):
+            setattr(scale, name, getattr(chosen, name))
+    kinds = [kind for kind in ALL if not chosen.only or kind.name in chosen.only]
+    with tempfile.TemporaryDirectory(prefix="b2bua-bench-") as directory:
+        bench = Bench(scale, Path(directory), _installed(kinds), not chosen.loose)
+        if chosen.cost:
+            _costs(bench)
+            return
+        found = {
+            "machine": machine(),
+            "scale": {"runs": scale.runs, "rate": scale.rate},
+            "servers": bench.everything(),
+        }
+    from bench import report
+
+    print(report.table(found))
+    if chosen.write:
+        report.keep("load", found)
+
+
+def _costs(bench: Bench) -> None:
+    """CPU time alone, by turns."""
+    for run in range(bench.scale.runs):
+        line = [f"{kind.name} {bench.cost(kind):.0f}" for kind in bench.kinds]
+        print(f"run {run + 1}, us a call at {bench.scale.rate}/s: {', '.join(line)}", flush=True)
+
+
+def _installed(kinds: Iterable[type[Server]]) -> list[type[Server]]:
+    """Leave out what is not here, and say so."""
+    found = []
+    for kind in kinds:
+        try:
+            kind.look()
+        except NotHere as error:
+            print(f"without {kind.name}: {error} is not installed")
+        else:
+            found.append(kind)
+    return found
+
+
+if __name__ == "__main__":
+    main()
