@@ -6,28 +6,48 @@ C{--quick} only looks whether they run; C{--write} keeps the figures.
 
 from __future__ import annotations
 
+import subprocess
 import sys
-from importlib import import_module
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One bench."""
+
+    what: str
+    quick: tuple[str, ...] = ("--quick",)
+    """What makes it quick."""
+    write: tuple[str, ...] = ()
+    """What makes it keep its figures."""
+
 
 BENCHES = {
-    "load": "basic calls from SIPp, beside the floor, Sippy and Kamailio",
-    "growth": "a call's cost with many calls, many phones, each plugin",
-    "overload": "three times the highest rate, and what comes after it",
-    "soak": "many calls through all features, and what is left of them",
+    "wire": Entry("reading and writing messages, beside Sippy", ("--seconds", "0.005")),
+    "relay": Entry("the transaction layer alone", ("--runs", "1", "--calls", "200")),
+    "registrar": Entry("registrations", ("--bindings", "1000", "--refreshes", "500")),
+    "growth": Entry("a call's cost with many calls, many phones, each plugin", write=("--write",)),
+    "load": Entry("basic calls from SIPp, beside the floor, Sippy and Kamailio", write=("--write",)),
 }
 
 
 def main() -> None:
     """Run those that are named, or all."""
     names = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
-    flags = [argument for argument in sys.argv[1:] if argument.startswith("-")]
+    flags = {argument for argument in sys.argv[1:] if argument.startswith("-")}
     unknown = [name for name in names if name not in BENCHES]
-    if unknown:
-        listed = "\n".join(f"  {name:<10}{what}" for name, what in BENCHES.items())
-        raise SystemExit(f"no such bench: {', '.join(unknown)}; there are\n{listed}")
+    if unknown or not flags <= {"--quick", "--write"}:
+        listed = "\n".join(f"  {name:<10} {entry.what}" for name, entry in BENCHES.items())
+        raise SystemExit(f"{__doc__.strip()}\n\n{listed}")
+    failed = []
     for name in names or BENCHES:
-        print(f"{name}: {BENCHES[name]}", flush=True)
-        import_module(f"bench.{name}").main(flags)
+        entry = BENCHES[name]
+        more = (entry.quick if "--quick" in flags else ()) + (entry.write if "--write" in flags else ())
+        print(f"\n{name}: {entry.what}", flush=True)
+        if subprocess.run([sys.executable, "-m", f"bench.{name}", *more], check=False).returncode:
+            failed.append(name)
+    if failed:
+        raise SystemExit(f"failed: {', '.join(failed)}")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import argparse
 import statistics
 import subprocess
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from b2bua.features.plugin import installed
@@ -29,7 +30,7 @@ def cost(calls: int, *arguments: str) -> float:
     return float(done.stdout.split()[0])
 
 
-def medians(cases: dict[str, tuple[str, ...]], calls: int, runs: int) -> dict[str, float]:
+def medians(cases: Mapping[str, tuple[str, ...]], calls: int, runs: int) -> dict[str, float]:
     """Measure every case once, then all of them again."""
     found: dict[str, list[float]] = {name: [] for name in cases}
     for _ in range(runs):

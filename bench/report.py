@@ -19,8 +19,8 @@ def table(found: dict[str, Any]) -> str:
     held = sorted({int(key[7:]) for one in servers.values() for key in one if key.startswith("memory_")})
     rate = found["scale"]["rate"]
     heads = [
-        "server", f"CPU µs a call at {rate}/s", "× floor", "highest clean calls/s", "× Sippy", "with 5 s hold",
-        *[f"bytes a call, {count:,} up" for count in held],
+        "server", f"CPU µs a call at {rate}/s", "× floor", "highest clean calls/s", "× Sippy",
+        "with 5 s hold", *[f"bytes a call, {count:,} up" for count in held],
     ]  # fmt: skip
     lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
     for name, one in servers.items():
@@ -39,11 +39,8 @@ def table(found: dict[str, Any]) -> str:
     ours = servers.get("b2bua", {})
     if "passing" in ours:
         median, last = ours["passing"]
-        lines += [
-            "",
-            f"INVITE in to INVITE out at {ours['passing_at']:.0f} calls/s: "
-            f"median {median:.2f} ms, 99th percentile {last:.2f} ms.",
-        ]
+        at = f"INVITE in to INVITE out at {ours['passing_at']:.0f} calls/s"
+        lines += ["", f"{at}: median {median:.2f} ms, 99th percentile {last:.2f} ms."]
     lines += ["", ", ".join(f"{what}: {value}" for what, value in found["machine"].items())]
     return "\n".join(lines)
 

@@ -97,7 +97,8 @@ def callee(port: int, directory: Path, core: int | None) -> Sipp:
 def caller(server: Server, core: int | None, *, rate: int, count: int, hold: float = 0.0) -> Sipp:
     """Start the caller of C{count} calls."""
     arguments = [
-        f"{HOST}:{server.port}", "-p", str(free_port()), "-s", CALLEE, "-r", str(rate), "-m", str(count), "-d", str(int(hold * 1000)),
+        f"{HOST}:{server.port}", "-p", str(free_port()), "-s", CALLEE, "-r", str(rate), "-m", str(count),
+        "-d", str(int(hold * 1000)),
         "-l", str(count), "-timeout", f"{int(count / rate + hold + MARGIN)}s", "-recv_timeout", "32000",
     ]  # fmt: skip
     return Sipp("uac", server.directory, arguments, core, server.contact)
