@@ -24,7 +24,7 @@ class Bridge:
     differ only after legs of different calls were joined.
     """
 
-    __slots__ = ("_exchange", "_held_by", "_idle", "_late_answer", "a", "alignment", "b", "call")
+    __slots__ = ("_exchange", "_idle", "_late_answer", "a", "alignment", "b", "call")
 
     def __init__(self, call: Call, a: Leg, b: Leg, alignment: Alignment | None = None) -> None:
         """
@@ -37,7 +37,6 @@ class Bridge:
         self.a = a
         self.b = b
         self.alignment = alignment
-        self._held_by: set[Leg] | None = None
         self._exchange: Leg | None = None
         """The leg that wants the session changed and has no answer yet."""
         self._late_answer = False
@@ -51,6 +50,15 @@ class Bridge:
         self.call.listen(self.b, self)
         return self
 
+    def release(self) -> None:
+        """
+        Leave the call to an operation, which says who talks next.
+
+        Until an open exchange is through (see L{idle}) the two go on as they
+        are, but nobody else can take the call over.
+        """
+        self.call.bridge = None
+
     def other(self, leg: Leg) -> Leg:
         """Who is at the other side of C{leg}."""
         return self.b if leg is self.a else self.a
@@ -59,9 +67,13 @@ class Bridge:
         """Tell the other side."""
         other = self.b if leg is self.a else self.a
         match word:
+            case HungUp() if self._idle:
+                # Somebody waits to take over, and will see who is left.
+                if self._exchange is other:
+                    other.say(Refused(491))
+                self._exchange_over()
             case HungUp(why, fields):
                 self.call.bridge = None
-                self._exchange_over()
                 self.call.hang_up(other, "bye" if why in ("bye", "cancel") else why, fields)
             case Changed() | Answered() | Confirmed():
                 if isinstance(word, Changed):
@@ -125,21 +137,10 @@ class Bridge:
         """Tell the features when one side holds the other, and when no more."""
         if word.session is None:
             return
-        held = is_hold(word.session)
-        holders = self._held_by
-        if held and (holders is None or leg not in holders):
-            self.note_holder(leg)
+        held, holders = is_hold(word.session), self.call.holders
+        if held and leg not in holders:
+            self.call.holders = holders | {leg}
             self.call.features.tell_call_held(self.call, leg)
-        elif not held and holders and leg in holders:
-            holders.remove(leg)
+        elif not held and leg in holders:
+            self.call.holders = holders - {leg}
             self.call.features.tell_call_resumed(self.call, leg)
-
-    def note_holder(self, leg: Leg) -> None:
-        """The party of C{leg} has put the other one on hold."""
-        if self._held_by is None:
-            self._held_by = set()
-        self._held_by.add(leg)
-
-    def holds(self, leg: Leg) -> bool:
-        """Has the party of C{leg} put the other one on hold?"""
-        return self._held_by is not None and leg in self._held_by

@@ -38,6 +38,9 @@ CONFIRMATION_SECONDS = 3.0
 """How long a phone shows the answer to a feature code."""
 
 
+NOBODY: frozenset[Leg] = frozenset()
+
+
 class Call:
     """
     Legs that belong together.
@@ -54,6 +57,7 @@ class Call:
         "calls",
         "dialled",
         "features",
+        "holders",
         "id",
         "legs",
         "max_forwards",
@@ -89,6 +93,9 @@ class Call:
         self.story = Story(calls.context.layer.now)
         self.legs: list[Leg] = []
         self.bridge: Bridge | None = None
+        """Who talks to whom; None while nobody does, or an operation is about to change it."""
+        self.holders: frozenset[Leg] = NOBODY
+        """The legs whose party has put the other one on hold."""
         self.setup: Setup | None = None
         """What goes on while the caller waits for an answer."""
         now = calls.context.layer.now()
@@ -138,6 +145,7 @@ class Call:
         self._listeners.pop(leg, None)
         if leg in self.legs:
             self.legs.remove(leg)
+            self.holders -= {leg}
             leg.call = None
             self.calls.directory.leg_ended(leg.party)
             self.record.leg_ended(leg, self.calls.context.layer.now(), why)

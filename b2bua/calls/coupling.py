@@ -83,7 +83,7 @@ async def _couple(ear: Ear, first: Leg, second: Leg, told_first: Fields, told_se
         # It does not make offers when it is asked to: offer the other's session instead.
         return await _couple_by_offer(ear, second, first, told_second, told_first)
     offer = fresh.session
-    wanted = offer if _holds(ear.call, first) else resumed(offer)
+    wanted = offer if first in ear.call.holders else resumed(offer)
     try:
         shown, alignment = Alignment().translate(wanted, to_b=True, previous=second.local_session)
         ear.change(second, shown, told_second)
@@ -148,11 +148,6 @@ def _accepted(leg: Leg, word: Answered | Refused) -> bytes:
 def _on_hold(leg: Leg) -> bool:
     """Did we tell the peer of C{leg} last that it is on hold?"""
     return leg.local_session is not None and is_hold(leg.local_session)
-
-
-def _holds(call: Call, leg: Leg) -> bool:
-    """Has the party of C{leg} itself put the other side on hold?"""
-    return call.bridge is not None and call.bridge.holds(leg)
 
 
 def _bridge(call: Call, a: Leg, b: Leg, alignment: Alignment) -> Bridge:

@@ -110,6 +110,7 @@ async def replace(call: Call, old: Leg, new: Leg) -> None:
     bridge = call.bridge
     if bridge is None or old not in (bridge.a, bridge.b):
         raise Gone(old)
+    bridge.release()
     await bridge.idle()
     other = bridge.other(old)
     call.listen(old, Lone(call))

@@ -97,6 +97,7 @@ class Replacing:
     async def _take_over(self, bridge: Bridge, offer: bytes | None) -> None:
         """Talk to the other party of a call that goes on (section 3, confirmed)."""
         call, leg = self.call, self.leg
+        bridge.release()
         await bridge.idle()
         other = bridge.other(self.replaced)
         ear = Ear(call, leg, other, self.replaced)

@@ -52,7 +52,7 @@ def write_call(call: Call) -> dict[str, Any]:
         "caller": legs.index(call.caller) if call.caller in legs else 0,
         "legs": [leg.snapshot() for leg in legs],
         "identities": [None if leg.identity is None else asdict(leg.identity) for leg in legs],
-        "holding": [bridge.holds(leg) for leg in legs],
+        "holding": [leg in call.holders for leg in legs],
         "alignment": None if bridge.alignment is None else [list(pair) for pair in bridge.alignment.pairs],
         "visited": list(call.path.visited),
         "diversions": [{**asdict(d), "why": d.why.value} for d in call.path.diversions],
@@ -80,9 +80,7 @@ def restore_call(calls: Calls, plain: dict[str, Any]) -> Call:
             call.take(leg)
     pairs = plain["alignment"]
     alignment = None if pairs is None else Alignment(tuple((a, b) for a, b in pairs))
-    bridge = Bridge(call, legs[0], legs[1], alignment).begin()
-    for leg, holds in zip(legs, plain["holding"], strict=True):
-        if holds:
-            bridge.note_holder(leg)
+    Bridge(call, legs[0], legs[1], alignment).begin()
+    call.holders = frozenset(leg for leg, holds in zip(legs, plain["holding"], strict=True) if holds)
     call.story.note("restored")
     return call

@@ -115,10 +115,13 @@ class _Transferring:
                 self.referral.refuse(403)
                 return
             self.referral.accept(self.how.accepted)
+            self.bridge.release()
             await self.bridge.idle()
             self.ear = Ear(call, self.survivor, self.transferor)
             self.ear.left = self._left
-            if self.referral.replaces is None or (named is None and self._was_consulting()):
+            if self.survivor.ended:
+                outcome: Outcome | None = Outcome("refused", 487, "Request Terminated")
+            elif self.referral.replaces is None or (named is None and self._was_consulting()):
                 outcome = await self._blind()
             elif named is None:
                 outcome = Outcome("not_found", 481, "Call/Transaction Does Not Exist")
@@ -199,11 +202,14 @@ class _Transferring:
         """The consulted party has answered: it and the survivor are joined."""
         consultation.hold_open()
         try:
+            bridge.release()
             await bridge.idle()
-            if named.ended or bridge.other(named).ended:
-                return Outcome("not_found", 481)
             target = bridge.other(named)
+            if named.ended or target.ended:
+                consultation.end()
+                return Outcome("not_found", 481)
             self.call.take(target)
+            consultation.listen(named, Lone(consultation))
             outcome = await self._couple(target)
             if outcome is None:
                 consultation.hang_up(named, "replaced")
