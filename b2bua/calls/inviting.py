@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from b2bua.calls import changing, parting, refreshing, sending
+from b2bua.calls import parting, refreshing, sending
 from b2bua.calls.acknowledging import Acknowledgement
 from b2bua.calls.context import ALLOW, SDP, SUPPORTED_INVITE, SUPPORTED_UNRELIABLE, LegState
 from b2bua.calls.forks import Fork, Forks
@@ -350,7 +350,6 @@ class Inviting:
         leg = self.leg
         self._forget_forks()
         self._done()
-        changing.drop(leg)
         leg.end()
         leg.hear(leg, word)
         leg.check_gone()
@@ -362,7 +361,6 @@ class Inviting:
             return
         self._cancelled = True
         leg.linger()
-        changing.drop(leg)
         leg.end()
         self._late = leg.context.layer.start(leg.context.settings.patience, self._no_final)
         self._client.cancel(leaving(fields, leg.party))

@@ -397,6 +397,7 @@ class Leg:
         if self.waiting is not None:
             self.waiting.stop()
             self.waiting = None
+        changing.drop(self)
         if self.updated is not None:
             self.updated.refuse(487, "", ())
         telling.drop(self)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from b2bua.calls import changing, sending
+from b2bua.calls import sending
 from b2bua.calls.context import LegState
 from b2bua.calls.passing import GOODBYE, entering
 from b2bua.calls.words import Fields, HungUp
@@ -85,11 +85,10 @@ def say_goodbye(leg: Leg, fields: Fields = ()) -> None:
     """
     if leg.goodbye is not None or leg.dialog is None:
         return
-    leg.goodbye = Goodbye(leg, fields)
-    changing.drop(leg)
     leg.end()
     if leg.inviting is not None:
         leg.inviting.confirm(None)
+    leg.goodbye = Goodbye(leg, fields)
     invited = leg.invited
     if invited is not None and not invited.answered:
         invited.refuse(487, "", ())
@@ -126,10 +125,10 @@ def bye_received(leg: Leg, request: Request, server: IServerTransaction) -> None
         # A callee may not send it before it answers; its INVITE gets a final answer yet.
         return
     fields = entering(request, GOODBYE, leg.party)
-    changing.drop(leg)
     leg.end()
     if leg.inviting is not None:
-        leg.inviting = None
+        # It did not wait for the ACK, which is owed all the same.
+        leg.inviting.confirm(None)
     invited = leg.invited
     if invited is not None:
         if invited.answered:

@@ -123,6 +123,8 @@ class Referral:
         if self._answered:
             return
         leg = self.leg
+        # A target refresh of one usage is one of all (RFC 5057 section 5.4).
+        self.dialog.refresh(self.request)
         fields: Fields = (sending.contact(leg, self._server.flow), ALLOW, SUPPORTED)
         subscribing = self.wants_notify
         if not subscribing:
@@ -228,6 +230,8 @@ class Referral:
         if response.provisional or subscription is None:
             return
         self._sending = False
+        if response.success:
+            self.dialog.refresh(response)
         if not subscription.active or response.code in FATAL:
             self._over()
             leg = self.leg
@@ -240,6 +244,7 @@ class Referral:
         """Take a SUBSCRIBE that refreshes or ends the subscription: 200 and a NOTIFY (section 4.2.1)."""
         subscription, leg = self._subscription, self.leg
         assert subscription is not None
+        self.dialog.refresh(request)
         seconds = min(SECONDS if request.expires is None else request.expires, SECONDS)
         subscription.refreshed(seconds, leg.context.layer.now())
         fields = (sending.contact(leg, server.flow), ("Expires", str(seconds)))

@@ -56,6 +56,9 @@ def reply(leg: Leg, word: Replied) -> None:
     if not leg.told:
         leg.told = None
     code = word.code
+    request = asked.server.request
+    if code < 300 and request.method == "NOTIFY" and leg.dialog is not None:
+        leg.dialog.refresh(request)
     if not 200 <= code < 700 or code in (408, 503):
         code = 500
     sending.respond(leg, asked.server, code, word.reason if code == word.code else "", word.fields, word.body)

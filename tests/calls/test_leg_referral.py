@@ -21,11 +21,14 @@ class ReferCase(LegCase):
         super().setUp()
         self.leg = self.established()
 
-    def refer(self, *fields: tuple[str, str], leg: Leg | None = None) -> Referral:
+    def refer(
+        self,
+        *fields: tuple[str, str],
+        leg: Leg | None = None,
+        contact: str = "<sip:alice@198.51.100.7:5060>",
+    ) -> Referral:
         """Let the peer refer us."""
-        self.answer = self.gets(
-            leg or self.leg, "REFER", fields=fields or (CAROL,), contact="<sip:alice@198.51.100.7>"
-        )
+        self.answer = self.gets(leg or self.leg, "REFER", fields=fields or (CAROL,), contact=contact)
         word = self.word
         assert isinstance(word, Referred)
         referral = word.referral
@@ -185,6 +188,14 @@ class NotifyTests(ReferCase):
         self.client.answer(200)
         self.client.answer(200)
         self.assert_gone(self.leg)
+
+    def test_target_refresh(self) -> None:
+        """The Contact of a REFER moves the target of the call as well (RFC 5057 section 5.4)."""
+        self.refer(contact="<sip:alice@198.51.100.99:5060>").accept()
+        self.assertEqual(self.client.request.uri, "sip:alice@198.51.100.99:5060")
+        self.client.answer(200, contact="<sip:alice@198.51.100.100:5060>")
+        self.leg.hang_up()
+        self.assertEqual(self.client.request.uri, "sip:alice@198.51.100.100:5060")
 
     def test_481(self) -> None:
         """A 481 to a NOTIFY ends the subscription and nothing else (RFC 5057 section 5.1)."""
