@@ -236,6 +236,8 @@ class Invited(Announcing):
         self.refuse(487, "", ())
         if initial:
             leg.hear(leg, HungUp("cancel", fields))
+        else:
+            leg.withdrawn = True
 
     def finish(self) -> None:
         """Be over: stop the timer and let go of the messages."""

@@ -93,6 +93,7 @@ class Leg:
         "told",
         "updated",
         "waiting",
+        "withdrawn",
     )
 
     def __init__(
@@ -144,6 +145,8 @@ class Leg:
         self.goodbye: parting.Goodbye | None = None
         self.lingering = 0
         """How many things keep an ended leg from being forgotten."""
+        self.withdrawn = False
+        """Was an offer of the peer given up before the other side answered it?"""
         self.gone = False
         self.callbacks: list[Callable[[], None]] | None = None
 
@@ -238,6 +241,7 @@ class Leg:
             case Confirmed(session):
                 self._confirm(session)
             case Changed():
+                self.withdrawn = False
                 changing.change(self, word)
             case Refused(code, reason, fields):
                 self._refuse(code, reason, fields)
@@ -256,14 +260,21 @@ class Leg:
 
     def _answer(self, session: bytes | None, fields: Fields) -> None:
         """Accept what the peer has open; the latest first."""
-        if self.updated is not None:
+        if self.withdrawn:
+            self.withdrawn = False
+            if self.stable and session is not None and self.remote_session is not None:
+                # The other side took an offer that is no more; it is told what holds.
+                self.hear(self, Changed(self.remote_session))
+        elif self.updated is not None:
             self.updated.accept(session, fields)
         elif self.invited is not None:
             self.invited.accept(session, fields)
 
     def _refuse(self, code: int, reason: str, fields: Fields) -> None:
         """Refuse what the peer has open; the latest first."""
-        if self.updated is not None:
+        if self.withdrawn:
+            self.withdrawn = False
+        elif self.updated is not None:
             self.updated.refuse(code, reason, fields)
         elif self.invited is not None:
             self.invited.refuse(code, reason, fields)

@@ -33,7 +33,9 @@ class Updated:
 
     def _late(self) -> None:
         """The other side does not answer: a 504 (RFC 3311 section 5.2)."""
+        leg = self.leg
         self.refuse(504, "", ())
+        leg.withdrawn = True
 
     def accept(self, session: bytes | None, fields: Fields) -> None:
         """Send the 200 with the answer."""

@@ -85,6 +85,21 @@ class PeerChangesTests(LegCase):
         self.assertTrue(self.leg.answered)
         self.leg.say(Answered(HELD))
         self.assertEqual(server.codes, [100, 487])
+        # The other side has taken the hold, so it hears what holds again.
+        self.assertEqual(self.words, [Changed(HOLD), Changed(OFFER)])
+        self.leg.say(Answered(ANSWER))
+        self.assertEqual(len(self.words), 2)
+
+    def test_cancelled_and_again(self) -> None:
+        """An answer that was meant for a re-INVITE that was cancelled is none for the next one."""
+        server = self.gets(self.leg, "INVITE", HOLD)
+        self.leg.cancel_received(server.request, server)
+        again = self.gets(self.leg, "INVITE", OFFER.replace(b"4000", b"4010"))
+        self.leg.say(Answered(HELD))
+        self.assertEqual(again.codes, [100])
+        self.leg.say(Answered(ANSWER))
+        self.assertEqual(again.codes, [100, 200])
+        self.assertIn(b"a=sendrecv", again.last.body)
 
     def test_bye_within(self) -> None:
         """A BYE while it is open gets 200, and the re-INVITE 487 (section 15.1.2)."""
