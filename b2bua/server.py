@@ -100,6 +100,7 @@ class Server:
             algorithms=settings.auth.algorithms,
             nonce_seconds=settings.auth.nonce_seconds,
             secret=random.randbytes(32),
+            token=self.runner.token,
         )
         self.journal: Journal | None = None
         self.keeper: Keeper | None = None
@@ -114,6 +115,7 @@ class Server:
             RegistrarSettings.of(settings.registrar),
             self.keeper,
             wall=wall,
+            token=self.runner.token,
         )
         self._random = random
         self._asker = Asker(self.domain, random, settings.server.user_agent)

@@ -10,7 +10,7 @@ without timers.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from heapq import heapify, heappop, heappush
 from math import ceil, floor
 from typing import Any
@@ -89,6 +89,12 @@ class Wheel:
         for bucket in list(self._buckets.values()):
             for timer in list(bucket):
                 timer.stop()
+
+    def waiting(self) -> Iterator[tuple[Callable[[Any], None], object]]:
+        """Give what will be called, and with what; for those who look for leaks."""
+        for bucket in self._buckets.values():
+            for timer in bucket:
+                yield timer.call, timer.argument
 
     def set(self, seconds: float, call: Callable[[Any], None], argument: object = None) -> Timer:
         """Call C{call(argument)} after C{seconds}."""

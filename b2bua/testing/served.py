@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from b2bua.features import Features
@@ -128,7 +128,13 @@ class Served:
 
     def remains(self) -> dict[str, int]:
         """Count what is left in the server, apart from registrations."""
-        left = {**self.server.core.remains(), "transactions": self.server.runner.live}
+        server = self.server
+        left = {
+            **server.core.remains(),
+            "transactions": server.runner.live,
+            "timers of calls": sum(map(_of_a_call, server.runner.wheel.waiting())),
+            "legs with a connection": sum(map(len, server.context.connected.values())),
+        }
         return {what: number for what, number in left.items() if number}
 
     def complaints(self) -> list[str]:
@@ -147,3 +153,11 @@ class Served:
                 if leg.ended is None
             ]
         return found
+
+
+def _of_a_call(timer: tuple[Callable[[Any], None], object]) -> bool:
+    """Was a timer set by a call, a leg or a dialog?"""
+    called = timer[1] if callable(timer[1]) else timer[0]
+    while isinstance(called, partial):
+        called = called.func
+    return called.__module__.startswith(("b2bua.calls.", "b2bua.dialogs."))
