@@ -5,12 +5,13 @@ from __future__ import annotations
 import inspect
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module, invalidate_caches
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import pluggy
 
@@ -48,21 +49,23 @@ class Source:
     name: str
     target: EntryPoint | object
     """An entry point, or the class, object or module itself."""
+    version: str = ""
 
     def load(self) -> Plugin:
         """Import it; a class is made an object, so that each generation has its own."""
-        if isinstance(self.target, EntryPoint):
-            distribution = self.target.dist
-            version = distribution.version if distribution is not None else ""
-            thing = self.target.load()
-        else:
-            version, thing = "", self.target
-        return Plugin(self.name, thing() if inspect.isclass(thing) else thing, version)
+        thing = self.target.load() if isinstance(self.target, EntryPoint) else self.target
+        return Plugin(self.name, thing() if inspect.isclass(thing) else thing, self.version)
 
 
 def installed() -> list[Source]:
     """Every plugin that is installed with this Python."""
-    return [Source(point.name, point) for point in sorted(entry_points(group=GROUP))]
+    versions: dict[int, str] = {}  # by distribution, since each look at one reads a file
+    sources = []
+    for point in sorted(entry_points(group=GROUP)):
+        if point.dist is not None and id(point.dist) not in versions:
+            versions[id(point.dist)] = point.dist.version
+        sources.append(Source(point.name, point, versions.get(id(point.dist), "")))
+    return sources
 
 
 def named(thing: object) -> Source:
@@ -94,29 +97,43 @@ def load(sources: Iterable[Source]) -> tuple[list[Plugin], list[tuple[str, Probl
             why = f"cannot be loaded: {type(error).__name__}: {error}"
             problems.append((source.name, Problem(where, why)))
             continue
-        wrong = list(_register(plugin))
+        wrong = _register(plugin)
         problems += [(source.name, Problem(where, text)) for text in wrong]
         if not wrong:
             plugins.append(plugin)
     return plugins, problems
 
 
-def _register(plugin: Plugin) -> Iterator[str]:
-    """Find the hooks of a plugin, and say what is wrong with them."""
+_known: WeakKeyDictionary[type, tuple[tuple[str, ...], tuple[str, ...]]] = WeakKeyDictionary()
+"""What has been found out about classes before; it does not change."""
+
+
+def _register(plugin: Plugin) -> tuple[str, ...]:
+    """Find the hooks of a plugin; what is wrong with them."""
+    kind = type(plugin.thing)
+    if kind is ModuleType:
+        plugin.hooks, wrong = _hooks(plugin.thing)
+        return wrong
+    if kind not in _known:
+        _known[kind] = _hooks(plugin.thing)
+    plugin.hooks, wrong = _known[kind]
+    return wrong
+
+
+def _hooks(thing: object) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The hooks that an object or a module implements, and what is wrong with them."""
     registry = pluggy.PluginManager(hookspecs.PROJECT)
     registry.add_hookspecs(hookspecs)
     try:
-        registry.register(plugin.thing, name=plugin.name)
+        registry.register(thing, name=getattr(thing, "__name__", type(thing).__name__))
         registry.check_pending()
     except pluggy.PluginValidationError as error:
-        yield " ".join(str(error).split())
-        return
-    callers = registry.get_hookcallers(plugin.thing) or []
-    plugin.hooks = tuple(hook for hook in hookspecs.HOOKS if hook in {caller.name for caller in callers})
-    if not plugin.hooks:
-        yield "has no hook; are they marked with @hookimpl?"
-    for hook in plugin.hooks:
-        yield from misfits(hook, getattr(plugin.thing, hook))
+        return (), (" ".join(str(error).split()),)
+    callers = {caller.name for caller in registry.get_hookcallers(thing) or []}
+    hooks = tuple(hook for hook in hookspecs.HOOKS if hook in callers)
+    if not hooks:
+        return (), ("has no hook; are they marked with @hookimpl?",)
+    return hooks, tuple(text for hook in hooks for text in misfits(hook, getattr(thing, hook)))
 
 
 def in_order(plugins: Sequence[Plugin], wanted: Sequence[str]) -> list[Plugin]:
