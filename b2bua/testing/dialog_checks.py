@@ -45,7 +45,7 @@ class Talk:
         """When the server sent a 2xx whose ACK has not come, by CSeq."""
         self.reliable_out: dict[int, Response] = {}
         """The server's reliable responses that have not been acknowledged, by RSeq."""
-        self.last_rseq = 0
+        self.last_rseq: dict[str, int] = {}
         self.reliable_in: set[tuple[str, int]] = set()
 
     def complain(self, what: str, section: str) -> None:
@@ -176,7 +176,8 @@ class Talk:
             self.up.add(request.from_.tag)
             self.unacked_out[request.cseq.number] = self.now
             self.last_cseq.setdefault(request.from_.tag, 0)
-            if any(open_one.body for open_one in self.reliable_out.values()):
+            early = [one for one in self.reliable_out.values() if one.to.tag == response.to.tag]
+            if any(open_one.body for open_one in early):
                 self.complain("2xx before the PRACK for SDP", "RFC 3262 3")
             said = response.session_expires
             if said is not None and said.refresher == "uac" and "timer" not in response.require:
@@ -191,12 +192,14 @@ class Talk:
             return
         if "100rel" not in request.supported | request.require:
             self.complain(f"reliable {response.code} to a peer that cannot PRACK", "RFC 3262 3")
-        number = response.rseq or 0
-        if self.reliable_out and not self.last_rseq:
+        number, tag = response.rseq or 0, response.to.tag
+        # Each early dialog counts for itself, as if a proxy had forked (RFC 3261 section 12.1).
+        last = self.last_rseq.get(tag)
+        if last is None and any(one.to.tag == tag for one in self.reliable_out.values()):
             self.complain("a second reliable response before the first PRACK", "RFC 3262 3")
-        if self.last_rseq and number != self.last_rseq + 1:
-            self.complain(f"RSeq {number} after {self.last_rseq}", "RFC 3262 3")
-        self.last_rseq = number
+        if last is not None and number != last + 1:
+            self.complain(f"RSeq {number} after {last}", "RFC 3262 3")
+        self.last_rseq[tag] = number
         self.reliable_out[number] = response
 
     # The end
