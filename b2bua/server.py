@@ -88,6 +88,11 @@ class Server:
             messages=self.messages,
             token=lambda: random.randbytes(9).hex(),
         )
+        for who, own in settings.timers.peers.items():
+            usual = settings.timers
+            self.runner.set_timers(
+                who, TimerValues(own.t1 or usual.t1, own.t2 or usual.t2, own.t4 or usual.t4)
+            )
         self.runner.tap = self.trace.note
         self.accounts = Accounts(accounts_of(settings))
         self.bindings = Bindings(self.runner)

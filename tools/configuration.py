@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic_core import PydanticUndefined
 
-from b2bua.settings import Extension, Route, Rule, Settings, Table, Trunk
+from b2bua.settings import Extension, OwnTimers, Route, Rule, Settings, Table, Trunk
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "configuration.md"
 MARK = "<!-- From here on it is written by: python -m tools.configuration -->\n"
@@ -32,6 +32,7 @@ def reference() -> str:
     for name, field in Settings.model_fields.items():
         head, table = HEADS.get(name, (f"[{name}]", field.annotation))
         parts.append(_section(head, _bare(table)))
+    parts.append(_section('[timers.peers."ADDRESS"]', OwnTimers))
     parts.append(_section("numbers_in and numbers_out of a trunk: a list of tables", Rule))
     return "\n".join(parts)
 

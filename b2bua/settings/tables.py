@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Mapping
 from hashlib import sha256
+from ipaddress import ip_address
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
@@ -18,6 +19,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 
 from b2bua.settings.values import (
+    TRANSPORTS,
     Flag,
     Frozen,
     Host,
@@ -173,18 +175,49 @@ class Limits(Table):
     )
 
 
+def _none() -> Mapping[str, Any]:
+    return MappingProxyType({})
+
+
+def _peers(table: Mapping[str, OwnTimers]) -> Mapping[str, OwnTimers]:
+    for name in table:
+        if name not in TRANSPORTS:
+            try:
+                ip_address(name)
+            except ValueError:
+                raise ValueError(f"has {name!r}, which is no address and no transport") from None
+    return table
+
+
+Short = Annotated[Number, Field(ge=0.01, le=10)]
+Long = Annotated[Number, Field(ge=0.01, le=60)]
+
+
+class OwnTimers(Table):
+    """C{[timers.peers."ADDRESS"]}: what holds for one peer, or one transport, instead."""
+
+    t1: Short | None = Field(default=None, description="the estimate of a round trip in seconds")
+    t2: Long | None = Field(
+        default=None, description="the longest pause in seconds before a request is sent again"
+    )
+    t4: Long | None = Field(
+        default=None, description="the time in seconds that a message may stay in the network"
+    )
+
+
 class Timers(Table):
     """C{[timers]}: RFC 3261 section 17, table 4, in seconds."""
 
-    t1: Annotated[Number, Field(ge=0.01, le=10)] = Field(
-        default=0.5, description="the estimate of a round trip in seconds"
-    )
-    t2: Annotated[Number, Field(ge=0.01, le=60)] = Field(
+    t1: Short = Field(default=0.5, description="the estimate of a round trip in seconds")
+    t2: Long = Field(
         default=4.0,
         description="the longest pause in seconds before a request other than INVITE is sent again",
     )
-    t4: Annotated[Number, Field(ge=0.01, le=60)] = Field(
-        default=5.0, description="the time in seconds that a message may stay in the network"
+    t4: Long = Field(default=5.0, description="the time in seconds that a message may stay in the network")
+    peers: Annotated[Frozen[OwnTimers], AfterValidator(_peers)] = Field(
+        default_factory=_none,
+        description="tables of t1, t2 and t4 for peers that want others, by address or transport: "
+        'peers."192.0.2.7".t1 = 2.0',
     )
 
 
@@ -278,12 +311,6 @@ class Peer(Table):
         default=False, description="true to believe what it says about the identity of callers"
     )
     calls_max: Count | None = Field(default=None, description="how many calls it may have at once")
-    ring_seconds: Seconds | None = Field(
-        default=None, description="seconds that it rings before nobody answers"
-    )
-    t1: Annotated[Number, Field(ge=0.01, le=10)] | None = Field(
-        default=None, description="its own estimate of a round trip in seconds, in place of timers.t1"
-    )
 
 
 class Extension(Peer):
@@ -296,6 +323,9 @@ class Extension(Peer):
         repr=False,
         description='in place of the password, its digests: { MD5 = "...", SHA-256 = "..." }, '
         "each of USER:DOMAIN:PASSWORD",
+    )
+    ring_seconds: Seconds | None = Field(
+        default=None, description="seconds that it rings before nobody answers"
     )
     may_dial: tuple[Place, ...] = Field(
         default=("extensions", "trunks"), description='what it may reach, a list of "extensions" and "trunks"'
@@ -422,21 +452,17 @@ class Log(Table):
     )
 
 
-def _none() -> Mapping[str, Any]:
-    return MappingProxyType({})
-
-
 class Settings(Table):
     """The whole configuration."""
 
     server: Server = Field(description="the table [server]")
     tls: Tls | None = Field(default=None, description="the table [tls]")
-    limits: Limits = Limits()
-    timers: Timers = Timers()
-    calls: Calls = Calls()
-    registrar: Registrar = Registrar()
-    auth: Auth = Auth()
-    log: Log = Log()
+    limits: Limits = Field(default_factory=Limits)
+    timers: Timers = Field(default_factory=Timers)
+    calls: Calls = Field(default_factory=Calls)
+    registrar: Registrar = Field(default_factory=Registrar)
+    auth: Auth = Field(default_factory=Auth)
+    log: Log = Field(default_factory=Log)
     extensions: Frozen[Extension] = Field(
         default_factory=_none, description="the tables [extensions.NUMBER], one for each user"
     )
@@ -446,4 +472,4 @@ class Settings(Table):
     routes: tuple[Route, ...] = Field(
         default=(), description="the tables [[routes]], in the order they are tried"
     )
-    plugins: Plugins = Plugins()
+    plugins: Plugins = Field(default_factory=Plugins)

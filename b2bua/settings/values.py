@@ -25,6 +25,7 @@ Frozen = Annotated[Mapping[str, Value], AfterValidator(lambda table: MappingProx
 # "sips" asks for TLS below, RFC 3261 section 26.2.2.
 _PLAIN = {"udp": "UDP", "tcp": "TCP", "tls": "TLS", "ws": "WS", "wss": "WSS"}
 _SECURE = {"tcp": "TLS", "tls": "TLS", "ws": "WSS", "wss": "WSS"}
+TRANSPORTS = ("UDP", "TCP", "TLS", "WS", "WSS")
 _PORTS = {"UDP": 5060, "TCP": 5060, "TLS": 5061, "WS": 80, "WSS": 443}
 _LISTEN = re.compile(
     r"(?P<scheme>sips?):(?P<host>\[[0-9A-Fa-f:.]+\]|[0-9.]+)(?::(?P<port>\d{1,5}))?"

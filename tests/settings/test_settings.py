@@ -122,7 +122,7 @@ class GoodTests(Case):
         settings = read(BARE)
         self.assertEqual(str(settings.server.listen[0]), "sip:0.0.0.0:5060;transport=udp")
         self.assertEqual([place.transport for place in settings.server.listen], ["UDP", "TCP"])
-        self.assertEqual(settings.timers.t1, 0.5)
+        self.assertEqual((settings.timers.t1, dict(settings.timers.peers)), (0.5, {}))
         self.assertEqual(settings.extensions, {})
 
     def test_claimed(self) -> None:
@@ -255,7 +255,7 @@ class MistakeTests(Case):
         )
         self.assertEqual(
             self.wrong_one("timers.retries = 1", "timers.retries"),
-            "is not a known key; known here are t1, t2, t4",
+            "is not a known key; known here are peers, t1, t2, t4",
         )
         self.wrong_one('[extensions.101]\npassword = "a"\ncolour = "red"', "extensions.101.colour")
 
@@ -295,6 +295,8 @@ class MistakeTests(Case):
             "extensions.101 = {password = 'a', may_dial = ['moon']}": "extensions.101.may_dial[0]",
             "trunks.a = {uri = 'sip:a', identity = 'green'}": "trunks.a.identity",
             "routes = 5": "routes",
+            "timers.peers.nobody.t1 = 1": "timers.peers",
+            "timers.peers.UDP.t1 = 0": "timers.peers.UDP.t1",
         }.items():
             with self.subTest(text):
                 self.wrong_one(text, path)
@@ -379,4 +381,4 @@ class DescriptionTests(SynchronousTestCase):
                 wanted.append(field.annotation)
                 if kind is not Settings:
                     self.assertTrue(field.description, f"{kind.__name__}.{name}")
-        self.assertEqual(len(seen), 14)
+        self.assertEqual(len(seen), 15)
