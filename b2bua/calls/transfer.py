@@ -215,6 +215,8 @@ class _Transferring:
                 consultation.hang_up(named, "replaced")
             elif not target.ended and target in self.call.legs:
                 await self._give_back(named, consultation, target)
+            else:
+                consultation.end()  # whom it consulted is gone
             return outcome
         finally:
             consultation.let_close()
