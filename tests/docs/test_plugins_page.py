@@ -1,4 +1,9 @@
-"""The tutorial in C{docs/plugins.md} works as it stands."""
+"""
+The tutorial in C{docs/plugins.md} works as it stands.
+
+sipgo#265: one complete example was wished for; futel/asteriskserver#87,
+RestComm/sbc#24, plivoframework#136: how to test call logic at all?
+"""
 
 from __future__ import annotations
 

@@ -206,7 +206,13 @@ class ContainmentTests(SynchronousTestCase):
         )
 
     def test_contained(self) -> None:
-        """The day is the same, and log and trace name the plugin."""
+        """
+        The day is the same, and log and trace name the plugin.
+
+        kamailio#4314, #3746, #3435, #1618: a wrong argument from Python took the
+        server down; #4153: calls hung.  Asterisk #1467, #2021: a deadlock of the
+        whole stack.
+        """
         for hook, kind in HOOKS.items():
             for fails in FAILURES.get(kind, ()):
                 if hook == "code_dialled":

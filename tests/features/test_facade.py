@@ -92,7 +92,11 @@ class QuestionTests(SynchronousTestCase):
         self.assertEqual([plugin.name for plugin in features.plugins], ["first", "second"])
 
     def test_plain(self) -> None:
-        """When all answers are plain there is no Deferred; when one is not, it waits for that one only."""
+        """
+        When all answers are plain there is no Deferred; when one is not, it waits for that one only.
+
+        pluggy#320, #378: no asynchronous hooks; an awaitable counted as an answer.
+        """
         features = Features.of(Patient, First, timers=Timers())
         [patient, _] = features.plugins
         answer = features.ask_route(attempt())

@@ -1,8 +1,10 @@
 """
 Reload by generation: calls in progress finish on the code they began with.
 
-Item 14 of the acceptance list; siphon-sip#414 is what happens otherwise: modules
-were swapped under running code.
+Item 14 of the acceptance list.  What happens otherwise: siphon-sip#414, modules
+were swapped under running code; OpenSIPS#3947, new workers ran the old script;
+mod_janus#5, a module was locked while calls ran; kamailio PR#1456 is the wish
+for any reload at all.
 """
 
 from __future__ import annotations

@@ -59,7 +59,11 @@ class ForwardCase(LadderTestCase):
 
 
 class OwnDecisionTests(ForwardCase):
-    """The server forwards, as the table C{[extensions.bob.forward]} says."""
+    """
+    The server forwards, as the table C{[extensions.bob.forward]} says.
+
+    monster-ui-voip PR#523: always, busy and no answer are told apart.
+    """
 
     settings: ClassVar[dict[str, Any]] = {
         "extensions": {"bob": {"forward": {"busy": "carol", "no_answer": "carol", "no_answer_after": 12}}}
@@ -150,7 +154,11 @@ class FollowedTests(ForwardCase):
     settings: ClassVar[dict[str, Any]] = {}
 
     def test_always(self) -> None:
-        """302 at once (guide, flow 8; RFC 5359 section 2.7)."""
+        """
+        302 at once (guide, flow 8; RFC 5359 section 2.7).
+
+        asterisk#288, #1349: 181 and Diversion were lost by a race upon a 302.
+        """
         self.alice.sends("INVITE", to="bob")
         self.bob.gets("INVITE")
         self.bob_redirects()
@@ -291,7 +299,11 @@ class PassedTests(ForwardCase):
         self.assertEqual(self.bob.unread(), [])
 
     def test_always(self) -> None:
-        """Flow 8: F3 302, F5 302, then a new call F7 to F14."""
+        """
+        Flow 8: F3 302, F5 302, then a new call F7 to F14.
+
+        asterisk#1141: the Contact of the 302 was wrong.
+        """
         self.alice.sends("INVITE", to="bob")
         self.bob.gets("INVITE")
         self.redirected()

@@ -70,7 +70,11 @@ class CodeTests(LadderTestCase):
         self.quiet()
 
     def test_do_not_disturb(self) -> None:
-        """On, and the caller hears 480; off, and the phone rings; forwards are as they were."""
+        """
+        On, and the caller hears 480; off, and the phone rings.
+
+        Forwards are as they were (fusionpbx PR#6076: do-not-disturb overwrote them).
+        """
         self.dials(self.bob, "*72dave")
         self.assertEqual(self.dials(self.bob, "*78"), "Do not disturb: on")
         self.alice.sends("INVITE", to="bob")

@@ -73,7 +73,7 @@ class CircleTests(ForwardCase):
     """
 
     def test_two(self) -> None:
-        """Bob and Carol forward to each other: 482, and no phone rings."""
+        """Bob and Carol forward to each other: 482, and no phone rings (jambonz/sbc-outbound PR#173)."""
         self.start({"bob": {"always": "carol"}, "carol": {"always": "bob"}})
         alice, bob, carol = self.phones("alice", "bob", "carol")
         self.refused(alice, "bob", 482)
@@ -207,6 +207,51 @@ class PermissionTests(ForwardCase):
         bob.answers(302, fields=[("Contact", "<sip:+4930123456@pbx.example.com>")])
         alice.gets(181)
         alice.gets(403)
+        self.quiet()
+
+
+class FarTests(ForwardCase):
+    """Forwards that leave the house, and redirections that come from outside."""
+
+    def test_uri(self) -> None:
+        """A forward to a URI of another domain goes there."""
+        self.start({"bob": {"always": "sip:zoe@198.51.100.7"}})
+        alice, _ = self.phones("alice", "bob")
+        zoe = self.carrier()
+        alice.sends("INVITE", to="bob")
+        invite = self.gets_forwarded(alice, zoe)
+        self.assertEqual(invite.request_uri.user, "zoe")
+        self.talks(alice, zoe)
+
+    def trunk_redirects(self, policy: str) -> tuple[Phone, Phone]:
+        """Alice calls out, and the carrier redirects to another number of its own."""
+        tables = {**CARRIER, "trunks": {"carrier": {**CARRIER["trunks"]["carrier"], "redirects": policy}}}
+        self.start({}, **tables)
+        [alice] = self.phones("alice")
+        carrier = self.carrier()
+        alice.sends("INVITE", to="+49301")
+        carrier.gets("INVITE")
+        carrier.answers(302, fields=[("Contact", "<sip:+49302@pbx.example.com>")])
+        return alice, carrier
+
+    def test_trunk_followed(self) -> None:
+        """The policy of a trunk is its own: follow, with the caller's permission."""
+        alice, carrier = self.trunk_redirects("follow")
+        invite = self.gets_forwarded(alice, carrier)
+        self.assertEqual(invite.request_uri.user, "+49302")
+        self.talks(alice, carrier)
+
+    def test_trunk_passed(self) -> None:
+        """Or pass to the caller."""
+        alice, _ = self.trunk_redirects("pass")
+        moved = alice.gets(302)
+        self.assertEqual(moved.contacts[0].uri.user, "+49302")
+        self.quiet()
+
+    def test_trunk_refused(self) -> None:
+        """Or refuse."""
+        alice, _ = self.trunk_redirects("refuse")
+        alice.gets(480)
         self.quiet()
 
 

@@ -138,6 +138,39 @@ class ParallelTests(SeveralCase):
         self.answered_by(alice, dave)
         self.over(alice, dave)
 
+    def test_absent_member(self) -> None:
+        """fusionpbx#1181, #2164: a member that is not registered forwards all the same, and stops nobody."""
+        self.group("bob", "carol", extensions={"bob": {"forward": {"unreachable": "dave"}}})
+        alice, carol, dave = self.phones("alice", "carol", "dave")
+        alice.sends("INVITE", to="600")
+        alice.gets(181)
+        self.invited(carol, dave)
+        alice.gets(180)
+        alice.gets(180)
+        self.answered_by(alice, carol)
+        self.told_elsewhere(dave)
+        self.over(alice, carol)
+
+    def test_answered_against_the_cancel(self) -> None:
+        """A 200 that crosses our CANCEL is acknowledged and hung up (section 9.1)."""
+        self.group("bob", "carol")
+        alice, bob, carol = self.phones("alice", "bob", "carol", manners=by_hand(honours_cancel=False))
+        alice.sends("INVITE", to="600")
+        self.invited(bob, carol)
+        alice.gets(180)
+        alice.gets(180)
+        bob.answers(200)
+        carol.gets("CANCEL")
+        carol.answers(200)
+        alice.gets(200)
+        alice.sends("ACK")
+        bob.gets("ACK")
+        carol.gets("ACK")
+        carol.gets("BYE")
+        carol.answers(200)
+        self.assertTalking(("alice", "bob"))
+        self.over(alice, bob)
+
     def test_forwards_ignored(self) -> None:
         """With C{forwards = false} neither a forward nor a 302 of a member counts."""
         self.group(
