@@ -193,6 +193,8 @@ class Talk:
         if "100rel" not in request.supported | request.require:
             self.complain(f"reliable {response.code} to a peer that cannot PRACK", "RFC 3262 3")
         number, tag = response.rseq or 0, response.to.tag
+        if self.reliable_out.get(number) == response:
+            return  # once more, since no PRACK has come
         # Each early dialog counts for itself, as if a proxy had forked (RFC 3261 section 12.1).
         last = self.last_rseq.get(tag)
         if last is None and any(one.to.tag == tag for one in self.reliable_out.values()):
