@@ -125,6 +125,10 @@ class Dialing(Life):
 
     def _answered(self, response: Response) -> None:
         self.asking = None
+        if self.remote_tag and self.remote_tag != response.to.tag and self.invite is not None:
+            # Another fork answers than the one that sent early media: its answer is to our first
+            # offer, whatever was agreed on with the other one (RFC 3261 section 13.2.2.4).
+            self.media.offer = self.invite.body or self.media.offer
         self.learn_from_response(response)
         self.state, self.since = "up", self.phone.now()
         self.take_session(response)
