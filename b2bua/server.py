@@ -105,6 +105,7 @@ class Server:
             algorithms=settings.auth.algorithms,
             nonce_seconds=settings.auth.nonce_seconds,
             secret=random.randbytes(32),
+            known=self.runner.admission.know,
             token=self.runner.token,
         )
         self.journal: Journal | None = None
@@ -140,7 +141,7 @@ class Server:
             self.domain,
             self.registrar,
             self.authenticator,
-            trunks.identify,
+            self._identified,
             features,
             calls_max=settings.limits.calls,
         )
@@ -154,6 +155,13 @@ class Server:
         if self.journal is not None:
             self.core.calls.began = self._began
         self.core.calls.ended = self._ended
+
+    def _identified(self, request: Request, flow: Flow) -> str | None:
+        """The trunk that a request is from; nothing that it sends is too much."""
+        name = self.trunks.identify(request, flow)
+        if name is not None:
+            self.runner.admission.know(flow.remote[0])
+        return name
 
     def _challenged(self, leg: Leg, response: Response, request: Request) -> list[tuple[str, str]] | None:
         """Credentials for a trunk that asks for them."""

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from b2bua.wire.message import Request
 
 SECTION = "RFC 3261 22"
-EXEMPT = frozenset({"ACK", "CANCEL"})
-"""They cannot be sent again with credentials (RFC 3261 section 22.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +86,7 @@ class Authenticator:
         nonce_seconds: float = 300.0,
         secret: bytes = b"",
         token: Callable[[], str] = lambda: token_hex(5),
+        known: Callable[[str], None] = lambda host: None,
     ) -> None:
         """
         Authenticate the users of C{domain}, whose name is the realm.
@@ -95,6 +94,7 @@ class Authenticator:
         @param algorithms: what is offered, as far as all accounts can do it.
         @param secret: signs the nonces; by default a new one.
         @param token: makes our tags.
+        @param known: told each host from which somebody has proved who she is.
         """
         self.accounts = accounts
         self.algorithms = tuple(algorithms)
@@ -103,6 +103,7 @@ class Authenticator:
         self._realm = domain.name
         self._nonces = Nonces(secret or token_bytes(32), now, nonce_seconds)
         self._token = token
+        self._known = known
         # HA1 of nobody: it has to be computed with as if it were someone's.
         self._nobody = {name: hashed(name, token_bytes(16)) for name in ALGORITHMS}
 
@@ -110,8 +111,8 @@ class Authenticator:
         """
         Who sent it?
 
-        Not for ACK and CANCEL, nor for requests within a dialog, whose parties
-        were known when it began.
+        Not for ACK and CANCEL, which cannot be sent again with credentials
+        (RFC 3261 section 22.1).
 
         @raise PeerError: if what proves it is malformed.
         """
@@ -127,6 +128,7 @@ class Authenticator:
         if age is not Age.FRESH or not self._nonces.use(given.nonce, given.count if given.qop else None):
             return self._challenge(stale=True)
         self.throttle.succeeded(host, account.user)
+        self._known(host)
         if not self._addressed(given, request, flow):
             # RFC 7616 section 3.4.6 wants a 400 when the two are not the same.
             raise PeerError("The digest is for another URI", section="RFC 8760 2.6", where=given.uri)
@@ -150,10 +152,6 @@ class Authenticator:
             case Ignored():
                 server.forget()
         return None
-
-    def ignores(self, flow: Flow) -> bool:
-        """Is the source so bad that a request from it need not even be looked at?"""
-        return self.throttle.ignores(flow.remote[0])
 
     def _credentials(self, request: Request) -> Credentials | None:
         """The credentials for our realm (section 22.3), if there are any."""

@@ -69,6 +69,9 @@ class RegistrarSettings:
             Bounds(table.min_expires, table.max_expires, table.default_expires),
             table.contacts_max,
             table.contacts_policy == "replace",
+            table.service_route,
+            table.replace_rebooted,
+            table.reach_at_source,
         )
 
 

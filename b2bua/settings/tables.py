@@ -250,6 +250,19 @@ class Registrar(Table):
     contacts_policy: Literal["replace", "refuse"] = Field(
         default="replace", description='what becomes of one too many: "replace" the oldest or "refuse" it'
     )
+    replace_rebooted: Flag = Field(
+        default=True,
+        description="true to drop what a phone had registered before it rebooted; false lets it expire",
+    )
+    reach_at_source: Flag = Field(
+        default=True,
+        description="true to reach a phone where its registration came from, false where its Contact says",
+    )
+    service_route: tuple[SipURI, ...] = Field(
+        default=(),
+        description="the list of proxies that phones send their requests through (RFC 3608), such as "
+        '["sip:edge.example.com;lr"]',
+    )
     options_seconds: Annotated[Number, Field(ge=0)] = Field(
         default=25.0, description="seconds between two OPTIONS to a phone behind NAT; 0 for none"
     )

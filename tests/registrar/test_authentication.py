@@ -185,6 +185,16 @@ class WhoTests(Case):
         self.assertEqual(identity.user, "101")
         self.assertEqual(identity.asserted, f'"The \\"Boss\\"" <sip:101@{DOMAIN}>')
 
+    def test_known_host(self) -> None:
+        """Who has proved who she is may send as much as she likes; who has not may not."""
+        known: list[str] = []
+        self.house.authenticator._known = known.append
+        challenge = self.challenges(invite())[0]
+        self.assertOutcome(401, self.sign(invite(), challenge, password="x"))
+        self.assertEqual(known, [])
+        self.assertOutcome(200, self.sign(invite(), challenge, count=2))
+        self.assertEqual(known, ["192.0.2.101"])
+
     def test_user_with_realm(self) -> None:
         """Some phones send user@realm as their user name."""
         challenge = self.challenges(invite())[0]
@@ -290,7 +300,6 @@ class ThrottleTests(Case):
         for number in range(5):
             self.guess(f"10{number}\a")
         self.assertIgnored(invite())
-        self.assertTrue(self.house.authenticator.ignores(PHONE))
         self.challenges(invite(), remote=("198.51.100.1", 5060))
         self.house.clock.advance(301)
         self.challenges(invite())

@@ -200,6 +200,13 @@ class ContactTests(SynchronousTestCase):
         self.house.register(f"<sip:101@192.0.2.101:40002;transport=tcp>{device}", call_id="after")
         self.assertEqual(len(self.house.bound()), 2)
 
+    def test_reboot_by_the_letter(self) -> None:
+        """Switched off, what a phone left behind stays until it expires (RFC 3261 section 10.3)."""
+        house = House(RegistrarSettings(supersede=False))
+        for port, call_id in ((5062, "before"), (40001, "after")):
+            house.register(f'<sip:101@192.0.2.101:{port}>;+sip.instance="<urn:uuid:1>"', call_id=call_id)
+        self.assertEqual(len(house.bound()), 2)
+
     def test_unregister_at_reboot(self) -> None:
         """A phone that says good-bye with Expires 0 and comes back is bound once."""
         self.house.register(FIRST, call_id="before")
@@ -283,6 +290,15 @@ class WayTests(SynchronousTestCase):
         flow = PHONE._replace(remote=("203.0.113.9", 33333))
         self.house.register("<sip:101@10.0.0.7:5062>", flow=flow)
         self.assertEqual(self.flow(), flow)
+
+    def test_by_its_contact(self) -> None:
+        """Switched off, a phone on UDP is reached where its Contact says; one on a connection by that."""
+        house = House(RegistrarSettings(behind_nat=False))
+        house.register("<sip:101@10.0.0.7:5062>", flow=PHONE)
+        self.assertIsNone(house.bindings.contacts(AOR)[0].flow)
+        connection = PHONE._replace(transport="TCP", connection=1)
+        house.register("<sip:101@10.0.0.7:5062>", flow=connection)
+        self.assertEqual(house.bindings.contacts(AOR)[0].flow, connection)
 
     def test_other_port(self) -> None:
         """A phone without rport that listens on another port is reached there."""
