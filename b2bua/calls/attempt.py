@@ -10,13 +10,12 @@ more than that it rings, was won, or failed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from b2bua.calls.leg import Invitation, Leg
+from b2bua.calls.fork import Fork
 from b2bua.calls.outcomes import LOOPED, NO_ANSWER, UNREACHABLE, best, outcome_of
 from b2bua.calls.party import Party
+from b2bua.calls.seekers import Group, Through
 from b2bua.calls.verdicts import (
     Confirm,
     Dial,
@@ -29,41 +28,20 @@ from b2bua.calls.verdicts import (
     Refuse,
     RouteVerdict,
 )
-from b2bua.calls.words import Answered, Fields, HungUp, Moved, Progress, Refused, Ringing, Word
+from b2bua.calls.words import Answered, Fields, Progress, Ringing
 
 if TYPE_CHECKING:
     from b2bua.calls.call import Call
     from b2bua.calls.errand import Errand
+    from b2bua.calls.leg import Leg
     from b2bua.calls.path import Path
-    from b2bua.calls.ports import Destination
+    from b2bua.calls.seekers import Seeker
     from b2bua.transactions.ports import ITimer
 
 SERVER = Party("server", "server")
 """In whose name members are dialled that the configuration names: it may reach everything."""
 ELSEWHERE: Fields = (("Reason", 'SIP;cause=200;text="Call completed elsewhere"'),)
 """What the losers of a fork are told, lest they show a missed call (RFC 3326 section 3.1)."""
-
-
-class Seeker(Protocol):
-    """Who wants an attempt to succeed, and is told how it goes."""
-
-    def progress(self, attempt: Attempt, leg: Leg, word: Ringing | Progress) -> None:
-        """A leg rings, or something else goes on before the answer."""
-
-    def diverted(self, attempt: Attempt, why: Diverted) -> None:
-        """The attempt goes on elsewhere (181)."""
-
-    def won(self, attempt: Attempt, leg: Leg, word: Answered) -> None:
-        """A leg has answered; all others of the attempt have been cancelled."""
-
-    def failed(self, attempt: Attempt, outcome: Outcome) -> None:
-        """Nobody answered, and no feature knows what else to try."""
-
-    def confirmed(self, attempt: Attempt, text: str) -> None:
-        """The target was a feature code, and this is its answer."""
-
-    def said(self, leg: Leg, word: Word) -> None:
-        """A ringing leg says something about its early session, or tells something."""
 
 
 class Attempt:
@@ -73,10 +51,9 @@ class Attempt:
         "_children",
         "_deadline",
         "_failures",
-        "_legs",
+        "_fork",
         "_over",
         "_pending",
-        "_tiers",
         "_timers",
         "behalf",
         "call",
@@ -127,10 +104,10 @@ class Attempt:
         self.direct = direct
         self.ring_limit = ring_limit
         self.rang = False
-        self._legs: list[Leg] = []
+        self._fork: Fork | None = None
+        """The legs that ring for this target itself."""
         self._children: list[Attempt] = []
         self._pending: list[Member] = []
-        self._tiers: list[Sequence[Destination]] = []
         self._failures: list[Outcome] = []
         self._timers: list[ITimer] = []
         self._deadline: ITimer | None = None
@@ -168,19 +145,18 @@ class Attempt:
     @property
     def legs(self) -> tuple[Leg, ...]:
         """The legs that are being rung."""
-        return tuple(self._legs)
+        return () if self._fork is None else tuple(self._fork.legs)
 
     def every_leg(self) -> list[Leg]:
         """The legs that ring here and below."""
-        return [*self._legs, *(leg for child in self._children for leg in child.every_leg())]
+        return [*self.legs, *(leg for child in self._children for leg in child.every_leg())]
 
     def move(self, call: Call, errand: Errand) -> None:
         """Go on in another call, for another errand; what rings goes on ringing."""
         self.call = call
         self.errand = errand
-        for leg in self._legs:
-            call.take(leg)
-            call.listen(leg, self)
+        if self._fork is not None:
+            self._fork.move(call)
         for child in self._children:
             child.move(call, errand)
 
@@ -232,41 +208,14 @@ class Attempt:
         if isinstance(found, Outcome):
             self._fail(found)
             return
+        self._fork = Fork(self, found)
         self.call.calls.when(self.call.features.ask_ring_seconds(self), self._limited)
-        self._tiers = list(found)
-        self._next_tier()
+        self._fork.start()
 
     def _limited(self, seconds: float | None) -> None:
         """Give the target that long, or as long as the directory says."""
-        if not self._over and (seconds is not None or self.ring_limit is None):
-            limit = seconds if seconds is not None else self.call.calls.directory.ring_seconds(self)
-            self._timers.append(self.call.calls.later(limit, self._rang_out))
-
-    def _next_tier(self) -> None:
-        """Open a leg to each destination of the next tier."""
-        for destination in self._tiers.pop(0):
-            leg = self.call.open_leg(destination, self._invitation(destination))
-            self._legs.append(leg)
-            self.call.listen(leg, self)
-
-    def _invitation(self, destination: Destination) -> Invitation:
-        """What the INVITE to C{destination} says."""
-        call = self.call
-        draft = call.invitation_draft(self, destination)
-        if call.features.edits_invitation:
-            call.features.edit_invitation(self, draft)
-        return Invitation(
-            request_uri=destination.request_uri,
-            target=destination.target,
-            from_display=draft.from_display,
-            from_uri=draft.from_uri,
-            to_display=draft.to_display,
-            to_uri=draft.to_uri,
-            fields=draft.finished(),
-            session=self.errand.offer,
-            max_forwards=self.errand.max_forwards,
-            route=destination.route,
-        )
+        if self._fork is not None and (seconds is not None or self.ring_limit is None):
+            self._fork.limit(seconds if seconds is not None else self.call.calls.directory.ring_seconds(self))
 
     # ---- further attempts -----------------------------------------------
 
@@ -299,7 +248,7 @@ class Attempt:
             self.errand.alert_info = verdict.alert_info
         self._release()
         behalf = self._permission(True, verdict.granted)
-        child = Attempt(self.call, _Through(self), self.errand, verdict.to, path, behalf, parent=self)
+        child = Attempt(self.call, Through(self), self.errand, verdict.to, path, behalf, parent=self)
         self._children = [child]
         child.start()
 
@@ -313,22 +262,22 @@ class Attempt:
             self._pending = list(verdict.members)
             self._next(verdict)
         else:
-            group = _Group(self, verdict, len(verdict.members))
+            group = Group(self, verdict, len(verdict.members))
             for member in verdict.members:
                 self._start_member(member, group)
 
     def _next(self, verdict: Dial) -> None:
         """Go on with the next one of a sequence."""
-        self._start_member(self._pending.pop(0), _Group(self, verdict, 1))
+        self._start_member(self._pending.pop(0), Group(self, verdict, 1))
 
-    def _start_member(self, member: Member, group: _Group) -> None:
+    def _start_member(self, member: Member, group: Group) -> None:
         """Try one of several targets when its time has come."""
         if member.after > 0:
             self._timers.append(self.call.calls.later(member.after, self._try_member, member, group))
         else:
             self._try_member(member, group)
 
-    def _try_member(self, member: Member, group: _Group) -> None:
+    def _try_member(self, member: Member, group: Group) -> None:
         """Try one of several targets; one that is this target itself just rings."""
         if self._over:
             return
@@ -358,55 +307,26 @@ class Attempt:
             self.seeker.diverted(self, verdict.why)
         child.start()
 
-    # ---- what the legs say ----------------------------------------------
+    # ---- what the fork says ---------------------------------------------
 
-    def hear(self, leg: Leg, word: Word) -> None:
-        """Take a word of a leg that is being rung."""
-        match word:
-            case Ringing() | Progress():
-                if isinstance(word, Ringing) and not self.rang:
-                    self._mark_rang(leg)
-                self.seeker.progress(self, leg, word)
-            case Answered():
-                self._legs.remove(leg)
-                self._end(ELSEWHERE)
-                self.seeker.won(self, leg, word)
-            case Moved(code, targets, reason):
-                self._lost(leg, Outcome("moved", code, reason, targets, rang=self.rang, by=leg.party))
-            case Refused(code, reason):
-                outcome = outcome_of(code, reason, rang=self.rang, local=word.local)
-                self._lost(leg, replace(outcome, by=leg.party))
-            case HungUp():
-                self._lost(leg, UNREACHABLE)
-            case _:
-                self.seeker.said(leg, word)
+    def progressed(self, leg: Leg, word: Ringing | Progress) -> None:
+        """A leg rings, or something else goes on before the answer."""
+        if isinstance(word, Ringing) and not self.rang:
+            self.call.features.tell_target_ringing(self, leg)
+            attempt: Attempt | None = self
+            while attempt is not None:
+                attempt.rang = True
+                attempt = attempt.parent
+        self.seeker.progress(self, leg, word)
 
-    def _mark_rang(self, leg: Leg) -> None:
-        """Remember, here and above, that it rang."""
-        self.call.features.tell_target_ringing(self, leg)
-        attempt: Attempt | None = self
-        while attempt is not None:
-            attempt.rang = True
-            attempt = attempt.parent
+    def answered(self, leg: Leg, word: Answered) -> None:
+        """A leg has answered: all others are let go."""
+        self._end(ELSEWHERE)
+        self.seeker.won(self, leg, word)
 
-    def _lost(self, leg: Leg, outcome: Outcome) -> None:
-        """One leg is out; when it was the last one the target has failed."""
-        self._legs.remove(leg)
-        self._failures.append(outcome)
-        if outcome.code >= 600:  # RFC 3261 section 16.7: a 6xx ends the search at this target
-            self._cancel_legs()
-        if self._legs:
-            return
-        if self._tiers and (outcome.kind == "unreachable" or 500 <= outcome.code < 600):
-            self._next_tier()
-        else:
-            self._fail(best(self._failures))
-
-    def _rang_out(self) -> None:
-        """Nobody has answered in time."""
-        if not self._over and self._legs:
-            self._cancel_legs()
-            self._fail(NO_ANSWER)
+    def unanswered(self, outcome: Outcome) -> None:
+        """No leg is left."""
+        self._fail(outcome)
 
     # ---- ends -----------------------------------------------------------
 
@@ -457,13 +377,9 @@ class Attempt:
         for timer in self._timers:
             timer.stop()
         self._timers.clear()
-        self._cancel_legs(fields)
-
-    def _cancel_legs(self, fields: Fields = ()) -> None:
-        """CANCEL what still rings; a late 200 is dealt with by the leg itself."""
-        for leg in self._legs:
-            self.call.hang_up(leg, "cancel", fields)
-        self._legs.clear()
+        if self._fork is not None:
+            fork, self._fork = self._fork, None
+            fork.cancel(fields)
 
     # ---- for the seekers below ------------------------------------------
 
@@ -488,56 +404,3 @@ class Attempt:
     def child_gave_up(self, outcome: Outcome) -> None:
         """Where the call was forwarded to is not to be had, so neither are we."""
         self._give_up(outcome)
-
-
-class _Through:
-    """The seeker of the attempt that a forward leads to: all goes up unchanged."""
-
-    __slots__ = ("_attempt",)
-
-    def __init__(self, attempt: Attempt) -> None:
-        self._attempt = attempt
-
-    def progress(self, attempt: Attempt, leg: Leg, word: Ringing | Progress) -> None:
-        """It rings there, so it rings here."""
-        self._attempt.seeker.progress(attempt, leg, word)
-
-    def diverted(self, attempt: Attempt, why: Diverted) -> None:
-        """It goes further."""
-        self._attempt.seeker.diverted(attempt, why)
-
-    def won(self, attempt: Attempt, leg: Leg, word: Answered) -> None:
-        """It was answered."""
-        self._attempt.child_won(attempt, leg, word)
-
-    def failed(self, attempt: Attempt, outcome: Outcome) -> None:
-        """It is not to be had."""
-        self._attempt.child_gave_up(outcome)
-
-    def confirmed(self, attempt: Attempt, text: str) -> None:
-        """It was a feature code."""
-        self._attempt.cancel()
-        self._attempt.seeker.confirmed(attempt, text)
-
-    def said(self, leg: Leg, word: Word) -> None:
-        """It says something while it rings."""
-        self._attempt.seeker.said(leg, word)
-
-
-class _Group(_Through):
-    """The seeker of members that run side by side; they fail together or not at all."""
-
-    __slots__ = ("_left", "_outcomes", "verdict")
-
-    def __init__(self, attempt: Attempt, verdict: Dial, members: int) -> None:
-        super().__init__(attempt)
-        self.verdict = verdict
-        self._left = members
-        self._outcomes: list[Outcome] = []
-
-    def failed(self, attempt: Attempt, outcome: Outcome) -> None:
-        """One member is out; a 6xx of a member does not stop the group."""
-        self._outcomes.append(outcome)
-        self._left -= 1
-        if self._left == 0:
-            self._attempt.group_failed(self._outcomes, self.verdict)

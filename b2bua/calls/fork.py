@@ -1,0 +1,119 @@
+"""The INVITEs that go to the contacts of one target, side by side and tier by tier."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from b2bua.calls.leg import Invitation, Leg
+from b2bua.calls.outcomes import NO_ANSWER, UNREACHABLE, best, outcome_of
+from b2bua.calls.verdicts import Outcome
+from b2bua.calls.words import Answered, Fields, HungUp, Moved, Progress, Refused, Ringing, Word
+
+if TYPE_CHECKING:
+    from b2bua.calls.attempt import Attempt
+    from b2bua.calls.call import Call
+    from b2bua.calls.ports import Destination, Tiers
+    from b2bua.transactions.ports import ITimer
+
+
+class Fork:
+    """
+    The legs that ring for one attempt.
+
+    It tells the attempt of progress, of the one answer, or that nobody is left.
+    """
+
+    __slots__ = ("_attempt", "_failures", "_tiers", "_timer", "legs")
+
+    def __init__(self, attempt: Attempt, tiers: Tiers) -> None:
+        """Prepare; L{start} sends the first INVITEs."""
+        self._attempt = attempt
+        self._tiers: list[Sequence[Destination]] = list(tiers)
+        self._failures: list[Outcome] = []
+        self._timer: ITimer | None = None
+        self.legs: list[Leg] = []
+
+    def limit(self, seconds: float) -> None:
+        """Ring that long at the most."""
+        self._timer = self._attempt.call.calls.later(seconds, self._rang_out)
+
+    def start(self) -> None:
+        """Open a leg to each destination of the next tier."""
+        call = self._attempt.call
+        for destination in self._tiers.pop(0):
+            leg = call.open_leg(destination, self._invitation(destination))
+            self.legs.append(leg)
+            call.listen(leg, self)
+
+    def move(self, call: Call) -> None:
+        """Go on ringing in another call."""
+        for leg in self.legs:
+            call.take(leg)
+            call.listen(leg, self)
+
+    def cancel(self, fields: Fields = ()) -> None:
+        """CANCEL what still rings; a late 200 is dealt with by the leg itself."""
+        if self._timer is not None:
+            self._timer.stop()
+        legs, self.legs = self.legs, []
+        for leg in legs:
+            self._attempt.call.hang_up(leg, "cancel", fields)
+
+    def hear(self, leg: Leg, word: Word) -> None:
+        """Take a word of a leg that is being rung."""
+        attempt = self._attempt
+        match word:
+            case Ringing() | Progress():
+                attempt.progressed(leg, word)
+            case Answered():
+                self.legs.remove(leg)
+                attempt.answered(leg, word)
+            case Moved(code, targets, reason):
+                self._lost(leg, Outcome("moved", code, reason, targets, rang=attempt.rang, by=leg.party))
+            case Refused(code, reason):
+                outcome = outcome_of(code, reason, rang=attempt.rang, local=word.local)
+                self._lost(leg, replace(outcome, by=leg.party))
+            case HungUp():
+                self._lost(leg, UNREACHABLE)
+            case _:
+                attempt.seeker.said(leg, word)
+
+    def _lost(self, leg: Leg, outcome: Outcome) -> None:
+        """One leg is out; when it was the last one the target has failed."""
+        self.legs.remove(leg)
+        self._failures.append(outcome)
+        if outcome.code >= 600:  # RFC 3261 section 16.7: a 6xx ends the search at this target
+            self.cancel()
+        if self.legs:
+            return
+        if self._tiers and (outcome.kind == "unreachable" or 500 <= outcome.code < 600):
+            self.start()
+        else:
+            self._attempt.unanswered(best(self._failures))
+
+    def _rang_out(self) -> None:
+        """Nobody has answered in time."""
+        self.cancel()
+        self._attempt.unanswered(NO_ANSWER)
+
+    def _invitation(self, destination: Destination) -> Invitation:
+        """What the INVITE to C{destination} says."""
+        attempt = self._attempt
+        call = attempt.call
+        draft = call.invitation_draft(attempt, destination)
+        if call.features.edits_invitation:
+            call.features.edit_invitation(attempt, draft)
+        return Invitation(
+            request_uri=destination.request_uri,
+            target=destination.target,
+            from_display=draft.from_display,
+            from_uri=draft.from_uri,
+            to_display=draft.to_display,
+            to_uri=draft.to_uri,
+            fields=draft.finished(),
+            session=attempt.errand.offer,
+            max_forwards=attempt.errand.max_forwards,
+            route=destination.route,
+        )

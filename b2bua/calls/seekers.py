@@ -1,0 +1,88 @@
+"""Who wants an attempt to succeed: its parent, or whoever began the search."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from b2bua.calls.attempt import Attempt
+    from b2bua.calls.leg import Leg
+    from b2bua.calls.verdicts import Dial, Diverted, Outcome
+    from b2bua.calls.words import Answered, Progress, Ringing, Word
+
+
+class Seeker(Protocol):
+    """Who wants an attempt to succeed, and is told how it goes."""
+
+    def progress(self, attempt: Attempt, leg: Leg, word: Ringing | Progress) -> None:
+        """A leg rings, or something else goes on before the answer."""
+
+    def diverted(self, attempt: Attempt, why: Diverted) -> None:
+        """The attempt goes on elsewhere (181)."""
+
+    def won(self, attempt: Attempt, leg: Leg, word: Answered) -> None:
+        """A leg has answered; all others of the attempt have been cancelled."""
+
+    def failed(self, attempt: Attempt, outcome: Outcome) -> None:
+        """Nobody answered, and no feature knows what else to try."""
+
+    def confirmed(self, attempt: Attempt, text: str) -> None:
+        """The target was a feature code, and this is its answer."""
+
+    def said(self, leg: Leg, word: Word) -> None:
+        """A ringing leg says something about its early session, or tells something."""
+
+
+class Through:
+    """The seeker of the attempt that a forward leads to: all goes up unchanged."""
+
+    __slots__ = ("_attempt",)
+
+    def __init__(self, attempt: Attempt) -> None:
+        """Seek for C{attempt}, which has sent the call on."""
+        self._attempt = attempt
+
+    def progress(self, attempt: Attempt, leg: Leg, word: Ringing | Progress) -> None:
+        """It rings there, so it rings here."""
+        self._attempt.seeker.progress(attempt, leg, word)
+
+    def diverted(self, attempt: Attempt, why: Diverted) -> None:
+        """It goes further."""
+        self._attempt.seeker.diverted(attempt, why)
+
+    def won(self, attempt: Attempt, leg: Leg, word: Answered) -> None:
+        """It was answered."""
+        self._attempt.child_won(attempt, leg, word)
+
+    def failed(self, attempt: Attempt, outcome: Outcome) -> None:
+        """It is not to be had."""
+        self._attempt.child_gave_up(outcome)
+
+    def confirmed(self, attempt: Attempt, text: str) -> None:
+        """It was a feature code."""
+        self._attempt.cancel()
+        self._attempt.seeker.confirmed(attempt, text)
+
+    def said(self, leg: Leg, word: Word) -> None:
+        """It says something while it rings."""
+        self._attempt.seeker.said(leg, word)
+
+
+class Group(Through):
+    """The seeker of members that run side by side; they fail together or not at all."""
+
+    __slots__ = ("_left", "_outcomes", "verdict")
+
+    def __init__(self, attempt: Attempt, verdict: Dial, members: int) -> None:
+        """Seek for C{attempt}, which has that many members running."""
+        super().__init__(attempt)
+        self.verdict = verdict
+        self._left = members
+        self._outcomes: list[Outcome] = []
+
+    def failed(self, attempt: Attempt, outcome: Outcome) -> None:
+        """One member is out; a 6xx of a member does not stop the group."""
+        self._outcomes.append(outcome)
+        self._left -= 1
+        if self._left == 0:
+            self._attempt.group_failed(self._outcomes, self.verdict)
