@@ -51,6 +51,7 @@ from b2bua.transactions.flow import Flow
 
 GOODBYE = 4.0
 """Seconds that phones have to answer our BYEs before the sockets are closed."""
+DAY = 86400.0
 LOOK = 0.1
 """Seconds between two looks at what is left while we drain."""
 # What a configuration that is read again cannot change in a service that runs.
@@ -100,6 +101,7 @@ class B2BUAService(Service):
         self._extensions: AddedExtensions
         self._control: IListeningPort | None = None
         self._keep_alive: KeepAlive | None = None
+        self._forgetting = LoopingCall(self._forget_records)
         self._credentials: Credentials | None = None
         self._starting: Deferred[None] | None = None
         self._hurry = False
@@ -165,6 +167,8 @@ class B2BUAService(Service):
         self.server.trunks.start()
         if seconds := self.settings.registrar.options_seconds:
             self._keep_alive = self.server.keep_alive(seconds)
+        self._forgetting.clock = self._reactor
+        self._forgetting.start(DAY)
         for line in self.features.describe():
             self.log.info("feature {line}", line=line)
         self._listen_to_signals()
@@ -252,6 +256,8 @@ class B2BUAService(Service):
         self.server.trunks.stop()
         if self._keep_alive is not None:
             self._keep_alive.stop()
+        if self._forgetting.running:
+            self._forgetting.stop()
         self.features.tell_service_stopping(self)
         self._close_sockets()
         if self.server.journal is not None:
@@ -260,6 +266,17 @@ class B2BUAService(Service):
             await maybeDeferred(self._control.stopListening)
         self.server.runner.close()
         self.log.info("ended")
+
+    def _forget_records(self) -> None:
+        """Remove the records of calls that are too old; a store that fails is asked again tomorrow."""
+        if days := self.settings.calls.records_days:
+            dropped = self.store.drop_records(self._reactor.seconds() - days * DAY)
+            dropped.addCallbacks(
+                lambda count: (
+                    self.log.info("{count} old records of calls were removed", count=count) if count else None
+                ),
+                lambda failure: self.log.warn("old records stay: {why}", why=failure.getErrorMessage()),
+            )
 
     def _until(self, done: Callable[[], bool], seconds: float) -> Deferred[None]:
         """Wait until it is so, but no longer than that."""

@@ -23,6 +23,7 @@ def disagreements(data: Text) -> Iterator[Problem]:
     """All that is wrong between tables."""
     yield from _sockets(data)
     yield from _extensions(data)
+    yield from _hashes(data)
     yield from _trunks(data)
     yield from _routes(data)
 
@@ -51,6 +52,25 @@ def _extensions(data: Text) -> Iterator[Problem]:
         other = seen.setdefault(name.casefold(), name)
         if other != name:
             yield Problem(path, f"differs from the extension {other} by case only; rename one")
+
+
+def _hashes(data: Text) -> Iterator[Problem]:
+    """There is an algorithm for which every extension has a hash; only such ones can be offered."""
+    wanted = _in(data, "auth").get("algorithms")
+    names = ("SHA-256", "SHA-512-256", "MD5")
+    common = {name for name in names if name in wanted} if isinstance(wanted, list) else set(names)
+    for name, extension in _in(data, "extensions").items():
+        table = extension.get("ha1") if isinstance(extension, Mapping) else None
+        if not isinstance(table, Mapping) or not table or not set(names).issuperset(table):
+            continue  # no digests, or none that can be read, which others say
+        if common.isdisjoint(table):
+            yield Problem(
+                key_path(["extensions", name, "ha1"]),
+                f"has no digest for {' or '.join(sorted(common))}, the algorithms that all others can use; "
+                "add one",
+            )
+        else:
+            common &= table.keys()
 
 
 def _trunks(data: Text) -> Iterator[Problem]:

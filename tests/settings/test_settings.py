@@ -337,6 +337,13 @@ class MistakeTests(Case):
 class AgreementTests(Case):
     """What must agree between tables."""
 
+    def test_digests(self) -> None:
+        """There must be an algorithm for which every extension has a digest, or nobody could be asked."""
+        md5, sha = "0" * 32, "0" * 64
+        text = f"extensions.101.ha1.MD5 = '{md5}'\nextensions.102.ha1.SHA-256 = '{sha}'"
+        self.wrong_one(text, "extensions.102.ha1")
+        self.wrong_one(f"auth.algorithms = ['SHA-256']\n{text.splitlines()[0]}", "extensions.101.ha1")
+
     def test_sockets(self) -> None:
         """A socket is opened once, and a secure one needs a certificate."""
         self.wrong_one("server.listen = ['sip:0.0.0.0', 'sip:0.0.0.0:5060']", "server.listen[1]")
