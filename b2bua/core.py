@@ -18,18 +18,18 @@ from zope.interface import implementer
 from b2bua.calls.call import Call
 from b2bua.calls.calls import Calls
 from b2bua.calls.diversion import path_from
-from b2bua.calls.identity import Identities, Identity
-from b2bua.calls.leg import Leg
-from b2bua.calls.party import Party
+from b2bua.calls.identity import Identities
 from b2bua.calls.replacing import Replacing
 from b2bua.errors import PeerError
+from b2bua.legs.leg import Leg
+from b2bua.legs.party import Identity, Party
 from b2bua.transactions.ports import ITransactionUser
 from b2bua.wire.uri import Uri
 
 if TYPE_CHECKING:
-    from b2bua.calls.context import LegContext
     from b2bua.calls.ports import Decisions
     from b2bua.directory import Directory
+    from b2bua.legs.context import LegContext
     from b2bua.registrar.authentication import Authenticator
     from b2bua.registrar.domain import Domain
     from b2bua.registrar.registrar import Registrar

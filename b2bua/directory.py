@@ -14,10 +14,10 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from b2bua.calls.outcomes import OCCUPIED, UNREACHABLE
-from b2bua.calls.party import Party, Policy
 from b2bua.calls.ports import Destination, Tiers
 from b2bua.calls.verdicts import Outcome
 from b2bua.errors import PeerError
+from b2bua.legs.party import Party, Policy
 from b2bua.wire.uri import Uri, escape_user
 
 if TYPE_CHECKING:

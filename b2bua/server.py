@@ -13,11 +13,11 @@ from dataclasses import fields
 from random import Random, SystemRandom
 from typing import TYPE_CHECKING
 
-from b2bua.calls.context import LegContext, LegSettings
 from b2bua.calls.trace import Trace
 from b2bua.core import B2BUA
 from b2bua.dialogs.index import DialogIndex
 from b2bua.directory import Directory
+from b2bua.legs.context import LegContext, LegSettings
 from b2bua.net.limits import NetLimits
 from b2bua.net.runner import Runner
 from b2bua.registrar.accounts import Account, Accounts
@@ -37,10 +37,10 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
 
     from b2bua.calls.call import Call
-    from b2bua.calls.leg import Leg
     from b2bua.calls.ports import Decisions
     from b2bua.calls.record import CallRecord
     from b2bua.directory import Trunks as ITrunks
+    from b2bua.legs.leg import Leg
     from b2bua.net.locate import Locator
     from b2bua.settings import Settings
     from b2bua.store.ports import IStore

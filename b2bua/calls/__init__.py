@@ -7,11 +7,8 @@ What is named here is for plugins.
 from b2bua.calls.attempt import Attempt
 from b2bua.calls.call import Call
 from b2bua.calls.draft import InvitationDraft
-from b2bua.calls.leg import Leg, LegState
-from b2bua.calls.party import Party, Policy
 from b2bua.calls.path import Diversion, Path
 from b2bua.calls.record import CallRecord, LegRecord
-from b2bua.calls.referral import Referral
 from b2bua.calls.verdicts import (
     Confirm,
     Dial,
@@ -25,7 +22,10 @@ from b2bua.calls.verdicts import (
     Replace,
     Transfer,
 )
-from b2bua.calls.words import Replied, Told
+from b2bua.legs.leg import Leg, LegState
+from b2bua.legs.party import Party, Policy
+from b2bua.legs.referral import Referral
+from b2bua.legs.words import Replied, Told
 
 __all__ = [
     "Attempt",

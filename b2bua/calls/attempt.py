@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from b2bua.calls.fork import Fork
 from b2bua.calls.outcomes import LOOPED, NO_ANSWER, UNREACHABLE, best, outcome_of
-from b2bua.calls.party import Party
 from b2bua.calls.seekers import Group, Through
 from b2bua.calls.verdicts import (
     Confirm,
@@ -28,14 +27,15 @@ from b2bua.calls.verdicts import (
     Refuse,
     RouteVerdict,
 )
-from b2bua.calls.words import Answered, Fields, Progress, Ringing
+from b2bua.legs.party import Party
+from b2bua.legs.words import Answered, Fields, Progress, Ringing
 
 if TYPE_CHECKING:
     from b2bua.calls.call import Call
     from b2bua.calls.errand import Errand
-    from b2bua.calls.leg import Leg
     from b2bua.calls.path import Path
     from b2bua.calls.seekers import Seeker
+    from b2bua.legs.leg import Leg
     from b2bua.transactions.ports import ITimer
 
 SERVER = Party("server", "server")

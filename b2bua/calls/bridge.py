@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from twisted.internet.defer import Deferred
 
 from b2bua.calls.media import is_hold
-from b2bua.calls.words import Answered, Changed, Confirmed, HungUp, Referred, Refused, Replied, Told, Word
+from b2bua.legs.words import Answered, Changed, Confirmed, HungUp, Referred, Refused, Replied, Told, Word
 
 if TYPE_CHECKING:
     from b2bua.calls.call import Call
-    from b2bua.calls.leg import Leg
     from b2bua.calls.media import Alignment
+    from b2bua.legs.leg import Leg
 
 
 class Bridge:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from b2bua.calls.draft import InvitationDraft
 from b2bua.calls.errand import Errand
-from b2bua.calls.leg import Invitation, Leg
 from b2bua.calls.lone import Lone
 from b2bua.calls.media import NOTHING, silent_answer
 from b2bua.calls.path import Path
@@ -22,7 +21,8 @@ from b2bua.calls.record import CallRecord
 from b2bua.calls.setup import Setup
 from b2bua.calls.story import Story
 from b2bua.calls.transfer import transfer_requested
-from b2bua.calls.words import Answered, Fields, HungUp, Moved, Offered, Referred, Refused, Replied, Told, Word
+from b2bua.legs.leg import Invitation, Leg
+from b2bua.legs.words import Answered, Fields, HungUp, Moved, Offered, Referred, Refused, Replied, Told, Word
 from b2bua.wire.fields import Reason
 from b2bua.wire.names import NameAddr
 

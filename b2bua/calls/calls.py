@@ -11,12 +11,12 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from b2bua.calls.ports import Decisions, Directory
-from b2bua.calls.words import Word
+from b2bua.legs.words import Word
 
 if TYPE_CHECKING:
     from b2bua.calls.call import Call
     from b2bua.calls.identity import Identities
-    from b2bua.calls.leg import Leg, LegContext
+    from b2bua.legs.leg import Leg, LegContext
     from b2bua.transactions.ports import ITimer
 
 T = TypeVar("T")

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 from b2bua.calls.bridge import Bridge
 from b2bua.calls.listening import Ear, Gone
 from b2bua.calls.media import Alignment, answering, is_hold, resumed, same_media, silent_answer
-from b2bua.calls.words import Answered, Confirmed, Fields, Refused
+from b2bua.legs.words import Answered, Confirmed, Fields, Refused
 
 if TYPE_CHECKING:
     from b2bua.calls.call import Call
-    from b2bua.calls.leg import Leg
+    from b2bua.legs.leg import Leg
 
 
 class NotCoupled(Exception):

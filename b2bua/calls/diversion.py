@@ -20,7 +20,7 @@ from b2bua.wire.names import NameAddr
 from b2bua.wire.uri import Uri
 
 if TYPE_CHECKING:
-    from b2bua.calls.words import Fields
+    from b2bua.legs.words import Fields
     from b2bua.wire.message import Request
 
 ANONYMOUS = Uri("sip", "anonymous", "anonymous.invalid")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from b2bua.calls.words import Fields
+from b2bua.legs.words import Fields
 
 
 @dataclass(slots=True)

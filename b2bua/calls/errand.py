@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from b2bua.calls.words import Fields
+from b2bua.legs.words import Fields
 
 if TYPE_CHECKING:
-    from b2bua.calls.leg import Leg
+    from b2bua.legs.leg import Leg
 
 
 @dataclass(slots=True)

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from b2bua.calls.leg import Invitation, Leg
 from b2bua.calls.outcomes import NO_ANSWER, UNREACHABLE, best, outcome_of
 from b2bua.calls.verdicts import Outcome
-from b2bua.calls.words import Answered, Fields, HungUp, Moved, Progress, Refused, Ringing, Word
+from b2bua.legs.leg import Invitation, Leg
+from b2bua.legs.words import Answered, Fields, HungUp, Moved, Progress, Refused, Ringing, Word
 
 if TYPE_CHECKING:
     from b2bua.calls.attempt import Attempt

@@ -7,37 +7,22 @@ number, or what a trusted trunk asserted; never what a caller says of itself.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from b2bua.calls.diversion import fields_for
 from b2bua.calls.draft import InvitationDraft
-from b2bua.calls.words import Fields
-from b2bua.wire.names import NameAddr
+from b2bua.legs.party import Identity
+from b2bua.legs.words import Fields
 from b2bua.wire.uri import Uri
 
 if TYPE_CHECKING:
     from b2bua.calls.attempt import Attempt
-    from b2bua.calls.leg import Leg
-    from b2bua.calls.party import Party
     from b2bua.calls.ports import Destination
+    from b2bua.legs.leg import Leg
+    from b2bua.legs.party import Party
 
 ANONYMOUS_URI = "sip:anonymous@anonymous.invalid"
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """How one party is presented to others."""
-
-    display: str
-    uri: str
-    private: bool = False
-    """Does it want its identity kept from whom we do not trust (Privacy: id)?"""
-
-    @property
-    def name_addr(self) -> str:
-        """As text for a header field."""
-        return str(NameAddr.make(self.display, self.uri))
 
 
 ANONYMOUS = Identity("Anonymous", ANONYMOUS_URI)

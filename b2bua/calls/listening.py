@@ -10,11 +10,11 @@ from twisted.internet.defer import Deferred
 
 from b2bua.calls.lone import Lone
 from b2bua.calls.media import silent_answer
-from b2bua.calls.words import Answered, Changed, Confirmed, Fields, HungUp, Referred, Refused, Told, Word
+from b2bua.legs.words import Answered, Changed, Confirmed, Fields, HungUp, Referred, Refused, Told, Word
 
 if TYPE_CHECKING:
     from b2bua.calls.call import Call
-    from b2bua.calls.leg import Leg
+    from b2bua.legs.leg import Leg
 
 
 class Gone(Exception):

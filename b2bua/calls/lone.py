@@ -11,11 +11,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from b2bua.calls.media import silent_answer, silent_offer
-from b2bua.calls.words import Answered, Changed, Referred, Refused, Replied, Told, Word
+from b2bua.legs.words import Answered, Changed, Referred, Refused, Replied, Told, Word
 
 if TYPE_CHECKING:
     from b2bua.calls.call import Call
-    from b2bua.calls.leg import Leg
+    from b2bua.legs.leg import Leg
 
 
 class Lone:

@@ -22,12 +22,12 @@ from b2bua.calls.media import resumed, silent_offer
 from b2bua.calls.path import Path
 from b2bua.calls.search import Found, Search
 from b2bua.calls.verdicts import Outcome
-from b2bua.calls.words import Fields
+from b2bua.legs.words import Fields
 
 if TYPE_CHECKING:
     from b2bua.calls.call import Call
-    from b2bua.calls.leg import Leg
-    from b2bua.calls.party import Party
+    from b2bua.legs.leg import Leg
+    from b2bua.legs.party import Party
 
 __all__ = ["Gone", "NotCoupled", "connect", "dial", "hang_up", "hold", "replace"]
 

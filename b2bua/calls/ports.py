@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from b2bua.calls.party import Party
 from b2bua.calls.verdicts import FailureVerdict, Outcome, ReplaceVerdict, RouteVerdict, TransferVerdict
-from b2bua.calls.words import Replied, Told, Word
+from b2bua.legs.party import Party
+from b2bua.legs.words import Replied, Told, Word
 from b2bua.transactions.flow import Flow
 from b2bua.wire.uri import Uri
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from b2bua.calls.attempt import Attempt
     from b2bua.calls.call import Call
     from b2bua.calls.draft import InvitationDraft
-    from b2bua.calls.leg import Leg
-    from b2bua.calls.referral import Referral
+    from b2bua.legs.leg import Leg
+    from b2bua.legs.referral import Referral
 
 
 @dataclass(frozen=True, slots=True)

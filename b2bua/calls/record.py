@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from b2bua.calls.leg import Leg
-    from b2bua.calls.party import Party
+    from b2bua.legs.leg import Leg
+    from b2bua.legs.party import Party
 
 
 @dataclass(slots=True)

@@ -18,11 +18,11 @@ from b2bua.calls.coupling import NotCoupled, couple
 from b2bua.calls.listening import Ear, Gone
 from b2bua.calls.media import Alignment, crossed
 from b2bua.calls.verdicts import Refuse, Replace, ReplaceVerdict
-from b2bua.calls.words import Answered, Changed, Confirmed, Offered, Refused, Word
+from b2bua.legs.words import Answered, Changed, Confirmed, Offered, Refused, Word
 
 if TYPE_CHECKING:
     from b2bua.calls.call import Call
-    from b2bua.calls.leg import Leg
+    from b2bua.legs.leg import Leg
 
 _log = Logger()
 

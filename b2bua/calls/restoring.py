@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from b2bua.calls.bridge import Bridge
 from b2bua.calls.call import Call
-from b2bua.calls.identity import Identity
-from b2bua.calls.leg import Leg
 from b2bua.calls.media import Alignment
 from b2bua.calls.path import Diversion, Path
 from b2bua.calls.record import CallRecord
 from b2bua.calls.verdicts import Diverted
 from b2bua.errors import UsageError
+from b2bua.legs.leg import Leg
+from b2bua.legs.party import Identity
 
 if TYPE_CHECKING:
     from b2bua.calls.calls import Calls

@@ -11,14 +11,14 @@ from twisted.internet.defer import Deferred
 from b2bua.calls.attempt import Attempt
 from b2bua.calls.lone import Lone
 from b2bua.calls.verdicts import Diverted, Outcome
-from b2bua.calls.words import Answered, Fields, Progress, Ringing, Word
+from b2bua.legs.words import Answered, Fields, Progress, Ringing, Word
 
 if TYPE_CHECKING:
     from b2bua.calls.call import Call
     from b2bua.calls.errand import Errand
-    from b2bua.calls.leg import Leg
-    from b2bua.calls.party import Party
     from b2bua.calls.path import Path
+    from b2bua.legs.leg import Leg
+    from b2bua.legs.party import Party
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from b2bua.calls.attempt import Attempt
-    from b2bua.calls.leg import Leg
     from b2bua.calls.verdicts import Dial, Diverted, Outcome
-    from b2bua.calls.words import Answered, Progress, Ringing, Word
+    from b2bua.legs.leg import Leg
+    from b2bua.legs.words import Answered, Progress, Ringing, Word
 
 
 class Seeker(Protocol):

@@ -9,7 +9,7 @@ from b2bua.calls.bridge import Bridge
 from b2bua.calls.lone import Lone
 from b2bua.calls.outcomes import towards_caller
 from b2bua.calls.verdicts import Diverted, Outcome
-from b2bua.calls.words import (
+from b2bua.legs.words import (
     Answered,
     Changed,
     HungUp,
@@ -23,7 +23,7 @@ from b2bua.calls.words import (
 if TYPE_CHECKING:
     from b2bua.calls.call import Call
     from b2bua.calls.errand import Errand
-    from b2bua.calls.leg import Leg
+    from b2bua.legs.leg import Leg
 
 
 class Setup:

@@ -13,7 +13,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
-    from b2bua.calls.party import Party
+    from b2bua.legs.party import Party
 
 
 class Diverted(Enum):

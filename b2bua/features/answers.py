@@ -6,7 +6,7 @@ from collections.abc import Callable
 from math import isfinite
 
 from b2bua.calls.verdicts import Confirm, Dial, Forward, Redirect, Refuse, Relay, Replace, Transfer
-from b2bua.calls.words import Replied
+from b2bua.legs.words import Replied
 
 TARGET_MAX = 1024
 """Characters of a target."""

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from b2bua.calls.attempt import Attempt
     from b2bua.calls.call import Call
     from b2bua.calls.draft import InvitationDraft
-    from b2bua.calls.leg import Leg
-    from b2bua.calls.referral import Referral
     from b2bua.calls.verdicts import FailureVerdict, Outcome, ReplaceVerdict, RouteVerdict, TransferVerdict
-    from b2bua.calls.words import Replied, Told
+    from b2bua.legs.leg import Leg
+    from b2bua.legs.referral import Referral
+    from b2bua.legs.words import Replied, Told
 
 
 class Features:

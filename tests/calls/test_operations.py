@@ -8,10 +8,10 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from b2bua.calls.call import Call
-from b2bua.calls.leg import Leg
 from b2bua.calls.listening import Gone
 from b2bua.calls.operations import connect, dial, hang_up, hold, replace
 from b2bua.calls.verdicts import Outcome
+from b2bua.legs.leg import Leg
 from tests.ladders.transfers import TransferTestCase
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -21,8 +21,6 @@ from b2bua.wire.stream import PING, Framer, Unit
 from b2bua.wire.uri import Uri, escape_header, escape_user
 from tests.wire.samples import ALL, SDP
 
-settings.register_profile("wire", derandomize=True, deadline=None, max_examples=40, database=None)
-settings.load_profile("wire")
 
 TOKEN_CHARS = "abcXYZ019-.!%*_+`'~"
 tokens = st.text(TOKEN_CHARS, min_size=1, max_size=12)

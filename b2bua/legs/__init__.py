@@ -1,0 +1,1 @@
+"""Legs: one dialog of ours each, seen by a call as words."""

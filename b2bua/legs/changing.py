@@ -1,0 +1,397 @@
+"""A new session within a leg: re-INVITE and UPDATE in both directions, and glare (RFC 3261 section 14)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from b2bua.dialogs.offer_answer import rejection
+from b2bua.dialogs.reliable import InOrder
+from b2bua.dialogs.usages import Effect, effect_of
+from b2bua.errors import PeerError
+from b2bua.legs import parting, refreshing, sending
+from b2bua.legs.acknowledging import Acknowledgement
+from b2bua.legs.context import SDP, LegState
+from b2bua.legs.passing import FAILURE, SUCCESS, entering, session_of
+from b2bua.legs.words import Answered, Changed, Refused
+from b2bua.wire.sdp import without_origin
+
+if TYPE_CHECKING:
+    from b2bua.legs.leg import Leg
+    from b2bua.legs.words import Fields
+    from b2bua.transactions.ports import ITimer
+    from b2bua.wire.message import Response
+
+ATTEMPTS = 6
+"""How often one change is sent at most."""
+LONGEST_RETRY = 10.0
+"""The longest Retry-After that glare asks for (section 14.2)."""
+
+
+class Waiting:
+    """A change that may not be sent yet: something is open, or glare told us to wait."""
+
+    __slots__ = ("attempts", "refresh", "timer", "word")
+
+    def __init__(self, word: Changed, attempts: int, refresh: bool) -> None:
+        """Take what is to be sent."""
+        self.word = word
+        self.attempts = attempts
+        self.refresh = refresh
+        self.timer: ITimer | None = None
+
+    def stop(self) -> None:
+        """Stop its timer."""
+        if self.timer is not None:
+            self.timer.stop()
+            self.timer = None
+
+
+def change(leg: Leg, word: Changed, *, refresh: bool = False, attempts: int = 0) -> None:
+    """Send a change now, or as soon as nothing else is open."""
+    if leg.state is LegState.ENDED:
+        return
+    if leg.waiting is not None:
+        yield_to_peer(leg)
+    if leg.state is LegState.CALLING:
+        if _early(leg):
+            leg.changing = Changing(leg, word, "UPDATE", refresh, attempts)
+            leg.changing.start()
+        else:
+            # Nothing may be offered here, and the peer of the other leg can
+            # try again when this one has answered (RFC 3311 section 5.1).
+            leg.hear(leg, Refused(491, "", (), local=True))
+        return
+    leg.waiting = Waiting(word, attempts, refresh)
+    go_on(leg)
+
+
+def _early(leg: Leg) -> bool:
+    """May an UPDATE with an offer be sent before the 2xx (RFC 3311 section 5.1)?"""
+    if leg.dialog is None or not leg.allows("UPDATE") or leg.changing or leg.updated:
+        return False
+    if leg.invited is not None:
+        reliable = leg.invited.reliable
+        return reliable is not None and reliable.current is None and not leg.invited.offering
+    return leg.inviting is not None and leg.inviting.early_exchange_done(leg.dialog)
+
+
+def go_on(leg: Leg) -> None:
+    """Send what waits, if nothing stands in its way any more."""
+    waiting = leg.waiting
+    if waiting is None or waiting.timer is not None or leg.state is not LegState.ANSWERED:
+        return
+    if leg.inviting or leg.invited or leg.changing or leg.updated:
+        return
+    leg.waiting = None
+    word = waiting.word
+    method = "INVITE"
+    if (word.identity_only or waiting.refresh) and leg.allows("UPDATE"):
+        method = "UPDATE"
+    leg.changing = Changing(leg, word, method, waiting.refresh, waiting.attempts)
+    leg.changing.start()
+
+
+def yield_to_peer(leg: Leg) -> None:
+    """
+    Give up a change that waits, since the peer's own comes first.
+
+    Whoever asked for it is told 491 and tries again by the same rules, so that
+    no two exchanges are open between two legs.
+    """
+    waiting = leg.waiting
+    if waiting is None:
+        return
+    waiting.stop()
+    leg.waiting = None
+    if not waiting.refresh:
+        leg.hear(leg, Refused(491, "", (), local=True))
+
+
+def drop(leg: Leg) -> None:
+    """Let go of a change of ours; a late 2xx to it is still acknowledged."""
+    if leg.changing is not None:
+        leg.changing.abandon()
+        leg.changing = None
+
+
+class Changing:
+    """A re-INVITE or UPDATE of ours."""
+
+    __slots__ = (
+        "_ack",
+        "_answer",
+        "_before",
+        "_credentials",
+        "_held",
+        "_order",
+        "_over",
+        "_owes_ack",
+        "attempts",
+        "leg",
+        "method",
+        "refresh",
+        "seq",
+        "word",
+    )
+
+    def __init__(self, leg: Leg, word: Changed, method: str, refresh: bool, attempts: int) -> None:
+        """
+        Take what to send.
+
+        @param refresh: is it our own session refresh, for which nobody waits?
+        """
+        self.leg = leg
+        self.word = word
+        self.method = method
+        self.refresh = refresh
+        self.attempts = attempts
+        self.seq = 0
+        self._ack: Acknowledgement | None = None
+        self._answer: bytes | None = None
+        self._before = leg.origin.state if leg.origin is not None else None
+        self._credentials: Fields = ()
+        self._held: Answered | None = None
+        self._order: InOrder | None = None
+        self._over = False
+        self._owes_ack = False
+
+    @property
+    def asks(self) -> bool:
+        """Does it ask the peer for an offer: a re-INVITE without SDP?"""
+        return self.method == "INVITE" and self.word.session is None and not self._silent
+
+    @property
+    def _silent(self) -> bool:
+        """Is nothing new about the session?"""
+        return self.refresh or self.word.identity_only
+
+    def start(self) -> None:
+        """Send it."""
+        leg = self.leg
+        assert leg.dialog is not None
+        self.attempts += 1
+        body = b""
+        if self.word.session is not None:
+            body = sending.signed(leg, self.word.session)
+        elif self._silent and self.method == "INVITE":
+            # A re-INVITE repeats the offer unchanged (RFC 4028 section 7.4).
+            body = leg.local_session or b""
+        fields = (*refreshing.asking(leg), *self.word.fields, *self._credentials)
+        if body:
+            fields += (SDP,)
+        self.seq = leg.dialog.next_seq()
+        sending.request(leg, leg.dialog, self.method, self._heard, fields, body, refresh=True, seq=self.seq)
+
+    def _heard(self, response: Response) -> None:
+        """Take a response; what is malformed in it makes it a failure."""
+        try:
+            if response.provisional:
+                self._provisional(response)
+            elif response.success:
+                self._success(response)
+            elif not self._over:
+                self._failure(response)
+        except PeerError:
+            if response.final and not self._over:
+                self._close(Refused(500, "", (), local=True))
+
+    def _provisional(self, response: Response) -> None:
+        """Take a reliable 1xx to a re-INVITE: PRACK, perhaps with the answer in it."""
+        leg = self.leg
+        if self._over or response.code == 100 or "100rel" not in response.require or response.rseq is None:
+            return
+        order = self._order = self._order or InOrder()
+        if leg.dialog is None or not order.takes(response.rseq):
+            return
+        leg.dialog.refresh(response)
+        session = session_of(response)
+        rack = ("RAck", f"{response.rseq} {response.cseq.number} INVITE")
+        if session is not None and self._answer is None:
+            self._answer = session
+            if self.asks:
+                # We did not say that we know 100rel here; refuse its offer in
+                # due form and let the 2xx bring what counts.
+                sending.request(
+                    leg, leg.dialog, "PRACK", _ignored, (rack, SDP), sending.signed(leg, rejection(session))
+                )
+                return
+        sending.request(leg, leg.dialog, "PRACK", _ignored, (rack,))
+
+    def _success(self, response: Response) -> None:
+        """Take a 2xx."""
+        leg = self.leg
+        if self._ack is not None:
+            self._ack.repeat()
+            return
+        dialog = leg.dialog
+        if dialog is None:
+            return
+        session = session_of(response) if self._answer is None else self._answer
+        if self.method == "INVITE":
+            self._ack = Acknowledgement(leg, dialog, self.seq, self._credentials)
+        if self._over:
+            if self._ack is not None:
+                self._ack.send(sending.signed(leg, rejection(session)) if self.asks and session else None)
+            return
+        dialog.refresh(response)
+        leg.learn(response)
+        refreshing.agreed(leg, response)
+        fields = entering(response, SUCCESS, leg.party)
+        if self.asks:
+            self._take_offer(session, fields)
+            return
+        if self._ack is not None:
+            self._ack.send()
+        before = leg.remote_session
+        if session is not None and (self.word.session is not None or self.method == "INVITE"):
+            leg.remote_session = session
+        elif self.word.session is not None:
+            session = before
+        if self.refresh and session is not None and before is not None and moved(before, session):
+            self._close(Changed(session))
+            return
+        self._close(Answered(None if self._silent else session, fields))
+
+    def _take_offer(self, session: bytes | None, fields: Fields) -> None:
+        """Let the call answer the offer in a 2xx; the ACK waits for that."""
+        leg = self.leg
+        if session is None:
+            assert self._ack is not None
+            self._ack.send()
+            self._close(Refused(500, "", (), local=True))
+            return
+        leg.remote_session = session
+        self._owes_ack = True
+        if self._ack is not None:
+            self._ack.owe()
+        leg.hear(leg, Answered(session, fields))
+
+    def confirm(self, session: bytes | None) -> None:
+        """Send the ACK with the answer; without one all streams are refused."""
+        leg = self.leg
+        if not self._owes_ack or self._ack is None:
+            return
+        self._owes_ack = False
+        if session is None:
+            session = rejection(leg.remote_session or b"")
+        self._ack.send(sending.signed(leg, session))
+        self._over = True
+        leg.changing = None
+        leg.settled()
+
+    def abandon(self) -> None:
+        """Hear no more of it, but acknowledge what has to be."""
+        if self._owes_ack:
+            self.confirm(None)
+        self._over = True
+
+    def hold(self, word: Answered) -> None:
+        """Keep back the answer to the INVITE until the UPDATE within it is answered."""
+        self._held = word
+
+    def _failure(self, response: Response) -> None:
+        """Take a final response that is no 2xx."""
+        leg, code = self.leg, response.code
+        self._roll_back()
+        if self._try_again(response):
+            return
+        gone = code in (408, 481) or response.local or effect_of(self.method, code) is not Effect.TRANSACTION
+        if gone and leg.state is LegState.ANSWERED and self._held is None:
+            # RFC 3261 section 12.2.1.2, RFC 5057 section 5.1.
+            self._over = True
+            leg.changing = None
+            parting.lose(leg, "timeout" if code == 408 else "lost")
+            return
+        before = leg.local_session
+        if self._answer is not None and before is not None:
+            # An answer in a reliable 1xx is undone: say what holds again (RFC 6141 section 3.4).
+            leg.waiting = Waiting(Changed(before), 0, True)
+        elif self.refresh:
+            refreshing.failed(leg)
+        if 300 <= code < 400:
+            code = 488
+        reason = response.reason if code == response.code else ""
+        self._close(Refused(code, reason, entering(response, FAILURE, leg.party), local=response.local))
+
+    def _roll_back(self) -> None:
+        """The session stays as it was (section 14.1)."""
+        if self._before is not None and self.leg.origin is not None:
+            self.leg.origin.revert(self._before)
+
+    def _try_again(self, response: Response) -> bool:
+        """Mend what the response complains about, or wait out a glare."""
+        leg, code = self.leg, response.code
+        if self.attempts >= ATTEMPTS or leg.dialog is None or self._held is not None:
+            return False
+        if code == 491 or (code == 500 and response.retry_after is not None):
+            seconds = self._back_off(response)
+            if leg.state is not LegState.ANSWERED or seconds is None:
+                return False
+            self._over = True
+            leg.changing = None
+            self._wait(seconds)
+            return True
+        if code in (401, 407) and leg.context.challenged is not None:
+            request = leg.dialog.request(self.method, "", self.seq)
+            fields = leg.context.challenged(leg, response, request)
+            if fields is None:
+                return False
+            self._credentials = tuple(fields)
+        elif code in (405, 501) and self.method == "UPDATE" and leg.state is LegState.ANSWERED:
+            leg.peer_allows = (leg.peer_allows or frozenset()) - {"UPDATE"}
+            self.method = "INVITE"
+        elif code != 422 or not refreshing.refused(leg, response):
+            return False
+        self._before = leg.origin.state if leg.origin is not None else None
+        self.start()
+        return True
+
+    def _back_off(self, response: Response) -> float | None:
+        """
+        How long to wait after glare; None to give up.
+
+        The owner of the Call-ID waits 2.1 to 4 seconds, the other 0 to 2, in
+        units of 10 ms (section 14.1).
+        """
+        leg = self.leg
+        if response.code == 500:
+            seconds = float(response.retry_after or 0)
+            return seconds if seconds <= LONGEST_RETRY else None
+        assert leg.dialog is not None
+        if leg.dialog.owner:
+            return leg.context.random.randint(210, 400) / 100
+        return leg.context.random.randint(0, 200) / 100
+
+    def _wait(self, seconds: float) -> None:
+        """Try again after some seconds, unless the peer comes first."""
+        leg = self.leg
+        waiting = leg.waiting = Waiting(self.word, self.attempts, self.refresh)
+
+        def again() -> None:
+            """The time is up."""
+            waiting.timer = None
+            if leg.waiting is waiting:
+                go_on(leg)
+
+        waiting.timer = leg.context.layer.start(seconds, again)
+
+    def _close(self, word: Answered | Refused | Changed) -> None:
+        """The exchange is over; one that was nobody's is heard of only if the peer changed its session."""
+        leg, held = self.leg, self._held
+        self._over = True
+        if leg.changing is self:
+            leg.changing = None
+        if not self.refresh or isinstance(word, Changed):
+            leg.hear(leg, word)
+        if held is not None:
+            leg.hear(leg, held)
+        leg.settled()
+
+
+def moved(before: bytes, after: bytes) -> bool:
+    """Do two descriptions of a peer differ in more than the o= line?"""
+    return before != after and without_origin(before) != without_origin(after)
+
+
+def _ignored(response: Response) -> None:
+    """A response that changes nothing."""

@@ -1,0 +1,181 @@
+"""What all legs share, and what a new one is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from random import Random
+from typing import TYPE_CHECKING, TypeVar
+
+from b2bua.legs.words import Fields
+from b2bua.wire.message import Request, Response
+from b2bua.wire.registry import canonical
+
+if TYPE_CHECKING:
+    from b2bua.dialogs.index import DialogIndex
+    from b2bua.legs.leg import Leg
+    from b2bua.transactions.flow import Flow
+    from b2bua.transactions.ports import ITransactionLayer
+    from b2bua.wire.message import Field
+    from b2bua.wire.uri import Uri
+
+METHODS = "INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, OPTIONS, INFO, MESSAGE, REFER, NOTIFY, SUBSCRIBE"
+"""What our Allow says (RFC 5589 section 6 wants REFER and NOTIFY there)."""
+
+ALLOW = ("Allow", METHODS)
+ACCEPT = ("Accept", "application/sdp")
+SDP = ("Content-Type", "application/sdp")
+
+EXTENSIONS = frozenset(
+    {"100rel", "199", "from-change", "histinfo", "norefersub", "replaces", "tdialog", "timer"}
+)
+"""The option tags that we understand; any other in a Require gets a 420."""
+
+SUPPORTED = ("Supported", "replaces, timer, norefersub, tdialog")
+SUPPORTED_INVITE = ("Supported", "100rel, replaces, timer, norefersub, tdialog, 199")
+SUPPORTED_UNRELIABLE = ("Supported", "replaces, timer, norefersub, tdialog, 199")
+
+M = TypeVar("M", Request, Response)
+
+
+class LegState(Enum):
+    """How far a leg is."""
+
+    CALLING = "calling"
+    """An INVITE was sent or received, with no final answer yet."""
+    ANSWERED = "answered"
+    """A 2xx was sent or received."""
+    ENDED = "ended"
+    """It is over for the call; something of it may linger, until C{context.ended}."""
+
+
+class Draft:
+    """A message of a leg that is about to leave, while features may edit it."""
+
+    __slots__ = ("_fields", "message")
+
+    def __init__(self, message: Request | Response) -> None:
+        """Start from what the leg wrote."""
+        self.message = message
+        self._fields: list[Field] | None = None
+
+    def get(self, name: str) -> str | None:
+        """Find the first value of a header field."""
+        for known, value in self.message.fields if self._fields is None else self._fields:
+            if canonical(known) == canonical(name):
+                return value
+        return None
+
+    def add(self, name: str, value: str) -> None:
+        """Add a header field at the end."""
+        self._edited().append((name, value))
+
+    def remove(self, name: str) -> None:
+        """Take out every header field of that name."""
+        wanted = canonical(name)
+        self._fields = [item for item in self._edited() if canonical(item[0]) != wanted]
+
+    def replace(self, name: str, value: str) -> None:
+        """Put one header field in the place of all of that name."""
+        self.remove(name)
+        self.add(name, value)
+
+    def _edited(self) -> list[Field]:
+        """The fields, copied before the first change."""
+        if self._fields is None:
+            self._fields = list(self.message.fields)
+        return self._fields
+
+    def finish(self) -> Request | Response:
+        """The message, which nobody can change any more."""
+        message, fields = self.message, self._fields
+        if fields is None:
+            return message
+        if isinstance(message, Request):
+            return Request(message.method, message.uri, fields, message.body)
+        return Response(message.code, message.reason, fields, message.body)
+
+
+@dataclass(frozen=True, slots=True)
+class LegSettings:
+    """Figures that are the same for all legs."""
+
+    t1: float = 0.5
+    t2: float = 4.0
+    user_agent: str = "b2bua"
+
+    @property
+    def patience(self) -> float:
+        """64*T1: how long a 2xx, a reliable 1xx or a CANCEL is waited for."""
+        return 64 * self.t1
+
+
+@dataclass(slots=True)
+class LegContext:
+    """The world of a leg: everything is handed in, so that worlds can be simulated."""
+
+    layer: ITransactionLayer
+    dialogs: DialogIndex[Leg]
+    random: Random = field(default_factory=Random)
+    """Where tags, Call-IDs and waiting times come from; a C{SystemRandom} when it counts."""
+    settings: LegSettings = field(default_factory=LegSettings)
+    write_edit: Callable[[Leg, Draft], None] | None = None
+    """Edits each request and response of a leg before it leaves; None costs nothing."""
+    challenged: Callable[[Leg, Response, Request], list[Field] | None] | None = None
+    """Gives credentials for a 401 or 407; None passes the refusal on."""
+    ended: Callable[[Leg], None] | None = None
+    """Told when nothing of a leg is left."""
+    found_again: Callable[[Leg], Flow | None] | None = None
+    """Finds a new way to a peer whose connection was lost; None leaves it to its Contact."""
+    connected: dict[Flow, dict[Leg, None]] = field(default_factory=dict)
+    """The legs that live with a connection."""
+    serial: int = 0
+
+    def connect(self, leg: Leg, flow: Flow) -> None:
+        """Have a leg hear of the loss of its connection."""
+        self.connected.setdefault(flow, {})[leg] = None
+
+    def disconnect(self, leg: Leg, flow: Flow) -> None:
+        """Have it hear of that no more."""
+        legs = self.connected.get(flow)
+        if legs is not None:
+            legs.pop(leg, None)
+            if not legs:
+                del self.connected[flow]
+
+    def token(self) -> str:
+        """Make a tag or Call-ID nobody can guess (RFC 3261 section 19.3)."""
+        return self.random.randbytes(9).hex()
+
+    def next_serial(self) -> int:
+        """Make a small number, unique in this process."""
+        self.serial += 1
+        return self.serial
+
+    def edited(self, leg: Leg, message: M) -> M:
+        """Let the features edit a message that is about to leave."""
+        if self.write_edit is None:
+            return message
+        draft = Draft(message)
+        self.write_edit(leg, draft)
+        return draft.finish()  # type: ignore[return-value]  # finish gives back the kind it was made from
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """What an outgoing leg is to send; the call has decided all of it."""
+
+    request_uri: str
+    target: Flow | Uri
+    from_uri: str
+    to_uri: str
+    from_display: str = ""
+    to_display: str = ""
+    fields: Fields = ()
+    """What is told of the call: identity, Diversion, Alert-Info..."""
+    session: bytes | None = None
+    """The offer; None asks the callee for one."""
+    max_forwards: int = 70
+    route: tuple[str, ...] = ()
+    """A Route to preload, such as the Path of a binding (RFC 3327 section 5.4)."""

@@ -1,0 +1,151 @@
+"""The early dialogs of an INVITE of ours, one for each phone behind a proxy (RFC 3261 section 12.1)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from b2bua.dialogs.dialog import Dialog
+from b2bua.dialogs.reliable import InOrder
+from b2bua.legs import sending
+from b2bua.legs.context import SDP
+
+if TYPE_CHECKING:
+    from b2bua.legs.leg import Leg
+    from b2bua.legs.words import Fields
+    from b2bua.wire.message import Request, Response
+
+
+class Fork:
+    """One early dialog."""
+
+    __slots__ = ("answer", "dialog", "order", "rack")
+
+    def __init__(self, dialog: Dialog) -> None:
+        """Start without a reliable response."""
+        self.dialog = dialog
+        self.order = InOrder()
+        self.answer: bytes | None = None
+        """The answer or offer that came reliably."""
+        self.rack = ""
+        """The RAck of a PRACK that waits for our answer to an offer in a 1xx."""
+
+
+class Forks:
+    """
+    All early dialogs of one INVITE, and the reliable responses in them.
+
+    The first one stands for the leg until a 2xx says which one counts.
+    """
+
+    __slots__ = ("_early_media", "_forks", "_offered", "leg")
+
+    def __init__(self, leg: Leg, offered: bool) -> None:
+        """
+        Start with none.
+
+        @param offered: did the INVITE bring an offer?
+        """
+        self.leg = leg
+        self._offered = offered
+        self._forks: dict[str, Fork] = {}
+        self._early_media = ""
+
+    def find(self, invite: Request, response: Response) -> Fork:
+        """Find the early dialog of a response, or make it."""
+        tag = response.to.tag
+        fork = self._forks.get(tag)
+        if fork is None:
+            leg = self.leg
+            dialog = Dialog.of_response(invite, response, invite.cseq.number)
+            fork = self._forks[tag] = Fork(dialog)
+            leg.context.dialogs.add(dialog, leg)
+            if leg.dialog is None:
+                leg.dialog = dialog
+            else:
+                leg.early = [*(leg.early or ()), dialog]
+        return fork
+
+    def take_reliable(self, fork: Fork, response: Response, session: bytes | None) -> bool:
+        """
+        Take a reliable response: PRACK, unless it comes twice or too early.
+
+        The PRACK goes at once, but where it has to bring our answer to an
+        offer (RFC 3262 sections 4 and 5).
+
+        @return: is the response to be heeded?
+        """
+        if not fork.order.takes(response.rseq or 0):
+            return False
+        fork.dialog.refresh(response)
+        rack = f"{response.rseq} {response.cseq.number} INVITE"
+        if session is not None and fork.answer is None:
+            fork.answer = session
+            if not self._offered:
+                fork.rack = rack
+                return True
+        self.prack(fork, rack, b"")
+        return True
+
+    def prack(self, fork: Fork, rack: str, body: bytes) -> None:
+        """Send a PRACK; a failure of it shows soon enough in the INVITE."""
+        fields: Fields = (("RAck", rack),)
+        if body:
+            fields += (SDP,)
+        sending.request(self.leg, fork.dialog, "PRACK", _ignored, fields, body)
+
+    def one_source(self, tag: str, session: bytes | None) -> bytes | None:
+        """Let early media of one fork through only, the first one."""
+        if session is None:
+            return None
+        if not self._early_media:
+            self._early_media = tag
+        return session if self._early_media == tag else None
+
+    def confirm(self, session: bytes) -> None:
+        """Give the answer to offers in reliable responses."""
+        for fork in self._forks.values():
+            if fork.rack and fork.answer is not None:
+                rack, fork.rack = fork.rack, ""
+                self.leg.remote_session = fork.answer
+                self.prack(fork, rack, sending.signed(self.leg, session))
+
+    def exchange_done(self, dialog: Dialog) -> bool:
+        """Was the offer answered reliably in this early dialog, so that an UPDATE may follow?"""
+        fork = self._forks.get(dialog.remote_tag)
+        return fork is not None and fork.answer is not None and not fork.rack
+
+    def end(self, tag: str) -> bool:
+        """
+        End one early dialog (RFC 6228 section 4).
+
+        @return: was there one?
+        """
+        fork = self._forks.pop(tag, None)
+        if fork is None:
+            return False
+        leg = self.leg
+        if self._early_media == tag:
+            self._early_media = ""
+        leg.context.dialogs.remove(fork.dialog)
+        left = [other.dialog for other in self._forks.values()]
+        if leg.dialog is fork.dialog:
+            leg.dialog = left[0] if left else None
+        leg.early = [other for other in left if other is not leg.dialog] or None
+        return True
+
+    def take(self, tag: str) -> Fork | None:
+        """Take one out, for which a 2xx has come."""
+        return self._forks.pop(tag, None)
+
+    def clear(self) -> None:
+        """Forget all early dialogs, but not the one that the leg has by now."""
+        leg = self.leg
+        for fork in self._forks.values():
+            leg.context.dialogs.remove(fork.dialog)
+        self._forks.clear()
+        self._early_media = ""
+        leg.early = None
+
+
+def _ignored(response: Response) -> None:
+    """A response that changes nothing."""

@@ -1,0 +1,397 @@
+"""Our first INVITE: its forks, its answer, its refusals and its CANCEL (RFC 3261 sections 9.1, 13.2)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from b2bua.dialogs.dialog import Dialog
+from b2bua.dialogs.offer_answer import rejection
+from b2bua.errors import PeerError
+from b2bua.legs import parting, refreshing, sending
+from b2bua.legs.acknowledging import Acknowledgement
+from b2bua.legs.context import ALLOW, SDP, SUPPORTED_INVITE, SUPPORTED_UNRELIABLE, LegState
+from b2bua.legs.forks import Fork, Forks
+from b2bua.legs.passing import FAILURE, MOVED, PROVISIONAL, SUCCESS, entering, leaving, session_of
+from b2bua.legs.words import Answered, Moved, Progress, Refused, Ringing
+from b2bua.transactions.flow import Flow as FlowType
+from b2bua.wire.message import Request
+from b2bua.wire.names import NameAddr, name_addr
+from b2bua.wire.uri import Uri
+
+if TYPE_CHECKING:
+    from b2bua.legs.context import Invitation
+    from b2bua.legs.leg import Leg
+    from b2bua.legs.words import Fields
+    from b2bua.transactions.flow import Flow
+    from b2bua.transactions.ports import IClientTransaction, ITimer
+    from b2bua.wire.message import Field, Response
+
+ATTEMPTS = 5
+"""How often an INVITE is sent at most: credentials, longer timers, fewer extensions."""
+
+
+class Inviting:
+    """
+    The client side of the first INVITE.
+
+    The transaction holds it until Timer M, so that retransmitted and surplus
+    2xx are met when the leg has long let go of it.
+    """
+
+    __slots__ = (
+        "_acks",
+        "_attempts",
+        "_cancelled",
+        "_client",
+        "_credentials",
+        "_forks",
+        "_late",
+        "_owing",
+        "_require",
+        "_sent",
+        "_winner",
+        "call_id",
+        "from_value",
+        "invitation",
+        "leg",
+        "local_tag",
+        "offer",
+        "seq",
+        "to_value",
+    )
+
+    def __init__(self, leg: Leg, invitation: Invitation) -> None:
+        """Take what is to be sent; L{start} sends it."""
+        self.leg = leg
+        self.invitation = invitation
+        context = leg.context
+        self.call_id = context.token()
+        self.local_tag = context.token()
+        from_uri = invitation.from_uri
+        self.from_value = f"{name_addr(invitation.from_display, from_uri)};tag={self.local_tag}"
+        self.to_value = name_addr(invitation.to_display, invitation.to_uri)
+        self.seq = context.random.getrandbits(16)
+        leg.contact_user = Uri.parse(from_uri).user or ""
+        leg.sticky = isinstance(invitation.target, FlowType)
+        self.offer = b""
+        self._require = leg.party.policy.reliable == "required"
+        self._attempts = 0
+        self._cancelled = False
+        self._sent: Request
+        """The INVITE as last sent."""
+        self._client: IClientTransaction | None = None
+        self._credentials: tuple[Field, ...] = ()
+        self._forks = Forks(leg, invitation.session is not None)
+        self._late: ITimer | None = None
+        self._owing: Fork | None = None
+        """The fork that won while the PRACK with our answer was owed."""
+        self._winner: str | None = None
+        self._acks: dict[str, Acknowledgement] = {}
+
+    def start(self) -> None:
+        """Send the INVITE, or send it again with something changed (section 8.1.3.5)."""
+        self.seq += 1
+        self._attempts += 1
+        self._client = self.leg.context.layer.request(self._write, self.invitation.target, self._heard)
+
+    def _write(self, flow: Flow, via: str) -> Request:
+        """Write the INVITE for the hop that it takes."""
+        leg, invitation = self.leg, self.invitation
+        fields: list[Field] = [("Via", via)]
+        if invitation.route:
+            fields += [("Route", route) for route in invitation.route]
+        fields += (
+            ("Max-Forwards", str(invitation.max_forwards)),
+            ("From", self.from_value),
+            ("To", self.to_value),
+            ("Call-ID", self.call_id),
+            ("CSeq", f"{self.seq} INVITE"),
+            sending.contact(leg, flow),
+            ALLOW,
+            # Without an offer of ours a reliable 1xx would have to bring one
+            # (RFC 3262 section 5), so that is asked for only on purpose.
+            SUPPORTED_INVITE if self._reliable else SUPPORTED_UNRELIABLE,
+            ("User-Agent", leg.context.settings.user_agent),
+        )
+        if self._require:
+            fields.append(("Require", "100rel"))
+        fields += refreshing.asking(leg)
+        fields += leaving(invitation.fields, leg.party)
+        fields += self._credentials
+        if invitation.session is not None:
+            self.offer = sending.signed(leg, invitation.session)
+            fields.append(SDP)
+        request = Request("INVITE", invitation.request_uri, fields, self.offer)
+        self._sent = leg.context.edited(leg, request)
+        return self._sent
+
+    @property
+    def _reliable(self) -> bool:
+        """Do we say that we know 100rel?"""
+        policy = self.leg.party.policy.reliable
+        return self._require or (policy != "never" and self.invitation.session is not None)
+
+    def _heard(self, response: Response) -> None:
+        """Take a response; what is malformed in it makes it worthless."""
+        try:
+            if response.code == 100:
+                return
+            if response.provisional:
+                self._provisional(response)
+            elif response.success:
+                self._success(response)
+            else:
+                self._failure(response)
+        except PeerError:
+            if response.final and self._cancelled:
+                self._over()
+            elif response.final and self._winner is None:
+                self._fail(Refused(500, "", (), local=True))
+
+    # Provisional responses
+
+    def _provisional(self, response: Response) -> None:
+        """Take a 1xx: an early dialog, a PRACK, a word."""
+        leg = self.leg
+        if self._cancelled or self._winner is not None or leg.inviting is not self:
+            return
+        tag = response.to.tag
+        if response.code == 199:
+            if self._forks.end(tag):
+                fields = entering(response, PROVISIONAL, leg.party)
+                leg.hear(leg, Progress(199, response.reason, None, fields))
+            return
+        leg.learn(response)
+        session = session_of(response)
+        reliable = "100rel" in response.require and response.rseq is not None
+        if tag:
+            fork = self._forks.find(self._sent, response)
+            if reliable and not self._forks.take_reliable(fork, response, session):
+                return
+        if self.invitation.session is None and not reliable:
+            # An offer cannot come in an unreliable response (section 13.2.1).
+            session = None
+        session = self._forks.one_source(tag, session)
+        fields = entering(response, PROVISIONAL, leg.party)
+        if response.code == 180:
+            leg.ringing = True
+            leg.hear(leg, Ringing(session, fields))
+        else:
+            leg.hear(leg, Progress(response.code, response.reason, session, fields))
+
+    # Success
+
+    def _success(self, response: Response) -> None:
+        """Take a 2xx: the first one wins, others are ended (section 13.2.2.4)."""
+        tag = response.to.tag
+        ack = self._acks.get(tag)
+        if ack is not None:
+            ack.repeat()
+            return
+        leg = self.leg
+        session = session_of(response)
+        dialog = Dialog.of_response(self._sent, response, self.seq)
+        fork = self._forks.take(tag)
+        if fork is not None:
+            # The route set is taken from the 2xx, the numbers go on.
+            dialog.local_seq = fork.dialog.local_seq
+            dialog.remote_seq = fork.dialog.remote_seq
+        ack = self._acks[tag] = Acknowledgement(leg, dialog, self.seq, self._credentials)
+        if self._winner is not None or self._cancelled:
+            if fork is not None:
+                leg.context.dialogs.remove(fork.dialog)
+            self._surplus(ack, session)
+            return
+        self._winner = tag
+        self._win(dialog, response)
+        through = False
+        if fork is not None and fork.answer is not None:
+            through = not fork.rack
+            session = fork.answer
+            if self.invitation.session is None:
+                if through:
+                    session = None
+                else:
+                    # It did not wait for the PRACK with our answer to its offer.
+                    fork.dialog = dialog
+                    self._owing = fork
+        self._settle(ack, session, through, response)
+
+    def _win(self, dialog: Dialog, response: Response) -> None:
+        """Let one dialog be the leg's."""
+        leg = self.leg
+        self._forks.clear()
+        if leg.dialog is not None and leg.dialog.remote_tag != dialog.remote_tag:
+            leg.context.dialogs.remove(leg.dialog)
+        leg.dialog = dialog
+        leg.context.dialogs.add(dialog, leg)
+        leg.learn(response)
+        leg.state = LegState.ANSWERED
+
+    def _settle(self, ack: Acknowledgement, session: bytes | None, through: bool, response: Response) -> None:
+        """
+        Acknowledge the 2xx that won, and let the call hear of it.
+
+        @param through: were offer and answer exchanged reliably before?
+        """
+        leg = self.leg
+        word = Answered(session, entering(response, SUCCESS, leg.party))
+        if session is None and not through:
+            ack.send()
+            self._done()
+            parting.say_goodbye(leg)
+            leg.hear(leg, Refused(488, "", (), local=True))
+            return
+        if self._owing is not None:
+            ack.send()
+        elif self.invitation.session is not None or through:
+            ack.send()
+            self._done()
+        else:
+            ack.owe()
+        if session is not None:
+            leg.remote_session = session
+        refreshing.agreed(leg, response)
+        if leg.changing is not None and self.invitation.session is not None:
+            # An UPDATE within the early dialog is answered first, so that the
+            # call can tell the two answers apart.
+            leg.changing.hold(word)
+            return
+        leg.hear(leg, word)
+        leg.settled()
+
+    def early_exchange_done(self, dialog: Dialog) -> bool:
+        """Was the offer answered in this early dialog, so that an UPDATE may follow?"""
+        return self._forks.exchange_done(dialog)
+
+    def _done(self) -> None:
+        """The exchange is through: the leg lets go."""
+        self._client = None
+        if self.leg.inviting is self:
+            self.leg.inviting = None
+
+    def _surplus(self, ack: Acknowledgement, session: bytes | None) -> None:
+        """End a dialog that nobody wants, after its ACK."""
+        answer = rejection(session) if session is not None and self.invitation.session is None else b""
+        ack.send(sending.signed(self.leg, answer) if answer else b"")
+        parting.dismiss(self.leg, ack.dialog)
+        if self._cancelled:
+            self._over()
+
+    def confirm(self, session: bytes | None) -> None:
+        """Give the answer to an offer in the 2xx, or in a reliable 1xx."""
+        leg = self.leg
+        if self._winner is None:
+            if session is not None:
+                self._forks.confirm(session)
+            return
+        ack, owing = self._acks[self._winner], self._owing
+        if leg.inviting is not self:
+            return
+        if session is None:
+            session = rejection(leg.remote_session or b"")
+        if owing is not None:
+            self._forks.prack(owing, owing.rack, sending.signed(leg, session))
+        else:
+            ack.send(sending.signed(leg, session))
+        self._done()
+        leg.settled()
+
+    # Failure and CANCEL
+
+    def _failure(self, response: Response) -> None:
+        """Take a final response that is no 2xx."""
+        leg = self.leg
+        if self._winner is not None:
+            return
+        if self._cancelled:
+            self._over()
+            return
+        if self._attempts < ATTEMPTS and self._try_again(response):
+            return
+        party = leg.party
+        if 300 <= response.code < 400:
+            contacts = sorted(response.contacts, key=_preference, reverse=True)
+            if contacts:
+                targets = tuple([str(contact) for contact in contacts])
+                fields = entering(response, MOVED, party)
+                self._fail(Moved(response.code, targets, response.reason, fields))
+                return
+        fields = entering(response, FAILURE, party)
+        self._fail(Refused(response.code, response.reason, fields, local=response.local))
+
+    def _try_again(self, response: Response) -> bool:
+        """Mend what the response complains about and send the INVITE once more."""
+        leg, code = self.leg, response.code
+        if code in (401, 407):
+            challenged = leg.context.challenged
+            fields = challenged(leg, response, self._sent) if challenged is not None else None
+            if fields is None:
+                return False
+            self._credentials = tuple(fields)
+        elif code == 422:
+            if not refreshing.refused(leg, response):
+                return False
+        elif code == 420 and self._require and "100rel" in response.unsupported:
+            self._require = False
+        else:
+            return False
+        self._forget_forks()
+        self.start()
+        return True
+
+    def _forget_forks(self) -> None:
+        """Drop all early dialogs: the transaction that made them is over."""
+        self._forks.clear()
+        self.leg.dialog = None
+
+    def _fail(self, word: Refused | Moved) -> None:
+        """Be over without a dialog."""
+        leg = self.leg
+        self._forget_forks()
+        self._done()
+        leg.end()
+        leg.hear(leg, word)
+        leg.check_gone()
+
+    def cancel(self, fields: Fields) -> None:
+        """Send a CANCEL; a 200 that crosses it is met with ACK and BYE."""
+        leg = self.leg
+        if self._cancelled or self._winner is not None or self._client is None:
+            return
+        self._cancelled = True
+        leg.linger()
+        leg.end()
+        self._late = leg.context.layer.start(leg.context.settings.patience, self._no_final)
+        self._client.cancel(leaving(fields, leg.party))
+
+    def _no_final(self) -> None:
+        """
+        No final response in 64*T1 after the CANCEL.
+
+        The client then takes the INVITE for cancelled (section 9.1).
+        """
+        self._late = None
+        if self._client is not None:
+            self._client.forget()
+        self._over()
+
+    def _over(self) -> None:
+        """The cancelled INVITE has its final response."""
+        leg = self.leg
+        if leg.inviting is not self:
+            return
+        if self._late is not None:
+            self._late.stop()
+            self._late = None
+        self._forget_forks()
+        self._done()
+        leg.release()
+
+
+def _preference(contact: NameAddr) -> float:
+    """The q of a Contact in a 3xx (section 20.10)."""
+    try:
+        return float(contact.param("q") or 1)
+    except ValueError:
+        return 0.0

@@ -1,0 +1,440 @@
+"""
+One dialog of ours, seen by a call as words.
+
+The life of a leg is told in the files beside this one: L{b2bua.legs.inviting}
+(our INVITE), L{b2bua.legs.invited} (the peer's), L{b2bua.legs.changing} (a
+new session), L{b2bua.legs.telling} (other requests), L{b2bua.legs.refreshing}
+(the session timer) and L{b2bua.legs.parting} (BYE).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from b2bua.dialogs.offer_answer import Origin
+from b2bua.dialogs.session_timer import SessionTimer
+from b2bua.legs import changing, parting, receiving, refreshing, sending, snapshot, telling
+from b2bua.legs.context import Invitation, LegContext, LegState
+from b2bua.legs.invited import Invited
+from b2bua.legs.inviting import Inviting
+from b2bua.legs.words import (
+    Answered,
+    Changed,
+    Confirmed,
+    Fields,
+    HungUp,
+    Moved,
+    Progress,
+    Refused,
+    Replied,
+    Ringing,
+    Told,
+    Word,
+)
+
+__all__ = ["Invitation", "Leg", "LegContext", "LegState"]
+
+if TYPE_CHECKING:
+    from b2bua.dialogs.dialog import Dialog
+    from b2bua.legs.party import Identity, Party
+    from b2bua.legs.referral import Referral
+    from b2bua.legs.updated import Updated
+    from b2bua.transactions.flow import Flow
+    from b2bua.transactions.ports import IServerTransaction, ITimer
+    from b2bua.wire.message import Message, Request
+
+
+class Leg:
+    """
+    A leg of a call.
+
+    C{hear} is told each word of the peer.  What the call wants is said with
+    L{say}, which never raises for a race: what comes too late is absorbed.
+    After the call itself said L{HungUp}, L{Refused} or L{Moved}, nothing more
+    is heard; otherwise L{Refused}, L{Moved} or L{HungUp} is the last word.
+    """
+
+    __slots__ = (
+        "call",
+        "callbacks",
+        "changing",
+        "contact_user",
+        "contact_value",
+        "context",
+        "dialog",
+        "early",
+        "flow",
+        "gone",
+        "goodbye",
+        "hear",
+        "id",
+        "identity",
+        "incoming",
+        "invited",
+        "inviting",
+        "lingering",
+        "origin",
+        "party",
+        "peer_allows",
+        "peer_supports",
+        "referrals",
+        "referred",
+        "remote_session",
+        "ringing",
+        "session_end",
+        "state",
+        "sticky",
+        "subscribed",
+        "timer",
+        "timer_run",
+        "told",
+        "updated",
+        "waiting",
+        "withdrawn",
+    )
+
+    def __init__(
+        self, context: LegContext, incoming: bool, party: Party, hear: Callable[[Leg, Word], None]
+    ) -> None:
+        """Start empty; L{received} and L{dial} are the ways to make one."""
+        self.context = context
+        self.id = f"{context.next_serial():x}"
+        self.incoming = incoming
+        self.state = LegState.CALLING
+        self.party = party
+        self.hear = hear
+        self.call: Any = None
+        self.identity: Identity | None = None
+        """Who the peer was found to be when it called; None: its party says it all."""
+        self.dialog: Dialog | None = None
+        self.early: list[Dialog] | None = None
+        """Early dialogs besides that one, while the INVITE is open."""
+        self.flow: Flow | None = None
+        self.sticky = False
+        """Do requests follow the flow of the peer, not its Contact?"""
+        self.contact_user = ""
+        self.contact_value = ""
+        self.ringing = False
+        self.origin: Origin | None = None
+        self.remote_session: bytes | None = None
+        self.peer_allows: frozenset[str] | None = None
+        self.peer_supports: frozenset[str] = frozenset()
+        self.inviting: Inviting | None = None
+        """Our first INVITE, until it is acknowledged."""
+        self.invited: Invited | None = None
+        """The INVITE of the peer that is open, until it is acknowledged."""
+        self.changing: changing.Changing | None = None
+        """The re-INVITE or UPDATE of ours that is open."""
+        self.updated: Updated | None = None
+        """The UPDATE of the peer that is open."""
+        self.waiting: changing.Waiting | None = None
+        """What is to be changed as soon as it may."""
+        self.told: dict[int, telling.Asked] | None = None
+        """Requests of the peer that wait for an answer, by their token."""
+        self.timer: SessionTimer | None = None
+        self.timer_run: ITimer | None = None
+        self.session_end = 0.0
+        self.referrals: list[Referral] | None = None
+        self.referred = False
+        """Was there a REFER in the dialog before, so that the next needs an id?"""
+        self.subscribed: Referral | None = None
+        """The referral of another leg that was handed on to this peer."""
+        self.goodbye: parting.Goodbye | None = None
+        self.lingering = 0
+        """How many things keep an ended leg from being forgotten."""
+        self.withdrawn = False
+        """Was an offer of the peer given up before the other side answered it?"""
+        self.gone = False
+        self.callbacks: list[Callable[[], None]] | None = None
+
+    @property
+    def answered(self) -> bool:
+        """Was it answered, and is not over?"""
+        return self.state is LegState.ANSWERED
+
+    @property
+    def ended(self) -> bool:
+        """Is it over for the call?"""
+        return self.state is LegState.ENDED
+
+    @property
+    def call_id(self) -> str:
+        """The Call-ID of its dialog, also while there is none yet; by it a capture is searched."""
+        if self.dialog is not None:
+            return self.dialog.call_id
+        if self.inviting is not None:
+            return self.inviting.call_id
+        return self.invited.request.call_id if self.invited is not None else ""
+
+    def __repr__(self) -> str:
+        """For people who debug."""
+        way = "from" if self.incoming else "to"
+        return f"<Leg {self.id} {way} {self.party} {self.state.value}>"
+
+    # How it begins
+
+    @classmethod
+    def received(
+        cls,
+        context: LegContext,
+        request: Request,
+        server: IServerTransaction,
+        party: Party,
+        hear: Callable[[Leg, Word], None],
+    ) -> Leg:
+        """Make the leg of a first INVITE; nothing is done before L{begin}."""
+        leg = cls(context, True, party, hear)
+        leg.invited = Invited(leg, request, server)
+        return leg
+
+    def begin(self) -> bool:
+        """
+        Take the INVITE: 100 at once, then L{Offered} is heard.
+
+        @return: False if it was refused for a fault of its own (400, 415, 420,
+            422); then that L{Refused} is heard instead, and the leg has ended.
+        """
+        assert self.invited is not None
+        return self.invited.begin()
+
+    @classmethod
+    def dial(
+        cls,
+        context: LegContext,
+        invitation: Invitation,
+        party: Party,
+        hear: Callable[[Leg, Word], None],
+    ) -> Leg:
+        """Send an INVITE at once."""
+        leg = cls(context, False, party, hear)
+        leg.inviting = Inviting(leg, invitation)
+        leg.inviting.start()
+        return leg
+
+    def snapshot(self) -> dict[str, Any]:
+        """Write an established leg down as plain values, fit for JSON."""
+        return snapshot.write(self)
+
+    @classmethod
+    def restore(cls, context: LegContext, plain: dict[str, Any], hear: Callable[[Leg, Word], None]) -> Leg:
+        """Make the leg that L{snapshot} wrote down; its requests find it from now on."""
+        leg = cls(context, plain["incoming"], snapshot.read_party(plain["party"]), hear)
+        snapshot.read(leg, plain)
+        return leg
+
+    # What the call says
+
+    def say(self, word: Word) -> None:
+        """Tell the peer a word of the other side."""
+        match word:
+            case Ringing(session, fields):
+                if self.invited is not None:
+                    self.invited.progress(180, "", session, fields)
+            case Progress(code, reason, session, fields):
+                if self.invited is not None:
+                    self.invited.progress(code, reason, session, fields)
+            case Answered(session, fields):
+                self._answer(session, fields)
+            case Confirmed(session):
+                self._confirm(session)
+            case Changed():
+                self.withdrawn = False
+                changing.change(self, word)
+            case Refused(code, reason, fields):
+                self._refuse(code, reason, fields)
+            case Moved(code, targets, reason, fields):
+                contacts = tuple([("Contact", target) for target in targets])
+                self._refuse(code, reason, contacts + fields)
+            case Told():
+                telling.tell(self, word)
+            case Replied():
+                telling.reply(self, word)
+            case HungUp():
+                parting.hang_up(self, word)
+            case _:
+                # Offered opens a leg, and Referred is answered through its referral.
+                pass
+
+    def _answer(self, session: bytes | None, fields: Fields) -> None:
+        """Accept what the peer has open; the latest first."""
+        if self.withdrawn:
+            self.withdrawn = False
+            if self.stable and session is not None and self.remote_session is not None:
+                # The other side took an offer that is no more; it is told what holds.
+                self.hear(self, Changed(self.remote_session))
+        elif self.updated is not None:
+            self.updated.accept(session, fields)
+        elif self.invited is not None:
+            self.invited.accept(session, fields)
+
+    def _refuse(self, code: int, reason: str, fields: Fields) -> None:
+        """Refuse what the peer has open; the latest first."""
+        if self.withdrawn:
+            self.withdrawn = False
+        elif self.updated is not None:
+            self.updated.refuse(code, reason, fields)
+        elif self.invited is not None:
+            self.invited.refuse(code, reason, fields)
+
+    def _confirm(self, session: bytes | None) -> None:
+        """Give the answer to an offer that came in a response."""
+        if self.changing is not None:
+            self.changing.confirm(session)
+        elif self.inviting is not None:
+            self.inviting.confirm(session)
+
+    def hang_up(self, why: str = "bye", fields: Fields = ()) -> None:
+        """Say L{HungUp}."""
+        self.say(HungUp(why, fields))
+
+    def cancel(self, fields: Fields = ()) -> None:
+        """Say L{HungUp} before the answer."""
+        self.say(HungUp("cancel", fields))
+
+    # What the server below tells
+
+    def request_received(self, request: Request, server: IServerTransaction) -> None:
+        """Take a request within one of our dialogs."""
+        receiving.request_received(self, request, server)
+
+    def ack_received(self, request: Request, flow: Flow) -> None:
+        """Take the ACK for a 2xx."""
+        if self.invited is not None:
+            self.invited.ack_received(request)
+
+    def cancel_received(self, request: Request, server: IServerTransaction) -> None:
+        """Take a CANCEL, which has been answered already."""
+        if self.invited is not None and self.invited.server is server:
+            self.invited.cancelled(request)
+
+    def flow_lost(self, flow: Flow) -> None:
+        """
+        The connection to the peer is closed.
+
+        A call that stands goes on: media do not need it, and the phone will
+        come back.  A caller who is gone before the answer is gone.
+        """
+        if self.flow != flow:
+            return
+        sending.take_flow(self, None)
+        if self.incoming and self.state is LegState.CALLING and self.invited is not None:
+            self.invited.refuse(480, "", ())
+            self.hear(self, HungUp("lost"))
+
+    def referred_from_outside(self, request: Request, server: IServerTransaction) -> None:
+        """Take a REFER that names this leg by Target-Dialog; it makes a dialog of its own (RFC 4538)."""
+        receiving.referred_from_outside(self, request, server)
+
+    def session_due(self) -> None:
+        """The timer of the session fires."""
+        refreshing.due(self)
+
+    # What is known of the peer
+
+    def allows(self, method: str) -> bool:
+        """Has the peer said that it takes this method?"""
+        return self.peer_allows is not None and method in self.peer_allows
+
+    def supports(self, option: str) -> bool:
+        """Has the peer said that it knows this extension?"""
+        return option in self.peer_supports
+
+    def learn(self, message: Message) -> None:
+        """Note what a message of the peer says about what it can do."""
+        allow = message.get("Allow")
+        if allow is not None:
+            self.peer_allows = _tokens(", ".join(message.all("Allow")), False)
+        supported = message.get("Supported")
+        if supported is not None:
+            self.peer_supports = _tokens(", ".join(message.all("Supported")), True)
+
+    # The session
+
+    @property
+    def local_session(self) -> bytes | None:
+        """The last session description that was sent to the peer."""
+        return (self.origin.last or None) if self.origin is not None else None
+
+    @property
+    def stable(self) -> bool:
+        """May a new offer be made now: nothing is open in either direction?"""
+        return (
+            self.state is LegState.ANSWERED
+            and self.inviting is None
+            and self.invited is None
+            and self.changing is None
+            and self.updated is None
+            and self.waiting is None
+        )
+
+    def when_stable(self, callback: Callable[[], None]) -> None:
+        """Call back as soon as nothing is open, perhaps at once; also when the leg has ended."""
+        if self.stable or self.state is LegState.ENDED:
+            callback()
+            return
+        if self.callbacks is None:
+            self.callbacks = []
+        self.callbacks.append(callback)
+
+    def settled(self) -> None:
+        """Something open was closed: go on with what waits for that."""
+        if self.goodbye is not None and self.invited is None and not self.goodbye.sent:
+            self.goodbye.send()
+        changing.go_on(self)
+        while self.callbacks and (self.stable or self.state is LegState.ENDED):
+            callback = self.callbacks.pop(0)
+            if not self.callbacks:
+                self.callbacks = None
+            callback()
+
+    # How it ends
+
+    def linger(self) -> None:
+        """Something has begun that must end before the leg can be forgotten."""
+        self.lingering += 1
+
+    def release(self) -> None:
+        """Something that lingered is over; with the last of it an ended leg is gone."""
+        self.lingering -= 1
+        self.check_gone()
+
+    def end(self) -> None:
+        """Be over for the call: stop whatever would go on by itself."""
+        self.state = LegState.ENDED
+        refreshing.stop(self)
+        if self.waiting is not None:
+            self.waiting.stop()
+            self.waiting = None
+        changing.drop(self)
+        if self.updated is not None:
+            self.updated.refuse(487, "", ())
+        telling.drop(self)
+
+    def check_gone(self) -> None:
+        """If nothing of an ended leg is left, forget its dialogs."""
+        if self.gone or self.state is not LegState.ENDED or self.lingering:
+            return
+        if self.invited or self.goodbye or self.referrals or self.subscribed:
+            return
+        self.gone = True
+        self.settled()
+        if self.flow is not None and self.flow.connection:
+            self.context.disconnect(self, self.flow)
+        dialogs = self.context.dialogs
+        if self.early:
+            for dialog in self.early:
+                dialogs.remove(dialog)
+            self.early = None
+        if self.dialog is not None:
+            dialogs.remove(self.dialog)
+        if self.context.ended is not None:
+            self.context.ended(self)
+
+
+@lru_cache(maxsize=512)
+def _tokens(text: str, lower: bool) -> frozenset[str]:
+    """Take a list of tokens apart; legs of like phones share the result."""
+    items = [item.strip() for item in text.split(",")]
+    return frozenset([item.lower() if lower else item for item in items if item])

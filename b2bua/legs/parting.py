@@ -1,0 +1,143 @@
+"""How a leg ends: BYE in both directions, and what stands for it before the answer (RFC 3261 section 15)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from b2bua.errors import PeerError
+from b2bua.legs import sending
+from b2bua.legs.context import LegState
+from b2bua.legs.passing import GOODBYE, entering
+from b2bua.legs.words import Fields, HungUp
+from b2bua.wire.fields import Reason
+
+if TYPE_CHECKING:
+    from b2bua.dialogs.dialog import Dialog
+    from b2bua.legs.leg import Leg
+    from b2bua.transactions.ports import IServerTransaction
+    from b2bua.wire.message import Request, Response
+
+
+class Goodbye:
+    """The BYE of ours: owed, then sent, then answered."""
+
+    __slots__ = ("_fields", "leg", "sent")
+
+    def __init__(self, leg: Leg, fields: Fields) -> None:
+        """Take what it says."""
+        self.leg = leg
+        self.sent = False
+        self._fields = fields
+
+    def send(self) -> None:
+        """Send it."""
+        leg = self.leg
+        self.sent = True
+        assert leg.dialog is not None
+        sending.request(leg, leg.dialog, "BYE", self._heard, self._fields)
+
+    def _heard(self, response: Response) -> None:
+        """Take the final answer; whatever it is, the session is over (section 15.1.1)."""
+        leg = self.leg
+        if response.provisional or leg.goodbye is not self:
+            return
+        leg.goodbye = None
+        leg.check_gone()
+
+
+def hang_up(leg: Leg, word: HungUp) -> None:
+    """End a leg for the call: CANCEL, refusal or BYE, whichever fits its state."""
+    if leg.state is LegState.ENDED:
+        return
+    if leg.state is LegState.ANSWERED:
+        say_goodbye(leg, word.fields)
+    elif leg.inviting is not None:
+        leg.inviting.cancel(word.fields)
+    elif leg.invited is not None:
+        code, reason = _refusal(word)
+        leg.invited.refuse(code, reason, word.fields)
+
+
+def _refusal(word: HungUp) -> tuple[int, str]:
+    """
+    What an unanswered caller is told when the other side hangs up.
+
+    A Reason with a SIP status says it; 487 is for a CANCEL only (section 9.2).
+    """
+    for name, value in word.fields:
+        if name == "Reason":
+            try:
+                reason = Reason.parse(value)
+            except PeerError:
+                continue
+            cause = reason.cause or 0
+            if reason.protocol.upper() == "SIP" and 400 <= cause < 700 and cause not in (401, 407, 487, 503):
+                return cause, reason.text
+    return (500 if word.why == "error" else 480), ""
+
+
+def say_goodbye(leg: Leg, fields: Fields = ()) -> None:
+    """
+    Send BYE, when it may be sent.
+
+    The callee must have the ACK for its 2xx first (section 15), and an offer
+    that came in a 2xx gets an answer in the ACK even now.
+    """
+    if leg.goodbye is not None or leg.dialog is None:
+        return
+    leg.end()
+    if leg.inviting is not None:
+        leg.inviting.confirm(None)
+    leg.goodbye = Goodbye(leg, fields)
+    invited = leg.invited
+    if invited is not None and not invited.answered:
+        invited.refuse(487, "", ())
+    if leg.invited is None and leg.goodbye is not None and not leg.goodbye.sent:
+        leg.goodbye.send()
+
+
+def lose(leg: Leg, why: str) -> None:
+    """The peer is gone or beyond help: BYE, and the call hears of it."""
+    if leg.state is LegState.ENDED:
+        leg.settled()
+        return
+    say_goodbye(leg)
+    leg.hear(leg, HungUp(why))
+
+
+def dismiss(leg: Leg, dialog: Dialog) -> None:
+    """End a dialog that is not the leg's own: a fork that answered too late."""
+    sending.request(leg, dialog, "BYE", _ignored)
+
+
+def bye_received(leg: Leg, request: Request, server: IServerTransaction) -> None:
+    """Take a BYE: 200, and 487 to whatever the peer still has open (section 15.1.2)."""
+    sending.respond(leg, server, 200)
+    if leg.state is LegState.ENDED:
+        if leg.goodbye is not None and not leg.goodbye.sent:
+            # The peer was first: ours waits for an ACK that nobody owes any more.
+            leg.goodbye = None
+            if leg.invited is not None and leg.invited.answered:
+                leg.invited.finish()
+            leg.check_gone()
+        return
+    if leg.state is LegState.CALLING and not leg.incoming:
+        # A callee may not send it before it answers; its INVITE gets a final answer yet.
+        return
+    fields = entering(request, GOODBYE, leg.party)
+    leg.end()
+    if leg.inviting is not None:
+        # It did not wait for the ACK, which is owed all the same.
+        leg.inviting.confirm(None)
+    invited = leg.invited
+    if invited is not None:
+        if invited.answered:
+            invited.finish()
+        else:
+            invited.refuse(487, "", ())
+    leg.hear(leg, HungUp("bye", fields))
+    leg.check_gone()
+
+
+def _ignored(response: Response) -> None:
+    """A response that changes nothing."""

@@ -1,0 +1,74 @@
+"""Who stands at the far end of a leg, and what we let them do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from b2bua.wire.names import NameAddr
+
+Kind = Literal["extension", "trunk", "stranger", "server"]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How we deal with one kind of peer; the switches have the names of the configuration."""
+
+    trusted: bool = False
+    """Believe and tell asserted identities (RFC 3325 section 5)."""
+    tells: Literal["from", "asserted", "remote-party"] = "from"
+    """How a trunk is told who calls, besides From."""
+    caller: str = ""
+    """The number that a trunk is told instead of the caller's own."""
+    session_expires: int = 1800
+    """Session-Expires that we ask for, in seconds; 0 asks for none (RFC 4028)."""
+    min_se: int = 90
+    reliable: Literal["never", "supported", "required"] = "supported"
+    """Do we send provisional responses reliably (RFC 3262) to this peer?"""
+    anonymous_calls: bool = True
+    """May calls without an identity reach it?"""
+    pass_fields: frozenset[str] = frozenset()
+    """Header fields from this peer that pass to the other side, besides those that always do."""
+    switches: frozenset[str] = frozenset()
+    """Named deviations from the RFC for this peer's make."""
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """
+    A peer that we know by name, or a stranger.
+
+    C{name} is the key in the configuration: the extension's number, the
+    trunk's name, or the host of a stranger.
+    """
+
+    kind: Kind
+    name: str
+    aor: str = ""
+    """C{user@domain} of an extension, empty otherwise."""
+    display: str = ""
+    policy: Policy = field(default_factory=Policy)
+
+    @property
+    def internal(self) -> bool:
+        """Is it one of our own extensions?"""
+        return self.kind == "extension"
+
+    def __str__(self) -> str:
+        """For logs and traces."""
+        return f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """How one party is presented to others."""
+
+    display: str
+    uri: str
+    private: bool = False
+    """Does it want its identity kept from whom we do not trust (Privacy: id)?"""
+
+    @property
+    def name_addr(self) -> str:
+        """As text for a header field."""
+        return str(NameAddr.make(self.display, self.uri))

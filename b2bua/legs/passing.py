@@ -1,0 +1,125 @@
+"""
+Which header fields pass from one leg to another, and from whom identity is taken.
+
+C{docs/what-passes.md} is this file in prose.  What is not named here or in the
+policy of the party stays behind: topology is hidden by default.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from b2bua.errors import PeerError
+from b2bua.wire.multipart import session_of as find_session
+from b2bua.wire.multipart import unsupported_parts
+from b2bua.wire.registry import canonical
+
+if TYPE_CHECKING:
+    from b2bua.legs.party import Party
+    from b2bua.legs.words import Fields
+    from b2bua.wire.message import Message
+
+
+def _names(text: str) -> frozenset[str]:
+    """Make a set of words."""
+    return frozenset(text.split())
+
+
+IDENTITY = frozenset({"P-Asserted-Identity", "Remote-Party-ID"})
+"""Taken from trusted peers only (RFC 3325 section 5)."""
+
+ALERTING = frozenset({"Alert-Info", "Answer-Mode", "Call-Info", "Priv-Answer-Mode"})
+"""
+Taken from our own extensions and trusted peers only: they can make a phone
+answer by itself, so that a stranger could listen in (RFC 5373 section 7).
+"""
+
+INVITE = IDENTITY | _names(
+    """
+    Accept-Contact Accept-Language Alert-Info Answer-Mode Call-Info Diversion Geolocation History-Info
+    In-Reply-To Priority Priv-Answer-Mode Privacy Reason Referred-By Reject-Contact Request-Disposition
+    Resource-Priority Subject User-to-User
+    """
+)
+CHANGE = IDENTITY | frozenset({"Call-Info", "Privacy", "Reason", "User-to-User"})
+PROVISIONAL = IDENTITY | frozenset(
+    {"Alert-Info", "Answer-Mode", "Call-Info", "P-Early-Media", "Privacy", "Reason", "User-to-User"}
+)
+SUCCESS = IDENTITY | frozenset({"Answer-Mode", "Call-Info", "Privacy", "User-to-User"})
+FAILURE = frozenset({"Error-Info", "Reason", "Retry-After", "User-to-User", "Warning"})
+MOVED = FAILURE | frozenset({"Diversion", "History-Info"})
+GOODBYE = frozenset({"Reason", "User-to-User"})
+TOLD = _names(
+    """
+    Content-Disposition Content-Encoding Content-Language Content-Type Date Event Expires Info-Package
+    Priority Record Subject Subscription-State
+    """
+) | {"record"}
+REPLY = frozenset(
+    {"Content-Disposition", "Content-Encoding", "Content-Language", "Content-Type", "Reason", "Warning"}
+)
+
+NEVER = _names(
+    """
+    Allow Authorization Call-ID Contact Content-Length CSeq From Max-Forwards Min-SE P-Preferred-Identity
+    Path Proxy-Authenticate Proxy-Authorization Proxy-Require RAck Record-Route Replaces Require Route RSeq
+    Session-Expires Supported To Unsupported Via WWW-Authenticate
+    """
+)
+"""What no policy can let pass: it belongs to one dialog, one hop or one account."""
+
+_FROM_TRUSTED = IDENTITY | ALERTING
+
+UNDERSTOOD = frozenset({"application/sdp"})
+
+
+def entering(message: Message, names: frozenset[str], party: Party) -> Fields:
+    """Pick the fields of a received message that may reach the other side."""
+    policy = party.policy
+    more = policy.pass_fields
+    if not more and names.isdisjoint(message.first):
+        return ()
+    if not policy.trusted:
+        names -= IDENTITY if party.internal else _FROM_TRUSTED
+    passed = []
+    for item in message.fields:
+        name = canonical(item[0])
+        if name in names or (more and name in more and name not in NEVER):
+            passed.append((name, item[1]))
+    return tuple(passed)
+
+
+def leaving(fields: Fields, party: Party) -> Fields:
+    """
+    Keep back from a peer what it may not know.
+
+    With C{Privacy: id} the asserted identity stays within the trust domain
+    (RFC 3325 section 7).
+    """
+    told = party.policy.trusted or party.policy.tells != "from"
+    if told or not any(name == "Privacy" and _wants_id(value) for name, value in fields):
+        return fields
+    return tuple([item for item in fields if item[0] not in IDENTITY])
+
+
+def _wants_id(privacy: str) -> bool:
+    """Does a Privacy value hold back the identity?"""
+    return any(value.strip().lower() == "id" for value in privacy.split(";"))
+
+
+def session_of(message: Message) -> bytes | None:
+    """
+    Find the session description of a message.
+
+    @raise PeerError: 415, when there is a body of another kind that has to be
+        understood (RFC 5621 section 5, RFC 3261 section 8.2.3).
+    """
+    body = message.body
+    if not body:
+        return None
+    if message.content_type == "application/sdp":
+        return body
+    unknown = unsupported_parts(message, UNDERSTOOD)
+    if unknown:
+        raise PeerError("Unknown kind of body", section="RFC 3261 8.2.3", where=unknown[0], code=415)
+    return find_session(message)

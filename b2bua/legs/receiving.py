@@ -1,0 +1,243 @@
+"""Requests that the peer sends within a dialog: the checks that all of them pass, and where each goes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from b2bua.dialogs.dialog import Dialog
+from b2bua.dialogs.offer_answer import Open, refusal
+from b2bua.dialogs.session_timer import TooBrief
+from b2bua.errors import PeerError
+from b2bua.legs import changing, parting, refreshing, sending, telling
+from b2bua.legs.context import ACCEPT, ALLOW, EXTENSIONS, SUPPORTED, LegState
+from b2bua.legs.invited import Invited
+from b2bua.legs.passing import CHANGE, entering, session_of
+from b2bua.legs.referral import refer_received
+from b2bua.legs.updated import Updated
+from b2bua.legs.words import Changed, Referred
+from b2bua.wire.sipfrag import status_of
+
+if TYPE_CHECKING:
+    from b2bua.legs.leg import Leg
+    from b2bua.transactions.ports import IServerTransaction
+    from b2bua.wire.message import Request
+
+
+_AFTER_THE_END = frozenset(("BYE", "NOTIFY", "SUBSCRIBE"))
+"""What may come when the call is over: a BYE that crossed ours, and news of a REFER."""
+
+
+def request_received(leg: Leg, request: Request, server: IServerTransaction) -> None:
+    """Take a request within one of the dialogs of a leg."""
+    server.user = leg
+    method = request.method
+    try:
+        dialog = _dialog(leg, request)
+        if dialog is None or (leg.state is LegState.ENDED and method not in _AFTER_THE_END):
+            sending.respond(leg, server, 481)
+            return
+        if not dialog.accepts(request.cseq.number):
+            # Out of order (RFC 3261 section 12.2.2).
+            sending.respond(leg, server, 500, "", (("Retry-After", "1"),))
+            return
+        unknown = request.require - EXTENSIONS if request.get("Require") is not None else None
+        if unknown:
+            sending.respond(leg, server, 420, "", (("Unsupported", ", ".join(sorted(unknown))),))
+            return
+        _follow_flow(leg, request, server)
+        take = _TAKERS.get(method)
+        if take is None:
+            sending.respond(leg, server, 405, "", (ALLOW,))
+        else:
+            take(leg, request, server)
+    except PeerError as error:
+        sending.respond(leg, server, error.code, error.why, (ACCEPT,) if error.code == 415 else ())
+
+
+def _dialog(leg: Leg, request: Request) -> Dialog | None:
+    """Which of the leg's dialogs is it in?"""
+    key = (request.call_id, request.to.tag, request.from_.tag)
+    dialog = leg.dialog
+    if dialog is not None and dialog.key == key:
+        return dialog
+    others = [*(leg.early or ()), *[referral.dialog for referral in leg.referrals or ()]]
+    return next((other for other in others if other.key == key), None)
+
+
+def _follow_flow(leg: Leg, request: Request, server: IServerTransaction) -> None:
+    """A phone that has got another address or connection is answered and called there from now on."""
+    flow = server.flow
+    if flow != leg.flow and (leg.flow is None or leg.sticky or request.method in ("INVITE", "UPDATE")):
+        sending.take_flow(leg, flow)
+        leg.contact_value = ""
+
+
+def _open(leg: Leg) -> Open:
+    """What is going on."""
+    ours, theirs, inviting = leg.changing, leg.invited, leg.inviting
+    offered = False
+    if inviting is not None:
+        offered = leg.dialog is None or not inviting.early_exchange_done(leg.dialog)
+    elif theirs is not None:
+        unacknowledged = theirs.reliable is not None and theirs.reliable.session_unacknowledged
+        offered = theirs.offering or unacknowledged
+    return Open(
+        our_invite=inviting is not None or (ours is not None and ours.method == "INVITE"),
+        our_update=ours is not None and ours.method == "UPDATE",
+        peer_invite=theirs is not None,
+        peer_update=leg.updated is not None,
+        initial=leg.inviting is not None,
+        offered=offered,
+    )
+
+
+def _refused_for_glare(leg: Leg, request: Request, server: IServerTransaction, offer: bool) -> bool:
+    """Refuse what crosses something that is open."""
+    code = refusal(request.method, offer, _open(leg))
+    if not code:
+        return False
+    wait = (("Retry-After", str(leg.context.random.randint(0, 10))),) if code == 500 else ()
+    sending.respond(leg, server, code, "", wait)
+    return True
+
+
+def _invite(leg: Leg, request: Request, server: IServerTransaction) -> None:
+    """Take a re-INVITE."""
+    if _refused_for_glare(leg, request, server, True):
+        return
+    server.respond(request.response(100))
+    changing.yield_to_peer(leg)
+    leg.learn(request)
+    invited = leg.invited = Invited(leg, request, server)
+    invited.again()
+
+
+def _update(leg: Leg, request: Request, server: IServerTransaction) -> None:
+    """Take an UPDATE: with an offer for the other side, without one it is a refresh (RFC 3311, RFC 4028)."""
+    offer = session_of(request)
+    if _refused_for_glare(leg, request, server, offer is not None):
+        return
+    verdict = refreshing.judge(leg, request)
+    if isinstance(verdict, TooBrief):
+        sending.respond(leg, server, 422, "", verdict.fields)
+        return
+    leg.learn(request)
+    fields = entering(request, CHANGE, leg.party)
+    if offer is not None:
+        changing.yield_to_peer(leg)
+        leg.updated = Updated(leg, request, server, offer)
+        leg.hear(leg, Changed(offer, fields))
+        return
+    dialog = _dialog(leg, request)
+    if dialog is not None:
+        dialog.refresh(request)
+    agreed = refreshing.answer(leg, request) if leg.state is LegState.ANSWERED else ()
+    sending.respond(leg, server, 200, "", (sending.contact(leg, server.flow), ALLOW, SUPPORTED, *agreed))
+    if fields:
+        # An UPDATE must be answered at once (RFC 3311 section 5.2), so the
+        # other side is told, but not waited for.
+        leg.hear(leg, Changed(None, fields, identity_only=True))
+
+
+def _bye(leg: Leg, request: Request, server: IServerTransaction) -> None:
+    """Take a BYE; one of several early dialogs may go alone (RFC 3261 section 15)."""
+    dialog = _dialog(leg, request)
+    if dialog is not None and leg.early is not None and dialog in leg.early:
+        sending.respond(leg, server, 200)
+        leg.context.dialogs.remove(dialog)
+        leg.early.remove(dialog)
+    else:
+        parting.bye_received(leg, request, server)
+
+
+def _prack(leg: Leg, request: Request, server: IServerTransaction) -> None:
+    """Take a PRACK."""
+    if leg.invited is None:
+        sending.respond(leg, server, 481)
+    else:
+        leg.invited.prack(request, server)
+
+
+def _options(leg: Leg, request: Request, server: IServerTransaction) -> None:
+    """Answer OPTIONS ourselves: what this dialog can do is what we can do (RFC 3261 section 11.2)."""
+    sending.respond(leg, server, 200, "", (sending.contact(leg, server.flow), ALLOW, SUPPORTED, ACCEPT))
+
+
+def _notify(leg: Leg, request: Request, server: IServerTransaction) -> None:
+    """Take a NOTIFY; one about a transfer belongs to a subscription that we have not."""
+    event = request.event
+    if event is None:
+        sending.respond(leg, server, 489)
+    elif event.package == "refer":
+        _notify_refer(leg, request, server)
+    elif leg.ended:
+        sending.respond(leg, server, 481)
+    else:
+        telling.told(leg, request, server)
+
+
+def _notify_refer(leg: Leg, request: Request, server: IServerTransaction) -> None:
+    """Take the news of a REFER that we handed on; of any other there is no subscription."""
+    referral = leg.subscribed
+    if referral is None:
+        sending.respond(leg, server, 481)
+        return
+    code = status_of(request.body) if request.body else 100
+    state = request.subscription_state
+    sending.respond(leg, server, 200)
+    if code >= 200 or (state is not None and state.state == "terminated"):
+        leg.subscribed = None
+    referral.notify(code)
+    leg.check_gone()
+
+
+def _refer(leg: Leg, request: Request, server: IServerTransaction) -> None:
+    """Take a REFER: whoever hears of it decides (RFC 3515)."""
+    dialog = _dialog(leg, request)
+    assert dialog is not None
+    leg.hear(leg, Referred(request, refer_received(leg, request, server, dialog)))
+
+
+def referred_from_outside(leg: Leg, request: Request, server: IServerTransaction) -> None:
+    """Take a REFER with a dialog of its own (RFC 7647 section 4, RFC 4538 section 3)."""
+    context = leg.context
+    server.user = leg
+    token = context.token()
+    try:
+        dialog = Dialog.of_request(request, token, context.random.getrandbits(16))
+        if not dialog.target:
+            raise PeerError("A REFER needs a Contact", section="RFC 3515 2.2")
+        referral = refer_received(leg, request, server, dialog)
+    except PeerError as error:
+        server.respond(request.response(error.code, error.why, to_tag=token))
+        return
+    context.dialogs.add(dialog, leg)
+    leg.hear(leg, Referred(request, referral))
+
+
+def _subscribe(leg: Leg, request: Request, server: IServerTransaction) -> None:
+    """Take a SUBSCRIBE for the news of a REFER; one to anything else is not made within a call."""
+    event = request.event
+    if event is None or event.package != "refer":
+        sending.respond(leg, server, 489)
+        return
+    for referral in leg.referrals or ():
+        if referral.matches(request):
+            referral.subscribe(request, server)
+            return
+    # Only a REFER makes a subscription to this event (RFC 3515 section 2.4.4).
+    sending.respond(leg, server, 403)
+
+
+_TAKERS = {
+    "INVITE": _invite,
+    "UPDATE": _update,
+    "PRACK": _prack,
+    "BYE": _bye,
+    "OPTIONS": _options,
+    "INFO": telling.told,
+    "MESSAGE": telling.told,
+    "NOTIFY": _notify,
+    "REFER": _refer,
+    "SUBSCRIBE": _subscribe,
+}

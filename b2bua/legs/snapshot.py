@@ -1,0 +1,138 @@
+"""
+A leg as plain values, so that an established call can outlive its process.
+
+What is written is what a stable leg needs to answer and to ask: its dialog, its
+session and its session timer.  An exchange that is open is not written; its
+peer repeats it or gives it up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from b2bua.dialogs.dialog import Dialog
+from b2bua.dialogs.offer_answer import Origin
+from b2bua.dialogs.session_timer import SessionTimer
+from b2bua.errors import UsageError
+from b2bua.legs import refreshing, sending
+from b2bua.legs.context import LegState
+from b2bua.legs.party import Party, Policy
+from b2bua.transactions.flow import Flow
+
+if TYPE_CHECKING:
+    from b2bua.legs.leg import Leg
+
+VERSION = 1
+"""Changes when what is written changes; what another version wrote is refused."""
+
+
+def write(leg: Leg) -> dict[str, Any]:
+    """
+    Write down an established leg.
+
+    @raise UsageError: it is not established.
+    """
+    dialog = leg.dialog
+    if leg.state is not LegState.ANSWERED or dialog is None:
+        raise UsageError(f"Only an established leg can be written down: {leg!r}")
+    return {
+        "version": VERSION,
+        "id": leg.id,
+        "incoming": leg.incoming,
+        "party": write_party(leg.party),
+        "dialog": dialog.snapshot(),
+        "flow": write_flow(leg.flow),
+        "sticky": leg.sticky,
+        "contact_user": leg.contact_user,
+        "ringing": leg.ringing,
+        "referred": leg.referred,
+        "allows": None if leg.peer_allows is None else sorted(leg.peer_allows),
+        "supports": sorted(leg.peer_supports),
+        "origin": None if leg.origin is None else _write_origin(leg.origin),
+        "remote_session": _text(leg.remote_session),
+        "timer": None if leg.timer is None else asdict(leg.timer),
+        "left": refreshing.left(leg),
+    }
+
+
+def read(leg: Leg, plain: dict[str, Any]) -> None:
+    """
+    Fill in a leg that was just made from what L{write} wrote.
+
+    @raise UsageError: another version of this file wrote it.
+    """
+    if plain.get("version") != VERSION:
+        raise UsageError(f"A leg of another version: {plain.get('version')!r}")
+    leg.id = plain["id"]
+    leg.context.serial = max(leg.context.serial, int(leg.id, 16))
+    leg.state = LegState.ANSWERED
+    leg.dialog = Dialog.restore(plain["dialog"])
+    sending.take_flow(leg, read_flow(plain["flow"]))
+    leg.sticky = plain["sticky"]
+    leg.contact_user = plain["contact_user"]
+    leg.ringing = plain["ringing"]
+    leg.referred = plain["referred"]
+    leg.peer_allows = None if plain["allows"] is None else frozenset(plain["allows"])
+    leg.peer_supports = frozenset(plain["supports"])
+    leg.origin = None if plain["origin"] is None else _read_origin(plain["origin"])
+    leg.remote_session = _bytes(plain["remote_session"])
+    leg.timer = None if plain["timer"] is None else SessionTimer(**plain["timer"])
+    leg.context.dialogs.add(leg.dialog, leg)
+    refreshing.resume(leg, plain["left"])
+
+
+def write_party(party: Party) -> dict[str, Any]:
+    """Write down who it is."""
+    plain = asdict(party)
+    policy = plain["policy"]
+    plain["policy"] = {
+        name: sorted(value) if isinstance(value, frozenset) else value for name, value in policy.items()
+    }
+    return plain
+
+
+def read_party(plain: dict[str, Any]) -> Party:
+    """Read what L{write_party} wrote."""
+    policy: dict[str, Any] = {
+        name: frozenset(value) if isinstance(value, list) else value
+        for name, value in plain["policy"].items()
+    }
+    return Party(**{**plain, "policy": Policy(**policy)})
+
+
+def write_flow(flow: Flow | None) -> list[Any] | None:
+    """Write down a way to a peer."""
+    return None if flow is None else [flow.transport, [*flow.local], [*flow.remote], flow.connection]
+
+
+def read_flow(plain: list[Any] | None) -> Flow | None:
+    """Read what L{write_flow} wrote; a connection is not there any more after a restart."""
+    if plain is None or plain[3]:
+        return None
+    transport, local, remote, _ = plain
+    return Flow(transport, tuple(local), tuple(remote))
+
+
+def _write_origin(origin: Origin) -> list[Any]:
+    """Write down the o= line and the body that it was last sent with."""
+    shown, last = origin.state
+    return [origin.id, origin.address, origin.version, shown, _text(last)]
+
+
+def _read_origin(plain: list[Any]) -> Origin:
+    """Read what L{_write_origin} wrote."""
+    session_id, address, version, shown, last = plain
+    origin = Origin(session_id, address, version)
+    origin.resume(shown, _bytes(last) or b"")
+    return origin
+
+
+def _text(body: bytes | None) -> str | None:
+    """A body as text, every byte a character."""
+    return None if body is None else body.decode("latin-1")
+
+
+def _bytes(text: str | None) -> bytes | None:
+    """The body that L{_text} wrote."""
+    return None if text is None else text.encode("latin-1")

@@ -1,0 +1,168 @@
+"""
+The words in which legs talk to a call.
+
+A leg turns what its peer sends into a word; the call hands the word to another
+leg, which turns it into a message of its own dialog, or a feature decides.  So
+above this line there is no SIP text.  All words are values; a C{session} is an
+SDP body as received, or None where there is none; C{fields} are the header
+fields that the policy of the leg lets pass (see C{docs/what-passes.md}).
+
+One exchange is open at a time between two legs: L{Offered} or L{Changed} opens
+it, L{Answered} or L{Refused} closes it, and L{Confirmed} brings the answer when
+the offer was in L{Answered} (RFC 3264, RFC 3261 section 13.2.1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from b2bua.legs.referral import Referral
+    from b2bua.wire.message import Request
+
+Fields: TypeAlias = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """The peer invites: the first INVITE of an incoming leg."""
+
+    session: bytes | None = None
+    fields: Fields = ()
+    max_forwards: int = 70
+
+
+@dataclass(frozen=True, slots=True)
+class Ringing:
+    """The other side is alerting (180); C{session} is its early answer, if any."""
+
+    session: bytes | None = None
+    fields: Fields = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Something else goes on before the answer: 181, 182, 183 or 199."""
+
+    code: int = 183
+    reason: str = ""
+    session: bytes | None = None
+    fields: Fields = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An L{Offered} or L{Changed} was accepted (2xx)."""
+
+    session: bytes | None = None
+    fields: Fields = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """The ACK came; C{session} is the answer when the 2xx brought the offer."""
+
+    session: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """
+    The peer wants to change the session (re-INVITE or UPDATE).
+
+    C{session} is its offer.  None asks the other side for one (a re-INVITE
+    without SDP) unless C{identity_only}: then nothing but C{fields}, such as a
+    connected identity, is new.
+    """
+
+    session: bytes | None = None
+    fields: Fields = ()
+    identity_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """
+    A request within the dialog that is not about the session: INFO, MESSAGE, NOTIFY...
+
+    The leg waits for a L{Replied} with the same C{token} (of its own making).
+    """
+
+    method: str
+    token: int
+    fields: Fields = ()
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Replied:
+    """The answer to a L{Told}."""
+
+    token: int
+    code: int
+    reason: str = ""
+    fields: Fields = ()
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Referred:
+    """
+    The peer asks for a transfer: a REFER in the dialog (RFC 3515).
+
+    Whoever decides answers through C{referral} (see C{b2bua.legs.referral}).
+    """
+
+    request: Request
+    referral: Referral
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """The peer redirects (3xx) to C{targets}, name-addrs as text, best first."""
+
+    code: int
+    targets: tuple[str, ...]
+    reason: str = ""
+    fields: Fields = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An L{Offered} or L{Changed} was refused (4xx to 6xx), by the peer or for want of it."""
+
+    code: int
+    reason: str = ""
+    fields: Fields = ()
+    local: bool = False
+    """True when no response came: a timeout (408) or a transport error (503)."""
+
+
+@dataclass(frozen=True, slots=True)
+class HungUp:
+    """
+    The leg is over: BYE, CANCEL, or the loss of the peer.
+
+    It is the last word of a leg that was not refused, and comes exactly once.
+    """
+
+    why: str = "bye"
+    """bye, cancel, timeout, lost, replaced or error."""
+    fields: Fields = ()
+
+
+Word: TypeAlias = (
+    Offered
+    | Ringing
+    | Progress
+    | Answered
+    | Confirmed
+    | Changed
+    | Told
+    | Replied
+    | Referred
+    | Moved
+    | Refused
+    | HungUp
+)

@@ -1,0 +1,1 @@
+"""Tests of legs, on a transaction layer that only remembers."""

@@ -1,0 +1,240 @@
+"""A leg that we open: from our INVITE to the end."""
+
+from __future__ import annotations
+
+from b2bua.legs.leg import LegState
+from b2bua.legs.words import Answered, Confirmed, HungUp, Moved, Progress, Refused, Ringing
+from tests.legs.layer import ANSWER, OFFER, LegCase
+
+
+class InviteTests(LegCase):
+    """The INVITE that goes out."""
+
+    def test_invite(self) -> None:
+        """It says what the call decided, and is our own in all else (topology hiding)."""
+        self.outgoing(max_forwards=68, fields=(("Alert-Info", "<urn:alert:source:internal>"),))
+        invite = self.client.request
+        self.assertEqual(invite.uri, "sip:102@198.51.100.8:5070")
+        self.assertEqual(invite.max_forwards, 68)
+        self.assertEqual(invite.from_.display, "Alice")
+        self.assertEqual(str(invite.from_.uri), "sip:101@example.com")
+        self.assertEqual(str(invite.contacts[0].uri), "sip:101@192.0.2.1:5060")
+        self.assertEqual(invite.get("Alert-Info"), "<urn:alert:source:internal>")
+        self.assertNotIn(b"o=phone", invite.body)
+        self.assertIn("timer", invite.supported)
+        self.assertIn("replaces", invite.supported)
+
+    def test_path(self) -> None:
+        """The Path of a binding becomes the Route (RFC 3327 section 5.4)."""
+        self.outgoing(route=("<sip:edge.example.com;lr>",))
+        self.assertEqual([str(r) for r in self.client.request.routes], ["<sip:edge.example.com;lr>"])
+
+
+class ResponseTests(LegCase):
+    """What the callee answers."""
+
+    def test_ringing(self) -> None:
+        """A 180 is heard, a 100 is not (RFC 3261 section 16.7 step 5)."""
+        leg = self.outgoing()
+        self.client.answer(100, tag="")
+        self.client.answer(180)
+        self.assertEqual(self.words, [Ringing()])
+        self.assertTrue(leg.ringing)
+
+    def test_progress(self) -> None:
+        """A 183 with SDP is early media."""
+        self.outgoing()
+        self.client.answer(183, ANSWER)
+        self.assertEqual(self.words, [Progress(183, "Session Progress", ANSWER)])
+
+    def test_answered(self) -> None:
+        """A 2xx is acknowledged at once, and heard (section 13.2.2.4)."""
+        leg = self.outgoing()
+        self.client.answer(200, ANSWER)
+        self.assertEqual(self.words, [Answered(ANSWER)])
+        (ack,) = self.layer.acks
+        self.assertEqual(ack.uri, "sip:bob@198.51.100.8:5070")
+        self.assertEqual(ack.cseq.number, self.client.request.cseq.number)
+        self.assertEqual(ack.body, b"")
+        self.assertTrue(leg.stable)
+
+    def test_repeated_2xx(self) -> None:
+        """Each retransmission of the 2xx is acknowledged again (section 13.2.2.4)."""
+        self.answered()
+        self.client.answer(200, ANSWER)
+        self.assertEqual(len(self.layer.acks), 2)
+        self.assertEqual(self.words, [])
+
+    def test_refused(self) -> None:
+        """A refusal is heard and ends the leg."""
+        leg = self.outgoing()
+        self.client.answer(180)
+        self.client.answer(486)
+        self.assertEqual(self.word, Refused(486, "Busy Here"))
+        self.assert_gone(leg)
+
+    def test_timeout(self) -> None:
+        """A timeout is told apart from a 408 of the callee (section 8.1.3.1)."""
+        leg = self.outgoing()
+        self.client.answer(408, local=True)
+        self.assertEqual(self.word, Refused(408, "Request Timeout", (), local=True))
+        self.assert_gone(leg)
+
+    def test_moved(self) -> None:
+        """A 302 is a word with its targets, best first (section 8.1.3.4)."""
+        leg = self.outgoing()
+        contacts = [("Contact", "<sip:1@example.com>;q=0.1, <sip:2@example.com>;q=0.9")]
+        self.client.answer(302, fields=contacts, contact="")
+        self.assertEqual(
+            self.word,
+            Moved(302, ("<sip:2@example.com>;q=0.9", "<sip:1@example.com>;q=0.1"), "Moved Temporarily"),
+        )
+        self.assert_gone(leg)
+
+    def test_record_route(self) -> None:
+        """The route set is the Record-Route in reverse, and what goes there goes by it (section 12.1.2)."""
+        routes = [("Record-Route", "<sip:p2.example.com;lr>, <sip:p1.example.com;lr>")]
+        leg = self.answered(fields=routes)
+        leg.hang_up()
+        bye = self.client.request
+        self.assertEqual([str(r) for r in bye.routes], ["<sip:p1.example.com;lr>", "<sip:p2.example.com;lr>"])
+        self.assertEqual(str(self.layer.targets[-1]), "sip:p1.example.com;lr")
+        self.assertEqual(bye.uri, "sip:bob@198.51.100.8:5070")
+
+
+class DelayedOfferTests(LegCase):
+    """An INVITE without SDP."""
+
+    def test_offer_in_2xx(self) -> None:
+        """The ACK waits for our answer to the offer in the 2xx (section 13.2.1)."""
+        leg = self.outgoing(None)
+        self.assertEqual(self.client.request.body, b"")
+        self.client.answer(200, OFFER)
+        self.assertEqual(self.words, [Answered(OFFER)])
+        self.assertEqual(self.layer.acks, [])
+        self.assertFalse(leg.stable)
+        leg.say(Confirmed(ANSWER))
+        (ack,) = self.layer.acks
+        self.assertIn(b"m=audio 6000", ack.body)
+        self.assertTrue(leg.stable)
+
+    def test_hung_up_before_ack(self) -> None:
+        """If nobody is left to answer, the ACK refuses each stream, then BYE (RFC 6337 section 2.3)."""
+        leg = self.outgoing(None)
+        self.client.answer(200, OFFER)
+        leg.hang_up()
+        (ack,) = self.layer.acks
+        self.assertIn(b"m=audio 0 ", ack.body)
+        self.assertEqual(self.methods, ["INVITE", "BYE"])
+        self.client.answer(200)
+        self.assert_gone(leg)
+
+    def test_preview(self) -> None:
+        """SDP in an unreliable 1xx cannot be an offer, and means nothing (section 13.2.1)."""
+        self.outgoing(None)
+        self.client.answer(183, OFFER)
+        self.assertEqual(self.words, [Progress(183, "Session Progress", None)])
+
+
+class CancelTests(LegCase):
+    """We give up."""
+
+    def test_cancel(self) -> None:
+        """A CANCEL goes out with its Reason; the 487 ends the leg silently (section 9.1, RFC 3326)."""
+        leg = self.outgoing()
+        self.client.answer(180)
+        self.words.clear()
+        reason = ("Reason", 'SIP;cause=200;text="Call completed elsewhere"')
+        leg.cancel((reason,))
+        self.assertEqual(self.client.cancels, [(reason,)])
+        self.assertIs(leg.state, LegState.ENDED)
+        self.assertEqual(self.gone, [])
+        self.client.answer(487)
+        self.assertEqual(self.words, [])
+        self.assert_gone(leg)
+
+    def test_late_200(self) -> None:
+        """A 200 that crosses the CANCEL is acknowledged and ended with BYE (section 9.1)."""
+        leg = self.outgoing()
+        leg.cancel()
+        self.client.answer(200, ANSWER)
+        self.assertEqual(len(self.layer.acks), 1)
+        self.assertEqual(self.methods, ["INVITE", "BYE"])
+        self.assertEqual(self.words, [])
+        self.client.answer(200)
+        self.assert_gone(leg)
+
+    def test_no_487(self) -> None:
+        """With no final response in 64*T1 the INVITE counts as cancelled (section 9.1)."""
+        leg = self.outgoing()
+        self.client.answer(180)
+        leg.cancel()
+        self.pump(32.25)
+        self.assertTrue(self.client.forgotten)
+        self.assert_gone(leg)
+
+
+class ForkTests(LegCase):
+    """An INVITE that a proxy downstream forked."""
+
+    def test_two_answers(self) -> None:
+        """Every 2xx is acknowledged; the surplus one is ended with BYE (section 13.2.2.4)."""
+        leg = self.outgoing()
+        invite = self.client
+        invite.answer(180, tag="a")
+        invite.answer(180, tag="b")
+        invite.answer(200, ANSWER, tag="b")
+        invite.answer(200, ANSWER, tag="a")
+        self.assertEqual([ack.to.tag for ack in self.layer.acks], ["b", "a"])
+        self.assertEqual(self.methods, ["INVITE", "BYE"])
+        self.assertEqual(self.client.request.to.tag, "a")
+        assert leg.dialog is not None
+        self.assertEqual(leg.dialog.remote_tag, "b")
+        invite.answer(200, ANSWER, tag="a")
+        self.assertEqual([ack.to.tag for ack in self.layer.acks], ["b", "a", "a"])
+        self.assertEqual(self.methods, ["INVITE", "BYE"])
+
+    def test_one_early_medium(self) -> None:
+        """Early media of one fork at a time gets through."""
+        self.outgoing()
+        self.client.answer(183, ANSWER, tag="a")
+        self.client.answer(183, OFFER, tag="b")
+        self.assertEqual([getattr(word, "session", None) for word in self.words], [ANSWER, None])
+
+    def test_199(self) -> None:
+        """A 199 ends one early dialog, and another may be heard (RFC 6228 section 4)."""
+        self.outgoing()
+        self.client.answer(183, ANSWER, tag="a")
+        self.client.answer(180, tag="b")
+        self.client.answer(199, tag="a")
+        self.client.answer(183, OFFER, tag="b")
+        self.assertEqual(self.heard, ["Progress", "Ringing", "Progress", "Progress"])
+        self.assertEqual(self.word, Progress(183, "Session Progress", OFFER))
+        self.assertEqual(len(self.context.dialogs), 1)
+
+    def test_199_of_nobody(self) -> None:
+        """A 199 of an unknown dialog is dropped (RFC 6228 section 4)."""
+        self.outgoing()
+        self.client.answer(199, tag="a")
+        self.assertEqual(self.words, [])
+
+
+class ByeTests(LegCase):
+    """The end of a session."""
+
+    def test_received(self) -> None:
+        """A BYE gets 200."""
+        leg = self.answered()
+        server = self.gets(leg, "BYE", cseq=1)
+        self.assertEqual(server.codes, [200])
+        self.assertEqual(self.words, [HungUp("bye")])
+        self.assert_gone(leg)
+
+    def test_sent(self) -> None:
+        """A BYE of ours has the next CSeq."""
+        leg = self.answered()
+        leg.hang_up()
+        invite, bye = self.layer.clients
+        self.assertEqual(bye.request.cseq.number, invite.request.cseq.number + 1)
+        bye.answer(200)
+        self.assert_gone(leg)
