@@ -29,7 +29,7 @@ def password_of(name: str) -> str:
 
 
 def document_of(
-    domain: str, extensions: Iterable[str], more: Mapping[str, Any] | None = None
+    domain: str, extensions: Iterable[str], more: Mapping[str, Any] | None = None, host: str = HOST
 ) -> dict[str, Any]:
     """
     Write a configuration.
@@ -39,7 +39,7 @@ def document_of(
     document: dict[str, Any] = {
         "server": {
             "domain": domain,
-            "listen": [f"sip:{HOST}:5060;transport=udp", f"sip:{HOST}:5060;transport=tcp"],
+            "listen": [f"sip:{host}:5060;transport=udp", f"sip:{host}:5060;transport=tcp"],
         },
         "extensions": {name: {"name": name.capitalize()} for name in extensions},
     }
@@ -68,9 +68,13 @@ class Served:
     """A server, its wires, and the records that it has written."""
 
     def __init__(
-        self, world: World, document: dict[str, Any], features: Sequence[object] | str | None
+        self,
+        world: World,
+        document: dict[str, Any],
+        features: Sequence[object] | str | None,
+        host: str = HOST,
     ) -> None:
-        """Start it."""
+        """Start it at an address."""
         self.world = world
         self.document = document
         self._things = features
@@ -79,19 +83,19 @@ class Served:
         self.server = Server(
             settings,
             world.clock,
-            NumericLocator({settings.server.domain: [HOST]}),
+            NumericLocator({settings.server.domain: [host]}),
             loaded,
             record=self.records.append,
             random=world.random,
             wall=world.clock.seconds,
         )
         loaded.bind(self.server.runner)
-        address = (HOST, 5060)
+        address = (host, 5060)
         self.datagrams = DatagramWire(world.network, address, self.server.runner)
         self.streams = StreamWire(world.network, address, self.server.runner)
         for wire in (self.datagrams, self.streams):
             self.server.runner.attach(wire)
-        world.network.names[HOST] = "server"
+        world.network.names[host] = "server" if host == HOST else settings.server.domain
         self.server.trunks.start()
 
     def _configured(self) -> tuple[Settings, Features]:

@@ -94,6 +94,18 @@ class World:
         self._media_port = 10_000
         self._parsed: OrderedDict[bytes, Message] = OrderedDict()
 
+    def other_server(
+        self,
+        domain: str,
+        host: str,
+        settings: Mapping[str, Any] | None = None,
+        features: Sequence[object] | str | None = None,
+    ) -> Served:
+        """Set up a second server, with no extensions but those of its settings."""
+        from b2bua.testing.served import Served, document_of
+
+        return Served(self, document_of(domain, (), settings, host), features, host)
+
     # Phones
 
     def phone(self, name: str, manners: Manners | None = None, **options: Any) -> Phone:

@@ -88,6 +88,24 @@ class CodeTests(LadderTestCase):
         self.alice.gets(486)
         self.quiet()
 
+    def test_answer_chosen(self) -> None:
+        """The status and the text of do-not-disturb, and the codes, are the configuration's."""
+        settings = {
+            "extensions": {"bob": {"do_not_disturb": True}},
+            "do_not_disturb": {"status": 486, "reason": "In a meeting"},
+            "codes": {"do_not_disturb_off": "#79#"},
+        }
+        self.world = World(settings=settings, features=[DoNotDisturb])
+        alice, bob = self.phones("alice", "bob")
+        alice.sends("INVITE", to="bob")
+        self.assertEqual(getattr(alice.gets(486), "reason", ""), "In a meeting")
+        self.dials(bob, "#79#")
+        alice.sends("INVITE", to="bob")
+        bob.gets("INVITE")
+        bob.answers(486)
+        alice.gets(486)
+        self.quiet()
+
     def test_find_me_without_places(self) -> None:
         """Who has no places to be looked for cannot turn it on."""
         self.alice.sends("INVITE", to="*21")

@@ -9,9 +9,12 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
+from b2bua import hookimpl
+from b2bua.calls import InvitationDraft
 from b2bua.testing.case import LadderTestCase
 from b2bua.testing.manners import by_hand
 from b2bua.testing.phone import Phone
+from b2bua.testing.served import Served
 from b2bua.testing.world import World
 from b2bua.wire.message import Message, Response
 from b2bua_plugins.forward import CallForward
@@ -169,6 +172,61 @@ class CircleTests(ForwardCase):
         invite = self.gets_forwarded(alice, carol)
         self.assertEqual(invite.max_forwards, 4)
         self.talks(alice, carol)
+
+
+class Forgetful:
+    """Tells nobody by which way a call came."""
+
+    @hookimpl
+    def invitation_leaving(self, draft: InvitationDraft) -> None:
+        """Leave out what was written of it."""
+        draft.remove("Diversion")
+        draft.remove("History-Info")
+
+
+class TwoServersTests(ForwardCase):
+    """Bob forwards to Zoe, whose server is another one, and she forwards to him."""
+
+    def start_both(self, *more: object) -> tuple[Phone, Served]:
+        """Two servers, each of which is a trunk of the other."""
+        ours, theirs = "192.0.2.1", "192.0.2.2"
+        self.start(
+            {"bob": {"always": "zoe"}},
+            trunks={"there": {"uri": f"sip:{theirs}", "accept_from": [theirs]}},
+            routes=[{"match": "zoe", "trunk": "there"}],
+        )
+        settings = {
+            "extensions": {"zoe": {"forward": {"always": "bob"}}},
+            "trunks": {"here": {"uri": f"sip:{ours}", "accept_from": [ours]}},
+            "routes": [{"match": "bob", "trunk": "here"}],
+        }
+        other = self.world.other_server("other.example.com", theirs, settings, [CallForward, *more])
+        [alice] = self.phones("alice")
+        return alice, other
+
+    def legs(self) -> int:
+        """How many legs there have been here."""
+        assert self.world.served is not None
+        return sum(len(record.legs) for record in self.world.served.records)
+
+    def test_told(self) -> None:
+        """The call comes back with Diversion: Bob does not send it on twice, and the caller hears 482."""
+        alice, other = self.start_both()
+        self.refused(alice, "bob", 482)
+        self.assertEqual(other.complaints(), [])
+        self.assertEqual(self.legs(), 3)
+
+    def test_not_told(self) -> None:
+        """Where the other server hides it, Max-Forwards ends it: no call is for ever (OpenSIPS#2471)."""
+        alice, other = self.start_both(Forgetful)
+        alice.sends("INVITE", to="bob")
+        self.world.run(60)
+        statuses = [got.message.code for got in alice.inbox if isinstance(got.message, Response)]
+        self.assertEqual(statuses[-1], 483)
+        alice.inbox.clear()
+        self.quiet()
+        self.assertEqual(other.complaints(), [])
+        self.assertLess(self.legs(), 80)
 
 
 class PermissionTests(ForwardCase):
