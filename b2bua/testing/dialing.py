@@ -23,6 +23,8 @@ class Dialing(Life):
         """The ACKs for 2xx of other forks, by their tags."""
         self.early: dict[str, int] = {}
         """The tags of early dialogs and the last RSeq that was seen in each."""
+        self.answers: dict[str, bytes] = {}
+        """The answers that came reliably in early dialogs, by their tags."""
         self.open_reliable: list[Response] = []
         """Reliable responses that have not been acknowledged yet."""
         self.redirected_to: list[str] = []
@@ -98,13 +100,28 @@ class Dialing(Life):
             self.early[tag] = number
         else:
             self.early.setdefault(tag, 0)
+        another = bool(self.remote_tag) and self.remote_tag != tag
         self.learn_from_response(response)
         if response.body:
+            if reliable and another:
+                self._answer_of_a_fork()
             self._early_session(response.body, reliable)
+            if reliable:
+                self.answers[tag] = response.body
         if reliable:
             self.open_reliable.append(response)
             if not self.phone.manners.by_hand:
                 self.prack()
+
+    def _answer_of_a_fork(self) -> None:
+        """
+        Be ready for the answer of another fork than the one that was heard last.
+
+        It is to our first offer, whatever was agreed on with the other one (RFC
+        3261 section 13.2.2.4).
+        """
+        if self.invite is not None:
+            self.media.offer = self.invite.body or self.media.offer
 
     def _early_session(self, body: bytes, reliable: bool) -> None:
         media = self.media
@@ -125,10 +142,11 @@ class Dialing(Life):
 
     def _answered(self, response: Response) -> None:
         self.asking = None
-        if self.remote_tag and self.remote_tag != response.to.tag and self.invite is not None:
-            # Another fork answers than the one that sent early media: its answer is to our first
-            # offer, whatever was agreed on with the other one (RFC 3261 section 13.2.2.4).
-            self.media.offer = self.invite.body or self.media.offer
+        if self.remote_tag and self.remote_tag != response.to.tag:
+            self._answer_of_a_fork()
+            early = self.answers.get(response.to.tag)
+            if early is not None and not response.body and self.media.offer is not None:
+                self.media.received_answer(early)
         self.learn_from_response(response)
         self.state, self.since = "up", self.phone.now()
         self.take_session(response)
