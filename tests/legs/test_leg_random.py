@@ -9,8 +9,8 @@ from b2bua.legs.leg import Leg, LegState
 from b2bua.legs.party import Policy
 from b2bua.legs.words import Answered, HungUp, Moved, Offered, Referred, Refused
 from b2bua.wire.message import Field
-from tests.legs.test_leg_states import NEW, WORDS
 from tests.legs.layer import ANSWER, HELD_SDP, OFFER, FakeServer, LegCase, sdp
+from tests.legs.test_leg_states import NEW, WORDS
 
 SEEDS = 400
 BODIES = (b"", OFFER, ANSWER, HELD_SDP, NEW, sdp(port=4444))

@@ -21,7 +21,6 @@ from b2bua.wire.stream import PING, Framer, Unit
 from b2bua.wire.uri import Uri, escape_header, escape_user
 from tests.wire.samples import ALL, SDP
 
-
 TOKEN_CHARS = "abcXYZ019-.!%*_+`'~"
 tokens = st.text(TOKEN_CHARS, min_size=1, max_size=12)
 # Text that may stand in a quoted-string: anything but line breaks and NUL.
