@@ -41,7 +41,6 @@ class Transfers(Table):
 
     progress: bool = True
     accepted: Literal[200, 202] = 202
-    ringing: Literal["hold", "ring"] = "hold"
     ring_seconds: Seconds | None = None
     recall: bool = True
     recall_seconds: Seconds = 30.0
@@ -53,7 +52,6 @@ class OfOnePhone(Table):
 
     progress: bool | None = None
     accepted: Literal[200, 202] | None = None
-    ringing: Literal["hold", "ring"] | None = None
     ring_seconds: Seconds | None = None
     recall: bool | None = None
     recall_seconds: Seconds | None = None

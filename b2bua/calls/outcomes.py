@@ -72,14 +72,15 @@ def towards_caller(outcome: Outcome) -> tuple[int, str]:
 
     A 503 would make a phone leave us for its backup server (RFC 3261 section
     16.7 step 6, RFC 3263 section 4.3); a 408 would tell it that its own
-    request was lost; a challenge meant for us is no use to it.
+    request was lost; a challenge meant for us, or a 420 that is about our own
+    extensions, is no use to it.
     """
     match outcome.code:
         case 503:
             return 500, "Server Internal Error"
         case 408:
             return 480, outcome.reason or "No answer"
-        case 401 | 407:
+        case 401 | 407 | 420:
             return 500, "Server Internal Error"
         case 487:
             return 480, "Temporarily Unavailable"
