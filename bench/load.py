@@ -73,7 +73,9 @@ class Bench:
         self.scale = scale
         self.directory = directory
         self.kinds = list(kinds)
-        self.core, self.load = (cores[0], cores[1]) if spread and len(cores) > 1 else (None, None)
+        pinned = spread and len(cores) > 1
+        self.core = cores[0] if pinned else None
+        self.load = cores[1] if pinned else None
 
     def with_server(self, kind: type[Server], work: Callable[[Server], Any]) -> Any:
         """Start a server and its callee, work with them, end them."""

@@ -1,0 +1,327 @@
+"""
+The call flows of the Yealink administrator's guide, sections 1 to 11, played by SIPp.
+
+The service is started by C{twistd}; three phones that nobody of us has written
+play A, B and C.  Each scenario insists on the order of messages; what they
+hold is checked afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import gatherResults, inlineCallbacks
+from twisted.trial.unittest import TestCase
+
+from b2bua.wire.sdp import Sdp
+from b2bua.wire.uri import escape_header
+from tests.interop.programs import need
+from tests.interop.service import PASSWORDS, Service
+from tests.interop.yealink import HOST, Phone, Script
+
+A, B, C = "101", "102", "103"
+MEDIA = {A: 11780, B: 11790, C: 11800}
+
+
+class FlowCase(TestCase):
+    """A service, and the phones A, B and C."""
+
+    timeout = 90
+    transport = "UDP"
+    more = ""
+    """More of the configuration."""
+
+    @inlineCallbacks
+    def setUp(self) -> Any:
+        """Start the service."""
+        need("sipp")
+        self.directory = Path(self.mktemp())
+        passwords = {user: PASSWORDS[user] for user in (A, C, B)}
+        self.service = Service(str(self.directory), self.more, extensions=passwords)
+        self.addCleanup(self.service.kill)
+        self.phones: list[Phone] = []
+        yield self.service.start()
+
+    def phone(self, user: str) -> Phone:
+        """Make one of the phones, or one more line of it."""
+        phone = Phone(self.directory, self.service.port, user, PASSWORDS[user], self.transport)
+        self.phones.append(phone)
+        self.addCleanup(phone.end)
+        return phone
+
+    def registered(self, *phones: Phone) -> Any:
+        """Wait until phones have registered."""
+        return gatherResults([phone.reaches("registered") for phone in phones], consumeErrors=True)
+
+    def through(self, *phones: Phone, called: tuple[Phone, ...] = ()) -> Any:
+        """Wait until all have come to the end of their scenarios, then look for what may never be."""
+        waiting = [phone.reaches("done") for phone in phones] + [phone.reaches("called") for phone in called]
+        return gatherResults(waiting, consumeErrors=True).addCallback(self._nothing_leaked)
+
+    def _nothing_leaked(self, _: object) -> None:
+        """Nothing of one phone's own reaches another one: Call-ID, tag, User-Agent, port, o= line."""
+        for phone in self.phones:
+            own = {passed.message.call_id for passed in phone.messages if passed.way == "sent"}
+            for other in self.phones:
+                if other.user == phone.user:
+                    continue
+                for message in other.received():
+                    text = "\n".join(f"{name}: {value}" for name, value in message.fields)
+                    for secret in (
+                        *(own - {m.call_id for m in other.received()}),
+                        "Yealink",
+                        f":{phone.port}",
+                    ):
+                        self.assertNotIn(secret, text)
+                    self.assertNotIn(b"o=- 20000", message.body)
+
+    def media(self, message: Any) -> tuple[int, str]:
+        """Port and direction of a session."""
+        stream = Sdp.parse(message.body).media[0]
+        return stream.port, stream.direction
+
+
+class GuideTests(FlowCase):
+    """Over UDP."""
+
+    @inlineCallbacks
+    def test_1_setup_and_disconnect(self) -> Any:
+        """Section 1: A calls B, B answers, B hangs up."""
+        a, b = self.phone(A), self.phone(B)
+        b.stay(b.script().invited().ring().pause(100).accept(MEDIA[B]).pause(200).bye().note("ended"))
+        yield self.registered(b)
+        a.start(a.script().invite(B, MEDIA[A]).response(180).response(200).ack().bye_comes())
+        yield self.through(a, called=(b,))
+        (invite,) = b.received("INVITE")
+        self.assertEqual(invite.from_.display, "Phone 101")
+        self.assertEqual(invite.from_.uri_text, f"sip:101@{HOST}")
+        self.assertEqual(invite.max_forwards, 69)
+        self.assertEqual(self.media(invite), (MEDIA[A], "sendrecv"))
+        (answer,) = a.received("200 INVITE")
+        self.assertEqual(self.media(answer), (MEDIA[B], "sendrecv"))
+
+    @inlineCallbacks
+    def test_2_busy(self) -> Any:
+        """Section 2: B is busy; 486 is acknowledged hop by hop."""
+        a, b = self.phone(A), self.phone(B)
+        b.stay(b.script().invited().answer(100, "Trying").refuse(486, "Busy Here"))
+        yield self.registered(b)
+        a.start(a.script().invite(B, MEDIA[A]).response(486).ack_refusal())
+        yield self.through(a, called=(b,))
+
+    @inlineCallbacks
+    def test_3_no_answer(self) -> Any:
+        """Section 3: A gives up; the INVITE is answered with 487, which the drawing leaves out."""
+        a, b = self.phone(A), self.phone(B)
+        b.stay(b.script().invited().ring().cancelled())
+        yield self.registered(b)
+        a.start(a.script().invite(B, MEDIA[A]).response(180).pause(300).cancel())
+        yield self.through(a, called=(b,))
+
+    @inlineCallbacks
+    def test_4_hold(self) -> Any:
+        """Section 4: A holds B, and takes it back."""
+        a, b = self.phone(A), self.phone(B)
+        script = b.script().invited().ring().accept(MEDIA[B])
+        b.stay(script.held(MEDIA[B]).held(MEDIA[B], "sendrecv", 20002).bye_comes())
+        yield self.registered(b)
+        script = a.script().invite(B, MEDIA[A]).response(180).response(200).ack().pause(200)
+        a.start(script.hold(MEDIA[A]).pause(200).hold(MEDIA[A], "sendrecv", 20002).bye())
+        yield self.through(a, called=(b,))
+        offers = [self.media(message) for message in b.received("INVITE")]
+        self.assertEqual(offers, [(MEDIA[A], way) for way in ("sendrecv", "sendonly", "sendrecv")])
+        answers = [self.media(message) for message in a.received("200 INVITE")]
+        self.assertEqual(answers, [(MEDIA[B], way) for way in ("sendrecv", "recvonly", "sendrecv")])
+
+    @inlineCallbacks
+    def test_5_call_waiting(self) -> Any:
+        """Section 5: C calls A, who talks to B: A holds B while the new call is pending, then answers."""
+        line, a, b, c = self.phone(A), self.phone(A), self.phone(B), self.phone(C)
+        a.stay(a.script().invited().ring().pause(1500).accept(MEDIA[A]).bye_comes())
+        b.stay(b.script().invited().ring().accept(MEDIA[B]).held(MEDIA[B]).bye_comes())
+        yield self.registered(a, b)
+        script = line.script().invite(B, MEDIA[A]).response(180).response(200).ack().note("up").pause(700)
+        line.start(script.hold(MEDIA[A]).pause(1500).bye())
+        yield line.reaches("up")
+        c.start(c.script().invite(A, MEDIA[C]).response(180).response(200).ack().pause(200).bye())
+        yield self.through(line, c, called=(a, b))
+        self.assertEqual(self.media(b.received("INVITE")[-1]), (MEDIA[A], "sendonly"))
+        self.assertEqual(self.media(c.received("200 INVITE")[0]), (MEDIA[A], "sendrecv"))
+        (answered,) = [m.at for m in c.messages if m.way == "received" and m.message.body]
+        held = [m.at for m in b.messages if m.way == "received" and m.message.body][-1]
+        self.assertLess(held, answered)
+
+    @inlineCallbacks
+    def test_6_blind_transfer(self) -> Any:
+        """Section 6: B transfers A to C and leaves at once; NOTIFYs follow its BYE."""
+        a, b, c = self.phone(A), self.phone(B), self.phone(C)
+        target = f"Refer-To: <sip:{C}@[remote_ip]:[remote_port]>"
+        script = b.script().invited().ring().accept(MEDIA[B]).pause(200)
+        script.request("REFER", target, f"Referred-By: <sip:{B}@[remote_ip]>").response(202)
+        b.stay(script.get("NOTIFY").ok().bye().get("NOTIFY").ok().get("NOTIFY").ok())
+        c.stay(c.script().invited().pause(400).ring().pause(1200).accept(MEDIA[C]).bye_comes())
+        yield self.registered(b, c)
+        script = a.script().invite(B, MEDIA[A]).response(180).response(200).ack()
+        a.start(script.held(MEDIA[A], "sendrecv").pause(300).bye())
+        yield self.through(a, called=(b, c))
+        told = [message.body.split(b"\r\n")[0] for message in b.received("NOTIFY")]
+        self.assertEqual(told, [b"SIP/2.0 100 Trying", b"SIP/2.0 180 Ringing", b"SIP/2.0 200 OK"])
+        self.assertEqual(self.media(a.received("INVITE")[-1]), (MEDIA[C], "sendrecv"))
+        self.assertEqual(self.media(c.received("INVITE")[0])[0], MEDIA[A])
+        self.assertEqual(c.received("INVITE")[0].from_.uri_text, f"sip:{A}@{HOST}")
+
+    @inlineCallbacks
+    def test_7_attended_transfer(self) -> Any:
+        """Section 7: A calls B, holds it, calls C, and transfers B to C; A names our dialog in Replaces."""
+        a, line, b, c = self.phone(A), self.phone(A), self.phone(B), self.phone(C)
+        script = b.script().invited().ring().accept(MEDIA[B]).held(MEDIA[B])
+        b.stay(script.held(MEDIA[B], "sendrecv", 20002).pause(200).bye())
+        # C is asked for an offer, which is B's to answer.
+        c.stay(c.script().invited().ring().accept(MEDIA[C]).held(MEDIA[C], "sendrecv").bye_comes())
+        yield self.registered(b, c)
+        script = a.script().invite(B, MEDIA[A]).response(180).response(200).ack().pause(200)
+        script.hold(MEDIA[A]).note("held").told("Replaces")
+        target = f"Refer-To: <sip:{C}@[remote_ip]:[remote_port]?Replaces=[$told]>"
+        script.request("REFER", target, f"Referred-By: <sip:{A}@[remote_ip]>").response(202)
+        a.start(script.get("NOTIFY").ok().get("NOTIFY").ok().bye())
+        yield a.reaches("held")
+        line.start(
+            line.script().invite(C, MEDIA[A] + 2).response(180).response(200).ack().note("up").bye_comes()
+        )
+        yield line.reaches("up")
+        answer = line.received("200 INVITE")[0]
+        call_id = escape_header(answer.call_id)
+        yield a.tell("Replaces", f"{call_id}%3Bto-tag%3D{answer.to.tag}%3Bfrom-tag%3D{answer.from_.tag}")
+        yield self.through(a, line, called=(b, c))
+        self.assertEqual(self.media(b.received("INVITE")[-1])[0], MEDIA[C])
+        self.assertEqual(self.media(c.received("ACK")[-1]), (MEDIA[B], "sendrecv"))
+
+    @inlineCallbacks
+    def test_8_forward_always(self) -> Any:
+        """Section 8: B sends calls to C with 302; by default we follow, so A hears one call."""
+        yield self.forwards(lambda script: script)
+        self.assertEqual(self.a.received("302 INVITE"), [])
+
+    @inlineCallbacks
+    def test_9_forward_busy(self) -> Any:
+        """Section 9: B rings for a moment although it is busy, then sends the call to C."""
+        yield self.forwards(lambda script: script.answer(100, "Trying").answer(180, "Ringing").pause(100))
+
+    @inlineCallbacks
+    def test_10_forward_no_answer(self) -> Any:
+        """Section 10: B rings until its own timer ends, then sends the call to C."""
+        yield self.forwards(lambda script: script.answer(100, "Trying").answer(180, "Ringing").pause(1500))
+
+    @inlineCallbacks
+    def forwards(self, before: Callable[[Script], Script]) -> Any:
+        """A calls B, which answers with 302 after something else; C answers."""
+        a, b, c = self.a, _, _ = self.phone(A), self.phone(B), self.phone(C)
+        contact = f"Contact: <sip:{C}@{HOST}:{self.service.port}>"
+        b.stay(before(b.script().invited()).refuse(302, "Move Temporarily", contact))
+        c.stay(c.script().invited().ring().accept(MEDIA[C]).bye_comes())
+        yield self.registered(b, c)
+        script = a.script().invite(B, MEDIA[A])
+        for code in (180, 181, 180):
+            script.response(code, optional=True)
+        a.start(script.response(200).ack().pause(200).bye())
+        yield self.through(a, called=(b, c))
+        self.assertEqual(self.media(a.received("200 INVITE")[0]), (MEDIA[C], "sendrecv"))
+        (invite,) = c.received("INVITE")
+        self.assertEqual(invite.diversions[0].uri_text, f"sip:{B}@{HOST}")
+        self.assertEqual(invite.from_.uri_text, f"sip:{A}@{HOST}")
+
+    @inlineCallbacks
+    def test_11_conference(self) -> Any:
+        """Section 11: A calls B, holds it, calls C, takes B back, and mixes the two itself."""
+        a, line, b, c = self.phone(A), self.phone(A), self.phone(B), self.phone(C)
+        script = b.script().invited().ring().accept(MEDIA[B]).held(MEDIA[B])
+        b.stay(script.held(MEDIA[B], "sendrecv", 20002).bye_comes())
+        c.stay(c.script().invited().ring().accept(MEDIA[C]).bye_comes())
+        yield self.registered(b, c)
+        script = a.script().invite(B, MEDIA[A]).response(180).response(200).ack().pause(200)
+        script.hold(MEDIA[A]).note("held").pause(1200).hold(MEDIA[A], "sendrecv", 20002)
+        a.start(script.note("mixed").pause(500).bye())
+        yield a.reaches("held")
+        line.start(line.script().invite(C, MEDIA[A] + 2).response(180).response(200).ack().pause(2500).bye())
+        yield self.through(a, line, called=(b, c))
+        self.assertEqual(self.media(b.received("INVITE")[-1]), (MEDIA[A], "sendrecv"))
+        self.assertEqual(self.media(c.received("INVITE")[-1]), (MEDIA[A] + 2, "sendrecv"))
+
+
+class GuideTcpTests(GuideTests):
+    """The same over TCP."""
+
+    transport = "TCP"
+
+
+class AsDrawnTests(FlowCase):
+    """What the guide draws where our default is another: redirects and REFER passed on."""
+
+    # These keys belong to the extension that is written last, B.
+    more = 'redirects = "pass"\ntransfer = "pass"\n'
+
+    @inlineCallbacks
+    def test_8_passed_on(self) -> Any:
+        """Section 8: A gets the 302, and calls C by itself."""
+        a, line, b, c = self.phone(A), self.phone(A), self.phone(B), self.phone(C)
+        contact = f"Contact: <sip:{C}@{HOST}:{self.service.port}>"
+        b.stay(b.script().invited().refuse(302, "Move Temporarily", contact))
+        c.stay(c.script().invited().ring().accept(MEDIA[C]).bye_comes())
+        yield self.registered(b, c)
+        a.start(a.script().invite(B, MEDIA[A]).response(302).ack_refusal())
+        yield self.through(a, called=(b,))
+        self.assertEqual(a.received("302 INVITE")[0].contacts[0].uri.user, C)
+        line.start(line.script().invite(C, MEDIA[A]).response(180).response(200).ack().pause(100).bye())
+        yield self.through(line, called=(c,))
+
+    @inlineCallbacks
+    def test_6_passed_on(self) -> Any:
+        """Section 6: the REFER goes to A, which takes it, is left by B, and calls C by itself."""
+        a, line, b, c = self.phone(A), self.phone(A), self.phone(B), self.phone(C)
+        target = f"Refer-To: <sip:{C}@[remote_ip]:[remote_port]>"
+        script = b.script().invited().ring().accept(MEDIA[B]).pause(200)
+        script.request("REFER", target, f"Referred-By: <sip:{B}@[remote_ip]>").response(202)
+        b.stay(script.get("NOTIFY").ok().bye())
+        c.stay(c.script().invited().ring().accept(MEDIA[C]).bye_comes())
+        yield self.registered(b, c)
+        script = a.script().invite(B, MEDIA[A]).response(180).response(200).ack().get("REFER").established()
+        script.answer(202, "Accepted")
+        frag = "SIP/2.0 100 Trying\r\n"
+        state = ("Event: refer", "Subscription-State: active;expires=60", "Content-Type: message/sipfrag")
+        a.start(script.request("NOTIFY", *state, fragment=frag).response(200).bye_comes())
+        yield self.through(a, called=(b,))
+        (refer,) = a.received("REFER")
+        self.assertEqual(refer.refer_to.uri.user, C)
+        line.start(line.script().invite(C, MEDIA[A]).response(180).response(200).ack().pause(100).bye())
+        yield self.through(line, called=(c,))
+
+
+class PhoneChoicesTests(FlowCase):
+    """What a phone can be set to: another T1, %23 and other escapes, no Contact twice the same."""
+
+    @inlineCallbacks
+    def test_long_t1(self) -> Any:
+        """A phone whose T1 is two seconds."""
+        a, b = self.phone(A), self.phone(B)
+        b.stay(b.script(t1=2000).invited().ring().accept(MEDIA[B]).bye_comes())
+        yield self.registered(b)
+        a.start(a.script(t1=2000).invite(B, MEDIA[A]).response(180).response(200).ack().pause(100).bye())
+        yield self.through(a, called=(b,))
+
+    @inlineCallbacks
+    def test_escapes(self) -> Any:
+        """User parts are compared unescaped: 10%32 is 102 (RFC 3261 section 19.1.4)."""
+        a, b = self.phone(A), self.phone(B)
+        b.stay(b.script().invited().ring().accept(MEDIA[B]).bye_comes())
+        yield self.registered(b)
+        a.start(a.script().invite("10%32", MEDIA[A]).response(180).response(200).ack().pause(100).bye())
+        yield self.through(a, called=(b,))
+
+    @inlineCallbacks
+    def test_number_sign(self) -> Any:
+        """A # is dialled as %23; nobody has that number, and the answer is 404."""
+        a = self.phone(A)
+        a.start(a.script().invite("%23102", MEDIA[A]).response(404).ack_refusal())
+        yield self.through(a)
