@@ -6,7 +6,7 @@ Replaces names that one.  Both are calls of ours, so the server joins the two
 other parties itself; it does so too while the third phone still rings
 (semi-attended, what a Yealink does by default).
 
-For all phones::
+For all phones, and for single ones where they differ::
 
     [attended_transfer]
     progress = true            # tell the phone of ringing too
@@ -15,6 +15,9 @@ For all phones::
     recall = true              # ring the phone again if it has hung up and the third one fails
     recall_seconds = 30
     otherwise = "100"          # where the call goes if the recall fails too
+
+    [extensions.102.attended_transfer]
+    progress = false
 """
 
 from __future__ import annotations
@@ -44,13 +47,24 @@ class Consultations(Table):
     otherwise: str = ""
 
 
+class OfOnePhone(Table):
+    """C{[extensions.NUMBER.attended_transfer]}: what is different for one extension."""
+
+    progress: bool | None = None
+    accepted: Literal[200, 202] | None = None
+    ring_seconds: Seconds | None = None
+    recall: bool | None = None
+    recall_seconds: Seconds | None = None
+    otherwise: str | None = None
+
+
 class AttendedTransfer:
     """Answers a REFER that names another dialog of the same phone."""
 
     @hookimpl
     def b2bua_settings(self) -> Mapping[str, type[Table]]:
-        """The table of this feature."""
-        return {"attended_transfer": Consultations}
+        """The tables of this feature."""
+        return {"attended_transfer": Consultations, "extensions.*.attended_transfer": OfOnePhone}
 
     @hookimpl
     def b2bua_configure(self, options: Options) -> None:
@@ -62,4 +76,7 @@ class AttendedTransfer:
         """Join the two others; that both dialogs are the phone's own is seen to by the core."""
         if referral.replaces is None:
             return None
-        return Transfer(**self._options.of(Consultations).model_dump())
+        choices = self._options.of(Consultations).model_dump()
+        if leg.party.internal:
+            choices |= self._options.of(OfOnePhone, leg.party.name).model_dump(exclude_none=True)
+        return Transfer(**choices)
