@@ -57,6 +57,7 @@ class Fork:
         """CANCEL what still rings; a late 200 is dealt with by the leg itself."""
         if self._timer is not None:
             self._timer.stop()
+            self._timer = None  # it knows us: a circle that the collector would have to find
         legs, self.legs = self.legs, []
         for leg in legs:
             self._attempt.call.hang_up(leg, "cancel", fields)
