@@ -187,8 +187,8 @@ class _Transferring:
 
     async def _attended(self, named: Leg) -> Outcome | None:
         """Join the survivor with whom the transferor consulted (RFC 5589 section 7)."""
-        consultation: Call = named.call
-        if consultation is self.call:
+        consultation: Call | None = named.call
+        if consultation is None or consultation is self.call:
             return Outcome("not_found", 481)
         bridge = consultation.bridge
         if bridge is not None and named in (bridge.a, bridge.b):

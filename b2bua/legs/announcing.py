@@ -156,8 +156,10 @@ class Announcing:
         leg.early = [*(leg.early or ()), old]
         leg.dialog = dialog
         context.dialogs.add(dialog, leg)
-        self._abandoned = self.reliable
-        self.reliable = None
+        if self.reliable is not None:
+            # The numbers go on, since they count for the whole INVITE (RFC 3262 section 3).
+            self._abandoned = self.reliable
+            self.reliable = ReliableResponses(self.reliable.rseq + 1, context.settings.t1)
         self._preview = None
         self._offer_out = False
         self.offering = self.offer is not None

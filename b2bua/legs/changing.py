@@ -331,6 +331,12 @@ class Changing:
             leg.changing = None
             self._wait(seconds)
             return True
+        if response.local and code == 503 and leg.flow is None and leg.state is LegState.ANSWERED:
+            # It was lost with the connection; the phone may be back by another in a moment.
+            self._over = True
+            leg.changing = None
+            self._wait(leg.context.settings.t2)
+            return True
         if code in (401, 407) and leg.context.challenged is not None:
             request = leg.dialog.request(self.method, "", self.seq)
             fields = leg.context.challenged(leg, response, request)

@@ -14,20 +14,21 @@ from b2bua.wire.fields import Reason
 if TYPE_CHECKING:
     from b2bua.dialogs.dialog import Dialog
     from b2bua.legs.leg import Leg
-    from b2bua.transactions.ports import IServerTransaction
+    from b2bua.transactions.ports import IServerTransaction, ITimer
     from b2bua.wire.message import Request, Response
 
 
 class Goodbye:
     """The BYE of ours: owed, then sent, then answered."""
 
-    __slots__ = ("_fields", "leg", "sent")
+    __slots__ = ("_fields", "_timer", "leg", "sent")
 
     def __init__(self, leg: Leg, fields: Fields) -> None:
         """Take what it says."""
         self.leg = leg
         self.sent = False
         self._fields = fields
+        self._timer: ITimer | None = None
 
     def send(self) -> None:
         """Send it."""
@@ -40,6 +41,10 @@ class Goodbye:
         """Take the final answer; whatever it is, the session is over (section 15.1.1)."""
         leg = self.leg
         if response.provisional or leg.goodbye is not self:
+            return
+        if response.local and response.code == 503 and self._timer is None:
+            # It was lost with the connection; the phone may be back by another in a moment.
+            self._timer = leg.context.layer.start(leg.context.settings.t2, self.send)
             return
         leg.goodbye = None
         leg.check_gone()

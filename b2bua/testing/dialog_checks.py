@@ -35,6 +35,8 @@ class Talk:
         """The peer's tags in dialogs whose connection was closed before they were there."""
         self.over: set[str] = set()
         """The peer's tags with which a BYE went or came."""
+        self.bye_out: dict[str, Sent] = {}
+        """The server's last BYE, by the peer's tag."""
         self.invite_out: Sent | None = None
         self.invite_in: Came | None = None
         self.unacked_in: dict[tuple[str, int], Response] = {}
@@ -68,7 +70,15 @@ class Talk:
             self.complain(f"{method} with CSeq {request.cseq.number} after {last}", "RFC 3261 12.2.1.1")
         self.last_cseq[tag] = request.cseq.number
         # What waited for a connection to open was said before it left.
-        if tag in self.over and method not in _AFTER_THE_END and not self._witness.newly_connected:
+        before = self.bye_out.get(tag)
+        again = method == "BYE" and before is not None and before.final is None
+        if (
+            tag in self.over
+            and method not in _AFTER_THE_END
+            and not self._witness.newly_connected
+            # A BYE that was lost with its connection may go again by another.
+            and not again
+        ):
             self.complain(f"{method} in a dialog that is over", "RFC 3261 15")
         if method == "INVITE":
             self._invite_leaves(sent, tag)
@@ -79,6 +89,7 @@ class Talk:
         self.exchange.request_leaves(request)
         if method == "BYE":
             self.over.add(tag)
+            self.bye_out[tag] = sent
 
     def _invite_leaves(self, sent: Sent, tag: str) -> None:
         if tag:

@@ -327,6 +327,17 @@ class OurChangesTests(LegCase):
         self.client.answer(503, local=True)
         self.assertEqual(self.words, [HungUp("lost")])
 
+    def test_lost_with_connection(self) -> None:
+        """What was lost with the connection is sent again when the phone may be back."""
+        self.leg.say(Changed(HOLD))
+        self.leg.flow_lost(PHONE)
+        self.client.answer(503, local=True)
+        self.context.found_again = lambda leg: OTHER
+        self.pump(4)
+        self.assertEqual(self.methods, ["INVITE", "INVITE"])
+        self.client.answer(200, HELD)
+        self.assertEqual(self.words, [Answered(HELD)])
+
     def test_hung_up_within(self) -> None:
         """When we hang up while it is open, a late 2xx is still acknowledged (section 13.2.2.4)."""
         self.leg.say(Changed(HOLD))

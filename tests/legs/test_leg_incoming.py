@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from b2bua.legs.leg import LegState
 from b2bua.legs.words import Answered, Confirmed, HungUp, Moved, Offered, Progress, Refused, Ringing
-from tests.legs.layer import ANSWER, OFFER, PHONE, LegCase
+from b2bua.transactions.flow import Flow
+from tests.legs.layer import ANSWER, OFFER, OTHER, PHONE, LegCase
 
 
 class OfferedTests(LegCase):
@@ -215,6 +216,21 @@ class ByeTests(LegCase):
         leg = self.established()
         leg.hang_up()
         self.client.answer(408, local=True)
+        self.assert_gone(leg)
+
+    def test_lost_with_connection(self) -> None:
+        """A BYE that the network lost is sent once more: a phone comes back by another connection."""
+        tcp = Flow("TCP", PHONE.local, PHONE.remote, 3)
+        leg = self.established(flow=tcp)
+        leg.hang_up()
+        leg.flow_lost(tcp)
+        self.context.found_again = lambda leg: OTHER
+        self.client.answer(503, local=True)
+        self.assertEqual(self.methods, ["BYE"])
+        self.pump(4)
+        self.assertEqual(self.methods, ["BYE", "BYE"])
+        self.assertEqual(self.layer.targets, [tcp, OTHER])
+        self.client.answer(503, local=True)
         self.assert_gone(leg)
 
     def test_early(self) -> None:

@@ -159,6 +159,7 @@ class IncomingTests(LegCase):
         early = self.server.last
         leg.say(Progress(183, session=sdp("198.51.100.99", 9000)))
         self.assertNotEqual(self.server.last.to.tag, early.to.tag)
+        self.assertEqual(self.server.last.rseq, (early.rseq or 0) + 1)
         rack = [("RAck", f"{early.rseq} 100 INVITE")]
         request = self.request(leg, "PRACK", fields=rack).with_fields(
             remove=("To",), add=(("To", str(early.to)),)
