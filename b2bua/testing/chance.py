@@ -82,6 +82,7 @@ class Play:
             lose_power,
             unregister,
             reconnect,
+            cut_off,
         ]
 
     def settings(self) -> dict[str, Any]:
@@ -302,6 +303,17 @@ def reconnect(play: Play) -> None:
     if phone is not None and phone.transport != "UDP" and all(s.state != "calling" for s in phone.live):
         phone.close_connections()
         phone.register()
+
+
+def cut_off(play: Play) -> None:
+    """Cut the way between the server and a phone for a while."""
+    phone, network = play.phone(), play.world.network
+    if phone is None or play.random.random() < 0.5:
+        return
+    play.faults = True
+    server = play.world.server_address[0] if play.world.server_address else ""
+    network.own_link(server, phone.host).cut = True
+    play.world.clock.callLater(play.random.choice([0.3, 2.0, 10.0, 40.0]), network.mend, server, phone.host)
 
 
 # Running many

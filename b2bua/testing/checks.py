@@ -41,7 +41,7 @@ class Sent:
     provisional: bool = False
     final: Response | None = None
     excused: bool = False
-    """Has its receiver closed the connection by which it went?"""
+    """Has its receiver closed the connection by which it went, or answered far too late?"""
 
 
 @dataclass(slots=True)
@@ -151,6 +151,8 @@ class Witness:
             sent = self.sent.get((branch, message.cseq.method))
             if sent is None:
                 return
+            if not sent.provisional and self.world.clock.rightNow > sent.at + 32:
+                sent.excused = True  # Timer B had given it up when the first answer came
             first = sent.final is None
             if message.code < 200:
                 sent.provisional = True

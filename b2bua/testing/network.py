@@ -124,8 +124,7 @@ class Stream:
         """Close it; the other end notices when all that was written has arrived."""
         if self.is_open:
             self.is_open = False
-            self._network.streams.discard(self)
-            self._network.closed += 1
+            self._network.harmed = True
             for hear in self._network.on_close:
                 hear(self.local, self.remote)
             self._carry(None)
@@ -134,6 +133,7 @@ class Stream:
         network = self._network
         link = network.between(self.local[0], self.remote[0])
         if link.cut:
+            network.harmed = True
             self._held.append(data)
             return
         # What is lost on the way is sent again by TCP, so it costs only time.
@@ -146,6 +146,8 @@ class Stream:
 
     def _arrive(self, data: bytes | None) -> None:
         other = self.other
+        if data is None:
+            self._network.streams.discard(self)
         if not other.is_open:
             return
         if data is not None:
@@ -190,8 +192,8 @@ class Network:
         self.icmp = True
         """Does the sender of a datagram learn that nobody listens there?"""
         self._ports: dict[str, int] = {}
-        self.closed = 0
-        """Connections that were closed; what was under way on them may be lost."""
+        self.harmed = False
+        """Was anything lost, doubled, reordered or cut off so far?"""
         self.under_way = 0
         """Datagrams on their way."""
 
@@ -213,8 +215,8 @@ class Network:
 
     @property
     def faithful(self) -> bool:
-        """Is there no link that does harm, and was no connection closed?"""
-        return not self.closed and self.link.faithful and all(link.faithful for link in self.links.values())
+        """Has no link done harm, and does none?"""
+        return not self.harmed and self.link.faithful and all(link.faithful for link in self.links.values())
 
     def part(self, ones: Iterable[str], others: Iterable[str]) -> None:
         """Cut every way between the hosts of two groups."""
@@ -222,6 +224,13 @@ class Network:
         for one in ones:
             for other in others:
                 self.own_link(one, other).cut = True
+
+    def mend(self, one: str, other: str) -> None:
+        """Undo a cut between two hosts; their connections go on."""
+        self.own_link(one, other).cut = False
+        for stream in sorted(self.streams, key=lambda s: (s.local, s.remote)):
+            if {stream.local[0], stream.remote[0]} == {one, other}:
+                stream.go_on()
 
     def heal(self) -> None:
         """Make every link whole: nothing is cut or lost, doubled or reordered any more."""
@@ -259,6 +268,8 @@ class Network:
         link, random = self.between(source.address[0], to[0]), self.random
         lost = link.cut or bool(link.loss and random.random() < link.loss)
         self.note(source.address, to, data, "UDP", lost)
+        if not link.faithful:
+            self.harmed = True
         if lost:
             return
         copies = 2 if link.duplicate and random.random() < link.duplicate else 1
