@@ -65,6 +65,8 @@ class Agent:
 
     t1 = 0.5
     acknowledges_refusals = True
+    knows: tuple[str, ...] = ("audio", "video")
+    """The kinds of media streams that it accepts."""
 
     def __init__(
         self,

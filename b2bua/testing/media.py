@@ -101,13 +101,15 @@ class Media:
 
     def _stream(self, index: int, kind: str, direction: str, formats: tuple[str, ...]) -> list[str]:
         names = dict(CODECS[kind])
+        if kind not in self.agent.knows:
+            return [f"m={kind} 0 RTP/AVP {' '.join(formats)}"]
         lines = [f"m={kind} {self.port + 2 * index} RTP/AVP {' '.join(formats)}"]
         lines += [f"a=rtpmap:{number} {names[number]}" for number in formats if number in names]
         return [*lines, f"a={direction}"]
 
     def _answer_stream(self, index: int, theirs: Stream) -> list[str]:
         common = tuple(number for number in self._formats(theirs.kind) if number in theirs.formats)
-        if theirs.port == 0 or not common:
+        if theirs.port == 0 or not common or theirs.kind not in self.agent.knows:
             return [f"m={theirs.kind} 0 {theirs.protocol} {' '.join(theirs.formats)}"]
         wanted, allowed = self._wished(), MIRROR[theirs.direction]
         if theirs.address == "0.0.0.0" and allowed == "sendrecv":

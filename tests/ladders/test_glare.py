@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from b2bua.testing import LadderTestCase, Manners
+from b2bua.testing.script import title
 
 QUICK = Manners(answers_after=0.3)
 
@@ -88,18 +89,22 @@ class GlareTests(LadderTestCase):
 
     def test_second_reinvite_too_soon(self) -> None:
         """A re-INVITE before the answer to the first gets 500 with Retry-After (section 14.2)."""
-        self.bob.manners = self.bob.manners.but(replies=False)
-        self.alice.session.reinvite("sendonly")
-        first = self.alice.session.asking
+        alice, bob = self.alice, self.bob
+        bob.manners = bob.manners.but(replies=False)
+        alice.session.reinvite("sendonly")
+        first = alice.session.asking
         self.world.run(0.1)
-        self.alice.session.asking = None
-        self.alice.session.reinvite("inactive")
+        alice.session.reinvite("inactive")
+        alice.inbox.clear()
         self.world.run(0.1)
-        self.assertEqual(self.alice.session.changes, [500])
-        self.alice.session.asking = first
-        self.world.witness.complaints = []
-        self.bob.session.answer_change(self.bob.session.asked)  # type: ignore[arg-type]  # it is open
+        refusal = next(got.message for got in alice.inbox if title(got.message) == "500 to INVITE")
+        self.assertLessEqual(refusal.retry_after, 10)
+        alice.session.asking = first
+        asked = bob.session.asked
+        assert asked is not None
+        bob.session.answer_change(asked)
         self.world.run(1)
-        self.bob.manners = QUICK
-        self.alice.hang_up()
+        self.assertEqual(alice.session.changes, [500, 200])
+        bob.manners = QUICK
+        alice.hang_up()
         self.quiet()

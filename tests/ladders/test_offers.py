@@ -90,14 +90,30 @@ class StreamTests(LadderTestCase):
 
     def test_unknown_stream(self) -> None:
         """A stream that the other side does not know is refused with port 0, and the call goes on."""
-        alice, bob = self.phones("alice", "bob", manners=QUICK)
-        session = alice.new_session(incoming=False)
-        session.media.kinds = ["audio", "video"]
-        bob_answers = bob.manners
-        self.assertIs(bob.manners, bob_answers)
-        session.dial("bob")
+        alice, bob = self.phones("alice", "bob", manners=QUICK, kinds=("audio", "video"))
+        bob.knows = ("audio",)
+        alice.dial("bob")
         self.world.run(1)
+        assert alice.session.media.theirs is not None
+        self.assertEqual([bool(s.port) for s in alice.session.media.theirs.streams], [True, False])
         self.assertTalking(("alice", "bob"))
+        alice.hang_up()
+        self.quiet()
+
+    def test_stream_refused_later(self) -> None:
+        """A re-INVITE takes video away with port 0; its m-line stays in every later offer (section 8.2)."""
+        alice, bob = self.phones("alice", "bob", manners=QUICK, kinds=("audio", "video"))
+        alice.dial("bob")
+        self.world.run(1)
+        alice.knows = ("audio",)
+        alice.session.reinvite()
+        self.world.run(1)
+        bob.hold()
+        self.world.run(1)
+        for phone in (alice, bob):
+            assert phone.session.media.ours is not None
+            self.assertEqual([s.kind for s in phone.session.media.ours.streams], ["audio", "video"])
+        self.assertEqual(self.world.talking(), {("bob", "alice")})
         alice.hang_up()
         self.quiet()
 
@@ -112,7 +128,7 @@ class EarlyMediaTests(LadderTestCase):
         bob.gets("INVITE")
         bob.answers(183, session=True)
         early = alice.gets(183)
-        self.assertIn(("bob", "alice"), self.world.talking() | {("bob", "alice")})
+        self.assertIn(("bob", "alice"), self.world.talking())
         bob.answers(200)
         answer = alice.gets(200)
         self.assertEqual(early.body, answer.body)
