@@ -137,7 +137,7 @@ class B2BUA:
     def transport_lost(self, flow: Flow) -> None:
         """A connection is closed: its bindings are gone, and its legs must find another way."""
         self.registrar.flow_lost(flow)
-        for leg in list(self.context.connected.get(flow, ())):
+        for leg in self.context.lose(flow):
             self.calls.run(leg.flow_lost, flow)
         for leg in self.context.dialogs.legs():
             if leg.flow == flow:

@@ -36,6 +36,9 @@ SUPPORTED = ("Supported", "replaces, timer, norefersub, tdialog")
 SUPPORTED_INVITE = ("Supported", "100rel, replaces, timer, norefersub, tdialog, 199")
 SUPPORTED_UNRELIABLE = ("Supported", "replaces, timer, norefersub, tdialog, 199")
 
+LOST = 1000
+"""So many closed connections are remembered."""
+
 M = TypeVar("M", Request, Response)
 
 
@@ -130,7 +133,16 @@ class LegContext:
     """Finds a new way to a peer whose connection was lost; None leaves it to its Contact."""
     connected: dict[Flow, dict[Leg, None]] = field(default_factory=dict)
     """The legs that live with a connection."""
+    lost: dict[Flow, None] = field(default_factory=dict)
+    """Connections that were closed lately, lest an answer that is late brings a leg back to one."""
     serial: int = 0
+
+    def lose(self, flow: Flow) -> list[Leg]:
+        """Note that a connection is closed; give the legs that lived with it."""
+        self.lost[flow] = None
+        if len(self.lost) > LOST:
+            del self.lost[next(iter(self.lost))]
+        return list(self.connected.get(flow, ()))
 
     def connect(self, leg: Leg, flow: Flow) -> None:
         """Have a leg hear of the loss of its connection."""

@@ -31,6 +31,8 @@ def contact(leg: Leg, flow: Flow) -> Field:
 
 def take_flow(leg: Leg, flow: Flow | None) -> None:
     """Be reached by this way from now on."""
+    if flow is not None and flow.connection and flow in leg.context.lost:
+        flow = None
     old = leg.flow
     leg.flow = flow
     if old == flow:

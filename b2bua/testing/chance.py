@@ -63,6 +63,8 @@ class Play:
             for phone in world.phones(name, manners=self.manners(), transport=self.transport())
         ]
         self.faults = random.random() < 0.5
+        self.cut: set[str] = set()
+        """Who was cut off, so that it may not know that a call is over."""
         if self.faults:
             self._weather()
         self.deeds: list[Deed] = [
@@ -172,11 +174,17 @@ class Play:
             for session in phone.live
             if session.state == "up"
         }
-        vanished = {phone.host for phone in self.phones if phone.gone}
+        vanished = {phone.host for phone in self.phones if phone.gone} | self.cut
         for phone in self.phones:
             for session in phone.live:
                 to = session.media.sends_to()
-                if phone.gone or session.state != "up" or to is None or to[0] in vanished:
+                if (
+                    phone.gone
+                    or phone.host in self.cut
+                    or session.state != "up"
+                    or to is None
+                    or to[0] in vanished
+                ):
                     continue
                 if to not in ears:
                     raise self.world.failure(f"{session} sends to {to}, where nobody listens")
@@ -311,6 +319,7 @@ def cut_off(play: Play) -> None:
     if phone is None or play.random.random() < 0.5:
         return
     play.faults = True
+    play.cut.add(phone.host)
     server = play.world.server_address[0] if play.world.server_address else ""
     network.own_link(server, phone.host).cut = True
     play.world.clock.callLater(play.random.choice([0.3, 2.0, 10.0, 40.0]), network.mend, server, phone.host)

@@ -300,7 +300,7 @@ class Witness:
             if final != response:
                 self.complain(peer, f"{response.code} after {final.code} to {method}", "RFC 3261 17.2.1")
             return
-        if came.answers and came.answers[-1] == response:
+        if response in came.answers:
             return  # sent again
         self._head(peer, response, data, echoed=came.request)
         self._response_head(peer, response, came.request)

@@ -101,7 +101,8 @@ class Asking:
             return
         if response.code < 200:
             if self.invites:
-                self._stop()
+                if self.answers == 1:
+                    self._stop()
             elif self._repeat is not None:
                 self._interval = T2
             self.hear(response)

@@ -90,6 +90,27 @@ class VanishingTests(LadderTestCase):
                 self.assertEqual((self.alice.live, carol.live), ([], []))
         self.quiet()
 
+    def test_connection_lost_while_changing(self) -> None:
+        """The connection closes under a re-INVITE that is not answered yet: the BYE takes the new one."""
+        (carol,) = self.phones("carol", manners=QUICK, transport="TCP")
+        self.alice.hang_up()
+        self.world.run(1)
+        carol.dial("alice")
+        self.world.run(1)
+        self.alice.manners = self.alice.manners.but(replies=False)
+        carol.session.reinvite(offer=False)
+        self.world.run(0.1)
+        carol.close_connections()
+        carol.register()
+        self.world.run(1)
+        asked = self.alice.session.asked
+        assert asked is not None
+        self.alice.session.answer_change(asked)
+        self.world.run(60)
+        self.assertEqual((self.alice.live, carol.live), ([], []))
+        self.alice.manners = QUICK
+        self.quiet()
+
 
 class RudeTests(LadderTestCase):
     """Phones without manners."""

@@ -48,12 +48,22 @@ class OnceFailedTests(SynchronousTestCase):
 
     def test_connection_lost_while_changing(self) -> None:
         """A connection closes under a re-INVITE: the BYE finds another way."""
-        for seed in (1418, 5321):
+        for seed in (1418, 2809, 5321):
             self.check(seed)
 
     def test_everybody_gone(self) -> None:
         """Both phones lose power: the call is found out and ended."""
         for seed in (1461, 3022, 3856):
+            self.check(seed)
+
+    def test_cut_off(self) -> None:
+        """A phone is cut off for so long that it misses the end of its call."""
+        for seed in (254, 3580, 4177, 20166):
+            self.check(seed)
+
+    def test_repeated_early_answers(self) -> None:
+        """A reliable 183 is repeated when another provisional response lies between."""
+        for seed in (1611, 14165):
             self.check(seed)
 
     def test_answer_lost_with_the_call(self) -> None:
