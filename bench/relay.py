@@ -12,7 +12,6 @@ nothing but the forwarding of what comes::
 from __future__ import annotations
 
 import argparse
-import gc
 import os
 import select
 import socket
@@ -25,6 +24,7 @@ from typing import Any
 
 from twisted.internet.protocol import DatagramProtocol
 
+from b2bua import collector
 from b2bua.net.locate import NumericLocator
 from b2bua.net.runner import Runner
 from b2bua.net.udp import UdpWire
@@ -132,8 +132,7 @@ def serve(kind: str, alice: int, bob: int) -> None:
         port = wire.local[1]
         if isinstance(user, Relaying):
             user.bob = Flow("UDP", wire.local, (HOST, bob))
-    gc.collect()
-    gc.freeze()
+    collector.settle()
     print(port, control.getHost().port, flush=True)
     reactor.run()
 

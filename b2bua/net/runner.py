@@ -38,6 +38,7 @@ from b2bua.wire.uri import Uri
 
 PING = b"\r\n\r\n"
 PONG = b"\r\n"
+TOKENS = 256
 
 
 @dataclass(slots=True)
@@ -94,8 +95,9 @@ class Runner:
         self.counts = Counts()
         self.tap: Callable[[float, Flow, bool, bytes], None] | None = None
         self.stateless: Callable[[Request, Flow], Response | None] | None = None
-        self.token = token or _token
+        self.token = token or _tokens()
         self.admission = Admission(self.limits.rate, self.limits.burst, self.limits.sources)
+        self._known = self.admission.known
         self.now: Callable[[], float] = clock.seconds
         self._clock = clock
         self._locator = locator
@@ -208,7 +210,8 @@ class Runner:
         if len(data) <= 4:
             self._keep_alive(data, flow)
             return
-        if not self.admission.admit(flow.remote[0], self.now()):
+        host = flow.remote[0]
+        if host not in self._known and not self.admission.admit(host, self.now()):
             return
         self.counts.received += 1
         if self.tap is not None:
@@ -267,8 +270,7 @@ class Runner:
     def new_via(self, flow: Flow) -> tuple[str, str]:
         """Make the value of a Via for C{flow} with a branch of its own; give both."""
         branch = COOKIE + self.token()
-        ask = ";rport" if flow.transport == "UDP" else ""
-        return f"SIP/2.0/{flow.transport} {self.ways.contact_host(flow)};branch={branch}{ask}", branch
+        return self.ways.via_of(flow) + branch, branch
 
     def add_attempt(self, attempt: Attempt) -> None:
         """Have responses to it, and the loss of its connection, find it."""
@@ -276,7 +278,7 @@ class Runner:
         flow = attempt.flow
         if flow.transport != "UDP":
             self._on_connection.setdefault(flow, {})[attempt] = None
-        if flow.remote[0] not in self.admission.known:
+        if flow.remote[0] not in self._known:
             self.admission.know(flow.remote[0])
 
     def drop_attempt(self, attempt: Attempt) -> None:
@@ -351,6 +353,9 @@ class Runner:
             self._cancel(request, server)
         else:
             server.perform(machine.start())
+            waiting = machine.wait()
+            if waiting and self._servers.get(key) is server:
+                server.perform(waiting)
 
     def _cancel(self, request: Request, server: ServerTransaction) -> None:
         """
@@ -434,9 +439,17 @@ class Runner:
         return []
 
 
-def _token() -> str:
-    """Make 64 bits that cannot be guessed."""
-    return secrets.token_hex(8)
+def _tokens() -> Callable[[], str]:
+    """Make a source of 64 bits that cannot be guessed, asking the system for many at a time."""
+    pool: list[str] = []
+
+    def token() -> str:
+        if not pool:
+            text = secrets.token_hex(8 * TOKENS)
+            pool.extend([text[at : at + 16] for at in range(0, len(text), 16)])
+        return pool.pop()
+
+    return token
 
 
 def _call(call: Callable[[], None]) -> None:

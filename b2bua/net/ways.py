@@ -62,6 +62,7 @@ class Ways:
         self._sources: dict[str, str | None] = {}
         self._learnt = 0.0
         self._hosts: dict[Remote, str] = {}
+        self._vias: dict[Remote, str] = {}
         self._dead: dict[Remote, float] = {}
 
     def attach(self, wire: Wire, advertise: str) -> None:
@@ -83,6 +84,7 @@ class Ways:
         """Begin anew to learn which wire leads where."""
         self._wires = {(one.transport, one.local): one for one in self._attached}
         self._hosts.clear()
+        self._vias.clear()
         self.supported = frozenset((one.transport, is_ipv6(one.local[0])) for one in self._attached)
 
     def wire_of(self, flow: Flow) -> Wire | None:
@@ -106,6 +108,22 @@ class Ways:
             if len(self._hosts) >= MOST_WIRES:
                 self._hosts.clear()
             found = self._hosts[flow[:2]] = self._contact_host(flow)
+        return found
+
+    def via_of(self, flow: Flow) -> str:
+        """
+        Give the value of our Via for C{flow}, up to the branch.
+
+        With C{rport}, so that the answer comes to the port that we send from
+        (RFC 3581 section 3); on a connection it comes back anyway.
+        """
+        found = self._vias.get(flow[:2])
+        if found is None:
+            ask = ";rport" if flow.transport == "UDP" else ""
+            if len(self._vias) >= MOST_WIRES:
+                self._vias.clear()
+            found = f"SIP/2.0/{flow.transport} {self.contact_host(flow)}{ask};branch="
+            self._vias[flow[:2]] = found
         return found
 
     def _contact_host(self, flow: Flow) -> str:

@@ -73,6 +73,7 @@ class Wheel:
         @param rate: ticks per second.
         """
         self._clock = clock
+        self._seconds = clock.seconds
         self._epoch = clock.seconds()
         self._rate = rate
         self._buckets: dict[int, Bucket] = {}
@@ -98,8 +99,7 @@ class Wheel:
 
     def set(self, seconds: float, call: Callable[[Any], None], argument: object = None) -> Timer:
         """Call C{call(argument)} after C{seconds}."""
-        at = (self._clock.seconds() - self._epoch + seconds) * self._rate
-        tick = ceil(at - _SLACK)
+        tick = ceil((self._seconds() - self._epoch + seconds) * self._rate - _SLACK)
         bucket = self._buckets.get(tick)
         if bucket is None:
             bucket = self._open(tick)

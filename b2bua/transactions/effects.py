@@ -9,6 +9,7 @@ one takes the place of the one of its kind that runs; L{Ended} stops both.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
 from b2bua.wire.message import Request, Response
@@ -21,9 +22,13 @@ CANCELLED = "CANCEL"
 REPEATS = frozenset(("A", "E", "G", TRYING))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TimerValues:
-    """What the timers are computed from (RFC 3261 section 17.1.1.1 and table 4)."""
+    """
+    What the timers are computed from (RFC 3261 section 17.1.1.1 and table 4).
+
+    The timers that start alike in every transaction are made once.
+    """
 
     t1: float = 0.5
     """The estimate of the round-trip time."""
@@ -36,7 +41,77 @@ class TimerValues:
     trying: float = 0.2
     """After what time of silence an INVITE is answered with 100 (section 17.2.1)."""
 
-    @property
+    @cached_property
+    def a(self) -> Start:
+        """The first interval of an INVITE, doubled from then on."""
+        return Start("A", self.t1)
+
+    @cached_property
+    def b(self) -> Start:
+        """How long an INVITE waits for any response."""
+        return Start("B", 64 * self.t1)
+
+    @cached_property
+    def e(self) -> Start:
+        """The first interval of another request, doubled up to T2."""
+        return Start("E", self.t1)
+
+    @cached_property
+    def f(self) -> Start:
+        """How long another request waits for its final response."""
+        return Start("F", 64 * self.t1)
+
+    @cached_property
+    def g(self) -> Start:
+        """The first interval of the refusal of an INVITE, doubled up to T2."""
+        return Start("G", self.t1)
+
+    @cached_property
+    def h(self) -> Start:
+        """How long such a refusal waits for its ACK."""
+        return Start("H", 64 * self.t1)
+
+    @cached_property
+    def i(self) -> Start:
+        """How long more of these ACKs may come."""
+        return Start("I", self.t4)
+
+    @cached_property
+    def j(self) -> Start:
+        """How long other requests may come again."""
+        return Start("J", 64 * self.t1)
+
+    @cached_property
+    def k(self) -> Start:
+        """How long their responses may come again."""
+        return Start("K", self.t4)
+
+    @cached_property
+    def l(self) -> Start:  # noqa: E743 - the letter that RFC 6026 gives it
+        """How long an INVITE may come again after its 2xx."""
+        return Start("L", 64 * self.t1)
+
+    @cached_property
+    def m(self) -> Start:
+        """How long more 2xx may come."""
+        return Start("M", 64 * self.t1)
+
+    @cached_property
+    def linger(self) -> Start:
+        """Timer D: how long a refusal may come again."""
+        return Start("D", max(self.d, 64 * self.t1))
+
+    @cached_property
+    def invite_trying(self) -> Start:
+        """The delay of the 100 to an INVITE."""
+        return Start(TRYING, self.trying)
+
+    @cached_property
+    def other_trying(self) -> Start:
+        """The delay of the 100 to another request."""
+        return Start(TRYING, self.to_t2)
+
+    @cached_property
     def to_t2(self) -> float:
         """How long it takes a timer E until it is reset to T2 (RFC 4320 section 4.1)."""
         elapsed = interval = self.t1

@@ -59,10 +59,10 @@ class InviteClient:
 
     def start(self) -> Effects:
         """INVITE from TU: INVITE sent."""
-        give_up = Start("B", 64 * self._timers.t1)
+        timers = self._timers
         if self._reliable:
-            return (give_up, Send(self._again))
-        return (Start("A", self._interval), give_up, Send(self._again))
+            return (timers.b, Send(self._again))
+        return (timers.a, timers.b, Send(self._again))
 
     def receive(self, response: Response) -> Effects:
         """Follow the arrow of a response."""
@@ -81,7 +81,7 @@ class InviteClient:
             case State.CALLING | State.PROCEEDING if code < 300:
                 self.state = State.ACCEPTED
                 self.request, self._again = None, b""
-                return (STOP_A, Start("M", 64 * self._timers.t1), Deliver(response))
+                return (STOP_A, self._timers.m, Deliver(response))
 
             case State.CALLING | State.PROCEEDING:
                 return self._refused(response)
@@ -167,8 +167,7 @@ class InviteClient:
             return (Send(ack), ENDED, Deliver(response))
         self.state = State.COMPLETED
         self._again = ack
-        linger = Start("D", max(self._timers.d, 64 * self._timers.t1))
-        return (STOP_A, linger, Send(ack), Deliver(response))
+        return (STOP_A, self._timers.linger, Send(ack), Deliver(response))
 
     def _end(self) -> None:
         """Go to Terminated; what failed is still known, so that it can be told."""

@@ -56,10 +56,16 @@ class InviteServer:
         return self._last
 
     def start(self) -> Effects:
-        """INVITE: pass INV to TU, send 100 if TU won't in 200 ms."""
+        """INVITE: pass INV to TU."""
         if self.request is None:
             raise UsageError("A transaction is started once")
-        return (Start(TRYING, self._timers.trying), Deliver(self.request))
+        return (Deliver(self.request),)
+
+    def wait(self) -> Effects:
+        """Send 100 if TU won't in 200 ms; mostly it has answered when this is asked."""
+        if self.state is State.PROCEEDING and not self._last:
+            return (self._timers.invite_trying,)
+        return ()
 
     def respond(self, response: Response) -> Effects:
         """Follow the arrow of a response from TU."""
@@ -73,14 +79,13 @@ class InviteServer:
                 self.state = State.ACCEPTED
                 # A retransmitted INVITE draws nothing from now on: the 2xx is the user's.
                 self.request, self._last = None, b""
-                return (STOP_TRYING, Start("L", 64 * self._timers.t1), Send(write(response)))
+                return (STOP_TRYING, self._timers.l, Send(write(response)))
 
             case State.PROCEEDING:
                 self.state = State.COMPLETED
                 self.request, self._last = None, write(response)
-                give_up = Start("H", 64 * self._timers.t1)
-                again = STOP_TRYING if self._reliable else Start("G", self._interval)
-                return (again, give_up, Send(self._last))
+                again = STOP_TRYING if self._reliable else self._timers.g
+                return (again, self._timers.h, Send(self._last))
 
             case State.ACCEPTED if 200 <= code < 300:
                 return (Send(write(response)),)
@@ -99,7 +104,7 @@ class InviteServer:
             case State.COMPLETED:
                 self.state = State.CONFIRMED
                 self._last = b""
-                return (STOP_G, Start("I", self._timers.t4))
+                return (STOP_G, self._timers.i)
 
             case State.ACCEPTED if request.method == "ACK":
                 return (Deliver(request),)

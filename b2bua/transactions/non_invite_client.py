@@ -52,10 +52,10 @@ class NonInviteClient:
 
     def start(self) -> Effects:
         """Request from TU: send request."""
-        give_up = Start("F", 64 * self._timers.t1)
+        timers = self._timers
         if self._reliable:
-            return (give_up, Send(self._again))
-        return (Start("E", self._interval), give_up, Send(self._again))
+            return (timers.f, Send(self._again))
+        return (timers.e, timers.f, Send(self._again))
 
     def receive(self, response: Response) -> Effects:
         """Follow the arrow of a response."""
@@ -117,7 +117,7 @@ class NonInviteClient:
             self.state = State.TERMINATED
             return (ENDED, Deliver(response))
         self.state = State.COMPLETED
-        return (STOP_E, Start("K", self._timers.t4), Deliver(response))
+        return (STOP_E, self._timers.k, Deliver(response))
 
     def _end(self) -> None:
         """Go to Terminated; what failed is still known, so that it can be told."""

@@ -62,7 +62,13 @@ class NonInviteServer:
         """Request received: pass to TU."""
         if self.request is None:
             raise UsageError("A transaction is started once")
-        return (Start(TRYING, self._timers.to_t2), Deliver(self.request))
+        return (Deliver(self.request),)
+
+    def wait(self) -> Effects:
+        """Let a 100 be sent late (RFC 4320); mostly TU has answered when this is asked."""
+        if self.state is State.TRYING:
+            return (self._timers.other_trying,)
+        return ()
 
     def respond(self, response: Response) -> Effects:
         """
@@ -78,7 +84,7 @@ class NonInviteServer:
                     return (Send(write(response)), ENDED)
                 self.state = State.COMPLETED
                 self.request, self._last = None, write(response)
-                return (STOP_TRYING, Start("J", 64 * self._timers.t1), Send(self._last))
+                return (STOP_TRYING, self._timers.j, Send(self._last))
         return ()
 
     def receive(self, request: Request) -> Effects:

@@ -170,7 +170,7 @@ class ContactTests(SynchronousTestCase):
             world.runner.attach(world.wire, said)
             self.assertEqual(world.runner.contact_host(world.flow), expected)
             via, branch = world.runner.new_via(world.flow)
-            self.assertEqual(via, f"SIP/2.0/UDP {expected};branch={branch};rport")
+            self.assertEqual(via, f"SIP/2.0/UDP {expected};rport;branch={branch}")
 
     def test_several(self) -> None:
         """A request leaves by a socket of the transport and of the family that leads there."""

@@ -18,7 +18,8 @@ class InviteServerTests(SynchronousTestCase):
     def machine(self, *codes: int, reliable: bool = False) -> InviteServer:
         """Make one that has started, and has been given responses."""
         machine = InviteServer(INVITE, TimerValues(), reliable=reliable)
-        self.assertEqual(machine.start(), (Start("100", 0.2), Deliver(INVITE)))
+        self.assertEqual(machine.start(), (Deliver(INVITE),))
+        self.assertEqual(machine.wait(), (Start("100", 0.2),))
         for code in codes:
             machine.respond(response(INVITE, code))
         return machine
@@ -32,6 +33,11 @@ class InviteServerTests(SynchronousTestCase):
         machine = self.machine()
         self.assertEqual(brief(machine.fire("100")), [100])
         self.assertEqual(brief(machine.receive(INVITE)), [100])
+
+    def test_answered_at_once(self) -> None:
+        """A TU that has answered needs no timer."""
+        for code in (100, 180, 200, 486):
+            self.assertEqual(self.machine(code).wait(), ())
 
     def test_provisional(self) -> None:
         """1xx of the TU are sent; a retransmitted INVITE draws the most recent one."""

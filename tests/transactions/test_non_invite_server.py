@@ -17,7 +17,8 @@ class NonInviteServerTests(SynchronousTestCase):
     def machine(self, *, reliable: bool = False) -> NonInviteServer:
         """Make one that has started."""
         machine = NonInviteServer(OPTIONS, TimerValues(), reliable=reliable)
-        self.assertEqual(machine.start(), (Start("100", 3.5), Deliver(OPTIONS)))
+        self.assertEqual(machine.start(), (Deliver(OPTIONS),))
+        self.assertEqual(machine.wait(), (Start("100", 3.5),))
         return machine
 
     def test_trying(self) -> None:

@@ -48,6 +48,8 @@ class Model:
         self.ended = False
         self.finals = 0
         self.perform(machine.start())
+        if isinstance(machine, (InviteServer, NonInviteServer)):
+            self.perform(machine.wait())
 
     def perform(self, effects: Effects) -> None:
         """Keep the timers, and look at each effect."""
