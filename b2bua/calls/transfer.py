@@ -164,9 +164,8 @@ class _Transferring:
         uri = self.referral.refer_to.uri
         target = str(uri.bare()) if uri.headers else self.referral.refer_to.uri_text
         path = Path(diversions=self.call.path.diversions)
-        if self.call.calls.directory.key(target) == self.call.calls.directory.key(
-            self.survivor.party.aor or "-"
-        ):
+        party = self.survivor.party
+        if party.internal and self.call.calls.directory.extension(target) == party.name:
             return LOOPED
         found = await search.seek(target, path, self.transferor.party, ring_limit=self.how.ring_seconds)
         return await self._join(found)

@@ -110,8 +110,6 @@ class Transfer:
     """Tell the transferor of ringing, or of the start and the end only?"""
     accepted: Literal[200, 202] = 202
     """The answer to the REFER (RFC 7647 section 5 wants 200; the guide draws 202)."""
-    ringing: Literal["hold", "ring"] = "hold"
-    """What the transferred party gets while the target rings."""
     ring_seconds: float | None = None
     recall: bool = True
     """Ring the transferor again when the target fails and nobody else is left?"""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from b2bua.testing import World
 from b2bua.testing.phone import Phone
-from tests.ladders.transfers import TransferTestCase
+from tests.ladders.transfers import FEATURES, TransferTestCase
 
 
 class BlindTransferTests(TransferTestCase):
@@ -134,6 +134,39 @@ class BlindTransferTests(TransferTestCase):
             self.world.run(2)
             self.only_talking(self.alice, self.carol)
         self.alice.hang_up()
+        self.quiet()
+
+
+class RecallTests(TransferTestCase):
+    """Where the survivor goes when the target fails and the transferor has left."""
+
+    def make_world(self) -> World:
+        """Let calls that nobody takes back go to the desk."""
+        return World(features=FEATURES, settings={"blind_transfer": {"otherwise": "desk"}})
+
+    def test_otherwise(self) -> None:
+        """Target and transferor refuse: the configured destination rings, under the name of a recall."""
+        (desk,) = self.world.phones("desk", manners=self.alice.manners)
+        self.call(self.alice, self.bob)
+        self.bob.manners.leaves_after_refer = "at once"
+        self.bob.manners.refuses = self.carol.manners.refuses = 486
+        self.bob.session.transfer("carol")
+        self.world.run(6)
+        self.only_talking(self.alice, desk)
+        for phone in (self.bob, desk):
+            self.assertIn('"Recall: Alice"', phone.session.remote)
+        desk.hang_up()
+        self.quiet()
+
+    def test_to_the_survivor_itself(self) -> None:
+        """A transfer to who is transferred is a circle: 482, and the two talk on."""
+        self.call(self.alice, self.bob)
+        session = self.bob.session
+        session.transfer("alice")
+        self.world.run(3)
+        self.assertEqual(session.told[-1], 482)
+        self.only_talking(self.alice, self.bob)
+        self.bob.hang_up()
         self.quiet()
 
 
