@@ -91,7 +91,7 @@ class VanishingTests(LadderTestCase):
         self.quiet()
 
     def test_connection_lost_while_changing(self) -> None:
-        """The connection closes under a re-INVITE that is not answered yet: the BYE takes the new one."""
+        """A phone closes its connection under its own re-INVITE: the BYE takes the next one."""
         (carol,) = self.phones("carol", manners=QUICK, transport="TCP")
         self.alice.hang_up()
         self.world.run(1)
@@ -100,15 +100,11 @@ class VanishingTests(LadderTestCase):
         self.alice.manners = self.alice.manners.but(replies=False)
         carol.session.reinvite(offer=False)
         self.world.run(0.1)
+        self.alice.manners = QUICK
         carol.close_connections()
         carol.register()
         self.world.run(1)
-        asked = self.alice.session.asked
-        assert asked is not None
-        self.alice.session.answer_change(asked)
-        self.world.run(60)
         self.assertEqual((self.alice.live, carol.live), ([], []))
-        self.alice.manners = QUICK
         self.quiet()
 
 

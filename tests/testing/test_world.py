@@ -47,7 +47,7 @@ class QuietTests(SynchronousTestCase):
         """A call that goes on."""
         self.alice.sessions.clear()
         self.bob.sessions.clear()
-        self.assertIn("the server still has {'calls': 1, 'dialogs': 2, ", self.complaint())
+        self.assertIn("the server still has {'calls': 1, 'dialogs': 2", self.complaint())
 
     def test_timer(self) -> None:
         """A timer of a call that nobody stopped."""
