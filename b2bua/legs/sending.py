@@ -25,8 +25,16 @@ def contact(leg: Leg, flow: Flow) -> Field:
         take_flow(leg, flow)
         user = f"{leg.contact_user}@" if leg.contact_user else ""
         transport = "" if flow.transport == "UDP" else f";transport={flow.transport.lower()}"
-        leg.contact_value = f"<sip:{user}{leg.context.layer.contact_host(flow)}{transport}>"
+        scheme = "sips" if _secure(leg) else "sip"
+        leg.contact_value = f"<{scheme}:{user}{leg.context.layer.contact_host(flow)}{transport}>"
     return ("Contact", leg.contact_value)
+
+
+def _secure(leg: Leg) -> bool:
+    """Is it a dialog in which every hop is over TLS, so that our Contact has to say so (section 12.1)?"""
+    if leg.dialog is not None:
+        return leg.dialog.secure
+    return leg.inviting is not None and leg.inviting.invitation.request_uri.startswith("sips:")
 
 
 def take_flow(leg: Leg, flow: Flow | None) -> None:

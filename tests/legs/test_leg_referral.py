@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from b2bua.legs.leg import Leg
+from b2bua.legs.party import Identity
 from b2bua.legs.referral import Referral
 from b2bua.legs.words import HungUp, Referred
 from b2bua.wire.message import Request
@@ -87,6 +88,22 @@ class ReferTests(ReferCase):
         """A target that cannot be called is refused."""
         server = self.gets(self.leg, "REFER", fields=[("Refer-To", "<http://example.com/>")])
         self.assertEqual(server.codes, [416])
+
+    def test_method(self) -> None:
+        """A REFER to something else than a call is not carried out (RFC 3515 section 2.1)."""
+        server = self.gets(self.leg, "REFER", fields=[("Refer-To", "<sip:103@example.com;method=BYE>")])
+        self.assertEqual(server.codes, [501])
+
+    def test_referred_by(self) -> None:
+        """Referred-By is passed on as it is, or made of who the transferor is (RFC 3892 section 2.2)."""
+        mine = self.refer(CAROL, ("Referred-By", "<sip:alice@example.com>;cid=1@h"))
+        self.assertEqual(mine.passed_on(self.leg), (("Referred-By", "<sip:alice@example.com>;cid=1@h"),))
+        mine.refuse(603)
+        none = self.refer()
+        self.assertEqual(none.passed_on(self.leg), ())
+        self.leg.identity = Identity("Alice", "sip:101@example.com")
+        self.assertEqual(none.passed_on(self.leg), (("Referred-By", "<sip:101@example.com>"),))
+        none.refuse(603)
 
     def test_refused(self) -> None:
         """A refusal makes no subscription, and the call goes on (RFC 5057 section 5.6)."""

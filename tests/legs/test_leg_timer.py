@@ -216,3 +216,31 @@ class NegotiationTests(LegCase):
         self.assertIn("timer", self.server.last.require)
         self.acknowledge(leg)
         leg.hang_up()
+
+
+class SignOfLifeTests(LegCase):
+    """A peer without session timers is asked now and then whether it is there."""
+
+    policy = Policy(session_expires=1800)
+
+    def test_asked(self) -> None:
+        """An OPTIONS goes at half of what the interval would be; any answer is a sign of life."""
+        leg = self.established()
+        self.clock.pump([1.0] * 900)
+        self.assertEqual(self.methods, ["OPTIONS"])
+        self.client.answer(486)
+        self.assertTrue(leg.answered)
+        self.clock.pump([1.0] * 900)
+        self.assertEqual(self.methods, ["OPTIONS", "OPTIONS"])
+
+    def test_gone(self) -> None:
+        """No answer, or 481, ends the call."""
+        for code, local, why in ((408, True, "timeout"), (481, False, "lost")):
+            with self.subTest(code=code):
+                self.setUp()
+                leg = self.established()
+                self.clock.pump([1.0] * 900)
+                self.client.answer(code, local=local)
+                self.assertEqual(self.words, [HungUp(why)])
+                self.client.answer(200)
+                self.assert_gone(leg)
