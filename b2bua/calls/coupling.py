@@ -32,24 +32,21 @@ class NotCoupled(Exception):
         self.reason = reason
 
 
-async def couple(call: Call, a: Leg, b: Leg, *, told_a: Fields = (), told_b: Fields = ()) -> Bridge:
+async def couple(call: Call, a: Leg, b: Leg) -> Bridge:
     """
-    Let C{a} and C{b}, both established, talk to each other.
+    Let C{a} and C{b}, both established, talk to each other, and tell each who the other is.
 
-    @param told_a: header fields for the re-INVITE to C{a}, such as who it talks to now.
     @raise Gone: one of them left; the other is alone, its media silent.
     @raise NotCoupled: one of them refused; both are alone.
     """
     # Who is on hold would offer to go on listening only, so the other is asked.
     if _on_hold(a) and not _on_hold(b):
-        a, b, told_a, told_b = b, a, told_b, told_a
+        a, b = b, a
     ear = Ear(call, a, b)
-    return await _closing(ear, _couple(ear, a, b, told_a, told_b))
+    return await _closing(ear, _couple(ear, a, b))
 
 
-async def join_answered(
-    call: Call, waiting: Leg, found: Leg, answer: bytes | None, told: Fields = ()
-) -> Bridge:
+async def join_answered(call: Call, waiting: Leg, found: Leg, answer: bytes | None) -> Bridge:
     """
     Let C{waiting} talk to C{found}, who has just answered an offer in its name.
 
@@ -61,9 +58,9 @@ async def join_answered(
     @raise NotCoupled: C{waiting} cannot take it.
     """
     if answer is None:
-        return await couple(call, waiting, found, told_a=told)
+        return await couple(call, waiting, found)
     ear = Ear(call, waiting, found)
-    return await _closing(ear, _join_answered(ear, waiting, found, answer, told))
+    return await _closing(ear, _join_answered(ear, waiting, found, answer))
 
 
 async def _closing(ear: Ear, work: Coroutine[Any, Any, Bridge]) -> Bridge:
@@ -75,18 +72,23 @@ async def _closing(ear: Ear, work: Coroutine[Any, Any, Bridge]) -> Bridge:
         raise
 
 
-async def _couple(ear: Ear, first: Leg, second: Leg, told_first: Fields, told_second: Fields) -> Bridge:
+def _told(ear: Ear, leg: Leg, other: Leg) -> Fields:
+    """Whom the peer of C{leg} talks to now."""
+    return ear.call.calls.identities.connected(leg, other)
+
+
+async def _couple(ear: Ear, first: Leg, second: Leg) -> Bridge:
     """Ask C{first} for an offer, and C{second} for the answer."""
-    ear.change(first, None, told_first)
+    ear.change(first, None, _told(ear, first, second))
     fresh = await ear.answer(first, second)
     if isinstance(fresh, Refused) or fresh.session is None:
         # It does not make offers when it is asked to: offer the other's session instead.
-        return await _couple_by_offer(ear, second, first, told_second, told_first)
+        return await _couple_by_offer(ear, second, first)
     offer = fresh.session
     wanted = offer if first in ear.call.holders else resumed(offer)
     try:
         shown, alignment = Alignment().translate(wanted, to_b=True, previous=second.local_session)
-        ear.change(second, shown, told_second)
+        ear.change(second, shown, _told(ear, second, first))
         answer = _accepted(second, await ear.answer(second, first))
     except (Gone, NotCoupled):
         # The fresh offer wants an answer all the same (RFC 3261 section 13.2.1).
@@ -102,30 +104,28 @@ async def _couple(ear: Ear, first: Leg, second: Leg, told_first: Fields, told_se
     return _bridge(ear.call, first, second, alignment)
 
 
-async def _couple_by_offer(
-    ear: Ear, known: Leg, asked: Leg, told_known: Fields, told_asked: Fields
-) -> Bridge:
+async def _couple_by_offer(ear: Ear, known: Leg, asked: Leg) -> Bridge:
     """Offer C{asked} what C{known} said last, and C{known} what comes back."""
     if known.remote_session is None:
         raise NotCoupled(asked, 488)
     shown, alignment = Alignment().translate(
         resumed(known.remote_session), to_b=True, previous=asked.local_session
     )
-    ear.change(asked, shown, told_asked)
+    ear.change(asked, shown, _told(ear, asked, known))
     answer = _accepted(asked, await ear.answer(asked, known))
     back, alignment = alignment.translate(answer, to_b=False, previous=known.local_session)
-    ear.change(known, back, told_known)
+    ear.change(known, back, _told(ear, known, asked))
     _accepted(known, await ear.answer(known, asked))
     return _bridge(ear.call, known, asked, alignment)
 
 
-async def _join_answered(ear: Ear, waiting: Leg, found: Leg, answer: bytes, told: Fields) -> Bridge:
+async def _join_answered(ear: Ear, waiting: Leg, found: Leg, answer: bytes) -> Bridge:
     """Offer C{waiting} what C{found} has said, and see whether that was all."""
     offered = found.local_session
     shown, alignment = Alignment().translate(
         answer if is_hold(answer) else resumed(answer), to_b=False, previous=waiting.local_session
     )
-    ear.change(waiting, shown, told)
+    ear.change(waiting, shown, _told(ear, waiting, found))
     reply = _accepted(waiting, await ear.answer(waiting, found))
     back, alignment = alignment.translate(reply, to_b=True, previous=offered or answer)
     if offered is None:

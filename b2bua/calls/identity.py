@@ -81,8 +81,15 @@ class Identities:
         return InvitationDraft(errand.display or shown.display, shown.uri, destination.to_uri, "", fields)
 
     def connected(self, leg: Leg, other: Leg) -> Fields:
-        """Tell the peer of C{leg} whom it talks to now (RFC 3325; RFC 4916 without From change)."""
+        """
+        Tell the peer of C{leg} whom it talks to now.
+
+        By an asserted identity (RFC 3325), and by another From in all that
+        follows where the peer has said that it can take that (RFC 4916).
+        """
         shown = self.shown(self.of(other), leg.party)
+        if leg.dialog is not None and leg.supports("from-change"):
+            leg.dialog.present(shown.name_addr)
         return (("P-Asserted-Identity", shown.name_addr),)
 
 

@@ -58,15 +58,8 @@ async def connect(call: Call, one: Leg, other: Leg) -> None:
     for leg in (one, other):
         if leg.call is not call:
             call.take(leg)
-    identities = call.calls.identities
     try:
-        await couple(
-            call,
-            one,
-            other,
-            told_a=identities.connected(one, other),
-            told_b=identities.connected(other, one),
-        )
+        await couple(call, one, other)
     except (Gone, NotCoupled):
         _leave_alone(call, one, other)
         raise
@@ -90,9 +83,8 @@ async def dial(
     if not isinstance(found, Found):
         _leave_alone(call, waiting)
         return found
-    told = call.calls.identities.connected(waiting, found.leg)
     try:
-        await join_answered(call, waiting, found.leg, found.session, told)
+        await join_answered(call, waiting, found.leg, found.session)
     except (Gone, NotCoupled) as problem:
         call.hang_up(found.leg)
         _leave_alone(call, waiting)

@@ -258,24 +258,16 @@ class _Transferring:
         """Connect the survivor with a target that answered an offer in its name."""
         if isinstance(found, Outcome):
             return found
-        told = self.call.calls.identities.connected(self.survivor, found.leg)
         try:
-            await join_answered(self.call, self.survivor, found.leg, found.session, told)
+            await join_answered(self.call, self.survivor, found.leg, found.session)
         except (Gone, NotCoupled) as problem:
             return self._not_joined(found.leg, problem)
         return None
 
     async def _couple(self, target: Leg) -> Outcome | None:
         """Connect the survivor with a target that has a session with somebody else."""
-        identities = self.call.calls.identities
         try:
-            await couple(
-                self.call,
-                self.survivor,
-                target,
-                told_a=identities.connected(self.survivor, target),
-                told_b=identities.connected(target, self.survivor),
-            )
+            await couple(self.call, self.survivor, target)
         except (Gone, NotCoupled) as problem:
             return self._not_joined(None, problem)
         return None

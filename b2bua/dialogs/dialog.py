@@ -75,6 +75,10 @@ class Dialog:
         self.routes = routes
         self.owner = owner
 
+    def present(self, name_addr: str) -> None:
+        """Say another name in our From from now on; the tag stays (RFC 4916 section 4.2)."""
+        self.local_value = f"{name_addr};tag={self.local_tag}"
+
     @classmethod
     def of_request(cls, request: Request, local_tag: str, local_seq: int) -> Dialog:
         """

@@ -64,6 +64,8 @@ class Phone(Registering, Scripted, Agent):
         """The m-lines of its offers."""
         self.user_agent = f"Yealink SIP-T46U 108.86.0.{self.mark}"
         self.refuse_code = 486
+        self.more_supported: tuple[str, ...] = ()
+        """Option tags that it claims besides what its manners say."""
         self.sessions: list[Session] = []
         self.inbox: deque[Got] = deque(maxlen=500)
         self.unanswered: list[Got] = []
@@ -85,7 +87,7 @@ class Phone(Registering, Scripted, Agent):
     @property
     def supported(self) -> list[str]:
         """The option tags of Supported."""
-        options = ["replaces"]
+        options = ["replaces", *self.more_supported]
         if self.manners.hundred_rel != "none":
             options.append("100rel")
         if self.manners.session_expires:

@@ -182,3 +182,29 @@ class PermissionTests(TransferTestCase):
         self.only_talking(self.alice, self.bob)
         self.bob.hang_up()
         self.quiet()
+
+
+class FromChangeTests(TransferTestCase):
+    """RFC 4916: the name in From may change within a dialog, where the peer can take it."""
+
+    def test_after_transfer(self) -> None:
+        """Alice's phone says from-change: after the transfer our From names Carol, with the same tag."""
+        self.alice.more_supported = ("from-change",)
+        self.call(self.alice, self.bob)
+        self.bob.session.transfer("carol")
+        self.world.run(4)
+        (change,) = received(self.alice, "INVITE")
+        self.assertIn("carol@", change.get("From") or "")
+        self.assertEqual(change.from_.tag, self.alice.session.remote_tag)
+        self.alice.hang_up()
+        self.quiet()
+
+    def test_not_asked_for(self) -> None:
+        """A phone that does not say it sees the From that it knows."""
+        self.call(self.alice, self.bob)
+        self.bob.session.transfer("carol")
+        self.world.run(4)
+        (change,) = received(self.alice, "INVITE")
+        self.assertIn("bob@", change.get("From") or "")
+        self.alice.hang_up()
+        self.quiet()
