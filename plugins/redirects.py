@@ -12,8 +12,9 @@ Yealink guide's flows 8 to 10; RFC 3261 section 8.1.3.4)::
     [trunks.carrier]
     redirects = "pass"
 
-A followed redirect is dialled with the permission of the extension that
-redirects.  Several contacts are tried one after the other, the best first.
+A followed redirect is dialled with the permission of whoever redirects: a
+trunk that shall send calls on to other trunks needs C{may_dial} for that.
+Several contacts are tried one after the other, the best first.
 """
 
 from __future__ import annotations

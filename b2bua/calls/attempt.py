@@ -52,6 +52,7 @@ class Attempt:
         "_deadline",
         "_failures",
         "_fork",
+        "_moved_by",
         "_over",
         "_pending",
         "_timers",
@@ -112,6 +113,8 @@ class Attempt:
         self._timers: list[ITimer] = []
         self._deadline: ITimer | None = None
         self._over = False
+        self._moved_by: Party | None = None
+        """Who has answered with the 3xx that is being followed."""
         self.decided: set[str] = set()
         """The features that have said once what to do when it failed; they are not asked again."""
 
@@ -232,6 +235,9 @@ class Attempt:
         name = self.extension
         if granted:
             return SERVER
+        if diverted and name is None and self._moved_by is not None:
+            # A carrier that redirects must not reach by us what it may not dial.
+            return self._moved_by
         return self.call.calls.directory.party(name) if diverted and name is not None else self.behalf
 
     def _forward(self, verdict: Forward, instead: Outcome) -> None:
@@ -348,6 +354,7 @@ class Attempt:
             # Where a phone points to is told to nobody unless a feature says so.
             self._give_up(UNREACHABLE if outcome.kind == "moved" else outcome)
         else:
+            self._moved_by = outcome.by if outcome.kind == "moved" else None
             self._obey(verdict, outcome)
 
     def _give_up(self, outcome: Outcome) -> None:

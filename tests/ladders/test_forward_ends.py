@@ -283,7 +283,9 @@ class FarTests(ForwardCase):
 
     def trunk_redirects(self, policy: str) -> tuple[Phone, Phone]:
         """Alice calls out, and the carrier redirects to another number of its own."""
-        tables = {**CARRIER, "trunks": {"carrier": {**CARRIER["trunks"]["carrier"], "redirects": policy}}}
+        more = {"redirects": policy, "may_dial": ["extensions", "trunks"]}
+        routes = [{**route, "callers": ["extensions", "trunks"]} for route in CARRIER["routes"]]
+        tables = {"routes": routes, "trunks": {"carrier": {**CARRIER["trunks"]["carrier"], **more}}}
         self.start({}, **tables)
         [alice] = self.phones("alice")
         carrier = self.carrier()
@@ -293,7 +295,7 @@ class FarTests(ForwardCase):
         return alice, carrier
 
     def test_trunk_followed(self) -> None:
-        """The policy of a trunk is its own: follow, with the caller's permission."""
+        """The policy of a trunk is its own: follow, with the trunk's permission."""
         alice, carrier = self.trunk_redirects("follow")
         invite = self.gets_forwarded(alice, carrier)
         self.assertEqual(invite.request_uri.user, "+49302")

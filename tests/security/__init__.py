@@ -1,0 +1,1 @@
+"""What strangers and friends can do to us that they should not."""

@@ -1,0 +1,256 @@
+"""
+Who may reach what, by which way: a test for each cell of the table.
+
+Toll fraud is a call to where it costs money, by somebody who may not make it,
+or at the expense of somebody else.  Whose permission counts is the caller's,
+and for what was sent on that of whoever sent it on: a phone that may not dial
+out cannot forward, redirect or transfer a call out either, and a carrier that
+calls in cannot use us to call out through another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from b2bua.testing import Manners, Trunk, World
+from b2bua.testing.phone import Phone
+from b2bua.testing.session import Session
+from b2bua.wire.message import Request, Response
+
+CARRIER, EXIT, ABROAD = "198.51.100.7", "198.51.100.8", "203.0.113.9"
+NUMBER = "+15550123"
+TARGETS = {"extension": "carol", "number": NUMBER, "foreign": f"sip:victim@{ABROAD}"}
+"""One of us; a number out in the world, which costs money; a URI of another domain."""
+
+
+class Row(NamedTuple):
+    """Somebody, and what of the three targets is reached by that way."""
+
+    way: str
+    who: str
+    extension: bool
+    number: bool
+    foreign: bool
+
+
+# free: an extension that may dial all; kept: one that may dial extensions only;
+# carrier: a trunk with the permissions that trunks have by default; stranger: whoever has no password.
+TABLE = (
+    #   way          who         extension number foreign
+    Row("calls", "free", True, True, True),
+    Row("calls", "kept", True, False, False),
+    Row("calls", "carrier", True, False, False),
+    Row("calls", "stranger", False, False, False),
+    Row("forwards", "free", True, True, True),
+    Row("forwards", "kept", True, False, False),
+    Row("redirects", "free", True, True, True),
+    Row("redirects", "kept", True, False, False),
+    Row("redirects", "carrier", True, False, False),
+    Row("transfers", "free", True, True, True),
+    Row("transfers", "kept", True, False, False),
+    Row("transfers", "carrier", True, False, False),
+    Row("refers from outside", "free", True, True, True),
+    Row("refers from outside", "kept", True, False, False),
+    Row("refers from outside", "carrier", True, False, False),
+    Row("refers a call of others", "free", False, False, False),
+    Row("refers a call of others", "kept", False, False, False),
+    Row("refers a call of others", "carrier", False, False, False),
+    Row("refers a call of others", "stranger", False, False, False),
+    Row("refers no call", "free", False, False, False),
+    Row("refers no call", "carrier", False, False, False),
+    Row("refers no call", "stranger", False, False, False),
+)
+# Through a forward, a redirect or a transfer the permission of the caller neither helps nor hurts.
+CALLERS = ("free", "kept", "carrier")
+
+
+class TollFraudTests(SynchronousTestCase):
+    """The cells; each has a world of its own."""
+
+    def setUp(self) -> None:
+        """Two extensions, two carriers, somebody abroad, a stranger, and the phones that would ring."""
+        self.world = World(
+            features="installed",
+            settings={
+                "extensions": {"kept": {"may_dial": ["extensions"]}, "free": {}, "partner": {}},
+                "trunks": {
+                    name: {"uri": f"sip:{host}", "accept_from": [host], "options_seconds": 0}
+                    for name, host in (("carrier", CARRIER), ("exit", EXIT))
+                },
+                "routes": [{"match": r"\+\d+", "trunk": "exit", "callers": ["extensions", "trunks"]}],
+            },
+        )
+        manners = Manners(answers_after=1.0)
+        self.free, self.kept, self.partner, self.carol = self.world.phones(
+            "free", "kept", "partner", "carol", manners=manners
+        )
+        self.carrier = self.world.trunk("carrier", manners.but(), host=CARRIER)
+        self.exit = self.world.trunk("exit", manners.but(), host=EXIT)
+        self.foreign = Trunk(self.world, "foreign", host=ABROAD, manners=manners.but())
+        self.stranger = Phone(self.world, "stranger", password="guessed", manners=manners.but())
+        self.world.agents += [self.foreign, self.stranger]
+        self.targets = {"extension": self.carol, "number": self.exit, "foreign": self.foreign}
+        self.world.run(1)
+
+    def phone(self, name: str) -> Any:
+        """Somebody of the table."""
+        return getattr(self, name)
+
+    def reached(self, what: str, phone: Any, before: int = 0) -> bool:
+        """Did it ring there, and nowhere else?"""
+        self.world.run(8)
+        rang = {name for name, target in self.targets.items() if len(target.sessions) > before}
+        if not rang <= {what}:
+            raise self.world.failure(f"{rang} rang, and {what} was called")
+        return bool(rang)
+
+    def connected(self, caller: Any, callee: Any, to: str) -> tuple[Session, Session]:
+        """Let two talk."""
+        session = caller.dial(to)
+        self.world.run(4)
+        if not caller.talks_to(callee):
+            raise self.world.failure("they do not talk")
+        return session, callee.session
+
+    def ended(self) -> None:
+        """Whatever came of it, it is over after everybody has hung up."""
+        for _ in range(2):
+            for agent in self.world.agents:
+                for session in list(getattr(agent, "live", ())):
+                    session.hang_up()
+            self.world.run(4)
+        self.world.quiet()
+
+    # ---- the ways -------------------------------------------------------
+
+    def calls(self, who: str, what: str) -> bool:
+        """It dials the target itself."""
+        phone, target = self.phone(who), TARGETS[what]
+        phone.dial(target if ":" in target else f"sip:{target}@{self.world.domain}")
+        return self.reached(what, phone)
+
+    def forwards(self, who: str, what: str) -> bool:
+        """It has its calls forwarded by us; a call for it comes from somebody else."""
+        assert self.world.served is not None
+        self.world.served.document["extensions"][who]["forward"] = {"always": TARGETS[what]}
+        self.world.served.configure()
+        return self._by_each_caller(who, what)
+
+    def redirects(self, who: str, what: str) -> bool:
+        """It answers a call for it with 302."""
+        phone = self.phone(who)
+        target = TARGETS[what]
+        phone.manners.redirects = target if ":" in target else f"sip:{target}@{self.world.domain}"
+        if who != "carrier":
+            return self._by_each_caller(who, what)
+        self.exit, self.carrier = self.carrier, self.exit
+        assert self.world.served is not None
+        self.world.served.document["routes"].insert(
+            0, {"match": "9", "trunk": "carrier", "callers": ["extensions"]}
+        )
+        self.world.served.configure()
+        self.targets["number"] = self.carrier
+        self.partner.dial("9")
+        return self.reached(what, phone)
+
+    def _by_each_caller(self, who: str, what: str) -> bool:
+        """Call it: the outcome must be the same whoever calls."""
+        outcomes = set()
+        for name in CALLERS:
+            if name == who:
+                continue
+            before = len(self.targets[what].sessions)
+            caller = self.phone(name)
+            caller.dial(f"sip:{who}@{self.world.domain}")
+            outcomes.add(self.reached(what, caller, before))
+            for agent in (caller, self.targets[what]):
+                for session in list(agent.live):
+                    session.hang_up()
+            self.world.run(4)
+            for target in self.targets.values():
+                target.sessions.clear()
+        self.assertEqual(len(outcomes), 1, f"it depends on the caller: {outcomes}")
+        return outcomes.pop()
+
+    def transfers(self, who: str, what: str) -> bool:
+        """It talks to somebody, and hands the other one on."""
+        phone = self.phone(who)
+        session, _ = self.connected(phone, self.partner, f"sip:partner@{self.world.domain}")
+        target = TARGETS[what]
+        session.transfer(target if ":" in target else f"sip:{target}@{self.world.domain}")
+        return self.reached(what, phone)
+
+    def refers_from_outside(self, who: str, what: str) -> bool:
+        """It does so by a REFER outside of the dialog, that names it."""
+        phone = self.phone(who)
+        session, _ = self.connected(phone, self.partner, f"sip:partner@{self.world.domain}")
+        self.refer(phone, TARGETS[what], session)
+        return self.reached(what, phone)
+
+    def refers_a_call_of_others(self, who: str, what: str) -> bool:
+        """It names a dialog that is not its own, of which it knows all identifiers."""
+        caller = self.kept if who == "free" else self.free
+        session, _ = self.connected(caller, self.partner, f"sip:partner@{self.world.domain}")
+        self.refer(self.phone(who), TARGETS[what], session)
+        reached = self.reached(what, caller)
+        self.assertTrue(caller.talks_to(self.partner), "their call was disturbed")
+        return reached
+
+    def refers_no_call(self, who: str, what: str) -> bool:
+        """It just tells us to call."""
+        self.refer(self.phone(who), TARGETS[what], None)
+        return self.reached(what, self.phone(who))
+
+    def refer(self, phone: Any, target: str, dialog: Session | None) -> None:
+        """Send a REFER outside of any dialog, with credentials if they are asked for."""
+        to = target if ":" in target else f"sip:{target}@{self.world.domain}"
+        fields = [
+            ("Max-Forwards", "70"),
+            ("From", f"<{phone.aor}>;tag={phone.token()}"),
+            ("To", f"<sip:{self.world.domain}>"),
+            ("Call-ID", phone.token()),
+            ("Contact", f"<{phone.contact}>"),
+            ("Refer-To", f"<{to}>"),
+            ("Refer-Sub", "false"),
+        ]
+        if dialog is not None:
+            value = f"{dialog.call_id};local-tag={dialog.remote_tag};remote-tag={dialog.local_tag}"
+            fields += [("Target-Dialog", value), ("Require", "tdialog")]
+
+        def send(request: Request, seq: int) -> None:
+            numbered = request.with_fields(
+                remove=("Via", "CSeq"), prepend=[("Via", phone.via()), ("CSeq", f"{seq} REFER")]
+            )
+
+            def heard(response: Response | None) -> None:
+                if response is not None and response.code == 401:
+                    again = phone.with_credentials(numbered, response)
+                    if again is not None:
+                        send(again, seq + 1)
+
+            phone.ask(numbered, heard)
+
+        send(Request("REFER", f"sip:{self.world.domain}", fields), 1)
+
+
+def _cell(row: Row, what: str, allowed: bool) -> Callable[[TollFraudTests], None]:
+    """Make the test of one cell."""
+
+    def test(self: TollFraudTests) -> None:
+        way = getattr(self, row.way.replace(" ", "_"))
+        if way(row.who, what) is not allowed:
+            verb = "was not reached" if allowed else "was reached"
+            raise self.world.failure(f"{row.who} {row.way}: {what} {verb}")
+        self.ended()
+
+    test.__doc__ = f"{row.who} {row.way}: {what} is {'reached' if allowed else 'out of reach'}."
+    return test
+
+
+for _row in TABLE:
+    for _what in TARGETS:
+        _name = f"test_{_row.way}_{_row.who}_{_what}".replace(" ", "_")
+        setattr(TollFraudTests, _name, _cell(_row, _what, getattr(_row, _what)))
