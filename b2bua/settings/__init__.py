@@ -1,25 +1,21 @@
 """The configuration: one TOML file, read into frozen typed values."""
 
+from b2bua.settings.peers import Extension, Peer, Route, Rule, Trunk
 from b2bua.settings.problems import Problem, SettingsError
 from b2bua.settings.reading import Claim, Document, control_of, document, load, read
+from b2bua.settings.table import Table
 from b2bua.settings.tables import (
     Auth,
     Calls,
-    Extension,
     Limits,
     Log,
     OwnTimers,
-    Peer,
     Plugins,
     Registrar,
-    Route,
-    Rule,
     Server,
     Settings,
-    Table,
     Timers,
     Tls,
-    Trunk,
 )
 from b2bua.settings.values import Listen, Source
 

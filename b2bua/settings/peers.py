@@ -1,0 +1,157 @@
+"""The tables of those we talk to: extensions, trunks, and the routes to them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from b2bua.settings.table import Count, Seconds, Table
+from b2bua.settings.values import Flag, Number, Pattern, PeerSource, SipURI, User, Whole
+
+# How many hexadecimal digits each has.
+_DIGITS = {"MD5": 32, "SHA-256": 64, "SHA-512-256": 64}
+
+
+def _digests(table: Mapping[str, str]) -> Mapping[str, str]:
+    if not table:
+        raise ValueError("has no digest")
+    for algorithm, digest in table.items():
+        if algorithm not in _DIGITS:
+            raise ValueError(f"has the algorithm {algorithm}, which is not one of {', '.join(_DIGITS)}")
+        if re.fullmatch(f"[0-9A-Fa-f]{{{_DIGITS[algorithm]}}}", digest) is None:
+            raise ValueError(f"has no {_DIGITS[algorithm]} hexadecimal digits for {algorithm}")
+    return MappingProxyType({algorithm: digest.lower() for algorithm, digest in table.items()})
+
+
+Ha1 = Annotated[Mapping[str, str], AfterValidator(_digests)]
+Secret = Annotated[str, Field(min_length=1)]
+Place = Literal["extensions", "trunks"]
+
+
+class Peer(Table):
+    """What extensions and trunks have in common: the policy for a peer."""
+
+    trusted: Flag = Field(
+        default=False, description="true to believe what it says about the identity of callers"
+    )
+    calls_max: Count | None = Field(default=None, description="how many calls it may have at once")
+
+
+class Extension(Peer):
+    """C{[extensions.NUMBER]}: a user, and the phones that register as that user."""
+
+    name: Annotated[str, Field(max_length=200)] = Field(default="", description="the name that others see")
+    password: Secret | None = Field(default=None, repr=False, description="the password of its phones")
+    ha1: Ha1 | None = Field(
+        default=None,
+        repr=False,
+        description='in place of the password, its digests: { MD5 = "...", SHA-256 = "..." }, '
+        "each of USER:DOMAIN:PASSWORD",
+    )
+    ring_seconds: Seconds | None = Field(
+        default=None, description="seconds that it rings before nobody answers"
+    )
+    may_dial: tuple[Place, ...] = Field(
+        default=("extensions", "trunks"), description='what it may reach, a list of "extensions" and "trunks"'
+    )
+
+    @model_validator(mode="after")
+    def _one_secret(self) -> Self:
+        if (self.password is None) == (self.ha1 is None):
+            raise ValueError("needs either password or ha1")
+        return self
+
+
+class Rule(Table):
+    """One of a list of rules for numbers; the first that matches the whole number is used."""
+
+    match: Pattern = Field(description="a regular expression for the whole number")
+    replace: str = Field(description=r"what it becomes; \1 stands for the first group of match")
+
+    @model_validator(mode="after")
+    def _groups(self) -> Self:
+        try:
+            re.compile(f"(?:{self.match.pattern})|").sub(self.replace, "")
+        except (re.error, IndexError) as error:
+            raise ValueError(f"has a replace that does not fit its match: {error}") from None
+        return self
+
+
+class Trunk(Peer):
+    """C{[trunks.NAME]}: a carrier or another server."""
+
+    uri: SipURI = Field(description='where calls to it go, such as "sip:sip.carrier.example"')
+    backups: tuple[SipURI, ...] = Field(
+        default=(),
+        description="the list of its other servers, tried in this order when it does not register us",
+    )
+    accept_from: tuple[PeerSource, ...] = Field(
+        default=(),
+        description="the list of addresses and networks, with or without a port, that call in without "
+        'a password, such as ["198.51.100.0/24", "203.0.113.7:5080"]',
+    )
+    username: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None, description="the name by which it knows us"
+    )
+    password: Secret | None = Field(
+        default=None, repr=False, description="the password that goes with username"
+    )
+    realm: str | None = Field(
+        default=None, description="the only realm that gets the password; by default any"
+    )
+    registers: Flag = Field(default=False, alias="register", description="true to register with it")
+    expires: Count = Field(default=3600, description="seconds to register for")
+    options_seconds: Annotated[Number, Field(ge=0)] = Field(
+        default=60.0, description="seconds between two OPTIONS that ask whether it is alive; 0 for none"
+    )
+    numbers_in: tuple[Rule, ...] = Field(default=(), description="rules for the numbers it calls")
+    numbers_out: tuple[Rule, ...] = Field(default=(), description="rules for the numbers we call through it")
+    identity: Literal["from", "asserted", "remote-party"] = Field(
+        default="from",
+        description='how it is told who calls: "from" alone, or "asserted" (P-Asserted-Identity) or '
+        '"remote-party" (Remote-Party-ID) as well',
+    )
+    caller: User | None = Field(default=None, description="the number it is told instead of the extension's")
+    may_dial: tuple[Place, ...] = Field(
+        default=("extensions",), description='what its calls may reach, a list of "extensions" and "trunks"'
+    )
+
+    @model_validator(mode="after")
+    def _account(self) -> Self:
+        if self.password is not None and self.username is None:
+            raise ValueError("has a password but no username")
+        if self.registers and self.username is None:
+            raise ValueError("is to be registered with but has no username")
+        return self
+
+
+class Route(Table):
+    """One of C{[[routes]]}: which numbers go to which trunk; the first that matches is used."""
+
+    match: Pattern = Field(description="a regular expression for the whole dialled user part")
+    trunk: str | None = Field(default=None, description="the name of a trunk")
+    trunks: tuple[str, ...] = Field(
+        default=(), description="the names of trunks, the next being for when one is down"
+    )
+    callers: tuple[Place, ...] = Field(
+        default=("extensions",), description='whose calls it is for, a list of "extensions" and "trunks"'
+    )
+    strip: Annotated[Whole, Field(ge=0, le=64)] = Field(
+        default=0, description="how many characters to take off the front of the number"
+    )
+    prepend: str = Field(default="", description="what to put in front of the number after that")
+
+    @model_validator(mode="after")
+    def _somewhere(self) -> Self:
+        if bool(self.trunk) == bool(self.trunks):
+            raise ValueError("needs either trunk or trunks")
+        return self
+
+    @property
+    def ways(self) -> tuple[str, ...]:
+        """The trunks to try, in this order."""
+        return (self.trunk,) if self.trunk else self.trunks

@@ -1,0 +1,36 @@
+"""What every table of the configuration is, and the kinds of values that many of them have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
+
+from b2bua.settings.values import Number, Whole
+
+
+class Table(BaseModel):
+    """A table of the configuration: its keys are the fields, and no other key is allowed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+def beside(path: str, info: ValidationInfo) -> str:
+    """A relative path starts at the directory of the configuration file."""
+    directory: Path = (info.context or {}).get("directory", Path())
+    return str(directory / path)
+
+
+Beside = Annotated[str, AfterValidator(beside)]
+Seconds = Annotated[Number, Field(gt=0, le=10_000_000)]
+Count = Annotated[Whole, Field(ge=1)]
+Short = Annotated[Number, Field(ge=0.01, le=10)]
+Long = Annotated[Number, Field(ge=0.01, le=60)]
+
+
+def none() -> Mapping[str, Any]:
+    """No tables at all."""
+    return MappingProxyType({})
