@@ -26,6 +26,7 @@ from b2bua.settings.values import (
     HostPort,
     ListenURI,
     Number,
+    SipURI,
     Whole,
 )
 
