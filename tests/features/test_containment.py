@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua import hookimpl
-from b2bua.calls import Confirm, Refuse, Replied, Told
+from b2bua.calls import Confirm, Dial, Forward, Member, Redirect, Refuse, Replied, Told
 from b2bua.features import Features
 from b2bua.features.dispatch import STRIKES_MAX
 from b2bua.hookspecs import HOOKS
@@ -279,16 +279,37 @@ class ContainmentTests(SynchronousTestCase):
         self.assertEqual(features.plugins[0].out, "")
         self.flushLoggedErrors(ValueError)
 
-    def test_blocking(self) -> None:
-        """Nonsense inside of a verdict is no answer either."""
-        answers = [
+    def test_nonsense_inside(self) -> None:
+        """Nonsense inside of a verdict is no answer either: it would go out as SIP."""
+        for answer in (
             Refuse(200),
             Refuse(486, "busy\r\nX-Evil: 1"),
-            Refuse("486"),  # type: ignore[arg-type]  # that is the point
+            Refuse("486"),  # type: ignore[arg-type]  # that is the point, here and below
             Confirm("a\nb"),
-        ]
-        for answer in answers:
+            Forward(""),
+            Forward("103\r\nX-Evil: 1"),
+            Forward("1" * 2000),
+            Forward("103", alert_info="\n"),
+            Dial(("103",)),  # type: ignore[arg-type]
+            Dial((Member(""),)),
+            Dial((Member("103", after=-1),)),
+            Dial((Member("103", after=float("nan")),)),
+            Dial((Member("103", ring_seconds=0),)),
+            Dial((Member("103"),) * 65),
+            Dial((Member("103"),), "random"),  # type: ignore[arg-type]
+            Redirect(()),
+            Redirect(("",)),
+            Redirect(("sip:103@pbx",), 486),
+        ):
             with self.subTest(answer):
                 features = Features.of(broken("route_call", lambda answer=answer: answer))
                 self.assertIsNone(features.ask_route(attempt()))
+                self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
+
+    def test_nonsense_of_seconds(self) -> None:
+        """A ring time that is no time is no answer."""
+        for answer in (0, -1, float("inf"), float("nan"), True, "5", 10**9):
+            with self.subTest(answer):
+                features = Features.of(broken("ring_seconds", lambda answer=answer: answer))
+                self.assertIsNone(features.ask_ring_seconds(attempt()))
                 self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)

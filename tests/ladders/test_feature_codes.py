@@ -112,6 +112,29 @@ class CodeTests(LadderTestCase):
         self.alice.gets(403)
         self.quiet()
 
+    def test_find_me(self) -> None:
+        """Off and on again, for who has places to be looked for."""
+        bob = {"find_me": {"places": ["bob", "carol"], "ring_seconds": 5}}
+        self.world = World(settings={"extensions": {"bob": bob}}, features=[FindMe])
+        alice, bob_phone, carol = self.phones("alice", "bob", "carol")
+        for code, said, found in (("*22", "Find me: off", False), ("*21", "Find me: on", True)):
+            self.assertEqual(self.dials(bob_phone, code), said)
+            alice.sends("INVITE", to="bob")
+            bob_phone.gets("INVITE")
+            bob_phone.answers(486)
+            if found:
+                alice.gets(181)
+                carol.gets("INVITE")
+                carol.answers(486)
+            alice.gets(486)
+        self.quiet()
+
+    def test_not_a_number(self) -> None:
+        """What cannot be dialled is no target."""
+        self.alice.sends("INVITE", to="*72%3Cx%3E")
+        self.alice.gets(484)
+        self.quiet()
+
     def test_no_session(self) -> None:
         """A code that is dialled without an offer gets one, of no media (RFC 3261 section 13.2.1)."""
         self.alice.sends("INVITE", to="*79", offer=False)

@@ -1,0 +1,1 @@
+"""The features that we ship, by themselves."""
