@@ -6,7 +6,6 @@ import inspect
 import types
 import typing
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
-from contextlib import suppress
 from functools import lru_cache
 from importlib import import_module
 from typing import Any, Literal, Union
@@ -35,8 +34,7 @@ def _public_names() -> dict[str, Any]:
     """What an annotation may name without importing it outside of TYPE_CHECKING."""
     names: dict[str, Any] = {}
     for home in _PUBLIC:
-        with suppress(ImportError):
-            names.update((n, v) for n, v in vars(import_module(home)).items() if not n.startswith("_"))
+        names.update((n, v) for n, v in vars(import_module(home)).items() if not n.startswith("_"))
     return names
 
 
