@@ -202,6 +202,7 @@ class Invited(Announcing):
         self.finish()
         if leg.state is LegState.ENDED:
             leg.settled()
+            leg.check_gone()
         elif lost:
             parting.lose(leg, "error")
         else:

@@ -42,12 +42,19 @@ class Goodbye:
         leg = self.leg
         if response.provisional or leg.goodbye is not self:
             return
-        if response.local and response.code == 503 and self._timer is None:
+        if response.local and response.code == 503 and leg.flow is None and self._timer is None:
             # It was lost with the connection; the phone may be back by another in a moment.
             self._timer = leg.context.layer.start(leg.context.settings.t2, self.send)
             return
         leg.goodbye = None
         leg.check_gone()
+
+    def answered(self) -> None:
+        """The peer has hung up itself: what waits to be sent again need not be."""
+        if self._timer is not None:
+            self._timer.stop()
+            self.leg.goodbye = None
+            self.leg.check_gone()
 
 
 def hang_up(leg: Leg, word: HungUp) -> None:
@@ -105,6 +112,7 @@ def lose(leg: Leg, why: str) -> None:
     """The peer is gone or beyond help: BYE, and the call hears of it."""
     if leg.state is LegState.ENDED:
         leg.settled()
+        leg.check_gone()
         return
     say_goodbye(leg)
     leg.hear(leg, HungUp(why))
@@ -119,11 +127,11 @@ def bye_received(leg: Leg, request: Request, server: IServerTransaction) -> None
     """Take a BYE: 200, and 487 to whatever the peer still has open (section 15.1.2)."""
     sending.respond(leg, server, 200)
     if leg.state is LegState.ENDED:
-        if leg.goodbye is not None and not leg.goodbye.sent:
-            # The peer was first: ours waits for an ACK that nobody owes any more.
+        if leg.goodbye is not None and leg.goodbye.sent:
+            leg.goodbye.answered()
+        elif leg.goodbye is not None:
+            # The peer was first, so ours need not wait for the ACK any more.
             leg.goodbye = None
-            if leg.invited is not None and leg.invited.answered:
-                leg.invited.finish()
             leg.check_gone()
         return
     if leg.state is LegState.CALLING and not leg.incoming:
@@ -134,12 +142,10 @@ def bye_received(leg: Leg, request: Request, server: IServerTransaction) -> None
     if leg.inviting is not None:
         # It did not wait for the ACK, which is owed all the same.
         leg.inviting.confirm(None)
-    invited = leg.invited
-    if invited is not None:
-        if invited.answered:
-            invited.finish()
-        else:
-            invited.refuse(487, "", ())
+    if leg.invited is not None and not leg.invited.answered:
+        # A 2xx that was sent goes on being repeated until its ACK (section
+        # 13.3.1.4): the peer may not have got it yet.
+        leg.invited.refuse(487, "", ())
     leg.hear(leg, HungUp("bye", fields))
     leg.check_gone()
 

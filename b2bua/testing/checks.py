@@ -78,6 +78,7 @@ class Witness:
         """The Max-Forwards with which a session description came in."""
         self._closed_from: set[Address] = set()
         self._source: Address = ("", 0)
+        self._destination: Address = ("", 0)
         self._framers: dict[tuple[object, ...], Framer] = {}
         world.network.on_send.append(self._leaving)
         world.network.on_arrive.append(self._arriving)
@@ -105,7 +106,7 @@ class Witness:
 
     def _read(self, packet: Packet, way: str, take: Callable[[str, Request | Response, bytes], None]) -> None:
         peer = packet.destination[0] if way == "out" else packet.source[0]
-        self._source = packet.source
+        self._source, self._destination = packet.source, packet.destination
         pieces = [packet.data]
         if packet.transport != "UDP":
             key = (way, packet.source, packet.destination)
@@ -204,6 +205,7 @@ class Witness:
             talk.ack_leaves(request, invite)
         else:
             sent = self.sent[key] = Sent(request, peer, data, self.world.clock.rightNow)
+            sent.excused = self._destination in self._closed_from
             talk.request_leaves(sent)
 
     def _head(

@@ -94,7 +94,7 @@ class Talk:
     def _invite_leaves(self, sent: Sent, tag: str) -> None:
         if tag:
             out, came = self.invite_out, self.invite_in
-            if out is not None and out.final is None:
+            if out is not None and out.final is None and not out.excused:
                 self.complain("re-INVITE while its own is open", "RFC 3261 14.1")
             if came is not None and came.final is None:
                 self.complain("re-INVITE while the peer's is open", "RFC 3261 14.1")

@@ -195,11 +195,25 @@ class ByeTests(LegCase):
         self.assert_gone(leg)
 
     def test_overtakes_ack(self) -> None:
-        """A BYE that comes before the ACK ends the session and the retransmissions."""
+        """A BYE that comes before the ACK ends the call; the 2xx goes on until its ACK (section 13.3.1.4)."""
         leg = self.incoming()
         leg.say(Answered(ANSWER))
         server = self.gets(leg, "BYE")
         self.assertEqual(server.codes, [200])
+        self.assertEqual(self.word, HungUp("bye"))
+        self.pump(0.5)
+        self.assertEqual(self.server.codes, [100, 200, 200])
+        self.acknowledge(leg, cseq=100)
+        self.assertEqual(self.heard, ["Offered", "HungUp"])
+        self.assert_gone(leg)
+
+    def test_instead_of_ack(self) -> None:
+        """If no ACK comes after the BYE, it ends with the last repetition, and no BYE of ours."""
+        leg = self.incoming()
+        leg.say(Answered(ANSWER))
+        self.gets(leg, "BYE")
+        self.pump(32)
+        self.assertEqual(self.methods, [])
         self.assert_gone(leg)
 
     def test_crossing(self) -> None:
