@@ -140,8 +140,12 @@ def too_many(name: str) -> PeerError:
 
 
 def count_values(fields: Sequence[tuple[str, str]], name: str) -> int:
-    """Count the values of a list at most: a comma in quotes counts as well."""
-    return sum(1 + value.count(",") for known, value in fields if canonical(known) == name)
+    """
+    Count the values of a list at most: a comma in quotes counts as well.
+
+    @param fields: with names as in their RFC.
+    """
+    return sum([1 + value.count(",") for known, value in fields if known == name])
 
 
 _SALVAGE_METHOD = re.compile(rf"({TOKEN}++)(?:\s|\Z)")

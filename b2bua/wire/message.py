@@ -272,7 +272,7 @@ def _build(parts: Parts, limits: Limits) -> Request | Response:
     first, message.well_spelled = index(fields)
     message.first = first
     if len(first) != len(fields):
-        _check_repeated(fields, limits)
+        _check_repeated(fields, limits, message.well_spelled)
     if limits is not LIMITS:
         message.limits = limits
     try:
@@ -304,12 +304,13 @@ def _read_mandatory(message: Message, first: dict[str, str], method: str, limits
         raise PeerError("CSeq names another method", section="RFC 3261 8.1.1.5", where=first["CSeq"])
 
 
-def _check_repeated(fields: Sequence[Field], limits: Limits) -> None:
+def _check_repeated(fields: Sequence[Field], limits: Limits, well_spelled: bool) -> None:
     """Refuse fields that are there twice but may be only once, and too long lists."""
+    if not well_spelled:
+        fields = [(canonical(name), value) for name, value in fields]
     seen: set[str] = set()
     repeated: set[str] = set()
-    for spelled, _ in fields:
-        name = canonical(spelled)
+    for name, _ in fields:
         (repeated if name in seen else seen).add(name)
     if twice := repeated & SINGLE:
         raise PeerError(f"More than one {min(twice)}", section="RFC 3261 7.3.1")
