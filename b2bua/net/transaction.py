@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING, Any, TypeAlias, assert_never
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from twisted.logger import Logger
 from zope.interface import implementer
@@ -12,11 +12,9 @@ from b2bua.errors import UsageError
 from b2bua.transactions.effects import (
     REPEATS,
     Cancel,
-    Deliver,
     Effects,
     Ended,
     Failed,
-    Send,
     Start,
     Stop,
 )
@@ -53,25 +51,29 @@ class Running:
         self.key = key
 
     def perform(self, effects: Effects) -> None:
-        """Do what the machine wants, in its order."""
+        """
+        Do what the machine wants, in its order.
+
+        By type and most frequent first: a C{match} costs twice as much, and
+        this is done thirty times in a call.
+        """
         for effect in effects:
-            match effect:
-                case Send():
-                    self._send(effect.data)
-                case Start():
-                    self._start(effect.timer, effect.seconds)
-                case Deliver():
-                    self._deliver(effect.message)
-                case Stop():
-                    self._stop(effect.timer)
-                case Ended():
-                    self._end()
-                case Failed():
-                    self._fail(effect.code)
-                case Cancel():
-                    self._cancel()
-                case _:
-                    assert_never(effect)
+            if type(effect) is bytes:
+                self._send(effect)
+            elif type(effect) is Start:
+                self._start(effect)
+            elif type(effect) is Stop:
+                self._stop(effect.timer)
+            elif type(effect) is Request or type(effect) is Response:
+                self._deliver(effect)
+            elif type(effect) is Ended:
+                self._end()
+            elif type(effect) is Failed:
+                self._fail(effect.code)
+            elif type(effect) is Cancel:
+                self._cancel()
+            else:
+                raise UsageError(f"No effect: {effect!r}")
 
     @property
     def request(self) -> Request:
@@ -98,8 +100,9 @@ class Running:
             self._ends.stop()
             self._ends = None
 
-    def _start(self, letter: str, seconds: float) -> None:
+    def _start(self, start: Start) -> None:
         """Set a timer in the place of the one of its kind."""
+        letter, seconds = start
         timer = self._runner.wheel.set(seconds, self.fire, letter)
         if letter in REPEATS:
             self._repeats, old = timer, self._repeats

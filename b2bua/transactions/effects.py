@@ -1,6 +1,10 @@
 """
 What the machines want to have done, and the values of their timers.
 
+An effect is bytes, to be sent; a message, which the transaction user is told;
+or one of the classes below.  What the user is told comes last, since the user
+acts at once.
+
 A machine has at most two timers at a time: one that I{repeats} something (A, E,
 G, and the delay of a 100) and one that I{ends} a state (all others).  Starting
 one takes the place of the one of its kind that runs; L{Ended} stops both.
@@ -120,18 +124,6 @@ class TimerValues:
         return elapsed
 
 
-class Send(NamedTuple):
-    """Send C{data}, on a server's behalf by way of the Via, else to the next hop."""
-
-    data: bytes
-
-
-class Deliver(NamedTuple):
-    """Tell the transaction user; always the last effect, since the user acts at once."""
-
-    message: Request | Response
-
-
 class Start(NamedTuple):
     """Let C{timer} fire after so many seconds."""
 
@@ -159,7 +151,7 @@ class Ended(NamedTuple):
     """The transaction is over and can be forgotten."""
 
 
-Effect: TypeAlias = Send | Deliver | Start | Stop | Cancel | Failed | Ended
+Effect: TypeAlias = bytes | Request | Response | Start | Stop | Cancel | Failed | Ended
 Effects: TypeAlias = tuple[Effect, ...]
 
 ENDED = Ended()

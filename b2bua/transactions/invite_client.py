@@ -13,9 +13,7 @@ from b2bua.transactions.effects import (
     OVER,
     TIMED_OUT,
     UNREACHABLE,
-    Deliver,
     Effects,
-    Send,
     Start,
     Stop,
     TimerValues,
@@ -61,8 +59,8 @@ class InviteClient:
         """INVITE from TU: INVITE sent."""
         timers = self._timers
         if self._reliable:
-            return (timers.b, Send(self._again))
-        return (timers.a, timers.b, Send(self._again))
+            return (timers.b, self._again)
+        return (timers.a, timers.b, self._again)
 
     def receive(self, response: Response) -> Effects:
         """Follow the arrow of a response."""
@@ -72,25 +70,25 @@ class InviteClient:
                 self.state = State.PROCEEDING
                 self._again = b""
                 if self._cancelled:
-                    return (STOP_A, CANCEL, self._give_up(), Deliver(response))
-                return (STOP_A, STOP_B, Deliver(response))
+                    return (STOP_A, CANCEL, self._give_up(), response)
+                return (STOP_A, STOP_B, response)
 
             case State.PROCEEDING if code < 200:
-                return (Deliver(response),)
+                return (response,)
 
             case State.CALLING | State.PROCEEDING if code < 300:
                 self.state = State.ACCEPTED
                 self.request, self._again = None, b""
-                return (STOP_A, self._timers.m, Deliver(response))
+                return (STOP_A, self._timers.m, response)
 
             case State.CALLING | State.PROCEEDING:
                 return self._refused(response)
 
             case State.ACCEPTED if 200 <= code < 300:
-                return (Deliver(response),)
+                return (response,)
 
             case State.COMPLETED if code >= 300:
-                return (Send(self._again),)
+                return (self._again,)
         return ()
 
     def fire(self, timer: str) -> Effects:
@@ -98,7 +96,7 @@ class InviteClient:
         match self.state, timer:
             case State.CALLING, "A":
                 self._interval *= 2
-                return (Start("A", self._interval), Send(self._again))
+                return (Start("A", self._interval), self._again)
 
             case (State.CALLING, "B") | (State.PROCEEDING, "CANCEL"):
                 self._end()
@@ -164,10 +162,10 @@ class InviteClient:
         self.request = None
         if self._reliable:
             self._end()
-            return (Send(ack), ENDED, Deliver(response))
+            return (ack, ENDED, response)
         self.state = State.COMPLETED
         self._again = ack
-        return (STOP_A, self._timers.linger, Send(ack), Deliver(response))
+        return (STOP_A, self._timers.linger, ack, response)
 
     def _end(self) -> None:
         """Go to Terminated; what failed is still known, so that it can be told."""

@@ -9,9 +9,7 @@ from b2bua.transactions.effects import (
     OVER,
     TIMED_OUT,
     TRYING,
-    Deliver,
     Effects,
-    Send,
     Start,
     Stop,
     TimerValues,
@@ -59,7 +57,7 @@ class InviteServer:
         """INVITE: pass INV to TU."""
         if self.request is None:
             raise UsageError("A transaction is started once")
-        return (Deliver(self.request),)
+        return (self.request,)
 
     def wait(self) -> Effects:
         """Send 100 if TU won't in 200 ms; mostly it has answered when this is asked."""
@@ -73,29 +71,29 @@ class InviteServer:
         match self.state:
             case State.PROCEEDING if code < 200:
                 first, self._last = not self._last, write(response)
-                return (STOP_TRYING, Send(self._last)) if first else (Send(self._last),)
+                return (STOP_TRYING, self._last) if first else (self._last,)
 
             case State.PROCEEDING if code < 300:
                 self.state = State.ACCEPTED
                 # A retransmitted INVITE draws nothing from now on: the 2xx is the user's.
                 self.request, self._last = None, b""
-                return (STOP_TRYING, self._timers.l, Send(write(response)))
+                return (STOP_TRYING, self._timers.l, write(response))
 
             case State.PROCEEDING:
                 self.state = State.COMPLETED
                 self.request, self._last = None, write(response)
                 again = STOP_TRYING if self._reliable else self._timers.g
-                return (again, self._timers.h, Send(self._last))
+                return (again, self._timers.h, self._last)
 
             case State.ACCEPTED if 200 <= code < 300:
-                return (Send(write(response)),)
+                return (write(response),)
         return ()
 
     def receive(self, request: Request) -> Effects:
         """Follow the arrow of a retransmitted INVITE, or of the ACK."""
         match self.state:
             case State.PROCEEDING | State.COMPLETED if request.method == "INVITE":
-                return (Send(self._last),) if self._last else ()
+                return (self._last,) if self._last else ()
 
             case State.COMPLETED if self._reliable:
                 self._end()
@@ -107,7 +105,7 @@ class InviteServer:
                 return (STOP_G, self._timers.i)
 
             case State.ACCEPTED if request.method == "ACK":
-                return (Deliver(request),)
+                return (request,)
         return ()
 
     def fire(self, timer: str) -> Effects:
@@ -115,11 +113,11 @@ class InviteServer:
         match self.state, timer:
             case State.PROCEEDING, "100" if self.request is not None and not self._last:
                 self._last = write(self.request.response(100))
-                return (Send(self._last),)
+                return (self._last,)
 
             case State.COMPLETED, "G":
                 self._interval = min(2 * self._interval, self._timers.t2)
-                return (Start("G", self._interval), Send(self._last))
+                return (Start("G", self._interval), self._last)
 
             case State.COMPLETED, "H":
                 self._end()

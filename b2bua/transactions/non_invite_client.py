@@ -9,9 +9,7 @@ from b2bua.transactions.effects import (
     OVER,
     TIMED_OUT,
     UNREACHABLE,
-    Deliver,
     Effects,
-    Send,
     Start,
     Stop,
     TimerValues,
@@ -54,8 +52,8 @@ class NonInviteClient:
         """Request from TU: send request."""
         timers = self._timers
         if self._reliable:
-            return (timers.f, Send(self._again))
-        return (timers.e, timers.f, Send(self._again))
+            return (timers.f, self._again)
+        return (timers.e, timers.f, self._again)
 
     def receive(self, response: Response) -> Effects:
         """Follow the arrow of a response."""
@@ -65,10 +63,10 @@ class NonInviteClient:
 
             case State.TRYING:
                 self.state = State.PROCEEDING
-                return (Deliver(response),)
+                return (response,)
 
             case State.PROCEEDING:
-                return (Deliver(response),)
+                return (response,)
         return ()
 
     def fire(self, timer: str) -> Effects:
@@ -76,10 +74,10 @@ class NonInviteClient:
         match self.state, timer:
             case State.TRYING, "E":
                 self._interval = min(2 * self._interval, self._timers.t2)
-                return (Start("E", self._interval), Send(self._again))
+                return (Start("E", self._interval), self._again)
 
             case State.PROCEEDING, "E":
-                return (Start("E", self._timers.t2), Send(self._again))
+                return (Start("E", self._timers.t2), self._again)
 
             case ((State.TRYING | State.PROCEEDING), "F"):
                 self._end()
@@ -115,9 +113,9 @@ class NonInviteClient:
         self.request, self._again = None, b""
         if self._reliable:
             self.state = State.TERMINATED
-            return (ENDED, Deliver(response))
+            return (ENDED, response)
         self.state = State.COMPLETED
-        return (STOP_E, self._timers.k, Deliver(response))
+        return (STOP_E, self._timers.k, response)
 
     def _end(self) -> None:
         """Go to Terminated; what failed is still known, so that it can be told."""

@@ -15,9 +15,7 @@ from b2bua.transactions.effects import (
     OVER,
     TIMED_OUT,
     TRYING,
-    Deliver,
     Effects,
-    Send,
     Start,
     Stop,
     TimerValues,
@@ -62,7 +60,7 @@ class NonInviteServer:
         """Request received: pass to TU."""
         if self.request is None:
             raise UsageError("A transaction is started once")
-        return (Deliver(self.request),)
+        return (self.request,)
 
     def wait(self) -> Effects:
         """Let a 100 be sent late (RFC 4320); mostly TU has answered when this is asked."""
@@ -81,17 +79,17 @@ class NonInviteServer:
             case State.TRYING | State.PROCEEDING if response.code >= 200 and response.code != 408:
                 if self._reliable:
                     self._end()
-                    return (Send(write(response)), ENDED)
+                    return (write(response), ENDED)
                 self.state = State.COMPLETED
                 self.request, self._last = None, write(response)
-                return (STOP_TRYING, self._timers.j, Send(self._last))
+                return (STOP_TRYING, self._timers.j, self._last)
         return ()
 
     def receive(self, request: Request) -> Effects:
         """Follow the arrow of a retransmitted request."""
         match self.state:
             case State.PROCEEDING | State.COMPLETED:
-                return (Send(self._last),)
+                return (self._last,)
         return ()
 
     def fire(self, timer: str) -> Effects:
@@ -100,7 +98,7 @@ class NonInviteServer:
             case State.TRYING, "100" if self.request is not None:
                 self.state = State.PROCEEDING
                 self._last = write(self.request.response(100))
-                return (Start("J", self._rest()), Send(self._last))
+                return (Start("J", self._rest()), self._last)
 
             case State.PROCEEDING, "J":
                 # The client has given up by now, so nobody waits for an answer.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from b2bua.transactions.effects import Effects, Send
+from b2bua.transactions.effects import Effects
 from b2bua.wire.message import Request, Response, parse
 
 
@@ -40,8 +40,8 @@ def brief(effects: Effects) -> list[object]:
     """Shorten effects so that they can be compared and read."""
     short: list[object] = []
     for effect in effects:
-        if isinstance(effect, Send):
-            message = parse(effect.data)
+        if isinstance(effect, bytes):
+            message = parse(effect)
             short.append(message.method if isinstance(message, Request) else message.code)
         else:
             short.append(effect)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.transactions.effects import CANCEL, ENDED, Deliver, Failed, Start, Stop, TimerValues
+from b2bua.transactions.effects import CANCEL, ENDED, Failed, Start, Stop, TimerValues
 from b2bua.transactions.invite_client import InviteClient, State
 from b2bua.wire.message import write
 from tests.transactions.messages import brief, request, response
@@ -50,8 +50,8 @@ class InviteClientTests(SynchronousTestCase):
         """A 1xx stops retransmission; each one is passed up."""
         machine = self.machine()
         ringing = response(INVITE, 180)
-        self.assertEqual(machine.receive(ringing), (Stop("A"), Stop("B"), Deliver(ringing)))
-        self.assertEqual(machine.receive(ringing), (Deliver(ringing),))
+        self.assertEqual(machine.receive(ringing), (Stop("A"), Stop("B"), ringing))
+        self.assertEqual(machine.receive(ringing), (ringing,))
         self.assertEqual((machine.fire("A"), machine.fire("B"), machine.fail()), ((), (), ()))
         self.assertIs(machine.state, State.PROCEEDING)
 
@@ -62,7 +62,7 @@ class InviteClientTests(SynchronousTestCase):
             for code in before:
                 machine.receive(response(INVITE, code))
             busy = response(INVITE, 486)
-            expected = [Stop("A"), Start("D", 32.0), "ACK", Deliver(busy)]
+            expected = [Stop("A"), Start("D", 32.0), "ACK", busy]
             self.assertEqual(brief(machine.receive(busy)), expected)
             self.assertIs(machine.state, State.COMPLETED)
             self.assertIsNone(machine.request)
@@ -80,7 +80,7 @@ class InviteClientTests(SynchronousTestCase):
         """On reliable transports timer D is zero: it is over at once."""
         machine = self.machine(reliable=True)
         busy = response(INVITE, 486)
-        self.assertEqual(brief(machine.receive(busy)), ["ACK", ENDED, Deliver(busy)])
+        self.assertEqual(brief(machine.receive(busy)), ["ACK", ENDED, busy])
         self.assertIs(machine.state, State.TERMINATED)
 
     def test_ack_error(self) -> None:
@@ -93,9 +93,9 @@ class InviteClientTests(SynchronousTestCase):
         """A 2xx goes up and starts timer M; so do all 2xx after it, but nothing else (RFC 6026 7.2)."""
         machine = self.machine()
         ok = response(INVITE, 200)
-        self.assertEqual(machine.receive(ok), (Stop("A"), Start("M", LONG), Deliver(ok)))
+        self.assertEqual(machine.receive(ok), (Stop("A"), Start("M", LONG), ok))
         other = response(INVITE, 200, "other")
-        self.assertEqual(machine.receive(other), (Deliver(other),))
+        self.assertEqual(machine.receive(other), (other,))
         self.assertEqual(machine.receive(response(INVITE, 486)), ())
         self.assertEqual(machine.receive(response(INVITE, 180)), ())
         self.assertEqual(machine.fail(), ())
@@ -114,7 +114,7 @@ class InviteClientTests(SynchronousTestCase):
         machine = self.machine()
         self.assertEqual(machine.cancel(), ())
         trying = response(INVITE, 100)
-        expected = (Stop("A"), CANCEL, Start("CANCEL", LONG), Deliver(trying))
+        expected = (Stop("A"), CANCEL, Start("CANCEL", LONG), trying)
         self.assertEqual(machine.receive(trying), expected)
 
     def test_cancel_late(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.transactions.effects import ENDED, Deliver, Effects, Failed, Start, Stop, TimerValues
+from b2bua.transactions.effects import ENDED, Effects, Failed, Start, Stop, TimerValues
 from b2bua.transactions.invite_server import InviteServer, State
 from tests.transactions.messages import brief, request, response
 
@@ -18,7 +18,7 @@ class InviteServerTests(SynchronousTestCase):
     def machine(self, *codes: int, reliable: bool = False) -> InviteServer:
         """Make one that has started, and has been given responses."""
         machine = InviteServer(INVITE, TimerValues(), reliable=reliable)
-        self.assertEqual(machine.start(), (Deliver(INVITE),))
+        self.assertEqual(machine.start(), (INVITE,))
         self.assertEqual(machine.wait(), (Start("100", 0.2),))
         for code in codes:
             machine.respond(response(INVITE, code))
@@ -83,7 +83,7 @@ class InviteServerTests(SynchronousTestCase):
         self.assertEqual(self.respond(machine, 200), [Stop("100"), Start("L", 32.0), 200])
         self.assertEqual(machine.receive(INVITE), ())
         self.assertEqual(self.respond(machine, 200), [200])
-        self.assertEqual(machine.receive(ACK), (Deliver(ACK),))
+        self.assertEqual(machine.receive(ACK), (ACK,))
         self.assertEqual(machine.fire("L"), (ENDED,))
 
     def test_too_late(self) -> None:

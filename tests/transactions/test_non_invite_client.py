@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.transactions.effects import ENDED, Deliver, Failed, Start, Stop, TimerValues
+from b2bua.transactions.effects import ENDED, Failed, Start, Stop, TimerValues
 from b2bua.transactions.non_invite_client import NonInviteClient, State
 from b2bua.wire.message import write
 from tests.transactions.messages import brief, request, response
@@ -38,8 +38,8 @@ class NonInviteClientTests(SynchronousTestCase):
         """A 1xx is passed up; then the interval is T2."""
         machine = self.machine()
         trying = response(OPTIONS, 100)
-        self.assertEqual(machine.receive(trying), (Deliver(trying),))
-        self.assertEqual(machine.receive(trying), (Deliver(trying),))
+        self.assertEqual(machine.receive(trying), (trying,))
+        self.assertEqual(machine.receive(trying), (trying,))
         self.assertEqual(brief(machine.fire("E")), [Start("E", 4.0), "OPTIONS"])
 
     def test_timer_f(self) -> None:
@@ -53,7 +53,7 @@ class NonInviteClientTests(SynchronousTestCase):
         """A final response is passed up once; timer K keeps what comes again away."""
         machine = self.machine()
         ok = response(OPTIONS, 200)
-        self.assertEqual(machine.receive(ok), (Stop("E"), Start("K", 5.0), Deliver(ok)))
+        self.assertEqual(machine.receive(ok), (Stop("E"), Start("K", 5.0), ok))
         self.assertEqual(machine.receive(ok), ())
         self.assertEqual((machine.fire("E"), machine.fire("F"), machine.fail()), ((), (), ()))
         self.assertIs(machine.state, State.COMPLETED)
@@ -64,7 +64,7 @@ class NonInviteClientTests(SynchronousTestCase):
         """On reliable transports timer K is zero."""
         machine = self.machine(reliable=True)
         ok = response(OPTIONS, 200)
-        self.assertEqual(machine.receive(ok), (ENDED, Deliver(ok)))
+        self.assertEqual(machine.receive(ok), (ENDED, ok))
 
     def test_errors(self) -> None:
         """A transport error or the loss of the connection informs the TU, once."""

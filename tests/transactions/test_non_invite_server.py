@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.transactions.effects import ENDED, Deliver, Failed, Start, Stop, TimerValues
+from b2bua.transactions.effects import ENDED, Failed, Start, Stop, TimerValues
 from b2bua.transactions.non_invite_server import NonInviteServer
 from tests.transactions.messages import brief, request, response
 
@@ -17,7 +17,7 @@ class NonInviteServerTests(SynchronousTestCase):
     def machine(self, *, reliable: bool = False) -> NonInviteServer:
         """Make one that has started."""
         machine = NonInviteServer(OPTIONS, TimerValues(), reliable=reliable)
-        self.assertEqual(machine.start(), (Deliver(OPTIONS),))
+        self.assertEqual(machine.start(), (OPTIONS,))
         self.assertEqual(machine.wait(), (Start("100", 3.5),))
         return machine
 

@@ -10,7 +10,6 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.transactions.effects import (
     REPEATS,
-    Deliver,
     Effects,
     Ended,
     Failed,
@@ -22,7 +21,7 @@ from b2bua.transactions.invite_client import InviteClient
 from b2bua.transactions.invite_server import InviteServer
 from b2bua.transactions.non_invite_client import NonInviteClient
 from b2bua.transactions.non_invite_server import NonInviteServer
-from b2bua.wire.message import Response, write
+from b2bua.wire.message import Request, Response, write
 from tests.transactions.messages import request, response
 
 Machine: TypeAlias = InviteClient | NonInviteClient | InviteServer | NonInviteServer
@@ -64,7 +63,7 @@ class Model:
                     assert not self.ended, "it ends once"
                     self.ended = True
                     self.timers.clear()
-                case Deliver() | Failed():
+                case Request() | Response() | Failed():
                     assert at == len(effects) - 1, "the user is told last"
                     self.told(effect)
         if self.ended:
@@ -73,11 +72,9 @@ class Model:
         else:
             assert self.machine.state.name != "TERMINATED"
 
-    def told(self, effect: Deliver | Failed) -> None:
+    def told(self, effect: Request | Response | Failed) -> None:
         """Count what ends the waiting of a client's user."""
-        final = isinstance(effect, Failed) or (
-            isinstance(effect.message, Response) and effect.message.code >= 200
-        )
+        final = isinstance(effect, Failed) or (isinstance(effect, Response) and effect.code >= 200)
         self.finals += final
 
     def happen(self, kind: str, what: int) -> None:
