@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 
 class Admission:
     """
@@ -33,6 +35,8 @@ class Admission:
         """Count a message from C{host}; may it be looked at?"""
         if host in self.known:
             return True
+        if ":" in host:
+            host = _network(host)
         accounts = self._accounts
         full = accounts.get(host)
         if full is None:
@@ -60,3 +64,11 @@ class Admission:
             self._settled = now
             self._accounts = {host: full for host, full in self._accounts.items() if full > now}
         return self._accounts
+
+
+def _network(host: str) -> str:
+    """Give the /64 of an IPv6 address: whoever has one address of it has them all."""
+    try:
+        return socket.inet_pton(socket.AF_INET6, host.partition("%")[0])[:8].hex()
+    except OSError:
+        return host

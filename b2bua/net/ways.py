@@ -115,11 +115,13 @@ class Ways:
         Give the value of our Via for C{flow}, up to the branch.
 
         With C{rport}, so that the answer comes to the port that we send from
-        (RFC 3581 section 3); on a connection it comes back anyway.
+        (RFC 3581 section 3); on a connection it comes back anyway.  Over TLS
+        we say that the peer may use the connection for its requests too (RFC
+        5923 section 8.1).
         """
         found = self._vias.get(flow[:2])
         if found is None:
-            ask = ";rport" if flow.transport == "UDP" else ""
+            ask = {"UDP": ";rport", "TLS": ";alias"}.get(flow.transport, "")
             if len(self._vias) >= MOST_WIRES:
                 self._vias.clear()
             found = f"SIP/2.0/{flow.transport} {self.contact_host(flow)}{ask};branch="

@@ -62,7 +62,8 @@ def answer_flow(request: Request, flow: Flow) -> Flow:
 
     RFC 3261 section 18.2.2: the connection it came by; on UDP the source
     address with the port of the sent-by, or with the source port if the client
-    asked for C{rport} (RFC 3581 section 4).
+    asked for C{rport} (RFC 3581 section 4).  A C{maddr} is not followed: it
+    would let anybody have our answers sent to somebody else.
     """
     if flow.transport != "UDP":
         return flow

@@ -43,6 +43,11 @@ class AdmissionTests(SynchronousTestCase):
         self.count("a", 0)
         self.assertEqual(self.count("b", 0), 5)
 
+    def test_network(self) -> None:
+        """All addresses of an IPv6 /64 are one source; those of the next one another."""
+        self.assertEqual(self.count("2001:db8::1", 0) + self.count("2001:db8::ffff:2", 0), 5)
+        self.assertEqual(self.count("2001:db8:0:1::1", 0), 5)
+
     def test_known(self) -> None:
         """Whom we know is not counted."""
         self.admission.know("a")

@@ -110,6 +110,10 @@ class ArrivedTests(SynchronousTestCase):
         self.assertEqual(self.way("SIP/2.0/UDP 10.0.0.1:5070;branch=z9hG4bKa"), ("192.0.2.1", 5070))
         self.assertEqual(self.way("SIP/2.0/UDP 10.0.0.1;branch=z9hG4bKa"), ("192.0.2.1", 5060))
 
+    def test_maddr(self) -> None:
+        """A maddr does not lead our answers elsewhere."""
+        self.assertEqual(self.way(f"{OLD};maddr=192.0.2.66;rport;branch=z9hG4bKa"), ("192.0.2.1", 40000))
+
     def test_connection(self) -> None:
         """On a connection always back on it."""
         self.assertEqual(self.way("SIP/2.0/TCP 10.0.0.1:5070;branch=z9hG4bKa", "TCP"), ("192.0.2.1", 40000))
