@@ -154,6 +154,9 @@ class Witness:
                 return
             if not sent.provisional and self.world.clock.rightNow > sent.at + 32:
                 sent.excused = True  # Timer B had given it up when the first answer came
+            cancel = self.sent.get((message.via.branch, "CANCEL"))
+            if cancel is not None and self.world.clock.rightNow > cancel.at + 32:
+                sent.excused = True  # it counted as cancelled by then (RFC 3261 section 9.1)
             first = sent.final is None
             if message.code < 200:
                 sent.provisional = True
