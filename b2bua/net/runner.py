@@ -9,9 +9,7 @@ world.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -22,8 +20,10 @@ from zope.interface import implementer
 from b2bua.errors import PeerError
 from b2bua.net.admission import Admission
 from b2bua.net.client import ClientTransaction
+from b2bua.net.counts import Counts
 from b2bua.net.limits import NetLimits
 from b2bua.net.locate import Locator
+from b2bua.net.tokens import tokens
 from b2bua.net.transaction import Attempt, ServerMachine, ServerTransaction
 from b2bua.net.ways import Ways, Wire
 from b2bua.net.wheel import Timer, Wheel
@@ -38,24 +38,6 @@ from b2bua.wire.uri import Uri
 
 PING = b"\r\n\r\n"
 PONG = b"\r\n"
-TOKENS = 256
-
-
-@dataclass(slots=True)
-class Counts:
-    """What went through."""
-
-    received: int = 0
-    sent: int = 0
-    keep_alives: int = 0
-    absorbed: int = 0
-    """Requests that came again."""
-    malformed: int = 0
-    stray: int = 0
-    """Responses to nothing of ours."""
-    merged: int = 0
-    turned_away: int = 0
-    """Requests that got 503 because the table was full."""
 
 
 @implementer(ITransactionLayer)
@@ -95,7 +77,7 @@ class Runner:
         self.counts = Counts()
         self.tap: Callable[[float, Flow, bool, bytes], None] | None = None
         self.stateless: Callable[[Request, Flow], Response | None] | None = None
-        self.token = token or _tokens()
+        self.token = token or tokens()
         self.admission = Admission(self.limits.rate, self.limits.burst, self.limits.sources)
         self._known = self.admission.known
         self.now: Callable[[], float] = clock.seconds
@@ -437,19 +419,6 @@ class Runner:
         """There is no way to a URI whose servers cannot be found out."""
         self.log.info("no server found for {uri}: {why}", uri=str(uri), why=failure.getErrorMessage())
         return []
-
-
-def _tokens() -> Callable[[], str]:
-    """Make a source of 64 bits that cannot be guessed, asking the system for many at a time."""
-    pool: list[str] = []
-
-    def token() -> str:
-        if not pool:
-            text = secrets.token_hex(8 * TOKENS)
-            pool.extend([text[at : at + 16] for at in range(0, len(text), 16)])
-        return pool.pop()
-
-    return token
 
 
 def _call(call: Callable[[], None]) -> None:
