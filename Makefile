@@ -46,9 +46,10 @@ format: $(DEVELOPS)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Mutated messages for the parser; make fuzz SECONDS=3600 goes on for an hour.
+# Mutated messages for the parser, then for the service; make fuzz SECONDS=3600 goes on for two hours.
 fuzz: $(DEVELOPS)
 	$(BIN)/python -m tests.wire.fuzz --seconds $(SECONDS)
+	$(BIN)/python -m tests.interop.fuzz --seconds $(SECONDS)
 
 bench: $(DEVELOPS)
 	$(BIN)/python -m bench

@@ -57,7 +57,8 @@ class Caller:
 
     def later(self, method: str, number: int, answer: bytes) -> bytes:
         """Write the ACK or BYE, which needs To and Contact of the answer."""
-        text = answer.decode()
+        # Bytes as they came: an answer may hold anything.
+        text = answer.decode("latin-1")
         lines = text.split("\r\n")
         from_ = next(line for line in lines if line.startswith("From:"))
         to = next(line for line in lines if line.startswith("To:"))
@@ -66,7 +67,7 @@ class Caller:
         cseq = 1 if method == "ACK" else 2
         return (
             self._later % (method, uri, method[0].lower(), number, from_, to, number, cseq, method)
-        ).encode()
+        ).encode("latin-1")
 
 
 _KEPT = (b"Via:", b"From", b"Call", b"CSeq", b"To: ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 
 from b2bua.wire.digest import Challenge, answer_challenge
 from b2bua.wire.message import Response, parse
@@ -17,10 +18,11 @@ def register(host: str, server: int, port: int, user: str, password: str) -> Non
         phone.bind((host, port))
         phone.settimeout(0.5)
         credentials = ""
+        mark = f"{time.time_ns():x}"
         for number in range(1, TRIES):
             request = (
-                f"REGISTER {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {host}:{port};branch=z9hG4bKreg{number}\r\n"
-                f"From: <sip:{user}@{host}>;tag=1\r\nTo: <sip:{user}@{host}>\r\nCall-ID: reg@{host}\r\n"
+                f"REGISTER {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {host}:{port};branch=z9hG4bK{mark}{number}\r\n"
+                f"From: <sip:{user}@{host}>;tag=1\r\nTo: <sip:{user}@{host}>\r\nCall-ID: {mark}@{host}\r\n"
                 f"CSeq: {number} REGISTER\r\nContact: <sip:{user}@{host}:{port}>\r\nMax-Forwards: 70\r\n"
                 f"Expires: 3600\r\n{credentials}Content-Length: 0\r\n\r\n"
             )

@@ -34,7 +34,7 @@ class FlowCase(TestCase):
     """More of the configuration."""
 
     @inlineCallbacks
-    def setUp(self) -> Any:
+    def setUp(self) -> Any:  # type: ignore[override]  # trial waits for it
         """Start the service."""
         need("sipp")
         self.directory = Path(self.mktemp())

@@ -364,7 +364,8 @@ class Phone:
         def connected(protocol: Any) -> None:
             protocol.transport.write(f"Call-ID: {call_id}\r\n{name}: {value}\r\n\r\n\x1b".encode())
 
-        return connectProtocol(endpoint, Protocol()).addCallback(connected)
+        telling: Deferred[Any] = connectProtocol(endpoint, Protocol())
+        return telling.addCallback(connected)
 
     def stay(self, called: Script) -> None:
         """Register, be there for as long as it takes, and play a scenario when somebody calls."""

@@ -1,0 +1,233 @@
+"""Whoever means ill, on real sockets: mutated messages, scanners, slow connections, floods."""
+
+from __future__ import annotations
+
+import random
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import inlineCallbacks
+from twisted.internet.threads import deferToThread
+from twisted.trial.unittest import TestCase
+
+from bench.messages import Caller
+from bench.register import register
+from tests.interop.processes import Program, free_port
+from tests.interop.programs import need
+from tests.interop.service import PASSWORDS, Service
+from tests.interop.test_flows import MEDIA, A, B, FlowCase
+from tests.interop.yealink import HOST
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+NEAR = 1.5
+"""Seconds within which an honest phone is answered while others do what they like."""
+
+
+def options(source: str, port: int, target: int) -> bytes:
+    """An OPTIONS of an honest phone."""
+    now = time.time_ns()
+    return (
+        f"OPTIONS sip:{HOST}:{target} SIP/2.0\r\nVia: SIP/2.0/UDP {source}:{port};branch=z9hG4bK{now}\r\n"
+        f"Max-Forwards: 70\r\nFrom: <sip:x@{source}>;tag=1\r\nTo: <sip:{HOST}>\r\nCall-ID: {now}\r\n"
+        "CSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+    ).encode()
+
+
+class Watcher:
+    """An honest phone that asks now and then, and notes how long it waits."""
+
+    def __init__(self, target: int, source: str = "127.0.0.2") -> None:
+        """Open its socket."""
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind((source, 0))
+        self._socket.settimeout(10 * NEAR)
+        self._source = source
+        self._target = target
+        self.slowest = 0.0
+
+    def ask(self) -> None:
+        """Ask once; a timeout fails the test."""
+        began = time.monotonic()
+        message = options(self._source, self._socket.getsockname()[1], self._target)
+        self._socket.sendto(message, (HOST, self._target))
+        answer = self._socket.recv(65536)
+        assert answer.startswith(b"SIP/2.0 200"), answer
+        self.slowest = max(self.slowest, time.monotonic() - began)
+
+    def close(self) -> None:
+        """Close its socket."""
+        self._socket.close()
+
+
+class FuzzTests(TestCase):
+    """A bounded part of C{python -m tests.interop.fuzz}."""
+
+    timeout = 90
+
+    @inlineCallbacks
+    def test_fuzz(self) -> Any:
+        """Some hundred mutated messages and calls over UDP, TCP and TLS, always the same."""
+        program = Program("fuzz")
+        self.addCleanup(program.kill)
+        command = [sys.executable, "-m", "tests.interop.fuzz", "--rounds", "4", "--seed", "7"]
+        program.start(command, str(ROOT), {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"})
+        status = yield program.ended(80)
+        self.assertEqual(status, 0, program.story())
+
+
+class ScannerTests(TestCase):
+    """SIPVicious (Debian's sipvicious), at our default settings."""
+
+    timeout = 120
+
+    @inlineCallbacks
+    def setUp(self) -> Any:  # type: ignore[override]  # trial waits for it
+        """A service whose extension 101 has a password that is easy to guess."""
+        self.scanner = need("svwar")
+        self.service = Service(self.mktemp(), extensions={**PASSWORDS, "101": "77"})
+        self.addCleanup(self.service.kill)
+        yield self.service.start()
+
+    def scan(self, name: str, *arguments: str) -> Any:
+        """Run one of its programs from an address of its own."""
+        program = Program(name)
+        self.addCleanup(program.kill)
+        binary = str(Path(self.scanner).with_name(name))
+        command = [binary, "-b", "127.0.0.66", "-x", "127.0.0.66", "-p", str(self.service.port), *arguments]
+        program.start(
+            [*command, HOST], self.mktemp_there(), {"HOME": self.mktemp_there(), "PATH": "/usr/bin:/bin"}
+        )
+        return program.ended(60).addCallback(lambda _: "\n".join(program.lines))
+
+    def mktemp_there(self) -> str:
+        """Make a directory."""
+        directory = Path(self.mktemp())
+        directory.mkdir()
+        return str(directory.resolve())
+
+    @inlineCallbacks
+    def test_no_extension_found(self) -> Any:
+        """No way of asking tells an extension that exists from one that does not."""
+        for method in ("REGISTER", "INVITE", "OPTIONS"):
+            said = yield self.scan("svwar", "-e95-110", "-m", method, "--force")
+            rows = [line for line in said.splitlines() if line.startswith("| 10")]
+            self.assertEqual(rows, [], f"{method}: {said}")
+
+    @inlineCallbacks
+    def test_no_password_guessed(self) -> Any:
+        """Even an easy password is not found: after twenty wrong ones nobody answers the address."""
+        yield deferToThread(self.honest)
+        said = yield self.scan("svcrack", "-u101", "-r1-99", "-t", "0.02", "--maximumtime=6")
+        self.assertNotIn("| 101", said)
+        # Nor is the phone locked out that knows it, from where it always was.
+        yield deferToThread(self.honest)
+
+    def honest(self) -> None:
+        """The owner of 101 registers."""
+        register(HOST, self.service.port, free_port(), "101", "77")
+
+
+class SlowTests(TestCase):
+    """Connections that take their time, or all there are."""
+
+    timeout = 60
+
+    @inlineCallbacks
+    def setUp(self) -> Any:  # type: ignore[override]  # trial waits for it
+        """A service that waits for nobody longer than a second."""
+        more = "[limits]\nhello = 1.0\nunfinished = 1.0\nconnections_per_host = 40\n"
+        self.service = Service(self.mktemp(), more)
+        self.addCleanup(self.service.kill)
+        yield self.service.start()
+
+    @inlineCallbacks
+    def test_half_open(self) -> Any:
+        """Silent and unfinished connections are closed; one address cannot take all of them."""
+        yield deferToThread(self._half_open)
+
+    def _half_open(self) -> None:
+        watcher = Watcher(self.service.port)
+        streams = [socket.create_connection((HOST, self.service.port), 5) for _ in range(120)]
+        try:
+            for number, stream in enumerate(streams):
+                try:
+                    if number % 3 == 1:
+                        stream.sendall(b"INVITE sip:101@127.0.0.1 SIP/2.0\r\nVia: ")
+                    elif number % 3 == 2:
+                        stream.sendall(
+                            options(HOST, 5060, self.service.port)[:-2] + b"Content-Length: 9\r\n\r\nabc"
+                        )
+                except OSError:
+                    pass  # it was one too many
+                watcher.ask()
+            other = socket.create_connection((HOST, self.service.port), 5, ("127.0.0.3", 0))
+            other.settimeout(5)
+            other.sendall(options("127.0.0.3", 5060, self.service.port).replace(b"/UDP", b"/TCP"))
+            assert other.recv(65536).startswith(b"SIP/2.0 200"), "another host got no answer"
+            other.close()
+            deadline = time.monotonic() + 10
+            for stream in streams:
+                stream.settimeout(max(0.1, deadline - time.monotonic()))
+                try:
+                    while stream.recv(65536):
+                        pass
+                except ConnectionError:
+                    pass
+            assert watcher.slowest < NEAR, f"an honest phone waited {watcher.slowest:.1f} s"
+        finally:
+            watcher.close()
+            for stream in streams:
+                stream.close()
+
+
+class FloodTests(FlowCase):
+    """Very much from very many."""
+
+    @inlineCallbacks
+    def test_flood(self) -> Any:
+        """INVITE, REGISTER, OPTIONS and junk from 200 addresses: nothing rings, and calls go on."""
+        a, b = self.phone(A), self.phone(B)
+        b.stay(b.script().invited().ring().accept(MEDIA[B]).bye_comes())
+        yield self.registered(b)
+        slowest = yield deferToThread(self._flood, 4000)
+        self.assertLess(slowest, NEAR)
+        self.assertEqual(b.received("INVITE"), [])
+        a.start(a.script().invite(B, MEDIA[A]).response(180).response(200).ack().pause(100).bye())
+        yield self.through(a, called=(b,))
+        self.assertNotIn("Traceback", "\n".join(self.service.program.lines))
+
+    def _flood(self, count: int) -> float:
+        """Send it, and ask as an honest phone meanwhile; how long did that wait?"""
+        chance = random.Random(1)
+        target = (HOST, self.service.port)
+        watcher = Watcher(self.service.port)
+        sources = []
+        for number in range(200):
+            source = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            source.bind((f"127.0.1.{number + 1}", 0))
+            sources.append(source)
+        try:
+            for number in range(count):
+                source = chance.choice(sources)
+                host, port = source.getsockname()
+                kind = number % 4
+                if kind == 3:
+                    message = chance.randbytes(chance.randrange(5, 1200))
+                else:
+                    caller = Caller(host, port, f"{HOST}:{target[1]}", chance.choice((B, "nobody")), HOST)
+                    message = caller.invite(number)
+                    if kind:
+                        method = (b"INVITE", b"REGISTER", b"OPTIONS")[kind]
+                        message = message.replace(b"INVITE", method)
+                source.sendto(message, target)
+                if number % 200 == 0:
+                    watcher.ask()
+            watcher.ask()
+        finally:
+            watcher.close()
+            for source in sources:
+                source.close()
+        return watcher.slowest
