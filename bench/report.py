@@ -49,7 +49,7 @@ def keep(name: str, found: dict[str, Any]) -> None:
     """Keep the figures, and write them into the README."""
     FIGURES.mkdir(exist_ok=True)
     (FIGURES / f"{name}.json").write_text(json.dumps(found, indent=1) + "\n")
-    write(name, table(found))
+    write(name, f"{table(found)}\n\n![costs and rates](load.png)")
     plot(found)
 
 

@@ -100,7 +100,12 @@ async def _couple(ear: Ear, first: Leg, second: Leg) -> Bridge:
     if wanted is not offer and fitting != answering(back, wanted):
         # It only offered to listen, as it did while on hold: take it off hold.
         ear.change(first, resumed(back))
-        await ear.answer(first, second)
+        settled = await ear.answer(first, second)
+        if isinstance(settled, Answered) and settled.session is not None:
+            there, alignment = alignment.translate(settled.session, to_b=True, previous=shown)
+            if not same_media(there, shown):
+                ear.change(second, there)  # it wants it so: its own user holds
+                await ear.answer(second, first)
     return _bridge(ear.call, first, second, alignment)
 
 
