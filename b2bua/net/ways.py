@@ -57,7 +57,8 @@ class Ways:
         self._attached: list[Wire] = []
         self._advertised: dict[Wire, str] = {}
         self._connecting: dict[Wire, ConnectingWire] = {}
-        self._wires: dict[Remote, Wire] = {}
+        self.wires: dict[Remote, Wire] = {}
+        """The wire of each local address that is known to have one; see L{wire_of}."""
         self.supported: Supported = frozenset()
         self._sources: dict[str, str | None] = {}
         self._learnt = 0.0
@@ -82,22 +83,23 @@ class Ways:
 
     def _forget(self) -> None:
         """Begin anew to learn which wire leads where."""
-        self._wires = {(one.transport, one.local): one for one in self._attached}
+        self.wires.clear()
+        self.wires.update({(one.transport, one.local): one for one in self._attached})
         self._hosts.clear()
         self._vias.clear()
         self.supported = frozenset((one.transport, is_ipv6(one.local[0])) for one in self._attached)
 
     def wire_of(self, flow: Flow) -> Wire | None:
         """Find the wire that a flow uses; it may be bound to all addresses."""
-        wire = self._wires.get(flow[:2])
+        wire = self.wires.get(flow[:2])
         if wire is not None:
             return wire
         host, port = flow.local
         for one in self._attached:
             if (one.transport, one.local[1]) == (flow.transport, port) and covers(one.local[0], host):
-                if len(self._wires) >= MOST_WIRES:
+                if len(self.wires) >= MOST_WIRES:
                     self._forget()
-                self._wires[flow[:2]] = one
+                self.wires[flow[:2]] = one
                 return one
         return None
 

@@ -103,7 +103,7 @@ class Dial(ClientFactory):
 class WebSocketTests(PeerCase):
     """RFC 7118."""
 
-    transport = "WS"
+    transport, host = "WS", "127.0.0.1"
 
     def setUp(self) -> None:
         """A server listens."""
@@ -111,13 +111,13 @@ class WebSocketTests(PeerCase):
         directory.mkdir()
         self.authority = Authority(directory)
         credentials = Credentials(*self.authority.files("pbx", "pbx.example.com"), self.authority.file)
-        self.bob = self.peer("127.0.0.1", "WS", "WSS", credentials=credentials)
+        self.bob = self.peer(self.host, "WS", "WSS", credentials=credentials)
 
     async def browser(self, *subprotocols: str) -> Browser:
         """Connect a browser."""
         browser = Browser(list(subprotocols))
         anything: Any = reactor
-        arguments = "127.0.0.1", self.bob.port(self.transport), Dial(browser)
+        arguments = self.host, self.bob.port(self.transport), Dial(browser)
         if self.transport == "WSS":
             with open(self.authority.file, "rb") as file:
                 trust = ssl.trustRootFromCertificates([ssl.Certificate.loadPEM(file.read())])
@@ -141,7 +141,7 @@ class WebSocketTests(PeerCase):
         browser = await self.browser("sip")
         browser.say(TextMessage(data=self.register().decode()))
         answer = parse((await browser.next(TextMessage)).data.encode())
-        self.assertEqual(answer.via.received, "127.0.0.1")
+        self.assertEqual(answer.via.received, self.host)
         other = self.register("z9hG4bKs").replace(b"call-1", b"call-2")
         browser.say(BytesMessage(data=other[:30], message_finished=False))
         browser.say(BytesMessage(data=other[30:]))
@@ -186,7 +186,7 @@ class WebSocketTests(PeerCase):
         """What is no WebSocket is refused."""
         anything: Any = reactor
         browser = Plain([])
-        anything.connectTCP("127.0.0.1", self.bob.port("WS"), Dial(browser))
+        anything.connectTCP(self.host, self.bob.port("WS"), Dial(browser))
         await browser.ended
 
     async def test_too_big(self) -> None:
@@ -213,3 +213,15 @@ class SecureWebSocketTests(WebSocketTests):
     """The same over TLS."""
 
     transport = "WSS"
+
+
+class WebSocket6Tests(WebSocketTests):
+    """The same over IPv6."""
+
+    host = "::1"
+
+
+class SecureWebSocket6Tests(SecureWebSocketTests):
+    """And both."""
+
+    host = "::1"
