@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from twisted.internet.defer import Deferred
 
+from b2bua.settings import SettingsError, control_of
 from tests.interop.processes import Program, free_port
 
 PASSWORDS = {number: f"secret-of-{number}" for number in ("101", "102", "103")}
@@ -47,6 +49,7 @@ class Service:
         self.config = self.directory / "b2bua.toml"
         self.program = Program("b2bua")
         self._python = python
+        self._control: Path | None = None
         self.config.write_text(self._text(more, server, extensions, algorithms))
 
     def _text(self, more: str, server: str, extensions: Mapping[str, str], algorithms: Sequence[str]) -> str:
@@ -79,6 +82,8 @@ class Service:
 
     def run(self, *options: str) -> None:
         """Start it without waiting."""
+        with suppress(SettingsError):  # which the service itself will complain of
+            self._control = Path(control_of(self.config))
         twistd = str(Path(self._python).parent / "twistd")
         command = [twistd, "-n", *options, "b2bua", "--config", str(self.config)]
         # Outside of the checkout, and with nothing of it in the path.
@@ -93,4 +98,10 @@ class Service:
 
     def kill(self) -> Deferred[int]:
         """End it at once, for the end of a test."""
-        return self.program.kill()
+        return self.program.kill().addCallback(self._tidied)
+
+    def _tidied(self, status: int) -> int:
+        """Remove the control socket, which one that was killed leaves behind."""
+        if self._control is not None:
+            self._control.unlink(missing_ok=True)
+        return status
