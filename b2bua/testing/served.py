@@ -164,4 +164,4 @@ def _of_a_call(timer: tuple[Callable[[Any], None], object]) -> bool:
     called = timer[1] if callable(timer[1]) else timer[0]
     while isinstance(called, partial):
         called = called.func
-    return called.__module__.startswith(("b2bua.calls.", "b2bua.dialogs."))
+    return called.__module__.startswith(("b2bua.calls.", "b2bua.legs.", "b2bua.dialogs."))
