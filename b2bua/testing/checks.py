@@ -134,6 +134,7 @@ class Witness:
         for sent in self.sent.values():
             if sent.peer == local[0] and sent.final is None and sent.request.via.transport != "UDP":
                 sent.excused = True
+                self.talk(sent.peer, sent.request, outgoing=True).exchange.offer_lost(sent.request)
 
     def talk(self, peer: str, message: Request | Response, *, outgoing: bool) -> Talk:
         """Find or begin the dialog of a message."""
@@ -210,6 +211,8 @@ class Witness:
             sent = self.sent[key] = Sent(request, peer, data, self.world.clock.rightNow)
             sent.excused = self._destination in self._closed_from
             talk.request_leaves(sent)
+            if sent.excused:
+                talk.exchange.offer_lost(request)
 
     def _head(
         self, peer: str, message: Request | Response, data: bytes, echoed: Request | None = None

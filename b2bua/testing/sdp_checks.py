@@ -45,6 +45,11 @@ class Exchange:
         elif request.method in ("INVITE", "UPDATE", "PRACK"):
             self._server_offers(body, request.method)
 
+    def offer_lost(self, request: Request) -> None:
+        """A request of the server got lost with its connection: its offer counts as refused."""
+        if session_of(request) is not None and self.server_offer is not None:
+            self.server_offer, self._refused = None, True
+
     def ack_leaves(self, ack: Request) -> None:
         """The server's ACK of a 2xx: with the answer, if the 2xx brought the offer."""
         body = session_of(ack)
