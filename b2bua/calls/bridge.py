@@ -43,8 +43,14 @@ class Bridge:
         """Does the answer to an offer come in the ACK of that leg?"""
         self._idle: list[Deferred[None]] = []
 
-    def begin(self) -> Bridge:
-        """Listen to both."""
+    def begin(self, awaited: Leg | None = None) -> Bridge:
+        """
+        Listen to both.
+
+        @param awaited: the leg whose ACK is yet to bring the answer to an
+            offer of the other side; until then nobody may come between.
+        """
+        self._exchange, self._late_answer = awaited, awaited is not None
         self.call.bridge = self
         self.call.listen(self.a, self)
         self.call.listen(self.b, self)

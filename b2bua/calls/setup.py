@@ -95,7 +95,8 @@ class Setup:
         call = self.call
         call.record.took_call(call.calls.context.layer.now(), leg)
         call.setup = None
-        Bridge(call, self.caller, leg).begin()
+        late = self.errand.offer is None and word.session is not None
+        Bridge(call, self.caller, leg).begin(self.caller if late else None)
         self.caller.say(Answered(word.session, word.fields))
         call.features.tell_call_answered(call, leg)
 

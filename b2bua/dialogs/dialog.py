@@ -143,6 +143,10 @@ class Dialog:
         self.local_seq += 1
         return self.local_seq
 
+    def overtaken(self, number: int) -> bool:
+        """Has a request been sent after that one, for which a peer may refuse it with 500 (12.2.2)?"""
+        return number < self.local_seq
+
     def accepts(self, number: int) -> bool:
         """
         Take note of the CSeq number of a request of the peer, if it is in order.

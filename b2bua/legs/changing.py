@@ -346,6 +346,8 @@ class Changing:
         elif code in (405, 501) and self.method == "UPDATE" and leg.state is LegState.ANSWERED:
             leg.peer_allows = (leg.peer_allows or frozenset()) - {"UPDATE"}
             self.method = "INVITE"
+        elif code == 500 and leg.dialog.overtaken(self.seq):
+            pass  # a NOTIFY that was sent after it came first (RFC 3261 section 12.2.2)
         elif code != 422 or not refreshing.refused(leg, response):
             return False
         self._before = leg.origin.state if leg.origin is not None else None

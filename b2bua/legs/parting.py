@@ -46,15 +46,21 @@ class Goodbye:
             # It was lost with the connection; the phone may be back by another in a moment.
             self._timer = leg.context.layer.start(leg.context.settings.t2, self.send)
             return
-        leg.goodbye = None
-        leg.check_gone()
+        self._over()
 
     def answered(self) -> None:
         """The peer has hung up itself: what waits to be sent again need not be."""
         if self._timer is not None:
             self._timer.stop()
-            self.leg.goodbye = None
-            self.leg.check_gone()
+            self._over()
+
+    def _over(self) -> None:
+        """Let go, and let those tell their news who waited lest they overtake it."""
+        leg = self.leg
+        leg.goodbye = None
+        for referral in tuple(leg.referrals or ()):
+            referral.go_on()
+        leg.check_gone()
 
 
 def hang_up(leg: Leg, word: HungUp) -> None:

@@ -182,13 +182,20 @@ class Referral:
         if subscription is None or (self._next is not None and self._next[0] >= 200):
             return
         self._next = (code, reason)
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Send what is to be told, unless a NOTIFY is on its way already."""
         if not self._sending:
             self._proceed()
 
     def _proceed(self) -> None:
         """Send what is to be told, if it may be sent now."""
-        subscription, layer = self._subscription, self.leg.context.layer
+        subscription, layer, goodbye = self._subscription, self.leg.context.layer, self.leg.goodbye
         if subscription is None or self._next is None:
+            return
+        if goodbye is not None and goodbye.sent and self.dialog is self.leg.dialog:
+            # Were our BYE overtaken, the peer would refuse it with 500 (RFC 3261 section 12.2.2).
             return
         code, reason = self._next
         wait = self._gap - layer.now()
@@ -204,8 +211,7 @@ class Referral:
     def _proceed_later(self) -> None:
         """Send a progress that had to wait."""
         self._watch()
-        if not self._sending:
-            self._proceed()
+        self.go_on()
 
     def _send(self, code: int, reason: str) -> None:
         """Send a NOTIFY."""

@@ -111,6 +111,16 @@ class BlindTransferTests(TransferTestCase):
         self.assertEqual(self.carol.live + self.bob.live, [])
         self.quiet()
 
+    def test_before_the_answer_to_a_late_offer(self) -> None:
+        """A REFER that comes before the caller's ACK with its answer waits for that (RFC 3261 13.2.1)."""
+        self.alice.dial("bob", offer=False)
+        self.world.run_until(lambda: bool(self.bob.live) and self.bob.session.state == "up")
+        self.bob.session.transfer("carol")
+        self.world.run(5)
+        self.only_talking(self.alice, self.carol)
+        self.alice.hang_up()
+        self.quiet()
+
     def test_second_transfer(self) -> None:
         """After a transfer the new party can transfer again."""
         (dave,) = self.world.phones("dave", manners=self.alice.manners)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from b2bua.legs.leg import Leg
-from b2bua.legs.words import Answered, Changed, Confirmed, HungUp, Progress, Refused
+from b2bua.legs.words import Answered, Changed, Confirmed, HungUp, Progress, Refused, Told
 from b2bua.wire.message import Field
 from b2bua.wire.sdp import without_origin
 from tests.legs.layer import ANSWER, OFFER, OTHER, PHONE, FakeServer, LegCase, sdp
@@ -535,6 +535,17 @@ class GlareTests(LegCase):
         self.assertEqual(self.methods, ["INVITE"])
         self.pump(0.5)
         self.assertEqual(self.methods, ["INVITE", "INVITE"])
+
+    def test_overtaken(self) -> None:
+        """A 500 because a later request came first is no refusal: it goes again (section 12.2.2)."""
+        self.leg.say(Changed(HOLD))
+        change = self.client
+        self.leg.say(Told("INFO", 1))
+        change.answer(500)
+        self.assertEqual(self.methods, ["INVITE", "INFO", "INVITE"])
+        self.assertEqual(self.words, [])
+        self.client.answer(500)
+        self.assertEqual(self.heard, ["Refused"])
 
     def test_long_retry_after(self) -> None:
         """One that is longer than glare ever is, is a refusal."""

@@ -195,6 +195,20 @@ class NotifyTests(ReferCase):
         self.client.answer(200)
         self.assert_gone(self.leg)
 
+    def test_never_overtakes_our_bye(self) -> None:
+        """A NOTIFY waits for the answer to our BYE: the peer refuses what comes late (RFC 3261 12.2.2)."""
+        referral = self.refer()
+        referral.accept()
+        self.leg.hang_up()
+        bye = self.client
+        referral.notify(200)
+        self.layer.clients[0].answer(200)
+        self.assertEqual(self.methods, ["NOTIFY", "BYE"])
+        bye.answer(200)
+        self.assertEqual(self.methods, ["NOTIFY", "BYE", "NOTIFY"])
+        self.client.answer(200)
+        self.assert_gone(self.leg)
+
     def test_bye_before_decision(self) -> None:
         """A transferor who hangs up before the answer still gets one."""
         referral = self.refer()

@@ -1,0 +1,38 @@
+"""Some of the random worlds of transfers; C{python -m tests.simulation.transfers} plays as many as you like."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from b2bua.testing.chance import play, simulate
+from tests.simulation.transfers import Transfers
+
+
+class TransfersTests(SynchronousTestCase):
+    """Whoever transfers whom, and whoever leaves meanwhile, everybody talks or hears an end."""
+
+    def test_some(self) -> None:
+        """A hundred seeds."""
+        said: list[str] = []
+        self.assertEqual(simulate(range(100), said.append, kind=Transfers), [], "\n".join(said))
+
+
+class OnceFailedTests(SynchronousTestCase):
+    """
+    Seeds that found something, kept by what they found.
+
+    What a seed draws changes with the generator; these are here so that what
+    they draw now goes on to work.
+    """
+
+    def check(self, seed: int) -> None:
+        """Play one of them."""
+        self.assertEqual(play(seed, kind=Transfers).complaint, "")
+
+    def test_before_the_answer(self) -> None:
+        """A REFER comes before the ACK that brings the answer to a late offer."""
+        self.check(202444)
+
+    def test_overtaken_bye(self) -> None:
+        """A NOTIFY overtakes the BYE, which the phone then refuses as out of order."""
+        self.check(103078)
