@@ -1,4 +1,4 @@
-"""Some of the random worlds of transfers; C{python -m tests.simulation.transfers} plays as many as you like."""
+"""Some random worlds of transfers; C{python -m tests.simulation.transfers} plays as many as you like."""
 
 from __future__ import annotations
 
