@@ -47,6 +47,7 @@ class Inviting:
         "_forks",
         "_late",
         "_owing",
+        "_proceeding",
         "_require",
         "_sent",
         "_winner",
@@ -85,6 +86,8 @@ class Inviting:
         self._late: ITimer | None = None
         self._owing: Fork | None = None
         """The fork that won while the PRACK with our answer was owed."""
+        self._proceeding = False
+        """Has a provisional response come, before which no CANCEL leaves (section 9.1)?"""
         self._winner: str | None = None
         self._acks: dict[str, Acknowledgement] = {}
 
@@ -92,6 +95,7 @@ class Inviting:
         """Send the INVITE, or send it again with something changed (section 8.1.3.5)."""
         self.seq += 1
         self._attempts += 1
+        self._proceeding = False
         self._client = self.leg.context.layer.request(self._write, self.invitation.target, self._heard)
 
     def _write(self, flow: Flow, via: str) -> Request:
@@ -134,8 +138,6 @@ class Inviting:
     def _heard(self, response: Response) -> None:
         """Take a response; what is malformed in it makes it worthless."""
         try:
-            if response.code == 100:
-                return
             if response.provisional:
                 self._provisional(response)
             elif response.success:
@@ -153,7 +155,10 @@ class Inviting:
     def _provisional(self, response: Response) -> None:
         """Take a 1xx: an early dialog, a PRACK, a word."""
         leg = self.leg
-        if self._cancelled or self._winner is not None or leg.inviting is not self:
+        self._proceeding = True
+        if self._cancelled:
+            self._await_final()
+        if response.code == 100 or self._cancelled or self._winner is not None or leg.inviting is not self:
             return
         tag = response.to.tag
         if response.code == 199:
@@ -362,8 +367,15 @@ class Inviting:
         self._cancelled = True
         leg.linger()
         leg.end()
-        self._late = leg.context.layer.start(leg.context.settings.patience, self._no_final)
+        if self._proceeding:
+            self._await_final()
         self._client.cancel(leaving(fields, leg.party))
+
+    def _await_final(self) -> None:
+        """The CANCEL leaves now; where none can leave yet, Timer B of the INVITE runs."""
+        if self._late is None:
+            context = self.leg.context
+            self._late = context.layer.start(context.settings.patience, self._no_final)
 
     def _no_final(self) -> None:
         """

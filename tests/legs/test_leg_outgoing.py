@@ -173,6 +173,18 @@ class CancelTests(LegCase):
         self.assertTrue(self.client.forgotten)
         self.assert_gone(leg)
 
+    def test_no_487_to_a_late_cancel(self) -> None:
+        """That time runs from the CANCEL, which waits for a provisional response (section 9.1)."""
+        leg = self.outgoing()
+        leg.cancel()
+        self.pump(31)
+        self.client.answer(100)
+        self.pump(31)
+        self.assertFalse(self.client.forgotten)
+        self.pump(1.25)
+        self.assertTrue(self.client.forgotten)
+        self.assert_gone(leg)
+
 
 class ForkTests(LegCase):
     """An INVITE that a proxy downstream forked."""

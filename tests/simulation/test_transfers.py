@@ -36,3 +36,7 @@ class OnceFailedTests(SynchronousTestCase):
     def test_overtaken_bye(self) -> None:
         """A NOTIFY overtakes the BYE, which the phone then refuses as out of order."""
         self.check(103078)
+
+    def test_cancel_leaves_late(self) -> None:
+        """Half a minute goes by before a CANCEL can leave; the answer that crosses it is met all the same."""
+        self.check(5003181)
