@@ -372,8 +372,8 @@ def growth(lives: list[int], runs: int) -> None:
                 runner.received(data, flow)
             spent.append((time.process_time() - started) / 2000 * 1e6)
             # As many end as began, so that the number of live ones stands.
-            for key in list(runner._servers)[-2000:]:
-                runner._servers[key].forget()
+            for server in list(runner.serving)[-2000:]:
+                server.forget()
         middle = statistics.median(spent)
         first = first or middle
         print(f"{live:>9,} live transactions: {middle:6.2f} µs each, {middle / first:5.3f} of the first")

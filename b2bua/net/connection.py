@@ -137,7 +137,7 @@ class Connection(TwistedProtocol):
                 return
             runner.received(unit, self.flow)
         if error is not None:
-            runner.broken(error, self.flow)
+            runner.serving.broken(error, self.flow)
             self.lose()
         elif framing.pending == 0:
             self._unfinished = 0.0

@@ -23,15 +23,14 @@ from b2bua.net.client import ClientTransaction
 from b2bua.net.counts import Counts
 from b2bua.net.limits import NetLimits
 from b2bua.net.locate import Locator
+from b2bua.net.serving import Serving
 from b2bua.net.tokens import tokens
-from b2bua.net.transaction import Attempt, ServerMachine, ServerTransaction
+from b2bua.net.transaction import Attempt
 from b2bua.net.ways import Ways, Wire
 from b2bua.net.wheel import Timer, Wheel
 from b2bua.transactions.effects import TimerValues
 from b2bua.transactions.flow import Flow
-from b2bua.transactions.invite_server import InviteServer
-from b2bua.transactions.matching import COOKIE, answer_flow, arrived, merge_key, server_key
-from b2bua.transactions.non_invite_server import NonInviteServer
+from b2bua.transactions.matching import COOKIE
 from b2bua.transactions.ports import ITransactionLayer, ITransactionUser
 from b2bua.wire.message import LIMITS, Limits, Malformed, Request, Response, parse, write
 from b2bua.wire.uri import Uri
@@ -88,8 +87,7 @@ class Runner:
         self._messages = messages
         self.ways = Ways(clock.seconds, self.limits.dead)
         self._wires = self.ways.wires
-        self._servers: dict[Hashable, ServerTransaction] = {}
-        self._merges: dict[Hashable, ServerTransaction] = {}
+        self.serving = Serving(self)
         self._attempts: dict[Hashable, Attempt] = {}
         self._on_connection: dict[Flow, dict[Attempt, None]] = {}
 
@@ -110,8 +108,7 @@ class Runner:
 
     def close(self) -> None:
         """Forget all transactions and stop all timers; nothing is answered any more."""
-        self._servers.clear()
-        self._merges.clear()
+        self.serving.clear()
         self._attempts.clear()
         self._on_connection.clear()
         self.wheel.clear()
@@ -119,7 +116,7 @@ class Runner:
     @property
     def live(self) -> int:
         """How many transactions there are."""
-        return len(self._servers) + len(self._attempts)
+        return len(self.serving) + len(self._attempts)
 
     def set_timers(self, who: str, timers: TimerValues | None = None) -> None:
         """
@@ -202,11 +199,11 @@ class Runner:
         try:
             message = parse(data, self._messages)
         except Malformed as error:
-            self.broken(error, flow)
+            self.serving.broken(error, flow)
             return
         try:
             if isinstance(message, Request):
-                self._request(message, flow)
+                self.serving.request(message, flow)
             else:
                 self._response(message)
         except PeerError as error:
@@ -272,113 +269,6 @@ class Runner:
             on.pop(attempt, None)
             if not on:
                 del self._on_connection[flow]
-
-    def drop_server(self, server: ServerTransaction, merge: Hashable) -> None:
-        """Forget it."""
-        self._servers.pop(server.key, None)
-        if merge is not None and self._merges.get(merge) is server:
-            del self._merges[merge]
-
-    # Requests
-
-    def _request(self, request: Request, flow: Flow) -> None:
-        """Match a request to its transaction, or open one."""
-        method = request.method
-        key = server_key(request, "INVITE" if method == "ACK" else method)
-        server = self._servers.get(key)
-        if server is not None:
-            self.counts.absorbed += 1
-            server.perform(server.machine.receive(request))
-        elif method == "ACK":
-            self.user.ack_received(request, flow)
-        elif request.to.tag:
-            if len(self._servers) >= self.limits.transactions * self.limits.spare:
-                self._turn_away(request, flow)
-            else:
-                self._open(arrived(request, flow), key, None, flow)
-        else:
-            self._request_outside(arrived(request, flow), key, flow)
-
-    def _request_outside(self, request: Request, key: Hashable, flow: Flow) -> None:
-        """Look harder at a request that belongs to no dialog."""
-        merge = merge_key(request)
-        if request.method == "CANCEL":
-            merge = None
-        elif merge in self._merges:
-            # RFC 3261 section 8.2.2.2: it was forked, and came together here again.
-            self.counts.merged += 1
-            self.reply(request, request.response(482, to_tag=self.token()), flow)
-            return
-        elif self.stateless is not None and request.method != "INVITE":
-            response = self.stateless(request, flow)
-            if response is not None:
-                self.reply(request, response, flow)
-                return
-        if len(self._servers) >= self.limits.transactions:
-            self._turn_away(request, flow)
-        else:
-            self._open(request, key, merge, flow)
-
-    def _open(self, request: Request, key: Hashable, merge: Hashable, flow: Flow) -> None:
-        """Open a server transaction and have its request delivered."""
-        reliable = flow.transport != "UDP"
-        timers = self.timers_of(flow)
-        machine: ServerMachine
-        if request.method == "INVITE":
-            machine = InviteServer(request, timers, reliable=reliable)
-        else:
-            machine = NonInviteServer(request, timers, reliable=reliable)
-        server = ServerTransaction(self, machine, key, merge, flow, answer_flow(request, flow))
-        self._servers[key] = server
-        if merge is not None:
-            self._merges[merge] = server
-        if request.method == "CANCEL":
-            self._cancel(request, server)
-        else:
-            server.perform(machine.start())
-            waiting = machine.wait()
-            if waiting and self._servers.get(key) is server:
-                server.perform(waiting)
-
-    def _cancel(self, request: Request, server: ServerTransaction) -> None:
-        """
-        Answer a CANCEL and pass it on (section 9.2).
-
-        The To tag is that of the INVITE's response as far as there is one yet.
-        """
-        invite = self._servers.get(server_key(request, "INVITE"))
-        if invite is None:
-            server.respond(request.response(481, to_tag=self.token()))
-            return
-        server.respond(request.response(200, to_tag=invite.to_tag() or self.token()))
-        if not invite.answered:
-            self.user.cancel_received(request, invite)
-
-    def reply(self, request: Request, response: Response, flow: Flow) -> None:
-        """Send a response without a transaction (section 8.2.7)."""
-        self.send(write(response), answer_flow(request, flow))
-
-    def _turn_away(self, request: Request, flow: Flow) -> None:
-        """
-        Answer with 503 and no Retry-After (RFC 7339 section 5.10.2).
-
-        With it the client would stop sending anything, to whatever server.
-        """
-        self.counts.turned_away += 1
-        request = arrived(request, flow)
-        self.reply(request, request.response(503, to_tag=self.token()), flow)
-
-    def broken(self, error: Malformed, flow: Flow) -> None:
-        """Answer what was no good SIP, if it can be answered."""
-        self.counts.malformed += 1
-        request = error.salvage
-        if request is None:
-            return
-        try:
-            request = arrived(request, flow)
-            self.reply(request, request.response(error.code, to_tag=self.token()), flow)
-        except PeerError:
-            self.log.debug("nothing to answer to in what {peer} sent", peer=flow.remote)
 
     def _keep_alive(self, data: bytes, flow: Flow) -> None:
         """Answer a ping (RFC 5626 section 3.5.1); up to four bytes of junk are that too."""

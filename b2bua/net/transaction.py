@@ -183,7 +183,7 @@ class ServerTransaction(Running):
         """Answer it never, and drop what belongs to it."""
         self.stop()
         self.failed = None
-        self._runner.drop_server(self, self._merge_key)
+        self._runner.serving.drop(self, self._merge_key)
 
     def to_tag(self) -> str:
         """The tag we have put on the To of the last provisional response, if any."""
@@ -215,7 +215,7 @@ class ServerTransaction(Running):
 
     def _end(self) -> None:
         self.stop()
-        self._runner.drop_server(self, self._merge_key)
+        self._runner.serving.drop(self, self._merge_key)
 
     def _cancel(self) -> None:
         raise UsageError("A server transaction sends no CANCEL")

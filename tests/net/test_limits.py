@@ -103,6 +103,24 @@ class FloodTests(SynchronousTestCase):
         self.assertEqual(len(self.world.user.requests), 13)
         self.assertEqual([what for _, what in self.world.wire.log], [503] * 7)
 
+    def test_full_cancel(self) -> None:
+        """A CANCEL makes room, so it is served when nothing new is (section 9.2)."""
+        self.flood(self.world, range(10), method="INVITE")
+        self.world.receive(numbered(3, method="CANCEL"))
+        self.assertEqual(self.world.user.cancels, [self.world.user.servers[3]])
+        self.assertEqual([what for _, what in self.world.wire.log], [200])
+        # Even that has a bound.
+        self.flood(self.world, range(4, 9), method="CANCEL")
+        self.assertEqual([what for _, what in self.world.wire.log[1:]], [200, 200, 503, 503, 503])
+
+    def test_stray_cancel(self) -> None:
+        """A CANCEL for nothing gets 481, the same each time, and leaves nothing (sections 8.2.7, 9.2)."""
+        for _ in range(2):
+            self.world.receive(numbered(1, method="CANCEL"))
+        first, second = self.world.wire.sent
+        self.assertEqual(first, second)
+        self.assertEqual((self.world.wire.last().code, self.world.runner.live), (481, 0))
+
     def test_room_again(self) -> None:
         """When transactions end there is room again."""
         self.world.user.answer = lambda message, server: server.respond(message.response(200, to_tag="x"))
