@@ -105,7 +105,7 @@ class B2BUA:
             if request.to.tag:
                 leg = self.context.dialogs.find(request)
                 if leg is None:
-                    self._answer(request, server, 481)
+                    server.dismiss(481)
                 elif self._is_from(leg, request, server):
                     leg.request_received(request, server)
                 return
@@ -113,11 +113,11 @@ class B2BUA:
             if serve is not None:
                 serve(request, server)
             elif request.method in ("BYE", "PRACK", "UPDATE", "INFO"):
-                self._answer(request, server, 481)
+                server.dismiss(481)
             else:
-                self._answer(request, server, 405, ("Allow", ALLOW))
+                server.dismiss(405, fields=(("Allow", ALLOW),))
         except PeerError as error:
-            self._answer(request, server, error.code)
+            server.dismiss(error.code)
         except Exception:  # noqa: BLE001  # a bug of ours costs one request: it is logged and answered
             self.log.failure("{method} broke the server", Failure(), method=request.method)
             self._answer(request, server, 500)
@@ -153,7 +153,7 @@ class B2BUA:
 
     def _options(self, request: Request, server: IServerTransaction) -> None:
         """Say what we can do (RFC 3261 section 11.2)."""
-        self._answer(request, server, 200, *ABILITIES)
+        server.dismiss(200, fields=ABILITIES)
 
     def stateless(self, request: Request, flow: Flow) -> Response | None:
         """
@@ -177,11 +177,11 @@ class B2BUA:
         """
         event = request.event
         alive = event is None or event.package.lower() == "keep-alive"
-        self._answer(request, server, 200 if alive else 481)
+        server.dismiss(200 if alive else 481)
 
     def _subscribe(self, request: Request, server: IServerTransaction) -> None:
         """No event package is offered yet (RFC 6665 section 4.2.1.1)."""
-        self._answer(request, server, 489, ("Allow-Events", "refer"))
+        server.dismiss(489, fields=(("Allow-Events", "refer"),))
 
     # ---- who asks -------------------------------------------------------
 
@@ -244,15 +244,15 @@ class B2BUA:
     def _invite(self, request: Request, server: IServerTransaction) -> None:
         """Begin a call, or let somebody take the place of a leg."""
         if request.max_forwards == 0:
-            self._answer(request, server, 483)
+            server.dismiss(483)
             return
         unknown = request.require - SUPPORTED
         if unknown:
-            self._answer(request, server, 420, ("Unsupported", ", ".join(sorted(unknown))))
+            server.dismiss(420, fields=(("Unsupported", ", ".join(sorted(unknown))),))
             return
         if self.draining or len(self.calls.going) >= self.calls_max:
             # No Retry-After: it would turn all of a proxy's calls away (RFC 7339 section 5.10.2).
-            self._answer(request, server, 503)
+            server.dismiss(503)
             return
         known = self._party(request, server)
         if known is None:

@@ -146,7 +146,7 @@ class Serving:
         self, request: Request, code: int, reason: str = "", fields: Iterable[Field] = ()
     ) -> Response:
         """
-        Make a response that is sent without a transaction.
+        Make an answer that is sent without a transaction.
 
         Its To tag is the same each time that the request comes (section 8.2.7),
         and nobody else can work it out.

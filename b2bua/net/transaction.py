@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from twisted.logger import Logger
@@ -24,7 +24,7 @@ from b2bua.transactions.invite_server import InviteServer
 from b2bua.transactions.non_invite_client import NonInviteClient
 from b2bua.transactions.non_invite_server import NonInviteServer
 from b2bua.transactions.ports import IServerTransaction
-from b2bua.wire.message import Request, Response, parse
+from b2bua.wire.message import Field, Request, Response, parse, write
 
 if TYPE_CHECKING:
     from b2bua.net.client import ClientTransaction
@@ -184,6 +184,17 @@ class ServerTransaction(Running):
         self.stop()
         self.failed = None
         self._runner.serving.drop(self, self._merge_key)
+
+    def dismiss(self, code: int, reason: str = "", fields: Iterable[Field] = ()) -> None:
+        """Answer it and keep nothing of it (see L{IServerTransaction.dismiss})."""
+        if self.answered:
+            return
+        response = self._runner.serving.refusal(self.request, code, reason, fields)
+        if self.machine.last:
+            self.respond(response)  # the client waits for it, and does not ask again
+        else:
+            self._send(write(response))
+            self.forget()
 
     def to_tag(self) -> str:
         """The tag we have put on the To of the last provisional response, if any."""

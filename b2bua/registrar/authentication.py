@@ -145,7 +145,11 @@ class Authenticator:
         match outcome:
             case Identity():
                 return outcome
+            case Challenged(fields) if request.get("Authorization") is None:
+                # Anybody may ask, from an address that may not be hers.
+                server.dismiss(401, fields=fields)
             case Challenged(fields):
+                # What failed is not to be counted again when it comes again.
                 server.respond(request.response(401, to_tag=self._token(), fields=fields))
             case Refusal(code, reason):
                 server.respond(request.response(code, reason, to_tag=self._token()))

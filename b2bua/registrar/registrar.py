@@ -133,10 +133,10 @@ class Registrar:
         """Go through the steps of section 10.3."""
         flow = server.flow
         if not self._domain.covers(request.request_uri, flow):  # step 1
-            raise PeerError("Not our domain", section="RFC 3261 10.3", code=404)
+            server.dismiss(404)
+            return
         if unknown := sorted(request.require.difference(SUPPORTED)):  # step 2
-            answer = request.response(420, to_tag=self._token(), fields=[("Unsupported", ", ".join(unknown))])
-            server.respond(answer)
+            server.dismiss(420, fields=[("Unsupported", ", ".join(unknown))])
             return
         identity = self._authenticator.admit(request, server)  # step 3
         if identity is None:

@@ -8,7 +8,7 @@ the simulated world the very same runner stands on a wire in memory.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from zope.interface import Attribute, Interface
@@ -45,6 +45,18 @@ class IServerTransaction(Interface):
         After a 2xx to an INVITE the same call sends it again, since its
         retransmission is the user's duty (RFC 3261 section 13.3.1.4).  What
         comes too late has no effect.
+        """
+
+    def dismiss(code: int, reason: str = "", fields: Iterable[tuple[str, str]] = ()) -> None:
+        """
+        Answer it, and keep nothing of it.
+
+        For what anybody may send: a challenge, or an answer to something
+        unknown, must not cost memory, nor be sent many times to an address
+        that may be forged.  When the request comes again it is new, and gets
+        the same To tag (RFC 3261 sections 8.2.7 and 26.1.5).  After a
+        provisional response this is an ordinary answer, and after a final one
+        it has no effect.
         """
 
     def forget() -> None:

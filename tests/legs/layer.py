@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from random import Random
 from typing import Any
 
@@ -74,6 +74,14 @@ class FakeServer:
             raise AssertionError(f"{response!r} after {before!r}")
         write(response)
         self.responses.append(response)
+
+    def dismiss(self, code: int, reason: str = "", fields: Iterable[Field] = ()) -> None:
+        """Write it down like any other."""
+        self.respond(self.request.response(code, reason, to_tag="same", fields=fields))
+
+    def forget(self) -> None:
+        """Legs answer everything."""
+        raise AssertionError("a leg does not answer")
 
     @property
     def codes(self) -> list[int]:

@@ -160,6 +160,31 @@ class FloodTests(SynchronousTestCase):
         self.world.receive(numbered(9, method="MESSAGE"))
         self.assertEqual(len(self.world.user.requests), 1)
 
+    def test_dismissed(self) -> None:
+        """What the user dismisses is answered anew each time, with the same To tag (section 8.2.7)."""
+        self.world.user.answer = lambda message, server: server.dismiss(401, fields=(("X", "y"),))
+        for _ in range(3):
+            self.world.receive(numbered(1, method="INVITE"))
+            self.world.receive(numbered(1, method="ACK"))
+        self.assertEqual(self.world.runner.live, 0)
+        self.world.until(40)
+        self.assertEqual(self.world.wire.log, [(0, 401)] * 3)
+        self.assertEqual(len({data for data, _ in self.world.wire.sent}), 1)
+        self.assertEqual(self.world.wire.last().get("X"), "y")
+        tag = self.world.wire.last().to.tag
+        self.world.receive(numbered(2, method="INVITE"))
+        self.assertNotEqual(self.world.wire.last().to.tag, tag)
+
+    def test_dismissed_late(self) -> None:
+        """Whoever has heard a 1xx does not ask again, so the answer waits for its ACK; there is but one."""
+        self.world.receive(numbered(1, method="INVITE"))
+        self.world.until(0.2)
+        (server,) = self.world.user.servers
+        server.dismiss(404)
+        server.dismiss(404)
+        self.world.until(0.7)
+        self.assertEqual(self.world.wire.log, [(0.2, 100), (0.2, 404), (0.7, 404)])
+
     def test_malformed(self) -> None:
         """A malformed request is answered without a transaction, a response dropped."""
         message = write(numbered(1))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import md5
 from itertools import count
 from typing import Any
@@ -77,6 +77,11 @@ class FakeServer:
     def respond(self, response: Response) -> None:
         """Remember it."""
         self.responses.append(response)
+
+    def dismiss(self, code: int, reason: str = "", fields: Iterable[tuple[str, str]] = ()) -> None:
+        """Remember the answer, and that nothing is kept."""
+        self.responses.append(self.request.response(code, reason, to_tag="ours", fields=fields))
+        self.forgotten = True
 
     def forget(self) -> None:
         """Note that there will be no answer."""
