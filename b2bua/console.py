@@ -101,6 +101,7 @@ class Console:
             "answered": self.answered,
             "refused": self.refused,
             "transactions": server.runner.live,
+            "turned_away": server.runner.counts.turned_away,
             "trunks": [asdict(trunk) for trunk in trunks],
             "store": {
                 "name": self._journal.store.name,

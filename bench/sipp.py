@@ -40,19 +40,26 @@ class Sipp:
     """One SIPp."""
 
     def __init__(
-        self, scenario: str, directory: Path, arguments: list[str], core: int | None, contact: str = ""
+        self,
+        scenario: str,
+        directory: Path,
+        arguments: list[str],
+        core: int | None,
+        contact: str = "",
+        name: str = "",
     ) -> None:
         """
         Start it.
 
         @param contact: what stands in the Request-URI of later requests.
+        @param name: of its files, if there is another one with that scenario.
         """
         binary = shutil.which("sipp")
         if binary is None:
             raise NotHere("sipp (Debian's sip-tester)")
-        self.name = scenario
+        self.name = name or scenario
         text = (SCENARIOS / f"{scenario}.xml").read_text()
-        file = directory / f"{scenario}.xml"
+        file = directory / f"{self.name}.xml"
         file.write_text(text.replace("[next_url]", contact) if contact else text)
         self.stat = directory / f"{self.name}.csv"
         self.stat.unlink(missing_ok=True)
@@ -94,14 +101,23 @@ def callee(port: int, directory: Path, core: int | None) -> Sipp:
     return sipp
 
 
-def caller(server: Server, core: int | None, *, rate: int, count: int, hold: float = 0.0) -> Sipp:
+def caller(
+    server: Server,
+    core: int | None,
+    *,
+    rate: int,
+    count: int,
+    hold: float = 0.0,
+    scenario: str = "uac",
+    name: str = "",
+) -> Sipp:
     """Start the caller of C{count} calls."""
     arguments = [
         f"{HOST}:{server.port}", "-p", str(free_port()), "-s", CALLEE, "-r", str(rate), "-m", str(count),
         "-d", str(int(hold * 1000)),
         "-l", str(count), "-timeout", f"{int(count / rate + hold + MARGIN)}s", "-recv_timeout", "32000",
     ]  # fmt: skip
-    return Sipp("uac", server.directory, arguments, core, server.contact)
+    return Sipp(scenario, server.directory, arguments, core, server.contact, name)
 
 
 def calls(server: Server, core: int | None, *, rate: int, count: int, hold: float = 0.0) -> Counted:

@@ -77,6 +77,9 @@ class ConsoleTests(SynchronousTestCase):
         self.assertIn("pbx.example.com: b2bua 1.0 running for 0:05", text)
         self.assertIn("store memory: good", text)
         self.assertIn("trunk carrier: up, sip:198.51.100.7", text)
+        self.assertNotIn("TURNED AWAY", text)
+        found["turned_away"] = 7
+        self.assertIn("7 requests were TURNED AWAY", status_command.people(found))
 
     def test_status_of_a_failing_store(self) -> None:
         """A store that fails stands out, and calls go on."""

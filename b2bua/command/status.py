@@ -29,6 +29,8 @@ def people(status: dict[str, Any]) -> str:
         f"{status['registrations']} registrations of {status['extensions']} extensions",
         f"store {store['name']}: {_store(store)}",
     ]
+    if status["turned_away"]:
+        lines.append(f"{status['turned_away']} requests were TURNED AWAY because there was too much to do")
     lines += [f"trunk {trunk['name']}: {_trunk(trunk)}" for trunk in status["trunks"]]
     lines += [
         f"ignored for guessing passwords: {row['source']}, for {duration(row['seconds'])}"

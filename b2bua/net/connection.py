@@ -135,7 +135,8 @@ class Connection(TwistedProtocol):
         for unit in units:
             if not self.connected:
                 return
-            runner.received(unit, self.flow)
+            if not runner.overload.refuses(unit, self.flow):
+                runner.received(unit, self.flow)
         if error is not None:
             runner.serving.broken(error, self.flow)
             self.lose()

@@ -19,4 +19,6 @@ class Counts:
     """Responses to nothing of ours."""
     merged: int = 0
     turned_away: int = 0
-    """Requests that got 503 because the table was full."""
+    """Requests that got 503 because the table was full, or we were behind."""
+    overflown: int = 0
+    """Messages that were lost because too many waited."""

@@ -36,5 +36,7 @@ class NetLimits:
     """Bytes that wait to be read by a peer before its connection is closed."""
     connecting: float = 5.0
     """Seconds for a connection of ours to be established."""
+    lag: float = 0.2
+    """Seconds that what is new may wait while we are behind, before it is turned away."""
     dead: float = 60.0
     """Seconds that a server that did not answer is asked last."""

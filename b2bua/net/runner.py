@@ -23,6 +23,7 @@ from b2bua.net.client import ClientTransaction
 from b2bua.net.counts import Counts
 from b2bua.net.limits import NetLimits
 from b2bua.net.locate import Locator
+from b2bua.net.overload import Overload
 from b2bua.net.serving import Serving
 from b2bua.net.tokens import tokens
 from b2bua.net.transaction import Attempt
@@ -79,6 +80,7 @@ class Runner:
         self.token = token or tokens()
         self.admission = Admission(self.limits.rate, self.limits.burst, self.limits.sources)
         self._known = self.admission.known
+        self.overload = Overload(self, clock, self.limits.lag)
         self.now: Callable[[], float] = clock.seconds
         self._clock = clock
         self._locator = locator
@@ -111,6 +113,7 @@ class Runner:
         self.serving.clear()
         self._attempts.clear()
         self._on_connection.clear()
+        self.overload.clear()
         self.wheel.clear()
 
     @property
@@ -190,8 +193,7 @@ class Runner:
         if len(data) <= 4:
             self._keep_alive(data, flow)
             return
-        host = flow.remote[0]
-        if host not in self._known and not self.admission.admit(host, self.now()):
+        if flow.remote[0] not in self._known and not self.admits(flow):
             return
         self.counts.received += 1
         if self.tap is not None:
@@ -210,6 +212,10 @@ class Runner:
             self.log.info("{peer} broke a rule: {error}", peer=flow.remote, error=error)
         except Exception:  # noqa: BLE001 - one message must not stop the others
             self.log.failure("a message from {peer} was not understood", peer=flow.remote)
+
+    def admits(self, flow: Flow) -> bool:
+        """May this source cost us another message?"""
+        return self.admission.admit(flow.remote[0], self.now())
 
     def closed(self, flow: Flow) -> None:
         """Take notice that a connection is closed: what was under way on it has failed."""

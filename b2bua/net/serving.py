@@ -43,6 +43,10 @@ class Serving:
         """How many transactions there are."""
         return len(self._live)
 
+    def __contains__(self, key: Hashable) -> bool:
+        """Is there one of that key?"""
+        return key in self._live
+
     def __iter__(self) -> Iterator[ServerTransaction]:
         """Give them, the oldest first."""
         return iter(list(self._live.values()))

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 MAX_DATAGRAM = 65536
 # So many datagrams are read before others get their turn.
 ROUND = 64
+# So many are read to be sorted when one round is not enough.
+BACKLOG = 1024
 # A burst must not be lost while we are busy with something else.
 RECEIVE_BUFFER = 4 * 1024 * 1024
 MAX_FLOWS = 65536
@@ -122,8 +124,10 @@ class UdpWire:
     def doRead(self) -> None:
         """Read what has come, but not for ever."""
         receive, flows, deliver = self._socket.recvfrom, self._flows, self._runner.received
-        alone = True
-        for _ in range(ROUND):
+        alone, overload = True, self._runner.overload
+        if overload.busy:
+            deliver = overload.take
+        for _ in range(BACKLOG if overload.busy else ROUND):
             try:
                 data, address = receive(MAX_DATAGRAM)
             except BlockingIOError:
@@ -141,6 +145,9 @@ class UdpWire:
             if not self._open or (alone and not self._waiting()):
                 return
             alone = False
+        if not overload.busy:
+            overload.begin()
+            self.doRead()
 
     def _waiting(self) -> bool:
         """

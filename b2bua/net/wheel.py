@@ -85,6 +85,13 @@ class Wheel:
         """How many timers run."""
         return sum(map(len, self._buckets.values()))
 
+    @property
+    def late(self) -> float:
+        """By how many seconds the reactor is behind with calling us; 0 if it is not."""
+        if self._call is None:
+            return 0.0
+        return max(0.0, self._seconds() - self._epoch - self._due / self._rate)
+
     def clear(self) -> None:
         """Stop all timers."""
         for bucket in list(self._buckets.values()):

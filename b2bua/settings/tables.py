@@ -148,6 +148,9 @@ class Limits(Table):
         default=262_144, description="bytes that may wait for a peer that does not read them"
     )
     connecting: Seconds = Field(default=5.0, description="seconds for a connection of ours to be established")
+    lag: Seconds = Field(
+        default=0.2, description="seconds that new requests may wait under overload; then they get 503"
+    )
     dead: Seconds = Field(
         default=60.0, description="seconds for which a server that did not answer is asked last"
     )

@@ -6,6 +6,7 @@ from collections.abc import Hashable
 
 from b2bua.transactions.flow import Flow
 from b2bua.wire.message import Request
+from b2bua.wire.via import Via
 
 COOKIE = "z9hG4bK"
 
@@ -28,6 +29,11 @@ def server_key(request: Request, method: str) -> Hashable:
     return (request.uri, to, request.from_.tag, request.call_id, number, request.get("Via"), method)
 
 
+def via_key(via: Via, method: str) -> Hashable:
+    """Give the same of a request whose branch begins with the cookie, of which only the Via is known."""
+    return (via.branch, via.host, via.port, method)
+
+
 def merge_key(request: Request) -> Hashable:
     """
     Give what two copies of one request have in common (RFC 3261 section 8.2.2.2).
@@ -46,14 +52,20 @@ def arrived(request: Request, flow: Flow) -> Request:
     asks for C{rport}.
     """
     via = request.via
+    stamped = noted(via, flow)
+    return request if stamped is via else request.with_via(stamped)
+
+
+def noted(via: Via, flow: Flow) -> Via:
+    """Give the Via as L{arrived} wants it; the same if there is nothing to note."""
     host, port = flow.remote
     asked = via.rport is not None
     if not asked and via.host == host and via.received is None:
-        return request
+        return via
     sent_by = via.host[1:-1] if via.host.startswith("[") else via.host
     if not asked and sent_by.lower() == host and via.received is None:
-        return request
-    return request.with_via(via.stamped(host, port if asked else None))
+        return via
+    return via.stamped(host, port if asked else None)
 
 
 def answer_flow(request: Request, flow: Flow) -> Flow:
@@ -65,9 +77,13 @@ def answer_flow(request: Request, flow: Flow) -> Flow:
     asked for C{rport} (RFC 3581 section 4).  A C{maddr} is not followed: it
     would let anybody have our answers sent to somebody else.
     """
+    return flow if flow.transport != "UDP" else way_back(request.via, flow)
+
+
+def way_back(via: Via, flow: Flow) -> Flow:
+    """Give the way that the top Via of a request names (see L{answer_flow})."""
     if flow.transport != "UDP":
         return flow
-    via = request.via
     port = via.port or 5060
     if port == flow.remote[1] or via.rport is not None:
         return flow

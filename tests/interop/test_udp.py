@@ -11,7 +11,7 @@ from twisted.trial.unittest import TestCase
 
 from b2bua.net.locate import NumericLocator
 from b2bua.net.runner import Runner
-from b2bua.net.udp import UdpWire
+from b2bua.net.udp import ROUND, UdpWire
 from b2bua.transactions.flow import Flow
 from b2bua.wire.message import Response, write
 from b2bua.wire.uri import Uri
@@ -101,6 +101,31 @@ class UdpTests(TestCase):
         bob.user.answer = lambda message, server: server.respond(message.response(200, to_tag="x"))
         self.assertEqual((await self.ask(alice, bob.wire.local[1])).code, 200)
         self.assertEqual((bob.runner.counts.keep_alives, bob.runner.counts.malformed), (3, 1))
+
+    async def test_burst(self) -> None:
+        """More than one turn can do is read at once and sorted: what goes on is served first."""
+        bob = self.peer(self.host)
+        done: Deferred[None] = Deferred()
+        total = 3 * ROUND
+        order: list[str] = []
+
+        def answer(message: Any, server: Any) -> None:
+            order.append(message.method)
+            server.respond(message.response(200, to_tag="x"))
+            if len(order) == total:
+                done.callback(None)
+
+        bob.user.answer = answer
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        with socket.socket(family, socket.SOCK_DGRAM) as phone:
+            for number in range(total):
+                method, to = (("BYE", "<sip:b@x>;tag=1"), ("MESSAGE", "<sip:b@x>"))[number < total - ROUND]
+                via = f"SIP/2.0/UDP phone.invalid;rport;branch=z9hG4bK{number}"
+                message = request(method, via=via, to=to, cseq=number)
+                phone.sendto(write(message), (self.host, bob.wire.local[1]))
+            await done
+        # One round is served as it is read; of the rest the BYEs are the first.
+        self.assertEqual(order, ["MESSAGE"] * ROUND + ["BYE"] * ROUND + ["MESSAGE"] * ROUND)
 
     def test_large(self) -> None:
         """What no datagram can hold is a transport error, not a traceback."""

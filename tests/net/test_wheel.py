@@ -52,6 +52,17 @@ class WheelTests(SynchronousTestCase):
         self.clock.run_out()
         self.assertEqual(self.fired, [(0.01, 1), (0.02, 2)])
 
+    def test_behind(self) -> None:
+        """It knows by how much the reactor is behind."""
+        self.assertEqual(self.wheel.late, 0)
+        self.wheel.set(1.0, self.note, 1)
+        self.clock.rightNow = 0.9
+        self.assertEqual(self.wheel.late, 0)
+        self.clock.rightNow = 1.3
+        self.assertAlmostEqual(self.wheel.late, 0.3)
+        self.clock.run_out()
+        self.assertEqual(self.wheel.late, 0)
+
     def test_epoch(self) -> None:
         """A clock that counts since 1970 changes nothing."""
         self.clock.rightNow = 1_790_000_000.123

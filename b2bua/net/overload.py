@@ -1,0 +1,267 @@
+"""
+What to do when more comes than we can do (RFC 6357, RFC 7339 section 5.10).
+
+While there is little to read each datagram is dealt with as it is read.  When
+one turn of the reactor is not enough, all that has come is read first, and sorted:
+what belongs to something that goes on is served first, and what begins
+something new waits.  When that would have to wait too long, it hears 503 at once,
+so that the calls that we have taken go on as if nothing were.
+
+A 503 is written out of the bytes of the request, without parsing it, since turning
+away must be much cheaper than serving.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Hashable
+from typing import TYPE_CHECKING, NamedTuple
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+from b2bua.errors import PeerError
+from b2bua.transactions.flow import Flow
+from b2bua.transactions.matching import COOKIE, noted, via_key, way_back
+from b2bua.wire.via import Via
+
+if TYPE_CHECKING:
+    from b2bua.net.runner import Runner
+
+WORK = 32
+"""Messages that are served before we look for more."""
+MOST = 16 << 20
+"""Bytes that may wait; what is more gets lost, as it would in the kernel."""
+QUIET = 10.0
+"""Seconds between two lines of the log about it."""
+TOO_MUCH = b"SIP/2.0 503 Service Unavailable\r\n"
+EMPTY = b"\r\nContent-Length: 0\r\n\r\n"
+_NEW = {
+    name.encode(): name
+    for name in ("INVITE", "REGISTER", "OPTIONS", "SUBSCRIBE", "MESSAGE", "REFER", "NOTIFY", "PUBLISH")
+}
+# What a response copies (RFC 3261 section 8.2.6.2), by the usual spellings of its names.
+_COPIED = {
+    spelled.encode(): name[0]
+    for name, compact in (("Via", "v"), ("From", "f"), ("To", "t"), ("Call-ID", "i"), ("CSeq", "CSEQ"))
+    for spelled in (name, name.lower(), compact)
+}
+_ALL = "".join(sorted("VFTCC"))
+_within = re.compile(rb"^(?:To|t)[ \t]*:.*;[ \t]*tag[ \t]*=", re.IGNORECASE | re.MULTILINE).search
+_tagged = re.compile(rb";[ \t]*tag[ \t]*=", re.IGNORECASE).search
+
+
+class Sketch(NamedTuple):
+    """A request that begins something new, seen at a glance."""
+
+    key: Hashable
+    """That of its server transaction."""
+    via: Via
+    lines: list[bytes]
+    """What a response copies, the top Via first."""
+    to: int
+    """Where To is among them."""
+
+
+def sketch(data: bytes) -> Sketch | None:
+    """
+    Look at a message as nearly all are written.
+
+    None when it begins nothing new, or is written in another way; then it is
+    for those who look more carefully.
+    """
+    method = _NEW.get(data[: data.find(b" ", 0, 16)])
+    if method is None:
+        return None
+    head = data.partition(b"\r\n\r\n")[0]
+    if b"\r\n " in head or b"\r\n\t" in head:
+        return None
+    lines: list[bytes] = []
+    seen, to, top = "", 0, b""
+    for line in head.split(b"\r\n"):
+        name, _, value = line.partition(b":")
+        kind = _COPIED.get(name)
+        if kind is None:
+            continue
+        if kind != "V":
+            seen += kind
+            if kind == "T":
+                to = len(lines)
+        elif not top:
+            seen += kind
+            top = value
+            if lines:
+                return None
+        lines.append(line)
+    if "".join(sorted(seen)) != _ALL or _tagged(lines[to]):
+        return None
+    try:
+        via = Via.parse(top.strip().decode("ascii"))
+    except (PeerError, UnicodeDecodeError):
+        return None
+    if not via.branch.startswith(COOKIE):
+        return None
+    return Sketch(via_key(via, method), via, lines, to)
+
+
+class Waiting(NamedTuple):
+    """A message that waits for its turn."""
+
+    since: float
+    key: Hashable | None
+    """None if it cannot be turned away."""
+    data: bytes
+    flow: Flow
+
+
+class Overload:
+    """What waits, and whether we are behind."""
+
+    log = Logger()
+
+    def __init__(self, runner: Runner, clock: IReactorTime, lag: float) -> None:
+        """
+        Begin with nothing to do.
+
+        @param lag: seconds that something new may wait.
+        """
+        self.busy = False
+        """Is what comes to be taken, and not to be dealt with as it is read?"""
+        self._runner = runner
+        self._clock = clock
+        self._lag = lag
+        self._going: deque[Waiting] = deque()
+        self._new: deque[Waiting] = deque()
+        self._keys: set[Hashable] = set()
+        self._bytes = 0
+        self._call: IDelayedCall | None = None
+        self._mark = b""
+        self._told = -QUIET
+        self._counted = 0
+
+    def __len__(self) -> int:
+        """How many messages wait."""
+        return len(self._going) + len(self._new)
+
+    def begin(self) -> None:
+        """There is more to read than can be done in one turn: sort it from now on."""
+        self.busy = True
+        self._call = self._clock.callLater(0, self.work)
+
+    def take(self, data: bytes, flow: Flow) -> None:
+        """Keep a message for its turn, or turn it away."""
+        if data.startswith((b"SIP/", b"BYE ", b"ACK ")):
+            if self._mark and data.startswith(b"ACK ") and self._mark in data:
+                return  # of a 503 of ours
+            self._keep(self._going, None, data, flow)
+            return
+        found = sketch(data)
+        if found is None:
+            # A CANCEL must not overtake its INVITE; what is hard to read is in no hurry.
+            going = not data.startswith(b"CANCEL ") and _within(data) is not None
+            self._keep(self._going if going else self._new, None, data, flow)
+        elif found.key in self._keys:
+            self._runner.counts.absorbed += 1
+        elif found.key in self._runner.serving:
+            self._keep(self._going, None, data, flow)
+        elif self.behind:
+            self._refuse(found, flow)
+        elif self._keep(self._new, found.key, data, flow):
+            self._keys.add(found.key)
+
+    def refuses(self, data: bytes, flow: Flow) -> bool:
+        """Turn away what has come over a connection, if it is new and we are behind."""
+        if not self.behind:
+            return False
+        found = sketch(data)
+        if found is None or found.key in self._runner.serving:
+            return False
+        self._refuse(found, flow)
+        return True
+
+    @property
+    def behind(self) -> bool:
+        """Would something new have to wait too long?"""
+        if self._new and self._clock.seconds() - self._new[0].since > self._lag:
+            return True
+        return self._runner.wheel.late > self._lag
+
+    def work(self) -> None:
+        """Serve some of what waits; when nothing is left, all is as usual again."""
+        self._call = None
+        for _ in range(WORK):
+            if self._going:
+                waiting = self._going.popleft()
+            elif self._new:
+                waiting = self._new.popleft()
+                self._keys.discard(waiting.key)
+            else:
+                self.busy = False
+                return
+            self._bytes -= len(waiting.data)
+            if not self._is_late(waiting):
+                self._runner.received(waiting.data, waiting.flow)
+        if self.busy:  # the last one may have closed it all
+            self._call = self._clock.callLater(0, self.work)
+
+    def clear(self) -> None:
+        """Forget all that waits."""
+        if self._call is not None:
+            self._call.cancel()
+        self.busy, self._call = False, None
+        self._going.clear()
+        self._new.clear()
+        self._keys.clear()
+        self._bytes = 0
+
+    def _keep(self, queue: deque[Waiting], key: Hashable | None, data: bytes, flow: Flow) -> bool:
+        """Let it wait, if there is room."""
+        if self._bytes + len(data) > MOST:
+            self._runner.counts.overflown += 1
+            return False
+        self._bytes += len(data)
+        queue.append(Waiting(self._clock.seconds(), key, data, flow))
+        return True
+
+    def _is_late(self, waiting: Waiting) -> bool:
+        """What goes on was so much that something new has waited far too long: turn it away now."""
+        if waiting.key is None or self._clock.seconds() - waiting.since <= 2 * self._lag:
+            return False
+        found = sketch(waiting.data)
+        if found is not None:
+            self._refuse(found, waiting.flow)
+        return True
+
+    def _refuse(self, found: Sketch, flow: Flow) -> None:
+        """
+        Answer with 503 and no Retry-After (RFC 7339 section 5.10.2), keeping nothing.
+
+        With it the client would stop sending anything, to whatever server.  A
+        request that comes again gets the same tag (RFC 3261 section 8.2.7).
+        """
+        runner = self._runner
+        if not runner.admits(flow):
+            return
+        runner.counts.turned_away += 1
+        if not self._mark:
+            self._mark = b";tag=" + runner.token().encode()
+        via, lines = found.via, list(found.lines)
+        stamped = noted(via, flow)
+        if stamped is not via:
+            lines[0] = b"Via: " + str(stamped).encode()
+        lines[found.to] += b"%s%x" % (self._mark, hash(via.branch) & 0xFFFFFFFF)
+        self._tell()
+        runner.send(TOO_MUCH + b"\r\n".join(lines) + EMPTY, way_back(via, flow))
+
+    def _tell(self) -> None:
+        """Say now and then that it happens."""
+        self._counted += 1
+        now = self._clock.seconds()
+        if now - self._told >= QUIET:
+            self.log.warn(
+                "overloaded: {count} new requests were turned away, {waiting} messages wait",
+                count=self._counted,
+                waiting=len(self),
+            )
+            self._told, self._counted = now, 0

@@ -1,0 +1,311 @@
+"""More than we can do."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from b2bua.net import overload
+from b2bua.net.limits import NetLimits
+from b2bua.net.overload import sketch
+from b2bua.transactions.flow import Flow
+from b2bua.transactions.matching import arrived, server_key
+from b2bua.wire.message import Malformed, Request, parse, write
+from tests.net.world import ALICE, BOB, HERE, World
+from tests.transactions.messages import request
+from tests.wire.fuzz import mutate
+from tests.wire.samples import ALL
+
+LAG = 0.2
+OLD = "<sip:bob@example.com>;tag=b"
+
+
+def numbered(number: int, method: str = "INVITE", to: str = "<sip:bob@example.com>") -> Request:
+    """One of many requests."""
+    return request(method, via=f"SIP/2.0/UDP 192.0.2.1:5060;rport;branch=z9hG4bK{number}", cseq=number, to=to)
+
+
+class Case(SynchronousTestCase):
+    """A runner that has more to read than it can do in a turn."""
+
+    def setUp(self) -> None:
+        """It begins to sort."""
+        self.begin()
+
+    def begin(self, **limits: Any) -> None:
+        """Begin with other limits."""
+        self.world = World(limits=NetLimits(lag=LAG, **limits))
+        self.runner, self.user = self.world.runner, self.world.user
+        self.overload = self.runner.overload
+        self.overload.begin()
+        self.addCleanup(self.runner.close)
+
+    def take(self, *messages: Request | bytes, flow: Flow | None = None) -> None:
+        """Let messages come."""
+        for message in messages:
+            data = message if isinstance(message, bytes) else write(message)
+            self.overload.take(data, flow or self.world.flow)
+
+    def behind(self) -> None:
+        """Let something new wait too long."""
+        self.take(numbered(1))
+        self.world.clock.rightNow += LAG + 0.01
+
+    def sent(self) -> list[str | int]:
+        """What was sent."""
+        return [what for _, what in self.world.wire.log]
+
+    def served(self) -> list[tuple[str, int]]:
+        """What the user has got."""
+        return [(r.method, r.cseq.number) for r in self.user.requests]
+
+
+class SortingTests(Case):
+    """Who is served when."""
+
+    def test_what_goes_on_first(self) -> None:
+        """Requests within dialogs go before those that begin something."""
+        self.take(numbered(1), numbered(2, "BYE", OLD), numbered(3, "REGISTER"), numbered(4, "INVITE", OLD))
+        self.world.clock.advance(0)
+        self.assertEqual(self.served(), [("BYE", 2), ("INVITE", 4), ("INVITE", 1), ("REGISTER", 3)])
+        self.assertFalse(self.overload.busy)
+        self.assertEqual(len(self.overload), 0)
+
+    def test_cancel(self) -> None:
+        """A CANCEL does not overtake its INVITE, however long that waits."""
+        cancel = numbered(1, "CANCEL")
+        self.take(numbered(1))
+        self.world.clock.rightNow += 1.5 * LAG
+        self.take(cancel, numbered(2, "BYE", OLD))
+        self.world.clock.advance(0)
+        self.assertEqual(self.served(), [("BYE", 2), ("INVITE", 1)])
+        self.assertEqual(len(self.user.cancels), 1)
+
+    def test_turns(self) -> None:
+        """So much is served before others get their turn, and the rest in the next one."""
+        self.take(*[numbered(number, "BYE", OLD) for number in range(overload.WORK + 5)])
+        self.overload.work()
+        self.assertEqual((len(self.user.requests), self.overload.busy), (overload.WORK, True))
+        self.world.clock.advance(0)
+        self.assertEqual((len(self.user.requests), self.overload.busy), (overload.WORK + 5, False))
+
+    def test_comes_again(self) -> None:
+        """A retransmission of what waits is dropped; it is served once."""
+        self.take(numbered(1), numbered(1))
+        self.world.clock.advance(0)
+        self.assertEqual((self.served(), self.runner.counts.absorbed), ([("INVITE", 1)], 1))
+
+    def test_hard_to_read(self) -> None:
+        """What is written in an unusual way is new work, and is served in its turn."""
+        odd = write(numbered(1)).replace(b"CSeq: 1", b"CSeq:\r\n 1")
+        self.take(odd, numbered(2, "BYE", OLD))
+        self.world.clock.advance(0)
+        self.assertEqual(self.served(), [("BYE", 2), ("INVITE", 1)])
+
+    def test_junk(self) -> None:
+        """Junk costs what it always costs."""
+        self.take(b"", b"\r\n\r\n", b"\0" * 50, b"INVITE", b"INVITE sip:x SIP/2.0\r\n\r\n")
+        self.world.clock.advance(0)
+        self.assertEqual((self.runner.counts.keep_alives, self.runner.counts.malformed), (2, 3))
+
+    def test_memory(self) -> None:
+        """What waits is bounded; what is more is lost as in the kernel."""
+        self.patch(overload, "MOST", 2000)
+        self.take(*[numbered(number) for number in range(100)])
+        kept = len(self.overload)
+        self.assertEqual(self.runner.counts.overflown, 100 - kept)
+        self.assertLessEqual(kept * len(write(numbered(1))), 2000)
+        self.world.clock.advance(0)
+        self.take(*[numbered(number) for number in range(100, 102)])
+        self.assertEqual(len(self.overload), 2)
+
+    def test_closed(self) -> None:
+        """A server that is closed leaves nothing that waits, and no timer."""
+        self.take(numbered(1))
+        self.runner.close()
+        self.assertEqual((len(self.overload), self.world.clock.getDelayedCalls()), (0, []))
+
+    def test_closed_meanwhile(self) -> None:
+        """Nor when it is closed by one of the messages that have waited."""
+        self.user.answer = lambda message, server: self.runner.close()
+        self.take(numbered(1, "BYE", OLD), numbered(2, "BYE", OLD))
+        self.world.clock.advance(0)
+        self.assertEqual((len(self.overload), self.world.clock.getDelayedCalls()), (0, []))
+
+
+class TurningAwayTests(Case):
+    """503 at once."""
+
+    def test_at_once(self) -> None:
+        """What would wait too long hears 503 without Retry-After (RFC 7339 section 5.10.2)."""
+        self.behind()
+        self.take(*[numbered(n, method) for n, method in enumerate(("INVITE", "REGISTER", "OPTIONS"), 2)])
+        self.assertEqual(self.sent(), [503] * 3)
+        self.assertIsNone(self.world.wire.last().get("Retry-After"))
+        self.assertEqual(self.runner.counts.turned_away, 3)
+        self.world.clock.advance(0)
+        self.assertEqual(self.served(), [("INVITE", 1)])
+
+    def test_calls_go_on(self) -> None:
+        """Requests within dialogs are not turned away, nor what belongs to a transaction of ours."""
+        self.behind()
+        self.take(numbered(2, "BYE", OLD), numbered(3, "INVITE", OLD), numbered(1, "CANCEL"))
+        self.assertEqual(self.sent(), [])
+        self.world.clock.advance(0)
+        self.assertEqual(self.served(), [("BYE", 2), ("INVITE", 3), ("INVITE", 1)])
+        self.assertEqual(len(self.user.cancels), 1)
+
+    def test_open(self) -> None:
+        """An INVITE whose call is being set up is not refused because its 100 got lost."""
+        self.world.receive(numbered(7))
+        self.behind()
+        self.take(numbered(7))
+        self.world.clock.advance(0)
+        self.assertNotIn(503, self.sent())
+        self.assertEqual(self.runner.counts.absorbed, 1)
+
+    def test_as_usual_again(self) -> None:
+        """As soon as what waited is served, new requests are welcome."""
+        self.behind()
+        self.world.clock.advance(0)
+        self.take(numbered(2))
+        self.overload.begin()
+        self.world.clock.advance(0)
+        self.assertEqual(self.served(), [("INVITE", 1), ("INVITE", 2)])
+
+    def test_same_as_usual(self) -> None:
+        """The 503 is the one that the careful way would write, and goes the same way."""
+        self.behind()
+        for via in (
+            "SIP/2.0/UDP 192.0.2.1:5060;rport;branch=z9hG4bK2",
+            "SIP/2.0/UDP phone.example.com:5070;branch=z9hG4bK3",
+            "SIP/2.0/UDP 192.0.2.1:5070;branch=z9hG4bK4;rport",
+        ):
+            with self.subTest(via=via):
+                asked = request("INVITE", via=via, more=(("Via", "SIP/2.0/TCP other;branch=z9hG4bK9"),))
+                self.take(asked)
+                data, flow = self.world.wire.sent[-1]
+                tag = parse(data).to.tag
+                again = arrived(asked, self.world.flow)
+                self.assertEqual(data, write(again.response(503, to_tag=tag)))
+                self.runner.serving.reply(again, again.response(503, to_tag=tag), self.world.flow)
+                self.assertEqual(flow, self.world.wire.sent[-1][1])
+
+    def test_same_tag(self) -> None:
+        """A request that comes again gets the same tag (RFC 3261 section 8.2.7), another one another."""
+        self.behind()
+        self.take(numbered(2), numbered(2), numbered(3))
+        first, again, other = [parse(data).to.tag for data, _ in self.world.wire.sent]
+        self.assertEqual(first, again)
+        self.assertNotEqual(first, other)
+
+    def test_acknowledged(self) -> None:
+        """The ACK of such a 503 costs nothing; another one is passed on."""
+        self.behind()
+        self.take(numbered(2))
+        tag = self.world.wire.last().to.tag
+        waiting = len(self.overload)
+        self.take(numbered(2, "ACK", f"<sip:bob@example.com>;tag={tag}"))
+        self.assertEqual(len(self.overload), waiting)
+        self.take(numbered(5, "ACK", OLD))
+        self.world.clock.advance(0)
+        self.assertEqual(len(self.user.acks), 1)
+
+    def test_starved(self) -> None:
+        """What could not be served because others went first hears 503 in the end."""
+        self.take(numbered(1))
+        self.world.clock.rightNow += 2 * LAG + 0.01
+        self.world.clock.advance(0)
+        self.assertEqual((self.served(), self.sent()), ([], [503]))
+
+    def test_strangers(self) -> None:
+        """A flood of one host that we do not know is not even answered."""
+        self.begin(rate=1.0, burst=5)
+        self.behind()
+        self.take(*[numbered(number) for number in range(2, 30)])
+        self.assertEqual(self.sent(), [503] * 5)
+        self.take(numbered(30), flow=Flow("UDP", HERE, BOB))
+        self.assertEqual(self.sent(), [503] * 6)
+
+    def test_connections(self) -> None:
+        """New requests over connections hear it too; what goes on is served."""
+        flow = Flow("TCP", HERE, ALICE, 1)
+        self.assertFalse(self.overload.refuses(write(numbered(2)), flow))
+        self.behind()
+        self.world.runner.ways.wires[flow[:2]] = self.world.wire
+        self.assertTrue(self.overload.refuses(write(numbered(2)), flow))
+        self.assertEqual(self.sent(), [503])
+        self.assertFalse(self.overload.refuses(write(numbered(3, "BYE", OLD)), flow))
+
+    def test_late(self) -> None:
+        """Timers that are late show that we are behind, whatever keeps us."""
+        self.assertFalse(self.overload.behind)
+        self.runner.start(1.0, lambda: None)
+        self.world.clock.rightNow += 1.0 + LAG + 0.02
+        self.assertTrue(self.overload.behind)
+        self.world.clock.advance(0)
+        self.assertFalse(self.overload.behind)
+
+    def test_told(self) -> None:
+        """The log says so, but not for each of them."""
+        lines: list[str] = []
+        self.patch(self.overload, "log", self)
+        self.warn = lambda text, **values: lines.append(text.format(**values))
+        self.behind()
+        self.take(*[numbered(number) for number in range(2, 50)])
+        self.assertEqual(len(lines), 1)
+        self.assertIn("overloaded: 1 new requests", lines[0])
+        self.world.clock.rightNow += overload.QUIET
+        self.take(numbered(60))
+        self.assertEqual(len(lines), 2)
+        self.assertIn("48 new requests", lines[1])
+
+
+class SketchTests(SynchronousTestCase):
+    """L{sketch}."""
+
+    def test_agrees(self) -> None:
+        """What it says of a message is what the parser says; else it says nothing."""
+        chance = random.Random(5)
+        seen = 0
+        for data in [*ALL.values(), *(mutate(chance) for _ in range(4000))]:
+            found = sketch(data)
+            if found is None:
+                continue
+            try:
+                message = parse(data)
+            except Malformed:
+                continue
+            seen += 1
+            assert isinstance(message, Request)
+            self.assertEqual(message.to.tag, "", data)
+            self.assertEqual(found.key, server_key(message, message.method), data)
+            self.assertEqual(found.via, message.via, data)
+        self.assertGreater(seen, 100)
+
+    def test_nothing_new(self) -> None:
+        """Responses, requests within dialogs, ACK, CANCEL and BYE begin nothing."""
+        for method in ("ACK", "CANCEL", "BYE", "PRACK"):
+            self.assertIsNone(sketch(write(numbered(1, method))))
+        for to in (OLD, "<sip:bob@example.com>;TAG=b", "<sip:bob@example.com> ; tag = b"):
+            self.assertIsNone(sketch(write(numbered(1, "INVITE", to))))
+        self.assertIsNotNone(sketch(write(numbered(1, "INVITE", "<sip:vantage@example.com>"))))
+        self.assertIsNone(sketch(write(numbered(1).response(200, to_tag="x"))))
+
+    def test_in_doubt(self) -> None:
+        """What it cannot read for certain it leaves to the parser."""
+        data = write(numbered(1))
+        for before, after in (
+            (b"z9hG4bK1", b"1"),
+            (b"SIP/2.0/UDP 192", b"SIP/1.0/UDP 192"),
+            (b"Via:", b"Vla:"),
+            (b"\r\nTo:", b"\r\nT :"),
+            (b"\r\nTo:", b"\r\nTo: <sip:x@y>\r\nTo:"),
+            (b"\r\nVia: ", b"\r\nVia: \xff"),
+            (b"\r\nCSeq:", b"\r\n CSeq:"),
+        ):
+            with self.subTest(after=after):
+                self.assertIn(before, data)
+                self.assertIsNone(sketch(data.replace(before, after, 1)), after)
