@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from b2bua.legs.leg import Leg
     from b2bua.legs.words import Fields
     from b2bua.transactions.flow import Flow
-    from b2bua.transactions.ports import IClientTransaction, ITimer
+    from b2bua.transactions.ports import IClientTransaction
     from b2bua.wire.message import Field, Response
 
 ATTEMPTS = 5
@@ -45,9 +45,7 @@ class Inviting:
         "_client",
         "_credentials",
         "_forks",
-        "_late",
         "_owing",
-        "_proceeding",
         "_require",
         "_sent",
         "_winner",
@@ -83,11 +81,8 @@ class Inviting:
         self._client: IClientTransaction | None = None
         self._credentials: tuple[Field, ...] = ()
         self._forks = Forks(leg, invitation.session is not None)
-        self._late: ITimer | None = None
         self._owing: Fork | None = None
         """The fork that won while the PRACK with our answer was owed."""
-        self._proceeding = False
-        """Has a provisional response come, before which no CANCEL leaves (section 9.1)?"""
         self._winner: str | None = None
         self._acks: dict[str, Acknowledgement] = {}
 
@@ -95,7 +90,6 @@ class Inviting:
         """Send the INVITE, or send it again with something changed (section 8.1.3.5)."""
         self.seq += 1
         self._attempts += 1
-        self._proceeding = False
         self._client = self.leg.context.layer.request(self._write, self.invitation.target, self._heard)
 
     def _write(self, flow: Flow, via: str) -> Request:
@@ -155,9 +149,6 @@ class Inviting:
     def _provisional(self, response: Response) -> None:
         """Take a 1xx: an early dialog, a PRACK, a word."""
         leg = self.leg
-        self._proceeding = True
-        if self._cancelled:
-            self._await_final()
         if response.code == 100 or self._cancelled or self._winner is not None or leg.inviting is not self:
             return
         tag = response.to.tag
@@ -202,7 +193,7 @@ class Inviting:
             dialog.local_seq = fork.dialog.local_seq
             dialog.remote_seq = fork.dialog.remote_seq
         ack = self._acks[tag] = Acknowledgement(leg, dialog, self.seq, self._credentials)
-        if self._winner is not None or self._cancelled:
+        if self._winner is not None or self._cancelled or leg.inviting is not self:
             if fork is not None:
                 leg.context.dialogs.remove(fork.dialog)
             self._surplus(ack, session)
@@ -360,42 +351,25 @@ class Inviting:
         leg.check_gone()
 
     def cancel(self, fields: Fields) -> None:
-        """Send a CANCEL; a 200 that crosses it is met with ACK and BYE."""
+        """
+        Send a CANCEL; a 200 that crosses it is met with ACK and BYE.
+
+        Without a final response in 64*T1 the layer says 408, and the INVITE
+        counts as cancelled (section 9.1).
+        """
         leg = self.leg
         if self._cancelled or self._winner is not None or self._client is None:
             return
         self._cancelled = True
         leg.linger()
         leg.end()
-        if self._proceeding:
-            self._await_final()
-        self._client.cancel(leaving(fields, leg.party))
-
-    def _await_final(self) -> None:
-        """The CANCEL leaves now; where none can leave yet, Timer B of the INVITE runs."""
-        if self._late is None:
-            context = self.leg.context
-            self._late = context.layer.start(context.settings.patience, self._no_final)
-
-    def _no_final(self) -> None:
-        """
-        No final response in 64*T1 after the CANCEL.
-
-        The client then takes the INVITE for cancelled (section 9.1).
-        """
-        self._late = None
-        if self._client is not None:
-            self._client.forget()
-        self._over()
+        self._client.cancel(leaving(fields, leg.party), sending.flow_of(leg))
 
     def _over(self) -> None:
         """The cancelled INVITE has its final response."""
         leg = self.leg
         if leg.inviting is not self:
             return
-        if self._late is not None:
-            self._late.stop()
-            self._late = None
         self._forget_forks()
         self._done()
         leg.release()

@@ -58,13 +58,18 @@ def target(leg: Leg, dialog: Dialog) -> Flow | Uri:
     Phones are reached by the flow they came from, since their Contact is
     often not what is seen of them (and C{sip_trust_ctrl} of a Yealink
     wants the address it registered to); with a route set, by the route.
-    One whose connection was lost may have come back with another.
     """
+    way = flow_of(leg)
+    if not dialog.routes and way is not None and (leg.sticky or way.connection):
+        return way
+    return dialog.next_hop
+
+
+def flow_of(leg: Leg) -> Flow | None:
+    """Give the way to the peer; of a phone whose connection was lost, the one by which it came back."""
     if leg.flow is None and leg.sticky and leg.context.found_again is not None:
         take_flow(leg, leg.context.found_again(leg))
-    if not dialog.routes and leg.flow is not None and (leg.sticky or leg.flow.connection):
-        return leg.flow
-    return dialog.next_hop
+    return leg.flow
 
 
 def request(

@@ -75,12 +75,14 @@ class ClientTransaction:
             raise UsageError("The next hop is still being looked up")
         return self._attempt.request
 
-    def cancel(self, fields: Sequence[Field] = ()) -> None:
+    def cancel(self, fields: Sequence[Field] = (), way: Flow | None = None) -> None:
         """Send a CANCEL, at once or when the first provisional response has come."""
         if self._cancel is not None:
             return
         self._cancel = fields
         if self._attempt is not None:
+            if way is not None and self._attempt.stranded:
+                self._attempt.move(way)
             self._attempt.perform(self._attempt.machine.cancel())
 
     def forget(self) -> None:
@@ -105,7 +107,7 @@ class ClientTransaction:
 
     def _nowhere(self, code: int) -> None:
         """Tell what came of a request that was never sent."""
-        self._make_up(Response(code, REASONS[code]))
+        self._make_up(Response(code, REASONS[code]), last=True)
 
     def _next(self) -> None:
         """Send the request to the next hop, with a branch of its own (RFC 3263 section 4.3)."""
@@ -137,8 +139,12 @@ class ClientTransaction:
         code = response.code
         self._alive = True
         if code >= 200:
-            if attempt is not self._attempt and code >= 300:
-                return
+            if attempt is not self._attempt:
+                if code >= 300:
+                    return
+                if self._attempt is not None:
+                    # The hop before has answered after all: this one need not.
+                    self._attempt.perform(self._attempt.machine.cancel())
             self._runner.ways.answered(attempt.flow, response)
             if code == 503 and self._hops and self._cancel is None:
                 self._next()
@@ -160,7 +166,8 @@ class ClientTransaction:
         if silent and self._hops and self._cancel is None:
             self._next()
         else:
-            self._make_up(attempt.request.response(code))
+            # An INVITE may be answered yet, by who was slow to hear of it.
+            self._make_up(attempt.request.response(code), last=not isinstance(attempt.machine, InviteClient))
 
     def send_cancel(self, attempt: Attempt) -> None:
         """Send the CANCEL as a transaction of its own, where the INVITE went (section 9.1)."""
@@ -174,10 +181,10 @@ class ClientTransaction:
         runner.add_attempt(cancel)
         cancel.perform(machine.start())
 
-    def _make_up(self, response: Response) -> None:
+    def _make_up(self, response: Response, *, last: bool) -> None:
         """Let the user hear of a timeout or a transport error (section 8.1.3.1)."""
         response.local = True
-        self._tell(response, last=True)
+        self._tell(response, last=last)
 
     def _tell(self, response: Response, *, last: bool = False) -> None:
         """

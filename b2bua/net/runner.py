@@ -207,7 +207,7 @@ class Runner:
             if isinstance(message, Request):
                 self.serving.request(message, flow)
             else:
-                self._response(message)
+                self._response(message, flow)
         except PeerError as error:
             self.log.info("{peer} broke a rule: {error}", peer=flow.remote, error=error)
         except Exception:  # noqa: BLE001 - one message must not stop the others
@@ -276,6 +276,10 @@ class Runner:
             if not on:
                 del self._on_connection[flow]
 
+    def is_open_for(self, attempt: Attempt) -> bool:
+        """Does the connection of a request of ours still stand?"""
+        return attempt in self._on_connection.get(attempt.flow, ())
+
     def _keep_alive(self, data: bytes, flow: Flow) -> None:
         """Answer a ping (RFC 5626 section 3.5.1); up to four bytes of junk are that too."""
         self.counts.keep_alives += 1
@@ -284,7 +288,7 @@ class Runner:
 
     # Responses
 
-    def _response(self, response: Response) -> None:
+    def _response(self, response: Response, flow: Flow) -> None:
         """
         Match a response to its transaction (section 17.1.3), or drop it.
 
@@ -295,8 +299,11 @@ class Runner:
         attempt = self._attempts.get((response.via.branch, response.cseq.method))
         if attempt is None:
             self.counts.stray += 1
-        else:
-            attempt.perform(attempt.machine.receive(response))
+            return
+        if attempt.flow.transport != "UDP" and attempt.flow != flow and attempt.stranded:
+            # The peer has come back by another connection (section 18.2.2): so does what we still send.
+            attempt.move(flow)
+        attempt.perform(attempt.machine.receive(response))
 
     def _attempt_of(self, data: bytes) -> Attempt | None:
         """Find the client transaction of a message of ours that came back."""

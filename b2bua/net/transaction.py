@@ -251,6 +251,17 @@ class Attempt(Running):
         """Take a response that matches."""
         self.perform(self.machine.receive(response))
 
+    @property
+    def stranded(self) -> bool:
+        """Is the connection closed by which it went?"""
+        return self.flow.transport != "UDP" and not self._runner.is_open_for(self)
+
+    def move(self, flow: Flow) -> None:
+        """Go on by another connection: its own is closed, and the peer has come back."""
+        self._runner.drop_attempt(self)
+        self.flow = flow
+        self._runner.add_attempt(self)
+
     def _send(self, data: bytes) -> None:
         self._runner.send(data, self.flow)
 

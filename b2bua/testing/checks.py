@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import inf
 from typing import TYPE_CHECKING
 
 from b2bua.errors import PeerError
@@ -30,6 +31,10 @@ _IN_DIALOG_ONLY = frozenset({"ACK", "BYE", "PRACK", "UPDATE", "INFO"})
 _MARKS = re.compile(rb"(zq\d{3})[0-9a-f]{4}|\b(10\.0\.\d+\.\d+)\b")
 
 
+PATIENCE = 32.0
+"""64*T1: so long the server waits for an answer, and so long it still takes one that is late."""
+
+
 @dataclass(slots=True)
 class Sent:
     """A request of the server, as it left, and what came back."""
@@ -38,10 +43,13 @@ class Sent:
     peer: str
     data: bytes
     at: float
+    destination: Address
     provisional: bool = False
     final: Response | None = None
-    excused: bool = False
-    """Has its receiver closed the connection by which it went, or answered far too late?"""
+    given_up: float = inf
+    """When the server stopped waiting: there was no response, or no way for one."""
+    stray: bool = False
+    """Was its first 2xx so late that nobody remembers the INVITE?"""
 
 
 @dataclass(slots=True)
@@ -50,6 +58,7 @@ class Came:
 
     request: Request
     at: float
+    source: Address
     answers: list[Response] = field(default_factory=list)
     excused: bool = False
     """Has its sender closed the connection on which it came?"""
@@ -126,15 +135,25 @@ class Witness:
                     self.complain(peer, f"sent what is malformed: {error}", error.section)
 
     def _closed(self, local: Address, remote: Address) -> None:
-        """What went over a connection that its peer has closed need not come to a good end."""
+        """
+        What went over a connection that its peer has closed need not come to a good end.
+
+        But an INVITE that was heard of goes on: its answer may take another
+        connection.
+        """
         self._closed_from.add(local)
-        for (peer, _branch, _method), came in self.came.items():
-            if peer == local[0] and came.final is None and came.request.via.transport != "UDP":
+        for came in self.came.values():
+            if came.source == local and came.final is None and came.request.via.transport != "UDP":
                 came.excused = True
         for sent in self.sent.values():
-            if sent.peer == local[0] and sent.final is None and sent.request.via.transport != "UDP":
-                sent.excused = True
-                self.talk(sent.peer, sent.request, outgoing=True).exchange.offer_lost(sent.request)
+            if sent.destination == local and sent.final is None and sent.request.via.transport != "UDP":
+                self._lost(sent)
+
+    def _lost(self, sent: Sent) -> None:
+        """The server hears that the connection of a request is closed."""
+        if sent.request.method != "INVITE" or not sent.provisional:
+            sent.given_up = min(sent.given_up, self.world.clock.rightNow)
+            self.talk(sent.peer, sent.request, outgoing=True).exchange.offer_lost(sent.request)
 
     def talk(self, peer: str, message: Request | Response, *, outgoing: bool) -> Talk:
         """Find or begin the dialog of a message."""
@@ -153,12 +172,13 @@ class Witness:
             sent = self.sent.get((branch, message.cseq.method))
             if sent is None:
                 return
-            if not sent.provisional and self.world.clock.rightNow > sent.at + 32:
-                sent.excused = True  # Timer B had given it up when the first answer came
+            now, first = self.world.clock.rightNow, sent.final is None
             cancel = self.sent.get((message.via.branch, "CANCEL"))
-            if cancel is not None and self.world.clock.rightNow > cancel.at + 32:
-                sent.excused = True  # it counted as cancelled by then (RFC 3261 section 9.1)
-            first = sent.final is None
+            if cancel is not None:
+                sent.given_up = min(sent.given_up, cancel.at + PATIENCE)  # RFC 3261 section 9.1
+            if not sent.provisional:
+                sent.given_up = min(sent.given_up, sent.at + PATIENCE)  # Timers B and F
+            sent.stray = first and now > sent.given_up + PATIENCE
             if message.code < 200:
                 sent.provisional = True
             elif first:
@@ -172,7 +192,7 @@ class Witness:
         key = (peer, branch, message.method)
         if key in self.came:
             return
-        came = self.came[key] = Came(message, self.world.clock.rightNow)
+        came = self.came[key] = Came(message, self.world.clock.rightNow, self._source)
         came.excused = self._source in self._closed_from
         if message.method == "CANCEL":
             return
@@ -203,16 +223,15 @@ class Witness:
         talk = self.talk(peer, request, outgoing=True)
         if request.method == "CANCEL":
             self._cancel(peer, request, invite)
-            self.sent[key] = Sent(request, peer, data, self.world.clock.rightNow)
+            self.sent[key] = Sent(request, peer, data, self.world.clock.rightNow, self._destination)
         elif request.method == "ACK":
-            self.sent[key] = Sent(request, peer, data, self.world.clock.rightNow)
+            self.sent[key] = Sent(request, peer, data, self.world.clock.rightNow, self._destination)
             talk.ack_leaves(request, invite)
         else:
-            sent = self.sent[key] = Sent(request, peer, data, self.world.clock.rightNow)
-            sent.excused = self._destination in self._closed_from
+            sent = self.sent[key] = Sent(request, peer, data, self.world.clock.rightNow, self._destination)
             talk.request_leaves(sent)
-            if sent.excused:
-                talk.exchange.offer_lost(request)
+            if self._destination in self._closed_from:
+                self._lost(sent)
 
     def _head(
         self, peer: str, message: Request | Response, data: bytes, echoed: Request | None = None

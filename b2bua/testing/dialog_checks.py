@@ -31,8 +31,8 @@ class Talk:
         """The last CSeq number of the server, by the peer's tag."""
         self.up: set[str] = set()
         """The peer's tags with which there was a 2xx to an INVITE."""
-        self.excused: set[str] = set()
-        """The peer's tags in dialogs whose connection was closed before they were there."""
+        self.stray: set[str] = set()
+        """The peer's tags in dialogs whose INVITE was forgotten when they began."""
         self.over: set[str] = set()
         """The peer's tags with which a BYE went or came."""
         self.bye_out: dict[str, Sent] = {}
@@ -94,7 +94,7 @@ class Talk:
     def _invite_leaves(self, sent: Sent, tag: str) -> None:
         if tag:
             out, came = self.invite_out, self.invite_in
-            if out is not None and out.final is None and not out.excused:
+            if out is not None and out.final is None and self.now < out.given_up:
                 self.complain("re-INVITE while its own is open", "RFC 3261 14.1")
             if came is not None and came.final is None:
                 self.complain("re-INVITE while the peer's is open", "RFC 3261 14.1")
@@ -145,8 +145,8 @@ class Talk:
                 if (tag, response.cseq.number) not in self.acked:
                     self.unacked_in[tag, response.cseq.number] = response
                 self.up.add(tag)
-                if sent.excused:
-                    self.excused.add(tag)
+                if sent.stray:
+                    self.stray.add(tag)
                 # Whatever went before in early dialogs, CSeq goes on from there.
                 self.last_cseq.setdefault(tag, sent.request.cseq.number)
             elif response.code < 200 and response.rseq is not None:
@@ -222,8 +222,8 @@ class Talk:
         if self._witness.world.may_be_unanswered(self.peer):
             return
         for tag, number in self.unacked_in:
-            if tag in self.excused:
+            if tag in self.stray:
                 continue
             self.complain(f"2xx (CSeq {number}, tag {tag}) was never acknowledged", "RFC 3261 13.2.2.4")
-        for tag in sorted(self.up - self.over - self.excused):
+        for tag in sorted(self.up - self.over - self.stray):
             self.complain(f"the dialog with tag {tag} has no end", "RFC 3261 15")

@@ -22,6 +22,8 @@ TRYING = "100"
 """The letter of the timer that RFC 3261 section 17.2.1 and RFC 4320 leave without one."""
 CANCELLED = "CANCEL"
 """Likewise the time after which a cancelled INVITE is given up (RFC 3261 section 9.1)."""
+LATE = "LATE"
+"""And how long an INVITE that was given up is remembered, since its answer may be late."""
 
 REPEATS = frozenset(("A", "E", "G", TRYING))
 

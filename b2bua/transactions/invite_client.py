@@ -10,10 +10,11 @@ from b2bua.transactions.effects import (
     CANCEL,
     CANCELLED,
     ENDED,
+    LATE,
     OVER,
-    TIMED_OUT,
     UNREACHABLE,
     Effects,
+    Failed,
     Start,
     Stop,
     TimerValues,
@@ -25,17 +26,27 @@ STOP_B = Stop("B")
 
 
 class State(Enum):
-    """The states of figure 5."""
+    """The states of figure 5, and one more."""
 
     CALLING = "Calling"
     PROCEEDING = "Proceeding"
     COMPLETED = "Completed"
     ACCEPTED = "Accepted"
+    GIVEN_UP = "Given up"
+    """The TU was told of a failure, but the INVITE may have arrived all the same."""
     TERMINATED = "Terminated"
 
 
 class InviteClient:
-    """Sends an INVITE until it is heard, and the ACK of its refusal."""
+    """
+    Sends an INVITE until it is heard, and the ACK of its refusal.
+
+    By figure 5 it is destroyed when it times out or its connection is lost,
+    and what comes then is dropped.  The phone would ring for nobody, and who
+    answers it would talk to nobody.  So for 64*T1 more it is L{State.GIVEN_UP}:
+    a 1xx gets a CANCEL, a refusal its ACK, and a 2xx goes to the TU, which
+    owes it an ACK and a BYE (RFC 3261 section 13.2.2.4).
+    """
 
     __slots__ = ("_again", "_cancelled", "_interval", "_reliable", "_timers", "request", "state")
 
@@ -70,7 +81,7 @@ class InviteClient:
                 self.state = State.PROCEEDING
                 self._again = b""
                 if self._cancelled:
-                    return (STOP_A, CANCEL, self._give_up(), response)
+                    return (STOP_A, CANCEL, self._patience(), response)
                 return (STOP_A, STOP_B, response)
 
             case State.PROCEEDING if code < 200:
@@ -83,6 +94,18 @@ class InviteClient:
 
             case State.CALLING | State.PROCEEDING:
                 return self._refused(response)
+
+            case State.GIVEN_UP if 200 <= code < 300:
+                self.state = State.ACCEPTED
+                self.request = None
+                return (self._timers.m, response)
+
+            case State.GIVEN_UP if code < 200:
+                cancelled, self._cancelled = self._cancelled, True
+                return () if cancelled else (CANCEL,)
+
+            case State.GIVEN_UP:
+                return self._refused(response)[:-1]
 
             case State.ACCEPTED if 200 <= code < 300:
                 return (response,)
@@ -99,10 +122,9 @@ class InviteClient:
                 return (Start("A", self._interval), self._again)
 
             case (State.CALLING, "B") | (State.PROCEEDING, "CANCEL"):
-                self._end()
-                return TIMED_OUT
+                return self._give_up(408)
 
-            case (State.COMPLETED, "D") | (State.ACCEPTED, "M"):
+            case (State.COMPLETED, "D") | (State.ACCEPTED, "M") | (State.GIVEN_UP, "LATE"):
                 self._end()
                 return OVER
         return ()
@@ -132,7 +154,7 @@ class InviteClient:
         arrives (section 18.2.2); so only an INVITE that nobody has taken yet
         fails.  How long to ring is the user's business.
         """
-        return self.fail() if self.state is State.CALLING else ()
+        return self._give_up(503) if self.state is State.CALLING else ()
 
     def cancel(self) -> Effects:
         """
@@ -147,12 +169,20 @@ class InviteClient:
 
             case State.PROCEEDING if not self._cancelled:
                 self._cancelled = True
-                return (CANCEL, self._give_up())
+                return (CANCEL, self._patience())
         return ()
 
-    def _give_up(self) -> Start:
+    def _patience(self) -> Start:
         """Wait no longer than this for the 487."""
         return Start(CANCELLED, 64 * self._timers.t1)
+
+    def _give_up(self, code: int) -> Effects:
+        """Tell the TU, and stay for what is late."""
+        # A CANCEL that was asked for before anything came has not been sent.
+        self._cancelled = self.state is State.PROCEEDING
+        self.state = State.GIVEN_UP
+        self._again = b""
+        return (STOP_A, Start(LATE, 64 * self._timers.t1), Failed(code))
 
     def _refused(self, response: Response) -> Effects:
         """300-699: ACK sent, response to TU."""

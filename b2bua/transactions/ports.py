@@ -74,14 +74,16 @@ class IClientTransaction(Interface):
     request: Request = Attribute("The request as last sent, with its Via; given up upon the final response.")
     flow: Flow | None = Attribute("The way it went; None while the next hop is being looked up.")
 
-    def cancel(fields: Sequence[tuple[str, str]] = ()) -> None:
+    def cancel(fields: Sequence[tuple[str, str]] = (), way: Flow | None = None) -> None:
         """
         Send a CANCEL, at once or when the first provisional response has come.
 
         Only for INVITE (RFC 3261 section 9.1).  The final answer is still
-        heard: a 487, or the 200 that crossed.
+        heard: a 487, or the 200 that crossed; and if there is none, a 408.
 
         @param fields: more header fields of the CANCEL, such as Reason.
+        @param way: where the peer is to be found by now, in case that the
+            connection is closed by which the INVITE went.
         """
 
     def forget() -> None:

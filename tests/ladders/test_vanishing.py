@@ -108,6 +108,129 @@ class VanishingTests(LadderTestCase):
         self.quiet()
 
 
+class ConnectionTests(LadderTestCase):
+    """Bob's phone, on TCP, loses its connection while it is called."""
+
+    def setUp(self) -> None:
+        """Alice waits, and Bob is on TCP."""
+        super().setUp()
+        (self.alice,) = self.phones("alice")
+        (self.bob,) = self.phones("bob", transport="TCP")
+
+    def ring(self) -> None:
+        """Have Bob ring."""
+        self.alice.sends("INVITE", to="bob")
+        self.bob.gets("INVITE")
+        self.bob.answers(180)
+        self.alice.gets(180)
+
+    def come_back(self) -> None:
+        """Bob has another connection, and is registered by it."""
+        self.bob.close_connections()
+        self.bob.register()
+        self.world.run(1)
+
+    def test_answers_by_another(self) -> None:
+        """Who rings goes on ringing, and answers by the new connection (RFC 3261 section 18.2.2)."""
+        self.ring()
+        self.come_back()
+        self.alice.gets_nothing(3)
+        self.bob.answers(200)
+        self.alice.gets(200)
+        self.alice.sends("ACK")
+        self.bob.gets("ACK")
+        self.assertTalking(("alice", "bob"))
+        self.disconnect(self.alice, self.bob)
+        self.quiet()
+
+    def test_cancelled_by_another(self) -> None:
+        """The CANCEL takes the new connection too: the phone does not ring on for nobody."""
+        self.ring()
+        self.come_back()
+        self.alice.sends("CANCEL")
+        self.alice.gets(487)
+        self.bob.gets("CANCEL")
+        self.assertEqual((self.alice.live, self.bob.live), ([], []))
+        self.quiet()
+
+    def test_stays_away(self) -> None:
+        """Who rings and does not come back is given up like anybody who does not answer."""
+        self.ring()
+        self.bob.close_connections()
+        self.bob.vanish()
+        self.alice.gets_nothing(50)
+        self.assertEqual(self.alice.gets_final(240), 480)
+        self.quiet()
+
+    def test_not_heard_of(self) -> None:
+        """Who has not rung is out of reach at once; when it answers all the same it gets ACK and BYE."""
+        self.bob.manners = self.bob.manners.but(trying=False)
+        self.alice.sends("INVITE", to="bob")
+        self.bob.gets("INVITE")
+        self.come_back()
+        self.alice.gets(480)
+        self.bob.answers(200)
+        self.bob.gets("ACK")
+        self.bob.gets("BYE")
+        self.bob.answers(200)
+        self.quiet()
+
+    def test_rings_too_late(self) -> None:
+        """When it only begins to ring it is cancelled: nobody calls any more."""
+        self.bob.manners = self.bob.manners.but(trying=False)
+        self.alice.sends("INVITE", to="bob")
+        self.bob.gets("INVITE")
+        self.come_back()
+        self.alice.gets(480)
+        self.bob.answers(180)
+        self.bob.gets("CANCEL")
+        self.assertEqual(self.bob.live, [])
+        self.quiet()
+
+    def test_caller(self) -> None:
+        """A caller whose connection closes before the answer is gone: the callee stops ringing."""
+        self.bob.sends("INVITE", to="alice")
+        self.alice.gets("INVITE")
+        self.alice.answers(180)
+        self.bob.gets(180)
+        self.bob.close_connections()
+        self.alice.gets("CANCEL")
+        self.quiet()
+
+
+class LateTests(LadderTestCase):
+    """Bob is not heard of for more than 64*T1."""
+
+    def setUp(self) -> None:
+        """Alice calls Bob, who is slow."""
+        super().setUp()
+        self.alice, self.bob = self.phones("alice", "bob")
+        self.bob.manners = self.bob.manners.but(trying=False)
+        self.alice.sends("INVITE", to="bob")
+        self.bob.gets("INVITE")
+        self.alice.gets(480, within=40)
+
+    def test_answers(self) -> None:
+        """His 200 comes when Alice has heard 480: ACK and BYE (RFC 3261 section 13.2.2.4)."""
+        self.bob.answers(200)
+        self.bob.gets("ACK")
+        self.bob.gets("BYE")
+        self.bob.answers(200)
+        self.quiet()
+
+    def test_rings(self) -> None:
+        """He begins to ring when Alice has heard 480: CANCEL."""
+        self.bob.answers(180)
+        self.bob.gets("CANCEL")
+        self.quiet()
+
+    def test_refuses(self) -> None:
+        """His 486 comes when Alice has heard 480: ACK, and no more."""
+        self.bob.answers(486)
+        self.bob.gets_nothing(5)
+        self.quiet()
+
+
 class RudeTests(LadderTestCase):
     """Phones without manners."""
 

@@ -112,7 +112,7 @@ class FakeClient:
         self.finished = False
         self._hear = hear
 
-    def cancel(self, fields: Sequence[Field] = ()) -> None:
+    def cancel(self, fields: Sequence[Field] = (), way: Flow | None = None) -> None:
         """Note that a CANCEL was asked for."""
         self.cancels.append(tuple(fields))
 

@@ -169,21 +169,25 @@ class CancelTests(LegCase):
         leg = self.outgoing()
         self.client.answer(180)
         leg.cancel()
-        self.pump(32.25)
-        self.assertTrue(self.client.forgotten)
+        self.client.answer(408, local=True)
         self.assert_gone(leg)
 
-    def test_no_487_to_a_late_cancel(self) -> None:
-        """That time runs from the CANCEL, which waits for a provisional response (section 9.1)."""
-        leg = self.outgoing()
-        leg.cancel()
-        self.pump(31)
-        self.client.answer(100)
-        self.pump(31)
-        self.assertFalse(self.client.forgotten)
-        self.pump(1.25)
-        self.assertTrue(self.client.forgotten)
-        self.assert_gone(leg)
+    def test_answered_when_gone(self) -> None:
+        """Who answers when nobody waits any more gets ACK and BYE (section 13.2.2.4)."""
+        for code, cancelled in ((408, True), (408, False), (503, False)):
+            with self.subTest(code=code, cancelled=cancelled):
+                leg = self.outgoing()
+                invite, acks = self.client, len(self.layer.acks)
+                if cancelled:
+                    leg.cancel()
+                invite.answer(code, local=True)
+                self.assert_gone(leg)
+                self.gone.clear()
+                self.words.clear()
+                invite.answer(200, ANSWER)
+                self.assertEqual((len(self.layer.acks), self.methods[-1]), (acks + 1, "BYE"))
+                self.assertEqual(self.words, [])
+                self.client.answer(200)
 
 
 class ForkTests(LegCase):

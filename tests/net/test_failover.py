@@ -57,6 +57,16 @@ class FailOverTests(SynchronousTestCase):
         self.answer(200)
         self.assertEqual(self.world.heard, [(33, 200)])
 
+    def test_answered_late(self) -> None:
+        """When the first server answers after all, the second is cancelled."""
+        self.ask()
+        self.world.until(33)
+        self.answer(180)
+        self.answer(200, 0)
+        self.assertEqual(self.world.heard, [(33, 180), (33, 200)])
+        self.assertEqual(self.wire.log[-1], (33, "CANCEL"))
+        self.assertEqual(self.wire.sent[-1][1].remote, TWO)
+
     def test_memory(self) -> None:
         """The next call does not wait for the dead server again, for a minute."""
         self.ask()

@@ -58,6 +58,29 @@ class InviteClientTests(Case):
         self.assertEqual([at for at, _ in self.wire.log], [0, 0.5, 1.5, 3.5, 7.5, 15.5, 31.5])
         self.assertEqual(self.world.heard, [(T, 408)])
         self.assertTrue(self.world.responses[0].local)
+        self.world.until(2 * T + 0.2)
+        self.quiet()
+
+    def test_late(self) -> None:
+        """Who rings after timer B is cancelled, and who answers is heard (section 13.2.2.4)."""
+        self.ask()
+        self.world.until(T + 1)
+        self.answer(180)
+        self.assertEqual(self.wire.log[-1], (T + 1, "CANCEL"))
+        self.answer(200)
+        self.assertEqual(self.world.heard, [(T, 408), (T + 1, 200)])
+        self.world.receive(response(self.wire.last(), 200))
+        self.world.until(2 * T + 2)
+        self.quiet()
+
+    def test_refused_late(self) -> None:
+        """Who refuses after timer B gets the ACK, and nobody hears of it."""
+        self.ask()
+        self.world.until(T + 1)
+        self.answer(486)
+        self.assertEqual(self.wire.log[-1], (T + 1, "ACK"))
+        self.assertEqual(self.world.heard, [(T, 408)])
+        self.world.until(2 * T + 2)
         self.quiet()
 
     def test_proceeding(self) -> None:
@@ -126,7 +149,16 @@ class InviteClientTests(Case):
         self.world.until(T + 0.1)
         self.assertEqual(self.wire.log.count((0, "CANCEL")), 1)
         self.assertEqual(self.world.heard, [(0, 180), (T, 408)])
+        self.world.until(2 * T + 0.2)
         self.quiet()
+
+    def test_cancel_leaves_late(self) -> None:
+        """That time runs from the CANCEL, which waits for a provisional response (section 9.1)."""
+        self.ask().cancel()
+        self.world.until(31)
+        self.answer(100)
+        self.world.until(31 + T + 0.1)
+        self.assertEqual(self.world.heard, [(31, 100), (31 + T, 408)])
 
     def test_forget(self) -> None:
         """What is forgotten is not heard, but acknowledged all the same."""
@@ -377,6 +409,30 @@ class ReliableTests(Case):
         self.runner.closed(TO_BOB_TCP)
         self.assertEqual(self.world.heard, [(0, 503)])
         self.assertEqual(self.user.lost, [TO_BOB_TCP])
+
+    def test_back_by_another(self) -> None:
+        """A peer that rings on another connection, its own being closed, is cancelled there (section 18.2.2)."""
+        client = self.runner.request(writer(), TO_BOB_TCP, self.world.hear)
+        invite = self.wire.last()
+        self.world.receive(response(invite, 100), TO_BOB_TCP)
+        self.runner.closed(TO_BOB_TCP)
+        again = TO_BOB_TCP._replace(remote=("192.0.2.2", 41000), connection=8)
+        self.world.receive(response(invite, 180), again)
+        client.cancel()
+        self.assertEqual(self.wire.sent[-1][1], again)
+        self.assertEqual([code for _, code in self.world.heard], [100, 180])
+
+    def test_known_way_back(self) -> None:
+        """The user may know the way to a peer whose connection is closed; an open one is kept."""
+        again = TO_BOB_TCP._replace(connection=8)
+        for closed, way in ((True, again), (False, TO_BOB_TCP)):
+            with self.subTest(closed=closed):
+                client = self.runner.request(writer(), TO_BOB_TCP, self.world.hear)
+                self.world.receive(response(self.wire.last(), 180), TO_BOB_TCP)
+                if closed:
+                    self.runner.closed(TO_BOB_TCP)
+                client.cancel((), again)
+                self.assertEqual((self.wire.log[-1][1], self.wire.sent[-1][1]), ("CANCEL", way))
 
     def test_ping(self) -> None:
         """A double CRLF is answered with one (RFC 5626 section 3.5.1); junk is not."""

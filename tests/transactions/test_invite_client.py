@@ -36,11 +36,53 @@ class InviteClientTests(SynchronousTestCase):
             self.assertEqual(brief(machine.fire("A")), [Start("A", interval), "INVITE"])
 
     def test_timer_b(self) -> None:
-        """Timer B informs the TU and ends it; no ACK is made."""
+        """Timer B informs the TU; no ACK is made."""
         machine = self.machine()
-        self.assertEqual(machine.fire("B"), (ENDED, Failed(408)))
-        self.assertIs(machine.state, State.TERMINATED)
+        self.assertEqual(machine.fire("B"), (Stop("A"), Start("LATE", LONG), Failed(408)))
+        self.assertIs(machine.state, State.GIVEN_UP)
         self.assertIs(machine.request, INVITE)
+
+    def given_up(self, *, cancelled: bool = False) -> InviteClient:
+        """Make one whose TU has been told of a timeout."""
+        machine = self.machine()
+        if cancelled:
+            machine.receive(response(INVITE, 180))
+            machine.cancel()
+        machine.fire("CANCEL" if cancelled else "B")
+        return machine
+
+    def test_given_up(self) -> None:
+        """An INVITE that was given up is forgotten after another 64*T1."""
+        machine = self.given_up()
+        self.assertEqual((machine.fail(), machine.lose(), machine.cancel()), ((), (), ()))
+        self.assertEqual(machine.fire("LATE"), (ENDED,))
+        self.assertIs(machine.state, State.TERMINATED)
+
+    def test_rings_late(self) -> None:
+        """A 1xx that comes when the INVITE was given up gets a CANCEL, once (section 9.1)."""
+        machine = self.given_up()
+        self.assertEqual(machine.receive(response(INVITE, 100)), (CANCEL,))
+        self.assertEqual(machine.receive(response(INVITE, 180)), ())
+        self.assertEqual(brief(machine.receive(response(INVITE, 487))), [Stop("A"), Start("D", 32.0), "ACK"])
+
+    def test_cancelled_before(self) -> None:
+        """One that was cancelled before is not cancelled again."""
+        self.assertEqual(self.given_up(cancelled=True).receive(response(INVITE, 180)), ())
+
+    def test_cancelled_unheard(self) -> None:
+        """A CANCEL that waited in vain for a 1xx is sent when that comes late."""
+        machine = self.machine()
+        machine.cancel()
+        machine.fire("B")
+        self.assertEqual(machine.receive(response(INVITE, 180)), (CANCEL,))
+
+    def test_answered_late(self) -> None:
+        """A 2xx goes up even then, since it must be acknowledged (section 13.2.2.4)."""
+        machine = self.given_up()
+        ok = response(INVITE, 200)
+        self.assertEqual(machine.receive(ok), (Start("M", LONG), ok))
+        self.assertIs(machine.state, State.ACCEPTED)
+        self.assertIsNone(machine.request)
 
     def test_transport_error(self) -> None:
         """A transport error in Calling informs the TU."""
@@ -107,7 +149,8 @@ class InviteClientTests(SynchronousTestCase):
         machine.receive(response(INVITE, 180))
         self.assertEqual(machine.cancel(), (CANCEL, Start("CANCEL", LONG)))
         self.assertEqual(machine.cancel(), ())
-        self.assertEqual(machine.fire("CANCEL"), (ENDED, Failed(408)))
+        expected = (Stop("A"), Start("LATE", LONG), Failed(408))
+        self.assertEqual(machine.fire("CANCEL"), expected)
 
     def test_cancel_early(self) -> None:
         """In Calling it waits for the first 1xx, and for nothing if there is none."""
@@ -126,7 +169,8 @@ class InviteClientTests(SynchronousTestCase):
     def test_lost(self) -> None:
         """When the connection is gone, only an INVITE that nobody has taken yet fails (section 18.2.2)."""
         machine = self.machine(reliable=True)
-        self.assertEqual((machine.lose(), machine.lose()), ((ENDED, Failed(503)), ()))
+        expected = (Stop("A"), Start("LATE", LONG), Failed(503))
+        self.assertEqual((machine.lose(), machine.lose()), (expected, ()))
         for code in (180, 200):
             with self.subTest(code=code):
                 machine = self.machine(reliable=True)
