@@ -411,7 +411,7 @@ class ReliableTests(Case):
         self.assertEqual(self.user.lost, [TO_BOB_TCP])
 
     def test_back_by_another(self) -> None:
-        """A peer that rings on another connection, its own being closed, is cancelled there (section 18.2.2)."""
+        """A peer that rings by another connection, its own being closed, is cancelled there."""
         client = self.runner.request(writer(), TO_BOB_TCP, self.world.hear)
         invite = self.wire.last()
         self.world.receive(response(invite, 100), TO_BOB_TCP)
