@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.testing.chance import simulate
+from b2bua.testing.chance import play, simulate
 from tests.simulation.forwards import Forwards
 
 
@@ -15,3 +15,11 @@ class ForwardsTests(SynchronousTestCase):
         """A hundred seeds."""
         said: list[str] = []
         self.assertEqual(simulate(range(100), said.append, kind=Forwards), [], "\n".join(said))
+
+
+class OnceFailedTests(SynchronousTestCase):
+    """Seeds that found something, kept by what they found."""
+
+    def test_change_lost_with_its_connection(self) -> None:
+        """A re-INVITE is lost with its connection before it was heard of: it is sent again by the next one."""
+        self.assertEqual(play(63244, kind=Forwards).complaint, "")
