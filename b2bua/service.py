@@ -169,8 +169,7 @@ class B2BUAService(Service):
             self._keep_alive = self.server.keep_alive(seconds)
         self._forgetting.clock = self._reactor
         self._forgetting.start(DAY)
-        for line in self.features.describe():
-            self.log.info("feature {line}", line=line)
+        self._show_features()
         self._listen_to_signals()
         self._listen_to_people()
         self.features.tell_service_started(self)
@@ -338,9 +337,10 @@ class B2BUAService(Service):
         """
         notify("RELOADING=1")
         try:
-            configured = configuration(self._path, self.features.reload)
-            if problems := obstacles(configured.settings, running=True):
-                raise SettingsError(self._path, problems)
+            with self.features.renewal() as load:
+                configured = configuration(self._path, load)
+                if problems := obstacles(configured.settings, running=True):
+                    raise SettingsError(self._path, problems)
         except SettingsError as error:
             for line in str(error).splitlines():
                 self.log.error("not reloaded: {line}", line=line)
@@ -359,9 +359,15 @@ class B2BUAService(Service):
         self.features.bind(self.server.runner)
         self._configure()
         self.features.tell_service_started(self)
+        self._show_features()
         for line in (*said, "the configuration was read again"):
             self.log.info("{line}", line=line)
         return said
+
+    def _show_features(self) -> None:
+        """Log the features in the order in which they are asked."""
+        for line in self.features.describe():
+            self.log.info("feature {line}", line=line)
 
     def _configure(self) -> None:
         """Give the server the configuration, with the extensions that were added while it ran."""

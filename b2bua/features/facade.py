@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING, Any
@@ -14,9 +15,10 @@ from b2bua.features.codes import Code, Codes
 from b2bua.features.dispatch import BUDGET, CONTAINED, Dispatch, StoppedClock, Story, Timers
 from b2bua.features.found import Found
 from b2bua.features.options import Options, Setting, _wall
-from b2bua.features.plugin import Plugin, Reimport, Source
+from b2bua.features.plugin import Plugin, Source
 from b2bua.features.preferences import Preferences
 from b2bua.features.problems import FeaturesRefused
+from b2bua.features.reimport import Reimport, look_around
 from b2bua.hookspecs import NotConfigured
 from b2bua.settings import Problem
 
@@ -146,10 +148,24 @@ class Features:
         @raise SettingsError: with all that is wrong; this generation stays as
             it is.
         """
-        direct = [source for source in self._sources if not _from_entry_point(source)]
-        sources = direct or plugins_of.installed()
+        with self.renewal() as load:
+            return load(document)
+
+    @contextmanager
+    def renewal(self) -> Iterator[Callable[[Mapping[str, Any]], Features]]:
+        """
+        Give what makes the next generation of a configuration.
+
+        Within the block plugins are imported anew, so that whatever looks at
+        them sees the code of now; when an exception leaves it, everything is as
+        it was.
+        """
+        sources = [source for source in self._sources if not _from_entry_point(source)]
+        if not sources:
+            look_around()
+            sources = plugins_of.installed()
         with Reimport(sources) as reimport:
-            features = Features.load(
+            yield lambda document: Features.load(
                 document,
                 sources=sources,
                 preferences=self.preferences,
@@ -158,7 +174,6 @@ class Features:
                 generation=self.generation + 1,
             )
             reimport.keep()
-        return features
 
     def bind(self, timers: Timers) -> None:
         """

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import inspect
 import re
-import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from importlib import import_module, invalidate_caches
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 from typing import Any
@@ -158,47 +156,3 @@ def _sorted(plugins: list[Plugin]) -> list[Plugin]:
         name = next((name for name in waiting if name not in later), next(iter(waiting)))
         done.append(waiting.pop(name))
     return done
-
-
-class Reimport:
-    """
-    Import plugins anew, so that what is loaded now has the code of now.
-
-    The modules of the generation before live on in its functions.  Unless
-    L{keep} is called, everything is as it was when the block is left.
-    """
-
-    def __init__(self, sources: Iterable[Source]) -> None:
-        """Prepare for plugins that come from entry points; others have no source to read again."""
-        points = [source.target for source in sources if isinstance(source.target, EntryPoint)]
-        self._packages = {point.module.partition(".")[0] for point in points}
-        self._old: Mapping[str, ModuleType] = {}
-        self._kept = False
-
-    def _ours(self) -> dict[str, ModuleType]:
-        """The modules that have been imported of these packages."""
-        return {n: m for n, m in sys.modules.items() if n.partition(".")[0] in self._packages}
-
-    def __enter__(self) -> Reimport:
-        """Forget the modules."""
-        self._old = self._ours()
-        for name in self._old:
-            del sys.modules[name]
-        invalidate_caches()
-        return self
-
-    def keep(self) -> None:
-        """The new modules are good."""
-        self._kept = True
-
-    def __exit__(self, *error: object) -> None:
-        """Unless the new modules are good, have the old ones back."""
-        if self._kept:
-            return
-        for name in self._ours():
-            del sys.modules[name]
-        sys.modules.update(self._old)
-        for name, module in self._old.items():
-            package, _, last = name.rpartition(".")
-            if package:
-                setattr(import_module(package), last, module)

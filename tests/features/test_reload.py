@@ -18,6 +18,7 @@ from unittest.mock import patch
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from b2bua.configuration import configuration
 from b2bua.features import Features, FeaturesRefused
 from b2bua.features.plugin import Source
 from b2bua.testing.manners import Manners
@@ -43,6 +44,22 @@ class Changing:
     @hookimpl
     def call_ended(self, call: Call) -> None:
         self.ended += 1
+"""
+
+TABLED = """
+from b2bua import Table, hookimpl
+
+class Own(Table):
+    {keys}
+
+class Changing:
+    @hookimpl
+    def b2bua_settings(self):
+        return {{"changing": Own}}
+
+    @hookimpl
+    def b2bua_configure(self, options):
+        self.table = options.of(Own)
 """
 
 
@@ -124,6 +141,27 @@ class ReloadTests(SynchronousTestCase):
         self.write("dave", "second")
         with self.unchanged():
             self.assertRaises(FeaturesRefused, old.reload, {"plugins": {"order": ["nobody"]}})
+
+    def test_code_and_configuration(self) -> None:
+        """A key that only the new code knows is good: one reload takes both."""
+        (self.root / self.package / "changing.py").write_text(TABLED.format(keys="first: int = 1"))
+        file = self.root / "b2bua.toml"
+        file.write_text('[server]\ndomain = "pbx.example.com"\n[changing]\nfirst = 1\n')
+        old = configuration(file).features
+        file.write_text('[server]\ndomain = "pbx.example.com"\n[changing]\nsecond = 2\n')
+        changed = TABLED.format(keys="second: int = 1\n    third: int = 3")
+        (self.root / self.package / "changing.py").write_text(changed)
+        with old.renewal() as load:
+            new = configuration(file, load).features
+        self.assertEqual(new.plugins[0].thing.table.second, 2)
+
+    def test_refused_late(self) -> None:
+        """What is found wrong after the plugins were loaded changes nothing either."""
+        old = Features.load({})
+        self.write("dave", "second")
+        with self.unchanged(), self.assertRaises(KeyError), old.renewal() as load:
+            load({})
+            raise KeyError
 
     def test_call_in_progress(self) -> None:
         """A call that began before the reload is asked about by the old code, a new call by the new code."""
