@@ -9,15 +9,16 @@ if TYPE_CHECKING:
     from b2bua.features.options import Options
     from b2bua.features.tables import Changeable
     from b2bua.hookspecs import NotConfigured, hookimpl
-    from b2bua.settings import Table
+    from b2bua.settings import Table, Target
 
-__all__ = ["Changeable", "NotConfigured", "Options", "Table", "hookimpl"]
+__all__ = ["Changeable", "NotConfigured", "Options", "Table", "Target", "hookimpl"]
 
 _HOMES = {
     "Changeable": "b2bua.features.tables",
     "NotConfigured": "b2bua.hookspecs",
     "Options": "b2bua.features.options",
     "Table": "b2bua.settings",
+    "Target": "b2bua.settings",
     "hookimpl": "b2bua.hookspecs",
 }
 

@@ -6,9 +6,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from b2bua.control import Answer, Refused
+from b2bua.hookspecs import NotConfigured
 
 if TYPE_CHECKING:
     from b2bua.features import Features
+    from b2bua.features.options import Setting
+    from b2bua.settings import Settings
 
 Plain = dict[str, Any]
 
@@ -16,9 +19,10 @@ Plain = dict[str, Any]
 class Choices:
     """Answers questions about features and what users have chosen."""
 
-    def __init__(self, features: Callable[[], Features]) -> None:
-        """Look at the generation of features that new calls get."""
+    def __init__(self, features: Callable[[], Features], settings: Callable[[], Settings]) -> None:
+        """Look at the generation of features that new calls get, and at who there is."""
         self._features = features
+        self._settings = settings
 
     @property
     def answers(self) -> dict[str, Answer]:
@@ -44,16 +48,27 @@ class Choices:
 
     def settings(self, owner: str) -> list[Plain]:
         """The settings that can be changed for an extension, as they hold now."""
-        return [
-            {"path": one.path, "value": one.value, "changed": one.changed}
-            for one in self._features().settings(owner)
-        ]
+        self._known("extensions", owner)
+        return [_row(one) for one in self._features().settings(owner)]
 
     def change(self, path: str, value: object = None) -> Plain:
         """Change a setting; without a value the one of the file is back."""
+        kind, *names = path.split(".")
+        if names:
+            self._known(kind, names[0])
         try:
-            self._features().change(path, value)
-        except ValueError as error:
+            return _row(self._features().change(path, value))
+        except (ValueError, NotConfigured) as error:
             raise Refused(str(error)) from None
-        owner = path.split(".")[1]
-        return next(one for one in self.settings(owner) if one["path"] == path)
+
+    def _known(self, kind: str, name: str) -> None:
+        """Is there such an extension or trunk?  Other tables are the features' own."""
+        settings = self._settings()
+        there = {"extensions": settings.extensions, "trunks": settings.trunks}.get(kind)
+        if there is not None and name not in there:
+            raise Refused(f"there is no {kind[:-1]} {name}")
+
+
+def _row(setting: Setting) -> Plain:
+    """A setting as plain values."""
+    return {"path": setting.path, "value": setting.value, "changed": setting.changed}

@@ -130,7 +130,7 @@ def b2bua_configure(options: Options) -> None:
     Called once for each generation of features, after the whole configuration
     has been found good and before the first call.  It may raise
     L{NotConfigured} to take the feature out; any other exception refuses the
-    configuration.
+    configuration, best a C{ValueError} whose text is one line for people.
 
     @param options: the feature's own tables, and what users have changed.
     """

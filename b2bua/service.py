@@ -294,7 +294,7 @@ class B2BUAService(Service):
         table = self.settings.server
         answers = {
             **self.console.answers,
-            **Choices(lambda: self.features).answers,
+            **Choices(lambda: self.features, lambda: self.server.settings).answers,
             "reload": self._told_to_reload,
         }
         try:

@@ -20,24 +20,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import BeforeValidator, Field
 
-from b2bua import Changeable, Options, Table, hookimpl
+from b2bua import Changeable, Options, Table, Target, hookimpl
 from b2bua.calls import Confirm, Dial, Diverted, Member, Refuse
 
 if TYPE_CHECKING:
     from b2bua.calls import Attempt
 
-Target = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r'^[^\s<>"]+$')]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 
 
 class Place(Table):
     """One place to look, where more is to be said than its number."""
 
-    target: Target
+    target: Annotated[Target, Field(min_length=1)]
     after: Annotated[float, Field(ge=0, le=3600)] = 0.0
     ring_seconds: Seconds | None = None
+
+
+def place(value: object) -> object:
+    """Read a place of which no more is said than its number."""
+    return {"target": value} if isinstance(value, str) else value
 
 
 class Search(Table):
@@ -46,12 +50,11 @@ class Search(Table):
     active: Changeable[bool] = True
     mode: Literal["sequential", "parallel"] = "sequential"
     ring_seconds: Seconds = 15.0
-    places: Annotated[tuple[Target | Place, ...], Field(max_length=16)] = ()
+    places: Annotated[tuple[Annotated[Place, BeforeValidator(place)], ...], Field(max_length=16)] = ()
 
     def dial(self) -> Dial:
         """The search as a verdict."""
-        places = [Place(target=place) if isinstance(place, str) else place for place in self.places]
-        members = (Member(p.target, p.after, p.ring_seconds or self.ring_seconds) for p in places)
+        members = (Member(p.target, p.after, p.ring_seconds or self.ring_seconds) for p in self.places)
         return Dial(tuple(members), self.mode, why=Diverted.FOLLOW_ME)
 
 

@@ -31,27 +31,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
-from b2bua import Changeable, Options, Table, hookimpl
+from b2bua import Changeable, Options, Table, Target, hookimpl
 from b2bua.calls import Confirm, Diverted, Forward, Refuse
 
 if TYPE_CHECKING:
     from b2bua.calls import Attempt, Outcome
 
-
-def dialable(text: str) -> str:
-    """Accept a number as one dials it, a name, or a URI; empty is nowhere."""
-    if ":" in text:
-        scheme, rest = text.split(":", 1)
-        if scheme.lower() not in ("sip", "sips", "tel") or not rest:
-            raise ValueError("must be a number, or a URI that begins with sip:, sips: or tel:")
-    if len(text) > 256 or not text.isprintable() or any(c in ' <>"' for c in text):
-        raise ValueError("must be a number without blanks, or a URI without angle brackets")
-    return text
-
-
-Target = Annotated[str, AfterValidator(dialable)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 Status = Annotated[int, Field(ge=400, le=699)]
 

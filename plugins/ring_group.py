@@ -21,15 +21,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints
 
-from b2bua import NotConfigured, Options, Table, hookimpl
+from b2bua import NotConfigured, Options, Table, Target, hookimpl
 from b2bua.calls import Dial, Diverted, Forward, Member
 
 if TYPE_CHECKING:
     from b2bua.calls import Attempt, InvitationDraft, Outcome
 
-Target = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r'^[^\s<>"]+$')]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 WHY = {
     "busy": Diverted.BUSY,
@@ -41,26 +40,32 @@ WHY = {
 class One(Table):
     """One member, where more is to be said than its number."""
 
-    target: Target
+    target: Annotated[Target, Field(min_length=1)]
     after: Annotated[float, Field(ge=0, le=3600)] = 0.0
     ring_seconds: Seconds | None = None
+
+
+def member(value: object) -> object:
+    """Read a member of whom no more is said than the number."""
+    return {"target": value} if isinstance(value, str) else value
 
 
 class Group(Table):
     """C{[ring_groups.NUMBER]}: who rings, how, and what then."""
 
     name: Annotated[str, StringConstraints(max_length=64)] = ""
-    members: Annotated[tuple[Target | One, ...], Field(min_length=1, max_length=64)]
+    members: Annotated[
+        tuple[Annotated[One, BeforeValidator(member)], ...], Field(min_length=1, max_length=64)
+    ]
     mode: Literal["parallel", "sequential"] = "parallel"
     ring_seconds: Seconds = 20.0
     forwards: bool = True
-    otherwise: Target | None = None
+    otherwise: Target = ""
 
     def dial(self) -> Dial:
         """The group as a verdict."""
-        members = [One(target=member) if isinstance(member, str) else member for member in self.members]
         return Dial(
-            tuple(Member(m.target, m.after, m.ring_seconds or self.ring_seconds) for m in members),
+            tuple(Member(m.target, m.after, m.ring_seconds or self.ring_seconds) for m in self.members),
             self.mode,
             forwards=self.forwards,
             granted=True,
@@ -81,6 +86,8 @@ class RingGroup:
         self._groups = {names[0]: options.of(Group, *names) for names in options.names(Group)}
         if not self._groups:
             raise NotConfigured("no [ring_groups.NUMBER] table")
+        for number in sorted(options.extensions & self._groups.keys()):
+            raise ValueError(f"[ring_groups.{number}] has the number of an extension; give it one of its own")
         self._dials = {number: group.dial() for number, group in self._groups.items()}
 
     def _group(self, attempt: Attempt) -> str | None:
@@ -98,8 +105,8 @@ class RingGroup:
     def target_failed(self, attempt: Attempt, outcome: Outcome) -> Forward | None:
         """Nobody in the group has answered: go on elsewhere."""
         number = self._group(attempt)
-        otherwise = self._groups[number].otherwise if number is not None else None
-        if otherwise is None:
+        otherwise = self._groups[number].otherwise if number is not None else ""
+        if not otherwise:
             return None
         return Forward(otherwise, WHY.get(outcome.kind, Diverted.UNKNOWN), granted=True)
 

@@ -208,20 +208,24 @@ class Features:
         for options in self._options.values():
             yield from options.settings(owner)
 
-    def change(self, path: str, value: object) -> None:
+    def change(self, path: str, value: object) -> Setting:
         """
         Change a setting for its owner, by whatever way people ask for it.
 
         @param path: as in the file: C{extensions.102.forward.busy}.
         @param value: the new value; L{None} brings the one of the file back.
+        @return: the setting as it holds now.
         @raise ValueError: if there is no such setting, or the value is not good.
         """
         *table, key = path.split(".")
         for options in self._options.values():
             if (found := options.locate(tuple(table), key)) is not None:
                 model, names = found
-                options.change(model, *names, **{key: value})
-                return
+                try:
+                    options.change(model, *names, **{key: value})
+                except ValueError as error:
+                    raise ValueError(f"{path}: {error}") from None
+                return options.setting(model, names, key)
         raise ValueError(f"{path} is no setting that can be changed at run time")
 
     # ---- questions ------------------------------------------------------
@@ -393,6 +397,8 @@ def _configured(plugin: Plugin, options: Options) -> list[Problem]:
         plugin.thing.b2bua_configure(options)
     except NotConfigured as error:
         plugin.out = str(error) or "not configured"
+    except ValueError as error:
+        return [Problem(f"plugin {plugin.name}", str(error))]
     except CONTAINED as error:
         return [Problem(f"plugin {plugin.name}", f"cannot be configured: {type(error).__name__}: {error}")]
     return []

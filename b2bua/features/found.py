@@ -18,8 +18,8 @@ class Found:
     """
     What plugins say of themselves, and what the configuration says of them.
 
-    A plugin that is turned off may be as broken as it likes; its tables may
-    stay where they are.
+    A plugin that is turned off may be as broken as it likes; as long as it can
+    say which are its own, its tables may stay where they are.
     """
 
     def __init__(self, sources: Sequence[Source], document: Mapping[str, Any]) -> None:
@@ -74,6 +74,8 @@ class Found:
         clashes = list(tables.conflicts(self.claims))
         self.problems += clashes
         taken = tables.take(document, [] if clashes else self.claims)
+        if self.problems:
+            tables.forget_strangers(taken.rest)  # they may belong to a plugin that could not say so
         self.problems += taken.problems
         return taken
 

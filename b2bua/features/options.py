@@ -54,6 +54,8 @@ class Options:
         self.feature = feature
         self.now = wall
         """The time of day, in the zone of the host."""
+        self.extensions = frozenset(taken.rest.get("extensions") or ())
+        """The extensions that stand in the file."""
         self._patterns = {claim.model: claim.pattern for claim in claims}
         self._written = {key: table for key, table in taken.tables.items() if key[0] in self._patterns}
         self._preferences = preferences
@@ -108,14 +110,21 @@ class Options:
         for model, pattern in self._patterns.items():
             if pattern.count("*") != 1 or not (keys := changeable(model)):
                 continue
-            try:
-                table, changed = self.of(model, owner), self.changed(model, owner)
-            except NotConfigured:
-                continue  # a table that has to be in the file first
-            path = ".".join(place(pattern, (owner,)))
             for key in model.model_fields:
                 if key in keys:
-                    yield Setting(f"{path}.{key}", getattr(table, key), key in changed)
+                    try:
+                        yield self.setting(model, (owner,), key)
+                    except NotConfigured:
+                        break  # a table that has to be in the file first
+
+    def setting(self, model: type[Table], names: tuple[str, ...], key: str) -> Setting:
+        """
+        One setting as it holds now.
+
+        @raise NotConfigured: if its table has to be in the file first.
+        """
+        path = ".".join((*place(self._patterns[model], names), key))
+        return Setting(path, getattr(self.of(model, *names), key), key in self.changed(model, *names))
 
     def locate(self, table: tuple[str, ...], key: str) -> tuple[type[Table], tuple[str, ...]] | None:
         """The model and the names of a table in which C{key} may be changed, by its path."""
@@ -135,11 +144,12 @@ class Options:
         """Put a table together; a change that is no longer good does not count."""
         written = self._written.get((model, names), {})
         own = self.changed(model, *names)
-        for values in ({**written, **own}, written):
+        for _ in range(2):
             try:
-                return model.model_validate(values)
-            except ValidationError:
-                continue
+                return model.model_validate({**written, **own})
+            except ValidationError as error:
+                bad = {found["loc"][0] for found in error.errors(include_url=False) if found["loc"]}
+                own = {key: value for key, value in own.items() if key not in bad}
         raise NotConfigured(f"no [{'.'.join(place(self._patterns[model], names))}] table")
 
     def _checked(

@@ -8,7 +8,7 @@ is left is the core's own and can be checked by itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, NamedTuple, TypeAlias, TypeVar
 
@@ -144,6 +144,23 @@ def take(document: Mapping[str, Any], claims: Iterable[Claim]) -> Taken:
         ):
             del taken.rest[claim.pattern[0]]
     return taken
+
+
+def forget_strangers(document: dict[str, Any]) -> None:
+    """Take out of a document what is neither a table of the core nor a key of one that is shared."""
+    _keep(document, {*Settings.model_fields, "codes"})
+    for (name, _), model in SHARED.items():
+        rows = document.get(name)
+        for row in rows.values() if isinstance(rows, dict) else ():
+            if isinstance(row, dict):
+                known = {key for field, info in model.model_fields.items() for key in (field, info.alias)}
+                _keep(row, known)
+
+
+def _keep(table: dict[str, Any], keys: Container[object]) -> None:
+    """Keep some keys of a table only."""
+    for key in [key for key in table if key not in keys]:
+        del table[key]
 
 
 def _copy(table: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from b2bua.settings.tables import (
     Timers,
     Tls,
 )
-from b2bua.settings.values import Listen, Source
+from b2bua.settings.values import Listen, Source, Target
 
 __all__ = [
     "Auth",
@@ -40,6 +40,7 @@ __all__ = [
     "SettingsError",
     "Source",
     "Table",
+    "Target",
     "Timers",
     "Tls",
     "Trunk",

@@ -154,6 +154,20 @@ def sip_uri(text: str) -> str:
     return text
 
 
+def target(text: str) -> str:
+    """What a call can be sent to: a number as one dials it, a name, or a URI; empty is nowhere."""
+    if len(text) > 256 or not text.isprintable() or any(c in ' <>"' for c in text):
+        raise ValueError("must be a number without blanks, or a URI without angle brackets")
+    if ":" in text:
+        try:
+            scheme = Uri.parse(text).scheme
+        except PeerError:
+            scheme = ""
+        if scheme not in ("sip", "sips", "tel"):
+            raise ValueError("must be a number, or a URI that begins with sip:, sips: or tel:")
+    return text
+
+
 def user(text: str) -> str:
     """What can be the user part of an address without escapes."""
     if _USER.fullmatch(text) is None:
@@ -174,6 +188,8 @@ def pattern(text: Any) -> re.Pattern[str]:
 Host = Annotated[str, AfterValidator(host)]
 HostPort = Annotated[str, AfterValidator(host_port)]
 User = Annotated[str, AfterValidator(user)]
+Target = Annotated[str, AfterValidator(target)]
+"""What a call can be sent to; empty is nowhere."""
 Pattern = Annotated[re.Pattern[str], BeforeValidator(pattern)]
 ListenURI = Annotated[Listen, BeforeValidator(listen)]
 SipURI = Annotated[str, AfterValidator(sip_uri)]

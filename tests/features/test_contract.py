@@ -12,7 +12,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from b2bua import hookimpl, hookspecs
 from b2bua.calls import Attempt, Confirm, Forward, InvitationDraft, Outcome, Refuse
 from b2bua.features import Features, FeaturesRefused
+from b2bua.features.plugin import named
 from b2bua.hookspecs import HOOKS
+from b2bua.settings import SettingsError, read
+from b2bua_plugins.ring_group import RingGroup
 from tests.features.stage import attempt
 from tools import hook_pages
 
@@ -208,6 +211,12 @@ class ConflictTests(RefusalCase):
         ):
             with self.subTest(line):
                 self.assertEqual(self.refused(one, self.codes("Two", **codes)), [line])
+        self.assertEqual(
+            self.refused(
+                RingGroup, document={"ring_groups": {"7": {"members": ["8"]}}, "extensions": {"7": {}}}
+            ),
+            ["plugin ring_group: [ring_groups.7] has the number of an extension; give it one of its own"],
+        )
         document = {"extensions": {"*1": {}}, "codes": {"green": "*3", "red": "*1"}}
         self.assertEqual(
             self.refused(one, document=document),
@@ -262,6 +271,30 @@ class ConflictTests(RefusalCase):
         ):
             with self.subTest(line):
                 self.assertEqual(self.refused(thing), [line])
+
+    def test_table_of_a_broken_plugin(self) -> None:
+        """What may belong to a plugin that cannot be loaded is not called unknown: one mistake, one line."""
+
+        class Broken:
+            def __init__(self) -> None:
+                raise LookupError("oh")
+
+        document = {
+            "server": {"domain": "pbx.example.com", "listen": ["sip:192.0.2.1"], "lisen": 1},
+            "broken": {"colour": "red"},
+            "extensions": {"102": {"password": "x", "broken": {}, "colour": "red"}},
+            "trunks": {"carrier": {"uri": "sip:192.0.2.2", "register": False, "colour": "red"}},
+        }
+        error = self.assertRaises(
+            SettingsError, read, document, lambda tables: Features.check(tables, [named(Broken)])
+        )
+        self.assertEqual(
+            [str(problem).partition(";")[0] for problem in error.problems],
+            [
+                "plugin broken: cannot be loaded: LookupError: oh",
+                "server.lisen: is not a known key",
+            ],
+        )
 
     def test_turned_off(self) -> None:
         """A broken plugin can be turned off, and the server starts."""

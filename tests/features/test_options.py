@@ -16,6 +16,7 @@ class Shop(Table):
     """The table C{[shop]}."""
 
     name: str = "corner"
+    open: Changeable[bool] = True
 
 
 class Goods(Table):
@@ -162,7 +163,8 @@ class OptionsTests(SynchronousTestCase):
 
     def test_by_path(self) -> None:
         """Anybody changes a setting by its path in the file; text becomes what it should be."""
-        self.features.change("extensions.103.wish.size", "7")
+        changed = self.features.change("extensions.103.wish.size", "7")
+        self.assertEqual(changed, ("extensions.103.wish.size", 7, True))
         self.features.change("extensions.103.marked", "true")
         self.assertEqual(self.options.of(Wish, "103").size, 7)
         self.assertTrue(self.options.of(Mark, "103").marked)
@@ -171,6 +173,17 @@ class OptionsTests(SynchronousTestCase):
             with self.subTest(path):
                 error = self.assertRaises(ValueError, self.features.change, path, "x")
                 self.assertEqual(str(error), f"{path} is no setting that can be changed at run time")
+
+    def test_not_good(self) -> None:
+        """What is wrong with a value is said with the path of its key."""
+        path = "extensions.103.wish.size"
+        error = self.assertRaises(ValueError, self.features.change, path, "large")
+        self.assertTrue(str(error).startswith(f"{path}: input should be a valid integer"), error)
+
+    def test_of_a_table(self) -> None:
+        """A key of a table that is nobody's own can be changed as well."""
+        self.assertEqual(self.features.change("shop.open", "false"), ("shop.open", False, True))
+        self.assertFalse(self.options.of(Shop).open)
 
     def test_shown(self) -> None:
         """What can be changed for an extension, and what has been."""
@@ -191,11 +204,12 @@ class OptionsTests(SynchronousTestCase):
             [
                 ("extensions.102", "keeper", "wish.colour", "green"),
                 ("extensions.103", "keeper", "wish.size", "many"),
+                ("extensions.103", "keeper", "wish.colour", "white"),
             ]
         )
         options = Features.of(Keeper, document=DOCUMENT, preferences=preferences).plugins[0].thing.options
         self.assertEqual(options.of(Wish, "102").colour, "green")
-        self.assertEqual(options.of(Wish, "103").size, 1)
+        self.assertEqual((options.of(Wish, "103").size, options.of(Wish, "103").colour), (1, "white"))
 
     def test_generations(self) -> None:
         """All generations see a change; the one that the server has taken up hears of it."""

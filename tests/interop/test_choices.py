@@ -68,10 +68,13 @@ class ChoicesTests(TestCase):
         for path, value in (
             ("extensions.102.password", "x"),
             ("extensions.102.forward.busy", "1 2"),
+            ("extensions.199.forward.busy", "101"),
             ("x", "y"),
         ):
             status, out, err = await self.command("set", path, value)
             self.assertEqual((status, out, err.count("\n")), (1, "", 1), err)
+            self.assertIn(path if path != "extensions.199.forward.busy" else "there is no extension 199", err)
+        self.assertEqual(await self.command("settings", "199"), (1, "", "b2bua: there is no extension 199\n"))
 
     async def test_reload(self) -> None:
         """A new configuration is taken in; a bad one changes nothing."""

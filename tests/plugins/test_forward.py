@@ -29,7 +29,18 @@ class TableTests(SynchronousTestCase):
 
     def test_bad(self) -> None:
         """What could not be dialled, or would not stay in its place."""
-        for target in ("10 3", "<sip:a@b>", "http://x", "sip:", "1\n2", "x" * 257, '"103"'):
+        for target in (
+            "10 3",
+            "<sip:a@b>",
+            "http://x",
+            "sip:",
+            "1\n2",
+            "x" * 257,
+            '"103"',
+            "sip:[a",
+            "sip:a@b@c",
+            "tel:",
+        ):
             [line] = self.problems({"busy": target})
             self.assertTrue(line.startswith("extensions.102.forward.busy: must be a number"), line)
 
