@@ -14,6 +14,7 @@ from b2bua.legs.words import (
     Changed,
     HungUp,
     Progress,
+    Referred,
     Replied,
     Ringing,
     Told,
@@ -131,8 +132,8 @@ class Setup:
                 Lone(self.call).hear(leg, word)
 
     def said(self, leg: Leg, word: Word) -> None:
-        """Take what a ringing leg says within its early dialog."""
-        if leg is self._early and not self._over:
+        """Take what a ringing leg says within its early dialog; it may not transfer yet."""
+        if leg is self._early and not self._over and not isinstance(word, Referred):
             self.caller.say(word)
         else:
             Lone(self.call).hear(leg, word)

@@ -299,7 +299,7 @@ class Referral:
         if follower is not None and follower.subscribed is self:
             follower.subscribed = None
             follower.check_gone()
-        if self.dialog is not leg.dialog:
+        if leg.dialog is None or self.dialog.key != leg.dialog.key:
             leg.context.dialogs.remove(self.dialog)
         if leg.referrals and self in leg.referrals:
             leg.referrals.remove(self)

@@ -130,6 +130,8 @@ class Changing(Answering):
 
     def reinvite_received(self, asked: Asked) -> None:
         """The peer wants a change (section 14.2)."""
+        if self._ignored(asked):
+            return
         if self.asked is not None and not self.asked.final:
             self.respond(asked, 500, [("Retry-After", str(self.phone.world.random.randrange(0, 11)))])
             return
@@ -141,10 +143,12 @@ class Changing(Answering):
         if asked.request.body:
             self.media.received_offer(asked.request.body)
         if self.phone.manners.replies:
-            self.answer_change(asked)
+            self.answer_change(asked, self.phone.manners.change_code)
 
     def update_received(self, asked: Asked) -> None:
         """The peer changes or refreshes something by UPDATE (RFC 3311 section 5.2)."""
+        if self._ignored(asked):
+            return
         if asked.request.body:
             if self._update_asked is not None and not self._update_asked.final:
                 self.respond(asked, 500, [("Retry-After", "3")])
@@ -157,7 +161,14 @@ class Changing(Answering):
         self._update_asked = asked
         self.refresh_target(asked.request)
         if self.phone.manners.replies:
-            self.answer_change(asked)
+            self.answer_change(asked, self.phone.manners.change_code)
+
+    def _ignored(self, asked: Asked) -> bool:
+        """Is it our manner to say nothing to it, until the peer has given up?"""
+        if self.phone.manners.change_code:
+            return False
+        self.phone.later(64 * self.phone.t1, asked.end)
+        return True
 
     def answer_change(self, asked: Asked, code: int = 200, fields: Fields = ()) -> None:
         """Say yes to a re-INVITE or UPDATE, or no to it."""

@@ -40,6 +40,8 @@ class Manners:
     """As a caller, follow a 302 by a new call, as Yealinks do."""
     retries_glare: bool = True
     """Offer again after a 491."""
+    change_code: int = 200
+    """What it answers to a re-INVITE or UPDATE; 0 is silence."""
 
     hundred_rel: str = "none"
     """RFC 3262: none, supported or required."""

@@ -121,6 +121,23 @@ class BlindTransferTests(TransferTestCase):
         self.alice.hang_up()
         self.quiet()
 
+    def test_while_it_rings(self) -> None:
+        """Who has not answered yet has nobody to transfer: 603 at once, and the call is not touched."""
+        for early_media in (False, True):
+            with self.subTest(early_media=early_media):
+                self.setUp()
+                self.bob.manners = self.bob.manners.but(early_media=early_media, answers_after=5.0)
+                calling = self.alice.dial("bob")
+                self.world.run(1)
+                for session in (calling, self.bob.session):
+                    session.transfer("carol")
+                    self.world.run(1)
+                    self.assertEqual(session.refer_code, 603)
+                self.world.run(5)
+                self.only_talking(self.alice, self.bob)
+                self.bob.hang_up()
+                self.quiet()
+
     def test_second_transfer(self) -> None:
         """After a transfer the new party can transfer again."""
         (dave,) = self.world.phones("dave", manners=self.alice.manners)

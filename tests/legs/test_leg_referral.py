@@ -9,7 +9,7 @@ from b2bua.legs.party import Identity
 from b2bua.legs.referral import Referral
 from b2bua.legs.words import HungUp, Referred
 from b2bua.wire.message import Request
-from tests.legs.layer import FakeClient, FakeServer, LegCase
+from tests.legs.layer import ANSWER, FakeClient, FakeServer, LegCase
 
 CAROL = ("Refer-To", "<sip:103@example.com>")
 
@@ -117,6 +117,15 @@ class ReferTests(ReferCase):
         self.refer()
         self.pump(28)
         self.assertEqual(self.answer.codes, [500])
+
+    def test_within_an_early_dialog(self) -> None:
+        """A REFER that overtakes the 2xx is in the same dialog, which goes on after its refusal."""
+        leg = self.outgoing()
+        self.client.answer(183, ANSWER)
+        referral = self.refer(leg=leg)
+        self.client.answer(200, ANSWER)
+        referral.refuse(603)
+        self.assertEqual(self.gets(leg, "BYE").codes, [200])
 
 
 class NotifyTests(ReferCase):

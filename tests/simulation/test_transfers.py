@@ -40,3 +40,7 @@ class OnceFailedTests(SynchronousTestCase):
     def test_cancel_leaves_late(self) -> None:
         """Half a minute goes by before a CANCEL can leave; the answer that crosses it is met all the same."""
         self.check(5003181)
+
+    def test_refer_overtakes_answer(self) -> None:
+        """A REFER comes in what is still an early dialog, which the call must not lose with it."""
+        self.check(5015341)
