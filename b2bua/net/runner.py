@@ -31,7 +31,7 @@ from b2bua.net.ways import Ways, Wire
 from b2bua.net.wheel import Timer, Wheel
 from b2bua.transactions.effects import TimerValues
 from b2bua.transactions.flow import Flow
-from b2bua.transactions.matching import COOKIE
+from b2bua.transactions.matching import COOKIE, sent_key
 from b2bua.transactions.ports import ITransactionLayer, ITransactionUser
 from b2bua.wire.message import LIMITS, Limits, Malformed, Request, Response, parse, write
 from b2bua.wire.uri import Uri
@@ -229,14 +229,14 @@ class Runner:
         """
         Take notice that the peer of C{flow} cannot be reached.
 
-        @param data: the message that did not arrive, if it is known.
+        @param data: the message that did not arrive, or the beginning of it;
+            without one it is a connection that could not be used.
         """
         if data:
-            attempts = [one for one in (self._attempt_of(data),) if one is not None]
-        elif flow in self._on_connection:
-            attempts = list(self._on_connection[flow])
+            attempt = self._attempts.get(sent_key(data))
+            attempts = [attempt] if attempt is not None else []
         else:
-            attempts = [one for one in self._attempts.values() if one.flow == flow]
+            attempts = list(self._on_connection.get(flow, ()))
         for attempt in attempts:
             attempt.perform(attempt.machine.fail())
 
@@ -246,7 +246,7 @@ class Runner:
         """Send bytes on the wire of a flow."""
         wire = self._wires.get(flow[:2])
         if wire is None and (wire := self.ways.wire_of(flow)) is None:
-            self.wheel.set(0.0, self.unreachable, flow)
+            self.start(0.0, lambda: self.unreachable(flow, data))
             return
         self.counts.sent += 1
         if self.tap is not None:
@@ -304,14 +304,6 @@ class Runner:
             # The peer has come back by another connection (section 18.2.2): so does what we still send.
             attempt.move(flow)
         attempt.perform(attempt.machine.receive(response))
-
-    def _attempt_of(self, data: bytes) -> Attempt | None:
-        """Find the client transaction of a message of ours that came back."""
-        try:
-            message = parse(data, self._messages)
-        except Malformed:
-            return None
-        return self._attempts.get((message.via.branch, message.cseq.method))
 
     def _acknowledge(self, flows: list[Flow], write_ack: Callable[[Flow, str], Request]) -> None:
         """Send an ACK to the first of the flows."""

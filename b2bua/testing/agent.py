@@ -257,7 +257,7 @@ class Agent:
         if len(data) > 4 and not self.gone:
             self.received(data, Path(source))
 
-    def _refused(self, to: Address) -> None:
+    def _refused(self, to: Address, data: bytes) -> None:
         """ICMP says that nobody is there: who waits for an answer learns it at once."""
         self._fail(to)
 

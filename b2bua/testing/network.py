@@ -20,6 +20,8 @@ Address: TypeAlias = tuple[str, int]
 
 FIRST_PORT = 40_000
 """Connections are opened from ports above it."""
+ICMP_QUOTE = 520
+"""Bytes of a datagram that an ICMP error brings back."""
 
 
 @dataclass(slots=True)
@@ -66,8 +68,8 @@ class Endpoint:
         self._network = network
         self.address = address
         self.receive = receive
-        self.refused: Callable[[Address], None] | None = None
-        """Called when nobody listens where something was sent to (ICMP)."""
+        self.refused: Callable[[Address, bytes], None] | None = None
+        """Called when nobody listens where something was sent to, with its beginning (ICMP)."""
 
     def send(self, data: bytes, to: Address) -> None:
         """Send one datagram."""
@@ -289,7 +291,7 @@ class Network:
             self.told(source.address, to, data, "UDP")
             endpoint.receive(data, source.address)
         elif self.icmp and source.refused is not None:
-            source.refused(to)
+            source.refused(to, data[:ICMP_QUOTE])
 
     # Connections
 

@@ -36,8 +36,8 @@ class DatagramWire:
     def _receive(self, data: bytes, source: Address) -> None:
         self._runner.received(data, Flow("UDP", self.local, source))
 
-    def _refused(self, to: Address) -> None:
-        self._runner.unreachable(Flow("UDP", self.local, to))
+    def _refused(self, to: Address, data: bytes) -> None:
+        self._runner.unreachable(Flow("UDP", self.local, to), data)
 
 
 class StreamWire:

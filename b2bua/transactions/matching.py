@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable
 
 from b2bua.transactions.flow import Flow
@@ -9,6 +10,8 @@ from b2bua.wire.message import Request
 from b2bua.wire.via import Via
 
 COOKIE = "z9hG4bK"
+# As we write requests ourselves: our Via comes first, its branch without quotes.
+_SENT = re.compile(rb"([A-Z]++) [^\r\n]++\r\nVia: [^\r\n]*?;branch=([^;,\r\n]++)[;,\r]").match
 
 
 def server_key(request: Request, method: str) -> Hashable:
@@ -32,6 +35,17 @@ def server_key(request: Request, method: str) -> Hashable:
 def via_key(via: Via, method: str) -> Hashable:
     """Give the same of a request whose branch begins with the cookie, of which only the Via is known."""
     return (via.branch, via.host, via.port, method)
+
+
+def sent_key(data: bytes) -> tuple[str, str] | None:
+    """
+    Give the key of the client transaction of a request of ours that came back.
+
+    Of a request that is too long for it an ICMP error holds the beginning
+    only, 520 bytes and often less (RFC 1812 section 4.3.2.3).
+    """
+    found = _SENT(data)
+    return (found[2].decode("latin-1"), found[1].decode()) if found is not None else None
 
 
 def merge_key(request: Request) -> Hashable:

@@ -47,11 +47,13 @@ class UdpTests(TestCase):
         self.addCleanup(peer.close)
         return peer
 
-    def ask(self, alice: Peer, port: int, method: str = "OPTIONS") -> Deferred[Response]:
+    def ask(self, alice: Peer, port: int, method: str = "OPTIONS", **more: Any) -> Deferred[Response]:
         """Send a request to a port of this host."""
         heard: Deferred[Response] = Deferred()
         alice.runner.request(
-            lambda flow, via: request(method, via=via), Uri.parse(f"sip:{self.name}:{port}"), heard.callback
+            lambda flow, via: request(method, via=via, **more),
+            Uri.parse(f"sip:{self.name}:{port}"),
+            heard.callback,
         )
         return heard
 
@@ -86,8 +88,10 @@ class UdpTests(TestCase):
         ) as taken:
             taken.bind((self.host, 0))
             port = taken.getsockname()[1]
-        answer = await self.ask(alice, port)
-        self.assertEqual((answer.code, answer.local), (503, True))
+        # ICMP quotes the beginning of a message only.
+        for more in ((), (("Subject", "x" * 900),)):
+            answer = await self.ask(alice, port, more=more)
+            self.assertEqual((answer.code, answer.local), (503, True))
         # The socket goes on listening.
         bob = self.peer(self.host)
         bob.user.answer = lambda message, server: server.respond(message.response(200, to_tag="x"))

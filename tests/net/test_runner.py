@@ -170,9 +170,17 @@ class InviteClientTests(Case):
     def test_unreachable(self) -> None:
         """A transport error is heard at once as a 503 (section 8.1.3.1)."""
         self.ask()
-        self.runner.unreachable(TO_BOB)
+        self.runner.unreachable(TO_BOB, self.wire.sent[0][0])
         self.assertEqual(self.world.heard, [(0, 503)])
         self.quiet()
+
+    def test_unreachable_other(self) -> None:
+        """What came back and is no request of ours that waits changes nothing."""
+        self.ask()
+        mine = self.wire.sent[0][0]
+        for data in (mine[:30], mine.replace(b"z9hG4bK", b"z9hG4bKx"), b"SIP/2.0 200 OK\r\n", b"\0"):
+            self.runner.unreachable(TO_BOB, data)
+        self.assertEqual(self.world.heard, [])
 
     def test_ack_via_route(self) -> None:
         """The ACK has the Request-URI, Route and only the top Via of its INVITE (section 17.1.1.3)."""

@@ -6,7 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.transactions.derived import ack_for, cancel_for
 from b2bua.transactions.flow import Flow
-from b2bua.transactions.matching import answer_flow, arrived, merge_key, server_key
+from b2bua.transactions.matching import answer_flow, arrived, merge_key, sent_key, server_key
 from b2bua.wire.message import Request, parse, write
 from tests.transactions.messages import request, response
 
@@ -65,6 +65,23 @@ class ServerKeyTests(SynchronousTestCase):
         other = request(via="SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKx", uri="sip:carol@x")
         self.assertEqual(merge_key(again(request())), merge_key(again(other)))
         self.assertNotEqual(merge_key(again(request())), merge_key(again(request(cseq=2))))
+
+
+class SentKeyTests(SynchronousTestCase):
+    """Which of our transactions a request belongs to that came back in an ICMP error."""
+
+    def test_beginning(self) -> None:
+        """However much of it is quoted, if it holds the branch; never less than the whole branch."""
+        data = write(request(via="SIP/2.0/UDP 192.0.2.10:5060;rport;branch=z9hG4bKabcdef"))
+        end = data.index(b"abcdef") + 6
+        self.assertEqual({sent_key(data[:at]) for at in range(end + 1)}, {None})
+        self.assertEqual(
+            {sent_key(data[:at]) for at in range(end + 1, len(data))}, {("z9hG4bKabcdef", "INVITE")}
+        )
+
+    def test_response(self) -> None:
+        """A response of ours that came back is no transaction of ours."""
+        self.assertIsNone(sent_key(write(response(request(), 200))))
 
 
 class ArrivedTests(SynchronousTestCase):
