@@ -234,7 +234,8 @@ class Features:
         """Where does this attempt go?"""
         if self.codes and attempt.parent is None and attempt.internal and attempt.local:
             dialled = self.codes.dialled(attempt.user)
-            if dialled is not None:
+            # A transferor must not change the settings of whom it transfers.
+            if dialled is not None and attempt.behalf is attempt.caller:
                 return self._ask_code(attempt, *dialled)
         voices = self._voices["route_call"]
         return self._dispatch.ask("route_call", voices, attempt.call.story, attempt) if voices else None

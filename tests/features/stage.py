@@ -43,6 +43,9 @@ class Timers:
 def attempt(user: str = "102", *, internal: bool = True, parent: object = None) -> Any:
     """An attempt, as far as the host looks at one."""
     call = SimpleNamespace(story=Story(lambda: 0.0), id="call")
+    caller = SimpleNamespace(name="101")
     return SimpleNamespace(
+        caller=caller,
+        behalf=caller,
         call=call, user=user, internal=internal, parent=parent, local=":" not in user, decided=set()
     )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from b2bua.testing.case import LadderTestCase
+from b2bua.testing.manners import Manners
 from b2bua.testing.phone import Phone
 from b2bua.testing.world import World
+from b2bua_plugins.blind_transfer import BlindTransfer
 from b2bua_plugins.do_not_disturb import DoNotDisturb
 from b2bua_plugins.find_me import FindMe
 from b2bua_plugins.forward import CallForward
@@ -143,6 +145,22 @@ class CodeTests(LadderTestCase):
         self.alice.sends("ACK")
         self.alice.gets("BYE", within=4)
         self.alice.answers(200)
+        self.quiet()
+
+    def test_transferred(self) -> None:
+        """A transfer to a code changes nothing: neither of whom it leaves over, nor of who transfers."""
+        self.world = World(features=[CallForward, BlindTransfer])
+        alice, bob, _ = self.world.phones("alice", "bob", "carol", manners=Manners(answers_after=1))
+        bob.dial("alice")
+        self.world.run(3)
+        bob.session.transfer("*72carol")
+        self.world.run(5)
+        features = self.world.served.server.core.calls.features  # type: ignore[union-attr]
+        for name in ("alice", "bob"):
+            self.assertEqual([one for one in features.settings(name) if one.changed], [])
+        self.assertTrue(alice.talks_to(bob))
+        alice.hang_up()
+        self.world.run(5)
         self.quiet()
 
     def test_hangs_up_first(self) -> None:
