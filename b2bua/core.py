@@ -262,7 +262,9 @@ class B2BUA:
             self._replace(request, server, party, identity)
             return
         leg = self._new_leg(request, server, party, identity)
-        call = Call(self.calls, leg, self._dialled(request, server.flow, party), path_from(request))
+        # An extension is a phone: it has sent nothing on, unless we are told that it is more than a phone.
+        path = path_from(request, believed=party.policy.trusted or not party.internal)
+        call = Call(self.calls, leg, self._dialled(request, server.flow, party), path)
         call.story.note("{} calls {}", party, call.dialled)
         leg.begin()
 

@@ -100,21 +100,28 @@ def _plain(uri: Uri) -> Uri:
     return uri.bare().without("cause")
 
 
-def path_from(request: Request) -> Path:
+def path_from(request: Request, *, believed: bool = True) -> Path:
     """
     The diversions that a call has behind it when it comes to us.
 
     Entries that cannot be read are passed over: they are for information, and
     no reason to refuse a call.
+
+    @param believed: may whoever brings the call say so?  Who may not could
+        have others named as those who sent the call on, and keep them from
+        doing it; RFC 7544 section 3.2 wants a trusted domain.
     """
-    if request.get("Diversion") is None and request.get("History-Info") is None:
-        return STRAIGHT
+    private = request.get("Privacy") is not None and not request.privacy.isdisjoint(("header", "history"))
+    if not believed or (request.get("Diversion") is None and request.get("History-Info") is None):
+        return Path(private=True) if private else STRAIGHT
     told = tuple(_told_by_diversion(request))
     known = {one.by for one in told}
     if history := tuple(one for one in _told_by_history(request) if one.by not in known):
         # RFC 7544 section 3.4: what Diversion says is more recent than what only the history knows.
         told = history + told
-    return Path(diversions=told[-HOPS_MAX:])
+    if private:
+        told = tuple(replace(one, private=True) for one in told)
+    return Path(diversions=told[-HOPS_MAX:], private=private)
 
 
 def _addresses(request: Request, name: str) -> Iterator[NameAddr]:

@@ -36,14 +36,17 @@ class Path:
     visited: tuple[str, ...] = ()
     diversions: tuple[Diversion, ...] = field(default=())
     """Oldest first, those that came with the call included."""
+    private: bool = False
+    """Does the caller want nobody on the way to be named (RFC 7044 section 10.1.2)?"""
 
     def through(self, key: str) -> Path:
         """The path with one more target on it."""
-        return Path((*self.visited, key), self.diversions)
+        return Path((*self.visited, key), self.diversions, self.private)
 
     def diverted(self, by: str, why: Diverted, display: str = "") -> Path:
         """The path after its last target has sent the call on."""
-        return Path(self.visited, (*self.diversions, Diversion(by, why, 1, display)))
+        latest = Diversion(by, why, 1, display, self.private)
+        return Path(self.visited, (*self.diversions, latest), self.private)
 
     @property
     def exhausted(self) -> bool:

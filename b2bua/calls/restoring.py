@@ -55,6 +55,7 @@ def write_call(call: Call) -> dict[str, Any]:
         "holding": [leg in call.holders for leg in legs],
         "alignment": None if bridge.alignment is None else [list(pair) for pair in bridge.alignment.pairs],
         "visited": list(call.path.visited),
+        "private": call.path.private,
         "diversions": [{**asdict(d), "why": d.why.value} for d in call.path.diversions],
         "record": call.record.to_plain(),
     }
@@ -72,7 +73,7 @@ def restore_call(calls: Calls, plain: dict[str, Any]) -> Call:
     for leg, identity in zip(legs, plain["identities"], strict=True):
         leg.identity = None if identity is None else Identity(**identity)
     diversions = tuple(Diversion(**{**d, "why": Diverted(d["why"])}) for d in plain["diversions"])
-    path = Path(tuple(plain["visited"]), diversions)
+    path = Path(tuple(plain["visited"]), diversions, plain["private"])
     record = CallRecord.from_plain(plain["record"])
     call = Call(calls, legs[plain["caller"]], plain["dialled"], path, record=record)
     for leg in legs:

@@ -163,7 +163,7 @@ class _Transferring:
         search = self._new_search()
         uri = self.referral.refer_to.uri
         target = str(uri.bare()) if uri.headers else self.referral.refer_to.uri_text
-        path = Path(diversions=self.call.path.diversions)
+        path = Path(diversions=self.call.path.diversions, private=self.call.path.private)
         party = self.survivor.party
         if party.internal and self.call.calls.directory.extension(target) == party.name:
             return LOOPED

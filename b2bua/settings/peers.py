@@ -36,7 +36,9 @@ class Peer(Table):
     """What extensions and trunks have in common: the policy for a peer."""
 
     trusted: Flag = Field(
-        default=False, description="true to believe what it says about the identity of callers"
+        default=False,
+        description="true to believe what it says about the identity of callers; "
+        "of an extension also what it says about who has sent a call on",
     )
     calls_max: Count | None = Field(default=None, description="how many calls it may have at once")
 

@@ -132,6 +132,26 @@ class ReadingTests(SynchronousTestCase):
         ]
         self.assertEqual(path_from(invite(fields)).diversions, (Diversion("sip:one@pbx.example"),))
 
+    def test_privacy_of_all(self) -> None:
+        """A caller's wish covers who has diverted, and who will (RFC 7044 section 10.1.2, RFC 7544 3.2)."""
+        diversion = ("Diversion", "<sip:one@example.com>")
+        for value in ("history", "id;header", "History , critical"):
+            with self.subTest(value):
+                path = path_from(invite([diversion, ("Privacy", value)]))
+                path = path.diverted("sip:two@pbx.example", Diverted.BUSY)
+                self.assertEqual([one.private for one in path.diversions], [True, True])
+                path = path_from(invite([("Privacy", value)])).through("two")
+                self.assertTrue(path.diverted("sip:two@pbx.example", Diverted.BUSY).diversions[0].private)
+        self.assertFalse(path_from(invite([diversion, ("Privacy", "id")])).diversions[0].private)
+
+    def test_not_believed(self) -> None:
+        """Who is not trusted says nothing about the way of a call."""
+        history = (
+            "History-Info",
+            "<sip:one@example.com>;index=1, <sip:last@example.com;cause=486>;index=1.1",
+        )
+        self.assertEqual(path_from(invite([("Diversion", "<sip:one@b>"), history]), believed=False), Path())
+
     def test_bounded(self) -> None:
         """However much a peer says, there are never more than 16, and such a call goes nowhere."""
         many = [("Diversion", f"<sip:{n}@pbx.example>") for n in range(100)]

@@ -47,5 +47,10 @@ def attempt(user: str = "102", *, internal: bool = True, parent: object = None) 
     return SimpleNamespace(
         caller=caller,
         behalf=caller,
-        call=call, user=user, internal=internal, parent=parent, local=":" not in user, decided=set()
+        call=call,
+        user=user,
+        internal=internal,
+        parent=parent,
+        local=":" not in user,
+        decided=set(),
     )

@@ -356,6 +356,39 @@ class ChainTests(ForwardCase):
             [("bob", "unconditional"), ("+1555", "no-answer")],
         )
 
+    def test_from_a_phone(self) -> None:
+        """
+        A phone cannot say that others have sent its call on.
+
+        It would name to a carrier whom it likes as the one who pays, and keep
+        Bob's forwards from being followed; an extension that is a server of its
+        own is C{trusted}, and believed.
+        """
+        bob = [
+            ("Diversion", "<sip:bob@pbx.example.com>;reason=no-answer"),
+            ("History-Info", "<sip:erin@pbx.example.com>;index=1, <sip:bob@b>;index=1.1;mp=1;cause=302"),
+        ]
+        for trusted, diverting in ((False, ["bob"]), (True, ["dave", "bob"])):
+            with self.subTest(trusted=trusted):
+                self.start({"bob": {"always": "carol"}}, extensions={"alice": {"trusted": trusted}})
+                alice, _, carol = self.phones("alice", "bob", "carol")
+                said = bob if not trusted else [("Diversion", "<sip:dave@pbx.example.com>")]
+                alice.sends("INVITE", to="bob", fields=said)
+                invite = self.gets_forwarded(alice, carol)
+                self.assertEqual([one.uri.user for one in reversed(invite.diversions)], diverting)
+                self.talks(alice, carol)
+
+    def test_private(self) -> None:
+        """Who wants no history to be told (RFC 7044 section 10.1.2) has none told to strangers."""
+        self.start({"bob": {"always": "+4930123456"}}, **CARRIER)
+        alice, _ = self.phones("alice", "bob")
+        carrier = self.carrier()
+        alice.sends("INVITE", to="bob", fields=[("Privacy", "history")])
+        invite = self.gets_forwarded(alice, carrier)
+        self.assertEqual([str(one.uri) for one in invite.diversions], ["sip:anonymous@anonymous.invalid"])
+        self.assertNotIn("bob", str(invite.all("History-Info")))
+        self.talks(alice, carrier)
+
     def test_callers_told_apart(self) -> None:
         """Callers from outside go elsewhere than those from inside."""
         self.start({"bob": {"always_internal": "carol", "always_external": "dave"}}, **CARRIER)

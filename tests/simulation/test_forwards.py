@@ -21,5 +21,5 @@ class OnceFailedTests(SynchronousTestCase):
     """Seeds that found something, kept by what they found."""
 
     def test_change_lost_with_its_connection(self) -> None:
-        """A re-INVITE is lost with its connection before it was heard of: it is sent again by the next one."""
+        """A re-INVITE is lost with its connection before it was heard of: the next one takes it again."""
         self.assertEqual(play(63244, kind=Forwards).complaint, "")
