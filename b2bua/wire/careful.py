@@ -8,6 +8,7 @@ not understand; the limits on size hold before anything is looked at.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -42,10 +43,10 @@ LIMITS = Limits()
 
 # Request-Line = Method SP Request-URI SP SIP-Version CRLF (section 7.1); the
 # version is compared regardless of case.
-REQUEST_LINE = re.compile(rf'({TOKEN}++) ([^<>"\x00-\x20\x7f]++) [Ss][Ii][Pp]/2\.0(?:\r\n|\Z)').match
+REQUEST_LINE = re.compile(rf'({TOKEN}++) ([^<>"\x00-\x20\x7f]++) [Ss][Ii][Pp]/2\.0\Z').match
 # Status-Line = SIP-Version SP Status-Code SP Reason-Phrase CRLF (section 7.2);
 # some leave out the space before an empty phrase.
-STATUS_LINE = re.compile(r"[Ss][Ii][Pp]/2\.0 ([1-6][0-9][0-9])(?: ([^\r\n\0]*+))?+(?:\r\n|\Z)").match
+STATUS_LINE = re.compile(r"[Ss][Ii][Pp]/2\.0 ([1-6][0-9][0-9])(?: ([^\r\n\0]*+))?+\Z").match
 
 _FIELD = re.compile(rf"({TOKEN}++)[ \t]*+:(.*+)\Z", re.DOTALL)
 _FOLD = re.compile(r"\r\n[ \t]++")
@@ -126,12 +127,22 @@ def _check_text(line: str, fields: Sequence[tuple[str, str]]) -> None:
             raise PeerError("Not UTF-8", section="RFC 3261 7", where=value)
 
 
-def refuse_start_line(line: str) -> PeerError:
-    """Say what is wrong with a start-line: its version (505), or its form (400)."""
+def read_start_line(line: str) -> tuple[str, str, int]:
+    """
+    Take a start-line apart.
+
+    @return: of a request its method and Request-URI and 0, of a response the
+        empty string, its phrase and its code.
+    @raise PeerError: for another version (505), or another form (400).
+    """
+    if found := REQUEST_LINE(line):
+        return sys.intern(found[1]), found[2], 0
+    if found := STATUS_LINE(line):
+        return "", found[2] or "", int(found[1])
     found = _VERSION.match(line)
     if found is not None and found[1] != "2.0":
-        return PeerError("Not version 2.0 of SIP", section="RFC 3261 21.5.6", where=line, code=505)
-    return PeerError("Malformed start-line", section="RFC 3261 7.1", where=line)
+        raise PeerError("Not version 2.0 of SIP", section="RFC 3261 21.5.6", where=line, code=505)
+    raise PeerError("Malformed start-line", section="RFC 3261 7.1", where=line)
 
 
 def too_many(name: str) -> PeerError:

@@ -53,9 +53,7 @@ def index(fields: Sequence[Field]) -> tuple[dict[str, str], bool]:
 
     @return: the map, and whether all names are spelled as in their RFC.
     """
-    first = dict(fields)
-    if len(first) != len(fields):
-        first = dict(fields[::-1])
+    first = dict(fields[::-1])
     if _are_known(first):
         return first, True
     return {canonical(name): value for name, value in fields[::-1]}, False

@@ -10,25 +10,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Self
 
 from b2bua.errors import PeerError, UsageError
 from b2bua.wire.careful import (
     LIMITS,
-    REQUEST_LINE,
-    STATUS_LINE,
     Limits,
     Parts,
     count_values,
     read_carefully,
-    refuse_start_line,
+    read_start_line,
     salvaged_fields,
     too_many,
 )
 from b2bua.wire.fields import CSeq, Via
 from b2bua.wire.grammar import TOKEN, split_list
 from b2bua.wire.lookup import index
-from b2bua.wire.names import NameAddr
+from b2bua.wire.names import NameAddr, parse_party
 from b2bua.wire.registry import REASONS, SINGLE, canonical
 from b2bua.wire.uri import Uri
 from b2bua.wire.views import Field, Message, view
@@ -89,14 +88,15 @@ class Request(Message):
 
     def with_via(self, via: Via) -> Request:
         """Copy it with another topmost Via, keeping what else was parsed already."""
-        fields = list(self.fields)
         text = str(via)
-        for at, (name, value) in enumerate(fields):
-            if canonical(name) == "Via":
-                if "," in value:
-                    text = ", ".join((text, *split_list(value)[1:]))
-                fields[at] = (name, text)
-                break
+        fields = list(self.fields)
+        at = 0
+        while canonical(fields[at][0]) != "Via":
+            at += 1
+        name, value = fields[at]
+        if "," in value:
+            text = ", ".join((text, *split_list(value)[1:]))
+        fields[at] = (name, text)
         copy = Request(self.method, self.uri, fields, self.body)
         copy.first = {**self.first, "Via": text}
         copy.well_spelled = self.well_spelled
@@ -238,41 +238,44 @@ def parse(data: bytes, limits: Limits = LIMITS) -> Request | Response:
     @raise Malformed: with the status to answer and what could be salvaged.
     """
     try:
-        end = data.find(b"\r\n\r\n", 0, limits.message)
-        if end <= 0 or end > limits.field or len(data) > limits.message:
-            return _build(read_carefully(data, limits), limits)
-        try:
-            text = data[: end + 2].decode()
-        except UnicodeDecodeError:
-            return _build(read_carefully(data, limits), limits)
-        fields = _FIELDS(text, text.find("\n") + 1)
-        lines = len(fields) + 1
-        # Fewer fields than lines: something is folded, or no field at all.
-        if text.count("\n") != lines or text.count("\r") != lines or "\0" in text or lines > limits.fields:
-            return _build(read_carefully(data, limits), limits)
-        return _build((text, fields, data[end + 4 :]), limits)
+        return _build(_read_quickly(data, limits) or read_carefully(data, limits), limits)
     except PeerError as error:
         raise Malformed(
             error.why, section=error.section, where=error.where, code=error.code, data=data
         ) from error
 
 
+def _read_quickly(data: bytes, limits: Limits) -> Parts | None:
+    """Take a message apart that is written as nearly all are; None if this one is not."""
+    end = data.find(b"\r\n\r\n", 0, limits.message)
+    # A head that is no longer than a field may be has no field that is too long.
+    if end <= 0 or end > limits.field or len(data) > limits.message:
+        return None
+    try:
+        text = data[: end + 2].decode()
+    except UnicodeDecodeError:
+        return None
+    start = text.find("\r\n")
+    fields = _FIELDS(text, start + 2)
+    lines = len(fields) + 1
+    # Fewer fields than lines: something is folded, or no field at all.
+    if text.count("\n") != lines or text.count("\r") != lines or "\0" in text or lines > limits.fields:
+        return None
+    return text[:start], fields, data[end + 4 :]
+
+
 def _build(parts: Parts, limits: Limits) -> Request | Response:
     """Make a message of its parts, and look at what every message must have."""
     line, fields, body = parts
     message: Request | Response
-    if found := REQUEST_LINE(line):
-        method, uri = found.groups()
-        message = Request(method, uri, fields, body)
-    elif found := STATUS_LINE(line):
-        method = ""
-        message = Response(int(found[1]), found[2] or "", fields, body)
+    method, text, code = _known_start(line) if len(line) < 128 else read_start_line(line)
+    if code:
+        message = Response(code, text, fields, body)
     else:
-        raise refuse_start_line(line.partition("\r\n")[0])
-    first, message.well_spelled = index(fields)
-    message.first = first
+        message = Request(method, text, fields, body)
+    message.first, message.well_spelled = first, well_spelled = index(fields)
     if len(first) != len(fields):
-        _check_repeated(fields, limits, message.well_spelled)
+        _check_repeated(fields, limits, len(first), well_spelled)
     if limits is not LIMITS:
         message.limits = limits
     try:
@@ -286,6 +289,10 @@ def _build(parts: Parts, limits: Limits) -> Request | Response:
     return message
 
 
+# A peer asks the same few things again and again, and there are few answers.
+_known_start = lru_cache(maxsize=2048)(read_start_line)
+
+
 def _read_mandatory(message: Message, first: dict[str, str], method: str, limits: Limits) -> None:
     """Parse the fields that every message is matched by."""
     via = first["Via"]
@@ -294,8 +301,8 @@ def _read_mandatory(message: Message, first: dict[str, str], method: str, limits
             raise too_many("Via")
         via = ([*split_list(via), ""])[0]
     message.via = Via.parse(via)
-    message.from_ = NameAddr.parse(first["From"])
-    message.to = NameAddr.parse(first["To"])
+    message.from_ = parse_party(first["From"])
+    message.to = parse_party(first["To"])
     message.call_id = call_id = first["Call-ID"]
     if not call_id or " " in call_id or "\t" in call_id:
         raise PeerError("Malformed Call-ID", section="RFC 3261 20.8", where=call_id)
@@ -304,22 +311,28 @@ def _read_mandatory(message: Message, first: dict[str, str], method: str, limits
         raise PeerError("CSeq names another method", section="RFC 3261 8.1.1.5", where=first["CSeq"])
 
 
-def _check_repeated(fields: Sequence[Field], limits: Limits, well_spelled: bool) -> None:
-    """Refuse fields that are there twice but may be only once, and too long lists."""
+def _check_repeated(fields: Sequence[Field], limits: Limits, distinct: int, well_spelled: bool) -> None:
+    """
+    Refuse fields that are there twice but may be only once, and too long lists.
+
+    @param distinct: how many names there are.
+    """
     if not well_spelled:
         fields = [(canonical(name), value) for name, value in fields]
+    vias = [value for name, value in fields if name == "Via"]
+    # A comma in quotes counts as well.
+    if 1 + ",".join(vias).count(",") > limits.vias:
+        raise too_many("Via")
+    if len(vias) - 1 == len(fields) - distinct:
+        return  # nothing else is repeated
     seen: set[str] = set()
     repeated: set[str] = set()
     for name, _ in fields:
         (repeated if name in seen else seen).add(name)
     if twice := repeated & SINGLE:
         raise PeerError(f"More than one {min(twice)}", section="RFC 3261 7.3.1")
-    for name, most in (
-        ("Via", limits.vias),
-        ("Route", limits.routes),
-        ("Record-Route", limits.routes),
-    ):
-        if name in repeated and count_values(fields, name) > most:
+    for name in ("Route", "Record-Route"):
+        if name in repeated and count_values(fields, name) > limits.routes:
             raise too_many(name)
 
 

@@ -191,7 +191,14 @@ def parse_again(text: str) -> NameAddr:
     return _parse_known(text) if len(text) < 256 else NameAddr.parse(text)
 
 
+def parse_party(text: str) -> NameAddr:
+    """Parse a From or To: all messages of a dialog have the same two."""
+    return _parse_known_party(text) if len(text) < 256 else NameAddr.parse(text)
+
+
 _parse_known = lru_cache(maxsize=2048)(NameAddr.parse)
+# Not among the others, since these come and go with their dialogs.
+_parse_known_party = lru_cache(maxsize=4096)(NameAddr.parse)
 
 
 @lru_cache(maxsize=1024)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from b2bua.errors import PeerError
 from b2bua.wire.grammar import (
@@ -24,10 +25,10 @@ _VIA = re.compile(
     re.DOTALL,
 )
 # The way nearly all are written: no white space but where it must be.
-_SIMPLE_VIA = re.compile(
-    rf"SIP/2\.0/({TOKEN}++) ([A-Za-z0-9._\-]++|\[[0-9A-Fa-f:.]++\])"
-    r'(?::([0-9]{1,5}+))?+((?:;[^\x00-\x20",\x7f]++)?+)\Z'
+_SIMPLE_SENDER = re.compile(
+    rf"SIP/2\.0/({TOKEN}++) ([A-Za-z0-9._\-]++|\[[0-9A-Fa-f:.]++\])(?::([0-9]{{1,5}}+))?+\Z"
 ).match
+_SIMPLE_PARAMS = re.compile(r'[^\x00-\x20",\x7f]*+\Z').match
 _new = object.__new__
 
 
@@ -61,15 +62,13 @@ class Via:
 
         @raise PeerError: 400, if it is none.
         """
-        found = _SIMPLE_VIA(text)
-        if found is None:
+        sender, semicolon, params = text.partition(";")
+        known = _known_sender(sender) if len(sender) < 128 else None
+        if known is None or not _SIMPLE_PARAMS(params):
             return _parse_via(text)
-        transport, host, port, tail = found.groups()
         self = _new(Via)
-        self.transport = transport.upper()
-        self.host = host
-        self.port = None if port is None else _port(port)
-        self._tail = tail
+        self.transport, self.host, self.port = known
+        self._tail = semicolon + params
         return self
 
     @property
@@ -100,9 +99,11 @@ class Via:
     @property
     def rport(self) -> str | None:
         """The rport: "" if asked for, the number if filled in, None without (RFC 3581)."""
-        if "rport" not in self._tail.lower():
-            return None
-        return find_param(self.params, "rport")
+        lower = self._tail.lower()
+        at = lower.find(";rport") + 6
+        if at > 5 and lower[at : at + 1] in ("", ";") and '"' not in lower:
+            return ""
+        return find_param(self.params, "rport") if "rport" in lower else None
 
     @property
     def received(self) -> str | None:
@@ -172,18 +173,28 @@ class Via:
         return hash(str(self))
 
 
+def _read_sender(text: str) -> tuple[str, str, int | None] | None:
+    """Parse what stands before the parameters; None if it is not as simple as most."""
+    found = _SIMPLE_SENDER(text)
+    if found is None:
+        return None
+    transport, host, port = found.groups()
+    if port is not None and int(port) > 65535:
+        return None
+    return transport.upper(), host, None if port is None else int(port)
+
+
+# A phone sends each request from the same place, and we ours.
+_known_sender = lru_cache(maxsize=2048)(_read_sender)
+
+
 def _parse_via(text: str) -> Via:
     """Parse a Via with white space or quotes in it, or say what is wrong."""
     found = _VIA.match(text)
     if found is None:
         raise PeerError("Malformed Via", section="RFC 3261 20.42", where=text)
     transport, host, port, tail = found.groups()
-    return Via(transport.upper(), host, None if port is None else _port(port), parse_params(tail))
-
-
-def _port(text: str) -> int:
-    """Parse a port."""
-    number = int(text)
-    if number > 65535:
+    number = None if port is None else int(port)
+    if number is not None and number > 65535:
         raise PeerError("Port out of range", section="RFC 3261 20.42", where=text)
-    return number
+    return Via(transport.upper(), host, number, parse_params(tail))

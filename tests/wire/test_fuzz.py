@@ -8,7 +8,7 @@ from random import Random
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.wire import uri
+from b2bua.wire import fields, message, names, uri, via
 from tests.wire import fuzz
 
 
@@ -20,15 +20,23 @@ class FuzzTests(SynchronousTestCase):
         self.assertEqual(fuzz.run(20260704, lambda tries: tries == 4000), 4000)
 
     def test_no_growth(self) -> None:
-        """Reading leaves nothing behind but the bounded cache of URIs."""
+        """Reading leaves nothing behind but what the bounded caches hold."""
         fuzz.run(1, lambda tries: tries == 500)
         before = self.blocks()
         fuzz.run(2, lambda tries: tries == 1500)
         self.assertLess(self.blocks() - before, 1000)
 
     def blocks(self) -> int:
-        """How many pieces of memory are in use, the cache left aside."""
-        uri._parse_known.cache_clear()
+        """How many pieces of memory are in use, the caches left aside."""
+        for cache in (
+            fields._parse_known_cseq,
+            message._known_start,
+            names._parse_known,
+            names._parse_known_party,
+            uri._parse_known,
+            via._known_sender,
+        ):
+            cache.cache_clear()
         gc.collect()
         return sys.getallocatedblocks()
 
