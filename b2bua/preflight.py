@@ -55,6 +55,11 @@ def obstacles(settings: Settings, *, running: bool = False) -> list[Problem]:
     return found
 
 
+def _may(path: Path, mode: int) -> bool:
+    """May the user that we act as do this?  It is not always the one who started us."""
+    return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
+
+
 # ---- certificates -------------------------------------------------------
 
 
@@ -135,11 +140,11 @@ def _sqlite(name: str | None) -> str:
     file = Path(str(name))
     if not file.parent.is_dir():
         return f"there is no directory {file.parent}; make it, or name another"
-    if not os.access(file.parent, os.W_OK):
+    if not _may(file.parent, os.W_OK):
         return f"the directory {file.parent} cannot be written by this user"
     if not file.exists():
         return ""
-    if not os.access(file, os.R_OK | os.W_OK):
+    if not _may(file, os.R_OK | os.W_OK):
         return f"{file} cannot be read and written by this user"
     try:
         # The first read of anything is what finds out.
@@ -173,7 +178,7 @@ def _control(name: str) -> Iterator[Problem]:
         yield Problem("server.control", why)
     elif not path.parent.is_dir():
         yield Problem("server.control", f"there is no directory {path.parent}; make it, or name another")
-    elif not os.access(path.parent, os.W_OK):
+    elif not _may(path.parent, os.W_OK):
         yield Problem("server.control", f"the directory {path.parent} cannot be written by this user")
     elif path.exists() and not path.is_socket():
         yield Problem("server.control", f"{name} is there and is no socket; remove it, or name another")

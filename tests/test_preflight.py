@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sqlite3
+import tempfile
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -16,6 +17,9 @@ from b2bua.preflight import is_running, obstacles, why_not
 from b2bua.settings import read
 from b2bua.store.migrations import versions
 from tests.interop.certificates import pair
+
+NOBODY = 65534
+"""The user who may do nothing, by convention."""
 
 
 class Case(SynchronousTestCase):
@@ -208,11 +212,17 @@ class DatabaseTests(Case):
 
     def test_read_only(self) -> None:
         """A directory in which this user may not write."""
+        self.directory = Path(tempfile.mkdtemp())
+        self.addCleanup(self.directory.rmdir)
+        os.chmod(self.directory, 0o555)
         if os.geteuid() == 0:
-            raise SkipTest("root may write everywhere")
-        os.chmod(self.directory, 0o500)
-        self.addCleanup(os.chmod, self.directory, 0o700)
-        self.assertIn("cannot be written by this user", self.database("sqlite:///b2bua.db"))
+            # Root may write everywhere: be somebody else for a moment.
+            os.seteuid(NOBODY)
+            self.addCleanup(os.seteuid, 0)
+        found = self.found()
+        self.assertEqual(list(found), ["server.database", "server.control"])
+        for why in found.values():
+            self.assertIn("cannot be written by this user", why)
 
     def test_postgresql(self) -> None:
         """A server that is not there, or a driver that is not."""
