@@ -24,7 +24,7 @@ from b2bua.errors import PeerError
 from b2bua.legs.leg import Leg
 from b2bua.legs.party import Identity, Party
 from b2bua.transactions.ports import ITransactionUser
-from b2bua.wire.uri import Uri
+from b2bua.wire.uri import Uri, escape_user
 
 if TYPE_CHECKING:
     from b2bua.calls.ports import Decisions
@@ -237,7 +237,7 @@ class B2BUA:
         user = name.uri.user_unescaped
         if not user:
             return Identity("Anonymous", "sip:anonymous@anonymous.invalid")
-        return Identity(name.display, str(name.uri.make(user, self.domain.name)), private)
+        return Identity(name.display, f"sip:{escape_user(user)}@{self.domain.name}", private)
 
     # ---- calls ----------------------------------------------------------
 

@@ -7,7 +7,6 @@ is dialled for: the caller, a forwarder, or a transferor.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import groupby
@@ -22,7 +21,7 @@ from b2bua.wire.uri import Uri, escape_user
 
 if TYPE_CHECKING:
     from b2bua.calls.attempt import Attempt
-    from b2bua.registrar.bindings import Bindings
+    from b2bua.registrar.bindings import Binding, Bindings
     from b2bua.registrar.domain import Domain
     from b2bua.settings import Route, Settings, Trunk
     from b2bua.transactions.flow import Flow
@@ -71,7 +70,7 @@ class Directory:
         self._domain = domain
         self._bindings = bindings
         self._trunks = trunks
-        self._legs: Counter[tuple[str, str]] = Counter()
+        self._legs: dict[tuple[str, str], int] = {}
         self.configure(settings)
 
     def configure(self, settings: Settings) -> None:
@@ -128,18 +127,21 @@ class Directory:
 
     def leg_began(self, party: Party) -> None:
         """The party has one more leg."""
-        self._legs[party.kind, party.name] += 1
+        key = party.kind, party.name
+        self._legs[key] = self._legs.get(key, 0) + 1
 
     def leg_ended(self, party: Party) -> None:
         """The party has one leg less."""
         key = party.kind, party.name
-        self._legs[key] -= 1
-        if not self._legs[key]:
+        left = self._legs[key] - 1
+        if left:
+            self._legs[key] = left
+        else:
             del self._legs[key]
 
     def _is_full(self, party: Party, most: int | None) -> bool:
         """Has the party as many calls as it may have?"""
-        return most is not None and self._legs[party.kind, party.name] >= most
+        return most is not None and self._legs.get((party.kind, party.name), 0) >= most
 
     # ---- what a target is -----------------------------------------------
 
@@ -175,7 +177,7 @@ class Directory:
 
     def extension(self, target: str) -> str | None:
         """The name of the extension that C{target} is, if it is one of ours."""
-        user = self._local_user(target)
+        user = self._local_user(target) if ":" in target else target
         return user if user in self._extensions else None
 
     def ring_seconds(self, attempt: Attempt) -> float:
@@ -218,14 +220,11 @@ class Directory:
         bindings = self._bindings.contacts(party.aor)
         if not bindings:
             return UNREACHABLE
+        if len(bindings) == 1:
+            return [[_bound(party, bindings[0], to_uri)]]
         return [
-            [
-                Destination(
-                    party, b.contact, b.flow or Uri.parse(b.path[0] if b.path else b.contact), to_uri, b.path
-                )
-                for b in tier
-            ]
-            for _, tier in groupby(bindings, key=lambda b: b.q)
+            [_bound(party, binding, to_uri) for binding in tier]
+            for _, tier in groupby(bindings, key=lambda binding: binding.q)
         ]
 
     def _routed(self, route: Route, user: str, behalf: Party) -> Tiers | Outcome:
@@ -259,3 +258,9 @@ class Directory:
             return Outcome("refused", 416)
         party = Party("stranger", uri.host)
         return [[Destination(party, target, uri, target)]]
+
+
+def _bound(party: Party, binding: Binding, to_uri: str) -> Destination:
+    """The place where a registered phone is: at the end of its flow, or where its Path or Contact says."""
+    path, contact = binding.path, binding.contact
+    return Destination(party, contact, binding.flow or Uri.parse(path[0] if path else contact), to_uri, path)

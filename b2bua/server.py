@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import fields
-from random import Random, SystemRandom
+from random import Random
 from typing import TYPE_CHECKING
 
 from b2bua.calls.trace import Trace
@@ -20,6 +20,7 @@ from b2bua.directory import Directory
 from b2bua.legs.context import LegContext, LegSettings
 from b2bua.net.limits import NetLimits
 from b2bua.net.runner import Runner
+from b2bua.net.tokens import Unguessable
 from b2bua.registrar.accounts import Account, Accounts
 from b2bua.registrar.authentication import Authenticator
 from b2bua.registrar.bindings import Bindings, Change, equivalent
@@ -75,7 +76,7 @@ class Server:
             gives a seeded one.
         @param wall: the time of day.
         """
-        random = random or SystemRandom()
+        random = random or Unguessable()
         self.settings = settings
         self.domain = Domain(settings.server.domain, settings.server.aliases)
         self.trace = Trace()

@@ -105,6 +105,7 @@ class B2BUAService(Service):
         self._credentials: Credentials | None = None
         self._starting: Deferred[None] | None = None
         self._hurry = False
+        self._tells_calls = self.settings.log.level in ("debug", "info")
 
     # ---- the beginning --------------------------------------------------
 
@@ -377,6 +378,8 @@ class B2BUAService(Service):
 
     def _ended(self, record: CallRecord) -> None:
         """A call is over."""
+        if not self._tells_calls:
+            return
         self.log.info(
             "call {id}: {caller} to {dialled}: {status} {reason}",
             id=record.id,

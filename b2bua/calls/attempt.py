@@ -143,7 +143,7 @@ class Attempt:
     @property
     def internal(self) -> bool:
         """Does one of our own extensions call?"""
-        return self.caller.internal
+        return self.errand.who.party.internal
 
     @property
     def legs(self) -> tuple[Leg, ...]:

@@ -145,7 +145,8 @@ class Call:
         self._listeners.pop(leg, None)
         if leg in self.legs:
             self.legs.remove(leg)
-            self.holders -= {leg}
+            if leg in self.holders:
+                self.holders -= {leg}
             leg.call = None
             self.calls.directory.leg_ended(leg.party)
             self.record.leg_ended(leg, self.calls.context.layer.now(), why)
@@ -175,12 +176,11 @@ class Call:
     def hear(self, leg: Leg, word: Word) -> None:
         """Hand a word to whoever listens to the leg."""
         listener = self._listeners.get(leg)
-        match word:
-            case HungUp(why):
-                self.record.hung_up(leg.party)
-                self.part_with(leg, why)
-            case Refused(code) | Moved(code) if leg.ended:
-                self.part_with(leg, str(code))
+        if type(word) is HungUp:
+            self.record.hung_up(leg.party)
+            self.part_with(leg, word.why)
+        elif isinstance(word, (Refused, Moved)) and leg.ended:
+            self.part_with(leg, str(word.code))
         if listener is not None:
             listener.hear(leg, word)
         elif isinstance(word, Offered):
@@ -224,7 +224,9 @@ class Call:
 
     def begin(self, offered: Offered) -> None:
         """The caller invites: look for whom it wants."""
-        fields = tuple(f for f in offered.fields if f[0] not in RETOLD)
+        fields = offered.fields
+        if fields:
+            fields = tuple([f for f in fields if f[0] not in RETOLD])
         self.max_forwards = offered.max_forwards - 1
         errand = Errand(self.caller, offered.session, fields, self.max_forwards)
         self.setup = Setup(self, errand)

@@ -53,7 +53,10 @@ class Calls:
 
     def hear(self, leg: Leg, word: Word) -> None:
         """Take a word of a leg, after all that came before."""
-        self.run(self._heard, leg, word)
+        if self._busy:
+            self._inbox.append((self._heard, (leg, word)))
+        else:
+            self.run(self._heard, leg, word)
 
     def _heard(self, leg: Leg, word: Word) -> None:
         """Hand a word to whoever listens to the leg by now."""

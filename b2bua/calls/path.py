@@ -51,4 +51,5 @@ class Path:
     @property
     def exhausted(self) -> bool:
         """Has the call been sent on too often?"""
-        return len(self.visited) + sum(d.counter for d in self.diversions) > HOPS_MAX
+        diverted = sum([d.counter for d in self.diversions]) if self.diversions else 0
+        return len(self.visited) + diverted > HOPS_MAX

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from b2bua.calls.verdicts import FailureVerdict, Outcome, ReplaceVerdict, RouteVerdict, TransferVerdict
 from b2bua.legs.party import Party
@@ -22,8 +21,7 @@ if TYPE_CHECKING:
     from b2bua.legs.referral import Referral
 
 
-@dataclass(frozen=True, slots=True)
-class Destination:
+class Destination(NamedTuple):
     """One place where an INVITE can go: a registered contact, a trunk or a URI."""
 
     party: Party

@@ -77,8 +77,9 @@ class CallRecord:
 
     def leg_began(self, leg: Leg, now: float) -> None:
         """A leg has come into the call; one that is restored is there already."""
-        if any(entry.id == leg.id and entry.ended is None for entry in self.legs):
-            return
+        for entry in self.legs:
+            if entry.id == leg.id and entry.ended is None:
+                return
         self.legs.append(LegRecord(leg.id, str(leg.party), leg.incoming, now, call_id=leg.call_id))
 
     def leg_ended(self, leg: Leg, now: float, why: str) -> None:

@@ -78,7 +78,7 @@ class Setup:
                 session = None
         match word:
             case Ringing():
-                self.caller.say(Ringing(session, word.fields))
+                self.caller.say(word if session is word.session else Ringing(session, word.fields))
             case Progress(code=199):
                 if self._early is leg:  # RFC 6228: that source of media is gone
                     self._early = None
@@ -98,7 +98,7 @@ class Setup:
         call.setup = None
         late = self.errand.offer is None and word.session is not None
         Bridge(call, self.caller, leg).begin(self.caller if late else None)
-        self.caller.say(Answered(word.session, word.fields))
+        self.caller.say(word)
         call.features.tell_call_answered(call, leg)
 
     def failed(self, attempt: Attempt, outcome: Outcome) -> None:

@@ -3,32 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, TypeAlias
 
 ENTRIES_MAX = 200
 """Entries of one call; the oldest go first."""
 
 
-class Asked(NamedTuple):
-    """A question that was put to one feature."""
-
-    at: float
-    hook: str
-    feature: str
-    answer: object
-    seconds: float
-    error: str | None = None
-
-    def __str__(self) -> str:
-        """One line for people."""
-        said = (
-            f"failed: {self.error}"
-            if self.error
-            else "no opinion"
-            if self.answer is None
-            else repr(self.answer)
-        )
-        return f"{self.hook}: {self.feature}: {said} ({self.seconds * 1000:.1f} ms)"
+Asked: TypeAlias = tuple[float, str, str, object, float, str | None]
+"""A question that was put to one feature: when, hook, feature, answer, seconds, error."""
+Noted: TypeAlias = tuple[float, str, tuple[Any, ...]]
+"""What happened: when, a format, and its values."""
 
 
 class Story:
@@ -43,33 +27,40 @@ class Story:
     def __init__(self, now: Callable[[], float]) -> None:
         """Begin; C{now} is the clock of the server."""
         self._now = now
-        self._entries: list[Asked | tuple[float, str, tuple[Any, ...]]] = []
+        self._entries: list[Asked | Noted] = []
 
     def asked(
         self, hook: str, feature: str, answer: object, seconds: float, error: str | None = None
     ) -> None:
         """Note what C{feature} said when it was asked."""
-        self._add(Asked(self._now(), hook, feature, answer, seconds, error))
+        entries = self._entries
+        if len(entries) >= ENTRIES_MAX:
+            del entries[: ENTRIES_MAX // 4]
+        entries.append((self._now(), hook, feature, answer, seconds, error))
 
     def note(self, text: str, *values: Any) -> None:
         """Note something that happened; C{text} is a format for C{values}, as in C{str.format}."""
-        self._add((self._now(), text, values))
-
-    def _add(self, entry: Asked | tuple[float, str, tuple[Any, ...]]) -> None:
-        """Keep an entry, at the cost of the oldest."""
-        if len(self._entries) >= ENTRIES_MAX:
-            del self._entries[: ENTRIES_MAX // 4]
-        self._entries.append(entry)
+        entries = self._entries
+        if len(entries) >= ENTRIES_MAX:
+            del entries[: ENTRIES_MAX // 4]
+        entries.append((self._now(), text, values))
 
     @property
     def features(self) -> tuple[str, ...]:
         """The features that had a say, in the order in which they first did."""
-        named = (e.feature for e in self._entries if isinstance(e, Asked) and e.answer is not None)
+        named = [entry[2] for entry in self._entries if len(entry) > 3 and entry[3] is not None]
         return tuple(dict.fromkeys(named))
 
     def lines(self) -> list[tuple[float, str]]:
         """What happened, with its time, for people."""
         return [
-            (entry.at, str(entry)) if isinstance(entry, Asked) else (entry[0], entry[1].format(*entry[2]))
+            (entry[0], entry[1].format(*entry[2]) if len(entry) == 3 else _asked(entry))
             for entry in self._entries
         ]
+
+
+def _asked(entry: Asked) -> str:
+    """One line for people."""
+    _, hook, feature, answer, seconds, error = entry
+    said = f"failed: {error}" if error else "no opinion" if answer is None else repr(answer)
+    return f"{hook}: {feature}: {said} ({seconds * 1000:.1f} ms)"

@@ -75,6 +75,18 @@ class Dialog:
         self.routes = routes
         self.owner = owner
 
+    def confirm(self, response: Response) -> None:
+        """
+        Be confirmed: target and route set are those of the 2xx, the numbers go on (section 13.2.2.4).
+
+        @raise PeerError: 400, if one of the fields is malformed; nothing has changed then.
+        """
+        target = contact_uri(response)
+        routes = tuple([str(route) for route in reversed(response.record_routes)])
+        self.target = target or self.target
+        self.routes = routes
+        self.remote_value = response.get("To") or ""
+
     def present(self, name_addr: str) -> None:
         """Say another name in our From from now on; the tag stays (RFC 4916 section 4.2)."""
         self.local_value = f"{name_addr};tag={self.local_tag}"

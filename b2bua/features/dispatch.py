@@ -138,12 +138,18 @@ class Dispatch:
             took its time.
         """
         now = self.timers.now
+        began = now()
         for index, voice in enumerate(voices):
-            began = now()
             try:
                 answer = voice.call(*values)
             except CONTAINED:
                 self._failed(hook, voice.plugin, _failure(), began, story)
+                began = now()
+                continue
+            if answer is None:  # most features have nothing to say about most calls
+                before, began = began, now()
+                if story is not None:
+                    story.asked(hook, voice.plugin.name, None, began - before)
                 continue
             if isinstance(answer, (Deferred, CoroutineType)):
                 rest = voices[index + 1 :]
@@ -153,6 +159,7 @@ class Dispatch:
                 if decided is not None:
                     decided(voice.plugin.name)
                 return answer
+            began = now()
         return None
 
     async def _wait(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from random import Random
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from b2bua.legs.words import Fields
 from b2bua.wire.message import Request, Response
@@ -121,7 +121,7 @@ class LegContext:
     layer: ITransactionLayer
     dialogs: DialogIndex[Leg]
     random: Random = field(default_factory=Random)
-    """Where tags, Call-IDs and waiting times come from; a C{SystemRandom} when it counts."""
+    """Where tags, Call-IDs and waiting times come from; one that nobody can guess when it counts."""
     settings: LegSettings = field(default_factory=LegSettings)
     write_edit: Callable[[Leg, Draft], None] | None = None
     """Edits each request and response of a leg before it leaves; None costs nothing."""
@@ -174,8 +174,7 @@ class LegContext:
         return draft.finish()  # type: ignore[return-value]  # finish gives back the kind it was made from
 
 
-@dataclass(frozen=True, slots=True)
-class Invitation:
+class Invitation(NamedTuple):
     """What an outgoing leg is to send; the call has decided all of it."""
 
     request_uri: str

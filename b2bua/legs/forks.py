@@ -133,9 +133,13 @@ class Forks:
         leg.early = [other for other in left if other is not leg.dialog] or None
         return True
 
-    def take(self, tag: str) -> Fork | None:
+    def get(self, tag: str) -> Fork | None:
+        """The early dialog with that tag, if there is one."""
+        return self._forks.get(tag)
+
+    def take(self, tag: str) -> None:
         """Take one out, for which a 2xx has come."""
-        return self._forks.pop(tag, None)
+        del self._forks[tag]
 
     def clear(self) -> None:
         """Forget all early dialogs, but not the one that the leg has by now."""

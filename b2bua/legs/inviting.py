@@ -186,12 +186,13 @@ class Inviting:
             return
         leg = self.leg
         session = session_of(response)
-        dialog = Dialog.of_response(self._sent, response, self.seq)
-        fork = self._forks.take(tag)
-        if fork is not None:
-            # The route set is taken from the 2xx, the numbers go on.
-            dialog.local_seq = fork.dialog.local_seq
-            dialog.remote_seq = fork.dialog.remote_seq
+        fork = self._forks.get(tag)
+        if fork is None:
+            dialog = Dialog.of_response(self._sent, response, self.seq)
+        else:
+            dialog = fork.dialog
+            dialog.confirm(response)
+            self._forks.take(tag)
         ack = self._acks[tag] = Acknowledgement(leg, dialog, self.seq, self._credentials)
         if self._winner is not None or self._cancelled or leg.inviting is not self:
             if fork is not None:
@@ -209,7 +210,6 @@ class Inviting:
                     session = None
                 else:
                     # It did not wait for the PRACK with our answer to its offer.
-                    fork.dialog = dialog
                     self._owing = fork
         self._settle(ack, session, through, response)
 

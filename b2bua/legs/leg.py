@@ -15,24 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from b2bua.dialogs.offer_answer import Origin
 from b2bua.dialogs.session_timer import SessionTimer
-from b2bua.legs import changing, parting, receiving, refreshing, sending, snapshot, telling
+from b2bua.legs import changing, parting, receiving, refreshing, saying, sending, snapshot, telling
 from b2bua.legs.context import Invitation, LegContext, LegState
 from b2bua.legs.invited import Invited
 from b2bua.legs.inviting import Inviting
-from b2bua.legs.words import (
-    Answered,
-    Changed,
-    Confirmed,
-    Fields,
-    HungUp,
-    Moved,
-    Progress,
-    Refused,
-    Replied,
-    Ringing,
-    Told,
-    Word,
-)
+from b2bua.legs.words import Fields, HungUp, Word
 
 __all__ = ["Invitation", "Leg", "LegContext", "LegState"]
 
@@ -228,62 +215,7 @@ class Leg:
 
     def say(self, word: Word) -> None:
         """Tell the peer a word of the other side."""
-        match word:
-            case Ringing(session, fields):
-                if self.invited is not None:
-                    self.invited.progress(180, "", session, fields)
-            case Progress(code, reason, session, fields):
-                if self.invited is not None:
-                    self.invited.progress(code, reason, session, fields)
-            case Answered(session, fields):
-                self._answer(session, fields)
-            case Confirmed(session):
-                self._confirm(session)
-            case Changed():
-                self.withdrawn = False
-                changing.change(self, word)
-            case Refused(code, reason, fields):
-                self._refuse(code, reason, fields)
-            case Moved(code, targets, reason, fields):
-                contacts = tuple([("Contact", target) for target in targets])
-                self._refuse(code, reason, contacts + fields)
-            case Told():
-                telling.tell(self, word)
-            case Replied():
-                telling.reply(self, word)
-            case HungUp():
-                parting.hang_up(self, word)
-            case _:
-                # Offered opens a leg, and Referred is answered through its referral.
-                pass
-
-    def _answer(self, session: bytes | None, fields: Fields) -> None:
-        """Accept what the peer has open; the latest first."""
-        if self.withdrawn:
-            self.withdrawn = False
-            if self.stable and session is not None and self.remote_session is not None:
-                # The other side took an offer that is no more; it is told what holds.
-                self.hear(self, Changed(self.remote_session))
-        elif self.updated is not None:
-            self.updated.accept(session, fields)
-        elif self.invited is not None:
-            self.invited.accept(session, fields)
-
-    def _refuse(self, code: int, reason: str, fields: Fields) -> None:
-        """Refuse what the peer has open; the latest first."""
-        if self.withdrawn:
-            self.withdrawn = False
-        elif self.updated is not None:
-            self.updated.refuse(code, reason, fields)
-        elif self.invited is not None:
-            self.invited.refuse(code, reason, fields)
-
-    def _confirm(self, session: bytes | None) -> None:
-        """Give the answer to an offer that came in a response."""
-        if self.changing is not None:
-            self.changing.confirm(session)
-        elif self.inviting is not None:
-            self.inviting.confirm(session)
+        saying.say(self, word)
 
     def hang_up(self, why: str = "bye", fields: Fields = ()) -> None:
         """Say L{HungUp}."""
@@ -382,7 +314,8 @@ class Leg:
         """Something open was closed: go on with what waits for that."""
         if self.goodbye is not None and self.invited is None and not self.goodbye.sent:
             self.goodbye.send()
-        changing.go_on(self)
+        if self.waiting is not None:
+            changing.go_on(self)
         while self.callbacks and (self.stable or self.state is LegState.ENDED):
             callback = self.callbacks.pop(0)
             if not self.callbacks:
@@ -403,14 +336,17 @@ class Leg:
     def end(self) -> None:
         """Be over for the call: stop whatever would go on by itself."""
         self.state = LegState.ENDED
-        refreshing.stop(self)
+        if self.timer_run is not None:
+            refreshing.stop(self)
         if self.waiting is not None:
             self.waiting.stop()
             self.waiting = None
-        changing.drop(self)
+        if self.changing is not None:
+            changing.drop(self)
         if self.updated is not None:
             self.updated.refuse(487, "", ())
-        telling.drop(self)
+        if self.told:
+            telling.drop(self)
 
     def check_gone(self) -> None:
         """If nothing of an ended leg is left, forget its dialogs."""

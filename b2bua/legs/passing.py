@@ -96,6 +96,8 @@ def leaving(fields: Fields, party: Party) -> Fields:
     With C{Privacy: id} the asserted identity stays within the trust domain
     (RFC 3325 section 7).
     """
+    if not fields:
+        return fields
     told = party.policy.trusted or party.policy.tells != "from"
     if told or not any(name == "Privacy" and _wants_id(value) for name, value in fields):
         return fields

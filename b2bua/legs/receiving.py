@@ -58,7 +58,7 @@ def _dialog(leg: Leg, request: Request) -> Dialog | None:
     """Which of the leg's dialogs is it in?"""
     key = (request.call_id, request.to.tag, request.from_.tag)
     dialog = leg.dialog
-    if dialog is not None and dialog.key == key:
+    if dialog is not None and (dialog.call_id, dialog.local_tag, dialog.remote_tag) == key:
         return dialog
     others = [*(leg.early or ()), *[referral.dialog for referral in leg.referrals or ()]]
     return next((other for other in others if other.key == key), None)
@@ -141,7 +141,7 @@ def _update(leg: Leg, request: Request, server: IServerTransaction) -> None:
 
 def _bye(leg: Leg, request: Request, server: IServerTransaction) -> None:
     """Take a BYE; one of several early dialogs may go alone (RFC 3261 section 15)."""
-    dialog = _dialog(leg, request)
+    dialog = _dialog(leg, request) if leg.early else None
     if dialog is not None and leg.early is not None and dialog in leg.early:
         sending.respond(leg, server, 200)
         leg.context.dialogs.remove(dialog)

@@ -33,9 +33,18 @@ def _timer(leg: Leg) -> SessionTimer:
     return leg.timer or _fresh(policy.session_expires, policy.min_se)
 
 
+@lru_cache(maxsize=64)
+def _first_asking(wanted: int, ours: int) -> Fields:
+    """Give the fields of an INVITE before anything was agreed on."""
+    return _fresh(wanted, ours).asking()
+
+
 def asking(leg: Leg) -> Fields:
     """Give the fields of an INVITE or UPDATE of ours."""
-    return _timer(leg).asking()
+    if leg.timer is None:
+        policy = leg.party.policy
+        return _first_asking(policy.session_expires, policy.min_se)
+    return leg.timer.asking()
 
 
 def judge(leg: Leg, request: Request) -> TooBrief | None:

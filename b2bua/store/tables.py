@@ -94,6 +94,8 @@ def clean(text: str) -> str:
     Peers send bytes that are no UTF-8, and PostgreSQL takes no NUL.  One such
     text must not keep a whole batch from being written.
     """
+    if text.isprintable():
+        return text
     return printable(text).replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
@@ -136,7 +138,7 @@ def record_values(node: str, record: CallRecord) -> dict[str, Any]:
         "status": record.status,
         "reason": clean(record.reason),
         "hung_up_by": clean(record.hung_up_by),
-        "features": json.dumps(record.features),
+        "features": json.dumps(record.features) if record.features else "[]",
         "legs": json.dumps(legs),
     }
 

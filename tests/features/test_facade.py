@@ -83,7 +83,7 @@ class QuestionTests(SynchronousTestCase):
         asked = attempt()
         features = Features.of(Silent, Second, First)
         self.assertEqual(features.ask_route(asked), Forward("103"))
-        self.assertEqual([entry.feature for entry in asked.call.story._entries], ["silent", "second"])
+        self.assertEqual([entry[2] for entry in asked.call.story._entries], ["silent", "second"])
 
     def test_configured_order(self) -> None:
         """The configuration says who is asked first, and who is left out."""
