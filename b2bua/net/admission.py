@@ -1,4 +1,4 @@
-"""Who may cost us work: a bound on what unknown sources send."""
+"""Who may cost us work: a bound on what unknown sources send, and on connections."""
 
 from __future__ import annotations
 
@@ -35,8 +35,7 @@ class Admission:
         """Count a message from C{host}; may it be looked at?"""
         if host in self.known:
             return True
-        if ":" in host:
-            host = _network(host)
+        host = _source(host)
         accounts = self._accounts
         full = accounts.get(host)
         if full is None:
@@ -64,6 +63,45 @@ class Admission:
             self._settled = now
             self._accounts = {host: full for host, full in self._accounts.items() if full > now}
         return self._accounts
+
+
+class Places:
+    """Counts connections, per address and in all, whichever socket they came by."""
+
+    def __init__(self, most: int, most_per_host: int) -> None:
+        """Begin without connections."""
+        self.taken = 0
+        self.refused = 0
+        self._most = most
+        self._most_per_host = most_per_host
+        self._hosts: dict[str, int] = {}
+
+    def take(self, host: str, *, ours: bool = False) -> bool:
+        """
+        Take a place for a connection with C{host}; is there one?
+
+        @param ours: whether we open it; then it is not held against the host.
+        """
+        host = "" if ours else _source(host)
+        if self.taken >= self._most or (host and self._hosts.get(host, 0) >= self._most_per_host):
+            self.refused += 1
+            return False
+        self.taken += 1
+        self._hosts[host] = self._hosts.get(host, 0) + 1
+        return True
+
+    def give_back(self, host: str, *, ours: bool = False) -> None:
+        """The connection is gone, or did not come about."""
+        host = "" if ours else _source(host)
+        self.taken -= 1
+        left = self._hosts[host] = self._hosts[host] - 1
+        if not left:
+            del self._hosts[host]
+
+
+def _source(host: str) -> str:
+    """What counts as one source: an IPv4 address, or an IPv6 network."""
+    return _network(host) if ":" in host else host
 
 
 def _network(host: str) -> str:

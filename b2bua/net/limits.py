@@ -22,9 +22,9 @@ class NetLimits:
     sources: int = 100_000
     """Sources that are counted one by one; more of them share one account."""
     connections: int = 20_000
-    """Connections in all, of one listener."""
+    """Connections in all."""
     connections_per_host: int = 500
-    """Connections from one address; many phones may be behind one."""
+    """Connections from one address, or one IPv6 network; many phones may be behind one."""
     idle: float = 660.0
     """Seconds without a byte after which a connection is closed; keep-alives come every 95 to 120
     seconds (RFC 5626 section 4.4.1), registrations are refreshed within an hour."""

@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from b2bua.errors import PeerError
-from b2bua.net.admission import Admission
+from b2bua.net.admission import Admission, Places
 from b2bua.net.client import ClientTransaction
 from b2bua.net.counts import Counts
 from b2bua.net.limits import NetLimits
@@ -80,6 +80,7 @@ class Runner:
         self.token = token or tokens()
         self.admission = Admission(self.limits.rate, self.limits.burst, self.limits.sources)
         self._known = self.admission.known
+        self.places = Places(self.limits.connections, self.limits.connections_per_host)
         self.overload = Overload(self, clock, self.limits.lag)
         self.now: Callable[[], float] = clock.seconds
         self._clock = clock

@@ -49,7 +49,6 @@ class StreamWire:
         family = socket.AF_INET6 if is_ipv6(host) else socket.AF_INET
         self.runner = runner
         self.limits: NetLimits = runner.limits
-        self.refused = 0
         self._reactor = reactor
         self._messages = limits
         self._host = host
@@ -62,7 +61,6 @@ class StreamWire:
         self.local: tuple[str, int] = self._socket.getsockname()[:2]
         self._port: Any = None
         self._connections: dict[int, Connection] = {}
-        self._hosts: dict[str, int] = {}
         self._numbers: dict[tuple[tuple[str, int], str], int] = {}
         """The connection to be used for a peer, open or not."""
         self._promised: dict[int, tuple[tuple[str, int], str]] = {}
@@ -171,8 +169,7 @@ class StreamWire:
     def _open(self, flow: Flow, name: str, data: bytes) -> None:
         """Open a connection, with something to be sent."""
         connection = Connection(self, flow, self.framing(opened=True), opened=True, name=name)
-        if len(self._connections) >= self.limits.connections:
-            self.refused += 1
+        if not self.runner.places.take(flow.remote[0], ours=True):
             self._drop(connection)
             self._later(flow)
             return
@@ -187,7 +184,7 @@ class StreamWire:
 
     def not_opened(self, connection: Connection) -> None:
         """Tell of a connection that did not come about."""
-        self._drop(connection)
+        self._leave(connection)
         self.runner.unreachable(connection.flow)
 
     def _later(self, flow: Flow) -> None:
@@ -197,15 +194,15 @@ class StreamWire:
     # What connections tell.
 
     def accept(self, address: IPv4Address | IPv6Address) -> Connection | None:
-        """Take a connection, or turn it away."""
-        host = address.host
-        if (
-            len(self._connections) >= self.limits.connections
-            or self._hosts.get(host, 0) >= self.limits.connections_per_host
-        ):
-            self.refused += 1
+        """
+        Take a connection, or turn it away.
+
+        From somebody unknown it counts like a message, since a handshake of
+        TLS costs us more than most of them.
+        """
+        flow = Flow(self.transport, self.local, (address.host, address.port), self._new_number())
+        if not self.runner.admits(flow) or not self.runner.places.take(address.host):
             return None
-        flow = Flow(self.transport, self.local, (host, address.port), self._new_number())
         return Connection(self, flow, self.framing(opened=False), opened=False)
 
     def proven(self, connection: Connection) -> str:
@@ -217,20 +214,18 @@ class StreamWire:
         number, remote = connection.flow.connection, connection.flow.remote
         self._connections[number] = connection
         self._numbers[remote, connection.name] = number
-        self._hosts[remote[0]] = self._hosts.get(remote[0], 0) + 1
 
     def lost(self, connection: Connection) -> None:
         """Note that a connection is gone."""
-        host = connection.flow.remote[0]
-        left = self._hosts.get(host, 0) - 1
-        if left > 0:
-            self._hosts[host] = left
-        else:
-            self._hosts.pop(host, None)
-        self._drop(connection)
+        self._leave(connection)
         if connection.refused:
             self.runner.unreachable(connection.flow)
         self.runner.closed(connection.flow)
+
+    def _leave(self, connection: Connection) -> None:
+        """Give the place of a connection back, and forget it."""
+        self.runner.places.give_back(connection.flow.remote[0], ours=connection.opened)
+        self._drop(connection)
 
     def _drop(self, connection: Connection) -> None:
         flow = connection.flow

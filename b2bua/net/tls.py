@@ -15,6 +15,7 @@ from cryptography import x509
 from cryptography.x509.oid import ExtensionOID, NameOID
 from OpenSSL import SSL
 from twisted.internet.interfaces import (
+    IAddress,
     IOpenSSLClientConnectionCreator,
     IOpenSSLServerConnectionCreator,
     IProtocolFactory,
@@ -142,6 +143,18 @@ class _Client:
         return connection
 
 
+class _Accepting(TLSMemoryBIOFactory):
+    """Takes connections that peers open, but those that are turned away."""
+
+    noisy = False
+
+    # None is what IProtocolFactory has for this; the factory below has forgotten it.
+    def buildProtocol(self, addr: IAddress | None) -> TLSMemoryBIOProtocol | None:  # type: ignore[override]
+        """Close the connection if there is nobody to take it; Twisted's own would fail."""
+        taken = self.wrappedFactory.buildProtocol(addr)
+        return TLSMemoryBIOProtocol(self, taken) if taken is not None else None
+
+
 class TlsWire(StreamWire):
     """The TLS connections of one listening socket."""
 
@@ -171,7 +184,7 @@ class TlsWire(StreamWire):
 
     def accepting(self) -> IProtocolFactory:
         """The factory of connections that peers open."""
-        return TLSMemoryBIOFactory(_Server(self.credentials), False, Accepting(self))
+        return _Accepting(_Server(self.credentials), False, Accepting(self))
 
     def connecting(self, factory: ClientFactory, name: str) -> IProtocolFactory:
         """Wrap what opens a connection."""

@@ -133,9 +133,7 @@ class Limits(Table):
         default=100.0, description="messages a second that an address unknown to us may send"
     )
     burst: Count = Field(default=1000, description="how many such messages may come at once")
-    connections: Count = Field(
-        default=20_000, description="how many connections may be open on one socket of ours"
-    )
+    connections: Count = Field(default=20_000, description="how many connections may be open")
     connections_per_host: Count = Field(
         default=500, description="how many of them one address may have; many phones may be behind one"
     )

@@ -208,17 +208,45 @@ class TcpTests(PeerCase):
         await raw.ended
 
     async def test_too_many(self) -> None:
-        """There are only so many connections from one address."""
-        bob = self.peer(self.host, "TCP", connections_per_host=2)
-        raws = [await connect(self.host, bob.port("TCP")) for _ in range(3)]
-        await raws[2].ended
-        self.assertEqual((len(bob.wires["TCP"]), bob.wires["TCP"].refused), (2, 1))
-        raws[0].transport.loseConnection()  # type: ignore[union-attr]
-        await raws[0].ended
-        await later(0.02)
-        raw = await connect(self.host, bob.port("TCP"))
-        await later(0.02)
-        self.assertFalse(raw.ended.called)
+        """There are only so many connections from one address, whatever they are for."""
+        directory = Path(self.mktemp())
+        directory.mkdir()
+        certificate = Authority(directory).files("bob", "bob.example")
+        kinds = ("TCP", "TLS", "WS", "WSS")
+        for transport in kinds:
+            bob = self.peer(self.host, *kinds, credentials=Credentials(*certificate), connections_per_host=2)
+            raws = [await connect(self.host, bob.port(one)) for one in ("TCP", transport, transport)]
+            await raws[2].ended
+            self.assertEqual((bob.runner.places.taken, bob.runner.places.refused), (2, 1))
+            raws[0].transport.loseConnection()  # type: ignore[union-attr]
+            await raws[0].ended
+            await later(0.02)
+            raw = await connect(self.host, bob.port(transport))
+            await later(0.02)
+            self.assertFalse(raw.ended.called)
+
+    async def test_too_fast(self) -> None:
+        """A connection from somebody unknown counts like a message: it may cost a handshake."""
+        bob = self.peer(self.host, "TCP", rate=0.01, burst=3)
+        raws = [await connect(self.host, bob.port("TCP")) for _ in range(4)]
+        await raws[3].ended
+        self.assertEqual((bob.runner.places.taken, bob.runner.admission.refused), (3, 1))
+
+    async def test_places(self) -> None:
+        """Connections that we open take places too, and all give them back."""
+        alice, bob = self.peer(self.host, "TCP", connections=1), self.peer(self.host, "TCP")
+        with socket.create_server((self.host, 0), family=_family(self.host)) as taken:
+            port = taken.getsockname()[1]
+        for _ in range(2):
+            answer = await self.ask(alice, f"sip:{self.name}:{port};transport=tcp")
+            self.assertEqual((answer.code, alice.runner.places.taken), (503, 0))
+        self.assertEqual((await self.ask(alice, self.uri(bob))).code, 200)
+        self.assertEqual((alice.runner.places.taken, bob.runner.places.taken), (1, 1))
+        raw = await connect(self.host, alice.port("TCP"))
+        await raw.ended
+        bob.wires["TCP"].close()
+        while alice.runner.places.taken or bob.runner.places.taken:
+            await later(0.01)
 
     async def test_large(self) -> None:
         """A request of more than 1300 bytes goes by TCP (section 18.1.1)."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.net.admission import Admission
+from b2bua.net.admission import Admission, Places
 from b2bua.net.limits import NetLimits
 from b2bua.transactions.effects import TimerValues
 from b2bua.transactions.flow import Flow
@@ -68,6 +68,32 @@ class AdmissionTests(SynchronousTestCase):
             self.admission.know(f"known-{number}")
         self.assertLess(len(self.admission._accounts), 5)
         self.assertLess(len(self.admission.known), 5)
+
+
+class PlacesTests(SynchronousTestCase):
+    """L{Places}."""
+
+    def test_bounds(self) -> None:
+        """Connections are bounded per address and in all; ours count in all only."""
+        places = Places(4, 2)
+        self.assertEqual([places.take("a") for _ in range(3)], [True, True, False])
+        self.assertEqual([places.take("a", ours=True) for _ in range(3)], [True, True, False])
+        self.assertEqual((places.take("b"), places.taken, places.refused), (False, 4, 3))
+        places.give_back("a", ours=True)
+        places.give_back("a")
+        self.assertTrue(places.take("b") and places.take("a"))
+        for host in "aab":
+            places.give_back(host, ours=False)
+        places.give_back("a", ours=True)
+        self.assertEqual((places.taken, places._hosts), (0, {}))
+
+    def test_network(self) -> None:
+        """An IPv6 /64 is one address."""
+        places = Places(10, 1)
+        self.assertEqual([places.take(f"2001:db8::{at}") for at in (1, 2)], [True, False])
+        self.assertTrue(places.take("2001:db8:0:1::1"))
+        places.give_back("2001:db8::2")
+        self.assertTrue(places.take("2001:db8::3"))
 
 
 class FloodTests(SynchronousTestCase):
