@@ -10,6 +10,7 @@ more than that it rings, was won, or failed.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from b2bua.calls.fork import Fork
@@ -154,6 +155,19 @@ class Attempt:
         """The legs that ring here and below."""
         return [*self.legs, *(leg for child in self._children for leg in child.every_leg())]
 
+    def _rings_already(self) -> bool:
+        """Does the same target ring by another way, as a member of a group and by somebody's forward?"""
+        root, own = self, self.path.visited[-1]
+        while root.parent is not None:
+            root = root.parent
+        return any(one._fork is not None and one.path.visited[-1] == own for one in root._all())
+
+    def _all(self) -> Iterator[Attempt]:
+        """This attempt and those below it."""
+        yield self
+        for child in self._children:
+            yield from child._all()
+
     def move(self, call: Call, errand: Errand) -> None:
         """Go on in another call, for another errand; what rings goes on ringing."""
         self.call = call
@@ -206,7 +220,11 @@ class Attempt:
                 self._give_up(Outcome("moved", code, targets=targets, rang=self.rang))
 
     def _reach(self) -> None:
-        """Send an INVITE to every place where the target is."""
+        """Send an INVITE to every place where the target is, if it does not ring already."""
+        if self.parent is not None and self._rings_already():
+            self.call.story.note("{} rings already", self.target)
+            self._give_up(LOOPED)
+            return
         found = self.call.calls.directory.destinations(self)
         if isinstance(found, Outcome):
             self._fail(found)

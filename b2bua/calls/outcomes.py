@@ -58,9 +58,11 @@ def best(outcomes: Iterable[Outcome]) -> Outcome:
 
 
 def _rank(outcome: Outcome) -> tuple[int, int, int]:
-    """6xx first, then the lowest class; in it what tells most, and timeouts last."""
+    """6xx first, then the lowest class, in it what tells most; last of all, what was not tried."""
     if outcome.code >= 600:
         return (0, 0, 0)
+    if outcome.kind == "loop" and outcome.local:
+        return (2, 0, 0)
     code = outcome.code
     worth = 0 if code in _PREFERRED else 2 if code in (408, 487) else 1
     return (1, code // 100, worth)

@@ -50,9 +50,9 @@ def forward(**table: Any) -> dict[str, Any]:
     return {"forward": {"no_answer_after": 4, **table}}
 
 
-def find(*places: str) -> dict[str, Any]:
+def find(*places: str, **more: Any) -> dict[str, Any]:
     """Places to look, six seconds each."""
-    return {"find_me": {"places": places, "ring_seconds": 6}}
+    return {"find_me": {"places": places, "ring_seconds": 6, **more}}
 
 
 def group(*members: str, **more: Any) -> dict[str, dict[str, Any]]:
@@ -101,6 +101,9 @@ MEETINGS = {
     "busy × waiting": Meeting(forward(busy="carol"), talking=True),
     "busy × waiting, limited": Meeting({**forward(busy="carol"), **LIMIT}, talking=True),
     "no answer × do not disturb": Meeting(forward(no_answer="carol"), DND, silent=("bob",)),
+    "no answer × busy": Meeting(
+        forward(no_answer="carol"), forward(busy="dave"), silent=("bob",), busy=("carol",)
+    ),
     "no answer × no answer": Meeting(
         forward(no_answer="carol"), forward(no_answer="dave"), silent=("bob", "carol")
     ),
@@ -120,6 +123,14 @@ MEETINGS = {
         dials="600",
         silent=("bob", "carol"),
     ),
+    "no answer × waiting": Meeting(forward(no_answer="carol"), silent=("bob",), talking=True),
+    "unreachable × do not disturb": Meeting(forward(unreachable="carol"), DND, absent=("bob",)),
+    "unreachable × busy": Meeting(
+        forward(unreachable="carol"), forward(busy="dave"), absent=("bob",), busy=("carol",)
+    ),
+    "unreachable × no answer": Meeting(
+        forward(unreachable="carol"), forward(no_answer="dave"), absent=("bob",), silent=("carol",)
+    ),
     "unreachable × unreachable": Meeting(
         forward(unreachable="carol"), forward(unreachable="dave"), absent=("bob", "carol")
     ),
@@ -132,12 +143,20 @@ MEETINGS = {
     "unreachable × group": Meeting(
         forward(unreachable="carol"), groups=group("bob"), dials="600", absent=("bob",)
     ),
+    "redirect × do not disturb": Meeting(carol=DND, redirects={"bob": "carol"}),
+    "redirect × always": Meeting(carol=forward(always="dave"), redirects={"bob": "carol"}),
     "redirect × redirect": Meeting(redirects={"bob": "carol", "carol": "dave"}),
     "redirect × redirect, a circle": Meeting(redirects={"bob": "carol", "carol": "bob"}),
     "redirect × redirect, passed": Meeting(
         carol={"redirects": "pass"}, redirects={"bob": "carol", "carol": "dave"}
     ),
     "redirect × busy": Meeting(carol=forward(busy="dave"), redirects={"bob": "carol"}, busy=("carol",)),
+    "redirect × no answer": Meeting(
+        carol=forward(no_answer="dave"), redirects={"bob": "carol"}, silent=("carol",)
+    ),
+    "redirect × unreachable": Meeting(
+        carol=forward(unreachable="dave"), redirects={"bob": "carol"}, absent=("carol",)
+    ),
     "redirect × find me": Meeting(carol=find("carol", "dave"), redirects={"bob": "carol"}, silent=("carol",)),
     "redirect × group": Meeting(
         groups=group("bob", "carol"), dials="600", redirects={"bob": "dave"}, busy=("carol",)
@@ -148,11 +167,19 @@ MEETINGS = {
         redirects={"bob": "dave"},
         busy=("carol",),
     ),
+    "redirect × waiting": Meeting(redirects={"bob": "carol"}, talking=True),
+    "find me × do not disturb": Meeting(find("carol", "dave"), DND),
+    "find me × always": Meeting(find("bob", "carol"), forward(always="dave"), busy=("bob",)),
     "find me × find me": Meeting(find("bob", "carol"), find("carol", "dave"), busy=("bob", "carol")),
     "find me × find me, each other": Meeting(
         find("bob", "carol"), find("carol", "bob"), busy=("bob", "carol")
     ),
     "find me × busy": Meeting(find("bob", "carol"), forward(busy="dave"), silent=("bob",), busy=("carol",)),
+    "find me × no answer": Meeting(find("bob", "carol"), forward(no_answer="dave"), silent=("bob", "carol")),
+    "find me × unreachable": Meeting(
+        find("bob", "carol"), forward(unreachable="dave"), busy=("bob",), absent=("carol",)
+    ),
+    "find me × redirect": Meeting(find("bob", "carol"), busy=("bob",), redirects={"carol": "dave"}),
     "find me × group": Meeting(
         find("bob", "600"), groups=group("carol", "dave", mode="sequential"), busy=("bob", "carol")
     ),
@@ -160,6 +187,9 @@ MEETINGS = {
         find("bob", "carol"), groups=group("bob", ring_seconds=20), dials="600", busy=("bob",)
     ),
     "find me × waiting": Meeting({**find("bob", "carol"), **LIMIT}, talking=True),
+    "find me × find me, by two ways": Meeting(
+        find("carol", "dave", mode="parallel"), dave=find("dave", "carol"), silent=("carol", "dave")
+    ),
     "group × group": Meeting(
         groups={**group("bob", "601"), "601": {"members": ["carol", "dave"], "mode": "sequential"}},
         dials="600",
@@ -174,8 +204,14 @@ MEETINGS = {
     "group × always, ignored": Meeting(
         forward(always="dave"), groups=group("bob", "carol", forwards=False), dials="600", busy=("carol",)
     ),
+    "group × always, by two ways": Meeting(
+        forward(always="carol"), groups=group("bob", "carol"), dials="600"
+    ),
     "group × busy": Meeting(
         forward(busy="dave"), groups=group("bob", "carol"), dials="600", busy=("bob", "carol")
+    ),
+    "group × busy, by two ways": Meeting(
+        forward(busy="carol"), groups=group("bob", "carol"), dials="600", busy=("bob",)
     ),
     "group × waiting": Meeting(LIMIT, groups=group("bob", "carol"), dials="600", talking=True),
     "group × its own number": Meeting(
@@ -185,6 +221,10 @@ MEETINGS = {
     "transfer × do not disturb": Meeting(carol=DND, transfers="carol"),
     "transfer × always": Meeting(carol=forward(always="dave"), transfers="carol"),
     "transfer × busy": Meeting(carol=forward(busy="dave"), busy=("carol",), transfers="carol"),
+    "transfer × no answer": Meeting(carol=forward(no_answer="dave"), silent=("carol",), transfers="carol"),
+    "transfer × unreachable": Meeting(
+        carol=forward(unreachable="dave"), absent=("carol",), transfers="carol"
+    ),
     "transfer × redirect": Meeting(redirects={"carol": "dave"}, transfers="carol"),
     "transfer × find me": Meeting(carol=find("carol", "dave"), busy=("carol",), transfers="carol"),
     "transfer × group": Meeting(
