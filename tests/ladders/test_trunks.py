@@ -241,6 +241,21 @@ class InTests(TrunkCase):
                 self.assertEqual(second.unread(), [])
                 self.quiet()
 
+    def test_first_route_decides(self) -> None:
+        """Whom the first matching route is not for is refused, though a later one would take the call."""
+        for callers in (["trunks"], []):
+            with self.subTest(callers=callers):
+                routes = [
+                    {"match": r"\+1900\d+", "trunk": "carrier", "callers": callers},
+                    {"match": r"\+\d+", "trunk": "carrier"},
+                ]
+                [carrier] = self.start(carrier={}, routes=routes)
+                [alice] = self.phones("alice")
+                alice.sends("INVITE", to="+19005550100")
+                alice.gets(403)
+                self.assertEqual(carrier.unread(), [])
+                self.quiet()
+
     def test_stranger(self) -> None:
         """Who calls from another address is asked for a password."""
         self.start(carrier={})
