@@ -39,7 +39,7 @@ class UdpTests(TestCase):
                 PASSWORDS[number],
                 f"{self.service.host}:{port}",
                 self.transport,
-                config=f"sip_cafile {certificate.with_name('authority.pem')}",
+                authority=certificate.with_name("authority.pem"),
             )
             for number in ("101", "102")
         ]
