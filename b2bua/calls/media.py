@@ -2,7 +2,8 @@
 Sessions as calls need them: on hold, resumed, silent, and lined up with another leg's.
 
 Pure functions from SDP to SDP (RFC 3264).  On the way of a basic call none of
-them is used: there a session passes as it is.
+them is used: there a session passes as it is.  So does one here that cannot be
+read; what phones make of it is their affair.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from b2bua.errors import PeerError
 from b2bua.wire.sdp import Media, Sdp, without_origin
 
 NOTHING = (
@@ -17,6 +19,14 @@ NOTHING = (
     b"m=audio 9 RTP/AVP 0 8\r\na=inactive\r\n"
 )
 """An offer of no media at all, for who asks for one where there is nobody to talk to."""
+
+
+def _read(session: bytes | None) -> Sdp | None:
+    """Read a session; None if there is none that can be read."""
+    try:
+        return None if session is None else Sdp.parse(session)
+    except PeerError:
+        return None
 
 
 def is_hold(session: bytes) -> bool:
@@ -31,13 +41,17 @@ def resumed(session: bytes) -> bytes:
 
 def directed(session: bytes, direction: str) -> bytes:
     """The session with every stream in that direction."""
-    sdp = Sdp.parse(session)
+    sdp = _read(session)
+    if sdp is None:
+        return session
     return bytes(sdp.with_media([m.with_direction(direction) for m in sdp.media]))
 
 
 def answering(answer: bytes, offer: bytes) -> bytes:
     """The answer, with no more directions than the offer leaves (RFC 3264 section 6.1)."""
-    offered, answered = Sdp.parse(offer), Sdp.parse(answer)
+    offered, answered = _read(offer), _read(answer)
+    if offered is None or answered is None:
+        return answer
     fitted = [
         mine.with_direction(_answer_direction(mine.direction, theirs.direction))
         for mine, theirs in zip(answered.media, offered.media, strict=False)
@@ -56,20 +70,22 @@ def _answer_direction(wanted: str, offered: str) -> str:
 
 def silent_offer(local: bytes | None) -> bytes | None:
     """An offer in nobody's stead: what was last said, inactive."""
-    return None if local is None else directed(local, "inactive")
+    if local is None:
+        return None
+    return directed(local, "inactive") if _read(local) is not None else NOTHING
 
 
 def silent_answer(offer: bytes, local: bytes | None) -> bytes:
     """An answer in nobody's stead: every stream that is offered, inactive."""
-    offered = Sdp.parse(offer)
-    if local is not None:
-        mine = Sdp.parse(local)
-        if [m.kind for m in mine.media] == [m.kind for m in offered.media]:
-            media = [
-                m if m.port == 0 else m.with_port(0) if theirs.port == 0 else m.with_direction("inactive")
-                for m, theirs in zip(mine.media, offered.media, strict=True)
-            ]
-            return bytes(mine.with_media(media))
+    offered, mine = _read(offer), _read(local)
+    if offered is None:
+        return NOTHING
+    if mine is not None and [m.kind for m in mine.media] == [m.kind for m in offered.media]:
+        media = [
+            m if m.port == 0 else m.with_port(0) if theirs.port == 0 else m.with_direction("inactive")
+            for m, theirs in zip(mine.media, offered.media, strict=True)
+        ]
+        return bytes(mine.with_media(media))
     return bytes(offered.with_media([m.with_direction("inactive") for m in offered.media]))
 
 
@@ -77,7 +93,9 @@ def same_media(one: bytes, other: bytes) -> bool:
     """Would media go the same way by both, formats and the o= line aside?"""
     if without_origin(one) == without_origin(other):
         return True
-    ours, theirs = Sdp.parse(one), Sdp.parse(other)
+    ours, theirs = _read(one), _read(other)
+    if ours is None or theirs is None:
+        return False
     return [(m.kind, m.port, m.connection, m.direction) for m in ours.media] == [
         (m.kind, m.port, m.connection, m.direction) for m in theirs.media
     ]
@@ -93,8 +111,10 @@ def crossed(one: bytes, other: bytes) -> tuple[bytes, bytes] | None:
 
     @return: the answer for C{one} and the answer for C{other}.
     """
-    for_one = _as_answer(Sdp.parse(other), Sdp.parse(one))
-    for_other = _as_answer(Sdp.parse(one), Sdp.parse(other))
+    ours, theirs = _read(one), _read(other)
+    if ours is None or theirs is None:
+        return None
+    for_one, for_other = _as_answer(theirs, ours), _as_answer(ours, theirs)
     return None if for_one is None or for_other is None else (for_one, for_other)
 
 
@@ -137,8 +157,10 @@ class Alignment:
             streams it knows and of what kind.
         @return: the session, and the alignment with what was learnt.
         """
-        source = Sdp.parse(session)
-        known: Sequence[Media] = Sdp.parse(previous).media if previous is not None else ()
+        source, before = _read(session), _read(previous)
+        if source is None:
+            return session, self
+        known: Sequence[Media] = before.media if before is not None else ()
         there = dict(self.pairs) if to_b else {b: a for a, b in self.pairs}
         slots: list[Media] = [m.rejected_copy() for m in known]
         taken = set(there.values())
