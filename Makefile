@@ -6,6 +6,7 @@ PORT   ?= 5060
 TESTS  ?= tests
 SECONDS ?= 60
 SEEDS  ?= 1000
+CALLS  ?= 200000
 
 VENV = .venv
 BIN  = $(VENV)/bin
@@ -15,7 +16,7 @@ TREE := $(shell find b2bua plugins twistd-plugins -name '*.py' | LC_ALL=C sort |
 INSTALLED = $(VENV)/.installed-$(TREE)
 DEVELOPS  = $(VENV)/.develops-$(TREE)
 
-.PHONY: run test simulate lint coverage format fuzz bench docs clean
+.PHONY: run test simulate lint coverage format fuzz soak bench docs clean
 
 run: $(INSTALLED)
 	@test -e $(CONFIG) || $(BIN)/b2bua init --port $(PORT) $(CONFIG)
@@ -50,6 +51,10 @@ format: $(DEVELOPS)
 fuzz: $(DEVELOPS)
 	$(BIN)/python -m tests.wire.fuzz --seconds $(SECONDS)
 	$(BIN)/python -m tests.interop.fuzz --seconds $(SECONDS)
+
+# Calls through all features, and memory at the end where it was: an hour.
+soak: $(DEVELOPS)
+	$(BIN)/python -m bench.soak --calls $(CALLS)
 
 bench: $(DEVELOPS)
 	$(BIN)/python -m bench

@@ -45,7 +45,6 @@ class Referral:
         "_server",
         "_subscription",
         "_timer",
-        "_told",
         "dialog",
         "leg",
         "refer_to",
@@ -84,7 +83,6 @@ class Referral:
         self._answered = False
         self._subscription: Subscription | None = None
         self._next: tuple[int, str] | None = None
-        self._told = (100, "")
         self._sending = False
         self._gap = 0.0
         layer = leg.context.layer
@@ -205,20 +203,20 @@ class Referral:
             self._stop()
             self._timer = layer.start(wait, self._proceed_later)
             return
-        self._tell(code, reason)
+        if code >= 200:
+            subscription.terminate("noresource")
+        self._next = None
+        self._send(code, reason)
 
     def _proceed_later(self) -> None:
         """Send a progress that had to wait."""
         self._watch()
         self.go_on()
 
-    def _tell(self, code: int, reason: str) -> None:
-        """Send a NOTIFY; with a final status it is the last one (RFC 3515 section 2.4.7)."""
+    def _send(self, code: int, reason: str) -> None:
+        """Send a NOTIFY."""
         leg, subscription = self.leg, self._subscription
         assert subscription is not None
-        if code >= 200:
-            subscription.terminate("noresource")
-        self._next, self._told = None, (code, reason)
         now = leg.context.layer.now()
         self._sending = True
         self._gap = now + GAP
@@ -252,10 +250,6 @@ class Referral:
         """Take a SUBSCRIBE that refreshes or ends the subscription: 200 and a NOTIFY (section 4.2.1)."""
         subscription, leg = self._subscription, self.leg
         assert subscription is not None
-        if not subscription.active:
-            # The NOTIFY that ended it is on its way (section 4.4.1).
-            sending.respond(leg, server, 481)
-            return
         self.dialog.refresh(request)
         seconds = min(SECONDS if request.expires is None else request.expires, SECONDS)
         subscription.refreshed(seconds, leg.context.layer.now())
@@ -264,7 +258,9 @@ class Referral:
         self._stop()
         if subscription.active:
             self._watch()
-        self._tell(*(self._next or self._told))
+        code, reason = self._next or (100, "")
+        self._next = None
+        self._send(code, reason)
 
     def matches(self, request: Request) -> bool:
         """Is a SUBSCRIBE meant for this subscription?"""
@@ -287,7 +283,7 @@ class Referral:
         subscription = self._subscription
         if subscription is not None and subscription.active:
             subscription.terminate("timeout")
-            self._tell(*self._told)
+            self._send(100, "")
 
     def _stop(self) -> None:
         """Stop the timer."""

@@ -166,8 +166,8 @@ class World:
         return f"zq{self._marks:03d}", self._marks
 
     def new_media_port(self) -> int:
-        """Give a session a port that no other has."""
-        self._media_port += 10
+        """Give a session a port that no other has; after some thousands they come again."""
+        self._media_port = self._media_port + 10 if self._media_port < 65_000 else 10_010
         return self._media_port
 
     def mark_of(self, host: str) -> str:

@@ -98,11 +98,7 @@ class InstallTests(TestCase):
 
     @inlineCallbacks
     def test_two_commands(self) -> Any:
-        """
-        In a bare clone C{make run} ends in a service, and C{make test} in tests that pass.
-
-        sippy/b2bua#22: a newcomer could not tell which script to run.
-        """
+        """In a bare clone C{make run} ends in a service, and C{make test} in tests that pass."""
         directory = Path(self.mktemp()).resolve()
         copy = copied(str(directory))
         make = Program("make run")

@@ -29,11 +29,7 @@ class PageTests(SynchronousTestCase):
     """C{docs/what-passes.md}."""
 
     def test_header_fields(self) -> None:
-        """
-        Each row of its tables names exactly the fields of the code.
-
-        diago#97: nobody could tell which header fields arrive at the other side.
-        """
+        """Each row of its tables names exactly the fields of the code."""
         rows = {}
         _, _, tables = PAGE.read_text(encoding="utf-8").partition("## Header fields")
         for line in tables.splitlines():
