@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import socket
 import struct
-from errno import EAGAIN, EINTR, EMSGSIZE, ENOBUFS
+from collections.abc import Callable
+from errno import EADDRNOTAVAIL, EAGAIN, EINTR, EINVAL, EMSGSIZE, ENETUNREACH, ENOBUFS
 from fcntl import ioctl
 from termios import FIONREAD
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.interfaces import IReactorFDSet, IReadDescriptor
 from twisted.logger import Logger
@@ -21,6 +22,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from b2bua.net.address import WILDCARDS, is_ipv6, source_for
+from b2bua.net.anywhere import KNOWS, Anywhere
 from b2bua.transactions.flow import Flow
 
 if TYPE_CHECKING:
@@ -39,6 +41,8 @@ NOTHING = bytes(4)
 _IP_RECVERR = 11
 _IPV6_RECVERR = 25
 _EXTENDED_ERROR = struct.Struct("=IBBBBII")
+# What the kernel says of an address that is not ours.
+_NOT_OURS = (EINVAL, EADDRNOTAVAIL, ENETUNREACH)
 # RFC 3261 section 18.4: unreachable and parameter problem; not source quench, nor TTL exceeded.
 _ICMP_UNREACHABLE = {2: (3, 12), 3: (1, 4)}
 
@@ -69,6 +73,10 @@ class UdpWire:
         self._socket.bind((host, port))
         self.local: tuple[str, int] = self._socket.getsockname()[:2]
         self._wildcard = host in WILDCARDS
+        self._anywhere = Anywhere(self._socket) if self._wildcard and KNOWS else None
+        self._receive: Callable[[int], tuple[bytes, Any]] = (
+            self._socket.recvfrom if self._anywhere is None else self._anywhere.receive
+        )
         self._flows: dict[object, Flow] = {}
         self._size = bytearray(4)
         self._open = True
@@ -88,7 +96,10 @@ class UdpWire:
     def send(self, data: bytes, flow: Flow) -> None:
         """Send a datagram; what cannot be sent now is lost, as on the way."""
         try:
-            self._socket.sendto(data, flow.remote)
+            if self._anywhere is None:
+                self._socket.sendto(data, flow.remote)
+            else:
+                self._anywhere.send(data, flow)
         except OSError as error:
             self._not_sent(error, data, flow)
 
@@ -98,14 +109,30 @@ class UdpWire:
 
         With extended errors on, an ICMP error of a datagram sent before is
         reported by the next call, whatever it is for; it is read from the
-        socket's error queue and this datagram sent once more.
+        socket's error queue and this datagram sent once more.  An address of
+        ours that we have no longer is not insisted on.
         """
+        left: OSError | None = error
         if self._read_errors():
-            try:
+            left = self._send_again(data, flow, self._anywhere)
+        if left is not None and self._anywhere is not None and left.errno in _NOT_OURS:
+            left = self._send_again(data, flow, None)
+        if left is not None:
+            self._give_up(left, data, flow)
+
+    def _send_again(self, data: bytes, flow: Flow, anywhere: Anywhere | None) -> OSError | None:
+        """Send once more; why could it not be sent?"""
+        try:
+            if anywhere is None:
                 self._socket.sendto(data, flow.remote)
-                return
-            except OSError as again:
-                error = again
+            else:
+                anywhere.send(data, flow)
+        except OSError as error:
+            return error
+        return None
+
+    def _give_up(self, error: OSError, data: bytes, flow: Flow) -> None:
+        """What cannot be sent now is lost; what can never be sent is told."""
         if error.errno in (EAGAIN, ENOBUFS, EINTR):
             self.dropped += 1
             return
@@ -123,22 +150,22 @@ class UdpWire:
 
     def doRead(self) -> None:
         """Read what has come, but not for ever."""
-        receive, flows, deliver = self._socket.recvfrom, self._flows, self._runner.received
+        receive, flows, deliver = self._receive, self._flows, self._runner.received
         alone, overload = True, self._runner.overload
         if overload.busy:
             deliver = overload.take
         for _ in range(BACKLOG if overload.busy else ROUND):
             try:
-                data, address = receive(MAX_DATAGRAM)
+                data, source = receive(MAX_DATAGRAM)
             except BlockingIOError:
                 return
             except OSError:
                 if not self._read_errors():
                     return
                 continue
-            flow = flows.get(address)
+            flow = flows.get(source)
             if flow is None:
-                flow = self._new_flow(address)
+                flow = self._new_flow(source)
                 if flow is None:
                     continue
             deliver(data, flow)
@@ -160,18 +187,21 @@ class UdpWire:
         ioctl(self._socket.fileno(), FIONREAD, size)
         return size != NOTHING
 
-    def _new_flow(self, address: tuple[str, int]) -> Flow | None:
+    def _new_flow(self, source: Any) -> Flow | None:
         """Make the flow of a peer; the same one serves all its datagrams."""
-        host, port = address[:2]
-        local = self.local
+        local, address = self.local, source
         if self._wildcard:
-            source = source_for(host)
-            if source is None:
+            if self._anywhere is not None:
+                address = source[0]
+                reached = self._anywhere.reached(source)
+            else:
+                reached = source_for(address[0])
+            if reached is None:
                 return None
-            local = (source, local[1])
+            local = (reached, local[1])
         if len(self._flows) >= MAX_FLOWS:
             self._flows.clear()
-        flow = self._flows[address] = Flow("UDP", local, (host, port))
+        flow = self._flows[source] = Flow("UDP", local, address[:2])
         return flow
 
     def connectionLost(self, reason: Failure) -> None:
@@ -194,8 +224,9 @@ class UdpWire:
             except OSError:
                 break
             found = True
-            for _, _, error in ancillary:
-                self._take_error(error, data, peer[:2])
+            for _, kind, error in ancillary:
+                if kind in (_IP_RECVERR, _IPV6_RECVERR):
+                    self._take_error(error, data, peer[:2])
         # Without an error queue this is what clears the error.
         return found or self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0
 

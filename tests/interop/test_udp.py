@@ -7,8 +7,10 @@ from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
+from b2bua.net.anywhere import KNOWS
 from b2bua.net.locate import NumericLocator
 from b2bua.net.runner import Runner
 from b2bua.net.udp import ROUND, UdpWire
@@ -80,6 +82,16 @@ class UdpTests(TestCase):
         self.assertEqual(flows[0].local, (self.host, bob.wire.local[1]))
         self.assertEqual(found.via.host.strip("[]"), self.host)
 
+    async def test_gone_address(self) -> None:
+        """What was to leave from an address that we have no longer leaves by another one."""
+        alice, bob = self.peer(self.wildcard), self.peer(self.host)
+        bob.user.answer = lambda message, server: server.respond(message.response(200, to_tag="x"))
+        gone = "2001:db8::99" if ":" in self.host else "198.51.100.99"
+        heard: Deferred[Response] = Deferred()
+        flow = Flow("UDP", (gone, alice.wire.local[1]), (self.host, bob.wire.local[1]))
+        alice.runner.request(lambda flow, via: request("OPTIONS", via=via), flow, heard.callback)
+        self.assertEqual((await heard).code, 200)
+
     async def test_icmp(self) -> None:
         """Nobody listens there: ICMP says so, and the user hears a 503 at once (section 18.4)."""
         alice = self.peer(self.wildcard)
@@ -136,6 +148,32 @@ class UdpTests(TestCase):
         alice = self.peer(self.host)
         flow = Flow("UDP", alice.wire.local, (self.host, 9))
         alice.wire.send(write(request(more=(("X", "x" * 70000),))), flow)
+
+
+class AddressesTests(TestCase):
+    """A host with many addresses: Linux has all of 127.0.0.0/8."""
+
+    async def test_answer(self) -> None:
+        """An answer leaves from the address that the request came to (RFC 3581 section 4)."""
+        bob = Peer("0.0.0.0")
+        self.addCleanup(bob.close)
+        bob.user.answer = lambda message, server: server.respond(message.response(200, to_tag="x"))
+        for address in ("127.0.0.1", "127.0.0.5", "127.0.0.6"):
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
+                # The routes would choose 127.0.0.1 to answer from.
+                phone.bind(("127.0.0.1", 0))
+                phone.settimeout(10)
+                via = f"SIP/2.0/UDP 127.0.0.1;rport;branch=z9hG4bK{address}"
+                phone.sendto(
+                    write(request("OPTIONS", via=via, cseq=int(address[-1]))), (address, bob.wire.local[1])
+                )
+                data, source = await deferToThread(phone.recvfrom, 65536)
+            self.assertEqual(source, (address, bob.wire.local[1]))
+            self.assertTrue(data.startswith(b"SIP/2.0 200"), data)
+            self.assertEqual(bob.user.servers[-1].flow.local, source)
+
+    if not KNOWS:
+        test_answer.skip = "the kernel does not tell"  # type: ignore[attr-defined]
 
 
 class Udp6Tests(UdpTests):
