@@ -57,6 +57,7 @@ class Attempt:
         "_over",
         "_pending",
         "_timers",
+        "alert_info",
         "behalf",
         "call",
         "decided",
@@ -106,6 +107,8 @@ class Attempt:
         self.direct = direct
         self.ring_limit = ring_limit
         self.rang = False
+        self.alert_info: str = "" if parent is None else parent.alert_info
+        """How a forward wants it to ring, and what is below that forward."""
         self._fork: Fork | None = None
         """The legs that ring for this target itself."""
         self._children: list[Attempt] = []
@@ -268,11 +271,10 @@ class Attempt:
             self._give_up(LOOPED if instead.kind == "moved" else instead)
             return
         self.seeker.diverted(self, verdict.why)
-        if verdict.alert_info:
-            self.errand.alert_info = verdict.alert_info
         self._release()
         behalf = self._permission(True, verdict.granted)
         child = Attempt(self.call, Through(self), self.errand, verdict.to, path, behalf, parent=self)
+        child.alert_info = verdict.alert_info or self.alert_info
         self._children = [child]
         child.start()
 

@@ -22,6 +22,5 @@ class Errand:
     fields: Fields = ()
     """Header fields that pass from the side of C{who}."""
     max_forwards: int = 70
-    alert_info: str = ""
     display: str = ""
     """Shown instead of the name of C{who}, as for a recall."""

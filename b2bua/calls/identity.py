@@ -76,8 +76,9 @@ class Identities:
         if attempt.path.diversions:
             trusted = destination.party.policy.trusted
             fields.extend(fields_for(attempt.path, destination.to_uri, trusted=trusted))
-        if errand.alert_info:
-            fields.append(("Alert-Info", errand.alert_info))
+        if attempt.alert_info:
+            fields = [item for item in fields if item[0] != "Alert-Info"]
+            fields.append(("Alert-Info", attempt.alert_info))
         return InvitationDraft(errand.display or shown.display, shown.uri, destination.to_uri, "", fields)
 
     def connected(self, leg: Leg, other: Leg) -> Fields:

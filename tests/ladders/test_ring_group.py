@@ -138,6 +138,25 @@ class ParallelTests(SeveralCase):
         self.answered_by(alice, dave)
         self.over(alice, dave)
 
+    def test_ring_of_a_forward(self) -> None:
+        """The ring that a member's forward asks for is for whom it leads to, not for other members."""
+        alert = "<urn:alert:service:forward>"
+        bob = {"forward": {"always": "dave", "alert_info": alert}}
+        self.group("bob", "carol", extensions={"bob": bob})
+        alice, _, carol, dave = self.phones("alice", "bob", "carol", "dave")
+        alice.sends("INVITE", to="600", fields=[("Alert-Info", "<urn:alert:source:internal>")])
+        self.assertEqual(dave.gets("INVITE").all("Alert-Info"), [alert])
+        self.assertEqual(carol.gets("INVITE").all("Alert-Info"), ["<urn:alert:source:internal>"])
+        alice.gets(181)
+        for phone in (dave, carol):
+            phone.answers(180)
+            alice.gets(180)
+        alice.sends("CANCEL")
+        for phone in (dave, carol):
+            phone.gets("CANCEL")
+        alice.gets(487)
+        self.quiet()
+
     def test_absent_member(self) -> None:
         """fusionpbx#1181, #2164: a member that is not registered forwards all the same, and stops nobody."""
         self.group("bob", "carol", extensions={"bob": {"forward": {"unreachable": "dave"}}})
