@@ -8,7 +8,10 @@ knows, also after kill -9; SIPp plays a carrier that asks for a password.
 from __future__ import annotations
 
 import json
+import re
 import sys
+from collections.abc import Callable
+from hashlib import md5
 from pathlib import Path
 from typing import Any
 
@@ -178,6 +181,19 @@ class PhoneTests(RegistrationCase):
             self.assertEqual(said.count("\n"), 1)
 
 
+def proxied(scenario: str) -> str:
+    """
+    A scenario in which 407 asks instead of 401.
+
+    SIPp's C{verifyauth} looks into Authorization only, so it sees that there is
+    an answer, and the test whether it is right.
+    """
+    scenario = scenario.replace("401 Unauthorized", "407 Proxy Authentication Required")
+    scenario = scenario.replace("WWW-Authenticate", "Proxy-Authenticate")
+    seen = '<ereg regexp="Digest " search_in="hdr" header="Proxy-Authorization:" assign_to="right"/>'
+    return re.sub("<verifyauth[^>]*>", seen, scenario)
+
+
 class CarrierTests(RegistrationCase):
     """SIPp as a carrier that asks for a password."""
 
@@ -186,15 +202,18 @@ class CarrierTests(RegistrationCase):
         self.sipp = need("sipp")
         self.port = free_port()
 
-    def carrier(self, scenario: str, calls: int = 1) -> Program:
-        """Play a scenario."""
+    def carrier(self, scenario: str, calls: int = 1, change: Callable[[str], str] = str) -> Program:
+        """Play a scenario, changed."""
         program = Program("sipp")
-        directory = Path(self.mktemp())
+        directory = self.played = Path(self.mktemp()).resolve()
         directory.mkdir()
+        file = directory / "scenario.xml"
+        file.write_text(change((SCENARIOS / f"{scenario}.xml").read_text()))
         program.start(
             [
-                self.sipp, "-sf", str(SCENARIOS / f"{scenario}.xml"), "-i", "127.0.0.1", "-p", str(self.port),
-                "-m", str(calls), "-nostdin", "-timeout", "40", "-timeout_error", "-trace_err",
+                self.sipp, "-sf", str(file), "-i", "127.0.0.1", "-p", str(self.port), "-m", str(calls),
+                "-nostdin", "-timeout", "40", "-timeout_error", "-trace_err",
+                "-trace_msg", "-message_file", str(directory / "messages"),
             ],
             str(directory),
         )  # fmt: skip
@@ -219,6 +238,39 @@ class CarrierTests(RegistrationCase):
         self.assertEqual(await sipp.ended(), 0, sipp.story())
         (record,) = await self.told("calls", "--past")
         self.assertEqual([leg["party"] for leg in record["legs"]], ["extension 101", "trunk carrier"])
+
+    async def test_proxy(self) -> None:
+        """A carrier that asks with 407 gets Proxy-Authorization (RFC 3261 section 22.3)."""
+        need("baresip")
+        sipp = self.carrier("carrier", change=proxied)
+        await self.serve(self.trunk(password="secret"))
+        alice = await self.phone("101")
+        await alice.dial("+15550100")
+        await alice.tells("CALL_ESTABLISHED")
+        await alice.hang_up()
+        self.assertEqual(await sipp.ended(), 0, sipp.story())
+        given = re.findall(r"^(\w+) sip:.*\n(?:.+\n)*?Proxy-Authorization: (.+)", self.messages(), re.M)
+        # The ACK has the same credentials as its INVITE (section 13.2.2.4).
+        self.assertEqual([method for method, _ in given], ["INVITE", "ACK"])
+        self.assertEqual(given[0][1], given[1][1])
+        self.check_digest("INVITE", given[0][1])
+
+    def messages(self) -> str:
+        """What went over the carrier's wire."""
+        return (self.played / "messages").read_text().replace("\r", "")
+
+    def check_digest(self, method: str, line: str) -> None:
+        """Check credentials by the text of RFC 7616 section 3.4.1."""
+        said = dict(re.findall(r'(\w+)="?([^",]+)', line))
+
+        def digest(*parts: str) -> str:
+            return md5(":".join(parts).encode()).hexdigest()
+
+        secret = digest("pbx7", "carrier.example", "secret")
+        wanted = digest(
+            secret, said["nonce"], said["nc"], said["cnonce"], "auth", digest(method, said["uri"])
+        )
+        self.assertEqual(said["response"], wanted)
 
     async def test_registration(self) -> None:
         """The carrier's registrar challenges, and has us then."""
