@@ -1,21 +1,71 @@
 """
-The garbage collector, told what a server with many calls needs.
+The garbage collector, made to work when there is little else to do.
 
 What a call leaves behind is freed at once, since nothing of it refers to itself
-(C{tests/bench/test_call.py} sees to that).  So the collector finds nothing, and
-with the thresholds that Python begins with it takes a third of the CPU time
-while it looks at all calls that are up, again and again.
+(C{tests/bench/test_call.py} sees to that).  So the collector finds next to
+nothing.  Left to itself it looks whenever much is new, that is, when the load
+is highest: it takes a twelfth of the CPU time then, and up to 50 ms at once in
+which nobody is answered.
 """
 
 from __future__ import annotations
 
 import gc
+import time
+from collections.abc import Callable
 
-THRESHOLDS = (50_000, 20, 20)
+LOOK = 1.0
+"""Seconds from one look at how things are to the next."""
+QUIET = 0.2
+"""We have little to do while we need less of a core than this."""
+WORTH = 10_000
+"""So many new objects are worth a collection."""
+OLDER = 20
+"""After so many collections what has outlived them is collected too, as Python does."""
+TOO_MANY = 5_000_000
+"""So many new objects are collected however much there is to do; calls alone hardly ever make them."""
 
 
 def settle() -> None:
-    """Keep for good what is there now, and look at what is new only seldom."""
+    """Keep for good what is there now; from now on nothing is collected by itself."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*THRESHOLDS)
+    gc.disable()
+
+
+class Collector:
+    """Collects what refers to itself, in quiet moments."""
+
+    def __init__(
+        self,
+        now: Callable[[], float],
+        *,
+        spent: Callable[[], float] = time.process_time,
+        counts: Callable[[], tuple[int, int, int]] = gc.get_count,
+        collect: Callable[[int], object] = gc.collect,
+    ) -> None:
+        """
+        Begin to watch.
+
+        @param now: the clock.
+        @param spent: how much CPU time was used so far.
+        @param counts: how many objects are new, and how often younger
+            generations were collected since this one was.
+        @param collect: collects a generation and those that are younger.
+        """
+        self._now = now
+        self._spent = spent
+        self._counts = counts
+        self._collect = collect
+        self._looked = now()
+        self._before = spent()
+
+    def look(self) -> None:
+        """See whether this is the moment; called every L{LOOK} seconds."""
+        now, spent = self._now(), self._spent()
+        new, younger, young = self._counts()
+        quiet = spent - self._before < QUIET * (now - self._looked)
+        if new >= TOO_MANY or (quiet and new >= WORTH):
+            self._collect(0 if younger < OLDER else 1 if young < OLDER else 2)
+        # Our own work is no reason to call it a busy moment.
+        self._looked, self._before = self._now(), self._spent()

@@ -102,6 +102,7 @@ class B2BUAService(Service):
         self._control: IListeningPort | None = None
         self._keep_alive: KeepAlive | None = None
         self._forgetting = LoopingCall(self._forget_records)
+        self._collecting = LoopingCall(collector.Collector(reactor.seconds).look)
         self._credentials: Credentials | None = None
         self._starting: Deferred[None] | None = None
         self._hurry = False
@@ -175,6 +176,8 @@ class B2BUAService(Service):
         self._listen_to_people()
         self.features.tell_service_started(self)
         collector.settle()
+        self._collecting.clock = self._reactor
+        self._collecting.start(collector.LOOK, now=False)
         table = self.settings
         self.log.info(
             "ready: {domain} with {extensions} extensions, {trunks} trunks",
@@ -256,8 +259,9 @@ class B2BUAService(Service):
         self.server.trunks.stop()
         if self._keep_alive is not None:
             self._keep_alive.stop()
-        if self._forgetting.running:
-            self._forgetting.stop()
+        for loop in (self._forgetting, self._collecting):
+            if loop.running:
+                loop.stop()
         self.features.tell_service_stopping(self)
         self._close_sockets()
         if self.server.journal is not None:
