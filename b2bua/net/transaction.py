@@ -29,24 +29,27 @@ from b2bua.wire.message import Field, Request, Response, parse, write
 if TYPE_CHECKING:
     from b2bua.net.client import ClientTransaction
     from b2bua.net.runner import Runner
-    from b2bua.net.wheel import Timer
+    from b2bua.net.wheel import Bucket
 
 ClientMachine: TypeAlias = InviteClient | NonInviteClient
 ServerMachine: TypeAlias = InviteServer | NonInviteServer
+Due: TypeAlias = tuple[int, str]
+"""The tick of a timer, and its letter."""
 
 
 class Running:
     """What the two sides have in common: effects and timers."""
 
-    __slots__ = ("_ends", "_repeats", "_runner", "key", "machine")
+    __slots__ = ("_ends", "_repeats", "_runner", "bucket", "key", "machine")
 
     log = Logger()
 
     def __init__(self, runner: Runner, machine: ClientMachine | ServerMachine, key: Hashable) -> None:
         """Take a machine that has not started."""
         self._runner = runner
-        self._repeats: Timer | None = None
-        self._ends: Timer | None = None
+        self._repeats: Due | None = None
+        self._ends: Due | None = None
+        self.bucket: Bucket | None = None
         self.machine = machine
         self.key = key
 
@@ -87,39 +90,58 @@ class Running:
             raise UsageError("A transaction keeps its request until the final response only")
         return request
 
-    def fire(self, letter: str) -> None:
-        """Let a timer of the machine fire."""
-        self.perform(self.machine.fire(letter))
+    def ring(self, tick: int) -> None:
+        """Let the timers fire that are due at C{tick}, and wait for what is left."""
+        try:
+            if self._repeats is not None and self._repeats[0] <= tick:
+                letter, self._repeats = self._repeats[1], None
+                self.perform(self.machine.fire(letter))
+            if self._ends is not None and self._ends[0] <= tick:
+                letter, self._ends = self._ends[1], None
+                self.perform(self.machine.fire(letter))
+        finally:
+            if self.bucket is None and (self._repeats is not None or self._ends is not None):
+                self._runner.wheel.put(self, self._soonest())
 
     def stop(self) -> None:
         """Stop both timers."""
-        if self._repeats is not None:
-            self._repeats.stop()
-            self._repeats = None
-        if self._ends is not None:
-            self._ends.stop()
-            self._ends = None
+        self._repeats = self._ends = None
+        if self.bucket is not None:
+            self.bucket.take_out(self)
 
     def _start(self, start: Start) -> None:
         """Set a timer in the place of the one of its kind."""
         letter, seconds = start
-        timer = self._runner.wheel.set(seconds, self.fire, letter)
+        wheel = self._runner.wheel
+        tick = wheel.tick_in(seconds)
         if letter in REPEATS:
-            self._repeats, old = timer, self._repeats
+            self._repeats = (tick, letter)
         else:
-            self._ends, old = timer, self._ends
-        if old is not None:
-            old.stop()
+            self._ends = (tick, letter)
+        bucket = self.bucket
+        if bucket is None:
+            wheel.put(self, self._soonest())
+        elif tick < bucket.tick:
+            bucket.take_out(self)
+            wheel.put(self, tick)
 
     def _stop(self, letter: str) -> None:
         """Stop the timer of that kind."""
         if letter in REPEATS:
-            if self._repeats is not None:
-                self._repeats.stop()
-                self._repeats = None
-        elif self._ends is not None:
-            self._ends.stop()
+            self._repeats = None
+        else:
             self._ends = None
+        if self._repeats is None and self._ends is None and self.bucket is not None:
+            self.bucket.take_out(self)
+
+    def _soonest(self) -> int:
+        """Give the tick at which the first of the timers is due."""
+        soonest, ends = self._repeats, self._ends
+        if soonest is None or (ends is not None and ends[0] < soonest[0]):
+            soonest = ends
+        if soonest is None:
+            raise UsageError("Neither timer is set")
+        return soonest[0]
 
     def _send(self, data: bytes) -> None:
         raise NotImplementedError

@@ -6,6 +6,9 @@ one must cost next to nothing.  Time is cut into ticks; the timers of one tick
 share a dictionary, so either is one operation of a dictionary.  A heap knows
 the ticks that have timers: nothing is scanned, and nothing runs on a tick
 without timers.
+
+A transaction has no timer objects: it stands in a bucket itself, keeps in mind
+what is due when, and needs not to move when that becomes later.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from heapq import heapify, heappop, heappush
 from math import ceil, floor
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
@@ -26,16 +29,33 @@ RATE = 100
 _SLACK = 1e-4
 
 
-class Bucket(dict["Timer", None]):
-    """The timers of one tick, in the order in which they were set."""
+class Entry(Protocol):
+    """What stands in a bucket, in one at a time."""
+
+    bucket: Bucket | None
+    """Set and cleared by the wheel."""
+
+    def ring(self, tick: int) -> None:
+        """Do what is due; the entry is in no bucket now, and may be put into another one."""
+
+
+class Bucket(dict[Entry, None]):
+    """What is due at one tick, in the order in which it was set."""
 
     __slots__ = ("tick", "wheel")
 
     def __init__(self, tick: int, wheel: Wheel) -> None:
-        """Begin without timers."""
+        """Begin without entries."""
         super().__init__()
         self.tick = tick
         self.wheel = wheel
+
+    def take_out(self, entry: Entry) -> None:
+        """Let an entry ring no more."""
+        entry.bucket = None
+        del self[entry]
+        if not self:
+            self.wheel.emptied(self)
 
 
 @implementer(ITimer)
@@ -44,20 +64,20 @@ class Timer:
 
     __slots__ = ("argument", "bucket", "call")
 
-    def __init__(self, bucket: Bucket, call: Callable[[Any], None], argument: object) -> None:
-        """Take what to call with what; the wheel puts it into the bucket."""
-        self.bucket: Bucket | None = bucket
+    def __init__(self, call: Callable[[Any], None], argument: object) -> None:
+        """Take what to call with what; the wheel puts it into a bucket."""
+        self.bucket: Bucket | None = None
         self.call = call
         self.argument = argument
 
     def stop(self) -> None:
         """Forget it; without effect when it has fired or was stopped."""
-        bucket = self.bucket
-        if bucket is not None:
-            self.bucket = None
-            del bucket[self]
-            if not bucket:
-                bucket.wheel.emptied(bucket)
+        if self.bucket is not None:
+            self.bucket.take_out(self)
+
+    def ring(self, tick: int) -> None:
+        """Call."""
+        self.call(self.argument)
 
 
 class Wheel:
@@ -82,7 +102,7 @@ class Wheel:
         self._due = 0
 
     def __len__(self) -> int:
-        """How many timers run."""
+        """How many timers run; both of a transaction count as one."""
         return sum(map(len, self._buckets.values()))
 
     @property
@@ -95,24 +115,32 @@ class Wheel:
     def clear(self) -> None:
         """Stop all timers."""
         for bucket in list(self._buckets.values()):
-            for timer in list(bucket):
-                timer.stop()
+            for entry in list(bucket):
+                bucket.take_out(entry)
 
     def waiting(self) -> Iterator[tuple[Callable[[Any], None], object]]:
         """Give what will be called, and with what; for those who look for leaks."""
         for bucket in self._buckets.values():
-            for timer in bucket:
-                yield timer.call, timer.argument
+            for entry in bucket:
+                yield (entry.call, entry.argument) if isinstance(entry, Timer) else (entry.ring, None)
 
     def set(self, seconds: float, call: Callable[[Any], None], argument: object = None) -> Timer:
         """Call C{call(argument)} after C{seconds}."""
-        tick = ceil((self._seconds() - self._epoch + seconds) * self._rate - _SLACK)
+        timer = Timer(call, argument)
+        self.put(timer, self.tick_in(seconds))
+        return timer
+
+    def tick_in(self, seconds: float) -> int:
+        """Give the tick that comes after C{seconds}."""
+        return ceil((self._seconds() - self._epoch + seconds) * self._rate - _SLACK)
+
+    def put(self, entry: Entry, tick: int) -> None:
+        """Have an entry that is in no bucket ring at C{tick}."""
         bucket = self._buckets.get(tick)
         if bucket is None:
             bucket = self._open(tick)
-        timer = Timer(bucket, call, argument)
-        bucket[timer] = None
-        return timer
+        bucket[entry] = None
+        entry.bucket = bucket
 
     def _open(self, tick: int) -> Bucket:
         """Begin a tick that had no timers."""
@@ -160,15 +188,15 @@ class Wheel:
         self._wait()
 
     def _fire(self, bucket: Bucket) -> None:
-        """Fire the timers of a tick; each may stop others of it."""
-        for timer in list(bucket):
-            if timer.bucket is None:
+        """Let the entries of a tick ring; each may take others out."""
+        for entry in list(bucket):
+            if entry.bucket is not bucket:
                 continue
-            timer.bucket = None
+            entry.bucket = None
             try:
-                timer.call(timer.argument)
+                entry.ring(bucket.tick)
             except Exception:  # noqa: BLE001 - it must not stop the timers of all others
-                self.log.failure("a timer failed: {call!r}", call=timer.call)
+                self.log.failure("a timer failed: {entry!r}", entry=entry)
 
     def _wait(self) -> None:
         """Arm the reactor for the earliest tick that still has timers."""

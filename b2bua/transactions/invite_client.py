@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from typing import Final
 
 from b2bua.errors import UsageError
 from b2bua.transactions.derived import ack_for
@@ -25,16 +25,16 @@ STOP_A = Stop("A")
 STOP_B = Stop("B")
 
 
-class State(Enum):
+class State:
     """The states of figure 5, and one more."""
 
-    CALLING = "Calling"
-    PROCEEDING = "Proceeding"
-    COMPLETED = "Completed"
-    ACCEPTED = "Accepted"
-    GIVEN_UP = "Given up"
+    CALLING: Final = "Calling"
+    PROCEEDING: Final = "Proceeding"
+    COMPLETED: Final = "Completed"
+    ACCEPTED: Final = "Accepted"
+    GIVEN_UP: Final = "Given up"
     """The TU was told of a failure, but the INVITE may have arrived all the same."""
-    TERMINATED = "Terminated"
+    TERMINATED: Final = "Terminated"
 
 
 class InviteClient:
@@ -58,7 +58,7 @@ class InviteClient:
             final response, what is kept of it then is the ACK.
         @param data: the same as bytes.
         """
-        self.state = State.CALLING
+        self.state: str = State.CALLING
         self.request: Request | None = request
         self._timers = timers
         self._reliable = reliable

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from typing import Final
 
 from b2bua.errors import UsageError
 from b2bua.transactions.effects import (
@@ -20,14 +20,14 @@ STOP_TRYING = Stop(TRYING)
 STOP_G = Stop("G")
 
 
-class State(Enum):
+class State:
     """The states of figure 7."""
 
-    PROCEEDING = "Proceeding"
-    COMPLETED = "Completed"
-    CONFIRMED = "Confirmed"
-    ACCEPTED = "Accepted"
-    TERMINATED = "Terminated"
+    PROCEEDING: Final = "Proceeding"
+    COMPLETED: Final = "Completed"
+    CONFIRMED: Final = "Confirmed"
+    ACCEPTED: Final = "Accepted"
+    TERMINATED: Final = "Terminated"
 
 
 class InviteServer:
@@ -41,7 +41,7 @@ class InviteServer:
 
         @param request: the INVITE; it is kept until the final response.
         """
-        self.state = State.PROCEEDING
+        self.state: str = State.PROCEEDING
         self.request: Request | None = request
         self._timers = timers
         self._reliable = reliable

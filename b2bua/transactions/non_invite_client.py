@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from typing import Final
 
 from b2bua.transactions.effects import (
     ENDED,
@@ -19,13 +19,13 @@ from b2bua.wire.message import Request, Response
 STOP_E = Stop("E")
 
 
-class State(Enum):
+class State:
     """The states of figure 6."""
 
-    TRYING = "Trying"
-    PROCEEDING = "Proceeding"
-    COMPLETED = "Completed"
-    TERMINATED = "Terminated"
+    TRYING: Final = "Trying"
+    PROCEEDING: Final = "Proceeding"
+    COMPLETED: Final = "Completed"
+    TERMINATED: Final = "Terminated"
 
 
 class NonInviteClient:
@@ -41,7 +41,7 @@ class NonInviteClient:
             final response.
         @param data: the same as bytes.
         """
-        self.state = State.TRYING
+        self.state: str = State.TRYING
         self.request: Request | None = request
         self._timers = timers
         self._reliable = reliable

@@ -7,7 +7,7 @@ and never a 408, so what the user has not answered in time is not answered.
 
 from __future__ import annotations
 
-from enum import Enum
+from typing import Final
 
 from b2bua.errors import UsageError
 from b2bua.transactions.effects import (
@@ -25,13 +25,13 @@ from b2bua.wire.message import Request, Response, write
 STOP_TRYING = Stop(TRYING)
 
 
-class State(Enum):
+class State:
     """The states of figure 8."""
 
-    TRYING = "Trying"
-    PROCEEDING = "Proceeding"
-    COMPLETED = "Completed"
-    TERMINATED = "Terminated"
+    TRYING: Final = "Trying"
+    PROCEEDING: Final = "Proceeding"
+    COMPLETED: Final = "Completed"
+    TERMINATED: Final = "Terminated"
 
 
 class NonInviteServer:
@@ -45,7 +45,7 @@ class NonInviteServer:
 
         @param request: the request; it is kept until the final response.
         """
-        self.state = State.TRYING
+        self.state: str = State.TRYING
         self.request: Request | None = request
         self._timers = timers
         self._reliable = reliable

@@ -360,8 +360,9 @@ def write(message: Message) -> bytes:
     """
     fields = message.fields
     body = message.body
-    length = str(len(body))
-    if ("Content-Length", length) not in fields:
+    length = ("Content-Length", str(len(body)))
+    # Mostly it comes last.
+    if fields[-1:] != (length,) and length not in fields:
         fields = _with_length(fields, length)
     lines = "\r\n".join(map(": ".join, fields))
     text = f"{message.start_line()}\r\n{lines}\r\n\r\n"
@@ -371,12 +372,12 @@ def write(message: Message) -> bytes:
     return text.encode("utf-8", "surrogateescape") + body
 
 
-def _with_length(fields: tuple[Field, ...], length: str) -> tuple[Field, ...]:
+def _with_length(fields: tuple[Field, ...], length: Field) -> tuple[Field, ...]:
     """Put the right Content-Length in the place of the old one, or at the end."""
     for at, (name, _) in enumerate(fields):
         if len(name) in (1, 14) and canonical(name) == "Content-Length":
-            return (*fields[:at], (name, length), *fields[at + 1 :])
-    return (*fields, ("Content-Length", length))
+            return (*fields[:at], (name, length[1]), *fields[at + 1 :])
+    return (*fields, length)
 
 
 def _refuse_injection(message: Message, text: str, breaks: int) -> None:

@@ -39,11 +39,13 @@ class Via:
     The parameters are parsed when they are first asked for.
     """
 
-    __slots__ = ("_params", "_tail", "host", "port", "transport")
+    __slots__ = ("_head", "_params", "_tail", "host", "port", "transport")
 
     transport: str
     host: str
     port: int | None
+    _head: str
+    """Transport, host and port as they are written."""
     _tail: str
     _params: Params
 
@@ -52,6 +54,7 @@ class Via:
         self.transport = transport
         self.host = host
         self.port = port
+        self._head = _write_sender(transport, host, port)
         self._params = params
         self._tail = refuse_breaks(write_params(params))
 
@@ -67,7 +70,7 @@ class Via:
         if known is None or not _SIMPLE_PARAMS(params):
             return _parse_via(text)
         self = _new(Via)
-        self.transport, self.host, self.port = known
+        self.transport, self.host, self.port, self._head = known
         self._tail = semicolon + params
         return self
 
@@ -152,13 +155,13 @@ class Via:
             filled = () if port is None else (("rport", str(port)),)
             return self.with_params(("received", host), *filled)
         copy = _new(Via)
-        copy.transport, copy.host, copy.port = self.transport, self.host, self.port
+        copy.transport, copy.host, copy.port, copy._head = self.transport, self.host, self.port, self._head
         copy._tail = f"{tail[:at]};rport={port}{tail[at + 6 :]};received={host}"
         return copy
 
     def __str__(self) -> str:
         """The value of the header field."""
-        return f"SIP/2.0/{self.transport} {self.sent_by}{self._tail}"
+        return self._head + self._tail
 
     def __repr__(self) -> str:
         """For people who debug."""
@@ -173,15 +176,21 @@ class Via:
         return hash(str(self))
 
 
-def _read_sender(text: str) -> tuple[str, str, int | None] | None:
+def _write_sender(transport: str, host: str, port: int | None) -> str:
+    """Write what stands before the parameters."""
+    return f"SIP/2.0/{transport} {host}" + ("" if port is None else f":{port}")
+
+
+def _read_sender(text: str) -> tuple[str, str, int | None, str] | None:
     """Parse what stands before the parameters; None if it is not as simple as most."""
     found = _SIMPLE_SENDER(text)
     if found is None:
         return None
-    transport, host, port = found.groups()
-    if port is not None and int(port) > 65535:
+    transport, host, digits = found.groups()
+    port = None if digits is None else int(digits)
+    if port is not None and port > 65535:
         return None
-    return transport.upper(), host, None if port is None else int(port)
+    return transport.upper(), host, port, _write_sender(transport.upper(), host, port)
 
 
 # A phone sends each request from the same place, and we ours.

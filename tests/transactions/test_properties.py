@@ -68,9 +68,9 @@ class Model:
                     self.told(effect)
         if self.ended:
             assert not self.timers
-            assert self.machine.state.name == "TERMINATED"
+            assert self.machine.state == "Terminated"
         else:
-            assert self.machine.state.name != "TERMINATED"
+            assert self.machine.state != "Terminated"
 
     def told(self, effect: Request | Response | Failed) -> None:
         """Count what ends the waiting of a client's user."""
@@ -148,7 +148,7 @@ class MachineTests(SynchronousTestCase):
             if model.ended:
                 assert model.timers == {}
         model.run_out()
-        waiting = machine.state.name == "PROCEEDING" and opening is INVITE
+        waiting = machine.state == "Proceeding" and opening is INVITE
         assert model.ended or waiting, machine.state
         if isinstance(machine, NonInviteClient):
             assert model.finals == 1, "the user hears of the end once"
