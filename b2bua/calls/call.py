@@ -140,6 +140,11 @@ class Call:
         """From now on C{listener} hears the words of C{leg}."""
         self._listeners[leg] = listener
 
+    def is_busy(self, leg: Leg) -> bool:
+        """Is something at work on the leg: a search, a transfer, an operation of a feature?"""
+        listener = self._listeners.get(leg)
+        return listener is None or not (listener is self.bridge or isinstance(listener, Lone))
+
     def part_with(self, leg: Leg, why: str) -> None:
         """Nobody hears the leg any more; what it still does it does alone."""
         self._listeners.pop(leg, None)

@@ -17,11 +17,24 @@ if TYPE_CHECKING:
     from b2bua.legs.leg import Leg
 
 
+PATIENCE = 8
+"""So often a party may change its session while we wait to change it."""
+
+
 class Gone(Exception):
     """A party has left while an operation was waiting for somebody."""
 
     def __init__(self, leg: Leg) -> None:
         """Say who."""
+        super().__init__(str(leg.party))
+        self.leg = leg
+
+
+class Busy(Exception):
+    """Another operation is at work on a leg, such as a transfer, or it is not answered yet."""
+
+    def __init__(self, leg: Leg) -> None:
+        """Say on which."""
         super().__init__(str(leg.party))
         self.leg = leg
 
@@ -41,8 +54,8 @@ class Ear:
         self._gone: list[Leg] = []
         self._answers: deque[tuple[Leg, Answered | Refused | Confirmed]] = deque()
         self._waiting: Deferred[None] | None = None
-        self._asked: dict[Leg, bool] = {}
-        """Who owes us an answer, and whether it is to bring an offer."""
+        self._asked: dict[Leg, Changed] = {}
+        """Who owes us an answer, and to what."""
         self._lone = Lone(call)
         self.disturbed = False
         """Has a party changed its session meanwhile?  Then it has been silenced."""
@@ -80,8 +93,8 @@ class Ear:
 
     def change(self, leg: Leg, session: bytes | None, fields: Fields = ()) -> None:
         """Offer a session to a leg; None asks it for an offer."""
-        self._asked[leg] = session is None
-        leg.say(Changed(session, fields))
+        word = self._asked[leg] = Changed(session, fields)
+        leg.say(word)
 
     async def close(self) -> None:
         """
@@ -90,13 +103,13 @@ class Ear:
         An offer among them gets the answer that it has to have (RFC 3261
         section 13.2.1), in nobody's stead.
         """
-        for leg, offers in list(self._asked.items()):
+        for leg, asked in list(self._asked.items()):
             try:
                 word = await self.answer(leg)
             except Gone:
                 self._asked.pop(leg, None)
                 continue
-            if offers and isinstance(word, Answered) and word.session is not None:
+            if asked.session is None and isinstance(word, Answered) and word.session is not None:
                 leg.say(Confirmed(silent_answer(word.session, leg.local_session)))
 
     async def answer(self, leg: Leg, *others: Leg) -> Answered | Refused:
@@ -106,8 +119,15 @@ class Ear:
         @param others: who must not leave meanwhile either.
         @raise Gone: one of them has left.
         """
-        while isinstance(word := await self._next(leg, others), Confirmed):
-            pass  # the ACK of an exchange before this one
+        left = PATIENCE
+        while True:
+            word = await self._next(leg, others)
+            if isinstance(word, Confirmed):
+                continue  # the ACK of an exchange before this one
+            if not _yielded(word) or leg not in self._asked or not left:
+                break
+            left -= 1
+            leg.say(self._asked[leg])  # the peer's own change came first, and has been granted
         self._asked.pop(leg, None)
         if isinstance(word, Refused) and word.local and word.code in (408, 503):
             # Nobody is there any more: a timeout, or the network says so.
@@ -134,3 +154,8 @@ class Ear:
                     return word
             self._waiting = Deferred()
             await self._waiting
+
+
+def _yielded(word: Answered | Refused) -> bool:
+    """Was a change of ours given up since the peer had one of its own?"""
+    return isinstance(word, Refused) and word.local and word.code == 491

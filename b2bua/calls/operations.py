@@ -3,11 +3,16 @@ What a feature can do with calls and legs, when a verdict is not enough.
 
 Each operation is awaited and is right under every race: whoever hangs up,
 refuses or falls silent meanwhile, the others are not left in an exchange that
-is half done.  A feature that uses them reads like the ladder it draws::
+is half done, and who was talking before an operation failed talks again.  A
+feature that uses them reads like the ladder it draws::
 
     found = await dial(call, leg, "103", behalf=leg.party)
     if isinstance(found, Outcome):
         await connect(call, leg, other)
+
+Whoever is parted from a party by an operation, and is not mentioned in it,
+waits alone: hold, connect or hang up that leg as well.  A leg on hold is resumed
+by L{connect}.  One operation at a time is at work on a leg, transfers included.
 """
 
 from __future__ import annotations
@@ -16,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from b2bua.calls.coupling import NotCoupled, couple, join_answered
 from b2bua.calls.errand import Errand
-from b2bua.calls.listening import Ear, Gone
+from b2bua.calls.listening import Busy, Ear, Gone
 from b2bua.calls.lone import Lone
 from b2bua.calls.media import resumed, silent_offer
 from b2bua.calls.path import Path
@@ -29,7 +34,7 @@ if TYPE_CHECKING:
     from b2bua.legs.leg import Leg
     from b2bua.legs.party import Party
 
-__all__ = ["Gone", "NotCoupled", "connect", "dial", "hang_up", "hold", "replace"]
+__all__ = ["Busy", "Gone", "NotCoupled", "connect", "dial", "hang_up", "hold", "replace"]
 
 
 async def hold(call: Call, leg: Leg) -> None:
@@ -37,7 +42,9 @@ async def hold(call: Call, leg: Leg) -> None:
     Let the party of C{leg} wait alone: its media is stopped, its requests are answered.
 
     @raise Gone: it left.
+    @raise Busy: something else is at work on it.
     """
+    await _part(call, leg)
     ear = Ear(call, leg)
     silent = silent_offer(leg.local_session)
     if silent is not None:
@@ -52,16 +59,19 @@ async def connect(call: Call, one: Leg, other: Leg) -> None:
 
     A leg of another call is taken into this one.
 
-    @raise Gone: one of them left; the other one waits alone.
-    @raise NotCoupled: they cannot agree on a session; both wait alone.
+    @raise Gone: one of them left.
+    @raise NotCoupled: they cannot agree on a session.
+    @raise Busy: something else is at work on one of them.
     """
-    for leg in (one, other):
-        if leg.call is not call:
-            call.take(leg)
+    pairs: list[tuple[Call, Leg, Leg]] = []
     try:
+        for leg in (one, other):
+            pairs += await _part(call, leg)
         await couple(call, one, other)
-    except (Gone, NotCoupled):
+    except (Gone, NotCoupled, Busy):
         _leave_alone(call, one, other)
+        for former, leg, partner in pairs:
+            await _together(former, leg, partner)
         raise
 
 
@@ -74,7 +84,10 @@ async def dial(
     @param behalf: whose permission to dial counts.
     @return: the leg that answered, or why there is none; then C{waiting} waits
         alone, or has left.
+    @raise Gone: it left before anybody was rung.
+    @raise Busy: something else is at work on it.
     """
+    await _part(call, waiting)
     offer = None if waiting.remote_session is None else resumed(waiting.remote_session)
     search = Search(call, Errand(waiting, offer, (), call.max_forwards))
     ear = Ear(call, waiting)
@@ -85,11 +98,15 @@ async def dial(
         return found
     try:
         await join_answered(call, waiting, found.leg, found.session)
-    except (Gone, NotCoupled) as problem:
-        call.hang_up(found.leg)
-        _leave_alone(call, waiting)
-        return Outcome("refused", problem.code if isinstance(problem, NotCoupled) else 487)
-    return found.leg
+    except NotCoupled as problem:
+        outcome = Outcome("refused", problem.code, problem.reason)
+    except Gone as gone:
+        outcome = Outcome("refused", 487) if gone.leg is waiting else Outcome("unreachable", 480)
+    else:
+        return found.leg
+    call.hang_up(found.leg)
+    _leave_alone(call, waiting)
+    return outcome
 
 
 async def replace(call: Call, old: Leg, new: Leg) -> None:
@@ -98,25 +115,56 @@ async def replace(call: Call, old: Leg, new: Leg) -> None:
 
     @raise Gone: somebody left first.
     @raise NotCoupled: the two who are left cannot agree on a session; nothing has changed.
+    @raise Busy: something else is at work on one of them.
     """
     bridge = call.bridge
     if bridge is None or old not in (bridge.a, bridge.b):
-        raise Gone(old)
-    bridge.release()
-    await bridge.idle()
-    other = bridge.other(old)
-    call.listen(old, Lone(call))
-    try:
-        await connect(call, other, new)
-    except NotCoupled:
-        await connect(call, other, old)
-        raise
+        raise Gone(old) if old.ended else Busy(old)
+    await connect(call, bridge.other(old), new)
     call.hang_up(old, "replaced")
 
 
 def hang_up(call: Call, leg: Leg, fields: Fields = ()) -> None:
     """End a leg, in whatever state it is."""
     call.hang_up(leg, "bye", fields)
+
+
+async def _part(call: Call, leg: Leg) -> list[tuple[Call, Leg, Leg]]:
+    """
+    Take an established leg into the call, parted from whom it talks to when no exchange is open between the two.
+
+    @return: the call that it was in, the leg and that other one, to bring them
+        together again.
+    """
+    former: Call | None = leg.call
+    if former is None:
+        raise Gone(leg)
+    if not leg.answered or former.is_busy(leg):
+        raise Busy(leg)
+    bridge, pair = former.bridge, []
+    if bridge is not None and leg in (bridge.a, bridge.b):
+        bridge.release()
+        await bridge.idle()
+        _leave_alone(former, bridge.a, bridge.b)
+        pair = [(former, leg, bridge.other(leg))]
+    if leg.ended:
+        raise Gone(leg)
+    if former is not call:
+        call.take(leg)
+        _leave_alone(call, leg)
+    return pair
+
+
+async def _together(call: Call, leg: Leg, partner: Leg) -> None:
+    """Let two talk again who did before."""
+    if leg.ended or partner.ended or partner.call is not call:
+        return
+    try:
+        if leg.call is not call:
+            call.take(leg)
+        await couple(call, leg, partner)
+    except (Gone, NotCoupled):
+        _leave_alone(call, leg, partner)
 
 
 def _leave_alone(call: Call, *legs: Leg) -> None:

@@ -18,7 +18,7 @@ from b2bua.calls.coupling import NotCoupled, couple
 from b2bua.calls.listening import Ear, Gone
 from b2bua.calls.media import Alignment, crossed
 from b2bua.calls.verdicts import Refuse, Replace, ReplaceVerdict
-from b2bua.legs.words import Answered, Changed, Confirmed, Offered, Refused, Word
+from b2bua.legs.words import Answered, Confirmed, Offered, Refused, Word
 
 if TYPE_CHECKING:
     from b2bua.calls.call import Call
@@ -105,10 +105,10 @@ class Replacing:
         told = call.calls.identities.connected(other, leg)
         try:
             if offer is None:
-                other.say(Changed(None, told))
+                ear.change(other, None, told)
             else:
                 shown, alignment = alignment.translate(offer, to_b=True, previous=other.local_session)
-                other.say(Changed(shown, told))
+                ear.change(other, shown, told)
             reply = await ear.answer(other, leg)
             if isinstance(reply, Refused):
                 # The old dialog is left as it is (section 3).
