@@ -131,7 +131,7 @@ def hang_up(call: Call, leg: Leg, fields: Fields = ()) -> None:
 
 async def _part(call: Call, leg: Leg) -> list[tuple[Call, Leg, Leg]]:
     """
-    Take an established leg into the call, parted from whom it talks to when no exchange is open between the two.
+    Take an established leg into the call, parted from its partner once no exchange of theirs is open.
 
     @return: the call that it was in, the leg and that other one, to bring them
         together again.
