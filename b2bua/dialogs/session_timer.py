@@ -58,6 +58,11 @@ class SessionTimer:
             return 0.0
         if self.refreshing:
             return self.interval / 2
+        return self.deadline
+
+    @property
+    def deadline(self) -> float:
+        """Seconds from the 2xx until the side that does not refresh gives up (section 10)."""
         return self.interval - min(32.0, self.interval / 3)
 
     def asking(self) -> tuple[Field, ...]:

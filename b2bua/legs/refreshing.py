@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 LATER = 2.0
 """How soon a refresh is tried again while another exchange is open."""
-LAST_CHANCE = 40.0
-"""With less time left than this, a refresh that failed is not repeated."""
+LAST_CHANCE = 5.0
+"""With less time left than this until the peer gives up, a refresh that failed is not repeated."""
 
 
 @lru_cache(maxsize=64)
@@ -159,7 +159,10 @@ def _probe(leg: Leg) -> None:
 
 def failed(leg: Leg) -> None:
     """A refresh was refused: only a 2xx extends the session (section 10)."""
-    left = leg.session_end - leg.context.layer.now()
+    timer = leg.timer
+    if timer is None:
+        return
+    left = leg.session_end - timer.interval + timer.deadline - leg.context.layer.now()
     if left < LAST_CHANCE:
         parting.lose(leg, "timeout")
     else:
