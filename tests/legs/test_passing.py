@@ -7,6 +7,8 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.legs import passing
+from b2bua.legs.party import Party, Policy
+from b2bua.wire.message import Request
 
 PAGE = Path(__file__).parents[2] / "docs" / "what-passes.md"
 ROWS = {
@@ -37,3 +39,11 @@ class PageTests(SynchronousTestCase):
             if len(cells) == 2 and cells[0] in ROWS:
                 rows[cells[0]] = frozenset(cells[1].split(", "))
         self.assertEqual(rows, ROWS)
+
+    def test_contact(self) -> None:
+        """What a Contact says of its user agent (RFC 3840) is not said of ours, whatever the policy."""
+        contact = '<sip:mix@198.51.100.7>;isfocus;automaton;+sip.rendering="no";+sip.byeless'
+        request = Request("INVITE", "sip:bob@example.com", [("Contact", contact)])
+        party = Party("extension", "mix", policy=Policy(trusted=True, pass_fields=frozenset({"Contact"})))
+        for names in (passing.INVITE, passing.CHANGE, passing.SUCCESS):
+            self.assertEqual(passing.entering(request, names, party), ())
