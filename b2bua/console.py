@@ -102,6 +102,8 @@ class Console:
             "refused": self.refused,
             "transactions": server.runner.live,
             "turned_away": server.runner.counts.turned_away,
+            "strangers_refused": server.runner.admission.refused,
+            "connections_refused": server.runner.places.refused,
             "trunks": [asdict(trunk) for trunk in trunks],
             "store": {
                 "name": self._journal.store.name,

@@ -80,6 +80,10 @@ class ConsoleTests(SynchronousTestCase):
         self.assertNotIn("TURNED AWAY", text)
         found["turned_away"] = 7
         self.assertIn("7 requests were TURNED AWAY", status_command.people(found))
+        self.assertNotIn("unknown hosts", text)
+        found["strangers_refused"], found["connections_refused"] = 8, 9
+        self.assertIn("8 messages of unknown hosts", status_command.people(found))
+        self.assertIn("9 connections were", status_command.people(found))
 
     def test_status_of_a_failing_store(self) -> None:
         """A store that fails stands out, and calls go on."""

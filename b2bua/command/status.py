@@ -31,6 +31,10 @@ def people(status: dict[str, Any]) -> str:
     ]
     if status["turned_away"]:
         lines.append(f"{status['turned_away']} requests were TURNED AWAY because there was too much to do")
+    if status["strangers_refused"]:
+        lines.append(f"{status['strangers_refused']} messages of unknown hosts came too fast to be looked at")
+    if status["connections_refused"]:
+        lines.append(f"{status['connections_refused']} connections were one too many")
     lines += [f"trunk {trunk['name']}: {_trunk(trunk)}" for trunk in status["trunks"]]
     lines += [
         f"ignored for guessing passwords: {row['source']}, for {duration(row['seconds'])}"

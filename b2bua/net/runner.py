@@ -295,10 +295,10 @@ class Runner:
 
         The branch is ours and cannot be guessed, so a response with another
         sent-by (section 18.1.2) finds nothing.  Strays are dropped (RFC 6026
-        section 7.3).
+        section 7.3), and what has a second Via went astray (section 8.1.3.3).
         """
         attempt = self._attempts.get((response.via.branch, response.cseq.method))
-        if attempt is None:
+        if attempt is None or _is_astray(response):
             self.counts.stray += 1
             return
         if attempt.flow.transport != "UDP" and attempt.flow != flow and attempt.stranded:
@@ -316,6 +316,14 @@ class Runner:
         """There is no way to a URI whose servers cannot be found out."""
         self.log.info("no server found for {uri}: {why}", uri=str(uri), why=failure.getErrorMessage())
         return []
+
+
+def _is_astray(response: Response) -> bool:
+    """Has it more than one Via?  Mostly a look at two numbers tells that it has not."""
+    first = response.first
+    if len(first) == len(response.fields) and "," not in first["Via"]:
+        return False
+    return len(response.values("Via")) > 1
 
 
 def _call(call: Callable[[], None]) -> None:

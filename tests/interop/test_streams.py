@@ -9,6 +9,7 @@ from typing import Any
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import ClientFactory, Protocol
+from twisted.internet.ssl import CertificateOptions
 
 from b2bua.net.tls import Credentials
 from b2bua.transactions.flow import Flow
@@ -360,6 +361,49 @@ class TlsTests(PeerCase):
         credentials = self.credentials("example.com")
         bob = self.peer(self.host, "TLS", credentials=credentials, hello=0.05)
         raw = await connect(self.host, bob.port("TLS"))
+        await raw.ended
+
+    async def secure(self, bob: Peer) -> Raw:
+        """Connect by hand."""
+        made: Deferred[Raw] = Deferred()
+
+        class Made(ClientFactory):
+            noisy = False
+
+            def buildProtocol(self, addr: Any) -> Raw:
+                clock: Any = reactor
+                raw = Raw()
+                clock.callLater(0.05, made.callback, raw)
+                return raw
+
+        anything: Any = reactor
+        anything.connectSSL(self.host, bob.port("TLS"), Made(), CertificateOptions(verify=False))
+        return await made
+
+    async def test_slow_sender(self) -> None:
+        """Who never ends a message is turned out behind TLS as well."""
+        bob = self.peer(self.host, "TLS", credentials=self.credentials("example.com"), unfinished=0.1)
+        raw = await self.secure(bob)
+        raw.write(b"INVITE sip:a@b SIP/2.0\r\n")
+        for _ in range(20):
+            raw.write(b"X: x\r\n")
+            await later(0.02)
+        await raw.ended
+
+    async def test_never_reads(self) -> None:
+        """So is who never reads, at the cost of bounded memory."""
+        bob = self.peer(self.host, "TLS", credentials=self.credentials("example.com"), buffered=100_000)
+        raw = await self.secure(bob)
+        raw.write(write(request("OPTIONS")))
+        await raw.until(b"200 OK")
+        raw.transport.pauseProducing()  # type: ignore[union-attr]
+        flow, sent = bob.user.servers[0].flow, 0
+        while len(bob.wires["TLS"]) and sent < 1000:
+            bob.wires["TLS"].send(write(request(more=(("X", "x" * 30_000),))), flow)
+            sent += 1
+            await later(0)
+        self.assertLess(sent, 1000)
+        raw.transport.abortConnection()  # type: ignore[union-attr]
         await raw.ended
 
     async def test_plain(self) -> None:

@@ -206,6 +206,20 @@ class FailOverTests(SynchronousTestCase):
         self.world.receive(response(request(via="SIP/2.0/UDP 192.0.2.10;branch=z9hG4bKnone"), 200))
         self.assertEqual((self.world.heard, self.runner.counts.stray), ([], 1))
 
+    def test_second_via(self) -> None:
+        """A response with more than one Via is for somebody else (section 8.1.3.3)."""
+        self.ask("OPTIONS")
+        sent = parse(self.wire.sent[0][0])
+        assert isinstance(sent, Request)
+        answer = sent.response(200, to_tag="b")
+        other = "SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKother"
+        self.world.receive(answer.with_fields(add=[("v", other)]))
+        both = f"{sent.get('Via')}, {other}"
+        self.world.receive(answer.with_fields(remove=["Via"], add=[("Via", both)]))
+        self.assertEqual((self.world.heard, self.runner.counts.stray), ([], 2))
+        self.world.receive(answer.with_fields(add=[("Allow", "BYE"), ("Allow", "ACK")]))
+        self.assertEqual(self.world.heard, [(0, 200)])
+
 
 class _Waiting:
     """Answers when the test wants it."""

@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.net.admission import Admission, Places
 from b2bua.net.limits import NetLimits
+from b2bua.testing import World as SimulatedWorld
 from b2bua.transactions.effects import TimerValues
 from b2bua.transactions.flow import Flow
 from b2bua.wire.message import Request, Response, write
@@ -94,6 +95,29 @@ class PlacesTests(SynchronousTestCase):
         self.assertTrue(places.take("2001:db8:0:1::1"))
         places.give_back("2001:db8::2")
         self.assertTrue(places.take("2001:db8::3"))
+
+
+class ConfiguredTests(SynchronousTestCase):
+    """Limits come from the configuration."""
+
+    def test_limits(self) -> None:
+        """Each key of the table is the limit of its name."""
+        said = {
+            "transactions": 11,
+            "rate": 12.0,
+            "burst": 13,
+            "connections": 14,
+            "connections_per_host": 15,
+            "idle": 16.0,
+            "hello": 17.0,
+            "unfinished": 18.0,
+            "buffered": 19_000,
+            "dead": 20.0,
+        }
+        served = SimulatedWorld(settings={"limits": said}).served
+        assert served is not None
+        limits = served.server.runner.limits
+        self.assertEqual({name: getattr(limits, name) for name in said}, said)
 
 
 class FloodTests(SynchronousTestCase):
@@ -291,6 +315,16 @@ class TimersTests(SynchronousTestCase):
         world.runner.set_timers("TCP", TimerValues(t1=1.0))
         self.assertEqual(world.runner.timers_of(Flow("TCP", HERE, BOB, 1)).t1, 1.0)
         self.assertEqual(world.runner.timers_of(Flow("UDP", HERE, BOB)).t1, 0.5)
+
+    def test_configured(self) -> None:
+        """The configuration says them; a peer counts for more than a transport, and other values stay."""
+        peers = {"192.0.2.2": {"t1": 2.0}, "TCP": {"t1": 1.0, "t2": 8.0}}
+        served = SimulatedWorld(settings={"timers": {"t4": 3.0, "peers": peers}}).served
+        assert served is not None
+        timers_of = served.server.runner.timers_of
+        self.assertEqual(timers_of(Flow("UDP", HERE, ALICE)), TimerValues(0.5, 4.0, 3.0))
+        self.assertEqual(timers_of(Flow("TCP", HERE, ALICE, 1)), TimerValues(1.0, 8.0, 3.0))
+        self.assertEqual(timers_of(Flow("TCP", HERE, BOB, 1)), TimerValues(2.0, 4.0, 3.0))
 
     def test_tap(self) -> None:
         """A tap hears every message, as bytes, with its time and direction."""
