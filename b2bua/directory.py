@@ -154,7 +154,7 @@ class Directory:
         except PeerError:
             return target
         if uri.scheme == "tel":
-            return uri.opaque.partition(";")[0]
+            return uri.user_unescaped  # without the separators that RFC 3966 section 3 lets people write
         return uri.user_unescaped if self._domain.covers(uri) else None
 
     def key(self, target: str) -> str:
@@ -199,7 +199,10 @@ class Directory:
         route = next((r for r in self._settings.routes if r.match.fullmatch(user)), None)
         if route is None:
             return NOT_FOUND
-        return self._routed(route, user, attempt.behalf)
+        found = self._routed(route, user, attempt.behalf)
+        if found is FORBIDDEN:
+            attempt.call.story.note("{} may not dial {}", attempt.behalf, user)
+        return found
 
     def _may_dial(self, party: Party, place: str) -> bool:
         """Does the configuration let the party reach such a place?"""

@@ -270,7 +270,8 @@ def invitation_leaving(attempt: Attempt, draft: InvitationDraft) -> None:
 
     Called for each INVITE that is about to be sent, so once for each contact
     of a target.  All features edit, in the order of the configuration.  When
-    one raises, its own changes are undone and the others stand.
+    one raises, or leaves what cannot be sent or what each leg writes itself
+    (Via, Call-ID...), its own changes are undone and the others stand.
 
     @param attempt: the attempt that the INVITE is for.
     @param draft: From, To and further header fields, to be changed in place.

@@ -30,6 +30,7 @@ from b2bua.calls.verdicts import (
 )
 from b2bua.legs.party import Party
 from b2bua.legs.words import Answered, Fields, Progress, Ringing
+from b2bua.wire.uri import Uri
 
 if TYPE_CHECKING:
     from b2bua.calls.call import Call
@@ -143,6 +144,13 @@ class Attempt:
     def caller(self) -> Party:
         """Who is to be connected: the caller, or whom a transfer leaves over."""
         return self.errand.who.party
+
+    @property
+    def caller_number(self) -> str:
+        """The number that calls: an extension's own, or what a trunk says of it; empty if it is hidden."""
+        identity = self.call.calls.identities.of(self.errand.who)
+        user = Uri.parse(identity.uri).user_unescaped
+        return "" if user.lower() == "anonymous" else user  # RFC 3323 section 4.1.1.3
 
     @property
     def internal(self) -> bool:

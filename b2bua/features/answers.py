@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from math import isfinite
+from typing import Any
 
 from b2bua.calls.verdicts import Confirm, Dial, Forward, Redirect, Refuse, Relay, Replace, Transfer
+from b2bua.errors import PeerError
+from b2bua.legs.passing import NEVER
 from b2bua.legs.words import Replied
+from b2bua.wire.grammar import is_token
+from b2bua.wire.registry import canonical
+from b2bua.wire.uri import Uri
 
 TARGET_MAX = 1024
 """Characters of a target."""
 MEMBERS_MAX = 64
 """Targets of one L{Dial}."""
+OURS = NEVER | {"Content-Type"}
+"""Header fields that a draft cannot have, since we write them for each leg."""
 SECONDS_MAX = 24 * 3600.0
 """No ringing and no delay is longer."""
 
@@ -101,3 +109,45 @@ CHECKS: dict[str, Callable[[object], str | None]] = {
     "ring_seconds": _check_seconds,
 }
 """For each question, what is wrong with an answer other than L{None}."""
+
+
+def wrong_edit(draft: object, before: Iterable[tuple[str, Any]]) -> str | None:
+    """
+    What is wrong with a draft after an edit; what was in it before is not looked at.
+
+    @param before: its attributes as they were, with their names.
+    """
+    for name, was in before:
+        now = getattr(draft, name)
+        if now == was:
+            continue
+        if name == "fields":
+            if not isinstance(now, list):
+                return "left fields that are no list"
+            bad = [item for item in now if item not in was and not _is_field(item)]
+            if bad:
+                return f"left the field {bad[0]!r:.60}"
+        elif not _is_safe(now) or (name.endswith("_uri") and not _is_uri(now)):
+            return f"left {name} as {now!r:.60}"
+    return None
+
+
+def _is_safe(text: object) -> bool:
+    """Does it stay within its header field?"""
+    return isinstance(text, str) and not any(c in text for c in "\r\n\0")
+
+
+def _is_uri(text: str) -> bool:
+    """Can it stand in From and To?"""
+    try:
+        Uri.parse(text)
+    except PeerError:
+        return False
+    return True
+
+
+def _is_field(item: object) -> bool:
+    """Is it a header field that a feature may write?"""
+    if not isinstance(item, tuple) or len(item) != 2 or not all(map(_is_safe, item)):
+        return False
+    return is_token(item[0]) and canonical(item[0]) not in OURS

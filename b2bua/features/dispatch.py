@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from b2bua import hookspecs
-from b2bua.features.answers import CHECKS
+from b2bua.features.answers import CHECKS, wrong_edit
 from b2bua.features.plugin import Plugin
 from b2bua.hookspecs import HOOKS
 
@@ -235,6 +235,8 @@ class Dispatch:
                 if isinstance(answer, (Deferred, CoroutineType)):
                     _drop(answer)
                     raise TypeError("an edit cannot take its time")
+                if wrong := wrong_edit(draft, before):
+                    raise TypeError(wrong)
             except CONTAINED:
                 for name, value in before:
                     setattr(draft, name, value)

@@ -45,6 +45,7 @@ class Referral:
         "_server",
         "_subscription",
         "_timer",
+        "_told",
         "dialog",
         "leg",
         "refer_to",
@@ -83,6 +84,7 @@ class Referral:
         self._answered = False
         self._subscription: Subscription | None = None
         self._next: tuple[int, str] | None = None
+        self._told = (100, "")
         self._sending = False
         self._gap = 0.0
         layer = leg.context.layer
@@ -203,20 +205,20 @@ class Referral:
             self._stop()
             self._timer = layer.start(wait, self._proceed_later)
             return
-        if code >= 200:
-            subscription.terminate("noresource")
-        self._next = None
-        self._send(code, reason)
+        self._tell(code, reason)
 
     def _proceed_later(self) -> None:
         """Send a progress that had to wait."""
         self._watch()
         self.go_on()
 
-    def _send(self, code: int, reason: str) -> None:
-        """Send a NOTIFY."""
+    def _tell(self, code: int, reason: str) -> None:
+        """Send a NOTIFY; with a final status it is the last one (RFC 3515 section 2.4.7)."""
         leg, subscription = self.leg, self._subscription
         assert subscription is not None
+        if code >= 200:
+            subscription.terminate("noresource")
+        self._next, self._told = None, (code, reason)
         now = leg.context.layer.now()
         self._sending = True
         self._gap = now + GAP
@@ -250,6 +252,10 @@ class Referral:
         """Take a SUBSCRIBE that refreshes or ends the subscription: 200 and a NOTIFY (section 4.2.1)."""
         subscription, leg = self._subscription, self.leg
         assert subscription is not None
+        if not subscription.active:
+            # The NOTIFY that ended it is on its way (section 4.4.1).
+            sending.respond(leg, server, 481)
+            return
         self.dialog.refresh(request)
         seconds = min(SECONDS if request.expires is None else request.expires, SECONDS)
         subscription.refreshed(seconds, leg.context.layer.now())
@@ -258,9 +264,7 @@ class Referral:
         self._stop()
         if subscription.active:
             self._watch()
-        code, reason = self._next or (100, "")
-        self._next = None
-        self._send(code, reason)
+        self._tell(*(self._next or self._told))
 
     def matches(self, request: Request) -> bool:
         """Is a SUBSCRIBE meant for this subscription?"""
@@ -283,7 +287,7 @@ class Referral:
         subscription = self._subscription
         if subscription is not None and subscription.active:
             subscription.terminate("timeout")
-            self._send(100, "")
+            self._tell(*self._told)
 
     def _stop(self) -> None:
         """Stop the timer."""

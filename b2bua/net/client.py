@@ -36,6 +36,7 @@ class ClientTransaction:
         "_hear",
         "_hops",
         "_may_change",
+        "_otherwise",
         "_runner",
         "_write",
         "flow",
@@ -59,6 +60,7 @@ class ClientTransaction:
         self._hear = hear
         self._hops: list[Flow] = []
         self._may_change = False
+        self._otherwise: Flow | None = None
         self._alive = False
         self._attempt: Attempt | None = None
         self._cancel: Sequence[Field] | None = None
@@ -118,13 +120,9 @@ class ClientTransaction:
         via, branch = runner.new_via(flow)
         request = self._write(flow, via)
         data = write(request)
-        if len(data) > runner.limits.datagram and flow.transport == "UDP" and self._may_change:
-            larger = runner.ways.by_tcp(flow)
-            if larger is not None:
-                self._may_change = False
-                self._hops[:0] = [larger, flow]
-                self._next()
-                return
+        if len(data) > runner.limits.datagram and self._by_tcp(flow):
+            self._next()
+            return
         self.flow = flow
         self._alive = False
         timers, reliable = runner.timers_of(flow), flow.transport != "UDP"
@@ -133,6 +131,22 @@ class ClientTransaction:
         attempt = self._attempt = Attempt(runner, machine, (branch, request.method), flow, self)
         runner.add_attempt(attempt)
         attempt.perform(machine.start())
+
+    def _by_tcp(self, flow: Flow) -> bool:
+        """Try TCP before UDP for a large request, if that is possible (RFC 3261 section 18.1.1)."""
+        if flow.transport != "UDP" or not self._may_change or flow is self._otherwise:
+            return False
+        larger = self._runner.ways.by_tcp(flow)
+        if larger is None:
+            return False
+        self._otherwise = flow
+        self._hops[:0] = [larger, flow]
+        return True
+
+    def _took_tcp(self) -> None:
+        """A server that takes TCP is not asked by UDP as well."""
+        if self._hops and self._hops[0] is self._otherwise:
+            del self._hops[0]
 
     def answered(self, attempt: Attempt, response: Response) -> None:
         """Take a response; a 503 sends us to the next hop, if there is one."""
@@ -146,6 +160,7 @@ class ClientTransaction:
                     # The hop before has answered after all: this one need not.
                     self._attempt.perform(self._attempt.machine.cancel())
             self._runner.ways.answered(attempt.flow, response)
+            self._took_tcp()
             if code == 503 and self._hops and self._cancel is None:
                 self._next()
                 return

@@ -43,6 +43,12 @@ class Framing(Protocol):
         """What the framing itself has to say, if anything; it is taken once."""
 
 
+class Closed(Malformed):
+    """The peer has said in good order that it will say no more; C{units} is what came before."""
+
+    units: list[bytes]
+
+
 class PlainFraming:
     """Messages one after the other, as Content-Length says (RFC 3261 section 18.3)."""
 
@@ -54,8 +60,14 @@ class PlainFraming:
 
     @property
     def pending(self) -> int:
-        """How many bytes wait for the rest of their message."""
-        return self._framer.pending
+        """
+        How many bytes wait for the rest of their message.
+
+        Line ends wait too, for what they turn out to be, but belong to none:
+        some phones send a single one as keep-alive.
+        """
+        pending = self._framer.pending
+        return pending if pending > 3 else 0
 
     def feed(self, data: bytes) -> list[bytes]:
         """Take bytes and give what is complete."""
@@ -138,7 +150,8 @@ class Connection(TwistedProtocol):
             if not runner.overload.refuses(unit, self.flow):
                 runner.received(unit, self.flow)
         if error is not None:
-            runner.serving.broken(error, self.flow)
+            if not isinstance(error, Closed):
+                runner.serving.broken(error, self.flow)
             self.lose()
         elif framing.pending == 0:
             self._unfinished = 0.0

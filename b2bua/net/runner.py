@@ -282,9 +282,15 @@ class Runner:
         return attempt in self._on_connection.get(attempt.flow, ())
 
     def _keep_alive(self, data: bytes, flow: Flow) -> None:
-        """Answer a ping (RFC 5626 section 3.5.1); up to four bytes of junk are that too."""
+        """
+        Answer a ping (RFC 5626 section 3.5.1); up to four bytes of junk are that too.
+
+        RFC 5626 has no pings of this kind on UDP, but phones send them there
+        to keep the way through their router open; two bytes back do the same
+        from the other side.
+        """
         self.counts.keep_alives += 1
-        if data == PING and flow.transport != "UDP":
+        if data == PING and (flow.remote[0] in self._known or self.admits(flow)):
             self.send(PONG, flow)
 
     # Responses

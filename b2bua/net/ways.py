@@ -46,13 +46,20 @@ class ConnectingWire(Protocol):
 class Ways:
     """The wires of a server, and what is known of those at their other ends."""
 
-    def __init__(self, now: Callable[[], float], dead: float) -> None:
+    def __init__(
+        self,
+        now: Callable[[], float],
+        dead: float,
+        source: Callable[[str], str | None] = source_for,
+    ) -> None:
         """
         Begin without wires.
 
         @param dead: seconds that a server that did not answer is asked last.
+        @param source: finds the address of ours from which a host is reached.
         """
         self._now = now
+        self._ask_routes = source
         self._dead_time = dead
         self._attached: list[Wire] = []
         self._advertised: dict[Wire, str] = {}
@@ -142,10 +149,8 @@ class Ways:
     def flow_to(self, hop: Hop) -> Flow | None:
         """Give the flow to a server; None without a wire that leads there."""
         remote = (hop.host, hop.port)
-        for wire in self._attached:
+        for wire in self._leading(hop):
             local = wire.local
-            if wire.transport != hop.transport or is_ipv6(local[0]) != is_ipv6(hop.host):
-                continue
             if wire in self._connecting:
                 flow = self._connecting[wire].flow_to(remote, hop.name)
                 if flow is not None:
@@ -156,6 +161,22 @@ class Ways:
                 return Flow(wire.transport, (source, local[1]), remote)
         return None
 
+    def _leading(self, hop: Hop) -> list[Wire]:
+        """
+        Give the wires that may lead to a server, those by the right network first.
+
+        Of several sockets that have an address each, the one whose address the
+        kernel's routes choose: no other network sends answers back to it.
+        """
+        six = is_ipv6(hop.host)
+        found = [
+            one for one in self._attached if one.transport == hop.transport and is_ipv6(one.local[0]) == six
+        ]
+        if len(found) > 1:
+            right = (*WILDCARDS, self._source(hop.host))
+            found.sort(key=lambda one: one.local[0] not in right)
+        return found
+
     def _source(self, host: str) -> str | None:
         """Ask the kernel's routes, not more often than once a minute for each host."""
         now = self._now()
@@ -163,7 +184,7 @@ class Ways:
             self._sources.clear()
             self._learnt = now
         if host not in self._sources:
-            self._sources[host] = source_for(host)
+            self._sources[host] = self._ask_routes(host)
         return self._sources[host]
 
     def by_tcp(self, flow: Flow) -> Flow | None:

@@ -24,6 +24,7 @@ from wsproto.events import (
 from wsproto.frame_protocol import CloseReason
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 
+from b2bua.net.connection import Closed
 from b2bua.net.streams import StreamWire
 from b2bua.net.tls import TlsWire
 from b2bua.transactions.flow import Flow
@@ -69,7 +70,7 @@ class WebSocketFraming:
             raise _Over(f"It is no WebSocket: {error}", messages) from None
         except LocalProtocolError as error:
             raise _Over(f"It cannot go on: {error}", messages) from None
-        except _Over as over:
+        except (_Over, Closed) as over:
             over.units = messages
             raise
         return messages
@@ -79,6 +80,8 @@ class WebSocketFraming:
         match event:
             case TextMessage() | BytesMessage():
                 part = event.data.encode() if isinstance(event, TextMessage) else bytes(event.data)
+                if not part and not event.message_finished:
+                    return  # it has no end of these that would not cost memory
                 self._size += len(part)
                 if self._size > self._limits.message:
                     self._reply(CloseConnection(code=CloseReason.MESSAGE_TOO_BIG))
@@ -94,7 +97,7 @@ class WebSocketFraming:
                 self._reply(event.response())
             case CloseConnection():
                 self._reply(event.response())
-                raise _Over("The peer has closed it")
+                raise Closed("The peer has closed it", section=SECTION)
 
     def _shake_hands(self, request: Request) -> None:
         """Accept who speaks SIP (section 4.1)."""

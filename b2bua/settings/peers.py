@@ -140,7 +140,9 @@ class Route(Table):
         default=(), description="the names of trunks, the next being for when one is down"
     )
     callers: tuple[Place, ...] = Field(
-        default=("extensions",), description='whose calls it is for, a list of "extensions" and "trunks"'
+        default=("extensions",),
+        description='whose calls it is for, a list of "extensions" and "trunks"; '
+        "those of others to such a number are refused, whatever routes come after it",
     )
     strip: Annotated[Whole, Field(ge=0, le=64)] = Field(
         default=0, description="how many characters to take off the front of the number"

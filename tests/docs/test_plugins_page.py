@@ -16,6 +16,7 @@ from unittest import TestLoader, TestResult
 
 from twisted.trial.unittest import SynchronousTestCase
 
+import b2bua.calls
 from b2bua.features import Features
 
 PAGE = Path(__file__).parents[2] / "docs" / "plugins.md"
@@ -55,6 +56,18 @@ class TutorialTests(SynchronousTestCase):
                 self.assertEqual([*result.errors, *result.failures], [])
                 played += result.testsRun
         self.assertEqual(played, 6)
+
+    def test_reference(self) -> None:
+        """What is listed there is there, and has a home that plugins may import."""
+        listed = re.findall(r"^\| `(\w+)`(?:: [^|]*)? \| (.*) \|$", PAGE.read_text(), re.MULTILINE)
+        self.assertEqual(len(listed), 9)
+        for name, text in listed:
+            kind = getattr(b2bua.calls, name, None) or getattr(b2bua, name)
+            known = {*dir(kind), *getattr(kind, "__annotations__", ()), *getattr(kind, "__slots__", ())}
+            if name == "Options":
+                known |= {"now", "extensions"}
+            for attribute in re.findall(r"`(\w+)`", re.sub(r"\([^)]*\)", "", text)):
+                self.assertIn(attribute, known, name)
 
     def test_annotations(self) -> None:
         """Every version keeps to the contract of the hooks."""

@@ -15,7 +15,8 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua import hookimpl
-from b2bua.calls import Confirm, Dial, Forward, Member, Redirect, Refuse, Replied, Told
+from b2bua.calls import Confirm, Dial, Forward, InvitationDraft, Member, Redirect, Refuse, Replied, Told
+from b2bua.calls.story import Story
 from b2bua.features import Features
 from b2bua.features.dispatch import STRIKES_MAX
 from b2bua.hookspecs import HOOKS
@@ -101,6 +102,16 @@ FAILURES: dict[str, tuple[Failing, ...]] = {
 }
 
 
+OF_NO_CALL = {
+    "contact_registered",
+    "contact_unregistered",
+    "setting_changed",
+    "service_started",
+    "service_stopping",
+}
+"""Hooks that are not about a call, so that there is no story to name who failed."""
+
+
 def broken(hook: str, fails: Failing) -> object:
     """A plugin that fails at one hook; at all else it has nothing to do."""
 
@@ -126,6 +137,8 @@ class Day:
         self.good = good
         names = ("alice", "bob", "carol", "dave", "erin", "frank")
         self.phones = dict(zip(names, self.world.phones(*names, manners=MANNERS), strict=True))
+        self.stories: list[Story] = []
+        self.world.served.server.over = lambda call: self.stories.append(call.story)  # type: ignore[union-attr]
         self.features: Features = self.world.served.server.core.calls.features  # type: ignore[union-attr,assignment]
         self.seen: list[object] = []
         self.live()
@@ -172,6 +185,11 @@ class Day:
     def see(self) -> None:
         """Note who talks to whom."""
         self.seen.append(self.world.talking())
+
+    def blamed(self, start: str) -> list[str]:
+        """The lines of the stories of all calls that begin so."""
+        lines = [line for story in self.stories for _, line in story.lines()]
+        return [line for line in lines if line.startswith(start)]
 
     def outcome(self) -> tuple[list[object], list[tuple[str, int]]]:
         """What people would say of it."""
@@ -220,6 +238,7 @@ class ContainmentTests(SynchronousTestCase):
                 with self.subTest(hook, fails=fails.__name__):
                     day = Day(broken(hook, fails))
                     self.assertEqual(day.outcome(), whole_day().outcome())
+                    self.assertEqual(hook in OF_NO_CALL, not day.blamed(f"{hook}: broken: failed: "))
                     failures = self.flushLoggedErrors()
                     self.assertTrue(failures, "nothing in the log")
                     self.assertEqual(len(failures), len({str(failure.value) for failure in failures}))
@@ -304,6 +323,41 @@ class ContainmentTests(SynchronousTestCase):
             with self.subTest(answer):
                 features = Features.of(broken("route_call", lambda answer=answer: answer))
                 self.assertIsNone(features.ask_route(attempt()))
+                self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
+
+    def test_nonsense_in_a_draft(self) -> None:
+        """An edit that leaves what cannot be sent is undone, and the call goes on without it."""
+        for name, value in (
+            ("from_display", 5),
+            ("from_display", "night\r\nX-Evil: 1"),
+            ("from_uri", None),
+            ("from_uri", "nonsense"),
+            ("from_uri", "sip:a@b\r\nX-Evil: 1"),
+            ("to_uri", "x y"),
+            ("to_display", None),
+            ("fields", None),
+            ("fields", [("Subject",)]),
+            ("fields", [("Subject", 5)]),
+            ("fields", [("Subject", "a\nX-Evil: 1")]),
+            ("fields", [("Sub ject", "x")]),
+            ("fields", [("i", "of-our-own")]),
+            ("fields", [("Via", "SIP/2.0/UDP 198.51.100.1")]),
+        ):
+            with self.subTest(name, value=value):
+
+                def edit(
+                    self: object, draft: InvitationDraft, name: str = name, value: object = value
+                ) -> None:
+                    setattr(draft, name, value)
+
+                world = World(features=[type("Odd", (), {"invitation_leaving": hookimpl(edit)})])
+                alice, bob = world.phones("alice", "bob", manners=MANNERS)
+                alice.dial("bob")
+                world.run(2)
+                self.assertTrue(alice.talks_to(bob))
+                self.assertEqual(bob.session.invite.from_.uri.user, "alice")  # type: ignore[union-attr]
+                alice.hang_up()
+                world.quiet()
                 self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
 
     def test_nonsense_of_seconds(self) -> None:

@@ -8,19 +8,18 @@ with a limit that is reached only when the test fails.
 from __future__ import annotations
 
 import json
-from itertools import count
+import re
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred, TimeoutError, inlineCallbacks, succeed
+from twisted.internet.defer import Deferred, inlineCallbacks, succeed
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.protocols.basic import NetstringReceiver
 from twisted.python.failure import Failure
 
-from tests.interop.processes import LIMIT, Ended, Program, free_port, reactor
+from tests.interop.processes import LIMIT, Program, free_port, reactor
 from tests.interop.programs import need
-
-Event = dict[str, Any]
+from tests.interop.teller import Event, Teller
 
 CONFIG = """\
 poll_method epoll
@@ -67,8 +66,16 @@ class Control(NetstringReceiver):
         self.phone.lost()
 
 
-class Baresip:
+class Baresip(Teller):
     """One phone with one account."""
+
+    noise = re.compile(r"aubridge: thread[^\n]*\n")
+    name = "baresip"
+    attends = attends_early = redirects = False
+    holds_by_itself = leaves_failed = True
+    trace = re.compile(
+        r"^(?:UDP|TCP|TLS) \S+ -> (?P<to>\S+?)\n(?P<message>.*?)\x1b\[;m", re.MULTILINE | re.DOTALL
+    )
 
     def __init__(
         self,
@@ -80,31 +87,30 @@ class Baresip:
         *,
         account: str = "",
         config: str = "",
+        authority: Path | None = None,
     ) -> None:
         """
         Write its configuration; nothing runs yet.
 
         @param server: C{host:port} to register at; the host is the domain as well.
         @param account: more parameters of the account, such as C{;answermode=auto}.
-        @param config: more lines of its configuration, C{sip_cafile} say.
+        @param config: more lines of its configuration.
+        @param authority: the file with the certificate authority.
         """
-        self.user = user
+        super().__init__(Program(f"baresip {user}"), user, server)
         self.aor = f"sip:{user}@{server}"
-        self.server = server
-        self.events: list[Event] = []
-        """All it has told."""
-        self.program = Program(f"baresip {user}")
         self._directory = Path(directory).resolve() / f"baresip-{user}"
         self._directory.mkdir(parents=True)
         self._password = password
         self._transport = transport
         self._account = account
-        self._more = config
-        self._seen = 0
-        self._waiting: list[tuple[str, dict[str, str], Deferred[Event]]] = []
-        self._answers: dict[str, Deferred[str]] = {}
-        self._tokens = count(1)
+        self._more = f"{config}\nsip_cafile {authority}" if authority else config
         self._control: Control | None = None
+
+    @classmethod
+    def needed(cls) -> None:
+        """See that it is there."""
+        need("baresip")
 
     # ---- life -----------------------------------------------------------
 
@@ -138,80 +144,18 @@ class Baresip:
             self._control.transport.abortConnection()
         return self.program.kill() if self.program.transport is not None else succeed(None)
 
-    # ---- what it tells --------------------------------------------------
-
     def heard(self, event: Event) -> None:
-        """It tells something."""
-        self.events.append(event)
-        self._look()
-
-    def answered(self, told: Event) -> None:
-        """It answers a command."""
-        deferred = self._answers.pop(told.get("token", ""), None)
-        if deferred is None:
-            return
-        if told.get("ok"):
-            deferred.callback(told.get("data", ""))
-        else:
-            deferred.errback(Ended(f"{self.program.name} refused: {told.get('data')}"))
-
-    def lost(self) -> None:
-        """It does not talk to us any more."""
-        answers, self._answers = self._answers, {}
-        waiting, self._waiting = self._waiting, []
-        for deferred in (*answers.values(), *(entry[2] for entry in waiting)):
-            deferred.errback(Ended(f"connection lost; {self.program.story()}"))
-
-    def _look(self) -> None:
-        """Give events to those who wait, in the order of both."""
-        while self._waiting:
-            kind, wanted, deferred = self._waiting[0]
-            for at in range(self._seen, len(self.events)):
-                event = self.events[at]
-                if event.get("type") == kind and all(
-                    event.get(key) == value for key, value in wanted.items()
-                ):
-                    break
-            else:
-                return
-            self._seen = at + 1
-            del self._waiting[0]
-            deferred.callback(event)
-
-    def tells(self, kind: str, limit: float = LIMIT, **wanted: str) -> Deferred[Event]:
-        """
-        Wait for the next event of a kind; those before it are passed over.
-
-        @param kind: such as C{REGISTER_OK}, C{CALL_INCOMING}, C{CALL_RINGING},
-            C{CALL_ESTABLISHED} or C{CALL_CLOSED}.
-        @param wanted: what else it must say: C{peeruri}, C{param}...
-        """
-        deferred: Deferred[Event] = Deferred()
-        entry = (kind, wanted, deferred)
-        self._waiting.append(entry)
-
-        def late(failure: Failure) -> Failure:
-            failure.trap(TimeoutError)
-            if entry in self._waiting:
-                self._waiting.remove(entry)
-            told = [f"{event.get('type')} {event.get('param', '')}" for event in self.events]
-            raise Ended(
-                f"{self.program.name} did not tell {kind} {wanted or ''}, but {told}; {self.program.story()}"
-            )
-
-        deferred.addTimeout(limit, reactor)
-        deferred.addErrback(late)
-        self._look()
-        return deferred
+        """It tells something; it ends a call whose transfer has failed, without a word about the end."""
+        super().heard(event)
+        if event["type"] == "TRANSFER_FAILED":
+            super().heard({"type": "CALL_CLOSED", "param": event.get("param", "")})
 
     # ---- what it is told ------------------------------------------------
 
     def command(self, name: str, params: str = "", limit: float = LIMIT) -> Deferred[str]:
         """Give it any command of its menu; gives what it prints."""
         assert self._control is not None
-        token = str(next(self._tokens))
-        deferred: Deferred[str] = Deferred()
-        self._answers[token] = deferred
+        token, deferred = self.asked()
         self._control.sendString(json.dumps({"command": name, "params": params, "token": token}).encode())
         return deferred.addTimeout(limit, reactor)
 
@@ -231,6 +175,7 @@ class Baresip:
 
     def dial(self, number: str) -> Deferred[str]:
         """Call a number at the server."""
+        self.heard({"type": "CALL_OUTGOING"})
         return self.command("dial", number if ":" in number else f"sip:{number}@{self.server}")
 
     def answer(self) -> Deferred[str]:

@@ -98,7 +98,11 @@ class InstallTests(TestCase):
 
     @inlineCallbacks
     def test_two_commands(self) -> Any:
-        """In a bare clone C{make run} ends in a service, and C{make test} in tests that pass."""
+        """
+        In a bare clone C{make run} ends in a service, and C{make test} in tests that pass.
+
+        sippy/b2bua#22: a newcomer could not tell which script to run.
+        """
         directory = Path(self.mktemp()).resolve()
         copy = copied(str(directory))
         make = Program("make run")

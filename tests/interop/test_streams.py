@@ -179,6 +179,15 @@ class TcpTests(PeerCase):
             await later(0.02)
         await raw.ended
 
+    async def test_single_line_end(self) -> None:
+        """A single CRLF, which some phones send as keep-alive, is no message that does not end."""
+        bob = self.peer(self.host, "TCP", unfinished=0.05)
+        raw = await connect(self.host, bob.port("TCP"))
+        raw.write(write(request("OPTIONS")) + b"\r\n")
+        await raw.until(b"200 OK")
+        await later(0.2)
+        self.assertFalse(raw.ended.called)
+
     async def test_idle(self) -> None:
         """So is one that is silent for long; whatever is heard keeps it."""
         bob = self.peer(self.host, "TCP", idle=0.2)

@@ -21,7 +21,8 @@ from wsproto.events import (
 )
 
 from b2bua.net.tls import Credentials
-from b2bua.wire.message import parse, write
+from b2bua.net.websocket import WebSocketFraming
+from b2bua.wire.message import LIMITS, parse, write
 from tests.interop.certificates import Authority
 from tests.interop.peers import PeerCase, later
 from tests.transactions.messages import request
@@ -197,6 +198,48 @@ class WebSocketTests(PeerCase):
         self.assertEqual((await browser.next(CloseConnection)).code, 1009)
         await browser.ended
 
+    async def test_nothing_said(self) -> None:
+        """Fragments of nothing cost nothing, however many there are; the rest is waited for as ever."""
+        browser = await self.browser("sip")
+        browser.say(TextMessage(data=self.register().decode(), message_finished=False))
+        for _ in range(1000):
+            browser.say(TextMessage(data="", message_finished=False))
+        browser.say(TextMessage(data=""))
+        await browser.next(TextMessage)
+        framing = WebSocketFraming(LIMITS)
+        client = WSConnection(ConnectionType.CLIENT)
+        asked = client.send(Request(host="pbx.example.com", target="/", subprotocols=["sip"]))
+        self.assertEqual(framing.feed(asked), [])
+        client.receive_data(framing.replies())
+        list(client.events())
+        for _ in range(1000):
+            framing.feed(client.send(BytesMessage(data=b"", message_finished=False)))
+        self.assertEqual((framing.pending, framing._parts), (0, []))
+
+    async def test_never_reads(self) -> None:
+        """A browser that never reads costs bounded memory, and its connection."""
+        browser = await self.browser("sip")
+        browser.say(TextMessage(data=self.register().decode()))
+        await browser.next(TextMessage)
+        browser.transport.pauseProducing()  # type: ignore[union-attr]
+        wire, flow = self.bob.wires[self.transport], self.bob.user.servers[0].flow
+        sent = 0
+        while len(wire) and sent < 1000:
+            wire.send(write(request(more=(("X", "x" * 30_000),))), flow)
+            sent += 1
+            await later(0)
+        self.assertLess(sent, 1000)
+
+    async def test_half_a_message(self) -> None:
+        """Whoever does not end a message in time is turned out."""
+        bob = self.peer(self.host, "WS", unfinished=0.1)
+        browser = Browser(["sip"])
+        anything: Any = reactor
+        anything.connectTCP(self.host, bob.port("WS"), Dial(browser))
+        await browser.next(AcceptConnection)
+        browser.say(TextMessage(data="REGISTER ", message_finished=False))
+        await browser.ended
+
     async def test_close(self) -> None:
         """A close is answered, and the user learns that the flow is gone."""
         browser = await self.browser("sip")
@@ -207,6 +250,7 @@ class WebSocketTests(PeerCase):
         await browser.ended
         await later(0.02)
         self.assertEqual(self.bob.user.lost, [self.bob.user.servers[0].flow])
+        self.assertEqual(self.bob.runner.counts.malformed, 0)
 
 
 class SecureWebSocketTests(WebSocketTests):

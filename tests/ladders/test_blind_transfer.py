@@ -8,7 +8,12 @@ from tests.ladders.transfers import FEATURES, TransferTestCase
 
 
 class BlindTransferTests(TransferTestCase):
-    """One of two parties hands the other one on to Carol."""
+    """
+    One of two parties hands the other one on to Carol.
+
+    diago#29 and opensips-ai-voice-connector#10: REFER was left to whoever builds
+    upon the library.
+    """
 
     def transfer(self, transferor: Phone, leaves: str = "final") -> None:
         """Alice has called Bob; one of them transfers the other to Carol."""

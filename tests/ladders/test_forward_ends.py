@@ -281,6 +281,16 @@ class FarTests(ForwardCase):
         self.assertEqual(invite.request_uri.user, "zoe")
         self.talks(alice, zoe)
 
+    def test_tel(self) -> None:
+        """A forward to a tel URI goes to its number, however people write that (RFC 3966 section 3)."""
+        self.start({"bob": {"always": "tel:+49-30-12.34(56)"}}, **CARRIER)
+        alice, _ = self.phones("alice", "bob")
+        carrier = self.carrier()
+        alice.sends("INVITE", to="bob")
+        invite = self.gets_forwarded(alice, carrier)
+        self.assertEqual(invite.request_uri.user, "+4930123456")
+        self.talks(alice, carrier)
+
     def trunk_redirects(self, policy: str) -> tuple[Phone, Phone]:
         """Alice calls out, and the carrier redirects to another number of its own."""
         more = {"redirects": policy, "may_dial": ["extensions", "trunks"]}

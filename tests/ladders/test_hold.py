@@ -106,7 +106,11 @@ class HoldTests(LadderTestCase):
         self.quiet()
 
     def test_hold_refused(self) -> None:
-        """A re-INVITE that the other side refuses leaves everything as it was (section 14.1)."""
+        """
+        A re-INVITE that the other side refuses leaves everything as it was (section 14.1).
+
+        OpenSIPS#686: what the other side replied was ignored.
+        """
         self.bob.manners = self.bob.manners.but(replies=False)
         self.alice.hold()
         self.world.run(0.1)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from b2bua import hookimpl
+from b2bua.calls import Attempt
 from b2bua.testing import LadderTestCase, Trunk, World, by_hand
 from b2bua.wire.message import Request
 
@@ -239,6 +241,43 @@ class InTests(TrunkCase):
                     second.answers(486)
                 carrier.gets(code)
                 self.assertEqual(second.unread(), [])
+                self.quiet()
+
+    def test_who_calls(self) -> None:
+        """A plugin is told the number of who calls, whatever way the call came; a hidden one is empty."""
+        seen: list[str] = []
+
+        class Watch:
+            @hookimpl
+            def route_call(self, attempt: Attempt) -> None:
+                seen.append(attempt.caller_number)
+
+        trunks = {"carrier": {"uri": "sip:198.51.100.7", "accept_from": ["198.51.100.7"]}}
+        self.world = World(features=[Watch], settings={"trunks": trunks})
+        alice, bob = self.phones("alice", "bob")
+        carrier = self.world.trunk("carrier", by_hand(), host="198.51.100.7")
+        for caller, number in ((alice, ""), (carrier, "+4930123456"), (carrier, "Anonymous")):
+            carrier.number = number
+            caller.sends("INVITE", to="bob")
+            bob.gets("INVITE")
+            bob.answers(486)
+            caller.gets(486)
+        self.assertEqual(seen, ["alice", "+4930123456", ""])
+        self.quiet()
+
+    def test_first_route_decides(self) -> None:
+        """Whom the first matching route is not for is refused, though a later one would take the call."""
+        for callers in (["trunks"], []):
+            with self.subTest(callers=callers):
+                routes = [
+                    {"match": r"\+1900\d+", "trunk": "carrier", "callers": callers},
+                    {"match": r"\+\d+", "trunk": "carrier"},
+                ]
+                [carrier] = self.start(carrier={}, routes=routes)
+                [alice] = self.phones("alice")
+                alice.sends("INVITE", to="+19005550100")
+                alice.gets(403)
+                self.assertEqual(carrier.unread(), [])
                 self.quiet()
 
     def test_stranger(self) -> None:

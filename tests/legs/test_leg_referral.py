@@ -292,6 +292,42 @@ class SubscribeTests(ReferCase):
         self.client.answer(200)
         self.assertTrue(referral.ended)
 
+    def test_after_the_end(self) -> None:
+        """Once the last NOTIFY is out there is no subscription: 481, and no news after it (section 4.4.1)."""
+        referral = self.refer()
+        referral.accept()
+        self.client.answer(200)
+        referral.notify(486)
+        last = self.notifies[-1]
+        self.assertEqual(self.subscribe(0).codes, [481])
+        self.assertEqual(self.notifies[-1], last)
+        self.client.answer(200)
+        self.assertTrue(referral.ended)
+
+    def test_current_state(self) -> None:
+        """What a refresh brings is the state that is current, not that of the start (section 4.2.1.2)."""
+        referral = self.refer()
+        referral.accept()
+        self.client.answer(200)
+        self.clock.advance(1)
+        referral.notify(180)
+        self.client.answer(200)
+        self.subscribe(60)
+        self.assertEqual(self.notifies[-1][2], "SIP/2.0 180 Ringing")
+        self.client.answer(200)
+        self.clock.advance(60)
+        self.assertEqual(self.notifies[-1][1:], ("terminated;reason=timeout", "SIP/2.0 180 Ringing"))
+
+    def test_overtaken_end(self) -> None:
+        """An end that waits for the answer to a NOTIFY goes out with a refresh, and ends it."""
+        referral = self.refer()
+        referral.accept()
+        referral.notify(486)
+        self.assertEqual(self.subscribe(60).codes, [200])
+        self.assertEqual(self.notifies[-1][1:], ("terminated;reason=noresource", "SIP/2.0 486 Busy Here"))
+        self.client.answer(200)
+        self.assertTrue(referral.ended)
+
     def test_unknown(self) -> None:
         """Only REFER makes such a subscription: else it is 403 (RFC 3515 section 2.4.4)."""
         self.assertEqual(self.subscribe(60).codes, [403])

@@ -31,7 +31,11 @@ class PageTests(SynchronousTestCase):
     """C{docs/what-passes.md}."""
 
     def test_header_fields(self) -> None:
-        """Each row of its tables names exactly the fields of the code."""
+        """
+        Each row of its tables names exactly the fields of the code.
+
+        diago#97: nobody could tell which header fields arrive at the other side.
+        """
         rows = {}
         _, _, tables = PAGE.read_text(encoding="utf-8").partition("## Header fields")
         for line in tables.splitlines():

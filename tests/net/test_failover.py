@@ -189,6 +189,21 @@ class FailOverTests(SynchronousTestCase):
         self.assertEqual((len(tcp.sent), len(self.wire.sent)), (1, 1))
         self.assertEqual(parse(self.wire.sent[0][0]).via.transport, "UDP")
 
+    def test_large_everywhere(self) -> None:
+        """Each server is asked by TCP first; by UDP only if it takes no TCP."""
+        tcp = MemoryWire(self.world.clock, "TCP")
+        self.runner.attach(tcp)
+        self.ask(more=(("X", "x" * 2000),))
+        self.runner.unreachable(tcp.sent[0][1], tcp.sent[0][0])
+        self.runner.unreachable(self.wire.sent[0][1], self.wire.sent[0][0])
+        self.assertEqual([flow.remote for _, flow in tcp.sent], [ONE, TWO])
+        self.assertEqual([flow.remote for _, flow in self.wire.sent], [ONE])
+        sent = parse(tcp.sent[1][0])
+        assert isinstance(sent, Request)
+        self.world.receive(sent.response(503, to_tag="b"))
+        self.assertEqual(self.world.heard, [(0, 503)])
+        self.assertEqual(len(self.wire.sent), 1)
+
     def test_large_flow(self) -> None:
         """A flow is used as it is, however large the request."""
         self.runner.attach(MemoryWire(self.world.clock, "TCP"))

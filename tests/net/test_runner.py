@@ -6,6 +6,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from b2bua.net.limits import NetLimits
 from b2bua.transactions.flow import Flow
 from b2bua.wire.message import Request, Response, parse
 from tests.net.world import BOB, HERE, World
@@ -385,6 +386,24 @@ class ViaTests(Case):
         """Only the topmost Via is touched, in a list too (section 18.2.1)."""
         answer, _ = self.reply("SIP/2.0/UDP pc;branch=z9hG4bK4, SIP/2.0/UDP far;branch=z9hG4bK5")
         self.assertEqual([via.received for via in answer.vias], ["192.0.2.1", None])
+
+
+class KeepAliveTests(Case):
+    """What is no message."""
+
+    def test_ping(self) -> None:
+        """A double CRLF is answered with one; other junk of up to four bytes is ignored."""
+        for junk in (b"\r\n\r\n", b"\r\n", b"\0\0\0\0", b"hi", b""):
+            self.world.receive(junk)
+        self.assertEqual(self.wire.log, [(0, "\r\n")])
+        self.assertEqual(self.runner.counts.keep_alives, 5)
+
+    def test_bounded(self) -> None:
+        """Pings of somebody unknown are rate-limited like messages."""
+        world = World(limits=NetLimits(rate=1, burst=3))
+        for _ in range(10):
+            world.receive(b"\r\n\r\n")
+        self.assertEqual(world.wire.log, [(0, "\r\n")] * 3)
 
 
 class ReliableTests(Case):

@@ -1,0 +1,101 @@
+"""
+Real phones of three makes in every scenario of a working day, over UDP, TCP and TLS.
+
+Nobody here wrote them: baresip as Debian has it (1.0), baresip as it is today
+(4, C{baresip-python}) and PJSIP (C{pjsua2-python}).  L{tests.interop.day} has the
+scenarios.  A service and its phones are started once for a whole day, since
+that costs more than to play a scenario.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import gatherResults
+from twisted.trial.unittest import TestCase
+
+from tests.interop.baresip import Baresip
+from tests.interop.baresip4 import Baresip4
+from tests.interop.certificates import pair
+from tests.interop.day import SCENARIOS, Day, Scenario
+from tests.interop.pjsip import Pjsip
+from tests.interop.service import PASSWORDS, Service
+
+
+class PhoneCase(TestCase):
+    """Three phones, 101 to 103, that have registered with digest."""
+
+    timeout = 120
+    transport = "udp"
+
+    async def day(self, *makes: Any) -> Day:
+        """Start the service, and phones of these makes."""
+        for make in makes:
+            make.needed()
+        directory = Path(self.mktemp()).resolve()
+        certificate, _ = pair(directory)
+        service = Service(str(directory), tls=self.transport == "tls")
+        self.addCleanup(service.kill)
+        await service.start()
+        server = f"{service.host}:{service.tls_port or service.port}"
+        phones = []
+        for make, (number, password) in zip(makes, PASSWORDS.items(), strict=True):
+            authority = certificate.with_name("authority.pem")
+            phone = make(str(directory), number, password, server, self.transport, authority=authority)
+            phones.append(phone)
+            self.addCleanup(phone.stop)
+        await gatherResults([phone.start() for phone in phones])
+        await gatherResults([phone.register() for phone in phones])
+        return Day(service, phones)
+
+    async def plays(self, day: Day, *roles: Any) -> None:
+        """Play each scenario that the phones can play in these roles."""
+        for scenario in SCENARIOS:
+            if scenario.suits(roles[1]):
+                await self.play(day, scenario, roles)
+
+    async def play(self, day: Day, scenario: Scenario, roles: tuple[Any, ...]) -> None:
+        """Play one scenario to its end, when nothing may be left."""
+        name = f"{scenario.play.__name__}({', '.join(phone.name for phone in roles)})"
+        try:
+            await scenario.play(day, *roles)
+            await day.rest()
+        except Exception as error:
+            ladders = "\n".join(phone.ladder for phone in day.phones)
+            raise AssertionError(f"{name} over {self.transport}: {error}\n{ladders}") from error
+        said = "\n".join(day.service.program.lines)
+        self.assertNotIn("Traceback", said, name)
+
+
+class UdpTests(PhoneCase):
+    """Over UDP."""
+
+    async def test_alike(self) -> None:
+        """Three phones of one make."""
+        for make in (Baresip, Baresip4, Pjsip):
+            day = await self.day(make, make, make)
+            await self.plays(day, *day.phones)
+
+    async def test_mixed(self) -> None:
+        """Each make in each role."""
+        day = await self.day(Baresip, Baresip4, Pjsip)
+        one, two, three = day.phones
+        for roles in ((one, two, three), (two, three, one), (three, one, two)):
+            await self.plays(day, *roles)
+
+
+class TcpTests(UdpTests):
+    """The same over TCP."""
+
+    transport = "tcp"
+
+
+class TlsTests(UdpTests):
+    """The same over TLS, with a certificate that the phones check."""
+
+    transport = "tls"
+
+
+# It is not run by itself.
+del PhoneCase
