@@ -33,6 +33,8 @@ WORK = 32
 """Messages that are served before we look for more."""
 MOST = 16 << 20
 """Bytes that may wait; what is more gets lost, as it would in the kernel."""
+MEMORY = 32
+"""New requests by which we know how fast they are served."""
 QUIET = 10.0
 """Seconds between two lines of the log about it."""
 TOO_MUCH = b"SIP/2.0 503 Service Unavailable\r\n"
@@ -135,6 +137,7 @@ class Overload:
         self._new: deque[Waiting] = deque()
         self._keys: set[Hashable] = set()
         self._bytes = 0
+        self._pace = self._served = 0.0
         self._call: IDelayedCall | None = None
         self._mark = b""
         self._told = -QUIET
@@ -182,8 +185,9 @@ class Overload:
 
     @property
     def behind(self) -> bool:
-        """Would something new have to wait too long?"""
-        if self._new and self._clock.seconds() - self._new[0].since > self._lag:
+        """Would something new have to wait too long, or does something already?"""
+        waiting, lag = self._new, self._lag
+        if waiting and (len(waiting) * self._pace > lag or self._clock.seconds() - waiting[0].since > lag):
             return True
         return self._runner.wheel.late > self._lag
 
@@ -194,8 +198,7 @@ class Overload:
             if self._going:
                 waiting = self._going.popleft()
             elif self._new:
-                waiting = self._new.popleft()
-                self._keys.discard(waiting.key)
+                waiting = self._next()
             else:
                 self.busy = False
                 return
@@ -204,6 +207,16 @@ class Overload:
                 self._runner.received(waiting.data, waiting.flow)
         if self.busy:  # the last one may have closed it all
             self._call = self._clock.callLater(0, self.work)
+
+    def _next(self) -> Waiting:
+        """Take what is new and has waited longest, and note how fast that goes."""
+        now = self._clock.seconds()
+        if self._served:
+            self._pace += (now - self._served - self._pace) / MEMORY
+        waiting = self._new.popleft()
+        self._served = now if self._new else 0.0
+        self._keys.discard(waiting.key)
+        return waiting
 
     def clear(self) -> None:
         """Forget all that waits."""

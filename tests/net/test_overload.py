@@ -213,6 +213,17 @@ class TurningAwayTests(Case):
         self.world.clock.advance(0)
         self.assertEqual(len(self.user.acks), 1)
 
+    def test_too_many(self) -> None:
+        """Nor is it taken when so many wait before it that it would have to wait too long."""
+        for number in range(100, 140):
+            self.take(numbered(number))
+        for _ in range(40):
+            self.world.clock.rightNow += LAG / 40
+            self.overload._next()
+        self.take(*[numbered(number) for number in range(2, 100)])
+        self.assertGreater(self.sent().count(503), 10)
+        self.assertGreater(len(self.overload), 10)
+
     def test_starved(self) -> None:
         """What could not be served because others went first hears 503 in the end."""
         self.take(numbered(1))
