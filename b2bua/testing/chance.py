@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from zope.interface import provider
 
+from b2bua.testing.deeds import DEEDS, Deed
 from b2bua.testing.manners import Manners
 from b2bua.testing.world import World
 
@@ -47,9 +48,6 @@ class Outcome:
     answered: int
 
 
-Deed = Callable[["Play"], None]
-
-
 class Play:
     """One world and what happens in it."""
 
@@ -68,25 +66,7 @@ class Play:
         """Who was cut off, so that it may not know that a call is over."""
         if self.faults:
             self._weather()
-        self.deeds: list[Deed] = [
-            dial,
-            dial,
-            dial,
-            hang_up,
-            hang_up,
-            answer,
-            answer,
-            refuse,
-            hold,
-            resume,
-            update,
-            offerless,
-            tell,
-            lose_power,
-            unregister,
-            reconnect,
-            cut_off,
-        ]
+        self.deeds: list[Deed] = list(DEEDS)
 
     def settings(self) -> dict[str, Any]:
         """Draw the tables of the configuration that are not the usual ones."""
@@ -237,110 +217,6 @@ class Play:
 def reached(session: Session) -> bool:
     """Was it a call of ours that got as far as an answer from its target?"""
     return not session.incoming and bool(session.dialled) and 180 in session.codes
-
-
-# What may happen
-
-
-def dial(play: Play) -> None:
-    """Call one of the others, oneself perhaps, or nobody; now and then without an offer."""
-    phone = play.phone()
-    if phone is not None and len(phone.live) < 4:
-        others = [name for name in play.names if name != phone.name]
-        to = play.random.choice([*others * 4, phone.name, "nobody"])
-        phone.dial(to, offer=play.random.random() < 0.85)
-
-
-def hang_up(play: Play) -> None:
-    """End some call, whatever its state."""
-    session = play.session("calling", "called", "up")
-    if session is not None:
-        session.hang_up()
-
-
-def answer(play: Play) -> None:
-    """Pick up before the manners say so."""
-    session = play.session("called")
-    if session is not None:
-        session.answer()
-
-
-def refuse(play: Play) -> None:
-    """Refuse a call that rings."""
-    session = play.session("called")
-    if session is not None:
-        session.refuse(play.random.choice([480, 486, 603]))
-
-
-def hold(play: Play) -> None:
-    """Hold."""
-    session = play.session("up")
-    if session is not None and not session.busy:
-        session.hold(play.random.choice(["sendonly", "inactive", "zeros"]))
-
-
-def resume(play: Play) -> None:
-    """Resume."""
-    session = play.session("up")
-    if session is not None and not session.busy:
-        session.resume()
-
-
-def update(play: Play) -> None:
-    """Change or refresh by UPDATE."""
-    session = play.session("up")
-    if session is not None and not session.busy:
-        offer = play.random.random() < 0.5
-        session.update(play.random.choice(["sendrecv", "sendonly"]), offer=offer)
-
-
-def offerless(play: Play) -> None:
-    """Ask the peer for an offer."""
-    session = play.session("up")
-    if session is not None and not session.busy:
-        session.reinvite(offer=False)
-
-
-def tell(play: Play) -> None:
-    """Send something that is not about the session."""
-    session = play.session("up")
-    if session is not None:
-        session.ask(play.random.choice(["INFO", "MESSAGE", "OPTIONS", "SUBSCRIBE"]))
-
-
-def lose_power(play: Play) -> None:
-    """Vanish without a word."""
-    phone = play.phone()
-    if phone is not None and play.random.random() < 0.4:
-        phone.vanish()
-
-
-def unregister(play: Play) -> None:
-    """Take the binding back, or renew it."""
-    phone = play.phone()
-    if phone is not None:
-        phone.register(play.random.choice([0, 3600, 3600]))
-
-
-def reconnect(play: Play) -> None:
-    """Close all connections and register again."""
-    phone = play.phone()
-    # An INVITE of its own could not be answered any more, and it would know that.
-    if phone is not None and phone.transport != "UDP" and all(s.state != "calling" for s in phone.live):
-        phone.close_connections()
-        phone.register()
-
-
-def cut_off(play: Play) -> None:
-    """Cut the way between the server and a phone for a while."""
-    phone, network = play.phone(), play.world.network
-    if phone is None or play.random.random() < 0.5:
-        return
-    play.faults = True
-    play.cut.add(phone.host)
-    server = play.world.server_address[0] if play.world.server_address else ""
-    network.own_link(server, phone.host).cut = True
-    play.world.clock.callLater(play.random.choice([0.3, 2.0, 10.0, 40.0]), network.mend, server, phone.host)
 
 
 # Running many
