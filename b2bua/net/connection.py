@@ -89,6 +89,8 @@ class Connection(TwistedProtocol):
     log = Logger()
     refused = False
     """Has it failed to prove who it is?"""
+    used = False
+    """Has it carried a message, either way?"""
 
     def __init__(
         self, wire: StreamWire, flow: Flow, framing: Framing, *, opened: bool, name: str = ""
@@ -147,6 +149,8 @@ class Connection(TwistedProtocol):
         for unit in units:
             if not self.connected:
                 return
+            if len(unit) > 4:
+                self.used = True
             if not runner.overload.refuses(unit, self.flow):
                 runner.received(unit, self.flow)
         if error is not None:
@@ -161,6 +165,8 @@ class Connection(TwistedProtocol):
 
     def send(self, message: bytes) -> None:
         """Send a message, now or when the connection is there."""
+        if len(message) > 4:
+            self.used = True
         if not self.connected or not self._trusted or not self._framing.ready:
             self._waiting.append(message)
             if sum(map(len, self._waiting)) > self.wire.limits.buffered:

@@ -207,7 +207,7 @@ class DnsLocator:
                     if len(hops) >= MAX_HOPS:
                         break
                 if hops:
-                    return hops
+                    return hops[:MAX_HOPS]
             if services:
                 return []  # RFC 2782: there are such servers, but none can be reached
         transport = transport or default_transport(supported)

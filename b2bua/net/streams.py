@@ -220,7 +220,8 @@ class StreamWire:
         self._leave(connection)
         if connection.refused:
             self.runner.unreachable(connection.flow)
-        self.runner.closed(connection.flow)
+        if connection.used:
+            self.runner.closed(connection.flow)
 
     def _leave(self, connection: Connection) -> None:
         """Give the place of a connection back, and forget it."""

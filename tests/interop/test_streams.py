@@ -120,6 +120,20 @@ class TcpTests(PeerCase):
         answer = await self.ask(alice, alice.user.lost[0])
         self.assertEqual((answer.code, answer.local), (503, True))
 
+    async def test_closed_unused(self) -> None:
+        """Of a connection that carried nothing but keep-alives nobody has to be told."""
+        bob = self.peer(self.host, "TCP")
+        for said, told in ((b"", 0), (b"\r\n\r\n", 0), (write(request("OPTIONS")), 1)):
+            raw = await connect(self.host, bob.port("TCP"))
+            if said:
+                raw.write(said)
+                await raw.until(b"\r\n")
+            raw.transport.loseConnection()  # type: ignore[union-attr]
+            await raw.ended
+            while bob.runner.places.taken:
+                await later(0.01)
+            self.assertEqual(len(bob.user.lost), told)
+
     async def test_answer_elsewhere(self) -> None:
         """An answer whose connection is gone goes to the port of the sent-by (section 18.2.2)."""
         bob = self.peer(self.host, "TCP")

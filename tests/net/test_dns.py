@@ -154,6 +154,15 @@ class LocatorTests(Case):
         self.assertGreater(drawn[2], 180)
         self.assertEqual(len(self.hops("sip:example.com")), 2)
 
+    def test_bounded(self) -> None:
+        """However many servers and addresses a zone has, twenty are tried at most."""
+        self.zone.srv("_sip._udp.example.com", *[(at, 0, 5060, f"h{at}.example") for at in range(3)])
+        for at in range(3):
+            self.zone.host(f"h{at}.example", *[f"192.0.{at}.{number}" for number in range(1, 15)])
+        self.assertEqual(len(self.hops("sip:example.com")), 20)
+        self.zone.host("many.example", *[f"192.0.9.{number}" for number in range(1, 40)])
+        self.assertEqual(len(self.hops("sip:many.example:5060")), 20)
+
     def test_hosts(self) -> None:
         """/etc/hosts is honoured, and changes to it are seen."""
         self.hosts.write_text("# local\n192.0.2.9 pbx.example Trunk.Example # both\n::1 trunk.example\n")
