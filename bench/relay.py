@@ -77,30 +77,39 @@ class Answering:
 
 
 class Relaying(Answering):
-    """Relays a basic call with transactions on both sides, and no call logic."""
+    """
+    Relays a basic call with transactions on both sides, and no call logic.
+
+    Each side sees one Via only, that of its neighbour: the layer serves user
+    agents, who drop a response with a second one (RFC 3261 section 8.1.3.3).
+    """
 
     def __init__(self, bob: Flow) -> None:
         """Take the way to the callee."""
         self.bob = bob
 
     def request_received(self, request: Request, server: IServerTransaction) -> None:
-        """Forward it with our Via on top; its responses without."""
+        """Forward it with our Via instead of the caller's; its responses the other way round."""
         if request.method == "INVITE":
             server.respond(request.response(100))
-
-        def forward(flow: Flow, via: str) -> Request:
-            return request.with_fields(prepend=[("Via", via)])
+        vias = [item for item in request.fields if item[0] == "Via"]
 
         def back(response: Response) -> None:
             if response.code > 100:
-                fields = response.fields[1:]
+                fields = (*vias, *response.fields[1:])
                 server.respond(Response(response.code, response.reason, fields, response.body))
 
-        self.runner.request(forward, self.bob, back)
+        self.runner.request(_forwarding(request), self.bob, back)
 
     def ack_received(self, request: Request, flow: Flow) -> None:
         """Forward the ACK of a 2xx."""
-        self.runner.acknowledge(lambda flow, via: request.with_fields(prepend=[("Via", via)]), self.bob)
+        self.runner.acknowledge(_forwarding(request), self.bob)
+
+
+def _forwarding(request: Request) -> Callable[[Flow, str], Request]:
+    """Give what writes a request anew, for whatever way it goes."""
+    kept = [item for item in request.fields if item[0] != "Via"]
+    return lambda flow, via: Request(request.method, request.uri, (("Via", via), *kept), request.body)
 
 
 class Control(DatagramProtocol):
@@ -316,6 +325,8 @@ def cost(kind: str, concurrent: int, count: int, method: str, rate: int) -> floa
         spent = server.cpu() - before
     finally:
         server.end()
+    if not done:
+        raise SystemExit(f"{kind}: nothing has come back")
     if done < count:
         print(f"  {kind}: {count - done} of {count} lost")
     return spent / done * 1e6
