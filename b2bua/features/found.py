@@ -29,7 +29,6 @@ class Found:
         self._off = frozenset(self._names("off"))
         loaded, found = plugins_of.load(sources)
         self.problems = [problem for name, problem in found if name not in self._off]
-        self._strangers({source.name for source in sources})
         self.claims: list[Claim] = []
         self._codes: dict[str, Mapping[str, str]] = {}
         wanting = [plugin for plugin in loaded if self._asks(plugin)]
@@ -37,6 +36,7 @@ class Found:
             [plugin for plugin in wanting if plugin.name not in self._off], self._names("order")
         )
         self.taken = self._take(document)
+        self.problems[:0] = self._strangers({source.name for source in sources})
         self.codes = self._settle(document)
 
     def _names(self, key: str) -> Sequence[str]:
@@ -44,15 +44,15 @@ class Found:
         names = self._section.get(key)
         return [name for name in names if isinstance(name, str)] if isinstance(names, list | tuple) else []
 
-    def _strangers(self, there: set[str]) -> None:
+    def _strangers(self, there: set[str]) -> list[Problem]:
         """Complain of names that no plugin has."""
         known = ", ".join(sorted(there)) or "none"
-        for key in ("order", "off"):
-            self.problems += [
-                Problem(f"plugins.{key}", f"no plugin {name} is installed; there are {known}")
-                for name in self._names(key)
-                if name not in there
-            ]
+        return [
+            Problem(f"plugins.{key}", f"no plugin {name} is installed; there are {known}")
+            for key in ("order", "off")
+            for name in self._names(key)
+            if name not in there
+        ]
 
     def _asks(self, plugin: Plugin) -> bool:
         """Ask a plugin what it wants; can it say so?"""
