@@ -65,6 +65,14 @@ class Bridge:
         """
         self.call.bridge = None
 
+    def part(self, leg: Leg) -> None:
+        """C{leg} has left, and the other one stays: it has no answer to expect any more."""
+        other = self.other(leg)
+        self.release()
+        if self._exchange is other:
+            other.say(Refused(491))
+        self._exchange_over()
+
     def other(self, leg: Leg) -> Leg:
         """Who is at the other side of C{leg}."""
         return self.b if leg is self.a else self.a
@@ -74,10 +82,7 @@ class Bridge:
         other = self.b if leg is self.a else self.a
         match word:
             case HungUp() if self._idle:
-                # Somebody waits to take over, and will see who is left.
-                if self._exchange is other:
-                    other.say(Refused(491))
-                self._exchange_over()
+                self.part(leg)  # somebody waits to take over, and will see who is left
             case HungUp(why, fields):
                 self.call.bridge = None
                 self.call.hang_up(other, "bye" if why in ("bye", "cancel") else why, fields)

@@ -56,6 +56,8 @@ class Ear:
         self._waiting: Deferred[None] | None = None
         self._asked: dict[Leg, Changed] = {}
         """Who owes us an answer, and to what."""
+        self._stale: set[Leg] = set()
+        """Who owes an answer to somebody who spoke before us, and has left."""
         self._lone = Lone(call)
         self.disturbed = False
         """Has a party changed its session meanwhile?  Then it has been silenced."""
@@ -69,6 +71,8 @@ class Ear:
         self.call.listen(leg, self)
         if leg.ended:
             self._gone.append(leg)
+        elif leg.asked:
+            self._stale.add(leg)
 
     def hear(self, leg: Leg, word: Word) -> None:
         """Take a word of one of the legs."""
@@ -76,6 +80,11 @@ class Ear:
             case HungUp():
                 self._gone.append(leg)
                 self.left(leg)
+            case Answered() | Refused() if leg in self._stale and not leg.ended:
+                self._stale.remove(leg)
+                if isinstance(word, Answered) and word.session is not None:
+                    leg.say(Confirmed(silent_answer(word.session, leg.local_session)))
+                return
             case Answered() | Refused() | Confirmed():
                 self._answers.append((leg, word))
                 if leg.ended:
@@ -105,28 +114,29 @@ class Ear:
         """
         for leg, asked in list(self._asked.items()):
             try:
-                word = await self.answer(leg)
+                word = await self.answer(leg, patience=0)
             except Gone:
                 self._asked.pop(leg, None)
                 continue
             if asked.session is None and isinstance(word, Answered) and word.session is not None:
                 leg.say(Confirmed(silent_answer(word.session, leg.local_session)))
 
-    async def answer(self, leg: Leg, *others: Leg) -> Answered | Refused:
+    async def answer(self, leg: Leg, *others: Leg, patience: int = PATIENCE) -> Answered | Refused:
         """
         Wait for the answer to what was last said to C{leg}.
 
         @param others: who must not leave meanwhile either.
+        @param patience: how often it is said again when a change of the party's
+            own came first, as when its user holds.
         @raise Gone: one of them has left.
         """
-        left = PATIENCE
         while True:
             word = await self._next(leg, others)
             if isinstance(word, Confirmed):
                 continue  # the ACK of an exchange before this one
-            if not _yielded(word) or leg not in self._asked or not left:
+            if not _yielded(word) or leg not in self._asked or not patience:
                 break
-            left -= 1
+            patience -= 1
             leg.say(self._asked[leg])  # the peer's own change came first, and has been granted
         self._asked.pop(leg, None)
         if isinstance(word, Refused) and word.local and word.code in (408, 503):

@@ -24,6 +24,7 @@ from b2bua.calls.outcomes import LOOPED
 from b2bua.calls.path import Path
 from b2bua.calls.search import Found, Search
 from b2bua.calls.verdicts import Outcome, Refuse, Relay, Transfer, TransferVerdict
+from b2bua.legs.words import HungUp, Word
 
 if TYPE_CHECKING:
     from b2bua.calls.bridge import Bridge
@@ -304,11 +305,13 @@ class _Transferring:
 
     async def _restore(self) -> None:
         """Survivor and transferor talk again, as before."""
-        if not self.ear.disturbed:
-            self.bridge.begin()
-            return
+        bridge = self.bridge
         try:
-            await couple(self.call, self.survivor, self.transferor)
+            if self.ear.disturbed:
+                bridge = await couple(self.call, self.survivor, self.transferor)
+            else:
+                bridge.begin()
+            self.call.listen(self.transferor, _Unaware(self, bridge))
         except Gone as gone:
             if gone.leg is self.survivor:
                 self.call.hang_up(self.transferor)
@@ -316,6 +319,14 @@ class _Transferring:
                 await self._recall()
         except NotCoupled:
             self.call.end()
+
+    async def recall(self) -> None:
+        """The transferor has left the old call, believing in the transfer."""
+        self.call.hold_open()
+        try:
+            await self._recall()
+        finally:
+            self.call.let_close()
 
     async def _recall(self) -> None:
         """The transferor has left: bring the survivor back to it, or to where the setting says."""
@@ -335,6 +346,38 @@ class _Transferring:
             if self.survivor.ended:
                 return
         self.call.hang_up(self.survivor)
+
+
+class _Unaware:
+    """
+    Listens to a transferor whose transfer has failed, and who may not know it yet.
+
+    A phone that hangs up as soon as its REFER is accepted does not mean to end
+    the call: its BYE crosses the NOTIFY that tells of the failure.
+    """
+
+    def __init__(self, work: _Transferring, bridge: Bridge) -> None:
+        """Let all else pass to the bridge."""
+        self._work = work
+        self._bridge = bridge
+        self._until = work.call.calls.context.layer.now() + TRANSFEROR_SECONDS
+
+    def hear(self, leg: Leg, word: Word) -> None:
+        """Take a BYE that was sent in good faith for the end of the transferor's part only."""
+        bridge, work = self._bridge, self._work
+        if not isinstance(word, HungUp) or self._knows():
+            bridge.hear(leg, word)
+            return
+        bridge.part(leg)
+        recall = Deferred.fromCoroutine(work.recall())
+        recall.addErrback(lambda failure: _broken(work.call, failure))
+
+    def _knows(self) -> bool:
+        """Has it heard of the failure, or had the time to see that nobody tells it?"""
+        referral = self._work.referral
+        if referral.wants_notify:
+            return referral.ended
+        return self._work.call.calls.context.layer.now() >= self._until
 
 
 def _same_party(one: Leg, other: Leg) -> bool:

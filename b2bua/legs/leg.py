@@ -301,6 +301,12 @@ class Leg:
             and self.waiting is None
         )
 
+    @property
+    def asked(self) -> bool:
+        """Is there a change of the call, for which L{Answered} or L{Refused} will be heard?"""
+        change = self.changing or self.waiting
+        return change is not None and not change.refresh
+
     def when_stable(self, callback: Callable[[], None]) -> None:
         """Call back as soon as nothing is open, perhaps at once; also when the leg has ended."""
         if self.stable or self.state is LegState.ENDED:

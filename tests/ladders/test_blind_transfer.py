@@ -143,6 +143,33 @@ class BlindTransferTests(TransferTestCase):
                 self.bob.hang_up()
                 self.quiet()
 
+    def test_survivor_holds_as_it_is_joined(self) -> None:
+        """Alice's hold crosses the joining re-INVITE, and hers comes first: she is joined all the same."""
+        self.call(self.bob, self.alice)
+        self.bob.session.hold()
+        self.world.run(1)
+        self.bob.session.transfer("carol")
+        self.world.run_until(lambda: self.carol.session.state == "up" if self.carol.live else False)
+        self.alice.session.hold()
+        self.world.run(8)
+        self.assertEqual(self.bob.live, [])
+        self.alice.session.resume()
+        self.world.run(2)
+        self.only_talking(self.alice, self.carol)
+        self.carol.hang_up()
+        self.quiet()
+
+    def test_leaves_before_it_knows(self) -> None:
+        """Bob's BYE follows the 202 and crosses the NOTIFY of a failure: Alice is recalled, not cut off."""
+        self.call(self.alice, self.bob)
+        self.bob.manners.leaves_after_refer = "at once"
+        self.bob.session.transfer("nobody")
+        self.world.run(5)
+        self.only_talking(self.alice, self.bob)
+        self.insist(self.bob.session.incoming, "Bob was not called back")
+        self.bob.hang_up()
+        self.quiet()
+
     def test_second_transfer(self) -> None:
         """After a transfer the new party can transfer again."""
         (dave,) = self.world.phones("dave", manners=self.alice.manners)
