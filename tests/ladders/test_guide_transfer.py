@@ -134,6 +134,31 @@ class PassedTests(StepsTestCase):
         self.disconnect(self.c, self.a)
         self.quiet()
 
+    def test_6b(self) -> None:
+        """6, figure: F13 to F16 are left out, so A's NOTIFYs all come after B's BYE (RFC 5057 section 4)."""
+        at_a = self.a.session
+        self.pass_on(self.b, self.a, "carol")
+        self.leaves(self.b, self.b.session)
+        self.dismissed(self.a)
+        self.a.sends("INVITE", to="carol")
+        self.c.gets("INVITE")
+        self.c.answers(180)
+        self.a.gets(180)
+        self.world.run(1)
+        self.tell(at_a, 180)
+        self.a.gets(200, method="NOTIFY")
+        self.notified(self.b, 180)
+        self.c.answers(200)
+        self.c.gets("ACK")
+        self.a.gets(200)
+        self.a.sends("ACK")
+        self.tell(at_a, 200)
+        self.a.gets(200, method="NOTIFY")
+        self.notified(self.b, 200)
+        self.assertTalking(("alice", "carol"))
+        self.disconnect(self.c, self.a)
+        self.quiet()
+
     def test_6c(self) -> None:
         """6, older edition F13 to F28: A's NOTIFY comes through before B's BYE, the last one after it."""
         at_a = self.a.session

@@ -1,0 +1,381 @@
+"""
+What the table of transfers is made of: kinds, parties, events, moments, and what has to hold.
+
+A cell is a kind of transfer, a moment after the REFER, an event, and who causes
+it.  The moments are taken from an undisturbed run of the same kind: one between
+any two of its messages.  What cannot happen there (nothing rings that could be
+refused) is no cell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import NamedTuple
+
+from b2bua.calls.call import Call
+from b2bua.legs.leg import Leg
+from b2bua.testing import World
+from b2bua.testing.manners import Manners
+from b2bua.testing.phone import Phone
+from b2bua.testing.session import Session
+from tests.ladders.transfers import FEATURES
+
+PARTIES = ("alice", "bob", "carol")
+"""The survivor, the transferor and the target."""
+
+TALKS = Manners(rings_after=0.05, answers_after=1.0, session_expires=1800, refresher="uas")
+"""Whose sessions we refresh."""
+CALM = 200.0
+"""Seconds after which whatever was begun is over, but for what only the next sign of life shows."""
+
+
+class Kind(NamedTuple):
+    """One kind of transfer."""
+
+    name: str
+    consults: str = ""
+    """Does Bob talk to Carol before (up), or does she ring (rings)?"""
+    refuses: bool = False
+    """Is Carol busy?"""
+    leaves: str = "final"
+    """When Bob hangs up."""
+    caller: bool = False
+    """Is Bob the caller in his call with Alice?"""
+
+    def __str__(self) -> str:
+        """For the report."""
+        return self.name
+
+
+KINDS = (
+    Kind("blind"),
+    Kind("blind, leaves at once", leaves="at once"),
+    Kind("blind by the caller", caller=True),
+    Kind("blind, busy", refuses=True),
+    Kind("blind, busy, leaves at once", refuses=True, leaves="at once"),
+    Kind("attended", "up"),
+    Kind("attended, leaves at once", "up", leaves="at once"),
+    Kind("semi-attended", "rings"),
+    Kind("semi-attended, leaves at once", "rings", leaves="at once"),
+    Kind("semi-attended, refused", "rings", refuses=True),
+    Kind("semi-attended, refused, leaves at once", "rings", refuses=True, leaves="at once"),
+)
+
+
+class Scene:
+    """One world, at the moment at which the REFER has just been sent."""
+
+    def __init__(self, kind: Kind, stream: str = "", extra: bool = False) -> None:
+        """
+        Play up to the REFER.
+
+        @param stream: whose phone uses TCP.
+        @param extra: is there a fourth phone?
+        """
+        self.kind = kind
+        self.world = world = World(seed=1, features=FEATURES)
+        names = (*PARTIES, "dave") if extra else PARTIES
+        phones = [world.phone(n, TALKS.but(), transport="TCP" if n == stream else "UDP") for n in names]
+        for phone in phones:
+            phone.register()
+        world.run_until(lambda: all(phone.registered for phone in phones))
+        self.phones = {phone.name: phone for phone in phones}
+        alice, bob, carol = phones[:3]
+        caller, callee = (bob, alice) if kind.caller else (alice, bob)
+        caller.dial(callee.name)
+        world.run(2)
+        first = bob.session
+        first.hold()
+        world.run(0.5)
+        if kind.refuses:
+            carol.manners.refuses, carol.manners.refuses_after = 486, 1.0
+            carol.manners.rings_first = True
+        second: Session | None = None
+        if kind.consults:
+            second = bob.dial("carol")
+            world.run(0.5 if kind.consults == "rings" else 2.0)
+        bob.manners.leaves_after_refer = kind.leaves
+        self.began = world.clock.seconds()
+        first.transfer("" if second else "carol", replaces=second)
+
+    def legs(self, phone: Phone) -> list[Leg]:
+        """The legs that end at a phone."""
+        return [leg for call in self.calls for leg in call.legs if leg.party.name == phone.name]
+
+    @property
+    def calls(self) -> list[Call]:
+        """The calls that go on."""
+        assert self.world.served is not None
+        return list(self.world.served.server.core.calls.going.values())
+
+    # What has to hold when all is calm
+
+    def pairs(self) -> set[frozenset[str]]:
+        """Who is connected with whom."""
+        return {
+            frozenset((call.bridge.a.party.name, call.bridge.b.party.name))
+            for call in self.calls
+            if call.bridge is not None
+        }
+
+    def wrong(self) -> str:
+        """
+        Say who is alone, or in a call that the other side knows nothing of.
+
+        Each leg is half of a bridge, and each bridge half a phone's session; so
+        nobody talks to nobody, and nobody waits in silence.
+        """
+        for call in self.calls:
+            bridge = call.bridge
+            if bridge is None or {bridge.a, bridge.b} != set(call.legs):
+                return f"{[str(leg.party) for leg in call.legs]} are in a call where nobody talks"
+        legs = {leg.call_id: leg for call in self.calls for leg in call.legs}
+        sessions = {s.call_id: s for phone in self.phones.values() for s in phone.live if not phone.gone}
+        for call_id, session in sessions.items():
+            if call_id not in legs:
+                return f"{session.phone.name} is in a call that does not exist"
+        for call_id, leg in legs.items():
+            if call_id not in sessions:
+                return f"{leg.party} is believed to be in a call that it has not"
+        return self.silence({leg.call_id: self.other(leg).call_id for leg in legs.values()})
+
+    def silence(self, other: dict[str, str]) -> str:
+        """Say who hears nothing though nobody holds."""
+        sessions = {s.call_id: s for phone in self.phones.values() for s in phone.live if not phone.gone}
+        for call_id, session in sessions.items():
+            peer = sessions[other[call_id]]
+            if session.media.wish == peer.media.wish == "sendrecv" and not session.talks_to(peer):
+                return f"{session.phone.name} and {peer.phone.name} do not hear each other"
+        return ""
+
+    @staticmethod
+    def other(leg: Leg) -> Leg:
+        """At the other side of the bridge."""
+        bridge = leg.call.bridge
+        assert bridge is not None
+        return bridge.other(leg)
+
+
+# What may happen.  Each says whether it could, there and then.
+
+
+def bye(scene: Scene, phone: Phone) -> bool:
+    """Hang up everything (BYE or CANCEL)."""
+    live = phone.live
+    for session in live:
+        session.hang_up()
+    return bool(live)
+
+
+def hold(scene: Scene, phone: Phone) -> bool:
+    """Send a re-INVITE."""
+    session = steady(phone)
+    if session is None:
+        return False
+    session.hold()
+    return True
+
+
+def update(scene: Scene, phone: Phone) -> bool:
+    """Send an UPDATE without a session, as a phone refreshes."""
+    session = steady(phone)
+    if session is None:
+        return False
+    session.update(offer=False)
+    return True
+
+
+def refer(scene: Scene, phone: Phone) -> bool:
+    """Send a REFER, perhaps the second one."""
+    session = next((s for s in phone.live if s.state == "up"), None)
+    if session is None:
+        return False
+    session.transfer("dave")
+    return True
+
+
+def refuse(scene: Scene, phone: Phone) -> bool:
+    """Refuse what rings."""
+    ringing = [session for session in phone.live if session.state == "called"]
+    for session in ringing:
+        session.refuse(486)
+    return bool(ringing)
+
+
+def vanish(scene: Scene, phone: Phone) -> bool:
+    """Be gone without a word: NOTIFYs, BYEs and re-INVITEs time out."""
+    phone.vanish()
+    return True
+
+
+def refuse_notify(scene: Scene, phone: Phone) -> bool:
+    """Refuse the NOTIFYs that are to come (RFC 5057 section 5.1: that ends the subscription only)."""
+    phone.manners.notify_code = 481
+    return phone.name == "bob"
+
+
+def reconnect(scene: Scene, phone: Phone) -> bool:
+    """Close the connection, and come back by another one at once."""
+    phone.close_connections()
+    phone.register()
+    return True
+
+
+def disconnect(scene: Scene, phone: Phone) -> bool:
+    """Close the connection, and come back after ten seconds."""
+    phone.close_connections()
+    phone.later(10.0, phone.register)
+    return True
+
+
+def refresh(scene: Scene, phone: Phone) -> bool:
+    """We refresh the session of a leg (RFC 4028)."""
+    legs = [leg for leg in scene.legs(phone) if leg.answered]
+    assert scene.world.served is not None
+    for leg in legs:
+        if leg.timer_run is not None:
+            leg.timer_run.stop()
+        scene.world.served.server.core.calls.run(leg.session_due)
+    return bool(legs)
+
+
+def refresh_refused(scene: Scene, phone: Phone) -> bool:
+    """We refresh, and the phone refuses that and every other change of the session."""
+    phone.manners.change_code = 488
+    return refresh(scene, phone)
+
+
+def refresh_unanswered(scene: Scene, phone: Phone) -> bool:
+    """We refresh, and the phone answers neither that nor any other change of the session."""
+    phone.manners.change_code = 0
+    return refresh(scene, phone)
+
+
+def expire(scene: Scene, phone: Phone) -> bool:
+    """The session is over since nobody has refreshed it (RFC 4028 section 10)."""
+    for leg in scene.legs(phone):
+        leg.session_end = scene.world.clock.seconds()
+    return refresh(scene, phone)
+
+
+def refuse_changes(scene: Scene, phone: Phone) -> bool:
+    """Refuse every re-INVITE that is to come: the joining, and what would bring the old call back."""
+    phone.manners.change_code = 488
+    return True
+
+
+def ignore_changes(scene: Scene, phone: Phone) -> bool:
+    """Answer no re-INVITE that is to come: it times out."""
+    phone.manners.change_code = 0
+    return True
+
+
+def steady(phone: Phone) -> Session | None:
+    """A session of the phone that nothing stands in the way of being changed."""
+    return next((s for s in phone.live if s.state == "up" and not s.busy), None)
+
+
+EVENTS: dict[str, Callable[[Scene, Phone], bool]] = {
+    "BYE or CANCEL": bye,
+    "re-INVITE": hold,
+    "UPDATE": update,
+    "second REFER": refer,
+    "refusal": refuse,
+    "gone": vanish,
+    "NOTIFY refused": refuse_notify,
+    "connection lost": reconnect,
+    "connection lost for a while": disconnect,
+    "refresh": refresh,
+    "refresh refused": refresh_refused,
+    "refresh unanswered": refresh_unanswered,
+    "session expired": expire,
+    "re-INVITEs refused": refuse_changes,
+    "re-INVITEs unanswered": ignore_changes,
+}
+HARMLESS = {"re-INVITE", "UPDATE", "NOTIFY refused", "connection lost", "refresh"}
+"""After these the transfer ends as if nothing had happened."""
+
+
+class Cell(NamedTuple):
+    """One entry of the table."""
+
+    kind: Kind
+    moment: float
+    event: str
+    party: str
+
+    def __str__(self) -> str:
+        """For the report."""
+        return f"{self.kind}; {self.party}: {self.event} at {self.moment * 1000:.0f} ms"
+
+    def begin(self) -> Scene:
+        """The scene up to the event."""
+        stream = self.party if self.event.startswith("connection") else ""
+        scene = Scene(self.kind, stream, self.event == "second REFER")
+        scene.world.run(self.moment)
+        return scene
+
+    def play(self) -> str | None:
+        """Play it; what is wrong, or nothing, or None if the event cannot happen."""
+        scene = self.begin()
+        world, phone = scene.world, scene.phones[self.party]
+        if not EVENTS[self.event](scene, phone):
+            return None
+        world.run(CALM)
+        if phone.gone:
+            world.run(2000)  # the next sign of life is due after a quarter of an hour
+        wrong = scene.wrong() or self.unexpected(scene.pairs())
+        if wrong:
+            return f"{wrong}\n{world.ladder()}"
+        for _ in range(2):
+            for one in scene.phones.values():
+                bye(scene, one)
+            world.run(3)
+        try:
+            world.quiet()
+        except AssertionError as failure:
+            return str(failure)
+        return ""
+
+    def unexpected(self, pairs: set[frozenset[str]]) -> str:
+        """Say what of the outcome ought to be otherwise."""
+        kind, wanted = self.kind, undisturbed(self.kind).pairs
+        if self.event in HARMLESS:
+            if self.event == "connection lost" and (self.party != "alice" and not kind.consults):
+                return ""  # nobody can ring a phone that is not registered at that moment
+            if self.event == "connection lost" and self.party == "bob" and kind.refuses:
+                return ""  # nor recall it
+        elif self.party == "bob" and self.event == "gone":
+            wanted = set() if kind.refuses else wanted
+        elif self.party == "bob" and self.event == "BYE or CANCEL" and not kind.refuses:
+            pass
+        else:
+            return ""
+        return "" if pairs == wanted else f"{[sorted(pair) for pair in pairs]} talk"
+
+
+class Undisturbed(NamedTuple):
+    """What a transfer is like when nothing happens."""
+
+    moments: tuple[float, ...]
+    pairs: set[frozenset[str]]
+
+
+@cache
+def undisturbed(kind: Kind) -> Undisturbed:
+    """Play it; a moment lies after each time at which something is sent."""
+    scene = Scene(kind)
+    scene.world.run(CALM)
+    log = [packet.at for packet in scene.world.network.log]
+    times = sorted({round(at - scene.began, 3) for at in log if at >= scene.began})
+    return Undisturbed(tuple(at + 0.005 for at in times), scene.pairs())
+
+
+def cells() -> Iterator[Cell]:
+    """Every kind, moment, event and party."""
+    for kind in KINDS:
+        for moment in undisturbed(kind).moments:
+            for event in EVENTS:
+                for party in PARTIES:
+                    yield Cell(kind, moment, event, party)
