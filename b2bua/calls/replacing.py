@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from b2bua.calls.attempt import ELSEWHERE
 from b2bua.calls.bridge import Bridge
@@ -53,9 +54,14 @@ class Replacing:
                 self.call.refuse(self.leg, code, reason)
             case Replace() if not self.leg.ended:
                 work = Deferred.fromCoroutine(self._replace(offer))
-                work.addErrback(lambda failure: _log.failure("a replacement broke", failure))
+                work.addErrback(self._broken)
             case _:
                 self.call.refuse(self.leg, 603)
+
+    def _broken(self, failure: Failure) -> None:
+        """A bug of ours costs this call, and no other one."""
+        _log.failure("a replacement in {call} broke", failure, call=self.call.id)
+        self.call.calls.run(self.call.abandon)
 
     async def _replace(self, offer: bytes | None) -> None:
         """Take the place."""

@@ -64,6 +64,10 @@ class Setup:
         self.call.setup = None
         return self.attempt
 
+    def _end(self) -> None:
+        """Nobody waits any more: there is nothing to pick up, and nothing to transfer."""
+        self._over, self.attempt, self.call.setup = True, None, None
+
     # ---- from the attempt -----------------------------------------------
 
     def progress(self, attempt: Attempt, leg: Leg, word: Ringing | Progress) -> None:
@@ -92,10 +96,9 @@ class Setup:
 
     def won(self, attempt: Attempt, leg: Leg, word: Answered) -> None:
         """Connect the two."""
-        self._over, self.attempt = True, None
+        self._end()
         call = self.call
         call.record.took_call(call.calls.context.layer.now(), leg)
-        call.setup = None
         late = self.errand.offer is None and word.session is not None
         Bridge(call, self.caller, leg).begin(self.caller if late else None)
         self.caller.say(word)
@@ -103,7 +106,7 @@ class Setup:
 
     def failed(self, attempt: Attempt, outcome: Outcome) -> None:
         """Turn the caller away, with the best answer there is."""
-        self._over, self.attempt = True, None
+        self._end()
         self.call.record.refused(*towards_caller(outcome))
         if outcome.kind == "moved" and 300 <= outcome.code < 400 and outcome.targets:
             self.call.redirect(self.caller, outcome.code, outcome.targets, outcome.reason)
@@ -112,7 +115,7 @@ class Setup:
 
     def confirmed(self, attempt: Attempt, text: str) -> None:
         """Answer the feature code: the phone shows the text, then we hang up."""
-        self._over, self.attempt = True, None
+        self._end()
         self.call.confirm(self.caller, self.errand.offer, text)
 
     # ---- from the caller ------------------------------------------------
@@ -121,10 +124,10 @@ class Setup:
         """Take what the caller does before an answer."""
         match word:
             case HungUp(_, fields):
-                self._over = True
                 self.call.record.refused(487, "Request Terminated")
-                if self.attempt is not None:
-                    attempt, self.attempt = self.attempt, None
+                attempt = self.attempt
+                self._end()
+                if attempt is not None:
                     attempt.cancel(fields)
             case Told() | Changed() | Replied() if self._early is not None and not self._early.ended:
                 self._early.say(word)

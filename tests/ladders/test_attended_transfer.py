@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from itertools import product
 
+from b2bua.testing import World
 from b2bua.testing.phone import Phone
 from b2bua.testing.session import Session
 from b2bua.wire.message import Response
-from tests.ladders.transfers import TransferTestCase
+from b2bua_plugins.do_not_disturb import DoNotDisturb
+from tests.ladders.transfers import FEATURES, TransferTestCase
 
 
 class AttendedTransferTests(TransferTestCase):
@@ -268,6 +270,17 @@ class ReplacesTests(TransferTestCase):
         self.alice.hang_up()
         self.world.run(40)
         self.assertEqual(self.refused(self.replaces(bobs)), 603)
+        self.quiet()
+
+    def test_of_a_feature_code(self) -> None:
+        """A call that a feature answers has nobody to take over from: 481, and the call is not touched."""
+        self.world = World(features=(*FEATURES, DoNotDisturb))
+        self.alice, self.carol = self.world.phones("alice", "carol")
+        session = self.alice.dial("*78")
+        self.world.run_until(lambda: session.state == "up")
+        self.assertEqual(self.refused(self.replaces(session)), 481)
+        self.world.run(5)
+        self.assertEqual(self.alice.live, [])
         self.quiet()
 
     def test_two_fields(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.testing.chance import play, simulate
-from tests.simulation.transfers import Transfers
+from tests.simulation.transfers import Mixed, Transfers
 
 
 class TransfersTests(SynchronousTestCase):
@@ -15,6 +15,11 @@ class TransfersTests(SynchronousTestCase):
         """A hundred seeds."""
         said: list[str] = []
         self.assertEqual(simulate(range(100), said.append, kind=Transfers), [], "\n".join(said))
+
+    def test_mixed(self) -> None:
+        """A hundred seeds with forwards, groups and searches among the transfers."""
+        said: list[str] = []
+        self.assertEqual(simulate(range(100), said.append, kind=Mixed), [], "\n".join(said))
 
 
 class OnceFailedTests(SynchronousTestCase):

@@ -3,6 +3,7 @@ Random worlds with transfers and forwards in them.
 
     python -m tests.simulation.transfers --seeds 1000
     python -m tests.simulation.transfers --seed 4711
+    python -m tests.simulation.transfers --mixed --seeds 1000  # with groups, find-me, feature codes
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import sys
 from typing import Any
 
 from b2bua.testing.chance import NAMES, Play, play, simulate
+from tests.simulation.forwards import Forwards
 
 
 class Transfers(Play):
@@ -39,6 +41,24 @@ class Transfers(Play):
                 own["transfer"] = random.choice(["pass", "refuse"])
             extensions[name] = own
         return {"extensions": extensions}
+
+
+class Mixed(Forwards):
+    """A world of forwards, groups and searches, in which people transfer as well."""
+
+    def __init__(self, seed: int, features: object = "installed") -> None:
+        """Draw it, with every feature that is installed."""
+        super().__init__(seed, "installed")
+        self.deeds += [blind, blind, blind, attended, attended, attended, pick_up, outside]
+        for phone in self.phones:
+            phone.manners.leaves_after_refer = self.random.choice(["at once", "final", "final", "never"])
+
+    def extension(self) -> dict[str, Any]:
+        """What one extension wants."""
+        own = super().extension()
+        if self.random.random() < 0.15:
+            own["transfer"] = self.random.choice(["pass", "refuse"])
+        return own
 
 
 def blind(scene: Play) -> None:
@@ -84,13 +104,15 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=1000, help="how many")
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--seed", type=int, help="only this one, with its ladder")
+    parser.add_argument("--mixed", action="store_true", help="with every kind of forward")
     wanted = parser.parse_args()
+    kind = Mixed if wanted.mixed else Transfers
     if wanted.seed is not None:
-        outcome = play(wanted.seed, kind=Transfers)
+        outcome = play(wanted.seed, kind=kind)
         sys.stdout.write((outcome.complaint or "all was well") + "\n")
         return bool(outcome.complaint)
     seeds = range(wanted.first, wanted.first + wanted.seeds)
-    failed = simulate(seeds, lambda text: print(text, flush=True), kind=Transfers)  # noqa: T201
+    failed = simulate(seeds, lambda text: print(text, flush=True), kind=kind)  # noqa: T201
     return bool(failed)
 
 
