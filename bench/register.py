@@ -11,19 +11,24 @@ from b2bua.wire.message import Response, parse
 TRIES = 20
 
 
-def register(host: str, server: int, port: int, user: str, password: str) -> None:
-    """Register C{user}, whose phone is at C{port}, with digest."""
+def register(host: str, server: int, port: int, user: str, password: str, *, source: str = "") -> None:
+    """
+    Register C{user}, whose phone is at C{port}, with digest.
+
+    @param source: the address of the phone, if it is not that of the server.
+    """
+    source = source or host
     uri = f"sip:{host}"
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
-        phone.bind((host, port))
+        phone.bind((source, port))
         phone.settimeout(0.5)
         credentials = ""
         mark = f"{time.time_ns():x}"
         for number in range(1, TRIES):
             request = (
-                f"REGISTER {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {host}:{port};branch=z9hG4bK{mark}{number}\r\n"
+                f"REGISTER {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {source}:{port};branch=z9hG4bK{mark}{number}\r\n"
                 f"From: <sip:{user}@{host}>;tag=1\r\nTo: <sip:{user}@{host}>\r\nCall-ID: {mark}@{host}\r\n"
-                f"CSeq: {number} REGISTER\r\nContact: <sip:{user}@{host}:{port}>\r\nMax-Forwards: 70\r\n"
+                f"CSeq: {number} REGISTER\r\nContact: <sip:{user}@{source}:{port}>\r\nMax-Forwards: 70\r\n"
                 f"Expires: 3600\r\n{credentials}Content-Length: 0\r\n\r\n"
             )
             phone.sendto(request.encode(), (host, server))
