@@ -123,9 +123,14 @@ class B2BUA:
             self._answer(request, server, 500)
 
     def ack_received(self, request: Request, flow: Flow) -> None:
-        """Give the ACK of a 2xx to its leg; another one is nobody's."""
+        """
+        Give the ACK of a 2xx to its leg; another one is nobody's.
+
+        It may bring the answer to our offer, and cannot be challenged (RFC 3261
+        section 22.1): a stranger's is dropped, and the right one still comes.
+        """
         leg = self.context.dialogs.find(request)
-        if leg is not None:
+        if leg is not None and self._is_at(leg, request, flow):
             self.calls.run(leg.ack_received, request, flow)
 
     def cancel_received(self, request: Request, server: IServerTransaction) -> None:
@@ -207,27 +212,32 @@ class B2BUA:
         addresses; who has merely overheard the tags can end no call.  False
         when it has been answered.
         """
-        known, host = leg.flow, server.flow.remote[0]
-        if known is None or known.remote[0] == host:
+        if self._is_at(leg, request, server.flow):
             return True
         if leg.party.kind == "extension":
-            bound = self.registrar.bindings.all(leg.party.aor)
-            if any(b.flow is not None and b.flow.remote[0] == host for b in bound):
-                return True
             proved = self.authenticator.admit(request, server)
             if proved is None:
                 return False
             if proved.user == leg.party.name:
                 return True
-        elif leg.party.kind != "trunk" or self._identify(request, server.flow) == leg.party.name:
-            return True
-        elif leg.dialog is not None and any(
-            not uri.is_numeric_host or uri.host.strip("[]") == host
-            for uri in (leg.dialog.next_hop, Uri.parse(leg.dialog.target))
-        ):
-            return True  # a carrier may have more hosts than it calls from
         self._answer(request, server, 403)
         return False
+
+    def _is_at(self, leg: Leg, request: Request, flow: Flow) -> bool:
+        """Does a message come from where the party of a leg is known to be?"""
+        known, host = leg.flow, flow.remote[0]
+        if known is None or known.remote[0] == host:
+            return True
+        if leg.party.kind == "extension":
+            bound = self.registrar.bindings.all(leg.party.aor)
+            return any(b.flow is not None and b.flow.remote[0] == host for b in bound)
+        if leg.party.kind != "trunk" or self._identify(request, flow) == leg.party.name:
+            return True
+        # A carrier may have more hosts than it calls from.
+        return leg.dialog is not None and any(
+            not uri.is_numeric_host or uri.host.strip("[]") == host
+            for uri in (leg.dialog.next_hop, Uri.parse(leg.dialog.target))
+        )
 
     def _trunk_identity(self, request: Request, party: Party) -> Identity:
         """Who calls through a trunk: asserted by one we trust, else what From says (RFC 3325 section 5)."""

@@ -125,12 +125,13 @@ class Serving:
         """
         Answer a CANCEL and pass it on (section 9.2).
 
-        It has a place even when there is none for new requests, since it makes
+        It cannot be challenged, so it has to come from where its INVITE came from
+        (section 22.1).  It has a place even when there is none for new requests, since it makes
         room.  The To tag is that of the INVITE's response as far as there is
         one yet.
         """
         invite = self._live.get(server_key(request, "INVITE"))
-        if invite is None:
+        if invite is None or invite.flow.remote[0] != flow.remote[0]:
             self._refuse(request, 481, flow)
         elif len(self._live) >= self._limits.transactions * self._limits.spare:
             self._turn_away(request, flow)

@@ -143,7 +143,7 @@ class ScannerTests(TestCase):
 
     @inlineCallbacks
     def test_guessed_at_once(self) -> Any:
-        """The program does find a password that is among its first guesses: the test above means something."""
+        """The program does find a password that is among its first guesses: so the test above can fail."""
         said = yield self.scan("svcrack", "-u101", "-r77-79", "-t", "0.02")
         self.assertIn("| 101       | 77", said)
 

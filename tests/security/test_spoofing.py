@@ -134,6 +134,39 @@ class DialogTests(StrangerCase):
         self.undisturbed()
         self.over()
 
+    def test_ack_with_the_answer(self) -> None:
+        """Nor does one that would answer our offer in Alice's stead; hers does when it comes."""
+        self.alice.manners.acknowledges = False
+        session = self.alice.dial("bob", offer=False)
+        self.world.run_until(lambda: 200 in session.codes)
+        stolen = self.mallory.new_session(incoming=False)
+        stolen.call_id, stolen.local, stolen.remote = session.call_id, session.local, session.remote
+        stolen.local_tag, stolen.remote_tag = session.local_tag, session.remote_tag
+        stolen.target = session.target
+        ack = stolen.compose("ACK", (), BODY, cseq=session.local_cseq)
+        self.mallory.transmit(ack, self.mallory.path_to(ack))
+        self.world.run(0.1)
+        session.acknowledge(session.media.make_answer())
+        self.world.run(1)
+        self.undisturbed()
+        self.over()
+
+    def test_cancel(self) -> None:
+        """A CANCEL is heard only from where its INVITE came from (RFC 3261 section 22.1)."""
+        session = self.alice.dial("bob")
+        self.world.run_until(lambda: 180 in session.codes)
+        sent = [packet.data for packet in self.world.network.log if packet.source[0] == self.alice.host]
+        invite = parse(next(data for data in reversed(sent) if data.startswith(b"INVITE")))
+        fields = [(name, value) for name, value in invite.fields if name in ("Via", "From", "To", "Call-ID")]
+        assert isinstance(invite, Request)
+        cancel = Request("CANCEL", invite.uri, [*fields, ("CSeq", f"{invite.cseq.number} CANCEL")])
+        assert self.world.server_address is not None
+        self.mallory.endpoint.send(write(cancel), self.world.server_address)
+        self.world.run(2)
+        self.undisturbed()
+        self.world.violations.clear()  # the 481 has Alice's Via, because Mallory wrote it
+        self.over()
+
     def test_guessed_tags(self) -> None:
         """With one identifier wrong there is no such dialog."""
         self.talk()
