@@ -19,7 +19,7 @@ from b2bua.wire.sdp import Sdp
 from b2bua.wire.uri import escape_header
 from tests.interop.programs import need
 from tests.interop.service import PASSWORDS, Service
-from tests.interop.yealink import HOST, Phone, Script
+from tests.interop.yealink import HOST, Phone, Script, brief
 
 A, B, C = "101", "102", "103"
 MEDIA = {A: 11780, B: 11790, C: 11800}
@@ -77,6 +77,10 @@ class FlowCase(TestCase):
                         self.assertNotIn(secret, text)
                     self.assertNotIn(b"o=- 20000", message.body)
 
+    def when(self, phone: Phone, way: str, what: str) -> str:
+        """The time of day when a phone last sent or received something."""
+        return [m.at for m in phone.messages if m.way == way and brief(m.message) == what][-1]
+
     def media(self, message: Any) -> tuple[int, str]:
         """Port and direction of a session."""
         stream = Sdp.parse(message.body).media[0]
@@ -101,15 +105,23 @@ class GuideTests(FlowCase):
         self.assertEqual(self.media(invite), (MEDIA[A], "sendrecv"))
         (answer,) = a.received("200 INVITE")
         self.assertEqual(self.media(answer), (MEDIA[B], "sendrecv"))
+        # F4: the 100 is ours, since it goes one hop only (RFC 3261 section 8.2.6.1).
+        (trying,) = a.received("100 INVITE")
+        self.assertFalse(trying.to.tag)
+        (bye,) = a.received("BYE")
+        self.assertEqual((bye.from_.tag, bye.to.tag), (answer.to.tag, answer.from_.tag))
 
     @inlineCallbacks
     def test_2_busy(self) -> Any:
-        """Section 2: B is busy; 486 is acknowledged hop by hop."""
+        """Section 2: B is busy; it gets its ACK at once, although A's takes its time (F7, F8)."""
         a, b = self.phone(A), self.phone(B)
         b.stay(b.script().invited().answer(100, "Trying").refuse(486, "Busy Here"))
         yield self.registered(b)
-        a.start(a.script().invite(B, MEDIA[A]).response(486).ack_refusal())
+        a.start(a.script().invite(B, MEDIA[A]).response(486).pause(300).ack_refusal())
         yield self.through(a, called=(b,))
+        self.assertLess(self.when(b, "received", "ACK"), self.when(a, "sent", "ACK"))
+        (refused,) = a.received("486 INVITE")
+        self.assertEqual(refused.reason, "Busy Here")
 
     @inlineCallbacks
     def test_3_no_answer(self) -> Any:
@@ -119,6 +131,9 @@ class GuideTests(FlowCase):
         yield self.registered(b)
         a.start(a.script().invite(B, MEDIA[A]).response(180).pause(300).cancel())
         yield self.through(a, called=(b,))
+        (invite,), (cancel,) = b.received("INVITE"), b.received("CANCEL")
+        self.assertEqual((cancel.uri, cancel.via.branch), (invite.uri, invite.via.branch))
+        self.assertEqual(len(a.received("487 INVITE")), 1)
 
     @inlineCallbacks
     def test_4_hold(self) -> Any:
@@ -134,6 +149,26 @@ class GuideTests(FlowCase):
         self.assertEqual(offers, [(MEDIA[A], way) for way in ("sendrecv", "sendonly", "sendrecv")])
         answers = [self.media(message) for message in a.received("200 INVITE")]
         self.assertEqual(answers, [(MEDIA[B], way) for way in ("sendrecv", "recvonly", "sendrecv")])
+        # One dialog: its Call-ID and tags stay, and CSeq goes up by one.
+        first, *later = b.received("INVITE")
+        for number, message in enumerate(later, first.cseq.number + 1):
+            self.assertEqual(message.cseq.number, number)
+            self.assertEqual((message.call_id, message.from_.tag), (first.call_id, first.from_.tag))
+            self.assertEqual(message.to.tag, b.received("ACK")[0].to.tag)
+
+    @inlineCallbacks
+    def test_4_old_hold(self) -> Any:
+        """Section 4: a phone that holds as RFC 2543 had it, with c=0.0.0.0 (section B.5)."""
+        a, b = self.phone(A), self.phone(B)
+        script = b.script().invited().ring().accept(MEDIA[B])
+        b.stay(script.held(MEDIA[B]).held(MEDIA[B], "sendrecv", 20002).bye_comes())
+        yield self.registered(b)
+        script = a.script().invite(B, MEDIA[A]).response(180).response(200).ack().pause(200)
+        script.hold(MEDIA[A], "sendrecv", address="0.0.0.0").pause(200)
+        a.start(script.hold(MEDIA[A], "sendrecv", 20002).bye())
+        yield self.through(a, called=(b,))
+        offers = [Sdp.parse(message.body).media[0] for message in b.received("INVITE")]
+        self.assertEqual([offer.held for offer in offers], [False, True, False])
 
     @inlineCallbacks
     def test_5_call_waiting(self) -> Any:
@@ -171,6 +206,23 @@ class GuideTests(FlowCase):
         self.assertEqual(self.media(a.received("INVITE")[-1]), (MEDIA[C], "sendrecv"))
         self.assertEqual(self.media(c.received("INVITE")[0])[0], MEDIA[A])
         self.assertEqual(c.received("INVITE")[0].from_.uri_text, f"sip:{A}@{HOST}")
+
+    @inlineCallbacks
+    def test_6_leaves_at_once(self) -> Any:
+        """Section 6, edition of today: B's BYE follows the 202, before it answers any NOTIFY (F10, F13)."""
+        a, b, c = self.phone(A), self.phone(B), self.phone(C)
+        target = f"Refer-To: <sip:{C}@[remote_ip]:[remote_port]>"
+        script = b.script().invited().ring().accept(MEDIA[B]).pause(200)
+        script.request("REFER", target, f"Referred-By: <sip:{B}@[remote_ip]>").response(202)
+        script.get("NOTIFY").request("BYE").ok().response(200)
+        b.stay(script.get("NOTIFY").ok().get("NOTIFY").ok())
+        c.stay(c.script().invited().pause(400).ring().pause(1200).accept(MEDIA[C]).bye_comes())
+        yield self.registered(b, c)
+        script = a.script().invite(B, MEDIA[A]).response(180).response(200).ack()
+        a.start(script.held(MEDIA[A], "sendrecv").pause(300).bye())
+        yield self.through(a, called=(b, c))
+        self.assertEqual(self.media(a.received("INVITE")[-1]), (MEDIA[C], "sendrecv"))
+        self.assertEqual(self.media(c.received("INVITE")[0])[0], MEDIA[A])
 
     @inlineCallbacks
     def test_7_attended_transfer(self) -> Any:
@@ -262,19 +314,38 @@ class AsDrawnTests(FlowCase):
     # These keys belong to the extension that is written last, B.
     more = 'redirects = "pass"\ntransfer = "pass"\n'
 
-    @inlineCallbacks
     def test_8_passed_on(self) -> Any:
         """Section 8: A gets the 302, and calls C by itself."""
+        return self.passed_on(lambda script: script, ring=False)
+
+    def test_9_passed_on(self) -> Any:
+        """Section 9: A hears B ring, gets the 302, and calls C by itself."""
+        return self.passed_on(lambda script: script.ring().pause(100), ring=True)
+
+    def test_10_passed_on(self) -> Any:
+        """Section 10: the same, after B has rung for its time."""
+        return self.passed_on(lambda script: script.ring().pause(1500), ring=True)
+
+    @inlineCallbacks
+    def passed_on(self, before: Callable[[Script], Script], *, ring: bool) -> Any:
+        """B answers with 302 after something else, and A calls C in a call of its own."""
         a, line, b, c = self.phone(A), self.phone(A), self.phone(B), self.phone(C)
         contact = f"Contact: <sip:{C}@{HOST}:{self.service.port}>"
-        b.stay(b.script().invited().refuse(302, "Move Temporarily", contact))
+        b.stay(before(b.script().invited()).refuse(302, "Move Temporarily", contact))
         c.stay(c.script().invited().ring().accept(MEDIA[C]).bye_comes())
         yield self.registered(b, c)
-        a.start(a.script().invite(B, MEDIA[A]).response(302).ack_refusal())
+        script = a.script().invite(B, MEDIA[A])
+        if ring:
+            script.response(180)
+        a.start(script.response(302).pause(200).ack_refusal())
         yield self.through(a, called=(b,))
         self.assertEqual(a.received("302 INVITE")[0].contacts[0].uri.user, C)
+        self.assertLess(self.when(b, "received", "ACK"), self.when(a, "sent", "ACK"))
         line.start(line.script().invite(C, MEDIA[A]).response(180).response(200).ack().pause(100).bye())
         yield self.through(line, called=(c,))
+        (invite,) = c.received("INVITE")
+        self.assertEqual(invite.from_.uri_text, f"sip:{A}@{HOST}")
+        self.assertEqual(self.media(line.received("200 INVITE")[0]), (MEDIA[C], "sendrecv"))
 
     @inlineCallbacks
     def test_6_passed_on(self) -> Any:
@@ -296,6 +367,54 @@ class AsDrawnTests(FlowCase):
         self.assertEqual(refer.refer_to.uri.user, C)
         line.start(line.script().invite(C, MEDIA[A]).response(180).response(200).ack().pause(100).bye())
         yield self.through(line, called=(c,))
+
+    @inlineCallbacks
+    def test_7_passed_on(self) -> Any:
+        """Section 7: B calls A and C; A gets the REFER, and replaces the call that C has with B."""
+        b, line, a, taker, c = (self.phone(user) for user in (B, B, A, A, C))
+        script = a.script().invited().ring().accept(MEDIA[A]).held(MEDIA[A]).get("REFER")
+        script.answer(202, "Accepted").note("referred")
+        frag = "SIP/2.0 200 OK\r\n"
+        state = ("Event: refer", "Subscription-State: terminated;reason=noresource")
+        script.pause(1500).request("NOTIFY", *state, "Content-Type: message/sipfrag", fragment=frag)
+        a.stay(script.response(200).bye_comes())
+        # C has its call replaced: asked for an offer or offered A's, it talks to A afterwards.
+        c.stay(c.script().invited().ring().accept(MEDIA[C]).held(MEDIA[C], "sendrecv").bye_comes())
+        yield self.registered(a, c)
+        script = b.script().invite(A, MEDIA[B]).response(180).response(200).ack().pause(200)
+        script.hold(MEDIA[B]).note("held").told("Replaces")
+        target = f"Refer-To: <sip:{C}@[remote_ip]:[remote_port]?Replaces=[$told]>"
+        script.request("REFER", target, f"Referred-By: <sip:{B}@[remote_ip]>").response(202)
+        b.start(script.get("NOTIFY").ok().bye())
+        yield b.reaches("held")
+        line.start(
+            line.script().invite(C, MEDIA[B] + 2).response(180).response(200).ack().note("up").bye_comes()
+        )
+        yield line.reaches("up")
+        answer = line.received("200 INVITE")[0]
+        call_id = escape_header(answer.call_id)
+        yield b.tell("Replaces", f"{call_id}%3Bto-tag%3D{answer.to.tag}%3Bfrom-tag%3D{answer.from_.tag}")
+        yield a.reaches("referred")
+        (refer,) = a.received("REFER")
+        self.assertEqual(refer.refer_to.uri.user, C)
+        replaces = refer.refer_to.uri.header("Replaces")
+        taker.start(
+            taker.script()
+            .invite(C, MEDIA[A] + 2, f"Replaces: {replaces}")
+            .response(200)
+            .ack()
+            .note("taken")
+            .pause(500)
+            .bye()
+        )
+        yield self.through(b, line, taker, called=(a, c))
+        self.assertEqual(self.media(taker.received("200 INVITE")[0])[0], MEDIA[C])
+
+
+class AsDrawnTcpTests(AsDrawnTests):
+    """The same over TCP."""
+
+    transport = "TCP"
 
 
 class PhoneChoicesTests(FlowCase):
@@ -325,3 +444,9 @@ class PhoneChoicesTests(FlowCase):
         a = self.phone(A)
         a.start(a.script().invite("%23102", MEDIA[A]).response(404).ack_refusal())
         yield self.through(a)
+
+
+class PhoneChoicesTcpTests(PhoneChoicesTests):
+    """The same over TCP."""
+
+    transport = "TCP"

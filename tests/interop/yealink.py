@@ -40,10 +40,10 @@ _WRITTEN = re.compile(
 )
 
 
-def sdp(port: int, direction: str = "sendrecv", version: int = 20000) -> str:
+def sdp(port: int, direction: str = "sendrecv", version: int = 20000, address: str = "[local_ip]") -> str:
     """The session of a phone; each has a port of its own, by which it is known."""
     return (
-        f"v=0\no=- {version} {version} IN IP4 [local_ip]\ns=SDP data\nc=IN IP4 [local_ip]\nt=0 0\n"
+        f"v=0\no=- {version} {version} IN IP4 [local_ip]\ns=SDP data\nc=IN IP4 {address}\nt=0 0\n"
         f"m=audio {port} RTP/AVP 0 8 9 101\na=rtpmap:0 PCMU/8000\na=rtpmap:8 PCMA/8000\n"
         f"a=rtpmap:9 G722/8000\na=rtpmap:101 telephone-event/8000\na=fmtp:101 0-15\na=ptime:20\n"
         f"a={direction}\n"
@@ -260,9 +260,17 @@ class Script:
         self._answered = True
         return self
 
-    def hold(self, media: int, direction: str = "sendonly", version: int = 20001) -> Script:
+    def hold(
+        self,
+        media: int,
+        direction: str = "sendonly",
+        version: int = 20001,
+        *,
+        address: str = "[local_ip]",
+    ) -> Script:
         """Change the direction of the media: re-INVITE, 200, ACK."""
-        self.request("INVITE", f"Allow: {ALLOW}", "Supported: replaces", body=sdp(media, direction, version))
+        body = sdp(media, direction, version, address)
+        self.request("INVITE", f"Allow: {ALLOW}", "Supported: replaces", body=body)
         return self.response(100, optional=True).response(200).ack()
 
     def held(self, media: int, direction: str = "recvonly", version: int = 20001) -> Script:
@@ -405,7 +413,7 @@ class Phone:
 
     def story(self, word: str) -> str:
         """What has happened, for people."""
-        messages = "\n".join(f"{m.at} {m.way} {_first(m.message)}" for m in self.messages)
+        messages = "\n".join(f"{m.at} {m.way} {brief(m.message)}" for m in self.messages)
         said = self.program.story() + self.errors[-1500:]
         return f"phone {self.user} did not come to {word!r}\n{said}\n{messages}"
 
@@ -428,7 +436,7 @@ class Phone:
         """
         came = [passed.message for passed in self.messages if passed.way == "received"]
         if isinstance(what, str):
-            return [message for message in came if _first(message) == what]
+            return [message for message in came if brief(message) == what]
         return [message for message in came if what(message)]
 
     def end(self) -> Deferred[int] | None:
@@ -438,7 +446,7 @@ class Phone:
         return self.program.kill() if self.program.transport is not None else None
 
 
-def _first(message: Request | Response) -> str:
+def brief(message: Request | Response) -> str:
     """A message in a word or two."""
     if isinstance(message, Request):
         return message.method
