@@ -144,9 +144,6 @@ class B2BUA:
         self.registrar.flow_lost(flow)
         for leg in self.context.lose(flow):
             self.calls.run(leg.flow_lost, flow)
-        for leg in self.context.dialogs.legs():
-            if leg.flow == flow:
-                self.calls.run(leg.flow_lost, flow)
 
     # ---- requests outside of dialogs ------------------------------------
 

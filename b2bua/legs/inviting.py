@@ -109,7 +109,7 @@ class Inviting:
             # Without an offer of ours a reliable 1xx would have to bring one
             # (RFC 3262 section 5), so that is asked for only on purpose.
             SUPPORTED_INVITE if self._reliable else SUPPORTED_UNRELIABLE,
-            ("User-Agent", leg.context.settings.user_agent),
+            ("User-Agent", leg.context.user_agent),
         )
         if self._require:
             fields.append(("Require", "100rel"))

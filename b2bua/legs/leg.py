@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from b2bua.legs.party import Identity, Party
     from b2bua.legs.referral import Referral
     from b2bua.legs.updated import Updated
+    from b2bua.transactions.effects import TimerValues
     from b2bua.transactions.flow import Flow
     from b2bua.transactions.ports import IServerTransaction, ITimer
     from b2bua.wire.message import Message, Request
@@ -264,6 +265,11 @@ class Leg:
         refreshing.due(self)
 
     # What is known of the peer
+
+    @property
+    def timers(self) -> TimerValues:
+        """The T1 and T2 that hold for the peer, or for its transport."""
+        return self.context.layer.timers_of(self.flow)
 
     def allows(self, method: str) -> bool:
         """Has the peer said that it takes this method?"""

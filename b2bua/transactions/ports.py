@@ -16,6 +16,7 @@ from zope.interface import Attribute, Interface
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
+    from b2bua.transactions.effects import TimerValues
     from b2bua.transactions.flow import Flow
     from b2bua.wire.message import Request, Response
     from b2bua.wire.uri import Uri
@@ -98,6 +99,9 @@ class ITransactionLayer(Interface):
 
     def start(seconds: float, call: Callable[[], None]) -> ITimer:
         """Call back after C{seconds}, rounded up to the tick of the wheel."""
+
+    def timers_of(flow: Flow | None) -> TimerValues:
+        """Give the timers that hold for the peer of C{flow}; the usual ones where there is no flow."""
 
     def locate(uri: Uri) -> list[Flow] | Deferred[list[Flow]]:
         """
