@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from b2bua.calls.fork import Fork
-from b2bua.calls.outcomes import LOOPED, NO_ANSWER, UNREACHABLE, best, outcome_of
+from b2bua.calls.outcomes import LOOPED, NO_ANSWER, UNREACHABLE, best, may_be_dialled, outcome_of
 from b2bua.calls.seekers import Group, Through
 from b2bua.calls.verdicts import (
     Confirm,
@@ -228,7 +228,21 @@ class Attempt:
             case Refuse(code, reason):
                 self._give_up(outcome_of(code, reason, rang=self.rang))
             case Redirect(targets, code):
-                self._give_up(Outcome("moved", code, targets=targets, rang=self.rang))
+                self._give_up(self._redirected(targets, code))
+
+    def _redirected(self, contacts: tuple[str, ...], code: int) -> Outcome:
+        """
+        Where the caller may call instead.
+
+        A feature code is no such place: the caller's phone would dial it in
+        the caller's own name, and have his settings changed by whoever redirects.
+        """
+        targets = tuple([one for one in contacts if may_be_dialled(one, self.call.calls.features)])
+        if len(targets) < len(contacts):
+            self.call.story.note("{} redirects to what the caller shall not dial", self.target)
+        if not targets:
+            return outcome_of(480, "Redirection refused", rang=self.rang)
+        return Outcome("moved", code, targets=targets, rang=self.rang)
 
     def _reach(self) -> None:
         """Send an INVITE to every place where the target is, if it does not ring already."""
