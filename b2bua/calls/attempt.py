@@ -59,6 +59,7 @@ class Attempt:
         "_pending",
         "_timers",
         "alert_info",
+        "alone",
         "behalf",
         "call",
         "decided",
@@ -108,6 +109,8 @@ class Attempt:
         self.direct = direct
         self.ring_limit = ring_limit
         self.rang = False
+        self.alone: bool = parent is None or parent.alone
+        """Does nothing else ring for the same errand, as the members of a group do?"""
         self.alert_info: str = "" if parent is None else parent.alert_info
         """How a forward wants it to ring, and what is below that forward."""
         self._fork: Fork | None = None
@@ -181,6 +184,7 @@ class Attempt:
 
     def move(self, call: Call, errand: Errand) -> None:
         """Go on in another call, for another errand; what rings goes on ringing."""
+        errand.breadth = self.errand.breadth
         self.call = call
         self.errand = errand
         if self._fork is not None:
@@ -347,6 +351,7 @@ class Attempt:
             direct=itself,
             ring_limit=member.ring_seconds,
         )
+        child.alone = self.alone and (verdict.mode == "sequential" or len(verdict.members) == 1)
         self._children.append(child)
         if path is None or (key in self.path.visited and not itself):
             child._give_up(LOOPED)

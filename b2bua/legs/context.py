@@ -175,5 +175,6 @@ class Invitation(NamedTuple):
     session: bytes | None = None
     """The offer; None asks the callee for one."""
     max_forwards: int = 70
+    max_breadth: int = 60
     route: tuple[str, ...] = ()
     """A Route to preload, such as the Path of a binding (RFC 3327 section 5.4)."""

@@ -56,7 +56,7 @@ class Invited(Announcing):
             leg.dialog = dialog
             leg.learn(request)
             fault = self._fault()
-            expires = request.expires
+            expires, breadth = request.expires, request.max_breadth
         except PeerError as error:
             fault = Refused(error.code, error.why if error.code == 400 else "")
         if fault is not None:
@@ -67,10 +67,13 @@ class Invited(Announcing):
             self._expiry = context.layer.start(expires, self._expired)
         context.dialogs.add(dialog, leg)
         forwards = request.max_forwards
-        leg.hear(
-            leg,
-            Offered(self.offer, entering(request, INVITE, leg.party), 70 if forwards is None else forwards),
+        offered = Offered(
+            self.offer,
+            entering(request, INVITE, leg.party),
+            70 if forwards is None else forwards,
+            60 if breadth is None else breadth,
         )
+        leg.hear(leg, offered)
         return True
 
     def again(self) -> None:

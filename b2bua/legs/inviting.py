@@ -100,6 +100,7 @@ class Inviting:
             fields += [("Route", route) for route in invitation.route]
         fields += (
             ("Max-Forwards", str(invitation.max_forwards)),
+            ("Max-Breadth", str(invitation.max_breadth)),
             ("From", self.from_value),
             ("To", self.to_value),
             ("Call-ID", self.call_id),
