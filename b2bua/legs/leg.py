@@ -207,9 +207,14 @@ class Leg:
 
     @classmethod
     def restore(cls, context: LegContext, plain: dict[str, Any], hear: Callable[[Leg, Word], None]) -> Leg:
-        """Make the leg that L{snapshot} wrote down; its requests find it from now on."""
-        leg = cls(context, plain["incoming"], snapshot.read_party(plain["party"]), hear)
-        snapshot.read(leg, plain)
+        """
+        Make the leg that L{snapshot} wrote down; its requests find it from now on.
+
+        @raise UsageError: another version wrote it, or it is not whole.
+        """
+        with snapshot.reading("A leg", plain, snapshot.VERSION):
+            leg = cls(context, plain["incoming"], snapshot.read_party(plain["party"]), hear)
+            snapshot.read(leg, plain)
         return leg
 
     # What the call says
