@@ -148,6 +148,11 @@ class Leg:
         return self.state is LegState.ENDED
 
     @property
+    def wants_answer(self) -> bool:
+        """Did our 2xx have an offer, whose answer the ACK must bring?"""
+        return self.invited is not None and self.invited.answered and self.invited.offering
+
+    @property
     def call_id(self) -> str:
         """The Call-ID of its dialog, also while there is none yet; by it a capture is searched."""
         if self.dialog is not None:

@@ -147,6 +147,14 @@ class ITransactionUser(Interface):
     def ack_received(request: Request, flow: Flow) -> None:
         """An ACK came that belongs to no transaction: it is for a 2xx."""
 
+    def may_cancel(request: Request, server: IServerTransaction, flow: Flow) -> bool:
+        """
+        May the INVITE of C{server} be cancelled from another host than it came from?
+
+        A CANCEL cannot be challenged (RFC 3261 section 22.1), but a phone may
+        have moved since.
+        """
+
     def cancel_received(request: Request, server: IServerTransaction) -> None:
         """
         A CANCEL came for the INVITE of C{server}.
