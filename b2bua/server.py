@@ -79,7 +79,7 @@ class Server:
         random = random or Unguessable()
         self.settings = settings
         self.domain = Domain(settings.server.domain, settings.server.aliases)
-        self.trace = Trace()
+        self.trace = Trace(settings.calls.trace_bytes)
         self.messages = MessageLimits(settings.limits.message, settings.limits.head, settings.limits.fields)
         self.runner = Runner(
             clock,
@@ -146,6 +146,7 @@ class Server:
             features,
             calls_max=settings.limits.calls,
         )
+        self.core.calls.tap = self.trace.hear
         self.context.challenged = self._challenged
         self.context.found_again = self._found_again
         self.runner.user = self.core

@@ -183,6 +183,9 @@ class Call:
 
     def hear(self, leg: Leg, word: Word) -> None:
         """Hand a word to whoever listens to the leg."""
+        calls = self.calls
+        if calls.tap is not None:
+            calls.tap(calls.context.layer.now(), self.id, leg, word)
         listener = self._listeners.get(leg)
         if type(word) is HungUp:
             self.record.hung_up(leg.party)
