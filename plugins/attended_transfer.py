@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from b2bua import Options, Table, hookimpl
+from b2bua import Options, Table, Target, hookimpl
 from b2bua.calls import Transfer
 
 if TYPE_CHECKING:
@@ -44,18 +44,11 @@ class Consultations(Table):
     ring_seconds: Seconds | None = None
     recall: bool = True
     recall_seconds: Seconds = 30.0
-    otherwise: str = ""
+    otherwise: Target = ""
 
 
-class OfOnePhone(Table):
+class OfOnePhone(Consultations):
     """C{[extensions.NUMBER.attended_transfer]}: what is different for one extension."""
-
-    progress: bool | None = None
-    accepted: Literal[200, 202] | None = None
-    ring_seconds: Seconds | None = None
-    recall: bool | None = None
-    recall_seconds: Seconds | None = None
-    otherwise: str | None = None
 
 
 class AttendedTransfer:
@@ -78,5 +71,5 @@ class AttendedTransfer:
             return None
         choices = self._options.of(Consultations).model_dump()
         if leg.party.internal:
-            choices |= self._options.of(OfOnePhone, leg.party.name).model_dump(exclude_none=True)
+            choices |= self._options.of(OfOnePhone, leg.party.name).model_dump(exclude_unset=True)
         return Transfer(**choices)

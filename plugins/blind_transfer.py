@@ -23,11 +23,11 @@ For all phones, and for single ones where they differ::
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from b2bua import Options, Table, hookimpl
+from b2bua import Options, Table, Target, hookimpl
 from b2bua.calls import Transfer
 
 if TYPE_CHECKING:
@@ -44,18 +44,11 @@ class Transfers(Table):
     ring_seconds: Seconds | None = None
     recall: bool = True
     recall_seconds: Seconds = 30.0
-    otherwise: str = ""
+    otherwise: Target = ""
 
 
-class OfOnePhone(Table):
+class OfOnePhone(Transfers):
     """C{[extensions.NUMBER.blind_transfer]}: what is different for one extension."""
-
-    progress: bool | None = None
-    accepted: Literal[200, 202] | None = None
-    ring_seconds: Seconds | None = None
-    recall: bool | None = None
-    recall_seconds: Seconds | None = None
-    otherwise: str | None = None
 
 
 class BlindTransfer:
@@ -76,12 +69,7 @@ class BlindTransfer:
         """Whoever is in a call may hand it on; whether the target may be dialled is seen then."""
         if referral.replaces is not None:
             return None
-        return Transfer(**self._choices(leg))
-
-    def _choices(self, leg: Leg) -> dict[str, Any]:
-        """The settings for a phone."""
-        common = self._options.of(Transfers).model_dump()
-        if not leg.party.internal:
-            return common
-        own = self._options.of(OfOnePhone, leg.party.name).model_dump(exclude_none=True)
-        return {**common, **own}
+        choices = self._options.of(Transfers).model_dump()
+        if leg.party.internal:
+            choices |= self._options.of(OfOnePhone, leg.party.name).model_dump(exclude_unset=True)
+        return Transfer(**choices)
