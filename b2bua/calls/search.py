@@ -56,12 +56,14 @@ class Search:
         self.attempt.start()
         return self._end
 
-    def adopt(self, attempt: Attempt) -> Deferred[Found | Outcome]:
+    def adopt(self, attempt: Attempt, *, ring_limit: float | None = None) -> Deferred[Found | Outcome]:
         """Take over an attempt that somebody else began and has given up."""
         self.call.hold_open()
         self.attempt = attempt
         attempt.seeker = self
         self.rang = attempt.rang
+        if ring_limit is not None:
+            attempt.limit(ring_limit)
         return self._end
 
     def cancel(self, fields: Fields = ()) -> None:

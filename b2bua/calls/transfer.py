@@ -20,7 +20,7 @@ from b2bua.calls.errand import Errand
 from b2bua.calls.listening import Ear, Gone
 from b2bua.calls.lone import Lone
 from b2bua.calls.media import resumed
-from b2bua.calls.outcomes import LOOPED, may_be_dialled
+from b2bua.calls.outcomes import LOOPED
 from b2bua.calls.path import Path
 from b2bua.calls.search import Found, Search
 from b2bua.calls.verdicts import Outcome, Refuse, Relay, Transfer, TransferVerdict
@@ -71,10 +71,6 @@ def relay(bridge: Bridge, leg: Leg, referral: Referral) -> None:
     know it again when the INVITE with Replaces comes.
     """
     refer_to, replaces = referral.refer_to, referral.replaces
-    if not may_be_dialled(str(refer_to), bridge.call.calls.features):
-        bridge.call.story.note("{} transfers to what {} shall not dial", leg.party, bridge.other(leg).party)
-        referral.refuse(403)
-        return
     if replaces is None:
         referral.relay(bridge.other(leg), str(refer_to))
         return
@@ -246,7 +242,7 @@ class _Transferring:
         attempt.move(self.call, search.errand)
         if attempt.rang:
             search.on_progress(180)
-        found = await search.adopt(attempt)
+        found = await search.adopt(attempt, ring_limit=self.how.ring_seconds)
         if isinstance(found, Found) and found.leg in before:
             # It answered what the transferor's phone had offered.
             outcome = await self._couple(found.leg)
@@ -367,7 +363,7 @@ class _Unaware:
         self._until = work.call.calls.context.layer.now() + TRANSFEROR_SECONDS
 
     def hear(self, leg: Leg, word: Word) -> None:
-        """Take a BYE that was sent in good faith for the end of the transferor's part only."""
+        """Take a BYE that was sent in good faith, or a silent loss, for the transferor's end only."""
         bridge, work = self._bridge, self._work
         if not isinstance(word, HungUp) or self._knows():
             bridge.hear(leg, word)

@@ -88,7 +88,7 @@ class Referral:
         self._sending = False
         self._gap = 0.0
         layer = leg.context.layer
-        self._timer: ITimer | None = layer.start(PATIENCE * leg.timers.t1, self._undecided)
+        self._timer: ITimer | None = layer.start(PATIENCE * leg.context.settings.t1, self._undecided)
 
     @property
     def ended(self) -> bool:
@@ -241,10 +241,10 @@ class Referral:
         if response.success:
             self.dialog.refresh(response)
         if not subscription.active or response.code in FATAL:
-            self._over()
             leg = self.leg
             if effect_of("NOTIFY", response.code) is Effect.DIALOG and self.dialog is leg.dialog:
-                parting.lose(leg, "lost")
+                parting.lose(leg, "lost")  # who hears of it can see that the peer did not hear the end
+            self._over()
             return
         self._proceed()
 

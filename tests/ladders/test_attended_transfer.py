@@ -29,7 +29,13 @@ class AttendedTransferTests(TransferTestCase):
         return self.call(self.bob, other)[0]
 
     def test_orientations(self) -> None:
-        """Whoever called whom in the two calls, held or not, the two others are joined."""
+        """
+        Whoever called whom in the two calls, held or not, the two others are joined.
+
+        Acceptance list, item 2.  OpenSIPS#2068 dialled a new call instead;
+        OpenSIPS#1621: none of it works where the server hides one side's dialog
+        from the other, as we do.
+        """
         for alice_calls, carol_calls, hold in product((True, False), repeat=3):
             with self.subTest(alice_calls=alice_calls, carol_calls=carol_calls, hold=hold):
                 self.setUp()
@@ -42,6 +48,7 @@ class AttendedTransferTests(TransferTestCase):
                 self.only_talking(self.alice, self.carol)
                 self.assertEqual(first.told[-1], 200)
                 self.assertEqual(self.bob.live, [])
+                self.assertEqual((len(self.alice.sessions), len(self.carol.sessions)), (1, 1))
                 self.alice.hang_up()
                 self.quiet()
 
@@ -79,7 +86,7 @@ class AttendedTransferTests(TransferTestCase):
         self.quiet()
 
     def test_foreign_dialog(self) -> None:
-        """Naming a dialog of somebody else is refused with 403, and nothing is torn down."""
+        """Naming a dialog of somebody else: 403, and nothing is torn down (acceptance list, item 12)."""
         dave, erin = self.world.phones("dave", "erin", manners=self.alice.manners)
         self.call(self.alice, self.bob)
         theirs, _ = self.call(dave, erin)
@@ -110,7 +117,11 @@ class AttendedTransferTests(TransferTestCase):
 
 
 class SemiAttendedTests(TransferTestCase):
-    """Bob transfers Alice while Carol's phone still rings: a Yealink's default."""
+    """
+    Bob transfers Alice while Carol's phone still rings: a Yealink's default (acceptance list, item 1).
+
+    Wished for in asterisk#641, pjproject#1587, JsSIP#566 and sipsorcery#1376.
+    """
 
     def consult(self) -> tuple[Session, Session]:
         """Let Bob hold Alice and ring Carol, who takes her time."""
@@ -137,7 +148,7 @@ class SemiAttendedTests(TransferTestCase):
         self.quiet()
 
     def test_transferor_cancels_after(self) -> None:
-        """Bob's phone cancels its call to Carol once the REFER is accepted; she rings on."""
+        """Bob gives up his call to Carol after the 202; her phone rings on (usecallmanagernz/patches#35)."""
         first, second = self.consult()
         first.transfer(replaces=second)
         self.world.run(0.5)
@@ -202,6 +213,30 @@ class SemiAttendedTests(TransferTestCase):
         self.quiet()
 
 
+class RingSecondsTests(TransferTestCase):
+    """C{ring_seconds} of C{[attended_transfer]}."""
+
+    def make_world(self) -> World:
+        """Give a phone that still rings ten seconds."""
+        return World(features=FEATURES, settings={"attended_transfer": {"ring_seconds": 10}})
+
+    def test_while_it_rings(self) -> None:
+        """It counts from the REFER: Carol's phone stops, Bob hears 480 and has Alice back."""
+        self.carol.manners.answers_after = None
+        self.call(self.alice, self.bob)
+        first = self.bob.session
+        second = self.bob.dial("carol")
+        self.world.run(5)
+        first.transfer(replaces=second)
+        self.world.run(9)
+        self.assertEqual((len(self.carol.live), first.told[-1]), (1, 180))
+        self.world.run(2)
+        self.assertEqual((self.carol.live, first.told[-1]), ([], 480))
+        self.only_talking(self.alice, self.bob)
+        self.bob.hang_up()
+        self.quiet()
+
+
 class ReplacesTests(TransferTestCase):
     """INVITE with Replaces (RFC 3891)."""
 
@@ -211,7 +246,11 @@ class ReplacesTests(TransferTestCase):
         return (("Replaces", value + (";early-only" if early else "")), ("Require", "replaces"))
 
     def test_confirmed(self) -> None:
-        """Carol takes Bob's place (section 3): 200 for her, BYE for him, a new session for Alice."""
+        """
+        Carol takes Bob's place (section 3): 200 for her, BYE for him, a new session for Alice.
+
+        siphon-sip#223: Replaces was matched, and then it became a second call.
+        """
         _, bobs = self.call(self.alice, self.bob)
         self.carol.dial("bob", fields=self.replaces(bobs))
         self.world.run(3)
@@ -281,6 +320,22 @@ class ReplacesTests(TransferTestCase):
         self.assertEqual(self.refused(self.replaces(session)), 481)
         self.world.run(5)
         self.assertEqual(self.alice.live, [])
+        self.quiet()
+
+    def test_in_another_request(self) -> None:
+        """A request other than INVITE with Replaces: 400 (section 3), within a dialog and without."""
+        _, bobs = self.call(self.alice, self.bob)
+        named = self.replaces(bobs)[:1]
+        codes: list[int] = []
+        for fields in (named, ()):
+            bobs.ask("INFO", fields, hear=lambda response: codes.append(response.code if response else 0))
+            self.world.run(1)
+        self.assertEqual(codes, [400, 200])
+        bobs.transfer("carol", fields=named)
+        self.world.run(1)
+        self.assertEqual(bobs.refer_code, 400)
+        self.only_talking(self.alice, self.bob)
+        self.alice.hang_up()
         self.quiet()
 
     def test_two_fields(self) -> None:

@@ -12,7 +12,7 @@ class BlindTransferTests(TransferTestCase):
     One of two parties hands the other one on to Carol.
 
     diago#29 and opensips-ai-voice-connector#10: REFER was left to whoever builds
-    upon the library.
+    upon the library; sippy/go-b2bua#6: it was answered 481, or passed on.
     """
 
     def transfer(self, transferor: Phone, leaves: str = "final") -> None:
@@ -24,7 +24,11 @@ class BlindTransferTests(TransferTestCase):
         transferor.session.transfer("carol")
 
     def test_by_the_callee(self) -> None:
-        """Bob transfers Alice to Carol, and waits for the end (RFC 5589 section 6.1)."""
+        """
+        Bob transfers Alice to Carol, and waits for the end (RFC 5589 section 6.1).
+
+        pocket-dial PR#211: the wrong party was moved, and the sipfrag said 200.
+        """
         self.transfer(self.bob)
         session = self.bob.session
         self.world.run(5)
@@ -53,7 +57,11 @@ class BlindTransferTests(TransferTestCase):
         self.quiet()
 
     def test_transferor_never_leaves(self) -> None:
-        """A transferor that does not hang up after the final NOTIFY is hung up by us."""
+        """
+        A transferor that does not hang up after the final NOTIFY is hung up by us.
+
+        SIP.js#1069: who is to send the BYE?  asterisk#1877: nobody did.
+        """
         self.transfer(self.bob, leaves="never")
         self.world.run(8)
         self.only_talking(self.alice, self.carol)
@@ -62,7 +70,12 @@ class BlindTransferTests(TransferTestCase):
         self.quiet()
 
     def test_target_busy(self) -> None:
-        """The target is busy: the transferor hears 486 and has its call back (section 6.3.1)."""
+        """
+        The target is busy: the transferor hears 486 and has its call back (section 6.3.1).
+
+        OpenSIPS#196: it was dropped before the target answered; freeswitch
+        PR#3059: a transfer that failed ended the call.  Acceptance list, item 5.
+        """
         self.carol.manners.refuses = 486
         self.transfer(self.bob)
         session = self.bob.session
@@ -75,7 +88,7 @@ class BlindTransferTests(TransferTestCase):
         self.quiet()
 
     def test_target_busy_and_transferor_gone(self) -> None:
-        """The target is busy and Bob has left: Bob's phone is rung again."""
+        """The target is busy and Bob has left: his phone is rung again (acceptance list, item 5)."""
         self.carol.manners.refuses = 486
         self.transfer(self.bob, leaves="at once")
         self.world.run(6)
@@ -105,7 +118,7 @@ class BlindTransferTests(TransferTestCase):
         self.quiet()
 
     def test_survivor_hangs_up(self) -> None:
-        """The survivor hangs up while the target rings: Carol's phone stops, Bob is told."""
+        """OpenSIPS#3195: the survivor hangs up while the target rings, which stops, and Bob is told."""
         self.carol.manners.answers_after = None
         self.transfer(self.bob)
         session = self.bob.session
@@ -144,7 +157,7 @@ class BlindTransferTests(TransferTestCase):
                 self.quiet()
 
     def test_survivor_holds_as_it_is_joined(self) -> None:
-        """Alice's hold crosses the joining re-INVITE, and hers comes first: she is joined all the same."""
+        """OpenSIPS#3137: Alice's hold crosses the joining re-INVITE and comes first; she is joined yet."""
         self.call(self.bob, self.alice)
         self.bob.session.hold()
         self.world.run(1)
@@ -201,7 +214,8 @@ class RecallTests(TransferTestCase):
 
     def make_world(self) -> World:
         """Let calls that nobody takes back go to the desk."""
-        return World(features=FEATURES, settings={"blind_transfer": {"otherwise": "desk"}})
+        how = {"otherwise": "desk", "recall_seconds": 10}
+        return World(features=FEATURES, settings={"blind_transfer": how})
 
     def test_otherwise(self) -> None:
         """Target and transferor refuse: the configured destination rings, under the name of a recall."""
@@ -215,6 +229,36 @@ class RecallTests(TransferTestCase):
         for phone in (self.bob, desk):
             self.assertIn('"Recall: Alice"', phone.session.remote)
         desk.hang_up()
+        self.quiet()
+
+    def test_nobody_takes_the_recall(self) -> None:
+        """Bob is not at his phone either: after ten seconds it goes on (acceptance list, item 5)."""
+        (desk,) = self.world.phones("desk", manners=self.alice.manners)
+        self.call(self.alice, self.bob)
+        self.bob.manners.leaves_after_refer = "at once"
+        self.carol.manners.refuses = 486
+        self.bob.session.transfer("carol")
+        self.bob.manners.answers_after = None
+        self.world.run(9)
+        self.assertEqual((len(self.bob.live), desk.live), (1, []))
+        self.world.run(4)
+        self.assertEqual(self.bob.live, [])
+        self.only_talking(self.alice, desk)
+        desk.hang_up()
+        self.quiet()
+
+    def test_transferor_lost(self) -> None:
+        """Bob's phone has lost the call when it is to hear of the failure: Alice is recalled, not hung up."""
+        self.carol.manners.refuses, self.carol.manners.refuses_after = 486, 2.0
+        self.call(self.alice, self.bob)
+        first = self.bob.session
+        first.transfer("carol")
+        self.world.run(1)
+        self.bob.manners.notify_code = 410  # RFC 5057 section 5.1: it ends all that is in the dialog
+        self.world.run(5)
+        self.assertEqual((first.state, self.bob.session.incoming), ("over", True))
+        self.only_talking(self.alice, self.bob)
+        self.bob.hang_up()
         self.quiet()
 
     def test_to_the_survivor_itself(self) -> None:
