@@ -91,7 +91,7 @@ class AfterTransferTests(TransferTestCase):
 
 
 class OnePhoneTests(TransferTestCase):
-    """What is set for one phone counts for that phone only."""
+    """What is set for one phone counts for that phone only (acceptance list, item 4)."""
 
     def make_world(self) -> World:
         """Let Bob's phone get 200 for a REFER, and hear of the end only."""

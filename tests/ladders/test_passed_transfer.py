@@ -48,8 +48,32 @@ class PassedTests(TransferTestCase):
         self.alice.hang_up()
         self.quiet()
 
+    def test_hears_it_ring(self) -> None:
+        """AVA-AI-Voice-Agent#390: silence for who is transferred; passed on, its own phone rings back."""
+        self.carol.manners.answers_after = 5.0
+        self.call(self.alice, self.bob)
+        self.bob.session.transfer("carol")
+        self.world.run(2)
+        self.assertIn(180, self.alice.session.codes)
+        self.world.run(5)
+        self.only_talking(self.alice, self.carol)
+        self.alice.hang_up()
+        self.quiet()
+
+    def test_refused_by_the_other_phone(self) -> None:
+        """A REFER that the other phone refused blocked, and then ended the call (freeswitch PR#3059)."""
+        self.alice.manners.accepts_refer = False
+        self.call(self.alice, self.bob)
+        session = self.bob.session
+        session.transfer("carol")
+        self.world.run(1)
+        self.assertEqual((session.refer_code, session.told), (603, []))
+        self.only_talking(self.alice, self.bob)
+        self.alice.hang_up()
+        self.quiet()
+
     def test_attended(self) -> None:
-        """Replaces names Carol's dialog as she knows it; nothing of Bob's phone shows."""
+        """itsbc#8: Replaces was passed on as it was, and the third party never released."""
         self.call(self.alice, self.bob)
         first = self.bob.session
         first.hold()

@@ -57,7 +57,11 @@ class OutsideTests(TransferTestCase):
         self.quiet()
 
     def test_by_a_stranger_to_the_dialog(self) -> None:
-        """Carol knows the identifiers but is no party of it: 403, and nothing is torn down."""
+        """
+        Carol knows the identifiers but is no party of it: 403, and nothing is torn down.
+
+        pocket-dial#133: any phone could transfer anybody's call; acceptance list, item 12.
+        """
         _, bobs = self.call(self.alice, self.bob)
         self.assertEqual(self.refer(self.carol, "carol", bobs), 403)
         self.only_talking(self.alice, self.bob)

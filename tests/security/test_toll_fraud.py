@@ -5,7 +5,9 @@ Toll fraud is a call to where it costs money, by somebody who may not make it,
 or at the expense of somebody else.  Whose permission counts is the caller's,
 and for what was sent on that of whoever sent it on: a phone that may not dial
 out cannot forward, redirect or transfer a call out either, and a carrier that
-calls in cannot use us to call out through another one.
+calls in cannot use us to call out through another one.  Said of other servers:
+Patter#205, issabelPBX PR#13 (transfers became free calls), pocket-dial#133 (any
+phone could transfer anybody's call), kazoo PR#1570.
 """
 
 from __future__ import annotations

@@ -1,0 +1,248 @@
+"""What users of other servers complain about when somebody hangs up, refuses or errs during a transfer."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from b2bua import hookimpl
+from b2bua.calls import Call, Leg, Refuse, Replace, Transfer
+from b2bua.testing import World
+from b2bua.testing.session import Session
+from b2bua.wire.message import Request
+from b2bua_plugins.forward import CallForward
+from tests.ladders.transfers import FEATURES, TransferTestCase
+
+
+class HangUpTests(TransferTestCase):
+    """Somebody leaves, at the moments that were complained about."""
+
+    def consult(self, *, answers_after: float | None = 1.0) -> tuple[Session, Session]:
+        """Let Bob hold Alice and ring Carol."""
+        self.carol.manners.answers_after = answers_after
+        self.call(self.alice, self.bob)
+        first = self.bob.session
+        first.hold()
+        self.world.run(1)
+        second = self.bob.dial("carol")
+        self.world.run(1 if answers_after is None else 3)
+        return first, second
+
+    def test_soon_after_the_202(self) -> None:
+        """siphon-sip#220: the transferor hangs up 280 ms after the 202, and both parties were lost."""
+        for wait in (0.2, 0.28):
+            with self.subTest(wait=wait):
+                self.setUp()
+                self.call(self.alice, self.bob)
+                session = self.bob.session
+                session.transfer("carol")
+                self.world.run(0.02 + wait)
+                session.hang_up()
+                self.world.run(5)
+                self.only_talking(self.alice, self.carol)
+                self.alice.hang_up()
+                self.quiet()
+
+    def test_soon_after_the_202_while_it_rings(self) -> None:
+        """Acceptance list, item 1: the same with the target still ringing; both calls are hung up."""
+        first, second = self.consult(answers_after=None)
+        first.transfer(replaces=second)
+        self.world.run(0.22)
+        first.hang_up()
+        second.hang_up()
+        self.world.run(2)
+        self.carol.answer()
+        self.world.run(3)
+        self.only_talking(self.alice, self.carol)
+        self.carol.hang_up()
+        self.quiet()
+
+    def test_in_the_middle(self) -> None:
+        """OpenSIPS#3196: the transferor hangs up while the target rings, and the transfer was given up."""
+        self.carol.manners.answers_after = 10.0
+        self.call(self.alice, self.bob)
+        self.bob.session.transfer("carol")
+        self.world.run(5)
+        self.bob.hang_up()
+        self.world.run(8)
+        self.only_talking(self.alice, self.carol)
+        self.alice.hang_up()
+        self.quiet()
+
+    def test_target_leaves_as_it_is_joined(self) -> None:
+        """siphon-sip#456: the BYE overtook the ACK that was owed to the survivor."""
+        for ms in range(0, 60, 5):
+            with self.subTest(ms=ms):
+                self.setUp()
+                self.call(self.alice, self.bob)
+                self.bob.session.transfer("carol")
+                self.world.run_until(lambda: bool(self.carol.live) and self.carol.session.state == "up")
+                self.world.run(ms / 1000)
+                self.carol.hang_up()
+                self.world.run(5)
+                got = [m.message.method for m in self.alice.inbox if isinstance(m.message, Request)]
+                if "INVITE" in got:
+                    self.assertIn("ACK", got[got.index("INVITE") :])
+                self.alice.hang_up()
+                self.world.run(1)
+                self.bob.hang_up()
+                self.quiet()
+
+    def test_survivor_leaves(self) -> None:
+        """No NOTIFY came when the survivor hung up, or it said "487 487" (team-telnyx/freeswitch PR#674)."""
+        self.carol.manners.answers_after = None
+        self.call(self.alice, self.bob)
+        self.bob.session.transfer("carol")
+        self.world.run(2)
+        self.alice.hang_up()
+        self.world.run(2)
+        bodies = [
+            m.message.body
+            for m in self.bob.inbox
+            if isinstance(m.message, Request) and m.message.method == "NOTIFY"
+        ]
+        self.assertEqual(bodies[-1], b"SIP/2.0 487 Request Terminated\r\n")
+        self.quiet()
+
+
+class NamesTests(TransferTestCase):
+    """What Refer-To says, and what Replaces finds."""
+
+    def make_world(self) -> World:
+        """Make a world in which calls can be forwarded."""
+        return World(features=(*FEATURES, CallForward), settings=self.settings)
+
+    settings: ClassVar[dict[str, object]] = {"extensions": {"erin": {"forward": {"always": "carol"}}}}
+
+    def consult(self, number: str = "carol") -> tuple[Session, Session]:
+        """Let Bob hold Alice and talk to whom a number leads to."""
+        self.call(self.alice, self.bob)
+        first = self.bob.session
+        first.hold()
+        self.world.run(1)
+        second = self.bob.dial(number)
+        self.world.run(3)
+        return first, second
+
+    def joined(self) -> None:
+        """Alice and Carol talk, and nobody else."""
+        self.world.run(5)
+        self.only_talking(self.alice, self.carol)
+        self.assertEqual(self.bob.live, [])
+        self.alice.hang_up()
+        self.quiet()
+
+    def test_after_a_forward(self) -> None:
+        """Acceptance list, item 3: the consulted number was forwarded; Replaces finds who answered."""
+        first, second = self.consult("erin")
+        first.transfer(replaces=second)
+        self.joined()
+
+    def test_after_a_transfer(self) -> None:
+        """Replaces names a call to whose other side somebody else was transferred before."""
+        (dave,) = self.world.phones("dave", manners=self.alice.manners)
+        first, second = self.consult("dave")
+        dave.session.transfer("carol")
+        self.world.run(5)
+        first.transfer(replaces=second)
+        self.joined()
+
+    def test_spelled(self) -> None:
+        """pjproject#4792, pjsip-android#237: Refer-To has the AOR or the Contact; only Replaces counts."""
+        for to in ("carol", "sip:carol@127.0.0.9:5099;transport=tcp", "sip:nobody@elsewhere.example"):
+            with self.subTest(to=to):
+                self.setUp()
+                first, second = self.consult()
+                first.transfer(to, replaces=second)
+                self.joined()
+
+    def test_itself(self) -> None:
+        """baresip#3763: a REFER whose Replaces names its own dialog changes nothing: 481."""
+        self.call(self.alice, self.bob)
+        session = self.bob.session
+        session.transfer(replaces=session)
+        self.world.run(3)
+        self.assertEqual((session.told[-1], session.told_end), (481, True))
+        self.only_talking(self.alice, self.bob)
+        self.bob.hang_up()
+        self.quiet()
+
+
+class Curious:
+    """Looks at what is replaced, and lets it happen."""
+
+    seen: ClassVar[list[tuple[str, str]]] = []
+
+    @hookimpl
+    def replace_requested(self, call: Call, leg: Leg, replaced: Leg) -> Replace:
+        """Write down whose place is taken, and who is at the other side of it."""
+        assert call.bridge is not None
+        self.seen.append((replaced.party.name, call.bridge.other(replaced).party.name))
+        return Replace()
+
+
+class Broken:
+    """Raises when it is asked."""
+
+    @hookimpl
+    def transfer_requested(self, call: Call, leg: Leg, referral: object) -> Transfer | Refuse | None:
+        """Be of no use."""
+        raise LookupError("nothing here")
+
+
+class FeatureTests(TransferTestCase):
+    """What features see of a transfer, and can spoil."""
+
+    def test_sees_the_leg(self) -> None:
+        """drachtio-srf#34: from Replaces to the dialog and its other leg it went by a private map."""
+        Curious.seen.clear()
+        self.world = World(features=(Curious,))
+        self.alice, self.bob, self.carol = self.world.phones("alice", "bob", "carol")
+        _, bobs = self.call(self.alice, self.bob)
+        named = f"{bobs.call_id};to-tag={bobs.remote_tag};from-tag={bobs.local_tag}"
+        self.carol.dial("bob", fields=(("Replaces", named), ("Require", "replaces")))
+        self.world.run(3)
+        self.assertEqual(Curious.seen, [("bob", "alice")])
+        self.only_talking(self.alice, self.carol)
+        self.alice.hang_up()
+        self.quiet()
+
+    def test_raises(self) -> None:
+        """asterisk#2166: a controlled transfer crashed; here the REFER is answered, and the call goes on."""
+        self.world = World(features=(Broken,))
+        self.alice, self.bob = self.world.phones("alice", "bob")
+        self.call(self.alice, self.bob)
+        session = self.bob.session
+        session.transfer("carol")
+        self.world.run(3)
+        self.assertEqual(session.refer_code, 603)
+        self.only_talking(self.alice, self.bob)
+        self.alice.hang_up()
+        self.quiet()
+        self.flushLoggedErrors(LookupError)
+
+    def test_broken_refers(self) -> None:
+        """OpenSIPS#3385, #3418, #3102: REFERs that crashed the server; each gets its status, and no more."""
+        self.call(self.alice, self.bob)
+        session = self.bob.session
+        for refer_to, code in (
+            ("<sip:carol@pbx?Replaces=>", 400),
+            ("<sip:carol@pbx?Replaces=a>", 400),
+            ("<sip:carol@pbx?Replaces=a%3Bto-tag%3Db>", 400),
+            ("<sip:carol@pbx?Replaces=%00%0d%0a%3Bto-tag%3D1%3Bfrom-tag%3D2>", 400),
+            ("<http://carol>", 416),
+            ("<sip:carol@pbx;method=BYE>", 501),
+            ("<>", 400),
+            ("<sip:carol@pbx>, <sip:dave@pbx>", 400),
+        ):
+            with self.subTest(refer_to=refer_to):
+                codes: list[int] = []
+                session.ask(
+                    "REFER",
+                    [("Refer-To", refer_to)],
+                    hear=lambda r, codes=codes: codes.append(r.code if r is not None else 0),  # type: ignore[misc]
+                )
+                self.world.run(1)
+                self.assertEqual(codes, [code])
+        self.only_talking(self.alice, self.bob)
+        self.alice.hang_up()
+        self.quiet()
