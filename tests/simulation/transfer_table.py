@@ -5,13 +5,17 @@ A cell is a kind of transfer, a moment after the REFER, an event, and who causes
 it.  The moments are taken from an undisturbed run of the same kind: one between
 any two of its messages.  What cannot happen there (nothing rings that could be
 refused) is no cell.
+
+The events are BYE, CANCEL, re-INVITE, UPDATE, refresh (both ways), final
+failure (refusal), timeout (gone, re-INVITEs unanswered), a second REFER, NOTIFY
+refused, and the transport lost.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from b2bua.calls.call import Call
 from b2bua.legs.leg import Leg
@@ -36,30 +40,47 @@ class Kind(NamedTuple):
     name: str
     consults: str = ""
     """Does Bob talk to Carol before (up), or does she ring (rings)?"""
-    refuses: bool = False
-    """Is Carol busy?"""
+    target: str = "answers"
+    """Carol answers, refuses, or is silent: it takes her a minute to come to her phone."""
     leaves: str = "final"
     """When Bob hangs up."""
     caller: bool = False
     """Is Bob the caller in his call with Alice?"""
+    way: str = "REFER"
+    """Or pass: Alice's phone does the work; to the target: Carol gets the REFER; Replaces: Carol's INVITE."""
+    recalled: bool = True
+    """Does Bob take Alice back?  If not, she goes on to Dave."""
 
     def __str__(self) -> str:
         """For the report."""
         return self.name
+
+    @property
+    def fails(self) -> bool:
+        """Is Carol not to be had?"""
+        return self.target != "answers"
 
 
 KINDS = (
     Kind("blind"),
     Kind("blind, leaves at once", leaves="at once"),
     Kind("blind by the caller", caller=True),
-    Kind("blind, busy", refuses=True),
-    Kind("blind, busy, leaves at once", refuses=True, leaves="at once"),
+    Kind("blind, busy", target="refuses"),
+    Kind("blind, busy, leaves at once", target="refuses", leaves="at once"),
+    Kind("blind, no answer", target="silent"),
+    Kind("blind, no answer, leaves at once", target="silent", leaves="at once"),
+    Kind("blind, busy, recall refused", target="refuses", leaves="at once", recalled=False),
+    Kind("blind, passed on", way="pass"),
     Kind("attended", "up"),
     Kind("attended, leaves at once", "up", leaves="at once"),
+    Kind("attended, REFER to the target", "up", way="to the target"),
+    Kind("attended, passed on", "up", way="pass"),
     Kind("semi-attended", "rings"),
     Kind("semi-attended, leaves at once", "rings", leaves="at once"),
-    Kind("semi-attended, refused", "rings", refuses=True),
-    Kind("semi-attended, refused, leaves at once", "rings", refuses=True, leaves="at once"),
+    Kind("semi-attended, refused", "rings", target="refuses"),
+    Kind("semi-attended, refused, leaves at once", "rings", target="refuses", leaves="at once"),
+    Kind("semi-attended, no answer", "rings", target="silent"),
+    Kind("INVITE with Replaces", way="Replaces"),
 )
 
 
@@ -74,8 +95,8 @@ class Scene:
         @param extra: is there a fourth phone?
         """
         self.kind = kind
-        self.world = world = World(seed=1, features=FEATURES)
-        names = (*PARTIES, "dave") if extra else PARTIES
+        self.world = world = World(seed=1, features=FEATURES, settings=self.settings(kind))
+        names = (*PARTIES, "dave") if extra or not kind.recalled else PARTIES
         phones = [world.phone(n, TALKS.but(), transport="TCP" if n == stream else "UDP") for n in names]
         for phone in phones:
             phone.register()
@@ -88,16 +109,37 @@ class Scene:
         first = bob.session
         first.hold()
         world.run(0.5)
-        if kind.refuses:
+        if kind.target == "refuses":
             carol.manners.refuses, carol.manners.refuses_after = 486, 1.0
             carol.manners.rings_first = True
+        elif kind.target == "silent":
+            carol.manners.answers_after = 60.0
         second: Session | None = None
         if kind.consults:
             second = bob.dial("carol")
             world.run(0.5 if kind.consults == "rings" else 2.0)
         bob.manners.leaves_after_refer = kind.leaves
+        if not kind.recalled:
+            bob.manners.refuses = 486
         self.began = world.clock.seconds()
-        first.transfer("" if second else "carol", replaces=second)
+        self.transfer(first, second)
+
+    @staticmethod
+    def settings(kind: Kind) -> dict[str, Any]:
+        """Who does the work, how long it rings, and where a recall ends."""
+        how = {"ring_seconds": 5, "recall_seconds": 5, "otherwise": "" if kind.recalled else "dave"}
+        bob = {"transfer": "pass"} if kind.way == "pass" else {}
+        return {"blind_transfer": how, "attended_transfer": how, "extensions": {"bob": bob}}
+
+    def transfer(self, first: Session, second: Session | None) -> None:
+        """Send the REFER, or what takes its place."""
+        if self.kind.way == "Replaces":
+            value = f"{first.call_id};to-tag={first.remote_tag};from-tag={first.local_tag}"
+            self.phones["carol"].dial("bob", fields=(("Replaces", value), ("Require", "replaces")))
+        elif self.kind.way == "to the target" and second is not None:
+            second.transfer(replaces=first)
+        else:
+            first.transfer("" if second else "carol", replaces=second)
 
     def legs(self, phone: Phone) -> list[Leg]:
         """The legs that end at a phone."""
@@ -161,11 +203,28 @@ class Scene:
 
 
 def bye(scene: Scene, phone: Phone) -> bool:
-    """Hang up everything (BYE or CANCEL)."""
-    live = phone.live
-    for session in live:
+    """Hang up the call that has been going on longest."""
+    session = next((s for s in phone.live if s.state == "up"), None)
+    if session is not None:
         session.hang_up()
-    return bool(live)
+    return session is not None
+
+
+def cancel(scene: Scene, phone: Phone) -> bool:
+    """Give up what has not been answered."""
+    calling = [session for session in phone.live if session.state == "calling"]
+    for session in calling:
+        session.hang_up()
+    return bool(calling)
+
+
+def leave(scene: Scene, phone: Phone) -> bool:
+    """Hang up all calls at once, where there are several."""
+    live = phone.live
+    if len(live) > 1:
+        for session in live:
+            session.hang_up()
+    return len(live) > 1
 
 
 def hold(scene: Scene, phone: Phone) -> bool:
@@ -183,6 +242,15 @@ def update(scene: Scene, phone: Phone) -> bool:
     if session is None:
         return False
     session.update(offer=False)
+    return True
+
+
+def update_session(scene: Scene, phone: Phone) -> bool:
+    """Send an UPDATE with the session as it is."""
+    session = steady(phone)
+    if session is None:
+        return False
+    session.update()
     return True
 
 
@@ -277,9 +345,12 @@ def steady(phone: Phone) -> Session | None:
 
 
 EVENTS: dict[str, Callable[[Scene, Phone], bool]] = {
-    "BYE or CANCEL": bye,
+    "BYE": bye,
+    "CANCEL": cancel,
+    "BYE everywhere": leave,
     "re-INVITE": hold,
     "UPDATE": update,
+    "UPDATE with a session": update_session,
     "second REFER": refer,
     "refusal": refuse,
     "gone": vanish,
@@ -293,7 +364,7 @@ EVENTS: dict[str, Callable[[Scene, Phone], bool]] = {
     "re-INVITEs refused": refuse_changes,
     "re-INVITEs unanswered": ignore_changes,
 }
-HARMLESS = {"re-INVITE", "UPDATE", "NOTIFY refused", "connection lost", "refresh"}
+HARMLESS = {"re-INVITE", "UPDATE", "UPDATE with a session", "NOTIFY refused", "connection lost", "refresh"}
 """After these the transfer ends as if nothing had happened."""
 
 
@@ -329,8 +400,8 @@ class Cell(NamedTuple):
         if wrong:
             return f"{wrong}\n{world.ladder()}"
         for _ in range(2):
-            for one in scene.phones.values():
-                bye(scene, one)
+            for session in [session for one in scene.phones.values() for session in one.live]:
+                session.hang_up()
             world.run(3)
         try:
             world.quiet()
@@ -341,16 +412,23 @@ class Cell(NamedTuple):
     def unexpected(self, pairs: set[frozenset[str]]) -> str:
         """Say what of the outcome ought to be otherwise."""
         kind, wanted = self.kind, undisturbed(self.kind).pairs
-        if self.event in HARMLESS:
-            if self.event == "connection lost" and (self.party != "alice" and not kind.consults):
+        leaves = self.party == "bob" and self.event in ("BYE", "CANCEL", "BYE everywhere", "gone")
+        if kind.way == "pass" and (leaves or self.event in ("NOTIFY refused", "connection lost")):
+            return ""  # what the transferor does to its calls, the other phone finds
+        if kind.way == "Replaces" and leaves and self.event != "gone":
+            return ""  # a BYE that comes first leaves nothing to take over
+        if self.event == "connection lost":
+            if self.party != "alice" and not kind.consults:
                 return ""  # nobody can ring a phone that is not registered at that moment
-            if self.event == "connection lost" and self.party == "bob" and kind.refuses:
+            if self.party == "bob" and kind.fails:
                 return ""  # nor recall it
-        elif self.party == "bob" and self.event == "gone":
-            wanted = set() if kind.refuses else wanted
-        elif self.party == "bob" and self.event == "BYE or CANCEL" and not kind.refuses:
-            pass
-        else:
+        elif leaves and kind.fails and self.event == "gone":
+            if not kind.recalled:
+                return ""  # if it hung up before, Alice has gone on to Dave
+            wanted = set()
+        elif leaves and kind.fails and kind.recalled:
+            return ""  # it is recalled, unless it knew that the transfer had failed
+        elif not leaves and self.event not in HARMLESS:
             return ""
         return "" if pairs == wanted else f"{[sorted(pair) for pair in pairs]} talk"
 
@@ -372,10 +450,9 @@ def undisturbed(kind: Kind) -> Undisturbed:
     return Undisturbed(tuple(at + 0.005 for at in times), scene.pairs())
 
 
-def cells() -> Iterator[Cell]:
-    """Every kind, moment, event and party."""
-    for kind in KINDS:
-        for moment in undisturbed(kind).moments:
-            for event in EVENTS:
-                for party in PARTIES:
-                    yield Cell(kind, moment, event, party)
+def cells(kind: Kind) -> Iterator[Cell]:
+    """Every moment of a kind, every event and every party."""
+    for moment in undisturbed(kind).moments:
+        for event in EVENTS:
+            for party in PARTIES:
+                yield Cell(kind, moment, event, party)
