@@ -9,12 +9,13 @@ if TYPE_CHECKING:
     from b2bua.features.options import Options
     from b2bua.features.tables import Changeable
     from b2bua.hookspecs import NotConfigured, hookimpl
-    from b2bua.settings import Table, Target
+    from b2bua.settings import Elsewhere, Table, Target
 
-__all__ = ["Changeable", "NotConfigured", "Options", "Table", "Target", "hookimpl"]
+__all__ = ["Changeable", "Elsewhere", "NotConfigured", "Options", "Table", "Target", "hookimpl"]
 
 _HOMES = {
     "Changeable": "b2bua.features.tables",
+    "Elsewhere": "b2bua.settings",
     "NotConfigured": "b2bua.hookspecs",
     "Options": "b2bua.features.options",
     "Table": "b2bua.settings",

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from b2bua.calls.trace import ladder
+from b2bua.calls.ladder import ladder, transcript
 from b2bua.control import Answer, Refused
 from b2bua.registrar.trunks import Trunks
 from b2bua.settings.values import user as extension_name
@@ -166,13 +166,15 @@ class Console:
         talked = 0.0 if record.answered is None else max(0.0, end - record.answered)
         return {**record.to_plain(), "seconds": round(talked, 3)}
 
-    def trace(self, call: str) -> Plain:
-        """Why a call did what it did: its ladder, and the reasons."""
+    def trace(self, call: str, messages: bool = False) -> Plain:
+        """Why a call did what it did: its ladder and the reasons, or its messages as they were."""
         record, story = self._find(call)
         if record is None or story is None:
             raise Refused(f"there is no call {call} among those that go on or ended lately")
-        messages = self._server.trace.of([leg.call_id for leg in record.legs if leg.call_id])
-        return {"id": record.id, "text": ladder(messages, story.lines())}
+        trace = self._server.trace
+        passed = trace.of([leg.call_id for leg in record.legs if leg.call_id])
+        text = transcript(passed) if messages else ladder(passed, trace.words(record.id), story.lines())
+        return {"id": record.id, "text": text}
 
     def _find(self, start: str) -> tuple[CallRecord | None, Story | None]:
         """A call by its id, or by the beginning of it or of a Call-ID if that is clear."""

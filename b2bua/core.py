@@ -8,9 +8,11 @@ begins a call, takes over a leg (Replaces), or is answered here.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -109,8 +111,10 @@ class B2BUA:
                 leg = self.context.dialogs.find(request)
                 if leg is None:
                     server.dismiss(481)
-                elif self._is_from(leg, request, server):
+                elif self._is_at(leg, request, server.flow):
                     leg.request_received(request, server)
+                else:
+                    self._from_elsewhere(leg, request, server)
                 return
             serve = self._methods.get(request.method)
             if serve is not None:
@@ -129,12 +133,19 @@ class B2BUA:
         """
         Give the ACK of a 2xx to its leg; another one is nobody's.
 
-        It may bring the answer to our offer, and cannot be challenged (RFC 3261
-        section 22.1): a stranger's is dropped, and the right one still comes.
+        It cannot be challenged (RFC 3261 section 22.1).  Mostly it does no more than end
+        our repetitions, and a phone that has moved may do that.  But who answers
+        our offer has to be the party: a stranger's ACK is dropped then, and
+        the right one still comes.
         """
         leg = self.context.dialogs.find(request)
-        if leg is not None and self._is_at(leg, request, flow):
+        if leg is not None and (not leg.wants_answer or self._is_at(leg, request, flow)):
             self.calls.run(leg.ack_received, request, flow)
+
+    def may_cancel(self, request: Request, server: IServerTransaction, flow: Flow) -> bool:
+        """Is there, from where the CANCEL came, the party that the INVITE is from?"""
+        leg: Leg | None = server.user
+        return leg is not None and self._is_at(leg, request, flow)
 
     def cancel_received(self, request: Request, server: IServerTransaction) -> None:
         """Give a CANCEL to the leg of its INVITE."""
@@ -147,9 +158,6 @@ class B2BUA:
         self.registrar.flow_lost(flow)
         for leg in self.context.lose(flow):
             self.calls.run(leg.flow_lost, flow)
-        for leg in self.context.dialogs.legs():
-            if leg.flow == flow:
-                self.calls.run(leg.flow_lost, flow)
 
     # ---- requests outside of dialogs ------------------------------------
 
@@ -206,25 +214,42 @@ class B2BUA:
         wants_privacy = "id" in request.privacy or "user" in request.privacy
         return party, Identity(party.display, f"sip:{party.aor}", private=wants_privacy)
 
-    def _is_from(self, leg: Leg, request: Request, server: IServerTransaction) -> bool:
+    def _from_elsewhere(self, leg: Leg, request: Request, server: IServerTransaction) -> None:
         """
-        Does a request within a dialog come from the party of that dialog?
+        Take a request within a dialog from another host than its party's, if it is the party.
 
-        It does when it comes from the host we know.  A phone that has moved to
-        another one is asked for its password, and a trunk is known by its
-        addresses; who has merely overheard the tags can end no call.  False
-        when it has been answered.
+        A phone that has moved is asked for its password, a trunk is known by its
+        addresses, and others by the names that they have given; who has merely
+        overheard the tags can end no call.
         """
-        if self._is_at(leg, request, server.flow):
-            return True
         if leg.party.kind == "extension":
             proved = self.authenticator.admit(request, server)
             if proved is None:
-                return False
+                return
             if proved.user == leg.party.name:
-                return True
+                leg.request_received(request, server)
+                return
+        elif leg.dialog is not None:
+            hosts = (leg.dialog.next_hop, Uri.parse(leg.dialog.target))
+            locate = self.context.layer.locate
+            named = [maybeDeferred(locate, uri) for uri in hosts if not uri.is_numeric_host]
+            if named:
+                looking: Deferred[Any] = DeferredList(named, consumeErrors=True)
+                self.calls.when(looking, partial(self._located, leg, request, server))
+                return
         self._answer(request, server, 403)
-        return False
+
+    def _located(
+        self, leg: Leg, request: Request, server: IServerTransaction, found: list[tuple[bool, Any]]
+    ) -> None:
+        """The hosts that a peer has named are looked up: does the request come from one of them?"""
+        hosts = {flow.remote[0] for known, flows in found if known for flow in flows}
+        if self.context.dialogs.find(request) is not leg:
+            server.dismiss(481)  # it has ended meanwhile
+        elif server.flow.remote[0] in hosts:
+            leg.request_received(request, server)
+        else:
+            self._answer(request, server, 403)
 
     def _is_at(self, leg: Leg, request: Request, flow: Flow) -> bool:
         """Does a message come from where the party of a leg is known to be?"""
@@ -234,12 +259,11 @@ class B2BUA:
         if leg.party.kind == "extension":
             bound = self.registrar.bindings.all(leg.party.aor)
             return any(b.flow is not None and b.flow.remote[0] == host for b in bound)
-        if leg.party.kind != "trunk" or self._identify(request, flow) == leg.party.name:
+        if leg.party.kind == "trunk" and self._identify(request, flow) == leg.party.name:
             return True
-        # A carrier may have more hosts than it calls from.
+        # A carrier, or another domain, may have more hosts than it calls from.
         return leg.dialog is not None and any(
-            not uri.is_numeric_host or uri.host.strip("[]") == host
-            for uri in (leg.dialog.next_hop, Uri.parse(leg.dialog.target))
+            uri.host.strip("[]") == host for uri in (leg.dialog.next_hop, Uri.parse(leg.dialog.target))
         )
 
     def _trunk_identity(self, request: Request, party: Party) -> Identity:

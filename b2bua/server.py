@@ -17,7 +17,7 @@ from b2bua.calls.trace import Trace
 from b2bua.core import B2BUA
 from b2bua.dialogs.index import DialogIndex
 from b2bua.directory import Directory
-from b2bua.legs.context import LegContext, LegSettings
+from b2bua.legs.context import LegContext
 from b2bua.net.limits import NetLimits
 from b2bua.net.runner import Runner
 from b2bua.net.tokens import Unguessable
@@ -79,7 +79,7 @@ class Server:
         random = random or Unguessable()
         self.settings = settings
         self.domain = Domain(settings.server.domain, settings.server.aliases)
-        self.trace = Trace()
+        self.trace = Trace(settings.calls.trace_bytes)
         self.messages = MessageLimits(settings.limits.message, settings.limits.head, settings.limits.fields)
         self.runner = Runner(
             clock,
@@ -134,7 +134,7 @@ class Server:
             self.runner,
             DialogIndex(),
             random,
-            LegSettings(settings.timers.t1, settings.timers.t2, settings.server.user_agent),
+            settings.server.user_agent,
         )
         self.core = B2BUA(
             self.context,
@@ -146,6 +146,7 @@ class Server:
             features,
             calls_max=settings.limits.calls,
         )
+        self.core.calls.tap = self.trace.hear
         self.context.challenged = self._challenged
         self.context.found_again = self._found_again
         self.runner.user = self.core

@@ -69,6 +69,10 @@ class Answering:
     def ack_received(self, request: Request, flow: Flow) -> None:
         """Nothing to do."""
 
+    def may_cancel(self, request: Request, server: IServerTransaction, flow: Flow) -> bool:
+        """Only from where the INVITE came from."""
+        return False
+
     def cancel_received(self, request: Request, server: IServerTransaction) -> None:
         """Nothing to do."""
 

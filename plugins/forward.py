@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from b2bua import Changeable, Options, Table, Target, hookimpl
+from b2bua import Changeable, Elsewhere, Options, Table, hookimpl
 from b2bua.calls import Confirm, Diverted, Forward, Refuse
 
 if TYPE_CHECKING:
@@ -53,19 +53,19 @@ class Rules(Table):
 class Forwards(Table):
     """C{[extensions.NUMBER.forward]}: where calls to one extension go on."""
 
-    always: Changeable[Target] = ""
-    always_internal: Changeable[Target] = ""
-    always_external: Changeable[Target] = ""
-    busy: Changeable[Target] = ""
-    busy_internal: Changeable[Target] = ""
-    busy_external: Changeable[Target] = ""
-    no_answer: Changeable[Target] = ""
-    no_answer_internal: Changeable[Target] = ""
-    no_answer_external: Changeable[Target] = ""
+    always: Changeable[Elsewhere] = ""
+    always_internal: Changeable[Elsewhere] = ""
+    always_external: Changeable[Elsewhere] = ""
+    busy: Changeable[Elsewhere] = ""
+    busy_internal: Changeable[Elsewhere] = ""
+    busy_external: Changeable[Elsewhere] = ""
+    no_answer: Changeable[Elsewhere] = ""
+    no_answer_internal: Changeable[Elsewhere] = ""
+    no_answer_external: Changeable[Elsewhere] = ""
     no_answer_after: Changeable[Seconds | None] = None
-    unreachable: Changeable[Target] = ""
-    unreachable_internal: Changeable[Target] = ""
-    unreachable_external: Changeable[Target] = ""
+    unreachable: Changeable[Elsewhere] = ""
+    unreachable_internal: Changeable[Elsewhere] = ""
+    unreachable_external: Changeable[Elsewhere] = ""
     alert_info: str = ""
 
     def target(self, kind: str, internal: bool) -> str:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
-from b2bua import NotConfigured, Options, Table, Target, hookimpl
+from b2bua import Elsewhere, NotConfigured, Options, Table, Target, hookimpl
 from b2bua.calls import Dial, Diverted, Forward, Member
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Group(Table):
     mode: Literal["parallel", "sequential"] = "parallel"
     ring_seconds: Seconds = 20.0
     forwards: bool = True
-    otherwise: Target = ""
+    otherwise: Elsewhere = ""
 
     def dial(self) -> Dial:
         """The group as a verdict."""

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from b2bua.calls.fork import Fork
-from b2bua.calls.outcomes import LOOPED, NO_ANSWER, UNREACHABLE, best, outcome_of
+from b2bua.calls.outcomes import LOOPED, NO_ANSWER, UNREACHABLE, best, may_be_dialled, outcome_of
 from b2bua.calls.seekers import Group, Through
 from b2bua.calls.verdicts import (
     Confirm,
@@ -59,6 +59,7 @@ class Attempt:
         "_pending",
         "_timers",
         "alert_info",
+        "alone",
         "behalf",
         "call",
         "decided",
@@ -108,6 +109,8 @@ class Attempt:
         self.direct = direct
         self.ring_limit = ring_limit
         self.rang = False
+        self.alone: bool = parent is None or parent.alone
+        """Does nothing else ring for the same errand, as the members of a group do?"""
         self.alert_info: str = "" if parent is None else parent.alert_info
         """How a forward wants it to ring, and what is below that forward."""
         self._fork: Fork | None = None
@@ -181,6 +184,7 @@ class Attempt:
 
     def move(self, call: Call, errand: Errand) -> None:
         """Go on in another call, for another errand; what rings goes on ringing."""
+        errand.breadth = self.errand.breadth
         self.call = call
         self.errand = errand
         if self._fork is not None:
@@ -234,7 +238,21 @@ class Attempt:
             case Refuse(code, reason):
                 self._give_up(outcome_of(code, reason, rang=self.rang))
             case Redirect(targets, code):
-                self._give_up(Outcome("moved", code, targets=targets, rang=self.rang))
+                self._give_up(self._redirected(targets, code))
+
+    def _redirected(self, contacts: tuple[str, ...], code: int) -> Outcome:
+        """
+        Where the caller may call instead.
+
+        A feature code is no such place: the caller's phone would dial it in
+        the caller's own name, and have his settings changed by whoever redirects.
+        """
+        targets = tuple([one for one in contacts if may_be_dialled(one, self.call.calls.features)])
+        if len(targets) < len(contacts):
+            self.call.story.note("{} redirects to what the caller shall not dial", self.target)
+        if not targets:
+            return outcome_of(480, "Redirection refused", rang=self.rang)
+        return Outcome("moved", code, targets=targets, rang=self.rang)
 
     def _reach(self) -> None:
         """Send an INVITE to every place where the target is, if it does not ring already."""
@@ -339,6 +357,7 @@ class Attempt:
             direct=itself,
             ring_limit=member.ring_seconds,
         )
+        child.alone = self.alone and (verdict.mode == "sequential" or len(verdict.members) == 1)
         self._children.append(child)
         if path is None or (key in self.path.visited and not itself):
             child._give_up(LOOPED)

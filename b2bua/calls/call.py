@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from b2bua.calls.draft import InvitationDraft
-from b2bua.calls.errand import Errand
+from b2bua.calls.errand import BREADTH_MAX, Errand
 from b2bua.calls.lone import Lone
 from b2bua.calls.media import NOTHING, silent_answer
 from b2bua.calls.path import Path
@@ -60,6 +60,7 @@ class Call:
         "holders",
         "id",
         "legs",
+        "max_breadth",
         "max_forwards",
         "path",
         "record",
@@ -101,6 +102,8 @@ class Call:
         now = calls.context.layer.now()
         self.max_forwards = 70
         """What is left of the caller's Max-Forwards, for whatever this call leads to (RFC 7332 section 5)."""
+        self.max_breadth = BREADTH_MAX
+        """The caller's Max-Breadth, as far as we go along with it (RFC 7332 section 6)."""
         self.record = record or CallRecord.begin(self.id, now, caller.party, dialled)
         self._listeners: dict[Leg, Listener] = {}
         self._operations = 0
@@ -180,6 +183,9 @@ class Call:
 
     def hear(self, leg: Leg, word: Word) -> None:
         """Hand a word to whoever listens to the leg."""
+        calls = self.calls
+        if calls.tap is not None:
+            calls.tap(calls.context.layer.now(), self.id, leg, word)
         listener = self._listeners.get(leg)
         if type(word) is HungUp:
             self.record.hung_up(leg.party)
@@ -233,7 +239,8 @@ class Call:
         if fields:
             fields = tuple([f for f in fields if f[0] not in RETOLD])
         self.max_forwards = offered.max_forwards - 1
-        errand = Errand(self.caller, offered.session, fields, self.max_forwards)
+        self.max_breadth = min(offered.max_breadth, BREADTH_MAX)
+        errand = Errand(self.caller, offered.session, fields, self.max_forwards, self.max_breadth)
         self.setup = Setup(self, errand)
         self.features.tell_call_started(self)
         self.setup.seek(self.dialled)

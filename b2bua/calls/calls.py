@@ -44,6 +44,8 @@ class Calls:
         self.going: dict[str, Call] = {}
         self.began: Callable[[Call], None] = lambda call: None
         """Told of each call when it begins."""
+        self.tap: Callable[[float, str, Leg, Word], None] | None = None
+        """Told of each word that a call hears: when, in which call, from which leg."""
         self.ended: Callable[[Call], None] = lambda call: None
         """Told of each call when it is over, once."""
         self._inbox: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()

@@ -10,6 +10,9 @@ from b2bua.legs.words import Fields
 if TYPE_CHECKING:
     from b2bua.legs.leg import Leg
 
+BREADTH_MAX = 60
+"""As many phones may ring for one INVITE at a time (RFC 5393 section 5.3.3)."""
+
 
 @dataclass(slots=True)
 class Errand:
@@ -22,5 +25,21 @@ class Errand:
     fields: Fields = ()
     """Header fields that pass from the side of C{who}."""
     max_forwards: int = 70
+    breadth: int = BREADTH_MAX
+    """What is left of Max-Breadth for further INVITEs at the same time (RFC 5393 section 5.3.3)."""
     display: str = ""
     """Shown instead of the name of C{who}, as for a recall."""
+
+    def spread(self, legs: int, alone: bool) -> int:
+        """
+        Take Max-Breadth for so many INVITEs; what has failed or was cancelled gives it back.
+
+        @param alone: does nothing else ring meanwhile?  Members of a group
+            take the least, since it is not known how many there will be.
+        @return: what each of them gets; 0 if there is too little for all.
+        """
+        each = self.breadth // legs
+        if not alone:
+            each = min(each, 1)
+        self.breadth -= each * legs
+        return each

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from b2bua.calls.outcomes import NO_ANSWER, UNREACHABLE, best, outcome_of
+from b2bua.calls.outcomes import NO_ANSWER, TOO_BROAD, UNREACHABLE, best, outcome_of
 from b2bua.calls.verdicts import Outcome
 from b2bua.legs.leg import Invitation, Leg
 from b2bua.legs.words import Answered, Fields, HungUp, Moved, Progress, Refused, Ringing, Word
@@ -25,11 +25,13 @@ class Fork:
     It tells the attempt of progress, of the one answer, or that nobody is left.
     """
 
-    __slots__ = ("_attempt", "_failures", "_tiers", "_timer", "legs")
+    __slots__ = ("_attempt", "_breadth", "_failures", "_tiers", "_timer", "legs")
 
     def __init__(self, attempt: Attempt, tiers: Tiers) -> None:
         """Prepare; L{start} sends the first INVITEs."""
         self._attempt = attempt
+        self._breadth = 0
+        """The Max-Breadth of each of the legs."""
         self._tiers: list[Sequence[Destination]] = list(tiers)
         self._failures: list[Outcome] = []
         self._timer: ITimer | None = None
@@ -41,8 +43,14 @@ class Fork:
 
     def start(self) -> None:
         """Open a leg to each destination of the next tier."""
-        call = self._attempt.call
-        for destination in self._tiers.pop(0):
+        attempt, tier = self._attempt, self._tiers.pop(0)
+        call = attempt.call
+        self._breadth = attempt.errand.spread(len(tier), attempt.alone)
+        if not self._breadth:
+            self._failures.append(TOO_BROAD)
+            attempt.unanswered(best(self._failures))
+            return
+        for destination in tier:
             leg = call.open_leg(destination, self._invitation(destination))
             self.legs.append(leg)
             call.listen(leg, self)
@@ -59,6 +67,9 @@ class Fork:
             self._timer.stop()
             self._timer = None  # it knows us: a circle that the collector would have to find
         legs, self.legs = self.legs, []
+        # Strictly they count until their 487; but a phone that is gone must
+        # not stop a search, and what is cancelled spreads no further.
+        self._attempt.errand.breadth += self._breadth * len(legs)
         for leg in legs:
             self._attempt.call.hang_up(leg, "cancel", fields)
 
@@ -84,6 +95,7 @@ class Fork:
     def _lost(self, leg: Leg, outcome: Outcome) -> None:
         """One leg is out; when it was the last one the target has failed."""
         self.legs.remove(leg)
+        self._attempt.errand.breadth += self._breadth
         self._failures.append(outcome)
         if outcome.code >= 600:  # RFC 3261 section 16.7: a 6xx ends the search at this target
             self.cancel()
@@ -116,5 +128,6 @@ class Fork:
             fields=draft.finished(),
             session=attempt.errand.offer,
             max_forwards=attempt.errand.max_forwards,
+            max_breadth=self._breadth,
             route=destination.route,
         )

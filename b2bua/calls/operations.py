@@ -89,7 +89,7 @@ async def dial(
     """
     await _part(call, waiting)
     offer = None if waiting.remote_session is None else resumed(waiting.remote_session)
-    search = Search(call, Errand(waiting, offer, (), call.max_forwards))
+    search = Search(call, Errand(waiting, offer, (), call.max_forwards, call.max_breadth))
     ear = Ear(call, waiting)
     ear.left = lambda leg: search.cancel()
     found = await search.seek(target, Path(), behalf, ring_limit=ring_seconds)

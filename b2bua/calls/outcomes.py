@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from b2bua.calls.verdicts import Outcome
+from b2bua.errors import PeerError
+from b2bua.wire.names import NameAddr
+
+if TYPE_CHECKING:
+    from b2bua.calls.ports import Decisions
 
 Kind = Literal["busy", "refused", "no_answer", "unreachable", "moved", "not_found", "loop", "forbidden"]
 
 NO_ANSWER = Outcome("no_answer", 480, "No answer", rang=True, local=True)
 UNREACHABLE = Outcome("unreachable", 480, "Not reachable", local=True)
 LOOPED = Outcome("loop", 482, local=True)
+TOO_BROAD = Outcome("loop", 440, local=True)
+"""It would ring in more places at a time than the caller's Max-Breadth allows (RFC 5393 section 5.3.3)."""
 OCCUPIED = Outcome("busy", 486, local=True)
 
 _KINDS: dict[int, Kind] = {
@@ -50,6 +57,15 @@ def outcome_of(code: int, reason: str = "", *, rang: bool = False, local: bool =
     if local and code == 503:
         code = 480  # the target's own fault, not ours
     return Outcome(kind, code, reason, rang=rang, local=local)
+
+
+def may_be_dialled(contact: str, features: Decisions) -> bool:
+    """Can one party's phone be sent to what another one names?  Not to a feature code, at whatever host."""
+    try:
+        uri = NameAddr.parse(contact).uri
+    except PeerError:
+        return False
+    return not features.is_code(uri.user_unescaped or "")
 
 
 def best(outcomes: Iterable[Outcome]) -> Outcome:

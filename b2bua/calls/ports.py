@@ -81,6 +81,9 @@ class Decisions(Protocol):
     def edits_invitation(self) -> bool:
         """Does any feature edit what an INVITE will say?"""
 
+    def is_code(self, user: str) -> bool:
+        """Would a phone of ours that dials this talk to a feature rather than to a person?"""
+
     def ask_route(self, attempt: Attempt) -> RouteVerdict | Deferred[RouteVerdict | None] | None:
         """Where does this attempt go?"""
 

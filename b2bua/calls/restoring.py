@@ -19,12 +19,13 @@ from b2bua.calls.verdicts import Diverted
 from b2bua.errors import UsageError
 from b2bua.legs.leg import Leg
 from b2bua.legs.party import Identity
+from b2bua.legs.snapshot import reading
 
 if TYPE_CHECKING:
     from b2bua.calls.calls import Calls
 
 VERSION = 1
-"""Changes when what is written changes; what another version wrote is refused."""
+"""Changes with what is written, from the first release on; what another version wrote is refused."""
 
 
 def can_be_written(call: Call) -> bool:
@@ -65,23 +66,38 @@ def restore_call(calls: Calls, plain: dict[str, Any]) -> Call:
     """
     Bring a call back that L{write_call} wrote down.
 
-    @raise UsageError: another version of this file wrote it.
+    @raise UsageError: another version wrote it, or it is not whole; then
+        nothing of it is there.
     """
-    if plain.get("version") != VERSION:
-        raise UsageError(f"A call of another version: {plain.get('version')!r}")
-    legs = [Leg.restore(calls.context, leg, calls.hear) for leg in plain["legs"]]
-    for leg, identity in zip(legs, plain["identities"], strict=True):
-        leg.identity = None if identity is None else Identity(**identity)
-    diversions = tuple(Diversion(**{**d, "why": Diverted(d["why"])}) for d in plain["diversions"])
-    path = Path(tuple(plain["visited"]), diversions, plain["private"])
-    record = CallRecord.from_plain(plain["record"])
-    call = Call(calls, legs[plain["caller"]], plain["dialled"], path, record=record)
-    for leg in legs:
+    with reading("A call", plain, VERSION):
+        caller, dialled = int(plain["caller"]), str(plain["dialled"])
+        identity_a, identity_b = (None if i is None else Identity(**i) for i in plain["identities"])
+        diversions = tuple(Diversion(**{**d, "why": Diverted(d["why"])}) for d in plain["diversions"])
+        path = Path(tuple(plain["visited"]), diversions, plain["private"])
+        record = CallRecord.from_plain(plain["record"])
+        pairs = plain["alignment"]
+        alignment = None if pairs is None else Alignment(tuple((a, b) for a, b in pairs))
+        a_holds, b_holds = plain["holding"]
+        leg_a, leg_b = plain["legs"]
+        a, b = _restore_legs(calls, leg_a, leg_b)
+    a.identity, b.identity = identity_a, identity_b
+    call = Call(calls, (a, b)[caller], dialled, path, record=record)
+    for leg in (a, b):
         if leg.call is None:
             call.take(leg)
-    pairs = plain["alignment"]
-    alignment = None if pairs is None else Alignment(tuple((a, b) for a, b in pairs))
-    Bridge(call, legs[0], legs[1], alignment).begin()
-    call.holders = frozenset(leg for leg, holds in zip(legs, plain["holding"], strict=True) if holds)
+    Bridge(call, a, b, alignment).begin()
+    call.holders = frozenset(leg for leg, holds in ((a, a_holds), (b, b_holds)) if holds)
     call.story.note("restored")
     return call
+
+
+def _restore_legs(calls: Calls, one: dict[str, Any], other: dict[str, Any]) -> tuple[Leg, Leg]:
+    """Bring both legs back, or none."""
+    a = Leg.restore(calls.context, one, calls.hear)
+    try:
+        return a, Leg.restore(calls.context, other, calls.hear)
+    except UsageError:
+        a.end()
+        assert a.dialog is not None
+        calls.context.dialogs.remove(a.dialog)
+        raise

@@ -20,7 +20,7 @@ from b2bua.calls.errand import Errand
 from b2bua.calls.listening import Ear, Gone
 from b2bua.calls.lone import Lone
 from b2bua.calls.media import resumed
-from b2bua.calls.outcomes import LOOPED
+from b2bua.calls.outcomes import LOOPED, may_be_dialled
 from b2bua.calls.path import Path
 from b2bua.calls.search import Found, Search
 from b2bua.calls.verdicts import Outcome, Refuse, Relay, Transfer, TransferVerdict
@@ -71,6 +71,10 @@ def relay(bridge: Bridge, leg: Leg, referral: Referral) -> None:
     know it again when the INVITE with Replaces comes.
     """
     refer_to, replaces = referral.refer_to, referral.replaces
+    if not may_be_dialled(str(refer_to), bridge.call.calls.features):
+        bridge.call.story.note("{} transfers to what {} shall not dial", leg.party, bridge.other(leg).party)
+        referral.refuse(403)
+        return
     if replaces is None:
         referral.relay(bridge.other(leg), str(refer_to))
         return

@@ -79,6 +79,7 @@ class Redirect:
     """Tell the caller to try elsewhere (302)."""
 
     targets: tuple[str, ...]
+    """Contacts, best first; those that are feature codes are left out."""
     code: int = 302
 
 

@@ -12,11 +12,13 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "call", metavar="CALL", help="the call as b2bua calls shows it, or its beginning, or a Call-ID"
     )
+    parser.add_argument(
+        "--messages", action="store_true", help="its messages as they were, with time, way and direction"
+    )
     _asking.arguments(parser)
 
 
 def run(options: Namespace) -> int:
     """Show it."""
-    return _asking.show(
-        options, _asking.ask(options, "trace", call=options.call), lambda value: str(value["text"])
-    )
+    answer = _asking.ask(options, "trace", call=options.call, messages=options.messages)
+    return _asking.show(options, answer, lambda value: str(value["text"]))

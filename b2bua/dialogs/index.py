@@ -33,10 +33,6 @@ class DialogIndex(Generic[L]):
         """How many there are."""
         return len(self._legs)
 
-    def legs(self) -> set[L]:
-        """Every leg that has a dialog."""
-        return set(self._legs.values())
-
     def add(self, dialog: Dialog, leg: L) -> None:
         """Let C{leg} have the requests of C{dialog}."""
         self._legs[dialog.key] = leg

@@ -230,6 +230,10 @@ class Features:
 
     # ---- questions ------------------------------------------------------
 
+    def is_code(self, user: str) -> bool:
+        """Would a phone of ours that dials this talk to a feature?"""
+        return self.codes.dialled(user) is not None
+
     def ask_route(self, attempt: Attempt) -> RouteVerdict | Deferred[RouteVerdict | None] | None:
         """Where does this attempt go?"""
         if self.codes and attempt.parent is None and attempt.internal and attempt.local:

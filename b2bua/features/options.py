@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
 
-from b2bua.features.tables import Claim, Taken, changeable, matched, place, problems_of
+from b2bua.features.tables import AnyTable, Claim, Taken, changeable, matched, place, problems_of, read
 from b2bua.hookspecs import NotConfigured
 from b2bua.settings import Table
 
 if TYPE_CHECKING:
     from b2bua.features.preferences import Preferences
-
-AnyTable = TypeVar("AnyTable", bound=Table)
 
 
 def _wall() -> datetime:
@@ -58,6 +56,7 @@ class Options:
         """The extensions that stand in the file."""
         self._patterns = {claim.model: claim.pattern for claim in claims}
         self._written = {key: table for key, table in taken.tables.items() if key[0] in self._patterns}
+        self._hosts = taken.hosts
         self._preferences = preferences
         self._version = preferences.version
         self._known: dict[tuple[type[Table], tuple[str, ...]], Any] = {}
@@ -146,7 +145,7 @@ class Options:
         own = self.changed(model, *names)
         for _ in range(2):
             try:
-                return model.model_validate({**written, **own})
+                return read(model, names, {**written, **own}, self._hosts)
             except ValidationError as error:
                 bad = {found["loc"][0] for found in error.errors(include_url=False) if found["loc"]}
                 own = {key: value for key, value in own.items() if key not in bad}
@@ -161,7 +160,8 @@ class Options:
         for key, value in values.items():
             if value is None:
                 del wanted[key]
-        found = problems_of(Claim(self.feature, self._patterns[model], model), names, wanted)
+        claim = Claim(self.feature, self._patterns[model], model)
+        found = problems_of(claim, names, wanted, self._hosts)
         if found:
             raise ValueError(found[0].text)
-        return model.model_validate(wanted).model_dump(mode="json")
+        return read(model, names, wanted, self._hosts).model_dump(mode="json")

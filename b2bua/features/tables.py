@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from b2bua.settings import Extension, Problem, Settings, Table, Trunk
 
 T = TypeVar("T")
+AnyTable = TypeVar("AnyTable", bound=Table)
 
 SHARED: Mapping[tuple[str, ...], type[Table]] = {("extensions", "*"): Extension, ("trunks", "*"): Trunk}
 """Tables of the core to which a feature may add keys; every other one belongs to one feature."""
@@ -68,6 +69,8 @@ class Taken:
     tables: dict[tuple[type[Table], tuple[str, ...]], dict[str, Any]] = field(default_factory=dict)
     """The keys of each table as written, by its model and the names in its path."""
     problems: list[Problem] = field(default_factory=list)
+    hosts: frozenset[str] = frozenset()
+    """The names of the server."""
 
 
 def claims_of(feature: str, declared: Mapping[str, type[Table]]) -> list[Claim]:
@@ -125,7 +128,7 @@ def _owner(owners: Mapping[tuple[str, ...], Claim], key: tuple[str, ...]) -> Cla
 
 def take(document: Mapping[str, Any], claims: Iterable[Claim]) -> Taken:
     """Lift the tables of features out of a document, which stays as it is."""
-    taken = Taken(_copy(document))
+    taken = Taken(_copy(document), hosts=frozenset(_hosts(document)))
     for claim in claims:
         for names, table, lift in _found(taken.rest, claim):
             own = lift(table)
@@ -136,7 +139,7 @@ def take(document: Mapping[str, Any], claims: Iterable[Claim]) -> Taken:
                 taken.problems.append(Problem(where, "must be a table"))
                 continue
             taken.tables[claim.model, names] = own
-            taken.problems.extend(problems_of(claim, names, own))
+            taken.problems.extend(problems_of(claim, names, own, taken.hosts))
         if (
             claim.pattern[1:] == ("*",)
             and claim.pattern not in SHARED
@@ -144,6 +147,17 @@ def take(document: Mapping[str, Any], claims: Iterable[Claim]) -> Taken:
         ):
             del taken.rest[claim.pattern[0]]
     return taken
+
+
+def _hosts(document: Mapping[str, Any]) -> Iterator[str]:
+    """The names of the server; whether they are good is checked elsewhere."""
+    server = document.get("server")
+    if not isinstance(server, Mapping):
+        return
+    aliases = server.get("aliases")
+    for name in (server.get("domain"), *(aliases if isinstance(aliases, list | tuple) else ())):
+        if isinstance(name, str):
+            yield name.lower().strip("[]")
 
 
 def forget_strangers(document: dict[str, Any]) -> None:
@@ -195,10 +209,24 @@ def _found(rest: dict[str, Any], claim: Claim) -> Iterator[tuple[tuple[str, ...]
     yield from walk(rest, claim.pattern, ())
 
 
-def problems_of(claim: Claim, names: tuple[str, ...], table: Mapping[str, Any]) -> list[Problem]:
-    """What a model has against a table."""
+def read(
+    model: type[AnyTable], names: tuple[str, ...], table: Mapping[str, Any], hosts: frozenset[str]
+) -> AnyTable:
+    """
+    Make a table of what is written.
+
+    @param names: those that stand for the stars in its path; values may look at them.
+    @param hosts: the names of the server.
+    """
+    return model.model_validate(table, context={"names": names, "hosts": hosts})
+
+
+def problems_of(
+    claim: Claim, names: tuple[str, ...], table: Mapping[str, Any], hosts: frozenset[str]
+) -> list[Problem]:
+    """What a model has against a table; the parameters are those of L{read}."""
     try:
-        claim.model.model_validate(table)
+        read(claim.model, names, table, hosts)
     except ValidationError as error:
         path = place(claim.pattern, names)
         return [_problem(path, claim.model, found) for found in error.errors(include_url=False)]

@@ -45,8 +45,8 @@ class Acknowledgement:
         The peer ends the call after 64*T1 without ACK; before that it gets
         one, with all streams refused, and a BYE.
         """
-        context = self.leg.context
-        self._timer = context.layer.start(PATIENCE * context.settings.t1, self._late)
+        leg = self.leg
+        self._timer = leg.context.layer.start(PATIENCE * leg.timers.t1, self._late)
 
     def _late(self) -> None:
         """Nobody answers the offer."""

@@ -159,7 +159,7 @@ class Announcing:
         if self.reliable is not None:
             # The numbers go on, since they count for the whole INVITE (RFC 3262 section 3).
             self._abandoned = self.reliable
-            self.reliable = ReliableResponses(self.reliable.rseq + 1, context.settings.t1)
+            self.reliable = ReliableResponses(self.reliable.rseq + 1, leg.timers.t1)
         self._preview = None
         self._offer_out = False
         self.offering = self.offer is not None
@@ -178,7 +178,7 @@ class Announcing:
         leg = self.leg
         if self.reliable is None:
             first = leg.context.random.randrange(1, MAX_FIRST)
-            self.reliable = ReliableResponses(first, leg.context.settings.t1)
+            self.reliable = ReliableResponses(first, leg.timers.t1)
         if session is not None:
             if self.offer is not None:
                 self.offering = False
@@ -281,7 +281,7 @@ class Announcing:
         assert leg.dialog is not None
         head: Fields = (sending.contact(leg, self.server.flow), ALLOW, SUPPORTED)
         if code >= 200 and self.initial:
-            head += (("Server", leg.context.settings.user_agent),)
+            head += (("Server", leg.context.user_agent),)
         if fields:
             head += leaving(fields, leg.party)
         if body:

@@ -335,7 +335,7 @@ class Changing:
             # It was lost with the connection; the phone may be back by another in a moment.
             self._over = True
             leg.changing = None
-            self._wait(leg.context.settings.t2)
+            self._wait(leg.timers.t2)
             return True
         if code in (401, 407) and leg.context.challenged is not None:
             request = leg.dialog.request(self.method, "", self.seq)

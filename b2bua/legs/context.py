@@ -100,20 +100,6 @@ class Draft:
         return Response(message.code, message.reason, fields, message.body)
 
 
-@dataclass(frozen=True, slots=True)
-class LegSettings:
-    """Figures that are the same for all legs."""
-
-    t1: float = 0.5
-    t2: float = 4.0
-    user_agent: str = "b2bua"
-
-    @property
-    def patience(self) -> float:
-        """64*T1: how long a 2xx, a reliable 1xx or a CANCEL is waited for."""
-        return 64 * self.t1
-
-
 @dataclass(slots=True)
 class LegContext:
     """The world of a leg: everything is handed in, so that worlds can be simulated."""
@@ -122,7 +108,8 @@ class LegContext:
     dialogs: DialogIndex[Leg]
     random: Random = field(default_factory=Random)
     """Where tags, Call-IDs and waiting times come from; one that nobody can guess when it counts."""
-    settings: LegSettings = field(default_factory=LegSettings)
+    user_agent: str = "b2bua"
+    """What our INVITEs and their answers call us."""
     write_edit: Callable[[Leg, Draft], None] | None = None
     """Edits each request and response of a leg before it leaves; None costs nothing."""
     challenged: Callable[[Leg, Response, Request], list[Field] | None] | None = None
@@ -188,5 +175,6 @@ class Invitation(NamedTuple):
     session: bytes | None = None
     """The offer; None asks the callee for one."""
     max_forwards: int = 70
+    max_breadth: int = 60
     route: tuple[str, ...] = ()
     """A Route to preload, such as the Path of a binding (RFC 3327 section 5.4)."""

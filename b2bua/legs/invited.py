@@ -56,7 +56,7 @@ class Invited(Announcing):
             leg.dialog = dialog
             leg.learn(request)
             fault = self._fault()
-            expires = request.expires
+            expires, breadth = request.expires, request.max_breadth
         except PeerError as error:
             fault = Refused(error.code, error.why if error.code == 400 else "")
         if fault is not None:
@@ -67,10 +67,13 @@ class Invited(Announcing):
             self._expiry = context.layer.start(expires, self._expired)
         context.dialogs.add(dialog, leg)
         forwards = request.max_forwards
-        leg.hear(
-            leg,
-            Offered(self.offer, entering(request, INVITE, leg.party), 70 if forwards is None else forwards),
+        offered = Offered(
+            self.offer,
+            entering(request, INVITE, leg.party),
+            70 if forwards is None else forwards,
+            60 if breadth is None else breadth,
         )
+        leg.hear(leg, offered)
         return True
 
     def again(self) -> None:
@@ -149,7 +152,7 @@ class Invited(Announcing):
         leg.state = LegState.ANSWERED
         self.server.respond(self._answer)
         self._began = leg.context.layer.now()
-        self._interval = leg.context.settings.t1
+        self._interval = leg.timers.t1
         self._wait(self._interval)
 
     def _final_body(self, session: bytes | None) -> bytes | None:
@@ -174,16 +177,17 @@ class Invited(Announcing):
     def _repeat_answer(self) -> None:
         """Send the 2xx again, until the ACK comes or 64*T1 have passed (section 13.3.1.4)."""
         leg = self.leg
-        settings = leg.context.settings
+        timers = leg.timers
+        patience = 64 * timers.t1
         waited = leg.context.layer.now() - self._began
-        if waited >= settings.patience - 0.001:
+        if waited >= patience - 0.001:
             self.finish()
             parting.lose(leg, "timeout")
             return
         assert self._answer is not None
         self.server.respond(self._answer)
-        self._interval = min(self._interval * 2, settings.t2)
-        self._wait(min(self._interval, settings.patience - waited))
+        self._interval = min(self._interval * 2, timers.t2)
+        self._wait(min(self._interval, patience - waited))
 
     def ack_received(self, request: Request) -> None:
         """Take the ACK; it may bring the answer."""

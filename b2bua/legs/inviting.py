@@ -100,6 +100,7 @@ class Inviting:
             fields += [("Route", route) for route in invitation.route]
         fields += (
             ("Max-Forwards", str(invitation.max_forwards)),
+            ("Max-Breadth", str(invitation.max_breadth)),
             ("From", self.from_value),
             ("To", self.to_value),
             ("Call-ID", self.call_id),
@@ -109,7 +110,7 @@ class Inviting:
             # Without an offer of ours a reliable 1xx would have to bring one
             # (RFC 3262 section 5), so that is asked for only on purpose.
             SUPPORTED_INVITE if self._reliable else SUPPORTED_UNRELIABLE,
-            ("User-Agent", leg.context.settings.user_agent),
+            ("User-Agent", leg.context.user_agent),
         )
         if self._require:
             fields.append(("Require", "100rel"))

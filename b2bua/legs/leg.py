@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from b2bua.legs.party import Identity, Party
     from b2bua.legs.referral import Referral
     from b2bua.legs.updated import Updated
+    from b2bua.transactions.effects import TimerValues
     from b2bua.transactions.flow import Flow
     from b2bua.transactions.ports import IServerTransaction, ITimer
     from b2bua.wire.message import Message, Request
@@ -147,6 +148,11 @@ class Leg:
         return self.state is LegState.ENDED
 
     @property
+    def wants_answer(self) -> bool:
+        """Did our 2xx have an offer, whose answer the ACK must bring?"""
+        return self.invited is not None and self.invited.answered and self.invited.offering
+
+    @property
     def call_id(self) -> str:
         """The Call-ID of its dialog, also while there is none yet; by it a capture is searched."""
         if self.dialog is not None:
@@ -206,9 +212,14 @@ class Leg:
 
     @classmethod
     def restore(cls, context: LegContext, plain: dict[str, Any], hear: Callable[[Leg, Word], None]) -> Leg:
-        """Make the leg that L{snapshot} wrote down; its requests find it from now on."""
-        leg = cls(context, plain["incoming"], snapshot.read_party(plain["party"]), hear)
-        snapshot.read(leg, plain)
+        """
+        Make the leg that L{snapshot} wrote down; its requests find it from now on.
+
+        @raise UsageError: another version wrote it, or it is not whole.
+        """
+        with snapshot.reading("A leg", plain, snapshot.VERSION):
+            leg = cls(context, plain["incoming"], snapshot.read_party(plain["party"]), hear)
+            snapshot.read(leg, plain)
         return leg
 
     # What the call says
@@ -264,6 +275,11 @@ class Leg:
         refreshing.due(self)
 
     # What is known of the peer
+
+    @property
+    def timers(self) -> TimerValues:
+        """The T1 and T2 that hold for the peer, or for its transport."""
+        return self.context.layer.timers_of(self.flow)
 
     def allows(self, method: str) -> bool:
         """Has the peer said that it takes this method?"""

@@ -44,7 +44,7 @@ class Goodbye:
             return
         if response.local and response.code == 503 and leg.flow is None and self._timer is None:
             # It was lost with the connection; the phone may be back by another in a moment.
-            self._timer = leg.context.layer.start(leg.context.settings.t2, self.send)
+            self._timer = leg.context.layer.start(leg.timers.t2, self.send)
             return
         self._over()
 

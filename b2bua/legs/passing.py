@@ -61,9 +61,9 @@ REPLY = frozenset(
 
 NEVER = _names(
     """
-    Allow Authorization Call-ID Contact Content-Length CSeq From Max-Forwards Min-SE P-Preferred-Identity
-    Path Proxy-Authenticate Proxy-Authorization Proxy-Require RAck Record-Route Replaces Require Route RSeq
-    Session-Expires Supported To Unsupported Via WWW-Authenticate
+    Allow Authorization Call-ID Contact Content-Length CSeq From Max-Breadth Max-Forwards Min-SE
+    P-Preferred-Identity Path Proxy-Authenticate Proxy-Authorization Proxy-Require RAck Record-Route Replaces
+    Require Route RSeq Session-Expires Supported To Unsupported Via WWW-Authenticate
     """
 )
 """What no policy can let pass: it belongs to one dialog, one hop or one account."""

@@ -88,7 +88,7 @@ class Referral:
         self._sending = False
         self._gap = 0.0
         layer = leg.context.layer
-        self._timer: ITimer | None = layer.start(PATIENCE * leg.context.settings.t1, self._undecided)
+        self._timer: ITimer | None = layer.start(PATIENCE * leg.timers.t1, self._undecided)
 
     @property
     def ended(self) -> bool:

@@ -8,6 +8,8 @@ peer repeats it or gives it up.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +26,24 @@ if TYPE_CHECKING:
     from b2bua.legs.leg import Leg
 
 VERSION = 1
-"""Changes when what is written changes; what another version wrote is refused."""
+"""Changes with what is written, from the first release on; what another version wrote is refused."""
+
+
+@contextmanager
+def reading(what: str, plain: dict[str, Any], version: int) -> Iterator[None]:
+    """
+    Make one error of all that can be wrong with what was written.
+
+    @param what: what it is, for people.
+    @raise UsageError: another version wrote it, or it is not whole.
+    """
+    if plain.get("version") != version:
+        raise UsageError(f"{what} of version {plain.get('version')!r}; only version {version} can be read")
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        why = f"{type(error).__name__}: {error}"
+        raise UsageError(f"{what} that is not as version {version} writes it: {why}") from error
 
 
 def write(leg: Leg) -> dict[str, Any]:
@@ -57,13 +76,7 @@ def write(leg: Leg) -> dict[str, Any]:
 
 
 def read(leg: Leg, plain: dict[str, Any]) -> None:
-    """
-    Fill in a leg that was just made from what L{write} wrote.
-
-    @raise UsageError: another version of this file wrote it.
-    """
-    if plain.get("version") != VERSION:
-        raise UsageError(f"A leg of another version: {plain.get('version')!r}")
+    """Fill in a leg that was just made from what L{write} wrote; its requests find it from now on."""
     leg.id = plain["id"]
     leg.context.serial = max(leg.context.serial, int(leg.id, 16))
     leg.state = LegState.ANSWERED
@@ -78,8 +91,10 @@ def read(leg: Leg, plain: dict[str, Any]) -> None:
     leg.origin = None if plain["origin"] is None else _read_origin(plain["origin"])
     leg.remote_session = _bytes(plain["remote_session"])
     leg.timer = None if plain["timer"] is None else SessionTimer(**plain["timer"])
+    left = plain["left"]
+    # What others see of it comes last, when all of it could be read.
     leg.context.dialogs.add(leg.dialog, leg)
-    refreshing.resume(leg, plain["left"])
+    refreshing.resume(leg, left)
 
 
 def write_party(party: Party) -> dict[str, Any]:

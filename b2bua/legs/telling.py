@@ -36,7 +36,7 @@ def told(leg: Leg, request: Request, server: IServerTransaction) -> None:
     token = leg.context.next_serial()
     if leg.told is None:
         leg.told = {}
-    seconds = PATIENCE * leg.context.settings.t1
+    seconds = PATIENCE * leg.timers.t1
     timer = leg.context.layer.start(seconds, partial(reply, leg, Replied(token, 500)))
     leg.told[token] = Asked(server, timer)
     leg.hear(leg, Told(request.method, token, entering(request, TOLD, leg.party), request.body))

@@ -28,7 +28,7 @@ class Updated:
         self.request = request
         self.server = server
         self.offer = offer
-        seconds = UPDATE_PATIENCE * leg.context.settings.t1
+        seconds = UPDATE_PATIENCE * leg.timers.t1
         self._timer = leg.context.layer.start(seconds, self._late)
 
     def _late(self) -> None:

@@ -31,6 +31,8 @@ class Offered:
     session: bytes | None = None
     fields: Fields = ()
     max_forwards: int = 70
+    max_breadth: int = 60
+    """How many INVITEs may come of it at a time (RFC 5393 section 5.3.3)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,10 +134,10 @@ class Runner:
         else:
             self._timers_of[who] = timers
 
-    def timers_of(self, flow: Flow) -> TimerValues:
+    def timers_of(self, flow: Flow | None) -> TimerValues:
         """Give the timers that hold for the peer of C{flow}."""
         others = self._timers_of
-        if others:
+        if others and flow is not None:
             return others.get(flow.remote[0]) or others.get(flow.transport) or self._timers
         return self._timers
 

@@ -125,13 +125,13 @@ class Serving:
         """
         Answer a CANCEL and pass it on (section 9.2).
 
-        It cannot be challenged, so it has to come from where its INVITE came from
-        (section 22.1).  It has a place even when there is none for new requests, since it makes
-        room.  The To tag is that of the INVITE's response as far as there is
-        one yet.
+        It cannot be challenged, so it has to come from where its INVITE came
+        from, or where the user knows its party to be (section 22.1).  It has a
+        place even when there is none for new requests, since it makes room.
+        The To tag is that of the INVITE's response as far as there is one yet.
         """
         invite = self._live.get(server_key(request, "INVITE"))
-        if invite is None or invite.flow.remote[0] != flow.remote[0]:
+        if invite is None or not self._may_cancel(request, invite, flow):
             self._refuse(request, 481, flow)
         elif len(self._live) >= self._limits.transactions * self._limits.spare:
             self._turn_away(request, flow)
@@ -140,6 +140,11 @@ class Serving:
             server.respond(request.response(200, to_tag=invite.to_tag() or self._runner.token()))
             if not invite.answered:
                 self._runner.user.cancel_received(request, invite)
+
+    def _may_cancel(self, request: Request, invite: ServerTransaction, flow: Flow) -> bool:
+        """Does a CANCEL come from the party of its INVITE?"""
+        same_host = invite.flow.remote[0] == flow.remote[0]
+        return same_host or self._runner.user.may_cancel(request, invite, flow)
 
     # Answers without a transaction.
 

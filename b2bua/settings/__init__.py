@@ -3,7 +3,7 @@
 from b2bua.settings.peers import Extension, Peer, Route, Rule, Trunk
 from b2bua.settings.problems import Problem, SettingsError
 from b2bua.settings.reading import Claim, Document, control_of, document, load, read
-from b2bua.settings.table import Table
+from b2bua.settings.table import Elsewhere, Table
 from b2bua.settings.tables import (
     Auth,
     Calls,
@@ -24,6 +24,7 @@ __all__ = [
     "Calls",
     "Claim",
     "Document",
+    "Elsewhere",
     "Extension",
     "Limits",
     "Listen",

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
 
-from b2bua.settings.values import Number, Whole
+from b2bua.settings.values import Number, Target, Whole, local_number
 
 
 class Table(BaseModel):
@@ -24,7 +24,18 @@ def beside(path: str, info: ValidationInfo) -> str:
     return str(directory / path)
 
 
+def not_itself(text: str, info: ValidationInfo) -> str:
+    """A target that is not the number in whose table it stands, however that is written."""
+    context = info.context or {}
+    own = local_number(text, context.get("hosts", ())) if text else None
+    if own in context.get("names", ()):
+        raise ValueError(f"is {own} itself; its calls cannot be sent on to it")
+    return text
+
+
 Beside = Annotated[str, AfterValidator(beside)]
+Elsewhere = Annotated[Target, AfterValidator(not_itself)]
+"""What the calls of a number can be sent on to, in a table of that number; empty is nowhere."""
 Seconds = Annotated[Number, Field(gt=0, le=10_000_000)]
 Count = Annotated[Whole, Field(ge=1)]
 Short = Annotated[Number, Field(ge=0.01, le=10)]

@@ -208,6 +208,9 @@ class Calls(Table):
     trace: Annotated[Whole, Field(ge=0)] = Field(
         default=200, description="how many ended calls keep their trace in memory"
     )
+    trace_bytes: Annotated[Whole, Field(ge=0)] = Field(
+        default=4 * 1024 * 1024, description="how many bytes of messages are kept for traces, of all calls"
+    )
 
 
 class Registrar(Table):

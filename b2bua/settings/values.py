@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from types import MappingProxyType
 from typing import Annotated, Any, NamedTuple, TypeVar
@@ -166,6 +166,19 @@ def target(text: str) -> str:
         if scheme not in ("sip", "sips", "tel"):
             raise ValueError("must be a number, or a URI that begins with sip:, sips: or tel:")
     return text
+
+
+def local_number(text: str, hosts: Container[str]) -> str | None:
+    """
+    The number with us that a target names; None for what is elsewhere.
+
+    @param hosts: our names.
+    """
+    if ":" not in text:
+        return text
+    uri = Uri.parse(text)
+    ours = uri.scheme == "tel" or uri.host.lower().strip("[]") in hosts
+    return uri.user_unescaped if ours else None
 
 
 def user(text: str) -> str:

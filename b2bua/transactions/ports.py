@@ -16,6 +16,7 @@ from zope.interface import Attribute, Interface
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
+    from b2bua.transactions.effects import TimerValues
     from b2bua.transactions.flow import Flow
     from b2bua.wire.message import Request, Response
     from b2bua.wire.uri import Uri
@@ -99,6 +100,9 @@ class ITransactionLayer(Interface):
     def start(seconds: float, call: Callable[[], None]) -> ITimer:
         """Call back after C{seconds}, rounded up to the tick of the wheel."""
 
+    def timers_of(flow: Flow | None) -> TimerValues:
+        """Give the timers that hold for the peer of C{flow}; the usual ones where there is no flow."""
+
     def locate(uri: Uri) -> list[Flow] | Deferred[list[Flow]]:
         """
         Where a request to C{uri} can go, best first (RFC 3263).
@@ -142,6 +146,14 @@ class ITransactionUser(Interface):
 
     def ack_received(request: Request, flow: Flow) -> None:
         """An ACK came that belongs to no transaction: it is for a 2xx."""
+
+    def may_cancel(request: Request, server: IServerTransaction, flow: Flow) -> bool:
+        """
+        May the INVITE of C{server} be cancelled from another host than it came from?
+
+        A CANCEL cannot be challenged (RFC 3261 section 22.1), but a phone may
+        have moved since.
+        """
 
     def cancel_received(request: Request, server: IServerTransaction) -> None:
         """

@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
-from b2bua.calls.restoring import can_be_written, restore_call, write_call
+from b2bua.calls.restoring import VERSION, can_be_written, restore_call, write_call
 from b2bua.errors import UsageError
+from b2bua.legs.snapshot import VERSION as LEG_VERSION
 from b2bua.testing.manners import Manners
 from tests.ladders.transfers import TransferTestCase
+
+CALL = "alignment caller dialled diversions holding identities legs private record version visited"
+LEG = (
+    "allows contact_user dialog flow id incoming left origin party referred remote_session ringing sticky"
+    " supports timer version"
+)
+
+
+def without(plain: dict[str, Any], key: str) -> dict[str, Any]:
+    """A copy that lacks a key."""
+    return {name: value for name, value in plain.items() if name != key}
 
 
 class RestoringTests(TransferTestCase):
     """Two phones talk, and the server forgets everything but what was written down."""
 
     def restart(self) -> None:
-        """Write down every call, make all that the server knows of them vanish, and restore them."""
+        """Forget every call but what was written down, and restore them."""
+        core = self.world.served.server.core
+        for plain in self.forget():
+            restore_call(core.calls, json.loads(plain))
+
+    def forget(self) -> list[str]:
+        """Write down every call, and make all that the server knows of them vanish."""
         core = self.world.served.server.core
         written = [json.dumps(write_call(call)) for call in core.calls.going.values()]
         for call in list(core.calls.going.values()):
@@ -23,8 +42,7 @@ class RestoringTests(TransferTestCase):
                 leg.hear = lambda leg, word: None
                 self.stop_timer(leg)
         core.calls.going.clear()
-        for plain in written:
-            restore_call(core.calls, json.loads(plain))
+        return written
 
     @staticmethod
     def stop_timer(leg: object) -> None:
@@ -100,11 +118,48 @@ class RestoringTests(TransferTestCase):
         self.quiet()
 
     def test_other_version(self) -> None:
-        """What another version wrote is refused."""
+        """What another version wrote, or is not whole, is one clear error, and nothing of it is there."""
         self.call(self.alice, self.bob)
         core = self.world.served.server.core
-        (call,) = core.calls.going.values()
-        plain = {**write_call(call), "version": 0}
-        self.assertRaises(UsageError, restore_call, core.calls, plain)
+        whole = json.loads(self.forget()[0])
+        first, second = whole["legs"]
+        for plain, why in (
+            ({**whole, "version": 0}, "A call of version 0; only version 1 can be read"),
+            ({}, "A call of version None; only version 1 can be read"),
+            (
+                {**whole, "legs": [first, {**second, "version": 9}]},
+                "A leg of version 9; only version 1 can be",
+            ),
+            (without(whole, "private"), "A call that is not as version 1 writes it: KeyError: 'private'"),
+            (
+                {**whole, "identities": [{"x": 1}, None]},
+                "A call that is not as version 1 writes it: TypeError",
+            ),
+            (
+                {**whole, "legs": [first, without(second, "dialog")]},
+                "A leg that is not as version 1 writes it",
+            ),
+            (
+                {**whole, "legs": [first, without(second, "party")]},
+                "A leg that is not as version 1 writes it",
+            ),
+            ({**whole, "legs": [first, without(second, "left")]}, "A leg that is not as version 1 writes it"),
+            ({**whole, "legs": [first]}, "A call that is not as version 1 writes it: ValueError"),
+        ):
+            with self.subTest(why):
+                error = self.assertRaises(UsageError, restore_call, core.calls, plain)
+                self.assertTrue(str(error).startswith(why), error)
+                self.assertEqual((len(core.calls.going), len(core.context.dialogs)), (0, 0))
+        restore_call(core.calls, whole)
+        self.alice.hang_up()
+        self.quiet()
+
+    def test_what_is_written(self) -> None:
+        """Whoever changes what is written sees here that VERSION has to change with it."""
+        self.call(self.alice, self.bob)
+        (call,) = self.world.served.server.core.calls.going.values()
+        written = write_call(call)
+        self.assertEqual((VERSION, " ".join(sorted(written))), (1, CALL))
+        self.assertEqual((LEG_VERSION, " ".join(sorted(written["legs"][0]))), (1, LEG))
         self.alice.hang_up()
         self.quiet()

@@ -68,6 +68,7 @@ class ChoicesTests(TestCase):
         for path, value in (
             ("extensions.102.password", "x"),
             ("extensions.102.forward.busy", "1 2"),
+            ("extensions.102.forward.busy", "102"),
             ("extensions.199.forward.busy", "101"),
             ("x", "y"),
         ):

@@ -214,13 +214,15 @@ class GuideTests(FlowCase):
         target = f"Refer-To: <sip:{C}@[remote_ip]:[remote_port]>"
         script = b.script().invited().ring().accept(MEDIA[B]).pause(200)
         script.request("REFER", target, f"Referred-By: <sip:{B}@[remote_ip]>").response(202)
-        script.get("NOTIFY").request("BYE").ok().response(200)
+        script.put_aside("NOTIFY").bye().answer_aside()
         b.stay(script.get("NOTIFY").ok().get("NOTIFY").ok())
         c.stay(c.script().invited().pause(400).ring().pause(1200).accept(MEDIA[C]).bye_comes())
         yield self.registered(b, c)
         script = a.script().invite(B, MEDIA[A]).response(180).response(200).ack()
         a.start(script.held(MEDIA[A], "sendrecv").pause(300).bye())
         yield self.through(a, called=(b, c))
+        told = [message.body.split(b"\r\n")[0] for message in b.received("NOTIFY")]
+        self.assertEqual(told, [b"SIP/2.0 100 Trying", b"SIP/2.0 180 Ringing", b"SIP/2.0 200 OK"])
         self.assertEqual(self.media(a.received("INVITE")[-1]), (MEDIA[C], "sendrecv"))
         self.assertEqual(self.media(c.received("INVITE")[0])[0], MEDIA[A])
 
@@ -373,11 +375,11 @@ class AsDrawnTests(FlowCase):
         """Section 7: B calls A and C; A gets the REFER, and replaces the call that C has with B."""
         b, line, a, taker, c = (self.phone(user) for user in (B, B, A, A, C))
         script = a.script().invited().ring().accept(MEDIA[A]).held(MEDIA[A]).get("REFER")
-        script.answer(202, "Accepted").note("referred")
+        script.answer(202, "Accepted").note("referred").bye_comes()
         frag = "SIP/2.0 200 OK\r\n"
         state = ("Event: refer", "Subscription-State: terminated;reason=noresource")
         script.pause(1500).request("NOTIFY", *state, "Content-Type: message/sipfrag", fragment=frag)
-        a.stay(script.response(200).bye_comes())
+        a.stay(script.response(200))
         # C has its call replaced: asked for an offer or offered A's, it talks to A afterwards.
         c.stay(c.script().invited().ring().accept(MEDIA[C]).held(MEDIA[C], "sendrecv").bye_comes())
         yield self.registered(a, c)
@@ -385,7 +387,7 @@ class AsDrawnTests(FlowCase):
         script.hold(MEDIA[B]).note("held").told("Replaces")
         target = f"Refer-To: <sip:{C}@[remote_ip]:[remote_port]?Replaces=[$told]>"
         script.request("REFER", target, f"Referred-By: <sip:{B}@[remote_ip]>").response(202)
-        b.start(script.get("NOTIFY").ok().bye())
+        b.start(script.get("NOTIFY").ok().bye().get("NOTIFY").ok())
         yield b.reaches("held")
         line.start(
             line.script().invite(C, MEDIA[B] + 2).response(180).response(200).ack().note("up").bye_comes()
@@ -408,6 +410,8 @@ class AsDrawnTests(FlowCase):
             .bye()
         )
         yield self.through(b, line, taker, called=(a, c))
+        told = [message.body.split(b"\r\n")[0] for message in b.received("NOTIFY")]
+        self.assertEqual(told, [b"SIP/2.0 100 Trying", b"SIP/2.0 200 OK"])
         self.assertEqual(self.media(taker.received("200 INVITE")[0])[0], MEDIA[C])
 
 

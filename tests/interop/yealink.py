@@ -200,6 +200,20 @@ class Script:
         self._steps.append(f'<recv request="{method}"{more} crlf="true"/>')
         return self
 
+    def put_aside(self, method: str) -> Script:
+        """Expect a request, whose answer can wait; once in a scenario."""
+        found = "".join(
+            f'<ereg regexp="[^ ].*" search_in="hdr" header="{name}:" assign_to="aside{name}"/>'
+            for name in _ECHOED
+        )
+        self._steps.append(f'<recv request="{method}"><action>{found}</action></recv>')
+        return self
+
+    def answer_aside(self) -> Script:
+        """Answer with 200 what was put aside."""
+        head = "SIP/2.0 200 OK\n" + "".join(f"{name}: [$aside{name}]\n" for name in _ECHOED)
+        return self._send(f"{head}Call-ID: [call_id]\nUser-Agent: {AGENT}\n", again=False)
+
     def answer(self, code: int, reason: str, *fields: str, body: str = "", again: bool = False) -> Script:
         """
         Answer the request that came last.
@@ -300,6 +314,10 @@ class Script:
 
 _CONTACT = "Contact: <sip:{user}@[local_ip]:[local_port];transport=[transport]>"
 _VIA = "Via: SIP/2.0/[transport] [local_ip]:[local_port];rport;branch=[branch]"
+
+
+_ECHOED = ("Via", "From", "To", "CSeq")
+"""What a response has of its request, but for the Call-ID."""
 
 
 class Passed(NamedTuple):

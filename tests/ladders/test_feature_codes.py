@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from b2bua import hookimpl
+from b2bua.calls import Attempt, Redirect
 from b2bua.testing.case import LadderTestCase
 from b2bua.testing.manners import Manners
 from b2bua.testing.phone import Phone
@@ -10,6 +12,8 @@ from b2bua_plugins.blind_transfer import BlindTransfer
 from b2bua_plugins.do_not_disturb import DoNotDisturb
 from b2bua_plugins.find_me import FindMe
 from b2bua_plugins.forward import CallForward
+from b2bua_plugins.redirects import Redirects
+from b2bua_plugins.transfer_policy import TransferPolicy
 
 
 class CodeTests(LadderTestCase):
@@ -66,9 +70,17 @@ class CodeTests(LadderTestCase):
         self.quiet()
 
     def test_to_oneself(self) -> None:
-        """Nobody forwards to himself."""
-        self.alice.sends("INVITE", to="*72alice")
-        self.alice.gets(403)
+        """Nobody forwards to himself: the phone shows why, and nothing has changed."""
+        self.dials(self.alice, "*72carol")
+        for code in ("*72alice", "*72*alice#", "*90alice", "*92alice", "*94alice"):
+            self.alice.sends("INVITE", to=code)
+            refusal = self.alice.gets(403)
+            self.assertEqual(getattr(refusal, "reason", ""), "Cannot forward to yourself")
+        features = self.world.served.server.core.calls.features  # type: ignore[union-attr]
+        self.assertEqual(
+            [(one.path, one.value) for one in features.settings("alice") if one.changed],
+            [("extensions.alice.forward.always", "carol")],
+        )
         self.quiet()
 
     def test_do_not_disturb(self) -> None:
@@ -170,5 +182,95 @@ class CodeTests(LadderTestCase):
         self.alice.sends("ACK")
         self.alice.sends("BYE")
         self.alice.gets(200)
+        self.world.run(5)
+        self.quiet()
+
+
+class HandedOnTests(LadderTestCase):
+    """
+    Whoever is called does not make the caller's phone dial a code.
+
+    It would set the caller's forwards to a number that costs him, say.
+    """
+
+    def make_world(self) -> World:
+        """A world in which what Bob's phone says is handed on."""
+        settings = {"extensions": {"bob": {"redirects": "pass", "transfer": "pass"}}}
+        return World(settings=settings, features=[CallForward, Redirects, TransferPolicy])
+
+    def redirects(self, *contacts: str) -> None:
+        """Bob's phone redirects Alice's call."""
+        self.alice, self.bob = self.phones("alice", "bob")
+        self.alice.sends("INVITE", to="bob")
+        self.bob.gets("INVITE")
+        self.bob.answers(302, fields=[("Contact", contact) for contact in contacts])
+
+    def unchanged(self) -> None:
+        """Nobody's settings are others than before."""
+        features = self.world.served.server.core.calls.features  # type: ignore[union-attr]
+        for name in ("alice", "bob"):
+            self.assertEqual([one for one in features.settings(name) if one.changed], [])
+
+    def test_code_only(self) -> None:
+        """A 302 to nothing but a code, however it is written, is a refusal: 480."""
+        for contact in (
+            "<sip:*72666@pbx.example.com>",
+            "<sip:%2A72%2a666@192.0.2.1:5060>",
+            '"Carol" <sips:*73@elsewhere.example;transport=tcp>;q=1.0',
+            "<tel:*72-666;phone-context=example.com>",
+        ):
+            with self.subTest(contact):
+                self.setUp()
+                self.redirects(contact)
+                self.assertEqual(getattr(self.alice.gets(480), "reason", ""), "Redirection refused")
+                self.unchanged()
+                self.quiet()
+
+    def test_other_contacts(self) -> None:
+        """Other contacts beside it are passed on."""
+        self.redirects("<sip:*72666@pbx.example.com>;q=0.9", "<sip:carol@pbx.example.com>;q=0.5")
+        moved = self.alice.gets(302)
+        self.assertEqual([str(contact) for contact in moved.contacts], ["<sip:carol@pbx.example.com>;q=0.5"])
+        self.quiet()
+
+    def test_of_a_feature(self) -> None:
+        """Nor does a redirection that is a feature's own idea lead to a code."""
+
+        class Sends:
+            """Redirects all calls."""
+
+            @hookimpl
+            def route_call(self, attempt: Attempt) -> Redirect:
+                """To a code, and to what is no contact."""
+                return Redirect(("<sip:*72666@pbx.example.com>", "nonsense"))
+
+        self.world = World(features=[CallForward, Sends])
+        alice, _ = self.phones("alice", "bob")
+        alice.sends("INVITE", to="bob")
+        alice.gets(480)
+        self.unchanged()
+        self.quiet()
+
+    def test_followed(self) -> None:
+        """A 302 to a code that is followed finds nobody: 404."""
+        self.world = World(features=[CallForward, Redirects])
+        self.redirects("<sip:*72666@pbx.example.com>")
+        self.alice.gets(181)
+        self.alice.gets(404)
+        self.unchanged()
+        self.quiet()
+
+    def test_transferred(self) -> None:
+        """A REFER to a code is not handed on: 403, and the call goes on."""
+        alice, bob = self.world.phones("alice", "bob", manners=Manners(answers_after=1))
+        alice.dial("bob")
+        self.world.run(3)
+        bob.session.transfer("*72666")
+        self.world.run(5)
+        self.assertEqual(bob.session.refer_code, 403)
+        self.assertTrue(alice.talks_to(bob))
+        self.assertEqual(len(alice.sessions), 1)
+        self.unchanged()
+        alice.hang_up()
         self.world.run(5)
         self.quiet()

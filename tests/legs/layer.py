@@ -15,6 +15,7 @@ from b2bua.legs.context import Invitation, LegContext
 from b2bua.legs.leg import Leg
 from b2bua.legs.party import Party, Policy
 from b2bua.legs.words import Word
+from b2bua.transactions.effects import TimerValues
 from b2bua.transactions.flow import Flow
 from b2bua.transactions.ports import IClientTransaction, IServerTransaction, ITimer, ITransactionLayer
 from b2bua.wire.message import Field, Request, Response, parse, write
@@ -22,6 +23,8 @@ from b2bua.wire.uri import Uri
 
 PHONE = Flow("UDP", ("192.0.2.1", 5060), ("198.51.100.7", 5060))
 OTHER = Flow("UDP", ("192.0.2.1", 5060), ("198.51.100.8", 5070))
+
+USUAL = TimerValues()
 
 
 def sdp(
@@ -157,6 +160,7 @@ class FakeLayer:
         self.clients: list[FakeClient] = []
         self.acks: list[Request] = []
         self.targets: list[Flow | Uri] = []
+        self.timers: dict[Flow | None, TimerValues] = {}
 
     def now(self) -> float:
         """The clock's time."""
@@ -165,6 +169,10 @@ class FakeLayer:
     def start(self, seconds: float, call: Callable[[], None]) -> FakeTimer:
         """Call back later."""
         return FakeTimer(self.clock.callLater(seconds, call))
+
+    def timers_of(self, flow: Flow | None) -> TimerValues:
+        """The usual ones, but for those who have their own."""
+        return self.timers.get(flow, USUAL)
 
     def locate(self, uri: Uri) -> list[Flow]:
         """Everything is where the other phone is."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from b2bua.legs.leg import LegState
 from b2bua.legs.words import Answered, Confirmed, HungUp, Moved, Offered, Progress, Refused, Ringing
+from b2bua.transactions.effects import TimerValues
 from b2bua.transactions.flow import Flow
 from tests.legs.layer import ANSWER, OFFER, OTHER, PHONE, LegCase
 
@@ -76,6 +77,19 @@ class AnswerTests(LegCase):
         self.pump(32)
         self.assertEqual(self.methods, ["BYE"])
         self.assertEqual(self.word, HungUp("timeout"))
+        self.client.answer(200)
+        self.assert_gone(leg)
+
+    def test_timers_of_the_peer(self) -> None:
+        """The 2xx to a peer with a T1 and T2 of its own goes by these, from the first to the last."""
+        self.layer.timers[PHONE] = TimerValues(t1=2.0, t2=8.0)
+        leg = self.incoming()
+        leg.say(Answered(ANSWER))
+        self.pump(31)
+        self.assertEqual(self.server.codes.count(200), 1 + 5)  # at 2, 6, 14, 22, 30
+        self.assertEqual(self.methods, [])
+        self.pump(97)
+        self.assertEqual(self.methods, ["BYE"])
         self.client.answer(200)
         self.assert_gone(leg)
 

@@ -74,6 +74,10 @@ class Recorder:
         """Keep it."""
         self.acks.append(request)
 
+    def may_cancel(self, request: Request, server: IServerTransaction, flow: Flow) -> bool:
+        """Only from where the INVITE came from."""
+        return False
+
     def cancel_received(self, request: Request, server: IServerTransaction) -> None:
         """Keep it."""
         self.cancels.append(server)

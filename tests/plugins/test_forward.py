@@ -6,8 +6,11 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.features import Features, FeaturesRefused
+from b2bua.features import Features, FeaturesRefused, Preferences
 from b2bua_plugins.forward import CallForward, Forwards
+
+ITSELF = ("102", "sip:102@pbx.example.com", "sips:%3102@PBX.Example.Com:5061;transport=tcp")
+REFUSED = "is 102 itself; its calls cannot be sent on to it"
 
 
 class TableTests(SynchronousTestCase):
@@ -15,7 +18,11 @@ class TableTests(SynchronousTestCase):
 
     def problems(self, table: dict[str, Any], common: dict[str, Any] | None = None) -> list[str]:
         """What is said about it."""
-        document = {"extensions": {"102": {"forward": table}}, "forward": common or {}}
+        document = {
+            "server": {"domain": "PBX.example.com", "aliases": ["192.0.2.1"]},
+            "extensions": {"102": {"forward": table}},
+            "forward": common or {},
+        }
         try:
             Features.of(CallForward, document=document)
         except FeaturesRefused as refused:
@@ -43,6 +50,32 @@ class TableTests(SynchronousTestCase):
         ):
             [line] = self.problems({"busy": target})
             self.assertTrue(line.startswith("extensions.102.forward.busy: must be a number"), line)
+
+    def test_oneself(self) -> None:
+        """
+        Nobody forwards to himself, however he writes his number.
+
+        Another number, or the same one of another domain, is somebody else's.
+        """
+        for target in (*ITSELF, "sip:102@192.0.2.1", "tel:102"):
+            for key in ("always", "busy_internal", "no_answer_external", "unreachable"):
+                self.assertEqual(self.problems({key: target}), [f"extensions.102.forward.{key}: {REFUSED}"])
+        for target in ("103", "1020", "sip:102@example.com", "sip:103@pbx.example.com", "tel:+102"):
+            self.assertEqual(self.problems({"always": target}), [])
+
+    def test_changed_to_oneself(self) -> None:
+        """Nor can it be set at run time; what was kept of an older version does not count."""
+        path = "extensions.102.forward.always"
+        document = {"server": {"domain": "pbx.example.com"}, "extensions": {"102": {}, "103": {}}}
+        preferences = Preferences()
+        preferences.restore([("extensions.102", "call_forward", "forward.always", "102")])
+        features = Features.of(CallForward, document=document, preferences=preferences)
+        [always] = [one for one in features.settings("102") if one.path == path]
+        self.assertEqual(always.value, "")
+        for target in ITSELF:
+            error = self.assertRaises(ValueError, features.change, path, target)
+            self.assertEqual(str(error), f"{path}: {REFUSED}")
+        self.assertEqual(features.change("extensions.103.forward.always", "102").value, "102")
 
     def test_others(self) -> None:
         """Times and statuses that are none, keys that nobody knows."""

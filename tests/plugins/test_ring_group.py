@@ -50,6 +50,12 @@ class TableTests(SynchronousTestCase):
                     self.assertTrue(line.startswith(f"{path}: "), line)
         [line] = self.problems({"ring_groups": {"600": {"members": ["101"], "otherwise": "a b"}}})
         self.assertTrue(line.startswith("ring_groups.600.otherwise: must be a number"), line)
+        for itself in ("600", "sip:600@pbx"):
+            group = {"members": ["101"], "otherwise": itself}
+            self.assertEqual(
+                self.problems({"server": {"domain": "pbx"}, "ring_groups": {"600": group}}),
+                ["ring_groups.600.otherwise: is 600 itself; its calls cannot be sent on to it"],
+            )
         for members in ([], ["1"] * 65, "101", ["101", 5]):
             with self.subTest(members=members):
                 self.assertEqual(len(self.problems({"ring_groups": {"600": {"members": members}}})), 1)

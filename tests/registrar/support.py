@@ -16,6 +16,7 @@ from b2bua.registrar.bindings import Bindings
 from b2bua.registrar.domain import Domain
 from b2bua.registrar.registrar import IKeeper, Registrar, RegistrarSettings
 from b2bua.registrar.throttle import Limits
+from b2bua.transactions.effects import TimerValues
 from b2bua.transactions.flow import Flow
 from b2bua.transactions.ports import (
     IClientTransaction,
@@ -239,6 +240,10 @@ class FakeLayer(FakeClock):
         """Nothing was sent."""
         super().__init__(clock)
         self.sent: list[FakeTransaction] = []
+
+    def timers_of(self, flow: Flow | None) -> TimerValues:
+        """The usual ones."""
+        return TimerValues()
 
     def locate(self, uri: Uri) -> list[Flow]:
         """Everything is at one place."""

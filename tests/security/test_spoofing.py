@@ -11,12 +11,14 @@ from collections.abc import Callable
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.testing import Manners, World
+from b2bua.net.locate import NumericLocator
+from b2bua.testing import Manners, Trunk, World
 from b2bua.testing.dialog import Fields
 from b2bua.testing.phone import Phone
 from b2bua.transactions.flow import Flow
 from b2bua.wire.message import Request, Response, parse, write
 
+GATEWAYS = "gw.carrier.example"
 BODY = (
     b"v=0\r\no=- 9 9 IN IP4 203.0.113.66\r\ns=-\r\nc=IN IP4 203.0.113.66\r\nt=0 0\r\n"
     b"m=audio 6666 RTP/AVP 0\r\na=sendrecv\r\n"
@@ -167,6 +169,37 @@ class DialogTests(StrangerCase):
         self.world.violations.clear()  # the 481 has Alice's Via, because Mallory wrote it
         self.over()
 
+    def test_cancel_after_a_move(self) -> None:
+        """A phone that has registered from another network may give up from there."""
+        self.bob.manners.answers_after = None
+        session = self.alice.dial("bob")
+        self.world.run_until(lambda: 180 in session.codes)
+        self.alice.move("192.0.2.77")
+        self.alice.register()
+        self.world.run(1)
+        session.hang_up()
+        self.world.run(2)
+        self.assertEqual(self.bob.live, [])
+        self.world.violations.clear()  # the answers have her old address, because her Via had it
+        self.over()
+
+    def test_ack_after_a_move(self) -> None:
+        """An ACK may come from another network, even before the phone has registered there."""
+        self.alice.manners.acknowledges = False
+        session = self.alice.dial("bob")
+        self.world.run_until(lambda: 200 in session.codes)
+        self.alice.move("192.0.2.77")
+        session.acknowledge()
+        self.world.run(40)
+        self.undisturbed()
+        self.over()
+
+    def test_hang_up_after_a_move(self) -> None:
+        """It may hang up, too: it is asked for its password."""
+        self.talk()
+        self.alice.move("192.0.2.77")
+        self.over()
+
     def test_guessed_tags(self) -> None:
         """With one identifier wrong there is no such dialog."""
         self.talk()
@@ -184,6 +217,62 @@ class DialogTests(StrangerCase):
                 self.assertEqual(codes, [481])
         self.undisturbed()
         self.over()
+
+
+class NamedTrunk(Trunk):
+    """A carrier whose Contact has the name of its hosts."""
+
+    @property
+    def contact(self) -> str:
+        """The URI at which it can be reached."""
+        return f"sip:{self.number}@{GATEWAYS}"
+
+
+class NamedTests(SynchronousTestCase):
+    """Requests within a dialog with somebody who is known by a name (RFC 3263)."""
+
+    def setUp(self) -> None:
+        """A carrier has called Alice; it has two hosts, one of which calls."""
+        trunk = {"uri": "sip:198.51.100.7", "accept_from": ["198.51.100.7"], "options_seconds": 0}
+        self.world = World(
+            features="installed", settings={"extensions": {"alice": {}}, "trunks": {"carrier": trunk}}
+        )
+        manners = Manners(answers_after=0.5)
+        [self.alice] = self.world.phones("alice", manners=manners)
+        self.carrier = NamedTrunk(self.world, "carrier", host="198.51.100.7", manners=manners.but())
+        self.mallory = Phone(self.world, "mallory", password="guessed", host="203.0.113.66")
+        self.world.agents += [self.carrier, self.mallory]
+        assert self.world.served is not None
+        locator = NumericLocator({GATEWAYS: ["198.51.100.7", "198.51.100.9"]})
+        self.patch(self.world.served.server.runner, "_locator", locator)
+        self.carrier.dial(f"sip:alice@{self.world.domain}")
+        self.world.run(3)
+        self.assertTrue(self.alice.talks_to(self.carrier))
+
+    def test_other_host(self) -> None:
+        """A BYE may come from another host of that name."""
+        self.carrier.move("198.51.100.9")
+        self.carrier.hang_up()
+        self.world.run(1)
+        self.assertEqual(self.alice.live, [])
+        self.world.quiet()
+
+    def test_stranger(self) -> None:
+        """A BYE from another host is refused, and ends nothing."""
+        session = self.carrier.session
+        stolen = self.mallory.new_session(incoming=False)
+        stolen.call_id, stolen.local, stolen.remote = session.call_id, session.local, session.remote
+        stolen.local_tag, stolen.remote_tag = session.local_tag, session.remote_tag
+        stolen.target, stolen.local_cseq = session.target, session.local_cseq + 5
+        codes: list[int] = []
+        stolen.ask("BYE", hear=lambda response: codes.append(response.code if response else 408))
+        self.world.run(4)
+        self.assertEqual(codes, [403])
+        self.assertTrue(self.alice.talks_to(self.carrier))
+        self.mallory.sessions.clear()
+        self.carrier.hang_up()
+        self.world.run(2)
+        self.world.quiet()
 
 
 class ReplayTests(StrangerCase):

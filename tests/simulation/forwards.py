@@ -39,25 +39,26 @@ class Forwards(Play):
             manners.rings_first = random.random() < 0.5
         return manners
 
-    def target(self) -> str:
-        """Where a call may be sent on to."""
+    def target(self, but: str = "") -> str:
+        """Where a call may be sent on to; the settings let nobody forward to himself."""
         random = self.random
         name = random.choice([*NAMES, *NAMES, *GROUPS, "nobody"])
+        name = "nobody" if name == but else name
         return f"sip:{name}@pbx.example.com" if random.random() < 0.2 else name
 
     def settings(self) -> dict[str, Any]:
         """Draw the tables of the forwarding family."""
-        extensions = {name: self.extension() for name in NAMES}
-        groups = {number: self.group() for number in GROUPS if self.random.random() < 0.7}
+        extensions = {name: self.extension(name) for name in NAMES}
+        groups = {number: self.group(number) for number in GROUPS if self.random.random() < 0.7}
         return {"extensions": extensions, "ring_groups": groups}
 
-    def extension(self) -> dict[str, Any]:
+    def extension(self, name: str) -> dict[str, Any]:
         """What one extension wants."""
         random = self.random
         own: dict[str, Any] = {}
         if random.random() < 0.6:
             kinds = ["always", "busy", "no_answer", "unreachable", "busy_internal", "always_external"]
-            own["forward"] = {kind: self.target() for kind in random.sample(kinds, random.randint(1, 3))}
+            own["forward"] = {kind: self.target(name) for kind in random.sample(kinds, random.randint(1, 3))}
             own["forward"]["no_answer_after"] = random.choice([0.5, 2, 8])
         if random.random() < 0.25:
             own["find_me"] = {
@@ -82,7 +83,7 @@ class Forwards(Play):
             return target
         return {"target": target, "after": self.random.choice([0, 0.01, 1, 5])}
 
-    def group(self) -> dict[str, Any]:
+    def group(self, number: str) -> dict[str, Any]:
         """A group of anybody."""
         random = self.random
         group = {
@@ -92,7 +93,7 @@ class Forwards(Play):
             "forwards": random.random() < 0.7,
         }
         if random.random() < 0.4:
-            group["otherwise"] = self.target()
+            group["otherwise"] = self.target(number)
         return group
 
     def run(self) -> None:
@@ -146,11 +147,10 @@ def change(scene: Play) -> None:
     """Change a setting from outside, as the command does."""
     assert scene.world.served is not None
     features: Any = scene.world.served.server.core.calls.features
-    name, key = (
-        scene.random.choice(NAMES),
-        scene.random.choice(["always", "busy", "no_answer", "unreachable"]),
-    )
-    features.change(f"extensions.{name}.forward.{key}", scene.random.choice([None, "", *NAMES, "600"]))
+    random = scene.random
+    name, key = random.choice(NAMES), random.choice(["always", "busy", "no_answer", "unreachable"])
+    target = random.choice([None, "", *NAMES, "600"])
+    features.change(f"extensions.{name}.forward.{key}", None if target == name else target)
 
 
 def main() -> int:

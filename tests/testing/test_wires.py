@@ -35,6 +35,10 @@ class Agreeable:
     def ack_received(self, request: Request, flow: Flow) -> None:
         """Do nothing."""
 
+    def may_cancel(self, request: Request, server: IServerTransaction, flow: Flow) -> bool:
+        """Only from where the INVITE came from."""
+        return False
+
     def cancel_received(self, request: Request, server: IServerTransaction) -> None:
         """Do nothing."""
 

@@ -1,0 +1,136 @@
+"""What is kept of messages and words, and how it is drawn."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from b2bua.calls.ladder import ladder, transcript
+from b2bua.calls.trace import WORDS_MAX, Trace
+from b2bua.legs.words import Answered, HungUp, Refused, Ringing
+from b2bua.testing import LadderTestCase, Manners
+from b2bua.testing.world import World
+from b2bua.transactions.flow import Flow
+from tests.legs.layer import LegCase
+
+ALICE = Flow("UDP", ("192.0.2.1", 5060), ("198.51.100.7", 5060))
+BOB = Flow("TCP", ("192.0.2.1", 5060), ("198.51.100.8", 5070), 3)
+
+
+def message(start: str, call_id: str = "one") -> bytes:
+    """Write a message of which only the beginning counts."""
+    return f"{start}\r\nVia: x\r\nCall-ID: {call_id}\r\n\r\n".encode()
+
+
+class RingTests(SynchronousTestCase):
+    """The ring of messages."""
+
+    def test_bounded(self) -> None:
+        """The oldest go when there is no more room."""
+        one = message("BYE sip:a SIP/2.0")
+        trace = Trace(3 * len(one))
+        for at in range(10):
+            trace.note(float(at), ALICE, False, one)
+        self.assertEqual([passed.at for passed in trace.of(["one"])], [7.0, 8.0, 9.0])
+
+    def test_none(self) -> None:
+        """Without room nothing is kept."""
+        trace = Trace(0)
+        trace.note(0.0, ALICE, True, message("BYE sip:a SIP/2.0"))
+        self.assertEqual(list(trace.of(["one"])), [])
+
+    def test_by_call_id(self) -> None:
+        """Messages are found by their Call-ID, in its compact form too, but not by what a body says."""
+        trace = Trace()
+        trace.note(0.0, ALICE, True, b"BYE sip:a SIP/2.0\r\ni : one\r\n\r\n")
+        trace.note(1.0, ALICE, True, b"INFO sip:a SIP/2.0\r\n\r\nCall-ID: one\r\n")
+        trace.note(2.0, ALICE, True, message("BYE sip:a SIP/2.0", "two"))
+        self.assertEqual([passed.at for passed in trace.of(["one"])], [0.0])
+
+
+class WordTests(LegCase):
+    """The ring of words."""
+
+    def test_heard(self) -> None:
+        """A word is kept by its call, leg and party, with the little that tells it from others."""
+        leg, trace = self.incoming(), Trace()
+        for at, word in enumerate((Ringing(), Answered(b"v=0"), Refused(486, "Busy"), HungUp("lost"))):
+            trace.hear(float(at), "call", leg, word)
+        trace.hear(9.0, "other", leg, Ringing())
+        self.assertEqual(
+            [(heard.at, str(heard).rpartition(": ")[2]) for heard in trace.words("call")],
+            [(0.0, "Ringing"), (1.0, "Answered"), (2.0, "Refused 486"), (3.0, "HungUp lost")],
+        )
+
+    def test_bounded(self) -> None:
+        """The oldest go."""
+        leg, trace = self.incoming(), Trace()
+        for at in range(WORDS_MAX + 5):
+            trace.hear(float(at), "call", leg, Ringing())
+        self.assertEqual(next(heard.at for heard in trace.words("call")), 5.0)
+
+
+class DrawingTests(SynchronousTestCase):
+    """What people see."""
+
+    def setUp(self) -> None:
+        """Two messages pass at the same time."""
+        self.trace = Trace()
+        self.trace.note(5.0, ALICE, False, message("INVITE sip:b SIP/2.0"))
+        self.trace.note(5.0, BOB, True, message("INVITE sip:b SIP/2.0"))
+        self.trace.note(5.5, BOB, False, message("SIP/2.0 486 \x1b[2JBusy"))
+
+    def test_ladder(self) -> None:
+        """What was decided stands between what came and what was sent for it."""
+        lines = ladder(self.trace.of(["one"]), notes=[(5.0, "why")]).splitlines()
+        self.assertEqual(lines[0].split(), ["198.51.100.7:5060", "b2bua", "198.51.100.8:5070"])
+        self.assertEqual(
+            [line.split()[:2] for line in lines[1:]],
+            [["0.000", "|---------"], ["0.000", "*"], ["0.000", "|"], ["0.500", "|"]],
+        )
+
+    def test_transcript(self) -> None:
+        """Each message stands there as it was, with its time, its way and its direction."""
+        lines = transcript(self.trace.of(["one"])).splitlines()
+        self.assertEqual(lines[0], "    0.000 UDP 192.0.2.1:5060 <- 198.51.100.7:5060")
+        self.assertEqual(lines[1:4], ["INVITE sip:b SIP/2.0", "Via: x", "Call-ID: one"])
+        self.assertIn("    0.000 TCP 192.0.2.1:5060 -> 198.51.100.8:5070", lines)
+
+    def test_terminal_is_not_steered(self) -> None:
+        """What a peer says cannot clear somebody's screen."""
+        for text in (ladder(self.trace.of(["one"])), transcript(self.trace.of(["one"]))):
+            self.assertNotIn("\x1b", text)
+            self.assertIn("486 ?[2J", text)
+
+    def test_nothing_left(self) -> None:
+        """When all has gone that is said of a call, its ladder is empty."""
+        self.assertEqual(ladder([]).split(), ["b2bua"])
+        self.assertEqual(transcript([]), "")
+
+
+class WholeCallTests(LadderTestCase):
+    """A call of a whole server."""
+
+    def make_world(self) -> World:
+        """Bob forwards to Carol when he is busy."""
+        forwards = {"extensions": {"bob": {"forward": {"busy": "carol"}}}}
+        return World(features="installed", settings=forwards)
+
+    def test_all_of_it(self) -> None:
+        """Each word with its leg, each question with who answered what, each message of all dialogs."""
+        alice, bob, _ = self.phones("alice", "bob", "carol", manners=Manners(answers_after=1))
+        bob.manners = bob.manners.but(refuses=486)
+        call = alice.dial("bob")
+        self.world.run(3)
+        server = self.world.served.server
+        (going,) = server.core.calls.going.values()
+        alice.hang_up()
+        self.assertEqual(call.state, "over")
+        self.quiet()
+        words = [str(heard).rpartition(": ")[2] for heard in server.trace.words(going.id)]
+        self.assertEqual(words, ["Offered", "Refused 486", "Ringing", "Answered", "Confirmed", "HungUp bye"])
+        reasons = "\n".join(text for _, text in going.story.lines())
+        self.assertIn("route_call: forward: no opinion", reasons)
+        self.assertIn("target_failed: forward: Forward(to='carol'", reasons)
+        raw = [passed.raw for passed in server.trace.of([leg.call_id for leg in going.record.legs])]
+        sent = [p.data for p in self.world.network.log if b"REGISTER" not in p.data]
+        self.assertEqual(sorted(raw), sorted(sent))
