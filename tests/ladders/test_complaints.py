@@ -2,7 +2,7 @@
 What users of other servers run into, and what happens here: one test for each complaint.
 
 The name is that of the thread.  Forwarding has its own in C{test_forward_ends},
-C{test_ring_group} and C{test_feature_codes}, transfers in
+C{test_forward_circles}, C{test_ring_group} and C{test_feature_codes}, transfers in
 C{test_transfer_complaints}, plugins that break or are reloaded in
 C{tests/features}.
 """
