@@ -157,6 +157,10 @@ class Directory:
             return uri.user_unescaped  # without the separators that RFC 3966 section 3 lets people write
         return uri.user_unescaped if self._domain.covers(uri) else None
 
+    def serves(self, target: str) -> bool:
+        """Is C{target} for us to find, rather than a URI of another domain?"""
+        return self._local_user(target) is not None
+
     def key(self, target: str) -> str:
         """The same text for every way to write C{target}."""
         user = self._local_user(target)

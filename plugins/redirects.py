@@ -14,6 +14,8 @@ Yealink guide's flows 8 to 10; RFC 3261 section 8.1.3.4)::
 
 A followed redirect is dialled with the permission of whoever redirects: a
 trunk that shall send calls on to other trunks needs C{may_dial} for that.
+One of another domain is passed on, since whoever called there may do so again;
+but nothing that leads to us, which the phone would dial in its own name.
 Several contacts are tried one after the other, the best first.  Feature codes
 are no places to go: followed they are numbers that nobody has, and the server
 passes none of them on.

@@ -14,7 +14,15 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from b2bua.calls.fork import Fork
-from b2bua.calls.outcomes import LOOPED, NO_ANSWER, UNREACHABLE, best, may_be_dialled, outcome_of
+from b2bua.calls.outcomes import (
+    LOOPED,
+    NO_ANSWER,
+    UNREACHABLE,
+    best,
+    is_elsewhere,
+    may_be_dialled,
+    outcome_of,
+)
 from b2bua.calls.seekers import Group, Through
 from b2bua.calls.verdicts import (
     Confirm,
@@ -246,8 +254,14 @@ class Attempt:
 
         A feature code is no such place: the caller's phone would dial it in
         the caller's own name, and have his settings changed by whoever redirects.
+        And a stranger, who may reach nobody through us, can send a phone to
+        other domains only.
         """
-        targets = tuple([one for one in contacts if may_be_dialled(one, self.call.calls.features)])
+        calls = self.call.calls
+        targets = tuple([one for one in contacts if may_be_dialled(one, calls.features)])
+        if self._moved_by is not None and self._moved_by.kind == "stranger":
+            host = self._moved_by.name
+            targets = tuple([one for one in targets if is_elsewhere(one, host, calls.directory)])
         if len(targets) < len(contacts):
             self.call.story.note("{} redirects to what the caller shall not dial", self.target)
         if not targets:

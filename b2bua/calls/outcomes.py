@@ -10,7 +10,7 @@ from b2bua.errors import PeerError
 from b2bua.wire.names import NameAddr
 
 if TYPE_CHECKING:
-    from b2bua.calls.ports import Decisions
+    from b2bua.calls.ports import Decisions, Directory
 
 Kind = Literal["busy", "refused", "no_answer", "unreachable", "moved", "not_found", "loop", "forbidden"]
 
@@ -66,6 +66,18 @@ def may_be_dialled(contact: str, features: Decisions) -> bool:
     except PeerError:
         return False
     return not features.is_code(uri.user_unescaped or "")
+
+
+def is_elsewhere(contact: str, host: str, directory: Directory) -> bool:
+    """
+    Is what somebody at C{host} names certainly not ours?
+
+    An address is ours whenever we are reached at it, so only his own is believed.
+    """
+    uri = NameAddr.parse(contact).uri
+    if uri.scheme == "tel" or directory.serves(str(uri)):
+        return False
+    return not uri.is_numeric_host or uri.host == host
 
 
 def best(outcomes: Iterable[Outcome]) -> Outcome:

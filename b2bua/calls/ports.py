@@ -48,6 +48,9 @@ class Directory(Protocol):
     def uri(self, target: str) -> str:
         """C{target} as a SIP URI that may be told to others."""
 
+    def serves(self, target: str) -> bool:
+        """Is C{target} for us to find, rather than a URI of another domain?"""
+
     def extension(self, target: str) -> str | None:
         """The name of the extension that C{target} is, if it is one of ours."""
 

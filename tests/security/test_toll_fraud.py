@@ -22,7 +22,7 @@ from b2bua.testing.phone import Phone
 from b2bua.testing.session import Session
 from b2bua.wire.message import Request, Response
 
-CARRIER, EXIT, ABROAD = "198.51.100.7", "198.51.100.8", "203.0.113.9"
+CARRIER, EXIT, ABROAD, VISITED = "198.51.100.7", "198.51.100.8", "203.0.113.9", "203.0.113.10"
 NUMBER = "+15550123"
 TARGETS = {"extension": "carol", "number": NUMBER, "foreign": f"sip:victim@{ABROAD}"}
 """One of us; a number out in the world, which costs money; a URI of another domain."""
@@ -39,7 +39,8 @@ class Row(NamedTuple):
 
 
 # free: an extension that may dial all; kept: one that may dial extensions only;
-# carrier: a trunk with the permissions that trunks have by default; stranger: whoever has no password.
+# carrier: a trunk with the permissions that trunks have by default; stranger: whoever has no password;
+# visited: somebody of another domain whom an extension has called.
 TABLE = (
     #   way          who         extension number foreign
     Row("calls", "free", True, True, True),
@@ -48,20 +49,25 @@ TABLE = (
     Row("calls", "stranger", False, False, False),
     Row("forwards", "free", True, True, True),
     Row("forwards", "kept", True, False, False),
+    Row("forwards", "stranger", False, False, False),
     Row("redirects", "free", True, True, True),
     Row("redirects", "kept", True, False, False),
     Row("redirects", "carrier", True, False, False),
+    Row("redirects", "visited", False, False, False),
     Row("transfers", "free", True, True, True),
     Row("transfers", "kept", True, False, False),
     Row("transfers", "carrier", True, False, False),
+    Row("transfers", "visited", False, False, False),
     Row("refers from outside", "free", True, True, True),
     Row("refers from outside", "kept", True, False, False),
     Row("refers from outside", "carrier", True, False, False),
+    Row("refers from outside", "visited", False, False, False),
     Row("refers a call of others", "free", False, False, False),
     Row("refers a call of others", "kept", False, False, False),
     Row("refers a call of others", "carrier", False, False, False),
     Row("refers a call of others", "stranger", False, False, False),
     Row("refers no call", "free", False, False, False),
+    Row("refers no call", "kept", False, False, False),
     Row("refers no call", "carrier", False, False, False),
     Row("refers no call", "stranger", False, False, False),
 )
@@ -93,7 +99,8 @@ class TollFraudTests(SynchronousTestCase):
         self.exit = self.world.trunk("exit", manners.but(), host=EXIT)
         self.foreign = Trunk(self.world, "foreign", host=ABROAD, manners=manners.but())
         self.stranger = Phone(self.world, "stranger", password="guessed", manners=manners.but())
-        self.world.agents += [self.foreign, self.stranger]
+        self.visited = Trunk(self.world, "visited", host=VISITED, manners=manners.but())
+        self.world.agents += [self.foreign, self.stranger, self.visited]
         self.targets = {"extension": self.carol, "number": self.exit, "foreign": self.foreign}
         self.world.run(1)
 
@@ -109,13 +116,19 @@ class TollFraudTests(SynchronousTestCase):
             raise self.world.failure(f"{rang} rang, and {what} was called")
         return bool(rang)
 
-    def connected(self, caller: Any, callee: Any, to: str) -> tuple[Session, Session]:
-        """Let two talk."""
-        session = caller.dial(to)
+    def connected(self, who: str) -> Session:
+        """Let somebody of the table talk to an extension; the call as the first one has it."""
+        phone, other = self.phone(who), self.partner
+        if who == "visited":
+            self.free.dial(f"sip:someone@{VISITED}")
+            other = self.free
+        else:
+            phone.dial(f"sip:partner@{self.world.domain}")
         self.world.run(4)
-        if not caller.talks_to(callee):
+        if not phone.talks_to(other):
             raise self.world.failure("they do not talk")
-        return session, callee.session
+        session: Session = phone.session
+        return session
 
     def ended(self) -> None:
         """Whatever came of it, it is over after everybody has hung up."""
@@ -137,6 +150,11 @@ class TollFraudTests(SynchronousTestCase):
     def forwards(self, who: str, what: str) -> bool:
         """It has its calls forwarded by us; a call for it comes from somebody else."""
         assert self.world.served is not None
+        if who == "stranger":  # who has no forwards, and calls somebody who has
+            self.world.served.document["extensions"]["free"]["forward"] = {"always": TARGETS[what]}
+            self.world.served.configure()
+            self.stranger.dial(f"sip:free@{self.world.domain}")
+            return self.reached(what, self.stranger)
         self.world.served.document["extensions"][who]["forward"] = {"always": TARGETS[what]}
         self.world.served.configure()
         return self._by_each_caller(who, what)
@@ -146,6 +164,9 @@ class TollFraudTests(SynchronousTestCase):
         phone = self.phone(who)
         target = TARGETS[what]
         phone.manners.redirects = target if ":" in target else f"sip:{target}@{self.world.domain}"
+        if who == "visited":
+            self.free.dial(f"sip:someone@{VISITED}")
+            return self.reached(what, phone)
         if who != "carrier":
             return self._by_each_caller(who, what)
         self.exit, self.carrier = self.carrier, self.exit
@@ -180,7 +201,7 @@ class TollFraudTests(SynchronousTestCase):
     def transfers(self, who: str, what: str) -> bool:
         """It talks to somebody, and hands the other one on."""
         phone = self.phone(who)
-        session, _ = self.connected(phone, self.partner, f"sip:partner@{self.world.domain}")
+        session = self.connected(who)
         target = TARGETS[what]
         session.transfer(target if ":" in target else f"sip:{target}@{self.world.domain}")
         return self.reached(what, phone)
@@ -188,14 +209,14 @@ class TollFraudTests(SynchronousTestCase):
     def refers_from_outside(self, who: str, what: str) -> bool:
         """It does so by a REFER outside of the dialog, that names it."""
         phone = self.phone(who)
-        session, _ = self.connected(phone, self.partner, f"sip:partner@{self.world.domain}")
+        session = self.connected(who)
         self.refer(phone, TARGETS[what], session)
         return self.reached(what, phone)
 
     def refers_a_call_of_others(self, who: str, what: str) -> bool:
         """It names a dialog that is not its own, of which it knows all identifiers."""
-        caller = self.kept if who == "free" else self.free
-        session, _ = self.connected(caller, self.partner, f"sip:partner@{self.world.domain}")
+        other = "kept" if who == "free" else "free"
+        caller, session = self.phone(other), self.connected(other)
         self.refer(self.phone(who), TARGETS[what], session)
         reached = self.reached(what, caller)
         self.assertTrue(caller.talks_to(self.partner), "their call was disturbed")
@@ -236,6 +257,38 @@ class TollFraudTests(SynchronousTestCase):
             phone.ask(numbered, heard)
 
         send(Request("REFER", f"sip:{self.world.domain}", fields), 1)
+
+
+class StrangerRedirectsTests(SynchronousTestCase):
+    """A 302 of another domain, which the caller's phone would follow in its own name."""
+
+    def setUp(self) -> None:
+        """Somebody of another domain whom Alice calls."""
+        self.world = World(features="installed")
+        [self.alice] = self.world.phones("alice")
+        self.visited = Trunk(self.world, "visited", host=VISITED, manners=Manners())
+        self.world.agents.append(self.visited)
+
+    def heard(self, contact: str) -> list[int]:
+        """What Alice hears when she calls and is sent to C{contact}."""
+        self.visited.manners.redirects = contact
+        self.alice.dial(f"sip:someone@{VISITED}")
+        self.world.run(3)
+        codes = [code for session in self.alice.sessions for code in session.codes if code >= 300]
+        self.alice.sessions.clear()
+        return codes
+
+    def test_other_domain(self) -> None:
+        """It is passed on when it leads to another domain, or to where it comes from."""
+        for contact in ("sip:someone@elsewhere.example", f"sip:another@{VISITED}"):
+            self.assertIn(302, self.heard(contact), contact)
+
+    def test_to_us(self) -> None:
+        """It is not when it leads to us, by whatever name; nor to an address, which may be ours."""
+        ours = (self.world.domain, self.world.server_address[0] if self.world.server_address else "", ABROAD)
+        for host in ours:
+            self.assertEqual(self.heard(f"sip:{NUMBER}@{host}"), [480], host)
+        self.assertEqual(self.heard(f"tel:{NUMBER}"), [480])
 
 
 def _cell(row: Row, what: str, allowed: bool) -> Callable[[TollFraudTests], None]:
