@@ -34,7 +34,8 @@ class Transfers(Play):
             own: dict[str, Any] = {}
             if random.random() < 0.2:
                 key = random.choice(["always", "busy", "no_answer", "unreachable"])
-                own["forward"] = {key: random.choice([*NAMES, "nobody"])}
+                target = random.choice([*NAMES, "nobody"])
+                own["forward"] = {key: "nobody" if target == name else target}
                 if key == "no_answer":
                     own["forward"]["no_answer_after"] = random.choice([1, 5, 20])
             if random.random() < 0.15:
@@ -53,9 +54,9 @@ class Mixed(Forwards):
         for phone in self.phones:
             phone.manners.leaves_after_refer = self.random.choice(["at once", "final", "final", "never"])
 
-    def extension(self) -> dict[str, Any]:
+    def extension(self, name: str) -> dict[str, Any]:
         """What one extension wants."""
-        own = super().extension()
+        own = super().extension(name)
         if self.random.random() < 0.15:
             own["transfer"] = self.random.choice(["pass", "refuse"])
         return own
