@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from b2bua.testing import LadderTestCase, Manners
+from b2bua.testing.phone import Phone
 
 QUICK = Manners(answers_after=0.3)
 
@@ -159,4 +162,80 @@ class OfferlessTests(LadderTestCase):
         self.world.run(1)
         self.assertTalking(("alice", "bob"))
         bob.hang_up()
+        self.quiet()
+
+
+class MediaRefusedTests(LadderTestCase):
+    """A change that the other side refuses: dialogs and sessions are as they were (RFC 3261 section 14.1)."""
+
+    def setUp(self) -> None:
+        """Alice and Bob talk."""
+        super().setUp()
+        self.alice, self.bob = self.phones("alice", "bob")
+        self.connect(self.alice, self.bob)
+        self.world.run(0.1)
+        (call,) = self.world.served.server.core.calls.going.values()
+        self.legs = call.legs
+
+    def state(self) -> list[tuple[object, ...]]:
+        """What holds on each leg: its session in both directions, its peer, and that nothing is open."""
+        return [
+            (leg.local_session, leg.remote_session, leg.dialog and (leg.dialog.key, leg.dialog.target))
+            for leg in self.legs
+            if leg.stable
+        ]
+
+    def refused(self, who: Phone, other: Phone, code: int, **asks: Any) -> None:
+        """Let one ask for a change and the other refuse it; the reason is told (section 21.4.26)."""
+        before = self.state()
+        self.assertEqual(len(before), 2)
+        method = asks.pop("method", "INVITE")
+        who.sends(method, **asks)
+        other.gets("INVITE")
+        other.answers(code, fields=[("Warning", '304 phone "Media type not available"')])
+        self.assertEqual(who.gets(code).get("Warning"), '304 phone "Media type not available"')
+        self.world.run(1)
+        who.session.media.wish = "sendrecv"  # its user gives up
+        self.assertEqual(self.state(), before)
+        self.assertTalking(("alice", "bob"))
+
+    def test_on_either_leg(self) -> None:
+        """488 and its like, to an offer, to an UPDATE, and to being asked for one, from either side."""
+        for who, other in ((self.alice, self.bob), (self.bob, self.alice)):
+            for code in (488, 606, 415):
+                self.refused(who, other, code, wish="sendonly")
+            self.refused(who, other, 488, wish="sendonly", method="UPDATE")
+            self.refused(who, other, 488, offer=False)
+        for who, other in ((self.alice, self.bob), (self.bob, self.alice)):
+            who.sends("INVITE", wish="sendonly")
+            self.assertIn(b"a=sendonly", other.gets("INVITE").body)
+            other.answers(200)
+            self.assertIn(b"a=recvonly", who.gets(200).body)
+            who.sends("ACK")
+            other.gets("ACK")
+            who.sends("INVITE", wish="sendrecv")
+            other.gets("INVITE")
+            other.answers(200)
+            who.gets(200)
+            who.sends("ACK")
+            other.gets("ACK")
+            self.assertTalking(("alice", "bob"))
+        self.disconnect(self.bob, self.alice)
+        self.quiet()
+
+    def test_refused_while_held(self) -> None:
+        """A resume that is refused leaves the other side on hold, and can be tried again."""
+        for who, other in ((self.alice, self.bob), (self.bob, self.alice)):
+            for wish, code in (("sendonly", 200), ("sendrecv", 488), ("sendrecv", 200)):
+                who.sends("INVITE", wish=wish)
+                other.gets("INVITE")
+                other.answers(code)
+                who.gets(code)
+                if code == 200:
+                    who.sends("ACK")
+                    other.gets("ACK")
+                else:
+                    self.assertEqual(self.world.talking(), {(who.name, other.name)})
+            self.assertTalking(("alice", "bob"))
+        self.disconnect(self.alice, self.bob)
         self.quiet()
