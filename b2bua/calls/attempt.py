@@ -17,6 +17,7 @@ from b2bua.calls.fork import Fork
 from b2bua.calls.outcomes import (
     LOOPED,
     NO_ANSWER,
+    TOO_FAR,
     UNREACHABLE,
     best,
     is_elsewhere,
@@ -208,6 +209,8 @@ class Attempt:
             self.limit(self.ring_limit)
         if self.path.exhausted:
             self._give_up(LOOPED)
+        elif self.errand.max_forwards < 0:
+            self._give_up(TOO_FAR)
         elif self.direct:
             self._reach()
         else:

@@ -17,6 +17,8 @@ Kind = Literal["busy", "refused", "no_answer", "unreachable", "moved", "not_foun
 NO_ANSWER = Outcome("no_answer", 480, "No answer", rang=True, local=True)
 UNREACHABLE = Outcome("unreachable", 480, "Not reachable", local=True)
 LOOPED = Outcome("loop", 482, local=True)
+TOO_FAR = Outcome("loop", 483, local=True)
+"""No hop is left of what the caller, or the transferor, allows (RFC 7332 section 5)."""
 TOO_BROAD = Outcome("loop", 440, local=True)
 """It would ring in more places at a time than the caller's Max-Breadth allows (RFC 5393 section 5.3.3)."""
 OCCUPIED = Outcome("busy", 486, local=True)

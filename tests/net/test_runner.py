@@ -141,6 +141,20 @@ class InviteClientTests(Case):
         self.world.until(33)
         self.quiet()
 
+    def test_cancel_refused(self) -> None:
+        """A 481 to a CANCEL is about the CANCEL alone: the INVITE gets its answer (RFC 5057 section 5.1)."""
+        for code, acks in ((487, ["ACK"]), (486, ["ACK"]), (200, [])):
+            with self.subTest(code=code):
+                self.setUp()
+                client = self.ask()
+                self.answer(180)
+                client.cancel()
+                self.world.receive(response(self.wire.last(), 481))
+                self.world.until(1)
+                self.answer(code)
+                self.assertEqual([heard for _, heard in self.world.heard], [180, code])
+                self.assertEqual([what for _, what in self.wire.log], ["INVITE", "CANCEL", *acks])
+
     def test_cancel_unanswered(self) -> None:
         """A cancelled INVITE without a final answer is given up after 64*T1 (section 9.1)."""
         client = self.ask()
