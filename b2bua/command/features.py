@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
 from typing import Any
 
 from b2bua.command import _asking
@@ -19,14 +20,22 @@ def run(options: Namespace) -> int:
 
 
 def people(rows: list[dict[str, Any]]) -> str:
-    """A table."""
+    """A table, with a line for each code."""
     return _asking.table(
-        rows,
+        [line for row in rows for line in _lines(row)],
         (
-            ("FEATURE", lambda row: row["name"]),
-            ("VERSION", lambda row: row["version"]),
-            ("CODES", lambda row: "  ".join(f"{code} {name}" for name, code in row["codes"].items())),
-            ("NOT ASKED", lambda row: row["out"]),
+            ("FEATURE", lambda line: line["name"]),
+            ("VERSION", lambda line: line["version"]),
+            ("CODES", lambda line: line["told"]),
         ),
         "there are no features",
     )
+
+
+def _lines(row: dict[str, Any]) -> Iterator[dict[str, str]]:
+    """What is told of one feature; the first line names it."""
+    told = [f"not asked: {row['out']}"] if row["out"] else []
+    told += [f"{code}  {name}" for name, code in row["codes"].items()]
+    yield {"name": row["name"], "version": row["version"], "told": told[0] if told else ""}
+    for text in told[1:]:
+        yield {"name": "", "version": "", "told": text}
