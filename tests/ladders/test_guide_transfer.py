@@ -104,7 +104,11 @@ class PassedTests(StepsTestCase):
     def pass_on(
         self, transferor: Phone, transferee: Phone, to: str, second: Session | None = None
     ) -> NameAddr:
-        """REFER, REFER, 202, 202, and a NOTIFY of ours for the time until the transferee's come."""
+        """
+        REFER, REFER, 202, 202, and a NOTIFY of ours for the time until the transferee's come.
+
+        F10 is drawn before F11, where nobody could hear that F12 is a refusal.
+        """
         transferor.sends("REFER", to, replaces=second, session=transferor.sessions[0])
         refer = transferee.gets("REFER")
         transferee.answers(202)

@@ -140,10 +140,12 @@ class FlowTests(StepsTestCase):
         self.attended(second)
 
     def test_7_5(self) -> None:
-        """7.5: the target's Contact is not routable: Refer-To has its AOR; we look at Replaces alone."""
+        """7.5, F3: the target's Contact is not routable: Refer-To has its AOR; we look at Replaces alone."""
         first = self.begin(self.alice, self.bob)
         second = self.consult(self.bob, self.carol)
-        self.bob.sends("REFER", "carol", session=first, replaces=second)
+        named = f"{second.call_id}%3Bto-tag%3D{second.remote_tag}%3Bfrom-tag%3D{second.local_tag}"
+        to = f"{self.bob.uri_of('carol')}?Replaces={named}&Require=replaces"
+        self.bob.sends("REFER", to, session=first)
         self.bob.gets(202)
         self.notified(self.bob, 100)
         self.attended(first)
@@ -179,6 +181,27 @@ class FlowTests(StepsTestCase):
         self.bob.gets(487)
         self.refer(self.bob, first, "carol")
         self.succeeds(first)
+
+    def test_7_6_as_attended(self) -> None:
+        """7.6, figure 13: the target's 200 crosses the CANCEL, and the transfer is an attended one."""
+        first = self.begin(self.alice, self.bob)
+        self.bob.sends("INVITE", to="carol")
+        second = self.bob.session
+        self.carol.gets("INVITE")
+        self.carol.answers(180)
+        self.bob.gets(180)
+        self.carol.answers(200)
+        self.bob.sends("CANCEL")
+        second.cancelled = False  # what comes is welcome all the same
+        self.carol.gets("ACK")
+        self.bob.gets(200)
+        self.bob.sends("ACK", session=second)
+        self.refer(self.bob, first, replaces=second)
+        self.coupled(self.carol, self.alice)
+        self.dismissed(self.bob)
+        self.notified(self.bob, 200)
+        self.leaves(self.bob, first)
+        self.ends()
 
     def test_7_6_early(self) -> None:
         """7.6: what Yealinks do instead: Replaces names the dialog that still rings, which rings on."""
