@@ -343,7 +343,8 @@ class B2BUA:
             self._answer(request, server, 481)  # an early dialog that we did not begin
         else:
             fresh = self._new_leg(request, server, party, identity)
-            Replacing(leg.call, fresh, leg)
+            granted = dialogs.is_alias(replaces.call_id, replaces.to_tag, replaces.from_tag)
+            Replacing(leg.call, fresh, leg, granted=granted)
             fresh.begin()
 
     def _refer(self, request: Request, server: IServerTransaction) -> None:
@@ -357,7 +358,7 @@ class B2BUA:
             leg = self.context.dialogs.find_replaced(target.call_id, target.local_tag, target.remote_tag)
         if leg is None or leg.call is None or leg.ended:
             self._answer(request, server, 481 if target is not None else 603)
-        elif (leg.party.kind, leg.party.name) != (known[0].kind, known[0].name):
+        elif leg.party.key != known[0].key:
             self._answer(request, server, 403)  # RFC 4538 section 4: only a party of that dialog
         else:
             leg.referred_from_outside(request, server)

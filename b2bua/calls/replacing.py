@@ -2,7 +2,8 @@
 INVITE with Replaces: somebody takes the place of a leg of ours (RFC 3891).
 
 Which dialog is meant, and the statuses of section 3, are settled before a
-feature is asked; the leg that is replaced is ended when its successor talks.
+feature is asked; none is when a REFER that was passed on led to it.  The leg
+that is replaced is ended when its successor talks.
 """
 
 from __future__ import annotations
@@ -31,9 +32,14 @@ _log = Logger()
 class Replacing:
     """Listens to a new leg until it has taken the place of another one."""
 
-    def __init__(self, call: Call, leg: Leg, replaced: Leg) -> None:
-        """Take C{leg} into the call of the leg that it wants to replace."""
+    def __init__(self, call: Call, leg: Leg, replaced: Leg, *, granted: bool = False) -> None:
+        """
+        Take C{leg} into the call of the leg that it wants to replace.
+
+        @param granted: has it been asked to, by a REFER that we passed on?
+        """
         self.call = call
+        self.granted = granted
         self.leg = leg
         self.replaced = replaced
         call.take(leg)
@@ -41,7 +47,9 @@ class Replacing:
 
     def hear(self, leg: Leg, word: Word) -> None:
         """The invitation comes first; until it is decided nothing else matters."""
-        if isinstance(word, Offered):
+        if isinstance(word, Offered) and self.granted:
+            self._decided(word.session, Replace())
+        elif isinstance(word, Offered):
             self.call.calls.when(
                 self.call.features.ask_replace(self.call, leg, self.replaced),
                 lambda verdict: self._decided(word.session, verdict),

@@ -20,8 +20,9 @@ from b2bua.calls.errand import Errand
 from b2bua.calls.listening import Ear, Gone
 from b2bua.calls.lone import Lone
 from b2bua.calls.media import resumed
-from b2bua.calls.outcomes import LOOPED, may_be_dialled
+from b2bua.calls.outcomes import LOOPED
 from b2bua.calls.path import Path
+from b2bua.calls.relaying import only_we_can, relay
 from b2bua.calls.search import Found, Search
 from b2bua.calls.verdicts import Outcome, Refuse, Relay, Transfer, TransferVerdict
 from b2bua.legs.words import HungUp, Word
@@ -50,6 +51,8 @@ def transfer_requested(call: Call, leg: Leg, referral: Referral) -> None:
 def _decided(call: Call, leg: Leg, referral: Referral, verdict: TransferVerdict | None) -> None:
     """Carry out the verdict; without one a REFER is declined."""
     bridge = call.bridge
+    if isinstance(verdict, Relay) and only_we_can(call, referral):
+        verdict = Transfer()
     match verdict:
         case Refuse(code, reason):
             referral.refuse(code, reason)
@@ -60,33 +63,6 @@ def _decided(call: Call, leg: Leg, referral: Referral, verdict: TransferVerdict 
             relay(bridge, leg, referral)
         case _:
             referral.refuse(603)
-
-
-def relay(bridge: Bridge, leg: Leg, referral: Referral) -> None:
-    """
-    Hand the REFER to the other side, dialog identifiers translated.
-
-    What Replaces names is a dialog of the transferor with us, of which the
-    other side may know nothing.  It gets a name of our own for it, by which we
-    know it again when the INVITE with Replaces comes.
-    """
-    refer_to, replaces = referral.refer_to, referral.replaces
-    if not may_be_dialled(str(refer_to), bridge.call.calls.features):
-        bridge.call.story.note("{} transfers to what {} shall not dial", leg.party, bridge.other(leg).party)
-        referral.refuse(403)
-        return
-    if replaces is None:
-        referral.relay(bridge.other(leg), str(refer_to))
-        return
-    context = bridge.call.calls.context
-    named = context.dialogs.find_replaced(replaces.call_id, replaces.to_tag, replaces.from_tag)
-    if named is None or named.dialog is None or not _same_party(named, leg):
-        referral.refuse(403 if named is not None else 603)
-        return
-    alias = (context.token(), context.token(), context.token())
-    context.dialogs.alias(named.dialog, alias)
-    uri = refer_to.uri.with_headers(("Replaces", "{};to-tag={};from-tag={}".format(*alias)))
-    referral.relay(bridge.other(leg), f"<{uri}>")
 
 
 def _broken(call: Call, failure: Failure) -> None:
@@ -116,7 +92,7 @@ class _Transferring:
         call.hold_open()
         try:
             named = self._named()
-            if named is not None and not _same_party(named, self.transferor):
+            if named is not None and named.party.key != self.transferor.party.key:
                 self.referral.refuse(403)
                 return
             self.referral.accept(self.how.accepted)
@@ -382,8 +358,3 @@ class _Unaware:
         if referral.wants_notify:
             return referral.ended
         return self._work.call.calls.context.layer.now() >= self._until
-
-
-def _same_party(one: Leg, other: Leg) -> bool:
-    """Do two legs end at the same peer?"""
-    return (one.party.kind, one.party.name) == (other.party.kind, other.party.name)

@@ -55,6 +55,10 @@ class DialogIndex(Generic[L]):
             self._aliases[key] = name
             self._legs[name] = self._legs[key]
 
+    def is_alias(self, call_id: str, to_tag: str, from_tag: str) -> bool:
+        """Is this a name that we have made up for somebody?"""
+        return (call_id, to_tag, from_tag) in self._aliases.values()
+
     def find(self, request: Request) -> L | None:
         """
         Find the leg of a request within a dialog.

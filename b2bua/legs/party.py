@@ -54,6 +54,11 @@ class Party:
         """Is it one of our own extensions?"""
         return self.kind == "extension"
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells it from all others."""
+        return (self.kind, self.name)
+
     def __str__(self) -> str:
         """For logs and traces."""
         return f"{self.kind} {self.name}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from b2bua.testing import World
+from b2bua.testing.manners import Manners
 from tests.ladders.transfers import FEATURES, TransferTestCase
 
 
@@ -86,6 +87,26 @@ class PassedTests(TransferTestCase):
         self.carol.hang_up()
         self.quiet()
 
+    def test_semi_attended(self) -> None:
+        """No phone can take over a call that rings (RFC 3891 section 3): we let it ring on ourselves."""
+        for gives_up in (False, True):
+            with self.subTest(gives_up=gives_up):
+                self.setUp()
+                self.carol.manners.answers_after = 3.0
+                self.call(self.alice, self.bob)
+                first = self.bob.session
+                second = self.bob.dial("carol")
+                self.world.run(1)
+                if gives_up:
+                    second.hang_up()
+                    self.world.run(0.2)
+                first.transfer("carol", replaces=second)
+                self.world.run(6)
+                self.only_talking(self.alice, self.carol)
+                self.assertEqual((self.bob.live, len(self.alice.sessions)), ([], 1))
+                self.carol.hang_up()
+                self.quiet()
+
     def test_refused_by_policy(self) -> None:
         """C{transfer = "refuse"} answers 603, and the call goes on."""
         self.world.served.document["extensions"]["carol"] = {"transfer": "refuse", "password": "carol-knows"}
@@ -98,3 +119,30 @@ class PassedTests(TransferTestCase):
         self.only_talking(self.alice, self.carol)
         self.alice.hang_up()
         self.quiet()
+
+
+class GrantedTests(TransferTestCase):
+    """What C{[replaces]} allows to phones that come by themselves."""
+
+    def test_attended(self) -> None:
+        """Whoever was sent by a REFER that we passed on may take the transferor's place all the same."""
+        own = World(
+            features=FEATURES,
+            settings={"extensions": {"bob": {"transfer": "pass"}}, "replaces": {"allow": "own"}},
+        )
+        none = World(features=FEATURES[:-1], settings={"extensions": {"bob": {"transfer": "pass"}}})
+        for world in (own, none):
+            with self.subTest(features=world.served.document.get("replaces")):
+                self.world = world
+                phones = world.phones("alice", "bob", "carol", manners=Manners(answers_after=1.0))
+                self.alice, self.bob, self.carol = phones
+                world.run(1)
+                self.call(self.alice, self.bob)
+                first = self.bob.session
+                second, _ = self.call(self.bob, self.carol)
+                first.transfer(replaces=second)
+                world.run(5)
+                self.only_talking(self.alice, self.carol)
+                self.assertEqual(self.bob.live, [])
+                self.carol.hang_up()
+                self.quiet()
