@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from b2bua.calls.attempt import Attempt
     from b2bua.calls.call import Call
     from b2bua.calls.draft import InvitationDraft
+    from b2bua.calls.record import CallRecord
     from b2bua.calls.verdicts import (
         Confirm,
         Dial,
@@ -367,14 +368,14 @@ def leg_ended(call: Call, leg: Leg, why: str) -> None:
 
 
 @_hook("news")
-def call_ended(call: Call, record: Any) -> None:
+def call_ended(call: Call, record: CallRecord) -> None:
     """
     A call is over.
 
     Told once for each call, when its last leg is gone.
 
     @param call: the call.
-    @param record: what is kept of it.
+    @param record: what is kept of it: who called whom, when, how it ended, and its legs.
     """
 
 
@@ -386,7 +387,8 @@ def contact_registered(binding: Any) -> None:
     Told for each new binding, and when one changes its address; a refresh is
     no news.
 
-    @param binding: the contact, and the extension it belongs to.
+    @param binding: the contact: C{aor} (C{102@pbx.example.com}, the extension it
+        belongs to), C{contact} (its URI), C{user_agent}, C{instance}, C{path}.
     """
 
 
@@ -397,7 +399,7 @@ def contact_unregistered(binding: Any) -> None:
 
     Told once for each binding.
 
-    @param binding: the contact, and the extension it belonged to.
+    @param binding: the contact, as for C{contact_registered}.
     """
 
 
@@ -423,7 +425,8 @@ def service_started(server: Any) -> None:
 
     Told once for each generation of features.
 
-    @param server: the server.
+    @param server: the service itself, for those who cannot do without; nothing
+        in it is part of this contract.
     """
 
 
@@ -434,7 +437,7 @@ def service_stopping(server: Any) -> None:
 
     Told once; also to a generation of features that is replaced by a reload.
 
-    @param server: the server.
+    @param server: as for C{service_started}.
     """
 
 

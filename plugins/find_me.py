@@ -6,6 +6,7 @@ Each extension that wants it has a table::
     [extensions.102.find_me]
     mode = "sequential"        # or "parallel"
     ring_seconds = 15          # for each place
+    forwards = true            # do the forwards of other places count?
     places = ["102", "103", { target = "+491701234567", after = 5, ring_seconds = 25 }]
 
 The extension's own number among the places means its own phones.  C{after} is
@@ -50,12 +51,13 @@ class Search(Table):
     active: Changeable[bool] = True
     mode: Literal["sequential", "parallel"] = "sequential"
     ring_seconds: Seconds = 15.0
+    forwards: bool = True
     places: Annotated[tuple[Annotated[Place, BeforeValidator(place)], ...], Field(max_length=16)] = ()
 
     def dial(self) -> Dial:
         """The search as a verdict."""
         members = (Member(p.target, p.after, p.ring_seconds or self.ring_seconds) for p in self.places)
-        return Dial(tuple(members), self.mode, why=Diverted.FOLLOW_ME)
+        return Dial(tuple(members), self.mode, self.forwards, why=Diverted.FOLLOW_ME)
 
 
 class FindMe:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from b2bua.calls.attempt import Attempt
     from b2bua.calls.call import Call
     from b2bua.calls.draft import InvitationDraft
+    from b2bua.calls.record import CallRecord
     from b2bua.legs.leg import Leg
     from b2bua.legs.referral import Referral
 
@@ -135,7 +136,7 @@ class Decisions(Protocol):
     def tell_leg_ended(self, call: Call, leg: Leg, why: str) -> None:
         """A leg of the call is over."""
 
-    def tell_call_ended(self, call: Call, record: Any) -> None:
+    def tell_call_ended(self, call: Call, record: CallRecord) -> None:
         """The call is over and its record written."""
 
     def tell_contact_registered(self, binding: Any) -> None:

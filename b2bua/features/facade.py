@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from b2bua.calls.attempt import Attempt
     from b2bua.calls.call import Call
     from b2bua.calls.draft import InvitationDraft
+    from b2bua.calls.record import CallRecord
     from b2bua.calls.verdicts import FailureVerdict, Outcome, ReplaceVerdict, RouteVerdict, TransferVerdict
     from b2bua.legs.leg import Leg
     from b2bua.legs.referral import Referral
@@ -346,7 +347,7 @@ class Features:
         """A leg of the call is over."""
         self._tell("leg_ended", call, call, leg, why)
 
-    def tell_call_ended(self, call: Call, record: Any) -> None:
+    def tell_call_ended(self, call: Call, record: CallRecord) -> None:
         """The call is over and its record written."""
         self._tell("call_ended", call, call, record)
 

@@ -170,6 +170,9 @@ MEETINGS = {
     "redirect × waiting": Meeting(redirects={"bob": "carol"}, talking=True),
     "find me × do not disturb": Meeting(find("carol", "dave"), DND),
     "find me × always": Meeting(find("bob", "carol"), forward(always="dave"), busy=("bob",)),
+    "find me × always, ignored": Meeting(
+        find("bob", "carol", forwards=False), forward(always="dave"), busy=("bob",)
+    ),
     "find me × find me": Meeting(find("bob", "carol"), find("carol", "dave"), busy=("bob", "carol")),
     "find me × find me, each other": Meeting(
         find("bob", "carol"), find("carol", "bob"), busy=("bob", "carol")
