@@ -165,6 +165,7 @@ class Answering(Dialing):
         body = self._answer_body() if session else b""
         self.state, self.since = "up", self.phone.now()
         self.accept(self.asked, code, head, body)
+        self._contradict(self.asked, 486)
         response = self.asked.last
         self.phone.talk_began(self)
         return response
@@ -206,6 +207,14 @@ class Answering(Dialing):
         if self.cancelled and self.state == "up":
             self.hang_up()
 
+    def _contradict(self, asked: Asked, code: int) -> None:
+        """Say something else than what has just been said, if that is the phone's manner."""
+        if self.phone.manners.answers_twice:
+            fields = [("Contact", f"<{self.phone.contact}>"), ("User-Agent", self.phone.user_agent)]
+            self.phone.transmit(
+                asked.request.response(code, to_tag=self.local_tag, fields=fields), asked.path
+            )
+
     # Refusing
 
     def refuse(self, code: int, fields: Fields = (), reason: str = "") -> None:
@@ -213,6 +222,7 @@ class Answering(Dialing):
         if self.state == "called" and self.asked is not None and not self.asked.final:
             self.code = code
             self.respond(self.asked, code, fields, reason=reason)
+            self._contradict(self.asked, 200)
             self.finish("refused")
 
     def redirect(self, to: str, code: int = 302) -> None:

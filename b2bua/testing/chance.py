@@ -103,6 +103,10 @@ class Play:
             manners.acknowledges = False
         elif chance < 0.25:
             manners.refreshes = False
+        elif chance < 0.28:
+            manners.answers_twice = True
+        elif chance < 0.31:
+            manners.repeats = random.choice([1, 2])
         return manners
 
     def _weather(self) -> None:
@@ -169,8 +173,11 @@ class Play:
         Has somebody who was cut off missed the end of this call?
 
         Either the server could not tell C{session}, or the one who listened
-        there could not tell the server.
+        there could not tell the server.  A phone that answered twice believes
+        its first answer, and a bad network may have brought the second one only.
         """
+        if self.faults and session.phone.manners.answers_twice and not self.stands(session):
+            return True
         if session.phone.host in self.cut and not self.stands(session):
             return True
         return any(

@@ -64,6 +64,10 @@ class Manners:
     acknowledges_refusals: bool = True
     honours_cancel: bool = True
     """Give up with 487 when a CANCEL comes; a rude phone answers 200 nevertheless."""
+    repeats: int = 0
+    """Send each datagram so many times more, as if every answer were late."""
+    answers_twice: bool = False
+    """Say the contrary after its final answer: 486 when it has answered, 200 when it has refused."""
     by_hand: bool = False
     """A test says each step; messages that it did not expect are errors."""
 

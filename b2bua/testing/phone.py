@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
-from b2bua.testing.agent import Agent, Message
+from b2bua.testing.agent import Agent, Message, Path
 from b2bua.testing.dialog import Dialog, Field, Fields
 from b2bua.testing.exchange import Asked
 from b2bua.testing.manners import Manners
@@ -192,6 +192,15 @@ class Phone(Registering, Scripted, Agent):
             nc=count,
         )
         return request.with_fields(remove=(name,), add=[(name, value)])
+
+    def transmit(self, message: Message, path: Path) -> None:
+        """
+        Put a message on the wire, more than once if that is its manner.
+
+        On a connection a second one would be a new one (RFC 3261 section 17.2.2, Timer J).
+        """
+        for _ in range(1 if path.stream is not None else 1 + self.manners.repeats):
+            super().transmit(message, path)
 
     def transmit_ack(self, ack: Request) -> None:
         """Send an ACK for a 2xx, for the first time or again."""

@@ -282,6 +282,35 @@ class RudeTests(LadderTestCase):
         alice.gets_nothing(2)
         self.quiet()
 
+    def test_contradicts_itself(self) -> None:
+        """What a phone says after its final answer means nothing, whoever called (section 17.1.1.2)."""
+        rude = QUICK.but(answers_twice=True)
+        for refuses in (None, 486):
+            with self.subTest(refuses=refuses):
+                self.setUp()
+                alice, bob = self.phones("alice", "bob", manners=rude.but(refuses=refuses))
+                call = alice.dial("bob")
+                self.world.run(2)
+                self.assertEqual((call.code, alice.talks_to(bob)), (refuses or 200, refuses is None))
+                alice.hang_up()
+                self.quiet()
+
+    def test_repeats_everything(self) -> None:
+        """Phones that send each datagram three times talk, hold and hang up like others."""
+        manners = QUICK.but(repeats=2, early_media=True, hundred_rel="supported")
+        alice, bob = self.phones("alice", "bob", manners=manners)
+        alice.dial("bob")
+        self.world.run(1)
+        bob.hold()
+        self.world.run(1)
+        self.assertEqual(self.world.talking(), {("bob", "alice")})
+        bob.resume()
+        self.world.run(1)
+        self.assertTalking(("alice", "bob"))
+        alice.hang_up()
+        self.quiet()
+        self.assertEqual(len(self.world.served.records), 1)
+
     def test_bye_in_early_dialog(self) -> None:
         """A caller may send BYE in an early dialog; that ends it like a CANCEL (section 15)."""
         alice, bob = self.phones("alice", "bob")
