@@ -116,7 +116,8 @@ NEXT = """\
     python -m pip install -e .
     python -m twisted.trial test_{name}
 
-The service finds it from now on; "b2bua reload" takes it in without a restart."""
+The service finds it from now on; "b2bua reload" takes it in without a restart.
+It is asked when the configuration has its table [{name}]: see {directory}/{name}.py."""
 
 
 def arguments(parser: ArgumentParser) -> None:

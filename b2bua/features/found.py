@@ -71,9 +71,13 @@ class Found:
 
     def _take(self, document: Mapping[str, Any]) -> Taken:
         """Take the tables of plugins out of the document."""
-        clashes = list(tables.conflicts(self.claims))
+        claims = [claim for claim in self.claims if claim.feature not in self._off]
+        clashes = list(tables.conflicts(claims))
         self.problems += clashes
-        taken = tables.take(document, [] if clashes else self.claims)
+        for claim in self.claims:  # one that is turned off has what nobody else wants
+            if claim.feature in self._off and not any(tables.conflicts([*claims, claim])):
+                claims.append(claim)
+        taken = tables.take(document, [] if clashes else claims)
         if self.problems:
             tables.forget_strangers(taken.rest)  # they may belong to a plugin that could not say so
         self.problems += taken.problems

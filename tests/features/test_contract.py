@@ -306,6 +306,16 @@ class ConflictTests(RefusalCase):
             features = Features.of(plugin(hook, fails), document={"plugins": {"off": ["odd"]}})
             self.assertEqual(features.plugins, ())
 
+    def test_conflict_turned_off(self) -> None:
+        """Of two that want the same, one is turned off; what only that one knows may stay in the file."""
+        off = {"plugins": {"off": ["two"]}, "paint": {"colour": "red"}, "papers": {"colour": "blue"}}
+        both = self.tables("One", "paint", "extensions.*"), self.tables("Two", "paint", "papers")
+        self.assertEqual(len(self.refused(*both)), 1)
+        self.assertEqual([one.name for one in Features.of(*both, document=off).plugins], ["one"])
+        rest, problems = Features.check(off, [named(one) for one in both])
+        self.assertEqual((rest.keys() - {"plugins"}, problems), (set(), []))
+        Features.of(self.tables("One", "paint"), self.tables("Two", "routes.*"), document=off)
+
 
 class OrderTests(SynchronousTestCase):
     """Who is asked first."""
