@@ -8,7 +8,7 @@ server deciding.  Each extension has its own table::
     always = "103"                    # a number as one dials it, or a SIP URI
     busy = "103"
     busy_external = "+4930123456"     # callers from outside go elsewhere
-    no_answer = "voicemail"
+    no_answer = "100"
     no_answer_after = 20              # seconds
     unreachable = "+491701234567"     # no phone is registered, or none can be reached
     alert_info = "<http://pbx/forwarded>;info=alert-external"

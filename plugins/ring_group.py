@@ -9,7 +9,7 @@ A group has a number of its own, which is no extension's::
     mode = "parallel"          # or "sequential"
     ring_seconds = 20          # for each member
     forwards = true            # do the members' own forwards count?
-    otherwise = "voicemail"    # where the call goes when nobody answers
+    otherwise = "100"          # where the call goes when nobody answers
 
 A member that refuses, is busy, or forwards does not stop the group.  Members
 stand in the configuration, so whoever may dial the group reaches them all,

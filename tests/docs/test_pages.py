@@ -10,6 +10,7 @@ from types import ModuleType
 from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.command import subcommands
+from b2bua.features import Features
 from b2bua.settings import read
 from b2bua.testing import LadderTestCase, World
 from tools.configuration import PAGE, page
@@ -42,6 +43,18 @@ class PagesTests(SynchronousTestCase):
         self.assertEqual(settings.routes[0].ways, ("carrier",))
         for piece in blocks(ROOT / "README.md", "toml"):
             read({"server": {"domain": "pbx.example.com"}, **tomllib.loads(piece)})
+
+    def test_settings_of_features(self) -> None:
+        """What the pages of features show as settings is good, with the features as they are installed."""
+        for name in ("forwarding.md", "transfer.md"):
+            for piece in blocks(ROOT / "docs" / name, "toml"):
+                with self.subTest(name):
+                    tables = tomllib.loads(piece)
+                    for one in tables["extensions"].values():
+                        one["password"] = "secret"
+                    document = {"server": {"domain": "pbx.example.com"}, **tables}
+                    read(document, Features.check)
+                    Features.load(document)
 
     def test_reference(self) -> None:
         """C{docs/configuration.md} has all keys as they are: "make docs" writes them."""
