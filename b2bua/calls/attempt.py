@@ -14,17 +14,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from b2bua.calls.fork import Fork
-from b2bua.calls.outcomes import (
-    LOOPED,
-    NO_ANSWER,
-    TOO_FAR,
-    UNREACHABLE,
-    best,
-    is_elsewhere,
-    may_be_dialled,
-    outcome_of,
-)
-from b2bua.calls.seekers import Group, Through
+from b2bua.calls.group import Group
+from b2bua.calls.outcomes import LOOPED, NO_ANSWER, TOO_FAR, UNREACHABLE, outcome_of
+from b2bua.calls.permission import permission, redirected
+from b2bua.calls.seekers import Through
 from b2bua.calls.verdicts import (
     Confirm,
     Dial,
@@ -37,7 +30,6 @@ from b2bua.calls.verdicts import (
     Refuse,
     RouteVerdict,
 )
-from b2bua.legs.party import Party
 from b2bua.legs.words import Answered, Fields, Progress, Ringing
 from b2bua.wire.uri import Uri
 
@@ -47,10 +39,9 @@ if TYPE_CHECKING:
     from b2bua.calls.path import Path
     from b2bua.calls.seekers import Seeker
     from b2bua.legs.leg import Leg
+    from b2bua.legs.party import Party
     from b2bua.transactions.ports import ITimer
 
-SERVER = Party("server", "server")
-"""In whose name members are dialled that the configuration names: it may reach everything."""
 ELSEWHERE: Fields = (("Reason", 'SIP;cause=200;text="Call completed elsewhere"'),)
 """What the losers of a fork are told, lest they show a missed call (RFC 3326 section 3.1)."""
 
@@ -61,12 +52,9 @@ class Attempt:
     __slots__ = (
         "_children",
         "_deadline",
-        "_failures",
         "_fork",
-        "_moved_by",
+        "_group",
         "_over",
-        "_pending",
-        "_timers",
         "alert_info",
         "alone",
         "behalf",
@@ -75,6 +63,7 @@ class Attempt:
         "direct",
         "errand",
         "forwards",
+        "moved_by",
         "parent",
         "path",
         "rang",
@@ -125,12 +114,11 @@ class Attempt:
         self._fork: Fork | None = None
         """The legs that ring for this target itself."""
         self._children: list[Attempt] = []
-        self._pending: list[Member] = []
-        self._failures: list[Outcome] = []
-        self._timers: list[ITimer] = []
+        self._group: Group | None = None
+        """What tries several targets instead, if there are."""
         self._deadline: ITimer | None = None
         self._over = False
-        self._moved_by: Party | None = None
+        self.moved_by: Party | None = None
         """Who has answered with the 3xx that is being followed."""
         self.decided: set[str] = set()
         """The features that have said once what to do when it failed; they are not asked again."""
@@ -249,27 +237,7 @@ class Attempt:
             case Refuse(code, reason):
                 self._give_up(outcome_of(code, reason, rang=self.rang))
             case Redirect(targets, code):
-                self._give_up(self._redirected(targets, code))
-
-    def _redirected(self, contacts: tuple[str, ...], code: int) -> Outcome:
-        """
-        Where the caller may call instead.
-
-        A feature code is no such place: the caller's phone would dial it in
-        the caller's own name, and have his settings changed by whoever redirects.
-        And a stranger, who may reach nobody through us, can send a phone to
-        other domains only.
-        """
-        calls = self.call.calls
-        targets = tuple([one for one in contacts if may_be_dialled(one, calls.features)])
-        if self._moved_by is not None and self._moved_by.kind == "stranger":
-            host = self._moved_by.name
-            targets = tuple([one for one in targets if is_elsewhere(one, host, calls.directory)])
-        if len(targets) < len(contacts):
-            self.call.story.note("{} redirects to what the caller shall not dial", self.target)
-        if not targets:
-            return outcome_of(480, "Redirection refused", rang=self.rang)
-        return Outcome("moved", code, targets=targets, rang=self.rang)
+                self._give_up(redirected(self, targets, code))
 
     def _reach(self) -> None:
         """Send an INVITE to every place where the target is, if it does not ring already."""
@@ -300,16 +268,6 @@ class Attempt:
             return None
         return self.path.diverted(directory.uri(self.target), why)
 
-    def _permission(self, diverted: bool, granted: bool) -> Party:
-        """Whose permission counts for what is dialled next."""
-        name = self.extension
-        if granted:
-            return SERVER
-        if diverted and name is None and self._moved_by is not None:
-            # A carrier that redirects must not reach by us what it may not dial.
-            return self._moved_by
-        return self.call.calls.directory.party(name) if diverted and name is not None else self.behalf
-
     def _forward(self, verdict: Forward, instead: Outcome) -> None:
         """Go on to another target, with the permission of this one."""
         self.call.story.note("{} forwards to {}: {}", self.target, verdict.to, verdict.why.value)
@@ -321,7 +279,7 @@ class Attempt:
             return
         self.seeker.diverted(self, verdict.why)
         self._release()
-        behalf = self._permission(True, verdict.granted)
+        behalf = permission(self, diverted=True, granted=verdict.granted)
         child = Attempt(self.call, Through(self), self.errand, verdict.to, path, behalf, parent=self)
         child.alert_info = verdict.alert_info or self.alert_info
         self._children = [child]
@@ -330,29 +288,13 @@ class Attempt:
     def _dial(self, verdict: Dial) -> None:
         """Try several targets, side by side or one after the other."""
         self._release()
-        self._failures = []
         if not verdict.members:
             self._give_up(UNREACHABLE)
-        elif verdict.mode == "sequential":
-            self._pending = list(verdict.members)
-            self._next(verdict)
-        else:
-            group = Group(self, verdict, len(verdict.members))
-            for member in verdict.members:
-                self._start_member(member, group)
+            return
+        self._group = Group(self, verdict)
+        self._group.start()
 
-    def _next(self, verdict: Dial) -> None:
-        """Go on with the next one of a sequence."""
-        self._start_member(self._pending.pop(0), Group(self, verdict, 1))
-
-    def _start_member(self, member: Member, group: Group) -> None:
-        """Try one of several targets when its time has come."""
-        if member.after > 0:
-            self._timers.append(self.call.calls.later(member.after, self._try_member, member, group))
-        else:
-            self._try_member(member, group)
-
-    def _try_member(self, member: Member, group: Group) -> None:
+    def try_member(self, member: Member, group: Group) -> None:
         """Try one of several targets; one that is this target itself just rings."""
         if self._over:
             return
@@ -368,13 +310,13 @@ class Attempt:
             self.errand,
             member.target,
             path or self.path,
-            self._permission(verdict.why is not None, verdict.granted),
+            permission(self, diverted=verdict.why is not None, granted=verdict.granted),
             parent=self,
             forwards=verdict.forwards,
             direct=itself,
             ring_limit=member.ring_seconds,
         )
-        child.alone = self.alone and (verdict.mode == "sequential" or len(verdict.members) == 1)
+        child.alone = self.alone and group.alone
         self._children.append(child)
         if path is None or (key in self.path.visited and not itself):
             child._give_up(LOOPED)
@@ -424,7 +366,7 @@ class Attempt:
             # Where a phone points to is told to nobody unless a feature says so.
             self._give_up(UNREACHABLE if outcome.kind == "moved" else outcome)
         else:
-            self._moved_by = outcome.by if outcome.kind == "moved" else None
+            self.moved_by = outcome.by if outcome.kind == "moved" else None
             self._obey(verdict, outcome)
 
     def _give_up(self, outcome: Outcome) -> None:
@@ -447,13 +389,12 @@ class Attempt:
         for child in self._children:
             child.cancel(fields)
         self._children.clear()
-        self._pending.clear()
 
     def _release(self, fields: Fields = ()) -> None:
         """Stop timers and legs of the present step."""
-        for timer in self._timers:
-            timer.stop()
-        self._timers.clear()
+        if self._group is not None:
+            self._group.stop()
+            self._group = None
         if self._fork is not None:
             fork, self._fork = self._fork, None
             fork.cancel(fields)
@@ -468,15 +409,10 @@ class Attempt:
             self._end(ELSEWHERE)
             self.seeker.won(self, leg, word)
 
-    def group_failed(self, outcomes: list[Outcome], verdict: Dial) -> None:
-        """All members that ran are out: the next of the sequence, or we fail."""
-        if self._over:
-            return
-        self._failures.extend(outcomes)
-        if self._pending:
-            self._next(verdict)
-        else:
-            self._fail(best(self._failures))
+    def group_failed(self, outcome: Outcome) -> None:
+        """All members are out, and so are we."""
+        if not self._over:
+            self._fail(outcome)
 
     def child_gave_up(self, outcome: Outcome) -> None:
         """Where the call was forwarded to is not to be had, so neither are we."""

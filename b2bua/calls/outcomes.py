@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from b2bua.calls.verdicts import Outcome
-from b2bua.errors import PeerError
-from b2bua.wire.names import NameAddr
-
-if TYPE_CHECKING:
-    from b2bua.calls.ports import Decisions, Directory
 
 Kind = Literal["busy", "refused", "no_answer", "unreachable", "moved", "not_found", "loop", "forbidden"]
 
@@ -59,27 +54,6 @@ def outcome_of(code: int, reason: str = "", *, rang: bool = False, local: bool =
     if local and code == 503:
         code = 480  # the target's own fault, not ours
     return Outcome(kind, code, reason, rang=rang, local=local)
-
-
-def may_be_dialled(contact: str, features: Decisions) -> bool:
-    """Can one party's phone be sent to what another one names?  Not to a feature code, at whatever host."""
-    try:
-        uri = NameAddr.parse(contact).uri
-    except PeerError:
-        return False
-    return not features.is_code(uri.user_unescaped or "")
-
-
-def is_elsewhere(contact: str, host: str, directory: Directory) -> bool:
-    """
-    Is what somebody at C{host} names certainly not ours?
-
-    An address is ours whenever we are reached at it, so only his own is believed.
-    """
-    uri = NameAddr.parse(contact).uri
-    if uri.scheme == "tel" or directory.serves(str(uri)):
-        return False
-    return not uri.is_numeric_host or uri.host == host
 
 
 def best(outcomes: Iterable[Outcome]) -> Outcome:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from b2bua.calls.outcomes import may_be_dialled
+from b2bua.calls.permission import may_be_dialled
 
 if TYPE_CHECKING:
     from b2bua.calls.bridge import Bridge

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from b2bua.calls.attempt import Attempt
-    from b2bua.calls.verdicts import Dial, Diverted, Outcome
+    from b2bua.calls.verdicts import Diverted, Outcome
     from b2bua.legs.leg import Leg
     from b2bua.legs.words import Answered, Progress, Ringing, Word
 
@@ -66,23 +66,3 @@ class Through:
     def said(self, leg: Leg, word: Word) -> None:
         """It says something while it rings."""
         self._attempt.seeker.said(leg, word)
-
-
-class Group(Through):
-    """The seeker of members that run side by side; they fail together or not at all."""
-
-    __slots__ = ("_left", "_outcomes", "verdict")
-
-    def __init__(self, attempt: Attempt, verdict: Dial, members: int) -> None:
-        """Seek for C{attempt}, which has that many members running."""
-        super().__init__(attempt)
-        self.verdict = verdict
-        self._left = members
-        self._outcomes: list[Outcome] = []
-
-    def failed(self, attempt: Attempt, outcome: Outcome) -> None:
-        """One member is out; a 6xx of a member does not stop the group."""
-        self._outcomes.append(outcome)
-        self._left -= 1
-        if self._left == 0:
-            self._attempt.group_failed(self._outcomes, self.verdict)
