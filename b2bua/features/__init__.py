@@ -1,6 +1,6 @@
 """The features of one server: found, ordered, asked, contained."""
 
-from b2bua.features.facade import Features
+from b2bua.features.generation import Features
 from b2bua.features.preferences import Preferences
 from b2bua.features.problems import FeaturesRefused
 

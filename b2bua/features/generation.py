@@ -1,0 +1,244 @@
+"""A generation of features: made of a configuration, looked at, changed, and followed by the next one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from importlib.metadata import EntryPoint
+from typing import Any
+
+from b2bua.features import plugin as plugins_of
+from b2bua.features.codes import Codes
+from b2bua.features.dispatch import BUDGET, CONTAINED, Dispatch, StoppedClock, Timers
+from b2bua.features.facade import Facade
+from b2bua.features.found import Found
+from b2bua.features.options import Options, Setting, _wall
+from b2bua.features.plugin import Plugin, Source
+from b2bua.features.preferences import Preferences
+from b2bua.features.problems import FeaturesRefused
+from b2bua.features.reimport import Reimport, look_around
+from b2bua.hookspecs import NotConfigured
+from b2bua.settings import Problem
+
+
+class Features(Facade):
+    """
+    One generation of features: their code, their order and their settings.
+
+    A call keeps the generation it began with, so nothing here changes under it
+    but what users change of their own settings.
+    """
+
+    def __init__(
+        self,
+        plugins: Sequence[Plugin],
+        *,
+        sources: Sequence[Source] = (),
+        codes: Codes | None = None,
+        options: Mapping[str, Options] | None = None,
+        preferences: Preferences | None = None,
+        timers: Timers | None = None,
+        wall: Callable[[], datetime] = _wall,
+        generation: int = 1,
+        budget: float = BUDGET,
+    ) -> None:
+        """Take plugins that are ready; L{load}, L{of} and L{none} make them so."""
+        super().__init__(Dispatch(plugins, timers or StoppedClock(), budget), codes or Codes([]))
+        self.generation = generation
+        self.preferences = preferences or Preferences()
+        self._sources = tuple(sources)
+        self._options = dict(options or {})
+        self._wall = wall
+
+    # ---- making one -----------------------------------------------------
+
+    @classmethod
+    def none(cls) -> Features:
+        """No feature at all: every question is left to the core."""
+        return cls([])
+
+    @classmethod
+    def of(cls, *things: object, document: Mapping[str, Any] | None = None, **more: Any) -> Features:
+        """
+        Features that are handed in: classes, objects or modules, in that order.
+
+        @param document: the configuration as a mapping of tables.
+        @param more: C{preferences}, C{timers}, C{wall}, as for L{load}.
+        """
+        sources = [plugins_of.named(thing) for thing in things]
+        wanted = {"plugins": {"order": [source.name for source in sources]}, **(document or {})}
+        return cls.load(wanted, sources=sources, **more)
+
+    @classmethod
+    def load(
+        cls,
+        document: Mapping[str, Any],
+        *,
+        sources: Sequence[Source] | None = None,
+        preferences: Preferences | None = None,
+        timers: Timers | None = None,
+        wall: Callable[[], datetime] = _wall,
+        generation: int = 1,
+    ) -> Features:
+        """
+        The features that are installed, as the configuration wants them.
+
+        @param document: the whole configuration as it was read from TOML.
+        @param preferences: what users have changed; shared by all generations.
+        @param timers: the clock for budgets; L{bind} may bring it later.
+        @param wall: the time of day, for the plugins.
+        @raise SettingsError: with all that is wrong; nothing has changed.
+        """
+        sources = plugins_of.installed() if sources is None else sources
+        found = Found(sources, document)
+        plugins, problems = found.plugins, found.problems
+        preferences = preferences or Preferences()
+        options: dict[str, Options] = {}
+        if not problems:
+            for plugin in plugins:
+                own = [claim for claim in found.claims if claim.feature == plugin.name]
+                options[plugin.name] = Options(plugin.name, own, found.taken, preferences, wall)
+                problems += _configured(plugin, options[plugin.name])
+        if problems:
+            raise FeaturesRefused(problems)
+        features = cls(
+            plugins,
+            sources=sources,
+            codes=found.codes,
+            options=options,
+            preferences=preferences,
+            timers=timers,
+            wall=wall,
+            generation=generation,
+            budget=_budget(document),
+        )
+        if generation == 1:
+            preferences.changed = features.tell_setting_changed
+        return features
+
+    @staticmethod
+    def check(
+        document: Mapping[str, Any], sources: Sequence[Source] | None = None
+    ) -> tuple[dict[str, Any], list[Problem]]:
+        """
+        Check the part of a configuration that belongs to features.
+
+        @return: the document without that part, and what is wrong with it.
+        """
+        found = Found(plugins_of.installed() if sources is None else sources, document)
+        return found.taken.rest, found.problems
+
+    def reload(self, document: Mapping[str, Any]) -> Features:
+        """
+        The next generation: the code and the configuration of now.
+
+        @raise SettingsError: with all that is wrong; this generation stays as
+            it is.
+        """
+        with self.renewal() as load:
+            return load(document)
+
+    @contextmanager
+    def renewal(self) -> Iterator[Callable[[Mapping[str, Any]], Features]]:
+        """
+        Give what makes the next generation of a configuration.
+
+        Within the block plugins are imported anew, so that whatever looks at
+        them sees the code of now; when an exception leaves it, everything is as
+        it was.
+        """
+        sources = [source for source in self._sources if not _from_entry_point(source)]
+        if not sources:
+            look_around()
+            sources = plugins_of.installed()
+        with Reimport(sources) as reimport:
+            yield lambda document: Features.load(
+                document,
+                sources=sources,
+                preferences=self.preferences,
+                timers=self._dispatch.timers,
+                wall=self._wall,
+                generation=self.generation + 1,
+            )
+            reimport.keep()
+
+    def bind(self, timers: Timers) -> None:
+        """
+        Take the clock of the server; until then no budget runs out.
+
+        From now on this is the generation that hears of changed settings.
+        """
+        self._dispatch.timers = timers
+        self.preferences.changed = self.tell_setting_changed
+
+    # ---- looking at it --------------------------------------------------
+
+    @property
+    def plugins(self) -> tuple[Plugin, ...]:
+        """All plugins in the order in which they are asked, those without a say included."""
+        return self._dispatch.plugins
+
+    def describe(self) -> list[str]:
+        """One line for each plugin, in order, for the log at start and for people."""
+        lines = []
+        for place, plugin in enumerate(self.plugins, 1):
+            codes = " ".join(
+                f"{code.name} {code.code}" for code in self.codes.all if code.feature == plugin.name
+            )
+            name = f"{plugin.name} {plugin.version}".strip()
+            note = f" ({plugin.out})" if plugin.out else f" [{codes}]" if codes else ""
+            lines.append(f"{place}. {name}{note}")
+        return lines
+
+    def settings(self, owner: str) -> Iterator[Setting]:
+        """All settings that can be changed for one extension, in the order of the features."""
+        for options in self._options.values():
+            yield from options.settings(owner)
+
+    def change(self, path: str, value: object) -> Setting:
+        """
+        Change a setting for its owner, by whatever way people ask for it.
+
+        @param path: as in the file: C{extensions.102.forward.busy}.
+        @param value: the new value; L{None} brings the one of the file back.
+        @return: the setting as it holds now.
+        @raise ValueError: if there is no such setting, or the value is not good.
+        """
+        *table, key = path.split(".")
+        for options in self._options.values():
+            if (found := options.locate(tuple(table), key)) is not None:
+                model, names = found
+                try:
+                    options.change(model, *names, **{key: value})
+                except ValueError as error:
+                    raise ValueError(f"{path}: {error}") from None
+                return options.setting(model, names, key)
+        raise ValueError(f"{path} is no setting that can be changed at run time")
+
+
+def _budget(document: Mapping[str, Any]) -> float:
+    """How long a question may take; whether it is a number is checked elsewhere."""
+    section = document.get("plugins")
+    wanted = section.get("budget") if isinstance(section, Mapping) else None
+    return float(wanted) if isinstance(wanted, int | float) and wanted > 0 else BUDGET
+
+
+def _from_entry_point(source: Source) -> bool:
+    """Can it be imported anew?"""
+    return isinstance(source.target, EntryPoint)
+
+
+def _configured(plugin: Plugin, options: Options) -> list[Problem]:
+    """Configure a plugin; it may take itself out, or be wrong."""
+    if "b2bua_configure" not in plugin.hooks:
+        return []
+    try:
+        plugin.thing.b2bua_configure(options)
+    except NotConfigured as error:
+        plugin.out = str(error) or "not configured"
+    except ValueError as error:
+        return [Problem(f"plugin {plugin.name}", str(error))]
+    except CONTAINED as error:
+        return [Problem(f"plugin {plugin.name}", f"cannot be configured: {type(error).__name__}: {error}")]
+    return []
