@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from b2bua.wire.message import Message, Request, Response
 
-ABLE = frozenset("INVITE ACK CANCEL BYE OPTIONS REFER NOTIFY UPDATE PRACK INFO".split())
+ABLE = frozenset(["INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "REFER", "NOTIFY", "UPDATE", "PRACK", "INFO"])
 """Methods that we say we take, on every leg."""
 KNOWN = frozenset(("replaces", "timer", "norefersub"))
 """Extensions that we say we know, on every leg."""
