@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from b2bua.calls.attempt import Attempt
     from b2bua.calls.bridge import Bridge
     from b2bua.calls.calls import Calls
+    from b2bua.calls.search import Search
 
 RETOLD = frozenset({"Diversion", "History-Info", "P-Asserted-Identity", "Remote-Party-ID"})
 """What invitations say in words of our own: from the path and the identity of the call."""
@@ -64,6 +65,7 @@ class Call:
         "max_forwards",
         "path",
         "record",
+        "search",
         "setup",
         "story",
     )
@@ -99,6 +101,8 @@ class Call:
         """The legs whose party has put the other one on hold."""
         self.setup: Setup | None = None
         """What goes on while the caller waits for an answer."""
+        self.search: Search | None = None
+        """What rings in the name of an operation, as for a transfer."""
         now = calls.context.layer.now()
         self.max_forwards = 70
         """What is left of the caller's Max-Forwards, for whatever this call leads to (RFC 7332 section 5)."""

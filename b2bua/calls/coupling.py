@@ -48,7 +48,7 @@ async def couple(call: Call, a: Leg, b: Leg) -> Bridge:
 
 async def join_answered(call: Call, waiting: Leg, found: Leg, answer: bytes | None) -> Bridge:
     """
-    Let C{waiting} talk to C{found}, who has just answered an offer in its name.
+    Let C{waiting} talk to C{found}, who has just answered an offer in its name, or picked up.
 
     C{found} answered what C{waiting} had said at some time before; now
     C{waiting} is offered that answer, and if its own answer moves its media,
@@ -133,7 +133,9 @@ async def _join_answered(ear: Ear, waiting: Leg, found: Leg, answer: bytes) -> B
     ear.change(waiting, shown, _told(ear, waiting, found))
     reply = _accepted(waiting, await ear.answer(waiting, found))
     back, alignment = alignment.translate(reply, to_b=True, previous=offered or answer)
-    if offered is None:
+    if not found.answered:
+        found.say(Answered(back, _told(ear, found, waiting)))  # it called, to pick up
+    elif offered is None:
         found.say(Confirmed(back))  # it had made the offer itself
     elif not same_media(back, offered):
         ear.change(found, back)

@@ -24,6 +24,7 @@ from b2bua.legs.words import Answered, Confirmed, Offered, Refused, Word
 
 if TYPE_CHECKING:
     from b2bua.calls.call import Call
+    from b2bua.calls.search import Search
     from b2bua.legs.leg import Leg
 
 _log = Logger()
@@ -80,6 +81,8 @@ class Replacing:
                 call.refuse(self.leg, 603)  # section 3: it has just ended
             elif setup is not None:
                 self._pick_up(offer)
+            elif call.search is not None and call.search.rings(self.replaced):
+                self._pick_up_transferred(call.search, offer)
             elif call.bridge is not None and self.replaced in (call.bridge.a, call.bridge.b):
                 await self._take_over(call.bridge, offer)
             else:
@@ -104,9 +107,18 @@ class Replacing:
         setup.release().cancel(ELSEWHERE)
         call.record.took_call(call.calls.context.layer.now(), self.leg)
         Bridge(call, caller, self.leg, Alignment()).begin()
-        caller.say(Answered(answers[0]))
-        self.leg.say(Answered(answers[1]))
+        connected = call.calls.identities.connected
+        caller.say(Answered(answers[0], connected(caller, self.leg)))
+        self.leg.say(Answered(answers[1], connected(self.leg, caller)))
         call.features.tell_call_answered(call, self.leg)
+
+    def _pick_up_transferred(self, search: Search, offer: bytes | None) -> None:
+        """Answer in place of a phone that rings for somebody who is being transferred."""
+        wanted = search.errand.offer
+        if offer is None or wanted is None or crossed(wanted, offer) is None:
+            self.call.refuse(self.leg, 488)
+        else:
+            search.picked_up(self.leg, offer)
 
     async def _take_over(self, bridge: Bridge, offer: bytes | None) -> None:
         """Talk to the other party of a call that goes on (section 3, confirmed)."""
@@ -116,7 +128,8 @@ class Replacing:
         other = bridge.other(self.replaced)
         ear = Ear(call, leg, other, self.replaced)
         alignment = Alignment()
-        told = call.calls.identities.connected(other, leg)
+        connected = call.calls.identities.connected
+        told = connected(other, leg)
         try:
             if offer is None:
                 ear.change(other, None, told)
@@ -132,7 +145,7 @@ class Replacing:
             back = reply.session
             if offer is not None and back is not None:
                 back, alignment = alignment.translate(back, to_b=False, previous=offer)
-            leg.say(Answered(back))
+            leg.say(Answered(back, connected(leg, other)))
             if offer is None:
                 other.say(Confirmed((await ear.confirmation(leg, other)).session))
         except Gone as gone:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
 
-from b2bua.calls.attempt import Attempt
+from b2bua.calls.attempt import ELSEWHERE, Attempt
 from b2bua.calls.lone import Lone
 from b2bua.calls.verdicts import Diverted, Outcome
 from b2bua.legs.words import Answered, Fields, Progress, Ringing, Word
@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A search that succeeded: who answered, and with what session."""
+    """
+    A search that succeeded: who answered, and with what session.
+
+    Who has picked up from another phone waits for an answer of ours, and
+    C{session} is its offer.
+    """
 
     leg: Leg
     session: bytes | None
@@ -51,14 +56,14 @@ class Search:
         self, target: str, path: Path, behalf: Party, *, ring_limit: float | None = None
     ) -> Deferred[Found | Outcome]:
         """Begin; the result is who answered, or how it failed."""
-        self.call.hold_open()
+        self._begin()
         self.attempt = Attempt(self.call, self, self.errand, target, path, behalf, ring_limit=ring_limit)
         self.attempt.start()
         return self._end
 
     def adopt(self, attempt: Attempt, *, ring_limit: float | None = None) -> Deferred[Found | Outcome]:
         """Take over an attempt that somebody else began and has given up."""
-        self.call.hold_open()
+        self._begin()
         self.attempt = attempt
         attempt.seeker = self
         self.rang = attempt.rang
@@ -72,9 +77,31 @@ class Search:
             self.attempt.cancel(fields)
             self._finish(Outcome("refused", 487, "Request Terminated"))
 
+    def rings(self, leg: Leg) -> bool:
+        """Is it one of the phones that ring?"""
+        return self.attempt is not None and leg in self.attempt.every_leg()
+
+    def picked_up(self, leg: Leg, offer: bytes) -> None:
+        """Somebody calls to take the place of a phone that rings: it is found."""
+        assert self.attempt is not None
+        self.attempt.cancel(ELSEWHERE)
+        self._found(leg, offer)
+
+    def _begin(self) -> None:
+        """Let the call know that something rings for it."""
+        self.call.hold_open()
+        self.call.search = self
+
+    def _found(self, leg: Leg, session: bytes | None, fields: Fields = ()) -> None:
+        """Hand over the leg; until somebody listens to it, it is alone."""
+        self.call.record.leg_answered(leg, self.call.calls.context.layer.now())
+        self.call.listen(leg, Lone(self.call))
+        self._finish(Found(leg, session, fields))
+
     def _finish(self, result: Found | Outcome) -> None:
         """Say how it ended, once."""
         if not self._end.called:
+            self.call.search = None
             self._end.callback(result)
             self.call.let_close()
 
@@ -91,10 +118,8 @@ class Search:
         self.on_progress(181)
 
     def won(self, attempt: Attempt, leg: Leg, word: Answered) -> None:
-        """Hand over the leg; until somebody listens to it, it is alone."""
-        self.call.record.leg_answered(leg, self.call.calls.context.layer.now())
-        self.call.listen(leg, Lone(self.call))
-        self._finish(Found(leg, word.session, word.fields))
+        """Hand it over."""
+        self._found(leg, word.session, word.fields)
 
     def failed(self, attempt: Attempt, outcome: Outcome) -> None:
         """Say so."""

@@ -255,7 +255,9 @@ class _Transferring:
 
     def _not_joined(self, found: Leg | None, problem: Gone | NotCoupled) -> Outcome:
         """Say why; a target that nobody else talks to is let go."""
-        self.ear.disturbed = True
+        # Who refuses a change has its session as before (RFC 3261 section 14.1).
+        if isinstance(problem, Gone) or problem.leg is not self.survivor:
+            self.ear.disturbed = True
         if found is not None:
             self.call.hang_up(found)
         if isinstance(problem, NotCoupled):
