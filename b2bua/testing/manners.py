@@ -49,7 +49,7 @@ class Manners:
     """RFC 4028: ask for this many seconds; 0 does not use timers."""
     min_se: int = 90
     refresher: str = "uac"
-    """Whom it asks to refresh when it is the one who calls."""
+    """Who is to refresh, if it may say so: uac is who calls, uas who is called."""
     refreshes_by: str = "UPDATE"
     """UPDATE or INVITE."""
     refreshes: bool = True

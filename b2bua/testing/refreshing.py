@@ -42,15 +42,20 @@ class Refreshing(Changing):
         return [("Session-Expires", f"{max(seconds, self._min_se)}{refresher}"), *fields]
 
     def timer_fields(self, request: Request) -> list[Field]:
-        """Section 9: what the UAS decides."""
-        wanted = request.session_expires
+        """Section 9: what the UAS decides; it may shorten the interval, but not below Min-SE."""
+        wanted, manners = request.session_expires, self.phone.manners
         can, timers = "timer" in request.supported, "timer" in self.phone.supported
-        if not timers or (wanted is None and not self.phone.manners.session_expires):
+        if not timers or (wanted is None and not manners.session_expires):
             return []
         if wanted is None:
-            seconds, refresher = self.phone.manners.session_expires, "uas"
+            seconds, refresher = manners.session_expires, "uas"
         else:
-            seconds, refresher = wanted.seconds, wanted.refresher or ("uac" if can else "uas")
+            seconds, refresher = (
+                wanted.seconds,
+                wanted.refresher or (manners.refresher or "uac" if can else "uas"),
+            )
+            if not self.interval and manners.session_expires:
+                seconds = min(seconds, max(manners.session_expires, request.min_se or 90))
         self._begin(seconds, refresher == "uas")
         fields = [("Session-Expires", f"{seconds};refresher={refresher}")]
         if refresher == "uac":

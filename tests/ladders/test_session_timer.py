@@ -41,13 +41,19 @@ class TimerTests(LadderTestCase):
 
     def test_refresher_dies(self) -> None:
         """A phone that should refresh and does not is given up, and the other side is told."""
-        for manners in (TIMED.but(refresher="uac", refreshes=False),):
-            with self.subTest(manners=manners):
-                _alice, bob = self.pair(manners, PLAIN)
-                self.world.run(120)
-                self.assertEqual(bob.live, [])
-                self.world.violations.clear()  # the phone that broke its promise complains of itself
-                self.quiet()
+        for caller, refresher in ((True, "uac"), (False, "uas")):
+            for other in (PLAIN, TIMED.but(refresher=refresher)):
+                for by in ("UPDATE", "INVITE"):
+                    with self.subTest(caller=caller, other=other, by=by):
+                        self.setUp()
+                        lazy = TIMED.but(refresher=refresher, refreshes=False)
+                        alice, bob = self.pair(*((lazy, other) if caller else (other, lazy)))
+                        self.world.run(120)
+                        self.assertEqual((alice.live, bob.live), ([], []))
+                        (record,) = self.world.served.records
+                        self.assertLess(record.ended - record.answered, 90)
+                        self.assertEqual(record.hung_up_by, f"extension {'alice' if caller else 'bob'}")
+                        self.quiet()
 
     def test_vanished(self) -> None:
         """A phone that vanishes during the call is found out by the session timer."""
