@@ -13,7 +13,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, ClassVar
 
-from twisted.internet.defer import gatherResults
+from twisted.internet.defer import DeferredList, ensureDeferred, gatherResults
 from twisted.trial.unittest import TestCase
 
 from tests.interop.baresip import Baresip
@@ -52,11 +52,19 @@ class PhoneCase(TestCase):
         await gatherResults([phone.register() for phone in phones])
         return Day(service, phones)
 
-    async def plays(self, day: Day, *roles: Any) -> None:
-        """Play each scenario that the phones can play in these roles."""
+    async def together(self, *trios: tuple[Any, Any, Any]) -> None:
+        """Let trios of makes have their days at the same time, each with a service of its own: A, B and C."""
+        days = [ensureDeferred(self.whole(*makes)) for makes in trios]
+        for well, what in await DeferredList(days, consumeErrors=True):
+            if not well:
+                what.raiseException()
+
+    async def whole(self, *makes: Any) -> None:
+        """Play each scenario that phones of these makes can play as A, B and C."""
+        day = await self.day(*makes)
         for scenario in SCENARIOS:
-            if scenario.suits(roles[1]):
-                await self.play(day, scenario, roles)
+            if scenario.suits(day.phones[1]):
+                await self.play(day, scenario, tuple(day.phones))
 
     async def play(self, day: Day, scenario: Scenario, roles: tuple[Any, ...]) -> None:
         """Play one scenario to its end, when nothing may be left."""
@@ -76,16 +84,12 @@ class UdpTests(PhoneCase):
 
     async def test_alike(self) -> None:
         """Three phones of one make."""
-        for make in self.alike:
-            day = await self.day(make, make, make)
-            await self.plays(day, *day.phones)
+        await self.together(*[(make, make, make) for make in self.alike])
 
     async def test_mixed(self) -> None:
         """Each make in each role."""
-        day = await self.day(Baresip, Baresip4, Pjsip)
-        one, two, three = day.phones
-        for roles in ((one, two, three), (two, three, one), (three, one, two)):
-            await self.plays(day, *roles)
+        makes = (Baresip, Baresip4, Pjsip)
+        await self.together(*[(*makes[first:], *makes[:first]) for first in range(3)])
 
 
 class TcpTests(UdpTests):
