@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from b2bua.testing import World
+from b2bua.testing import Trunk, World
 from b2bua.testing.manners import Manners
 from tests.ladders.transfers import FEATURES, TransferTestCase
 
@@ -146,3 +146,67 @@ class GrantedTests(TransferTestCase):
                 self.assertEqual(self.bob.live, [])
                 self.carol.hang_up()
                 self.quiet()
+
+
+class TrunkTests(TransferTestCase):
+    """Who does the work when the transfer comes from a carrier, or the call that is transferred does."""
+
+    def start(self, choice: str, **bob: str) -> Trunk:
+        """Make a world with a carrier."""
+        host = "198.51.100.7"
+        trunk = {"uri": f"sip:{host}", "accept_from": [host], "options_seconds": 0.0, "transfer": choice}
+        self.world = World(
+            features=FEATURES,
+            settings={
+                "trunks": {"carrier": trunk},
+                "routes": [{"match": r"\+\d+", "trunks": ["carrier"]}],
+                "extensions": {"bob": bob},
+            },
+        )
+        manners = Manners(answers_after=1.0)
+        self.alice, self.bob, self.carol = self.world.phones("alice", "bob", "carol", manners=manners)
+        self.world.run(1)
+        return self.world.trunk("carrier", manners.but(), host=host)
+
+    def test_by_a_carrier(self) -> None:
+        """C{[trunks.carrier] transfer}: done here, handed to Bob's phone, or refused."""
+        for choice, code, calls in (("local", 202, 1), ("pass", 202, 2), ("refuse", 603, 1)):
+            with self.subTest(choice=choice):
+                carrier = self.start(choice)
+                carrier.dial(f"sip:bob@{self.world.domain}")
+                self.world.run(3)
+                session = carrier.session
+                session.transfer(f"sip:carol@{self.world.domain}")
+                self.world.run(6)
+                self.assertEqual((session.refer_code, len(self.bob.sessions)), (code, calls))
+                self.only_talking(self.bob, carrier if choice == "refuse" else self.carol)
+                self.bob.hang_up()
+                self.quiet()
+
+    def test_of_a_carrier(self) -> None:
+        """Bob transfers who calls from outside: his C{transfer} counts, not that of the trunk."""
+        for choice, sessions in (("local", 1), ("pass", 2)):
+            with self.subTest(choice=choice):
+                carrier = self.start("refuse", transfer=choice)
+                carrier.dial(f"sip:bob@{self.world.domain}")
+                self.world.run(3)
+                self.bob.session.transfer("carol")
+                self.world.run(6)
+                self.only_talking(carrier, self.carol)
+                self.assertEqual(len(carrier.sessions), sessions)
+                self.carol.hang_up()
+                self.quiet()
+
+    def test_of_a_carrier_attended(self) -> None:
+        """Passed on to a carrier: its INVITE with Replaces is let in, since we have asked for it."""
+        carrier = self.start("local", transfer="pass")
+        carrier.dial(f"sip:bob@{self.world.domain}")
+        self.world.run(3)
+        first = self.bob.session
+        second, _ = self.call(self.bob, self.carol)
+        first.transfer(replaces=second)
+        self.world.run(6)
+        self.only_talking(carrier, self.carol)
+        self.assertEqual(self.bob.live, [])
+        self.carol.hang_up()
+        self.quiet()
