@@ -80,7 +80,10 @@ class CallRecord:
         for entry in self.legs:
             if entry.id == leg.id and entry.ended is None:
                 return
-        self.legs.append(LegRecord(leg.id, str(leg.party), leg.incoming, now, call_id=leg.call_id))
+        entry = LegRecord(leg.id, str(leg.party), leg.incoming, now, call_id=leg.call_id)
+        if leg.answered:
+            entry.answered = now  # it comes from another call
+        self.legs.append(entry)
 
     def leg_ended(self, leg: Leg, now: float, why: str) -> None:
         """A leg has left the call."""
@@ -110,9 +113,8 @@ class CallRecord:
         self.reason = reason
 
     def hung_up(self, party: Party) -> None:
-        """A party has left; the first one to do so counts."""
-        if not self.hung_up_by:
-            self.hung_up_by = str(party)
+        """A party has left; the last one to do so counts, since after a transfer the call goes on."""
+        self.hung_up_by = str(party)
 
     def close(self, now: float, features: tuple[str, ...]) -> None:
         """The call is over."""

@@ -217,6 +217,7 @@ class _Transferring:
         assert consultation.setup is not None
         attempt = consultation.setup.release()
         consultation.listen(named, Lone(consultation))
+        consultation.record.refused(487, "Request Terminated")
         search = self._new_search()
         before = attempt.every_leg()
         attempt.move(self.call, search.errand)

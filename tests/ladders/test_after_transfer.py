@@ -90,6 +90,72 @@ class AfterTransferTests(TransferTestCase):
                         self.ends(self.alice)
 
 
+class RecordTests(TransferTestCase):
+    """Nobody could say who had talked to whom, until when; each record has all legs that took part."""
+
+    def recorded(self) -> list[tuple[str, int, str, list[tuple[str, bool, str]]]]:
+        """Alice hangs up; what is written of each call: dialled, status, who ended it, the legs."""
+        self.alice.hang_up()
+        self.quiet()
+        return sorted(
+            (
+                record.dialled,
+                record.status,
+                record.hung_up_by.removeprefix("extension "),
+                [(x.party.removeprefix("extension "), x.answered is not None, x.why) for x in record.legs],
+            )
+            for record in self.world.served.records
+        )
+
+    def test_attended(self) -> None:
+        """Carol's leg moves from one call to the other."""
+        self.call(self.alice, self.bob)
+        first = self.bob.session
+        second, _ = self.call(self.bob, self.carol)
+        first.transfer(replaces=second)
+        self.world.run(4)
+        legs = [("alice", True, "bye"), ("bob", True, "bye"), ("carol", True, "we: bye")]
+        other = [("bob", True, "we: replaced"), ("carol", True, "moved")]
+        self.assertEqual(self.recorded(), [("bob", 200, "alice", legs), ("carol", 200, "", other)])
+
+    def test_semi_attended(self) -> None:
+        """So does her leg that rings; Bob's own call to her was never answered."""
+        self.carol.manners.answers_after = 4.0
+        self.call(self.alice, self.bob)
+        first = self.bob.session
+        second = self.bob.dial("carol")
+        self.world.run(1)
+        first.transfer(replaces=second)
+        self.world.run(6)
+        legs = [("alice", True, "bye"), ("bob", True, "bye"), ("carol", True, "we: bye")]
+        other = [("bob", False, "487"), ("carol", False, "moved")]
+        self.assertEqual(self.recorded(), [("bob", 200, "alice", legs), ("carol", 487, "", other)])
+
+    def test_recall(self) -> None:
+        """Bob left, Carol was busy, and Bob took the call back."""
+        self.carol.manners.refuses = 486
+        self.call(self.alice, self.bob)
+        self.bob.manners.leaves_after_refer = "at once"
+        self.bob.session.transfer("carol")
+        self.world.run(6)
+        legs = [
+            ("alice", True, "bye"),
+            ("bob", True, "bye"),
+            ("carol", False, "486"),
+            ("bob", True, "we: bye"),
+        ]
+        self.assertEqual(self.recorded(), [("bob", 200, "alice", legs)])
+
+    def test_replaced(self) -> None:
+        """Carol took Bob's place."""
+        _, bobs = self.call(self.alice, self.bob)
+        named = f"{bobs.call_id};to-tag={bobs.remote_tag};from-tag={bobs.local_tag}"
+        self.carol.dial("bob", fields=(("Replaces", named), ("Require", "replaces")))
+        self.world.run(3)
+        legs = [("alice", True, "bye"), ("bob", True, "we: replaced"), ("carol", True, "we: bye")]
+        self.assertEqual(self.recorded(), [("bob", 200, "alice", legs)])
+
+
 class OnePhoneTests(TransferTestCase):
     """What is set for one phone counts for that phone only (acceptance list, item 4)."""
 
