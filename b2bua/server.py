@@ -78,7 +78,8 @@ class Server:
         """
         random = random or Unguessable()
         self.settings = settings
-        self.domain = Domain(settings.server.domain, settings.server.aliases)
+        places = [(place.host, place.port) for place in settings.server.listen]
+        self.domain = Domain(settings.server.domain, settings.server.aliases, places)
         self.trace = Trace(settings.calls.trace_bytes)
         self.messages = MessageLimits(settings.limits.message, settings.limits.head, settings.limits.fields)
         self.runner = Runner(

@@ -11,9 +11,11 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from b2bua.testing.case import LadderTestCase
+from b2bua.testing.manners import Manners
 from b2bua.testing.phone import Phone
 from b2bua.testing.world import World
 from b2bua.wire.message import Message
+from b2bua_plugins.blind_transfer import BlindTransfer
 from b2bua_plugins.forward import CallForward
 from b2bua_plugins.redirects import Redirects
 
@@ -227,6 +229,39 @@ class FollowedTests(ForwardCase):
         self.assertIsNone(invite.get("Subject"))
         self.carol_answers(self.alice)
         self.talk_is_over()
+
+
+class AddressTests(ForwardCase):
+    """Bob's phone was given the address of the server for its domain, and says that in what it sends."""
+
+    def test_followed(self) -> None:
+        """Its 302 leads to the extension all the same, and a circle by it is one."""
+        for contact in ("<sip:carol@192.0.2.1>", "<sip:carol@192.0.2.1:5060;transport=tcp>"):
+            self.alice.sends("INVITE", to="bob")
+            self.bob.gets("INVITE")
+            self.bob.answers(302, fields=[("Contact", contact)])
+            self.alice.gets(181)
+            self.called_on_behalf_of("deflection")
+            self.carol_answers(self.alice)
+            self.disconnect(self.alice, self.carol)
+        self.alice.sends("INVITE", to="bob")
+        self.bob.gets("INVITE")
+        self.bob.answers(302, fields=[("Contact", "<sip:bob@192.0.2.1>")])
+        self.alice.gets(482)
+        self.quiet()
+
+    def test_transferred(self) -> None:
+        """Its REFER to such a number does as well."""
+        self.world = World(features=[BlindTransfer])
+        alice, bob, carol = self.world.phones("alice", "bob", "carol", manners=Manners(answers_after=1))
+        alice.dial("bob")
+        self.world.run(3)
+        bob.session.transfer("sip:carol@192.0.2.1")
+        self.world.run(3)
+        self.assertTrue(alice.talks_to(carol))
+        alice.hang_up()
+        self.world.run(2)
+        self.quiet()
 
 
 class RaceTests(ForwardCase):
