@@ -25,6 +25,7 @@ class Asking:
         "_agent",
         "_interval",
         "_repeat",
+        "_soon",
         "_wait",
         "ack",
         "answers",
@@ -56,6 +57,8 @@ class Asking:
         self.final: Response | None = None
         self.ack: Request | None = None
         self.done = False
+        self._soon = False
+        """Is the final answer expected soon, whatever provisional one comes?"""
         self._interval = agent.t1
         self._repeat: Timer | None = None
         agent.asking[self.key] = self
@@ -103,6 +106,8 @@ class Asking:
             if self.invites:
                 if self.answers == 1:
                     self._stop()
+                    if self._soon:
+                        self.expect_soon()
             elif self._repeat is not None:
                 self._interval = T2
             self.hear(response)
@@ -139,6 +144,7 @@ class Asking:
 
     def expect_soon(self) -> None:
         """Wait for the final answer no longer than for that of any other request."""
+        self._soon = True
         if self.final is None and not self.done:
             if self._wait is not None:
                 self._wait.cancel()
