@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import gatherResults, inlineCallbacks
+from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
+from b2bua.wire.message import Request, parse, write
 from bench.messages import Caller
 from bench.register import register
-from tests.interop.processes import Program, free_port
+from tests.interop.processes import Program, free_port, reactor
 from tests.interop.programs import need
 from tests.interop.service import PASSWORDS, Service
 from tests.interop.test_flows import MEDIA, A, B, FlowCase
@@ -48,6 +50,20 @@ svhelper.challengeResponse = lambda auth, *more: answer({"noncecount": 1, **auth
 from sipvicious import svcrack
 svcrack.main()
 """
+
+
+class Telling(DatagramProtocol):
+    """A server that asks 101 for a password, and does not know the others."""
+
+    def datagramReceived(self, datagram: bytes, addr: tuple[str, int]) -> None:
+        """Answer."""
+        request = parse(datagram)
+        assert self.transport is not None
+        if isinstance(request, Request) and request.method == "REGISTER":
+            known = request.to.uri.user == "101"
+            fields = [("WWW-Authenticate", 'Digest realm="r", nonce="n"')] if known else []
+            answer = request.response(401 if known else 404, to_tag="t", fields=fields)
+            self.transport.write(write(answer), addr)
 
 
 class Watcher:
@@ -105,14 +121,14 @@ class ScannerTests(TestCase):
         self.addCleanup(self.service.kill)
         yield self.service.start()
 
-    def scan(self, name: str, *arguments: str) -> Any:
-        """Run one of its programs; gives what it said."""
+    def scan(self, name: str, *arguments: str, port: int = 0) -> Any:
+        """Run one of its programs, against ours or another server; gives what it said."""
         program = Program(name)
         self.addCleanup(program.kill)
         command = [str(Path(self.scanner).with_name(name))]
         if name == "svcrack":
             command = ["/usr/bin/python3", "-c", SVCRACK, str(Path(self.scanner).resolve().parent)]
-        command += ["-p", str(self.service.port), *arguments, HOST]
+        command += ["-p", str(port or self.service.port), *arguments, HOST]
         there = self.mktemp_there()
         program.start(command, there, {"HOME": there, "PATH": "/usr/bin:/bin"})
         return program.ended(60).addCallback(lambda _: "\n".join(program.lines))
@@ -131,6 +147,15 @@ class ScannerTests(TestCase):
         for method, said in zip(methods, (yield gatherResults(scans)), strict=True):
             rows = [line for line in said.splitlines() if line.startswith("| 10")]
             self.assertEqual(rows, [], f"{method}: {said}")
+
+    @inlineCallbacks
+    def test_found_at_once(self) -> Any:
+        """It does find an extension of a server that tells: so the test above can fail."""
+        port = free_port()
+        telling = reactor.listenUDP(port, Telling(), interface=HOST)
+        self.addCleanup(telling.stopListening)
+        said = yield self.scan("svwar", "-e95-110", "-m", "REGISTER", port=port)
+        self.assertIn("| 101 ", said)
 
     @inlineCallbacks
     def test_no_password_guessed(self) -> Any:
