@@ -20,8 +20,8 @@ from bench.register import register
 from tests.interop.processes import Program, free_port, reactor
 from tests.interop.programs import need
 from tests.interop.service import PASSWORDS, Service
-from tests.interop.test_flows import MEDIA, A, B, FlowCase
-from tests.interop.yealink import HOST
+from tests.interop.test_flows import MEDIA, A, B, C, FlowCase
+from tests.interop.yealink import HOST, brief
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 NEAR = 1.5
@@ -231,6 +231,55 @@ class SlowTests(TestCase):
             watcher.close()
             for stream in streams:
                 stream.close()
+
+
+STOLEN = (
+    "{method} sip:{user}@{host} SIP/2.0\r\nVia: SIP/2.0/UDP {source}:{port};branch=z9hG4bK{method}{cseq}\r\n"
+    "Max-Forwards: 70\r\nFrom: <sip:{user}@{host}>;tag={local}\r\nTo: <sip:x@{host}>;tag={remote}\r\n"
+    "Call-ID: {call_id}\r\nCSeq: {cseq} {method}\r\nContact: <sip:{user}@{source}:{port}>\r\n{more}"
+    "Content-Length: 0\r\n\r\n"
+)
+
+
+class StolenTests(FlowCase):
+    """Somebody at another address knows all identifiers of a call."""
+
+    @inlineCallbacks
+    def test_stolen(self) -> Any:
+        """BYE, re-INVITE, UPDATE and REFER of either party are refused; the call goes on, nobody rings."""
+        a, b, c = self.phone(A), self.phone(B), self.phone(C)
+        b.stay(b.script().invited().ring().accept(MEDIA[B]).note("up").bye_comes())
+        c.stay(c.script().invited())
+        yield self.registered(b, c)
+        a.start(a.script().invite(B, MEDIA[A]).response(180).response(200).ack().note("up").pause(1500).bye())
+        yield a.reaches("up")
+        yield b.reaches("up")
+        (answer,), (invite,) = a.received("200 INVITE"), b.received("INVITE")
+        (accepted,) = [m.message for m in b.messages if m.way == "sent" and brief(m.message) == "200 INVITE"]
+        of_a = (A, answer.call_id, answer.from_.tag, answer.to.tag)
+        of_b = (B, invite.call_id, accepted.to.tag, invite.from_.tag)
+        for stolen in (of_a, of_b):
+            codes = yield deferToThread(self.steal, *stolen)
+            self.assertEqual(codes, [401] * 4, stolen)
+        yield self.through(a, called=(b,))
+        self.assertEqual(c.received("INVITE"), [])
+
+    def steal(self, user: str, call_id: str, local: str, remote: str) -> list[int]:
+        """Send requests as one party would; the statuses that they get."""
+        codes = []
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mallory:
+            mallory.bind(("127.0.0.66", 0))
+            mallory.settimeout(NEAR)
+            source, port = mallory.getsockname()
+            for cseq, method in enumerate(("REFER", "UPDATE", "INVITE", "BYE"), 900):
+                more = f"Refer-To: <sip:{C}@{HOST}>\r\n" if method == "REFER" else ""
+                request = STOLEN.format(
+                    method=method, user=user, host=HOST, source=source, port=port, local=local, remote=remote,
+                    call_id=call_id, cseq=cseq, more=more,
+                )  # fmt: skip
+                mallory.sendto(request.encode(), (HOST, self.service.port))
+                codes.append(int(mallory.recv(65536).split()[1]))
+        return codes
 
 
 class FloodTests(FlowCase):
