@@ -29,8 +29,6 @@ TIMES = 3
 """How much more than can be done."""
 AFTER = 2.0
 """Seconds after the load is gone, before all has to be as usual."""
-BEFORE = 5.0
-"""Seconds of the storm before calls that were up begin to end."""
 EACH = 20
 """Of them, so many in a second."""
 
@@ -43,10 +41,12 @@ class Size:
     """How long the storm is."""
     held: int = 200
     """Calls that are up, and end within it."""
+    before: float = 5.0
+    """Seconds of the storm before they begin to end."""
     settle: float = SETTLE
 
 
-QUICK = Size(seconds=4.0, held=20, settle=1.0)
+QUICK = Size(seconds=4.0, held=20, before=1.0, settle=1.0)
 
 
 class Sampler(threading.Thread):
@@ -80,7 +80,7 @@ def storm(server: Server, core: int | None, rate: int, size: Size) -> dict[str, 
     found: dict[str, Any] = {"rate": rate, "offered": rate * TIMES, "memory_before": server.rss()}
     up = size.held / EACH
     held = sipp.caller(
-        server, core, rate=EACH, count=size.held, hold=up + BEFORE, scenario="storm", name="held"
+        server, core, rate=EACH, count=size.held, hold=up + size.before, scenario="storm", name="held"
     )
     time.sleep(up)
     sampler = Sampler(server)

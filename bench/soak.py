@@ -37,6 +37,8 @@ RATE = 200
 """Calls a second on sockets."""
 EVERY = 100
 """Calls after which the simulated world is tidied up."""
+GROWTH = 1.05
+"""How much more than after the first tenth it may be at the end: caches and tables fill up until then."""
 PAGE = os.sysconf("SC_PAGESIZE")
 SETTINGS: dict[str, Any] = {
     "extensions": {
@@ -259,6 +261,20 @@ def on_sockets(server: Server, core: int | None, calls: int, settle: float) -> l
     return seen
 
 
+def complaints(found: dict[str, Any]) -> list[str]:
+    """Where memory is not what it was after the first tenth."""
+    said = []
+    for name in ("seen", "sockets"):
+        rows = found.get(name) or [{}]
+        for what in ("bytes", "objects"):
+            first, last = rows[0].get(what, 0), rows[-1].get(what, 0)
+            if last > first * GROWTH:
+                said.append(
+                    f"{name}: {what} were {first:,} after {rows[0]['calls']:,} calls, and are {last:,}"
+                )
+    return said
+
+
 def table(found: dict[str, Any]) -> str:
     """As Markdown."""
     lines = ["| simulated, calls | memory, MiB | objects |", "|---|---|---|"]
@@ -301,6 +317,9 @@ def main(arguments: list[str] | None = None) -> None:
         from bench import report
 
         report.write("soak", table(found))
+    # The few calls of a quick run do not fill what is filled once.
+    if not chosen.quick and (said := complaints(found)):
+        raise SystemExit("\n".join(said))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from collections import Counter
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from bench.soak import Stage
+from bench.soak import Stage, complaints
 
 SCENES = 18
 """Calls of one round of all scenes."""
@@ -38,3 +38,21 @@ class StageTests(SynchronousTestCase):
         stage.play(3 * SCENES)
         self.assertEqual(living(), before)
         self.assertEqual(set(stage.outcomes), {scene.__name__ for scene in stage.scenes})
+
+
+class VerdictTests(SynchronousTestCase):
+    """What is said of the figures."""
+
+    def test_grown(self) -> None:
+        """Memory that is more at the end than after the first tenth is complained of."""
+        still = [{"calls": 10, "bytes": 1000, "objects": 100}, {"calls": 100, "bytes": 1040, "objects": 101}]
+        grown = [{"calls": 10, "bytes": 1000, "objects": 100}, {"calls": 100, "bytes": 1040, "objects": 150}]
+        sockets = [{"calls": 10, "bytes": 1000}, {"calls": 100, "bytes": 2000}]
+        self.assertEqual(complaints({"seen": still}), [])
+        self.assertEqual(
+            complaints({"seen": grown, "sockets": sockets}),
+            [
+                "seen: objects were 100 after 10 calls, and are 150",
+                "sockets: bytes were 1,000 after 10 calls, and are 2,000",
+            ],
+        )
