@@ -208,7 +208,8 @@ class Referral:
         self._tell(code, reason)
 
     def _proceed_later(self) -> None:
-        """Send a progress that had to wait."""
+        """Send a progress that had to wait, though the clock may say that a hair's breadth of it is left."""
+        self._gap = 0.0
         self._watch()
         self.go_on()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.testing.chance import play, simulate
+from b2bua.testing.chance import Play, play, simulate
 from tests.simulation.transfers import Mixed, Transfers
 
 
@@ -30,9 +30,9 @@ class OnceFailedTests(SynchronousTestCase):
     they draw now goes on to work.
     """
 
-    def check(self, seed: int) -> None:
+    def check(self, seed: int, kind: type[Play] = Transfers) -> None:
         """Play one of them."""
-        self.assertEqual(play(seed, kind=Transfers).complaint, "")
+        self.assertEqual(play(seed, kind=kind).complaint, "")
 
     def test_before_the_answer(self) -> None:
         """A REFER comes before the ACK that brings the answer to a late offer."""
@@ -49,3 +49,7 @@ class OnceFailedTests(SynchronousTestCase):
     def test_refer_overtakes_answer(self) -> None:
         """A REFER comes in what is still an early dialog, which the call must not lose with it."""
         self.check(5015341)
+
+    def test_waits_again(self) -> None:
+        """What was to wait a second has a billionth of it left when its timer fires, and waited for ever."""
+        self.check(8300784, Mixed)
