@@ -9,9 +9,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from b2bua.errors import PeerError
 from b2bua.wire.sdp import Sdp, replace_origin
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from b2bua.wire.message import Response
+
+LONGEST_RETRY = 10.0
+"""The longest Retry-After that glare asks for (RFC 3261 section 14.2)."""
 
 _PORT = re.compile(rb"(?m)^(m=[^ \r\n]+ )[0-9]+(?:/[0-9]+)?")
 """The port of an m= line (RFC 8866 section 5.14)."""
@@ -55,6 +64,21 @@ def refusal(method: str, offer: bool, state: Open) -> int:
     if state.peer_update or (state.peer_invite and state.offered):
         return 500
     return 0
+
+
+def back_off(response: Response, *, owner: bool, random: Random) -> float | None:
+    """
+    Say how many seconds to wait after a 491, or a 500 with Retry-After (RFC 3261 section 14.1).
+
+    The owner of the Call-ID waits 2.1 to 4 seconds, the other 0 to 2, in
+    units of 10 ms.
+
+    @return: None to give up, since glare is never over so late.
+    """
+    if response.code == 500:
+        seconds = float(response.retry_after or 0)
+        return seconds if seconds <= LONGEST_RETRY else None
+    return random.randint(210, 400) / 100 if owner else random.randint(0, 200) / 100
 
 
 class Origin:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from b2bua.dialogs.offer_answer import rejection
+from b2bua.dialogs.offer_answer import back_off, rejection
 from b2bua.dialogs.reliable import InOrder
 from b2bua.dialogs.usages import Effect, effect_of
 from b2bua.errors import PeerError
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 6
 """How often one change is sent at most."""
-LONGEST_RETRY = 10.0
-"""The longest Retry-After that glare asks for (section 14.2)."""
 
 
 class Waiting:
@@ -324,7 +322,7 @@ class Changing:
         if self.attempts >= ATTEMPTS or leg.dialog is None or self._held is not None:
             return False
         if code == 491 or (code == 500 and response.retry_after is not None):
-            seconds = self._back_off(response)
+            seconds = back_off(response, owner=leg.dialog.owner, random=leg.context.random)
             if leg.state is not LegState.ANSWERED or seconds is None:
                 return False
             self._over = True
@@ -353,22 +351,6 @@ class Changing:
         self._before = leg.origin.state if leg.origin is not None else None
         self.start()
         return True
-
-    def _back_off(self, response: Response) -> float | None:
-        """
-        How long to wait after glare; None to give up.
-
-        The owner of the Call-ID waits 2.1 to 4 seconds, the other 0 to 2, in
-        units of 10 ms (section 14.1).
-        """
-        leg = self.leg
-        if response.code == 500:
-            seconds = float(response.retry_after or 0)
-            return seconds if seconds <= LONGEST_RETRY else None
-        assert leg.dialog is not None
-        if leg.dialog.owner:
-            return leg.context.random.randint(210, 400) / 100
-        return leg.context.random.randint(0, 200) / 100
 
     def _wait(self, seconds: float) -> None:
         """Try again after some seconds, unless the peer comes first."""

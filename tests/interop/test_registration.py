@@ -149,8 +149,11 @@ class PhoneTests(RegistrationCase):
         (call,) = await self.told("calls")
         self.assertIn("extension 200", await self.command("calls"))
         trace = await self.command("trace", call["id"][:8])
-        for word in ("INVITE", "200 OK", "ACK", "extension 200 calls 101"):
+        for word in ("INVITE", "200 OK", "ACK", "extension 200 calls 101", "extension 101, leg 2: Answered"):
             self.assertIn(word, trace)
+        messages = await self.command("trace", call["id"][:8], "--messages")
+        for word in (f"UDP {self.service.host}:{self.service.port} <- ", "INVITE sip:101@", "v=0"):
+            self.assertIn(word, messages)
         self.assertIn("1 calls now", await self.command("status"))
         await self.command("hangup", call["id"])
         await gatherResults([phone.tells("CALL_CLOSED") for phone in (alice, office)])
