@@ -55,7 +55,7 @@ class Console:
         self._configure = configure
         self._version = version
         self._began = server.runner.now()
-        self._over: deque[Told] = deque(maxlen=max(1, server.settings.calls.trace))
+        self._over: deque[Told] = deque()
         self.answered = self.refused = 0
 
     @property
@@ -77,6 +77,8 @@ class Console:
     def over(self, call: Call) -> None:
         """Remember a call that is over, in place of the oldest."""
         self._over.append(Told(call.record, call.story))
+        while len(self._over) > self._server.settings.calls.trace:
+            self._over.popleft()
         if call.record.answered is not None:
             self.answered += 1
         else:

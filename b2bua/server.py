@@ -214,6 +214,7 @@ class Server:
         self.registrar.settings = RegistrarSettings.of(settings.registrar)
         self.trunks.configure(settings.trunks)
         self.directory.configure(settings)
+        self.trace.bytes_max = settings.calls.trace_bytes
         self.core.calls.features = features
 
 

@@ -163,6 +163,28 @@ class ConsoleTests(SynchronousTestCase):
         self.assertIn("BYE", self.tell("trace", call=row["id"])["text"])
         self.assertRefused("no call", "trace", call="nonsense")
 
+    def test_how_much_is_kept(self) -> None:
+        """So many ended calls, and bytes of messages, as the configuration says by now; 0 keeps none."""
+        calls: list[str] = []
+        for kept in (2, 1, 0):
+            settings = self.server.settings
+            changed = settings.calls.model_copy(update={"trace": kept, "trace_bytes": kept * 1000})
+            self.server.configure(
+                settings.model_copy(update={"calls": changed}), self.server.core.calls.features
+            )
+            self.talk()
+            (row,) = self.tell("calls")
+            calls.insert(0, row["id"])
+            messages = self.tell("trace", call=row["id"], messages=True)["text"]
+            self.assertEqual(bool(messages), kept > 0)
+            self.assertLess(len(messages), 1100 * kept + 1)
+            self.alice.hang_up()
+            self.world.run(40)
+            for name in calls[:kept]:
+                self.assertIn("calls bob", self.tell("trace", call=name)["text"])
+            for name in calls[kept:]:
+                self.assertRefused("no call", "trace", call=name)
+
     def test_which_call(self) -> None:
         """The beginning of an id will do only if it is clear."""
         self.talk()

@@ -62,13 +62,13 @@ class Heard(NamedTuple):
 class Trace:
     """The messages and words of late, oldest first."""
 
-    __slots__ = ("_bytes", "_bytes_max", "_ring", "_words")
+    __slots__ = ("_bytes", "_ring", "_words", "bytes_max")
 
     def __init__(self, bytes_max: int = BYTES_MAX) -> None:
         """Keep up to C{bytes_max} bytes of messages; 0 keeps none."""
         self._ring: deque[tuple[float, Flow, bool, bytes]] = deque()
         self._bytes = 0
-        self._bytes_max = bytes_max
+        self.bytes_max = bytes_max
         self._words: deque[tuple[float, str, Party, str, type[Word], object]] = deque(maxlen=WORDS_MAX)
 
     def note(self, at: float, flow: Flow, outgoing: bool, raw: bytes) -> None:
@@ -76,7 +76,7 @@ class Trace:
         ring = self._ring
         ring.append((at, flow, outgoing, raw))
         self._bytes += len(raw)
-        while self._bytes > self._bytes_max:
+        while self._bytes > self.bytes_max:
             self._bytes -= len(ring.popleft()[3])
 
     def hear(self, at: float, call: str, leg: Leg, word: Word) -> None:
