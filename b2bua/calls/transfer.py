@@ -51,18 +51,16 @@ def transfer_requested(call: Call, leg: Leg, referral: Referral) -> None:
 def _decided(call: Call, leg: Leg, referral: Referral, verdict: TransferVerdict | None) -> None:
     """Carry out the verdict; without one a REFER is declined."""
     bridge = call.bridge
-    if isinstance(verdict, Relay) and only_we_can(call, referral):
-        verdict = Transfer()
-    match verdict:
-        case Refuse(code, reason):
-            referral.refuse(code, reason)
-        case Transfer() if bridge is not None and leg in (bridge.a, bridge.b) and not leg.ended:
-            work = Deferred.fromCoroutine(_Transferring(call, bridge, leg, referral, verdict).run())
-            work.addErrback(lambda failure: _broken(call, failure))
-        case Relay() if bridge is not None:
-            relay(bridge, leg, referral)
-        case _:
-            referral.refuse(603)
+    if isinstance(verdict, Refuse):
+        referral.refuse(verdict.code, verdict.reason)
+    elif verdict is None or bridge is None or leg not in (bridge.a, bridge.b) or leg.ended:
+        referral.refuse(603)
+    elif isinstance(verdict, Relay) and not only_we_can(call, referral):
+        relay(bridge, leg, referral)
+    else:
+        how = verdict if isinstance(verdict, Transfer) else Transfer()
+        work = Deferred.fromCoroutine(_Transferring(call, bridge, leg, referral, how).run())
+        work.addErrback(lambda failure: _broken(call, failure))
 
 
 def _broken(call: Call, failure: Failure) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from twisted.internet.defer import Deferred
+
 from b2bua import hookimpl
-from b2bua.calls import Call, Leg, Refuse, Replace, Transfer
+from b2bua.calls import Call, Leg, Refuse, Relay, Replace, Transfer
 from b2bua.testing import World
 from b2bua.testing.session import Session
 from b2bua.wire.message import Request
 from b2bua_plugins.forward import CallForward
+from b2bua_plugins.replaces import Replaces
 from tests.ladders.transfers import FEATURES, TransferTestCase
 
 
@@ -189,6 +192,19 @@ class Broken:
         raise LookupError("nothing here")
 
 
+class Slow:
+    """Answers when it is told to."""
+
+    def __init__(self) -> None:
+        """Not yet."""
+        self.verdict: Deferred[Transfer | Relay] = Deferred()
+
+    @hookimpl
+    def transfer_requested(self, call: Call, leg: Leg, referral: object) -> Deferred[Transfer | Relay]:
+        """Promise an answer."""
+        return self.verdict
+
+
 class FeatureTests(TransferTestCase):
     """What features see of a transfer, and can spoil."""
 
@@ -219,6 +235,27 @@ class FeatureTests(TransferTestCase):
         self.alice.hang_up()
         self.quiet()
         self.flushLoggedErrors(LookupError)
+
+    def test_takes_its_time(self) -> None:
+        """A verdict that comes when somebody else has taken the transferor's place is nothing to go by."""
+        for verdict in (Relay(), Transfer()):
+            with self.subTest(verdict=verdict):
+                slow = Slow()
+                self.world = World(features=(slow, Replaces))
+                self.alice, self.bob, self.carol = self.world.phones("alice", "bob", "carol")
+                _, bobs = self.call(self.alice, self.bob)
+                bobs.transfer("dave")
+                self.world.run(1)
+                named = f"{bobs.call_id};to-tag={bobs.remote_tag};from-tag={bobs.local_tag}"
+                self.carol.dial("bob", fields=(("Replaces", named), ("Require", "replaces")))
+                self.world.run(2)
+                self.only_talking(self.alice, self.carol)
+                slow.verdict.callback(verdict)
+                self.world.run(3)
+                self.only_talking(self.alice, self.carol)
+                self.assertEqual((len(self.alice.sessions), len(self.carol.sessions)), (1, 1))
+                self.alice.hang_up()
+                self.quiet()
 
     def test_broken_refers(self) -> None:
         """OpenSIPS#3385, #3418, #3102: REFERs that crashed the server; each gets its status, and no more."""
