@@ -53,13 +53,15 @@ def sdp(port: int, direction: str = "sendrecv", version: int = 20000, address: s
 class Script:
     """One scenario of one phone, put together step by step; each step gives the script back."""
 
-    def __init__(self, user: str, password: str, *, t1: int = 500) -> None:
+    def __init__(self, user: str, password: str, *, t1: int = 500, parameters: str = "") -> None:
         """
         Begin.
 
         @param t1: the phone's estimate of a round trip in milliseconds; a
             Yealink can be set to anything from 500 to 10,000.
+        @param parameters: what it adds to the URI that is called.
         """
+        self._parameters = parameters
         self.user = user
         self.password = password
         self._t1 = t1
@@ -126,14 +128,18 @@ class Script:
     def ack_refusal(self) -> Script:
         """Acknowledge a final response that is no 2xx: within its transaction."""
         text = (
-            "ACK [$target] SIP/2.0\n[last_Via:]\n[last_From:]\n[last_To:]\nCall-ID: [call_id]\n"
+            f"ACK {self._called} SIP/2.0\n[last_Via:]\n[last_From:]\n[last_To:]\nCall-ID: [call_id]\n"
             f"CSeq: {self._cseq} ACK\nMax-Forwards: 70\nUser-Agent: {AGENT}\nContent-Length: 0\n\n"
         )
-        text = text.replace("[$target]", f"sip:{self._peer}@[remote_ip]:[remote_port]")
         self._steps.append(f"<send><![CDATA[\n{text}\n]]></send>")
         return self
 
     # ---- as caller ------------------------------------------------------
+
+    @property
+    def _called(self) -> str:
+        """The Request-URI of its call."""
+        return f"sip:{self._peer}@[remote_ip]:[remote_port]{self._parameters}"
 
     def invite(self, peer: str, media: int, *fields: str) -> Script:
         """Call somebody: INVITE, 401, ACK, INVITE with credentials, 100."""
@@ -141,8 +147,7 @@ class Script:
         self.target = f"{peer}@"
         for credentials in ("", f"[authentication username={self.user} password={self.password}]\n"):
             self._cseq += 1
-            uri = f"sip:{peer}@[remote_ip]:[remote_port]"
-            head = self._head("INVITE", uri, self._cseq, _VIA) + credentials
+            head = self._head("INVITE", self._called, self._cseq, _VIA) + credentials
             head += f"Allow: {ALLOW}\nAllow-Events: {EVENTS}\nSupported: replaces\n"
             for field in fields:
                 head += field + "\n"
@@ -163,7 +168,7 @@ class Script:
     def cancel(self) -> Script:
         """Give up before there is an answer, and get the 200 and the 487."""
         text = (
-            f"CANCEL sip:{self._peer}@[remote_ip]:[remote_port] SIP/2.0\n[last_Via:]\n[last_From:]\n"
+            f"CANCEL {self._called} SIP/2.0\n[last_Via:]\n[last_From:]\n"
             f"To: <sip:{self._peer}@[remote_ip]>\nCall-ID: [call_id]\nCSeq: {self._cseq} CANCEL\n"
             f"Max-Forwards: 70\nUser-Agent: {AGENT}\nContent-Length: 0\n\n"
         )
@@ -352,9 +357,9 @@ class Phone:
         self._log = self._directory / "log"
         self._looks: dict[str, Any] = {}
 
-    def script(self, *, t1: int = 500) -> Script:
-        """Begin a scenario of this phone."""
-        return Script(self.user, self.password, t1=t1)
+    def script(self, *, t1: int = 500, parameters: str = "") -> Script:
+        """Begin a scenario of this phone (see L{Script})."""
+        return Script(self.user, self.password, t1=t1, parameters=parameters)
 
     def start(self, script: Script, called: Script | None = None) -> None:
         """
