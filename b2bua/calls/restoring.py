@@ -57,6 +57,8 @@ def write_call(call: Call) -> dict[str, Any]:
         "alignment": None if bridge.alignment is None else [list(pair) for pair in bridge.alignment.pairs],
         "visited": list(call.path.visited),
         "private": call.path.private,
+        "max_forwards": call.max_forwards,
+        "max_breadth": call.max_breadth,
         "diversions": [{**asdict(d), "why": d.why.value} for d in call.path.diversions],
         "record": call.record.to_plain(),
     }
@@ -78,10 +80,12 @@ def restore_call(calls: Calls, plain: dict[str, Any]) -> Call:
         pairs = plain["alignment"]
         alignment = None if pairs is None else Alignment(tuple((a, b) for a, b in pairs))
         a_holds, b_holds = plain["holding"]
+        max_forwards, max_breadth = int(plain["max_forwards"]), int(plain["max_breadth"])
         leg_a, leg_b = plain["legs"]
         a, b = _restore_legs(calls, leg_a, leg_b)
     a.identity, b.identity = identity_a, identity_b
     call = Call(calls, (a, b)[caller], dialled, path, record=record)
+    call.max_forwards, call.max_breadth = max_forwards, max_breadth
     for leg in (a, b):
         if leg.call is None:
             call.take(leg)

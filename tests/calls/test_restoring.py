@@ -11,7 +11,10 @@ from b2bua.legs.snapshot import VERSION as LEG_VERSION
 from b2bua.testing.manners import Manners
 from tests.ladders.transfers import TransferTestCase
 
-CALL = "alignment caller dialled diversions holding identities legs private record version visited"
+CALL = (
+    "alignment caller dialled diversions holding identities legs max_breadth max_forwards private record"
+    " version visited"
+)
 LEG = (
     "allows contact_user dialog flow id incoming left origin party referred remote_session ringing sticky"
     " supports timer version"
@@ -93,6 +96,21 @@ class RestoringTests(TransferTestCase):
         self.carol.hold()
         self.world.run(2)
         self.carol.hang_up()
+        self.quiet()
+
+    def test_written_again(self) -> None:
+        """What is written of the restored call is what was written of the first, hops and holds included."""
+        fields = [("Max-Breadth", "9"), ("History-Info", "<sip:erin@pbx.example.com>;index=1")]
+        alices = self.alice.dial("bob", fields=fields, max_forwards=7)
+        self.world.run(3)
+        alices.hold()
+        self.world.run(1)
+        (written,) = self.forget()
+        core = self.world.served.server.core
+        call = restore_call(core.calls, json.loads(written))
+        self.assertEqual((call.max_forwards, call.max_breadth), (6, 9))
+        self.assertEqual(json.dumps(write_call(call)), written)
+        alices.hang_up()
         self.quiet()
 
     def test_one_record(self) -> None:
