@@ -46,7 +46,6 @@ class Leg:
 
     __slots__ = (
         "call",
-        "callbacks",
         "changing",
         "contact_user",
         "contact_value",
@@ -135,7 +134,6 @@ class Leg:
         self.withdrawn = False
         """Was an offer of the peer given up before the other side answered it?"""
         self.gone = False
-        self.callbacks: list[Callable[[], None]] | None = None
 
     @property
     def answered(self) -> bool:
@@ -323,26 +321,12 @@ class Leg:
         change = self.changing or self.waiting
         return change is not None and not change.refresh
 
-    def when_stable(self, callback: Callable[[], None]) -> None:
-        """Call back as soon as nothing is open, perhaps at once; also when the leg has ended."""
-        if self.stable or self.state is LegState.ENDED:
-            callback()
-            return
-        if self.callbacks is None:
-            self.callbacks = []
-        self.callbacks.append(callback)
-
     def settled(self) -> None:
         """Something open was closed: go on with what waits for that."""
         if self.goodbye is not None and self.invited is None and not self.goodbye.sent:
             self.goodbye.send()
         if self.waiting is not None:
             changing.go_on(self)
-        while self.callbacks and (self.stable or self.state is LegState.ENDED):
-            callback = self.callbacks.pop(0)
-            if not self.callbacks:
-                self.callbacks = None
-            callback()
 
     # How it ends
 
@@ -377,7 +361,6 @@ class Leg:
         if self.invited or self.goodbye or self.referrals or self.subscribed:
             return
         self.gone = True
-        self.settled()
         if self.flow is not None and self.flow.connection:
             self.context.disconnect(self, self.flow)
         dialogs = self.context.dialogs

@@ -12,7 +12,7 @@ Kind = Literal["extension", "trunk", "stranger", "server"]
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How we deal with one kind of peer; the switches have the names of the configuration."""
+    """How we deal with one kind of peer; the fields have the names of the configuration."""
 
     trusted: bool = False
     """Believe and tell asserted identities (RFC 3325 section 5)."""
@@ -25,12 +25,8 @@ class Policy:
     min_se: int = 90
     reliable: Literal["never", "supported", "required"] = "supported"
     """Do we send provisional responses reliably (RFC 3262) to this peer?"""
-    anonymous_calls: bool = True
-    """May calls without an identity reach it?"""
     pass_fields: frozenset[str] = frozenset()
     """Header fields from this peer that pass to the other side, besides those that always do."""
-    switches: frozenset[str] = frozenset()
-    """Named deviations from the RFC for this peer's make."""
 
 
 @dataclass(frozen=True, slots=True)

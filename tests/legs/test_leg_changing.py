@@ -602,32 +602,3 @@ class OwnerTests(LegCase):
             self.client.answer(200, HELD)
         self.assertTrue(all(2.1 <= seconds <= 4 for seconds in seen), seen)
         self.assertGreater(len(seen), 10)
-
-
-class StableTests(LegCase):
-    """Who wants to know when nothing is open."""
-
-    def test_at_once(self) -> None:
-        """It may be so already."""
-        called: list[int] = []
-        self.established().when_stable(lambda: called.append(1))
-        self.assertEqual(called, [1])
-
-    def test_later(self) -> None:
-        """Else it is when the exchange is through, ACK included."""
-        leg = self.established()
-        called: list[int] = []
-        self.gets(leg, "INVITE", HOLD)
-        leg.when_stable(lambda: called.append(1))
-        leg.say(Answered(HELD))
-        self.assertEqual(called, [])
-        self.acknowledge(leg)
-        self.assertEqual(called, [1])
-
-    def test_never(self) -> None:
-        """Or when the leg is over: nobody waits for ever."""
-        leg = self.incoming()
-        called: list[int] = []
-        leg.when_stable(lambda: called.append(1))
-        self.cancel(leg)
-        self.assertEqual(called, [1])
