@@ -50,11 +50,6 @@ class Life(Dialog):
         self.replaces: Life | None = None
         """The session that this one takes the place of, at the target of a transfer."""
 
-    @property
-    def is_up(self) -> bool:
-        """Do two people talk, or could they?"""
-        return self.state == "up"
-
     def plan(self, seconds: float | None, deed: str, *arguments: object) -> None:
         """Do something later, if we are not over by then."""
         if seconds is None:

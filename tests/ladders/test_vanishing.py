@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from b2bua.legs.leg import Leg
 from b2bua.testing import LadderTestCase, Manners
+from b2bua.transactions.flow import Flow
 
 QUICK = Manners(answers_after=0.3)
 
@@ -88,6 +90,32 @@ class VanishingTests(LadderTestCase):
                 (self.alice if leaver == "alice" else carol).hang_up()
                 self.world.run(5)
                 self.assertEqual((self.alice.live, carol.live), ([], []))
+        self.quiet()
+
+    def test_connection_lost_by_one_of_many(self) -> None:
+        """Only the legs of a connection hear that it is closed, however many others there are."""
+        phones = self.phones("carol", "dave", "erin", manners=QUICK, transport="TCP")
+        for phone in phones:
+            phone.dial("alice")
+            self.world.run(1)
+        heard: list[str] = []
+        flow_lost = Leg.flow_lost
+
+        def noted(leg: Leg, flow: Flow) -> None:
+            heard.append(leg.party.name)
+            flow_lost(leg, flow)
+
+        self.patch(Leg, "flow_lost", noted)
+        for phone in phones[:2]:
+            phone.close_connections()
+            self.world.run(1)
+        self.assertEqual(heard, ["carol", "dave"])
+        for phone in phones:
+            phone.register()
+        self.world.run(1)
+        self.assertEqual(len(self.alice.live), 4)
+        for session in self.alice.live:
+            session.hang_up()
         self.quiet()
 
     def test_connection_lost_while_changing(self) -> None:
