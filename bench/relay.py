@@ -2,9 +2,10 @@
 What the transaction layer costs beside a Twisted loop that moves the same datagrams.
 
 A server runs in a process of its own, another process sends to it over the
-loopback interface, a fixed number of calls or requests at a time.  What is
-shown is the CPU time of the server.  The floor is Twisted's own UDP port with
-nothing but the forwarding of what comes::
+loopback interface, a fixed number of calls or requests at a time, or so many a
+second.  Each has a core to itself if there are two.  What is shown is the CPU
+time of the server.  The floor is Twisted's own UDP port with nothing but the
+forwarding of what comes::
 
     python -m bench.relay
 """
@@ -39,6 +40,7 @@ SDP = (
     b"a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n"
 )
 MESSAGES_PER_CALL = 14
+CORES = sorted(os.sched_getaffinity(0))
 
 
 # The servers
@@ -299,7 +301,12 @@ class Server:
             str(load.a),
             str(load.a if back else load.b),
         ]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            text=True,
+            preexec_fn=lambda: os.sched_setaffinity(0, CORES[:1]),
+        )
         assert self.process.stdout is not None
         port, control = map(int, self.process.stdout.readline().split())
         load.server = (HOST, port)
@@ -319,6 +326,7 @@ class Server:
 
 def cost(kind: str, concurrent: int, count: int, method: str, rate: int) -> float:
     """Microseconds of CPU for one call or request."""
+    os.sched_setaffinity(0, CORES[-1:])
     load = Load(concurrent, rate)
     server = Server(kind, load, back=method == "options")
     try:

@@ -54,12 +54,12 @@ def index(fields: Sequence[Field]) -> tuple[dict[str, str], bool]:
     @return: the map, and whether all names are spelled as in their RFC.
     """
     first = dict(fields[::-1])
-    if _are_known(first):
+    if are_known(first):
         return first, True
     return {canonical(name): value for name, value in fields[::-1]}, False
 
 
-_are_known = KNOWN.issuperset
+are_known = KNOWN.issuperset
 
 
 class Fields:
@@ -82,7 +82,7 @@ class Fields:
     @view
     def well_spelled(self) -> bool:
         """Are all names spelled as in their RFC?"""
-        return _are_known([name for name, _ in self.fields])
+        return are_known([name for name, _ in self.fields])
 
     @view
     def first(self) -> dict[str, str]:

@@ -26,7 +26,7 @@ from b2bua.wire.careful import (
 )
 from b2bua.wire.fields import CSeq, Via
 from b2bua.wire.grammar import TOKEN, split_list
-from b2bua.wire.lookup import index
+from b2bua.wire.lookup import are_known, index
 from b2bua.wire.names import NameAddr, parse_party
 from b2bua.wire.registry import REASONS, SINGLE, canonical
 from b2bua.wire.uri import Uri
@@ -361,9 +361,14 @@ def write(message: Message) -> bytes:
     fields = message.fields
     body = message.body
     length = ("Content-Length", str(len(body)))
-    # Mostly it comes last.
-    if fields[-1:] != (length,) and length not in fields:
-        fields = _with_length(fields, length)
+    # Mostly it comes last, or is not there yet.
+    if fields[-1:] != (length,):
+        spelled = dict(fields)
+        known = are_known(spelled)
+        if known and "Content-Length" not in spelled:
+            fields = (*fields, length)
+        elif not known or spelled["Content-Length"] != length[1]:
+            fields = _with_length(fields, length)
     lines = "\r\n".join(map(": ".join, fields))
     text = f"{message.start_line()}\r\n{lines}\r\n\r\n"
     breaks = len(fields) + 2
