@@ -194,6 +194,10 @@ class Overload:
     def work(self) -> None:
         """Serve some of what waits; when nothing is left, all is as usual again."""
         self._call = None
+        self._runner.together(self._serve)
+
+    def _serve(self) -> None:
+        """Serve some of it."""
         for _ in range(WORK):
             if self._going:
                 waiting = self._going.popleft()

@@ -38,6 +38,8 @@ from b2bua.wire.uri import Uri
 
 PING = b"\r\n\r\n"
 PONG = b"\r\n"
+GATHERED = 16
+"""So much is sent at once at most."""
 
 
 @implementer(ITransactionLayer)
@@ -90,6 +92,7 @@ class Runner:
         self._messages = messages
         self.ways = Ways(clock.seconds, self.limits.dead)
         self._wires = self.ways.wires
+        self._gathered: list[tuple[Wire, bytes, Flow]] | None = None
         self.serving = Serving(self)
         self._attempts: dict[Hashable, Attempt] = {}
         self._on_connection: dict[Flow, dict[Attempt, None]] = {}
@@ -252,7 +255,35 @@ class Runner:
         self.counts.sent += 1
         if self.tap is not None:
             self.tap(self.now(), flow, True, data)
-        wire.send(data, flow)
+        if self._gathered is None:
+            wire.send(data, flow)
+            return
+        self._gathered.append((wire, data, flow))
+        if len(self._gathered) == GATHERED:
+            self._release()
+
+    def together(self, work: Callable[[], None]) -> None:
+        """
+        Do some work, and send what comes of it together.
+
+        The kernel wakes a receiver for each message that comes while it sleeps,
+        which costs as much as sending some others that find it awake.
+        """
+        if self._gathered is not None:
+            work()
+            return
+        self._gathered = []
+        try:
+            work()
+        finally:
+            self._release()
+            self._gathered = None
+
+    def _release(self) -> None:
+        """Send what is gathered."""
+        gathered, self._gathered = self._gathered, []
+        for wire, data, flow in gathered or ():
+            wire.send(data, flow)
 
     def new_via(self, flow: Flow) -> tuple[str, str]:
         """Make the value of a Via for C{flow} with a branch of its own; give both."""

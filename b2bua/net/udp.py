@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 MAX_DATAGRAM = 65536
 # So many datagrams are read before others get their turn.
 ROUND = 64
-# So many are sent at once at most, after what has come together was dealt with.
-GATHERED = 16
 # So many are read to be sorted when one round is not enough.
 BACKLOG = 1024
 # A burst must not be lost while we are busy with something else.
@@ -82,7 +80,6 @@ class UdpWire:
         self._flows: dict[object, Flow] = {}
         self._size = bytearray(4)
         self._open = True
-        self._gathered: list[tuple[bytes, Flow]] | None = None
         self.dropped = 0
 
     def listen(self) -> None:
@@ -97,27 +94,6 @@ class UdpWire:
             self._socket.close()
 
     def send(self, data: bytes, flow: Flow) -> None:
-        """Send a datagram, or gather it while there is more to read."""
-        if self._gathered is None:
-            self._send(data, flow)
-            return
-        self._gathered.append((data, flow))
-        if len(self._gathered) == GATHERED:
-            self._flush()
-
-    def _flush(self) -> None:
-        """
-        Send what is gathered.
-
-        The kernel wakes the receiver for each datagram that comes while it
-        sleeps, which costs as much as some others together.
-        """
-        gathered, self._gathered = self._gathered, []
-        for data, flow in gathered or ():
-            if self._open:
-                self._send(data, flow)
-
-    def _send(self, data: bytes, flow: Flow) -> None:
         """Send a datagram; what cannot be sent now is lost, as on the way."""
         try:
             if self._anywhere is None:
@@ -136,6 +112,8 @@ class UdpWire:
         socket's error queue and this datagram sent once more.  An address of
         ours that we have no longer is not insisted on.
         """
+        if not self._open:
+            return
         left: OSError | None = error
         if self._read_errors():
             left = self._send_again(data, flow, self._anywhere)
@@ -174,12 +152,7 @@ class UdpWire:
 
     def doRead(self) -> None:
         """Deal with what has come, but not for ever."""
-        self._gathered = []
-        try:
-            self._read()
-        finally:
-            self._flush()
-            self._gathered = None
+        self._runner.together(self._read)
 
     def _read(self) -> None:
         """Read a round of datagrams."""

@@ -301,6 +301,8 @@ def _sqlite(url: URL) -> sa.Engine:
         # After a crash of ours all commits are there; after one of the whole
         # machine perhaps not the last.
         connection.execute("PRAGMA synchronous = NORMAL")
+        # KiB; what it reads is in the memory of the kernel anyway.
+        connection.execute("PRAGMA cache_size = -256")
 
     def begun(connection: sa.Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")

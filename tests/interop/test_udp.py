@@ -12,10 +12,10 @@ from twisted.trial.unittest import TestCase
 
 from b2bua.net.anywhere import KNOWS
 from b2bua.net.locate import NumericLocator
-from b2bua.net.runner import Runner
+from b2bua.net.runner import GATHERED, Runner
 from b2bua.net.udp import ROUND, UdpWire
 from b2bua.transactions.flow import Flow
-from b2bua.wire.message import Response, write
+from b2bua.wire.message import Response, parse, write
 from b2bua.wire.uri import Uri
 from tests.net.world import Recorder
 from tests.transactions.messages import request
@@ -142,6 +142,32 @@ class UdpTests(TestCase):
             await done
         # One round is served as it is read; of the rest the BYEs are the first.
         self.assertEqual(order, ["MESSAGE"] * ROUND + ["BYE"] * ROUND + ["MESSAGE"] * ROUND)
+
+    async def test_gathered(self) -> None:
+        """What comes together is answered together: all of it, in its order, and nothing waits for more."""
+        bob = self.peer(self.host)
+        total = 2 * GATHERED + 1
+        done: Deferred[None] = Deferred()
+        seen: list[int] = []
+
+        def answer(message: Any, server: Any) -> None:
+            server.respond(message.response(200, to_tag="x"))
+            seen.append(message.cseq.number)
+            if len(seen) == total:
+                reactor.callLater(0, done.callback, None)
+
+        bob.user.answer = answer
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        with socket.socket(family, socket.SOCK_DGRAM) as phone:
+            phone.setblocking(False)
+            for number in range(total):
+                via = f"SIP/2.0/UDP phone.invalid;rport;branch=z9hG4bK{number}"
+                message = request("OPTIONS", via=via, cseq=number)
+                phone.sendto(write(message), (self.host, bob.wire.local[1]))
+            await done
+            answers = [parse(phone.recv(65536)) for _ in range(total)]
+            self.assertRaises(BlockingIOError, phone.recv, 65536)
+        self.assertEqual([answer.cseq.number for answer in answers], list(range(total)))
 
     def test_large(self) -> None:
         """What no datagram can hold is a transport error, not a traceback."""
