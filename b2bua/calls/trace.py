@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from b2bua.legs.leg import Leg
     from b2bua.legs.party import Party
 
-BYTES_MAX = 4 * 1024 * 1024
+BYTES_MAX = 2 * 1024 * 1024
 """How much is kept by default, counted in bytes of messages."""
 WORDS_MAX = 4096
 """How many words are kept: those of about as many calls."""

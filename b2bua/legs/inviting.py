@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 ATTEMPTS = 5
 """How often an INVITE is sent at most: credentials, longer timers, fewer extensions."""
 
+# What a dialog takes from the request that made it (section 12.1.2).
+_OF_DIALOG = frozenset(("From", "To", "Call-ID", "CSeq"))
+
 
 class Inviting:
     """
@@ -218,6 +221,10 @@ class Inviting:
         """Let one dialog be the leg's."""
         leg = self.leg
         self._forks.clear()
+        # Further 2xx need no more of it, and it is kept until Timer M.
+        sent = self._sent
+        kept = [field for field in sent.fields if field[0] in _OF_DIALOG]
+        self._sent = Request(sent.method, sent.uri, kept)
         if leg.dialog is not None and leg.dialog.remote_tag != dialog.remote_tag:
             leg.context.dialogs.remove(leg.dialog)
         leg.dialog = dialog

@@ -209,7 +209,7 @@ class Calls(Table):
         default=200, description="how many ended calls keep their trace in memory"
     )
     trace_bytes: Annotated[Whole, Field(ge=0)] = Field(
-        default=4 * 1024 * 1024, description="how many bytes of messages are kept for traces, of all calls"
+        default=2 * 1024 * 1024, description="how many bytes of messages are kept for traces, of all calls"
     )
 
 

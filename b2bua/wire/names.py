@@ -198,7 +198,7 @@ def parse_party(text: str) -> NameAddr:
 
 _parse_known = lru_cache(maxsize=2048)(NameAddr.parse)
 # Not among the others, since these come and go with their dialogs.
-_parse_known_party = lru_cache(maxsize=4096)(NameAddr.parse)
+_parse_known_party = lru_cache(maxsize=1024)(NameAddr.parse)
 
 
 @lru_cache(maxsize=1024)
