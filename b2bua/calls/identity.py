@@ -68,7 +68,7 @@ class Identities:
         if policy.trusted or policy.tells == "asserted":
             fields.append(("P-Asserted-Identity", identity.name_addr))
             if identity.private:
-                fields.append(("Privacy", "id"))
+                fields = _kept(fields)
         elif policy.tells == "remote-party":
             privacy = "full" if identity.private else "off"
             said = f"{identity.name_addr};party=calling;privacy={privacy};screen=yes"
@@ -92,6 +92,14 @@ class Identities:
         if leg.dialog is not None and leg.supports("from-change"):
             leg.dialog.present(shown.name_addr)
         return (("P-Asserted-Identity", shown.name_addr),)
+
+
+def _kept(fields: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Ask for the identity to be kept, with what else was asked for in the same field (RFC 3323 4.2)."""
+    asked = [item.strip() for name, value in fields if name == "Privacy" for item in value.split(";")]
+    if "id" not in map(str.lower, asked):
+        asked.append("id")
+    return [*(item for item in fields if item[0] != "Privacy"), ("Privacy", ";".join(asked))]
 
 
 def _number_at(number: str, uri: str) -> str:

@@ -273,6 +273,8 @@ class Witness:
             self.complain(peer, f"{method} without Max-Forwards", "RFC 3261 8.1.1.6")
         if not request.from_.tag:
             self.complain(peer, f"{method} without a tag in From", "RFC 3261 8.1.1.3")
+        if len(request.all("Privacy")) > 1:
+            self.complain(peer, f"{method} with more than one Privacy", "RFC 3323 4.2")
         if method in _WITH_CONTACT:
             self._contact(peer, request, method)
         if method in _IN_DIALOG_ONLY and not request.to.tag:

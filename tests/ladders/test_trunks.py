@@ -103,11 +103,12 @@ class OutTests(TrunkCase):
         """Who wants privacy is anonymous in From; the carrier is told who it is, and to keep it."""
         [carrier] = self.start(carrier={"identity": "asserted"})
         [alice] = self.phones("alice")
-        alice.sends("INVITE", to="+15550123", fields=(("Privacy", "id"),))
-        invite = self.refused(carrier, alice)
-        self.assertEqual(invite.from_.uri_text, "sip:anonymous@anonymous.invalid")
-        self.assertEqual([one.uri_text for one in invite.asserted], ["sip:alice@pbx.example.com"])
-        self.assertEqual(invite.privacy, {"id"})
+        for asked, told in (("id", "id"), ("user", "user;id"), ("header; ID", "header;ID")):
+            alice.sends("INVITE", to="+15550123", fields=(("Privacy", asked),))
+            invite = self.refused(carrier, alice)
+            self.assertEqual(invite.from_.uri_text, "sip:anonymous@anonymous.invalid")
+            self.assertEqual([one.uri_text for one in invite.asserted], ["sip:alice@pbx.example.com"])
+            self.assertEqual(list(invite.all("Privacy")), [told])
 
     def test_private_to_who_is_told_nothing(self) -> None:
         """Without a header field of its own for it, a private caller's identity stays here."""

@@ -126,6 +126,12 @@ class Lying(LadderTestCase):
                 self.world.run(0.05)
                 self.assertIn(text, self.complaints())
 
+    def test_privacy(self) -> None:
+        """A header field that there can be once only, and is there twice, is found (RFC 3323 section 4.2)."""
+        self.liar.sends("INVITE", to="other", fields=[("Privacy", "id"), ("Privacy", "user")])
+        self.world.run(0.05)
+        self.assertIn("more than one Privacy", self.complaints())
+
     def test_responses(self) -> None:
         """What is wrong with a response by itself is found."""
         for name, value, text in (
