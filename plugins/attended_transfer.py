@@ -10,6 +10,7 @@ For all phones, and for single ones where they differ::
 
     [attended_transfer]
     progress = true            # tell the phone of ringing too
+    at_once = false            # tell it of success before the third one has answered
     accepted = 202             # or 200, as RFC 7647 section 5 has it
     ring_seconds = 30          # how long the third phone may go on ringing
     recall = true              # ring the phone again if it has hung up and the third one fails
@@ -40,6 +41,7 @@ class Consultations(Table):
     """C{[attended_transfer]}: how it is done."""
 
     progress: bool = True
+    at_once: bool = False
     accepted: Literal[200, 202] = 202
     ring_seconds: Seconds | None = None
     recall: bool = True

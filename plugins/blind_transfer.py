@@ -10,6 +10,7 @@ For all phones, and for single ones where they differ::
 
     [blind_transfer]
     progress = true            # tell the phone of ringing too
+    at_once = false            # tell it of success before the third one has answered
     accepted = 202             # or 200, as RFC 7647 section 5 has it
     ring_seconds = 30          # then nobody answers; default: as for any call
     recall = true
@@ -40,6 +41,7 @@ class Transfers(Table):
     """C{[blind_transfer]}: how it is done."""
 
     progress: bool = True
+    at_once: bool = False
     accepted: Literal[200, 202] = 202
     ring_seconds: Seconds | None = None
     recall: bool = True

@@ -83,6 +83,8 @@ class _Transferring:
         self.how = how
         self.search: Search | None = None
         self.ear: Ear
+        self.let_go = False
+        """Does the transferor believe that it is done?"""
 
     async def run(self) -> None:
         """Answer the REFER, find the target and join it with the survivor."""
@@ -146,8 +148,16 @@ class _Transferring:
         party = self.survivor.party
         if party.internal and self.call.calls.directory.extension(target) == party.name:
             return LOOPED
+        self._let_go()
         found = await search.seek(target, path, self.transferor.party, ring_limit=self.how.ring_seconds)
         return await self._join(found)
+
+    def _let_go(self) -> None:
+        """Send a transferor home that is not to wait for the end."""
+        if self.how.at_once:
+            self.let_go = True
+            self.referral.notify(200)
+            self.call.calls.later(TRANSFEROR_SECONDS, self.call.hang_up, self.transferor)
 
     def _new_search(self) -> Search:
         """A search in the name of the survivor, who is to be connected."""
@@ -219,6 +229,7 @@ class _Transferring:
         search = self._new_search()
         before = attempt.every_leg()
         attempt.move(self.call, search.errand)
+        self._let_go()
         if attempt.rang:
             search.on_progress(180)
         found = await search.adopt(attempt, ring_limit=self.how.ring_seconds)
@@ -279,7 +290,8 @@ class _Transferring:
         self.referral.notify(outcome.code, outcome.reason)
         if self.survivor.ended:
             call.hang_up(transferor)
-        elif transferor.ended:
+        elif transferor.ended or self.let_go:
+            call.hang_up(transferor)
             await self._recall()
         else:
             await self._restore()

@@ -109,6 +109,8 @@ class Transfer:
 
     progress: bool = True
     """Tell the transferor of ringing, or of the start and the end only?"""
+    at_once: bool = False
+    """Tell it of success before the target has answered?  It has left then, for whatever comes."""
     accepted: Literal[200, 202] = 202
     """The answer to the REFER (RFC 7647 section 5 wants 200; the guide draws 202)."""
     ring_seconds: float | None = None

@@ -156,6 +156,55 @@ class RecordTests(TransferTestCase):
         self.assertEqual(self.recorded(), [("bob", 200, "alice", legs)])
 
 
+class AtOnceTests(TransferTestCase):
+    """C{at_once}: the phone is told of success before the target has answered (acceptance list, item 4)."""
+
+    def make_world(self) -> World:
+        """Let nobody wait for the end."""
+        return World(
+            features=FEATURES,
+            settings={name: {"at_once": True} for name in ("blind_transfer", "attended_transfer")},
+        )
+
+    def test_told(self) -> None:
+        """Bob hears 200 and hangs up, or is hung up; Carol rings on, and answers."""
+        for semi in (False, True):
+            for leaves in ("final", "never"):
+                with self.subTest(semi=semi, leaves=leaves):
+                    self.setUp()
+                    self.carol.manners.answers_after = 6.0
+                    self.bob.manners.leaves_after_refer = leaves
+                    self.call(self.alice, self.bob)
+                    first = self.bob.session
+                    second = self.bob.dial("carol") if semi else None
+                    self.world.run(1)
+                    first.transfer("" if semi else "carol", replaces=second)
+                    self.world.run(3)
+                    self.assertEqual(
+                        (first.told, first.state, self.carol.session.state), ([100, 200], "over", "called")
+                    )
+                    self.world.run(6)
+                    self.only_talking(self.alice, self.carol)
+                    self.assertEqual(self.bob.live, [])
+                    self.alice.hang_up()
+                    self.quiet()
+
+    def test_failure(self) -> None:
+        """Carol is busy: Bob, who believes that he is done, is rung again, whether he has left or not."""
+        for leaves in ("final", "never"):
+            with self.subTest(leaves=leaves):
+                self.setUp()
+                self.carol.manners.refuses = 486
+                self.bob.manners.leaves_after_refer = leaves
+                self.call(self.alice, self.bob)
+                self.bob.session.transfer("carol")
+                self.world.run(5)
+                self.only_talking(self.alice, self.bob)
+                self.insist(self.bob.session.incoming, "Bob was not called back")
+                self.alice.hang_up()
+                self.quiet()
+
+
 class OnePhoneTests(TransferTestCase):
     """What is set for one phone counts for that phone only (acceptance list, item 4)."""
 
