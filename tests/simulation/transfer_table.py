@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 from b2bua.calls.call import Call
 from b2bua.legs.leg import Leg
 from b2bua.testing import World
+from b2bua.testing.dialog import Fields
 from b2bua.testing.manners import Manners
 from b2bua.testing.phone import Phone
 from b2bua.testing.session import Session
@@ -28,8 +29,8 @@ from tests.ladders.transfers import FEATURES
 PARTIES = ("alice", "bob", "carol")
 """The survivor, the transferor and the target."""
 
-TALKS = Manners(rings_after=0.05, answers_after=1.0, session_expires=1800, refresher="uas")
-"""Whose sessions we refresh."""
+TALKS = Manners(rings_after=0.05, answers_after=1.0, session_expires=1800, refresher="uac")
+"""Whose sessions we refresh when they are called, and by L{dial} also when they call."""
 CALM = 200.0
 """Seconds after which whatever was begun is over, but for what only the next sign of life shows."""
 
@@ -50,6 +51,8 @@ class Kind(NamedTuple):
     """Or pass: Alice's phone does the work; to the target: Carol gets the REFER; Replaces: Carol's INVITE."""
     recalled: bool = True
     """Does Bob take Alice back?  If not, she goes on to Dave."""
+    at_once: bool = False
+    """Is Bob told of success before Carol has answered?"""
 
     def __str__(self) -> str:
         """For the report."""
@@ -70,6 +73,8 @@ KINDS = (
     Kind("blind, no answer", target="silent"),
     Kind("blind, no answer, leaves at once", target="silent", leaves="at once"),
     Kind("blind, busy, recall refused", target="refuses", leaves="at once", recalled=False),
+    Kind("blind, told at once", at_once=True),
+    Kind("blind, busy, told at once", target="refuses", at_once=True),
     Kind("blind, passed on", way="pass"),
     Kind("attended", "up"),
     Kind("attended, leaves at once", "up", leaves="at once"),
@@ -80,6 +85,7 @@ KINDS = (
     Kind("semi-attended, refused", "rings", target="refuses"),
     Kind("semi-attended, refused, leaves at once", "rings", target="refuses", leaves="at once"),
     Kind("semi-attended, no answer", "rings", target="silent"),
+    Kind("semi-attended, told at once", "rings", at_once=True),
     Kind("INVITE with Replaces", way="Replaces"),
 )
 
@@ -104,7 +110,7 @@ class Scene:
         self.phones = {phone.name: phone for phone in phones}
         alice, bob, carol = phones[:3]
         caller, callee = (bob, alice) if kind.caller else (alice, bob)
-        caller.dial(callee.name)
+        dial(caller, callee.name)
         world.run(2)
         first = bob.session
         first.hold()
@@ -116,9 +122,10 @@ class Scene:
             carol.manners.answers_after = 60.0
         second: Session | None = None
         if kind.consults:
-            second = bob.dial("carol")
+            second = dial(bob, "carol")
             world.run(0.5 if kind.consults == "rings" else 2.0)
         bob.manners.leaves_after_refer = kind.leaves
+        alice.manners.refresher = "uas" if kind.way == "pass" else "uac"
         if not kind.recalled:
             bob.manners.refuses = 486
         self.began = world.clock.seconds()
@@ -127,7 +134,8 @@ class Scene:
     @staticmethod
     def settings(kind: Kind) -> dict[str, Any]:
         """Who does the work, how long it rings, and where a recall ends."""
-        how = {"ring_seconds": 5, "recall_seconds": 5, "otherwise": "" if kind.recalled else "dave"}
+        otherwise = "" if kind.recalled else "dave"
+        how = {"ring_seconds": 5, "recall_seconds": 5, "otherwise": otherwise, "at_once": kind.at_once}
         bob = {"transfer": "pass"} if kind.way == "pass" else {}
         return {"blind_transfer": how, "attended_transfer": how, "extensions": {"bob": bob}}
 
@@ -135,7 +143,7 @@ class Scene:
         """Send the REFER, or what takes its place."""
         if self.kind.way == "Replaces":
             value = f"{first.call_id};to-tag={first.remote_tag};from-tag={first.local_tag}"
-            self.phones["carol"].dial("bob", fields=(("Replaces", value), ("Require", "replaces")))
+            dial(self.phones["carol"], "bob", fields=(("Replaces", value), ("Require", "replaces")))
         elif self.kind.way == "to the target" and second is not None:
             second.transfer(replaces=first)
         else:
@@ -197,6 +205,14 @@ class Scene:
         bridge = leg.call.bridge
         assert bridge is not None
         return bridge.other(leg)
+
+
+def dial(phone: Phone, number: str, fields: Fields = ()) -> Session:
+    """Call somebody, and leave it to us to refresh."""
+    phone.manners.refresher = "uas"
+    session = phone.dial(number, fields=fields)
+    phone.manners.refresher = "uac"
+    return session
 
 
 # What may happen.  Each says whether it could, there and then.
@@ -299,7 +315,11 @@ def disconnect(scene: Scene, phone: Phone) -> bool:
 
 def refresh(scene: Scene, phone: Phone) -> bool:
     """We refresh the session of a leg (RFC 4028)."""
-    legs = [leg for leg in scene.legs(phone) if leg.answered]
+    return fire(scene, [leg for leg in scene.legs(phone) if leg.timer is not None and leg.timer.refreshing])
+
+
+def fire(scene: Scene, legs: list[Leg]) -> bool:
+    """Let the timer of sessions fire."""
     assert scene.world.served is not None
     for leg in legs:
         if leg.timer_run is not None:
@@ -322,9 +342,10 @@ def refresh_unanswered(scene: Scene, phone: Phone) -> bool:
 
 def expire(scene: Scene, phone: Phone) -> bool:
     """The session is over since nobody has refreshed it (RFC 4028 section 10)."""
-    for leg in scene.legs(phone):
+    legs = [leg for leg in scene.legs(phone) if leg.answered]
+    for leg in legs:
         leg.session_end = scene.world.clock.seconds()
-    return refresh(scene, phone)
+    return fire(scene, legs)
 
 
 def refuse_changes(scene: Scene, phone: Phone) -> bool:
