@@ -6,7 +6,7 @@ is pinned to one core and SIPp to another; CPU time is what the system counts
 for the server's processes.  A basic call is INVITE with SDP, 100, 180, 200,
 ACK, BYE, 200: seven messages in and seven out::
 
-    python -m bench.load                # the whole table; half an hour, quiet machine
+    python -m bench.load                # the whole table; three quarters of an hour, quiet machine
     python -m bench.load --quick        # does it run?  a minute, figures of no use
 
 C{bench/README.md} and C{bench/load.png} are written by C{--write}.
@@ -31,6 +31,8 @@ from bench.servers import ALL, Floor, Kamailio, NotHere, Ours, Server, Sippy, fr
 
 SETTLE = 36.0
 """Seconds after which the transactions of INVITEs are over (64*T1, RFC 6026), and their memory free."""
+STRIDE = 0.3
+"""How far it is looked for at first."""
 STEP = 0.05
 """How near the highest clean rate is sought."""
 
@@ -43,7 +45,7 @@ class Scale:
     rate: int = 1000
     """Calls a second at which CPU time is compared."""
     calls: int = 20_000
-    clean_seconds: float = 15.0
+    clean_seconds: float = 10.0
     """How long a rate must be clean."""
     held: tuple[int, ...] = (2000, 20_000)
     held_rate: int = 400
@@ -55,7 +57,7 @@ QUICK = Scale(
     runs=1, rate=100, calls=200, clean_seconds=1.0, held=(100,), held_rate=100, paced=200, settle=2.0
 )
 # Where the search for the highest clean rate begins.
-GUESS: dict[type[Server], int] = {Floor: 3000, Ours: 1000, Sippy: 150, Kamailio: 3000}
+GUESS: dict[type[Server], int] = {Floor: 6000, Ours: 1500, Sippy: 200, Kamailio: 4500}
 # Sippy is compared at a rate that it can stand.
 RATE: dict[type[Server], float] = {Sippy: 0.15}
 
@@ -76,6 +78,7 @@ class Bench:
         pinned = spread and len(cores) > 1
         self.core = cores[0] if pinned else None
         self.load = cores[1] if pinned else None
+        self._found: dict[type[Server], int] = {}
 
     def with_server(self, kind: type[Server], work: Callable[[Server], Any]) -> Any:
         """Start a server and its callee, work with them, end them."""
@@ -121,18 +124,22 @@ class Bench:
         return bool(self.with_server(kind, work))
 
     def highest(self, kind: type[Server], hold: float) -> int:
-        """Find the highest rate that is clean."""
+        """Find the highest rate that is clean; what was found before is where the search begins."""
         low, high = 0, 0
-        rate = GUESS[kind] if self.scale is not QUICK else 100
+        rate, stride = self._found.get(kind, 0), STEP
+        if not rate:
+            rate, stride = GUESS[kind] if self.scale is not QUICK else 100, STRIDE
         while not high or high - low > max(1, int(high * STEP)):
             if self.clean(kind, rate, hold):
                 low = rate
-                rate = (low + high) // 2 if high else int(rate * 1.3)
+                rate = (low + high) // 2 if high else int(rate * (1 + stride)) + 1
             else:
                 high = rate
-                rate = (low + high) // 2 if low else int(rate * 0.7)
+                rate = (low + high) // 2 if low else int(rate * (1 - stride))
+            stride = min(2 * stride, STRIDE)
             if rate <= 1 or (self.scale is QUICK and low):
                 break
+        self._found[kind] = low
         return low
 
     # ---- memory ---------------------------------------------------------
