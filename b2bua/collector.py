@@ -22,6 +22,8 @@ WORTH = 10_000
 """So many new objects are worth a collection."""
 OLDER = 20
 """After so many collections what has outlived them is collected too, as Python does."""
+LONG = 200_000
+"""A collection of more takes too long, even when it is quiet: after a storm most of them go by themselves."""
 TOO_MANY = 5_000_000
 """So many new objects are collected however much there is to do; calls alone hardly ever make them."""
 
@@ -65,7 +67,7 @@ class Collector:
         now, spent = self._now(), self._spent()
         new, younger, young = self._counts()
         quiet = spent - self._before < QUIET * (now - self._looked)
-        if new >= TOO_MANY or (quiet and new >= WORTH):
+        if new >= TOO_MANY or (quiet and WORTH <= new <= LONG):
             self._collect(0 if younger < OLDER else 1 if young < OLDER else 2)
         # Our own work is no reason to call it a busy moment.
         self._looked, self._before = self._now(), self._spent()

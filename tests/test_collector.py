@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.collector import LOOK, OLDER, QUIET, TOO_MANY, WORTH, Collector
+from b2bua.collector import LONG, LOOK, OLDER, QUIET, TOO_MANY, WORTH, Collector
 
 
 class CollectorTests(SynchronousTestCase):
@@ -41,6 +41,11 @@ class CollectorTests(SynchronousTestCase):
     def test_busy(self) -> None:
         """While there is much to do it is left alone."""
         self.assertEqual(self.look(QUIET * 2, TOO_MANY - 1, 0, 0), [])
+
+    def test_long(self) -> None:
+        """Nobody is kept waiting for a long collection: after a storm it waits until most have gone by themselves."""
+        self.assertEqual(self.look(0.0, LONG + 1, 0, 0), [])
+        self.assertEqual(self.look(0.0, LONG, 0, 0), [0])
 
     def test_too_many(self) -> None:
         """What might fill the memory is collected at any time."""
