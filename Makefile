@@ -3,7 +3,7 @@
 PYTHON ?= python3
 CONFIG ?= b2bua.toml
 PORT   ?= 5060
-TESTS  ?= tests
+TESTS  ?=
 SECONDS ?= 60
 SEEDS  ?= 1000
 CALLS  ?= 200000
@@ -16,14 +16,25 @@ TREE := $(shell find b2bua plugins twistd-plugins -name '*.py' | LC_ALL=C sort |
 INSTALLED = $(VENV)/.installed-$(TREE)
 DEVELOPS  = $(VENV)/.develops-$(TREE)
 
-.PHONY: run test simulate lint coverage format fuzz soak bench docs clean
+.PHONY: run test on-sockets in-memory simulate lint coverage format fuzz soak bench docs clean
 
 run: $(INSTALLED)
 	@test -e $(CONFIG) || $(BIN)/b2bua init --port $(PORT) $(CONFIG)
 	@exec $(BIN)/twistd -n b2bua --config $(CONFIG)
 
+# All tests, in two halves at a time: on sockets, and in memory; or only TESTS=tests.wire.
 test: $(DEVELOPS)
+ifeq ($(TESTS),)
+	@$(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync=target on-sockets in-memory
+else
 	$(BIN)/python -m twisted.trial $(TESTS)
+endif
+
+ON_SOCKETS = tests.interop
+IN_MEMORY  = $(filter-out $(ON_SOCKETS),$(subst /,.,$(patsubst %/__init__.py,%,$(wildcard tests/*/__init__.py)) $(basename $(wildcard tests/test_*.py))))
+
+on-sockets in-memory: $(DEVELOPS)
+	$(BIN)/python -m twisted.trial --temp-directory _trial_temp-$@ $(if $(filter in-memory,$@),$(IN_MEMORY),$(ON_SOCKETS))
 
 # Random worlds; a seed that failed is played again by "python -m b2bua.testing.chance --seed N".
 simulate: $(DEVELOPS)
@@ -39,7 +50,7 @@ lint: $(DEVELOPS)
 
 # What the tests do not reach.
 coverage: $(DEVELOPS)
-	$(BIN)/coverage run -m twisted.trial $(TESTS)
+	$(BIN)/coverage run -m twisted.trial $(or $(TESTS),tests)
 	$(BIN)/coverage report --skip-covered
 
 # What "make lint" can mend by itself.
