@@ -43,7 +43,7 @@ class CollectorTests(SynchronousTestCase):
         self.assertEqual(self.look(QUIET * 2, TOO_MANY - 1, 0, 0), [])
 
     def test_long(self) -> None:
-        """Nobody is kept waiting for a long collection: after a storm it waits until most have gone by themselves."""
+        """Nobody waits for a long collection: after a storm most of what is new goes by itself."""
         self.assertEqual(self.look(0.0, LONG + 1, 0, 0), [])
         self.assertEqual(self.look(0.0, LONG, 0, 0), [0])
 
