@@ -34,7 +34,7 @@ ON_SOCKETS = tests.interop
 IN_MEMORY  = $(filter-out $(ON_SOCKETS),$(subst /,.,$(patsubst %/__init__.py,%,$(wildcard tests/*/__init__.py)) $(basename $(wildcard tests/test_*.py))))
 
 on-sockets in-memory: $(DEVELOPS)
-	$(BIN)/python -m twisted.trial --temp-directory _trial_temp-$@ $(if $(filter in-memory,$@),$(IN_MEMORY),$(ON_SOCKETS))
+	$(BIN)/python -m twisted.trial $(if $(filter in-memory,$@),$(IN_MEMORY),$(ON_SOCKETS))
 
 # Random worlds; a seed that failed is played again by "python -m b2bua.testing.chance --seed N".
 simulate: $(DEVELOPS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import sqlite3
 import tempfile
@@ -26,9 +27,9 @@ class Case(SynchronousTestCase):
     """A good configuration, from which each test goes astray."""
 
     def setUp(self) -> None:
-        """A directory, and a port that nobody uses."""
-        self.directory = Path(self.mktemp()).resolve()
-        self.directory.mkdir()
+        """A directory, whose name is short, as those of sockets have to be."""
+        self.directory = Path(tempfile.mkdtemp()).resolve()
+        self.addCleanup(shutil.rmtree, self.directory)
 
     def found(self, *, running: bool = False, **tables: dict[str, Any]) -> dict[str, str]:
         """What would keep a service from starting, by key path."""

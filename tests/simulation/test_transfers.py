@@ -53,3 +53,7 @@ class OnceFailedTests(SynchronousTestCase):
     def test_waits_again(self) -> None:
         """What was to wait a second has a billionth of it left when its timer fires, and waited for ever."""
         self.check(8300784, Mixed)
+
+    def test_overtakes_the_answer(self) -> None:
+        """A SUBSCRIBE overtakes the 2xx, and is refused otherwise when it comes again, within the dialog."""
+        self.check(9009676)
