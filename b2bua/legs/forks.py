@@ -37,7 +37,7 @@ class Forks:
     The first one stands for the leg until a 2xx says which one counts.
     """
 
-    __slots__ = ("_early_media", "_forks", "_offered", "leg")
+    __slots__ = ("_early_media", "_forks", "_offered", "leg", "used")
 
     def __init__(self, leg: Leg, offered: bool) -> None:
         """
@@ -49,6 +49,13 @@ class Forks:
         self._offered = offered
         self._forks: dict[str, Fork] = {}
         self._early_media = ""
+        self.used = 0
+        """
+        The last CSeq number in an early dialog that is forgotten, as that of a PRACK.
+
+        A 2xx that comes all the same makes the same dialog again, and its
+        numbers go up from there (RFC 3261 section 12.2.1.1).
+        """
 
     def find(self, invite: Request, response: Response) -> Fork:
         """Find the early dialog of a response, or make it."""
@@ -127,6 +134,7 @@ class Forks:
         if self._early_media == tag:
             self._early_media = ""
         leg.context.dialogs.remove(fork.dialog)
+        self.used = max(self.used, fork.dialog.local_seq)
         left = [other.dialog for other in self._forks.values()]
         if leg.dialog is fork.dialog:
             leg.dialog = left[0] if left else None
@@ -146,6 +154,7 @@ class Forks:
         leg = self.leg
         for fork in self._forks.values():
             leg.context.dialogs.remove(fork.dialog)
+            self.used = max(self.used, fork.dialog.local_seq)
         self._forks.clear()
         self._early_media = ""
         leg.early = None

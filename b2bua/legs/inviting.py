@@ -192,7 +192,7 @@ class Inviting:
         session = session_of(response)
         fork = self._forks.get(tag)
         if fork is None:
-            dialog = Dialog.of_response(self._sent, response, self.seq)
+            dialog = Dialog.of_response(self._sent, response, max(self.seq, self._forks.used))
         else:
             dialog = fork.dialog
             dialog.confirm(response)

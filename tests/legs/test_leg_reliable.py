@@ -350,6 +350,19 @@ class OutgoingTests(LegCase):
         invite.answer(180, fields=(REQUIRED, ("RSeq", "77")), tag="b")
         self.assertEqual(self.pracks, [f"1 {self.invite()} INVITE", f"77 {self.invite()} INVITE"])
 
+    def test_number_of_a_surplus(self) -> None:
+        """The BYE to a fork that answers too late counts on from its PRACK (RFC 3261 section 12.2.1.1)."""
+        self.outgoing()
+        invite = self.client
+        invite.answer(180, fields=RELIABLY, tag="a")
+        prack = self.client.request
+        invite.answer(180, tag="b")
+        invite.answer(200, ANSWER, tag="b")
+        invite.answer(200, ANSWER, tag="a")
+        bye = self.client.request
+        self.assertEqual((bye.method, bye.to.tag), ("BYE", "a"))
+        self.assertEqual(bye.cseq.number, prack.cseq.number + 1)
+
     def test_100(self) -> None:
         """In a 100 it means nothing (section 4)."""
         self.outgoing()

@@ -23,3 +23,7 @@ class OnceFailedTests(SynchronousTestCase):
     def test_change_lost_with_its_connection(self) -> None:
         """A re-INVITE is lost with its connection before it was heard of: the next one takes it again."""
         self.assertEqual(play(63244, kind=Forwards).complaint, "")
+
+    def test_number_of_a_late_bye(self) -> None:
+        """A 2xx comes long after its CANCEL: the BYE has a number of its own, not that of the PRACK."""
+        self.assertEqual(play(9301762, kind=Forwards).complaint, "")
