@@ -16,6 +16,7 @@ from b2bua.legs.words import Answered, Moved, Progress, Refused, Ringing
 from b2bua.transactions.flow import Flow as FlowType
 from b2bua.wire.message import Request
 from b2bua.wire.names import NameAddr, name_addr
+from b2bua.wire.registry import canonical
 from b2bua.wire.uri import Uri
 
 if TYPE_CHECKING:
@@ -223,7 +224,7 @@ class Inviting:
         self._forks.clear()
         # Further 2xx need no more of it, and it is kept until Timer M.
         sent = self._sent
-        kept = [field for field in sent.fields if field[0] in _OF_DIALOG]
+        kept = [field for field in sent.fields if canonical(field[0]) in _OF_DIALOG]
         self._sent = Request(sent.method, sent.uri, kept)
         if leg.dialog is not None and leg.dialog.remote_tag != dialog.remote_tag:
             leg.context.dialogs.remove(leg.dialog)
