@@ -19,7 +19,8 @@ import pstats
 import statistics
 import time
 from collections.abc import Iterable, Iterator
-from typing import Any
+from contextlib import contextmanager
+from typing import Any, Protocol
 
 from b2bua import collector
 from b2bua.features import Features
@@ -36,6 +37,16 @@ ALICE, BOB = ("192.0.2.8", 5060), ("192.0.2.9", 5060)
 LOCAL = (HOST, 5060)
 BATCH = 50
 PAGE = os.sysconf("SC_PAGESIZE")
+
+
+class Profile(Protocol):
+    """What notes where the time goes: that of the interpreter, or a count of ours."""
+
+    def enable(self) -> None:
+        """Note from now on."""
+
+    def disable(self) -> None:
+        """Note no more."""
 
 
 class Basket:
@@ -110,37 +121,44 @@ class Line:
         self.number = 0
         self.spent = 0.0
         self._pause = 1.0 / rate
-        self._profile: cProfile.Profile | None = None
+        self._profile: Profile | None = None
         self._from_alice = Flow("UDP", LOCAL, ALICE)
         self._from_bob = Flow("UDP", LOCAL, BOB)
 
     def _ended(self, record: Any) -> None:
         self.records += 1
 
-    def profiled(self, profile: cProfile.Profile) -> None:
-        """Write down where the time goes from now on."""
+    def profiled(self, profile: Profile) -> None:
+        """Write down where the time goes from now on, in messages and timers."""
         self._profile = profile
 
     def give(self, messages: Iterable[bytes], flow: Flow) -> tuple[list[bytes], list[bytes]]:
         """Let the server take messages, and measure it."""
-        received = self.server.runner.received
+        with self._measured():
+            received = self.server.runner.received
+            for data in messages:
+                received(data, flow)
+        return self.wire.take()
+
+    @contextmanager
+    def _measured(self) -> Iterator[None]:
+        """Measure what the server does meanwhile."""
         if self._profile is not None:
             self._profile.enable()
         begun = time.process_time()
-        for data in messages:
-            received(data, flow)
-        self.spent += time.process_time() - begun
-        if self._profile is not None:
-            self._profile.disable()
-        return self.wire.take()
+        try:
+            yield
+        finally:
+            self.spent += time.process_time() - begun
+            if self._profile is not None:
+                self._profile.disable()
 
     def set_up(self, count: int) -> list[tuple[int, bytes]]:
         """Establish calls; give number and 200 of each."""
         numbers = range(self.number, self.number + count)
         self.number += count
-        begun = time.process_time()
-        self.clock.run(self._pause * count)
-        self.spent += time.process_time() - begun
+        with self._measured():
+            self.clock.run(self._pause * count)
         _, invites = self.give([self.caller.invite(number) for number in numbers], self._from_alice)
         assert len(invites) == count, (count, invites[:1])
         answers = [self.callee.ring(invite) for invite in invites]

@@ -3,8 +3,14 @@ The load of basic calls: ours beside the floor, Sippy and Kamailio.
 
 SIPp calls through each server to SIPp over the loopback interface; the server
 is pinned to one core and SIPp to another; CPU time is what the system counts
-for the server's processes.  A basic call is INVITE with SDP, 100, 180, 200,
-ACK, BYE, 200: seven messages in and seven out::
+for the server's processes.  Every server runs with its default configuration.
+A basic call is INVITE with SDP, 100, 180, 200, ACK, BYE, 200: seven messages in
+and seven out.
+
+What a transaction leaves behind lives for another 64*T1 = 32 s, so a server is
+loaded for longer than that before anything is counted: what it then clears
+away is in the figure.  The servers take turns, and ratios are those of each
+turn, since a machine is not the same from minute to minute::
 
     python -m bench.load                # the whole table; three quarters of an hour, quiet machine
     python -m bench.load --quick        # does it run?  a minute, figures of no use
@@ -18,6 +24,7 @@ import argparse
 import os
 import platform
 import statistics
+import sysconfig
 import tempfile
 import time
 from collections.abc import Callable, Iterable
@@ -25,7 +32,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import sipp
+from bench import report, sipp
 from bench.pace import Pair
 from bench.servers import ALL, Floor, Kamailio, NotHere, Ours, Server, Sippy, free_port
 
@@ -44,9 +51,14 @@ class Scale:
     runs: int = 3
     rate: int = 1000
     """Calls a second at which CPU time is compared."""
-    calls: int = 20_000
+    seconds: float = 20.0
+    """How long it is measured."""
+    warm: float = 42.0
+    """Seconds of load before anything is counted: longer than anything lingers."""
     clean_seconds: float = 10.0
-    """How long a rate must be clean."""
+    """How long a rate must be clean while the highest is sought."""
+    confirm_seconds: float = 30.0
+    """How long the highest must be clean, after the load that is not counted."""
     held: tuple[int, ...] = (2000, 20_000)
     held_rate: int = 400
     paced: int = 20_000
@@ -54,8 +66,9 @@ class Scale:
 
 
 QUICK = Scale(
-    runs=1, rate=100, calls=200, clean_seconds=1.0, held=(100,), held_rate=100, paced=200, settle=2.0
-)
+    runs=1, rate=100, seconds=2.0, warm=1.0, clean_seconds=1.0, confirm_seconds=1.0,
+    held=(100,), held_rate=100, paced=200, settle=2.0,
+)  # fmt: skip
 # Where the search for the highest clean rate begins.
 GUESS: dict[type[Server], int] = {Floor: 6000, Ours: 1500, Sippy: 200, Kamailio: 4500}
 # Sippy is compared at a rate that it can stand.
@@ -98,10 +111,10 @@ class Bench:
     def cost(self, kind: type[Server]) -> float:
         """Microseconds of CPU time for one call."""
         rate = max(1, int(self.scale.rate * RATE.get(kind, 1.0)))
-        count = max(1, int(self.scale.calls * RATE.get(kind, 1.0)))
+        count = max(1, int(rate * self.scale.seconds))
 
         def work(server: Server) -> float:
-            sipp.calls(server, self.load, rate=rate, count=rate)
+            self._warm(server, rate)
             before = server.cpu()
             found = sipp.calls(server, self.load, rate=rate, count=count)
             spent = server.cpu() - before
@@ -110,6 +123,10 @@ class Bench:
             return spent / max(found.done, 1) * 1e6
 
         return float(self.with_server(kind, work))
+
+    def _warm(self, server: Server, rate: int) -> None:
+        """Load a server until as much goes from it as comes."""
+        sipp.calls(server, self.load, rate=rate, count=max(1, int(rate * self.scale.warm)))
 
     # ---- the highest rate -----------------------------------------------
 
@@ -123,8 +140,26 @@ class Bench:
 
         return bool(self.with_server(kind, work))
 
+    def confirmed(self, kind: type[Server], rate: int, hold: float) -> bool:
+        """Is the rate clean for longer, too, when what lingers has its size?"""
+        count = max(10, int(rate * self.scale.confirm_seconds))
+
+        def work(server: Server) -> bool:
+            self._warm(server, rate)
+            return sipp.calls(server, self.load, rate=rate, count=count, hold=hold).clean
+
+        return bool(self.with_server(kind, work))
+
     def highest(self, kind: type[Server], hold: float) -> int:
-        """Find the highest rate that is clean; what was found before is where the search begins."""
+        """Find the highest rate that is clean in the steady state."""
+        rate = self._sought(kind, hold)
+        while rate > 1 and not self.confirmed(kind, rate, hold):
+            rate = int(rate * (1 - STEP))
+        self._found[kind] = rate
+        return rate
+
+    def _sought(self, kind: type[Server], hold: float) -> int:
+        """Seek the highest rate by short runs; what was found before is where the search begins."""
         low, high = 0, 0
         rate, stride = self._found.get(kind, 0), STEP
         if not rate:
@@ -139,7 +174,6 @@ class Bench:
             stride = min(2 * stride, STRIDE)
             if rate <= 1 or (self.scale is QUICK and low):
                 break
-        self._found[kind] = low
         return low
 
     # ---- memory ---------------------------------------------------------
@@ -219,6 +253,13 @@ class Bench:
         return found
 
 
+def interpreter() -> str:
+    """Name the interpreter, and whether it was built to be fast."""
+    flags = sysconfig.get_config_var("CONFIG_ARGS") or ""
+    built = [flag for flag in ("--enable-optimizations", "--with-lto") if flag in flags]
+    return f"{platform.python_version()} ({' '.join(built) or 'built without optimisation'})"
+
+
 def machine() -> dict[str, str]:
     """Say what it ran on."""
     model = ""
@@ -226,10 +267,11 @@ def machine() -> dict[str, str]:
         if line.startswith("model name"):
             model = line.partition(":")[2].strip()
             break
+    load = f"{os.getloadavg()[0]:.1f} before"
     return {
-        "processor": f"{model}, {os.cpu_count()} cores",
+        "processor": f"{model}, {os.cpu_count()} cores (load {load})",
         "system": f"Linux {platform.release()}",
-        "python": platform.python_version(),
+        "python": interpreter(),
         "date": time.strftime("%Y-%m-%d"),
     }
 
@@ -241,13 +283,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--only", nargs="*", choices=[kind.name for kind in ALL], help="these servers")
     parser.add_argument("--runs", type=int)
     parser.add_argument("--rate", type=int, help="calls a second at which CPU time is compared")
-    parser.add_argument("--calls", type=int)
+    parser.add_argument("--seconds", type=float, help="how long CPU time is measured")
     parser.add_argument("--cost", action="store_true", help="only CPU time a call")
     parser.add_argument("--loose", action="store_true", help="do not pin to cores")
     parser.add_argument("--write", action="store_true", help="write bench/README.md and bench/load.png")
     chosen = parser.parse_args(arguments)
     scale = QUICK if chosen.quick else Scale()
-    for name in ("runs", "rate", "calls"):
+    for name in ("runs", "rate", "seconds"):
         if getattr(chosen, name):
             setattr(scale, name, getattr(chosen, name))
     kinds = [kind for kind in ALL if not chosen.only or kind.name in chosen.only]
@@ -261,8 +303,6 @@ def main(arguments: list[str] | None = None) -> None:
             "scale": {"runs": scale.runs, "rate": scale.rate},
             "servers": bench.everything(),
         }
-    from bench import report
-
     print(report.table(found))
     if chosen.write:
         report.keep("load", found)
@@ -270,9 +310,15 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _costs(bench: Bench) -> None:
     """CPU time alone, by turns."""
+    ratios = []
     for run in range(bench.scale.runs):
-        line = [f"{kind.name} {bench.cost(kind):.0f}" for kind in bench.kinds]
+        costs = {kind: bench.cost(kind) for kind in bench.kinds}
+        line = [f"{kind.name} {cost:.0f}" for kind, cost in costs.items()]
         print(f"run {run + 1}, us a call at {bench.scale.rate}/s: {', '.join(line)}", flush=True)
+        if Floor in costs and Ours in costs:
+            ratios.append(costs[Ours] / costs[Floor])
+    if ratios:
+        print(f"ours to the floor: {report.spread(ratios)}, Python {interpreter()}")
 
 
 def _installed(kinds: Iterable[type[Server]]) -> list[type[Server]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import statistics
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,22 @@ FIGURES = HERE / "figures"
 BEGIN, END = "<!-- {name}: written by the bench -->", "<!-- end of {name} -->"
 
 
+def spread(ratios: Sequence[float]) -> str:
+    """Give the median of ratios with the least and the greatest of them."""
+    return f"{statistics.median(ratios):.1f} ({min(ratios):.1f} to {max(ratios):.1f})"
+
+
+def pairs(one: dict[str, Any], other: dict[str, Any], what: str) -> str:
+    """Compare two servers turn by turn; empty where one was not measured."""
+    ours, theirs = one.get(f"{what}_runs") or (), other.get(f"{what}_runs") or ()
+    ratios = [mine / its for mine, its in zip(ours, theirs, strict=False) if mine and its]
+    return spread(ratios) if ratios else ""
+
+
 def table(found: dict[str, Any]) -> str:
     """What L{bench.load} found, as a table of Markdown."""
     servers = found["servers"]
-    floor = servers.get("floor", {}).get("cost")
-    sippy = servers.get("sippy", {}).get("rate")
+    floor, sippy = servers.get("floor", {}), servers.get("sippy", {})
     held = sorted({int(key[7:]) for one in servers.values() for key in one if key.startswith("memory_")})
     rate = found["scale"]["rate"]
     heads = [
@@ -27,9 +40,9 @@ def table(found: dict[str, Any]) -> str:
         cells = [
             name,
             _number(one.get("cost")),
-            _ratio(one.get("cost"), floor),
+            pairs(one, floor, "cost"),
             _number(one.get("rate")),
-            _ratio(one.get("rate"), sippy),
+            pairs(one, sippy, "rate"),
             _number(one.get("rate_held")),
             *[_number(one.get(f"memory_{count}")) for count in held],
         ]
@@ -92,7 +105,3 @@ def plot(found: dict[str, Any]) -> None:
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:,.0f}"
-
-
-def _ratio(value: float | None, by: float | None) -> str:
-    return "" if not value or not by else f"{value / by:.1f}"

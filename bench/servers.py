@@ -191,7 +191,7 @@ class Ours(Server):
         config = self.directory / "b2bua.toml"
         config.write_text(
             f'[server]\ndomain = "{HOST}"\nlisten = ["sip:{HOST}:{self.port};transport=udp"]\n'
-            f'[auth]\nalgorithms = ["MD5"]\n[log]\nlevel = "warn"\n'
+            f'[auth]\nalgorithms = ["MD5"]\n'
             f'[extensions.{CALLEE}]\nname = "Bob"\npassword = "{PASSWORD}"\n'
             f'[trunks.load]\nuri = "sip:{HOST}:9"\naccept_from = ["{HOST}"]\noptions_seconds = 0\n'
             + self.plugins
