@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from b2bua.calls.ladder import ladder, transcript
+from b2bua.calls.state import state
 from b2bua.control import Answer, Refused
 from b2bua.registrar.trunks import Trunks
 from b2bua.settings.values import user as extension_name
@@ -151,10 +152,12 @@ class Console:
     async def calls(self, party: str | None = None, past: bool = False, limit: int = 100) -> list[Plain]:
         """The calls that go on, or the records of those that are over."""
         if not past:
-            going = [call.record for call in self._server.core.calls.going.values()]
-            if party is not None:
-                going = [r for r in going if party in (r.caller.rpartition(" ")[2], r.caller, r.dialled)]
-            return [self._call(record) for record in going[:limit]]
+            going = [
+                call
+                for call in self._server.core.calls.going.values()
+                if party is None or call.record.concerns(party)
+            ]
+            return [self._call(call.record, held=bool(call.holders)) for call in going[:limit]]
         try:
             await self._journal.flush()
             found = await self._journal.store.find_records(party=party, limit=max(1, min(limit, 10_000)))
@@ -162,11 +165,15 @@ class Console:
             raise Refused(f"the store fails: {error}") from None
         return [self._call(record) for record in found]
 
-    def _call(self, record: CallRecord) -> Plain:
+    def _call(self, record: CallRecord, *, held: bool = False) -> Plain:
         """One row."""
         end = record.ended if record.ended is not None else self._server.runner.now()
         talked = 0.0 if record.answered is None else max(0.0, end - record.answered)
-        return {**record.to_plain(), "seconds": round(talked, 3)}
+        return {
+            **record.to_plain(),
+            "seconds": round(talked, 3),
+            "state": "on hold" if held else state(record),
+        }
 
     def trace(self, call: str, messages: bool = False) -> Plain:
         """Why a call did what it did: its ladder and the reasons, or its messages as they were."""
@@ -202,7 +209,7 @@ class Console:
         if found is None:
             raise Refused(f"there is no call {call} that goes on")
         found.story.note("ended by an operator")
-        self._server.core.calls.run(found.end)
+        self._server.core.calls.run(found.end, (), "bye", "operator")
         return {"id": found.id}
 
     def unregister(self, extension: str, contact: str | None = None) -> Plain:

@@ -368,7 +368,8 @@ class B2BUA:
     def hang_up_all(self) -> None:
         """End every call, with a reason."""
         for call in list(self.calls.going.values()):
-            self.calls.run(call.end, (("Reason", 'SIP;cause=503;text="Server shutting down"'),))
+            reason = (("Reason", 'SIP;cause=503;text="Server shutting down"'),)
+            self.calls.run(call.end, reason, "bye", "shutdown")
 
     def remains(self) -> dict[str, Any]:
         """How much there is of everything that ought to be gone when all calls are over."""

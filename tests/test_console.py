@@ -25,7 +25,8 @@ class ConsoleTests(SynchronousTestCase):
     def setUp(self) -> None:
         """Two phones."""
         self.world = World(
-            settings={"trunks": {"carrier": {"uri": "sip:198.51.100.7", "options_seconds": 0.0}}}
+            settings={"trunks": {"carrier": {"uri": "sip:198.51.100.7", "options_seconds": 0.0}}},
+            features="installed",
         )
         assert self.world.served is not None
         self.server = self.world.served.server
@@ -132,7 +133,7 @@ class ConsoleTests(SynchronousTestCase):
         self.assertEqual((row["status"], row["hung_up_by"]), (200, "extension alice"))
         self.assertLess(abs(row["seconds"] - 3), 0.5)
         text = table([row], calls_command.COLUMNS, "none")
-        self.assertIn("extension bob", text)
+        self.assertIn("bob Bob", text)
 
     def test_past_calls_of_a_failing_store(self) -> None:
         """When the store cannot say, that is said."""
@@ -148,7 +149,41 @@ class ConsoleTests(SynchronousTestCase):
         self.assertEqual(self.world.talking(), set())
         self.assertRefused("no call", "hangup", call=row["id"])
         assert self.world.served is not None
-        self.assertEqual(self.world.served.records[0].hung_up_by, "")
+        record = self.world.served.records[0]
+        self.assertEqual((record.hung_up_by, record.why), ("", "operator"))
+        (row,) = self.tell("calls", past=True)
+        self.assertIn("an operator", table([row], calls_command.COLUMNS, "none"))
+
+    def test_hold(self) -> None:
+        """A call on hold is not called talking."""
+        self.talk()
+        self.alice.hold()
+        self.world.run(1)
+        (row,) = self.tell("calls")
+        self.assertEqual(row["state"], "on hold")
+        self.alice.resume()
+        self.world.run(1)
+        (row,) = self.tell("calls")
+        self.assertEqual(row["state"], "talking")
+
+    def test_who_was_transferred_away(self) -> None:
+        """Those who talk now are shown, not those who have left."""
+        [carol] = self.world.phones("carol")
+        self.talk()
+        self.alice.session.transfer(carol.aor)
+        self.world.run(10)
+        self.assertEqual(self.world.talking(), {("bob", "carol"), ("carol", "bob")})
+        text = table(self.tell("calls"), calls_command.COLUMNS, "none").splitlines()[1]
+        self.assertIn("alice Alice, who has left", text)
+        self.assertIn("bob Bob, carol Carol", text)
+
+    def test_a_lost_phone(self) -> None:
+        """A phone that is lost has not hung up."""
+        self.talk()
+        self.bob.vanish()
+        self.world.run(4000)
+        (row,) = self.tell("calls", past=True)
+        self.assertIn("bob (lost)", table([row], calls_command.COLUMNS, "none"))
 
     def test_trace(self) -> None:
         """The ladder and the reasons, while it goes on and for some time after; by id or Call-ID."""

@@ -108,7 +108,9 @@ class Call:
         """What is left of the caller's Max-Forwards, for whatever this call leads to (RFC 7332 section 5)."""
         self.max_breadth = BREADTH_MAX
         """The caller's Max-Breadth, as far as we go along with it (RFC 7332 section 6)."""
-        self.record = record or CallRecord.begin(self.id, now, caller.party, dialled)
+        self.record = record or CallRecord.begin(
+            self.id, now, caller.party, dialled, calls.identities.of(caller)
+        )
         self._listeners: dict[Leg, Listener] = {}
         self._operations = 0
         self._over = False
@@ -192,7 +194,7 @@ class Call:
             calls.tap(calls.context.layer.now(), self.id, leg, word)
         listener = self._listeners.get(leg)
         if type(word) is HungUp:
-            self.record.hung_up(leg.party)
+            self.record.hung_up(leg.party, word.why)
             self.part_with(leg, word.why)
         elif isinstance(word, (Refused, Moved)) and leg.ended:
             self.part_with(leg, str(word.code))
@@ -223,8 +225,14 @@ class Call:
         self.calls.over(self)
         self.features.tell_call_ended(self, self.record)
 
-    def end(self, fields: Fields = (), why: str = "bye") -> None:
-        """Hang up every leg."""
+    def end(self, fields: Fields = (), why: str = "bye", by: str = "") -> None:
+        """
+        Hang up every leg.
+
+        @param by: who of us wants it, if no party does: C{operator}, C{shutdown} or C{error}.
+        """
+        if by:
+            self.record.ended_by_us(by)
         for leg in list(self.legs):
             self.hang_up(leg, why, fields)
 
@@ -232,7 +240,7 @@ class Call:
         """A step of ours broke: end what can be ended."""
         self.story.note("abandoned after an error of ours")
         self._operations = 0
-        self.end((("Reason", "SIP;cause=500"),), "error")
+        self.end((("Reason", "SIP;cause=500"),), "error", by="error")
         self.settle()
 
     # ---- what happens to it ---------------------------------------------

@@ -142,6 +142,7 @@ class Ear:
         if isinstance(word, Refused) and word.local and word.code in (408, 503):
             # Nobody is there any more: a timeout, or the network says so.
             self._gone.append(leg)
+            self.call.record.hung_up(leg.party, "lost")
             self.call.hang_up(leg, "lost")
             raise Gone(leg)
         return word

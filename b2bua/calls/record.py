@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from b2bua.errors import PeerError
+from b2bua.wire.uri import Uri
+
 if TYPE_CHECKING:
     from b2bua.legs.leg import Leg
-    from b2bua.legs.party import Party
+    from b2bua.legs.party import Identity, Party
 
 
 @dataclass(slots=True)
@@ -24,6 +27,8 @@ class LegRecord:
     """How it ended: C{bye}, C{cancel}, a status, or C{we: ...} when we ended it."""
     call_id: str = ""
     """The Call-ID of its dialog, to find it in a capture."""
+    name: str = ""
+    """The name of the party that displays show."""
 
 
 @dataclass(slots=True)
@@ -44,12 +49,20 @@ class CallRecord:
     """The final status that the caller heard; 0 while there was none."""
     reason: str = ""
     hung_up_by: str = ""
-    """The party that ended the call, or empty if we did."""
+    """The party that ended the call, or was lost; empty if we did."""
     features: tuple[str, ...] = ()
     """The features that had a say, in the order in which they first did."""
     legs: list[LegRecord] = field(default_factory=list)
     node: str = ""
     """Which of our processes had the call; the store notes it."""
+    why: str = ""
+    """How a call that was answered ended: a word of L{HungUp.why}, or C{operator}, C{shutdown}, C{crash}."""
+    number: str = ""
+    """The number that calls, as an extension has it or a trunk tells it."""
+    name: str = ""
+    """The name that goes with it."""
+    answered_by: str = ""
+    """The party that answered the caller: of a group, who picked up; empty if a feature did."""
 
     @property
     def open(self) -> bool:
@@ -64,23 +77,27 @@ class CallRecord:
         """
         self.ended = now
         self.status = self.status or 500
-        self.reason = "crash"
+        self.reason = self.why = "crash"
         for entry in self.legs:
             if entry.ended is None:
                 entry.ended = now
                 entry.why = "crash"
 
     @classmethod
-    def begin(cls, id: str, now: float, caller: Party, dialled: str) -> CallRecord:
+    def begin(cls, id: str, now: float, caller: Party, dialled: str, identity: Identity) -> CallRecord:
         """The record of a call that starts."""
-        return cls(id, str(caller), dialled, now)
+        record = cls(id, str(caller), dialled, now)
+        record.number = caller.name if caller.internal else number_of(identity.uri)
+        record.name = identity.display
+        return record
 
     def leg_began(self, leg: Leg, now: float) -> None:
         """A leg has come into the call; one that is restored is there already."""
         for entry in self.legs:
             if entry.id == leg.id and entry.ended is None:
                 return
-        entry = LegRecord(leg.id, str(leg.party), leg.incoming, now, call_id=leg.call_id)
+        party = leg.party
+        entry = LegRecord(leg.id, str(party), leg.incoming, now, call_id=leg.call_id, name=party.display)
         if leg.answered:
             entry.answered = now  # it comes from another call
         self.legs.append(entry)
@@ -97,6 +114,7 @@ class CallRecord:
         self.status = 200
         if self.answered is None:
             self.answered = now
+            self.answered_by = "" if leg is None else str(leg.party)
         for entry in self.legs:
             if entry.answered is None and (entry is self.legs[0] or (leg is not None and entry.id == leg.id)):
                 entry.answered = now
@@ -112,14 +130,29 @@ class CallRecord:
         self.status = status
         self.reason = reason
 
-    def hung_up(self, party: Party) -> None:
+    def hung_up(self, party: Party, why: str = "bye") -> None:
         """A party has left; the last one to do so counts, since after a transfer the call goes on."""
         self.hung_up_by = str(party)
+        self.why = why
+
+    def ended_by_us(self, why: str) -> None:
+        """Nobody has hung up: an operator, the end of the service or an error ends the call."""
+        self.hung_up_by = ""
+        self.why = why
 
     def close(self, now: float, features: tuple[str, ...]) -> None:
         """The call is over."""
         self.ended = now
         self.features = features
+
+    def concerns(self, party: str) -> bool:
+        """Is it a call of an extension, a trunk or a number, whatever part that has in it?"""
+        named = (party, *parties_named(party))
+        return (
+            party in (self.dialled, self.number)
+            or self.caller in named
+            or any(leg.party in named for leg in self.legs)
+        )
 
     def to_plain(self) -> dict[str, Any]:
         """The record as plain values, for a store or for JSON."""
@@ -132,3 +165,16 @@ class CallRecord:
         legs = [LegRecord(**leg) for leg in plain.pop("legs", [])]
         plain["features"] = tuple(plain.get("features", ()))
         return cls(**plain, legs=legs)
+
+
+def parties_named(name: str) -> tuple[str, str]:
+    """How a record writes the extension and the trunk of a name."""
+    return (f"extension {name}", f"trunk {name}")
+
+
+def number_of(uri: str) -> str:
+    """The number, or the name, in a URI; what has none is shown whole."""
+    try:
+        return Uri.parse(uri).user_unescaped or uri
+    except PeerError:
+        return uri

@@ -8,6 +8,8 @@ from typing import Any, TypeAlias
 ENTRIES_MAX = 200
 """Entries of one call; the oldest go first."""
 
+SLOW = 0.1
+"""Seconds after which even having no opinion is worth a line."""
 
 Asked: TypeAlias = tuple[float, str, str, object, float, str | None]
 """A question that was put to one feature: when, hook, feature, answer, seconds, error."""
@@ -52,10 +54,11 @@ class Story:
         return tuple(dict.fromkeys(named))
 
     def lines(self) -> list[tuple[float, str]]:
-        """What happened, with its time, for people."""
+        """What happened, with its time, for people; who had nothing to say is left out, if that was quick."""
         return [
             (entry[0], entry[1].format(*entry[2]) if len(entry) == 3 else _asked(entry))
             for entry in self._entries
+            if len(entry) == 3 or entry[3] is not None or entry[5] or entry[4] >= SLOW
         ]
 
 

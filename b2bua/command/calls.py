@@ -31,20 +31,58 @@ def _clock(seconds: float) -> str:
 
 
 def _state(row: dict[str, Any]) -> str:
-    """How it ended, or how far it is."""
-    if row["ended"] is None:
-        return "talking" if row["answered"] is not None else "ringing"
-    return f"{row['status']} {row['reason']}".strip()
+    """How it ended, or how far it is, with the status of what was refused."""
+    refused = row["ended"] is not None and row["answered"] is None and row["status"]
+    return f"{row['state']} ({row['status']})" if refused else str(row["state"])
+
+
+def _from(row: dict[str, Any]) -> str:
+    """Who called: number and name, and by which trunk."""
+    kind, _, name = row["caller"].partition(" ")
+    who = " ".join(filter(None, (row["number"] or name, row["name"])))
+    via = "" if kind == "extension" else f" ({row['caller']})"
+    gone = row["ended"] is None and row["legs"] and row["legs"][0]["ended"] is not None
+    return f"{who}{via}{', who has left' if gone else ''}"
+
+
+def _with(row: dict[str, Any]) -> str:
+    """
+    Who is at the other side.
+
+    While it goes on, those who are there now; afterwards those who have
+    talked, or whose phones rang for nothing.
+    """
+    legs = [leg for leg in row["legs"][1:] if row["ended"] is not None or leg["ended"] is None]
+    talked = [leg for leg in legs if leg["answered"] is not None]
+    return ", ".join(dict.fromkeys(_party(leg) for leg in talked or legs))
+
+
+def _party(leg: dict[str, Any]) -> str:
+    """The party of a leg."""
+    kind, _, name = leg["party"].partition(" ")
+    return " ".join(filter(None, (name if kind == "extension" else leg["party"], leg["name"])))
+
+
+_ENDS = {"operator": "an operator", "shutdown": "a shutdown", "crash": "a crash", "error": "an error of ours"}
+_LOST = {"lost": "lost", "timeout": "no sign of it"}
+
+
+def _hung_up(row: dict[str, Any]) -> str:
+    """Who ended it, or was lost."""
+    if row["why"] in _ENDS:
+        return _ENDS[row["why"]]
+    who = str(row["hung_up_by"]).removeprefix("extension ")
+    return f"{who} ({_LOST[row['why']]})" if row["why"] in _LOST else who
 
 
 COLUMNS: list[Column] = [
     ("CALL", lambda row: row["id"]),
     ("BEGAN", lambda row: _clock(row["started"])),
-    ("FROM", lambda row: row["caller"]),
+    ("FROM", _from),
     ("DIALLED", lambda row: row["dialled"]),
-    ("WITH", lambda row: ", ".join(leg["party"] for leg in row["legs"][1:])),
+    ("WITH", _with),
     ("TALKED", lambda row: duration(row["seconds"])),
     ("STATE", _state),
-    ("HUNG UP", lambda row: row["hung_up_by"]),
+    ("HUNG UP", _hung_up),
     ("FEATURES", lambda row: ", ".join(row["features"])),
 ]

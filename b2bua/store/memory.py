@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -95,15 +95,13 @@ class MemoryStore:
         self, *, party: str | None = None, since: float | None = None, limit: int = 100
     ) -> Deferred[Sequence[CallRecord]]:
         """Look records up, the latest first."""
-        callers = (party, f"extension {party}", f"trunk {party}")
-        plain = [
+        found = [
             record
-            for record in self._records.values()
-            if (party is None or record["caller"] in callers or record["dialled"] == party)
-            and (since is None or record["started"] >= since)
+            for record in _records(self._records.values())
+            if (party is None or record.concerns(party)) and (since is None or record.started >= since)
         ]
-        plain.sort(key=lambda record: (record["started"], record["id"]), reverse=True)
-        return self._fault() or succeed(_records(plain[:limit]))
+        found.sort(key=lambda record: (record.started, record.id), reverse=True)
+        return self._fault() or succeed(found[:limit])
 
     def drop_records(self, before: float) -> Deferred[int]:
         """Remove old ones."""
@@ -126,6 +124,6 @@ class MemoryStore:
         return fail(StoreError(self.failing)) if self.failing is not None else None
 
 
-def _records(plain: list[dict[str, Any]]) -> Sequence[CallRecord]:
+def _records(plain: Iterable[dict[str, Any]]) -> Sequence[CallRecord]:
     """Records that nobody else has in hand."""
     return [CallRecord.from_plain(copy.deepcopy(values)) for values in plain]

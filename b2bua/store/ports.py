@@ -135,7 +135,7 @@ class IRecords(Interface):
         """
         Look records up, the latest first.
 
-        @param party: only those with this party on either side.
+        @param party: only those in which this extension, trunk or number has a part.
         @param since: only those that began then or later.
         """
 

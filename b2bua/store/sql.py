@@ -23,6 +23,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 from zope.interface import implementer
 
+from b2bua.calls.record import parties_named
 from b2bua.store import tables
 from b2bua.store.ports import Batch, BindingRow, IStore, Setting, Snapshot, StoreError, as_text
 
@@ -203,8 +204,14 @@ class SqlStore:
         table = tables.records
         query = sa.select(table).order_by(table.c.started.desc(), table.c.id.desc()).limit(limit)
         if party is not None:
-            callers = (party, f"extension {party}", f"trunk {party}")
-            query = query.where(table.c.caller.in_(callers) | (table.c.dialled == party))
+            named = (party, *parties_named(party))
+            query = query.where(
+                table.c.caller.in_(named)
+                | (table.c.dialled == party)
+                | (table.c.number == party)
+                # Whom a group or a forward reached stands in the legs only.
+                | sa.or_(*(table.c.legs.contains(json.dumps(name), autoescape=True) for name in named))
+            )
         if since is not None:
             query = query.where(table.c.started >= since)
         return self._do(lambda: [tables.record_from(row) for row in self._rows(query)])

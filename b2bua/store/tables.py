@@ -74,6 +74,10 @@ records = Table(
     Column("hung_up_by", Text, nullable=False),
     Column("features", Text, nullable=False),
     Column("legs", Text, nullable=False),
+    Column("why", Text, nullable=False, server_default=""),
+    Column("number", Text, nullable=False, server_default=""),
+    Column("name", Text, nullable=False, server_default=""),
+    Column("answered_by", Text, nullable=False, server_default=""),
     Index("records_started", "started"),
     Index("records_ended", "ended"),
 )
@@ -124,6 +128,7 @@ def record_values(node: str, record: CallRecord) -> dict[str, Any]:
             leg.ended,
             clean(leg.why),
             clean(leg.call_id),
+            clean(leg.name),
         )
         for leg in record.legs
     ]
@@ -140,6 +145,10 @@ def record_values(node: str, record: CallRecord) -> dict[str, Any]:
         "hung_up_by": clean(record.hung_up_by),
         "features": json.dumps(record.features) if record.features else "[]",
         "legs": json.dumps(legs),
+        "why": clean(record.why),
+        "number": clean(record.number),
+        "name": clean(record.name),
+        "answered_by": clean(record.answered_by),
     }
 
 
@@ -158,4 +167,8 @@ def record_from(row: Row[Any]) -> CallRecord:
         features=tuple(json.loads(row.features)),
         legs=[LegRecord(*leg) for leg in json.loads(row.legs)],
         node=row.node,
+        why=row.why,
+        number=row.number,
+        name=row.name,
+        answered_by=row.answered_by,
     )

@@ -45,8 +45,9 @@ ENDED = CallRecord(
     ("forward", "blind_transfer"),
     [
         LegRecord("leg-1", "extension 101", True, 1000.0, 1001.5, 1060.25, "bye"),
-        LegRecord("leg-2", "extension 102", False, 1000.5, 1001.5, 1060.25),
+        LegRecord("leg-2", "extension 102", False, 1000.5, 1001.5, 1060.25, name="Office"),
     ],
+    why="bye", number="101", name="Reception", answered_by="extension 102",
 )  # fmt: skip
 Steps = Generator[Deferred[Any], Any, None]
 
@@ -187,8 +188,8 @@ class Contract:
             Batch(
                 records=(
                     replace(ENDED, id="1", started=1.0),
-                    replace(ENDED, id="2", started=3.0, caller="trunk 102", dialled="105"),
-                    replace(ENDED, id="3", started=2.0, caller="extension 105", dialled="106"),
+                    replace(ENDED, id="2", started=3.0, caller="trunk 102", number="030 1", dialled="105"),
+                    replace(ENDED, id="3", started=2.0, caller="extension 105", dialled="106", legs=[]),
                 )
             )
         )
@@ -198,6 +199,8 @@ class Contract:
             ({"party": "102"}, ["2", "1"]),
             ({"party": "105"}, ["2", "3"]),
             ({"party": "extension 105"}, ["3"]),
+            ({"party": "030 1"}, ["2"]),
+            ({"party": "10_"}, []),
             ({"since": 2.0}, ["2", "3"]),
             ({"party": "102", "since": 2.0}, ["2"]),
         ]:
@@ -338,11 +341,12 @@ class SqlContract(Contract):
         yield self.store.close()
         engine = sa.create_engine(self.url())
         with engine.begin() as connection:
+            before = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
             connection.execute(sa.text("UPDATE alembic_version SET version_num = 'later'"))
         error = yield t.assertFailure(self.store.open(), StoreError)
         t.assertIn("later version", str(error))
         with engine.begin() as connection:
-            connection.execute(sa.text("UPDATE alembic_version SET version_num = '0001'"))
+            connection.execute(sa.text("UPDATE alembic_version SET version_num = :was"), {"was": before})
         engine.dispose()
         yield self.store.close()
         yield self.store.open()

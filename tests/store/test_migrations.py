@@ -1,0 +1,53 @@
+"""A database of an older version is brought up to date, and nothing in it is lost."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, inlineCallbacks
+from twisted.trial.unittest import TestCase
+
+from b2bua.store.sql import SqlStore
+
+OLD = sorted(Path(__file__).parent.glob("version_*.sql"))
+Steps = Generator[Deferred[Any], Any, None]
+
+
+class MigrationTests(TestCase):
+    """What versions before this one have left on disks."""
+
+    @inlineCallbacks
+    def test_old_databases(self) -> Steps:
+        """Each kept database opens, with its registrations, settings and records."""
+        self.assertTrue(OLD)
+        for script in OLD:
+            file = f"{self.mktemp()}.db"
+            with sqlite3.connect(file) as connection:
+                connection.executescript(script.read_text())
+            connection.close()
+            store = SqlStore(f"sqlite:///{file}", reactor)
+            yield store.open()
+            self.addCleanup(store.close)
+            (record,) = yield store.find_records(party="101")
+            self.assertEqual((record.caller, record.legs[0].call_id), ("extension 101", "1@phone"))
+            (setting,) = yield store.load_settings()
+            self.assertEqual((setting.key, setting.value), ("busy", "103"))
+            (binding,) = yield store.load_bindings(0.0)
+            self.assertEqual(binding.contact, "sip:101@192.0.2.101:5062")
+
+    @inlineCallbacks
+    def test_what_nobody_knew(self) -> Steps:
+        """What records of an older version did not say stays empty, and is no reason to refuse them."""
+        file = f"{self.mktemp()}.db"
+        with sqlite3.connect(file) as connection:
+            connection.executescript(OLD[0].read_text())
+        connection.close()
+        store = SqlStore(f"sqlite:///{file}", reactor)
+        yield store.open()
+        self.addCleanup(store.close)
+        (record,) = yield store.find_records()
+        self.assertEqual((record.number, record.name, record.answered_by, record.why), ("", "", "", ""))
