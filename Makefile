@@ -16,7 +16,7 @@ TREE := $(shell find b2bua plugins twistd-plugins -name '*.py' | LC_ALL=C sort |
 INSTALLED = $(VENV)/.installed-$(TREE)
 DEVELOPS  = $(VENV)/.develops-$(TREE)
 
-.PHONY: run test on-sockets in-memory simulate lint coverage format fuzz soak bench bench-check docs clean
+.PHONY: run test fast on-sockets in-memory simulate lint coverage format fuzz soak bench bench-check docs clean
 
 run: $(INSTALLED)
 	@test -e $(CONFIG) || $(BIN)/b2bua init --port $(PORT) $(CONFIG)
@@ -35,6 +35,10 @@ IN_MEMORY  = $(filter-out $(ON_SOCKETS),$(subst /,.,$(patsubst %/__init__.py,%,$
 
 on-sockets in-memory: $(DEVELOPS)
 	$(BIN)/python -m twisted.trial $(if $(filter in-memory,$@),$(IN_MEMORY),$(ON_SOCKETS))
+
+# Neither sockets nor worlds: a minute or two, for another Python than the usual one.
+fast: $(DEVELOPS)
+	$(BIN)/python -m twisted.trial $(filter-out tests.simulation tests.bench,$(IN_MEMORY))
 
 # Random worlds; a seed that failed is played again by "python -m b2bua.testing.chance --seed N".
 simulate: $(DEVELOPS)

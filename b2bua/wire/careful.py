@@ -46,7 +46,7 @@ LIMITS = Limits()
 REQUEST_LINE = re.compile(rf'({TOKEN}++) ([^<>"\x00-\x20\x7f]++) [Ss][Ii][Pp]/2\.0\Z').match
 # Status-Line = SIP-Version SP Status-Code SP Reason-Phrase CRLF (section 7.2);
 # some leave out the space before an empty phrase.
-STATUS_LINE = re.compile(r"[Ss][Ii][Pp]/2\.0 ([1-6][0-9][0-9])(?: ([^\r\n\0]*+))?+\Z").match
+STATUS_LINE = re.compile(r"[Ss][Ii][Pp]/2\.0 ([1-6][0-9][0-9])(?>(?: ([^\r\n\0]*+))?)\Z").match
 
 _FIELD = re.compile(rf"({TOKEN}++)[ \t]*+:(.*+)\Z", re.DOTALL)
 _FOLD = re.compile(r"\r\n[ \t]++")

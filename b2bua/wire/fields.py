@@ -13,6 +13,7 @@ from b2bua.wire.dialog_ids import DialogId, Join, Replaces, TargetDialog
 from b2bua.wire.grammar import (
     LWS,
     PARAMS,
+    QUOTED,
     TOKEN,
     Params,
     digits,
@@ -49,9 +50,9 @@ __all__ = [
 
 _CSEQ = re.compile(rf"{LWS}([0-9]++)[ \t]++({TOKEN}++){LWS}\Z")
 _RACK = re.compile(rf"{LWS}([0-9]++)[ \t]++([0-9]++)[ \t]++({TOKEN}++){LWS}\Z")
-_DELTA = re.compile(rf"{LWS}([0-9]++){LWS}((?:;.*+)?+)\Z", re.DOTALL)
-_RETRY = re.compile(rf"{LWS}([0-9]++){LWS}(?:\([^()]*+\){LWS})?+((?:;.*+)?+)\Z", re.DOTALL)
-_WARNING = re.compile(rf'{LWS}([0-9]{{3}}) ++([^\s"]++) ++("(?:[^"\\]|\\.)*+"){LWS}\Z', re.DOTALL)
+_DELTA = re.compile(rf"{LWS}([0-9]++){LWS}((?:;.*+)?)\Z", re.DOTALL)
+_RETRY = re.compile(rf"{LWS}([0-9]++){LWS}(?>(?:\([^()]*+\){LWS})?)((?:;.*+)?)\Z", re.DOTALL)
+_WARNING = re.compile(rf'{LWS}([0-9]{{3}}) ++([^\s"]++) ++({QUOTED}){LWS}\Z', re.DOTALL)
 # rfc1123-date = wkday "," SP 2DIGIT SP month SP 4DIGIT SP time SP "GMT"
 _DATE = re.compile(r"[A-Za-z]{3}, ([0-9]{2}) ([A-Za-z]{3}) ([0-9]{4}) ([0-9]{2}):([0-9]{2}):([0-9]{2}) GMT\Z")
 # The names are the RFC's, whatever the locale.

@@ -1,8 +1,10 @@
 """
 The rules of RFC 3261 section 25.1 that many header fields share.
 
-Every pattern is possessive (C{++}, C{*+}) or cannot give back, so that the time
-it takes grows with the length of the text and with nothing else.
+Every pattern is possessive (C{++}, C{*+}), atomic (C{(?>...)}) or cannot give
+back, so that the time it takes grows with the length of the text and with nothing
+else.  A group is never possessive: before Python 3.11.5, so on Debian 12, such a
+pattern fails where it has to match (cpython #106052 and #100061).
 """
 
 from __future__ import annotations
@@ -19,26 +21,26 @@ Params: TypeAlias = tuple[tuple[str, str | None], ...]
 # token = 1*(alphanum / "-" / "." / "!" / "%" / "*" / "_" / "+" / "`" / "'" / "~")
 TOKEN = r"[A-Za-z0-9\-.!%*_+`'~]"
 # quoted-string = SWS DQUOTE *(qdtext / quoted-pair) DQUOTE
-QUOTED = r'"(?:[^"\\]|\\.)*+"'
+QUOTED = r'"(?>(?:[^"\\]++|\\.)*)"'
 # LWS, after folding was undone
 LWS = r"[ \t]*+"
 
 # generic-param = token [EQUAL gen-value]; gen-value = token / host / quoted-string.
 # Of a value no more is asked than that it ends where the parameter ends: phones
 # put slashes, at-signs and bare IPv6 addresses there.
-PARAM = rf'{LWS};{LWS}{TOKEN}++{LWS}(?:={LWS}(?:{QUOTED}|[^;,"<>\x00-\x20\x7f]*+))?+'
-PARAMS = rf"(?:{PARAM})*+"
+PARAM = rf'{LWS};{LWS}{TOKEN}++{LWS}(?>(?:={LWS}(?:{QUOTED}|[^;,"<>\x00-\x20\x7f]*+))?)'
+PARAMS = rf"(?>(?:{PARAM})*)"
 
-_PARAM = re.compile(rf';{LWS}({TOKEN}++){LWS}(?:={LWS}({QUOTED}|[^;,"<>\x00-\x20\x7f]*+))?+')
+_PARAM = re.compile(rf';{LWS}({TOKEN}++){LWS}(?>(?:={LWS}({QUOTED}|[^;,"<>\x00-\x20\x7f]*+))?)')
 _PARAMS = re.compile(rf"{PARAMS}{LWS}\Z", re.DOTALL)
 _TOKEN = re.compile(rf"{TOKEN}++\Z")
-_ELEMENT = re.compile(rf'(?:[^,"<]++|{QUOTED}|<[^>]*+>)*+(?:,|\Z)', re.DOTALL)
+_ELEMENT = re.compile(rf'(?>(?:[^,"<]++|{QUOTED}|<[^>]*+>)*)(?:,|\Z)', re.DOTALL)
 _WORD = re.compile(rf"{LWS}([^;,\"\s]++){LWS}(;.*+)?\Z", re.DOTALL)
 _PAIR = re.compile(r"\\(.)", re.DOTALL)
 _TO_QUOTE = re.compile(r'(["\\])')
 _FORBIDDEN = re.compile(r"[\r\n\0]")
 _HEX = re.compile(r"%([0-9A-Fa-f]{2})")
-_ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})++")
+_ESCAPES = re.compile(r"(?>(?:%[0-9A-Fa-f]{2})+)")
 
 LIST_SECTION = "RFC 3261 7.3.1"
 PARAM_SECTION = "RFC 3261 25.1"

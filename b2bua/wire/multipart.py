@@ -75,7 +75,7 @@ def parse_multipart(content_type: str, body: bytes, limits: Limits = LIMITS) -> 
 
 def _split(body: bytes, boundary: bytes, limits: Limits) -> list[Part]:
     """Cut the body at its boundaries; what is before and after them is dropped."""
-    delimiter = re.compile(rb"(?:\A|\r\n)--" + re.escape(boundary) + rb"(--)?+[ \t]*+(?:\r\n|\Z)")
+    delimiter = re.compile(rb"(?:\A|\r\n)--" + re.escape(boundary) + rb"(?>(--)?)[ \t]*+(?:\r\n|\Z)")
     parts: list[Part] = []
     start: int | None = None
     at = 0

@@ -43,7 +43,7 @@ _ADDR_SPEC = re.compile(
 
 # The way nearly all addresses look: no parameter but the tag.
 _SIMPLE = re.compile(
-    rf'({QUOTED} ?+|[^<",]*+)<([^<>"\x00-\x20\x7f]++)>(?:;tag=({TOKEN}++))?+\Z', re.DOTALL
+    rf'({QUOTED} ?+|[^<",]*+)<([^<>"\x00-\x20\x7f]++)>(?>(?:;tag=({TOKEN}++))?)\Z', re.DOTALL
 ).match
 
 

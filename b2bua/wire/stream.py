@@ -30,7 +30,7 @@ Unit: TypeAlias = bytes | Literal[KeepAlive.PING, KeepAlive.PONG]
 
 # Content-Length in any spelling, folded or not; a message has but one.
 _LENGTH = re.compile(
-    rb"\r\n(?:content-length|l)[ \t]*+:(?:[ \t]|\r\n[ \t])*+([^\r\n]*+)(?=\r\n)", re.IGNORECASE
+    rb"\r\n(?:content-length|l)[ \t]*+:(?>(?:[ \t]|\r\n[ \t])*)([^\r\n]*+)(?=\r\n)", re.IGNORECASE
 )
 _NUMBER = re.compile(rb"([0-9]{1,10}+)[ \t]*+\Z")
 

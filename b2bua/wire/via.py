@@ -21,12 +21,12 @@ from b2bua.wire.grammar import (
 # and COLON may have white space around them.
 _VIA = re.compile(
     rf"{LWS}[Ss][Ii][Pp]{LWS}/{LWS}2\.0{LWS}/{LWS}({TOKEN}++)[ \t]++"
-    rf"(\[[0-9A-Fa-f:.]++\]|[A-Za-z0-9._\-]++)(?:{LWS}:{LWS}([0-9]{{1,5}}+))?+({PARAMS}){LWS}\Z",
+    rf"(\[[0-9A-Fa-f:.]++\]|[A-Za-z0-9._\-]++)(?>(?:{LWS}:{LWS}([0-9]{{1,5}}+))?)({PARAMS}){LWS}\Z",
     re.DOTALL,
 )
 # The way nearly all are written: no white space but where it must be.
 _SIMPLE_SENDER = re.compile(
-    rf"SIP/2\.0/({TOKEN}++) ([A-Za-z0-9._\-]++|\[[0-9A-Fa-f:.]++\])(?::([0-9]{{1,5}}+))?+\Z"
+    rf"SIP/2\.0/({TOKEN}++) ([A-Za-z0-9._\-]++|\[[0-9A-Fa-f:.]++\])(?>(?::([0-9]{{1,5}}+))?)\Z"
 ).match
 _SIMPLE_PARAMS = re.compile(r'[^\x00-\x20",\x7f]*+\Z').match
 _new = object.__new__
