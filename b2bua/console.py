@@ -167,7 +167,7 @@ class Console:
 
     def _call(self, record: CallRecord, *, held: bool = False) -> Plain:
         """One row."""
-        end = record.ended if record.ended is not None else self._server.runner.now()
+        end = record.ended if record.ended is not None else self._server.runner.wall()
         talked = 0.0 if record.answered is None else max(0.0, end - record.answered)
         return {
             **record.to_plain(),

@@ -89,6 +89,7 @@ class Server:
             limits=_net_limits(settings),
             messages=self.messages,
             token=lambda: random.randbytes(9).hex(),
+            wall=wall,
         )
         for who, own in settings.timers.peers.items():
             usual = settings.timers
@@ -114,7 +115,7 @@ class Server:
         self.keeper: Keeper | None = None
         if store is not None:
             self.journal = Journal(store, self.runner)
-            self.keeper = Keeper(self.bindings, self.journal, self.runner, wall)
+            self.keeper = Keeper(self.bindings, self.journal, self.runner)
         self.registrar = Registrar(
             self.bindings,
             self.authenticator,
@@ -122,7 +123,6 @@ class Server:
             self.runner,
             RegistrarSettings.of(settings.registrar),
             self.keeper,
-            wall=wall,
             token=self.runner.token,
         )
         self._random = random

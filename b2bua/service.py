@@ -197,7 +197,7 @@ class B2BUAService(Service):
         self._configure()
         preferences.restore(kept)
         preferences.keep = server.journal.setting
-        now = self._reactor.seconds()
+        now = server.runner.wall()
         count = server.keeper.restore(await store.load_bindings(now), self._has_socket)
         cut = await store.load_open()
         for record in cut:
@@ -274,7 +274,7 @@ class B2BUAService(Service):
     def _forget_records(self) -> None:
         """Remove the records of calls that are too old; a store that fails is asked again tomorrow."""
         if days := self.settings.calls.records_days:
-            dropped = self.store.drop_records(self._reactor.seconds() - days * DAY)
+            dropped = self.store.drop_records(self.server.runner.wall() - days * DAY)
             dropped.addCallbacks(
                 lambda count: (
                     self.log.info("{count} old records of calls were removed", count=count) if count else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from twisted.python.usage import Options as UsageOptions
@@ -47,10 +49,23 @@ class Options(UsageOptions):
 
 def makeService(options: Options) -> IService:  # twistd asks for this name
     """Make the service that C{twistd} starts."""
+    from twisted.internet import reactor
+
     from b2bua.service import B2BUAService
 
+    go_steadily(reactor)
     configured, twistd = options.configuration, options.parent
     observer = None
     if twistd is not None and not twistd.get("logger") and not twistd.get("syslog"):
         observer = logs.observe(logs.destination(twistd), configured.settings.log)
     return B2BUAService(configured, observer)
+
+
+def go_steadily(reactor: Any, seconds: Callable[[], float] = time.monotonic) -> None:
+    """
+    Have the reactor go by a clock that nobody sets; nothing may wait for it yet.
+
+    By itself it goes by the time of day: when that is set forward all timers
+    fire at once, and when it is set back none does for as long.
+    """
+    reactor.seconds = seconds

@@ -53,6 +53,7 @@ class Call:
         "_listeners",
         "_operations",
         "_over",
+        "_past",
         "bridge",
         "caller",
         "calls",
@@ -93,7 +94,9 @@ class Call:
         self.features: Decisions = calls.features
         """The generation of features that this call began with."""
         self.path = path or Path()
-        self.story = Story(calls.context.layer.now)
+        layer = calls.context.layer
+        self._past = layer.wall() - layer.now()
+        self.story = Story(layer.now)
         self.legs: list[Leg] = []
         self.bridge: Bridge | None = None
         """Who talks to whom; None while nobody does, or an operation is about to change it."""
@@ -103,13 +106,12 @@ class Call:
         """What goes on while the caller waits for an answer."""
         self.search: Search | None = None
         """What rings in the name of an operation, as for a transfer."""
-        now = calls.context.layer.now()
         self.max_forwards = 70
         """What is left of the caller's Max-Forwards, for whatever this call leads to (RFC 7332 section 5)."""
         self.max_breadth = BREADTH_MAX
         """The caller's Max-Breadth, as far as we go along with it (RFC 7332 section 6)."""
         self.record = record or CallRecord.begin(
-            self.id, now, caller.party, dialled, calls.identities.of(caller)
+            self.id, self.wall(), caller.party, dialled, calls.identities.of(caller)
         )
         self._listeners: dict[Leg, Listener] = {}
         self._operations = 0
@@ -128,7 +130,7 @@ class Call:
         leg.call = self
         self.legs.append(leg)
         self.calls.directory.leg_began(leg.party)
-        self.record.leg_began(leg, self.calls.context.layer.now())
+        self.record.leg_began(leg, self.wall())
 
     def yield_leg(self, leg: Leg) -> None:
         """Give a leg away to another call; whom it talked to waits alone."""
@@ -163,7 +165,7 @@ class Call:
                 self.holders -= {leg}
             leg.call = None
             self.calls.directory.leg_ended(leg.party)
-            self.record.leg_ended(leg, self.calls.context.layer.now(), why)
+            self.record.leg_ended(leg, self.wall(), why)
             self.features.tell_leg_ended(self, leg, why)
 
     def hang_up(self, leg: Leg, why: str = "bye", fields: Fields = ()) -> None:
@@ -204,6 +206,15 @@ class Call:
             self.begin(word)
         self.settle()
 
+    def wall(self) -> float:
+        """
+        The time of day, for the record.
+
+        Looked up once, when the call begins, and counted on by the clock: when
+        somebody sets the time of day, the call has not lasted longer for it.
+        """
+        return self._past + self.calls.context.layer.now()
+
     # ---- the end --------------------------------------------------------
 
     def hold_open(self) -> None:
@@ -221,7 +232,7 @@ class Call:
             return
         self._over = True
         self.bridge = None
-        self.record.close(self.calls.context.layer.now(), self.story.features)
+        self.record.close(self.wall(), self.story.features)
         self.calls.over(self)
         self.features.tell_call_ended(self, self.record)
 
@@ -259,7 +270,7 @@ class Call:
 
     def confirm(self, leg: Leg, offer: bytes | None, text: str) -> None:
         """Answer a feature code: the phone shows C{text} for a moment, then we hang up."""
-        self.record.took_call(self.calls.context.layer.now(), None)
+        self.record.took_call(self.wall(), None)
         shown: Fields = (
             ("P-Asserted-Identity", str(NameAddr.make(text, self.calls.directory.uri(self.dialled)))),
         )

@@ -16,8 +16,8 @@ from b2bua.legs.words import Word
 if TYPE_CHECKING:
     from b2bua.calls.call import Call
     from b2bua.calls.identity import Identities
+    from b2bua.clock import ITimer
     from b2bua.legs.leg import Leg, LegContext
-    from b2bua.transactions.ports import ITimer
 
 T = TypeVar("T")
 

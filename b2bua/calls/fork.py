@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from b2bua.calls.attempt import Attempt
     from b2bua.calls.call import Call
     from b2bua.calls.ports import Destination, Tiers
-    from b2bua.transactions.ports import ITimer
+    from b2bua.clock import ITimer
 
 
 class Fork:

@@ -10,7 +10,7 @@ from b2bua.calls.seekers import Through
 if TYPE_CHECKING:
     from b2bua.calls.attempt import Attempt
     from b2bua.calls.verdicts import Dial, Member, Outcome
-    from b2bua.transactions.ports import ITimer
+    from b2bua.clock import ITimer
 
 
 class Group(Through):

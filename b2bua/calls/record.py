@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class LegRecord:
-    """One leg of a call; times are seconds since the epoch."""
+    """One leg of a call; times are seconds since 1970."""
 
     id: str
     party: str
@@ -36,7 +36,8 @@ class CallRecord:
     """
     The record of one call, written as the call goes on.
 
-    There is exactly one for each call; its C{id} is the call's.
+    There is exactly one for each call; its C{id} is the call's.  Times are
+    seconds since 1970.
     """
 
     id: str

@@ -105,7 +105,7 @@ class Replacing:
             call.refuse(self.leg, 488)
             return
         setup.release().cancel(ELSEWHERE)
-        call.record.took_call(call.calls.context.layer.now(), self.leg)
+        call.record.took_call(call.wall(), self.leg)
         Bridge(call, caller, self.leg, Alignment()).begin()
         connected = call.calls.identities.connected
         caller.say(Answered(answers[0], connected(caller, self.leg)))
@@ -146,7 +146,7 @@ class Replacing:
             if offer is not None and back is not None:
                 back, alignment = alignment.translate(back, to_b=False, previous=offer)
             leg.say(Answered(back, connected(leg, other)))
-            call.record.leg_answered(leg, call.calls.context.layer.now())
+            call.record.leg_answered(leg, call.wall())
             if offer is None:
                 other.say(Confirmed((await ear.confirmation(leg, other)).session))
         except Gone as gone:

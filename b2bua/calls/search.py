@@ -94,7 +94,7 @@ class Search:
 
     def _found(self, leg: Leg, session: bytes | None, fields: Fields = ()) -> None:
         """Hand over the leg; until somebody listens to it, it is alone."""
-        self.call.record.leg_answered(leg, self.call.calls.context.layer.now())
+        self.call.record.leg_answered(leg, self.call.wall())
         self.call.listen(leg, Lone(self.call))
         self._finish(Found(leg, session, fields))
 

@@ -98,7 +98,7 @@ class Setup:
         """Connect the two."""
         self._end()
         call = self.call
-        call.record.took_call(call.calls.context.layer.now(), leg)
+        call.record.took_call(call.wall(), leg)
         late = self.errand.offer is None and word.session is not None
         Bridge(call, self.caller, leg).begin(self.caller if late else None)
         self.caller.say(word)

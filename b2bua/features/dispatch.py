@@ -12,8 +12,10 @@ from typing import Any, NamedTuple, Protocol
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from b2bua import hookspecs
+from b2bua.clock import IClock, ITimer
 from b2bua.features.answers import CHECKS, wrong_edit
 from b2bua.features.plugin import Plugin
 from b2bua.hookspecs import HOOKS
@@ -31,23 +33,7 @@ CONTAINED = (Exception, SystemExit)
 """What a feature may raise without harm to others; a KeyboardInterrupt is not its own."""
 
 
-class Timer(Protocol):
-    """Something that can still be stopped."""
-
-    def stop(self) -> None:
-        """Forget it."""
-
-
-class Timers(Protocol):
-    """The clock of the server: C{b2bua.transactions.ports.ITransactionLayer} is one."""
-
-    def now(self) -> float:
-        """Seconds of the clock."""
-
-    def start(self, seconds: float, call: Callable[[], None]) -> Timer:
-        """Call back after C{seconds}."""
-
-
+@implementer(IClock, ITimer)
 class StoppedClock:
     """Where there is no clock, no time passes and no budget runs out."""
 
@@ -55,9 +41,13 @@ class StoppedClock:
         """Say the one time there is."""
         return 0.0
 
-    def start(self, seconds: float, call: Callable[[], None]) -> Timer:
+    def start(self, seconds: float, call: Callable[[], None]) -> ITimer:
         """Never call back."""
         return self
+
+    def wall(self) -> float:
+        """Say that it is the first moment of 1970."""
+        return 0.0
 
     def stop(self) -> None:
         """Have nothing to forget."""
@@ -99,7 +89,7 @@ class Dispatch:
 
     log = Logger()
 
-    def __init__(self, plugins: Sequence[Plugin], timers: Timers, budget: float = BUDGET) -> None:
+    def __init__(self, plugins: Sequence[Plugin], timers: IClock, budget: float = BUDGET) -> None:
         """Take the plugins in the order in which they are asked."""
         self.budget = budget
         self.plugins = tuple(plugins)

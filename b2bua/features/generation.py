@@ -8,9 +8,10 @@ from datetime import datetime
 from importlib.metadata import EntryPoint
 from typing import Any
 
+from b2bua.clock import IClock
 from b2bua.features import plugin as plugins_of
 from b2bua.features.codes import Codes
-from b2bua.features.dispatch import BUDGET, CONTAINED, Dispatch, StoppedClock, Timers
+from b2bua.features.dispatch import BUDGET, CONTAINED, Dispatch, StoppedClock
 from b2bua.features.facade import Facade
 from b2bua.features.found import Found
 from b2bua.features.options import Options, Setting, _wall
@@ -38,7 +39,7 @@ class Features(Facade):
         codes: Codes | None = None,
         options: Mapping[str, Options] | None = None,
         preferences: Preferences | None = None,
-        timers: Timers | None = None,
+        timers: IClock | None = None,
         wall: Callable[[], datetime] = _wall,
         generation: int = 1,
         budget: float = BUDGET,
@@ -77,7 +78,7 @@ class Features(Facade):
         *,
         sources: Sequence[Source] | None = None,
         preferences: Preferences | None = None,
-        timers: Timers | None = None,
+        timers: IClock | None = None,
         wall: Callable[[], datetime] = _wall,
         generation: int = 1,
     ) -> Features:
@@ -163,7 +164,7 @@ class Features(Facade):
             )
             reimport.keep()
 
-    def bind(self, timers: Timers) -> None:
+    def bind(self, timers: IClock) -> None:
         """
         Take the clock of the server; until then no budget runs out.
 

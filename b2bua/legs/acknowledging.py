@@ -8,10 +8,10 @@ from b2bua.legs import parting, sending
 from b2bua.legs.context import SDP
 
 if TYPE_CHECKING:
+    from b2bua.clock import ITimer
     from b2bua.dialogs.dialog import Dialog
     from b2bua.legs.leg import Leg
     from b2bua.transactions.flow import Flow
-    from b2bua.transactions.ports import ITimer
     from b2bua.wire.message import Field, Request
 
 PATIENCE = 60

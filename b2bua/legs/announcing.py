@@ -15,8 +15,9 @@ from b2bua.legs.updated import Updated
 from b2bua.legs.words import Changed, Confirmed, Fields, HungUp
 
 if TYPE_CHECKING:
+    from b2bua.clock import ITimer
     from b2bua.legs.leg import Leg
-    from b2bua.transactions.ports import IServerTransaction, ITimer
+    from b2bua.transactions.ports import IServerTransaction
     from b2bua.wire.message import Request, Response
 
 MINUTE = 60.0

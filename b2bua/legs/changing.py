@@ -16,9 +16,9 @@ from b2bua.legs.words import Answered, Changed, Refused
 from b2bua.wire.sdp import without_origin
 
 if TYPE_CHECKING:
+    from b2bua.clock import ITimer
     from b2bua.legs.leg import Leg
     from b2bua.legs.words import Fields
-    from b2bua.transactions.ports import ITimer
     from b2bua.wire.message import Response
 
 ATTEMPTS = 6

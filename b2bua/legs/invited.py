@@ -16,8 +16,9 @@ from b2bua.legs.words import Changed, Confirmed, Fields, HungUp, Offered, Refuse
 from b2bua.wire.uri import Uri
 
 if TYPE_CHECKING:
+    from b2bua.clock import ITimer
     from b2bua.legs.leg import Leg
-    from b2bua.transactions.ports import IServerTransaction, ITimer
+    from b2bua.transactions.ports import IServerTransaction
     from b2bua.wire.message import Request
 
 

@@ -24,13 +24,14 @@ from b2bua.legs.words import Fields, HungUp, Word
 __all__ = ["Invitation", "Leg", "LegContext", "LegState"]
 
 if TYPE_CHECKING:
+    from b2bua.clock import ITimer
     from b2bua.dialogs.dialog import Dialog
     from b2bua.legs.party import Identity, Party
     from b2bua.legs.referral import Referral
     from b2bua.legs.updated import Updated
     from b2bua.transactions.effects import TimerValues
     from b2bua.transactions.flow import Flow
-    from b2bua.transactions.ports import IServerTransaction, ITimer
+    from b2bua.transactions.ports import IServerTransaction
     from b2bua.wire.message import Message, Request
 
 

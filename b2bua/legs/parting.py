@@ -12,9 +12,10 @@ from b2bua.legs.words import Fields, HungUp
 from b2bua.wire.fields import Reason
 
 if TYPE_CHECKING:
+    from b2bua.clock import ITimer
     from b2bua.dialogs.dialog import Dialog
     from b2bua.legs.leg import Leg
-    from b2bua.transactions.ports import IServerTransaction, ITimer
+    from b2bua.transactions.ports import IServerTransaction
     from b2bua.wire.message import Request, Response
 
 

@@ -12,8 +12,9 @@ from b2bua.legs.passing import REPLY, TOLD, entering
 from b2bua.legs.words import Replied, Told
 
 if TYPE_CHECKING:
+    from b2bua.clock import ITimer
     from b2bua.legs.leg import Leg
-    from b2bua.transactions.ports import IServerTransaction, ITimer
+    from b2bua.transactions.ports import IServerTransaction
     from b2bua.wire.message import Request, Response
 
 PATIENCE = 56

@@ -9,6 +9,7 @@ world.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Hashable
 
 from twisted.internet.defer import Deferred
@@ -58,6 +59,7 @@ class Runner:
         limits: NetLimits | None = None,
         messages: Limits = LIMITS,
         token: Callable[[], str] | None = None,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         """
         Stand ready; wires are attached afterwards.
@@ -70,6 +72,7 @@ class Runner:
         @param messages: the limits of a single message.
         @param token: makes what must be unique and not be guessed: branches
             and tags.
+        @param wall: the time of day.
         """
         self.user: ITransactionUser
         if user is not None:
@@ -85,6 +88,7 @@ class Runner:
         self.places = Places(self.limits.connections, self.limits.connections_per_host)
         self.overload = Overload(self, clock, self.limits.lag)
         self.now: Callable[[], float] = clock.seconds
+        self.wall = wall
         self._clock = clock
         self._locator = locator
         self._timers = timers or TimerValues()

@@ -22,7 +22,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from b2bua.transactions.ports import ITimer
+from b2bua.clock import ITimer
 
 RATE = 100
 # A clock that counts in floating point is a little before or after the tick it means.

@@ -9,13 +9,13 @@ that is handed in; it need not be the time of day.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from b2bua.wire.uri import Uri
 
 if TYPE_CHECKING:
+    from b2bua.clock import IClock, ITimer
     from b2bua.transactions.flow import Flow
-    from b2bua.transactions.ports import ITimer
 
 SWEEP = 5.0
 """Seconds between two looks for what has expired; a look-up never sees it anyway."""
@@ -85,16 +85,6 @@ class Change(NamedTuple):
     binding: Binding
     why: str = ""
     """For unregistered: request, expired, closed, replaced, operator or undone."""
-
-
-class IClock(Protocol):
-    """What is needed of the transaction layer: the time, and to be called back."""
-
-    def now(self) -> float:
-        """Seconds."""
-
-    def start(self, seconds: float, call: Callable[[], None]) -> ITimer:
-        """Call back after C{seconds}."""
 
 
 class _Entry:

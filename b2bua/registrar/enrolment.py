@@ -14,9 +14,10 @@ from b2bua.wire.message import Request
 from b2bua.wire.uri import Uri
 
 if TYPE_CHECKING:
+    from b2bua.clock import ITimer
     from b2bua.registrar.credentials import DigestClient
     from b2bua.transactions.flow import Flow
-    from b2bua.transactions.ports import IClientTransaction, ITimer, ITransactionLayer
+    from b2bua.transactions.ports import IClientTransaction, ITransactionLayer
     from b2bua.wire.message import Response
 
 ATTEMPTS = 4

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from b2bua.errors import PeerError
-from b2bua.registrar.bindings import Binding, Bindings, Change, IClock
+from b2bua.registrar.bindings import Binding, Bindings, Change
 from b2bua.store.ports import BindingRow
 from b2bua.transactions.flow import Flow
 from b2bua.wire.uri import Uri
@@ -15,6 +14,7 @@ from b2bua.wire.uri import Uri
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
+    from b2bua.clock import IClock
     from b2bua.store.journal import Journal
 
 
@@ -26,14 +26,11 @@ class Keeper:
     to the time of day.
     """
 
-    def __init__(
-        self, bindings: Bindings, journal: Journal, clock: IClock, wall: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, bindings: Bindings, journal: Journal, clock: IClock) -> None:
         """Keep every change from now on."""
         self._bindings = bindings
         self._journal = journal
         self._clock = clock
-        self._wall = wall
         journal.bindings_from(self.rows)
         bindings.listen(self._changed)
 
@@ -43,7 +40,7 @@ class Keeper:
 
     def rows(self, aor: str) -> tuple[BindingRow, ...]:
         """The bindings of C{aor} as they are written."""
-        late = self._wall() - self._clock.now()
+        late = self._clock.wall() - self._clock.now()
         return tuple(_row(binding, late) for binding in self._bindings.all(aor))
 
     def restore(self, rows: Iterable[BindingRow], usable: Callable[[Flow], bool] = lambda flow: True) -> int:
@@ -52,7 +49,7 @@ class Keeper:
 
         @param usable: whether we still have the socket of a flow.
         """
-        late = self._wall() - self._clock.now()
+        late = self._clock.wall() - self._clock.now()
         before = len(self._bindings)
         self._bindings.load(binding for row in rows if (binding := _binding(row, late, usable)) is not None)
         return len(self._bindings) - before

@@ -9,7 +9,6 @@ store that fails undoes the change (section 10.3, step 7).
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.utils import formatdate
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from b2bua.errors import PeerError
 from b2bua.registrar.authentication import Identity
-from b2bua.registrar.bindings import Binding, Bindings, IClock
+from b2bua.registrar.bindings import Binding, Bindings
 from b2bua.registrar.contacts import Asked, Bounds, asked, render
 from b2bua.store.ports import StoreError
 
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from twisted.python.failure import Failure
 
     from b2bua import settings
+    from b2bua.clock import IClock
     from b2bua.registrar.authentication import Authenticator
     from b2bua.registrar.domain import Domain
     from b2bua.transactions.flow import Flow
@@ -98,13 +98,11 @@ class Registrar:
         choices: RegistrarSettings | None = None,
         keeper: IKeeper | None = None,
         *,
-        wall: Callable[[], float] = time.time,
         token: Callable[[], str] = lambda: token_hex(5),
     ) -> None:
         """
         Serve the users of C{domain}.
 
-        @param wall: the time of day, for the Date header field.
         @param token: makes our tags.
         """
         self.bindings = bindings
@@ -114,7 +112,6 @@ class Registrar:
         self._clock = clock
         self.keeper = keeper
         """Keeps the bindings beyond this process; whoever opens a store puts it here."""
-        self._wall = wall
         self._token = token
         self._dated = (-1, "")
 
@@ -271,7 +268,7 @@ class Registrar:
 
     def _date(self) -> str:
         """The value of Date, written once a second (section 20.17)."""
-        now = int(self._wall())
+        now = int(self._clock.wall())
         if self._dated[0] != now:
             self._dated = (now, formatdate(now, usegmt=True))
         return self._dated[1]

@@ -26,8 +26,7 @@ from b2bua.store.ports import Batch, BindingRow, IStore, Json, Setting, Snapshot
 
 if TYPE_CHECKING:
     from b2bua.calls.record import CallRecord
-    from b2bua.registrar.bindings import IClock
-    from b2bua.transactions.ports import ITimer
+    from b2bua.clock import IClock, ITimer
 
 DELAY = 0.5
 """Seconds that a change may lie here."""

@@ -87,7 +87,7 @@ class Served:
             loaded,
             record=self.records.append,
             random=world.random,
-            wall=world.clock.seconds,
+            wall=world.wall,
         )
         loaded.bind(self.server.runner)
         address = (host, 5060)
@@ -112,8 +112,8 @@ class Served:
         return _settings(json.dumps(rest)), features
 
     def _wall(self) -> datetime:
-        """Tell features the time of day: the world began at the epoch."""
-        return datetime.fromtimestamp(self.world.clock.seconds(), tz=UTC)
+        """Tell features the time of day: the world began at midnight."""
+        return datetime.fromtimestamp(self.world.wall(), tz=UTC)
 
     password_of = staticmethod(password_of)
 

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from b2bua.testing.trunk import Trunk
     from b2bua.wire.message import Request
 
+DAWN = 20_006 * 86400.0
+"""A midnight from Wednesday to Thursday, as that of 1970 was."""
+
 
 class Violation(NamedTuple):
     """A rule that somebody broke."""
@@ -73,6 +76,8 @@ class World:
         self.seed = seed
         self.random = Random(seed)
         self.clock = StandingClock()
+        self.dawn = DAWN
+        """The time of day when the clock began, until somebody sets it."""
         self.network = Network(self.clock, self.random)
         self.domain = domain
         self.agents: list[Agent] = []
@@ -105,6 +110,10 @@ class World:
         from b2bua.testing.served import Served, document_of
 
         return Served(self, document_of(domain, (), settings, host), features, host)
+
+    def wall(self) -> float:
+        """The time of day, in seconds since 1970; by the clock it cannot be mistaken for a time of ours."""
+        return self.dawn + self.clock.seconds()
 
     # Phones
 

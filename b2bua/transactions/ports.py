@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from zope.interface import Attribute, Interface
 
+from b2bua.clock import IClock
+
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
@@ -20,13 +22,6 @@ if TYPE_CHECKING:
     from b2bua.transactions.flow import Flow
     from b2bua.wire.message import Request, Response
     from b2bua.wire.uri import Uri
-
-
-class ITimer(Interface):
-    """A timer that runs."""
-
-    def stop() -> None:
-        """Forget it; without effect when it has fired or was stopped."""
 
 
 class IServerTransaction(Interface):
@@ -91,14 +86,8 @@ class IClientTransaction(Interface):
         """Hear no more of it; the machine goes on by itself to its end."""
 
 
-class ITransactionLayer(Interface):
-    """What a transaction user is given."""
-
-    def now() -> float:
-        """Seconds of the clock that the timers go by."""
-
-    def start(seconds: float, call: Callable[[], None]) -> ITimer:
-        """Call back after C{seconds}, rounded up to the tick of the wheel."""
+class ITransactionLayer(IClock):
+    """What a transaction user is given; as a clock it rounds timers up to the tick of its wheel."""
 
     def timers_of(flow: Flow | None) -> TimerValues:
         """Give the timers that hold for the peer of C{flow}; the usual ones where there is no flow."""

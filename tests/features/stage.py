@@ -7,10 +7,13 @@ from types import SimpleNamespace
 from typing import Any
 
 from twisted.internet.task import Clock
+from zope.interface import implementer
 
 from b2bua.calls.story import Story
+from b2bua.clock import IClock, ITimer
 
 
+@implementer(ITimer)
 class Pending:
     """A timer of the standing clock."""
 
@@ -24,6 +27,7 @@ class Pending:
             self.call.cancel()
 
 
+@implementer(IClock)
 class Timers:
     """The clock of a server that goes only when it is told to."""
 
@@ -38,6 +42,10 @@ class Timers:
     def start(self, seconds: float, call: Callable[[], None]) -> Pending:
         """Call back after C{seconds}."""
         return Pending(self.clock.callLater(seconds, call))
+
+    def wall(self) -> float:
+        """The time of day."""
+        return 1_700_000_000.0 + self.clock.seconds()
 
 
 def attempt(user: str = "102", *, internal: bool = True, parent: object = None) -> Any:

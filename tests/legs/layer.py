@@ -10,6 +10,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
+from b2bua.clock import ITimer
 from b2bua.dialogs.index import DialogIndex
 from b2bua.legs.context import Invitation, LegContext
 from b2bua.legs.leg import Leg
@@ -17,7 +18,7 @@ from b2bua.legs.party import Party, Policy
 from b2bua.legs.words import Word
 from b2bua.transactions.effects import TimerValues
 from b2bua.transactions.flow import Flow
-from b2bua.transactions.ports import IClientTransaction, IServerTransaction, ITimer, ITransactionLayer
+from b2bua.transactions.ports import IClientTransaction, IServerTransaction, ITransactionLayer
 from b2bua.wire.message import Field, Request, Response, parse, write
 from b2bua.wire.uri import Uri
 
@@ -169,6 +170,10 @@ class FakeLayer:
     def start(self, seconds: float, call: Callable[[], None]) -> FakeTimer:
         """Call back later."""
         return FakeTimer(self.clock.callLater(seconds, call))
+
+    def wall(self) -> float:
+        """The time of day."""
+        return 1_700_000_000.0 + self.clock.seconds()
 
     def timers_of(self, flow: Flow | None) -> TimerValues:
         """The usual ones, but for those who have their own."""

@@ -10,6 +10,7 @@ from typing import Any
 from twisted.internet.task import Clock
 from zope.interface import implementer
 
+from b2bua.clock import IClock, ITimer
 from b2bua.registrar.accounts import Account, Accounts
 from b2bua.registrar.authentication import Authenticator
 from b2bua.registrar.bindings import Bindings
@@ -18,12 +19,7 @@ from b2bua.registrar.registrar import IKeeper, Registrar, RegistrarSettings
 from b2bua.registrar.throttle import Limits
 from b2bua.transactions.effects import TimerValues
 from b2bua.transactions.flow import Flow
-from b2bua.transactions.ports import (
-    IClientTransaction,
-    IServerTransaction,
-    ITimer,
-    ITransactionLayer,
-)
+from b2bua.transactions.ports import IClientTransaction, IServerTransaction, ITransactionLayer
 from b2bua.wire.digest import Challenge, answer
 from b2bua.wire.message import Request, Response
 from b2bua.wire.uri import Uri
@@ -47,12 +43,15 @@ class FakeTimer:
             self._call.cancel()
 
 
+@implementer(IClock)
 class FakeClock:
-    """What the registrar wants of the transaction layer."""
+    """The clock of a server that goes when it is told to."""
 
     def __init__(self, clock: Clock | None = None) -> None:
         """Stand at 0."""
         self.clock = clock or Clock()
+        self.late = 1_700_000_000.0
+        """What the time of day is ahead."""
 
     def now(self) -> float:
         """Seconds."""
@@ -61,6 +60,10 @@ class FakeClock:
     def start(self, seconds: float, call: Callable[[], None]) -> ITimer:
         """Call back later."""
         return FakeTimer(self.clock.callLater(seconds, call))
+
+    def wall(self) -> float:
+        """The time of day."""
+        return self.late + self.clock.seconds()
 
 
 @implementer(IServerTransaction)
@@ -123,7 +126,6 @@ class House:
             self.layer,
             settings,
             keeper,
-            wall=lambda: 0.0,
             token=lambda: "ours",
         )
         self._cseq = count(1)

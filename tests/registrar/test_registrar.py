@@ -33,7 +33,7 @@ class FlowTests(SynchronousTestCase):
         response = self.house.send(self.house.signed(self.house.request(FIRST, expires="600")))
         self.assertEqual(response.code, 200)
         self.assertEqual(response.all("Contact"), [f"{FIRST};expires=600"])
-        self.assertEqual(response.get("Date"), "Thu, 01 Jan 1970 00:00:00 GMT")
+        self.assertEqual(response.get("Date"), "Tue, 14 Nov 2023 22:30:00 GMT")
         self.assertEqual(response.to.tag, "ours")
 
     def test_update_of_contact_list(self) -> None:

@@ -233,11 +233,7 @@ class KeeperTests(SynchronousTestCase):
         self.store = MemoryStore()
         self.bindings = Bindings(self.layer)
         self.journal = Journal(self.store, self.layer)
-        self.keeper = Keeper(self.bindings, self.journal, self.layer, self.wall)
-
-    def wall(self) -> float:
-        """The time of day."""
-        return 1_700_000_000.0 + self.layer.now()
+        self.keeper = Keeper(self.bindings, self.journal, self.layer)
 
     def bind(self, contact: str, transport: str = "UDP", remote: str = "192.0.2.101", **said: Any) -> Binding:
         """Bind a contact."""
@@ -250,11 +246,12 @@ class KeeperTests(SynchronousTestCase):
     def restart(self, after: float = 0.0, **said: Any) -> tuple[Binding, ...]:
         """What there is after a restart, on another clock."""
         self.successResultOf(self.journal.flush())
-        rows = self.successResultOf(self.store.load_bindings(self.wall() + after))
+        rows = self.successResultOf(self.store.load_bindings(self.layer.wall() + after))
         layer = FakeClock()
         layer.clock.advance(50)
+        layer.late = self.layer.wall() + after - layer.now()
         bindings = Bindings(layer)
-        keeper = Keeper(bindings, Journal(self.store, layer), layer, lambda: self.wall() + after)
+        keeper = Keeper(bindings, Journal(self.store, layer), layer)
         keeper.restore(rows, **said)
         return bindings.all(AOR)
 
