@@ -177,4 +177,4 @@ class Invitation(NamedTuple):
     max_forwards: int = 70
     max_breadth: int = 60
     route: tuple[str, ...] = ()
-    """A Route to preload, such as the Path of a binding (RFC 3327 section 5.4)."""
+    """The URIs of a Route to preload, such as the Path of a binding (RFC 3327 section 5.4)."""

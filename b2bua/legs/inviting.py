@@ -101,7 +101,7 @@ class Inviting:
         leg, invitation = self.leg, self.invitation
         fields: list[Field] = [("Via", via)]
         if invitation.route:
-            fields += [("Route", route) for route in invitation.route]
+            fields += [("Route", f"<{uri}>") for uri in invitation.route]
         fields += (
             ("Max-Forwards", str(invitation.max_forwards)),
             ("Max-Breadth", str(invitation.max_breadth)),

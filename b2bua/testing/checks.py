@@ -3,7 +3,8 @@ The witness: it reads along at the server's edge and knows the rules.
 
 Every message is looked at as it leaves the server, and as it reaches it, so
 that what the network does in between excuses nothing.  What the server sends
-must be right by itself (this file), in its place in the dialog
+must be right by itself (this file), field by field
+(L{b2bua.testing.field_grammar}), in its place in the dialog
 (L{b2bua.testing.dialog_checks}), and in its offers and answers
 (L{b2bua.testing.sdp_checks}).
 """
@@ -18,8 +19,11 @@ from typing import TYPE_CHECKING
 
 from b2bua.errors import PeerError
 from b2bua.testing.dialog_checks import Talk
+from b2bua.testing.field_grammar import SECTION as GRAMMAR
+from b2bua.testing.field_grammar import is_request_uri, is_right
 from b2bua.testing.network import FIRST_PORT, Address, Packet
 from b2bua.wire.message import Request, Response, parse
+from b2bua.wire.registry import canonical
 from b2bua.wire.stream import Framer
 
 if TYPE_CHECKING:
@@ -85,6 +89,8 @@ class Witness:
         self.talks: dict[tuple[str, str], Talk] = {}
         self.hops: dict[str, int] = {}
         """The Max-Forwards with which a session description came in."""
+        self._odd: set[str] = set()
+        """Values against the grammar that peers sent: what is repeated of them is not the server's fault."""
         self._closed_from: set[Address] = set()
         self._source: Address = ("", 0)
         self._destination: Address = ("", 0)
@@ -167,6 +173,7 @@ class Witness:
 
     def arrives(self, peer: str, message: Request | Response, data: bytes) -> None:
         """Remember what a peer said."""
+        self._odd.update(value for name, value in message.fields if not is_right(canonical(name), value))
         branch = message.via.branch
         if isinstance(message, Response):
             sent = self.sent.get((branch, message.cseq.method))
@@ -244,6 +251,7 @@ class Witness:
         for name in _NEEDED:
             if message.get(name) is None:
                 self.complain(peer, f"a message without {name}", "RFC 3261 8.1.1")
+        self._grammar(peer, message)
         if message.body and not message.get("Content-Type"):
             self.complain(peer, "a body without Content-Type", "RFC 3261 20.15")
         length = message.get("Content-Length")
@@ -260,6 +268,20 @@ class Witness:
                 if echoed is not None and value.split(";tag=")[0] in (echoed.get(name) or ""):
                     continue
                 self.complain(peer, f"leaks another party's identifier: {line.decode()}", "RFC 7092 3")
+
+    def _grammar(self, peer: str, message: Request | Response) -> None:
+        """Every field, and the Request-URI; what is repeated as a peer has written it is the peer's."""
+        for name, value in message.fields:
+            if not is_right(canonical(name), value) and not self._is_repeated(value):
+                self.complain(peer, f"malformed: {name}: {value}", GRAMMAR)
+        uri = message.uri if isinstance(message, Request) else "sip:none"
+        if not is_request_uri(uri) and not self._is_repeated(uri):
+            self.complain(peer, f"malformed Request-URI: {uri}", GRAMMAR)
+
+    def _is_repeated(self, text: str) -> bool:
+        """Has a peer written it like that, but for the tag that the server adds?"""
+        said = text.rsplit(";tag=", 1)[0]
+        return any(said in odd for odd in self._odd)
 
     def _request_head(self, peer: str, request: Request) -> None:
         method = request.method

@@ -27,6 +27,23 @@ class RegistrationTests(LadderTestCase):
         self.calls(alice, "bob", bob, other)
         self.quiet()
 
+    def test_path(self) -> None:
+        """The Path becomes the Route of the INVITE and of the ACK of its refusal (RFC 3327 5.4, 17.1.1.3)."""
+        [alice] = self.phones("alice")
+        bob = self.world.phone("bob", by_hand())
+        edge = f"<sip:{bob.host}:{bob.port};lr>"
+        bob.register(fields=[("Path", edge), ("Supported", "path")])
+        self.world.run_until(lambda: bob.registered)
+        alice.sends("INVITE", to="bob")
+        self.assertEqual(bob.gets("INVITE").all("Route"), [edge])
+        bob.answers(486)
+        alice.gets(486)
+        [ack] = [
+            p.data for p in self.world.network.log if p.data.startswith(b"ACK") and bob.host in p.destination
+        ]
+        self.assertIn(f"\r\nRoute: {edge}\r\n".encode(), ack)
+        self.quiet()
+
     def test_unregistered(self) -> None:
         """A phone that has said good-bye is not called."""
         alice, bob = self.phones("alice", "bob")

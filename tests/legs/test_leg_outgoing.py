@@ -25,9 +25,9 @@ class InviteTests(LegCase):
         self.assertIn("replaces", invite.supported)
 
     def test_path(self) -> None:
-        """The Path of a binding becomes the Route (RFC 3327 section 5.4)."""
-        self.outgoing(route=("<sip:edge.example.com;lr>",))
-        self.assertEqual([str(r) for r in self.client.request.routes], ["<sip:edge.example.com;lr>"])
+        """The Path of a binding becomes the Route, a name-addr (RFC 3327 section 5.4, RFC 3261 25.1)."""
+        self.outgoing(route=("sip:edge.example.com;lr",))
+        self.assertEqual(self.client.request.get("Route"), "<sip:edge.example.com;lr>")
 
 
 class ResponseTests(LegCase):

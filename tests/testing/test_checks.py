@@ -126,6 +126,43 @@ class Lying(LadderTestCase):
                 self.world.run(0.05)
                 self.assertIn(text, self.complaints())
 
+    def test_grammar(self) -> None:
+        """What is not by the grammar of its field is found, wherever it stands (section 25.1)."""
+        for name, value in (
+            ("Route", "sip:edge.example.com;lr"),
+            ("Contact", "<sip:#79#@10.0.0.2>"),
+            ("Supported", "timer replaces"),
+            ("P-Asserted-Identity", "Liar <sip:a b@pbx.example.com>"),
+            ("Session-Expires", "soon"),
+            ("Date", "today"),
+        ):
+            with self.subTest(name=name):
+                self.setUp()
+                self.spoil = self.replaced("INVITE", name, value)
+                self.liar.sends("INVITE", to="other")
+                self.world.run(0.05)
+                self.assertIn(f"malformed: {name}", self.complaints())
+
+    def test_request_uri(self) -> None:
+        """So is a Request-URI."""
+        self.spoil = lambda message: (
+            Request(message.method, "sip:a#b@pbx.example.com", message.fields, message.body)
+            if isinstance(message, Request)
+            else message
+        )
+        self.liar.sends("INVITE", to="other")
+        self.world.run(0.05)
+        self.assertIn("malformed Request-URI", self.complaints())
+
+    def test_what_a_peer_has_written(self) -> None:
+        """A value that a peer has written so is the peer's, even with the tag that is added to it."""
+        self.other.sends("INVITE", to="liar", fields=[("Subject", "x"), ("Timestamp", "now")])
+        self.liar.gets("INVITE")
+        self.spoil = lambda message: message.with_fields(add=[("Timestamp", "now")])
+        self.liar.answers(486)
+        self.world.run(0.05)
+        self.assertNotIn("malformed", self.complaints())
+
     def test_privacy(self) -> None:
         """A header field that there can be once only, and is there twice, is found (RFC 3323 section 4.2)."""
         self.liar.sends("INVITE", to="other", fields=[("Privacy", "id"), ("Privacy", "user")])
