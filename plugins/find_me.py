@@ -92,7 +92,7 @@ class FindMe:
         """Turn it on or off for whoever dials."""
         owner = attempt.caller.name
         if not self._options.of(Search, owner).places:
-            return Refuse(403, "No places to look are configured")
+            return Refuse(603, "No places to look are configured")
         on = name == "find_me_on"
         self._options.change(Search, owner, active=on)
         return Confirm(f"Find me: {'on' if on else 'off'}")

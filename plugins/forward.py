@@ -178,7 +178,7 @@ class CallForward:
         if not argument:
             return Refuse(484, "Dial the number to forward to as well")
         if argument == owner:
-            return Refuse(403, "Cannot forward to yourself")
+            return Refuse(603, "Cannot forward to yourself")
         try:
             self._options.change(Forwards, owner, **{kind: argument})
         except ValueError:

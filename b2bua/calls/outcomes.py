@@ -72,9 +72,13 @@ def _rank(outcome: Outcome) -> tuple[int, int, int]:
     return (1, code // 100, worth)
 
 
-def towards_caller(outcome: Outcome) -> tuple[int, str]:
+def towards_caller(outcome: Outcome, *, phone: bool = True) -> tuple[int, str]:
     """
     The status that the caller hears.
+
+    A phone has proved who it is; one that hears 403 asks its user for the
+    password all the same (linphone), so what it may not do is declined.  What
+    a feature has chosen to say stays.
 
     A 503 would make a phone leave us for its backup server (RFC 3261 section
     16.7 step 6, RFC 3263 section 4.3); a 408 would tell it that its own
@@ -82,6 +86,8 @@ def towards_caller(outcome: Outcome) -> tuple[int, str]:
     extensions, is no use to it.
     """
     match outcome.code:
+        case 403 if phone and (outcome.local or outcome.by is not None):
+            return 603, outcome.reason or "Not Allowed"
         case 503:
             return 500, "Server Internal Error"
         case 408:

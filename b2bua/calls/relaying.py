@@ -24,7 +24,7 @@ def relay(bridge: Bridge, leg: Leg, referral: Referral) -> None:
     refer_to, replaces = referral.refer_to, referral.replaces
     if not may_be_dialled(str(refer_to), bridge.call.calls.features):
         bridge.call.story.note("{} transfers to what {} shall not dial", leg.party, bridge.other(leg).party)
-        referral.refuse(403)
+        referral.refuse(603)
         return
     if replaces is None:
         referral.relay(bridge.other(leg), str(refer_to))

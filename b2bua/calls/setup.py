@@ -107,11 +107,12 @@ class Setup:
     def failed(self, attempt: Attempt, outcome: Outcome) -> None:
         """Turn the caller away, with the best answer there is."""
         self._end()
-        self.call.record.refused(*towards_caller(outcome))
+        code, reason = towards_caller(outcome, phone=self.caller.party.internal)
+        self.call.record.refused(code, reason)
         if outcome.kind == "moved" and 300 <= outcome.code < 400 and outcome.targets:
             self.call.redirect(self.caller, outcome.code, outcome.targets, outcome.reason)
         else:
-            self.call.refuse(self.caller, *towards_caller(outcome))
+            self.call.refuse(self.caller, code, reason)
 
     def confirmed(self, attempt: Attempt, text: str) -> None:
         """Answer the feature code: the phone shows the text, then we hang up."""

@@ -74,7 +74,7 @@ class CodeTests(LadderTestCase):
         self.dials(self.alice, "*72carol")
         for code in ("*72alice", "*72*alice#", "*90alice", "*92alice", "*94alice"):
             self.alice.sends("INVITE", to=code)
-            refusal = self.alice.gets(403)
+            refusal = self.alice.gets(603)
             self.assertEqual(getattr(refusal, "reason", ""), "Cannot forward to yourself")
         features = self.world.served.server.core.calls.features  # type: ignore[union-attr]
         self.assertEqual(
@@ -123,7 +123,7 @@ class CodeTests(LadderTestCase):
     def test_find_me_without_places(self) -> None:
         """Who has no places to be looked for cannot turn it on."""
         self.alice.sends("INVITE", to="*21")
-        self.alice.gets(403)
+        self.alice.gets(603)
         self.quiet()
 
     def test_find_me(self) -> None:
@@ -261,13 +261,13 @@ class HandedOnTests(LadderTestCase):
         self.quiet()
 
     def test_transferred(self) -> None:
-        """A REFER to a code is not handed on: 403, and the call goes on."""
+        """A REFER to a code is not handed on: 603, and the call goes on."""
         alice, bob = self.world.phones("alice", "bob", manners=Manners(answers_after=1))
         alice.dial("bob")
         self.world.run(3)
         bob.session.transfer("*72666")
         self.world.run(5)
-        self.assertEqual(bob.session.refer_code, 403)
+        self.assertEqual(bob.session.refer_code, 603)
         self.assertTrue(alice.talks_to(bob))
         self.assertEqual(len(alice.sessions), 1)
         self.unchanged()

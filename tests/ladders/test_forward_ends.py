@@ -37,7 +37,7 @@ class PermissionTests(ForwardCase):
             **CARRIER,
         )
         alice, _ = self.phones("alice", "bob")
-        self.refused(alice, "bob", 403)
+        self.refused(alice, "bob", 603)
 
     def test_redirect_may_not(self) -> None:
         """Nor does a 302 of his phone."""
@@ -47,7 +47,7 @@ class PermissionTests(ForwardCase):
         bob.gets("INVITE")
         bob.answers(302, fields=[("Contact", "<sip:+4930123456@pbx.example.com>")])
         alice.gets(181)
-        alice.gets(403)
+        alice.gets(603)
         self.quiet()
 
 
