@@ -271,10 +271,10 @@ class B2BUA:
         asserted = request.asserted if party.policy.trusted else ()
         name = asserted[0] if asserted else request.from_
         private = party.policy.trusted and "id" in request.privacy
-        user = name.uri.user_unescaped
+        user, params = name.uri.telephone
         if not user:
             return Identity("Anonymous", "sip:anonymous@anonymous.invalid")
-        return Identity(name.display, f"sip:{escape_user(user)}@{self.domain.name}", private)
+        return Identity(name.display, f"sip:{escape_user(user)}@{self.domain.name}", private, params)
 
     # ---- calls ----------------------------------------------------------
 

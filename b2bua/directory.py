@@ -17,7 +17,7 @@ from b2bua.calls.ports import Destination, Tiers
 from b2bua.calls.verdicts import Outcome
 from b2bua.errors import PeerError
 from b2bua.legs.party import Party, Policy
-from b2bua.wire.uri import Uri, escape_user
+from b2bua.wire.uri import Uri, telephone, telephone_user
 
 if TYPE_CHECKING:
     from b2bua.calls.attempt import Attempt
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from b2bua.transactions.flow import Flow
     from b2bua.wire.message import Request, Response
 
-FORBIDDEN = Outcome("forbidden", 403, "Not Allowed")
+FORBIDDEN = Outcome("forbidden", 403, "Not Allowed", local=True)
 NOT_FOUND = Outcome("not_found", 404)
 
 
@@ -146,7 +146,17 @@ class Directory:
     # ---- what a target is -----------------------------------------------
 
     def _local_user(self, target: str) -> str | None:
-        """The user that a target names with us, unescaped; None for what is elsewhere."""
+        """
+        The user that a target names with us, unescaped; None for what is elsewhere.
+
+        Of a telephone number the bare number, without the separators and
+        parameters that RFC 3966 section 3 lets people write.
+        """
+        user = self._written(target)
+        return user if user is None or user in self._extensions else telephone(user)[0]
+
+    def _written(self, target: str) -> str | None:
+        """The same as it is written."""
         if ":" not in target:
             return target
         try:
@@ -154,7 +164,7 @@ class Directory:
         except PeerError:
             return target
         if uri.scheme == "tel":
-            return uri.user_unescaped  # without the separators that RFC 3966 section 3 lets people write
+            return uri.opaque + uri.telephone[1]
         return uri.user_unescaped if self._domain.covers(uri) else None
 
     def serves(self, target: str) -> bool:
@@ -181,7 +191,7 @@ class Directory:
 
     def extension(self, target: str) -> str | None:
         """The name of the extension that C{target} is, if it is one of ours."""
-        user = self._local_user(target) if ":" in target else target
+        user = self._local_user(target)
         return user if user in self._extensions else None
 
     def ring_seconds(self, attempt: Attempt) -> float:
@@ -203,7 +213,7 @@ class Directory:
         route = next((r for r in self._settings.routes if r.match.fullmatch(user)), None)
         if route is None:
             return NOT_FOUND
-        found = self._routed(route, user, attempt.behalf)
+        found = self._routed(route, user, telephone(self._written(target) or "")[1], attempt.behalf)
         if found is FORBIDDEN:
             attempt.call.story.note("{} may not dial {}", attempt.behalf, user)
         return found
@@ -234,8 +244,12 @@ class Directory:
             for _, tier in groupby(bindings, key=lambda binding: binding.q)
         ]
 
-    def _routed(self, route: Route, user: str, behalf: Party) -> Tiers | Outcome:
-        """The trunks of a route that are up, the first one first."""
+    def _routed(self, route: Route, user: str, params: str, behalf: Party) -> Tiers | Outcome:
+        """
+        The trunks of a route that are up, the first one first.
+
+        @param params: what was written behind the number, which is the carrier's business.
+        """
         place = "trunks" if behalf.kind == "trunk" else "extensions"
         if not self._may_dial(behalf, "trunks") or (behalf.kind != "server" and place not in route.callers):
             return FORBIDDEN
@@ -248,12 +262,12 @@ class Directory:
         ]
         if not ways:
             return UNREACHABLE
-        return [[self._through(name, self._settings.trunks[name], number)] for name in ways]
+        return [[self._through(name, number, params)] for name in ways]
 
-    def _through(self, name: str, trunk: Trunk, number: str) -> Destination:
+    def _through(self, name: str, number: str, params: str) -> Destination:
         """A number as seen from a trunk."""
         uri = self._trunks.uri(name)
-        there = str(replace(uri, user=escape_user(self._trunks.number_out(name, number))))
+        there = str(replace(uri, user=telephone_user(self._trunks.number_out(name, number), params)))
         return Destination(self._trunk_parties[name], there, uri, there)
 
     def _foreign(self, target: str, behalf: Party) -> Tiers | Outcome:

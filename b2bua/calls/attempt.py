@@ -149,7 +149,7 @@ class Attempt:
     def caller_number(self) -> str:
         """The number that calls: an extension's own, or what a trunk says of it; empty if it is hidden."""
         identity = self.call.calls.identities.of(self.errand.who)
-        user = Uri.parse(identity.uri).user_unescaped
+        user = Uri.parse(identity.uri).telephone[0]
         return "" if user.lower() == "anonymous" else user  # RFC 3323 section 4.1.1.3
 
     @property

@@ -61,6 +61,8 @@ class Identities:
         errand = attempt.errand
         policy = destination.party.policy
         identity = self.of(errand.who)
+        if destination.party.kind == "trunk":
+            identity = identity.for_carriers()
         if policy.caller:
             identity = replace(identity, uri=_number_at(policy.caller, destination.to_uri))
         shown = self.shown(identity, destination.party)

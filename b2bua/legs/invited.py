@@ -13,7 +13,7 @@ from b2bua.legs.announcing import Announcing
 from b2bua.legs.context import ACCEPT, ALLOW, EXTENSIONS, LegState
 from b2bua.legs.passing import CHANGE, GOODBYE, INVITE, entering, leaving, session_of
 from b2bua.legs.words import Changed, Confirmed, Fields, HungUp, Offered, Refused
-from b2bua.wire.uri import Uri
+from b2bua.wire.uri import Uri, escape_user
 
 if TYPE_CHECKING:
     from b2bua.clock import ITimer
@@ -48,7 +48,7 @@ class Invited(Announcing):
         self.server.respond(request.response(100))
         try:
             sending.take_flow(leg, self.server.flow)
-            leg.contact_user = request.request_uri.user or ""
+            leg.contact_user = escape_user(request.request_uri.telephone[0])
             leg.sticky = leg.party.kind == "extension"
             dialog = Dialog.of_request(request, context.token(), context.random.getrandbits(16))
             if not dialog.target:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from b2bua.wire.names import NameAddr
+from b2bua.wire.uri import Uri, telephone_user
 
 Kind = Literal["extension", "trunk", "stranger", "server"]
 
@@ -68,8 +69,18 @@ class Identity:
     uri: str
     private: bool = False
     """Does it want its identity kept from whom we do not trust (Privacy: id)?"""
+    params: str = ""
+    """What a carrier has said behind the number (RFC 3966), as C{;cpc=ordinary}: for other carriers."""
 
     @property
     def name_addr(self) -> str:
         """As text for a header field."""
         return str(NameAddr.make(self.display, self.uri))
+
+    def for_carriers(self) -> Identity:
+        """With what other carriers are told besides the number."""
+        if not self.params:
+            return self
+        uri = Uri.parse(self.uri)
+        user = telephone_user(uri.user_unescaped, self.params)
+        return replace(self, uri=str(replace(uri, user=user)), params="")

@@ -20,7 +20,7 @@ from b2bua.registrar.credentials import DigestClient
 from b2bua.registrar.enrolment import Enrolment, Subscriber
 from b2bua.registrar.liveness import Asker, Probe
 from b2bua.registrar.numbers import Numbers
-from b2bua.wire.uri import Uri
+from b2bua.wire.uri import Uri, telephone
 
 if TYPE_CHECKING:
     from b2bua import settings
@@ -222,10 +222,17 @@ class Trunks:
         the number is in To.
         """
         trunk = self._trunks[name]
-        number = request.request_uri.user_unescaped or ""
-        if not number or number == trunk.table.username:
-            number = request.to.uri.user_unescaped or number
-        return trunk.numbers_in.apply(number)
+        uri = request.request_uri
+        if (not uri.user_unescaped or uri.user_unescaped == trunk.table.username) and (
+            request.to.uri.user_unescaped
+        ):
+            uri = request.to.uri
+        number, params = uri.telephone
+        ours = trunk.numbers_in.apply(number)
+        if ours == number and uri.is_sip:
+            return uri.user_unescaped  # it may be a name that looks like a number
+        # A rule may have made a name of the number, behind which nothing can stand.
+        return ours + params if telephone(ours + params)[0] == ours else ours
 
     def answer(self, name: str, response: Response, request: Request) -> list[tuple[str, str]] | None:
         """Credentials for a trunk that asks for them (401 or 407), if we have any."""

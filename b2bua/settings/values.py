@@ -178,7 +178,7 @@ def local_number(text: str, hosts: Container[str]) -> str | None:
         return text
     uri = Uri.parse(text)
     ours = uri.scheme == "tel" or uri.host.lower().strip("[]") in hosts
-    return uri.user_unescaped if ours else None
+    return uri.telephone[0] if ours else None
 
 
 def user(text: str) -> str:

@@ -32,6 +32,10 @@ _SIP = re.compile(
 _ABSOLUTE = re.compile(r'([A-Za-z][A-Za-z0-9+\-.]*+):([^\s<>"\x00-\x1f\x7f]++)\Z')
 _NUMERIC = re.compile(r"(?:[0-9]{1,3}+\.){3}[0-9]{1,3}\Z|\[")
 _SEPARATORS = re.compile(r"[-.()]")
+# telephone-subscriber (RFC 3966 section 3) as the user part of a sip URI (RFC
+# 3261 section 19.1.6).  Numbers with the letters A to F are left out, since
+# they are names as well.
+_TELEPHONE = re.compile(r"(?=[^;]*[0-9*#])(\+?[0-9*#\-.()]++)((?:;.*+)?+)\Z", re.DOTALL)
 # RFC 3261 section 19.1.4: escapes of these are not the same as the character.
 _RESERVED = frozenset(";/?:@&=+$,")
 _HEX = re.compile(r"%([0-9A-Fa-f]{2})")
@@ -41,6 +45,8 @@ _UNSAFE_USER = re.compile(r'[@\s<>"\x00-\x1f\x7f]')
 _UNSAFE_REST = re.compile(r'[\s<>"\x00-\x1f\x7f]')
 # unreserved / user-unreserved, but for what could be read as something else
 _NEEDS_ESCAPE = re.compile(r"[^A-Za-z0-9\-_.!~*'()&=+$,]")
+# The same for the parameters of a telephone-subscriber, which begin with ";".
+_NEEDS_ESCAPE_AFTER_NUMBER = re.compile(r"[^A-Za-z0-9\-_.!~*'()&=+$,;?/]")
 # unreserved / hnv-unreserved, likewise
 _NEEDS_ESCAPE_HEADER = re.compile(r"[^A-Za-z0-9\-_.!~*'()\[\]/:+$]")
 
@@ -118,6 +124,13 @@ class Uri:
         if self.scheme == "tel":
             return _SEPARATORS.sub("", self.opaque)
         return unescape(self.user or "")
+
+    @property
+    def telephone(self) -> tuple[str, str]:
+        """The user part as a number for routing, and what is written behind it; see L{telephone}."""
+        if self.scheme == "tel":
+            return self.user_unescaped, unescape(_write(self.params))
+        return telephone(self.user_unescaped)
 
     @property
     def aor(self) -> str:
@@ -250,6 +263,27 @@ def _write(params: Params) -> str:
 def escape_user(text: str) -> str:
     """Escape plain text for the user part of a URI."""
     return _NEEDS_ESCAPE.sub(_escape, text)
+
+
+def telephone(user: str) -> tuple[str, str]:
+    """
+    Take a user part apart: a number without visual separators, and its parameters.
+
+    RFC 3966 section 5.1.1: the separators mean nothing.  The parameters
+    (C{npdi}, C{rn}, C{cpc}, C{phone-context}...) are for carriers.  A user part
+    that is no number is given as it is.
+
+    @param user: unescaped.
+    @return: the number, and the parameters as text that starts with a
+        semicolon, or the empty string.
+    """
+    found = _TELEPHONE.match(user)
+    return (_SEPARATORS.sub("", found[1]), found[2]) if found is not None else (user, "")
+
+
+def telephone_user(number: str, params: str) -> str:
+    """Write a number and its parameters as the user part of a URI, in which ";" has no escape."""
+    return escape_user(number) + _NEEDS_ESCAPE_AFTER_NUMBER.sub(_escape, params)
 
 
 def escape_header(text: str) -> str:

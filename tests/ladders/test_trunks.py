@@ -77,6 +77,23 @@ class OutTests(TrunkCase):
         self.assertEqual(invite.uri, "sip:15550123@198.51.100.7")
         self.assertEqual(invite.to.uri_text, "sip:15550123@198.51.100.7")
 
+    def test_telephone_subscriber(self) -> None:
+        """
+        What stands behind a number is the carrier's, unescaped, and separators lead nowhere else.
+
+        RFC 3261 sections 19.1.4 and 19.1.6, RFC 3966 section 5.1.1.
+        """
+        for to, user in (
+            ("sip:+1-555-0123;npdi;rn=+15550000@pbx.example.com", "+15550123;npdi;rn=+15550000"),
+            ("sip:+1(555)0123@pbx.example.com;user=phone", "+15550123"),
+            ("tel:+1-555-0123;npdi", "+15550123;npdi"),
+        ):
+            with self.subTest(to=to):
+                [carrier] = self.start(carrier={"numbers_out": [{"match": r"\+1(\d+)", "replace": r"+1\1"}]})
+                invite = self.invited(carrier, to)
+                self.assertEqual(invite.request_uri.user, user)
+                self.assertEqual(invite.to.uri.user, user)
+
     def test_identity_in_from(self) -> None:
         """By default From alone says who calls; nothing of the caller's phone is in it."""
         [carrier] = self.start(carrier={})
@@ -213,6 +230,46 @@ class InTests(TrunkCase):
         carrier.gets(486)
         self.quiet()
 
+    def test_telephone_subscriber(self) -> None:
+        """A number with separators and parameters is that number, called as well as calling (RFC 3966)."""
+        [carrier] = self.start(carrier={"numbers_in": [{"match": r"\+1555(\d+)", "replace": "alice"}]})
+        [alice] = self.phones("alice")
+        carrier.number = "+1-555-0199;cpc=ordinary"
+        self.call(carrier, "sip:+1-555-0123;npdi;rn=+15550000@pbx.example.com")
+        invite = alice.gets("INVITE")
+        self.assertEqual(invite.from_.uri.user, "+15550199")
+        alice.answers(486)
+        carrier.gets(486)
+        self.quiet()
+
+    def test_name_with_separators(self) -> None:
+        """An extension is found by its name as it is, whatever that looks like."""
+        self.world = World(settings={"extensions": {"10-1": {}, "101": {}}})
+        phones = self.phones("alice", "10-1", "101")
+        for number in (1, 2):
+            phones[0].sends("INVITE", to=phones[number].name)
+            phones[number].gets("INVITE")
+            phones[number].answers(486)
+            phones[0].gets(486)
+        self.quiet()
+
+    def test_parameters_for_the_next_carrier(self) -> None:
+        """What a carrier has said behind a caller's number, another carrier is told; phones are not."""
+        may = {"may_dial": ["extensions", "trunks"]}
+        carrier, second = self.start(
+            carrier=may,
+            second={"identity": "asserted"},
+            routes=[{"match": r"\+\d+", "trunk": "second", "callers": ["trunks"]}],
+        )
+        carrier.number = "+15550199;cpc=ordinary"
+        self.call(carrier, "sip:+15550123@pbx.example.com")
+        invite = second.gets("INVITE")
+        self.assertEqual(invite.from_.uri.user, "+15550199;cpc=ordinary")
+        self.assertEqual([one.uri.user for one in invite.asserted], ["+15550199;cpc=ordinary"])
+        second.answers(486)
+        carrier.gets(486)
+        self.quiet()
+
     def test_whatever_host(self) -> None:
         """Whatever host the carrier puts behind the number, the call is for us."""
         [carrier] = self.start(carrier={})
@@ -277,7 +334,7 @@ class InTests(TrunkCase):
                 [carrier] = self.start(carrier={}, routes=routes)
                 [alice] = self.phones("alice")
                 alice.sends("INVITE", to="+19005550100")
-                alice.gets(403)
+                alice.gets(603)
                 self.assertEqual(carrier.unread(), [])
                 self.quiet()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.errors import PeerError, UsageError
-from b2bua.wire.uri import Uri, escape_header, escape_user
+from b2bua.wire.uri import Uri, escape_header, escape_user, telephone, telephone_user
 
 
 class PartsTests(SynchronousTestCase):
@@ -212,6 +212,28 @@ class AorTests(SynchronousTestCase):
     def test_without_user(self) -> None:
         """A host alone is the key of a host."""
         self.assertEqual(Uri.parse("sip:Example.com").aor, "example.com")
+
+    def test_telephone(self) -> None:
+        """A number is told from its separators and parameters (RFC 3966 3, 5.1.1); a name is left alone."""
+        for user, number, params in (
+            ("+1972-555.01(00)", "+19725550100", ""),
+            ("+19725550100;npdi;rn=+19725550000", "+19725550100", ";npdi;rn=+19725550000"),
+            ("911;phone-context=+1", "911", ";phone-context=+1"),
+            ("*72#", "*72#", ""),
+            ("bob-smith;x=1", "bob-smith;x=1", ""),
+            ("face-1", "face-1", ""),
+            ("-", "-", ""),
+            (";1", ";1", ""),
+            ("", "", ""),
+        ):
+            with self.subTest(user=user):
+                self.assertEqual(telephone(user), (number, params))
+        self.assertEqual(Uri.parse("tel:+1-972;rn=5").telephone, ("+1972", ";rn=5"))
+        self.assertEqual(Uri.parse("sip:+1-972;rn=5@x.example").telephone, ("+1972", ";rn=5"))
+
+    def test_telephone_user(self) -> None:
+        """Written as a user part its semicolons are not escaped (19.1.4), what may not stand there is."""
+        self.assertEqual(telephone_user("*7#", ";npdi;rn=+1 @:"), "*7%23;npdi;rn=+1%20%40%3A")
 
     def test_tel(self) -> None:
         """A telephone number goes without its visual separators (RFC 3966 section 5.1.1)."""
