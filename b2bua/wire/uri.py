@@ -35,7 +35,7 @@ _SEPARATORS = re.compile(r"[-.()]")
 # telephone-subscriber (RFC 3966 section 3) as the user part of a sip URI (RFC
 # 3261 section 19.1.6).  Numbers with the letters A to F are left out, since
 # they are names as well.
-_TELEPHONE = re.compile(r"(?=[^;]*[0-9*#])(\+?[0-9*#\-.()]++)((?:;.*+)?+)\Z", re.DOTALL)
+_TELEPHONE = re.compile(r"(?=[^;]*[0-9*#])(\+?[0-9*#\-.()]++)(;.*|)\Z", re.DOTALL)
 # RFC 3261 section 19.1.4: escapes of these are not the same as the character.
 _RESERVED = frozenset(";/?:@&=+$,")
 _HEX = re.compile(r"%([0-9A-Fa-f]{2})")
