@@ -23,7 +23,8 @@ from b2bua.net.runner import Runner
 from b2bua.net.tokens import Unguessable
 from b2bua.registrar.accounts import Account, Accounts
 from b2bua.registrar.authentication import Authenticator
-from b2bua.registrar.bindings import Bindings, Change, equivalent
+from b2bua.registrar.bindings import Bindings, Change
+from b2bua.registrar.devices import Devices
 from b2bua.registrar.domain import Domain
 from b2bua.registrar.keeping import Keeper
 from b2bua.registrar.liveness import Asker, KeepAlive
@@ -149,7 +150,7 @@ class Server:
         )
         self.core.calls.tap = self.trace.hear
         self.context.challenged = self._challenged
-        self.context.found_again = self._found_again
+        self.context.devices = Devices(self.bindings)
         self.runner.user = self.core
         self.runner.stateless = self.core.stateless
         self._record = record
@@ -169,18 +170,6 @@ class Server:
     def _challenged(self, leg: Leg, response: Response, request: Request) -> list[tuple[str, str]] | None:
         """Credentials for a trunk that asks for them."""
         return self.trunks.answer(leg.party.name, response, request) if leg.party.kind == "trunk" else None
-
-    def _found_again(self, leg: Leg) -> Flow | None:
-        """The flow by which a phone has registered anew."""
-        if leg.dialog is None:
-            return None
-        target = leg.dialog.target
-        for binding in self.bindings.contacts(leg.party.aor):
-            if binding.flow is not None and (
-                binding.contact == target or equivalent(binding.contact, target)
-            ):
-                return binding.flow
-        return None
 
     def _bound(self, change: Change) -> None:
         """Tell the features which phones come and go."""

@@ -89,7 +89,7 @@ class Origin:
     was sent last.
     """
 
-    __slots__ = ("_last", "_shown", "address", "id", "version")
+    __slots__ = ("_last", "_shown", "_taken_back", "address", "id", "version")
 
     def __init__(self, session_id: int, address: str, version: int = 0) -> None:
         """
@@ -103,6 +103,7 @@ class Origin:
         self.address = address
         self._shown = version
         self._last = b""
+        self._taken_back = b""
 
     @property
     def last(self) -> bytes:
@@ -114,10 +115,14 @@ class Origin:
         signed = replace_origin(body, self._line())
         if signed != self._last:
             if self._last:
-                self.version += 1
                 self._shown = self.version
                 signed = replace_origin(body, self._line())
+                if signed != self._taken_back:
+                    self.version += 1
+                    self._shown = self.version
+                    signed = replace_origin(body, self._line())
             self._last = signed
+            self._taken_back = b""
         return signed
 
     def _line(self) -> bytes:
@@ -132,11 +137,14 @@ class Origin:
 
     def revert(self, state: tuple[int, bytes]) -> None:
         """
-        Take back a body that was refused; its version is used up.
+        Take back a body that was refused or lost; its version is used up for any other.
 
         The same version with another body would be a contradiction to whoever
-        remembers the refused one (RFC 3264 section 8).
+        remembers the refused one; the same body once more is none (RFC 3264
+        section 8).
         """
+        if self._shown == self.version:
+            self._taken_back = self._last
         self._shown, self._last = state
 
     def resume(self, shown: int, last: bytes) -> None:

@@ -8,7 +8,7 @@ from b2bua.dialogs.offer_answer import back_off, rejection
 from b2bua.dialogs.reliable import InOrder
 from b2bua.dialogs.usages import Effect, effect_of
 from b2bua.errors import PeerError
-from b2bua.legs import parting, refreshing, sending
+from b2bua.legs import outstanding, parting, refreshing, sending
 from b2bua.legs.acknowledging import Acknowledgement
 from b2bua.legs.context import SDP, LegState
 from b2bua.legs.passing import FAILURE, SUCCESS, entering, session_of
@@ -18,6 +18,7 @@ from b2bua.wire.sdp import without_origin
 if TYPE_CHECKING:
     from b2bua.clock import ITimer
     from b2bua.legs.leg import Leg
+    from b2bua.legs.outstanding import Outstanding
     from b2bua.legs.words import Fields
     from b2bua.wire.message import Response
 
@@ -28,13 +29,15 @@ ATTEMPTS = 6
 class Waiting:
     """A change that may not be sent yet: something is open, or glare told us to wait."""
 
-    __slots__ = ("attempts", "refresh", "timer", "word")
+    __slots__ = ("attempts", "away", "refresh", "timer", "word")
 
     def __init__(self, word: Changed, attempts: int, refresh: bool) -> None:
         """Take what is to be sent."""
         self.word = word
         self.attempts = attempts
         self.refresh = refresh
+        self.away = False
+        """Does it wait for the phone, which has lost its connection?"""
         self.timer: ITimer | None = None
 
     def stop(self) -> None:
@@ -89,6 +92,14 @@ def go_on(leg: Leg) -> None:
     leg.changing.start()
 
 
+def phone_is_back(leg: Leg) -> None:
+    """Send at once what has waited for that."""
+    waiting = leg.waiting
+    if waiting is not None and waiting.away:
+        waiting.stop()
+        go_on(leg)
+
+
 def yield_to_peer(leg: Leg) -> None:
     """
     Give up a change that waits, since the peer's own comes first.
@@ -124,6 +135,7 @@ class Changing:
         "_order",
         "_over",
         "_owes_ack",
+        "_sent",
         "attempts",
         "leg",
         "method",
@@ -152,6 +164,7 @@ class Changing:
         self._order: InOrder | None = None
         self._over = False
         self._owes_ack = False
+        self._sent: Outstanding | None = None
 
     @property
     def asks(self) -> bool:
@@ -177,8 +190,10 @@ class Changing:
         fields = (*refreshing.asking(leg), *self.word.fields, *self._credentials)
         if body:
             fields += (SDP,)
-        self.seq = leg.dialog.next_seq()
-        sending.request(leg, leg.dialog, self.method, self._heard, fields, body, refresh=True, seq=self.seq)
+        self._sent = outstanding.request(
+            leg, leg.dialog, self.method, self._heard, fields, body, refresh=True, mends=False
+        )
+        self.seq = self._sent.seq
 
     def _heard(self, response: Response) -> None:
         """Take a response; what is malformed in it makes it a failure."""
@@ -209,11 +224,11 @@ class Changing:
             if self.asks:
                 # We did not say that we know 100rel here; refuse its offer in
                 # due form and let the 2xx bring what counts.
-                sending.request(
+                outstanding.request(
                     leg, leg.dialog, "PRACK", _ignored, (rack, SDP), sending.signed(leg, rejection(session))
                 )
                 return
-        sending.request(leg, leg.dialog, "PRACK", _ignored, (rack,))
+        outstanding.request(leg, leg.dialog, "PRACK", _ignored, (rack,))
 
     def _success(self, response: Response) -> None:
         """Take a 2xx."""
@@ -329,11 +344,16 @@ class Changing:
             leg.changing = None
             self._wait(seconds)
             return True
-        if response.local and code == 503 and leg.flow is None and leg.state is LegState.ANSWERED:
-            # It was lost with the connection; the phone may be back by another in a moment.
+        if (
+            response.local
+            and leg.state is LegState.ANSWERED
+            and (away := self._went_astray(code)) is not None
+        ):
             self._over = True
             leg.changing = None
-            self._wait(leg.timers.t2)
+            self._wait(away)
+            if leg.waiting is not None:
+                leg.waiting.away = True
             return True
         if code in (401, 407) and leg.context.challenged is not None:
             request = leg.dialog.request(self.method, "", self.seq)
@@ -351,6 +371,18 @@ class Changing:
         self._before = leg.origin.state if leg.origin is not None else None
         self.start()
         return True
+
+    def _went_astray(self, code: int) -> float | None:
+        """
+        How long to wait for a phone that was not where the request went; None if it should have been.
+
+        All attempts together take as long as one over UDP, 64*T1.
+        """
+        leg = self.leg
+        if leg.flow is None and code == 503:
+            return 64 * leg.timers.t1 / ATTEMPTS
+        moved = leg.device is not None and self._sent is not None and self._sent.astray
+        return 0.0 if moved else None
 
     def _wait(self, seconds: float) -> None:
         """Try again after some seconds, unless the peer comes first."""

@@ -13,6 +13,7 @@ from b2bua.wire.message import Request, Response
 from b2bua.wire.registry import canonical
 
 if TYPE_CHECKING:
+    from b2bua.dialogs.device import IDevices
     from b2bua.dialogs.index import DialogIndex
     from b2bua.legs.leg import Leg
     from b2bua.transactions.flow import Flow
@@ -116,8 +117,8 @@ class LegContext:
     """Gives credentials for a 401 or 407; None passes the refusal on."""
     ended: Callable[[Leg], None] | None = None
     """Told when nothing of a leg is left."""
-    found_again: Callable[[Leg], Flow | None] | None = None
-    """Finds a new way to a peer whose connection was lost; None leaves it to its Contact."""
+    devices: IDevices | None = None
+    """Knows where phones are that have left their connection or port; None leaves it to their Contact."""
     connected: dict[Flow, dict[Leg, None]] = field(default_factory=dict)
     """The legs that live with a connection."""
     lost: dict[Flow, None] = field(default_factory=dict)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from b2bua.dialogs.dialog import Dialog
 from b2bua.dialogs.reliable import InOrder
-from b2bua.legs import sending
+from b2bua.legs import outstanding, sending
 from b2bua.legs.context import SDP
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class Forks:
         fields: Fields = (("RAck", rack),)
         if body:
             fields += (SDP,)
-        sending.request(self.leg, fork.dialog, "PRACK", _ignored, fields, body)
+        outstanding.request(self.leg, fork.dialog, "PRACK", _ignored, fields, body)
 
     def one_source(self, tag: str, session: bytes | None) -> bytes | None:
         """Let early media of one fork through only, the first one."""

@@ -55,6 +55,8 @@ class Invited(Announcing):
                 raise PeerError("An INVITE needs a Contact", section="RFC 3261 8.1.1.8")
             Uri.parse(dialog.target)
             leg.dialog = dialog
+            if leg.sticky:
+                leg.meet(dialog.target, self.server.flow)
             leg.learn(request)
             fault = self._fault()
             expires, breadth = request.expires, request.max_breadth

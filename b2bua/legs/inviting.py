@@ -20,6 +20,7 @@ from b2bua.wire.registry import canonical
 from b2bua.wire.uri import Uri
 
 if TYPE_CHECKING:
+    from b2bua.clock import ITimer
     from b2bua.legs.context import Invitation
     from b2bua.legs.leg import Leg
     from b2bua.legs.words import Fields
@@ -52,6 +53,7 @@ class Inviting:
         "_owing",
         "_require",
         "_sent",
+        "_stranded",
         "_winner",
         "call_id",
         "from_value",
@@ -76,6 +78,7 @@ class Inviting:
         self.seq = context.random.getrandbits(16)
         leg.contact_user = Uri.parse(from_uri).user or ""
         leg.sticky = isinstance(invitation.target, FlowType)
+        self._stranded: ITimer | None = None
         self.offer = b""
         self._require = leg.party.policy.reliable == "required"
         self._attempts = 0
@@ -94,6 +97,9 @@ class Inviting:
         """Send the INVITE, or send it again with something changed (section 8.1.3.5)."""
         self.seq += 1
         self._attempts += 1
+        leg, target = self.leg, self.invitation.target
+        if leg.device is None and isinstance(target, FlowType):
+            leg.meet(self.invitation.request_uri, target)
         self._client = self.leg.context.layer.request(self._write, self.invitation.target, self._heard)
 
     def _write(self, flow: Flow, via: str) -> Request:
@@ -156,6 +162,7 @@ class Inviting:
         leg = self.leg
         if response.code == 100 or self._cancelled or self._winner is not None or leg.inviting is not self:
             return
+        self._stay()  # who answers has come back, registered or not
         tag = response.to.tag
         if response.code == 199:
             if self._forks.end(tag):
@@ -271,6 +278,7 @@ class Inviting:
 
     def _done(self) -> None:
         """The exchange is through: the leg lets go."""
+        self._stay()
         self._client = None
         if self.leg.inviting is self:
             self.leg.inviting = None
@@ -370,9 +378,43 @@ class Inviting:
         if self._cancelled or self._winner is not None or self._client is None:
             return
         self._cancelled = True
+        self._stay()
         leg.linger()
         leg.end()
-        self._client.cancel(leaving(fields, leg.party), sending.flow_of(leg))
+        self._client.cancel(leaving(fields, leg.party))
+
+    # The phone and its connection
+
+    def stranded(self) -> None:
+        """
+        The connection is closed by which the phone rings.
+
+        A phone that comes back registers at once, and goes on ringing; another
+        one was switched off or has died, and the call goes on without it.
+        """
+        if self._stranded is None and not self._cancelled and self._winner is None:
+            layer, timers = self.leg.context.layer, self.leg.timers
+            self._stranded = layer.start(timers.t2, self._given_up)
+
+    def _given_up(self) -> None:
+        """It has not come back; if it does all the same, its answer gets ACK and BYE."""
+        leg = self.leg
+        self._stranded = None
+        if leg.state is LegState.CALLING:
+            self.cancel(())
+            leg.hear(leg, Refused(503, "", (), local=True))
+
+    def follow(self, flow: Flow) -> None:
+        """The phone is there now, and so is what is still to be sent to it."""
+        self._stay()
+        if self._client is not None:
+            self._client.move(flow)
+
+    def _stay(self) -> None:
+        """Wait for the phone no longer."""
+        if self._stranded is not None:
+            self._stranded.stop()
+            self._stranded = None
 
     def _over(self) -> None:
         """The cancelled INVITE has its final response."""

@@ -25,7 +25,9 @@ __all__ = ["Invitation", "Leg", "LegContext", "LegState"]
 
 if TYPE_CHECKING:
     from b2bua.clock import ITimer
+    from b2bua.dialogs.device import Device
     from b2bua.dialogs.dialog import Dialog
+    from b2bua.legs.outstanding import Outstanding
     from b2bua.legs.party import Identity, Party
     from b2bua.legs.referral import Referral
     from b2bua.legs.updated import Updated
@@ -51,6 +53,7 @@ class Leg:
         "contact_user",
         "contact_value",
         "context",
+        "device",
         "dialog",
         "early",
         "flow",
@@ -64,6 +67,7 @@ class Leg:
         "inviting",
         "lingering",
         "origin",
+        "outstanding",
         "party",
         "peer_allows",
         "peer_supports",
@@ -102,6 +106,10 @@ class Leg:
         self.flow: Flow | None = None
         self.sticky = False
         """Do requests follow the flow of the peer, not its Contact?"""
+        self.device: Device | None = None
+        """The phone of a user that the peer is, which is followed to where it registers."""
+        self.outstanding: list[Outstanding] | None = None
+        """Our requests within its dialogs that have no final answer yet."""
         self.contact_user = ""
         self.contact_value = ""
         self.ringing = False
@@ -261,9 +269,46 @@ class Leg:
         if self.flow != flow:
             return
         sending.take_flow(self, None)
+        if self.device is not None and self.context.devices is not None:
+            self.context.devices.add(self)
+        if self.flow is not None:
+            return
+        if self.inviting is not None and self.device is not None:
+            self.inviting.stranded()
         if self.incoming and self.state is LegState.CALLING and self.invited is not None:
             self.invited.refuse(480, "", ())
             self.hear(self, HungUp("lost"))
+
+    def meet(self, contact: str, flow: Flow | None) -> None:
+        """
+        Find out which phone of its user the peer is, and follow it from now on.
+
+        @param contact: the Contact of its request, or the one that is called.
+        @param flow: where its request came from, or where ours goes.
+        """
+        devices = self.context.devices
+        if devices is not None and self.party.aor:
+            self.device = devices.identify(self.party.aor, contact, flow)
+            devices.add(self)
+
+    def follow(self, device: Device) -> None:
+        """
+        The phone has registered from another place: all that is for it goes there.
+
+        Its requests in the dialog may be on their way from there already, and
+        a BYE that waited must not be late.
+        """
+        self.device = device
+        if device.flow is None or device.flow == self.flow:
+            return
+        sending.take_flow(self, device.flow)
+        self.contact_value = ""
+        if self.inviting is not None:
+            self.inviting.follow(device.flow)
+        for request in list(self.outstanding or ()):
+            request.follow(device.flow)
+        if self.waiting is not None:
+            changing.phone_is_back(self)
 
     def referred_from_outside(self, request: Request, server: IServerTransaction) -> None:
         """Take a REFER that names this leg by Target-Dialog; it makes a dialog of its own (RFC 4538)."""
@@ -364,6 +409,8 @@ class Leg:
         self.gone = True
         if self.flow is not None and self.flow.connection:
             self.context.disconnect(self, self.flow)
+        if self.device is not None and self.context.devices is not None:
+            self.context.devices.remove(self)
         dialogs = self.context.dialogs
         if self.early:
             for dialog in self.early:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from b2bua.errors import PeerError
-from b2bua.legs import sending
+from b2bua.legs import outstanding, sending
 from b2bua.legs.context import LegState
 from b2bua.legs.passing import GOODBYE, entering
 from b2bua.legs.words import Fields, HungUp
 from b2bua.wire.fields import Reason
 
 if TYPE_CHECKING:
-    from b2bua.clock import ITimer
     from b2bua.dialogs.dialog import Dialog
     from b2bua.legs.leg import Leg
+    from b2bua.legs.outstanding import Outstanding
     from b2bua.transactions.ports import IServerTransaction
     from b2bua.wire.message import Request, Response
 
@@ -22,37 +22,35 @@ if TYPE_CHECKING:
 class Goodbye:
     """The BYE of ours: owed, then sent, then answered."""
 
-    __slots__ = ("_fields", "_timer", "leg", "sent")
+    __slots__ = ("_bye", "_fields", "leg")
 
     def __init__(self, leg: Leg, fields: Fields) -> None:
         """Take what it says."""
         self.leg = leg
-        self.sent = False
         self._fields = fields
-        self._timer: ITimer | None = None
+        self._bye: Outstanding | None = None
+
+    @property
+    def sent(self) -> bool:
+        """Is it on its way, or does it wait for the phone to come back?"""
+        return self._bye is not None
 
     def send(self) -> None:
         """Send it."""
         leg = self.leg
-        self.sent = True
         assert leg.dialog is not None
-        sending.request(leg, leg.dialog, "BYE", self._heard, self._fields)
+        self._bye = outstanding.request(leg, leg.dialog, "BYE", self._heard, self._fields)
 
     def _heard(self, response: Response) -> None:
         """Take the final answer; whatever it is, the session is over (section 15.1.1)."""
         leg = self.leg
-        if response.provisional or leg.goodbye is not self:
-            return
-        if response.local and response.code == 503 and leg.flow is None and self._timer is None:
-            # It was lost with the connection; the phone may be back by another in a moment.
-            self._timer = leg.context.layer.start(leg.timers.t2, self.send)
-            return
-        self._over()
+        if not response.provisional and leg.goodbye is self:
+            self._over()
 
     def answered(self) -> None:
         """The peer has hung up itself: what waits to be sent again need not be."""
-        if self._timer is not None:
-            self._timer.stop()
+        if self._bye is not None and self._bye.waiting:
+            self._bye.give_up()
             self._over()
 
     def _over(self) -> None:
@@ -127,7 +125,7 @@ def lose(leg: Leg, why: str) -> None:
 
 def dismiss(leg: Leg, dialog: Dialog) -> None:
     """End a dialog that is not the leg's own: a fork that answered too late."""
-    sending.request(leg, dialog, "BYE", _ignored)
+    outstanding.request(leg, dialog, "BYE", _ignored)
 
 
 def bye_received(leg: Leg, request: Request, server: IServerTransaction) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from b2bua.dialogs.subscription import FATAL, Subscription
 from b2bua.dialogs.usages import Effect, effect_of
 from b2bua.errors import PeerError
-from b2bua.legs import parting, sending
+from b2bua.legs import outstanding, parting, sending
 from b2bua.legs.context import ALLOW, SUPPORTED, LegState
 from b2bua.legs.words import Fields
 from b2bua.wire.dialog_ids import Replaces
@@ -232,7 +232,7 @@ class Referral:
             SIPFRAG,
         )
         body = write_status(code, reason)
-        sending.request(leg, self.dialog, "NOTIFY", self._heard, fields, body, refresh=True)
+        outstanding.request(leg, self.dialog, "NOTIFY", self._heard, fields, body, refresh=True)
 
     def _heard(self, response: Response) -> None:
         """Take the answer to a NOTIFY; some end the subscription (RFC 6665 section 4.2.2)."""
@@ -335,7 +335,7 @@ class Referral:
                 code = response.code
                 self.refuse(code if code not in (401, 407, 408, 503) else 500, "")
 
-        sending.request(other, other.dialog, "REFER", answered, fields, refresh=True)
+        outstanding.request(other, other.dialog, "REFER", answered, fields, refresh=True)
 
 
 def refer_received(leg: Leg, request: Request, server: IServerTransaction, dialog: Dialog) -> Referral:

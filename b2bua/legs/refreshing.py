@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from b2bua.dialogs.session_timer import SessionTimer, TooBrief
-from b2bua.legs import changing, parting, sending
+from b2bua.legs import changing, outstanding, parting
 from b2bua.legs.context import LegState
 from b2bua.legs.words import Changed
 
@@ -154,7 +154,7 @@ def _probe(leg: Leg) -> None:
         elif leg.timer_run is None:
             _run(leg, leg.party.policy.session_expires / 2)
 
-    sending.request(leg, leg.dialog, "OPTIONS", heard)
+    outstanding.request(leg, leg.dialog, "OPTIONS", heard)
 
 
 def failed(leg: Leg) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from b2bua.dialogs.offer_answer import Origin
-from b2bua.legs.context import ALLOW, SUPPORTED
 from b2bua.legs.passing import leaving
 from b2bua.legs.words import Fields
 
@@ -14,8 +12,8 @@ if TYPE_CHECKING:
     from b2bua.dialogs.dialog import Dialog
     from b2bua.legs.leg import Leg
     from b2bua.transactions.flow import Flow
-    from b2bua.transactions.ports import IClientTransaction, IServerTransaction
-    from b2bua.wire.message import Field, Request, Response
+    from b2bua.transactions.ports import IServerTransaction
+    from b2bua.wire.message import Field
     from b2bua.wire.uri import Uri
 
 
@@ -59,60 +57,21 @@ def target(leg: Leg, dialog: Dialog) -> Flow | Uri:
     often not what is seen of them (and C{sip_trust_ctrl} of a Yealink
     wants the address it registered to); with a route set, by the route.
     """
-    way = flow_of(leg)
+    way = leg.flow
     if not dialog.routes and way is not None and (leg.sticky or way.connection):
         return way
     return dialog.next_hop
 
 
-def flow_of(leg: Leg) -> Flow | None:
-    """Give the way to the peer; of a phone whose connection was lost, the one by which it came back."""
-    if leg.flow is None and leg.sticky and leg.context.found_again is not None:
-        take_flow(leg, leg.context.found_again(leg))
-    return leg.flow
-
-
-def request(
-    leg: Leg,
-    dialog: Dialog,
-    method: str,
-    hear: Callable[[Response], None],
-    fields: Fields = (),
-    body: bytes = b"",
-    *,
-    refresh: bool = False,
-    seq: int = 0,
-) -> IClientTransaction:
+def otherwise(leg: Leg, target: Flow | Uri) -> Flow | None:
     """
-    Send a request within a dialog; a challenge is answered once.
+    The way for what cannot be sent to C{target}: the open connection of the call itself.
 
-    @param refresh: is it a target refresh, which says where we are?
-    @param seq: a CSeq number that was taken before, by who answers a
-        challenge itself.
+    A carrier may name a port in Record-Route that nobody can connect to, and
+    use the connection on which the call came (RFC 5923 section 4).
     """
-    context, own = leg.context, seq
-    seq = seq or dialog.next_seq()
-    sent: Request
-
-    def write(flow: Flow, via: str) -> Request:
-        """Write it for the hop that it takes."""
-        nonlocal sent
-        head: Fields = (contact(leg, flow), ALLOW, SUPPORTED) if refresh else (SUPPORTED,)
-        sent = dialog.request(method, via, seq, head + leaving(fields, leg.party), body)
-        sent = context.edited(leg, sent)
-        return sent
-
-    def heard(response: Response) -> None:
-        """Take a response, unless it only asks who we are."""
-        if response.code in (401, 407) and context.challenged is not None:
-            credentials = context.challenged(leg, response, sent)
-            if credentials is not None:
-                again, seq = (*fields, *credentials), dialog.next_seq()
-                request(leg, dialog, method, hear, again, body, refresh=refresh, seq=seq)
-                return
-        hear(response)
-
-    return context.layer.request(write, target(leg, dialog), hear if own else heard)
+    way = leg.flow
+    return way if way is not None and way.connection and way is not target else None
 
 
 def respond(

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from b2bua.dialogs.device import Device
 from b2bua.dialogs.dialog import Dialog
 from b2bua.dialogs.offer_answer import Origin
 from b2bua.dialogs.session_timer import SessionTimer
@@ -62,6 +63,7 @@ def write(leg: Leg) -> dict[str, Any]:
         "party": write_party(leg.party),
         "dialog": dialog.snapshot(),
         "flow": write_flow(leg.flow),
+        "device": None if leg.device is None else _write_device(leg.device),
         "sticky": leg.sticky,
         "contact_user": leg.contact_user,
         "ringing": leg.ringing,
@@ -82,6 +84,7 @@ def read(leg: Leg, plain: dict[str, Any]) -> None:
     leg.state = LegState.ANSWERED
     leg.dialog = Dialog.restore(plain["dialog"])
     sending.take_flow(leg, read_flow(plain["flow"]))
+    leg.device = None if plain["device"] is None else _read_device(plain["device"])
     leg.sticky = plain["sticky"]
     leg.contact_user = plain["contact_user"]
     leg.ringing = plain["ringing"]
@@ -94,6 +97,8 @@ def read(leg: Leg, plain: dict[str, Any]) -> None:
     left = plain["left"]
     # What others see of it comes last, when all of it could be read.
     leg.context.dialogs.add(leg.dialog, leg)
+    if leg.device is not None and leg.context.devices is not None:
+        leg.context.devices.add(leg)
     refreshing.resume(leg, left)
 
 
@@ -127,6 +132,17 @@ def read_flow(plain: list[Any] | None) -> Flow | None:
         return None
     transport, local, remote, _ = plain
     return Flow(transport, tuple(local), tuple(remote))
+
+
+def _write_device(device: Device) -> list[Any]:
+    """Write down which phone it is."""
+    return [device.aor, device.contact, device.instance, write_flow(device.flow)]
+
+
+def _read_device(plain: list[Any]) -> Device:
+    """Read what L{_write_device} wrote."""
+    aor, contact, instance, flow = plain
+    return Device(aor, contact, instance, read_flow(flow))
 
 
 def _write_origin(origin: Origin) -> list[Any]:

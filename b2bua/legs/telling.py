@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from b2bua.dialogs.usages import Effect, effect_of
-from b2bua.legs import parting, sending
+from b2bua.legs import outstanding, parting, sending
 from b2bua.legs.context import LegState
 from b2bua.legs.passing import REPLY, TOLD, entering
 from b2bua.legs.words import Replied, Told
@@ -79,7 +79,7 @@ def tell(leg: Leg, word: Told) -> None:
         # There is no dialog yet in which it could go.
         leg.hear(leg, Replied(word.token, 481))
         return
-    sending.request(leg, leg.dialog, word.method, partial(_replied, leg, word), word.fields, word.body)
+    outstanding.request(leg, leg.dialog, word.method, partial(_replied, leg, word), word.fields, word.body)
 
 
 def _replied(leg: Leg, word: Told, response: Response) -> None:

@@ -35,6 +35,7 @@ class ClientTransaction:
         "_cancel",
         "_hear",
         "_hops",
+        "_last_way",
         "_may_change",
         "_otherwise",
         "_runner",
@@ -49,16 +50,19 @@ class ClientTransaction:
         runner: Runner,
         write: Callable[[Flow, str], Request] | None,
         hear: Callable[[Response], None],
+        last_way: Flow | None = None,
     ) -> None:
         """
         Stand ready to L{go}.
 
         @param write: makes the request for a flow and the value of our Via.
+        @param last_way: tried when no hop is left.
         """
         self._runner = runner
         self._write = write
         self._hear = hear
         self._hops: list[Flow] = []
+        self._last_way = last_way
         self._may_change = False
         self._otherwise: Flow | None = None
         self._alive = False
@@ -77,15 +81,25 @@ class ClientTransaction:
             raise UsageError("The next hop is still being looked up")
         return self._attempt.request
 
-    def cancel(self, fields: Sequence[Field] = (), way: Flow | None = None) -> None:
+    def cancel(self, fields: Sequence[Field] = ()) -> None:
         """Send a CANCEL, at once or when the first provisional response has come."""
         if self._cancel is not None:
             return
         self._cancel = fields
         if self._attempt is not None:
-            if way is not None and self._attempt.stranded:
-                self._attempt.move(way)
             self._attempt.perform(self._attempt.machine.cancel())
+
+    def move(self, flow: Flow) -> None:
+        """Go on by another way (see L{IClientTransaction.move})."""
+        attempt = self._attempt
+        if attempt is None or attempt.flow == flow:
+            return
+        if attempt.flow[:2] != flow[:2]:
+            attempt.perform(attempt.machine.lose())
+            return
+        self.flow = flow
+        attempt.move(flow)
+        attempt.perform(attempt.machine.moved())
 
     def forget(self) -> None:
         """Hear no more of it; the machine goes on by itself to its end."""
@@ -99,10 +113,12 @@ class ClientTransaction:
             large request may go by TCP instead (RFC 3261 section 18.1.1).
         """
         self._hops = hops
+        if self._last_way is not None and self._last_way not in hops:
+            self._hops = [*hops, self._last_way]
         self._may_change = located
         if self._cancel is not None:
             self._runner.wheel.set(0.0, self._nowhere, 487)
-        elif not hops:
+        elif not self._hops:
             self._runner.wheel.set(0.0, self._nowhere, 503)
         else:
             self._next()

@@ -166,9 +166,10 @@ class Runner:
         write: Callable[[Flow, str], Request],
         target: Flow | Uri,
         hear: Callable[[Response], None],
+        otherwise: Flow | None = None,
     ) -> ClientTransaction:
         """Open a client transaction (see L{ITransactionLayer.request})."""
-        client = ClientTransaction(self, write, hear)
+        client = ClientTransaction(self, write, hear, otherwise)
         if isinstance(target, Flow):
             client.go([target], located=False)
             return client

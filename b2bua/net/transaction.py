@@ -279,7 +279,7 @@ class Attempt(Running):
         return self.flow.transport != "UDP" and not self._runner.is_open_for(self)
 
     def move(self, flow: Flow) -> None:
-        """Go on by another connection: its own is closed, and the peer has come back."""
+        """Go on by another way: the peer has come back by it."""
         self._runner.drop_attempt(self)
         self.flow = flow
         self._runner.add_attempt(self)

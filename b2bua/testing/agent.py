@@ -82,6 +82,8 @@ class Agent:
         self.name = name
         self.mark, number = world.new_mark()
         self.host = host or f"10.0.{number // 250}.{number % 250 + 1}"
+        self.hosts = {self.host}
+        """Every address that it has had."""
         self.port = port
         self.transport = transport
         self.next_hop: Address | None = world.server_address
@@ -308,13 +310,34 @@ class Agent:
 
     # The end
 
-    def move(self, host: str) -> None:
-        """Take another address, as after a change of network; nobody is told."""
+    def rebind(self, port: int) -> None:
+        """
+        Be seen from another UDP port, as behind a router that has forgotten the way.
+
+        It knows nothing of that: its Contact and its Via stay.
+        """
+        self.endpoint.close()
+        self.endpoint = self.world.network.listen((self.host, port), self._datagram)
+        self.endpoint.refused = self._refused
+
+    def lose_connections(self) -> None:
+        """Have all connections gone without a word to the other end, as when a router forgets them."""
+        for stream in self._streams.values():
+            stream.is_open = False
+        for address in list(self._streams):
+            del self._streams[address]
+            self._fail(address)
+
+    def move(self, host: str = "", port: int = 0) -> None:
+        """Take another address or port, as after a change of network; nobody is told."""
         network = self.world.network
         self.endpoint.close()
         network.close_server((self.host, self.port))
         self.close_connections()
+        self.port = port or self.port
+        host = host or self.host
         self.host = host
+        self.hosts.add(host)
         network.names[host] = self.name
         self.endpoint = network.listen((host, self.port), self._datagram)
         self.endpoint.refused = self._refused

@@ -261,7 +261,8 @@ class Witness:
         origin = next((line for line in body.split(b"\r\n") if line.startswith(b"o=")), b"")
         if message.cseq.method == "REGISTER":
             return  # its 200 lists all contacts of the user
-        known = {self.world.mark_of(peer), *map(self.world.mark_of, self.hosts), peer, *self.hosts}
+        known = {self.world.mark_of(peer), *map(self.world.mark_of, self.hosts), *self.hosts}
+        known |= self.world.hosts_of(peer)
         for line in (*head.split(b"\r\n"), origin):
             if any((mark or host).decode() not in known for mark, host in _MARKS.findall(line)):
                 name, _, value = line.decode().partition(": ")

@@ -24,6 +24,8 @@ class Registering(Agent):
     """The last final status of a REGISTER; 408 when none came."""
     expires = 3600
     refreshes_registration = True
+    instance = ""
+    """Its C{+sip.instance}, if it says one (RFC 5626 section 4.1)."""
     _register_call_id = ""
     _register_cseq = 0
     _register_timer: Timer | None = None
@@ -50,7 +52,11 @@ class Registering(Agent):
         if not self._register_call_id:
             self._register_call_id = f"0_{self.token()}@{self.host}"
         seconds = self.expires if expires is None else expires
-        value = f"<{self.contact}>" if contact is None else contact
+        value = contact
+        if value is None:
+            value = f"<{self.contact}>"
+            if self.instance:
+                value += f';+sip.instance="<{self.instance}>"'
         head: list[Field] = [
             ("Via", self.via()),
             ("Max-Forwards", "70"),

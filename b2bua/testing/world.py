@@ -183,6 +183,10 @@ class World:
         """Find what all identifiers of the agent at an address begin with."""
         return next((agent.mark for agent in self.agents if agent.host == host), "")
 
+    def hosts_of(self, host: str) -> set[str]:
+        """Find every address that the agent at an address has had: a dialog may name an older one."""
+        return next((agent.hosts for agent in self.agents if agent.host == host), {host})
+
     def may_be_unanswered(self, host: str) -> bool:
         """Is whoever was there gone, so that nothing can be expected to be finished with it?"""
         return any(agent.gone for agent in self.agents if agent.host == host)

@@ -156,6 +156,16 @@ class InviteClient:
         """
         return self._give_up(503) if self.state is State.CALLING else ()
 
+    def moved(self) -> Effects:
+        """The peer is elsewhere now: it has to be told there what it may have missed."""
+        match self.state:
+            case State.CALLING:
+                return (self._again,)
+
+            case State.PROCEEDING if self._cancelled:
+                return (CANCEL,)
+        return ()
+
     def cancel(self) -> Effects:
         """
         Let the INVITE be cancelled, once a provisional response has come.

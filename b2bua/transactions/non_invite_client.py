@@ -104,6 +104,10 @@ class NonInviteClient:
                 return OVER
         return self.fail()
 
+    def moved(self) -> Effects:
+        """The peer is elsewhere now: the request goes there."""
+        return (self._again,) if self._again else ()
+
     def cancel(self) -> Effects:
         """Nothing: a request other than INVITE is not cancelled (section 9.1)."""
         return ()

@@ -70,7 +70,7 @@ class IClientTransaction(Interface):
     request: Request = Attribute("The request as last sent, with its Via; given up upon the final response.")
     flow: Flow | None = Attribute("The way it went; None while the next hop is being looked up.")
 
-    def cancel(fields: Sequence[tuple[str, str]] = (), way: Flow | None = None) -> None:
+    def cancel(fields: Sequence[tuple[str, str]] = ()) -> None:
         """
         Send a CANCEL, at once or when the first provisional response has come.
 
@@ -78,8 +78,15 @@ class IClientTransaction(Interface):
         heard: a 487, or the 200 that crossed; and if there is none, a 408.
 
         @param fields: more header fields of the CANCEL, such as Reason.
-        @param way: where the peer is to be found by now, in case that the
-            connection is closed by which the INVITE went.
+        """
+
+    def move(flow: Flow) -> None:
+        """
+        Go on by another way: the peer is there now, and not any more where the request went.
+
+        What has not been answered yet is sent there at once, and so is a
+        CANCEL.  Over another transport it would need another Via; then it
+        fails, as if its connection were lost.
         """
 
     def forget() -> None:
@@ -104,6 +111,7 @@ class ITransactionLayer(IClock):
         write: Callable[[Flow, str], Request],
         target: Flow | Uri,
         hear: Callable[[Response], None],
+        otherwise: Flow | None = None,
     ) -> IClientTransaction:
         """
         Open a client transaction.
@@ -118,6 +126,7 @@ class ITransactionLayer(IClock):
             have no header fields when the request was never written, since
             there was no way to its target.  Nothing is heard before this
             method has returned.
+        @param otherwise: the way that is tried last, when there is none to C{target}.
         """
 
     def acknowledge(write: Callable[[Flow, str], Request], target: Flow | Uri) -> None:

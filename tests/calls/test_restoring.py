@@ -16,8 +16,8 @@ CALL = (
     " version visited"
 )
 LEG = (
-    "allows contact_user dialog flow id incoming left origin party referred remote_session ringing sticky"
-    " supports timer version"
+    "allows contact_user device dialog flow id incoming left origin party referred remote_session ringing"
+    " sticky supports timer version"
 )
 
 

@@ -75,6 +75,15 @@ class OriginTests(SynchronousTestCase):
         self.assertEqual(origin.sign(BODY), first)
         self.assertIn(b"o=- 5 2 IN", origin.sign(BODY + b"a=recvonly\r\n"))
 
+    def test_once_more(self) -> None:
+        """The very body that was taken back has the version that it had: who never got it misses none."""
+        origin = Origin(5, "192.0.2.1", 0)
+        origin.sign(BODY)
+        state = origin.state
+        held = origin.sign(BODY + b"a=sendonly\r\n")
+        origin.revert(state)
+        self.assertEqual(origin.sign(BODY + b"a=sendonly\r\n"), held)
+
     def test_ipv6(self) -> None:
         """The kind of address is named."""
         self.assertIn(b"IN IP6 2001:db8::1", Origin(5, "2001:db8::1").sign(BODY))

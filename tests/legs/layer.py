@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from b2bua.clock import ITimer
+from b2bua.dialogs.device import Device
 from b2bua.dialogs.index import DialogIndex
 from b2bua.legs.context import Invitation, LegContext
 from b2bua.legs.leg import Leg
@@ -116,9 +117,13 @@ class FakeClient:
         self.finished = False
         self._hear = hear
 
-    def cancel(self, fields: Sequence[Field] = (), way: Flow | None = None) -> None:
+    def cancel(self, fields: Sequence[Field] = ()) -> None:
         """Note that a CANCEL was asked for."""
         self.cancels.append(tuple(fields))
+
+    def move(self, flow: Flow) -> None:
+        """Note where it goes on."""
+        self.flow = flow
 
     def forget(self) -> None:
         """Hear no more."""
@@ -162,6 +167,8 @@ class FakeLayer:
         self.acks: list[Request] = []
         self.targets: list[Flow | Uri] = []
         self.timers: dict[Flow | None, TimerValues] = {}
+        self.located = OTHER
+        """Where every URI leads."""
 
     def now(self) -> float:
         """The clock's time."""
@@ -181,16 +188,17 @@ class FakeLayer:
 
     def locate(self, uri: Uri) -> list[Flow]:
         """Everything is where the other phone is."""
-        return [OTHER]
+        return [self.located]
 
     def request(
         self,
         write_: Callable[[Flow, str], Request],
         target: Flow | Uri,
         hear: Callable[[Response], None],
+        otherwise: Flow | None = None,
     ) -> FakeClient:
         """Write down a request."""
-        flow = target if isinstance(target, Flow) else OTHER
+        flow = target if isinstance(target, Flow) else self.located
         client = FakeClient(write_, flow, len(self.clients) + 1, hear)
         write(client.request)
         self.clients.append(client)
@@ -248,6 +256,10 @@ class LegCase(SynchronousTestCase):
     def methods(self) -> list[str]:
         """The methods of all our requests but ACK."""
         return [client.request.method for client in self.layer.clients]
+
+    def comes_back(self, leg: Leg, flow: Flow = OTHER) -> None:
+        """The phone has registered by another flow."""
+        leg.follow(Device("101@example.com", "sip:101@198.51.100.8:5070", flow=flow))
 
     def party(self, policy: Policy | None = None) -> Party:
         """Make somebody for the far end."""

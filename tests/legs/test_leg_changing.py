@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from b2bua.legs.leg import Leg
 from b2bua.legs.words import Answered, Changed, Confirmed, HungUp, Progress, Refused, Told
+from b2bua.transactions.flow import Flow
 from b2bua.wire.message import Field
 from b2bua.wire.sdp import without_origin
 from tests.legs.layer import ANSWER, OFFER, OTHER, PHONE, FakeServer, LegCase, sdp
@@ -328,13 +329,35 @@ class OurChangesTests(LegCase):
         self.assertEqual(self.words, [HungUp("lost")])
 
     def test_lost_with_connection(self) -> None:
-        """What was lost with the connection is sent again when the phone may be back."""
+        """What was lost with the connection is sent again when the phone is back."""
         self.leg.say(Changed(HOLD))
         self.leg.flow_lost(PHONE)
         self.client.answer(503, local=True)
-        self.context.found_again = lambda leg: OTHER
-        self.pump(4)
+        self.pump(1)
+        self.assertEqual(self.methods, ["INVITE"])
+        self.comes_back(self.leg)
         self.assertEqual(self.methods, ["INVITE", "INVITE"])
+        self.assertEqual(self.layer.targets[-1], OTHER)
+        self.client.answer(200, HELD)
+        self.assertEqual(self.words, [Answered(HELD)])
+
+    def test_stays_away(self) -> None:
+        """A phone that lost its connection and does not come back within 64*T1 has lost the call."""
+        self.layer.located = Flow("TCP", PHONE.local, PHONE.remote, 9)
+        self.leg.say(Changed(HOLD))
+        self.leg.flow_lost(PHONE)
+        while self.client.request.method == "INVITE":
+            self.client.answer(503, local=True)
+            self.pump(6)
+            self.assertLess(self.clock.seconds(), 40)
+        self.assertEqual(self.words, [HungUp("lost")])
+        self.assertGreater(self.clock.seconds(), 24)
+
+    def test_moves_within(self) -> None:
+        """A phone that has got another port gets there what is still open."""
+        self.leg.say(Changed(HOLD))
+        self.comes_back(self.leg)
+        self.assertEqual((self.methods, self.client.flow), (["INVITE"], OTHER))
         self.client.answer(200, HELD)
         self.assertEqual(self.words, [Answered(HELD)])
 

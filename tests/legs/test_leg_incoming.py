@@ -247,18 +247,41 @@ class ByeTests(LegCase):
         self.assert_gone(leg)
 
     def test_lost_with_connection(self) -> None:
-        """A BYE that the network lost is sent once more: a phone comes back by another connection."""
+        """A BYE that was lost with the connection is sent when the phone is back by another."""
         tcp = Flow("TCP", PHONE.local, PHONE.remote, 3)
         leg = self.established(flow=tcp)
         leg.hang_up()
         leg.flow_lost(tcp)
-        self.context.found_again = lambda leg: OTHER
         self.client.answer(503, local=True)
+        self.pump(3)
         self.assertEqual(self.methods, ["BYE"])
-        self.pump(4)
+        self.comes_back(leg)
         self.assertEqual(self.methods, ["BYE", "BYE"])
         self.assertEqual(self.layer.targets, [tcp, OTHER])
+        self.client.answer(200)
+        self.assert_gone(leg)
+
+    def test_stays_away(self) -> None:
+        """A phone that does not come back gets its BYE by its Contact every 4 seconds, for 64*T1."""
+        leg = self.established(flow=Flow("TCP", PHONE.local, PHONE.remote, 3))
+        leg.hang_up()
+        leg.flow_lost(Flow("TCP", PHONE.local, PHONE.remote, 3))
+        while not self.gone:
+            self.client.answer(503, local=True)
+            self.pump(4)
+            self.assertLess(self.clock.seconds(), 40)
+        self.assertEqual(set(self.methods), {"BYE"})
+        self.assertEqual(len(self.methods), 9)
+        self.assert_gone(leg)
+
+    def test_hangs_up_while_away(self) -> None:
+        """A phone that comes back with a BYE of its own needs none of ours."""
+        tcp = Flow("TCP", PHONE.local, PHONE.remote, 3)
+        leg = self.established(flow=tcp)
+        leg.hang_up()
+        leg.flow_lost(tcp)
         self.client.answer(503, local=True)
+        self.assertEqual(self.gets(leg, "BYE").codes, [200])
         self.assert_gone(leg)
 
     def test_early(self) -> None:

@@ -115,11 +115,11 @@ class SnapshotTests(LegCase):
         self.assertEqual(self.words, [HungUp("timeout")])
 
     def test_connection(self) -> None:
-        """A connection is not there after a restart: the phone is looked for again."""
+        """A connection is not there after a restart: the phone is followed when it registers."""
         flow = Flow("TCP", ("192.0.2.1", 5060), ("198.51.100.7", 41234), 7)
-        self.context.found_again = lambda leg: OTHER
         leg = self.again(self.established(flow=flow))
         self.assertIsNone(leg.flow)
+        self.comes_back(leg)
         leg.hang_up()
         self.assertEqual(self.layer.targets, [OTHER])
 

@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from b2bua.net.limits import NetLimits
 from b2bua.transactions.flow import Flow
 from b2bua.wire.message import Request, Response, parse
+from b2bua.wire.uri import Uri
 from tests.net.world import BOB, HERE, World
 from tests.transactions.messages import request, response
 
@@ -463,17 +464,47 @@ class ReliableTests(Case):
         self.assertEqual(self.wire.sent[-1][1], again)
         self.assertEqual([code for _, code in self.world.heard], [100, 180])
 
-    def test_known_way_back(self) -> None:
-        """The user may know the way to a peer whose connection is closed; an open one is kept."""
+    def test_moved(self) -> None:
+        """What a phone may have missed is sent where it is now; what it has answered is not."""
         again = TO_BOB_TCP._replace(connection=8)
-        for closed, way in ((True, again), (False, TO_BOB_TCP)):
-            with self.subTest(closed=closed):
-                client = self.runner.request(writer(), TO_BOB_TCP, self.world.hear)
-                self.world.receive(response(self.wire.last(), 180), TO_BOB_TCP)
-                if closed:
-                    self.runner.closed(TO_BOB_TCP)
-                client.cancel((), again)
-                self.assertEqual((self.wire.log[-1][1], self.wire.sent[-1][1]), ("CANCEL", way))
+        for method, heard, sent in (
+            ("OPTIONS", 0, "OPTIONS"),
+            ("INVITE", 0, "INVITE"),
+            ("INVITE", 180, None),
+            ("OPTIONS", 200, None),
+        ):
+            with self.subTest(method=method, heard=heard):
+                client = self.runner.request(writer(method), TO_BOB_TCP, self.world.hear)
+                first = self.wire.last()
+                if heard:
+                    self.world.receive(response(first, heard), TO_BOB_TCP)
+                before = len(self.wire.sent)
+                client.move(again)
+                self.assertEqual([flow for _, flow in self.wire.sent[before:]], [again] if sent else [])
+                if sent:
+                    self.assertEqual(self.wire.last(), first)
+
+    def test_cancelled_and_moved(self) -> None:
+        """A CANCEL that may have been lost with the connection is sent by the new one too."""
+        again = TO_BOB_TCP._replace(connection=8)
+        client = self.runner.request(writer(), TO_BOB_TCP, self.world.hear)
+        self.world.receive(response(self.wire.last(), 180), TO_BOB_TCP)
+        client.cancel()
+        client.move(again)
+        self.assertEqual((self.wire.log[-1][1], self.wire.sent[-1][1]), ("CANCEL", again))
+
+    def test_moved_to_another_transport(self) -> None:
+        """Over another transport it needs another Via: it has failed, and who sent it may send it again."""
+        client = self.runner.request(writer("OPTIONS"), TO_BOB_TCP, self.world.hear)
+        client.move(TO_BOB_TCP._replace(transport="TLS", connection=8))
+        self.assertEqual(self.world.heard, [(0, 503)])
+
+    def test_otherwise(self) -> None:
+        """Where there is no way to a host, the request takes the one that is named besides."""
+        nowhere = Uri.parse("sip:nowhere.invalid:5060;transport=tcp")
+        self.runner.request(writer("BYE"), nowhere, self.world.hear, TO_BOB_TCP)
+        self.world.until(1)
+        self.assertEqual((self.wire.log[-1][1], self.wire.sent[-1][1]), ("BYE", TO_BOB_TCP))
 
     def test_ping(self) -> None:
         """A double CRLF is answered with one (RFC 5626 section 3.5.1); junk is not."""

@@ -1,0 +1,208 @@
+"""
+A request of ours within a dialog, from its first sending to its final answer.
+
+It goes where the phone is: one that is lost with its connection waits until
+the phone has registered by another, for as long as a request over UDP would
+have been repeated (64*T1, RFC 3261 section 17.1.2.2), and one that is under way
+to where the phone no longer is goes on where it is now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from b2bua.legs import sending
+from b2bua.legs.context import ALLOW, SUPPORTED
+from b2bua.legs.passing import leaving
+
+if TYPE_CHECKING:
+    from b2bua.clock import ITimer
+    from b2bua.dialogs.dialog import Dialog
+    from b2bua.legs.leg import Leg
+    from b2bua.legs.words import Fields
+    from b2bua.transactions.flow import Flow
+    from b2bua.transactions.ports import IClientTransaction
+    from b2bua.wire.message import Request, Response
+
+
+class Outstanding:
+    """One request; it is among C{leg.outstanding} until its final answer was heard."""
+
+    __slots__ = (
+        "_body",
+        "_challenged",
+        "_client",
+        "_dialog",
+        "_fields",
+        "_hear",
+        "_leg",
+        "_lost_at",
+        "_mends",
+        "_method",
+        "_refresh",
+        "_sent",
+        "_timer",
+        "_way",
+        "seq",
+    )
+
+    def __init__(
+        self,
+        leg: Leg,
+        dialog: Dialog,
+        method: str,
+        hear: Callable[[Response], None],
+        fields: Fields = (),
+        body: bytes = b"",
+        *,
+        refresh: bool = False,
+        mends: bool = True,
+    ) -> None:
+        """
+        Send it.
+
+        @param refresh: is it a target refresh, which says where we are?
+        @param mends: are a challenge and a lost connection dealt with here?
+            Else whoever sends it hears of them.
+        """
+        self._leg = leg
+        self._dialog = dialog
+        self._method = method
+        self._hear = hear
+        self._fields = fields
+        self._body = body
+        self._refresh = refresh
+        self._mends = mends
+        self._challenged = False
+        self._sent: Request
+        self._way: Flow | None = None
+        self._client: IClientTransaction | None = None
+        self._timer: ITimer | None = None
+        self._lost_at: float | None = None
+        self.seq = 0
+        """The CSeq number that it was last sent with."""
+        if leg.outstanding is None:
+            leg.outstanding = []
+        leg.outstanding.append(self)
+        self._send()
+
+    def _send(self) -> None:
+        """Send it, for the first time or again."""
+        leg = self._leg
+        self.seq = self._dialog.next_seq()
+        way = sending.target(leg, self._dialog)
+        self._client = leg.context.layer.request(self._write, way, self._heard, sending.otherwise(leg, way))
+
+    def _write(self, flow: Flow, via: str) -> Request:
+        """Write it for the hop that it takes."""
+        leg = self._leg
+        head: Fields = (sending.contact(leg, flow), ALLOW, SUPPORTED) if self._refresh else (SUPPORTED,)
+        fields = head + leaving(self._fields, leg.party)
+        request = self._dialog.request(self._method, via, self.seq, fields, self._body)
+        self._sent = leg.context.edited(leg, request)
+        return self._sent
+
+    def _heard(self, response: Response) -> None:
+        """Take a response, unless it only asks who we are, or the phone was elsewhere."""
+        if response.provisional:
+            self._hear(response)
+            return
+        if self._client is not None:
+            self._way = self._client.flow
+        self._notice_lost_connection(response)
+        if not self._mends or not (self._answers_challenge(response) or self._waits(response)):
+            self._end()
+            self._hear(response)
+
+    def _notice_lost_connection(self, response: Response) -> None:
+        """A connection that takes nothing is lost, also one that could not be opened."""
+        leg, way = self._leg, self._way
+        if response.local and response.code == 503 and way is not None and way == leg.flow and way.connection:
+            sending.take_flow(leg, None)
+
+    def _answers_challenge(self, response: Response) -> bool:
+        """Send it again with credentials, once."""
+        leg = self._leg
+        if response.code not in (401, 407) or leg.context.challenged is None or self._challenged:
+            return False
+        credentials = leg.context.challenged(leg, response, self._sent)
+        if credentials is None:
+            return False
+        self._challenged = True
+        self._fields = (*self._fields, *credentials)
+        self._send()
+        return True
+
+    def _waits(self, response: Response) -> bool:
+        """Is it to be sent again: it went where the phone is no more, or was lost with the connection?"""
+        leg = self._leg
+        if not response.local or response.code not in (408, 503) or leg.gone:
+            return False
+        now = leg.context.layer.now()
+        if self._lost_at is None:
+            self._lost_at = now
+        if now - self._lost_at >= 64 * leg.timers.t1:
+            return False
+        if leg.device is not None and self.astray:
+            self._send()
+            return True
+        if response.code == 503 and leg.flow is None:
+            # The phone may be back in a moment; if it does not say so, its Contact is all we know.
+            self._timer = leg.context.layer.start(leg.timers.t2, self._again)
+            return True
+        return False
+
+    def _again(self) -> None:
+        """Send what has waited."""
+        self._timer = None
+        self._send()
+
+    def follow(self, flow: Flow) -> None:
+        """The phone is there now."""
+        if self._timer is not None:
+            self._timer.stop()
+            self._again()
+        elif self._client is not None:
+            self._client.move(flow)
+
+    def give_up(self) -> None:
+        """Wait no more; what is under way ends by itself."""
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+            self._end()
+
+    @property
+    def astray(self) -> bool:
+        """Is the phone elsewhere by now than where it went?"""
+        return self._leg.flow is not None and self._leg.flow != self._way
+
+    @property
+    def waiting(self) -> bool:
+        """Does it wait for the phone to come back?"""
+        return self._timer is not None
+
+    def _end(self) -> None:
+        """It has its answer."""
+        self._client = None
+        outstanding = self._leg.outstanding
+        if outstanding is not None and self in outstanding:
+            outstanding.remove(self)
+            if not outstanding:
+                self._leg.outstanding = None
+
+
+def request(
+    leg: Leg,
+    dialog: Dialog,
+    method: str,
+    hear: Callable[[Response], None],
+    fields: Fields = (),
+    body: bytes = b"",
+    *,
+    refresh: bool = False,
+    mends: bool = True,
+) -> Outstanding:
+    """Send a request within a dialog (see L{Outstanding})."""
+    return Outstanding(leg, dialog, method, hear, fields, body, refresh=refresh, mends=mends)

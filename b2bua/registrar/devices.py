@@ -1,0 +1,90 @@
+"""
+Dialogs follow their phones: who has registered anew is found where that came from.
+
+Which phone a dialog is with, and which binding is that phone's, is worked out
+in L{b2bua.dialogs.device}; here is who has to be told.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from b2bua.dialogs.device import Device, find
+
+if TYPE_CHECKING:
+    from b2bua.dialogs.device import IFollower
+    from b2bua.registrar.bindings import Binding, Bindings, Change
+    from b2bua.transactions.flow import Flow
+
+
+class Devices:
+    """The phones that dialogs are with, by their users."""
+
+    def __init__(self, bindings: Bindings) -> None:
+        """Follow nobody yet."""
+        self._bindings = bindings
+        self._followers: dict[str, dict[IFollower, None]] = {}
+        bindings.listen(self._heard)
+
+    def identify(self, aor: str, contact: str, flow: Flow | None) -> Device:
+        """Say which phone of a user somebody is: the one of that flow, else of that Contact."""
+        bindings = self._bindings.all(aor)
+        here = next((one for one in bindings if one.contact == contact), None)
+        if here is None and flow is not None:
+            here = next((one for one in bindings if one.flow == flow), None)
+        if here is None:
+            device = Device(aor, contact, flow=flow)
+            here = find(device, bindings)
+            if here is None:
+                return device
+        return Device(aor, here.contact, here.instance, here.flow)
+
+    def add(self, follower: IFollower) -> None:
+        """Have a dialog follow its phone, to begin with to where that is by now."""
+        device = follower.device
+        if device is None:
+            return
+        self._followers.setdefault(device.aor, {})[follower] = None
+        here = find(device, self._bindings.all(device.aor))
+        if here is not None and (here.flow != device.flow or follower.flow is None):
+            follower.follow(device.at(here))
+
+    def remove(self, follower: IFollower) -> None:
+        """Have it follow no more."""
+        device = follower.device
+        if device is None:
+            return
+        of_user = self._followers.get(device.aor)
+        if of_user is not None:
+            of_user.pop(follower, None)
+            if not of_user:
+                del self._followers[device.aor]
+
+    def _heard(self, change: Change) -> None:
+        """The bindings of a user are others: tell those who are with a phone that is elsewhere now."""
+        followers = self._followers.get(change.binding.aor)
+        if not followers:
+            return
+        bindings = self._bindings.all(change.binding.aor)
+        for follower in list(followers):
+            device = follower.device
+            if device is None:
+                continue
+            here = find(device, bindings)
+            if here is None and follower.flow is None:
+                here = _only(change, bindings)
+            if here is not None and (here.flow != device.flow or follower.flow is None):
+                follower.follow(device.at(here))
+
+
+def _only(change: Change, bindings: tuple[Binding, ...]) -> Binding | None:
+    """
+    The phone that has just registered, if it is the only one of its user.
+
+    A phone without an instance may name another Contact by each connection;
+    when the one that a call was with is gone, this is it.
+    """
+    new = change.binding
+    if change.kind == "registered" and len(bindings) == 1 and not new.instance and new.flow is not None:
+        return new
+    return None
