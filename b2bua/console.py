@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from b2bua.calls.ladder import ladder, transcript
 from b2bua.calls.state import state
 from b2bua.control import Answer, Refused
+from b2bua.explain.traced import TracedCall
 from b2bua.registrar.trunks import Trunks
 from b2bua.settings.values import user as extension_name
 from b2bua.store.ports import StoreError
@@ -175,18 +175,15 @@ class Console:
             "state": "on hold" if held else state(record),
         }
 
-    def trace(self, call: str, messages: bool = False) -> Plain:
-        """Why a call did what it did: its ladder and the reasons, or its messages as they were."""
+    def trace(self, call: str) -> Plain:
+        """Why a call did what it did: its messages, and the reasons."""
         record, story = self._find(call)
         if record is None or story is None:
             raise Refused(f"there is no call {call} among those that go on or ended lately")
-        trace = self._server.trace
-        passed = trace.of([leg.call_id for leg in record.legs if leg.call_id])
-        text = transcript(passed) if messages else ladder(passed, trace.words(record.id), story.lines())
-        return {"id": record.id, "text": text}
+        return TracedCall.of(record, story, self._server.trace, self._version).model_dump(mode="json")
 
     def _find(self, start: str) -> tuple[CallRecord | None, Story | None]:
-        """A call by its id, or by the beginning of it or of a Call-ID if that is clear."""
+        """A call by its id, the beginning of it if that is clear, a Call-ID, or a number: its last call."""
         going = [Told(call.record, call.story) for call in self._server.core.calls.going.values()]
         known = [*going, *self._over]
         found = {
@@ -194,6 +191,10 @@ class Console:
             for told in known
             if told.record.id.startswith(start) or any(leg.call_id == start for leg in told.record.legs)
         }
+        of_number = [told for told in known if start in _parties(told.record)]
+        if of_number and start not in found:
+            last = max(of_number, key=lambda told: told.record.started)
+            return last.record, last.story
         if len(found) > 1 and start not in found:
             raise Refused(f"{len(found)} calls begin with {start}; say more of it")
         told = found.get(start) or next(iter(found.values()), None)
@@ -274,3 +275,8 @@ class Console:
         if not self._server.authenticator.throttle.pardon(source):
             raise Refused(f"{source} is not ignored")
         return {"source": source}
+
+
+def _parties(record: CallRecord) -> set[str]:
+    """Everybody who took part in a call, by number or name, and what was dialled."""
+    return {record.dialled, *(leg.party.partition(" ")[2] for leg in record.legs)}

@@ -13,6 +13,8 @@ from b2bua.command import status as status_command
 from b2bua.command._asking import table
 from b2bua.console import Console
 from b2bua.control import Refused
+from b2bua.explain.text import ladder
+from b2bua.explain.traced import TracedCall
 from b2bua.extensions import AddedExtensions
 from b2bua.store.journal import Journal
 from b2bua.store.memory import MemoryStore
@@ -186,17 +188,26 @@ class ConsoleTests(SynchronousTestCase):
         self.assertIn("bob (lost)", table([row], calls_command.COLUMNS, "none"))
 
     def test_trace(self) -> None:
-        """The ladder and the reasons, while it goes on and for some time after; by id or Call-ID."""
+        """The ladder and the reasons, while it goes on and for some time after; by id, Call-ID or number."""
         self.talk()
         (row,) = self.tell("calls")
-        for name in (row["id"], row["legs"][0]["call_id"]):
-            text = self.tell("trace", call=name)["text"]
+        for name in (row["id"], row["legs"][0]["call_id"], "bob"):
+            text = ladder(self.traced(name))
             self.assertIn("INVITE", text)
             self.assertIn("extension alice calls bob", text)
         self.alice.hang_up()
         self.world.run(40)
-        self.assertIn("BYE", self.tell("trace", call=row["id"])["text"])
+        self.assertIn("BYE", ladder(self.traced(row["id"])))
         self.assertRefused("no call", "trace", call="nonsense")
+
+    def test_last_call_of_a_number(self) -> None:
+        """A number stands for its last call."""
+        for _ in range(2):
+            self.talk()
+            self.alice.hang_up()
+            self.world.run(40)
+        latest = self.traced("bob").record
+        self.assertGreater(latest.started, 40)
 
     def test_how_much_is_kept(self) -> None:
         """So many ended calls, and bytes of messages, as the configuration says by now; 0 keeps none."""
@@ -210,13 +221,13 @@ class ConsoleTests(SynchronousTestCase):
             self.talk()
             (row,) = self.tell("calls")
             calls.insert(0, row["id"])
-            messages = self.tell("trace", call=row["id"], messages=True)["text"]
+            messages = self.traced(row["id"]).messages
             self.assertEqual(bool(messages), kept > 0)
-            self.assertLess(len(messages), 1100 * kept + 1)
+            self.assertLessEqual(sum(len(message.raw) for message in messages), 1000 * kept)
             self.alice.hang_up()
             self.world.run(40)
             for name in calls[:kept]:
-                self.assertIn("calls bob", self.tell("trace", call=name)["text"])
+                self.assertIn("calls bob", ladder(self.traced(name)))
             for name in calls[kept:]:
                 self.assertRefused("no call", "trace", call=name)
 
@@ -227,6 +238,10 @@ class ConsoleTests(SynchronousTestCase):
         self.alice.dial("bob")
         self.world.run(5)
         self.assertRefused("2 calls begin", "trace", call="")
+
+    def traced(self, name: str) -> TracedCall:
+        """The call that the command would show."""
+        return TracedCall.model_validate(self.tell("trace", call=name))
 
     def registered(self, name: str, password: str) -> bool:
         """Can a phone register so?"""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from typing import Any, NamedTuple, TypeAlias
 
 ENTRIES_MAX = 200
 """Entries of one call; the oldest go first."""
@@ -15,6 +17,19 @@ Asked: TypeAlias = tuple[float, str, str, object, float, str | None]
 """A question that was put to one feature: when, hook, feature, answer, seconds, error."""
 Noted: TypeAlias = tuple[float, str, tuple[Any, ...]]
 """What happened: when, a format, and its values."""
+
+
+class Entry(NamedTuple):
+    """One of the things that a call can tell, formatted."""
+
+    at: float
+    text: str
+    hook: str = ""
+    """The question that was put; empty where nobody was asked."""
+    feature: str = ""
+    seconds: float = 0.0
+    silent: bool = False
+    """Had the feature no opinion, and took no time for it?"""
 
 
 class Story:
@@ -53,17 +68,41 @@ class Story:
         named = [entry[2] for entry in self._entries if len(entry) > 3 and entry[3] is not None]
         return tuple(dict.fromkeys(named))
 
+    def entries(self) -> list[Entry]:
+        """What happened, for people."""
+        return [_noted(entry) if len(entry) == 3 else _asked(entry) for entry in self._entries]
+
     def lines(self) -> list[tuple[float, str]]:
-        """What happened, with its time, for people; who had nothing to say is left out, if that was quick."""
-        return [
-            (entry[0], entry[1].format(*entry[2]) if len(entry) == 3 else _asked(entry))
-            for entry in self._entries
-            if len(entry) == 3 or entry[3] is not None or entry[5] or entry[4] >= SLOW
-        ]
+        """What happened, with its time, a line each; who had nothing to say is left out, if that was quick."""
+        return [(entry.at, entry.text) for entry in self.entries() if not entry.silent]
 
 
-def _asked(entry: Asked) -> str:
-    """One line for people."""
-    _, hook, feature, answer, seconds, error = entry
-    said = f"failed: {error}" if error else "no opinion" if answer is None else repr(answer)
-    return f"{hook}: {feature}: {said} ({seconds * 1000:.1f} ms)"
+def _noted(entry: Noted) -> Entry:
+    """Write down what happened."""
+    at, text, values = entry
+    return Entry(at, text.format(*values))
+
+
+def _asked(entry: Asked) -> Entry:
+    """Write down what a feature said."""
+    at, hook, feature, answer, seconds, error = entry
+    said = f"failed: {error}" if error else "no opinion" if answer is None else in_short(answer)
+    text = f"{hook}: {feature}: {said} ({seconds * 1000:.1f} ms)"
+    return Entry(at, text, hook, feature, seconds, answer is None and not error and seconds < SLOW)
+
+
+def in_short(answer: object) -> str:
+    """
+    What a feature answered: its fields with what is not as usual in them.
+
+    >>> in_short(Forward("103", Diverted.BUSY))
+    "Forward(to='103', why=user-busy)"
+    """
+    if not is_dataclass(answer) or isinstance(answer, type):
+        return str(answer.value) if isinstance(answer, Enum) else repr(answer)
+    told = [
+        f"{field.name}={in_short(value)}"
+        for field in fields(answer)
+        if (value := getattr(answer, field.name)) != field.default
+    ]
+    return f"{type(answer).__name__}({', '.join(told)})"

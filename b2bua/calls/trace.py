@@ -42,6 +42,11 @@ class Passed(NamedTuple):
     outgoing: bool
     raw: bytes
 
+    @property
+    def call_id(self) -> str:
+        """Which dialog it belongs to."""
+        return call_id_of(self.raw)
+
 
 class Heard(NamedTuple):
     """One word that a call was told by one of its legs."""
@@ -53,10 +58,14 @@ class Heard(NamedTuple):
     word: type[Word]
     said: object
 
+    @property
+    def text(self) -> str:
+        """The word, and what tells it from others of its kind."""
+        return self.word.__name__ if self.said is None else f"{self.word.__name__} {self.said}"
+
     def __str__(self) -> str:
         """One line for people."""
-        said = "" if self.said is None else f" {self.said}"
-        return f"{self.party}, leg {self.leg}: {self.word.__name__}{said}"
+        return f"{self.party}, leg {self.leg}: {self.text}"
 
 
 class Trace:
@@ -87,9 +96,9 @@ class Trace:
 
     def of(self, call_ids: Iterable[str]) -> Iterator[Passed]:
         """The messages of some dialogs, by their Call-IDs."""
-        wanted = {call_id.encode() for call_id in call_ids}
+        wanted = set(call_ids)
         for passed in self._ring:
-            if _call_id(passed[3]) in wanted:
+            if call_id_of(passed[3]) in wanted:
                 yield Passed(*passed)
 
     def words(self, call: str) -> Iterator[Heard]:
@@ -97,11 +106,11 @@ class Trace:
         return (Heard(*heard) for heard in self._words if heard[1] == call)
 
 
-def _call_id(raw: bytes) -> bytes:
+def call_id_of(raw: bytes) -> str:
     """The Call-ID of a message, found without parsing the rest."""
     head = raw.partition(b"\r\n\r\n")[0]
     for line in head.split(b"\r\n"):
         name, _, value = line.partition(b":")
         if name.strip().lower() in (b"call-id", b"i"):
-            return value.strip()
-    return b""
+            return value.strip().decode("utf-8", "replace")
+    return ""

@@ -1,10 +1,9 @@
-"""What is kept of messages and words, and how it is drawn."""
+"""What is kept of messages and words."""
 
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.calls.ladder import ladder, transcript
 from b2bua.calls.trace import WORDS_MAX, Trace
 from b2bua.legs.words import Answered, HungUp, Refused, Ringing
 from b2bua.testing import LadderTestCase, Manners
@@ -13,7 +12,6 @@ from b2bua.transactions.flow import Flow
 from tests.legs.layer import LegCase
 
 ALICE = Flow("UDP", ("192.0.2.1", 5060), ("198.51.100.7", 5060))
-BOB = Flow("TCP", ("192.0.2.1", 5060), ("198.51.100.8", 5070), 3)
 
 
 def message(start: str, call_id: str = "one") -> bytes:
@@ -67,44 +65,6 @@ class WordTests(LegCase):
         for at in range(WORDS_MAX + 5):
             trace.hear(float(at), "call", leg, Ringing())
         self.assertEqual(next(heard.at for heard in trace.words("call")), 5.0)
-
-
-class DrawingTests(SynchronousTestCase):
-    """What people see."""
-
-    def setUp(self) -> None:
-        """Two messages pass at the same time."""
-        self.trace = Trace()
-        self.trace.note(5.0, ALICE, False, message("INVITE sip:b SIP/2.0"))
-        self.trace.note(5.0, BOB, True, message("INVITE sip:b SIP/2.0"))
-        self.trace.note(5.5, BOB, False, message("SIP/2.0 486 \x1b[2JBusy"))
-
-    def test_ladder(self) -> None:
-        """What was decided stands between what came and what was sent for it."""
-        lines = ladder(self.trace.of(["one"]), notes=[(5.0, "why")]).splitlines()
-        self.assertEqual(lines[0].split(), ["198.51.100.7:5060", "b2bua", "198.51.100.8:5070"])
-        self.assertEqual(
-            [line.split()[:2] for line in lines[1:]],
-            [["0.000", "|---------"], ["0.000", "*"], ["0.000", "|"], ["0.500", "|"]],
-        )
-
-    def test_transcript(self) -> None:
-        """Each message stands there as it was, with its time, its way and its direction."""
-        lines = transcript(self.trace.of(["one"])).splitlines()
-        self.assertEqual(lines[0], "    0.000 UDP 192.0.2.1:5060 <- 198.51.100.7:5060")
-        self.assertEqual(lines[1:4], ["INVITE sip:b SIP/2.0", "Via: x", "Call-ID: one"])
-        self.assertIn("    0.000 TCP 192.0.2.1:5060 -> 198.51.100.8:5070", lines)
-
-    def test_terminal_is_not_steered(self) -> None:
-        """What a peer says cannot clear somebody's screen."""
-        for text in (ladder(self.trace.of(["one"])), transcript(self.trace.of(["one"]))):
-            self.assertNotIn("\x1b", text)
-            self.assertIn("486 ?[2J", text)
-
-    def test_nothing_left(self) -> None:
-        """When all has gone that is said of a call, its ladder is empty."""
-        self.assertEqual(ladder([]).split(), ["b2bua"])
-        self.assertEqual(transcript([]), "")
 
 
 class WholeCallTests(LadderTestCase):

@@ -1,0 +1,59 @@
+"""A call as one page of HTML that needs nothing else: the picture, and every message to unfold."""
+
+from __future__ import annotations
+
+from html import escape
+
+from b2bua.explain.svg import svg
+from b2bua.explain.traced import Message, TracedCall
+
+_STYLE = """
+body { font: 14px/1.4 system-ui, sans-serif; margin: 1.5rem; color-scheme: light dark }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; padding: .5rem .75rem; border-left: 3px solid #8886 }
+summary { cursor: pointer; font-variant-numeric: tabular-nums } .picture { overflow-x: auto }
+"""
+
+
+def page(call: TracedCall) -> str:
+    """Write the page."""
+    record = call.record
+    title = escape(f"{record.caller} calls {record.dialled}")
+    start = call.messages[0].at if call.messages else 0.0
+    unfold = "\n".join(_message(message, start) for message in call.messages)
+    return f"""<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>{_STYLE}</style>
+<h1>{title}</h1>
+<p>Call {escape(record.id)}, {escape(_ending(call))}</p>
+{_missing(call)}
+<div class="picture">{svg(call)}</div>
+<h2>Messages</h2>
+{unfold}
+</html>
+"""
+
+
+def _ending(call: TracedCall) -> str:
+    """How it ended, in a few words."""
+    record = call.record
+    if record.ended is None:
+        return "not over yet"
+    return f"{record.status} {record.reason}".strip()
+
+
+def _missing(call: TracedCall) -> str:
+    """Say what is not kept any more."""
+    if not call.missing:
+        return ""
+    return f"<p>The beginning of {escape(', '.join(call.missing))} is not kept any more.</p>"
+
+
+def _message(message: Message, start: float) -> str:
+    """Write one message, folded."""
+    way = "to" if message.outgoing else "from"
+    place = f"{message.transport} {message.remote[0]}:{message.remote[1]}"
+    head = escape(f"{message.at - start:.3f} {way} {place}: {message.title}")
+    return f"<details><summary>{head}</summary><pre>{escape(message.text)}</pre></details>"

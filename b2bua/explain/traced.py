@@ -1,0 +1,192 @@
+"""One call as it was traced: plain values that can be drawn, saved, opened elsewhere and played again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from b2bua.calls.record import CallRecord
+from b2bua.calls.trace import Passed
+from b2bua.settings import Problem, SettingsError
+from b2bua.transactions.flow import Flow
+
+if TYPE_CHECKING:
+    from b2bua.calls.story import Story
+    from b2bua.calls.trace import Trace
+
+FORMAT: Literal[1] = 1
+"""Raised when a saved call cannot be read by the version before."""
+SAVED_MAX = 64 * 1024 * 1024
+"""Bytes of a file that is opened."""
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+End = tuple[str, Port]
+
+
+class _Value(BaseModel):
+    """What a saved call is made of."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_bytes="base64", val_json_bytes="base64")
+
+
+class Message(_Value):
+    """A message that came or went; C{raw} is base64 in a file."""
+
+    at: float
+    """Seconds since the epoch."""
+    transport: Literal["UDP", "TCP", "TLS", "WS", "WSS"]
+    local: End
+    remote: End
+    connection: int = 0
+    outgoing: bool
+    raw: bytes
+
+    @property
+    def flow(self) -> Flow:
+        """The way that it took."""
+        return Flow(self.transport, self.local, self.remote, self.connection)
+
+    @property
+    def title(self) -> str:
+        """What it is: a method, or a status with its reason."""
+        first = self.raw.split(b"\r\n", 1)[0].decode("utf-8", "replace")
+        return first[8:] if first.startswith("SIP/2.0 ") else first.split(" ", 1)[0]
+
+    @property
+    def text(self) -> str:
+        """All of it, for people."""
+        return self.raw.decode("utf-8", "replace").replace("\r\n", "\n")
+
+
+class Said(_Value):
+    """What a leg told its call."""
+
+    at: float
+    party: str
+    leg: str
+    word: str
+
+    def __str__(self) -> str:
+        """One line for people."""
+        return f"{self.party}, leg {self.leg}: {self.word}"
+
+
+class Reason(_Value):
+    """What was decided: by a feature that was asked, or by the call itself."""
+
+    at: float
+    text: str
+    hook: str = ""
+    """The question; empty where nobody was asked."""
+    feature: str = ""
+    seconds: float = 0.0
+    """How long the feature took."""
+    silent: bool = False
+    """Had the feature no opinion, and took no time for it?"""
+
+
+class TracedCall(_Value):
+    """A call with all that is known of how it went."""
+
+    format: Literal[1] = FORMAT
+    version: str = ""
+    """The version of the server that traced it."""
+    record: CallRecord
+    messages: tuple[Message, ...] = ()
+    said: tuple[Said, ...] = ()
+    reasons: tuple[Reason, ...] = ()
+    missing: tuple[str, ...] = ()
+    """The Call-IDs of legs whose first messages have fallen out of the ring."""
+
+    @classmethod
+    def of(cls, record: CallRecord, story: Story, trace: Trace, version: str = "") -> TracedCall:
+        """Gather what a server still knows of a call."""
+        call_ids = list(dict.fromkeys(leg.call_id for leg in record.legs if leg.call_id))
+        passed = list(trace.of(call_ids))
+        return cls(
+            version=version,
+            record=record,
+            messages=tuple(map(_message, passed)),
+            said=tuple(
+                Said(at=heard.at, party=str(heard.party), leg=heard.leg, word=heard.text)
+                for heard in trace.words(record.id)
+            ),
+            reasons=tuple(
+                Reason(
+                    at=entry.at,
+                    text=entry.text,
+                    hook=entry.hook,
+                    feature=entry.feature,
+                    seconds=entry.seconds,
+                    silent=entry.silent,
+                )
+                for entry in story.entries()
+            ),
+            missing=tuple(_without_start(call_ids, passed)),
+        )
+
+    @property
+    def began(self) -> float:
+        """When the first thing happened."""
+        return min([self.record.started, *(message.at for message in self.messages[:1])])
+
+    @property
+    def others(self) -> tuple[Reason, ...]:
+        """The reasons without those of features that had no opinion."""
+        return tuple(reason for reason in self.reasons if not reason.silent)
+
+    def save(self, path: Path) -> None:
+        """Write it to a file."""
+        path.write_text(self.model_dump_json(indent=1) + "\n")
+
+    @classmethod
+    def open(cls, path: Path) -> TracedCall:
+        """
+        Read a file that L{save} wrote.
+
+        @raise SettingsError: if it is something else, or another version's, in one line for people.
+        """
+        try:
+            with path.open("rb") as file:
+                data = file.read(SAVED_MAX + 1)
+        except OSError as error:
+            raise SettingsError(str(path), [Problem("", error.strerror or str(error))]) from None
+        if len(data) > SAVED_MAX:
+            raise SettingsError(str(path), [Problem("", f"it is larger than {SAVED_MAX >> 20} MiB")])
+        try:
+            return cls.model_validate_json(data)
+        except ValidationError as error:
+            raise SettingsError(str(path), [Problem("", _why(error))]) from None
+
+
+def _why(error: ValidationError) -> str:
+    """Say what is wrong with a file, without the words of the library."""
+    first = error.errors(include_url=False)[0]
+    if first["type"] == "json_invalid":
+        return "it is not a call that b2bua trace --save wrote, or it is cut off"
+    if first["loc"] == ("format",) and "input" in first:
+        return f"it was written by another version (format {first['input']!r}; this one reads {FORMAT})"
+    return f"it is not a call that b2bua trace --save wrote: {'.'.join(map(str, first['loc']))}"
+
+
+def _message(passed: Passed) -> Message:
+    """Write a message of the ring down."""
+    flow = passed.flow
+    return Message.model_construct(
+        at=passed.at,
+        transport=flow.transport,
+        local=flow.local,
+        remote=flow.remote,
+        connection=flow.connection,
+        outgoing=passed.outgoing,
+        raw=passed.raw,
+    )
+
+
+def _without_start(call_ids: Iterable[str], passed: Iterable[Passed]) -> list[str]:
+    """Find the dialogs of which the first INVITE is not there any more."""
+    started = {p.call_id for p in passed if p.raw.startswith(b"INVITE ")}
+    return [call_id for call_id in call_ids if call_id not in started]

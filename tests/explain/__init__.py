@@ -1,0 +1,1 @@
+"""Calls explained: drawn, saved, captured, played again, asked for."""
