@@ -180,7 +180,10 @@ class Console:
         record, story = self._find(call)
         if record is None or story is None:
             raise Refused(f"there is no call {call} among those that go on or ended lately")
-        return TracedCall.of(record, story, self._server.trace, self._version).model_dump(mode="json")
+        runner = self._server.runner
+        past = runner.wall() - runner.now()
+        found = TracedCall.of(record, story, self._server.trace, self._version, past)
+        return found.model_dump(mode="json")
 
     def _find(self, start: str) -> tuple[CallRecord | None, Story | None]:
         """A call by its id, the beginning of it if that is clear, a Call-ID, or a number: its last call."""

@@ -73,7 +73,7 @@ class Story:
         return [_noted(entry) if len(entry) == 3 else _asked(entry) for entry in self._entries]
 
     def lines(self) -> list[tuple[float, str]]:
-        """What happened, with its time, a line each; who had nothing to say is left out, if that was quick."""
+        """What happened, with its time, a line each, but for those who had nothing to say, quickly."""
         return [(entry.at, entry.text) for entry in self.entries() if not entry.silent]
 
 

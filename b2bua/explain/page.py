@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
+from b2bua.calls.state import state
 from b2bua.explain.svg import svg
 from b2bua.explain.traced import Message, TracedCall
 
@@ -27,21 +28,13 @@ def page(call: TracedCall) -> str:
 <title>{title}</title>
 <style>{_STYLE}</style>
 <h1>{title}</h1>
-<p>Call {escape(record.id)}, {escape(_ending(call))}</p>
+<p>Call {escape(record.id)}: {escape(state(record))}</p>
 {_missing(call)}
 <div class="picture">{svg(call)}</div>
 <h2>Messages</h2>
 {unfold}
 </html>
 """
-
-
-def _ending(call: TracedCall) -> str:
-    """How it ended, in a few words."""
-    record = call.record
-    if record.ended is None:
-        return "not over yet"
-    return f"{record.status} {record.reason}".strip()
 
 
 def _missing(call: TracedCall) -> str:

@@ -102,21 +102,27 @@ class TracedCall(_Value):
     """The Call-IDs of legs whose first messages have fallen out of the ring."""
 
     @classmethod
-    def of(cls, record: CallRecord, story: Story, trace: Trace, version: str = "") -> TracedCall:
-        """Gather what a server still knows of a call."""
+    def of(
+        cls, record: CallRecord, story: Story, trace: Trace, version: str = "", past: float = 0.0
+    ) -> TracedCall:
+        """
+        Gather what a server still knows of a call.
+
+        @param past: the time of day when the clock of the server was 0.
+        """
         call_ids = list(dict.fromkeys(leg.call_id for leg in record.legs if leg.call_id))
         passed = list(trace.of(call_ids))
         return cls(
             version=version,
             record=record,
-            messages=tuple(map(_message, passed)),
+            messages=tuple([_message(one, past) for one in passed]),
             said=tuple(
-                Said(at=heard.at, party=str(heard.party), leg=heard.leg, word=heard.text)
+                Said(at=past + heard.at, party=str(heard.party), leg=heard.leg, word=heard.text)
                 for heard in trace.words(record.id)
             ),
             reasons=tuple(
                 Reason(
-                    at=entry.at,
+                    at=past + entry.at,
                     text=entry.text,
                     hook=entry.hook,
                     feature=entry.feature,
@@ -172,11 +178,11 @@ def _why(error: ValidationError) -> str:
     return f"it is not a call that b2bua trace --save wrote: {'.'.join(map(str, first['loc']))}"
 
 
-def _message(passed: Passed) -> Message:
+def _message(passed: Passed, past: float) -> Message:
     """Write a message of the ring down."""
     flow = passed.flow
     return Message.model_construct(
-        at=passed.at,
+        at=past + passed.at,
         transport=flow.transport,
         local=flow.local,
         remote=flow.remote,
