@@ -134,14 +134,28 @@ class Connection(TwistedProtocol):
 
     def dataReceived(self, data: bytes) -> None:
         """Cut out messages and hand them over."""
-        runner, framing = self.wire.runner, self._framing
-        self._heard = runner.now()
-        units, error = [], None
+        framing = self._framing
+        self._heard = self.wire.runner.now()
         try:
             units = framing.feed(data)
-        except Malformed as broken:
-            units, error = [_bytes(unit) for unit in getattr(broken, "units", ())], broken
-        self._say(framing.replies())
+        except Malformed as error:
+            self._take([_bytes(unit) for unit in getattr(error, "units", ())])
+            if self.connected and not isinstance(error, Closed):
+                self.wire.runner.serving.broken(error, self.flow)
+            self.lose()
+            _let_go(error)
+            return
+        self._take(units)
+        if framing.pending == 0:
+            self._unfinished = 0.0
+        elif self.connected and (units or not self._unfinished):
+            self._unfinished = self._heard
+            self._look_later(self.wire.limits.unfinished)
+
+    def _take(self, units: list[bytes]) -> None:
+        """Say what the framing has to say, and hand over what has come."""
+        runner = self.wire.runner
+        self._say(self._framing.replies())
         if self._waiting:
             self.flush()
         if units:
@@ -153,15 +167,6 @@ class Connection(TwistedProtocol):
                 self.used = True
             if not runner.overload.refuses(unit, self.flow):
                 runner.received(unit, self.flow)
-        if error is not None:
-            if not isinstance(error, Closed):
-                runner.serving.broken(error, self.flow)
-            self.lose()
-        elif framing.pending == 0:
-            self._unfinished = 0.0
-        elif units or not self._unfinished:
-            self._unfinished = self._heard
-            self._look_later(self.wire.limits.unfinished)
 
     def send(self, message: bytes) -> None:
         """Send a message, now or when the connection is there."""
@@ -232,11 +237,19 @@ class Connection(TwistedProtocol):
                 transport.loseConnection()
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
-        """Tell those who rely on it."""
+        """
+        Tell those who rely on it, and leave nothing that refers to itself.
+
+        Whoever can open connections could fill the memory otherwise, until the
+        collector finds a quiet moment.
+        """
         self.connected = 0
         if self._timer is not None:
             self._timer.stop()
+            self._timer = None
         self.wire.lost(self)
+        self.transport = None
+        self.connector = None
 
     def _look_later(self, seconds: float) -> None:
         """Look after some time whether it still lives."""
@@ -260,6 +273,13 @@ class Connection(TwistedProtocol):
             self.lose(at_once=True)
         else:
             self._look_later(until - now)
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Part errors from the frames that they came through: h11 has some that hold the error in turn."""
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__
 
 
 def _bytes(unit: bytes | KeepAlive) -> bytes:

@@ -279,4 +279,9 @@ class Connecting(ClientFactory):
     def clientConnectionFailed(self, connector: object, reason: Failure) -> None:
         """Say so."""
         connection = self._connection
+        connection.connector = None
         connection.wire.not_opened(connection)
+
+    def clientConnectionLost(self, connector: Any, reason: Failure) -> None:
+        """It was open and has ended; Twisted's connector and its transport would keep each other."""
+        connector.transport = None

@@ -22,8 +22,11 @@ from twisted.internet.interfaces import (
 )
 from twisted.internet.protocol import ClientFactory
 from twisted.internet.ssl import Certificate, CertificateOptions, TLSVersion, platformTrust
+from twisted.internet.tcp import Client, Server
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
-from zope.interface import implementer
+from twisted.python.failure import Failure
+from zope.interface import implementedBy, implementer
+from zope.interface.declarations import Provides
 
 from b2bua.net.address import is_numeric
 from b2bua.net.connection import Connection
@@ -143,6 +146,33 @@ class _Client:
         return connection
 
 
+class _Session(TLSMemoryBIOProtocol):
+    """The TLS of one connection, which leaves nothing that refers to itself."""
+
+    # Twisted keeps the failure in the frame that the failure's traceback refers
+    # to, and so all that belongs to the connection (tests/interop/test_endings.py).
+    def _tlsShutdownFinished(self, reason: Failure | None) -> None:
+        """TLS is over, in good order or not."""
+        super()._tlsShutdownFinished(reason)
+        if reason is not None:
+            reason.cleanFailure()
+
+
+# Each session declares what its transport provides; what nobody holds is made anew for each, in cycles.
+_DECLARED = [
+    Provides(_Session, one)
+    for kind in (Server, Client)
+    for one in (implementedBy(kind), *implementedBy(kind))
+]
+
+
+class _Opening(TLSMemoryBIOFactory):
+    """Opens connections."""
+
+    noisy = False
+    protocol = _Session
+
+
 class _Accepting(TLSMemoryBIOFactory):
     """Takes connections that peers open, but those that are turned away."""
 
@@ -152,7 +182,7 @@ class _Accepting(TLSMemoryBIOFactory):
     def buildProtocol(self, addr: IAddress | None) -> TLSMemoryBIOProtocol | None:  # type: ignore[override]
         """Close the connection if there is nobody to take it; Twisted's own would fail."""
         taken = self.wrappedFactory.buildProtocol(addr)
-        return TLSMemoryBIOProtocol(self, taken) if taken is not None else None
+        return _Session(self, taken) if taken is not None else None
 
 
 class TlsWire(StreamWire):
@@ -188,7 +218,7 @@ class TlsWire(StreamWire):
 
     def connecting(self, factory: ClientFactory, name: str) -> IProtocolFactory:
         """Wrap what opens a connection."""
-        return TLSMemoryBIOFactory(_Client(self.credentials, name), True, factory)
+        return _Opening(_Client(self.credentials, name), True, factory)
 
     def proven(self, connection: Connection) -> str:
         """
