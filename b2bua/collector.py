@@ -23,9 +23,13 @@ WORTH = 10_000
 OLDER = 20
 """After so many collections what has outlived them is collected too, as Python does."""
 LONG = 200_000
-"""A collection of more takes too long, even when it is quiet: after a storm most of them go by themselves."""
+"""A collection of more takes long, even when it is quiet, so it waits: most of them go by themselves."""
+SETTLED = 40.0
+"""Seconds after which what goes by itself has gone (a transaction lives for 32); the rest is collected."""
+OVERDUE = 300.0
+"""Seconds after which so many are collected though there was no quiet moment."""
 TOO_MANY = 5_000_000
-"""So many new objects are collected however much there is to do; calls alone hardly ever make them."""
+"""So many are collected at once, whatever there is to do; calls alone hardly ever make them."""
 
 
 def settle() -> None:
@@ -61,13 +65,22 @@ class Collector:
         self._collect = collect
         self._looked = now()
         self._before = spent()
+        self._many_since: float | None = None
 
     def look(self) -> None:
         """See whether this is the moment; called every L{LOOK} seconds."""
         now, spent = self._now(), self._spent()
         new, younger, young = self._counts()
         quiet = spent - self._before < QUIET * (now - self._looked)
-        if new >= TOO_MANY or (quiet and WORTH <= new <= LONG):
+        if new <= LONG:
+            self._many_since = None
+            wanted = quiet and new >= WORTH
+        else:
+            if self._many_since is None:
+                self._many_since = now
+            waited = now - self._many_since
+            wanted = new >= TOO_MANY or waited >= (SETTLED if quiet else OVERDUE)
+        if wanted:
             self._collect(0 if younger < OLDER else 1 if young < OLDER else 2)
         # Our own work is no reason to call it a busy moment.
         self._looked, self._before = self._now(), self._spent()

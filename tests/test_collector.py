@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.collector import LONG, LOOK, OLDER, QUIET, TOO_MANY, WORTH, Collector
+from b2bua.collector import LONG, LOOK, OLDER, OVERDUE, QUIET, SETTLED, TOO_MANY, WORTH, Collector
 
 
 class CollectorTests(SynchronousTestCase):
@@ -46,6 +46,28 @@ class CollectorTests(SynchronousTestCase):
         """Nobody waits for a long collection: after a storm most of what is new goes by itself."""
         self.assertEqual(self.look(0.0, LONG + 1, 0, 0), [])
         self.assertEqual(self.look(0.0, LONG, 0, 0), [0])
+
+    def looks(self, busy: float, new: int) -> float:
+        """How long it takes until so many are collected, if things stay as they are."""
+        began = self.now
+        while not self.look(busy, new, 0, 0):
+            self.assertLess(self.now - began, 10 * OVERDUE)
+        return self.now - began - LOOK
+
+    def test_no_gap(self) -> None:
+        """Whatever number there is, it is collected in the end, busy or not."""
+        for new in (LONG + 1, TOO_MANY // 2, TOO_MANY - 1):
+            self.assertEqual(self.looks(QUIET / 2, new), SETTLED)
+            self.look(0.0, 0, 0, 0)
+            self.assertEqual(self.looks(1.0, new), OVERDUE)
+            self.look(0.0, 0, 0, 0)
+
+    def test_went_by_itself(self) -> None:
+        """What has become less in the meantime is counted from anew."""
+        for _ in range(int(SETTLED) - 1):
+            self.assertEqual(self.look(0.0, LONG + 1, 0, 0), [])
+        self.look(1.0, LONG, 0, 0)
+        self.assertEqual(self.looks(QUIET / 2, LONG + 1), SETTLED)
 
     def test_too_many(self) -> None:
         """What might fill the memory is collected at any time."""

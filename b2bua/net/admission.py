@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from typing import Protocol
 
 
 class Admission:
@@ -31,8 +32,8 @@ class Admission:
         self._accounts: dict[str, float] = {}
         self._settled = -self._depth
 
-    def admit(self, host: str, now: float) -> bool:
-        """Count a message from C{host}; may it be looked at?"""
+    def admit(self, host: str, now: float, count: int = 1) -> bool:
+        """Count a message from C{host}, or several; may it be looked at?"""
         if host in self.known:
             return True
         host = _source(host)
@@ -46,10 +47,10 @@ class Admission:
             full = accounts.get(host, now)
         if full < now:
             full = now
-        if full - now >= self._depth:
+        if full - now + (count - 1) * self._spacing >= self._depth:
             self.refused += 1
             return False
-        accounts[host] = full + self._spacing
+        accounts[host] = full + count * self._spacing
         return True
 
     def know(self, host: str) -> None:
@@ -97,6 +98,41 @@ class Places:
         left = self._hosts[host] = self._hosts[host] - 1
         if not left:
             del self._hosts[host]
+
+
+class Half(Protocol):
+    """A connection over which a part of a message has come."""
+
+    def lose(self, *, at_once: bool = False) -> None:
+        """Close it."""
+
+
+class Halves:
+    """
+    Counts the bytes of messages that have come in part, over all connections.
+
+    Each connection alone is bounded by what one message may have; all of them
+    together would be gigabytes.  A peer that means it sends the rest within a
+    round trip, so who began first is the first to go.
+    """
+
+    def __init__(self, most: int) -> None:
+        """Begin with none."""
+        self.bytes = 0
+        self._most = most
+        self._of: dict[Half, int] = {}
+
+    def keep(self, who: Half, size: int) -> None:
+        """Take notice that C{who} has so many bytes of a message now; 0 if it has none."""
+        self.bytes += size - self._of.get(who, 0)
+        if size:
+            self._of[who] = size
+        else:
+            self._of.pop(who, None)
+        while self.bytes > self._most:
+            first = next(iter(self._of))
+            self.bytes -= self._of.pop(first)
+            first.lose(at_once=True)
 
 
 def _source(host: str) -> str:

@@ -42,6 +42,9 @@ class Framing(Protocol):
     def replies(self) -> bytes:
         """What the framing itself has to say, if anything; it is taken once."""
 
+    def idle(self) -> int:
+        """How much has come that is no part of a message, pings say; it is told once."""
+
 
 class Closed(Malformed):
     """The peer has said in good order that it will say no more; C{units} is what came before."""
@@ -80,6 +83,10 @@ class PlainFraming:
     def replies(self) -> bytes:
         """It has nothing to say."""
         return b""
+
+    def idle(self) -> int:
+        """Its keep-alives are units like others."""
+        return 0
 
 
 @implementer(IHandshakeListener)
@@ -146,15 +153,31 @@ class Connection(TwistedProtocol):
             _let_go(error)
             return
         self._take(units)
-        if framing.pending == 0:
-            self._unfinished = 0.0
-        elif self.connected and (units or not self._unfinished):
+        if self.connected:
+            self._wait_for_rest(framing.pending, begun=bool(units) or not self._unfinished)
+
+    def _wait_for_rest(self, pending: int, *, begun: bool) -> None:
+        """So many bytes wait for the rest of their message: not for ever, nor at the cost of all others."""
+        halves = self.wire.runner.halves
+        if pending == 0:
+            if self._unfinished:
+                self._unfinished = 0.0
+                halves.keep(self, 0)
+            return
+        if begun:
+            halves.keep(self, 0)
             self._unfinished = self._heard
             self._look_later(self.wire.limits.unfinished)
+        halves.keep(self, pending)
 
     def _take(self, units: list[bytes]) -> None:
         """Say what the framing has to say, and hand over what has come."""
         runner = self.wire.runner
+        idle = self._framing.idle() + sum(1 for unit in units if len(unit) <= 4)
+        if idle and not runner.admits_keep_alives(self.flow, idle):
+            self.log.info("{peer} sends nothing but keep-alives", peer=self.flow.remote)
+            self.lose(at_once=True)
+            return
         self._say(self._framing.replies())
         if self._waiting:
             self.flush()
@@ -247,6 +270,7 @@ class Connection(TwistedProtocol):
         if self._timer is not None:
             self._timer.stop()
             self._timer = None
+        self.wire.runner.halves.keep(self, 0)
         self.wire.lost(self)
         self.transport = None
         self.connector = None

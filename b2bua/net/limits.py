@@ -32,6 +32,8 @@ class NetLimits:
     """Seconds that a new connection has to bring its first message, and TLS its handshake."""
     unfinished: float = 20.0
     """Seconds that the rest of a message may take."""
+    halves: int = 33_554_432
+    """Bytes of messages that have come in part, over all connections."""
     buffered: int = 262_144
     """Bytes that wait to be read by a peer before its connection is closed."""
     connecting: float = 5.0

@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from b2bua.errors import PeerError
-from b2bua.net.admission import Admission, Places
+from b2bua.net.admission import Admission, Halves, Places
 from b2bua.net.client import ClientTransaction
 from b2bua.net.counts import Counts
 from b2bua.net.limits import NetLimits
@@ -85,7 +85,10 @@ class Runner:
         self.token = token or tokens()
         self.admission = Admission(self.limits.rate, self.limits.burst, self.limits.sources)
         self._known = self.admission.known
+        # Of these there are few however well we know who sends them.
+        self._keep_alives = Admission(self.limits.rate, self.limits.burst, self.limits.sources)
         self.places = Places(self.limits.connections, self.limits.connections_per_host)
+        self.halves = Halves(self.limits.halves)
         self.overload = Overload(self, clock, self.limits.lag)
         self.now: Callable[[], float] = clock.seconds
         self.wall = wall
@@ -200,7 +203,8 @@ class Runner:
     def received(self, data: bytes, flow: Flow) -> None:
         """Take a whole message, a keep-alive, or junk."""
         if len(data) <= 4:
-            self._keep_alive(data, flow)
+            if flow.connection or self.admits_keep_alives(flow):  # connections count theirs themselves
+                self._keep_alive(data, flow)
             return
         if flow.remote[0] not in self._known and not self.admits(flow):
             return
@@ -225,6 +229,10 @@ class Runner:
     def admits(self, flow: Flow) -> bool:
         """May this source cost us another message?"""
         return self.admission.admit(flow.remote[0], self.now())
+
+    def admits_keep_alives(self, flow: Flow, count: int = 1) -> bool:
+        """May this source, known or not, have sent so many more of them?"""
+        return self._keep_alives.admit(flow.remote[0], self.now(), count)
 
     def closed(self, flow: Flow) -> None:
         """Take notice that a connection is closed: what was under way on it has failed."""

@@ -17,6 +17,7 @@ from wsproto.events import (
     CloseConnection,
     Event,
     Ping,
+    Pong,
     RejectConnection,
     Request,
     TextMessage,
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 SUBPROTOCOL = "sip"
 SECTION = "RFC 7118 5"
+IDLE_MAX = 256
+"""So many pings at once are no keep-alive, however long the peer was cut off."""
 
 
 class WebSocketFraming:
@@ -47,12 +50,14 @@ class WebSocketFraming:
         self._replies = bytearray()
         self._parts: list[bytes] = []
         self._size = 0
+        self._shaking = 0
+        self._idle = 0
         self.ready = False
 
     @property
     def pending(self) -> int:
-        """How many bytes wait for the rest of their message."""
-        return self._size
+        """How many bytes wait for the rest of their message, or of the handshake."""
+        return self._size or self._shaking
 
     def feed(self, data: bytes) -> list[bytes]:
         """
@@ -61,10 +66,14 @@ class WebSocketFraming:
         @raise Malformed: when the connection is over, for whatever reason.
         """
         messages: list[bytes] = []
+        if not self.ready:
+            self._shaking += len(data)
         try:
             self._socket.receive_data(data)
             for event in self._socket.events():
                 self._take(event, messages)
+                if self._idle > IDLE_MAX:
+                    raise _Over("So many pings are no keep-alive")
         except RemoteProtocolError as error:
             self._reply(error.event_hint)
             raise _Over(f"It is no WebSocket: {error}", messages) from None
@@ -81,7 +90,8 @@ class WebSocketFraming:
             case TextMessage() | BytesMessage():
                 part = event.data.encode() if isinstance(event, TextMessage) else bytes(event.data)
                 if not part and not event.message_finished:
-                    return  # it has no end of these that would not cost memory
+                    self._idle += 1
+                    return
                 self._size += len(part)
                 if self._size > self._limits.message:
                     self._reply(CloseConnection(code=CloseReason.MESSAGE_TOO_BIG))
@@ -94,7 +104,10 @@ class WebSocketFraming:
             case Request():
                 self._shake_hands(event)
             case Ping():
+                self._idle += 1
                 self._reply(event.response())
+            case Pong():
+                self._idle += 1
             case CloseConnection():
                 self._reply(event.response())
                 raise Closed("The peer has closed it", section=SECTION)
@@ -104,6 +117,7 @@ class WebSocketFraming:
         if SUBPROTOCOL in request.subprotocols:
             self._reply(AcceptConnection(subprotocol=SUBPROTOCOL))
             self.ready = True
+            self._shaking = 0
         else:
             self._reply(RejectConnection(status_code=400))
             raise _Over("The subprotocol is not sip")
@@ -129,6 +143,11 @@ class WebSocketFraming:
         replies = bytes(self._replies)
         self._replies.clear()
         return replies
+
+    def idle(self) -> int:
+        """How many pings, pongs and empty frames have come."""
+        idle, self._idle = self._idle, 0
+        return idle
 
 
 class _Over(Malformed):

@@ -141,6 +141,11 @@ class Limits(Table):
         default=20.0, description="seconds for a new connection to bring its first message"
     )
     unfinished: Seconds = Field(default=20.0, description="seconds that the rest of a message may take")
+    halves: Count = Field(
+        default=33_554_432,
+        description="bytes of messages that have come in part, over all connections; beyond, who has kept us "
+        "waiting longest is closed",
+    )
     idle: Seconds = Field(default=660.0, description="seconds after which a silent connection is closed")
     buffered: Count = Field(
         default=262_144, description="bytes that may wait for a peer that does not read them"

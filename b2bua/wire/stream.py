@@ -34,6 +34,9 @@ _LENGTH = re.compile(
 )
 _NUMBER = re.compile(rb"([0-9]{1,10}+)[ \t]*+\Z")
 
+_FLOOD: Final = PING.value * 256
+"""So much at once is no keep-alive, however long the peer was cut off."""
+
 
 class Framer:
     """
@@ -102,6 +105,8 @@ class Framer:
         what follows: another one, or the message that it merely precedes
         (section 7.5).
         """
+        if self._buffer.startswith(_FLOOD):
+            self._refuse("So many line ends are no keep-alive", "RFC 5626 3.5.1", 400)
         if self._opened:
             self._drop(2)
             return PONG

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.protocol import ClientFactory, Protocol
 from twisted.internet.ssl import CertificateOptions
 
@@ -201,6 +201,37 @@ class TcpTests(PeerCase):
         await raw.until(b"200 OK")
         await later(0.2)
         self.assertFalse(raw.ended.called)
+
+    async def test_only_keep_alives(self) -> None:
+        """Pings of a host are counted over all its connections, known or not; who sends more is closed."""
+        bob = self.peer(self.host, "TCP", rate=1.0, burst=20)
+        bob.runner.admission.know(self.host)
+        raws = [await connect(self.host, bob.port("TCP")) for _ in range(3)]
+        for _ in range(7):
+            for raw in raws:
+                raw.write(b"\r\n\r\n")
+            await later(0.01)
+        await DeferredList([raw.ended for raw in raws], fireOnOneCallback=True)
+        self.assertLessEqual(bob.runner.counts.keep_alives, 21)
+        await self.ask(self.peer(self.host, "TCP"), self.uri(bob))  # what is no keep-alive is served
+
+    async def test_halves(self) -> None:
+        """Of many that leave half a message behind those that began first are closed, and others served."""
+        bob = self.peer(self.host, "TCP", halves=100_000)
+        raws = []
+        for _ in range(10):
+            raws.append(await connect(self.host, bob.port("TCP")))
+            raws[-1].write(b"OPTIONS sip:x SIP/2.0\r\nSubject: " + b"x" * 20_000)
+            await later(0.01)
+        await later(0.05)
+        self.assertEqual([raw.ended.called for raw in raws], [True] * 6 + [False] * 4)
+        self.assertLessEqual(bob.runner.halves.bytes, 100_000)
+        self.assertEqual((await self.ask(self.peer(self.host, "TCP"), self.uri(bob))).code, 200)
+        for raw in raws:
+            raw.transport.loseConnection()  # type: ignore[union-attr]
+        await DeferredList([raw.ended for raw in raws])
+        await later(0.02)
+        self.assertEqual(bob.runner.halves.bytes, 0)
 
     async def test_idle(self) -> None:
         """So is one that is silent for long; whatever is heard keeps it."""

@@ -177,6 +177,16 @@ class WebSocketTests(PeerCase):
         browser.say(Ping(payload=b"there?"))
         self.assertEqual((await browser.next(Pong)).payload, b"there?")
 
+    async def test_only_keep_alives(self) -> None:
+        """Pings, pongs and empty frames without end are counted, and then the connection is closed."""
+        for frame in (Ping(), Pong(), TextMessage(data="", message_finished=False), TextMessage(data="")):
+            self.setUp()
+            browser = await self.browser("sip")
+            for _ in range(1200):
+                browser.say(frame)
+            await browser.ended
+            self.assertLess(self.bob.runner.counts.keep_alives, 1200)
+
     async def test_subprotocol(self) -> None:
         """Who does not speak SIP is refused (section 4.1)."""
         browser = await self.browser("chat")
@@ -199,10 +209,10 @@ class WebSocketTests(PeerCase):
         await browser.ended
 
     async def test_nothing_said(self) -> None:
-        """Fragments of nothing cost nothing, however many there are; the rest is waited for as ever."""
+        """Fragments of nothing cost nothing; the rest is waited for as ever."""
         browser = await self.browser("sip")
         browser.say(TextMessage(data=self.register().decode(), message_finished=False))
-        for _ in range(1000):
+        for _ in range(200):
             browser.say(TextMessage(data="", message_finished=False))
         browser.say(TextMessage(data=""))
         await browser.next(TextMessage)
@@ -214,6 +224,7 @@ class WebSocketTests(PeerCase):
         list(client.events())
         for _ in range(1000):
             framing.feed(client.send(BytesMessage(data=b"", message_finished=False)))
+            self.assertEqual(framing.idle(), 1)
         self.assertEqual((framing.pending, framing._parts), (0, []))
 
     async def test_never_reads(self) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.net.admission import Admission, Places
+from b2bua.net.admission import Admission, Halves, Places
 from b2bua.net.limits import NetLimits
 from b2bua.testing import World as SimulatedWorld
 from b2bua.transactions.effects import TimerValues
@@ -39,6 +39,13 @@ class AdmissionTests(SynchronousTestCase):
         self.assertEqual(self.count("a", 100), 5)
         self.assertEqual(self.admission.refused, 20 * 3 - 12)
 
+    def test_several_at_once(self) -> None:
+        """What comes together counts for as much as it is."""
+        self.assertTrue(self.admission.admit("a", 0, 4))
+        self.assertFalse(self.admission.admit("a", 0, 2))
+        self.assertEqual(self.count("a", 0), 1)
+        self.assertFalse(self.admission.admit("b", 0, 6))
+
     def test_each_its_own(self) -> None:
         """One source does not cost another its share."""
         self.count("a", 0)
@@ -69,6 +76,45 @@ class AdmissionTests(SynchronousTestCase):
             self.admission.know(f"known-{number}")
         self.assertLess(len(self.admission._accounts), 5)
         self.assertLess(len(self.admission.known), 5)
+
+
+class Slow:
+    """A connection that keeps us waiting for the rest of a message."""
+
+    closed = 0
+
+    def lose(self, *, at_once: bool = False) -> None:
+        """It is closed."""
+        self.closed += 1
+
+
+class HalvesTests(SynchronousTestCase):
+    """L{Halves}: what all connections together may have sent of messages that are not whole."""
+
+    def test_oldest_goes(self) -> None:
+        """Who has kept us waiting longest is closed, and nobody else."""
+        halves, slow = Halves(100), [Slow() for _ in range(4)]
+        for one in slow[:3]:
+            halves.keep(one, 30)
+        halves.keep(slow[0], 35)  # the order is that of the beginning
+        halves.keep(slow[3], 30)
+        self.assertEqual([one.closed for one in slow], [1, 0, 0, 0])
+        self.assertEqual(halves.bytes, 90)
+
+    def test_rest_has_come(self) -> None:
+        """A message that is whole counts no more."""
+        halves, slow = Halves(100), [Slow() for _ in range(9)]
+        for one in slow:
+            halves.keep(one, 90)
+            halves.keep(one, 0)
+        self.assertEqual((halves.bytes, [one.closed for one in slow]), (0, [0] * 9))
+
+    def test_one_alone(self) -> None:
+        """A single one that is too much is closed, too, and its end changes nothing more."""
+        halves, slow = Halves(100), Slow()
+        halves.keep(slow, 101)
+        halves.keep(slow, 0)
+        self.assertEqual((halves.bytes, slow.closed), (0, 1))
 
 
 class PlacesTests(SynchronousTestCase):

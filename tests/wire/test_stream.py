@@ -109,6 +109,13 @@ class FramerTests(SynchronousTestCase):
                 framer.feed(b"x" * 100)
                 self.assertLess(framer.pending, LIMITS.head + 200)
 
+    def test_line_ends_without_end(self) -> None:
+        """What a phone missed in two hours is a run of pings; very many at once are none (RFC 5626 3.5.1)."""
+        for opened in (False, True):
+            self.assertEqual(len(Framer(opened=opened).feed(b"\r\n\r\n" * 255)) // (1 + opened), 255)
+            error: Broken = self.assertRaises(Broken, Framer(opened=opened).feed, b"\r\n\r\n" * 16_000)
+            self.assertEqual(error.units, [])
+
 
 class FrameTests(SynchronousTestCase):
     """L{whole_frame}."""
