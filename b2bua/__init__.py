@@ -7,19 +7,34 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from b2bua.features.options import Options
+    from b2bua.features.service import Service, Timer
     from b2bua.features.tables import Changeable
     from b2bua.hookspecs import NotConfigured, hookimpl
-    from b2bua.settings import Elsewhere, Table, Target
+    from b2bua.settings import Elsewhere, Seconds, Table, Target
 
-__all__ = ["Changeable", "Elsewhere", "NotConfigured", "Options", "Table", "Target", "hookimpl"]
+__all__ = [
+    "Changeable",
+    "Elsewhere",
+    "NotConfigured",
+    "Options",
+    "Seconds",
+    "Service",
+    "Table",
+    "Target",
+    "Timer",
+    "hookimpl",
+]
 
 _HOMES = {
     "Changeable": "b2bua.features.tables",
     "Elsewhere": "b2bua.settings",
     "NotConfigured": "b2bua.hookspecs",
     "Options": "b2bua.features.options",
+    "Seconds": "b2bua.settings",
+    "Service": "b2bua.features.service",
     "Table": "b2bua.settings",
     "Target": "b2bua.settings",
+    "Timer": "b2bua.features.service",
     "hookimpl": "b2bua.hookspecs",
 }
 

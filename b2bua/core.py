@@ -84,6 +84,7 @@ class B2BUA:
         self.calls = Calls(context, directory, Identities(domain.name), features)
         self.calls_max = calls_max
         self.draining = False
+        self.calls.may_begin = self._may_begin
         self._identify = identify
         self._key = context.token().encode()
         self._methods: dict[str, Callable[[Request, IServerTransaction], None]] = {
@@ -278,6 +279,10 @@ class B2BUA:
 
     # ---- calls ----------------------------------------------------------
 
+    def _may_begin(self) -> bool:
+        """May there be one more call?"""
+        return not self.draining and len(self.calls.going) < self.calls_max
+
     def _invite(self, request: Request, server: IServerTransaction) -> None:
         """Begin a call, or let somebody take the place of a leg."""
         if request.max_forwards == 0:
@@ -287,7 +292,7 @@ class B2BUA:
         if unknown:
             server.dismiss(420, fields=(("Unsupported", ", ".join(sorted(unknown))),))
             return
-        if self.draining or len(self.calls.going) >= self.calls_max:
+        if not self._may_begin():
             # No Retry-After: it would turn all of a proxy's calls away (RFC 7339 section 5.10.2).
             server.dismiss(503)
             return

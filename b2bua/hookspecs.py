@@ -38,16 +38,16 @@ if TYPE_CHECKING:
     from b2bua.calls.draft import InvitationDraft
     from b2bua.calls.record import CallRecord
     from b2bua.calls.verdicts import (
-        Confirm,
-        Dial,
+        CodeVerdict,
         FailureVerdict,
         Outcome,
-        Refuse,
         ReplaceVerdict,
         RouteVerdict,
         TransferVerdict,
     )
+    from b2bua.calls.view import CallState
     from b2bua.features.options import Options
+    from b2bua.features.service import Service
     from b2bua.legs.leg import Leg
     from b2bua.legs.referral import Referral
     from b2bua.legs.words import Replied, Told
@@ -193,20 +193,41 @@ def target_failed(attempt: Attempt, outcome: Outcome) -> FailureVerdict | None:
 
 
 @_hook("question")
-def code_dialled(attempt: Attempt, name: str, argument: str) -> Confirm | Refuse | Dial | None:
+def code_dialled(attempt: Attempt, name: str, argument: str) -> CodeVerdict | None:
     """
     Answer a feature code.
 
     Asked of the one feature that declared the code, before C{route_call}, when
     one of our own extensions has dialled it.  A code that is reached by a
-    forward or a transfer is not asked about.  With no answer the call goes on
-    as if the code were no code.
+    forward is not asked about, and one to which somebody transfers is for
+    C{code_referred}.  With no answer the call goes on as if the code were no
+    code.
 
     @param attempt: the call of the code.
     @param name: which code, as declared in C{b2bua_codes}.
     @param argument: what was dialled after the code, without a C{*} before it
         and a C{#} after it.
     @return: what the phone gets to show, where to go, or L{None}.
+    """
+    raise NotImplementedError
+
+
+@_hook("question")
+def code_referred(attempt: Attempt, name: str, argument: str) -> CodeVerdict | None:
+    """
+    Answer a feature code to which one of our own extensions transfers a party.
+
+    Asked of the one feature that declared the code, before C{route_call}, when
+    a REFER names it.  The answer is carried out for whom the transfer leaves
+    over; a L{Refuse} is told to who transfers, and the call goes on as it was.
+    With no answer the code is a number like any other, as a code should be
+    that changes the settings of who dials it: whom it leaves over has not
+    dialled.
+
+    @param attempt: C{caller} is whom the transfer leaves over, C{behalf} who transfers.
+    @param name: which code, as declared in C{b2bua_codes}.
+    @param argument: what was dialled after the code, as for C{code_dialled}.
+    @return: what to do with whom the transfer leaves over, or L{None}.
     """
     raise NotImplementedError
 
@@ -356,6 +377,22 @@ def call_transferred(call: Call, leg: Leg, outcome: Outcome | None) -> None:
 
 
 @_hook("news")
+def call_changed(state: CallState) -> None:
+    """
+    Who talks to whom has changed, or who rings, holds or waits.
+
+    Told with the whole state of the call, whenever that is not as it was told
+    before: it begins, rings, is answered, held, resumed, transferred, parked,
+    taken, and ends.  A feature needs nothing else to know how all calls are,
+    but for those that went on when it came (L{Service.calls}).  What
+    changes within one step is told once, after it.  Unlike other news it is
+    told to the features of now, also about calls that began before a reload.
+
+    @param state: the call as it is now.
+    """
+
+
+@_hook("news")
 def leg_ended(call: Call, leg: Leg, why: str) -> None:
     """
     A leg is over.
@@ -420,25 +457,27 @@ def setting_changed(owner: str, feature: str, key: str, value: object) -> None:
 
 
 @_hook("news")
-def service_started(server: Any) -> None:
+def service_started(service: Service) -> None:
     """
     The service is up: its sockets are open.
 
-    Told once for each generation of features.
+    Told once for each generation of features, before any call of that
+    generation.
 
-    @param server: the service itself, for those who cannot do without; nothing
-        in it is part of this contract.
+    @param service: what the plugin can ask of the service and have it do: look
+        calls up, begin and end them, run timers, keep rows of its own.
     """
 
 
 @_hook("news")
-def service_stopping(server: Any) -> None:
+def service_stopping(service: Service) -> None:
     """
     The service takes no new calls and will be gone.
 
     Told once; also to a generation of features that is replaced by a reload.
+    Its timers end then, but for those of calls that go on.
 
-    @param server: as for C{service_started}.
+    @param service: as for C{service_started}.
     """
 
 

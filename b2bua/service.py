@@ -160,7 +160,7 @@ class B2BUAService(Service):
         """Start one part after the other; the first that cannot ends it all."""
         await self.store.open()
         await self._restore()
-        self.features.bind(self.server.runner)
+        self.features.bind(self.server.runner, self.server.core.calls)
         for wire in self._sockets:
             wire.listen()
             self.log.info(
@@ -174,7 +174,7 @@ class B2BUAService(Service):
         self._show_features()
         self._listen_to_signals()
         self._listen_to_people()
-        self.features.tell_service_started(self)
+        self.features.start()
         collector.settle()
         self._collecting.clock = self._reactor
         self._collecting.start(collector.LOOK, now=False)
@@ -195,8 +195,11 @@ class B2BUAService(Service):
         kept = await store.load_settings()
         self._extensions.restore(kept)
         self._configure()
-        preferences.restore(kept)
+        preferences.restore(row for row in kept if not row.table.startswith("b2bua."))
         preferences.keep = server.journal.setting
+        rows = self.features.rows
+        rows.restore(kept)
+        rows.keep, rows.flush = server.journal.setting, server.journal.flush
         now = server.runner.wall()
         count = server.keeper.restore(await store.load_bindings(now), self._has_socket)
         cut = await store.load_open()
@@ -262,7 +265,7 @@ class B2BUAService(Service):
         for loop in (self._forgetting, self._collecting):
             if loop.running:
                 loop.stop()
-        self.features.tell_service_stopping(self)
+        self.features.stop()
         self._close_sockets()
         if self.server.journal is not None:
             await self.server.journal.close()
@@ -359,11 +362,11 @@ class B2BUAService(Service):
         ]
         if self._credentials is not None:
             self._credentials.reload()
-        self.features.tell_service_stopping(self)
+        self.features.stop()
         self.settings, self.features = configured.settings, configured.features
-        self.features.bind(self.server.runner)
+        self.features.bind(self.server.runner, self.server.core.calls)
         self._configure()
-        self.features.tell_service_started(self)
+        self.features.start()
         self._show_features()
         for line in (*said, "the configuration was read again"):
             self.log.info("{line}", line=line)

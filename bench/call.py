@@ -104,7 +104,7 @@ class Line:
             record=self._ended,
             wall=self.clock.seconds,
         )
-        features.bind(self.server.runner)
+        features.bind(self.server.runner, self.server.core.calls)
         self.server.runner.attach(self.wire)
         self.server.runner.admission.know(ALICE[0])
         for name in document["extensions"]:

@@ -24,17 +24,13 @@ For all phones, and for single ones where they differ::
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field
-
-from b2bua import Options, Table, Target, hookimpl
+from b2bua import Options, Seconds, Table, Target, hookimpl
 from b2bua.calls import Transfer
 
 if TYPE_CHECKING:
     from b2bua.calls import Call, Leg, Referral
-
-Seconds = Annotated[float, Field(gt=0, le=3600)]
 
 
 class Transfers(Table):

@@ -23,13 +23,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from b2bua import Changeable, Options, Table, Target, hookimpl
+from b2bua import Changeable, Options, Seconds, Table, Target, hookimpl
 from b2bua.calls import Confirm, Dial, Diverted, Member, Refuse
 
 if TYPE_CHECKING:
     from b2bua.calls import Attempt
-
-Seconds = Annotated[float, Field(gt=0, le=3600)]
 
 
 class Place(Table):

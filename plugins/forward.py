@@ -33,13 +33,12 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from b2bua import Changeable, Elsewhere, Options, Table, hookimpl
+from b2bua import Changeable, Elsewhere, Options, Seconds, Table, hookimpl
 from b2bua.calls import Confirm, Diverted, Forward, Refuse
 
 if TYPE_CHECKING:
     from b2bua.calls import Attempt, Outcome
 
-Seconds = Annotated[float, Field(gt=0, le=3600)]
 Status = Annotated[int, Field(ge=400, le=699)]
 
 

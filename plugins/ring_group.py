@@ -23,13 +23,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
-from b2bua import Elsewhere, NotConfigured, Options, Table, Target, hookimpl
+from b2bua import Elsewhere, NotConfigured, Options, Seconds, Table, Target, hookimpl
 from b2bua.calls import Dial, Diverted, Forward, Member
 
 if TYPE_CHECKING:
     from b2bua.calls import Attempt, InvitationDraft, Outcome
 
-Seconds = Annotated[float, Field(gt=0, le=3600)]
 WHY = {
     "busy": Diverted.BUSY,
     "no_answer": Diverted.NO_ANSWER,

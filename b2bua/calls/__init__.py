@@ -7,6 +7,8 @@ What is named here is for plugins.
 from b2bua.calls.attempt import Attempt
 from b2bua.calls.call import Call
 from b2bua.calls.draft import InvitationDraft
+from b2bua.calls.operations import Busy, Gone, NotCoupled, connect, dial, hang_up, hold, replace
+from b2bua.calls.origination import Origination
 from b2bua.calls.path import Diversion, Path
 from b2bua.calls.record import CallRecord, LegRecord
 from b2bua.calls.verdicts import (
@@ -16,12 +18,15 @@ from b2bua.calls.verdicts import (
     Forward,
     Member,
     Outcome,
+    PickUp,
     Redirect,
     Refuse,
     Relay,
     Replace,
     Transfer,
+    Wait,
 )
+from b2bua.calls.view import CallState, PartyState, Phase
 from b2bua.legs.leg import Leg, LegState
 from b2bua.legs.party import Party, Policy
 from b2bua.legs.referral import Referral
@@ -29,21 +34,29 @@ from b2bua.legs.words import Replied, Told
 
 __all__ = [
     "Attempt",
+    "Busy",
     "Call",
     "CallRecord",
+    "CallState",
     "Confirm",
     "Dial",
     "Diversion",
     "Diverted",
     "Forward",
+    "Gone",
     "InvitationDraft",
     "Leg",
     "LegRecord",
     "LegState",
     "Member",
+    "NotCoupled",
+    "Origination",
     "Outcome",
     "Party",
+    "PartyState",
     "Path",
+    "Phase",
+    "PickUp",
     "Policy",
     "Redirect",
     "Referral",
@@ -53,4 +66,10 @@ __all__ = [
     "Replied",
     "Told",
     "Transfer",
+    "Wait",
+    "connect",
+    "dial",
+    "hang_up",
+    "hold",
+    "replace",
 ]

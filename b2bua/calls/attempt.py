@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from b2bua.calls.errand import Unseen
 from b2bua.calls.fork import Fork
 from b2bua.calls.group import Group
 from b2bua.calls.outcomes import LOOPED, NO_ANSWER, TOO_FAR, UNREACHABLE, outcome_of
@@ -26,9 +27,11 @@ from b2bua.calls.verdicts import (
     Forward,
     Member,
     Outcome,
+    PickUp,
     Redirect,
     Refuse,
     RouteVerdict,
+    Wait,
 )
 from b2bua.legs.words import Answered, Fields, Progress, Ringing
 from b2bua.wire.uri import Uri
@@ -146,6 +149,12 @@ class Attempt:
         return self.errand.who.party
 
     @property
+    def leg(self) -> Leg | None:
+        """The leg that is to be connected; None while a feature rings the first party of a call."""
+        who = self.errand.who
+        return None if isinstance(who, Unseen) else who
+
+    @property
     def caller_number(self) -> str:
         """The number that calls: an extension's own, or what a trunk says of it; empty if it is hidden."""
         identity = self.call.calls.identities.of(self.errand.who)
@@ -217,9 +226,9 @@ class Attempt:
         match verdict:
             case None:
                 self._reach()
-            case Confirm(text):
+            case Confirm() | Wait() | PickUp():
                 self._end()
-                self.seeker.confirmed(self, text)
+                self.seeker.instead(self, verdict)
             case _:
                 self._obey(verdict)
 
@@ -335,6 +344,8 @@ class Attempt:
             while attempt is not None:
                 attempt.rang = True
                 attempt = attempt.parent
+        if isinstance(word, Ringing):
+            self.call.changed()
         self.seeker.progress(self, leg, word)
 
     def answered(self, leg: Leg, word: Answered) -> None:

@@ -54,6 +54,7 @@ class Bridge:
         self.call.bridge = self
         self.call.listen(self.a, self)
         self.call.listen(self.b, self)
+        self.call.changed()
         return self
 
     def release(self) -> None:
@@ -64,6 +65,7 @@ class Bridge:
         are, but nobody else can take the call over.
         """
         self.call.bridge = None
+        self.call.changed()
 
     def part(self, leg: Leg) -> None:
         """C{leg} has left, and the other one stays: it has no answer to expect any more."""
@@ -151,7 +153,9 @@ class Bridge:
         held, holders = is_hold(word.session), self.call.holders
         if held and leg not in holders:
             self.call.holders = holders | {leg}
+            self.call.changed()
             self.call.features.tell_call_held(self.call, leg)
         elif not held and leg in holders:
             self.call.holders = holders - {leg}
+            self.call.changed()
             self.call.features.tell_call_resumed(self.call, leg)

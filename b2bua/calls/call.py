@@ -11,26 +11,44 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from twisted.internet.defer import Deferred
+
 from b2bua.calls.draft import InvitationDraft
 from b2bua.calls.errand import BREADTH_MAX, Errand
 from b2bua.calls.lone import Lone
-from b2bua.calls.media import NOTHING, silent_answer
+from b2bua.calls.media import NOTHING, silent_answer, silent_offer
+from b2bua.calls.operations import Busy, Gone, dial
+from b2bua.calls.outcomes import NO_ANSWER
 from b2bua.calls.path import Path
 from b2bua.calls.ports import Decisions, Destination, Listener
 from b2bua.calls.record import CallRecord
 from b2bua.calls.setup import Setup
 from b2bua.calls.story import Story
 from b2bua.calls.transfer import transfer_requested
+from b2bua.calls.verdicts import Outcome
+from b2bua.calls.waiting import Waiting, shown
 from b2bua.legs.leg import Invitation, Leg
-from b2bua.legs.words import Answered, Fields, HungUp, Moved, Offered, Referred, Refused, Replied, Told, Word
+from b2bua.legs.words import (
+    Answered,
+    Changed,
+    Fields,
+    HungUp,
+    Moved,
+    Offered,
+    Referred,
+    Refused,
+    Replied,
+    Told,
+    Word,
+)
 from b2bua.wire.fields import Reason
-from b2bua.wire.names import NameAddr
 
 if TYPE_CHECKING:
     from b2bua.calls.attempt import Attempt
     from b2bua.calls.bridge import Bridge
     from b2bua.calls.calls import Calls
     from b2bua.calls.search import Search
+    from b2bua.legs.party import Party
 
 RETOLD = frozenset({"Diversion", "History-Info", "P-Asserted-Identity", "Remote-Party-ID"})
 """What invitations say in words of our own: from the path and the identity of the call."""
@@ -52,7 +70,6 @@ class Call:
     __slots__ = (
         "_listeners",
         "_operations",
-        "_over",
         "_past",
         "bridge",
         "caller",
@@ -64,17 +81,21 @@ class Call:
         "legs",
         "max_breadth",
         "max_forwards",
+        "over",
         "path",
         "record",
         "search",
         "setup",
+        "since",
         "story",
+        "talked",
+        "waiting",
     )
 
     def __init__(
         self,
         calls: Calls,
-        caller: Leg,
+        caller: Leg | Party,
         dialled: str,
         path: Path | None = None,
         *,
@@ -83,13 +104,15 @@ class Call:
         """
         Begin a call.
 
-        @param caller: the leg that the first INVITE opened.
+        @param caller: the leg that the first INVITE opened; or in whose name
+            a feature begins it, when there is no leg yet.
         @param dialled: the target as the caller wrote it.
         @param record: what was recorded so far, of a call that is restored.
         """
         self.calls = calls
         self.id = calls.context.token() if record is None else record.id
-        self.caller = caller
+        self.caller: Leg | None = caller if isinstance(caller, Leg) else None
+        """The caller's leg; None while nobody has answered a call that a feature has begun."""
         self.dialled = dialled
         self.features: Decisions = calls.features
         """The generation of features that this call began with."""
@@ -102,6 +125,8 @@ class Call:
         """Who talks to whom; None while nobody does, or an operation is about to change it."""
         self.holders: frozenset[Leg] = NOBODY
         """The legs whose party has put the other one on hold."""
+        self.waiting: dict[Leg, Waiting] | None = None
+        """Who is kept waiting until somebody takes it."""
         self.setup: Setup | None = None
         """What goes on while the caller waits for an answer."""
         self.search: Search | None = None
@@ -111,13 +136,21 @@ class Call:
         self.max_breadth = BREADTH_MAX
         """The caller's Max-Breadth, as far as we go along with it (RFC 7332 section 6)."""
         self.record = record or CallRecord.begin(
-            self.id, self.wall(), caller.party, dialled, calls.identities.of(caller)
+            self.id,
+            self.wall(),
+            caller.party if isinstance(caller, Leg) else caller,
+            dialled,
+            calls.identities.of(caller) if isinstance(caller, Leg) else calls.identities.of_party(caller),
         )
+        self.since = self.wall()
+        """Since when things are as they are: who talks to whom, who holds, who waits."""
+        self.talked = False
         self._listeners: dict[Leg, Listener] = {}
         self._operations = 0
-        self._over = False
+        self.over = False
         calls.going[self.id] = self
-        self.take(caller)
+        if self.caller is not None:
+            self.take(self.caller)
         calls.began(self)
 
     # ---- legs and their listeners ---------------------------------------
@@ -129,6 +162,7 @@ class Call:
             former.yield_leg(leg)
         leg.call = self
         self.legs.append(leg)
+        self.changed()
         self.calls.directory.leg_began(leg.party)
         self.record.leg_began(leg, self.wall())
 
@@ -150,6 +184,15 @@ class Call:
     def listen(self, leg: Leg, listener: Listener) -> None:
         """From now on C{listener} hears the words of C{leg}."""
         self._listeners[leg] = listener
+        if self.waiting is not None:
+            self._waits_no_more(leg)
+
+    def _waits_no_more(self, leg: Leg) -> None:
+        """Somebody takes the leg, or it has left."""
+        waiting = None if self.waiting is None else self.waiting.pop(leg, None)
+        if waiting is not None:
+            waiting.stop()
+        self.waiting = self.waiting or None
 
     def is_busy(self, leg: Leg) -> bool:
         """Is something at work on the leg: a search, a transfer, an operation of a feature?"""
@@ -161,9 +204,12 @@ class Call:
         self._listeners.pop(leg, None)
         if leg in self.legs:
             self.legs.remove(leg)
+            if self.waiting is not None:
+                self._waits_no_more(leg)
             if leg in self.holders:
                 self.holders -= {leg}
             leg.call = None
+            self.changed()
             self.calls.directory.leg_ended(leg.party)
             self.record.leg_ended(leg, self.wall(), why)
             self.features.tell_leg_ended(self, leg, why)
@@ -228,22 +274,25 @@ class Call:
 
     def settle(self) -> None:
         """Be over when nothing is left."""
-        if self.legs or self._operations or self._over:
+        if self.legs or self._operations or self.over:
             return
-        self._over = True
+        self.over = True
         self.bridge = None
+        self.changed()
         self.record.close(self.wall(), self.story.features)
         self.calls.over(self)
         self.features.tell_call_ended(self, self.record)
 
     def end(self, fields: Fields = (), why: str = "bye", by: str = "") -> None:
         """
-        Hang up every leg.
+        Hang up every leg, and ring no more.
 
         @param by: who of us wants it, if no party does: C{operator}, C{shutdown} or C{error}.
         """
         if by:
             self.record.ended_by_us(by)
+        if self.search is not None:
+            self.search.cancel(fields)
         for leg in list(self.legs):
             self.hang_up(leg, why, fields)
 
@@ -261,6 +310,7 @@ class Call:
         fields = offered.fields
         if fields:
             fields = tuple([f for f in fields if f[0] not in RETOLD])
+        assert self.caller is not None
         self.max_forwards = offered.max_forwards - 1
         self.max_breadth = min(offered.max_breadth, BREADTH_MAX)
         errand = Errand(self.caller, offered.session, fields, self.max_forwards, self.max_breadth)
@@ -271,13 +321,55 @@ class Call:
     def confirm(self, leg: Leg, offer: bytes | None, text: str) -> None:
         """Answer a feature code: the phone shows C{text} for a moment, then we hang up."""
         self.record.took_call(self.wall(), None)
-        shown: Fields = (
-            ("P-Asserted-Identity", str(NameAddr.make(text, self.calls.directory.uri(self.dialled)))),
-        )
-        leg.say(Answered(NOTHING if offer is None else silent_answer(offer, None), shown))
+        leg.say(Answered(NOTHING if offer is None else silent_answer(offer, None), shown(self, text)))
+        self._hang_up_soon(leg, text)
+
+    def show(self, leg: Leg, text: str) -> None:
+        """Answer a feature code to which a party was transferred: its phone shows C{text} for a moment."""
+        silent = silent_offer(leg.local_session)
+        if silent is not None:
+            leg.say(Changed(silent, shown(self, text)))
+        self._hang_up_soon(leg, text)
+
+    def _hang_up_soon(self, leg: Leg, text: str) -> None:
+        """Leave the phone the time to be read."""
         self.listen(leg, Lone(self))
         reason: Fields = (("Reason", str(Reason("SIP", 200, text))),)
         self.calls.later(CONFIRMATION_SECONDS, self.hang_up, leg, "bye", reason)
+
+    def waited(self, waiting: Waiting) -> None:
+        """Nobody has come in time: ring elsewhere for who waits, or hang up."""
+        work = Deferred.fromCoroutine(self._waited(waiting))
+        work.addErrback(lambda failure: self.calls.log.failure("{call} broke", failure, call=self.id))
+
+    async def _waited(self, waiting: Waiting) -> None:
+        """Whoever waits is connected or hung up."""
+        leg, target = waiting.leg, waiting.wait.otherwise
+        outcome: Leg | Outcome = NO_ANSWER
+        self.hold_open()
+        try:
+            if target:
+                self.story.note("nobody took {}: on to {}", leg.party, target)
+                outcome = await dial(self, leg, target, behalf=waiting.behalf)
+            if isinstance(outcome, Outcome):
+                self.hang_up(leg, "bye", (("Reason", str(Reason("SIP", outcome.code, outcome.reason))),))
+        except (Gone, Busy):
+            pass  # it has left, or somebody takes it
+        finally:
+            self.let_close()
+
+    def talks_with(self, leg: Leg) -> None:
+        """Somebody talks to C{leg}; the features hear of the first time."""
+        if not self.talked:
+            self.talked = True
+            self.record.answered_by = self.record.answered_by or str(leg.party)
+            self.features.tell_call_answered(self, leg)
+
+    def changed(self) -> None:
+        """Who talks to whom has changed, who holds, rings or waits."""
+        self.since = self.wall()
+        if self.calls.features.hears_changes:
+            self.calls.tell_of(self)
 
     def unowned(self, leg: Leg, told: Told) -> None:
         """Ask the features for an answer to a request that nobody in the call owns."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -11,6 +12,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from b2bua.calls.ports import Decisions, Directory
+from b2bua.calls.view import CallState, state_of
 from b2bua.legs.words import Word
 
 if TYPE_CHECKING:
@@ -42,6 +44,8 @@ class Calls:
         self.identities = identities
         self.features = features
         self.going: dict[str, Call] = {}
+        self.may_begin: Callable[[], bool] = lambda: True
+        """May there be one more call?"""
         self.began: Callable[[Call], None] = lambda call: None
         """Told of each call when it begins."""
         self.tap: Callable[[float, str, Leg, Word], None] | None = None
@@ -50,6 +54,10 @@ class Calls:
         """Told of each call when it is over, once."""
         self._inbox: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
         self._busy = False
+        self._changes: dict[Call, None] = {}
+        self._ends_with: dict[str, list[Callable[[], None]]] = {}
+        self._told: dict[str, CallState] = {}
+        """How each call was when the features heard of it last, if they want to."""
 
     # ---- the inbox ------------------------------------------------------
 
@@ -82,6 +90,8 @@ class Calls:
             while inbox:
                 step, values = inbox.popleft()
                 step(*values)
+                if self._changes and not inbox:
+                    self._tell_changes()
         finally:
             self._busy = False
 
@@ -97,9 +107,44 @@ class Calls:
         else:
             then(answer)
 
+    # ---- what has changed -----------------------------------------------
+
+    def tell_of(self, call: Call) -> None:
+        """Who talks to whom has changed in a call: the features hear so when the present step is done."""
+        self._changes[call] = None
+        if not self._busy:
+            self.run(_nothing)
+
+    def _tell_changes(self) -> None:
+        """Tell the features of now how each call is that is not as it was told last."""
+        changes, self._changes = self._changes, {}
+        for call in changes:
+            state, before = state_of(call), self._told.get(call.id)
+            if before is not None and replace(state, since=0.0) == before:
+                continue
+            if call.over:
+                self._told.pop(call.id, None)
+            else:
+                self._told[call.id] = replace(state, since=0.0)
+            self.features.tell_call_changed(state)
+
     # ---- the table ------------------------------------------------------
 
     def over(self, call: Call) -> None:
         """Forget a call that is over."""
         if self.going.pop(call.id, None) is not None:
+            if self._ends_with:
+                for end in self._ends_with.pop(call.id, ()):
+                    end()
             self.ended(call)
+
+    def end_with(self, call: str, end: Callable[[], None]) -> None:
+        """Have something ended with a call; at once if it is over."""
+        if call in self.going:
+            self._ends_with.setdefault(call, []).append(end)
+        else:
+            end()
+
+
+def _nothing() -> None:
+    """Take no step: only what it brings with it is wanted."""

@@ -18,6 +18,7 @@ from b2bua.wire.uri import Uri
 
 if TYPE_CHECKING:
     from b2bua.calls.attempt import Attempt
+    from b2bua.calls.errand import Unseen
     from b2bua.calls.ports import Destination
     from b2bua.legs.leg import Leg
     from b2bua.legs.party import Party
@@ -37,7 +38,7 @@ class Identities:
         """Prepare for a server of that domain."""
         self._domain = domain
 
-    def of(self, leg: Leg) -> Identity:
+    def of(self, leg: Leg | Unseen) -> Identity:
         """The identity of the peer of C{leg}: what was found out at admission, or its name."""
         if leg.identity is not None:
             return leg.identity

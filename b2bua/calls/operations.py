@@ -19,11 +19,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from b2bua.calls.coupling import NotCoupled, couple, join_answered
+from b2bua.calls.coupling import NotCoupled, couple
 from b2bua.calls.errand import Errand
 from b2bua.calls.listening import Busy, Ear, Gone
 from b2bua.calls.lone import Lone
 from b2bua.calls.media import resumed, silent_offer
+from b2bua.calls.meeting import meet
 from b2bua.calls.path import Path
 from b2bua.calls.search import Found, Search
 from b2bua.calls.verdicts import Outcome
@@ -82,30 +83,38 @@ async def dial(
     Ring a target for an established leg, and let the two talk.
 
     @param behalf: whose permission to dial counts.
-    @return: the leg that answered, or why there is none; then C{waiting} waits
-        alone, or has left.
+    @return: the leg that answered, or C{waiting} itself if a feature keeps it
+        waiting; or why there is none: then C{waiting} is alone, or has left.
     @raise Gone: it left before anybody was rung.
     @raise Busy: something else is at work on it.
     """
     await _part(call, waiting)
     offer = None if waiting.remote_session is None else resumed(waiting.remote_session)
+    return await ring_for(call, waiting, target, offer, behalf, ring_seconds)
+
+
+async def ring_for(
+    call: Call, waiting: Leg, target: str, offer: bytes | None, behalf: Party, ring_seconds: float | None
+) -> Leg | Outcome:
+    """
+    Ring a target for a leg that is alone, as L{dial} does.
+
+    @param offer: what the target is invited to; None asks it for an offer.
+    """
     search = Search(call, Errand(waiting, offer, (), call.max_forwards, call.max_breadth))
     ear = Ear(call, waiting)
     ear.left = lambda leg: search.cancel()
     found = await search.seek(target, Path(), behalf, ring_limit=ring_seconds)
-    if not isinstance(found, Found):
-        _leave_alone(call, waiting)
-        return found
     try:
-        await join_answered(call, waiting, found.leg, found.session)
+        outcome = await meet(call, waiting, found)
     except NotCoupled as problem:
         outcome = Outcome("refused", problem.code, problem.reason)
     except Gone as gone:
         outcome = Outcome("refused", 487) if gone.leg is waiting else Outcome("unreachable", 480)
-    else:
-        return found.leg
-    call.hang_up(found.leg)
-    _leave_alone(call, waiting)
+    if isinstance(outcome, Outcome):
+        if isinstance(found, Found):
+            call.hang_up(found.leg)
+        _leave_alone(call, waiting)
     return outcome
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from b2bua.calls.call import Call
     from b2bua.calls.draft import InvitationDraft
     from b2bua.calls.record import CallRecord
+    from b2bua.calls.view import CallState
     from b2bua.legs.leg import Leg
     from b2bua.legs.referral import Referral
 
@@ -85,6 +86,10 @@ class Decisions(Protocol):
     def edits_invitation(self) -> bool:
         """Does any feature edit what an INVITE will say?"""
 
+    @property
+    def hears_changes(self) -> bool:
+        """Does any feature want to know how each call is whenever that changes?"""
+
     def is_code(self, user: str) -> bool:
         """Would a phone of ours that dials this talk to a feature rather than to a person?"""
 
@@ -132,6 +137,9 @@ class Decisions(Protocol):
 
     def tell_call_transferred(self, call: Call, leg: Leg, outcome: Outcome | None) -> None:
         """A transfer that C{leg} asked for is over; C{outcome} is None when it succeeded."""
+
+    def tell_call_changed(self, state: CallState) -> None:
+        """Who talks to whom is not as it was."""
 
     def tell_leg_ended(self, call: Call, leg: Leg, why: str) -> None:
         """A leg of the call is over."""

@@ -14,17 +14,16 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from b2bua.calls.attempt import ELSEWHERE
 from b2bua.calls.bridge import Bridge
 from b2bua.calls.coupling import NotCoupled, couple
 from b2bua.calls.listening import Ear, Gone
-from b2bua.calls.media import Alignment, crossed
+from b2bua.calls.media import Alignment
+from b2bua.calls.picking import answer_instead, answer_search
 from b2bua.calls.verdicts import Refuse, Replace, ReplaceVerdict
 from b2bua.legs.words import Answered, Confirmed, Offered, Refused, Word
 
 if TYPE_CHECKING:
     from b2bua.calls.call import Call
-    from b2bua.calls.search import Search
     from b2bua.legs.leg import Leg
 
 _log = Logger()
@@ -74,51 +73,21 @@ class Replacing:
 
     async def _replace(self, offer: bytes | None) -> None:
         """Take the place."""
-        call, setup = self.call, self.call.setup
+        call = self.call
         call.hold_open()
         try:
             if self.replaced.ended:
                 call.refuse(self.leg, 603)  # section 3: it has just ended
-            elif setup is not None:
-                self._pick_up(offer)
+            elif call.setup is not None:
+                answer_instead(call, self.leg, offer)
             elif call.search is not None and call.search.rings(self.replaced):
-                self._pick_up_transferred(call.search, offer)
+                answer_search(call.search, self.leg, offer)
             elif call.bridge is not None and self.replaced in (call.bridge.a, call.bridge.b):
                 await self._take_over(call.bridge, offer)
             else:
                 call.refuse(self.leg, 481)
         finally:
             call.let_close()
-
-    def _pick_up(self, offer: bytes | None) -> None:
-        """
-        Answer the caller in place of a phone that rings (section 3, early).
-
-        Both have made an offer; each is answered with what the other offered.
-        """
-        call = self.call
-        assert call.setup is not None
-        setup = call.setup
-        caller = setup.caller
-        answers = None if offer is None or setup.errand.offer is None else crossed(setup.errand.offer, offer)
-        if answers is None:
-            call.refuse(self.leg, 488)
-            return
-        setup.release().cancel(ELSEWHERE)
-        call.record.took_call(call.wall(), self.leg)
-        Bridge(call, caller, self.leg, Alignment()).begin()
-        connected = call.calls.identities.connected
-        caller.say(Answered(answers[0], connected(caller, self.leg)))
-        self.leg.say(Answered(answers[1], connected(self.leg, caller)))
-        call.features.tell_call_answered(call, self.leg)
-
-    def _pick_up_transferred(self, search: Search, offer: bytes | None) -> None:
-        """Answer in place of a phone that rings for somebody who is being transferred."""
-        wanted = search.errand.offer
-        if offer is None or wanted is None or crossed(wanted, offer) is None:
-            self.call.refuse(self.leg, 488)
-        else:
-            search.picked_up(self.leg, offer)
 
     async def _take_over(self, bridge: Bridge, offer: bytes | None) -> None:
         """Talk to the other party of a call that goes on (section 3, confirmed)."""

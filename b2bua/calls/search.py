@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 
 from b2bua.calls.attempt import ELSEWHERE, Attempt
 from b2bua.calls.lone import Lone
-from b2bua.calls.verdicts import Diverted, Outcome
+from b2bua.calls.verdicts import Answer, Diverted, Outcome
 from b2bua.legs.words import Answered, Fields, Progress, Ringing, Word
 
 if TYPE_CHECKING:
@@ -35,6 +35,14 @@ class Found:
     fields: Fields = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Instead:
+    """A search that ended without a phone: a feature answers, for whoever it was dialled."""
+
+    answer: Answer
+    behalf: Party
+
+
 class Search:
     """
     Looks for a target in the name of an operation, which awaits the end.
@@ -48,20 +56,34 @@ class Search:
         self.errand = errand
         self.attempt: Attempt | None = None
         self.rang = False
-        self._end: Deferred[Found | Outcome] = Deferred()
+        self._end: Deferred[Found | Instead | Outcome] = Deferred()
         self.on_progress: Callable[[int], None] = lambda code: None
         """Told of 180 and 181."""
 
     def seek(
-        self, target: str, path: Path, behalf: Party, *, ring_limit: float | None = None
-    ) -> Deferred[Found | Outcome]:
-        """Begin; the result is who answered, or how it failed."""
+        self,
+        target: str,
+        path: Path,
+        behalf: Party,
+        *,
+        ring_limit: float | None = None,
+        direct: bool = False,
+    ) -> Deferred[Found | Instead | Outcome]:
+        """
+        Begin; the result is who answered, or how it failed.
+
+        @param direct: ring the target's phones without asking any feature.
+        """
         self._begin()
-        self.attempt = Attempt(self.call, self, self.errand, target, path, behalf, ring_limit=ring_limit)
+        self.attempt = Attempt(
+            self.call, self, self.errand, target, path, behalf, ring_limit=ring_limit, direct=direct
+        )
         self.attempt.start()
         return self._end
 
-    def adopt(self, attempt: Attempt, *, ring_limit: float | None = None) -> Deferred[Found | Outcome]:
+    def adopt(
+        self, attempt: Attempt, *, ring_limit: float | None = None
+    ) -> Deferred[Found | Instead | Outcome]:
         """Take over an attempt that somebody else began and has given up."""
         self._begin()
         self.attempt = attempt
@@ -98,10 +120,11 @@ class Search:
         self.call.listen(leg, Lone(self.call))
         self._finish(Found(leg, session, fields))
 
-    def _finish(self, result: Found | Outcome) -> None:
+    def _finish(self, result: Found | Instead | Outcome) -> None:
         """Say how it ended, once."""
         if not self._end.called:
             self.call.search = None
+            self.call.changed()
             self._end.callback(result)
             self.call.let_close()
 
@@ -125,9 +148,9 @@ class Search:
         """Say so."""
         self._finish(outcome)
 
-    def confirmed(self, attempt: Attempt, text: str) -> None:
-        """A feature code has done its work, but there is nobody to talk to."""
-        self._finish(Outcome("refused", 603, text))
+    def instead(self, attempt: Attempt, answer: Answer) -> None:
+        """Say what the feature wants; the operation sees to it."""
+        self._finish(Instead(answer, attempt.behalf))
 
     def said(self, leg: Leg, word: Word) -> None:
         """Take what a ringing leg says within its early dialog."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from b2bua.calls.attempt import Attempt
-    from b2bua.calls.verdicts import Diverted, Outcome
+    from b2bua.calls.verdicts import Answer, Diverted, Outcome
     from b2bua.legs.leg import Leg
     from b2bua.legs.words import Answered, Progress, Ringing, Word
 
@@ -26,8 +26,8 @@ class Seeker(Protocol):
     def failed(self, attempt: Attempt, outcome: Outcome) -> None:
         """Nobody answered, and no feature knows what else to try."""
 
-    def confirmed(self, attempt: Attempt, text: str) -> None:
-        """The target was a feature code, and this is its answer."""
+    def instead(self, attempt: Attempt, answer: Answer) -> None:
+        """No phone is rung: a feature answers, shows a text, keeps waiting or takes somebody."""
 
     def said(self, leg: Leg, word: Word) -> None:
         """A ringing leg says something about its early session, or tells something."""
@@ -58,10 +58,10 @@ class Through:
         """It is not to be had."""
         self._attempt.child_gave_up(outcome)
 
-    def confirmed(self, attempt: Attempt, text: str) -> None:
-        """It was a feature code."""
+    def instead(self, attempt: Attempt, answer: Answer) -> None:
+        """A feature answers there."""
         self._attempt.cancel()
-        self._attempt.seeker.confirmed(attempt, text)
+        self._attempt.seeker.instead(attempt, answer)
 
     def said(self, leg: Leg, word: Word) -> None:
         """It says something while it rings."""

@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING
 
 from b2bua.calls.attempt import Attempt
 from b2bua.calls.bridge import Bridge
+from b2bua.calls.errand import Unseen
 from b2bua.calls.lone import Lone
 from b2bua.calls.outcomes import towards_caller
-from b2bua.calls.verdicts import Diverted, Outcome
+from b2bua.calls.picking import pick_up
+from b2bua.calls.verdicts import Answer, Confirm, Diverted, Outcome, PickUp, Wait
+from b2bua.calls.waiting import answer_waiting
 from b2bua.legs.words import (
     Answered,
     Changed,
@@ -39,9 +42,10 @@ class Setup:
 
     def __init__(self, call: Call, errand: Errand) -> None:
         """Prepare; the errand's C{who} is the caller."""
+        assert not isinstance(errand.who, Unseen)
         self.call = call
         self.errand = errand
-        self.caller = errand.who
+        self.caller: Leg = errand.who
         self.attempt: Attempt | None = None
         self._early: Leg | None = None
         """The leg whose early media the caller hears."""
@@ -102,7 +106,7 @@ class Setup:
         late = self.errand.offer is None and word.session is not None
         Bridge(call, self.caller, leg).begin(self.caller if late else None)
         self.caller.say(word)
-        call.features.tell_call_answered(call, leg)
+        call.talks_with(leg)
 
     def failed(self, attempt: Attempt, outcome: Outcome) -> None:
         """Turn the caller away, with the best answer there is."""
@@ -114,10 +118,16 @@ class Setup:
         else:
             self.call.refuse(self.caller, code, reason)
 
-    def confirmed(self, attempt: Attempt, text: str) -> None:
-        """Answer the feature code: the phone shows the text, then we hang up."""
+    def instead(self, attempt: Attempt, answer: Answer) -> None:
+        """A feature answers the caller, who has not been answered yet."""
         self._end()
-        self.call.confirm(self.caller, self.errand.offer, text)
+        match answer:
+            case Confirm(text):
+                self.call.confirm(self.caller, self.errand.offer, text)
+            case Wait():
+                answer_waiting(self.call, self.caller, self.errand.offer, answer, attempt.behalf)
+            case PickUp():
+                pick_up(self.call, self.caller, self.errand.offer, answer)
 
     # ---- from the caller ------------------------------------------------
 

@@ -15,15 +15,16 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from b2bua.calls.coupling import NotCoupled, couple, join_answered
+from b2bua.calls.coupling import NotCoupled, couple
 from b2bua.calls.errand import Errand
 from b2bua.calls.listening import Ear, Gone
 from b2bua.calls.lone import Lone
 from b2bua.calls.media import resumed
+from b2bua.calls.meeting import meet
 from b2bua.calls.outcomes import LOOPED
 from b2bua.calls.path import Path
 from b2bua.calls.relaying import only_we_can, relay
-from b2bua.calls.search import Found, Search
+from b2bua.calls.search import Found, Instead, Search
 from b2bua.calls.verdicts import Outcome, Refuse, Relay, Transfer, TransferVerdict
 from b2bua.legs.words import HungUp, Word
 
@@ -245,15 +246,17 @@ class _Transferring:
 
     # ---- joining --------------------------------------------------------
 
-    async def _join(self, found: Found | Outcome) -> Outcome | None:
-        """Connect the survivor with a target that answered an offer in its name."""
-        if isinstance(found, Outcome):
-            return found
+    async def _join(self, found: Found | Instead | Outcome) -> Outcome | None:
+        """Connect the survivor with a target that answered an offer in its name, or obey a feature."""
         try:
-            await join_answered(self.call, self.survivor, found.leg, found.session)
+            met = await meet(self.call, self.survivor, found)
         except (Gone, NotCoupled) as problem:
-            return self._not_joined(found.leg, problem)
-        return None
+            return self._not_joined(found.leg if isinstance(found, Found) else None, problem)
+        if not isinstance(met, Outcome):
+            return None
+        if isinstance(found, Instead):
+            self.ear.disturbed = True  # whom it was to take could not be had: its media may be elsewhere
+        return met
 
     async def _couple(self, target: Leg) -> Outcome | None:
         """Connect the survivor with a target that has a session with somebody else."""

@@ -99,6 +99,40 @@ class Confirm:
 
 
 @dataclass(frozen=True, slots=True)
+class Wait:
+    """
+    Answer, and keep the party waiting until somebody takes it: parked, say, or in a queue.
+
+    Its media goes nowhere, and its requests are answered.  L{PickUp} and the
+    operations of L{b2bua.calls} take it; it may hang up at any time.
+    """
+
+    at: str = ""
+    """Where it waits, an orbit or a queue: under this name it is looked up."""
+    seconds: float | None = None
+    """How long at the most; None waits until somebody comes."""
+    otherwise: str = ""
+    """What is dialled for it when that time is over; with nothing, or nobody there, it is hung up."""
+    text: str = ""
+    """What its display shows meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class PickUp:
+    """
+    Take a party of another call: who waits there, or the caller whose call rings.
+
+    What rings is cancelled, C{Call completed elsewhere}.  With nobody to take
+    there the target fails with 404.
+    """
+
+    call: str
+    """The call, by its C{id}."""
+    leg: str = ""
+    """The leg that waits, or that rings, by its C{id}; empty takes whoever there is."""
+
+
+@dataclass(frozen=True, slots=True)
 class Transfer:
     """
     Carry out a REFER ourselves.
@@ -131,7 +165,10 @@ class Replace:
     """Let an INVITE with Replaces take the place of the leg it names (RFC 3891)."""
 
 
-RouteVerdict: TypeAlias = Dial | Forward | Redirect | Refuse | Confirm
+Answer: TypeAlias = Confirm | Wait | PickUp
+"""What a feature does with a caller instead of ringing somebody."""
+RouteVerdict: TypeAlias = Dial | Forward | Redirect | Refuse | Answer
+CodeVerdict: TypeAlias = Answer | Refuse | Dial
 FailureVerdict: TypeAlias = Dial | Forward | Redirect | Refuse
 TransferVerdict: TypeAlias = Transfer | Relay | Refuse
 ReplaceVerdict: TypeAlias = Replace | Refuse

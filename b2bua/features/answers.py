@@ -6,7 +6,18 @@ from collections.abc import Callable, Iterable
 from math import isfinite
 from typing import Any
 
-from b2bua.calls.verdicts import Confirm, Dial, Forward, Redirect, Refuse, Relay, Replace, Transfer
+from b2bua.calls.verdicts import (
+    Confirm,
+    Dial,
+    Forward,
+    PickUp,
+    Redirect,
+    Refuse,
+    Relay,
+    Replace,
+    Transfer,
+    Wait,
+)
 from b2bua.errors import PeerError
 from b2bua.legs.passing import NEVER
 from b2bua.legs.words import Replied
@@ -68,12 +79,20 @@ def _wrong_verdict(answer: object) -> str | None:
             return None if _line(reason) else "a reason that is not one line of text"
         case Confirm(text):
             return None if _line(text) else "a text that is not one line"
+        case Wait(at, seconds, otherwise, text):
+            if not all(map(_line, (at, otherwise, text))):
+                return "a text that is not one line"
+            if seconds is not None and (not _seconds(seconds) or seconds <= 0):
+                return "no time to wait"
+        case PickUp(call, leg):
+            return None if _target(call) and _line(leg) else "no call"
     return None
 
 
 _VERDICTS: dict[str, tuple[type, ...]] = {
-    "route_call": (Dial, Forward, Redirect, Refuse, Confirm),
-    "code_dialled": (Confirm, Refuse, Dial),
+    "route_call": (Dial, Forward, Redirect, Refuse, Confirm, Wait, PickUp),
+    "code_dialled": (Confirm, Wait, PickUp, Refuse, Dial),
+    "code_referred": (Confirm, Wait, PickUp, Refuse, Dial),
     "target_failed": (Dial, Forward, Redirect, Refuse),
     "transfer_requested": (Transfer, Relay, Refuse),
     "replace_requested": (Replace, Refuse),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from b2bua.calls.draft import InvitationDraft
     from b2bua.calls.record import CallRecord
     from b2bua.calls.verdicts import FailureVerdict, Outcome, ReplaceVerdict, RouteVerdict, TransferVerdict
+    from b2bua.calls.view import CallState
     from b2bua.legs.leg import Leg
     from b2bua.legs.referral import Referral
     from b2bua.legs.words import Replied, Told
@@ -38,21 +39,22 @@ class Facade:
 
     def ask_route(self, attempt: Attempt) -> RouteVerdict | Deferred[RouteVerdict | None] | None:
         """Where does this attempt go?"""
-        if self.codes and attempt.parent is None and attempt.internal and attempt.local:
+        if self.codes and attempt.parent is None and attempt.behalf.internal and attempt.local:
             dialled = self.codes.dialled(attempt.user)
-            # A transferor must not change the settings of whom it transfers.
-            if dialled is not None and attempt.behalf is attempt.caller:
-                return self._ask_code(attempt, *dialled)
+            if dialled is not None:
+                # A transferor must not change the settings of whom it transfers.
+                hook = "code_dialled" if attempt.behalf is attempt.caller else "code_referred"
+                return self._ask_code(hook, attempt, *dialled)
         voices = self._voices["route_call"]
         return self._dispatch.ask("route_call", voices, attempt.call.story, attempt) if voices else None
 
     def _ask_code(
-        self, attempt: Attempt, code: Code, argument: str
+        self, hook: str, attempt: Attempt, code: Code, argument: str
     ) -> RouteVerdict | Deferred[RouteVerdict | None] | None:
         """Ask the owner of a feature code, then, if it has nothing to say, everybody."""
         story = attempt.call.story
-        owner = [voice for voice in self._voices["code_dialled"] if voice.plugin.name == code.feature]
-        answer = self._dispatch.ask("code_dialled", owner, story, attempt, code.name, argument)
+        owner = [voice for voice in self._voices[hook] if voice.plugin.name == code.feature]
+        answer = self._dispatch.ask(hook, owner, story, attempt, code.name, argument)
         everybody = self._voices["route_call"]
         verdict: RouteVerdict | Deferred[RouteVerdict | None] | None = _or_else(
             answer, lambda: self._dispatch.ask("route_call", everybody, story, attempt)
@@ -144,6 +146,15 @@ class Facade:
         """A transfer that C{leg} asked for is over; C{outcome} is None when it succeeded."""
         self._tell("call_transferred", call, call, leg, outcome)
 
+    @property
+    def hears_changes(self) -> bool:
+        """Does any feature want to know how each call is whenever that changes?"""
+        return bool(self._voices["call_changed"])
+
+    def tell_call_changed(self, state: CallState) -> None:
+        """Who talks to whom is not as it was."""
+        self._tell("call_changed", None, state)
+
     def tell_leg_ended(self, call: Call, leg: Leg, why: str) -> None:
         """A leg of the call is over."""
         self._tell("leg_ended", call, call, leg, why)
@@ -163,14 +174,6 @@ class Facade:
     def tell_setting_changed(self, owner: str, feature: str, key: str, value: object) -> None:
         """A user has changed a setting."""
         self._tell("setting_changed", None, owner, feature, key, value)
-
-    def tell_service_started(self, server: Any) -> None:
-        """The service is up."""
-        self._tell("service_started", None, server)
-
-    def tell_service_stopping(self, server: Any) -> None:
-        """The service will be gone, or these features will."""
-        self._tell("service_stopping", None, server)
 
     def _tell(self, hook: str, call: Call | None, *values: Any) -> None:
         """Tell everybody who listens; nobody costs next to nothing."""

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from importlib.metadata import EntryPoint
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from b2bua.clock import IClock
 from b2bua.features import plugin as plugins_of
 from b2bua.features.codes import Codes
+from b2bua.features.data import Data, Rows
 from b2bua.features.dispatch import BUDGET, CONTAINED, Dispatch, StoppedClock
 from b2bua.features.facade import Facade
 from b2bua.features.found import Found
@@ -19,8 +20,12 @@ from b2bua.features.plugin import Plugin, Source
 from b2bua.features.preferences import Preferences
 from b2bua.features.problems import FeaturesRefused
 from b2bua.features.reimport import Reimport, look_around
+from b2bua.features.service import Service
 from b2bua.hookspecs import NotConfigured
 from b2bua.settings import Problem
+
+if TYPE_CHECKING:
+    from b2bua.calls.calls import Calls
 
 
 class Features(Facade):
@@ -39,6 +44,7 @@ class Features(Facade):
         codes: Codes | None = None,
         options: Mapping[str, Options] | None = None,
         preferences: Preferences | None = None,
+        rows: Rows | None = None,
         timers: IClock | None = None,
         wall: Callable[[], datetime] = _wall,
         generation: int = 1,
@@ -48,6 +54,8 @@ class Features(Facade):
         super().__init__(Dispatch(plugins, timers or StoppedClock(), budget), codes or Codes([]))
         self.generation = generation
         self.preferences = preferences or Preferences()
+        self.rows = rows or Rows()
+        self._services: dict[str, Service] = {}
         self._sources = tuple(sources)
         self._options = dict(options or {})
         self._wall = wall
@@ -78,6 +86,7 @@ class Features(Facade):
         *,
         sources: Sequence[Source] | None = None,
         preferences: Preferences | None = None,
+        rows: Rows | None = None,
         timers: IClock | None = None,
         wall: Callable[[], datetime] = _wall,
         generation: int = 1,
@@ -87,6 +96,7 @@ class Features(Facade):
 
         @param document: the whole configuration as it was read from TOML.
         @param preferences: what users have changed; shared by all generations.
+        @param rows: what plugins keep; shared likewise.
         @param timers: the clock for budgets; L{bind} may bring it later.
         @param wall: the time of day, for the plugins.
         @raise SettingsError: with all that is wrong; nothing has changed.
@@ -109,6 +119,7 @@ class Features(Facade):
             codes=found.codes,
             options=options,
             preferences=preferences,
+            rows=rows,
             timers=timers,
             wall=wall,
             generation=generation,
@@ -158,20 +169,46 @@ class Features(Facade):
                 document,
                 sources=sources,
                 preferences=self.preferences,
+                rows=self.rows,
                 timers=self._dispatch.timers,
                 wall=self._wall,
                 generation=self.generation + 1,
             )
             reimport.keep()
 
-    def bind(self, timers: IClock) -> None:
+    def bind(self, timers: IClock, calls: Calls | None = None) -> None:
         """
         Take the clock of the server; until then no budget runs out.
 
         From now on this is the generation that hears of changed settings.
+
+        @param calls: those of the server, for what plugins may ask and do.
         """
         self._dispatch.timers = timers
         self.preferences.changed = self.tell_setting_changed
+        if calls is not None:
+            self._services = {
+                plugin.name: Service(plugin, self._dispatch, calls, Data(plugin.name, self.rows))
+                for plugin in self.plugins
+            }
+
+    # ---- its life -------------------------------------------------------
+
+    def start(self) -> None:
+        """The service is up: give each plugin its face of it."""
+        self._tell_each("service_started")
+
+    def stop(self) -> None:
+        """The service ends, or the next generation takes over: only what belongs to calls runs on."""
+        self._tell_each("service_stopping")
+        for service in self._services.values():
+            service.close()
+
+    def _tell_each(self, hook: str) -> None:
+        """Tell each plugin with its own face of the service."""
+        for voice in self._voices[hook]:
+            if (service := self._services.get(voice.plugin.name)) is not None:
+                self._dispatch.tell(hook, (voice,), None, service)
 
     # ---- looking at it --------------------------------------------------
 

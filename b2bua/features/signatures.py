@@ -23,6 +23,8 @@ _PUBLIC = (
     "b2bua.calls.verdicts",
     "b2bua.legs.words",
     "b2bua.features.options",
+    "b2bua.features.service",
+    "b2bua.calls.view",
     "b2bua.settings",
     "twisted.internet.defer",
     "typing",

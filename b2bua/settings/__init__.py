@@ -17,7 +17,7 @@ from b2bua.settings.tables import (
     Timers,
     Tls,
 )
-from b2bua.settings.values import Listen, Source, Target
+from b2bua.settings.values import Listen, Seconds, Source, Target
 
 __all__ = [
     "Auth",
@@ -36,6 +36,7 @@ __all__ = [
     "Registrar",
     "Route",
     "Rule",
+    "Seconds",
     "Server",
     "Settings",
     "SettingsError",

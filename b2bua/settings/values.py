@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from types import MappingProxyType
 from typing import Annotated, Any, NamedTuple, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Strict
+from pydantic import AfterValidator, BeforeValidator, Field, Strict
 
 from b2bua.errors import PeerError
 from b2bua.wire.uri import Uri
@@ -203,6 +203,8 @@ HostPort = Annotated[str, AfterValidator(host_port)]
 User = Annotated[str, AfterValidator(user)]
 Target = Annotated[str, AfterValidator(target)]
 """What a call can be sent to; empty is nowhere."""
+Seconds = Annotated[float, Field(gt=0, le=3600)]
+"""A time to ring or to wait, as a person enters it: up to an hour."""
 Pattern = Annotated[re.Pattern[str], BeforeValidator(pattern)]
 ListenURI = Annotated[Listen, BeforeValidator(listen)]
 SipURI = Annotated[str, AfterValidator(sip_uri)]

@@ -33,7 +33,7 @@ DELAY = 0.5
 LONGEST = 30.0
 """The longest time between two attempts at a store that fails, in seconds."""
 AT_ONCE = 5_000
-"""So many changes of one kind at most are in one batch."""
+"""So many changes of one kind at most are in one batch, but for settings."""
 RECORDS = 200_000
 """So many records wait for a store that fails; then the oldest are given up."""
 
@@ -195,9 +195,11 @@ class Journal:
     def _take(self) -> Batch:
         """Make a batch of what waits, as it is now."""
         aors = _first(self._aors)
+        # All of them: what a plugin has committed arrives whole, or not at all.
+        settings, self._settings = self._settings, {}
         return Batch(
             tuple((aor, self._rows(aor)) for aor in aors),
-            tuple(_first(self._settings).values()),
+            tuple(settings.values()),
             tuple(_first(self._records).values()),
             tuple(_first(self._snapshots).values()),
         )

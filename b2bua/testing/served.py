@@ -9,6 +9,7 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from b2bua.features import Features
+from b2bua.features.data import Rows
 from b2bua.features.plugin import installed, named
 from b2bua.net.locate import NumericLocator
 from b2bua.server import Server
@@ -78,6 +79,8 @@ class Served:
         self.world = world
         self.document = document
         self._things = features
+        self._rows = Rows()
+        self._stopped = False
         self.records: list[CallRecord] = []
         settings, loaded = self._configured()
         self.server = Server(
@@ -89,7 +92,9 @@ class Served:
             random=world.random,
             wall=world.wall,
         )
-        loaded.bind(self.server.runner)
+        self.features = loaded
+        """The features that new calls get."""
+        loaded.bind(self.server.runner, self.server.core.calls)
         address = (host, 5060)
         self.datagrams = DatagramWire(world.network, address, self.server.runner)
         self.streams = StreamWire(world.network, address, self.server.runner)
@@ -97,6 +102,14 @@ class Served:
             self.server.runner.attach(wire)
         world.network.names[host] = "server" if host == HOST else settings.server.domain
         self.server.trunks.start()
+        loaded.start()
+
+    def stop(self) -> None:
+        """End what runs by itself: trunks, and the timers of features."""
+        if not self._stopped:
+            self._stopped = True
+            self.server.trunks.stop()
+            self.features.stop()
 
     def _configured(self) -> tuple[Settings, Features]:
         """Read the document: what belongs to features, and the rest."""
@@ -106,7 +119,7 @@ class Served:
         sources = installed() if things == "installed" else [named(thing) for thing in things]
         order = {"plugins": {"order": [source.name for source in sources]}}
         wanted = {**document, **order} if things != "installed" else document
-        features = Features.load(wanted, sources=sources, wall=self._wall)
+        features = Features.load(wanted, sources=sources, rows=self._rows, wall=self._wall)
         rest, problems = Features.check(wanted, sources)
         assert not problems, problems  # Features.load would have refused it
         return _settings(json.dumps(rest)), features
@@ -127,8 +140,11 @@ class Served:
     def configure(self) -> None:
         """Read the document anew, as the service does upon SIGHUP."""
         settings, features = self._configured()
-        features.bind(self.server.runner)
+        self.features.stop()
+        self.features = features
+        features.bind(self.server.runner, self.server.core.calls)
         self.server.configure(settings, features)
+        features.start()
 
     def remains(self) -> dict[str, int]:
         """Count what is left in the server, apart from registrations."""

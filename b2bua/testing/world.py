@@ -247,7 +247,7 @@ class World:
         for phone in self._phones():
             phone.stop_registering()
         if self.served is not None:
-            self.served.server.trunks.stop()
+            self.served.stop()
         self.clock.run_until(self._nothing_left, patience)
         if self.witness is not None:
             self.witness.conclude()

@@ -51,7 +51,7 @@ class Timers:
 def attempt(user: str = "102", *, internal: bool = True, parent: object = None) -> Any:
     """An attempt, as far as the host looks at one."""
     call = SimpleNamespace(story=Story(lambda: 0.0), id="call")
-    caller = SimpleNamespace(name="101")
+    caller = SimpleNamespace(name="101", internal=internal)
     return SimpleNamespace(
         caller=caller,
         behalf=caller,

@@ -64,6 +64,9 @@ class DocumentationTests(SynchronousTestCase):
             "request_unowned": "ask_unowned",
             "ring_seconds": "ask_ring_seconds",
             "code_dialled": "ask_route",
+            "code_referred": "ask_route",
+            "service_started": "start",
+            "service_stopping": "stop",
             "invitation_leaving": "edit_invitation",
         }
         for hook, kind in HOOKS.items():

@@ -185,10 +185,19 @@ class JournalTests(SynchronousTestCase):
         """A great many changes leave in several batches, one after the other."""
         self.patch(journals, "AT_ONCE", 10)
         for number in range(35):
-            self.journal.setting("", "x", str(number), 1)
+            self.journal.snapshot(str(number), 1)
         self.successResultOf(self.journal.flush())
         self.layer.clock.pump([DELAY] * 4)
-        self.assertEqual((len(self.settings()), self.store.batches), (35, 4))
+        kept = self.successResultOf(self.store.load_snapshots())
+        self.assertEqual((len(kept), self.store.batches), (35, 4))
+
+    def test_whole(self) -> None:
+        """Settings leave in one batch, however many: what a plugin commits is whole or not there."""
+        self.patch(journals, "AT_ONCE", 10)
+        for number in range(35):
+            self.journal.setting("", "x", str(number), 1)
+        self.successResultOf(self.journal.flush())
+        self.assertEqual((len(self.settings()), self.store.batches), (35, 1))
 
     def test_records_without_end(self) -> None:
         """Records that a store does not take for days are given up at some point, and counted."""

@@ -1,0 +1,263 @@
+"""
+What one plugin can ask of the running service, and have it do.
+
+Each plugin of each generation has one, from C{service_started} on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+from b2bua.calls.origination import Origination, Wish
+from b2bua.calls.view import CallState, PartyState, Phase, state_of
+from b2bua.features.data import Data
+from b2bua.features.dispatch import Dispatch, Voice
+from b2bua.legs.party import Identity
+
+if TYPE_CHECKING:
+    from b2bua.calls.call import Call
+    from b2bua.calls.calls import Calls
+    from b2bua.clock import ITimer
+    from b2bua.features.plugin import Plugin
+    from b2bua.legs.leg import Leg
+    from b2bua.legs.party import Party
+
+
+class Timer:
+    """Something that a plugin wants to be called for, once or again and again."""
+
+    __slots__ = ("_do", "_every", "_fire", "_over", "_running", "_start")
+
+    def __init__(
+        self,
+        start: Callable[[float, Callable[[], None]], ITimer],
+        fire: Callable[[Callable[[], None]], None],
+        do: Callable[[], None],
+        seconds: float,
+        every: float | None,
+    ) -> None:
+        """Start at once."""
+        self._start = start
+        self._fire = fire
+        self._do = do
+        self._every = every
+        self._over: Callable[[Timer], None] = _nobody
+        self._running: ITimer | None = start(seconds, self._due)
+
+    def stop(self) -> None:
+        """Forget it; without effect when it is over."""
+        if self._running is not None:
+            self._running.stop()
+            self._running = None
+            self._over(self)
+
+    @property
+    def active(self) -> bool:
+        """Will it fire?"""
+        return self._running is not None
+
+    def then(self, over: Callable[[Timer], None]) -> None:
+        """Have C{over} told when it fires no more."""
+        self._over = over
+
+    def _due(self) -> None:
+        """Call the plugin; a periodic one is set again first, so that it may stop itself."""
+        if self._every is not None:
+            self._running = self._start(self._every, self._due)
+        else:
+            self._running = None
+            self._over(self)
+        self._fire(self._do)
+
+
+class Service:
+    """
+    The running service, as one plugin sees it.
+
+    What it gives are values, and what it is asked to do is done when the
+    present step of a call is over.
+    """
+
+    def __init__(self, plugin: Plugin, dispatch: Dispatch, calls: Calls, data: Data) -> None:
+        """Serve one plugin."""
+        self._plugin = plugin
+        self._dispatch = dispatch
+        self._calls = calls
+        self._timers: set[Timer] = set()
+        self._closed = False
+        self.data = data
+        """The plugin's own rows, which outlive the process."""
+
+    # ---- looking at calls -----------------------------------------------
+
+    def calls(self, party: str | None = None) -> tuple[CallState, ...]:
+        """
+        All calls that go on, or those of one extension or trunk.
+
+        @param party: the extension's number, or the trunk's name.
+        """
+        found = self._calls.going.values()
+        return tuple(
+            [
+                state_of(call)
+                for call in list(found)
+                if party is None or any(leg.party.name == party for leg in call.legs)
+            ]
+        )
+
+    def call(self, id: str) -> CallState | None:
+        """One call by its id, while it goes on."""
+        call = self._calls.going.get(id)
+        return None if call is None else state_of(call)
+
+    def waiting(self, at: str) -> tuple[tuple[CallState, PartyState], ...]:
+        """Who waits at an orbit or in a queue, each with its call; who came first is the first one."""
+        found = [
+            (state, party)
+            for state in map(state_of, [call for call in self._calls.going.values() if call.waiting])
+            for party in state.parties
+            if party.phase is Phase.WAITING and party.waits_at == at
+        ]
+        return tuple(sorted(found, key=lambda one: one[1].since or 0.0))
+
+    def leg(self, call: str, leg: str) -> tuple[Call, Leg] | None:
+        """A call and a leg of it by their ids, for the operations; None when it has left."""
+        found = self._calls.going.get(call)
+        legs = [] if found is None else [one for one in found.legs if one.id == leg]
+        return (found, legs[0]) if found is not None and legs else None
+
+    # ---- beginning and ending them --------------------------------------
+
+    def originate(
+        self,
+        first: str,
+        second: str,
+        *,
+        by: str | Party = "",
+        shown: str = "",
+        name: str = "",
+        number: str = "",
+        ring_seconds: float | None = None,
+    ) -> Origination:
+        """
+        Ring one party, then the other, and let the two talk (RFC 3725).
+
+        A phone of ours that is rung first is rung as it is: its forwards and
+        its do-not-disturb are not asked.  The second party is reached as if the
+        first one had dialled it, features included, so it may be a queue or an
+        orbit too.  When the second is not to be had, the first is hung up with
+        the reason.  Await the result, or watch C{call_changed}.
+
+        @param first: whom to ring first: an extension, a number, a URI.
+        @param second: whom to ring when the first has answered.
+        @param by: whose permission to dial counts: an extension, or a L{Party}
+            such as C{attempt.behalf}; if it is left out C{first}, which is an
+            extension then.
+        @param shown: what the first phone shows in place of the second one's name.
+        @param name: the name that the second party sees as caller, in place of the first one's.
+        @param number: the number that it sees, likewise.
+        @param ring_seconds: how long each of them rings at the most.
+        @raise ValueError: when nobody is said whose permission counts, or what
+            is said cannot be dialled or shown.
+        """
+        for text in (first, second):
+            if not text or not text.isprintable():
+                raise ValueError(f"{text!r:.60} cannot be dialled")
+        for text in (shown, name, number):
+            if text and not text.isprintable():
+                raise ValueError(f"{text!r:.60} cannot be shown")
+        if ring_seconds is not None and not (isfinite(ring_seconds) and ring_seconds > 0):
+            raise ValueError(f"{ring_seconds!r} is no time to ring")
+        identities, directory = self._calls.identities, self._calls.directory
+        behalf = self._behalf(by or first) if isinstance(by, str) else by
+        own, there = directory.extension(first), directory.extension(second)
+        seen = (
+            identities.of_party(directory.party(there))
+            if there is not None
+            else Identity(directory.user(second), directory.uri(second))
+        )
+        presented = None
+        if name or number or own is None:
+            usual = (
+                identities.of_party(directory.party(own)) if own is not None else identities.of_party(behalf)
+            )
+            presented = Identity(name or usual.display, directory.uri(number) if number else usual.uri)
+        wish = Wish(first, second, behalf, Identity(shown or seen.display, seen.uri), presented, ring_seconds)
+        return Origination(self._calls, wish)
+
+    def _behalf(self, extension: str) -> Party:
+        """The extension whose permission counts."""
+        name = self._calls.directory.extension(extension)
+        if name is None:
+            raise ValueError(f"{extension} is no extension of ours: say by whose permission it is dialled")
+        return self._calls.directory.party(name)
+
+    def hang_up(self, call: str) -> bool:
+        """End a call, by its id; False if there is none."""
+        found = self._calls.going.get(call)
+        if found is None:
+            return False
+        found.story.note("ended by {}", self._plugin.name)
+        self._calls.run(found.end)
+        return True
+
+    # ---- the clock ------------------------------------------------------
+
+    def after(
+        self, seconds: float, do: Callable[..., Any], *values: Any, call: Call | CallState | None = None
+    ) -> Timer:
+        """
+        Call C{do} after some seconds of the server's clock.
+
+        What it raises costs the plugin a strike and nobody anything; it may be
+        a coroutine.
+
+        @param call: ends the timer with this call, in place of the end of this
+            generation of features: a reload, or the service's end.
+        """
+        return self._timer(seconds, None, do, values, call)
+
+    def every(
+        self, seconds: float, do: Callable[..., Any], *values: Any, call: Call | CallState | None = None
+    ) -> Timer:
+        """Call C{do} every so many seconds, the first time when they have passed; else as L{after}."""
+        return self._timer(seconds, seconds, do, values, call)
+
+    def _timer(
+        self,
+        seconds: float,
+        every: float | None,
+        do: Callable[..., Any],
+        values: tuple[Any, ...],
+        call: Call | CallState | None,
+    ) -> Timer:
+        """Start a timer."""
+        if not (isfinite(seconds) and seconds >= 0) or (every is not None and seconds <= 0):
+            raise ValueError(f"{seconds!r} is no time that a timer can run")
+        voice = Voice(self._plugin, do)
+
+        def tell() -> None:
+            if not self._plugin.out:
+                self._dispatch.tell("timer", (voice,), None, *values)
+
+        timer = Timer(self._calls.context.layer.start, self._calls.run, tell, seconds, every)
+        if call is not None:
+            self._calls.end_with(call.id, timer.stop)
+        elif self._closed:
+            timer.stop()
+        else:
+            self._timers.add(timer)
+            timer.then(self._timers.discard)
+        return timer
+
+    def close(self) -> None:
+        """This generation is over: its timers are, but for those of calls."""
+        self._closed = True
+        for timer in list(self._timers):
+            timer.stop()
+
+
+def _nobody(timer: Timer) -> None:
+    """Where nobody wants to know."""
