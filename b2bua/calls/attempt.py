@@ -344,8 +344,8 @@ class Attempt:
             while attempt is not None:
                 attempt.rang = True
                 attempt = attempt.parent
-        if isinstance(word, Ringing):
-            self.call.changed()
+        if self.call.calls.features.hears_changes:
+            self.call.calls.tell_of(self.call)
         self.seeker.progress(self, leg, word)
 
     def answered(self, leg: Leg, word: Answered) -> None:

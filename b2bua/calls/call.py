@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from b2bua.calls.bridge import Bridge
     from b2bua.calls.calls import Calls
     from b2bua.calls.search import Search
-    from b2bua.legs.party import Party
+    from b2bua.legs.party import Identity, Party
 
 RETOLD = frozenset({"Diversion", "History-Info", "P-Asserted-Identity", "Remote-Party-ID"})
 """What invitations say in words of our own: from the path and the identity of the call."""
@@ -111,14 +111,16 @@ class Call:
         """
         self.calls = calls
         self.id = calls.context.token() if record is None else record.id
-        self.caller: Leg | None = caller if isinstance(caller, Leg) else None
+        leg = self.caller = caller if isinstance(caller, Leg) else None
         """The caller's leg; None while nobody has answered a call that a feature has begun."""
         self.dialled = dialled
         self.features: Decisions = calls.features
         """The generation of features that this call began with."""
         self.path = path or Path()
         layer = calls.context.layer
-        self._past = layer.wall() - layer.now()
+        wall = self.since = layer.wall()
+        """Since when things are as they are: who talks to whom, who holds, who waits."""
+        self._past = wall - layer.now()
         self.story = Story(layer.now)
         self.legs: list[Leg] = []
         self.bridge: Bridge | None = None
@@ -135,22 +137,15 @@ class Call:
         """What is left of the caller's Max-Forwards, for whatever this call leads to (RFC 7332 section 5)."""
         self.max_breadth = BREADTH_MAX
         """The caller's Max-Breadth, as far as we go along with it (RFC 7332 section 6)."""
-        self.record = record or CallRecord.begin(
-            self.id,
-            self.wall(),
-            caller.party if isinstance(caller, Leg) else caller,
-            dialled,
-            calls.identities.of(caller) if isinstance(caller, Leg) else calls.identities.of_party(caller),
-        )
-        self.since = self.wall()
-        """Since when things are as they are: who talks to whom, who holds, who waits."""
+        party, identity = _who(calls, caller)
+        self.record = record or CallRecord.begin(self.id, wall, party, dialled, identity)
         self.talked = False
         self._listeners: dict[Leg, Listener] = {}
         self._operations = 0
         self.over = False
         calls.going[self.id] = self
-        if self.caller is not None:
-            self.take(self.caller)
+        if leg is not None:
+            self.take(leg)
         calls.began(self)
 
     # ---- legs and their listeners ---------------------------------------
@@ -162,9 +157,11 @@ class Call:
             former.yield_leg(leg)
         leg.call = self
         self.legs.append(leg)
-        self.changed()
         self.calls.directory.leg_began(leg.party)
-        self.record.leg_began(leg, self.wall())
+        now = self.since = self.wall()
+        self.record.leg_began(leg, now)
+        if self.calls.features.hears_changes:
+            self.calls.tell_of(self)
 
     def yield_leg(self, leg: Leg) -> None:
         """Give a leg away to another call; whom it talked to waits alone."""
@@ -209,9 +206,11 @@ class Call:
             if leg in self.holders:
                 self.holders -= {leg}
             leg.call = None
-            self.changed()
             self.calls.directory.leg_ended(leg.party)
-            self.record.leg_ended(leg, self.wall(), why)
+            now = self.since = self.wall()
+            self.record.leg_ended(leg, now, why)
+            if self.calls.features.hears_changes:
+                self.calls.tell_of(self)
             self.features.tell_leg_ended(self, leg, why)
 
     def hang_up(self, leg: Leg, why: str = "bye", fields: Fields = ()) -> None:
@@ -278,8 +277,10 @@ class Call:
             return
         self.over = True
         self.bridge = None
-        self.changed()
-        self.record.close(self.wall(), self.story.features)
+        now = self.since = self.wall()
+        self.record.close(now, self.story.features)
+        if self.calls.features.hears_changes:
+            self.calls.tell_of(self)
         self.calls.over(self)
         self.features.tell_call_ended(self, self.record)
 
@@ -385,3 +386,10 @@ class Call:
     def invitation_draft(self, attempt: Attempt, destination: Destination) -> InvitationDraft:
         """What an INVITE to C{destination} will say, before features edit it."""
         return self.calls.identities.draft(attempt, destination)
+
+
+def _who(calls: Calls, caller: Leg | Party) -> tuple[Party, Identity]:
+    """Who calls, as the record has it."""
+    if isinstance(caller, Leg):
+        return caller.party, calls.identities.of(caller)
+    return caller, calls.identities.of_party(caller)

@@ -30,6 +30,8 @@ class Facade:
         self.codes = codes
         self._dispatch = dispatch
         self._voices = dispatch.voices
+        self.hears_changes = bool(self._voices["call_changed"])
+        """Does any feature want to know how each call is whenever that changes?"""
 
     # ---- questions ------------------------------------------------------
 
@@ -145,11 +147,6 @@ class Facade:
     def tell_call_transferred(self, call: Call, leg: Leg, outcome: Outcome | None) -> None:
         """A transfer that C{leg} asked for is over; C{outcome} is None when it succeeded."""
         self._tell("call_transferred", call, call, leg, outcome)
-
-    @property
-    def hears_changes(self) -> bool:
-        """Does any feature want to know how each call is whenever that changes?"""
-        return bool(self._voices["call_changed"])
 
     def tell_call_changed(self, state: CallState) -> None:
         """Who talks to whom is not as it was."""
