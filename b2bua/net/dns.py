@@ -35,6 +35,8 @@ from b2bua.wire.uri import Uri
 
 Records: TypeAlias = tuple[Any, ...]
 """The payloads of the records that answer a question."""
+Answer: TypeAlias = Records | None
+"""None where nobody answers, so that it is not known whether there are any."""
 Key: TypeAlias = tuple[str, int]
 
 # Seconds to wait for an answer, for each time that a server is asked.
@@ -62,7 +64,7 @@ PREFIXES = {"UDP": "_sip._udp.", "TCP": "_sip._tcp.", "TLS": "_sips._tcp."}
 
 class _Entry(NamedTuple):
     until: float
-    records: Records
+    records: Answer
 
 
 class DnsCache:
@@ -79,15 +81,15 @@ class DnsCache:
         self._resolver = resolver
         self._now = now
         self._entries: dict[Key, _Entry] = {}
-        self._asked: dict[Key, list[Deferred[Records]]] = {}
+        self._asked: dict[Key, list[Deferred[Answer]]] = {}
 
-    def look(self, name: str, kind: int) -> Deferred[Records]:
-        """Find the records of a kind; none, if there are none or nobody answers."""
+    def look(self, name: str, kind: int) -> Deferred[Answer]:
+        """Find the records of a kind; None if nobody answers."""
         key = (name.lower(), kind)
         entry = self._entries.get(key)
         if entry is not None and entry.until > self._now():
             return succeed(entry.records)
-        waiting: Deferred[Records] = Deferred()
+        waiting: Deferred[Answer] = Deferred()
         if key in self._asked:
             self._asked[key].append(waiting)
             return waiting
@@ -97,7 +99,7 @@ class DnsCache:
         question.addCallback(self._tell, key)
         return waiting
 
-    def _tell(self, records: Records, key: Key) -> None:
+    def _tell(self, records: Answer, key: Key) -> None:
         """Tell everybody who has asked."""
         for waiting in self._asked.pop(key):
             waiting.callback(records)
@@ -124,17 +126,17 @@ class DnsCache:
                     self._remember(other, payloads, min(one.ttl for one in group))
         return records
 
-    def _failed(self, failure: Failure, key: Key) -> Records:
+    def _failed(self, failure: Failure, key: Key) -> Answer:
         """Remember for a while that there is nothing, or nobody who answers."""
         if failure.check(DNSNameError):
             self._remember(key, (), NOTHING)
-        else:
-            if not failure.check(DomainError, DNSQueryTimeoutError):
-                self.log.warn("DNS: {name}: {why}", name=key[0], why=failure.getErrorMessage())
-            self._remember(key, (), FAILED)
-        return ()
+            return ()
+        if not failure.check(DomainError, DNSQueryTimeoutError):
+            self.log.warn("DNS: {name}: {why}", name=key[0], why=failure.getErrorMessage())
+        self._remember(key, None, FAILED)
+        return None
 
-    def _remember(self, key: Key, records: Records, seconds: float) -> None:
+    def _remember(self, key: Key, records: Answer, seconds: float) -> None:
         now = self._now()
         if len(self._entries) >= MAX_ENTRIES:
             self._entries = {key: entry for key, entry in self._entries.items() if entry.until > now}
@@ -152,6 +154,8 @@ def _minimum(record: Any) -> float:
 
 class DnsLocator:
     """Finds the servers of a URI as RFC 3263 says."""
+
+    log = Logger()
 
     def __init__(
         self,
@@ -184,6 +188,8 @@ class DnsLocator:
         if is_numeric(target):
             transport = transport_of(uri) or default_transport(supported)
             return [Hop(transport, target, port_of(uri, transport), domain_of(uri))]
+        if target == "invalid" or target.endswith(".invalid"):
+            return []  # RFC 6761 section 6.4: there never is such a name, and nobody is asked
         found = ensureDeferred(self._locate(uri, target, supported))
         if found.called:
             hops: list[list[Hop]] = []
@@ -198,6 +204,9 @@ class DnsLocator:
         # Who gives a name an address here wants no question asked.
         if uri.port is None and not self._hosts.get(target):
             services = await self._services(target, transport, uri.secure, supported)
+            if services is None:
+                self.log.warn("DNS: nobody says which servers {name} has; it is not called", name=target)
+                return []
             for chosen, records in services:
                 hops = []
                 for host, port in self._in_order(records):
@@ -217,22 +226,29 @@ class DnsLocator:
 
     async def _services(
         self, target: str, transport: str | None, secure: bool, supported: Supported
-    ) -> list[tuple[str, Records]]:
-        """Give the SRV records for each transport that may be used, best first (section 4.1)."""
+    ) -> list[tuple[str, Records]] | None:
+        """
+        Give the SRV records for each transport that may be used, best first (section 4.1).
+
+        Without an answer about them nobody knows whether the host itself is a
+        server, and at which port: then it is None.  About NAPTR many home
+        routers are silent for ever, so that counts as there being none.
+        """
         names = {name for name, _ in supported}
         if transport is not None:
             wanted = [(transport, PREFIXES[transport] + target)] if transport in PREFIXES else []
         else:
             wanted = [
                 (chosen, replacement)
-                for chosen, replacement in _services_of(await self._cache.look(target, dns.NAPTR))
+                for chosen, replacement in _services_of(await self._cache.look(target, dns.NAPTR) or ())
                 if chosen in names and (not secure or chosen in ("TLS", "WSS"))
             ]
             if not wanted:
                 own = ("TLS",) if secure else ("UDP", "TCP")
                 wanted = [(one, PREFIXES[one] + target) for one in own if one in names]
         records = await gatherResults([self._cache.look(name, dns.SRV) for _, name in wanted])
-        return [(chosen, group) for (chosen, _), group in zip(wanted, records, strict=True) if group]
+        found = [(chosen, group) for (chosen, _), group in zip(wanted, records, strict=True) if group]
+        return None if not found and None in records else found
 
     def _in_order(self, records: Records) -> list[tuple[str, int]]:
         """
@@ -265,7 +281,7 @@ class DnsLocator:
             return [one for one in known if (transport, ":" in one) in supported]
         kinds = [kind for kind in self._kinds if (transport, kind == dns.AAAA) in supported]
         found = await gatherResults([self._cache.look(host, kind) for kind in kinds])
-        return [_address(record) for records in found for record in records]
+        return [_address(record) for records in found for record in records or ()]
 
 
 def _services_of(records: Collection[Any]) -> list[tuple[str, str]]:

@@ -224,6 +224,33 @@ class CacheTests(Case):
         self.assertEqual(self.hops("sip:example.com:5060"), [])
         self.assertEqual(len(asked), 2)
 
+    def test_silence_about_services(self) -> None:
+        """An SRV question without an answer is not "no SRV": the host itself is not called (RFC 3263 4.2)."""
+        self.zone.host("example.com", "192.0.2.1")
+        ask = self.zone.query
+        silent = {dns.SRV}
+
+        def query(question: Any, timeout: Any = None) -> Deferred[Any]:
+            if question.type in silent:
+                return fail(DNSQueryTimeoutError(question))
+            return ask(question, timeout)
+
+        self.zone.query = query  # type: ignore[assignment,method-assign]
+        self.assertEqual(self.hops("sip:example.com"), [])
+        silent.clear()
+        self.clock.advance(5)
+        self.assertEqual(self.hops("sip:example.com"), [("UDP", "192.0.2.1", 5060)])
+        # A home router that does not know NAPTR is one that says nothing about it.
+        self.clock.advance(10_000)
+        silent.add(dns.NAPTR)
+        self.assertEqual(self.hops("sip:example.com"), [("UDP", "192.0.2.1", 5060)])
+
+    def test_invalid(self) -> None:
+        """Nobody is asked about names that end in "invalid" (RFC 6761 section 6.4)."""
+        for name in ("anonymous.invalid", "INVALID", "a.b.invalid."):
+            self.assertEqual(self.hops(f"sip:x@{name}"), [])
+        self.assertEqual(self.zone.asked, [])
+
     def test_additional(self) -> None:
         """Addresses that come along with SRV records are used."""
         self.zone.srv("_sip._udp.example.com", (0, 0, 5060, "one.example"))
