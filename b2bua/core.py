@@ -20,7 +20,7 @@ from zope.interface import implementer
 from b2bua.calls.call import Call
 from b2bua.calls.calls import Calls
 from b2bua.calls.diversion import path_from
-from b2bua.calls.identity import Identities
+from b2bua.calls.identity import ANONYMOUS, Identities
 from b2bua.calls.replacing import Replacing
 from b2bua.errors import PeerError
 from b2bua.legs.leg import Leg
@@ -38,11 +38,15 @@ if TYPE_CHECKING:
     from b2bua.transactions.flow import Flow
     from b2bua.transactions.ports import IServerTransaction
     from b2bua.wire.message import Request, Response
+    from b2bua.wire.names import NameAddr
 
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, REFER, NOTIFY, SUBSCRIBE, UPDATE, PRACK, INFO, MESSAGE"
 SUPPORTED = frozenset(
     {"replaces", "norefersub", "timer", "100rel", "tdialog", "path", "outbound", "histinfo"}
 )
+
+PARTIES = ("", "calling")
+"""What a Remote-Party-ID of an INVITE may be about."""
 
 ABILITIES = (
     ("Allow", ALLOW),
@@ -212,7 +216,7 @@ class B2BUA:
         if proved is None:
             return None
         party = self.directory.party(proved.user)
-        wants_privacy = "id" in request.privacy or "user" in request.privacy
+        wants_privacy = _is_anonymous(request) or not request.privacy.isdisjoint(("id", "user"))
         return party, Identity(party.display, f"sip:{party.aor}", private=wants_privacy)
 
     def _from_elsewhere(self, leg: Leg, request: Request, server: IServerTransaction) -> None:
@@ -269,12 +273,16 @@ class B2BUA:
 
     def _trunk_identity(self, request: Request, party: Party) -> Identity:
         """Who calls through a trunk: asserted by one we trust, else what From says (RFC 3325 section 5)."""
-        asserted = request.asserted if party.policy.trusted else ()
-        name = asserted[0] if asserted else request.from_
-        private = party.policy.trusted and "id" in request.privacy
+        name, private = request.from_, False
+        if party.policy.trusted:
+            private = "id" in request.privacy or _is_anonymous(request)
+            told = _told(request)
+            if told is not None:
+                name = told
+                private = private or (told.param("privacy") or "off").lower() != "off"
         user, params = name.uri.telephone
-        if not user:
-            return Identity("Anonymous", "sip:anonymous@anonymous.invalid")
+        if not user or _is_nobody(name.uri):
+            return ANONYMOUS
         return Identity(name.display, f"sip:{escape_user(user)}@{self.domain.name}", private, params)
 
     # ---- calls ----------------------------------------------------------
@@ -379,3 +387,25 @@ class B2BUA:
     def remains(self) -> dict[str, Any]:
         """How much there is of everything that ought to be gone when all calls are over."""
         return {"calls": len(self.calls.going), "dialogs": len(self.context.dialogs)}
+
+
+def _is_anonymous(request: Request) -> bool:
+    """Does From name nobody?  That asks for privacy as well as a Privacy does (RFC 3323 section 4.1)."""
+    return _is_nobody(request.from_.uri)
+
+
+def _is_nobody(uri: Uri) -> bool:
+    """Is it the URI of somebody who wants not to be named (RFC 3323 section 4.1.1.3)?"""
+    return uri.host.lower() == "anonymous.invalid"
+
+
+def _told(request: Request) -> NameAddr | None:
+    """Who calls, by P-Asserted-Identity, or by the Remote-Party-ID that came before it."""
+    for find in (lambda: request.asserted, lambda: request.remote_party):
+        try:
+            for one in find():
+                if one.uri and (one.param("party") or "").lower() in PARTIES:
+                    return one
+        except PeerError:
+            continue  # what cannot be read says nothing (RFC 3261 section 8.2.2)
+    return None

@@ -7,10 +7,10 @@ is dialled for: the caller, a forwarder, or a transferor.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from b2bua.calls.outcomes import OCCUPIED, UNREACHABLE
 from b2bua.calls.ports import Destination, Tiers
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from b2bua.calls.attempt import Attempt
     from b2bua.registrar.bindings import Binding, Bindings
     from b2bua.registrar.domain import Domain
-    from b2bua.settings import Route, Settings, Trunk
+    from b2bua.settings import Peer, Route, Settings, Trunk
     from b2bua.transactions.flow import Flow
     from b2bua.wire.message import Request, Response
 
@@ -49,8 +49,11 @@ class Trunks(Protocol):
     def alive(self, name: str) -> bool:
         """Does the trunk answer, as far as we know?"""
 
-    def uri(self, name: str) -> Uri:
-        """Where calls to the trunk go now."""
+    def servers(self, name: str) -> Sequence[Uri]:
+        """Where calls to the trunk go now, best first."""
+
+    def proxy(self, name: str) -> Uri | None:
+        """The outbound proxy by which they go there."""
 
     def dialled(self, name: str, request: Request) -> str:
         """The number that a call from the trunk is for, in our form."""
@@ -58,8 +61,10 @@ class Trunks(Protocol):
     def number_out(self, name: str, number: str) -> str:
         """The form in which the trunk wants a number."""
 
-    def answer(self, name: str, response: Response, request: Request) -> list[tuple[str, str]] | None:
-        """Credentials for a trunk that asks for them, if we have any."""
+    def answer(
+        self, name: str, response: Response, request: Request, flow: Flow | None
+    ) -> list[tuple[str, str]] | None:
+        """Credentials for a trunk that asks for them by a flow, if we have any."""
 
 
 class Directory:
@@ -82,31 +87,35 @@ class Directory:
                 name,
                 self._domain.address(name),
                 extension.name,
-                self._policy(extension.trusted),
+                Policy(**self._common(extension)),
             )
             for name, extension in settings.extensions.items()
         }
         self._trunk_parties = {
-            name: Party(
-                "trunk", name, "", name, self._policy(trunk.trusted, trunk.identity, trunk.caller or "")
-            )
+            name: Party("trunk", name, "", name, self._trunk_policy(trunk))
             for name, trunk in settings.trunks.items()
         }
 
-    def _policy(
-        self,
-        trusted: bool,
-        tells: Literal["from", "asserted", "remote-party"] = "from",
-        caller: str = "",
-    ) -> Policy:
-        """The policy for a peer."""
+    def _common(self, peer: Peer) -> dict[str, Any]:
+        """What the policies of all kinds of peers say."""
         calls = self._settings.calls
+        expires = peer.session_expires or max(calls.session_expires, peer.min_se or 0)
+        return {
+            "trusted": peer.trusted,
+            "session_expires": expires,
+            "min_se": min(peer.min_se or calls.session_minimum, expires),
+            "reliable": peer.reliable,
+            "pass_fields": frozenset(peer.pass_fields),
+        }
+
+    def _trunk_policy(self, trunk: Trunk) -> Policy:
+        """The policy for a trunk."""
         return Policy(
-            trusted=trusted,
-            tells=tells,
-            caller=caller,
-            session_expires=calls.session_expires,
-            min_se=calls.session_minimum,
+            **self._common(trunk),
+            tells=trunk.identity,
+            caller=trunk.caller or "",
+            callers=dict(trunk.callers),
+            domain=trunk.from_domain or "",
         )
 
     def dialled(self, trunk: str, request: Request) -> str:
@@ -262,13 +271,18 @@ class Directory:
         ]
         if not ways:
             return UNREACHABLE
-        return [[self._through(name, number, params)] for name in ways]
+        return [
+            [self._through(name, server, number, params)]
+            for name in ways
+            for server in self._trunks.servers(name)
+        ]
 
-    def _through(self, name: str, number: str, params: str) -> Destination:
-        """A number as seen from a trunk."""
-        uri = self._trunks.uri(name)
-        there = str(replace(uri, user=telephone_user(self._trunks.number_out(name, number), params)))
-        return Destination(self._trunk_parties[name], there, uri, there)
+    def _through(self, name: str, server: Uri, number: str, params: str) -> Destination:
+        """A number as seen from one server of a trunk."""
+        there = str(replace(server, user=telephone_user(self._trunks.number_out(name, number), params)))
+        proxy = self._trunks.proxy(name)
+        route = () if proxy is None else (str(proxy),)
+        return Destination(self._trunk_parties[name], there, proxy or server, there, route)
 
     def _foreign(self, target: str, behalf: Party) -> Tiers | Outcome:
         """A URI of another domain: dialling it is like dialling out."""

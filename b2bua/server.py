@@ -167,9 +167,13 @@ class Server:
             self.runner.admission.know(flow.remote[0])
         return name
 
-    def _challenged(self, leg: Leg, response: Response, request: Request) -> list[tuple[str, str]] | None:
+    def _challenged(
+        self, leg: Leg, response: Response, request: Request, flow: Flow | None
+    ) -> list[tuple[str, str]] | None:
         """Credentials for a trunk that asks for them."""
-        return self.trunks.answer(leg.party.name, response, request) if leg.party.kind == "trunk" else None
+        if leg.party.kind != "trunk":
+            return None
+        return self.trunks.answer(leg.party.name, response, request, flow)
 
     def _bound(self, change: Change) -> None:
         """Tell the features which phones come and go."""

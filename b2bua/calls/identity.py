@@ -64,8 +64,12 @@ class Identities:
         identity = self.of(errand.who)
         if destination.party.kind == "trunk":
             identity = identity.for_carriers()
-        if policy.caller:
-            identity = replace(identity, uri=_number_at(policy.caller, destination.to_uri))
+        number = policy.callers.get(errand.who.party.name) if errand.who.party.internal else None
+        if number or policy.caller:
+            domain = policy.domain or Uri.parse(destination.to_uri).host
+            identity = replace(identity, uri=str(Uri.make(number or policy.caller, domain)))
+        elif policy.domain and identity.uri != ANONYMOUS_URI:
+            identity = replace(identity, uri=str(replace(Uri.parse(identity.uri), host=policy.domain)))
         shown = self.shown(identity, destination.party)
         fields = list(errand.fields)
         if policy.trusted or policy.tells == "asserted":
@@ -103,8 +107,3 @@ def _kept(fields: list[tuple[str, str]]) -> list[tuple[str, str]]:
     if "id" not in map(str.lower, asked):
         asked.append("id")
     return [*(item for item in fields if item[0] != "Privacy"), ("Privacy", ";".join(asked))]
-
-
-def _number_at(number: str, uri: str) -> str:
-    """A number that a carrier has given us, which is one of its own domain."""
-    return str(Uri.make(number, Uri.parse(uri).host))

@@ -19,10 +19,9 @@ from b2bua.calls.verdicts import (
     Wait,
 )
 from b2bua.errors import PeerError
-from b2bua.legs.passing import NEVER
 from b2bua.legs.words import Replied
 from b2bua.wire.grammar import is_token
-from b2bua.wire.registry import canonical
+from b2bua.wire.registry import NEVER, canonical
 from b2bua.wire.uri import Uri
 
 TARGET_MAX = 1024

@@ -357,7 +357,7 @@ class Changing:
             return True
         if code in (401, 407) and leg.context.challenged is not None:
             request = leg.dialog.request(self.method, "", self.seq)
-            fields = leg.context.challenged(leg, response, request)
+            fields = leg.context.challenged(leg, response, request, leg.flow)
             if fields is None:
                 return False
             self._credentials = tuple(fields)

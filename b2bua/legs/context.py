@@ -113,8 +113,8 @@ class LegContext:
     """What our INVITEs and their answers call us."""
     write_edit: Callable[[Leg, Draft], None] | None = None
     """Edits each request and response of a leg before it leaves; None costs nothing."""
-    challenged: Callable[[Leg, Response, Request], list[Field] | None] | None = None
-    """Gives credentials for a 401 or 407; None passes the refusal on."""
+    challenged: Callable[[Leg, Response, Request, Flow | None], list[Field] | None] | None = None
+    """Gives credentials for a 401 or 407 to a request that went by a flow; None passes the refusal on."""
     ended: Callable[[Leg], None] | None = None
     """Told when nothing of a leg is left."""
     devices: IDevices | None = None

@@ -338,7 +338,7 @@ class Inviting:
         leg, code = self.leg, response.code
         if code in (401, 407):
             challenged = leg.context.challenged
-            fields = challenged(leg, response, self._sent) if challenged is not None else None
+            fields = challenged(leg, response, self._sent, leg.flow) if challenged is not None else None
             if fields is None:
                 return False
             self._credentials = tuple(fields)

@@ -126,7 +126,7 @@ class Outstanding:
         leg = self._leg
         if response.code not in (401, 407) or leg.context.challenged is None or self._challenged:
             return False
-        credentials = leg.context.challenged(leg, response, self._sent)
+        credentials = leg.context.challenged(leg, response, self._sent, self._way)
         if credentials is None:
             return False
         self._challenged = True

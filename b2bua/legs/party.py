@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -21,6 +22,10 @@ class Policy:
     """How a trunk is told who calls, besides From."""
     caller: str = ""
     """The number that a trunk is told instead of the caller's own."""
+    callers: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """The same by extension."""
+    domain: str = ""
+    """The domain behind the numbers that a trunk is told, where it is not ours."""
     session_expires: int = 1800
     """Session-Expires that we ask for, in seconds; 0 asks for none (RFC 4028)."""
     min_se: int = 90

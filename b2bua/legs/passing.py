@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from b2bua.errors import PeerError
 from b2bua.wire.multipart import session_of as find_session
 from b2bua.wire.multipart import unsupported_parts
-from b2bua.wire.registry import canonical
+from b2bua.wire.registry import NEVER, canonical
 
 if TYPE_CHECKING:
     from b2bua.legs.party import Party
@@ -58,15 +58,6 @@ TOLD = _names(
 REPLY = frozenset(
     {"Content-Disposition", "Content-Encoding", "Content-Language", "Content-Type", "Reason", "Warning"}
 )
-
-NEVER = _names(
-    """
-    Allow Authorization Call-ID Contact Content-Length CSeq From Max-Breadth Max-Forwards Min-SE
-    P-Preferred-Identity Path Proxy-Authenticate Proxy-Authorization Proxy-Require RAck Record-Route Replaces
-    Require Route RSeq Session-Expires Supported To Unsupported Via WWW-Authenticate
-    """
-)
-"""What no policy can let pass: it belongs to one dialog, one hop or one account."""
 
 _FROM_TRUSTED = IDENTITY | ALERTING
 

@@ -20,16 +20,16 @@ Field = tuple[str, str]
 
 # Who asks in the one field is answered in the other.
 ANSWERED_IN = {"WWW-Authenticate": "Authorization", "Proxy-Authenticate": "Proxy-Authorization"}
-REALMS = 8
-"""So many realms are remembered; a request that meets more proxies than that does not arrive."""
 
 
 class DigestClient:
     """
     One user name and password, and what was learned about who asks for it.
 
-    It remembers the last challenge of each realm with its nonce count, so that
-    later requests to the same peer can bring credentials unasked.
+    It remembers the last challenge with its nonce count, so that later requests
+    to the same peer can bring credentials unasked.  The first realm that asks
+    is the only one that is ever answered: a second one may be somebody else,
+    who wants the hash of the password over a nonce of his own choosing.
     """
 
     def __init__(
@@ -42,14 +42,14 @@ class DigestClient:
         """
         Know a password.
 
-        @param realm: the only realm that is answered; by default any.
+        @param realm: the only realm that is answered; by default the first that asks.
         @param cnonce: makes text that is never the same.
         """
         self._user = user
         self._password = password
         self._realm = realm
         self._cnonce = cnonce
-        # By field and realm: the challenge, and how often its nonce was used.
+        # By field and realm, of which there is one: the challenge, and how often its nonce was used.
         self._known: dict[tuple[str, str], tuple[Challenge, int]] = {}
 
     def answer(self, response: Response, request: Request) -> list[Field] | None:
@@ -69,6 +69,7 @@ class DigestClient:
                 key = (field, challenge.realm)
                 if not self._worth(challenge, used.get(key)):
                     return None
+                self._realm = challenge.realm
                 self._learn(key, challenge)
                 wanted[key] = None
                 news = True
@@ -79,7 +80,7 @@ class DigestClient:
         return self._sign(request, self._known)
 
     def _sign(self, request: Request, wanted: Iterable[tuple[str, str]]) -> list[Field]:
-        """Write credentials for every realm that asked on the way (section 22.3)."""
+        """Write credentials for everybody who asked on the way (section 22.3)."""
         fields: list[Field] = []
         for key in list(wanted):
             if key not in self._known:
@@ -136,8 +137,6 @@ class DigestClient:
 
     def _learn(self, key: tuple[str, str], challenge: Challenge) -> None:
         """Remember a challenge; the count goes on when the nonce is the same."""
-        known = self._known.pop(key, None)
+        known = self._known.get(key)
         count = known[1] if known is not None and known[0].nonce == challenge.nonce else 0
         self._known[key] = (challenge, count)
-        if len(self._known) > REALMS:
-            del self._known[next(iter(self._known))]

@@ -33,6 +33,8 @@ class Subscriber:
     servers: tuple[Uri, ...]
     expires: int
     user_agent: str = ""
+    proxy: Uri | None = None
+    """By which they are reached."""
 
 
 class Enrolment:
@@ -53,9 +55,12 @@ class Enrolment:
 
         @param hear: told when we are registered, and when we are no longer.
         """
-        self.machine = OutboundRegistration(len(subscriber.servers), subscriber.expires, random.random)
+        self.machine = OutboundRegistration(
+            len(subscriber.servers), subscriber.expires, random.random, layer.now
+        )
         self.flow: Flow | None = None
-        """The way of the last REGISTER: where the carrier is, and sends calls from."""
+        """The way of the last REGISTER that was welcome: where the carrier is, and sends calls from."""
+        self._asked: Flow | None = None
         self._layer = layer
         self._subscriber = subscriber
         self._client = client
@@ -102,6 +107,12 @@ class Enrolment:
                             "trunk {trunk} is not registered: {why}; the next attempt is in {seconds:.0f} s",
                             trunk=self._subscriber.trunk, why=self.machine.why, seconds=seconds,
                         )  # fmt: skip
+                    elif self.machine.why:
+                        self.log.warn(
+                            "trunk {trunk} could not be registered with again: {why}; the next attempt is in "
+                            "{seconds:.0f} s, and the registration goes on until it expires",
+                            trunk=self._subscriber.trunk, why=self.machine.why, seconds=seconds,
+                        )  # fmt: skip
                     self._timer = self._layer.start(seconds, self._due)
                 case Became(registered):
                     if registered:
@@ -125,7 +136,7 @@ class Enrolment:
                 given = self._client.unasked(request)
             if given:
                 request = request.with_fields(add=given)
-            self.flow = flow
+            self._asked = flow
             sent[:] = [request]
             return request
 
@@ -135,7 +146,7 @@ class Enrolment:
             self._transaction = None
             self._heard(server, expires, response, sent[0] if sent else None, attempt)
 
-        transaction = self._layer.request(write, server, hear)
+        transaction = self._layer.request(write, self._subscriber.proxy or server, hear)
         if self.machine.registered or expires:
             self._transaction = transaction
 
@@ -147,6 +158,7 @@ class Enrolment:
         self._contact = f"{Uri.make(mine.user, '')}{self._layer.contact_host(flow)}{transport}"
         fields = [
             ("Via", via),
+            *([("Route", f"<{mine.proxy}>")] if mine.proxy is not None else []),
             ("Max-Forwards", "70"),
             ("From", f"<{aor}>;tag={self._tag}"),
             ("To", f"<{aor}>"),
@@ -170,6 +182,8 @@ class Enrolment:
             if fields is not None:
                 self._send(server, expires, fields, attempt + 1)
                 return
+        if response.success:
+            self.flow = self._asked
         self._perform(self.machine.answered(response, self._contact, refused=challenged))
 
 

@@ -40,10 +40,11 @@ class Asker:
         """Make a tag or Call-ID."""
         return f"{self._random.getrandbits(72):018x}"
 
-    def options(self, uri: str, to: str, via: str) -> Request:
+    def options(self, uri: str, to: str, via: str, route: Uri | None = None) -> Request:
         """Write one."""
         fields = [
             ("Via", via),
+            *([("Route", f"<{route}>")] if route is not None else []),
             ("From", f"<sip:{self._domain.name}>;tag={self.token()}"),
             ("To", f"<{to}>"),
             ("Call-ID", self.token()),
@@ -69,6 +70,7 @@ class Probe:
         *,
         to: str = "",
         delay: float = 0.0,
+        route: Uri | None = None,
     ) -> None:
         """
         Begin to ask.
@@ -76,8 +78,10 @@ class Probe:
         @param hear: told when the answer has become another than before; at
             first the peer is taken to be there.
         @param delay: seconds until the first question.
+        @param route: the proxy by which it is reached.
         """
         self.alive = True
+        self._route = route
         self._layer = layer
         self._asker = asker
         self._uri = uri
@@ -110,7 +114,9 @@ class Probe:
         """Ask."""
         self._timer = None
         self._transaction = self._layer.request(
-            lambda flow, via: self._asker.options(self._uri, self._to, via), self._target, self._answered
+            lambda flow, via: self._asker.options(self._uri, self._to, via, self._route),
+            self._target,
+            self._answered,
         )
 
     def _answered(self, response: Response) -> None:

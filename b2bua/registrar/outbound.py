@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, TypeAlias
 
 from b2bua.errors import PeerError
@@ -53,7 +54,9 @@ Effect: TypeAlias = Register | Wait | Became
 class OutboundRegistration:
     """One registration of ours, at one of several servers."""
 
-    def __init__(self, servers: int, expires: int, random: Callable[[], float]) -> None:
+    def __init__(
+        self, servers: int, expires: int, random: Callable[[], float], now: Callable[[], float]
+    ) -> None:
         """
         Be not registered.
 
@@ -61,8 +64,15 @@ class OutboundRegistration:
         @param expires: the seconds that are asked for.
         @param random: a number from 0 to 1, so that not all come back at once.
         """
-        self.registered = False
-        self.server = 0
+        self._now = now
+        self._until = -inf
+        """So long the binding lives, whatever becomes of its refreshes."""
+        self._told = False
+        """Was it told last that we are registered?"""
+        self._home = 0
+        """The server that has the binding."""
+        self._next = 0
+        """The server that is asked now."""
         self.why = ""
         """What went wrong last, for people."""
         self._servers = servers
@@ -75,6 +85,16 @@ class OutboundRegistration:
         self._brief = 0
         """How often 423 has made us ask for longer, since the last success."""
 
+    @property
+    def registered(self) -> bool:
+        """Is there a binding?  A refresh that fails takes none away: it lives for its time (10.2.4)."""
+        return self._until > self._now()
+
+    @property
+    def server(self) -> int:
+        """The server that has our binding, or that we ask for one."""
+        return self._home if self.registered else self._next
+
     def start(self) -> list[Effect]:
         """Begin."""
         self._stopping = False
@@ -82,15 +102,17 @@ class OutboundRegistration:
 
     def due(self) -> list[Effect]:
         """The time of the last L{Wait} is over: refresh, or try again."""
-        return [] if self._stopping else self._register()
+        return [] if self._stopping else [*self._over(), *self._register()]
 
     def stop(self) -> list[Effect]:
         """Say good-bye, if it is registered (section 10.2.2)."""
         self._stopping = True
         if not self.registered:
             return []
-        self.registered = False
-        return [Register(self.server, 0), Became(False, "stopped")]
+        home = self._home
+        self._until = -inf
+        self._told = False
+        return [Register(home, 0), Became(False, "stopped")]
 
     def answered(self, response: Response, contact: str, *, refused: bool = False) -> list[Effect]:
         """
@@ -112,22 +134,32 @@ class OutboundRegistration:
         ):
             self._brief += 1
             self._expires = longer
-            return [Register(self.server, longer)]
+            return [Register(self._next, longer)]
         reason = "no answer" if response.local and code == 408 else response.reason
         return self._failed(f"{code} {reason}".strip(), _retry_after(response))
 
     def _register(self) -> list[Effect]:
         """Ask for it."""
         self._tried = 0
-        return [Register(self.server, self._expires)]
+        return [Register(self._next, self._expires)]
+
+    def _over(self) -> list[Effect]:
+        """Say once that there is no binding any more."""
+        if not self._told or self.registered:
+            return []
+        self._told = False
+        return [Became(False, self.why)]
 
     def _accepted(self, response: Response, contact: str) -> list[Effect]:
         """Be registered, and refresh well before the end."""
         granted = granted_seconds(response, contact, self._expires)
         if granted <= 0:
+            self._until = -inf
             return self._failed("our contact is not in the 200", None)
-        effects: list[Effect] = [] if self.registered else [Became(True)]
-        self.registered = True
+        effects: list[Effect] = [] if self._told else [Became(True)]
+        self._told = True
+        self._until = self._now() + granted
+        self._home = self._next
         self.why = ""
         self._rounds = self._brief = 0
         # Between 75 and 90 % of the time, so that there is time for another
@@ -140,14 +172,10 @@ class OutboundRegistration:
         self.why = why
         self._tried += 1
         self._expires = self._wanted
-        effects: list[Effect] = []
-        if self.registered:
-            # Where the one before stands is not known; it may not be called.
-            self.registered = False
-            effects.append(Became(False, why))
-        self.server = (self.server + 1) % self._servers
+        effects = self._over()
+        self._next = (self._next + 1) % self._servers
         if self._tried < self._servers:
-            return [*effects, Register(self.server, self._expires)]
+            return [*effects, Register(self._next, self._expires)]
         self._rounds += 1
         # RFC 5626 section 4.5: from 50 to 100 % of base * 2^failures.
         upper = min(MOST, BASE * 2 ** min(self._rounds - 1, 10))

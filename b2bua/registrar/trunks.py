@@ -7,12 +7,14 @@ forms of numbers, and is skipped while it does not answer.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import ip_address
 from random import Random
 from typing import TYPE_CHECKING
 
+from twisted.internet.defer import maybeDeferred
 from twisted.logger import Logger
 
 from b2bua.errors import PeerError
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from b2bua.transactions.ports import ITransactionLayer
     from b2bua.wire.message import Request, Response
 
+HOSTS = 256
+"""So many addresses of one trunk are remembered; they change with DNS."""
 REMEMBERED = 4096
 """For so many hosts it is remembered which trunk they are."""
 
@@ -59,15 +63,21 @@ class Trunk:
         self.numbers_out = Numbers(table.numbers_out)
         self.client: DigestClient | None = None
         self.enrolment: Enrolment | None = None
+        self.proxy = _loose(Uri.parse(table.proxy)) if table.proxy is not None else None
         self._layer = layer
         self._asker = asker
-        self._probe: Probe | None = None
+        self._probes: list[Probe] = []
         self._random = random
         self._servers = (Uri.parse(table.uri), *[Uri.parse(uri) for uri in table.backups])
-        if table.username is not None and table.password is not None:
-            self.client = DigestClient(table.username, table.password, table.realm, asker.token)
+        self._hosts: set[str] = set()
+        """Where it was found."""
+        known_as = table.auth_username or table.username
+        if known_as is not None and table.password is not None:
+            self.client = DigestClient(known_as, table.password, table.realm, asker.token)
         if table.registers and table.username is not None:
-            mine = Subscriber(name, table.username, self._servers, table.expires, asker.user_agent)
+            mine = Subscriber(
+                name, table.username, self._servers, table.expires, asker.user_agent, self.proxy
+            )
             self.enrolment = Enrolment(layer, mine, self.client, random)
 
     def start(self) -> None:
@@ -75,23 +85,27 @@ class Trunk:
         if self.enrolment is not None:
             self.enrolment.start()
         if self.table.options_seconds:
-            self._probe = Probe(
-                self._layer,
-                self._asker,
-                self.table.uri,
-                self._servers[0],
-                self.table.options_seconds,
-                self._became,
-                delay=self._random.random(),
-            )
+            self._probes = [
+                Probe(
+                    self._layer,
+                    self._asker,
+                    str(server),
+                    self.proxy or server,
+                    self.table.options_seconds,
+                    partial(self._became, server),
+                    delay=self._random.random(),
+                    route=self.proxy,
+                )
+                for server in self._servers
+            ]
 
     def stop(self) -> None:
         """Leave it."""
         if self.enrolment is not None:
             self.enrolment.stop()
-        if self._probe is not None:
-            self._probe.stop()
-            self._probe = None
+        for probe in self._probes:
+            probe.stop()
+        self._probes = []
 
     @property
     def alive(self) -> bool:
@@ -101,34 +115,69 @@ class Trunk:
         Not while it answers no OPTIONS; nor while it refuses to register us,
         as it would refuse the call too.
         """
-        if self._probe is not None and not self._probe.alive:
-            return False
         machine = self.enrolment.machine if self.enrolment is not None else None
-        return machine is None or machine.registered or not machine.why
+        if machine is None:
+            return any(map(self._answers, range(len(self._servers))))
+        return self._answers(machine.server) and (machine.registered or not machine.why)
+
+    def _answers(self, server: int) -> bool:
+        """Is one of its servers there, as far as we have asked?"""
+        return not self._probes or self._probes[server].alive
 
     @property
-    def uri(self) -> Uri:
-        """Where calls to it go now: the server that we are registered with."""
-        return self.enrolment.server if self.enrolment is not None else self._servers[0]
+    def servers(self) -> tuple[Uri, ...]:
+        """Where calls to it go now: where we are registered, or the servers that answer, in order."""
+        if self.enrolment is not None:
+            return (self.enrolment.server,)
+        found = tuple(uri for index, uri in enumerate(self._servers) if self._answers(index))
+        return found or self._servers
+
+    def owns(self, host: str) -> bool:
+        """
+        Is that an address of the trunk's, so that its password may be answered with there?
+
+        Whoever is named in a Contact or a Record-Route is not: that is said by
+        the far end of a call, who need not be the carrier.
+        """
+        if self.enrolment is not None and self.enrolment.flow is not None:
+            self._hosts.add(self.enrolment.flow.remote[0])
+        return host in self._hosts or _is_among(host, self.table.accept_from) or host in self._found()
+
+    def _found(self) -> set[str]:
+        """Look up where it is; what has to be asked of a name server is known the next time."""
+        for uri in (self.proxy, *self._servers):
+            if uri is not None:
+                maybeDeferred(self._layer.locate, uri).addCallbacks(self._learn, lambda failure: None)
+        return self._hosts
+
+    def _learn(self, flows: Sequence[Flow]) -> None:
+        """Remember where it is."""
+        if len(self._hosts) > HOSTS:
+            self._hosts.clear()
+        self._hosts.update(flow.remote[0] for flow in flows)
 
     def status(self) -> TrunkStatus:
         """For people."""
         machine = self.enrolment.machine if self.enrolment is not None else None
         if machine is None:
-            return TrunkStatus(self.name, str(self.uri), self.alive, None, "" if self.alive else "no answer")
+            uri = str(self.servers[0])
+            return TrunkStatus(self.name, uri, self.alive, None, "" if self.alive else "no answer")
         why = machine.why or ("" if self.alive else "no answer")
-        return TrunkStatus(self.name, str(self.uri), self.alive, machine.registered, why)
+        return TrunkStatus(self.name, str(self.servers[0]), self.alive, machine.registered, why)
 
-    def _became(self, alive: bool) -> None:
+    def _became(self, server: Uri, alive: bool) -> None:
         """Say it once."""
+        name = self.name if len(self._servers) == 1 else f"{self.name} at {server}"
         if alive:
-            self.log.info("trunk {trunk} answers again", trunk=self.name)
+            self.log.info("trunk {trunk} answers again", trunk=name)
         else:
-            self.log.warn("trunk {trunk} does not answer; its calls go elsewhere", trunk=self.name)
+            self.log.warn("trunk {trunk} does not answer; its calls go elsewhere", trunk=name)
 
 
 class Trunks:
     """All trunks."""
+
+    log = Logger()
 
     def __init__(
         self,
@@ -205,9 +254,13 @@ class Trunks:
         trunk = self._trunks.get(name)
         return trunk is not None and trunk.alive
 
-    def uri(self, name: str) -> Uri:
-        """Where calls to a trunk go now."""
-        return self._trunks[name].uri
+    def servers(self, name: str) -> Sequence[Uri]:
+        """Where calls to a trunk go now, best first."""
+        return self._trunks[name].servers
+
+    def proxy(self, name: str) -> Uri | None:
+        """The outbound proxy by which they go there."""
+        return self._trunks[name].proxy
 
     def number_out(self, name: str, number: str) -> str:
         """The form in which a trunk wants a number."""
@@ -234,10 +287,24 @@ class Trunks:
         # A rule may have made a name of the number, behind which nothing can stand.
         return ours + params if telephone(ours + params)[0] == ours else ours
 
-    def answer(self, name: str, response: Response, request: Request) -> list[tuple[str, str]] | None:
-        """Credentials for a trunk that asks for them (401 or 407), if we have any."""
+    def answer(
+        self, name: str, response: Response, request: Request, flow: Flow | None
+    ) -> list[tuple[str, str]] | None:
+        """
+        Credentials for a trunk that asks for them (401 or 407), if we have any.
+
+        @param flow: the way that the request went, and will go again.
+        """
         trunk = self._trunks.get(name)
         if trunk is None or trunk.client is None:
+            return None
+        if flow is None or not trunk.owns(flow.remote[0]):
+            where = flow.remote[0] if flow is not None else "nowhere"
+            self.log.warn(
+                "the password of trunk {trunk} is not sent to {host}, which is none of its addresses; "
+                "if it is one, name it in trunks.{trunk}.accept_from",
+                trunk=name, host=where,
+            )  # fmt: skip
             return None
         return trunk.client.answer(response, request)
 
@@ -247,18 +314,28 @@ class Trunks:
 
     def _look_up(self, host: str) -> tuple[tuple[int | None, str], ...]:
         """The trunks that may send from C{host}; those with a port come first."""
-        try:
-            address = ip_address(host.partition("%")[0])
-        except ValueError:
-            return ()
-        if address.version == 6 and address.ipv4_mapped is not None:
-            address = address.ipv4_mapped
-        found = [(place.port, name) for place, name in self._places if address in place.network]
+        found = [(place.port, name) for place, name in self._places if _is_among(host, (place,))]
         found.sort(key=lambda item: item[0] is None)
         if len(self._known) >= REMEMBERED:
             self._known.clear()
         self._known[host] = tuple(found)
         return self._known[host]
+
+
+def _is_among(host: str, places: Iterable[settings.Source]) -> bool:
+    """Is an address in one of these networks?"""
+    try:
+        address = ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    if address.version == 6 and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return any(address in place.network for place in places)
+
+
+def _loose(proxy: Uri) -> Uri:
+    """A proxy as it stands in a Route: we write loose routes only (RFC 3261 section 16.12)."""
+    return proxy if proxy.lr else proxy.with_params(("lr", None))
 
 
 def _sent_from(request: Request) -> int | None:

@@ -9,8 +9,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from b2bua.settings.table import Count, Seconds, Table
-from b2bua.settings.values import Flag, Number, Pattern, PeerSource, SipURI, User, Whole
+from b2bua.settings.table import Count, Seconds, Table, none
+from b2bua.settings.values import Flag, Frozen, Host, Number, Pattern, PeerSource, SipURI, User, Whole
+from b2bua.wire.grammar import is_token
+from b2bua.wire.registry import NEVER, canonical
 
 # How many hexadecimal digits each has.
 _DIGITS = {"MD5": 32, "SHA-256": 64, "SHA-512-256": 64}
@@ -32,6 +34,21 @@ Secret = Annotated[str, Field(min_length=1)]
 Place = Literal["extensions", "trunks"]
 
 
+def _field(name: str) -> str:
+    """The name of a header field that may pass from leg to leg, as it is compared."""
+    if not is_token(name):
+        raise ValueError(f"has {name!r}, which is no name of a header field")
+    known = canonical(name)
+    if known in NEVER:
+        raise ValueError(f"has {known}, which belongs to one dialog, one hop or one account and cannot pass")
+    return known
+
+
+HeaderName = Annotated[str, AfterValidator(_field)]
+Interval = Annotated[Whole, Field(ge=90)]
+Reliable = Literal["never", "supported", "required"]
+
+
 class Peer(Table):
     """What extensions and trunks have in common: the policy for a peer."""
 
@@ -41,6 +58,29 @@ class Peer(Table):
         "of an extension also what it says about who has sent a call on",
     )
     calls_max: Count | None = Field(default=None, description="how many calls it may have at once")
+    pass_fields: tuple[HeaderName, ...] = Field(
+        default=(),
+        description="the list of header fields that pass from it to the other side besides those that always "
+        'do, such as ["X-Ticket"]',
+    )
+    reliable: Reliable = Field(
+        default="supported",
+        description='whether 1xx are acknowledged (RFC 3262): "never", "supported", where SDP in them goes '
+        'reliably to who knows that, or "required", all of them, and of it as well',
+    )
+    session_expires: Interval | None = Field(
+        default=None, description="seconds after which its calls are refreshed; by default those of [calls]"
+    )
+    min_se: Interval | None = Field(
+        default=None,
+        description="the shortest such time accepted of it; by default session_minimum of [calls]",
+    )
+
+    @model_validator(mode="after")
+    def _interval(self) -> Self:
+        if self.session_expires is not None and (self.min_se or 0) > self.session_expires:
+            raise ValueError("has a min_se that is longer than its session_expires")
+        return self
 
 
 class Extension(Peer):
@@ -89,7 +129,8 @@ class Trunk(Peer):
     uri: SipURI = Field(description='where calls to it go, such as "sip:sip.carrier.example"')
     backups: tuple[SipURI, ...] = Field(
         default=(),
-        description="the list of its other servers, tried in this order when it does not register us",
+        description="the list of its other servers, tried in this order for registrations, and for calls "
+        "without one",
     )
     accept_from: tuple[PeerSource, ...] = Field(
         default=(),
@@ -102,8 +143,16 @@ class Trunk(Peer):
     password: Secret | None = Field(
         default=None, repr=False, description="the password that goes with username"
     )
+    auth_username: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None, description="the name that goes with the password, where it is not username"
+    )
     realm: str | None = Field(
-        default=None, description="the only realm that gets the password; by default any"
+        default=None, description="the only realm that gets the password; by default the first that asks"
+    )
+    proxy: SipURI | None = Field(
+        default=None,
+        description="the outbound proxy through which it is reached, such as "
+        '"sip:proxy.carrier.example;transport=tcp"',
     )
     registers: Flag = Field(default=False, alias="register", description="true to register with it")
     expires: Count = Field(default=3600, description="seconds to register for")
@@ -117,14 +166,24 @@ class Trunk(Peer):
         description='how it is told who calls: "from" alone, or "asserted" (P-Asserted-Identity) or '
         '"remote-party" (Remote-Party-ID) as well',
     )
+    from_domain: Host | None = Field(
+        default=None,
+        description="the domain behind the numbers of callers that it is told; by default ours, "
+        "and that of uri for caller and callers",
+    )
     caller: User | None = Field(default=None, description="the number it is told instead of the extension's")
+    callers: Frozen[User] = Field(
+        default_factory=none,
+        description="the same for one extension each: a table of numbers by extension, such as "
+        '{ 101 = "+15550101" }',
+    )
     may_dial: tuple[Place, ...] = Field(
         default=("extensions",), description='what its calls may reach, a list of "extensions" and "trunks"'
     )
 
     @model_validator(mode="after")
     def _account(self) -> Self:
-        if self.password is not None and self.username is None:
+        if self.password is not None and self.username is None and self.auth_username is None:
             raise ValueError("has a password but no username")
         if self.registers and self.username is None:
             raise ValueError("is to be registered with but has no username")

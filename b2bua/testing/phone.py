@@ -63,6 +63,8 @@ class Phone(Registering, Scripted, Agent):
         self.kinds = kinds
         """The m-lines of its offers."""
         self.user_agent = f"Yealink SIP-T46U 108.86.0.{self.mark}"
+        self.anonymous = False
+        """Does its From name nobody (RFC 3323 section 4.1)?"""
         self.refuse_code = 486
         self.more_supported: tuple[str, ...] = ()
         """Option tags that it claims besides what its manners say."""
@@ -82,6 +84,8 @@ class Phone(Registering, Scripted, Agent):
     @property
     def name_addr(self) -> str:
         """What stands in From."""
+        if self.anonymous:
+            return '"Anonymous" <sip:anonymous@anonymous.invalid>'
         return f'"{self.display}" <{self.aor}>'
 
     @property

@@ -72,6 +72,14 @@ _SINGLE = """
 SINGLE = frozenset(_SINGLE.split())
 """Fields of which a message can hold no more than one (RFC 3261 section 7.3.1)."""
 
+_NEVER = """
+    Allow Authorization Call-ID Contact Content-Length CSeq From Max-Breadth Max-Forwards Min-SE
+    P-Preferred-Identity Path Proxy-Authenticate Proxy-Authorization Proxy-Require RAck Record-Route Replaces
+    Require Route RSeq Session-Expires Supported To Unsupported Via WWW-Authenticate
+"""
+NEVER = frozenset(_NEVER.split())
+"""What no policy can let pass: it belongs to one dialog, one hop or one account."""
+
 
 def canonical(name: str) -> str:
     """

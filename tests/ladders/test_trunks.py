@@ -176,6 +176,133 @@ class OutTests(TrunkCase):
         self.assertEqual(carrier.unread(), [])
         self.quiet()
 
+    def test_password_that_somebody_else_wants(self) -> None:
+        """Who was named in Contact, and is not the carrier, gets no credentials for a challenge."""
+        [carrier] = self.start(carrier={"username": "carrier", "password": "secret"})
+        thief = self.world.trunk("thief", by_hand(), host="203.0.113.66")
+
+        def challenge(request: Request, asked: Any) -> None:
+            wanted = [("Proxy-Authenticate", 'Digest realm="thief", nonce="n", algorithm=MD5')]
+            asked.respond(request.response(407, to_tag="x", fields=wanted))
+
+        thief.request_received = challenge  # type: ignore[method-assign]  # it wants the hash of the password
+        [alice] = self.phones("alice")
+        alice.sends("INVITE", to="+15550123")
+        carrier.gets("INVITE")
+        carrier.answers(200, fields=[("Contact", f"<sip:+15550123@{thief.host}>")])
+        alice.gets(200)
+        alice.sends("ACK")
+        self.world.run(1)
+        alice.sends("BYE")
+        alice.gets(200, method="BYE")
+        carrier.vanish()
+        self.world.run(100)
+        assert self.world.served is not None
+        self.assertFalse(self.world.served.remains())
+        sent = [p.data for p in self.world.network.log if p.destination[0] == thief.host]
+        self.assertTrue(any(data.startswith(b"BYE") for data in sent))
+        self.assertFalse(any(b"Authorization" in data for data in sent))
+
+    def test_backup(self) -> None:
+        """The next server of a trunk is called when the first does not take the call."""
+        for instead in ("no answer", 503):
+            with self.subTest(instead=instead):
+                [carrier] = self.start(carrier={"backups": [f"sip:{HOSTS['second']}"]})
+                second = self.world.trunk("second", by_hand(), host=HOSTS["second"])
+                [alice] = self.phones("alice")
+                if instead == "no answer":
+                    carrier.vanish()
+                alice.sends("INVITE", to="+15550123")
+                if instead == 503:
+                    carrier.gets("INVITE")
+                    carrier.answers(503)
+                invite = second.gets("INVITE", within=40)
+                self.assertEqual(getattr(invite, "uri", ""), f"sip:+15550123@{HOSTS['second']}")
+                second.answers(486)
+                alice.gets(486)
+                self.quiet()
+
+    def test_backup_of_one_that_is_down(self) -> None:
+        """Of a trunk that does not answer OPTIONS the next server is called at once."""
+        [carrier] = self.start(carrier={"backups": [f"sip:{HOSTS['second']}"], "options_seconds": 10.0})
+        assert self.world.served is not None
+        second = self.world.trunk("second", by_hand(), host=HOSTS["second"])
+        trunks = self.world.served.server.trunks
+        carrier.vanish()
+        self.world.run_until(lambda: len(trunks.servers("carrier")) == 1, within=120)
+        self.assertTrue(trunks.alive("carrier"))
+        [alice] = self.phones("alice")
+        alice.sends("INVITE", to="+15550123")
+        self.refused(second, alice)
+
+    def test_proxy(self) -> None:
+        """By an outbound proxy: a Route, and the Request-URI of the carrier (RFC 3261 section 8.1.2)."""
+        [carrier] = self.start(carrier={"uri": "sip:carrier.example", "proxy": f"sip:{HOSTS['carrier']}"})
+        invite = self.invited(carrier)
+        self.assertEqual(invite.uri, "sip:+15550123@carrier.example")
+        self.assertEqual(invite.get("Route"), f"<sip:{HOSTS['carrier']};lr>")
+
+    def test_policy(self) -> None:
+        """Session timer, 1xx and fields of a peer are its own; each leg has its own (RFC 4028, RFC 3262)."""
+        own = {"session_expires": 600, "min_se": 120, "reliable": "required"}
+        [carrier] = self.start(carrier=own)
+        [alice] = self.phones("alice")
+        ticket = (("X-Ticket", "7"), ("X-Other", "8"))
+        alice.sends("INVITE", to="+15550123", fields=ticket)
+        invite = self.refused(carrier, alice)
+        self.assertEqual((invite.get("Session-Expires"), invite.get("Min-SE")), ("600", "120"))
+        self.assertEqual(invite.get("Require"), "100rel")
+        self.assertIsNone(invite.get("X-Ticket"))
+        self.world = World(
+            settings={"extensions": {"alice": {"pass_fields": ["x-TICKET"], "reliable": "never"}}}
+        )
+        alice, bob = self.phones("alice", "bob")
+        alice.sends("INVITE", to="bob", fields=ticket)
+        invite = bob.gets("INVITE")
+        self.assertEqual((invite.get("X-Ticket"), invite.get("X-Other")), ("7", None))
+        self.assertEqual(invite.get("Session-Expires"), "1800")
+        bob.answers(486)
+        alice.gets(486)
+        alice.sends("INVITE", to="bob", fields=(("Require", "100rel"),))
+        self.assertEqual(alice.gets(420).get("Unsupported"), "100rel")
+        self.quiet()
+
+    def test_from_domain(self) -> None:
+        """The carrier wants another domain than ours, or than its own, behind the numbers of callers."""
+        for more, uri in (
+            ({}, "sip:alice@from.example"),
+            ({"caller": "+15559000"}, "sip:+15559000@from.example"),
+        ):
+            [carrier] = self.start(carrier={"from_domain": "from.example", "identity": "asserted", **more})
+            invite = self.invited(carrier)
+            self.assertEqual(invite.from_.uri_text, uri)
+            self.assertEqual([one.uri_text for one in invite.asserted], [uri])
+
+    def test_number_of_each(self) -> None:
+        """Each extension has a number of its own with the carrier; who has none has that of all."""
+        [carrier] = self.start(carrier={"callers": {"alice": "+15559001"}, "caller": "+15559000"})
+        self.assertEqual(self.invited(carrier).from_.uri.user, "+15559001")
+        [bob] = self.phones("bob")
+        bob.sends("INVITE", to="+15550123")
+        self.assertEqual(self.refused(carrier, bob).from_.uri.user, "+15559000")
+
+    def test_anonymous_without_privacy(self) -> None:
+        """A From that names nobody asks for privacy, with no other word (RFC 3323 section 4.1)."""
+        [carrier] = self.start(carrier={"identity": "asserted"})
+        alice, bob = self.phones("alice", "bob")
+        alice.anonymous = True
+        for to in ("+15550123", "bob"):
+            alice.sends("INVITE", to=to)
+            far = carrier if to != "bob" else bob
+            invite = self.refused(far, alice)
+            self.assertEqual(invite.from_.uri_text, "sip:anonymous@anonymous.invalid")
+            if far is carrier:
+                self.assertEqual([one.uri_text for one in invite.asserted], ["sip:alice@pbx.example.com"])
+                self.assertEqual(invite.privacy, frozenset({"id"}))
+            else:
+                said = str([value for name, value in invite.fields if name not in ("Via", "Contact")])
+                self.assertNotIn("alice", said.lower())
+
     def test_next_trunk(self) -> None:
         """The second trunk of a route is for when the first does not take the call."""
         first, second = self.start(carrier={}, second={})
@@ -358,6 +485,26 @@ class InTests(TrunkCase):
                     to="sip:alice@pbx.example.com",
                     fields=(("P-Asserted-Identity", "<sip:+15550777@carrier.example>"),),
                 )
+                invite = alice.gets("INVITE")
+                self.assertEqual(invite.from_.uri.user, user)
+                alice.answers(486)
+                carrier.gets(486)
+                self.quiet()
+
+    def test_remote_party_that_is_believed(self) -> None:
+        """Remote-Party-ID is read like P-Asserted-Identity, if the trunk is trusted; privacy and all."""
+        for trusted, params, user in (
+            (True, ";party=calling;screen=yes", "+15550777"),
+            (True, "", "+15550777"),
+            (True, ";party=called", "+15550100"),
+            (True, ";privacy=full", "anonymous"),
+            (False, ";party=calling", "+15550100"),
+        ):
+            with self.subTest(trusted=trusted, params=params):
+                [carrier] = self.start(carrier={"trusted": trusted})
+                [alice] = self.phones("alice")
+                told = f'"Boss" <sip:+15550777@carrier.example>{params}'
+                carrier.sends("INVITE", to="sip:alice@pbx.example.com", fields=(("Remote-Party-ID", told),))
                 invite = alice.gets("INVITE")
                 self.assertEqual(invite.from_.uri.user, user)
                 alice.answers(486)

@@ -201,7 +201,7 @@ class ChallengeTests(LegCase):
         self.asked: list[tuple[int, str]] = []
         self.context.challenged = self.challenged
 
-    def challenged(self, leg: Any, response: Response, request: Request) -> list[Field] | None:
+    def challenged(self, leg: Any, response: Response, request: Request, flow: Any) -> list[Field] | None:
         """Give credentials the first time."""
         self.asked.append((response.code, request.method))
         return [("Proxy-Authorization", "Digest secret")] if len(self.asked) == 1 else None

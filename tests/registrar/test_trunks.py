@@ -44,7 +44,12 @@ class MachineTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """One server, and dice that always show the middle."""
-        self.machine = OutboundRegistration(1, 3600, lambda: 0.5)
+        self.now = 0.0
+        self.machine = self.of(1, 3600)
+
+    def of(self, servers: int, expires: int) -> OutboundRegistration:
+        """A machine with these servers."""
+        return OutboundRegistration(servers, expires, lambda: 0.5, lambda: self.now)
 
     def answered(self, code: int, *fields: tuple[str, str], local: bool = False) -> list[Any]:
         """Let it hear an answer."""
@@ -91,17 +96,36 @@ class MachineTests(SynchronousTestCase):
 
     def test_fails_over(self) -> None:
         """When a server does not answer, the next one is asked at once; the wait is for when all fail."""
-        machine = OutboundRegistration(2, 60, lambda: 0.5)
+        machine = self.of(2, 60)
         machine.start()
         machine.answered(response(200), CONTACT)
         machine.due()
         gone = response(408, local=True)
-        self.assertEqual(machine.answered(gone, CONTACT), [Became(False, "408 no answer"), Register(1, 60)])
+        self.now += 50
+        self.assertEqual(machine.answered(gone, CONTACT), [Register(1, 60)])
+        self.assertEqual((machine.registered, machine.server), (True, 0))
         self.assertEqual(machine.answered(gone, CONTACT), [Wait(22.5)])
-        self.assertEqual(machine.due(), [Register(0, 60)])
+        self.now += 22.5
+        self.assertEqual(machine.due(), [Became(False, "408 no answer"), Register(0, 60)])
         machine.answered(gone, CONTACT)
         self.assertEqual(machine.answered(response(200), CONTACT)[0], Became(True))
         self.assertEqual(machine.server, 1)
+
+    def test_failed_refresh(self) -> None:
+        """A refresh that fails takes no binding away: it lives until it expires (section 10.2.4)."""
+        self.machine.start()
+        self.answered(200, ("Expires", "100"))
+        for code, local in ((408, True), (503, False), (403, False)):
+            self.now += 10
+            self.machine.due()
+            self.assertIsInstance(self.answered(code, local=local)[-1], Wait)
+            self.assertTrue(self.machine.registered)
+            self.assertNotEqual(self.machine.why, "")
+        self.now = 100
+        self.assertFalse(self.machine.registered)
+        self.assertEqual(self.machine.due()[0], Became(False, "403 Reason"))
+        self.assertEqual(self.answered(200)[0], Became(True))
+        self.assertEqual(self.machine.why, "")
 
     def test_too_brief(self) -> None:
         """423: the time that the registrar wants is asked for (section 10.2.8), but not for ever."""
@@ -109,7 +133,7 @@ class MachineTests(SynchronousTestCase):
         for longer in ("4000", "5000", "6000"):
             self.assertEqual(self.answered(423, ("Min-Expires", longer)), [Register(0, int(longer))])
         self.assertIsInstance(self.answered(423, ("Min-Expires", "7000"))[-1], Wait)
-        machine = OutboundRegistration(1, 60, lambda: 0.5)
+        machine = self.of(1, 60)
         self.assertIsInstance(machine.answered(response(423), CONTACT)[-1], Wait)
 
     def test_good_bye(self) -> None:
@@ -232,8 +256,70 @@ class RegistrationTests(World):
         self.configure(carrier=trunk(username="pbx7", register=True, backups=["sip:second.example"]))
         self.layer.sent.pop().answer(408, local=True)
         self.layer.sent.pop().answer(200)
-        self.assertEqual(str(self.trunks.uri("carrier")), "sip:second.example")
+        self.assertEqual([str(uri) for uri in self.trunks.servers("carrier")], ["sip:second.example"])
         self.quiet()
+
+    def test_failed_refresh(self) -> None:
+        """A refresh that fails once: the carrier's calls are still the carrier's, and ours go there."""
+        self.configure(carrier=trunk(uri="sip:192.0.2.200", username="pbx7", register=True))
+        self.layer.sent.pop().answer(200, ("Expires", "3600"))
+        self.layer.clock.advance(3300)
+        self.layer.sent.pop().answer(503)
+        invite = Request("INVITE", "sip:101@pbx", [("Via", "SIP/2.0/UDP x;branch=z9hG4bK1")])
+        there = Flow("UDP", ("192.0.2.1", 5060), ("192.0.2.200", 5060))
+        self.assertEqual(self.trunks.identify(invite, there), "carrier")
+        self.assertTrue(self.trunks.alive("carrier"))
+        (status,) = self.trunks.status()
+        self.assertEqual((status.registered, status.why), (True, "503 Service Unavailable"))
+        self.quiet()
+
+    def test_proxy_and_name(self) -> None:
+        """By an outbound proxy, as a Route (8.1.2); the name for the password may be another one."""
+        self.configure(
+            carrier=trunk(
+                username="+15550100", auth_username="pbx7", password="secret", register=True,
+                proxy="sip:192.0.2.99:5070", options_seconds=60.0,
+            )
+        )  # fmt: skip
+        register = self.layer.sent.pop()
+        self.assertEqual(register.flow.remote, ("192.0.2.99", 5070))
+        self.assertEqual(register.request.uri, "sip:carrier.example")
+        self.assertEqual(register.request.get("Route"), "<sip:192.0.2.99:5070;lr>")
+        register.answer(401, ("WWW-Authenticate", 'Digest realm="c", nonce="n"'))
+        again = self.layer.sent.pop()
+        self.assertIn('username="pbx7"', again.request.get("Authorization") or "")
+        again.answer(200)
+        self.layer.clock.advance(1)
+        question = self.layer.sent.pop()
+        self.assertEqual(question.flow.remote, ("192.0.2.99", 5070))
+        self.assertEqual(question.request.get("Route"), "<sip:192.0.2.99:5070;lr>")
+        self.quiet()
+
+
+class CredentialTests(World):
+    """Who gets the password of a trunk."""
+
+    def answered(self, host: str, **table: Any) -> bool:
+        """Is a challenge by that way answered?"""
+        self.configure(carrier=trunk(uri="sip:192.0.2.200", username="pbx7", password="secret", **table))
+        bye = Request("BYE", "sip:x@203.0.113.9", [("CSeq", "2 BYE"), ("To", "<sip:x@y>;tag=1")])
+        challenge = bye.response(407, fields=[("Proxy-Authenticate", 'Digest realm="c", nonce="n"')])
+        flow = Flow("UDP", ("192.0.2.1", 5060), (host, 5060))
+        return self.trunks.answer("carrier", challenge, bye, flow) is not None
+
+    def test_own_addresses(self) -> None:
+        """Its servers, its proxy and where its calls come from; nobody whom a Contact has named."""
+        self.assertTrue(self.answered("192.0.2.200"))
+        self.assertTrue(self.answered("192.0.2.201", backups=["sip:192.0.2.201"]))
+        self.assertTrue(self.answered("192.0.2.99", proxy="sip:192.0.2.99"))
+        self.assertTrue(self.answered("198.51.100.9", accept_from=["198.51.100.0/24"]))
+        self.assertFalse(self.answered("203.0.113.9"))
+
+    def test_no_way(self) -> None:
+        """Nor does one whose way is not known any more."""
+        self.configure(carrier=trunk(uri="sip:192.0.2.200", username="pbx7", password="secret"))
+        bye = Request("BYE", "sip:x@203.0.113.9", [("CSeq", "2 BYE")])
+        self.assertIsNone(self.trunks.answer("carrier", bye.response(407), bye, None))
 
 
 class IdentifyTests(World):
