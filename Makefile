@@ -16,7 +16,7 @@ TREE := $(shell find b2bua plugins twistd-plugins -name '*.py' | LC_ALL=C sort |
 INSTALLED = $(VENV)/.installed-$(TREE)
 DEVELOPS  = $(VENV)/.develops-$(TREE)
 
-.PHONY: run test fast on-sockets in-memory simulate lint coverage format fuzz soak bench bench-check docs clean
+.PHONY: run test fast on-sockets in-memory simulate lint coverage format fuzz soak churn bench bench-check docs clean
 
 run: $(INSTALLED)
 	@test -e $(CONFIG) || $(BIN)/b2bua init --port $(PORT) $(CONFIG)
@@ -70,6 +70,10 @@ fuzz: $(DEVELOPS)
 # Calls through all features, and memory at the end where it was: an hour.
 soak: $(DEVELOPS)
 	$(BIN)/python -m bench.soak --calls $(CALLS)
+
+# Connections that come and go, and memory where it was: some minutes.
+churn: $(DEVELOPS)
+	$(BIN)/python -m tests.interop.churn
 
 bench: $(DEVELOPS)
 	$(BIN)/python -m bench
