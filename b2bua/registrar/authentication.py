@@ -17,7 +17,7 @@ from twisted.logger import Logger
 from b2bua.errors import PeerError
 from b2bua.registrar.accounts import ALGORITHMS, Account, Accounts
 from b2bua.registrar.nonces import Age, Nonces
-from b2bua.registrar.throttle import Limits, Throttle
+from b2bua.registrar.throttle import Limits, Throttle, place
 from b2bua.wire.digest import Challenge, Credentials, hashed
 from b2bua.wire.grammar import quote
 from b2bua.wire.names import NameAddr
@@ -52,6 +52,8 @@ class Challenged:
     """She has to prove it: answer 401 with these fields, best first."""
 
     fields: tuple[tuple[str, str], ...]
+    counted: bool = False
+    """Has she failed to do so?  Then the request is not to count again when it comes again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,15 +120,17 @@ class Authenticator:
         """
         host = flow.remote[0]
         given = self._credentials(request)
-        if self.throttle.ignores(host, given.username if given else self._claimed(request)):
+        claimed = given.username.partition("@")[0] if given else self._claimed(request)
+        if self.throttle.ignores(host, claimed):
             return Ignored()
         if given is None or given.algorithm.upper() not in self._offered():
-            return self._challenge()
+            return self._challenge(host)
         account, age = self._prove(given, request, host)
         if account is None:
-            return self._failed(given, flow)
+            # Without a nonce of ours it says nothing about who sent it: addresses can be forged.
+            return self._failed(given, flow) if age is Age.FRESH else self._challenge(host)
         if age is not Age.FRESH or not self._nonces.use(given.nonce, given.count if given.qop else None):
-            return self._challenge(stale=True)
+            return self._challenge(host, stale=True)
         self.throttle.succeeded(host, account.user)
         self._known(host)
         if not self._addressed(given, request, flow):
@@ -145,11 +149,10 @@ class Authenticator:
         match outcome:
             case Identity():
                 return outcome
-            case Challenged(fields) if request.get("Authorization") is None:
+            case Challenged(fields, counted=False):
                 # Anybody may ask, from an address that may not be hers.
                 server.dismiss(401, fields=fields)
             case Challenged(fields):
-                # What failed is not to be counted again when it comes again.
                 server.respond(request.response(401, to_tag=self._token(), fields=fields))
             case Refusal(code, reason):
                 server.respond(request.response(code, reason, to_tag=self._token()))
@@ -182,7 +185,7 @@ class Authenticator:
 
         The same work is done whether there is such a user or not.
         """
-        age = self._nonces.age(given.nonce)
+        age = self._nonces.age(given.nonce, place(host))
         user, _, realm = given.username.partition("@")
         account = self.accounts.find(user) if realm in ("", self._realm) else None
         algorithm = given.algorithm.upper()
@@ -209,17 +212,18 @@ class Authenticator:
                 source=host, seconds=self.throttle.limits.ignored,
             )  # fmt: skip
             return Ignored()
-        return self._challenge()
+        return self._challenge(host, counted=True)
 
-    def _challenge(self, *, stale: bool = False) -> Challenged:
+    def _challenge(self, host: str, *, stale: bool = False, counted: bool = False) -> Challenged:
         """One challenge for each algorithm, best first (RFC 8760 section 2.3)."""
-        nonce = self._nonces.make()
+        nonce = self._nonces.make(place(host))
         qop = ("auth", "auth-int")
         return Challenged(
             tuple(
                 ("WWW-Authenticate", str(Challenge(self._realm, nonce, name, qop, stale=stale)))
                 for name in self._offered()
-            )
+            ),
+            counted,
         )
 
     def _addressed(self, given: Credentials, request: Request, flow: Flow) -> bool:

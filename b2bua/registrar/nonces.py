@@ -1,9 +1,11 @@
 """
 Nonces that need no memory until they have served (RFC 7616 section 3.3).
 
-A nonce tells its own age and proves that it is ours, so that a flood of
-requests without credentials costs nothing to remember.  Only of nonces that
-came back with the right answer is the nonce count kept, against replay.
+A nonce tells its own age and proves that it is ours and was given to the host
+that it comes from, so that a flood of requests without credentials costs
+nothing to remember, and who forges an address has none that is good.  Only of
+nonces that came back with the right answer is the nonce count kept, against
+replay.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ class Age(Enum):
     FRESH = "fresh"
     STALE = "stale"
     FOREIGN = "foreign"
-    """Not ours, or of ours before the last start."""
+    """Not ours, given to another host, or of ours before the last start."""
 
 
 class Nonces:
@@ -50,13 +52,13 @@ class Nonces:
         self._before: dict[str, tuple[int, int]] = {}
         self._turned = now()
 
-    def make(self) -> str:
-        """Make a nonce; no two are the same."""
+    def make(self, host: str) -> str:
+        """Make a nonce for C{host}; no two are the same."""
         stamp = _STAMP.pack(int(self._now() * 1000), next(self._serial) & 0xFFFFFFFF)
-        return urlsafe_b64encode(stamp + self._proof(stamp)).decode()
+        return urlsafe_b64encode(stamp + self._proof(stamp, host)).decode()
 
-    def age(self, nonce: str) -> Age:
-        """How old is it, and is it one of ours?"""
+    def age(self, nonce: str, host: str) -> Age:
+        """How old is it, and is it one that we have given to C{host}?"""
         if len(nonce) != _LENGTH * 4 // 3 or not nonce.isascii():
             return Age.FOREIGN
         try:
@@ -64,7 +66,7 @@ class Nonces:
         except ValueError:
             return Age.FOREIGN
         stamp = raw[: _STAMP.size]
-        if len(raw) != _LENGTH or not hmac.compare_digest(raw[_STAMP.size :], self._proof(stamp)):
+        if len(raw) != _LENGTH or not hmac.compare_digest(raw[_STAMP.size :], self._proof(stamp, host)):
             return Age.FOREIGN
         made = _STAMP.unpack(stamp)[0] / 1000
         return Age.FRESH if self._now() - made <= self._lifetime else Age.STALE
@@ -102,6 +104,6 @@ class Nonces:
             self._used = {}
             self._turned = now
 
-    def _proof(self, stamp: bytes) -> bytes:
-        """What only we can append to C{stamp}."""
-        return hmac.digest(self._secret, stamp, "sha256")[:_PROOF]
+    def _proof(self, stamp: bytes, host: str) -> bytes:
+        """What only we can append to C{stamp}, and only for one host."""
+        return hmac.digest(self._secret, stamp + host.encode(), "sha256")[:_PROOF]

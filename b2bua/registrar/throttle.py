@@ -121,8 +121,9 @@ class Throttle:
         return max(0.0, level - (self._now() - at) * most / self.limits.window)
 
     def _fill(self, key: tuple[str, str]) -> float:
-        """Add one to a bucket, and say how full it is."""
-        level = self._level(key) + 1
+        """Add one to a bucket, and say how full it is; it holds no more than runs out within the window."""
+        most = self.limits.per_source if key[0] == "source" else self.limits.per_user
+        level = min(self._level(key) + 1, most)
         _remember(self._buckets, key, (level, self._now()), self.limits.capacity)
         return level
 

@@ -129,7 +129,7 @@ class House:
             token=lambda: "ours",
         )
         self._cseq = count(1)
-        self._challenges: dict[str, Challenge] = {}
+        self._challenges: dict[tuple[str, str], Challenge] = {}
         self._counts: dict[str, int] = {}
 
     def request(
@@ -159,10 +159,16 @@ class House:
         return Request("REGISTER", uri, lines)
 
     def signed(
-        self, request: Request, user: str = "101", secret: str | None = None, algorithm: str = "SHA-256"
+        self,
+        request: Request,
+        user: str = "101",
+        secret: str | None = None,
+        algorithm: str = "SHA-256",
+        flow: Flow = PHONE,
     ) -> Request:
-        """Add credentials, with a nonce that is asked for when there is none yet."""
-        challenge = self._challenges.get(algorithm) or self.challenge(request, algorithm)
+        """Add credentials, with a nonce that is asked for when there is none yet from there."""
+        host = flow.remote[0]
+        challenge = self._challenges.get((host, algorithm)) or self.challenge(request, algorithm, flow)
         nc = self._counts[challenge.nonce] = self._counts.get(challenge.nonce, 0) + 1
         given = answer(
             challenge,
@@ -176,12 +182,12 @@ class House:
         )
         return request.with_fields(add=[("Authorization", str(given))])
 
-    def challenge(self, request: Request, algorithm: str = "SHA-256") -> Challenge:
+    def challenge(self, request: Request, algorithm: str = "SHA-256", flow: Flow = PHONE) -> Challenge:
         """Send it without credentials, and take the challenge from the 401."""
-        response = self.send(request.with_fields(remove=["Authorization"]))
+        response = self.send(request.with_fields(remove=["Authorization"]), flow)
         assert response.code == 401, response
         found = {c.algorithm: c for c in Challenge.parse_all(response.all("WWW-Authenticate"))}
-        self._challenges.update(found)
+        self._challenges.update({(flow.remote[0], name): one for name, one in found.items()})
         return found[algorithm]
 
     def forget_nonces(self) -> None:
@@ -200,7 +206,7 @@ class House:
 
     def register(self, *contacts: str, flow: Flow = PHONE, user: str = "101", **said: Any) -> Response:
         """Register with the right password."""
-        return self.send(self.signed(self.request(*contacts, user=user, **said), user), flow)
+        return self.send(self.signed(self.request(*contacts, user=user, **said), user, flow=flow), flow)
 
     def bound(self, user: str = "101") -> list[str]:
         """The contacts of a user."""

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.registrar.accounts import Account, Accounts
 from b2bua.registrar.authentication import Identity
-from b2bua.registrar.throttle import Limits, Throttle
+from b2bua.registrar.throttle import Limits, Throttle, place
 from b2bua.wire.digest import Challenge, Credentials, answer, ha1
 from b2bua.wire.message import Request
 from tests.registrar.support import DOMAIN, PHONE, FakeServer, House
@@ -31,6 +31,9 @@ def invite(user: str = "101", uri: str = f"sip:102@{DOMAIN}", body: bytes = b"")
         ],
         body,
     )
+
+
+ELSEWHERE = ("203.0.113.1", 5060)
 
 
 class Case(SynchronousTestCase):
@@ -145,6 +148,15 @@ class NonceTests(Case):
             with self.subTest(nonce=nonce):
                 challenge = replace(self.challenges(invite())[0], nonce=nonce)
                 self.assertOutcome(401, self.sign(invite(), challenge), stale=True)
+
+    def test_of_another_host(self) -> None:
+        """A nonce is good for the host it was given to (of IPv6, its /64); from another one it is stale."""
+        self.assertOutcome(
+            401, self.sign(invite(), self.challenges(invite())[0]), stale=True, remote=ELSEWHERE
+        )
+        for first, then, code in (("2001:db8::1", "2001:db8::2", 200), ("2001:db8::1", "2001:db8:1::1", 401)):
+            challenge = self.challenges(invite(), remote=(first, 5060))[0]
+            self.assertOutcome(code, self.sign(invite(), challenge), remote=(then, 5062))
 
     def test_replay(self) -> None:
         """RFC 7616 section 3.4: a nonce count that came before is a replay."""
@@ -283,7 +295,8 @@ class ThrottleTests(Case):
     def guess(self, user: str = "101", **flow: Any) -> FakeServer:
         """Guess wrong."""
         request = invite(user)
-        challenge = replace(Challenge(DOMAIN, self.house.authenticator._nonces.make()), algorithm="SHA-256")
+        nonce = self.house.authenticator._nonces.make(place(flow.get("remote", PHONE.remote)[0]))
+        challenge = replace(Challenge(DOMAIN, nonce), algorithm="SHA-256")
         return self.admit(self.sign(request, challenge, user=user, password="guess"), **flow)[1]
 
     def assertIgnored(self, request: Request, **flow: Any) -> None:
@@ -337,12 +350,34 @@ class ThrottleTests(Case):
         self.assertOutcome(200, self.sign(invite(), self.challenges(invite())[0]))
         for number in range(8):
             self.guess(remote=(f"198.51.100.{number}", 5060))
-        request = self.sign(invite(), self.challenges(invite())[0])
-        self.assertOutcome(401, request, remote=("203.0.113.1", 5060))
-        self.assertOutcome(200, request)
+        self.assertOutcome(200, self.sign(invite(), self.challenges(invite())[0]))
+        self.assertOutcome(401, self.elsewhere(), remote=ELSEWHERE)
         self.house.clock.advance(60)
-        request = self.sign(invite(), self.challenges(invite())[0])
-        self.assertOutcome(200, request, remote=("203.0.113.1", 5060))
+        self.assertOutcome(200, self.elsewhere(), remote=ELSEWHERE)
+
+    def elsewhere(self) -> Request:
+        """An INVITE of hers from a place where she never was, with the right password."""
+        return self.sign(invite(), self.challenges(invite(), remote=ELSEWHERE)[0])
+
+    def test_attack_has_an_end(self) -> None:
+        """However many have guessed, when they stop she can log in from anywhere after the window."""
+        for number in range(40):
+            for _ in range(4):
+                self.guess(remote=(f"198.51.100.{number}", 5060))
+        self.assertOutcome(401, self.elsewhere(), remote=ELSEWHERE)
+        self.house.clock.advance(60)
+        self.assertOutcome(200, self.elsewhere(), remote=ELSEWHERE)
+
+    def test_blind_sender(self) -> None:
+        """Who forges the address of a phone has no nonce for it, and cannot have the phone ignored."""
+        observed = self.challenges(invite(), remote=ELSEWHERE)[0]
+        for nonce in ("rubbish", "0" * 32, observed.nonce):
+            for _ in range(100):
+                request = self.sign(invite(), replace(observed, nonce=nonce), password="guess")
+                self.assertOutcome(401, request, stale=False)
+        self.assertOutcome(200, self.sign(invite(), self.challenges(invite())[0]))
+        self.assertEqual(self.house.authenticator.throttle.ignored(), {})
+        self.assertOutcome(200, self.elsewhere(), remote=ELSEWHERE)
 
     def test_guessing_from_her_own_house(self) -> None:
         """Who guesses from where a user is known does not go on for ever either."""
