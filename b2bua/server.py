@@ -152,6 +152,7 @@ class Server:
         self.context.challenged = self._challenged
         self.context.devices = Devices(self.bindings)
         self.runner.user = self.core
+        self.runner.has_dialog = self.context.dialogs.has
         self.runner.stateless = self.core.stateless
         self._record = record
         self.over: Callable[[Call], None] = lambda call: None

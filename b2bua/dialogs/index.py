@@ -33,6 +33,10 @@ class DialogIndex(Generic[L]):
         """How many there are."""
         return len(self._legs)
 
+    def has(self, call_id: str, to_tag: str, from_tag: str) -> bool:
+        """Is there one for requests with these?"""
+        return (call_id, to_tag, from_tag) in self._legs
+
     def add(self, dialog: Dialog, leg: L) -> None:
         """Let C{leg} have the requests of C{dialog}."""
         self._legs[dialog.key] = leg

@@ -7,6 +7,10 @@ what belongs to something that goes on is served first, and what begins
 something new waits.  When that would have to wait too long, it hears 503 at once,
 so that the calls that we have taken go on as if nothing were.
 
+Those whom we know take turns, and all strangers together have one turn among
+them: nobody's flood costs others their share.  That something goes on is looked
+up and not believed, since anybody can write BYE.
+
 A 503 is written out of the bytes of the request, without parsing it, since turning
 away must be much cheaper than serving.
 """
@@ -14,7 +18,6 @@ away must be much cheaper than serving.
 from __future__ import annotations
 
 import re
-from collections import deque
 from collections.abc import Hashable
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -22,6 +25,8 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from b2bua.errors import PeerError
+from b2bua.net.admission import Admission
+from b2bua.net.shares import Shares, Waiting
 from b2bua.transactions.flow import Flow
 from b2bua.transactions.matching import COOKIE, noted, via_key, way_back
 from b2bua.wire.via import Via
@@ -33,6 +38,10 @@ WORK = 32
 """Messages that are served before we look for more."""
 MOST = 16 << 20
 """Bytes that may wait; what is more gets lost, as it would in the kernel."""
+EIGHTH = 8
+"""Of so many messages one is something new, however much goes on."""
+STRANGERS = ""
+"""The party of all whom we do not know."""
 MEMORY = 32
 """New requests by which we know how fast they are served."""
 QUIET = 10.0
@@ -51,6 +60,12 @@ _COPIED = {
 }
 _ALL = "".join(sorted("VFTCC"))
 _within = re.compile(rb"^(?:To|t)[ \t]*:.*;[ \t]*tag[ \t]*=", re.IGNORECASE | re.MULTILINE).search
+_via = re.compile(rb"^(?:Via|v)[ \t]*:([^,\r\n]+)", re.IGNORECASE | re.MULTILINE).search
+_call_id = re.compile(rb"^(?:Call-ID|i)[ \t]*:([^\r\n]+)", re.IGNORECASE | re.MULTILINE).search
+_TAG = rb"[ \t]*:[^\r\n]*;[ \t]*tag[ \t]*=[ \t]*([^\s;,]+)"
+_to_tag = re.compile(rb"^(?:To|t)" + _TAG, re.IGNORECASE | re.MULTILINE).search
+_from_tag = re.compile(rb"^(?:From|f)" + _TAG, re.IGNORECASE | re.MULTILINE).search
+_cseq = re.compile(rb"^CSeq[ \t]*:[ \t]*[0-9]+[ \t]+([A-Z]+)", re.IGNORECASE | re.MULTILINE).search
 _tagged = re.compile(rb";[ \t]*tag[ \t]*=", re.IGNORECASE).search
 
 
@@ -107,14 +122,24 @@ def sketch(data: bytes) -> Sketch | None:
     return Sketch(via_key(via, method), via, lines, to)
 
 
-class Waiting(NamedTuple):
-    """A message that waits for its turn."""
+def via_of(data: bytes) -> Via | None:
+    """The top Via of a message as nearly all are written."""
+    found = _via(data)
+    if found is None:
+        return None
+    try:
+        return Via.parse(found[1].strip().decode("ascii"))
+    except (PeerError, UnicodeDecodeError):
+        return None
 
-    since: float
-    key: Hashable | None
-    """None if it cannot be turned away."""
-    data: bytes
-    flow: Flow
+
+def dialog_of(data: bytes) -> tuple[str, str, str] | None:
+    """Call-ID, To tag and From tag of a message as nearly all are written."""
+    call_id, to, source = _call_id(data), _to_tag(data), _from_tag(data)
+    if call_id is None or to is None:
+        return None
+    tags = [to[1].decode("latin-1"), source[1].decode("latin-1") if source else ""]
+    return (call_id[1].strip().decode("latin-1"), tags[0], tags[1])
 
 
 class Overload:
@@ -133,8 +158,12 @@ class Overload:
         self._runner = runner
         self._clock = clock
         self._lag = lag
-        self._going: deque[Waiting] = deque()
-        self._new: deque[Waiting] = deque()
+        self._going = Shares()
+        self._new = Shares()
+        self._turn = 0
+        # Of those whom we know, too, not each flood is worth an answer.
+        limits = runner.limits
+        self._refusals = Admission(limits.rate, limits.burst, limits.sources)
         self._keys: set[Hashable] = set()
         self._bytes = 0
         self._pace = self._served = 0.0
@@ -154,28 +183,28 @@ class Overload:
 
     def take(self, data: bytes, flow: Flow) -> None:
         """Keep a message for its turn, or turn it away."""
-        if data.startswith((b"SIP/", b"BYE ", b"ACK ")):
-            if self._mark and data.startswith(b"ACK ") and self._mark in data:
-                return  # of a 503 of ours
-            self._keep(self._going, None, data, flow)
-            return
+        party = self._party(flow)
         found = sketch(data)
         if found is None:
-            # A CANCEL must not overtake its INVITE; what is hard to read is in no hurry.
-            going = not data.startswith(b"CANCEL ") and _within(data) is not None
-            self._keep(self._going if going else self._new, None, data, flow)
+            if self._mark and data.startswith(b"ACK ") and self._mark in data:
+                return  # of a 503 of ours
+            going = self._goes_on(data)
+            if going or not self.behind(party) or self._is_wanted(data):
+                self._keep(self._going if going else self._new, party, None, data, flow)
+            else:
+                self._runner.counts.overflown += 1
         elif found.key in self._keys:
             self._runner.counts.absorbed += 1
         elif found.key in self._runner.serving:
-            self._keep(self._going, None, data, flow)
-        elif self.behind:
+            self._keep(self._going, party, None, data, flow)
+        elif self.behind(party):
             self._refuse(found, flow)
-        elif self._keep(self._new, found.key, data, flow):
+        elif self._keep(self._new, party, found.key, data, flow):
             self._keys.add(found.key)
 
     def refuses(self, data: bytes, flow: Flow) -> bool:
         """Turn away what has come over a connection, if it is new and we are behind."""
-        if not self.behind:
+        if not self.behind(self._party(flow)):
             return False
         found = sketch(data)
         if found is None or found.key in self._runner.serving:
@@ -183,13 +212,40 @@ class Overload:
         self._refuse(found, flow)
         return True
 
-    @property
-    def behind(self) -> bool:
-        """Would something new have to wait too long, or does something already?"""
+    def _party(self, flow: Flow) -> str:
+        """Whose share a message is taken from."""
+        host = flow.remote[0]
+        return host if host in self._runner.admission.known else STRANGERS
+
+    def _goes_on(self, data: bytes) -> bool:
+        """Does it belong to a transaction or a dialog of ours?"""
+        runner = self._runner
+        if data.startswith(b"SIP/"):
+            via, method = via_of(data), _cseq(data)
+            return via is not None and method is not None and runner.awaits(via.branch, method[1].decode())
+        if data.startswith((b"ACK ", b"CANCEL ")) and (via := via_of(data)) is not None:
+            # A CANCEL must not overtake its INVITE, which may still wait.
+            if via_key(via, "INVITE") in runner.serving:
+                return True
+            if data.startswith(b"CANCEL "):
+                return False
+        dialog = dialog_of(data)
+        return dialog is not None and runner.has_dialog(*dialog)
+
+    def _is_wanted(self, data: bytes) -> bool:
+        """Is it the CANCEL of an INVITE that waits?"""
+        via = via_of(data) if data.startswith(b"CANCEL ") else None
+        return via is not None and via_key(via, "INVITE") in self._keys
+
+    def behind(self, party: str) -> bool:
+        """Would something new of a party have to wait too long, or does something of it already?"""
         waiting, lag = self._new, self._lag
-        if waiting and (len(waiting) * self._pace > lag or self._clock.seconds() - waiting[0].since > lag):
+        count, since = waiting.of(party), waiting.since(party)
+        if since is not None and (
+            count * waiting.parties * self._pace > lag or self._clock.seconds() - since > lag
+        ):
             return True
-        return self._runner.wheel.late > self._lag
+        return self._runner.wheel.late > lag and (count > 0 or party == STRANGERS)
 
     def work(self) -> None:
         """Serve some of what waits; when nothing is left, all is as usual again."""
@@ -199,8 +255,9 @@ class Overload:
     def _serve(self) -> None:
         """Serve some of it."""
         for _ in range(WORK):
-            if self._going:
-                waiting = self._going.popleft()
+            self._turn += 1
+            if self._going and not (self._new and self._turn % EIGHTH == 0):
+                waiting = self._going.take()
             elif self._new:
                 waiting = self._next()
             else:
@@ -213,11 +270,11 @@ class Overload:
             self._call = self._clock.callLater(0, self.work)
 
     def _next(self) -> Waiting:
-        """Take what is new and has waited longest, and note how fast that goes."""
+        """Take what is new and whose turn it is, and note how fast that goes."""
         now = self._clock.seconds()
         if self._served:
             self._pace += (now - self._served - self._pace) / MEMORY
-        waiting = self._new.popleft()
+        waiting = self._new.take()
         self._served = now if self._new else 0.0
         self._keys.discard(waiting.key)
         return waiting
@@ -232,13 +289,13 @@ class Overload:
         self._keys.clear()
         self._bytes = 0
 
-    def _keep(self, queue: deque[Waiting], key: Hashable | None, data: bytes, flow: Flow) -> bool:
+    def _keep(self, queue: Shares, party: str, key: Hashable | None, data: bytes, flow: Flow) -> bool:
         """Let it wait, if there is room."""
         if self._bytes + len(data) > MOST:
             self._runner.counts.overflown += 1
             return False
         self._bytes += len(data)
-        queue.append(Waiting(self._clock.seconds(), key, data, flow))
+        queue.put(party, Waiting(self._clock.seconds(), key, data, flow))
         return True
 
     def _is_late(self, waiting: Waiting) -> bool:
@@ -258,7 +315,7 @@ class Overload:
         request that comes again gets the same tag (RFC 3261 section 8.2.7).
         """
         runner = self._runner
-        if not runner.admits(flow):
+        if not runner.admits(flow) or not self._refusals.admit(flow.remote[0], self._clock.seconds()):
             return
         runner.counts.turned_away += 1
         if not self._mark:

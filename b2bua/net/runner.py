@@ -82,6 +82,8 @@ class Runner:
         self.counts = Counts()
         self.tap: Callable[[float, Flow, bool, bytes], None] | None = None
         self.stateless: Callable[[Request, Flow], Response | None] | None = None
+        self.has_dialog: Callable[[str, str, str], bool] = lambda call_id, to_tag, from_tag: True
+        """Is there such a dialog?  Without a user who says so none is doubted."""
         self.token = token or tokens()
         self.admission = Admission(self.limits.rate, self.limits.burst, self.limits.sources)
         self._known = self.admission.known
@@ -320,6 +322,10 @@ class Runner:
             on.pop(attempt, None)
             if not on:
                 del self._on_connection[flow]
+
+    def awaits(self, branch: str, method: str) -> bool:
+        """Is there a request of ours that a response with these may be for?"""
+        return (branch, method) in self._attempts
 
     def is_open_for(self, attempt: Attempt) -> bool:
         """Does the connection of a request of ours still stand?"""

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.net import overload
 from b2bua.net.limits import NetLimits
-from b2bua.net.overload import sketch
+from b2bua.net.overload import STRANGERS, sketch
 from b2bua.transactions.flow import Flow
 from b2bua.transactions.matching import arrived, server_key
 from b2bua.wire.message import Malformed, Request, parse, write
@@ -135,6 +135,109 @@ class SortingTests(Case):
         self.assertEqual((len(self.overload), self.world.clock.getDelayedCalls()), (0, []))
 
 
+class ShareTests(Case):
+    """Nobody's flood costs others their share."""
+
+    trunk = Flow("UDP", HERE, BOB)
+
+    def setUp(self) -> None:
+        """Alice, who floods us, and a trunk; we know both, and that a message takes 10 ms."""
+        super().setUp()
+        for host, _ in (ALICE, BOB):
+            self.runner.admission.know(host)
+        self.overload._pace = 0.01
+        self.user.answer = lambda message, server: self.pass_time()
+
+    def pass_time(self, seconds: float = 0.01) -> None:
+        """It takes so long to serve a message."""
+        self.world.clock.rightNow += seconds
+
+    def came(self, number: int) -> bool:
+        """Has a request been served?"""
+        return number in [at for _, at in self.served()]
+
+    def test_known_host_floods(self) -> None:
+        """A hundred times as many INVITEs of a phone that we know: the trunk's call is the next one."""
+        self.take(*[numbered(number) for number in range(100, 300)])
+        self.assertGreater(self.sent().count(503), 150)
+        self.take(numbered(1), flow=self.trunk)
+        self.overload.work()
+        self.assertIn(("INVITE", 1), self.served()[:2])
+
+    def test_many_strangers(self) -> None:
+        """Two hundred hosts that we do not know have one share among them."""
+        for number in range(200):
+            self.take(numbered(1000 + number), flow=Flow("UDP", HERE, (f"198.51.100.{number}", 5060)))
+        for number in range(10):
+            self.take(numbered(number), flow=self.trunk)
+        self.overload.work()
+        self.assertEqual([number for number in range(10) if not self.came(number)], [])
+        self.assertGreater(len(self.served()), 10)
+
+    def test_share_is_enough(self) -> None:
+        """For minutes of flood every call of the trunk is taken, and none waits long."""
+        for second in range(100):
+            if not self.overload.busy:
+                self.overload.begin()
+            self.take(*[numbered(1000 * (second + 1) + number) for number in range(50)])
+            self.take(numbered(second), flow=self.trunk)
+            while not self.came(second):
+                before = len(self.served())
+                self.world.clock.advance(0)
+                self.assertGreater(len(self.served()), before)
+
+    def test_no_such_dialog(self) -> None:
+        """BYE and what names a dialog that does not exist are served in their turn, and not before."""
+        self.runner.has_dialog = lambda *dialog: False
+        self.take(numbered(1), flow=self.trunk)
+        self.take(*[numbered(number, "BYE", OLD) for number in range(10, 90)])
+        self.take(*[numbered(number, "INFO", OLD) for number in range(90, 200)])
+        self.overload.work()
+        self.assertTrue(self.came(1))
+        self.assertLess(self.served().index(("INVITE", 1)), 3)
+        self.assertGreater(self.runner.counts.overflown, 100)
+
+    def test_dialog_is_looked_up(self) -> None:
+        """What names a dialog of ours goes first."""
+        asked = numbered(2, "BYE", OLD)
+        dialogs = {(asked.call_id, asked.to.tag, asked.from_.tag)}
+        self.runner.has_dialog = lambda *dialog: dialog in dialogs
+        self.take(numbered(1), flow=self.trunk)
+        self.take(asked)
+        self.overload.work()
+        self.assertEqual(self.served()[0], ("BYE", 2))
+
+    def test_answers_to_nobody(self) -> None:
+        """Responses that we do not wait for go before nothing; one that we wait for goes first."""
+        asked: list[Request] = []
+
+        def write_it(flow: Flow, via: str) -> Request:
+            asked.append(request("OPTIONS", via=via))
+            return asked[-1]
+
+        self.runner.request(write_it, self.trunk, self.world.hear)
+        self.take(*[write(numbered(number).response(200, to_tag="x")) for number in range(100, 300)])
+        self.take(write(asked[0].response(200, to_tag="x")), flow=self.trunk)
+        self.overload.work()
+        self.assertEqual([code for _, code in self.world.heard], [200])
+        self.assertLess(self.runner.counts.stray, overload.WORK)
+
+    def test_not_each_is_answered(self) -> None:
+        """Of a host that we know, too, no more hear 503 than it may send."""
+        self.begin(rate=1.0, burst=5)
+        self.runner.admission.know(ALICE[0])
+        self.behind()
+        self.take(*[numbered(number) for number in range(2, 30)])
+        self.assertEqual(self.sent(), [503] * 5)
+
+    def test_new_has_its_turn(self) -> None:
+        """However much goes on, something new is served now and then."""
+        self.take(numbered(1), flow=self.trunk)
+        self.take(*[numbered(number, "INFO", OLD) for number in range(10, 60)])
+        self.overload.work()
+        self.assertTrue(self.came(1))
+
+
 class TurningAwayTests(Case):
     """503 at once."""
 
@@ -252,12 +355,13 @@ class TurningAwayTests(Case):
 
     def test_late(self) -> None:
         """Timers that are late show that we are behind, whatever keeps us."""
-        self.assertFalse(self.overload.behind)
+        self.assertFalse(self.overload.behind(STRANGERS))
         self.runner.start(1.0, lambda: None)
         self.world.clock.rightNow += 1.0 + LAG + 0.02
-        self.assertTrue(self.overload.behind)
+        self.assertTrue(self.overload.behind(STRANGERS))
+        self.assertFalse(self.overload.behind(ALICE[0]))  # who is known, and has nothing that waits
         self.world.clock.advance(0)
-        self.assertFalse(self.overload.behind)
+        self.assertFalse(self.overload.behind(STRANGERS))
 
     def test_told(self) -> None:
         """The log says so, but not for each of them."""
