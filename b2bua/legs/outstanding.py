@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from b2bua.dialogs.channel import may_answer
 from b2bua.legs import sending
 from b2bua.legs.context import ALLOW, SUPPORTED
 from b2bua.legs.passing import leaving
@@ -31,7 +32,6 @@ class Outstanding:
 
     __slots__ = (
         "_body",
-        "_challenged",
         "_client",
         "_dialog",
         "_fields",
@@ -40,6 +40,8 @@ class Outstanding:
         "_lost_at",
         "_mends",
         "_method",
+        "_proof",
+        "_proved",
         "_refresh",
         "_sent",
         "_timer",
@@ -74,7 +76,8 @@ class Outstanding:
         self._body = body
         self._refresh = refresh
         self._mends = mends
-        self._challenged = False
+        self._proved = 0
+        self._proof: Fields = ()
         self._sent: Request
         self._way: Flow | None = None
         self._client: IClientTransaction | None = None
@@ -98,7 +101,7 @@ class Outstanding:
         """Write it for the hop that it takes."""
         leg = self._leg
         head: Fields = (sending.contact(leg, flow), ALLOW, SUPPORTED) if self._refresh else (SUPPORTED,)
-        fields = head + leaving(self._fields, leg.party)
+        fields = head + leaving((*self._fields, *self._proof), leg.party)
         request = self._dialog.request(self._method, via, self.seq, fields, self._body)
         self._sent = leg.context.edited(leg, request)
         return self._sent
@@ -122,15 +125,15 @@ class Outstanding:
             sending.take_flow(leg, None)
 
     def _answers_challenge(self, response: Response) -> bool:
-        """Send it again with credentials, once."""
+        """Send it again with credentials, if they are asked for."""
         leg = self._leg
-        if response.code not in (401, 407) or leg.context.challenged is None or self._challenged:
+        if leg.context.challenged is None or not may_answer(response, self._proved):
             return False
         credentials = leg.context.challenged(leg, response, self._sent, self._way)
         if credentials is None:
             return False
-        self._challenged = True
-        self._fields = (*self._fields, *credentials)
+        self._proved += 1
+        self._proof = tuple(credentials)
         self._send()
         return True
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from b2bua.dialogs.notify_queue import NotifyQueue
 from b2bua.dialogs.subscription import FATAL, Subscription
 from b2bua.dialogs.usages import Effect, effect_of
 from b2bua.errors import PeerError
@@ -40,9 +41,8 @@ class Referral:
     __slots__ = (
         "_answered",
         "_follower",
-        "_gap",
         "_next",
-        "_sending",
+        "_queue",
         "_server",
         "_subscription",
         "_timer",
@@ -86,9 +86,8 @@ class Referral:
         self._subscription: Subscription | None = None
         self._next: tuple[int, str] | None = None
         self._told = (100, "")
-        self._sending = False
-        self._gap = 0.0
         layer = leg.context.layer
+        self._queue = NotifyQueue(layer, self._send, GAP)
         self._timer: ITimer | None = layer.start(PATIENCE * leg.timers.t1, self._undecided)
 
     @property
@@ -185,61 +184,40 @@ class Referral:
         if subscription is None or (self._next is not None and self._next[0] >= 200):
             return
         self._next = (code, reason)
-        self.go_on()
+        self._queue.tell(at_once=code >= 200)
 
     def go_on(self) -> None:
-        """Send what is to be told, unless a NOTIFY is on its way already."""
-        if not self._sending:
-            self._proceed()
+        """Send what is to be told, now that our BYE has been answered."""
+        self._queue.go_on()
 
-    def _proceed(self) -> None:
-        """Send what is to be told, if it may be sent now."""
-        subscription, layer, goodbye = self._subscription, self.leg.context.layer, self.leg.goodbye
-        if subscription is None or self._next is None:
-            return
-        if goodbye is not None and goodbye.sent and self.dialog is self.leg.dialog:
-            # Were our BYE overtaken, the peer would refuse it with 500 (RFC 3261 section 12.2.2).
-            return
-        code, reason = self._next
-        wait = self._gap - layer.now()
-        if code < 200 and wait > 0:
-            self._stop()
-            self._timer = layer.start(wait, self._proceed_later)
-            return
-        self._tell(code, reason)
-
-    def _proceed_later(self) -> None:
-        """Send a progress that had to wait, though the clock may say that a hair's breadth of it is left."""
-        self._gap = 0.0
-        self._watch()
-        self.go_on()
-
-    def _tell(self, code: int, reason: str) -> None:
+    def _send(self) -> bool:
         """Send a NOTIFY; with a final status it is the last one (RFC 3515 section 2.4.7)."""
-        leg, subscription = self.leg, self._subscription
-        assert subscription is not None
+        leg, subscription, goodbye = self.leg, self._subscription, self.leg.goodbye
+        if subscription is None:
+            return False
+        if goodbye is not None and goodbye.sent and self.dialog is leg.dialog:
+            # Were our BYE overtaken, the peer would refuse it with 500 (RFC 3261 section 12.2.2).
+            return False
+        code, reason = self._next or self._told
         if code >= 200:
             subscription.terminate("noresource")
         self._next, self._told = None, (code, reason)
-        now = leg.context.layer.now()
-        self._sending = True
-        self._gap = now + GAP
         if not subscription.active:
             self._stop()
         fields: Fields = (
             ("Event", subscription.event),
-            ("Subscription-State", subscription.state(now)),
+            ("Subscription-State", subscription.state(leg.context.layer.now())),
             SIPFRAG,
         )
         body = write_status(code, reason)
         outstanding.request(leg, self.dialog, "NOTIFY", self._heard, fields, body, refresh=True)
+        return True
 
     def _heard(self, response: Response) -> None:
         """Take the answer to a NOTIFY; some end the subscription (RFC 6665 section 4.2.2)."""
         subscription = self._subscription
         if response.provisional or subscription is None:
             return
-        self._sending = False
         if response.success:
             self.dialog.refresh(response)
         if not subscription.active or response.code in FATAL:
@@ -248,7 +226,7 @@ class Referral:
                 parting.lose(leg, "lost")  # who hears of it can see that the peer did not hear the end
             self._over()
             return
-        self._proceed()
+        self._queue.answered()
 
     def subscribe(self, request: Request, server: IServerTransaction) -> None:
         """Take a SUBSCRIBE that refreshes or ends the subscription: 200 and a NOTIFY (section 4.2.1)."""
@@ -266,7 +244,7 @@ class Referral:
         self._stop()
         if subscription.active:
             self._watch()
-        self._tell(*(self._next or self._told))
+        self._queue.tell(at_once=True)
 
     def matches(self, request: Request) -> bool:
         """Is a SUBSCRIBE meant for this subscription?"""
@@ -289,7 +267,7 @@ class Referral:
         subscription = self._subscription
         if subscription is not None and subscription.active:
             subscription.terminate("timeout")
-            self._tell(*self._told)
+            self._queue.tell(at_once=True)
 
     def _stop(self) -> None:
         """Stop the timer."""
@@ -300,6 +278,7 @@ class Referral:
     def _over(self) -> None:
         """Nothing more is to be told: the leg lets go."""
         self._stop()
+        self._queue.stop()
         self._subscription = None
         leg, follower = self.leg, self._follower
         if follower is not None and follower.subscribed is self:

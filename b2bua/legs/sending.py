@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from b2bua.dialogs import channel
 from b2bua.dialogs.offer_answer import Origin
 from b2bua.legs.passing import leaving
 from b2bua.legs.words import Fields
@@ -21,10 +22,9 @@ def contact(leg: Leg, flow: Flow) -> Field:
     """Where the peer reaches us in this dialog."""
     if flow is not leg.flow or not leg.contact_value:
         take_flow(leg, flow)
-        user = f"{leg.contact_user}@" if leg.contact_user else ""
-        transport = "" if flow.transport == "UDP" else f";transport={flow.transport.lower()}"
-        scheme = "sips" if _secure(leg) else "sip"
-        leg.contact_value = f"<{scheme}:{user}{leg.context.layer.contact_host(flow)}{transport}>"
+        leg.contact_value = channel.contact_value(
+            leg.context.layer, flow, leg.contact_user, secure=_secure(leg)
+        )
     return ("Contact", leg.contact_value)
 
 
@@ -50,17 +50,8 @@ def take_flow(leg: Leg, flow: Flow | None) -> None:
 
 
 def target(leg: Leg, dialog: Dialog) -> Flow | Uri:
-    """
-    Where a request within a dialog goes.
-
-    Phones are reached by the flow they came from, since their Contact is
-    often not what is seen of them (and C{sip_trust_ctrl} of a Yealink
-    wants the address it registered to); with a route set, by the route.
-    """
-    way = leg.flow
-    if not dialog.routes and way is not None and (leg.sticky or way.connection):
-        return way
-    return dialog.next_hop
+    """Where a request within a dialog goes; see L{channel.next_hop}."""
+    return channel.next_hop(dialog, leg.flow, sticky=leg.sticky)
 
 
 def otherwise(leg: Leg, target: Flow | Uri) -> Flow | None:

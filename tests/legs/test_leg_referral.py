@@ -319,11 +319,14 @@ class SubscribeTests(ReferCase):
         self.assertEqual(self.notifies[-1][1:], ("terminated;reason=timeout", "SIP/2.0 180 Ringing"))
 
     def test_overtaken_end(self) -> None:
-        """An end that waits for the answer to a NOTIFY goes out with a refresh, and ends it."""
+        """An end that waits for the answer to a NOTIFY is what a refresh brings: one at a time."""
         referral = self.refer()
         referral.accept()
         referral.notify(486)
         self.assertEqual(self.subscribe(60).codes, [200])
+        self.assertEqual(len(self.notifies), 1)
+        self.client.answer(200)
+        self.assertEqual(len(self.notifies), 2)
         self.assertEqual(self.notifies[-1][1:], ("terminated;reason=noresource", "SIP/2.0 486 Busy Here"))
         self.client.answer(200)
         self.assertTrue(referral.ended)
