@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.logger import Logger
@@ -25,11 +25,13 @@ from b2bua.calls.replacing import Replacing
 from b2bua.errors import PeerError
 from b2bua.legs.leg import Leg
 from b2bua.legs.party import Identity, Party
+from b2bua.subscriptions.notifier import Notifier
 from b2bua.transactions.ports import ITransactionUser
 from b2bua.wire.uri import Uri, escape_user
 
 if TYPE_CHECKING:
     from b2bua.calls.ports import Decisions
+    from b2bua.dialogs.dialog import Dialog
     from b2bua.directory import Directory
     from b2bua.legs.context import LegContext
     from b2bua.registrar.authentication import Authenticator
@@ -53,6 +55,25 @@ ABILITIES = (
     ("Accept", "application/sdp"),
     ("Supported", ", ".join(sorted(SUPPORTED))),
 )
+
+
+class Owner(Protocol):
+    """Who has the requests of a dialog: a leg, or a subscription."""
+
+    @property
+    def flow(self) -> Flow | None:
+        """The way to the peer."""
+
+    @property
+    def party(self) -> Party:
+        """The peer."""
+
+    @property
+    def dialog(self) -> Dialog | None:
+        """The dialog, if there is one already."""
+
+    def request_received(self, request: Request, server: IServerTransaction) -> None:
+        """Take a request of the peer."""
 
 
 @implementer(ITransactionUser)
@@ -86,6 +107,7 @@ class B2BUA:
         self.registrar = registrar
         self.authenticator = authenticator
         self.calls = Calls(context, directory, Identities(domain.name), features)
+        self.notifier = Notifier(context.layer, self.calls.run, context.random)
         self.calls_max = calls_max
         self.draining = False
         self.calls.may_begin = self._may_begin
@@ -113,13 +135,13 @@ class B2BUA:
                 server.dismiss(400)  # RFC 3891 section 3
                 return
             if request.to.tag:
-                leg = self.context.dialogs.find(request)
-                if leg is None:
+                owner = self._owner(request)
+                if owner is None:
                     server.dismiss(481)
-                elif self._is_at(leg, request, server.flow):
-                    leg.request_received(request, server)
+                elif self._is_at(owner, request, server.flow):
+                    owner.request_received(request, server)
                 else:
-                    self._from_elsewhere(leg, request, server)
+                    self._from_elsewhere(owner, request, server)
                 return
             serve = self._methods.get(request.method)
             if serve is not None:
@@ -133,6 +155,10 @@ class B2BUA:
         except Exception:  # noqa: BLE001  # a bug of ours costs one request: it is logged and answered
             self.log.failure("{method} broke the server", Failure(), method=request.method)
             self._answer(request, server, 500)
+
+    def _owner(self, request: Request) -> Owner | None:
+        """Who has the requests of a dialog."""
+        return self.context.dialogs.find(request) or self.notifier.find(request)
 
     def ack_received(self, request: Request, flow: Flow) -> None:
         """
@@ -161,6 +187,7 @@ class B2BUA:
     def transport_lost(self, flow: Flow) -> None:
         """A connection is closed: its bindings are gone, and its legs must find another way."""
         self.registrar.flow_lost(flow)
+        self.notifier.flow_lost(flow)
         for leg in self.context.lose(flow):
             self.calls.run(leg.flow_lost, flow)
 
@@ -201,8 +228,28 @@ class B2BUA:
         server.dismiss(200 if alive else 481)
 
     def _subscribe(self, request: Request, server: IServerTransaction) -> None:
-        """No event package is offered yet (RFC 6665 section 4.2.1.1)."""
-        server.dismiss(489, fields=(("Allow-Events", "refer"),))
+        """Let somebody who is known watch something (RFC 6665 section 4.2.1)."""
+        if not self.notifier.serves(request):
+            server.dismiss(489, fields=(self.notifier.allow_events,))
+            return
+        known = self._party(request, server)
+        if known is not None:
+            resource = self._watched(request, server.flow)
+            self.notifier.subscribe(request, server, known[0], resource)
+
+    def _watched(self, request: Request, flow: Flow) -> str:
+        """
+        What somebody wants to watch, as a user of ours; empty if it is elsewhere.
+
+        Some phones (a Yealink VP59) send all to our address and name the user
+        in To only.
+        """
+        for uri in (request.request_uri, request.to.uri):
+            if uri.scheme not in ("sip", "sips") or not self.domain.covers(uri, flow):
+                return ""
+            if uri.user_unescaped:
+                return uri.user_unescaped
+        return ""
 
     # ---- who asks -------------------------------------------------------
 
@@ -219,7 +266,7 @@ class B2BUA:
         wants_privacy = _is_anonymous(request) or not request.privacy.isdisjoint(("id", "user"))
         return party, Identity(party.display, f"sip:{party.aor}", private=wants_privacy)
 
-    def _from_elsewhere(self, leg: Leg, request: Request, server: IServerTransaction) -> None:
+    def _from_elsewhere(self, owner: Owner, request: Request, server: IServerTransaction) -> None:
         """
         Take a request within a dialog from another host than its party's, if it is the party.
 
@@ -227,48 +274,49 @@ class B2BUA:
         addresses, and others by the names that they have given; who has merely
         overheard the tags can end no call.
         """
-        if leg.party.kind == "extension":
+        if owner.party.kind == "extension":
             proved = self.authenticator.admit(request, server)
             if proved is None:
                 return
-            if proved.user == leg.party.name:
-                leg.request_received(request, server)
+            if proved.user == owner.party.name:
+                owner.request_received(request, server)
                 return
-        elif leg.dialog is not None:
-            hosts = (leg.dialog.next_hop, Uri.parse(leg.dialog.target))
+        elif owner.dialog is not None:
+            hosts = (owner.dialog.next_hop, Uri.parse(owner.dialog.target))
             locate = self.context.layer.locate
             named = [maybeDeferred(locate, uri) for uri in hosts if not uri.is_numeric_host]
             if named:
                 looking: Deferred[Any] = DeferredList(named, consumeErrors=True)
-                self.calls.when(looking, partial(self._located, leg, request, server))
+                self.calls.when(looking, partial(self._located, owner, request, server))
                 return
         self._answer(request, server, 403)
 
     def _located(
-        self, leg: Leg, request: Request, server: IServerTransaction, found: list[tuple[bool, Any]]
+        self, owner: Owner, request: Request, server: IServerTransaction, found: list[tuple[bool, Any]]
     ) -> None:
         """The hosts that a peer has named are looked up: does the request come from one of them?"""
         hosts = {flow.remote[0] for known, flows in found if known for flow in flows}
-        if self.context.dialogs.find(request) is not leg:
+        if self._owner(request) is not owner:
             server.dismiss(481)  # it has ended meanwhile
         elif server.flow.remote[0] in hosts:
-            leg.request_received(request, server)
+            owner.request_received(request, server)
         else:
             self._answer(request, server, 403)
 
-    def _is_at(self, leg: Leg, request: Request, flow: Flow) -> bool:
-        """Does a message come from where the party of a leg is known to be?"""
-        known, host = leg.flow, flow.remote[0]
+    def _is_at(self, owner: Owner, request: Request, flow: Flow) -> bool:
+        """Does a message come from where the peer of a dialog is known to be?"""
+        known, host, party = owner.flow, flow.remote[0], owner.party
         if known is None or known.remote[0] == host:
             return True
-        if leg.party.kind == "extension":
-            bound = self.registrar.bindings.all(leg.party.aor)
+        if party.kind == "extension":
+            bound = self.registrar.bindings.all(party.aor)
             return any(b.flow is not None and b.flow.remote[0] == host for b in bound)
-        if leg.party.kind == "trunk" and self._identify(request, flow) == leg.party.name:
+        if party.kind == "trunk" and self._identify(request, flow) == party.name:
             return True
         # A carrier, or another domain, may have more hosts than it calls from.
-        return leg.dialog is not None and any(
-            uri.host.strip("[]") == host for uri in (leg.dialog.next_hop, Uri.parse(leg.dialog.target))
+        dialog = owner.dialog
+        return dialog is not None and any(
+            uri.host.strip("[]") == host for uri in (dialog.next_hop, Uri.parse(dialog.target))
         )
 
     def _trunk_identity(self, request: Request, party: Party) -> Identity:

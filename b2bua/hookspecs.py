@@ -27,7 +27,7 @@ old code are asked about old calls, those of the new code about new ones.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 import pluggy
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from b2bua.legs.referral import Referral
     from b2bua.legs.words import Replied, Told
     from b2bua.settings import Table
+    from b2bua.subscriptions import EventPackage
 
 PROJECT = "b2bua"
 
@@ -135,6 +136,22 @@ def b2bua_configure(options: Options) -> None:
 
     @param options: the feature's own tables, and what users have changed.
     """
+
+
+@_hook("declaration")
+def b2bua_event_packages() -> Iterable[EventPackage]:
+    """
+    Name what can be watched by way of the feature (RFC 6665).
+
+    Asked once for each generation of features, after C{b2bua_configure}.  Each
+    package says who may watch what and how it is told; the server answers the
+    SUBSCRIBEs and sends the NOTIFYs.  Two features that serve the same package
+    are refused.  After a reload the watchers are told what the package of the
+    new generation says.
+
+    @return: the packages.
+    """
+    raise NotImplementedError
 
 
 # ---- questions --------------------------------------------------------------

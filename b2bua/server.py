@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable
 from dataclasses import fields
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from b2bua.calls.ports import Decisions
 from b2bua.calls.trace import Trace
 from b2bua.core import B2BUA
 from b2bua.dialogs.index import DialogIndex
@@ -32,6 +33,7 @@ from b2bua.registrar.registrar import Registrar, RegistrarSettings
 from b2bua.registrar.throttle import Limits as Throttling
 from b2bua.registrar.trunks import Trunks
 from b2bua.store.journal import Journal
+from b2bua.subscriptions.notifier import SubscriptionLimits
 from b2bua.transactions.effects import TimerValues
 from b2bua.wire.message import Limits as MessageLimits
 
@@ -39,15 +41,23 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
 
     from b2bua.calls.call import Call
-    from b2bua.calls.ports import Decisions
     from b2bua.calls.record import CallRecord
     from b2bua.directory import Trunks as ITrunks
     from b2bua.legs.leg import Leg
     from b2bua.net.locate import Locator
     from b2bua.settings import Settings
     from b2bua.store.ports import IStore
+    from b2bua.subscriptions.packages import Packages
     from b2bua.transactions.flow import Flow
     from b2bua.wire.message import Request, Response
+
+
+class Features(Decisions, Protocol):
+    """What a server asks of its features."""
+
+    @property
+    def event_packages(self) -> Packages:
+        """What can be watched."""
 
 
 class Server:
@@ -58,7 +68,7 @@ class Server:
         settings: Settings,
         clock: IReactorTime,
         locator: Locator,
-        features: Decisions,
+        features: Features,
         trunks: ITrunks | None = None,
         *,
         store: IStore | None = None,
@@ -149,8 +159,10 @@ class Server:
             calls_max=settings.limits.calls,
         )
         self.core.calls.tap = self.trace.hear
+        self.notifier = self.core.notifier
+        self.notifier.configure(features.event_packages, _subscription_limits(settings))
         self.context.challenged = self._challenged
-        self.context.devices = Devices(self.bindings)
+        self.context.devices = self.notifier.devices = Devices(self.bindings)
         self.runner.user = self.core
         self.runner.has_dialog = self.context.dialogs.has
         self.runner.stateless = self.core.stateless
@@ -199,7 +211,7 @@ class Server:
         self._record(call.record)
         self.over(call)
 
-    def configure(self, settings: Settings, features: Decisions) -> None:
+    def configure(self, settings: Settings, features: Features) -> None:
         """Take a new configuration; calls that go on keep what they began with."""
         self.settings = settings
         self.accounts.configure(accounts_of(settings))
@@ -210,6 +222,7 @@ class Server:
         self.directory.configure(settings)
         self.trace.bytes_max = settings.calls.trace_bytes
         self.core.calls.features = features
+        self.notifier.configure(features.event_packages, _subscription_limits(settings))
 
 
 def accounts_of(settings: Settings) -> list[Account]:
@@ -231,3 +244,11 @@ def _net_limits(settings: Settings) -> NetLimits:
     table = settings.limits
     known = (field.name for field in fields(NetLimits))
     return NetLimits(**{name: getattr(table, name) for name in known if hasattr(table, name)})
+
+
+def _subscription_limits(settings: Settings) -> SubscriptionLimits:
+    """What subscriptions may cost: the keys of the same names."""
+    table = settings.subscriptions
+    return SubscriptionLimits(
+        **{field.name: getattr(table, field.name) for field in fields(SubscriptionLimits)}
+    )

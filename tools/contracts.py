@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # What stands in b2bua/ as a module or a package.
 MODULES = {path.stem for path in (ROOT / "b2bua").glob("[!_]*")}
 
-PUBLIC = ("b2bua.calls", "b2bua.wire", "b2bua.errors")
+PUBLIC = ("b2bua.calls", "b2bua.subscriptions", "b2bua.wire", "b2bua.errors")
 
 # The names of features that are words of SIP as well, and may be said by the core.
 WORDS_OF_SIP = {

@@ -115,8 +115,10 @@ class IFollower(Protocol):
     """A dialog that goes where its phone goes."""
 
     device: Device | None
-    flow: Flow | None
-    """The way that its requests take by now; None while that is lost."""
+
+    @property
+    def flow(self) -> Flow | None:
+        """The way that its requests take by now; None while that is lost."""
 
     def follow(self, device: Device) -> None:
         """The phone is at C{device.flow} now."""

@@ -20,6 +20,7 @@ from b2bua.calls.verdicts import (
 )
 from b2bua.errors import PeerError
 from b2bua.legs.words import Replied
+from b2bua.subscriptions import Body
 from b2bua.wire.grammar import is_token
 from b2bua.wire.registry import NEVER, canonical
 from b2bua.wire.uri import Uri
@@ -127,6 +128,29 @@ CHECKS: dict[str, Callable[[object], str | None]] = {
     "ring_seconds": _check_seconds,
 }
 """For each question, what is wrong with an answer other than L{None}."""
+
+
+def wrong_refusal(answer: object) -> str | None:
+    """What is wrong with a refusal of an event package."""
+    if answer is None:
+        return None
+    return _check_of((Refuse,))(answer)
+
+
+def wrong_body(answer: object) -> str | None:
+    """What is wrong with what an event package says of a state."""
+    if answer is None:
+        return None
+    if not isinstance(answer, Body):
+        return f"answered {type(answer).__name__}, not Body"
+    if (
+        not isinstance(answer.content, bytes)
+        or not _line(answer.type)
+        or (answer.content and not answer.type)
+    ):
+        return f"answered with a body of the type {answer.type!r:.60}"
+    bad = [item for item in answer.fields if not _is_field(item)]
+    return f"answered with the field {bad[0]!r:.60}" if bad else None
 
 
 def wrong_edit(draft: object, before: Iterable[tuple[str, Any]]) -> str | None:

@@ -19,6 +19,7 @@ from b2bua.clock import IClock, ITimer
 from b2bua.features.answers import CHECKS, wrong_edit
 from b2bua.features.plugin import Plugin
 from b2bua.hookspecs import HOOKS
+from b2bua.subscriptions.packages import PackageFailed
 
 BUDGET = 5.0
 """Seconds within which a question must be answered."""
@@ -252,6 +253,39 @@ class Dispatch:
         """Hear how it ends for somebody who takes the time to deal with news."""
         ending = self.within(NEWS_BUDGET, answer)
         ending.addErrback(lambda failure: self._failed(hook, plugin, failure, began, story))
+
+    # ---- what is asked by another way than a hook ------------------------
+
+    def contained(
+        self,
+        plugin: Plugin,
+        where: str,
+        call: Callable[..., Any],
+        check: Callable[[object], str | None],
+        *values: Any,
+    ) -> Any:
+        """
+        Call something that a plugin has handed in.
+
+        @param where: what it is, for the log.
+        @param check: says what is wrong with an answer.
+        @raise PackageFailed: if it raises, or has an answer that is none; that
+            has been noted.
+        """
+        if plugin.out:
+            raise PackageFailed(plugin.out)
+        began = self.timers.now()
+        try:
+            answer = call(*values)
+            if isinstance(answer, (Deferred, CoroutineType)):
+                _drop(answer)
+                raise TypeError("it cannot take its time")
+            if wrong := check(answer):
+                raise TypeError(wrong)
+        except CONTAINED:
+            self._failed(where, plugin, _failure(), began, None)
+            raise PackageFailed(where) from None
+        return answer
 
     # ---- failures -------------------------------------------------------
 

@@ -13,6 +13,7 @@ from b2bua.features import plugin as plugins_of
 from b2bua.features.codes import Codes
 from b2bua.features.data import Data, Rows
 from b2bua.features.dispatch import BUDGET, CONTAINED, Dispatch, StoppedClock
+from b2bua.features.event_packages import ContainedPackage, packages_of
 from b2bua.features.facade import Facade
 from b2bua.features.found import Found
 from b2bua.features.options import Options, Setting, _wall
@@ -56,6 +57,8 @@ class Features(Facade):
         self.preferences = preferences or Preferences()
         self.rows = rows or Rows()
         self._services: dict[str, Service] = {}
+        self.event_packages: dict[str, ContainedPackage] = {}
+        """What can be watched, by the name of its event package."""
         self._sources = tuple(sources)
         self._options = dict(options or {})
         self._wall = wall
@@ -125,6 +128,11 @@ class Features(Facade):
             generation=generation,
             budget=_budget(document),
         )
+        try:
+            features.event_packages = packages_of(plugins, features._dispatch)
+        except ValueError as error:
+            where, _, why = str(error).partition(": ")
+            raise FeaturesRefused([Problem(where, why)]) from None
         if generation == 1:
             preferences.changed = features.tell_setting_changed
         return features

@@ -26,6 +26,7 @@ _PUBLIC = (
     "b2bua.features.service",
     "b2bua.calls.view",
     "b2bua.settings",
+    "b2bua.subscriptions",
     "twisted.internet.defer",
     "typing",
     "collections.abc",

@@ -14,6 +14,7 @@ from b2bua.settings.tables import (
     Registrar,
     Server,
     Settings,
+    Subscriptions,
     Timers,
     Tls,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "Source",
+    "Subscriptions",
     "Table",
     "Target",
     "Timers",

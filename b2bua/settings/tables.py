@@ -256,6 +256,26 @@ class Registrar(Table):
         return self
 
 
+class Subscriptions(Table):
+    """C{[subscriptions]}: what phones may watch, and what that may cost."""
+
+    min_expires: Count = Field(
+        default=60, description="the shortest subscription in seconds; shorter gets 423"
+    )
+    max_expires: Count = Field(default=3600, description="the longest subscription in seconds; longer is cut")
+    per_extension: Count = Field(
+        default=500, description="how many subscriptions the phones of an extension may have"
+    )
+    total: Count = Field(default=100_000, description="how many subscriptions there may be in all")
+    body: Count = Field(default=16_384, description="the largest body of a SUBSCRIBE in bytes")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Subscriptions:
+        if not self.min_expires <= self.max_expires:
+            raise ValueError("min_expires must not be more than max_expires")
+        return self
+
+
 Algorithm = Literal["SHA-512-256", "SHA-256", "MD5"]
 
 
@@ -311,6 +331,7 @@ class Settings(Table):
     timers: Timers = Field(default_factory=Timers)
     calls: Calls = Field(default_factory=Calls)
     registrar: Registrar = Field(default_factory=Registrar)
+    subscriptions: Subscriptions = Field(default_factory=Subscriptions)
     auth: Auth = Field(default_factory=Auth)
     log: Log = Field(default_factory=Log)
     extensions: Frozen[Extension] = Field(

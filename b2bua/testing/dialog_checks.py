@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from b2bua.testing.sdp_checks import Exchange
+from b2bua.testing.subscription_checks import Notifications
 from b2bua.wire.message import Request, Response
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class Talk:
         self.peer = peer
         self.server_called = server_called
         self.exchange = Exchange(self)
+        self.notifications = Notifications(self.complain)
         self.last_cseq: dict[str, int] = {}
         """The last CSeq number of the server, by the peer's tag."""
         self.up: set[str] = set()
@@ -86,6 +88,8 @@ class Talk:
             self._bye_leaves(tag)
         elif method == "PRACK":
             self._prack_leaves(request, tag)
+        elif method == "NOTIFY" and tag:
+            self.notifications.leaves(sent)
         self.exchange.request_leaves(request)
         if method == "BYE":
             self.over.add(tag)
@@ -178,6 +182,8 @@ class Talk:
         request = came.request
         if request.method == "INVITE":
             self._invite_answered(request, response)
+        elif request.method == "SUBSCRIBE":
+            self.notifications.subscribed(request, response)
         self.exchange.answer_leaves(request, response)
 
     def _invite_answered(self, request: Request, response: Response) -> None:

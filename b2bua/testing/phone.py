@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from b2bua.testing.agent import Agent, Message, Path
 from b2bua.testing.dialog import Dialog, Field, Fields
@@ -12,6 +12,7 @@ from b2bua.testing.manners import Manners
 from b2bua.testing.registering import Registering
 from b2bua.testing.script import Scripted
 from b2bua.testing.session import Session
+from b2bua.testing.watching import Watching
 from b2bua.wire.digest import answer_challenge, choose
 from b2bua.wire.message import Request, Response
 
@@ -69,6 +70,7 @@ class Phone(Registering, Scripted, Agent):
         self.more_supported: tuple[str, ...] = ()
         """Option tags that it claims besides what its manners say."""
         self.sessions: list[Session] = []
+        self.subscriptions: list[Watching] = []
         self.inbox: deque[Got] = deque(maxlen=500)
         self.unanswered: list[Got] = []
         self.expects_missing_ack = False
@@ -134,6 +136,24 @@ class Phone(Registering, Scripted, Agent):
         session = self.new_session(incoming=False)
         session.dial(to, offer=offer, fields=fields, max_forwards=max_forwards)
         return session
+
+    def watch(self, to: str, event: str = "dialog", **options: Any) -> Watching:
+        """Subscribe to something; the options are those of L{Watching}."""
+        subscription = Watching(self, to, event, **options)
+        self.subscriptions.append(subscription)
+        subscription.subscribe()
+        return subscription
+
+    def forget_subscriptions(self) -> None:
+        """Know nothing of them any more, as after a reboot."""
+        for subscription in self.subscriptions:
+            subscription.stop()
+        self.subscriptions.clear()
+
+    def stop_watching(self) -> None:
+        """End all subscriptions, so that time can run out."""
+        for subscription in self.subscriptions:
+            subscription.unsubscribe()
 
     def ring(self) -> None:
         """Ring, for the call that came last."""
@@ -224,6 +244,10 @@ class Phone(Registering, Scripted, Agent):
             if session.belongs(request):
                 session.request_received(asked)
                 return
+        for subscription in self.subscriptions:
+            if subscription.belongs(request):
+                subscription.notify_received(asked)
+                return
         if request.to.tag:
             asked.respond(request.response(481))
         elif request.method == "INVITE":
@@ -301,4 +325,6 @@ class Phone(Registering, Scripted, Agent):
         left = super().remains()
         if self.live:
             left["sessions"] = len(self.live)
+        if watched := sum(subscription.live for subscription in self.subscriptions):
+            left["subscriptions"] = watched
         return left

@@ -105,11 +105,12 @@ class Served:
         loaded.start()
 
     def stop(self) -> None:
-        """End what runs by itself: trunks, and the timers of features."""
+        """End what runs by itself: trunks, the timers of features, subscriptions of phones that are gone."""
         if not self._stopped:
             self._stopped = True
             self.server.trunks.stop()
             self.features.stop()
+            self.server.notifier.stop()
 
     def _configured(self) -> tuple[Settings, Features]:
         """Read the document: what belongs to features, and the rest."""

@@ -246,7 +246,9 @@ class World:
         """
         for phone in self._phones():
             phone.stop_registering()
+            phone.stop_watching()
         if self.served is not None:
+            self.clock.run_until(lambda: not any(map(_watches, self._phones())), patience)
             self.served.stop()
         self.clock.run_until(self._nothing_left, patience)
         if self.witness is not None:
@@ -284,3 +286,8 @@ class World:
     def failure(self, complaint: str) -> AssertionError:
         """Make the exception that says what is wrong, with seed and ladder."""
         return AssertionError(f"{complaint}\nseed {self.seed}\n\n{self.ladder()}")
+
+
+def _watches(phone: Phone) -> bool:
+    """Has a phone that is there a subscription left?"""
+    return not phone.gone and any(subscription.live for subscription in phone.subscriptions)

@@ -1,0 +1,83 @@
+"""The event packages of the features, and what keeps a fault in one of them from harming others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from b2bua.calls.verdicts import Refuse
+from b2bua.features.answers import wrong_body, wrong_refusal
+from b2bua.subscriptions import Body, EventPackage
+from b2bua.wire.grammar import is_token
+
+if TYPE_CHECKING:
+    from b2bua.features.dispatch import Dispatch
+    from b2bua.features.plugin import Plugin
+    from b2bua.subscriptions import Watcher
+
+HOOK = "b2bua_event_packages"
+OURS = frozenset({"refer"})
+"""Packages that the core serves itself."""
+
+
+class ContainedPackage:
+    """An event package, asked so that its faults are its own."""
+
+    __slots__ = ("_dispatch", "_plugin", "package")
+
+    def __init__(self, dispatch: Dispatch, plugin: Plugin, package: EventPackage) -> None:
+        """Ask C{package}, which C{plugin} brought along."""
+        self._dispatch = dispatch
+        self._plugin = plugin
+        self.package = package
+
+    def refuses(self, resource: str, watcher: Watcher) -> Refuse | None:
+        """Turn a watcher away, or say None."""
+        refusal: Refuse | None = self._ask("refuses", wrong_refusal, resource, watcher)
+        return refusal
+
+    def state(self, resource: str, watcher: Watcher) -> Body:
+        """Say how the resource is now."""
+        body: Body | None = self._ask("state", wrong_body, resource, watcher)
+        return body or Body()
+
+    def commanded(self, resource: str, watcher: Watcher, body: bytes) -> Refuse | None:
+        """Carry out what the body of a SUBSCRIBE wants, or turn it down."""
+        refusal: Refuse | None = self._ask("commanded", wrong_refusal, resource, watcher, body)
+        return refusal
+
+    def _ask(self, method: str, check: Callable[[object], str | None], *values: object) -> Any:
+        """Call a method of the package."""
+        where = f"{self.package.name}.{method}"
+        return self._dispatch.contained(self._plugin, where, getattr(self.package, method), check, *values)
+
+
+def packages_of(plugins: Sequence[Plugin], dispatch: Dispatch) -> dict[str, ContainedPackage]:
+    """
+    The packages of all plugins, by name.
+
+    @raise ValueError: with the plugin's name and one line for people, when one
+        of them is none.
+    """
+    found: dict[str, ContainedPackage] = {}
+    owners: dict[str, str] = {}
+    for plugin, package in _declared(plugins):
+        name = package.name
+        if name in found:
+            raise ValueError(f"plugin {plugin.name}: the event package {name} is served by {owners[name]}")
+        found[name] = ContainedPackage(dispatch, plugin, package)
+        owners[name] = plugin.name
+    return found
+
+
+def _declared(plugins: Sequence[Plugin]) -> Iterator[tuple[Plugin, EventPackage]]:
+    """Each package that a plugin brings along, if it is one."""
+    for plugin in plugins:
+        if plugin.out:
+            continue
+        for package in plugin.declares(HOOK, ()):
+            if not isinstance(package, EventPackage):
+                raise ValueError(f"plugin {plugin.name}: {package!r:.60} is no EventPackage")
+            if not is_token(package.name) or package.name in OURS:
+                raise ValueError(f"plugin {plugin.name}: {package.name!r:.60} cannot be an event package")
+            yield plugin, package

@@ -1,0 +1,125 @@
+"""Event packages: what a feature brings along so that something can be watched (RFC 6665 section 5.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
+
+from b2bua.calls.verdicts import Refuse
+
+if TYPE_CHECKING:
+    from b2bua.legs.party import Party
+    from b2bua.wire.fields import Event
+    from b2bua.wire.message import Field
+
+
+class Body(NamedTuple):
+    """What a NOTIFY says of the state of a resource."""
+
+    type: str = ""
+    """The value of Content-Type; empty for a NOTIFY that says all in its header."""
+    content: bytes = b""
+    fields: tuple[Field, ...] = ()
+    """More header fields: Call-Info, Require..."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watcher:
+    """Who watches, and how it wants to be told."""
+
+    party: Party
+    uri: str
+    """What it subscribed to, as it wrote it; without a user if that stood in To."""
+    event: Event
+    """The value of Event, with its parameters."""
+    user_agent: str
+    accepts: str
+    """The type of body that was agreed on."""
+    supports: frozenset[str]
+    """The option tags of its Supported."""
+    version: int = 0
+    """The place of this NOTIFY among those of the subscription, from 0; it never goes back."""
+
+
+class EventPackage:
+    """
+    Something that can be watched.
+
+    A feature makes one, and says what it is by what it overrides.  Its methods
+    are called one at a time, to their end: they may not wait.
+    """
+
+    name: str = ""
+    """What stands in Event."""
+    bodies: tuple[str, ...] = ()
+    """The types of body that its NOTIFYs may have, the usual one first."""
+    commands: tuple[str, ...] = ()
+    """The types of body that a SUBSCRIBE may have; such a body is a command."""
+    extensions: frozenset[str] = frozenset()
+    """The option tags that a SUBSCRIBE may require."""
+    default_expires: int = 3600
+    """Seconds of a subscription that asks for no time."""
+    min_expires: int | None = None
+    """The shortest that is granted, in seconds; None takes that of the configuration."""
+    gap: float = 0.0
+    """Seconds from one NOTIFY of a subscription to the next; a refresh does not wait."""
+
+    hear: Callable[[str | None], None] | None = None
+    """Who is told of changes; set by the server."""
+
+    def changed(self, resource: str | None) -> None:
+        """
+        Say that the state of a resource may be another now; None: of all of them.
+
+        Each watcher is told what is true by the time it can be told, so it is no
+        harm to say so too often.
+        """
+        if self.hear is not None:
+            self.hear(resource)
+
+    def refuses(self, resource: str, watcher: Watcher) -> Refuse | None:
+        """
+        Turn a watcher away, or say None.
+
+        Asked for each SUBSCRIBE, refreshes too.  By default our own extensions
+        may watch everything.
+
+        @param resource: the user that the SUBSCRIBE names, unescaped.
+        """
+        return None if watcher.party.internal else Refuse(403)
+
+    def state(self, resource: str, watcher: Watcher) -> Body | None:
+        """Say how the resource is now; None has a NOTIFY without a body."""
+        raise NotImplementedError
+
+    def commanded(self, resource: str, watcher: Watcher, body: bytes) -> Refuse | None:
+        """
+        Carry out what the body of a SUBSCRIBE wants, or turn it down.
+
+        Called before the SUBSCRIBE is answered; the type is one of C{commands}.
+        """
+        return None
+
+
+class PackageFailed(Exception):
+    """A package has no answer, because of a fault of its own that has been logged."""
+
+
+class ServedPackage(Protocol):
+    """An event package whose faults are contained; each method may raise L{PackageFailed}."""
+
+    package: EventPackage
+
+    def refuses(self, resource: str, watcher: Watcher) -> Refuse | None:
+        """Turn a watcher away, or say None."""
+
+    def state(self, resource: str, watcher: Watcher) -> Body:
+        """Say how the resource is now."""
+
+    def commanded(self, resource: str, watcher: Watcher, body: bytes) -> Refuse | None:
+        """Carry out what the body of a SUBSCRIBE wants, or turn it down."""
+
+
+Packages: TypeAlias = Mapping[str, ServedPackage]
+"""The packages that are served, by name."""

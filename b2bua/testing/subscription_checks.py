@@ -1,0 +1,61 @@
+"""The rules for subscriptions as they are seen at the server's edge (RFC 6665 section 4.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from b2bua.wire.message import Request, Response
+
+if TYPE_CHECKING:
+    from b2bua.testing.checks import Sent
+
+SECTION = "RFC 6665 4.2.2"
+
+
+class Notifications:
+    """The NOTIFYs of the server to one peer under one Call-ID."""
+
+    def __init__(self, complain: Callable[[str, str], None]) -> None:
+        """Begin without a subscription."""
+        self._complain = complain
+        self._open: set[str] = set()
+        """The peer's tags in dialogs that a SUBSCRIBE has opened."""
+        self._last: dict[tuple[str, str], Sent] = {}
+        """The last NOTIFY, by the peer's tag and the event."""
+        self._over: set[tuple[str, str]] = set()
+
+    def subscribed(self, request: Request, response: Response) -> None:
+        """The answer to a SUBSCRIBE leaves."""
+        if response.success:
+            self._open.add(request.from_.tag)
+            if response.get("Expires") is None:
+                self._complain("2xx to SUBSCRIBE without Expires", "RFC 6665 4.2.1.1")
+            elif request.expires is not None and (response.expires or 0) > request.expires:
+                self._complain("a subscription is longer than was asked for", "RFC 6665 4.2.1.1")
+        elif response.code == 489 and response.get("Allow-Events") is None:
+            self._complain("489 without Allow-Events", "RFC 6665 8.3.2")
+
+    def leaves(self, sent: Sent) -> None:
+        """A NOTIFY leaves."""
+        request = sent.request
+        event, said = request.get("Event") or "", request.subscription_state
+        if not event or said is None:
+            self._complain("NOTIFY without Event or Subscription-State", SECTION)
+            return
+        tag = request.to.tag
+        key = tag, event
+        if not event.startswith("refer") and tag not in self._open:
+            self._complain("NOTIFY before the 2xx to the SUBSCRIBE", "RFC 6665 4.2.1.2")
+        before = self._last.get(key)
+        again = bool(request.get("Authorization") or request.get("Proxy-Authorization"))
+        waits = before is not None and before.final is None and sent.at < before.given_up
+        if before is not None and waits and not again and sent.at < before.at + 32.0 - 0.1:
+            self._complain("NOTIFY while another one is on its way", SECTION)
+        if key in self._over and not again:
+            self._complain("NOTIFY after the last one", "RFC 6665 4.4.1")
+        if said.state == "terminated":
+            self._over.add(key)
+        elif not said.expires:
+            self._complain("NOTIFY without the time that is left", SECTION)
+        self._last[key] = sent
