@@ -128,6 +128,10 @@ class Directory:
         """An extension as a party."""
         return self._extensions[extension]
 
+    def find_party(self, extension: str) -> Party | None:
+        """An extension as a party, if it is there."""
+        return self._extensions.get(extension)
+
     def trunk_party(self, name: str) -> Party:
         """A trunk as a party."""
         return self._trunk_parties[name]

@@ -8,7 +8,7 @@ that stands still and a network in memory; all else is the same.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import fields
 from random import Random
 from typing import TYPE_CHECKING, Protocol
@@ -33,6 +33,7 @@ from b2bua.registrar.registrar import Registrar, RegistrarSettings
 from b2bua.registrar.throttle import Limits as Throttling
 from b2bua.registrar.trunks import Trunks
 from b2bua.store.journal import Journal
+from b2bua.subscriptions.keeping import SubscriptionKeeper
 from b2bua.subscriptions.notifier import SubscriptionLimits
 from b2bua.transactions.effects import TimerValues
 from b2bua.wire.message import Limits as MessageLimits
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     from b2bua.legs.leg import Leg
     from b2bua.net.locate import Locator
     from b2bua.settings import Settings
-    from b2bua.store.ports import IStore
+    from b2bua.store.ports import BindingRow, IStore, SubscriptionRow
     from b2bua.subscriptions.packages import Packages
     from b2bua.transactions.flow import Flow
     from b2bua.wire.message import Request, Response
@@ -162,6 +163,9 @@ class Server:
         self.notifier = self.core.notifier
         self.notifier.configure(features.event_packages, _subscription_limits(settings))
         self.context.challenged = self._challenged
+        self.subscriptions: SubscriptionKeeper | None = None
+        if self.journal is not None:
+            self.subscriptions = SubscriptionKeeper(self.notifier, self.runner, self.journal.subscription)
         self.context.devices = self.notifier.devices = Devices(self.bindings)
         self.runner.user = self.core
         self.runner.has_dialog = self.context.dialogs.has
@@ -198,6 +202,22 @@ class Server:
     def keep_alive(self, seconds: float) -> KeepAlive:
         """Ask phones behind NAT every C{seconds} whether they are there."""
         return KeepAlive(self.bindings, self.runner, self._asker, self._random, seconds)
+
+    def restore(
+        self,
+        bindings: Iterable[BindingRow],
+        subscriptions: Iterable[SubscriptionRow],
+        usable: Callable[[Flow], bool] = lambda flow: True,
+    ) -> tuple[int, int]:
+        """
+        Go on with what was kept.
+
+        @param usable: whether we still have the socket of a flow.
+        @return: how many bindings and how many subscriptions that were.
+        """
+        assert self.keeper is not None and self.subscriptions is not None
+        bound = self.keeper.restore(bindings, usable)
+        return bound, self.subscriptions.restore(subscriptions, self.directory.find_party, usable)
 
     def _began(self, call: Call) -> None:
         """Keep the record of a call that begins, so that one cut by a crash has one too."""

@@ -190,7 +190,7 @@ class B2BUAService(Service):
     async def _restore(self) -> None:
         """Take up what was kept: registrations, what users have changed, records of calls that were cut."""
         store, server = self.store, self.server
-        assert server.journal is not None and server.keeper is not None
+        assert server.journal is not None
         preferences = self.features.preferences
         kept = await store.load_settings()
         self._extensions.restore(kept)
@@ -201,15 +201,18 @@ class B2BUAService(Service):
         rows.restore(kept)
         rows.keep, rows.flush = server.journal.setting, server.journal.flush
         now = server.runner.wall()
-        count = server.keeper.restore(await store.load_bindings(now), self._has_socket)
+        bindings, subscriptions = await store.load_bindings(now), await store.load_subscriptions()
+        bound, watched = server.restore(bindings, subscriptions, self._has_socket)
         cut = await store.load_open()
         for record in cut:
             record.cut(now)
             server.journal.record(record)
         self.log.info(
-            "the store {store} had {bindings} registrations; {cut} calls were cut by a crash",
+            "the store {store} had {bindings} registrations and {subscriptions} subscriptions; "
+            "{cut} calls were cut by a crash",
             store=store.name,
-            bindings=count,
+            bindings=bound,
+            subscriptions=watched,
             cut=len(cut),
         )
 

@@ -22,7 +22,17 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from b2bua.store.ports import Batch, BindingRow, IStore, Json, Setting, Snapshot, StoreError, as_text
+from b2bua.store.ports import (
+    Batch,
+    BindingRow,
+    IStore,
+    Json,
+    Setting,
+    Snapshot,
+    StoreError,
+    SubscriptionRow,
+    as_text,
+)
 
 if TYPE_CHECKING:
     from b2bua.calls.record import CallRecord
@@ -65,6 +75,7 @@ class Journal:
         self._settings: dict[tuple[str, str, str], Setting] = {}
         self._records: dict[str, CallRecord] = {}
         self._snapshots: dict[str, Snapshot] = {}
+        self._subscriptions: dict[str, SubscriptionRow] = {}
         self._waiters: list[Deferred[None]] = []
         self._timer: ITimer | None = None
         self._writing: Deferred[None] | None = None
@@ -117,6 +128,11 @@ class Journal:
         self._snapshots[call] = Snapshot(call, value)
         self._soon(False)
 
+    def subscription(self, id: str, value: Json) -> None:
+        """A subscription has begun, or was refreshed; None: it is over."""
+        self._subscriptions[id] = SubscriptionRow(id, value)
+        self._soon(False)
+
     @property
     def health(self) -> Health:
         """How the store does."""
@@ -153,7 +169,8 @@ class Journal:
 
     def _waiting(self) -> int:
         """How many changes are not written yet."""
-        return len(self._aors) + len(self._settings) + len(self._records) + len(self._snapshots)
+        known = len(self._aors) + len(self._settings) + len(self._records)
+        return known + len(self._snapshots) + len(self._subscriptions)
 
     def _soon(self, wait: bool) -> Deferred[None] | None:
         """See that it is written; at once if somebody waits."""
@@ -202,6 +219,7 @@ class Journal:
             tuple(settings.values()),
             tuple(_first(self._records).values()),
             tuple(_first(self._snapshots).values()),
+            tuple(_first(self._subscriptions).values()),
         )
 
     def _written(self, waiters: list[Deferred[None]]) -> None:
@@ -244,6 +262,7 @@ class Journal:
         self._settings = {**{(s.owner, s.table, s.key): s for s in batch.settings}, **self._settings}
         self._records = {**{r.id: r for r in batch.records}, **self._records}
         self._snapshots = {**{s.call: s for s in batch.snapshots}, **self._snapshots}
+        self._subscriptions = {**{s.id: s for s in batch.subscriptions}, **self._subscriptions}
 
     def _next(self) -> None:
         """Set out for the next batch, if there is anything for one."""

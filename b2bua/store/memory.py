@@ -12,7 +12,16 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from b2bua.calls.record import CallRecord
-from b2bua.store.ports import Batch, BindingRow, IStore, Setting, Snapshot, StoreError, as_text
+from b2bua.store.ports import (
+    Batch,
+    BindingRow,
+    IStore,
+    Setting,
+    Snapshot,
+    StoreError,
+    SubscriptionRow,
+    as_text,
+)
 
 
 @implementer(IStore)
@@ -31,6 +40,7 @@ class MemoryStore:
         self._settings: dict[tuple[str, str, str], str] = {}
         self._records: dict[str, dict[str, Any]] = {}
         self._snapshots: dict[str, str] = {}
+        self._subscriptions: dict[str, str] = {}
 
     def open(self) -> Deferred[None]:
         """Do nothing."""
@@ -47,6 +57,9 @@ class MemoryStore:
         try:  # what cannot be written must be found out before anything is
             settings = [(s, None if s.value is None else as_text(s.value)) for s in batch.settings]
             snapshots = [(s, None if s.value is None else as_text(s.value)) for s in batch.snapshots]
+            subscriptions = [
+                (s.id, None if s.value is None else as_text(s.value)) for s in batch.subscriptions
+            ]
         except StoreError:
             return fail(Failure())
         self.batches += 1
@@ -70,6 +83,11 @@ class MemoryStore:
                 self._snapshots.pop(snapshot.call, None)
             else:
                 self._snapshots[snapshot.call] = text
+        for id, text in subscriptions:
+            if text is None:
+                self._subscriptions.pop(id, None)
+            else:
+                self._subscriptions[id] = text
         return succeed(None)
 
     def load_bindings(self, now: float) -> Deferred[Sequence[BindingRow]]:
@@ -116,6 +134,13 @@ class MemoryStore:
         """All of them."""
         found: Sequence[Snapshot] = [
             Snapshot(call, json.loads(text)) for call, text in sorted(self._snapshots.items())
+        ]
+        return self._fault() or succeed(found)
+
+    def load_subscriptions(self) -> Deferred[Sequence[SubscriptionRow]]:
+        """All of them."""
+        found: Sequence[SubscriptionRow] = [
+            SubscriptionRow(id, json.loads(text)) for id, text in sorted(self._subscriptions.items())
         ]
         return self._fault() or succeed(found)
 

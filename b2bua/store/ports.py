@@ -89,6 +89,14 @@ class Snapshot(NamedTuple):
     """None removes it."""
 
 
+class SubscriptionRow(NamedTuple):
+    """A subscription that we serve, to be gone on with."""
+
+    id: str
+    value: Json
+    """None removes it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Changes that are written together, or not at all."""
@@ -103,10 +111,12 @@ class Batch:
     One that is ended already stays as it is: each call has one record.
     """
     snapshots: tuple[Snapshot, ...] = ()
+    subscriptions: tuple[SubscriptionRow, ...] = ()
 
     def __len__(self) -> int:
         """How many changes there are."""
-        return len(self.bindings) + len(self.settings) + len(self.records) + len(self.snapshots)
+        kinds = (self.bindings, self.settings, self.records, self.snapshots, self.subscriptions)
+        return sum(map(len, kinds))
 
 
 class IBindings(Interface):
@@ -150,13 +160,20 @@ class ISnapshots(Interface):
         """Those of this node."""
 
 
-class IStore(IBindings, ISettings, IRecords, ISnapshots):
+class ISubscriptions(Interface):
+    """The subscriptions that outlive a restart."""
+
+    def load_subscriptions() -> Deferred[Sequence[SubscriptionRow]]:
+        """Those of this node."""
+
+
+class IStore(IBindings, ISettings, IRecords, ISnapshots, ISubscriptions):
     """
     Everything that is kept.
 
     Several processes may share a store.  Settings are common to all; bindings,
-    open records and snapshots belong to the node that wrote them, since only it
-    has the flows and the calls.
+    open records, snapshots and subscriptions belong to the node that wrote them,
+    since only it has the flows and the calls.
 
     Every operation but the attribute answers with a Deferred, which fails with
     L{StoreError} and nothing else when the store cannot do its work.

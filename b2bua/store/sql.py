@@ -25,7 +25,16 @@ from zope.interface import implementer
 
 from b2bua.calls.record import parties_named
 from b2bua.store import tables
-from b2bua.store.ports import Batch, BindingRow, IStore, Setting, Snapshot, StoreError, as_text
+from b2bua.store.ports import (
+    Batch,
+    BindingRow,
+    IStore,
+    Setting,
+    Snapshot,
+    StoreError,
+    SubscriptionRow,
+    as_text,
+)
 
 if TYPE_CHECKING:
     from b2bua.calls.record import CallRecord
@@ -107,6 +116,7 @@ class SqlStore:
         """Write a batch in one transaction."""
         settings = [(s, as_text(s.value)) for s in batch.settings if s.value is not None]
         snapshots = [(s, as_text(s.value)) for s in batch.snapshots if s.value is not None]
+        subscriptions = [(s.id, as_text(s.value)) for s in batch.subscriptions if s.value is not None]
         with self._connected().begin() as connection:
             self._write_bindings(connection, batch)
             self._remove(connection, tables.settings, [
@@ -127,6 +137,16 @@ class SqlStore:
                 connection,
                 tables.snapshots,
                 [{"node": self.node, "call": s.call, "value": text} for s, text in snapshots],
+            )
+            self._remove(
+                connection,
+                tables.subscriptions,
+                [{"node": self.node, "id": s.id} for s in batch.subscriptions if s.value is None],
+            )
+            self._put(
+                connection,
+                tables.subscriptions,
+                [{"node": self.node, "id": id, "value": text} for id, text in subscriptions],
             )
 
     def _write_bindings(self, connection: sa.Connection, batch: Batch) -> None:
@@ -232,6 +252,12 @@ class SqlStore:
         table = tables.snapshots
         query = sa.select(table).where(table.c.node == self.node).order_by(table.c.call)
         return self._do(lambda: [Snapshot(row.call, json.loads(row.value)) for row in self._rows(query)])
+
+    def load_subscriptions(self) -> Deferred[Sequence[SubscriptionRow]]:
+        """Those of this node."""
+        table = tables.subscriptions
+        query = sa.select(table).where(table.c.node == self.node).order_by(table.c.id)
+        return self._do(lambda: [SubscriptionRow(row.id, json.loads(row.value)) for row in self._rows(query)])
 
     def _rows(self, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
         """Read rows."""

@@ -90,6 +90,14 @@ snapshots = Table(
     Column("value", Text, nullable=False),
 )
 
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("node", String(255), primary_key=True),
+    Column("id", String(255), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
 
 def clean(text: str) -> str:
     """

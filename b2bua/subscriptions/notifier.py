@@ -326,7 +326,7 @@ class Notifier:
 
     def keep(self, subscription: PackageSubscription) -> None:
         """Have a subscription written down."""
-        if self.kept is not None and subscription.active:
+        if self.kept is not None and subscription.active and subscription.party.internal:
             self.kept(subscription, False)
 
     def stop(self) -> None:

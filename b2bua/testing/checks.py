@@ -155,6 +155,14 @@ class Witness:
             if sent.destination == local and sent.final is None and sent.request.via.transport != "UDP":
                 self._lost(sent)
 
+    def crashed(self) -> None:
+        """The server is gone: it answers nothing that came, and hears no answer."""
+        for came in self.came.values():
+            came.excused = came.excused or came.final is None
+        for sent in self.sent.values():
+            if sent.final is None:
+                sent.given_up = min(sent.given_up, self.world.clock.rightNow)
+
     def _lost(self, sent: Sent) -> None:
         """The server hears that the connection of a request is closed."""
         if sent.request.method != "INVITE" or not sent.provisional:

@@ -18,6 +18,7 @@ from b2bua.testing.wires import DatagramWire, StreamWire
 
 if TYPE_CHECKING:
     from b2bua.calls.record import CallRecord
+    from b2bua.store.ports import IStore
     from b2bua.testing.world import World
 
 HOST = "192.0.2.1"
@@ -74,20 +75,33 @@ class Served:
         document: dict[str, Any],
         features: Sequence[object] | str | None,
         host: str = HOST,
+        store: IStore | None = None,
     ) -> None:
-        """Start it at an address."""
+        """
+        Start it at an address.
+
+        @param store: what outlives it; see L{crash}.
+        """
         self.world = world
+        self._host = host
+        self._store = store
         self.document = document
         self._things = features
         self._rows = Rows()
         self._stopped = False
         self.records: list[CallRecord] = []
+        self._start()
+
+    def _start(self) -> None:
+        """Start a process."""
+        world, host = self.world, self._host
         settings, loaded = self._configured()
         self.server = Server(
             settings,
             world.clock,
             NumericLocator({settings.server.domain: [host]}),
             loaded,
+            store=self._store,
             record=self.records.append,
             random=world.random,
             wall=world.wall,
@@ -111,6 +125,24 @@ class Served:
             self.server.trunks.stop()
             self.features.stop()
             self.server.notifier.stop()
+
+    def crash(self) -> None:
+        """End the process as kill -9 does: nothing is said to anybody, and what was not written is lost."""
+        self.datagrams.close()
+        self.streams.close()
+        self.server.runner.close()
+        if self.world.witness is not None:
+            self.world.witness.crashed()
+
+    def restart(self) -> None:
+        """Start it again, with what the store has."""
+        assert self._store is not None
+        self._start()
+        found: list[Sequence[Any]] = []
+        self._store.load_bindings(self.world.wall()).addCallback(found.append)
+        self._store.load_subscriptions().addCallback(found.append)
+        bindings, subscriptions = found
+        self.server.restore(bindings, subscriptions)
 
     def _configured(self) -> tuple[Settings, Features]:
         """Read the document: what belongs to features, and the rest."""

@@ -27,6 +27,7 @@ from b2bua.testing.manners import Manners
 from b2bua.testing.network import Address, Network
 
 if TYPE_CHECKING:
+    from b2bua.store.ports import IStore
     from b2bua.testing.agent import Agent, Message
     from b2bua.testing.forking import Forking
     from b2bua.testing.phone import Phone
@@ -62,6 +63,7 @@ class World:
         *,
         server: bool = True,
         domain: str = "pbx.example.com",
+        store: IStore | None = None,
     ) -> None:
         """
         Make a world.
@@ -71,6 +73,7 @@ class World:
         @param features: plugins, as modules, classes or objects, in the order
             in which they are asked; C{"installed"} takes all that are
             installed; None none at all.
+        @param store: what outlives the server, for L{Served.crash}; None keeps nothing.
         @param server: False leaves phones alone with each other.
         """
         self.seed = seed
@@ -92,7 +95,7 @@ class World:
             from b2bua.testing.served import EXTENSIONS, HOST, Served, document_of
 
             document = document_of(domain, EXTENSIONS, settings)
-            self.served = Served(self, document, features)
+            self.served = Served(self, document, features, store=store)
             self.witness = Witness(self, {HOST})
             self.server_address = (HOST, 5060)
         self._marks = 0

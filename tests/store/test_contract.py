@@ -17,7 +17,7 @@ from zope.interface.verify import verifyObject
 
 from b2bua.calls.record import CallRecord, LegRecord
 from b2bua.store.memory import MemoryStore
-from b2bua.store.ports import Batch, BindingRow, IStore, Setting, Snapshot, StoreError
+from b2bua.store.ports import Batch, BindingRow, IStore, Setting, Snapshot, StoreError, SubscriptionRow
 from b2bua.store.sql import SqlStore
 from tests.store.postgresql import server
 
@@ -85,6 +85,7 @@ class Contract:
             self.store.load_open(),
             self.store.find_records(),
             self.store.load_snapshots(),
+            self.store.load_subscriptions(),
         ):
             t.assertEqual((yield found), [])
 
@@ -228,6 +229,17 @@ class Contract:
         yield self.store.write(Batch(snapshots=(Snapshot("1", None), Snapshot("2", [3]))))
         yield self.again()
         t.assertEqual((yield self.store.load_snapshots()), [Snapshot("2", [3])])
+
+    @inlineCallbacks
+    def test_subscriptions(self) -> Steps:
+        """A subscription is what it was put to last; None removes it."""
+        t: Any = self
+        rows = (SubscriptionRow("1", {"seq": 1}), SubscriptionRow("2", {"seq": 2}))
+        yield self.store.write(Batch(subscriptions=rows))
+        rows = (SubscriptionRow("1", None), SubscriptionRow("2", {"seq": 3}))
+        yield self.store.write(Batch(subscriptions=rows))
+        yield self.again()
+        t.assertEqual((yield self.store.load_subscriptions()), [rows[1]])
 
     @inlineCallbacks
     def test_all_or_nothing(self) -> Steps:

@@ -1,0 +1,129 @@
+"""Subscriptions that outlive the process: what is written of them, and how they go on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from b2bua.dialogs.channel import Channel
+from b2bua.dialogs.dialog import Dialog
+from b2bua.errors import PeerError
+from b2bua.subscriptions.packages import Watcher
+from b2bua.subscriptions.subscription import PackageSubscription
+from b2bua.transactions.flow import Flow
+from b2bua.wire.fields import Event
+
+if TYPE_CHECKING:
+    from b2bua.clock import IClock
+    from b2bua.legs.party import Party
+    from b2bua.subscriptions.notifier import Notifier
+
+VERSION = 1
+"""Of what is written; what another version has written is left alone until it would have expired."""
+SPREAD = 2.0
+"""Seconds over which the watchers are told after a start, a thousand of them or all that there are."""
+
+Json = Any
+
+
+class SubscriptionKeeper:
+    """
+    Keeps the subscriptions of a notifier.
+
+    Written is a dialog with CSeq numbers that have not been used yet, so that
+    what is told after a crash is never lower than before (freeswitch PR#3056).
+    """
+
+    def __init__(self, notifier: Notifier, clock: IClock, write: Callable[[str, Json], None]) -> None:
+        """
+        Keep every subscription from now on.
+
+        @param write: stores plain values by a name; None removes them.
+        """
+        self._notifier = notifier
+        self._clock = clock
+        self._write = write
+        notifier.kept = self._kept
+
+    def _kept(self, subscription: PackageSubscription, over: bool) -> None:
+        """Write a subscription, or remove it."""
+        self._write(subscription.dialog.local_tag, None if over else self._plain(subscription))
+
+    def _plain(self, subscription: PackageSubscription) -> dict[str, Json]:
+        """A subscription as plain values."""
+        watcher, flow = subscription.watcher(), subscription.flow
+        return {
+            "version": VERSION,
+            "package": subscription.package,
+            "resource": subscription.resource,
+            "party": subscription.party.name,
+            "uri": watcher.uri,
+            "event": subscription.event,
+            "user_agent": watcher.user_agent,
+            "accepts": watcher.accepts,
+            "supports": sorted(watcher.supports),
+            "ends": subscription.ends + self._clock.wall() - self._clock.now(),
+            "first_seq": subscription.first_seq,
+            "dialog": {**subscription.dialog.snapshot(), "local_seq": subscription.reserved},
+            "flow": None if flow is None or flow.connection else [flow.transport, *flow.local, *flow.remote],
+        }
+
+    def restore(
+        self,
+        rows: Iterable[tuple[str, Json]],
+        party_of: Callable[[str], Party | None],
+        usable: Callable[[Flow], bool] = lambda flow: True,
+    ) -> int:
+        """
+        Go on with what was kept, and tell every watcher how it is now.
+
+        @param party_of: the extension of a name, if there is one still.
+        @param usable: whether we still have the socket of a flow.
+        @return: how many subscriptions that were.
+        """
+        restored = []
+        for id, plain in rows:
+            subscription = self._restored(plain, party_of, usable)
+            if subscription is None:
+                self._write(id, None)
+            else:
+                restored.append(subscription)
+        apart = SPREAD / max(len(restored), 1000)
+        for place, subscription in enumerate(restored):
+            subscription.watch()
+            self._clock.start(place * apart, subscription.tell)
+        return len(restored)
+
+    def _restored(
+        self, plain: dict[str, Json], party_of: Callable[[str], Party | None], usable: Callable[[Flow], bool]
+    ) -> PackageSubscription | None:
+        """One that can go on; None for what has expired, or what nobody serves or may watch any more."""
+        notifier, clock = self._notifier, self._clock
+        if plain.get("version") != VERSION:
+            return None
+        seconds = plain["ends"] - clock.wall()
+        served, party = notifier.packages.get(plain["package"]), party_of(plain["party"])
+        if seconds <= 0 or served is None or party is None:
+            return None
+        try:
+            event = Event.parse(plain["event"])
+        except PeerError:
+            return None
+        watcher = Watcher(
+            party, plain["uri"], event, plain["user_agent"], plain["accepts"], frozenset(plain["supports"])
+        )
+        channel = Channel(notifier, Dialog.restore(plain["dialog"]))
+        subscription = PackageSubscription(notifier, channel, served, plain["resource"], watcher, seconds)
+        subscription.first_seq = plain["first_seq"]
+        subscription.reserved = 0  # a new block, before the first NOTIFY
+        notifier.add(subscription, _flow(plain["flow"], usable))
+        return subscription
+
+
+def _flow(plain: list[Any] | None, usable: Callable[[Flow], bool]) -> Flow | None:
+    """The way to a phone, if its socket of ours is there still; connections end with the process."""
+    if plain is None:
+        return None
+    transport, host, port, remote_host, remote_port = plain
+    flow = Flow(transport, (host, port), (remote_host, remote_port))
+    return flow if usable(flow) else None
