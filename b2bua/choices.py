@@ -30,6 +30,7 @@ class Choices:
         return {
             "features": self.features,
             "settings": self.settings,
+            "changed": self.changed,
             "set": self.change,
         }
 
@@ -50,6 +51,10 @@ class Choices:
         """The settings that can be changed for an extension, as they hold now."""
         self._known("extensions", owner)
         return [_row(one) for one in self._features().settings(owner)]
+
+    def changed(self) -> Plain:
+        """Everything that users have changed, by its path in the file."""
+        return self._features().preferences.changed_paths()
 
     def change(self, path: str, value: object = None) -> Plain:
         """Change a setting; without a value the one of the file is back."""

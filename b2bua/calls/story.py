@@ -98,6 +98,8 @@ def in_short(answer: object) -> str:
     >>> in_short(Forward("103", Diverted.BUSY))
     "Forward(to='103', why=user-busy)"
     """
+    if isinstance(answer, tuple) and not hasattr(answer, "_fields"):
+        return f"({', '.join(map(in_short, answer))})"
     if not is_dataclass(answer) or isinstance(answer, type):
         return str(answer.value) if isinstance(answer, Enum) else repr(answer)
     told = [

@@ -237,6 +237,11 @@ class Features(Facade):
             lines.append(f"{place}. {name}{note}")
         return lines
 
+    def written(self, feature: str, name: str) -> list[str]:
+        """The tables of a feature in the file that count for one name, as C{[extensions.102.forward]}."""
+        options = self._options.get(feature)
+        return [] if options is None else options.written(name)
+
     def settings(self, owner: str) -> Iterator[Setting]:
         """All settings that can be changed for one extension, in the order of the features."""
         for options in self._options.values():

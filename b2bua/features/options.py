@@ -104,6 +104,14 @@ class Options:
         values = self._preferences.of(owner, self.feature)
         return {key: values[path] for key in changeable(model) if (path := below + key) in values}
 
+    def written(self, name: str) -> list[str]:
+        """The tables that stand in the file and count for one name: its own, and those of nobody."""
+        return [
+            f"[{'.'.join(place(self._patterns[model], names))}]"
+            for model, names in self._written
+            if names in ((), (name,))
+        ]
+
     def settings(self, owner: str) -> Iterator[Setting]:
         """The settings that can be changed in the tables of one name, as they hold now."""
         for model, pattern in self._patterns.items():

@@ -33,6 +33,14 @@ class Preferences:
         """What an owner has changed of a feature."""
         return self._values.get((owner, feature), {})
 
+    def changed_paths(self) -> dict[str, object]:
+        """Everything that users have changed, by its path in the file: C{extensions.102.forward.busy}."""
+        return {
+            f"{owner}.{key}": value
+            for (owner, _), values in self._values.items()
+            for key, value in values.items()
+        }
+
     def put(self, owner: str, feature: str, key: str, value: object) -> None:
         """
         Change a value, which somebody has found good; L{None} brings the file's back.

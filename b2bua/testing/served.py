@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
@@ -76,15 +76,18 @@ class Served:
         features: Sequence[object] | str | None,
         host: str = HOST,
         store: IStore | None = None,
+        zone: tzinfo | None = UTC,
     ) -> None:
         """
         Start it at an address.
 
         @param store: what outlives it; see L{crash}.
+        @param zone: the zone of the time of day that features are told.
         """
         self.world = world
         self._host = host
         self._store = store
+        self._zone = zone
         self.document = document
         self._things = features
         self._rows = Rows()
@@ -159,7 +162,7 @@ class Served:
 
     def _wall(self) -> datetime:
         """Tell features the time of day: the world began at midnight."""
-        return datetime.fromtimestamp(self.world.wall(), tz=UTC)
+        return datetime.fromtimestamp(self.world.wall(), tz=self._zone)
 
     password_of = staticmethod(password_of)
 

@@ -1,0 +1,140 @@
+"""Say what a call would do, before anybody makes it: who rings, when, and why."""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import ArgumentParser, Namespace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from b2bua.command import _asking
+from b2bua.settings import Problem, SettingsError
+
+if TYPE_CHECKING:
+    from b2bua.explain.scene import Behaviour
+    from b2bua.explain.whatif import Question
+
+BEHAVIOURS: tuple[tuple[str, Behaviour, str], ...] = (
+    ("--busy", "busy", "who is busy"),
+    ("--no-answer", "no answer", "who does not pick up"),
+    ("--declines", "declines", "who declines"),
+    ("--unregistered", "unregistered", "whose phone is not there"),
+)
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """Take the question."""
+    parser.add_argument(
+        "caller", metavar="CALLER", nargs="?", help="an extension, or with --via a number outside"
+    )
+    parser.add_argument("dialled", metavar="NUMBER", nargs="?", help="what is dialled")
+    parser.add_argument("--via", metavar="TRUNK", default="", help="the trunk through which the caller comes")
+    parser.add_argument("--at", metavar="TIME", help='when, as "2026-12-24 19:30"; by default now')
+    for flag, behaviour, help in BEHAVIOURS:
+        parser.add_argument(flag, metavar="NAME", nargs="+", default=[], dest=behaviour, help=help)
+    parser.add_argument(
+        "--then", metavar="STEP", action="append", default=[],
+        help='what a party does when the call is answered, such as "102 transfers to 104"; may be repeated',
+    )  # fmt: skip
+    parser.add_argument(
+        "--live",
+        action="store_true",
+        help="with what users have changed and the phones that are registered, of the running service",
+    )
+    parser.add_argument(
+        "--diff", metavar="FILE", help="instead of one call: which calls another configuration would change"
+    )
+    parser.add_argument("--svg", metavar="FILE", help="write the ladder of the call as a picture")
+    parser.add_argument("--ladder", action="store_true", help="also draw the messages of the call")
+    _asking.arguments(parser)
+
+
+def run(options: Namespace) -> int:
+    """Play it."""
+    # Not needed to say what can be typed, and it takes its time.
+    from b2bua.explain.svg import svg
+    from b2bua.explain.telling import tell
+    from b2bua.explain.text import ladder
+    from b2bua.explain.whatif import ask
+
+    tables, unregistered = _tables(options.config), []
+    if options.live:
+        tables, unregistered = _live(options, tables)
+    if options.diff is not None:
+        return _compare(options, tables)
+    play = ask(tables, _question(options, unregistered))
+    answer, call = play.run(), play.traced()
+    if options.svg is not None and call is not None:
+        Path(options.svg).write_text(svg(call))
+    if options.json:
+        print(answer.model_dump_json(indent=2))
+        return 0
+    print(tell(answer, tables))
+    if options.ladder and call is not None:
+        print(f"\n{ladder(call, words=False)}")
+    return 0
+
+
+def _compare(options: Namespace, old: dict[str, Any]) -> int:
+    """Show what another configuration would change."""
+    from b2bua.explain.compare import differences
+    from b2bua.explain.telling import tell_difference
+
+    new = _tables(options.diff)
+    found = differences(old, new, _time(options.at), _progress, os.cpu_count() or 1)
+    for one in found:
+        print(tell_difference(one, old, new))
+    print(f"{len(found)} of the calls would do something else" if found else "every call would do the same")
+    return 0
+
+
+def _progress(done: int, of: int) -> None:
+    """Say how far it is, to who sits before a terminal."""
+    if sys.stderr.isatty():
+        bar = "#" * (40 * done // of)
+        end = "\n" if done == of else ""
+        print(f"\r[{bar:<40}] {done:,} of {of:,} calls", end=end, file=sys.stderr, flush=True)
+
+
+def _tables(path: str) -> dict[str, Any]:
+    """The tables of a configuration that is good."""
+    from b2bua.configuration import configuration
+    from b2bua.settings import document
+
+    configuration(path)
+    return document(path)
+
+
+def _live(options: Namespace, tables: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Lay over a configuration what the running service knows; give who is not registered as well."""
+    from b2bua.explain.scene import with_changes
+
+    there = {row["extension"] for row in _asking.ask(options, "registrations")}
+    tables = with_changes(tables, _asking.ask(options, "changed"))
+    return tables, [name for name in tables.get("extensions", {}) if name not in there]
+
+
+def _question(options: Namespace, unregistered: list[str]) -> Question:
+    """Read the question."""
+    from b2bua.explain.whatif import Question
+
+    if options.caller is None or options.dialled is None:
+        raise SettingsError("b2bua whatif", [Problem("", "say who calls, and which NUMBER")])
+    behaviours: dict[str, Any] = dict.fromkeys(unregistered, "unregistered")
+    behaviours |= {name: behaviour for _, behaviour, _ in BEHAVIOURS for name in getattr(options, behaviour)}
+    return Question(
+        options.caller, options.dialled, _time(options.at), options.via, behaviours, tuple(options.then)
+    )
+
+
+def _time(text: str | None) -> datetime:
+    """Read the time of day, in the zone of this machine unless it names another."""
+    if text is None:
+        return datetime.now().astimezone()
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except ValueError:
+        problem = Problem("--at", f'{text!r} is no time; write it as "2026-12-24 19:30"')
+        raise SettingsError("b2bua whatif", [problem]) from None

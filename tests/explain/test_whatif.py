@@ -1,0 +1,223 @@
+"""What a call would do: played, and told."""
+
+from __future__ import annotations
+
+import copy
+from datetime import UTC, datetime
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from b2bua.explain.compare import differences, matrix
+from b2bua.explain.scene import Behaviour, with_changes
+from b2bua.explain.telling import tell, tell_difference
+from b2bua.explain.whatif import Answer, Question, ask
+from b2bua.settings import SettingsError
+
+EVENING = datetime(2026, 12, 24, 19, 30, tzinfo=UTC)
+
+
+def office() -> dict[str, Any]:
+    """An office: forwards, a group in sequence, a carrier."""
+    return {
+        "server": {
+            "domain": "pbx.example.com",
+            "listen": ["sip:203.0.113.1:5060"],
+            "database": "sqlite:///x.db",
+        },
+        "tls": {"certificate": "/nowhere/cert.pem", "key": "/nowhere/key.pem"},
+        "extensions": {
+            "101": {"name": "Reception", "password": "secret"},
+            "102": {
+                "name": "Office",
+                "ha1": {"MD5": "0" * 32},
+                "forward": {"busy": "103", "no_answer": "0301234567"},
+            },
+            "103": {"name": "Workshop", "password": "secret", "may_dial": ["extensions"]},
+        },
+        "ring_groups": {"600": {"members": ["101", "102"], "mode": "sequential", "otherwise": "103"}},
+        "trunks": {
+            "carrier": {
+                "uri": "sip:sip.carrier.example",
+                "accept_from": ["198.51.100.0/24"],
+                "register": True,
+                "username": "u",
+                "password": "p",
+            }
+        },
+        "routes": [{"match": "0\\d{6,}", "trunk": "carrier", "strip": 1, "prepend": "+49"}],
+    }
+
+
+class WhatIfTests(SynchronousTestCase):
+    """One call."""
+
+    def asked(
+        self, caller: str, dialled: str, *, via: str = "", then: tuple[str, ...] = (), **behaviours: Behaviour
+    ) -> Answer:
+        """Ask; extensions stand with an underscore before them."""
+        those = {name.removeprefix("_"): behaviour for name, behaviour in behaviours.items()}
+        question = Question(caller, dialled, EVENING, via, those, then)
+        answer = ask(office(), question).run()
+        self.assertEqual(answer.problems, [])
+        return answer
+
+    def assertComplains(self, text: str, question: Question) -> None:
+        """Insist on one line that says what is wrong with a question."""
+        self.assertIn(text, str(self.assertRaises(SettingsError, ask, office(), question)))
+
+    def test_plain(self) -> None:
+        """A call that is answered: who rang, what was seen there, and when."""
+        answer = self.asked("101", "102")
+        (node,) = answer.targets
+        (ring,) = node.rings
+        self.assertEqual((ring.where, ring.sees, node.answered), ("extension 102", "Reception <101>", True))
+        self.assertEqual((answer.answered_by, answer.ending), ("extension 102", "answered"))
+
+    def test_forward_on_busy(self) -> None:
+        """The feature that answered, its words, and the table that made it say so."""
+        (node,) = self.asked("101", "102", _102="busy").targets
+        (decision,) = node.decisions
+        self.assertEqual(
+            (decision.feature, decision.said, decision.settings),
+            ("forward", "Forward(to='103', why=user-busy)", ["[extensions.102.forward]"]),
+        )
+        self.assertEqual([below.number for below in node.targets], ["103"])
+
+    def test_forward_to_the_world(self) -> None:
+        """A forward over a trunk: from which second, the number as the carrier is told, the route."""
+        answer = self.asked("0171555", "102", via="carrier", _102="no answer")
+        (node,) = answer.targets
+        (below,) = node.targets
+        (ring,) = below.rings
+        self.assertEqual((ring.where, ring.number, round(ring.at)), ("trunk carrier", "+49301234567", 20))
+        self.assertEqual((below.settings, node.outcome), (["routes[0]"], "no answer"))
+
+    def test_group(self) -> None:
+        """The members of a group stand below it, each with its seconds and its end."""
+        answer = self.asked("103", "600", _101="busy", _102="no answer")
+        (node,) = answer.targets
+        ends = [(below.number, below.outcome) for below in node.targets]
+        self.assertEqual(ends[:2], [("101", "busy (486 Busy Here)"), ("102", "no answer")])
+
+    def test_forbidden(self) -> None:
+        """Who may not dial is told so."""
+        answer = self.asked("103", "0301234567")
+        self.assertEqual((answer.ending, answer.targets[0].outcome.split()[0]), ("declined", "forbidden"))
+
+    def test_nobody(self) -> None:
+        """A number that nobody has."""
+        self.assertEqual(self.asked("101", "999").ending, "no such number")
+
+    def test_unregistered(self) -> None:
+        """A phone that is not there does not ring."""
+        (node,) = self.asked("101", "103", _103="unregistered").targets
+        self.assertEqual((node.rings, node.outcome.split(" ")[0]), ([], "unreachable"))
+
+    def test_code(self) -> None:
+        """A feature code is carried out, in the simulated world only."""
+        answer = self.asked("101", "*72103")
+        self.assertEqual(answer.answered_by, "the server")
+        self.assertIn("Confirm(", answer.targets[0].decisions[0].said)
+
+    def test_transfer(self) -> None:
+        """What a party does then, and who talks to whom after it."""
+        answer = self.asked("101", "102", then=("102 transfers to 103",))
+        self.assertEqual(answer.steps[0].talking, ["101 - 103"])
+
+    def test_attended(self) -> None:
+        """Consulting, then joining."""
+        answer = self.asked("101", "102", then=("102 consults 103", "102 joins them"))
+        self.assertEqual([step.talking for step in answer.steps], [["102 - 103"], ["101 - 103"]])
+
+    def test_questions_that_make_no_sense(self) -> None:
+        """Each is refused in one line with what to write instead."""
+        self.assertComplains("--via: there is no trunk x", Question("1", "101", EVENING, "x"))
+        self.assertComplains("say through which trunk it calls", Question("0301", "101", EVENING))
+        self.assertComplains(
+            "--no-answer: there is no extension or trunk 9",
+            Question("101", "102", EVENING, behaviours={"9": "no answer"}),
+        )
+        self.assertComplains("is not one of", Question("101", "102", EVENING, then=("102 sings",)))
+
+    def test_told(self) -> None:
+        """In words: a tree, with seconds, and the table to change."""
+        text = tell(self.asked("101", "102", _102="busy"), office())
+        self.assertEqual(
+            text.splitlines(),
+            [
+                "2026-12-24 19:30+00:00: 101 Reception calls 102",
+                "102 Office",
+                "│  0:00 to 0:00  rings at extension 102, which sees Reception <101>",
+                "│  0:00  busy (486 Busy Here)",
+                "│  0:00  forward: Forward(to='103', why=user-busy), because of [extensions.102.forward]",
+                "└─ 103 Workshop",
+                "      0:00 to 0:05  rings at extension 103, which sees Reception <101>",
+                "      answers",
+                "the call: answered by extension 103 after 0:05",
+            ],
+        )
+
+    def test_ladder(self) -> None:
+        """The call that was played can be drawn like one that was made."""
+        play = ask(office(), Question("101", "102", EVENING))
+        play.run()
+        traced = play.traced()
+        assert traced is not None
+        self.assertEqual(traced.record.dialled, "102")
+        self.assertTrue(traced.messages)
+
+    def test_document_is_left_alone(self) -> None:
+        """Playing changes nothing of the configuration."""
+        document = office()
+        ask(document, Question("101", "*72103", EVENING)).run()
+        self.assertEqual(document, office())
+
+    def test_changes_of_users(self) -> None:
+        """What users have changed is laid over the file."""
+        changed = with_changes(office(), {"extensions.101.forward.always": "103"})
+        answer = ask(changed, Question("102", "101", EVENING)).run()
+        self.assertEqual(answer.answered_by, "extension 103")
+
+
+class CompareTests(SynchronousTestCase):
+    """Two configurations."""
+
+    def test_same(self) -> None:
+        """The same configuration changes no call."""
+        self.assertEqual(differences(office(), office(), EVENING), [])
+
+    def test_one_forward(self) -> None:
+        """Only the calls that do something else are given: from inside, from outside, and of the group."""
+        new = copy.deepcopy(office())
+        new["extensions"]["102"]["forward"]["busy"] = "101"
+        told: list[tuple[int, int]] = []
+        found = differences(office(), new, EVENING, lambda done, of: told.append((done, of)))
+        self.assertEqual(
+            {(one.question.dialled, *one.question.behaviours.items()) for one in found},
+            {("102", ("102", "busy"))},
+        )
+        self.assertEqual(told[-1][0], told[-1][1])
+        text = tell_difference(found[0], office(), new)
+        self.assertIn("before:", text)
+        self.assertIn("[extensions.102.forward]", text)
+
+    def test_extension_comes(self) -> None:
+        """A new extension can be called that could not be called before."""
+        new = copy.deepcopy(office())
+        new["extensions"]["104"] = {"password": "x"}
+        found = differences(office(), new, EVENING)
+        self.assertEqual({one.question.dialled for one in found}, {"104"})
+
+    def test_matrix(self) -> None:
+        """Every extension with every outcome, numbers of features, one of each route, from all sides."""
+        asked = {(q.dialled, q.via) for q in matrix(office(), office(), EVENING)}
+        for number in ("101", "102", "103", "600"):
+            self.assertIn((number, ""), asked)
+            self.assertIn((number, "carrier"), asked)
+        self.assertTrue(any(number.startswith("0") for number, _ in asked))
+
+    def test_hours(self) -> None:
+        """Where a configuration names times, calls are played before and after each."""
+        hours = {q.at for q in matrix(office(), {**office(), "night": {"begins": "22:00"}}, EVENING)}
+        self.assertEqual({(at.hour, at.minute) for at in hours}, {(19, 30), (21, 59), (22, 1)})
