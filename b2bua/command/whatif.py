@@ -59,7 +59,8 @@ def run(options: Namespace) -> int:
     from b2bua.explain.text import ladder
     from b2bua.explain.whatif import ask
 
-    tables, unregistered = _tables(options.config), []
+    tables = _tables(options.config)
+    unregistered: list[str] = []
     if options.live:
         tables, unregistered = _live(options, tables)
     if options.diff is not None:
