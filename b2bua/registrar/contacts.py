@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from b2bua.errors import PeerError
 from b2bua.registrar.bindings import Binding
 from b2bua.transactions.flow import Flow
-from b2bua.wire.grammar import printable, quote, write_params
+from b2bua.wire.grammar import printable, quote
 
 if TYPE_CHECKING:
     from b2bua.wire.message import Request
@@ -181,4 +181,5 @@ _OWN = frozenset({"expires", "q", "+sip.instance", "reg-id"})
 
 def _others(contact: NameAddr) -> str:
     """The parameters that are only kept and shown again."""
-    return printable(write_params(item for item in contact.params if item[0].lower() not in _OWN))
+    kept = [written for name, written in contact.written_params if name.lower() not in _OWN]
+    return printable("".join(kept))

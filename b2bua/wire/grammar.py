@@ -85,6 +85,11 @@ def parse_params(text: str) -> Params:
     )
 
 
+def written_params(text: str) -> list[tuple[str, str]]:
+    """Take C{;name=value;name} apart: each name, and the parameter as it is written, quotes and all."""
+    return [(found[1], found[0].rstrip(" \t")) for found in _PARAM.finditer(text)]
+
+
 def value_and_params(text: str, section: str) -> tuple[str, Params]:
     """Parse C{word;name=value}: the shape of most small header fields."""
     found = _WORD.match(text)

@@ -24,6 +24,7 @@ from b2bua.wire.grammar import (
     refuse_breaks,
     unquote,
     write_params,
+    written_params,
 )
 from b2bua.wire.uri import Uri
 
@@ -132,6 +133,13 @@ class NameAddr:
             params = parse_params(self._tail)
         self._params = params
         return params
+
+    @property
+    def written_params(self) -> list[tuple[str, str]]:
+        """Each parameter by its name and as it is written."""
+        if self._tail is None:
+            return [("tag", f";tag={self.tag}")] if self.tag else []
+        return written_params(self._tail)
 
     def param(self, name: str) -> str | None:
         """Find a parameter: its value, "" without a value, None if absent."""

@@ -85,6 +85,12 @@ class ContactTests(SynchronousTestCase):
         self.assertEqual(response.code, code, response)
         self.assertIs(self.house.bindings.all(AOR), before)
 
+    def test_parameters_as_written(self) -> None:
+        """Section 10.3 step 8: a contact comes back as it was written, quotes and all (RFC 3840 9)."""
+        said = f'{FIRST};mobility="mobile";methods="INVITE,ACK";audio;+x.y="a\\"b"'
+        response = self.house.register(said)
+        self.assertEqual(response.get("Contact"), f"{said};expires=3600")
+
     def test_parameter_before_field(self) -> None:
         """Section 10.3 step 7: the parameter counts, then Expires, then our default."""
         self.house.register(f"{FIRST};expires=300", SECOND, expires="700")
