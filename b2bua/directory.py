@@ -213,6 +213,21 @@ class Directory:
         own = self._settings.extensions[name].ring_seconds if name is not None else None
         return own or self._settings.calls.ring_seconds
 
+    def goes_on(self, party: Party, outcome: Outcome) -> bool:
+        """
+        Is the next tier tried after such a failure?
+
+        Of an extension that is what the configuration says, but a 6xx ends it
+        (RFC 3261 section 16.7).  The next trunk is for when one is down; what
+        a trunk says of a number holds.
+        """
+        if not party.internal:
+            return outcome.kind == "unreachable" or 500 <= outcome.code < 600
+        if outcome.code >= 600 or outcome.kind in ("moved", "loop"):
+            return False
+        kind = outcome.kind if outcome.kind in ("busy", "no_answer", "unreachable") else "refused"
+        return kind in self._settings.calls.next_contact_after
+
     # ---- where it is ----------------------------------------------------
 
     def destinations(self, attempt: Attempt) -> Tiers | Outcome:

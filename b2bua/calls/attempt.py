@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from b2bua.calls.diversion import told_in
 from b2bua.calls.errand import Unseen
 from b2bua.calls.fork import Fork
 from b2bua.calls.group import Group
@@ -57,6 +58,7 @@ class Attempt:
         "_deadline",
         "_fork",
         "_group",
+        "_moved",
         "_over",
         "alert_info",
         "alone",
@@ -66,7 +68,6 @@ class Attempt:
         "direct",
         "errand",
         "forwards",
-        "moved_by",
         "parent",
         "path",
         "rang",
@@ -121,8 +122,8 @@ class Attempt:
         """What tries several targets instead, if there are."""
         self._deadline: ITimer | None = None
         self._over = False
-        self.moved_by: Party | None = None
-        """Who has answered with the 3xx that is being followed."""
+        self._moved: Outcome | None = None
+        """The 3xx that is being followed."""
         self.decided: set[str] = set()
         """The features that have said once what to do when it failed; they are not asked again."""
 
@@ -165,6 +166,11 @@ class Attempt:
     def internal(self) -> bool:
         """Does one of our own extensions call?"""
         return self.errand.who.party.internal
+
+    @property
+    def moved_by(self) -> Party | None:
+        """Who has answered with the 3xx that is being followed."""
+        return self._moved.by if self._moved is not None else None
 
     @property
     def legs(self) -> tuple[Leg, ...]:
@@ -275,7 +281,16 @@ class Attempt:
         own = self.path.visited[-1]
         if any(directory.key(one.by) == own for one in self.path.diversions):
             return None
-        return self.path.diverted(directory.uri(self.target), why)
+        path = self.path
+        if self._moved is not None and self._moved.by is not None:
+            # Of itself a phone may say why it sends the call on; of others only who is believed.
+            by = self._moved.by
+            for one in told_in(self._moved.fields):
+                if directory.key(one.by) == own:
+                    why = one.why
+                elif by.policy.trusted or not by.internal:
+                    path = path.told(one)
+        return path.diverted(directory.uri(self.target), why)
 
     def _forward(self, verdict: Forward, instead: Outcome) -> None:
         """Go on to another target, with the permission of this one."""
@@ -377,7 +392,7 @@ class Attempt:
             # Where a phone points to is told to nobody unless a feature says so.
             self._give_up(UNREACHABLE if outcome.kind == "moved" else outcome)
         else:
-            self.moved_by = outcome.by if outcome.kind == "moved" else None
+            self._moved = outcome if outcome.kind == "moved" else None
             self._obey(verdict, outcome)
 
     def _give_up(self, outcome: Outcome) -> None:

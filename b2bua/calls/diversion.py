@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING
 from b2bua.calls.path import HOPS_MAX, Diversion, Path
 from b2bua.calls.verdicts import Diverted
 from b2bua.errors import PeerError
+from b2bua.wire.message import Response
 from b2bua.wire.names import NameAddr
 from b2bua.wire.uri import Uri
 
 if TYPE_CHECKING:
     from b2bua.legs.words import Fields
-    from b2bua.wire.message import Request
+    from b2bua.wire.message import Message, Request
 
 ANONYMOUS = Uri("sip", "anonymous", "anonymous.invalid")
 """RFC 3323 section 4.1.1.3."""
@@ -114,19 +115,29 @@ def path_from(request: Request, *, believed: bool = True) -> Path:
     private = request.get("Privacy") is not None and not request.privacy.isdisjoint(("header", "history"))
     if not believed or (request.get("Diversion") is None and request.get("History-Info") is None):
         return Path(private=True) if private else STRAIGHT
-    told = tuple(_told_by_diversion(request))
-    known = {one.by for one in told}
-    if history := tuple(one for one in _told_by_history(request) if one.by not in known):
-        # RFC 7544 section 3.4: what Diversion says is more recent than what only the history knows.
-        told = history + told
+    told = _told(request)
     if private:
         told = tuple(replace(one, private=True) for one in told)
     return Path(diversions=told[-HOPS_MAX:], private=private)
 
 
-def _addresses(request: Request, name: str) -> Iterator[NameAddr]:
+def told_in(fields: Fields) -> tuple[Diversion, ...]:
+    """The diversions that a redirection tells of (3xx), oldest first."""
+    return _told(Response(302, "", fields))
+
+
+def _told(message: Message) -> tuple[Diversion, ...]:
+    """What Diversion and History-Info say, oldest first."""
+    told = tuple(_told_by_diversion(message))
+    known = {one.by for one in told}
+    # RFC 7544 section 3.4: what Diversion says is more recent than what only the history knows.
+    earlier = (one for one in _told_by_history(message) if one.by not in known)
+    return (*earlier, *told)[-HOPS_MAX:]
+
+
+def _addresses(message: Message, name: str) -> Iterator[NameAddr]:
     """The values of a header field that can be read."""
-    for value in request.values(name):
+    for value in message.values(name):
         try:
             address = NameAddr.parse(value)
             _ = address.uri, address.params
@@ -135,9 +146,9 @@ def _addresses(request: Request, name: str) -> Iterator[NameAddr]:
         yield address
 
 
-def _told_by_diversion(request: Request) -> Iterator[Diversion]:
+def _told_by_diversion(message: Message) -> Iterator[Diversion]:
     """What Diversion says, oldest first."""
-    for address in reversed(list(_addresses(request, "Diversion"))):
+    for address in reversed(list(_addresses(message, "Diversion"))):
         try:
             why = Diverted((address.param("reason") or "").lower())
         except ValueError:
@@ -152,9 +163,9 @@ def _told_by_diversion(request: Request) -> Iterator[Diversion]:
         )
 
 
-def _told_by_history(request: Request) -> Iterator[Diversion]:
+def _told_by_history(message: Message) -> Iterator[Diversion]:
     """What History-Info says, oldest first (RFC 7544 section 6)."""
-    entries = list(_addresses(request, "History-Info"))
+    entries = list(_addresses(message, "History-Info"))
     by_index = {entry.param("index"): entry for entry in entries}
     counted = 1
     for former, entry in zip([None, *entries], entries, strict=False):

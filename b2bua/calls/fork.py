@@ -25,7 +25,7 @@ class Fork:
     It tells the attempt of progress, of the one answer, or that nobody is left.
     """
 
-    __slots__ = ("_attempt", "_breadth", "_failures", "_tiers", "_timer", "legs")
+    __slots__ = ("_attempt", "_breadth", "_failures", "_seconds", "_tiers", "_timer", "legs")
 
     def __init__(self, attempt: Attempt, tiers: Tiers) -> None:
         """Prepare; L{start} sends the first INVITEs."""
@@ -34,11 +34,15 @@ class Fork:
         """The Max-Breadth of each of the legs."""
         self._tiers: list[Sequence[Destination]] = list(tiers)
         self._failures: list[Outcome] = []
+        self._seconds: float | None = None
         self._timer: ITimer | None = None
         self.legs: list[Leg] = []
 
     def limit(self, seconds: float) -> None:
-        """Ring that long at the most."""
+        """Ring that long at the most, each tier."""
+        self._seconds = seconds
+        if self._timer is not None:
+            self._timer.stop()
         self._timer = self._attempt.call.calls.later(seconds, self._rang_out)
 
     def start(self) -> None:
@@ -82,8 +86,11 @@ class Fork:
             case Answered():
                 self.legs.remove(leg)
                 attempt.answered(leg, word)
-            case Moved(code, targets, reason):
-                self._lost(leg, Outcome("moved", code, reason, targets, rang=attempt.rang, by=leg.party))
+            case Moved(code, targets, reason, fields):
+                moved = Outcome(
+                    "moved", code, reason, targets, rang=attempt.rang, by=leg.party, fields=fields
+                )
+                self._lost(leg, moved)
             case Refused(code, reason):
                 outcome = outcome_of(code, reason, rang=attempt.rang, local=word.local)
                 self._lost(leg, replace(outcome, by=leg.party))
@@ -99,17 +106,24 @@ class Fork:
         self._failures.append(outcome)
         if outcome.code >= 600:  # RFC 3261 section 16.7: a 6xx ends the search at this target
             self.cancel()
-        if self.legs:
-            return
-        if self._tiers and (outcome.kind == "unreachable" or 500 <= outcome.code < 600):
-            self.start()
-        else:
-            self._attempt.unanswered(best(self._failures))
+        if not self.legs:
+            self._go_on()
 
     def _rang_out(self) -> None:
         """Nobody has answered in time."""
         self.cancel()
-        self._attempt.unanswered(NO_ANSWER)
+        self._failures.append(NO_ANSWER)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Ring the next tier, unless one of those before has said what ends it."""
+        goes_on = self._attempt.call.calls.directory.goes_on
+        if not self._tiers or not all(goes_on(self._tiers[0][0].party, one) for one in self._failures):
+            self._attempt.unanswered(best(self._failures))
+            return
+        if self._seconds is not None:
+            self.limit(self._seconds)
+        self.start()
 
     def _invitation(self, destination: Destination) -> Invitation:
         """What the INVITE to C{destination} says."""

@@ -82,8 +82,8 @@ def towards_caller(outcome: Outcome, *, phone: bool = True) -> tuple[int, str]:
 
     A 503 would make a phone leave us for its backup server (RFC 3261 section
     16.7 step 6, RFC 3263 section 4.3); a 408 would tell it that its own
-    request was lost; a challenge meant for us, or a 420 that is about our own
-    extensions, is no use to it.
+    request was lost; a challenge meant for us, or what is about our own extensions
+    and intervals, is no use to it.
     """
     match outcome.code:
         case 403 if phone and (outcome.local or outcome.by is not None):
@@ -92,7 +92,7 @@ def towards_caller(outcome: Outcome, *, phone: bool = True) -> tuple[int, str]:
             return 500, "Server Internal Error"
         case 408:
             return 480, outcome.reason or "No answer"
-        case 401 | 407 | 420:
+        case 401 | 407 | 420 | 421 | 422 | 423 | 470 | 494:
             return 500, "Server Internal Error"
         case 487:
             return 480, "Temporarily Unavailable"

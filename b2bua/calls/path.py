@@ -48,6 +48,10 @@ class Path:
         latest = Diversion(by, why, 1, display, self.private)
         return Path(self.visited, (*self.diversions, latest), self.private)
 
+    def told(self, diversion: Diversion) -> Path:
+        """The path with a diversion that somebody else has told of."""
+        return Path(self.visited, (*self.diversions, diversion), self.private)
+
     @property
     def exhausted(self) -> bool:
         """Has the call been sent on too often?"""

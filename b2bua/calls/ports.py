@@ -56,6 +56,9 @@ class Directory(Protocol):
     def extension(self, target: str) -> str | None:
         """The name of the extension that C{target} is, if it is one of ours."""
 
+    def goes_on(self, party: Party, outcome: Outcome) -> bool:
+        """Is the next tier of destinations tried after such a failure of the party?"""
+
     def party(self, extension: str) -> Party:
         """An extension as a party, for its permissions."""
 

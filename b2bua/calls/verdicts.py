@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from b2bua.legs.party import Party
+    from b2bua.legs.words import Fields
 
 
 class Diverted(Enum):
@@ -189,3 +190,5 @@ class Outcome:
     """Did we find it out ourselves, without a response of the target?"""
     by: Party | None = None
     """Whose response it was."""
+    fields: Fields = ()
+    """What a redirecting target says besides, such as Diversion."""

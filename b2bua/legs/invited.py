@@ -11,7 +11,7 @@ from b2bua.errors import PeerError
 from b2bua.legs import parting, refreshing, sending
 from b2bua.legs.announcing import Announcing
 from b2bua.legs.context import ACCEPT, ALLOW, EXTENSIONS, LegState
-from b2bua.legs.passing import CHANGE, GOODBYE, INVITE, entering, leaving, session_of
+from b2bua.legs.passing import CHANGE, GOODBYE, INVITE, entering, leaving, session_of, whole
 from b2bua.legs.words import Changed, Confirmed, Fields, HungUp, Offered, Refused
 from b2bua.wire.uri import Uri, escape_user
 
@@ -225,6 +225,8 @@ class Invited(Announcing):
         fields = leaving(fields, leg.party)
         if code == 405:
             fields += (ALLOW,)
+        if not whole(code, fields):
+            code, reason = 500, ""
         response = self.request.response(code, reason, to_tag=tag, fields=fields)
         self.server.respond(leg.context.edited(leg, response))
         self.finish()

@@ -330,6 +330,9 @@ class Inviting:
                 fields = entering(response, MOVED, party)
                 self._fail(Moved(response.code, targets, response.reason, fields))
                 return
+            # Who has moved and does not say where cannot be reached (section 21.3).
+            self._fail(Refused(480, "", entering(response, FAILURE, party)))
+            return
         fields = entering(response, FAILURE, party)
         self._fail(Refused(response.code, response.reason, fields, local=response.local))
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from b2bua.errors import PeerError
+from b2bua.wire.grammar import split_list
 from b2bua.wire.multipart import session_of as find_session
 from b2bua.wire.multipart import unsupported_parts
 from b2bua.wire.registry import NEVER, canonical
@@ -36,9 +37,9 @@ answer by itself, so that a stranger could listen in (RFC 5373 section 7).
 
 INVITE = IDENTITY | _names(
     """
-    Accept-Contact Accept-Language Alert-Info Answer-Mode Call-Info Diversion Geolocation History-Info
-    In-Reply-To Priority Priv-Answer-Mode Privacy Reason Referred-By Reject-Contact Request-Disposition
-    Resource-Priority Subject User-to-User
+    Accept-Contact Accept-Language Alert-Info Answer-Mode Call-Info Diversion Geolocation Geolocation-Routing
+    History-Info In-Reply-To Priority Priv-Answer-Mode Privacy Reason Referred-By Reject-Contact
+    Request-Disposition Resource-Priority Subject User-to-User
     """
 )
 CHANGE = IDENTITY | frozenset({"Call-Info", "Privacy", "Reason", "User-to-User"})
@@ -46,7 +47,7 @@ PROVISIONAL = IDENTITY | frozenset(
     {"Alert-Info", "Answer-Mode", "Call-Info", "P-Early-Media", "Privacy", "Reason", "User-to-User"}
 )
 SUCCESS = IDENTITY | frozenset({"Answer-Mode", "Call-Info", "Privacy", "User-to-User"})
-FAILURE = frozenset({"Error-Info", "Reason", "Retry-After", "User-to-User", "Warning"})
+FAILURE = frozenset({"Error-Info", "Geolocation-Error", "Reason", "Retry-After", "User-to-User", "Warning"})
 MOVED = FAILURE | frozenset({"Diversion", "History-Info"})
 GOODBYE = frozenset({"Reason", "User-to-User"})
 TOLD = _names(
@@ -74,10 +75,52 @@ def entering(message: Message, names: frozenset[str], party: Party) -> Fields:
         names -= IDENTITY if party.internal else _FROM_TRUSTED
     passed = []
     for item in message.fields:
-        name = canonical(item[0])
+        name, value = canonical(item[0]), item[1]
         if name in names or (more and name in more and name not in NEVER):
-            passed.append((name, item[1]))
+            if names is not TOLD and _OF_BODY in value.lower() and not (value := _without_cid(value)):
+                continue
+            passed.append((name, value))
     return tuple(passed)
+
+
+_OF_BODY = "<cid:"
+
+
+def _without_cid(value: str) -> str:
+    """
+    Leave out what names a part of the body (RFC 2392), which stays behind.
+
+    So is a location given by value in Geolocation (RFC 6442 section 4.1), or
+    a picture in Call-Info.
+    """
+    try:
+        return ", ".join(one for one in split_list(value) if _OF_BODY not in one.lower())
+    except PeerError:
+        return ""
+
+
+_NEEDED = {
+    401: "WWW-Authenticate",
+    407: "Proxy-Authenticate",
+    420: "Unsupported",
+    421: "Require",
+    422: "Min-SE",
+    423: "Min-Expires",
+    470: "Permission-Missing",
+    494: "Security-Server",
+}
+"""What a refusal is nothing without."""
+
+
+def whole(code: int, fields: Fields) -> bool:
+    """
+    Does a refusal bring what its status speaks of?
+
+    The field of the other side was about its own dialog and hop and stays
+    behind; without it the status asks for something that nobody can do.
+    """
+    needed = _NEEDED.get(code) if code >= 400 else "Contact"
+    return needed is None or any(name == needed for name, _ in fields)
 
 
 def leaving(fields: Fields, party: Party) -> Fields:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from b2bua.dialogs import channel
 from b2bua.dialogs.offer_answer import Origin
-from b2bua.legs.passing import leaving
+from b2bua.legs.passing import leaving, whole
 from b2bua.legs.words import Fields
 
 if TYPE_CHECKING:
@@ -74,7 +74,10 @@ def respond(
     body: bytes = b"",
 ) -> None:
     """Answer a request within the dialog."""
-    answer = server.request.response(code, reason, fields=leaving(fields, leg.party), body=body)
+    fields = leaving(fields, leg.party)
+    if code >= 300 and not whole(code, fields):
+        code, reason = 500, ""
+    answer = server.request.response(code, reason, fields=fields, body=body)
     server.respond(leg.context.edited(leg, answer))
 
 

@@ -197,10 +197,18 @@ class Timers(Table):
     )
 
 
+Failure = Literal["busy", "no_answer", "refused", "unreachable"]
+
+
 class Calls(Table):
     """C{[calls]}: what holds for every call."""
 
     ring_seconds: Seconds = Field(default=180.0, description="seconds that a call may ring (Timer C)")
+    next_contact_after: tuple[Failure, ...] = Field(
+        default=("no_answer", "refused", "unreachable"),
+        description="after which failures of an extension's contacts those of the next lower q are rung, "
+        'a list of "busy", "no_answer", "refused" and "unreachable"',
+    )
     session_expires: Annotated[Whole, Field(ge=90)] = Field(
         default=1800, description="seconds after which a call is refreshed (RFC 4028)"
     )

@@ -29,6 +29,36 @@ class PermissionTests(ForwardCase):
         self.assertEqual(invite.request_uri.user, "+4930123456")
         self.talks(alice, carrier)
 
+    def test_redirection_with_diversion(self) -> None:
+        """
+        Why Bob's phone has sent the call on is told on, and by whom it was before, if it is believed.
+
+        RFC 5806 section 4; what a phone that is not trusted says of others is not.
+        """
+        for trusted in (True, False):
+            with self.subTest(trusted=trusted):
+                self.start({}, extensions={"bob": {"trusted": trusted}}, **CARRIER)
+                alice, bob = self.phones("alice", "bob")
+                carrier = self.carrier()
+                alice.sends("INVITE", to="bob")
+                bob.gets("INVITE")
+                said = (
+                    "<sip:bob@pbx.example.com>;reason=no-answer",
+                    "<sip:frank@pbx.example.com>;reason=user-busy",
+                )
+                bob.answers(
+                    302,
+                    fields=[
+                        ("Contact", "<sip:+4930123456@pbx.example.com>"),
+                        *[("Diversion", one) for one in said],
+                    ],
+                )
+                invite = self.gets_forwarded(alice, carrier)
+                self.assertEqual(
+                    invite.all("Diversion"), [f"{one};counter=1" for one in said[: 2 if trusted else 1]]
+                )
+                self.talks(alice, carrier)
+
     def test_forwarder_may_not(self) -> None:
         """Bob may not call out, so a forward of his does not either, whoever calls."""
         self.start(

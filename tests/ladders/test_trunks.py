@@ -242,6 +242,17 @@ class OutTests(TrunkCase):
         self.assertEqual(invite.uri, "sip:+15550123@carrier.example")
         self.assertEqual(invite.get("Route"), f"<sip:{HOSTS['carrier']};lr>")
 
+    def test_refusals_by_halves(self) -> None:
+        """A 422 whose Min-SE nobody can use, and a 3xx to nowhere, are no answers for a phone."""
+        [carrier] = self.start(carrier={})
+        [alice] = self.phones("alice")
+        for refusal, code in ((422, 500), (421, 500), (302, 480)):
+            alice.sends("INVITE", to="+15550123")
+            carrier.gets("INVITE")
+            carrier.answers(refusal)
+            self.assertEqual(alice.gets_final(), code)
+        self.quiet()
+
     def test_policy(self) -> None:
         """Session timer, 1xx and fields of a peer are its own; each leg has its own (RFC 4028, RFC 3262)."""
         own = {"session_expires": 600, "min_se": 120, "reliable": "required"}

@@ -44,6 +44,27 @@ class PageTests(SynchronousTestCase):
                 rows[cells[0]] = frozenset(cells[1].split(", "))
         self.assertEqual(rows, ROWS)
 
+    def test_part_of_the_body(self) -> None:
+        """What names a part of the body stays behind with it (RFC 2392, RFC 6442 section 4.1)."""
+        here, there = "<cid:alice@example.com>", "<https://lis.example/7>"
+        party = Party("extension", "alice", policy=Policy(trusted=True))
+        for value, passed in ((here, None), (there, there), (f"{here}, {there}", there), ("<CID:x>", None)):
+            request = Request("INVITE", "sip:bob@example.com", [("Geolocation", value)])
+            expected = () if passed is None else (("Geolocation", passed),)
+            self.assertEqual(passing.entering(request, passing.INVITE, party), expected)
+
+    def test_whole(self) -> None:
+        """A refusal is nothing without the field that it is about (RFC 4028 5, RFC 3261 21.3, 21.4)."""
+        for code, name in (
+            (422, "Min-SE"),
+            (420, "Unsupported"),
+            (302, "Contact"),
+            (401, "WWW-Authenticate"),
+        ):
+            self.assertFalse(passing.whole(code, (("Reason", "x"),)))
+            self.assertTrue(passing.whole(code, (("Reason", "x"), (name, "x"))))
+        self.assertTrue(passing.whole(486, ()))
+
     def test_contact(self) -> None:
         """What a Contact says of its user agent (RFC 3840) is not said of ours, whatever the policy."""
         contact = '<sip:mix@198.51.100.7>;isfocus;automaton;+sip.rendering="no";+sip.byeless'
