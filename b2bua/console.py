@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import secrets
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from b2bua.calls.state import state
 from b2bua.control import Answer, Refused
 from b2bua.explain.traced import TracedCall
+from b2bua.plural import counted
 from b2bua.registrar.trunks import Trunks
 from b2bua.settings.values import user as extension_name
 from b2bua.store.ports import StoreError
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
     from b2bua.calls.story import Story
     from b2bua.extensions import AddedExtensions
     from b2bua.registrar.bindings import Binding
+    from b2bua.registrar.trunks import TrunkStatus
     from b2bua.server import Server
-    from b2bua.store.journal import Journal
+    from b2bua.store.journal import Health, Journal
 
 Plain = dict[str, Any]
 
@@ -69,6 +71,7 @@ class Console:
             "calls": self.calls,
             "hangup": self.hangup,
             "trace": self.trace,
+            "extensions": self.extensions,
             "extension-add": self.add_extension,
             "extension-remove": self.remove_extension,
             "extension-password": self.change_password,
@@ -94,6 +97,7 @@ class Console:
         core = server.core
         trunks = server.trunks.status() if isinstance(server.trunks, Trunks) else []
         return {
+            "problems": list(_problems(trunks, health)),
             "version": self._version,
             "domain": server.domain.name,
             "seconds": round(now - self._began),
@@ -124,6 +128,8 @@ class Console:
     def registrations(self, extension: str | None = None) -> list[Plain]:
         """Where the phones are."""
         server = self._server
+        if extension is not None and extension not in server.settings.extensions:
+            raise Refused(f"there is no extension {extension}")
         found = (
             server.bindings.all(server.domain.address(extension))
             if extension is not None
@@ -132,6 +138,19 @@ class Console:
         now = server.runner.now()
         rows = [self._registration(binding, now) for binding in found]
         return sorted(rows, key=lambda row: (str(row["extension"]), str(row["contact"])))
+
+    def extensions(self) -> list[Plain]:
+        """All extensions: those of the file and those that were added, with how many phones each has."""
+        server = self._server
+        return [
+            {
+                "extension": number,
+                "name": extension.name,
+                "added": number in self._extensions,
+                "registrations": len(server.bindings.all(server.domain.address(number))),
+            }
+            for number, extension in sorted(server.settings.extensions.items())
+        ]
 
     def _registration(self, binding: Binding, now: float) -> Plain:
         """One row."""
@@ -142,7 +161,7 @@ class Console:
             "source": f"{flow.remote[0]}:{flow.remote[1]}" if flow is not None else "",
             "transport": flow.transport if flow is not None else "",
             "expires": round(binding.expires_at - now),
-            "answers": not self._server.bindings.silent(binding),
+            "answers": self._server.answers(binding),
             "user_agent": binding.user_agent,
             "instance": binding.instance,
             "path": list(binding.path),
@@ -232,6 +251,8 @@ class Console:
             extension_name(extension)
         except ValueError as error:
             raise Refused(f"{extension!r} {error}") from None
+        if self._server.core.calls.features.is_code(extension):
+            raise Refused(f"{extension} begins with a feature code, so that nobody could dial it")
         if any(extension.casefold() == known.casefold() for known in self._server.settings.extensions):
             raise Refused(f"there is an extension {extension} already")
         return await self._put(extension, name, password)
@@ -283,3 +304,17 @@ class Console:
 def _parties(record: CallRecord) -> set[str]:
     """Everybody who took part in a call, by number or name, and what was dialled."""
     return {record.dialled, *(leg.party.partition(" ")[2] for leg in record.legs)}
+
+
+def _problems(trunks: Iterable[TrunkStatus], health: Health) -> Iterator[str]:
+    """What somebody has to look after."""
+    for trunk in trunks:
+        why = f": {trunk.why}" if trunk.why else ""
+        if not trunk.alive:
+            yield f"the trunk {trunk.name} is down{why}"
+        elif trunk.registered is False:
+            yield f"the trunk {trunk.name} is not registered{why}"
+    if health.failing:
+        yield f"the store fails: {health.failing}"
+    if health.lost:
+        yield f"{counted(health.lost, 'record')} of calls could not be kept"

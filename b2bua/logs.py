@@ -111,10 +111,27 @@ def _level(event: LogEvent) -> Any:
     return event.get("log_level", LogLevel.info)
 
 
+def _speaker(event: LogEvent) -> str:
+    """
+    Which part speaks, as people know it.
+
+    Ours by the module, a plugin by its name, Twisted as a whole: its classes
+    mean nothing to who reads a log.
+    """
+    room, _, rest = str(event.get("log_namespace", "-")).partition(".")
+    if room in ("twisted", "log_legacy"):
+        return "twisted"
+    # The class says no more than its module.
+    names = [name for name in rest.split(".") if not name[:1].isupper()]
+    if room == "b2bua_plugins":
+        return f"plugin {'.'.join(names)}".strip()
+    return ".".join(names) or room if room == "b2bua" else ".".join([room, *names])
+
+
 def _line(event: LogEvent) -> str:
     """Who speaks and what it says, in one line, and an indented traceback if there is one."""
     text = _CONTROL.sub(_escaped, formatEvent(event))
-    line = f"[{event.get('log_namespace', '-')}] {text}\n"
+    line = f"[{_speaker(event)}] {text}\n"
     failure: Failure | None = event.get("log_failure")
     if failure is not None:
         rows = failure.getTraceback().rstrip().splitlines()

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from b2bua.directory import Trunks as ITrunks
     from b2bua.legs.leg import Leg
     from b2bua.net.locate import Locator
+    from b2bua.registrar.bindings import Binding
     from b2bua.settings import Settings
     from b2bua.store.ports import BindingRow, IStore, SubscriptionRow
     from b2bua.subscriptions.packages import Packages
@@ -170,6 +171,7 @@ class Server:
         self.runner.user = self.core
         self.runner.has_dialog = self.context.dialogs.has
         self.runner.stateless = self.core.stateless
+        self._keep_alive: KeepAlive | None = None
         self._record = record
         self.over: Callable[[Call], None] = lambda call: None
         """Told of each call that is over, when its record is kept."""
@@ -201,7 +203,12 @@ class Server:
 
     def keep_alive(self, seconds: float) -> KeepAlive:
         """Ask phones behind NAT every C{seconds} whether they are there."""
-        return KeepAlive(self.bindings, self.runner, self._asker, self._random, seconds)
+        self._keep_alive = KeepAlive(self.bindings, self.runner, self._asker, self._random, seconds)
+        return self._keep_alive
+
+    def answers(self, binding: Binding) -> bool | None:
+        """Does a phone answer our OPTIONS?  None for one that we do not ask."""
+        return self._keep_alive.answers(binding) if self._keep_alive is not None else None
 
     def restore(
         self,

@@ -41,6 +41,7 @@ from b2bua.net.address import WILDCARDS
 from b2bua.net.dns import DnsLocator
 from b2bua.net.listen import AnyWire, open_wire
 from b2bua.net.tls import Credentials
+from b2bua.plural import counted
 from b2bua.preflight import obstacles, why_not
 from b2bua.registrar.liveness import KeepAlive
 from b2bua.server import Server
@@ -52,6 +53,8 @@ from b2bua.transactions.flow import Flow
 GOODBYE = 4.0
 """Seconds that phones have to answer our BYEs before the sockets are closed."""
 DAY = 86400.0
+WATCHED = "WATCHDOG_USEC"
+"""Where systemd says how many microseconds of silence it bears (sd_watchdog_enabled(3))."""
 LOOK = 0.1
 """Seconds between two looks at what is left while we drain."""
 # What a configuration that is read again cannot change in a service that runs.
@@ -93,6 +96,8 @@ class B2BUAService(Service):
         self._observer = observer
         self._path = configured.path
         self.settings = configured.settings
+        self._began_with = configured.settings
+        """What cannot change without a restart is as it was then."""
         self.features = configured.features
         self.server: Server
         self.store: IStore = SqlStore(self.settings.server.database, reactor)
@@ -103,6 +108,7 @@ class B2BUAService(Service):
         self._keep_alive: KeepAlive | None = None
         self._forgetting = LoopingCall(self._forget_records)
         self._collecting = LoopingCall(collector.Collector(reactor.seconds).look)
+        self._alive = LoopingCall(notify, "WATCHDOG=1")
         self._credentials: Credentials | None = None
         self._starting: Deferred[None] | None = None
         self._hurry = False
@@ -178,12 +184,15 @@ class B2BUAService(Service):
         collector.settle()
         self._collecting.clock = self._reactor
         self._collecting.start(collector.LOOK, now=False)
+        if (limit := os.environ.get(WATCHED, "")).isdigit():
+            self._alive.clock = self._reactor
+            self._alive.start(int(limit) / 2e6)
         table = self.settings
         self.log.info(
-            "ready: {domain} with {extensions} extensions, {trunks} trunks",
+            "ready: {domain} with {extensions} and {trunks}",
             domain=table.server.domain,
-            extensions=len(self.server.settings.extensions),
-            trunks=len(table.trunks),
+            extensions=counted(len(self.server.settings.extensions), "extension"),
+            trunks=counted(len(table.trunks), "trunk"),
         )
         notify("READY=1")
 
@@ -208,13 +217,13 @@ class B2BUAService(Service):
             record.cut(now)
             server.journal.record(record)
         self.log.info(
-            "the store {store} had {bindings} registrations and {subscriptions} subscriptions; "
-            "{cut} calls were cut by a crash",
+            "the store {store} had {bindings} and {subscriptions}",
             store=store.name,
-            bindings=bound,
-            subscriptions=watched,
-            cut=len(cut),
+            bindings=counted(bound, "registration"),
+            subscriptions=counted(watched, "subscription"),
         )
+        if cut:
+            self.log.warn("a crash has cut {calls}", calls=counted(len(cut), "call"))
 
     def _has_socket(self, flow: Flow) -> bool:
         """Is the socket of a flow there, now as then?"""
@@ -256,16 +265,18 @@ class B2BUAService(Service):
         going = core.calls.going
         if going:
             seconds = self.settings.server.drain
-            self.log.info("draining: {calls} calls have {seconds:g} s", calls=len(going), seconds=seconds)
+            self.log.info(
+                "draining: {calls}, {seconds:g} s left", calls=counted(len(going), "call"), seconds=seconds
+            )
             await self._until(lambda: self._hurry or not going, seconds)
         if going:
-            self.log.info("ending {calls} calls", calls=len(going))
+            self.log.info("ending {calls}", calls=counted(len(going), "call"))
             core.hang_up_all()
         await self._until(lambda: not going and not core.context.dialogs, GOODBYE)
         self.server.trunks.stop()
         if self._keep_alive is not None:
             self._keep_alive.stop()
-        for loop in (self._forgetting, self._collecting):
+        for loop in (self._forgetting, self._collecting, self._alive):
             if loop.running:
                 loop.stop()
         self.features.stop()
@@ -283,7 +294,9 @@ class B2BUAService(Service):
             dropped = self.store.drop_records(self.server.runner.wall() - days * DAY)
             dropped.addCallbacks(
                 lambda count: (
-                    self.log.info("{count} old records of calls were removed", count=count) if count else None
+                    self.log.info("{records} removed", records=counted(count, "old record"))
+                    if count
+                    else None
                 ),
                 lambda failure: self.log.warn("old records stay: {why}", why=failure.getErrorMessage()),
             )
@@ -359,9 +372,9 @@ class B2BUAService(Service):
         finally:
             notify("READY=1")
         said = [
-            f"{path} has changed; that takes a restart"
+            f"{path} is another than that of the running service; that takes a restart"
             for path in FIXED
-            if _at(self.settings, path) != _at(configured.settings, path)
+            if _at(self._began_with, path) != _at(configured.settings, path)
         ]
         if self._credentials is not None:
             self._credentials.reload()

@@ -11,7 +11,7 @@ from twisted.python.usage import Options as UsageOptions
 from b2bua import logs
 from b2bua.configuration import Configuration, configuration
 from b2bua.preflight import is_running, obstacles
-from b2bua.settings import Problem, SettingsError
+from b2bua.settings import Problem, SettingsError, find
 
 if TYPE_CHECKING:
     from twisted.application.service import IService
@@ -22,14 +22,14 @@ class Options(UsageOptions):
 
     synopsis = "[options]"
     longdesc = "SIGTERM drains it, SIGHUP makes it read its configuration again."
-    optParameters: list[Any] = [["config", "c", "b2bua.toml", "The configuration file."]]  # noqa: RUF012  # as usage wants it
+    optParameters: list[Any] = [["config", "c", None, "The configuration file."]]  # noqa: RUF012  # as usage wants it
     optFlags: list[Any] = [["check", None, "Say whether the service would start, and end."]]  # noqa: RUF012
     configuration: Configuration
 
     def postOptions(self) -> None:
         """Read the configuration; whatever is wrong with it is said here, before anything has happened."""
-        file = self["config"]
         try:
+            file = find(self["config"])
             if self["check"]:
                 from b2bua.command.check import verdict
 

@@ -8,6 +8,7 @@ from twisted.internet.defer import ensureDeferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.command import calls as calls_command
+from b2bua.command import extension as extension_command
 from b2bua.command import registrations as registrations_command
 from b2bua.command import status as status_command
 from b2bua.command._asking import table
@@ -80,13 +81,14 @@ class ConsoleTests(SynchronousTestCase):
         self.assertIn("pbx.example.com: b2bua 1.0 running for 0:05", text)
         self.assertIn("store memory: good", text)
         self.assertIn("trunk carrier: up, sip:198.51.100.7", text)
+        self.assertEqual(status_command.health(found), "good")
         self.assertNotIn("TURNED AWAY", text)
         found["turned_away"] = 7
-        self.assertIn("7 requests were TURNED AWAY", status_command.people(found))
+        self.assertIn("7 requests TURNED AWAY", status_command.people(found))
         self.assertNotIn("unknown hosts", text)
         found["strangers_refused"], found["connections_refused"] = 8, 9
         self.assertIn("8 messages of unknown hosts", status_command.people(found))
-        self.assertIn("9 connections were", status_command.people(found))
+        self.assertIn("9 connections refused", status_command.people(found))
 
     def test_status_of_a_failing_store(self) -> None:
         """A store that fails stands out, and calls go on."""
@@ -95,8 +97,17 @@ class ConsoleTests(SynchronousTestCase):
         self.world.run(60)
         text = status_command.people(self.tell("status"))
         self.assertIn("store memory: FAILS for 1:0", text)
-        self.assertIn("disk full; 1 changes wait for it", text)
+        self.assertIn("disk full; 1 change to be written", text)
         self.assertEqual(self.world.talking(), {("alice", "bob"), ("bob", "alice")})
+        self.assertEqual(status_command.health(self.tell("status")), "the store fails: disk full")
+
+    def test_health_of_a_trunk(self) -> None:
+        """A trunk that is down is what --health is asked for."""
+        self.world = World(settings={"trunks": {"carrier": {"uri": "sip:198.51.100.7"}}})
+        assert self.world.served is not None
+        self.console._server = self.world.served.server
+        self.world.run(600)
+        self.assertIn("the trunk carrier is down", status_command.health(self.tell("status")))
 
     def test_registrations(self) -> None:
         """Where the phones are."""
@@ -261,8 +272,23 @@ class ConsoleTests(SynchronousTestCase):
         self.assertFalse(self.registered("200", added["password"]))
         self.assertTrue(self.registered("200", "other"))
         self.tell("extension-remove", extension="200")
-        self.assertEqual(self.tell("registrations", extension="200"), [])
+        self.assertRefused("no extension 200", "registrations", extension="200")
         self.assertFalse(self.registered("200", "other"))
+
+    def test_extensions(self) -> None:
+        """All are listed, those of the file and those that were added, with their phones."""
+        self.tell("extension-add", extension="200", name="Büro")
+        rows = {row["extension"]: row for row in self.tell("extensions")}
+        self.assertEqual(rows["200"], {"extension": "200", "name": "Büro", "added": True, "registrations": 0})
+        self.assertEqual((rows["alice"]["registrations"], rows["alice"]["added"]), (1, False))
+        text = table(list(rows.values()), extension_command.COLUMNS, "none")
+        self.assertRegex(text, r"200 +Büro +0 +added")
+
+    def test_whom_nobody_asks(self) -> None:
+        """A phone that is not asked whether it is there is not said to answer."""
+        self.assertEqual([row["answers"] for row in self.tell("registrations")], [None, None])
+        text = table(self.tell("registrations"), registrations_command.COLUMNS, "none")
+        self.assertIn("not asked", text)
 
     def test_extension_that_cannot_be(self) -> None:
         """One that is there, one of the configuration, one that nobody can dial."""
@@ -271,6 +297,8 @@ class ConsoleTests(SynchronousTestCase):
         self.assertRefused("configuration file", "extension-password", extension="alice")
         self.assertRefused("no extension", "extension-remove", extension="zoe")
         self.assertRefused("cannot be the user", "extension-add", extension="a b@c")
+        self.assertRefused("feature code", "extension-add", extension="*72")
+        self.assertRefused("no extension", "registrations", extension="zoe")
 
     def test_extension_while_the_store_fails(self) -> None:
         """It holds, and that it is not stored is said."""

@@ -28,7 +28,7 @@ class LogTests(SynchronousTestCase):
     def test_text(self) -> None:
         """Time, level, who speaks, and what it says."""
         line = self.written(Log(), ("warn", "{phone} is slow", {"phone": "101"}))
-        self.assertRegex(line, r"^\d{4}-\d\d-\d\dT[0-9:]{8}\S* warn     \[b2bua\.core\] 101 is slow\n$")
+        self.assertRegex(line, r"^\d{4}-\d\d-\d\dT[0-9:]{8}\S* warn     \[core\] 101 is slow\n$")
 
     def test_level(self) -> None:
         """What is less than the level is not written."""
@@ -59,7 +59,19 @@ class LogTests(SynchronousTestCase):
     def test_journal(self) -> None:
         """The journal gets the priority and knows the time itself."""
         event = {"log_format": "hello", "log_namespace": "b2bua.core", "log_time": 0.0}
-        self.assertEqual(as_journal(event), "<6>[b2bua.core] hello\n")
+        self.assertEqual(as_journal(event), "<6>[core] hello\n")
+
+    def test_who_speaks(self) -> None:
+        """A part of ours by its module, a plugin by its name, and no class of Twisted's by its."""
+        for namespace, name in (
+            ("b2bua.registrar.authentication.Authenticator", "registrar.authentication"),
+            ("b2bua.service.B2BUAService", "service"),
+            ("b2bua_plugins.forward.CallForward", "plugin forward"),
+            ("b2bua_night.Night", "b2bua_night"),
+            ("twisted.scripts._twistd_unix.UnixAppLogger", "twisted"),
+            ("log_legacy", "twisted"),
+        ):
+            self.assertEqual(as_journal({"log_format": "", "log_namespace": namespace}), f"<6>[{name}] \n")
 
     def test_json(self) -> None:
         """One object a line, with the values that went into the text."""

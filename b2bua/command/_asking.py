@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import socket
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
-from b2bua.settings import Problem, SettingsError, control_of
+from b2bua.settings import Problem, SettingsError, control_of, find
+from b2bua.settings.finding import VARIABLE
 
+ACCEPTS = 0x10000
+"""The flag of a socket that listens, in the table of the system."""
+CONTROL_NAME = re.compile(r"/(?:b2bua|b2bua-[0-9a-f]{24})\.sock$")
+"""How the control socket is called where the configuration does not say otherwise."""
 SECONDS = 30.0
 """So long an answer may take."""
 
@@ -25,8 +33,7 @@ def arguments(parser: ArgumentParser) -> None:
         "-c",
         "--config",
         metavar="FILE",
-        default="b2bua.toml",
-        help="its configuration, by default b2bua.toml",
+        help="its configuration; by default B2BUA_CONFIG, b2bua.toml here or /etc/b2bua/b2bua.toml",
     )
     parser.add_argument(
         "--socket",
@@ -42,7 +49,7 @@ def ask(options: Namespace, do: str, **keys: Any) -> Any:
 
     @raise SettingsError: if it does not answer, or says that it cannot.
     """
-    path = options.socket or control_of(options.config)
+    path = socket_of(options)
     question = json.dumps({"do": do, **{k: v for k, v in keys.items() if v is not None}})
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
@@ -62,6 +69,40 @@ def ask(options: Namespace, do: str, **keys: Any) -> Any:
     if "value" not in answer:
         raise SettingsError("b2bua", [Problem("", answer.get("error", "the service did not answer"))])
     return answer["value"]
+
+
+def socket_of(options: Namespace) -> str:
+    """
+    The control socket: as it is named, else that of the configuration, else of the one service that runs.
+
+    @raise SettingsError: if none of them says it.
+    """
+    if options.socket:
+        return str(options.socket)
+    try:
+        return control_of(find(options.config))
+    except SettingsError:
+        if options.config or os.environ.get(VARIABLE):
+            raise
+        running = listening()
+        if not running:
+            raise
+        if len(running) > 1:
+            why = f"several services run; say which one with --socket: {', '.join(running)}"
+            raise SettingsError("b2bua", [Problem("", why)]) from None
+        return running[0]
+
+
+def listening(table: str = "/proc/net/unix") -> list[str]:
+    """The control sockets of services that run on this host, as far as the system tells (proc(5))."""
+    try:
+        lines = Path(table).read_text(errors="replace").splitlines()
+    except OSError:
+        return []
+    # Num RefCount Protocol Flags Type St Inode Path; the flag says that it listens.
+    rows = [line.split(maxsplit=7) for line in lines[1:]]
+    found = {row[7] for row in rows if len(row) == 8 and int(row[3], 16) & ACCEPTS}
+    return sorted(path for path in found if CONTROL_NAME.search(path))
 
 
 def show(options: Namespace, value: Any, people: Callable[[Any], str]) -> int:

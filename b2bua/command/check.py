@@ -9,17 +9,18 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 
-from b2bua.settings import SettingsError
+from b2bua.plural import counted
+from b2bua.settings import SettingsError, find
 
 
 def arguments(parser: ArgumentParser) -> None:
     """Take the file."""
-    parser.add_argument("file", metavar="FILE", nargs="?", default="b2bua.toml", help="by default b2bua.toml")
+    parser.add_argument("file", metavar="FILE", nargs="?", help="by default as for --config of the others")
 
 
 def run(options: Namespace) -> int:
     """Check it."""
-    print(verdict(options.file))
+    print(verdict(find(options.file)))
     return 0
 
 
@@ -38,12 +39,12 @@ def verdict(file: str) -> str:
     if problems := obstacles(settings, running=running):
         raise SettingsError(file, problems)
     parts = ", ".join(
-        f"{len(rows)} {name[:-1] if len(rows) == 1 else name}"
+        str(counted(len(rows), name))
         for name, rows in (
-            ("extensions", settings.extensions),
-            ("trunks", settings.trunks),
-            ("routes", settings.routes),
-            ("sockets", settings.server.listen),
+            ("extension", settings.extensions),
+            ("trunk", settings.trunks),
+            ("route", settings.routes),
+            ("socket", settings.server.listen),
         )
     )
     note = "; the service is running, so its sockets were left alone" if running else ""

@@ -1,7 +1,7 @@
 """
-Add and remove extensions, and change passwords, while the service runs.
+List extensions; add and remove them, and change passwords, while the service runs.
 
-They are kept in its store, beside those of the configuration, as hashes.  A
+Those that are added are kept in its store, beside those of the configuration, as hashes.  A
 password that is not given is a random one, and is shown.
 """
 
@@ -13,12 +13,22 @@ from getpass import getpass
 from typing import Any
 
 from b2bua.command import _asking
+from b2bua.command._asking import Column
 from b2bua.settings import Problem, SettingsError
+
+COLUMNS: list[Column] = [
+    ("EXTENSION", lambda row: row["extension"]),
+    ("NAME", lambda row: row["name"]),
+    ("PHONES", lambda row: row["registrations"]),
+    ("FROM", lambda row: "added" if row["added"] else "configuration"),
+]
 
 
 def arguments(parser: ArgumentParser) -> None:
     """Take what to do with which."""
     rows = parser.add_subparsers(metavar="ACTION", dest="action", required=True)
+    row = rows.add_parser("list", help="list all of them", description="List all of them.")
+    _asking.arguments(row)
     for action, text in (
         ("add", "add an extension"),
         ("remove", "remove one that was added"),
@@ -35,6 +45,11 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     """Do it."""
+    if options.action == "list":
+        found = _asking.ask(options, "extensions")
+        return _asking.show(
+            options, found, lambda rows: _asking.table(rows, COLUMNS, "there is no extension")
+        )
     keys: dict[str, Any] = {"extension": options.extension}
     if options.action == "add":
         keys["name"] = options.name

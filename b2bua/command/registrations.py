@@ -12,7 +12,7 @@ COLUMNS: list[Column] = [
     ("CONTACT", lambda row: row["contact"]),
     ("FROM", lambda row: f"{row['transport']} {row['source']}".strip() or ", ".join(row["path"])),
     ("EXPIRES", lambda row: duration(row["expires"])),
-    ("ANSWERS", lambda row: "yes" if row["answers"] else "NO"),
+    ("ANSWERS", lambda row: {True: "yes", False: "NO", None: "not asked"}[row["answers"]]),
     ("MAC", lambda row: row.get("mac", "")),
     ("LINE", lambda row: row.get("line", "")),
     ("PHONE", lambda row: row["user_agent"]),

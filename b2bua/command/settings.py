@@ -34,6 +34,8 @@ def people(rows: list[dict[str, Any]]) -> str:
 
 def shown(value: object) -> str:
     """A value as it is written in the file."""
-    if value in (None, ""):
+    if value in (None, "", [], ()):
         return "-"
+    if isinstance(value, list | tuple):
+        return ", ".join(shown(one) for one in value)
     return str(value).lower() if isinstance(value, bool) else str(value)

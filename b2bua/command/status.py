@@ -7,34 +7,49 @@ from typing import Any
 
 from b2bua.command import _asking
 from b2bua.command._asking import duration
+from b2bua.plural import counted
 
 
 def arguments(parser: ArgumentParser) -> None:
     """Take where it is."""
+    parser.add_argument(
+        "--health", action="store_true", help="status 1 and the reasons when somebody has to look after it"
+    )
     _asking.arguments(parser)
 
 
 def run(options: Namespace) -> int:
     """Show it."""
-    return _asking.show(options, _asking.ask(options, "status"), people)
+    status = _asking.ask(options, "status")
+    _asking.show(options, status, health if options.health else people)
+    return 1 if options.health and status["problems"] else 0
+
+
+def health(status: dict[str, Any]) -> str:
+    """What is wrong, line by line."""
+    return "\n".join(status["problems"]) or "good"
 
 
 def people(status: dict[str, Any]) -> str:
     """A few lines for people; what is wrong stands out by its own line."""
     state = "draining" if status["draining"] else "running"
     store = status["store"]
+    calls = counted(status["calls"], "call")
     lines = [
         f"{status['domain']}: b2bua {status['version']} {state} for {duration(status['seconds'])}",
-        f"{status['calls']} calls now; before, {status['answered']} answered and {status['refused']} not",
-        f"{status['registrations']} registrations of {status['extensions']} extensions",
+        f"{calls} now; before, {status['answered']} answered and {status['refused']} not",
+        f"{counted(status['registrations'], 'registration')} of {counted(status['extensions'], 'extension')}",
         f"store {store['name']}: {_store(store)}",
     ]
     if status["turned_away"]:
-        lines.append(f"{status['turned_away']} requests were TURNED AWAY because there was too much to do")
+        requests = counted(status["turned_away"], "request")
+        lines.append(f"{requests} TURNED AWAY because there was too much to do")
     if status["strangers_refused"]:
-        lines.append(f"{status['strangers_refused']} messages of unknown hosts came too fast to be looked at")
+        messages = counted(status["strangers_refused"], "message")
+        lines.append(f"{messages} of unknown hosts came too fast to be looked at")
     if status["connections_refused"]:
-        lines.append(f"{status['connections_refused']} connections were one too many")
+        connections = counted(status["connections_refused"], "connection")
+        lines.append(f"{connections} refused as one too many")
     lines += [f"trunk {trunk['name']}: {_trunk(trunk)}" for trunk in status["trunks"]]
     lines += [
         f"ignored for guessing passwords: {row['source']}, for {duration(row['seconds'])}"
@@ -45,11 +60,11 @@ def people(status: dict[str, Any]) -> str:
 
 def _store(store: dict[str, Any]) -> str:
     """How the store does."""
-    lost = f"; {store['lost']} records were lost" if store["lost"] else ""
+    lost = f"; {counted(store['lost'], 'record')} lost" if store["lost"] else ""
     if not store["failing"]:
         return f"good{lost}"
     since = duration(store["failing_seconds"])
-    return f"FAILS for {since}: {store['failing']}; {store['waiting']} changes wait for it{lost}"
+    return f"FAILS for {since}: {store['failing']}; {counted(store['waiting'], 'change')} to be written{lost}"
 
 
 def _trunk(trunk: dict[str, Any]) -> str:

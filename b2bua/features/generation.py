@@ -22,6 +22,7 @@ from b2bua.features.preferences import Preferences
 from b2bua.features.problems import FeaturesRefused
 from b2bua.features.reimport import Reimport, look_around
 from b2bua.features.service import Service
+from b2bua.features.tables import is_list
 from b2bua.hookspecs import NotConfigured
 from b2bua.settings import Problem
 
@@ -252,7 +253,8 @@ class Features(Facade):
         Change a setting for its owner, by whatever way people ask for it.
 
         @param path: as in the file: C{extensions.102.forward.busy}.
-        @param value: the new value; L{None} brings the one of the file back.
+        @param value: the new value, of a list also its only item; L{None}
+            brings the one of the file back.
         @return: the setting as it holds now.
         @raise ValueError: if there is no such setting, or the value is not good.
         """
@@ -260,6 +262,8 @@ class Features(Facade):
         for options in self._options.values():
             if (found := options.locate(tuple(table), key)) is not None:
                 model, names = found
+                if isinstance(value, str) and is_list(model, key):
+                    value = [value] if value else []
                 try:
                     options.change(model, *names, **{key: value})
                 except ValueError as error:

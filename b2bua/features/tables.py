@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, NamedTuple, TypeAlias, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeAlias, TypeVar, get_origin
 
 from pydantic import ValidationError
 
@@ -38,6 +38,11 @@ def changeable(model: type[Table]) -> frozenset[str]:
         for name, info in model.model_fields.items()
         if any(isinstance(m, _ByUser) for m in info.metadata)
     )
+
+
+def is_list(model: type[Table], key: str) -> bool:
+    """Is it a list that the key holds?"""
+    return get_origin(model.model_fields[key].annotation) in (tuple, list, set, frozenset)
 
 
 class Claim(NamedTuple):

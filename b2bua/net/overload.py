@@ -27,6 +27,7 @@ from twisted.logger import Logger
 from b2bua.errors import PeerError
 from b2bua.net.admission import Admission
 from b2bua.net.shares import Shares, Waiting
+from b2bua.plural import counted
 from b2bua.transactions.flow import Flow
 from b2bua.transactions.matching import COOKIE, noted, via_key, way_back
 from b2bua.wire.via import Via
@@ -334,8 +335,8 @@ class Overload:
         now = self._clock.seconds()
         if now - self._told >= QUIET:
             self.log.warn(
-                "overloaded: {count} new requests were turned away, {waiting} messages wait",
-                count=self._counted,
-                waiting=len(self),
+                "overloaded: {turned_away} turned away, {waiting} waiting",
+                turned_away=counted(self._counted, "new request"),
+                waiting=counted(len(self), "message"),
             )
             self._told, self._counted = now, 0

@@ -16,6 +16,7 @@ from twisted.logger import Logger
 
 from b2bua.errors import PeerError
 from b2bua.registrar.accounts import ALGORITHMS, Account, Accounts
+from b2bua.registrar.complaints import Complaints
 from b2bua.registrar.nonces import Age, Nonces
 from b2bua.registrar.throttle import Limits, Throttle, place
 from b2bua.wire.digest import Challenge, Credentials, hashed
@@ -101,6 +102,7 @@ class Authenticator:
         self.accounts = accounts
         self.algorithms = tuple(algorithms)
         self.throttle = Throttle(now, limits)
+        self._complaints = Complaints()
         self._domain = domain
         self._realm = domain.name
         self._nonces = Nonces(secret or token_bytes(32), now, nonce_seconds)
@@ -124,6 +126,7 @@ class Authenticator:
         if self.throttle.ignores(host, claimed):
             return Ignored()
         if given is None or given.algorithm.upper() not in self._offered():
+            self._note_unanswered(request, host)
             return self._challenge(host)
         account, age = self._prove(given, request, host)
         if account is None:
@@ -132,6 +135,7 @@ class Authenticator:
         if age is not Age.FRESH or not self._nonces.use(given.nonce, given.count if given.qop else None):
             return self._challenge(host, stale=True)
         self.throttle.succeeded(host, account.user)
+        self._complaints.passed(host, account.user)
         self._known(host)
         if not self._addressed(given, request, flow):
             # RFC 7616 section 3.4.6 wants a 400 when the two are not the same.
@@ -199,7 +203,10 @@ class Authenticator:
         """Count a wrong answer, and ask again (RFC 3665 section 2.5)."""
         user = given.username.partition("@")[0][:64]
         host = flow.remote[0]
-        why = "no such user" if self.accounts.find(user) is None else "wrong password"
+        known = self.accounts.find(user) is not None
+        why = "wrong password" if known else "no such user"
+        if known:
+            self._complaints.wrong(host, user, self.throttle.limits.window)
         # One line in a fixed form, for fail2ban; see docs/security.md.  The
         # user is quoted and without line breaks, since anybody can send any.
         self.log.warn(
@@ -213,6 +220,12 @@ class Authenticator:
             )  # fmt: skip
             return Ignored()
         return self._challenge(host, counted=True)
+
+    def _note_unanswered(self, request: Request, host: str) -> None:
+        """Note a phone of ours that is challenged; the first time is as it should be."""
+        user = self._claimed(request)
+        if self.accounts.find(user) is not None:
+            self._complaints.unanswered(host, user, self._offered())
 
     def _challenge(self, host: str, *, stale: bool = False, counted: bool = False) -> Challenged:
         """One challenge for each algorithm, best first (RFC 8760 section 2.3)."""

@@ -82,6 +82,8 @@ class Probe:
         """
         self.alive = True
         self._route = route
+        self.answered = False
+        """Has it answered us at all?"""
         self._layer = layer
         self._asker = asker
         self._uri = uri
@@ -130,6 +132,7 @@ class Probe:
                 self._be(False)
         else:
             self._missed = 0
+            self.answered = True
             self._be(True)
         if self._timer is None and not self._stopped:
             self._timer = self._layer.start(self._seconds, self._ask)
@@ -180,6 +183,13 @@ class KeepAlive:
             probe.stop()
         self._probes.clear()
         self._seconds = 0
+
+    def answers(self, binding: Binding) -> bool | None:
+        """Does a phone answer?  None for one that was not asked, or has not had the time."""
+        probe = self._probes.get((binding.aor, binding.contact))
+        if probe is None or (probe.alive and not probe.answered):
+            return None
+        return probe.alive
 
     def _heard(self, change: Change) -> None:
         """Follow a change."""

@@ -1,5 +1,6 @@
 """The configuration: one TOML file, read into frozen typed values."""
 
+from b2bua.settings.finding import find
 from b2bua.settings.peers import Extension, Peer, Route, Rule, Trunk
 from b2bua.settings.problems import Problem, SettingsError
 from b2bua.settings.reading import Claim, Document, control_of, document, load, read
@@ -50,6 +51,7 @@ __all__ = [
     "Trunk",
     "control_of",
     "document",
+    "find",
     "load",
     "read",
 ]

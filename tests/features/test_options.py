@@ -39,6 +39,21 @@ class Mark(Table):
     marked: Changeable[bool] = False
 
 
+class Places(Table):
+    """The table C{[extensions.NUMBER.places]}."""
+
+    tried: Changeable[tuple[str, ...]] = ()
+
+
+class Lister:
+    """Has a list that users change."""
+
+    @hookimpl
+    def b2bua_settings(self) -> Mapping[str, type[Table]]:
+        """One table."""
+        return {"extensions.*.places": Places}
+
+
 class Keeper:
     """Has one table of each kind, and hears what changes."""
 
@@ -218,6 +233,12 @@ class OptionsTests(SynchronousTestCase):
         self.options.change(Wish, "102", colour="green")
         self.assertEqual(newer.plugins[0].thing.options.of(Wish, "102").colour, "green")
         self.assertEqual((len(self.keeper.heard), len(newer.plugins[0].thing.heard)), (0, 1))
+
+    def test_a_list(self) -> None:
+        """A list is changed as a whole; its only item may come alone, as from a command line."""
+        features = Features.of(Lister, document={"extensions": {"102": {"password": "x"}}})
+        for given, value in (("a", ("a",)), (["a", "b"], ("a", "b")), ("", ())):
+            self.assertEqual(features.change("extensions.102.places.tried", given).value, value)
 
     def test_file_changes(self) -> None:
         """A reload takes the values of the file, and what users have changed stays on top."""

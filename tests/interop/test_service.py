@@ -233,7 +233,7 @@ class DrainTests(Case):
         yield bob.answer()
         yield gatherResults([phone.tells("CALL_ESTABLISHED") for phone in (alice, bob)])
         self.service.program.signal("TERM")
-        yield self.service.program.says("draining: 1 calls")
+        yield self.service.program.says("draining: 1 call")
 
     @inlineCallbacks
     def test_call_may_finish(self) -> Any:

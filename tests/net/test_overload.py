@@ -371,7 +371,7 @@ class TurningAwayTests(Case):
         self.behind()
         self.take(*[numbered(number) for number in range(2, 50)])
         self.assertEqual(len(lines), 1)
-        self.assertIn("overloaded: 1 new requests", lines[0])
+        self.assertIn("overloaded: 1 new request turned away", lines[0])
         self.world.clock.rightNow += overload.QUIET
         self.take(numbered(60))
         self.assertEqual(len(lines), 2)
