@@ -218,7 +218,7 @@ class Console:
             last = max(of_number, key=lambda told: told.record.started)
             return last.record, last.story
         if len(found) > 1 and start not in found:
-            raise Refused(f"{len(found)} calls begin with {start}; say more of it")
+            raise Refused(f"several calls begin with {start}; say more of it")
         told = found.get(start) or next(iter(found.values()), None)
         return (told.record, told.story) if told is not None else (None, None)
 

@@ -21,6 +21,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from b2bua.settings import Listen, Problem, Settings, Tls
+from b2bua.settings.problems import shown_value
 from b2bua.settings.tables import SOCKET_NAME
 from b2bua.store.migrations import versions
 
@@ -115,7 +116,7 @@ def _database(url: str) -> Iterator[Problem]:
             return
         engine = create_engine(parsed, connect_args={"connect_timeout": _CONNECT_SECONDS})
     except ArgumentError:
-        yield Problem(path, f"{url!r} is not the URL of a database")
+        yield Problem(path, f"{shown_value(url)} is not the URL of a database")
     except (NoSuchModuleError, ModuleNotFoundError) as error:
         yield Problem(path, f"the driver is missing: {error}; install b2bua[postgresql]")
     else:

@@ -36,6 +36,7 @@ from b2bua.choices import Choices
 from b2bua.configuration import Configuration, configuration
 from b2bua.console import Console
 from b2bua.control import listen
+from b2bua.doubts import doubts
 from b2bua.extensions import AddedExtensions
 from b2bua.net.address import WILDCARDS
 from b2bua.net.dns import DnsLocator
@@ -178,6 +179,8 @@ class B2BUAService(Service):
         self._forgetting.clock = self._reactor
         self._forgetting.start(DAY)
         self._show_features()
+        for doubt in doubts(Configuration(self._path, self.settings, self.features)):
+            self.log.warn("{doubt}", doubt=str(doubt))
         self._listen_to_signals()
         self._listen_to_people()
         self.features.start()
@@ -376,6 +379,7 @@ class B2BUAService(Service):
             for path in FIXED
             if _at(self._began_with, path) != _at(configured.settings, path)
         ]
+        said += [f"warning: {doubt}" for doubt in doubts(configured)]
         if self._credentials is not None:
             self._credentials.reload()
         self.features.stop()

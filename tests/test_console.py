@@ -248,7 +248,7 @@ class ConsoleTests(SynchronousTestCase):
         self.assertTrue(self.tell("trace", call=""))
         self.alice.dial("bob")
         self.world.run(5)
-        self.assertRefused("2 calls begin", "trace", call="")
+        self.assertRefused("several calls begin", "trace", call="")
 
     def traced(self, name: str) -> TracedCall:
         """The call that the command would show."""

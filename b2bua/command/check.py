@@ -2,7 +2,7 @@
 Say whether the service would start with a configuration.
 
 All that is wrong is said at once, one line each; the exit status is 0 only if
-nothing is.
+nothing is.  Lines that begin with "warning" tell of what is hardly meant.
 """
 
 from __future__ import annotations
@@ -26,15 +26,17 @@ def run(options: Namespace) -> int:
 
 def verdict(file: str) -> str:
     """
-    One line about a configuration that is good.
+    A line about a configuration that is good, after those about what is hardly meant.
 
     @raise SettingsError: if it is not.
     """
     # Not needed to say what can be typed, and it takes its time.
     from b2bua.configuration import configuration
+    from b2bua.doubts import doubts
     from b2bua.preflight import is_running, obstacles
 
-    settings = configuration(file).settings
+    configured = configuration(file)
+    settings = configured.settings
     running = is_running(settings)
     if problems := obstacles(settings, running=running):
         raise SettingsError(file, problems)
@@ -48,4 +50,5 @@ def verdict(file: str) -> str:
         )
     )
     note = "; the service is running, so its sockets were left alone" if running else ""
-    return f"{file}: good: {parts}{note}"
+    warnings = [f"{file}: warning: {doubt}" for doubt in doubts(configured)]
+    return "\n".join((*warnings, f"{file}: good: {parts}{note}"))

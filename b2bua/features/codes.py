@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from b2bua.settings import Problem
+from b2bua.settings import Problem, meant
 
 
 class Code(NamedTuple):
@@ -72,14 +72,14 @@ def settle(
             code = wanted.get(name, default)
             if not isinstance(code, str) or (code and not all(c in "0123456789*#" for c in code)):
                 problems.append(
-                    Problem(f"codes.{name}", "must be a string of digits, * and #, or empty for none")
+                    Problem(f"codes.{name}", "must be digits, * and # in quotes, or empty for none")
                 )
             elif code in extensions:
                 problems.append(Problem(f"codes.{name}", f"{code} is an extension as well"))
             elif code:
                 found.append(Code(code, feature, name))
     problems += [
-        Problem(f"codes.{name}", f"no such code; there are {', '.join(sorted(owners)) or 'none'}")
+        Problem(f"codes.{name}", f"there is no such code{meant(name, owners)}")
         for name in wanted
         if name not in owners and name not in others
     ]

@@ -11,7 +11,7 @@ from b2bua.features.codes import Codes, settle
 from b2bua.features.dispatch import CONTAINED
 from b2bua.features.plugin import Plugin, Source
 from b2bua.features.tables import Claim, Taken
-from b2bua.settings import Problem
+from b2bua.settings import Problem, meant
 
 
 class Found:
@@ -46,9 +46,8 @@ class Found:
 
     def _strangers(self, there: set[str]) -> list[Problem]:
         """Complain of names that no plugin has."""
-        known = ", ".join(sorted(there)) or "none"
         return [
-            Problem(f"plugins.{key}", f"no plugin {name} is installed; there are {known}")
+            Problem(f"plugins.{key}", f"no plugin {name} is installed{meant(name, there)}")
             for key in ("order", "off")
             for name in self._names(key)
             if name not in there

@@ -22,9 +22,10 @@ from b2bua.features.preferences import Preferences
 from b2bua.features.problems import FeaturesRefused
 from b2bua.features.reimport import Reimport, look_around
 from b2bua.features.service import Service
-from b2bua.features.tables import is_list
+from b2bua.features.tables import is_list, known_keys
+from b2bua.features.targets import Aim
 from b2bua.hookspecs import NotConfigured
-from b2bua.settings import Problem
+from b2bua.settings import Claimed, Problem
 
 if TYPE_CHECKING:
     from b2bua.calls.calls import Calls
@@ -139,16 +140,10 @@ class Features(Facade):
         return features
 
     @staticmethod
-    def check(
-        document: Mapping[str, Any], sources: Sequence[Source] | None = None
-    ) -> tuple[dict[str, Any], list[Problem]]:
-        """
-        Check the part of a configuration that belongs to features.
-
-        @return: the document without that part, and what is wrong with it.
-        """
+    def check(document: Mapping[str, Any], sources: Sequence[Source] | None = None) -> Claimed:
+        """Check the part of a configuration that belongs to features, and take it out."""
         found = Found(plugins_of.installed() if sources is None else sources, document)
-        return found.taken.rest, found.problems
+        return Claimed(found.taken.rest, found.problems, known_keys(found.claims))
 
     def reload(self, document: Mapping[str, Any]) -> Features:
         """
@@ -247,6 +242,15 @@ class Features(Facade):
         """All settings that can be changed for one extension, in the order of the features."""
         for options in self._options.values():
             yield from options.settings(owner)
+
+    def aims(self) -> Iterator[Aim]:
+        """The targets that the tables of features name in the file."""
+        for options in self._options.values():
+            yield from options.aims()
+
+    def numbers(self) -> dict[str, str]:
+        """The numbers of features that reach others, such as groups, with the paths of their tables."""
+        return {number: path for options in self._options.values() for number, path in options.numbers()}
 
     def change(self, path: str, value: object) -> Setting:
         """

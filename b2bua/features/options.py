@@ -8,9 +8,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
 
-from b2bua.features.tables import AnyTable, Claim, Taken, changeable, matched, place, problems_of, read
+from b2bua.features.tables import (
+    SHARED,
+    AnyTable,
+    Claim,
+    Taken,
+    changeable,
+    matched,
+    place,
+    problems_of,
+    read,
+)
+from b2bua.features.targets import Aim, aims, names_targets
 from b2bua.hookspecs import NotConfigured
 from b2bua.settings import Table
+from b2bua.settings.problems import key_path, written_steps
 
 if TYPE_CHECKING:
     from b2bua.features.preferences import Preferences
@@ -132,6 +144,24 @@ class Options:
         """
         path = ".".join((*place(self._patterns[model], names), key))
         return Setting(path, getattr(self.of(model, *names), key), key in self.changed(model, *names))
+
+    def aims(self) -> Iterator[Aim]:
+        """The targets that the tables in the file name."""
+        for model, names in self._written:
+            try:
+                table = self.of(model, *names)
+            except NotConfigured:
+                continue  # what is wrong with it has been said
+            above = place(self._patterns[model], names)
+            for aim in aims(table, ()):
+                yield aim._replace(path=(*above, *written_steps(aim.path, self._written[model, names])))
+
+    def numbers(self) -> Iterator[tuple[str, str]]:
+        """Names of tables that are numbers which reach others, such as groups, with their paths."""
+        for model, names in self._written:
+            pattern = self._patterns[model]
+            if len(pattern) == 2 and pattern not in SHARED and names and names_targets(model):
+                yield names[0], key_path(place(pattern, names))
 
     def locate(self, table: tuple[str, ...], key: str) -> tuple[type[Table], tuple[str, ...]] | None:
         """The model and the names of a table in which C{key} may be changed, by its path."""

@@ -15,6 +15,7 @@ from typing import Annotated, Any, NamedTuple, TypeAlias, TypeVar, get_origin
 from pydantic import ValidationError
 
 from b2bua.settings import Extension, Problem, Settings, Table, Trunk
+from b2bua.settings.problems import problems_of as settings_problems
 
 T = TypeVar("T")
 AnyTable = TypeVar("AnyTable", bound=Table)
@@ -233,8 +234,7 @@ def problems_of(
     try:
         read(claim.model, names, table, hosts)
     except ValidationError as error:
-        path = place(claim.pattern, names)
-        return [_problem(path, claim.model, found) for found in error.errors(include_url=False)]
+        return settings_problems(error, table, claim.model, place=place(claim.pattern, names))
     return []
 
 
@@ -251,10 +251,15 @@ def matched(pattern: tuple[str, ...], path: tuple[str, ...]) -> tuple[str, ...] 
     return tuple(name for part, name in zip(pattern, path, strict=True) if part == "*")
 
 
-def _problem(path: tuple[str, ...], model: type[Table], found: Mapping[str, Any]) -> Problem:
-    """A finding of pydantic as a line of ours."""
-    where = ".".join([*path, *map(str, found["loc"])])
-    if found["type"] == "extra_forbidden":
-        return Problem(where, f"no such key; there are {', '.join(model.model_fields)}")
-    text = str(found["msg"]).removeprefix("Value error, ")
-    return Problem(where, text[:1].lower() + text[1:])
+def known_keys(claims: Iterable[Claim]) -> dict[tuple[str, ...], set[str]]:
+    """The tables and keys of features, by the path of the table above."""
+    known: dict[tuple[str, ...], set[str]] = {}
+    for claim in claims:
+        *above, last = claim.pattern
+        if claim.pattern in SHARED:
+            known.setdefault(claim.pattern, set()).update(claim.model.model_fields)
+        elif last == "*":
+            known.setdefault((), set()).add(claim.pattern[0])
+        else:
+            known.setdefault(tuple(above), set()).add(last)
+    return known

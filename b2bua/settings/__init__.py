@@ -2,8 +2,8 @@
 
 from b2bua.settings.finding import find
 from b2bua.settings.peers import Extension, Peer, Route, Rule, Trunk
-from b2bua.settings.problems import Problem, SettingsError
-from b2bua.settings.reading import Claim, Document, control_of, document, load, read
+from b2bua.settings.problems import Problem, SettingsError, meant
+from b2bua.settings.reading import Claim, Claimed, Document, control_of, document, load, read
 from b2bua.settings.table import Elsewhere, Table
 from b2bua.settings.tables import (
     Auth,
@@ -25,6 +25,7 @@ __all__ = [
     "Auth",
     "Calls",
     "Claim",
+    "Claimed",
     "Document",
     "Elsewhere",
     "Extension",
@@ -53,5 +54,6 @@ __all__ = [
     "document",
     "find",
     "load",
+    "meant",
     "read",
 ]

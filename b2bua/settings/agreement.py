@@ -9,10 +9,9 @@ what is wrong with it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from difflib import get_close_matches
 from typing import Any, TypeAlias, TypeVar
 
-from b2bua.settings.problems import Problem, key_path
+from b2bua.settings.problems import Problem, key_path, meant
 from b2bua.settings.values import Listen, Source, listen, source, user
 
 Value = TypeVar("Value")
@@ -104,15 +103,9 @@ def _routes(data: Text) -> Iterator[Problem]:
         ]
         for steps, name in wanted:
             if isinstance(name, str) and name not in trunks:
-                yield Problem(key_path(["routes", index, *steps]), _no_such("trunk", name, trunks))
-
-
-def _no_such(what: str, name: str, known: list[str]) -> str:
-    """Say that something is not there, and what is."""
-    meant = get_close_matches(name, known, 1)
-    if meant:
-        return f"there is no {what} {name!r}; is {meant[0]!r} meant?"
-    return f"there is no {what} {name!r}; there {'are ' + ', '.join(known) if known else 'is none'}"
+                none = "" if trunks else "; there is none at all"
+                text = f"there is no trunk {name[:40]}{meant(name, trunks)}{none}"
+                yield Problem(key_path(["routes", index, *steps]), text)
 
 
 def _in(data: Text, name: str) -> Text:

@@ -9,9 +9,10 @@ them; what nobody claims is a mistake.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeAlias
 
 from pydantic import ValidationError
 
@@ -20,9 +21,21 @@ from b2bua.settings.problems import Problem, SettingsError, problems_of
 from b2bua.settings.tables import CONTROL, Settings, control_path
 
 Document: TypeAlias = Mapping[str, Any]
-Claim: TypeAlias = Callable[[Document], tuple[Document, Sequence[tuple[str, str]]]]
-"""Gives back what is left of a document, and the problems found as key path and text."""
 
+
+class Claimed(NamedTuple):
+    """What is left of a document when features have taken what is theirs."""
+
+    rest: Document
+    problems: Sequence[tuple[str, str]]
+    """What is wrong with what they took, as key path and text."""
+    keys: Mapping[tuple[str, ...], Iterable[str]] = MappingProxyType({})
+    """The tables and keys that they know, by the path of the table above, C{*} standing for a name."""
+
+
+Claim: TypeAlias = Callable[[Document], Claimed]
+
+_HINT = 'text stands in quotes, name = "Reception", and each key and table once'
 _LARGEST = 64 * 1024 * 1024
 
 
@@ -57,16 +70,16 @@ def document(path: Path | str) -> dict[str, Any]:
         with Path(path).open("rb") as file:
             text = file.read(_LARGEST + 1)
         if len(text) <= _LARGEST:
-            return tomllib.loads(text.decode())
+            return tomllib.loads(text.decode("utf-8-sig"))  # some editors begin a file with a mark
         why = "is too large for a configuration file"
     except FileNotFoundError:
         why = f'there is no such file; "b2bua init {path}" writes one'
     except OSError as error:
         why = f"cannot be read: {error.strerror}"
     except UnicodeDecodeError as error:
-        why = f"is not UTF-8 text: byte {error.start} is wrong"
+        why = f"is not UTF-8 text: byte {error.start} is wrong; save it as UTF-8"
     except tomllib.TOMLDecodeError as error:
-        why = f"is not TOML: {error}"
+        why = f"is not TOML: {error}; {_HINT}"
     except RecursionError:
         why = "is nested too deeply"
     raise SettingsError(str(path), [Problem("", why)])
@@ -86,13 +99,13 @@ def read(
     @param directory: where relative paths start; by default they stay relative.
     @raise SettingsError: with everything that is wrong with them.
     """
-    rest, found = claim(document) if claim is not None else (document, [])
+    rest, found, keys = claim(document) if claim is not None else Claimed(document, [])
     problems = [Problem(path, text) for path, text in found]
     settings = None
     try:
         settings = Settings.model_validate(rest, context={"directory": directory or Path()})
     except ValidationError as error:
-        problems += problems_of(error, rest, Settings)
+        problems += problems_of(error, rest, Settings, more=keys)
     problems += disagreements(rest)
     if problems or settings is None:
         raise SettingsError(file, problems)

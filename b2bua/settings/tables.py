@@ -11,6 +11,7 @@ import os
 from collections.abc import Mapping
 from hashlib import sha256
 from ipaddress import ip_address
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -259,8 +260,11 @@ class Registrar(Table):
 
     @model_validator(mode="after")
     def _in_order(self) -> Registrar:
-        if not self.min_expires <= self.default_expires <= self.max_expires:
-            raise ValueError("min_expires, default_expires and max_expires must not fall")
+        rising = ("min_expires", "default_expires", "max_expires")
+        for lower, upper in pairwise(rising):
+            if getattr(self, lower) > getattr(self, upper):
+                least, most = getattr(self, lower), getattr(self, upper)
+                raise ValueError(f"has {lower} = {least}, which is more than {upper} = {most}")
         return self
 
 

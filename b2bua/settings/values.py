@@ -63,7 +63,7 @@ class Listen(NamedTuple):
 def listen(text: object) -> Listen:
     """Read C{sip:0.0.0.0:5060;transport=udp} and the like."""
     if not isinstance(text, str) or (found := _LISTEN.fullmatch(text)) is None:
-        raise ValueError("is not a SIP URI with an IP address")
+        raise ValueError('is not like "sip:0.0.0.0:5060;transport=udp", with an IP address')
     known = _SECURE if found["scheme"].lower() == "sips" else _PLAIN
     named = (found["transport"] or next(iter(known))).lower()
     transport = known.get(named)
@@ -191,7 +191,7 @@ def user(text: str) -> str:
 def pattern(text: Any) -> re.Pattern[str]:
     """A regular expression."""
     if not isinstance(text, str):
-        raise ValueError("is not a string")
+        raise ValueError("must be text in quotes")
     try:
         return re.compile(text)
     except re.error as error:

@@ -22,6 +22,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from b2bua.plural import counted
 from b2bua.store.ports import (
     Batch,
     BindingRow,
@@ -155,7 +156,7 @@ class Journal:
                 self._timer.stop()
                 self._timer = None
             if waiting := self._waiting():
-                self.log.error("{waiting} changes could not be stored", waiting=waiting)
+                self.log.error("{changes} not stored", changes=counted(waiting, "change"))
             return self.store.close()
 
         # That it fails has been said; how much that costs is said in stop.

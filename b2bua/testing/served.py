@@ -156,7 +156,7 @@ class Served:
         order = {"plugins": {"order": [source.name for source in sources]}}
         wanted = {**document, **order} if things != "installed" else document
         features = Features.load(wanted, sources=sources, rows=self._rows, wall=self._wall)
-        rest, problems = Features.check(wanted, sources)
+        rest, problems, _ = Features.check(wanted, sources)
         assert not problems, problems  # Features.load would have refused it
         return _settings(json.dumps(rest)), features
 

@@ -223,7 +223,7 @@ class ConflictTests(RefusalCase):
         document = {"extensions": {"*1": {}}, "codes": {"green": "*3", "red": "*1"}}
         self.assertEqual(
             self.refused(one, document=document),
-            ["codes.red: *1 is an extension as well", "codes.green: no such code; there are red"],
+            ["codes.red: *1 is an extension as well", "codes.green: there is no such code; there is red"],
         )
 
     def test_tables(self) -> None:
@@ -315,7 +315,7 @@ class ConflictTests(RefusalCase):
         both = self.tables("One", "paint", "extensions.*"), self.tables("Two", "paint", "papers")
         self.assertEqual(len(self.refused(*both)), 1)
         self.assertEqual([one.name for one in Features.of(*both, document=off).plugins], ["one"])
-        rest, problems = Features.check(off, [named(one) for one in both])
+        rest, problems, _ = Features.check(off, [named(one) for one in both])
         self.assertEqual((rest.keys() - {"plugins"}, problems), (set(), []))
         Features.of(self.tables("One", "paint"), self.tables("Two", "routes.*"), document=off)
 

@@ -206,9 +206,9 @@ class ConfigurationTests(SynchronousTestCase):
         self.assertEqual(
             [str(problem) for problem in refused.problems],
             [
-                "plugins.off: no plugin nobody is installed; there are night",
-                "night.text: input should be a valid string",
-                "night.texts: no such key; there are text",
+                "plugins.off: no plugin nobody is installed; there is night",
+                'night.text: must be text in quotes, not 5; write "5"',
+                "night.texts: is not a known key; is text meant?",
             ],
         )
 

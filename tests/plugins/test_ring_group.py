@@ -39,22 +39,22 @@ class TableTests(SynchronousTestCase):
         """Each mistake is one line with its path."""
         for target in ("a b", "http://x", "sip:[x", "", "<sip:a@b>"):
             for document, path in (
-                ({"ring_groups": {"600": {"members": ["101", target]}}}, "ring_groups.600.members.1.target"),
+                ({"ring_groups": {"600": {"members": ["101", target]}}}, "ring_groups.600.members[1]"),
                 (
                     {"extensions": {"102": {"find_me": {"places": [target]}}}},
-                    "extensions.102.find_me.places.0.target",
+                    "extensions.102.find_me.places[0]",
                 ),
             ):
                 with self.subTest(path, target=target):
                     [line] = self.problems(document)
                     self.assertTrue(line.startswith(f"{path}: "), line)
         [line] = self.problems({"ring_groups": {"600": {"members": ["101"], "otherwise": "a b"}}})
-        self.assertTrue(line.startswith("ring_groups.600.otherwise: must be a number"), line)
+        self.assertTrue(line.startswith('ring_groups.600.otherwise: "a b" must be a number'), line)
         for itself in ("600", "sip:600@pbx"):
             group = {"members": ["101"], "otherwise": itself}
             self.assertEqual(
                 self.problems({"server": {"domain": "pbx"}, "ring_groups": {"600": group}}),
-                ["ring_groups.600.otherwise: is 600 itself; its calls cannot be sent on to it"],
+                [f'ring_groups.600.otherwise: "{itself}" is 600 itself; its calls cannot be sent on to it'],
             )
         for members in ([], ["1"] * 65, "101", ["101", 5]):
             with self.subTest(members=members):

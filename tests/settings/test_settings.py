@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.settings import Document, Listen, Settings, SettingsError, control_of, load, read
+from b2bua.settings import Claimed, Document, Listen, Settings, SettingsError, control_of, load, read
 from b2bua.settings.values import source
 
 # The file that the documentation fixes.
@@ -52,7 +52,7 @@ order = ["do_not_disturb", "forward"]
 """
 
 
-def claim(document: Document) -> tuple[Document, list[tuple[str, str]]]:
+def claim(document: Document) -> Claimed:
     """Take the keys of two features out of a document, as those who know them do."""
     rest = deepcopy(dict(document))
     problems = [("forward", "is odd")] if rest.pop("forward", None) == "odd" else []
@@ -61,7 +61,7 @@ def claim(document: Document) -> tuple[Document, list[tuple[str, str]]]:
         if isinstance(extension, dict):
             extension.pop("forward", None)
             extension.pop("do_not_disturb", None)
-    return rest, problems
+    return Claimed(rest, problems)
 
 
 BARE = {"server": {"domain": "pbx.example.com"}}
@@ -208,7 +208,7 @@ class FileTests(Case):
         path = Path(self.mktemp())
         path.write_bytes(b"a = '\xff'\n")
         error = self.assertRaises(SettingsError, load, path)
-        self.assertEqual(str(error), f"{path}: is not UTF-8 text: byte 5 is wrong")
+        self.assertEqual(str(error), f"{path}: is not UTF-8 text: byte 5 is wrong; save it as UTF-8")
 
 
 class MistakeTests(Case):
@@ -255,7 +255,7 @@ class MistakeTests(Case):
         )
         self.assertEqual(
             self.wrong_one("timers.retries = 1", "timers.retries"),
-            "is not a known key; known here are peers, t1, t2, t4",
+            "is not a known key; there are peers, t1, t2, t4",
         )
         self.wrong_one('[extensions.101]\npassword = "a"\ncolour = "red"', "extensions.101.colour")
 
@@ -375,7 +375,7 @@ class AgreementTests(Case):
         """A route leads to trunks that there are."""
         text = "trunks.carrier.uri = 'sip:a'\nroutes = [{match = '1', trunks = ['carrier', 'carier']}]"
         self.assertEqual(
-            self.wrong_one(text, "routes[0].trunks[1]"), "there is no trunk 'carier'; is 'carrier' meant?"
+            self.wrong_one(text, "routes[0].trunks[1]"), "there is no trunk carier; is carrier meant?"
         )
 
 

@@ -224,7 +224,7 @@ class JournalTests(SynchronousTestCase):
         self.store.failing = "disk full"
         self.journal.setting("", "x", "y", 1)
         self.successResultOf(self.journal.close())
-        self.assertEqual(self.logged[-1], "1 changes could not be stored")
+        self.assertEqual(self.logged[-1], "1 change not stored")
         self.assertEqual(self.layer.clock.getDelayedCalls(), [])
 
     def test_flush_of_nothing(self) -> None:

@@ -1,0 +1,134 @@
+"""
+What is allowed in a configuration, but hardly meant.
+
+A service starts with it all the same: somebody may write the group first and
+its members tomorrow.  So these are warnings, and all are said at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, TypeAlias
+
+from b2bua.settings import Problem, meant
+from b2bua.settings.problems import key_path
+from b2bua.settings.values import local_number
+
+if TYPE_CHECKING:
+    from b2bua.configuration import Configuration
+    from b2bua.features.targets import Aim
+    from b2bua.settings import Route, Settings
+
+Code: TypeAlias = Callable[[str], bool]
+"""Would a phone that dials this talk to a feature?"""
+
+
+def doubts(configured: Configuration) -> list[Problem]:
+    """All that looks like a mistake, by key."""
+    settings, features = configured.settings, configured.features
+    groups = features.numbers()
+    return [
+        *_unreachable(settings, groups, features.is_code),
+        *_hidden_routes(settings),
+        *_hidden_extensions(settings),
+        *_nowhere(settings, features.aims(), groups, features.is_code),
+        *_circles(settings, features.aims(), groups),
+    ]
+
+
+def _unreachable(settings: Settings, groups: Mapping[str, str], is_code: Code) -> Iterator[Problem]:
+    """Numbers that nobody can dial: feature codes come first, then groups, then extensions."""
+    for number in settings.extensions:
+        path = key_path(["extensions", number])
+        if is_code(number):
+            yield Problem(path, f"nobody can dial it, since {number} begins with a feature code; rename it")
+        elif number in groups:
+            text = f"nobody can dial it, since {groups[number]} has the same number; rename one"
+            yield Problem(path, text)
+    for number, path in groups.items():
+        if is_code(number):
+            yield Problem(path, f"nobody can dial it, since {number} begins with a feature code; rename it")
+
+
+def _hidden_routes(settings: Settings) -> Iterator[Problem]:
+    """Routes behind one that takes the same numbers."""
+    seen: dict[str, int] = {}
+    for index, route in enumerate(settings.routes):
+        text = route.match.pattern
+        if text in seen:
+            yield Problem(
+                f"routes[{index}].match",
+                f"is the same as routes[{seen[text]}].match, which comes first and decides alone; remove one",
+            )
+        seen.setdefault(text, index)
+
+
+def _hidden_extensions(settings: Settings) -> Iterator[Problem]:
+    """
+    Extensions that take a number away from a route.
+
+    A route for whatever is left takes all of them, and is meant to.
+    """
+    for index, route in enumerate(settings.routes):
+        taken = [number for number in settings.extensions if route.match.fullmatch(number)]
+        if taken and (len(taken) < len(settings.extensions) or len(taken) == 1):
+            text = (
+                f"never gets {', '.join(taken)}: extensions come before routes; rename what is not meant so"
+            )
+            yield Problem(f"routes[{index}].match", text)
+
+
+def _nowhere(
+    settings: Settings, aims: Iterator[Aim], groups: Mapping[str, str], is_code: Code
+) -> Iterator[Problem]:
+    """Targets that are no extension, no group, no code and on no route."""
+    hosts = _hosts(settings)
+    for aim in aims:
+        number = local_number(aim.target, hosts)
+        if number is None or number in settings.extensions or number in groups or is_code(number):
+            continue
+        routes = [route for route in settings.routes if route.match.fullmatch(number)]
+        if not routes:
+            close = meant(number, {*settings.extensions, *groups}, all_of_them=False)
+            text = f"{number} leads nowhere: it is no extension and no route matches it{close}"
+            yield Problem(key_path(aim.path), text)
+        elif not routes[0].callers:
+            text = f"{number} leads nowhere: {_route(settings, routes[0])} blocks it"
+            yield Problem(key_path(aim.path), text)
+
+
+def _circles(settings: Settings, aims: Iterator[Aim], groups: Mapping[str, str]) -> Iterator[Problem]:
+    """Groups that are members of themselves, by whatever way."""
+    hosts = _hosts(settings)
+    paths = {path: number for number, path in groups.items()}
+    members: dict[str, list[tuple[str, Aim]]] = {}
+    for aim in aims:
+        owner = paths.get(key_path(aim.path[:2]))
+        number = local_number(aim.target, hosts)
+        if owner is not None and number is not None and number in groups and not aim.onward:
+            members.setdefault(owner, []).append((number, aim))
+    for owner, found in members.items():
+        for number, aim in found:
+            if number == owner:
+                yield Problem(key_path(aim.path), f"{number} is a member of itself; remove it")
+            elif _leads_to(number, owner, members, set()):
+                text = f"{number} leads back to {owner}, so that {owner} is a member of itself; remove one"
+                yield Problem(key_path(aim.path), text)
+
+
+def _leads_to(start: str, end: str, members: Mapping[str, list[tuple[str, Aim]]], seen: set[str]) -> bool:
+    """Does one come from a group to another by its members?"""
+    if start in seen:
+        return False
+    seen.add(start)
+    return any(number == end or _leads_to(number, end, members, seen) for number, _ in members.get(start, ()))
+
+
+def _route(settings: Settings, route: Route) -> str:
+    """A route by its key."""
+    return f"routes[{settings.routes.index(route)}]"
+
+
+def _hosts(settings: Settings) -> frozenset[str]:
+    """Our names."""
+    return frozenset((settings.server.domain, *settings.server.aliases))

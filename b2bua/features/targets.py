@@ -1,0 +1,77 @@
+"""The numbers that the tables of features name, for who wants to know whether they lead anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple, get_args
+
+from pydantic import AfterValidator, BaseModel
+from pydantic.fields import FieldInfo
+
+from b2bua.settings import Table
+from b2bua.settings.table import not_itself
+from b2bua.settings.values import target
+
+
+class Aim(NamedTuple):
+    """A target that a table names."""
+
+    path: tuple[str | int, ...]
+    target: str
+    onward: bool
+    """Is it where calls go on, rather than one of those that are reached by the table's number?"""
+
+
+def aims(table: Table, path: tuple[str | int, ...]) -> Iterator[Aim]:
+    """All targets in a table, with their places."""
+    for name, field in type(table).model_fields.items():
+        yield from _aims(getattr(table, name), field, (*path, field.alias or name))
+
+
+def _aims(value: Any, field: FieldInfo, path: tuple[str | int, ...]) -> Iterator[Aim]:
+    """The targets in the value of one key."""
+    if isinstance(value, str):
+        checks = list(_checks(field.annotation, field.metadata))
+        if value and target in checks:
+            yield Aim(path, value, not_itself in checks)
+    elif isinstance(value, BaseModel):
+        for name, inner in type(value).model_fields.items():
+            yield from _aims(getattr(value, name), inner, (*path, inner.alias or name))
+    elif isinstance(value, Mapping):
+        for key, one in value.items():
+            yield from _aims(one, field, (*path, str(key)))
+    elif isinstance(value, tuple | list):
+        for index, one in enumerate(value):
+            yield from _aims(one, field, (*path, index))
+
+
+def _checks(annotation: Any, metadata: Any) -> Iterator[Any]:
+    """The functions that look at a value, however deep its type is wrapped."""
+    for one in metadata:
+        if isinstance(one, AfterValidator):
+            yield one.func
+    for inner in get_args(annotation):
+        yield from _checks(inner, getattr(inner, "__metadata__", ()))
+
+
+def names_targets(model: type[Table]) -> bool:
+    """Does a table of this kind reach others, as a group reaches its members?"""
+    return any(_reaches(field.annotation, field.metadata) for field in model.model_fields.values())
+
+
+def _reaches(annotation: Any, metadata: Any) -> bool:
+    """Can there be a target in a value of this type that is not where calls go on?"""
+    checks = list(_checks(annotation, metadata))
+    if target in checks and not_itself not in checks:
+        return True
+    return any(
+        isinstance(inner, type) and issubclass(inner, Table) and names_targets(inner)
+        for inner in _inside(annotation)
+    )
+
+
+def _inside(annotation: Any) -> Iterator[Any]:
+    """The types that a type is made of."""
+    yield annotation
+    for inner in get_args(annotation):
+        yield from _inside(inner)
