@@ -10,11 +10,12 @@ if TYPE_CHECKING:
     from b2bua.features.service import Service, Timer
     from b2bua.features.tables import Changeable
     from b2bua.hookspecs import NotConfigured, hookimpl
-    from b2bua.settings import Elsewhere, Seconds, Table, Target
+    from b2bua.settings import Elsewhere, File, Seconds, Table, Target
 
 __all__ = [
     "Changeable",
     "Elsewhere",
+    "File",
     "NotConfigured",
     "Options",
     "Seconds",
@@ -28,6 +29,7 @@ __all__ = [
 _HOMES = {
     "Changeable": "b2bua.features.tables",
     "Elsewhere": "b2bua.settings",
+    "File": "b2bua.settings",
     "NotConfigured": "b2bua.hookspecs",
     "Options": "b2bua.features.options",
     "Seconds": "b2bua.settings",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from b2bua.features import Features
-from b2bua.settings import Document, Settings, SettingsError, document, read
+from b2bua.settings import Settings, SettingsError, document, read
 
 
 class Configuration(NamedTuple):
@@ -18,7 +19,7 @@ class Configuration(NamedTuple):
     features: Features
 
 
-def configuration(path: str | Path, load: Callable[[Document], Features] = Features.load) -> Configuration:
+def configuration(path: str | Path, load: Callable[..., Features] = Features.load) -> Configuration:
     """
     Read a configuration file.
 
@@ -28,8 +29,9 @@ def configuration(path: str | Path, load: Callable[[Document], Features] = Featu
     """
     file = str(path)
     tables = document(path)
-    settings = read(tables, Features.check, file=file, directory=Path(path).resolve().parent)
+    directory = Path(path).resolve().parent
+    settings = read(tables, partial(Features.check, directory=directory), file=file, directory=directory)
     try:
-        return Configuration(file, settings, load(tables))
+        return Configuration(file, settings, load(tables, directory=directory))
     except SettingsError as error:
         raise SettingsError(file, error.problems) from None

@@ -121,7 +121,7 @@ class Call:
         wall = self.since = layer.wall()
         """Since when things are as they are: who talks to whom, who holds, who waits."""
         self._past = wall - layer.now()
-        self.story = Story(layer.now)
+        self.story = Story(layer.now, self.id)
         self.legs: list[Leg] = []
         self.bridge: Bridge | None = None
         """Who talks to whom; None while nobody does, or an operation is about to change it."""

@@ -39,10 +39,11 @@ class Story:
     Entries are kept as they are and formatted only when somebody looks.
     """
 
-    __slots__ = ("_entries", "_now")
+    __slots__ = ("_entries", "_now", "call")
 
-    def __init__(self, now: Callable[[], float]) -> None:
-        """Begin; C{now} is the clock of the server."""
+    def __init__(self, now: Callable[[], float], call: str = "") -> None:
+        """Begin the story of C{call}; C{now} is the clock of the server."""
+        self.call = call
         self._now = now
         self._entries: list[Asked | Noted] = []
 

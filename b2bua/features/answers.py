@@ -106,12 +106,12 @@ def _check_of(accepted: tuple[type, ...]) -> Callable[[object], str | None]:
 
     def check(answer: object) -> str | None:
         if not isinstance(answer, accepted):
-            return f"answered {type(answer).__name__}, not one of {names}"
+            return f"answered {answer!r:.120}, not one of {names}"
         try:
             wrong = _wrong_verdict(answer)
         except (AttributeError, TypeError) as error:  # fields of other types than they are declared with
             wrong = str(error)
-        return f"answered with {wrong}" if wrong else None
+        return f"answered with {wrong}: {answer!r:.120}" if wrong else None
 
     return check
 

@@ -25,6 +25,10 @@ BUDGET = 5.0
 """Seconds within which a question must be answered."""
 NEWS_BUDGET = 60.0
 """Seconds within which a coroutine that was told news must be done."""
+BLOCKS = 0.1
+"""Seconds for which a hook may keep the whole server from doing anything else."""
+BLOCKS_TOLD = 60.0
+"""Seconds after which it is said again that one does."""
 STRIKES_MAX = 5
 """So many failures within..."""
 STRIKES_SECONDS = 60.0
@@ -56,6 +60,9 @@ class StoppedClock:
 
 class Story(Protocol):
     """Where answers and failures are noted."""
+
+    call: str
+    """The id of the call that it is about."""
 
     def asked(
         self, hook: str, feature: str, answer: object, seconds: float, error: str | None = None
@@ -97,6 +104,7 @@ class Dispatch:
         self.timers = timers
         self._strikes: dict[str, deque[float]] = {}
         self._logged: set[tuple[str, str, str]] = set()
+        self._blocked: dict[tuple[str, str], float] = {}
         self.voices: dict[str, tuple[Voice, ...]] = {}
         self.arrange()
 
@@ -139,13 +147,22 @@ class Dispatch:
                 continue
             if answer is None:  # most features have nothing to say about most calls
                 before, began = began, now()
+                if began - before >= BLOCKS:
+                    self._tell_blocked(hook, voice.plugin, began - before, story)
                 if story is not None:
                     story.asked(hook, voice.plugin.name, None, began - before)
                 continue
             if isinstance(answer, (Deferred, CoroutineType)):
                 rest = voices[index + 1 :]
-                waiting = self._wait(hook, voice, answer, began, rest, story, values, decided)
-                return Deferred.fromCoroutine(waiting)
+                # A coroutine runs until it waits for the first time.
+                waiting = Deferred.fromCoroutine(
+                    self._wait(hook, voice, answer, began, rest, story, values, decided)
+                )
+                if now() - began >= BLOCKS:
+                    self._tell_blocked(hook, voice.plugin, now() - began, story)
+                return waiting
+            if now() - began >= BLOCKS:
+                self._tell_blocked(hook, voice.plugin, now() - began, story)
             if self._counts(hook, voice.plugin, answer, began, story):
                 if decided is not None:
                     decided(voice.plugin.name)
@@ -228,6 +245,8 @@ class Dispatch:
                     raise TypeError("an edit cannot take its time")
                 if wrong := wrong_edit(draft, before):
                     raise TypeError(wrong)
+                if self.timers.now() - began >= BLOCKS:
+                    self._tell_blocked(hook, voice.plugin, self.timers.now() - began, story)
             except CONTAINED:
                 for name, value in before:
                     setattr(draft, name, value)
@@ -246,6 +265,8 @@ class Dispatch:
                 continue
             if isinstance(answer, (Deferred, CoroutineType)):
                 self._attend(hook, voice.plugin, answer, began, story)
+            if self.timers.now() - began >= BLOCKS:
+                self._tell_blocked(hook, voice.plugin, self.timers.now() - began, story)
 
     def _attend(
         self, hook: str, plugin: Plugin, answer: Awaitable[Any], began: float, story: Story | None
@@ -289,6 +310,18 @@ class Dispatch:
 
     # ---- failures -------------------------------------------------------
 
+    def _tell_blocked(self, hook: str, plugin: Plugin, seconds: float, story: Story | None) -> None:
+        """Name who kept the server from all other work, now and then."""
+        now = self.timers.now()
+        key = (plugin.name, hook)
+        if now - self._blocked.get(key, -BLOCKS_TOLD) >= BLOCKS_TOLD:
+            self._blocked[key] = now
+            self.log.warn(
+                "the plugin {plugin} blocked the server for {seconds:.1f} s at {hook}{where}; "
+                "work that takes its time goes into a coroutine or a thread",
+                plugin=plugin.name, hook=hook, seconds=seconds, where=_where(story),
+            )  # fmt: skip
+
     def _failed(self, hook: str, plugin: Plugin, failure: Failure, began: float, story: Story | None) -> None:
         """Note a failure: in the story always, in the log once, and in the feature's own account."""
         now = self.timers.now()
@@ -298,7 +331,10 @@ class Dispatch:
         known = (plugin.name, hook, failure.type.__name__ if failure.type else "")
         if known not in self._logged:
             self._logged.add(known)
-            self.log.failure("the plugin {plugin} failed at {hook}", failure, plugin=plugin.name, hook=hook)
+            self.log.failure(
+                "the plugin {plugin} failed at {hook}{where}: {error}",
+                failure, plugin=plugin.name, hook=hook, where=_where(story), error=error,
+            )  # fmt: skip
         strikes = self._strikes.setdefault(plugin.name, deque(maxlen=STRIKES_MAX))
         strikes.append(now)
         if len(strikes) == STRIKES_MAX and now - strikes[0] <= STRIKES_SECONDS and not plugin.out:
@@ -311,6 +347,11 @@ def _failure(error: BaseException | None = None) -> Failure:
     """A failure of what is being raised, or of C{error}."""
     failure: Failure = Failure(error)
     return failure
+
+
+def _where(story: Story | None) -> str:
+    """In which call something happened, for the log."""
+    return f" in call {story.call}" if story is not None and story.call else ""
 
 
 def _drop(answer: Any) -> None:

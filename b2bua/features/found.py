@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from b2bua.features import plugin as plugins_of
@@ -22,8 +23,11 @@ class Found:
     say which are its own, its tables may stay where they are.
     """
 
-    def __init__(self, sources: Sequence[Source], document: Mapping[str, Any]) -> None:
+    def __init__(
+        self, sources: Sequence[Source], document: Mapping[str, Any], directory: Path = Path()
+    ) -> None:
         """Load the plugins, ask them what they want, and take it out of the document."""
+        self._directory = directory
         section = document.get("plugins")
         self._section = section if isinstance(section, Mapping) else {}
         self._off = frozenset(self._names("off"))
@@ -76,7 +80,7 @@ class Found:
         for claim in self.claims:  # one that is turned off has what nobody else wants
             if claim.feature in self._off and not any(tables.conflicts([*claims, claim])):
                 claims.append(claim)
-        taken = tables.take(document, [] if clashes else claims)
+        taken = tables.take(document, [] if clashes else claims, self._directory)
         if self.problems:
             tables.forget_strangers(taken.rest)  # they may belong to a plugin that could not say so
         self.problems += taken.problems

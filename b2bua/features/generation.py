@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from importlib.metadata import EntryPoint
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from b2bua.clock import IClock
@@ -95,6 +96,7 @@ class Features(Facade):
         timers: IClock | None = None,
         wall: Callable[[], datetime] = _wall,
         generation: int = 1,
+        directory: Path = Path(),
     ) -> Features:
         """
         The features that are installed, as the configuration wants them.
@@ -104,10 +106,11 @@ class Features(Facade):
         @param rows: what plugins keep; shared likewise.
         @param timers: the clock for budgets; L{bind} may bring it later.
         @param wall: the time of day, for the plugins.
+        @param directory: where relative paths start.
         @raise SettingsError: with all that is wrong; nothing has changed.
         """
         sources = plugins_of.installed() if sources is None else sources
-        found = Found(sources, document)
+        found = Found(sources, document, directory)
         plugins, problems = found.plugins, found.problems
         preferences = preferences or Preferences()
         options: dict[str, Options] = {}
@@ -140,9 +143,11 @@ class Features(Facade):
         return features
 
     @staticmethod
-    def check(document: Mapping[str, Any], sources: Sequence[Source] | None = None) -> Claimed:
+    def check(
+        document: Mapping[str, Any], sources: Sequence[Source] | None = None, directory: Path = Path()
+    ) -> Claimed:
         """Check the part of a configuration that belongs to features, and take it out."""
-        found = Found(plugins_of.installed() if sources is None else sources, document)
+        found = Found(plugins_of.installed() if sources is None else sources, document, directory)
         return Claimed(found.taken.rest, found.problems, known_keys(found.claims))
 
     def reload(self, document: Mapping[str, Any]) -> Features:
@@ -156,7 +161,7 @@ class Features(Facade):
             return load(document)
 
     @contextmanager
-    def renewal(self) -> Iterator[Callable[[Mapping[str, Any]], Features]]:
+    def renewal(self) -> Iterator[Callable[..., Features]]:
         """
         Give what makes the next generation of a configuration.
 
@@ -169,8 +174,9 @@ class Features(Facade):
             look_around()
             sources = plugins_of.installed()
         with Reimport(sources) as reimport:
-            yield lambda document: Features.load(
+            yield lambda document, directory=Path(): Features.load(
                 document,
+                directory=directory,
                 sources=sources,
                 preferences=self.preferences,
                 rows=self.rows,

@@ -68,7 +68,7 @@ class Options:
         """The extensions that stand in the file."""
         self._patterns = {claim.model: claim.pattern for claim in claims}
         self._written = {key: table for key, table in taken.tables.items() if key[0] in self._patterns}
-        self._hosts = taken.hosts
+        self._surroundings = taken.surroundings
         self._preferences = preferences
         self._version = preferences.version
         self._known: dict[tuple[type[Table], tuple[str, ...]], Any] = {}
@@ -183,7 +183,7 @@ class Options:
         own = self.changed(model, *names)
         for _ in range(2):
             try:
-                return read(model, names, {**written, **own}, self._hosts)
+                return read(model, names, {**written, **own}, self._surroundings)
             except ValidationError as error:
                 bad = {found["loc"][0] for found in error.errors(include_url=False) if found["loc"]}
                 own = {key: value for key, value in own.items() if key not in bad}
@@ -199,7 +199,7 @@ class Options:
             if value is None:
                 del wanted[key]
         claim = Claim(self.feature, self._patterns[model], model)
-        found = problems_of(claim, names, wanted, self._hosts)
+        found = problems_of(claim, names, wanted, self._surroundings)
         if found:
             raise ValueError(found[0].text)
-        return read(model, names, wanted, self._hosts).model_dump(mode="json")
+        return read(model, names, wanted, self._surroundings).model_dump(mode="json")

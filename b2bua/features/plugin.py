@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
@@ -15,8 +15,10 @@ import pluggy
 
 from b2bua import hookspecs
 from b2bua.features.signatures import misfits
-from b2bua.settings import Problem
+from b2bua.settings import Problem, meant
 
+MARK = f"{hookspecs.PROJECT}_impl"
+"""What C{@hookimpl} leaves at a function."""
 GROUP = "b2bua"
 """The entry points under which plugins are found, ours like anybody's."""
 
@@ -120,6 +122,8 @@ def _register(plugin: Plugin) -> tuple[str, ...]:
 
 def _hooks(thing: object) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The hooks that an object or a module implements, and what is wrong with them."""
+    if wrong := tuple(_misnamed(thing)):
+        return (), wrong
     registry = pluggy.PluginManager(hookspecs.PROJECT)
     registry.add_hookspecs(hookspecs)
     try:
@@ -132,6 +136,20 @@ def _hooks(thing: object) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if not hooks:
         return (), ("has no hook; are they marked with @hookimpl?",)
     return hooks, tuple(text for hook in hooks for text in misfits(hook, getattr(thing, hook)))
+
+
+def _misnamed(thing: object) -> Iterator[str]:
+    """What is marked as a hook but has a name, or a parameter, that no hook has."""
+    for name, function in inspect.getmembers_static(thing):
+        if not hasattr(inspect.unwrap(getattr(function, "__func__", function)), MARK):
+            continue
+        if name not in hookspecs.HOOKS:
+            yield f"{name} is no hook{meant(name, hookspecs.HOOKS)}"
+            continue
+        known = inspect.signature(getattr(hookspecs, name)).parameters
+        for one in inspect.signature(getattr(thing, name)).parameters.values():
+            if one.name not in known and one.default is one.empty and one.kind is one.POSITIONAL_OR_KEYWORD:
+                yield f"{name} has no parameter {one.name}{meant(one.name, known)}"
 
 
 def in_order(plugins: Sequence[Plugin], wanted: Sequence[str]) -> list[Plugin]:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from importlib import import_module, invalidate_caches
 from importlib.metadata import EntryPoint
+from linecache import checkcache
 from types import ModuleType
 
 from b2bua.features.plugin import Source
@@ -62,6 +63,7 @@ class Reimport:
         for name in self._old:
             del sys.modules[name]
         invalidate_caches()
+        checkcache()  # a traceback shows the lines of the file as it is now
         return self
 
     def keep(self) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Any, NamedTuple, TypeAlias, TypeVar, get_origin
 
 from pydantic import ValidationError
@@ -66,6 +67,18 @@ class Claim(NamedTuple):
         return iter([self.pattern])
 
 
+class Surroundings(NamedTuple):
+    """What the values of a table may look at."""
+
+    hosts: frozenset[str] = frozenset()
+    """The names of the server."""
+    directory: Path = Path()
+    """Where relative paths start."""
+
+
+NOWHERE = Surroundings()
+
+
 @dataclass(slots=True)
 class Taken:
     """What features have found in a document."""
@@ -75,8 +88,7 @@ class Taken:
     tables: dict[tuple[type[Table], tuple[str, ...]], dict[str, Any]] = field(default_factory=dict)
     """The keys of each table as written, by its model and the names in its path."""
     problems: list[Problem] = field(default_factory=list)
-    hosts: frozenset[str] = frozenset()
-    """The names of the server."""
+    surroundings: Surroundings = field(default_factory=lambda: NOWHERE)
 
 
 def claims_of(feature: str, declared: Mapping[str, type[Table]]) -> list[Claim]:
@@ -132,9 +144,9 @@ def _owner(owners: Mapping[tuple[str, ...], Claim], key: tuple[str, ...]) -> Cla
     return None
 
 
-def take(document: Mapping[str, Any], claims: Iterable[Claim]) -> Taken:
+def take(document: Mapping[str, Any], claims: Iterable[Claim], directory: Path = Path()) -> Taken:
     """Lift the tables of features out of a document, which stays as it is."""
-    taken = Taken(_copy(document), hosts=frozenset(_hosts(document)))
+    taken = Taken(_copy(document), surroundings=Surroundings(frozenset(_hosts(document)), directory))
     for claim in claims:
         for names, table, lift in _found(taken.rest, claim):
             own = lift(table)
@@ -145,7 +157,7 @@ def take(document: Mapping[str, Any], claims: Iterable[Claim]) -> Taken:
                 taken.problems.append(Problem(where, "must be a table"))
                 continue
             taken.tables[claim.model, names] = own
-            taken.problems.extend(problems_of(claim, names, own, taken.hosts))
+            taken.problems.extend(problems_of(claim, names, own, taken.surroundings))
         if (
             claim.pattern[1:] == ("*",)
             and claim.pattern not in SHARED
@@ -216,23 +228,22 @@ def _found(rest: dict[str, Any], claim: Claim) -> Iterator[tuple[tuple[str, ...]
 
 
 def read(
-    model: type[AnyTable], names: tuple[str, ...], table: Mapping[str, Any], hosts: frozenset[str]
+    model: type[AnyTable], names: tuple[str, ...], table: Mapping[str, Any], surroundings: Surroundings
 ) -> AnyTable:
     """
     Make a table of what is written.
 
     @param names: those that stand for the stars in its path; values may look at them.
-    @param hosts: the names of the server.
     """
-    return model.model_validate(table, context={"names": names, "hosts": hosts})
+    return model.model_validate(table, context={"names": names, **surroundings._asdict()})
 
 
 def problems_of(
-    claim: Claim, names: tuple[str, ...], table: Mapping[str, Any], hosts: frozenset[str]
+    claim: Claim, names: tuple[str, ...], table: Mapping[str, Any], surroundings: Surroundings
 ) -> list[Problem]:
     """What a model has against a table; the parameters are those of L{read}."""
     try:
-        read(claim.model, names, table, hosts)
+        read(claim.model, names, table, surroundings)
     except ValidationError as error:
         return settings_problems(error, table, claim.model, place=place(claim.pattern, names))
     return []

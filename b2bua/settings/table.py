@@ -34,6 +34,8 @@ def not_itself(text: str, info: ValidationInfo) -> str:
 
 
 Beside = Annotated[str, AfterValidator(beside)]
+File = Beside
+"""The path of a file; a relative one starts at the directory of the configuration file."""
 Elsewhere = Annotated[Target, AfterValidator(not_itself)]
 """What the calls of a number can be sent on to, in a table of that number; empty is nowhere."""
 Seconds = Annotated[Number, Field(gt=0, le=10_000_000)]

@@ -210,7 +210,7 @@ class ConflictTests(RefusalCase):
             ({"blue": "*1"}, "codes.blue: *1 is the code red of the plugin one"),
             ({"blue": "*12"}, "codes.blue: *12 begins with *1, which is the code red of the plugin one"),
             ({"red": "*2"}, "plugin two: the code red belongs to the plugin one already"),
-            ({"blue": "7a"}, "codes.blue: must be a string of digits, * and #, or empty for none"),
+            ({"blue": "7a"}, "codes.blue: must be digits, * and # in quotes, or empty for none"),
         ):
             with self.subTest(line):
                 self.assertEqual(self.refused(one, self.codes("Two", **codes)), [line])

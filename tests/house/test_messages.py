@@ -48,6 +48,7 @@ FOR_PROGRAMMERS = {
     "features/plugin.py",
     "features/signatures.py",
     "features/tables.py",
+    "features/data.py",
     "features/dispatch.py",
     "features/answers.py",
     "hookspecs.py",
