@@ -20,6 +20,7 @@ DEVELOPS  = $(VENV)/.develops-$(TREE)
 
 run: $(INSTALLED)
 	@test -e $(CONFIG) || $(BIN)/b2bua init --port $(PORT) $(CONFIG)
+	@echo "Starting with $(CONFIG); Ctrl-C ends it."
 	@exec $(BIN)/twistd -n b2bua --config $(CONFIG)
 
 # All tests, in two halves at a time: on sockets, and in memory; or only TESTS=tests.wire.
@@ -88,13 +89,16 @@ docs: $(DEVELOPS)
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say which: make PYTHON=python3.x")'
-	$(PYTHON) -m venv $(VENV)
+	@echo "Making $(VENV), once; then b2bua and what it needs are installed into it: a minute or two."
+	@$(PYTHON) -m venv $(VENV)
 
 $(INSTALLED): setup.cfg pyproject.toml | $(VENV)/bin/python
+	@echo "Installing b2bua into $(VENV)..."
 	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	@rm -f $(VENV)/.installed-* && touch $@
 
 $(DEVELOPS): setup.cfg pyproject.toml | $(VENV)/bin/python
+	@echo "Installing b2bua, and what its tests need, into $(VENV)..."
 	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@rm -f $(VENV)/.installed-* $(VENV)/.develops-* && touch $(INSTALLED) $@
 

@@ -56,6 +56,11 @@ def obstacles(settings: Settings, *, running: bool = False) -> list[Problem]:
     return found
 
 
+def obstacles_of_database(url: str) -> list[Problem]:
+    """Say what would keep a database from being opened."""
+    return list(_database(url))
+
+
 def _may(path: Path, mode: int) -> bool:
     """May the user that we act as do this?  It is not always the one who started us."""
     return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
@@ -209,5 +214,5 @@ def why_not(error: OSError) -> str:
     if error.errno == EADDRNOTAVAIL:
         return "is not an address of this host"
     if error.errno in (EACCES, EPERM):
-        return "may not be opened by this user; see AmbientCapabilities in contrib/b2bua.service"
+        return "may not be opened by this user; see AmbientCapabilities in the unit of b2bua install-service"
     return f"cannot be opened: {error.strerror}"

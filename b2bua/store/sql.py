@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Sequence
+from functools import partial, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from b2bua.calls.record import CallRecord
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 PATIENCE = 2.0
 """Seconds that a locked SQLite file is waited for; the next batch tries again."""
@@ -86,8 +88,8 @@ class SqlStore:
 
     def _open(self) -> None:
         """Connect."""
-        self._engine = _engine(self.url)
-        _migrate(self._engine)
+        self._engine = connect(self.url)
+        migrate(self._engine)
 
     def _close(self) -> None:
         """Disconnect."""
@@ -289,6 +291,16 @@ def _guarded(work: Callable[..., T], *values: Any) -> T:
         raise StoreError(_line(error)) from error
 
 
+def failures_in_a_line(work: Callable[P, T]) -> Callable[P, T]:
+    """Let a function fail with a L{StoreError} of one line only."""
+
+    @wraps(work)
+    def guarded(*values: P.args, **keys: P.kwargs) -> T:
+        return _guarded(partial(work, *values, **keys))
+
+    return guarded
+
+
 def _line(error: BaseException) -> str:
     """The first line of what an error says."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
@@ -297,7 +309,7 @@ def _line(error: BaseException) -> str:
 # ---- connecting ---------------------------------------------------------
 
 
-def _engine(url: URL) -> sa.Engine:
+def connect(url: URL) -> sa.Engine:
     """Connect in the way of the database."""
     if url.get_backend_name() == "sqlite":
         return _sqlite(url)
@@ -345,7 +357,7 @@ def _sqlite(url: URL) -> sa.Engine:
     return engine
 
 
-def _migrate(engine: sa.Engine) -> None:
+def migrate(engine: sa.Engine) -> None:
     """
     Bring the tables up to date.
 

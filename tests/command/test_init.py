@@ -66,7 +66,7 @@ class InitTests(SynchronousTestCase):
         """For a service of the system, state is where its unit has room for it."""
         run("init", "--system", str(self.file))
         server = load(self.file).server
-        unit = (Path(__file__).parents[2] / "contrib" / "b2bua.service").read_text()
+        unit = (Path(__file__).parents[2] / "b2bua" / "command" / "b2bua.service").read_text()
         self.assertEqual(server.database, "sqlite:////var/lib/b2bua/b2bua.db")
         self.assertEqual(server.control, "/run/b2bua/b2bua.sock")
         for line in ("StateDirectory=b2bua", "RuntimeDirectory=b2bua"):

@@ -25,7 +25,7 @@ class PackagesTests(SynchronousTestCase):
         listed = set(metadata()["options"]["packages"].split())
         inits = (ROOT / "b2bua").rglob("__init__.py")
         standing = {".".join(path.parent.relative_to(ROOT).parts) for path in inits}
-        self.assertEqual(listed, standing | {"b2bua_plugins", "twisted.plugins"})
+        self.assertEqual(listed, standing | {"b2bua_docs", "b2bua_plugins", "twisted.plugins"})
 
     def test_no_module_without_package(self) -> None:
         """A module in a directory without C{__init__.py} would not be installed."""

@@ -11,12 +11,16 @@ import subprocess
 import tempfile
 import time
 from functools import lru_cache
+from itertools import count
 from pathlib import Path
 from typing import Any
+
+import sqlalchemy as sa
 
 from tests.interop.programs import need
 
 SECONDS = 60
+_numbers = count()
 
 
 @lru_cache(maxsize=1)
@@ -31,6 +35,17 @@ def server() -> str:
     directory = Path(tempfile.mkdtemp(prefix="b2bua-postgresql-"))
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
     return _start(initdb, directory)
+
+
+def database() -> str:
+    """Make a database of its own, and give its URL."""
+    url = server()
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return url.rpartition("/")[0] + f"/{name}"
 
 
 def _start(initdb: Path, directory: Path) -> str:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import stat
 from collections.abc import Generator
 from dataclasses import replace
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +17,7 @@ from b2bua.calls.record import CallRecord, LegRecord
 from b2bua.store.memory import MemoryStore
 from b2bua.store.ports import Batch, BindingRow, IStore, Setting, Snapshot, StoreError, SubscriptionRow
 from b2bua.store.sql import SqlStore
-from tests.store.postgresql import server
+from tests.store.postgresql import database
 
 ROW = BindingRow(
     aor="101@pbx.example.com",
@@ -440,9 +438,6 @@ class SqliteTests(SqlContract, TestCase):
         yield store.close()
 
 
-numbers = count()
-
-
 class PostgresqlTests(SqlContract, TestCase):
     """L{SqlStore} in a real PostgreSQL."""
 
@@ -451,13 +446,7 @@ class PostgresqlTests(SqlContract, TestCase):
     def url(self) -> str:
         """A database of its own for each test."""
         if not hasattr(self, "_url"):
-            url = server()
-            name = f"test_{os.getpid()}_{next(numbers)}"
-            engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
-            with engine.connect() as connection:
-                connection.execute(sa.text(f"CREATE DATABASE {name}"))
-            engine.dispose()
-            self._url = url.rpartition("/")[0] + f"/{name}"
+            self._url = database()
         return self._url
 
     @inlineCallbacks
