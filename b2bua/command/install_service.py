@@ -13,6 +13,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
+from shutil import which
 
 from b2bua.settings import Problem, SettingsError
 from b2bua.settings.finding import SYSTEM
@@ -71,5 +72,7 @@ def left_to_do(prefix: str) -> Iterator[str]:
         yield f"install -d -m 750 -g {USER} {Path(SYSTEM).parent}"
         yield f"{prefix}/bin/b2bua init --system {SYSTEM}"
         yield f"chgrp {USER} {SYSTEM} && chmod 640 {SYSTEM}"
+    if which("b2bua") is None:
+        yield f"ln -s {prefix}/bin/b2bua /usr/local/bin/"
     yield "systemctl daemon-reload"
     yield "systemctl enable --now b2bua"

@@ -113,8 +113,8 @@ NEXT = """\
 {directory}/{name}.py is the feature, {directory}/test_{name}.py its test.
 
     cd {directory}
-    python -m pip install -e .
-    python -m twisted.trial test_{name}
+    {python} -m pip install -e .
+    {python} -m twisted.trial test_{name}
 
 The service finds it from now on; "b2bua reload" takes it in without a restart.
 It is asked when the configuration has its table [{name}]: see {directory}/{name}.py."""
@@ -154,7 +154,7 @@ def run(options: Namespace) -> int:
     except OSError as error:
         print(f"{directory}: cannot be written: {error.strerror}", file=sys.stderr)
         return 1
-    print(NEXT.format(**words))
+    print(NEXT.format(**words, python=sys.executable))
     return 0
 
 

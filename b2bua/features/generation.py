@@ -26,7 +26,7 @@ from b2bua.features.service import Service
 from b2bua.features.tables import is_list, known_keys
 from b2bua.features.targets import Aim
 from b2bua.hookspecs import NotConfigured
-from b2bua.settings import Claimed, Problem
+from b2bua.settings import Claimed, Problem, meant
 
 if TYPE_CHECKING:
     from b2bua.calls.calls import Calls
@@ -279,7 +279,9 @@ class Features(Facade):
                 except ValueError as error:
                     raise ValueError(f"{path}: {error}") from None
                 return options.setting(model, names, key)
-        raise ValueError(f"{path} is no setting that can be changed at run time")
+        known = [setting.path for owner in table[1:2] for setting in self.settings(owner)]
+        close = meant(path, known, all_of_them=False)
+        raise ValueError(f"{path} is no setting that can be changed at run time{close}")
 
 
 def _budget(document: Mapping[str, Any]) -> float:
