@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING
 from twisted.internet.defer import Deferred
 
 from b2bua.calls.media import is_hold
-from b2bua.legs.words import Answered, Changed, Confirmed, HungUp, Referred, Refused, Replied, Told, Word
+from b2bua.legs.words import (
+    Answered,
+    Changed,
+    Confirmed,
+    HungUp,
+    Referred,
+    Refused,
+    Replied,
+    Told,
+    Withdrawn,
+    Word,
+)
 
 if TYPE_CHECKING:
     from b2bua.calls.call import Call
@@ -100,7 +111,7 @@ class Bridge:
                 # A phone takes a 503 for the failure of its server (RFC 3263 section 4.3).
                 other.say(Refused(500, reason, fields) if code == 503 else word)
                 self._exchange_over()
-            case Told() | Replied():
+            case Told() | Replied() | Withdrawn():
                 other.say(word)
             case Referred():
                 self.call.referred(leg, word)

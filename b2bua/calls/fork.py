@@ -83,6 +83,8 @@ class Fork:
         match word:
             case Ringing() | Progress():
                 attempt.progressed(leg, word)
+            case Answered(early=True) | Refused(early=True):
+                attempt.seeker.said(leg, word)
             case Answered():
                 self.legs.remove(leg)
                 attempt.answered(leg, word)

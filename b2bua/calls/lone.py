@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from b2bua.calls.media import silent_answer, silent_offer
-from b2bua.legs.words import Answered, Changed, Referred, Refused, Replied, Told, Word
+from b2bua.legs.words import Answered, Changed, Referred, Refused, Replied, Told, Withdrawn, Word
 
 if TYPE_CHECKING:
     from b2bua.calls.call import Call
@@ -29,14 +29,17 @@ class Lone:
 
     def hear(self, leg: Leg, word: Word) -> None:
         """Grant what can be granted alone."""
+        early = not leg.answered
         match word:
             case Changed(identity_only=True):
-                leg.say(Answered())
+                leg.say(Answered(early=early))
             case Changed(session=None):
                 offer = silent_offer(leg.local_session)
-                leg.say(Answered(offer) if offer is not None else Refused(488))
+                leg.say(Answered(offer, early=early) if offer is not None else Refused(488, early=early))
             case Changed(session=bytes() as offer):
-                leg.say(Answered(silent_answer(offer, leg.local_session)))
+                leg.say(Answered(silent_answer(offer, leg.local_session), early=early))
+            case Withdrawn():
+                leg.say(Refused(487, early=early))
             case Referred(_, referral):
                 referral.refuse(603)
             case Told():

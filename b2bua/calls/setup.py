@@ -15,12 +15,15 @@ from b2bua.calls.waiting import answer_waiting
 from b2bua.legs.words import (
     Answered,
     Changed,
+    Confirmed,
     HungUp,
     Progress,
     Referred,
+    Refused,
     Replied,
     Ringing,
     Told,
+    Withdrawn,
     Word,
 )
 
@@ -28,6 +31,9 @@ if TYPE_CHECKING:
     from b2bua.calls.call import Call
     from b2bua.calls.errand import Errand
     from b2bua.legs.leg import Leg
+
+_WITHIN = (Told, Replied, Changed, Answered, Refused, Confirmed, Withdrawn)
+"""What passes between the caller and the leg whose early media it hears (RFC 3311 section 5)."""
 
 
 class Setup:
@@ -140,7 +146,7 @@ class Setup:
                 self._end()
                 if attempt is not None:
                     attempt.cancel(fields)
-            case Told() | Changed() | Replied() if self._early is not None and not self._early.ended:
+            case _ if isinstance(word, _WITHIN) and self._early is not None and not self._early.ended:
                 self._early.say(word)
             case _:
                 Lone(self.call).hear(leg, word)

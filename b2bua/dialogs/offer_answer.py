@@ -42,6 +42,8 @@ class Open:
     """Is the open INVITE the one that makes the dialog?"""
     offered: bool = False
     """Is there an offer without its answer?"""
+    withdrawn: bool = False
+    """Has the peer given up a change that the other side may still answer?"""
 
 
 def refusal(method: str, offer: bool, state: Open) -> int:
@@ -51,15 +53,17 @@ def refusal(method: str, offer: bool, state: Open) -> int:
     While our own request is under way it is 491, while an earlier one of the
     peer is, 500 with a Retry-After (RFC 3261 section 14.2).  An UPDATE within
     an INVITE is welcome once the first exchange is through (RFC 3311 section
-    5.2); one without an offer always is.
+    5.2); one without an offer always is.  What was given up counts as ours
+    until the other side has heard of it.
     """
     if method == "INVITE":
-        if state.our_invite or state.our_update:
+        if state.our_invite or state.our_update or state.withdrawn:
             return 491
         return 500 if state.peer_invite or state.peer_update else 0
     if not offer:
         return 0
-    if state.our_update or (state.our_invite and (state.offered or not state.initial)):
+    ours = state.our_update or (state.our_invite and (state.offered or not state.initial))
+    if ours or state.withdrawn:
         return 491
     if state.peer_update or (state.peer_invite and state.offered):
         return 500

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 6
 """How often one change is sent at most."""
+PATIENCE = 60.0
+"""Seconds from the first provisional response of a re-INVITE to its CANCEL: a person may be asked."""
 
 
 class Waiting:
@@ -60,7 +62,7 @@ def change(leg: Leg, word: Changed, *, refresh: bool = False, attempts: int = 0)
         else:
             # Nothing may be offered here, and the peer of the other leg can
             # try again when this one has answered (RFC 3311 section 5.1).
-            leg.hear(leg, Refused(491, "", (), local=True))
+            leg.hear(leg, Refused(491, "", (), local=True, early=True))
         return
     leg.waiting = Waiting(word, attempts, refresh)
     go_on(leg)
@@ -100,6 +102,20 @@ def phone_is_back(leg: Leg) -> None:
         go_on(leg)
 
 
+def refresh_within(leg: Leg) -> bool:
+    """
+    Refresh the session although the peer's INVITE is open; only an UPDATE can (RFC 3311 section 5.1).
+
+    @return: False if that cannot be done now.
+    """
+    open_here = leg.changing or leg.updated or leg.inviting or leg.waiting
+    if open_here or leg.invited is None or leg.invited.answered or not leg.allows("UPDATE"):
+        return False
+    leg.changing = Changing(leg, Changed(), "UPDATE", True, 0)
+    leg.changing.start()
+    return True
+
+
 def yield_to_peer(leg: Leg) -> None:
     """
     Give up a change that waits, since the peer's own comes first.
@@ -114,6 +130,17 @@ def yield_to_peer(leg: Leg) -> None:
     leg.waiting = None
     if not waiting.refresh:
         leg.hear(leg, Refused(491, "", (), local=True))
+
+
+def withdraw(leg: Leg) -> None:
+    """Give up a change that nobody wants any more (RFC 3261 section 9.1)."""
+    waiting = leg.waiting
+    if waiting is not None and not waiting.refresh:
+        waiting.stop()
+        leg.waiting = None
+        leg.hear(leg, Refused(487))
+    elif leg.changing is not None and not leg.changing.refresh:
+        leg.changing.cancel(487)
 
 
 def drop(leg: Leg) -> None:
@@ -131,11 +158,15 @@ class Changing:
         "_answer",
         "_before",
         "_credentials",
+        "_early",
+        "_given_up",
         "_held",
         "_order",
         "_over",
         "_owes_ack",
+        "_proceeding",
         "_sent",
+        "_timer",
         "attempts",
         "leg",
         "method",
@@ -160,11 +191,17 @@ class Changing:
         self._answer: bytes | None = None
         self._before = leg.origin.state if leg.origin is not None else None
         self._credentials: Fields = ()
+        self._early = leg.state is LegState.CALLING
+        self._given_up = 0
+        """What we say that it was refused with, since we have cancelled it."""
         self._held: Answered | None = None
         self._order: InOrder | None = None
         self._over = False
         self._owes_ack = False
         self._sent: Outstanding | None = None
+        self._proceeding = False
+        """Has the peer got it, as a provisional response says?"""
+        self._timer: ITimer | None = None
 
     @property
     def asks(self) -> bool:
@@ -197,6 +234,11 @@ class Changing:
 
     def _heard(self, response: Response) -> None:
         """Take a response; what is malformed in it makes it a failure."""
+        if response.final:
+            self._stop()
+        elif not self._proceeding and self.method == "INVITE":
+            self._proceeding = True
+            self._timer = self.leg.context.layer.start(PATIENCE, self._late)
         try:
             if response.provisional:
                 self._provisional(response)
@@ -206,7 +248,7 @@ class Changing:
                 self._failure(response)
         except PeerError:
             if response.final and not self._over:
-                self._close(Refused(500, "", (), local=True))
+                self._close(Refused(500, "", (), True, self._early))
 
     def _provisional(self, response: Response) -> None:
         """Take a reliable 1xx to a re-INVITE: PRACK, perhaps with the answer in it."""
@@ -263,7 +305,7 @@ class Changing:
         if self.refresh and session is not None and before is not None and moved(before, session):
             self._close(Changed(session))
             return
-        self._close(Answered(None if self._silent else session, fields))
+        self._close(Answered(None if self._silent else session, fields, self._early))
 
     def _take_offer(self, session: bytes | None, fields: Fields) -> None:
         """Let the call answer the offer in a 2xx; the ACK waits for that."""
@@ -292,8 +334,32 @@ class Changing:
         leg.changing = None
         leg.settled()
 
+    def cancel(self, code: int) -> None:
+        """
+        Send a CANCEL; a 2xx that crosses it counts all the same (section 9.1).
+
+        By that the transaction ends in 64*T1, whatever the peer does.
+
+        @param code: what the other side is told when it has been cancelled.
+        """
+        self._stop()
+        if self.method == "INVITE" and self._sent is not None and not self._given_up:
+            self._given_up = code
+            self._sent.cancel()
+
+    def _late(self) -> None:
+        """It rings for too long: who waits hears the same as of a late UPDATE (RFC 3311 section 5.2)."""
+        self.cancel(504)
+
+    def _stop(self) -> None:
+        """Wait no more for the final response."""
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+
     def abandon(self) -> None:
         """Hear no more of it, but acknowledge what has to be."""
+        self.cancel(487)
         if self._owes_ack:
             self.confirm(None)
         self._over = True
@@ -306,6 +372,10 @@ class Changing:
         """Take a final response that is no 2xx."""
         leg, code = self.leg, response.code
         self._roll_back()
+        if self._given_up and (code == 487 or (response.local and self._proceeding)):
+            # Without an answer to the CANCEL in 64*T1 it counts as cancelled (section 9.1).
+            self._refused(Refused(self._given_up))
+            return
         if self._try_again(response):
             return
         gone = code in (408, 481) or response.local or effect_of(self.method, code) is not Effect.TRANSACTION
@@ -315,16 +385,22 @@ class Changing:
             leg.changing = None
             parting.lose(leg, "timeout" if code == 408 else "lost")
             return
+        if 300 <= code < 400:
+            code = 488
+        reason = response.reason if code == response.code else ""
+        fields = entering(response, FAILURE, leg.party)
+        self._refused(Refused(code, reason, fields, response.local, self._early))
+
+    def _refused(self, word: Refused) -> None:
+        """The session is as it was."""
+        leg = self.leg
         before = leg.local_session
         if self._answer is not None and before is not None:
             # An answer in a reliable 1xx is undone: say what holds again (RFC 6141 section 3.4).
             leg.waiting = Waiting(Changed(before), 0, True)
         elif self.refresh:
             refreshing.failed(leg)
-        if 300 <= code < 400:
-            code = 488
-        reason = response.reason if code == response.code else ""
-        self._close(Refused(code, reason, entering(response, FAILURE, leg.party), local=response.local))
+        self._close(word)
 
     def _roll_back(self) -> None:
         """The session stays as it was (section 14.1)."""
@@ -334,7 +410,7 @@ class Changing:
     def _try_again(self, response: Response) -> bool:
         """Mend what the response complains about, or wait out a glare."""
         leg, code = self.leg, response.code
-        if self.attempts >= ATTEMPTS or leg.dialog is None or self._held is not None:
+        if self.attempts >= ATTEMPTS or leg.dialog is None or self._held is not None or self._given_up:
             return False
         if code == 491 or (code == 500 and response.retry_after is not None):
             seconds = back_off(response, owner=leg.dialog.owner, random=leg.context.random)

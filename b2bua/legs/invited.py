@@ -12,7 +12,7 @@ from b2bua.legs import parting, refreshing, sending
 from b2bua.legs.announcing import Announcing
 from b2bua.legs.context import ACCEPT, ALLOW, EXTENSIONS, LegState
 from b2bua.legs.passing import CHANGE, GOODBYE, INVITE, entering, leaving, session_of, whole
-from b2bua.legs.words import Changed, Confirmed, Fields, HungUp, Offered, Refused
+from b2bua.legs.words import Changed, Confirmed, Fields, HungUp, Offered, Refused, Withdrawn
 from b2bua.wire.uri import Uri, escape_user
 
 if TYPE_CHECKING:
@@ -247,7 +247,8 @@ class Invited(Announcing):
         if initial:
             leg.hear(leg, HungUp("cancel", fields))
         else:
-            leg.withdrawn = True
+            leg.withdrawn = Changed(self.offer)
+            leg.hear(leg, Withdrawn())
 
     def finish(self) -> None:
         """Be over: stop the timer and let go of the messages."""

@@ -19,7 +19,7 @@ from b2bua.legs import changing, parting, receiving, refreshing, saying, sending
 from b2bua.legs.context import Invitation, LegContext, LegState
 from b2bua.legs.invited import Invited
 from b2bua.legs.inviting import Inviting
-from b2bua.legs.words import Fields, HungUp, Word
+from b2bua.legs.words import Changed, Fields, HungUp, Word
 
 __all__ = ["Invitation", "Leg", "LegContext", "LegState"]
 
@@ -140,8 +140,8 @@ class Leg:
         self.goodbye: parting.Goodbye | None = None
         self.lingering = 0
         """How many things keep an ended leg from being forgotten."""
-        self.withdrawn = False
-        """Was an offer of the peer given up before the other side answered it?"""
+        self.withdrawn: Changed | None = None
+        """The change of the peer that was given up before the other side answered it."""
         self.gone = False
 
     @property

@@ -88,6 +88,7 @@ def _open(leg: Leg) -> Open:
         peer_update=leg.updated is not None,
         initial=leg.inviting is not None,
         offered=offered,
+        withdrawn=leg.withdrawn is not None,
     )
 
 

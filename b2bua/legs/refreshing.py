@@ -131,7 +131,7 @@ def due(leg: Leg) -> None:
         parting.lose(leg, "timeout")
     elif leg.stable:
         changing.change(leg, Changed(), refresh=True)
-    else:
+    elif not changing.refresh_within(leg):
         # Whatever is open refreshes the session too when it gets its 2xx.
         _run(leg, LATER)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from b2bua.legs import changing, parting, telling
+from b2bua.legs.context import LegState
 from b2bua.legs.words import (
     Answered,
     Changed,
@@ -17,12 +18,12 @@ from b2bua.legs.words import (
     Replied,
     Ringing,
     Told,
+    Withdrawn,
     Word,
 )
 
 if TYPE_CHECKING:
     from b2bua.legs.leg import Leg
-    from b2bua.legs.words import Fields
 
 
 def say(leg: Leg, word: Word) -> None:
@@ -51,38 +52,60 @@ def _progress(leg: Leg, word: Progress) -> None:
 
 
 def _answered(leg: Leg, word: Answered) -> None:
-    """Accept what the peer has open; the latest first."""
-    session = word.session
-    if leg.withdrawn:
-        leg.withdrawn = False
-        if leg.stable and session is not None and leg.remote_session is not None:
-            # The other side took an offer that is no more; it is told what holds.
-            leg.hear(leg, Changed(leg.remote_session))
-    elif leg.updated is not None:
-        leg.updated.accept(session, word.fields)
+    """Accept the change that the peer has open, or its first INVITE."""
+    if word.early or leg.state is LegState.ANSWERED:
+        if leg.withdrawn is not None:
+            _undo(leg, leg.withdrawn, word)
+        elif leg.updated is not None:
+            leg.updated.accept(word.session, word.fields)
+        elif leg.invited is not None and not word.early:
+            leg.invited.accept(word.session, word.fields)
+        elif leg.stable and _news(leg, word.session):
+            # It was told what holds (see L{_undo}), and has moved on with its answer.
+            changing.change(leg, Changed(word.session))
     elif leg.invited is not None:
-        leg.invited.accept(session, word.fields)
+        leg.withdrawn = None
+        if leg.updated is not None:
+            # Whom it was for has not answered it, and has lost the call to another.
+            leg.updated.refuse(491, "", ())
+        leg.invited.accept(word.session, word.fields)
+
+
+def _news(leg: Leg, session: bytes | None) -> bool:
+    """Does the other side describe itself otherwise than the peer knows it?"""
+    before = leg.local_session
+    return session is not None and before is not None and changing.moved(before, session)
+
+
+def _undo(leg: Leg, withdrawn: Changed, word: Answered) -> None:
+    """The other side has agreed to what the peer does not want any more; it is told what holds."""
+    leg.withdrawn = None
+    if word.session is None:
+        return
+    if withdrawn.session is None:
+        leg.hear(leg, Confirmed())  # it has made an offer, which wants an answer
+    if leg.stable and leg.remote_session is not None:
+        leg.hear(leg, Changed(leg.remote_session))
 
 
 def _refused(leg: Leg, word: Refused) -> None:
-    """Refuse what the peer has open."""
-    _refuse(leg, word.code, word.reason, word.fields)
+    """Refuse the change that the peer has open, or its first INVITE."""
+    if not word.early and leg.state is LegState.CALLING:
+        if leg.invited is not None:
+            leg.invited.refuse(word.code, word.reason, word.fields)
+    elif leg.withdrawn is not None:
+        leg.withdrawn = None
+    elif leg.updated is not None:
+        leg.updated.refuse(word.code, word.reason, word.fields)
+    elif leg.invited is not None and not word.early:
+        leg.invited.refuse(word.code, word.reason, word.fields)
 
 
 def _moved(leg: Leg, word: Moved) -> None:
     """Redirect the peer."""
     contacts = tuple([("Contact", target) for target in word.targets])
-    _refuse(leg, word.code, word.reason, contacts + word.fields)
-
-
-def _refuse(leg: Leg, code: int, reason: str, fields: Fields) -> None:
-    """Refuse what the peer has open; the latest first."""
-    if leg.withdrawn:
-        leg.withdrawn = False
-    elif leg.updated is not None:
-        leg.updated.refuse(code, reason, fields)
-    elif leg.invited is not None:
-        leg.invited.refuse(code, reason, fields)
+    if leg.invited is not None:
+        leg.invited.refuse(word.code, word.reason, contacts + word.fields)
 
 
 def _confirmed(leg: Leg, word: Confirmed) -> None:
@@ -95,8 +118,13 @@ def _confirmed(leg: Leg, word: Confirmed) -> None:
 
 def _changed(leg: Leg, word: Changed) -> None:
     """Offer a new session, or ask for one."""
-    leg.withdrawn = False
+    leg.withdrawn = None
     changing.change(leg, word)
+
+
+def _withdrawn(leg: Leg, word: Withdrawn) -> None:
+    """Give up a change that the other side has given up."""
+    changing.withdraw(leg)
 
 
 _SAYINGS: dict[type[Word], Callable[[Leg, Any], None]] = {
@@ -105,6 +133,7 @@ _SAYINGS: dict[type[Word], Callable[[Leg, Any], None]] = {
     Answered: _answered,
     Confirmed: _confirmed,
     Changed: _changed,
+    Withdrawn: _withdrawn,
     Refused: _refused,
     Moved: _moved,
     Told: telling.tell,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from b2bua.legs import refreshing, sending
 from b2bua.legs.context import ALLOW, SDP, SUPPORTED
+from b2bua.legs.words import Changed, Withdrawn
 
 if TYPE_CHECKING:
     from b2bua.legs.leg import Leg
@@ -35,7 +36,8 @@ class Updated:
         """The other side does not answer: a 504 (RFC 3311 section 5.2)."""
         leg = self.leg
         self.refuse(504, "", ())
-        leg.withdrawn = True
+        leg.withdrawn = Changed(self.offer)
+        leg.hear(leg, Withdrawn())
 
     def accept(self, session: bytes | None, fields: Fields) -> None:
         """Send the 200 with the answer."""

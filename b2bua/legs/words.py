@@ -59,6 +59,8 @@ class Answered:
 
     session: bytes | None = None
     fields: Fields = ()
+    early: bool = False
+    """Is it the answer to an UPDATE that was sent before the INVITE had its own (RFC 3311)?"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,16 @@ class Changed:
     session: bytes | None = None
     fields: Fields = ()
     identity_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """
+    The peer has given up its L{Changed} (CANCEL), or we have in its stead.
+
+    It is answered already; the other side still closes the exchange with
+    L{Answered}, which may have crossed this word, or L{Refused}.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +151,8 @@ class Refused:
     fields: Fields = ()
     local: bool = False
     """True when no response came: a timeout (408) or a transport error (503)."""
+    early: bool = False
+    """As for L{Answered}."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +175,7 @@ Word: TypeAlias = (
     | Answered
     | Confirmed
     | Changed
+    | Withdrawn
     | Told
     | Replied
     | Referred

@@ -72,13 +72,13 @@ class Serving:
             server.perform(server.machine.receive(request))
         elif method == "ACK":
             self._runner.user.ack_received(request, flow)
+        elif method == "CANCEL":
+            self._cancel(arrived(request, flow), key, flow)
         elif request.to.tag:
             if len(self._live) >= self._limits.transactions * self._limits.spare:
                 self._turn_away(request, flow)
             else:
                 self._open(arrived(request, flow), key, None, flow)
-        elif method == "CANCEL":
-            self._cancel(arrived(request, flow), key, flow)
         else:
             self._request_outside(arrived(request, flow), key, flow)
 
@@ -123,7 +123,7 @@ class Serving:
 
     def _cancel(self, request: Request, key: Hashable, flow: Flow) -> None:
         """
-        Answer a CANCEL and pass it on (section 9.2).
+        Answer a CANCEL, of a first INVITE or a re-INVITE, and pass it on (section 9.2).
 
         It cannot be challenged, so it has to come from where its INVITE came
         from, or where the user knows its party to be (section 22.1).  It has a

@@ -25,6 +25,7 @@ from b2bua.transactions.non_invite_client import NonInviteClient
 from b2bua.transactions.non_invite_server import NonInviteServer
 from b2bua.transactions.ports import IServerTransaction
 from b2bua.wire.message import Field, Request, Response, parse, write
+from b2bua.wire.names import NameAddr
 
 if TYPE_CHECKING:
     from b2bua.net.client import ClientTransaction
@@ -219,7 +220,9 @@ class ServerTransaction(Running):
             self.forget()
 
     def to_tag(self) -> str:
-        """The tag we have put on the To of the last provisional response, if any."""
+        """The tag we have put on the To of the response to an INVITE, if there was one with a tag."""
+        if isinstance(self.machine, InviteServer) and self.machine.to:
+            return NameAddr.parse(self.machine.to).tag
         last = parse(self.machine.last) if self.machine.last else None
         return last.to.tag if last is not None else ""
 

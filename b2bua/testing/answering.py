@@ -24,6 +24,8 @@ class Answering(Dialing):
         self._unpracked: Response | None = None
         self._prack_timer: Timer | None = None
         self._answer_waits = False
+        self.pracked = False
+        """Has a PRACK come for a session description of ours, so that an UPDATE may follow?"""
         self.unacked: dict[int, Asked] = {}
         """The peer's INVITEs that we accepted and whose ACK has not come."""
 
@@ -136,6 +138,7 @@ class Answering(Dialing):
         if not fits:
             self.respond(asked, 481)
             return
+        self.pracked = self.pracked or bool(response is not None and response.body)
         self._unpracked = None
         if self._prack_timer is not None:
             self._prack_timer.cancel()

@@ -107,6 +107,8 @@ class Play:
             manners.answers_twice = True
         elif chance < 0.31:
             manners.repeats = random.choice([1, 2])
+        elif chance < 0.4:
+            manners.change_after = random.choice([0.05, 0.05, 1.0, 10.0, None])
         return manners
 
     def _weather(self) -> None:

@@ -23,6 +23,8 @@ class Changing(Answering):
         """The final statuses of our re-INVITEs and UPDATEs; 408 when none came."""
         self._updating = False
         self._update_asked: Asked | None = None
+        self._withdrawing = False
+        """Is our re-INVITE to be cancelled as soon as it may?"""
 
     # Asking for a change
 
@@ -65,7 +67,9 @@ class Changing(Answering):
             self._change_failed(408, "reinvite", offer)
             return
         if response.code < 200:
+            self._cancel_change()
             return
+        self._withdrawing = False
         if response.code >= 300:
             self.asking = None
             self._change_failed(response.code, "reinvite", offer)
@@ -80,6 +84,23 @@ class Changing(Answering):
         self.learn_timer(response)
         if self.phone.manners.acknowledges:
             self.acknowledge()
+
+    def withdraw(self) -> None:
+        """Cancel our re-INVITE, once a provisional response has come (section 9.1)."""
+        if self.state == "up" and self.asking is not None and not self._withdrawing:
+            self._withdrawing = True
+            if self.asking.answers:
+                self._cancel_change()
+
+    def _cancel_change(self) -> None:
+        if self._withdrawing and self.asking is not None:
+            self._withdrawing = False
+            self.asking.cancel()
+
+    def move_media(self) -> None:
+        """Send a re-INVITE to say that our media is at another port from now on."""
+        self.media.port = self.phone.world.new_media_port()
+        self.reinvite()
 
     def update(self, wish: str | None = None, *, offer: bool = True, fields: Fields = ()) -> None:
         """Send an UPDATE, with an offer or without (RFC 3311 section 5.1)."""
@@ -142,8 +163,23 @@ class Changing(Answering):
         self.refresh_target(asked.request)
         if asked.request.body:
             self.media.received_offer(asked.request.body)
-        if self.phone.manners.replies:
-            self.answer_change(asked, self.phone.manners.change_code)
+        manners = self.phone.manners
+        if manners.replies and manners.change_after == 0:
+            self.answer_change(asked, manners.change_code)
+        elif manners.replies:
+            self.respond(asked, 180)
+            self.plan(manners.change_after, "answer_change", asked, manners.change_code)
+
+    def cancel_received(self, request: Request) -> None:
+        """Section 9.2: a re-INVITE can be cancelled as well, and the session stays as it was."""
+        asked = self.asked
+        if self.state == "called" or asked is None or asked.final:
+            super().cancel_received(request)
+        elif self.state == "up" and not self.phone.manners.honours_cancel:
+            self.answer_change(asked)
+        else:
+            self.media.remote_offer = None
+            self.respond(asked, 487)
 
     def update_received(self, asked: Asked) -> None:
         """The peer changes or refreshes something by UPDATE (RFC 3311 section 5.2)."""

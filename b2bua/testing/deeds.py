@@ -63,6 +63,22 @@ def update(play: Play) -> None:
         session.update(play.random.choice(["sendrecv", "sendonly"]), offer=offer)
 
 
+def update_early(play: Play) -> None:
+    """Change the session by UPDATE before the call is answered, from either side."""
+    session = play.session("calling", "called")
+    if session is not None and session.agreed_early and not session.media.open_exchange():
+        session.update(play.random.choice(["sendrecv", "sendonly"]))
+
+
+def withdraw(play: Play) -> None:
+    """Cancel a re-INVITE, or send one that is given up at once."""
+    session = play.session("up")
+    if session is not None:
+        if not session.busy:
+            session.move_media()
+        session.withdraw()
+
+
 def offerless(play: Play) -> None:
     """Ask the peer for an offer."""
     session = play.session("up")
@@ -121,6 +137,8 @@ DEEDS: tuple[Deed, ...] = (
     resume,
     update,
     offerless,
+    withdraw,
+    *(update_early, update_early),
     tell,
     lose_power,
     unregister,

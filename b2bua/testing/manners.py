@@ -42,6 +42,8 @@ class Manners:
     """Offer again after a 491."""
     change_code: int = 200
     """What it answers to a re-INVITE or UPDATE; 0 is silence."""
+    change_after: float | None = 0.0
+    """How long it lets a re-INVITE ring before it answers; None: for ever."""
 
     hundred_rel: str = "none"
     """RFC 3262: none, supported or required."""

@@ -27,6 +27,8 @@ class Exchange:
         """What an unreliable response said before, by the tag of To."""
         self._offered_in: dict[int, bytes] = {}
         """The offers of the server in a 2xx or reliable 1xx, by CSeq: the answer comes in ACK or PRACK."""
+        self._answered_in: set[tuple[str, int]] = set()
+        """The requests of the peer whose offer has been answered reliably, by method and CSeq."""
         self._agreed = False
         self._versions: dict[int, bytes] = {}
         self._refused = False
@@ -95,18 +97,18 @@ class Exchange:
             return
         reliable = response.success or "100rel" in response.require
         if asked is not None:
-            self._answered(asked, body, title, reliable, response)
+            self._answered(asked, body, (request.method, request.cseq.number), reliable, response)
         elif body is not None and request.method == "INVITE":
             self._offered(body, title, request.cseq.number, reliable)
         elif body is None and response.success and request.method == "INVITE" and not self._agreed:
             self._complain(f"{title} without an offer", "RFC 3261 13.3.1.4")
 
     def _answered(
-        self, offer: bytes, body: bytes | None, title: str, reliable: bool, response: Response
+        self, offer: bytes, body: bytes | None, which: tuple[str, int], reliable: bool, response: Response
     ) -> None:
-        tag = response.to.tag
+        tag, title = response.to.tag, f"{response.code} to {which[0]}"
         if body is None:
-            if response.success and tag not in self._preview and self._answered_to != offer:
+            if response.success and tag not in self._preview and which not in self._answered_in:
                 self._complain(f"{title} without the answer to the offer", "RFC 3261 13.3.1.4")
             elif response.success and tag in self._preview:
                 self._complain(f"{title} does not repeat the answer of the 18x", "RFC 6337 2.4")
@@ -114,16 +116,14 @@ class Exchange:
         before = self._preview.get(tag)
         if before is not None and before != body:
             self._complain(f"{title} differs from the answer of the 18x", "RFC 6337 2.4")
-        if before is None and not (self._answered_to == offer and body == self._server_last):
+        if before is None and not (which in self._answered_in and body == self._server_last):
             self._server_answers(body, offer, title)
         if reliable:
             self._preview.pop(tag, None)
-            self._answered_to = offer
+            self._answered_in.add(which)
             self._agreed = True
         else:
             self._preview[tag] = body
-
-    _answered_to: bytes | None = None
 
     def _offered(self, body: bytes, title: str, cseq: int, reliable: bool) -> None:
         if not reliable:

@@ -31,6 +31,11 @@ class Session(Referring):
             or self._updating
         )
 
+    @property
+    def agreed_early(self) -> bool:
+        """Was an offer answered reliably, so that an UPDATE may follow (RFC 3311 section 5.1)?"""
+        return bool(self.answers) or self.pracked
+
     def belongs(self, request: Request) -> bool:
         """Section 12.2.2: is this request sent within our dialog?"""
         return (

@@ -33,7 +33,7 @@ class State:
 class InviteServer:
     """Absorbs retransmitted INVITEs, and repeats a refusal until it is acknowledged."""
 
-    __slots__ = ("_interval", "_last", "_reliable", "_timers", "request", "state")
+    __slots__ = ("_interval", "_last", "_reliable", "_timers", "request", "state", "to")
 
     def __init__(self, request: Request, timers: TimerValues, *, reliable: bool) -> None:
         """
@@ -47,6 +47,8 @@ class InviteServer:
         self._reliable = reliable
         self._interval = timers.t1
         self._last = b""
+        self.to = ""
+        """The To of the final response, which the answer to a late CANCEL repeats (section 9.2)."""
 
     @property
     def last(self) -> bytes:
@@ -76,12 +78,12 @@ class InviteServer:
             case State.PROCEEDING if code < 300:
                 self.state = State.ACCEPTED
                 # A retransmitted INVITE draws nothing from now on: the 2xx is the user's.
-                self.request, self._last = None, b""
+                self.request, self._last, self.to = None, b"", response.get("To") or ""
                 return (STOP_TRYING, self._timers.l, write(response))
 
             case State.PROCEEDING:
                 self.state = State.COMPLETED
-                self.request, self._last = None, write(response)
+                self.request, self._last, self.to = None, write(response), response.get("To") or ""
                 again = STOP_TRYING if self._reliable else self._timers.g
                 return (again, self._timers.h, self._last)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from b2bua.legs.leg import Leg
-from b2bua.legs.words import Answered, Changed, Confirmed, HungUp, Progress, Refused, Told
+from b2bua.legs.words import Answered, Changed, Confirmed, HungUp, Progress, Refused, Told, Withdrawn
 from b2bua.transactions.flow import Flow
 from b2bua.wire.message import Field
 from b2bua.wire.sdp import without_origin
@@ -87,17 +87,25 @@ class PeerChangesTests(LegCase):
         self.leg.say(Answered(HELD))
         self.assertEqual(server.codes, [100, 487])
         # The other side has taken the hold, so it hears what holds again.
-        self.assertEqual(self.words, [Changed(HOLD), Changed(OFFER)])
+        self.assertEqual(self.words, [Changed(HOLD), Withdrawn(), Changed(OFFER)])
         self.leg.say(Answered(ANSWER))
-        self.assertEqual(len(self.words), 2)
+        self.assertEqual(len(self.words), 3)
+
+    def test_cancelled_without_offer(self) -> None:
+        """An offer that nobody wants any more is answered all the same (section 13.2.1)."""
+        server = self.gets(self.leg, "INVITE")
+        self.leg.cancel_received(server.request, server)
+        self.leg.say(Answered(HELD))
+        self.assertEqual(self.words, [Changed(), Withdrawn(), Confirmed(), Changed(OFFER)])
 
     def test_cancelled_and_again(self) -> None:
-        """An answer that was meant for a re-INVITE that was cancelled is none for the next one."""
+        """The next one gets 491 until the other side has closed the one that was cancelled."""
         server = self.gets(self.leg, "INVITE", HOLD)
         self.leg.cancel_received(server.request, server)
+        for method in ("INVITE", "UPDATE"):
+            self.assertEqual(self.gets(self.leg, method, OFFER.replace(b"4000", b"4010")).codes, [491])
+        self.leg.say(Refused(487))
         again = self.gets(self.leg, "INVITE", OFFER.replace(b"4000", b"4010"))
-        self.leg.say(Answered(HELD))
-        self.assertEqual(again.codes, [100])
         self.leg.say(Answered(ANSWER))
         self.assertEqual(again.codes, [100, 200])
         self.assertIn(b"a=sendrecv", again.last.body)
@@ -302,6 +310,66 @@ class OurChangesTests(LegCase):
         self.assertEqual(server.last.body, b"")
         self.leg.say(Refused(488))
         self.assertEqual(server.codes, [100, 183, 488])
+
+    def test_withdrawn(self) -> None:
+        """What nobody wants any more is cancelled, and a 487 is no surprise (section 9.1)."""
+        self.leg.say(Changed(HOLD))
+        self.client.answer(100)
+        self.leg.say(Withdrawn())
+        self.assertEqual(self.client.cancels, [()])
+        self.client.answer(487)
+        self.assertEqual(self.words, [Refused(487)])
+        self.assertTrue(self.leg.stable)
+
+    def test_withdrawn_too_late(self) -> None:
+        """A 2xx that crosses the CANCEL counts, and is acknowledged."""
+        self.leg.say(Changed(HOLD))
+        self.client.answer(100)
+        self.leg.say(Withdrawn())
+        self.client.answer(200, HELD)
+        self.assertEqual(self.words, [Answered(HELD)])
+        self.assertEqual(len(self.layer.acks), 1)
+
+    def test_withdrawn_before_it_was_sent(self) -> None:
+        """What waits for its turn is not sent at all."""
+        server = self.gets(self.leg, "INVITE", HOLD)
+        self.leg.say(Answered(HELD))
+        self.leg.say(Changed(OFFER))
+        self.leg.say(Withdrawn())
+        self.assertEqual(self.word, Refused(487))
+        self.acknowledge(self.leg)
+        self.assertEqual((server.codes, self.methods), ([100, 200], []))
+
+    def test_never_answered(self) -> None:
+        """A re-INVITE that rings for a minute is cancelled, and the call goes on (section 9.1)."""
+        self.leg.say(Changed(HOLD))
+        self.client.answer(180)
+        self.pump(59)
+        self.client.answer(180)
+        self.assertEqual(self.client.cancels, [])
+        self.pump(1)
+        self.assertEqual(self.client.cancels, [()])
+        self.client.answer(408, local=True)
+        self.assertEqual(self.words, [Refused(504)])
+        self.assertTrue(self.leg.stable)
+
+    def test_never_heard(self) -> None:
+        """Without any response the peer is gone, whether we have cancelled or not (section 12.2.1.2)."""
+        self.leg.say(Changed(HOLD))
+        self.leg.say(Withdrawn())
+        self.client.answer(408, local=True)
+        self.assertEqual(self.word, HungUp("timeout"))
+
+    def test_ends_with_the_dialog(self) -> None:
+        """A BYE of either side leaves no re-INVITE behind that could ring for ever."""
+        self.leg.say(Changed(HOLD))
+        invite = self.client
+        invite.answer(180)
+        self.leg.hang_up()
+        self.assertEqual(invite.cancels, [()])
+        self.client.answer(200)
+        invite.answer(408, local=True)
+        self.assert_gone(self.leg)
 
     def test_gone(self) -> None:
         """A 481 or 408 means that the peer has lost the call: BYE (section 12.2.1.2)."""

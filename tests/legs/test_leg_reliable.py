@@ -237,7 +237,7 @@ class IncomingTests(LegCase):
         server = self.prack(leg, new)
         self.assertEqual(self.word, Changed(new))
         self.assertEqual(server.codes, [])
-        leg.say(Answered(sdp("198.51.100.8", 6006)))
+        leg.say(Answered(sdp("198.51.100.8", 6006), early=True))
         self.assertEqual(server.codes, [200])
         self.assertIn(b"m=audio 6006", server.last.body)
         leg.hang_up()
@@ -246,13 +246,13 @@ class IncomingTests(LegCase):
         """An UPDATE may change the early session once it has its answer (RFC 3311 section 5.1)."""
         leg = self.incoming(fields=[SUPPORTED])
         leg.say(Changed(sdp(port=7000)))
-        self.assertEqual(self.word, Refused(491, "", (), local=True))
+        self.assertEqual(self.word, Refused(491, "", (), local=True, early=True))
         leg.say(Progress(183, session=ANSWER))
         self.prack(leg)
         leg.say(Changed(sdp("198.51.100.8", 7000)))
         self.assertEqual(self.methods, ["UPDATE"])
         self.client.answer(200, OFFER)
-        self.assertEqual(self.word, Answered(OFFER))
+        self.assertEqual(self.word, Answered(OFFER, early=True))
         leg.hang_up()
 
     def test_update_too_early(self) -> None:
@@ -264,18 +264,39 @@ class IncomingTests(LegCase):
         leg.hang_up()
 
     def test_update_early(self) -> None:
-        """Afterwards it is heard; Answered then answers the UPDATE first."""
+        """Afterwards it is heard, and has an answer of its own beside that of the INVITE."""
         leg = self.incoming(fields=[SUPPORTED])
         leg.say(Progress(183, session=ANSWER))
         self.prack(leg)
         server = self.gets(leg, "UPDATE", sdp(port=4444))
         self.assertEqual(self.word, Changed(sdp(port=4444)))
-        leg.say(Answered(ANSWER))
+        leg.say(Answered(ANSWER, early=True))
         self.assertEqual(server.codes, [200])
         self.assertEqual(self.server.codes, [100, 183])
         leg.say(Answered(None))
         self.assertEqual(self.server.codes, [100, 183, 200])
         self.acknowledge(leg, cseq=100)
+
+    def test_update_unanswered(self) -> None:
+        """The INVITE is answered while an UPDATE is open, by somebody else: that is asked to come again."""
+        leg = self.incoming(fields=[SUPPORTED])
+        leg.say(Progress(183, session=ANSWER))
+        self.prack(leg)
+        server = self.gets(leg, "UPDATE", sdp(port=4444))
+        leg.say(Answered(None))
+        self.assertEqual((server.codes, self.server.codes), ([491], [100, 183, 200]))
+        leg.say(Refused(488, early=True))
+        self.acknowledge(leg, cseq=100)
+        self.assertTrue(leg.stable)
+
+    def test_invite_refused(self) -> None:
+        """A refusal of the INVITE is none of the UPDATE that is open, which ends with it."""
+        leg = self.incoming(fields=[SUPPORTED])
+        leg.say(Progress(183, session=ANSWER))
+        self.prack(leg)
+        server = self.gets(leg, "UPDATE", sdp(port=4444))
+        leg.say(Refused(486))
+        self.assertEqual((self.server.codes[-1], server.codes), (486, [487]))
 
 
 class OutgoingTests(LegCase):
@@ -405,7 +426,7 @@ class OutgoingTests(LegCase):
         invite.answer(183, ANSWER, fields=RELIABLY)
         server = self.gets(leg, "UPDATE", sdp(port=4444))
         self.assertEqual(self.word, Changed(sdp(port=4444)))
-        leg.say(Answered(OFFER))
+        leg.say(Answered(OFFER, early=True))
         self.assertEqual(server.codes, [200])
 
     def test_update_then_answer(self) -> None:
@@ -420,5 +441,5 @@ class OutgoingTests(LegCase):
         self.assertEqual(self.heard, ["Progress"])
         update.answer(200, sdp("198.51.100.8", 7001))
         self.assertEqual(self.heard, ["Progress", "Answered", "Answered"])
-        self.assertEqual(self.words[1], Answered(sdp("198.51.100.8", 7001)))
+        self.assertEqual(self.words[1], Answered(sdp("198.51.100.8", 7001), early=True))
         self.assertTrue(leg.stable)

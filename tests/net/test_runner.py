@@ -342,6 +342,20 @@ class ServerTests(Case):
         self.world.receive(request("CANCEL", via=via))
         self.assertEqual([what for _, what in self.wire.log], [200, 200, 481])
         self.assertEqual(self.user.cancels, [])
+        self.assertEqual(parse(self.wire.sent[1][0]).to.tag, "x")
+
+    def test_cancel_within(self) -> None:
+        """A re-INVITE can be cancelled like any other INVITE (section 9.2)."""
+        to = "<sip:bob@example.com>;tag=b1"
+        self.world.receive(request(to=to))
+        server = self.user.servers[0]
+        server.respond(self.user.requests[0].response(100))
+        self.world.receive(request("CANCEL", to=to))
+        self.assertEqual(self.user.cancels, [server])
+        server.respond(self.user.requests[0].response(487))
+        self.assertEqual([what for _, what in self.wire.log], [100, 200, 487])
+        self.world.receive(request("CANCEL", to=to, via="SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKother"))
+        self.assertEqual(self.wire.log[-1][1], 481)
 
     def test_bug(self) -> None:
         """A user that fails makes a 500, and nothing else stops."""
