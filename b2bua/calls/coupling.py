@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from b2bua.calls.bridge import Bridge
 from b2bua.calls.listening import Ear, Gone
-from b2bua.calls.media import Alignment, answering, is_hold, resumed, same_media, silent_answer
+from b2bua.calls.media import (
+    Alignment,
+    answering,
+    can_send,
+    is_hold,
+    resumed,
+    same_media,
+    silent_answer,
+)
 from b2bua.legs.words import Answered, Confirmed, Fields, Refused
 
 if TYPE_CHECKING:
@@ -99,14 +107,16 @@ async def _couple(ear: Ear, first: Leg, second: Leg) -> Bridge:
     first.say(Confirmed(fitting))
     if wanted is not offer and fitting != answering(back, wanted):
         # It only offered to listen, as it did while on hold: take it off hold.
+        ear.keep(second)
         ear.change(first, resumed(back))
         settled = await ear.answer(first, second)
         if isinstance(settled, Answered) and settled.session is not None:
             there, alignment = alignment.translate(settled.session, to_b=True, previous=shown)
-            if not same_media(there, shown):
+            if not same_media(there, shown) and not ear.changing(second):
+                ear.keep(first)
                 ear.change(second, there)  # it wants it so: its own user holds
                 await ear.answer(second, first)
-    return _bridge(ear.call, first, second, alignment)
+    return _bridge(ear, first, second, alignment)
 
 
 async def _couple_by_offer(ear: Ear, known: Leg, asked: Leg) -> Bridge:
@@ -118,15 +128,24 @@ async def _couple_by_offer(ear: Ear, known: Leg, asked: Leg) -> Bridge:
     )
     ear.change(asked, shown, _told(ear, asked, known))
     answer = _accepted(asked, await ear.answer(asked, known))
+    ear.keep(asked)
     back, alignment = alignment.translate(answer, to_b=False, previous=known.local_session)
     ear.change(known, back, _told(ear, known, asked))
-    _accepted(known, await ear.answer(known, asked))
-    return _bridge(ear.call, known, asked, alignment)
+    reply = _accepted(known, await ear.answer(known, asked))
+    there, alignment = alignment.translate(reply, to_b=True, previous=shown)
+    if not _knows(asked, shown, there) and not ear.changing(asked):
+        ear.keep(known)
+        ear.change(asked, there)
+        _accepted(asked, await ear.answer(asked, known))
+    return _bridge(ear, known, asked, alignment)
 
 
 async def _join_answered(ear: Ear, waiting: Leg, found: Leg, answer: bytes) -> Bridge:
     """Offer C{waiting} what C{found} has said, and see whether that was all."""
     offered = found.local_session
+    if found.answered:
+        answer = found.remote_session or answer  # it may have changed since, by an early UPDATE
+        ear.keep(found)
     shown, alignment = Alignment().translate(
         answer if is_hold(answer) else resumed(answer), to_b=False, previous=waiting.local_session
     )
@@ -137,10 +156,16 @@ async def _join_answered(ear: Ear, waiting: Leg, found: Leg, answer: bytes) -> B
         found.say(Answered(back, _told(ear, found, waiting)))  # it called, to pick up
     elif offered is None:
         found.say(Confirmed(back))  # it had made the offer itself
-    elif not same_media(back, offered):
+    elif not _knows(found, offered, back) and not ear.changing(found):
+        ear.keep(waiting)
         ear.change(found, back)
         _accepted(found, await ear.answer(found, waiting))
-    return _bridge(ear.call, waiting, found, alignment)
+    return _bridge(ear, waiting, found, alignment)
+
+
+def _knows(leg: Leg, shown: bytes, now: bytes) -> bool:
+    """Can the peer of C{leg} go on with what it was shown, now that the other side says that?"""
+    return same_media(now, shown) and can_send(shown, leg.remote_session or now, now)
 
 
 def _accepted(leg: Leg, word: Answered | Refused) -> bytes:
@@ -157,10 +182,12 @@ def _on_hold(leg: Leg) -> bool:
     return leg.local_session is not None and is_hold(leg.local_session)
 
 
-def _bridge(call: Call, a: Leg, b: Leg, alignment: Alignment) -> Bridge:
+def _bridge(ear: Ear, a: Leg, b: Leg, alignment: Alignment) -> Bridge:
     """Couple the two; streams that correspond one to one need no alignment."""
     same = all(i == j for i, j in alignment.pairs) and _streams(a) == _streams(b)
-    return Bridge(call, a, b, None if same else alignment).begin()
+    bridge = Bridge(ear.call, a, b, None if same else alignment).begin()
+    ear.joined(bridge)
+    return bridge
 
 
 def _streams(leg: Leg) -> int:

@@ -10,9 +10,21 @@ from twisted.internet.defer import Deferred
 
 from b2bua.calls.lone import Lone
 from b2bua.calls.media import silent_answer
-from b2bua.legs.words import Answered, Changed, Confirmed, Fields, HungUp, Referred, Refused, Told, Word
+from b2bua.legs.words import (
+    Answered,
+    Changed,
+    Confirmed,
+    Fields,
+    HungUp,
+    Referred,
+    Refused,
+    Told,
+    Withdrawn,
+    Word,
+)
 
 if TYPE_CHECKING:
+    from b2bua.calls.bridge import Bridge
     from b2bua.calls.call import Call
     from b2bua.legs.leg import Leg
 
@@ -59,6 +71,8 @@ class Ear:
         self._stale: set[Leg] = set()
         """Who owes an answer to somebody who spoke before us, and has left."""
         self._lone = Lone(call)
+        self._kept: dict[Leg, list[Changed]] = {}
+        """What parties want changed who have agreed already, for when they are joined."""
         self.disturbed = False
         """Has a party changed its session meanwhile?  Then it has been silenced."""
         self.left: Callable[[Leg], None] = lambda leg: None
@@ -91,6 +105,12 @@ class Ear:
                     self._gone.append(leg)
             case Referred(_, referral):
                 referral.refuse(491)
+            case Changed() if leg in self._kept:
+                self._kept[leg].append(word)
+            case Withdrawn():
+                if leg in self._kept:
+                    self._kept[leg].clear()
+                self._lone.hear(leg, word)
             case Changed() | Told():
                 self.disturbed = self.disturbed or isinstance(word, Changed)
                 self._lone.hear(leg, word)
@@ -100,8 +120,30 @@ class Ear:
             waiting, self._waiting = self._waiting, None
             waiting.callback(None)
 
+    def keep(self, leg: Leg) -> None:
+        """
+        Let a party that has agreed already wait with what it wants changed now.
+
+        An answer in nobody's stead would undo what it has agreed to; whom it is
+        joined with can give a true one (see L{joined}).
+        """
+        self._kept.setdefault(leg, [])
+
+    def changing(self, leg: Leg) -> bool:
+        """Does a party that has agreed want something else by now?"""
+        return any(not word.identity_only for word in self._kept.get(leg, ()))
+
+    def joined(self, bridge: Bridge) -> None:
+        """Go on with what was kept, now that there is somebody to answer it."""
+        kept, self._kept = self._kept, {}
+        for leg, words in kept.items():
+            for word in words:
+                bridge.hear(leg, word)
+
     def change(self, leg: Leg, session: bytes | None, fields: Fields = ()) -> None:
         """Offer a session to a leg; None asks it for an offer."""
+        for kept in self._kept.pop(leg, ()):
+            self.hear(leg, kept)  # what waits for us must not have to wait for it
         word = self._asked[leg] = Changed(session, fields)
         leg.say(word)
 
@@ -110,8 +152,12 @@ class Ear:
         Wait for the answers that are still owed, when nobody wants them any more.
 
         An offer among them gets the answer that it has to have (RFC 3261
-        section 13.2.1), in nobody's stead.
+        section 13.2.1), in nobody's stead; so does what was kept.
         """
+        kept, self._kept = self._kept, {}
+        for leg, words in kept.items():
+            for change in words:
+                self.hear(leg, change)
         for leg, asked in list(self._asked.items()):
             try:
                 word = await self.answer(leg, patience=0)

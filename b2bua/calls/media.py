@@ -80,13 +80,19 @@ def silent_answer(offer: bytes, local: bytes | None) -> bytes:
     offered, mine = _read(offer), _read(local)
     if offered is None:
         return NOTHING
-    if mine is not None and [m.kind for m in mine.media] == [m.kind for m in offered.media]:
-        media = [
-            m if m.port == 0 else m.with_port(0) if theirs.port == 0 else m.with_direction("inactive")
-            for m, theirs in zip(mine.media, offered.media, strict=True)
-        ]
-        return bytes(mine.with_media(media))
-    return bytes(offered.with_media([m.with_direction("inactive") for m in offered.media]))
+    if mine is None or [m.kind for m in mine.media] != [m.kind for m in offered.media]:
+        return bytes(offered.with_media([m.with_direction("inactive") for m in offered.media]))
+    return bytes(mine.with_media(list(map(_silent_stream, mine.media, offered.media))))
+
+
+def _silent_stream(mine: Media, theirs: Media) -> Media:
+    """Answer a stream inactive, with formats that were offered (RFC 3264 section 6.1)."""
+    if mine.port == 0:
+        return mine
+    if theirs.port == 0:
+        return mine.with_port(0)
+    common = [f for f in mine.formats if f in theirs.formats]
+    return (mine.with_formats(common) if common else theirs).with_direction("inactive")
 
 
 def same_media(one: bytes, other: bytes) -> bool:
@@ -99,6 +105,26 @@ def same_media(one: bytes, other: bytes) -> bool:
     return [(m.kind, m.port, m.connection, m.direction) for m in ours.media] == [
         (m.kind, m.port, m.connection, m.direction) for m in theirs.media
     ]
+
+
+def can_send(source: bytes, answer: bytes, sink: bytes) -> bool:
+    """
+    Is there a format for each stream that its sender may use and its receiver wants?
+
+    An answer may list formats that were not offered (RFC 3264 section 6.1); who
+    has picked one of them is not understood by who made the offer.
+
+    @param source: what the sender was offered.
+    @param answer: what it answered; it sends what is in both.
+    @param sink: what the receiver has said since.
+    """
+    offered, answered, wanted = _read(source), _read(answer), _read(sink)
+    if offered is None or answered is None or wanted is None:
+        return True
+    return all(
+        not c.port or bool(set(a.formats) & set(b.formats) & set(c.formats))
+        for a, b, c in zip(offered.media, answered.media, wanted.media, strict=False)
+    )
 
 
 def crossed(one: bytes, other: bytes) -> tuple[bytes, bytes] | None:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 LONGEST_RETRY = 10.0
 """The longest Retry-After that glare asks for (RFC 3261 section 14.2)."""
 
+MEDIA_LINE = b"\nm="
+
 _PORT = re.compile(rb"(?m)^(m=[^ \r\n]+ )[0-9]+(?:/[0-9]+)?")
 """The port of an m= line (RFC 8866 section 5.14)."""
 
@@ -180,6 +182,26 @@ _FITS = {
     "recvonly": frozenset({"recv"}),
     "inactive": frozenset[str](),
 }
+
+
+def with_lines_of(session: bytes, model: bytes, *, exactly: bool) -> bytes:
+    """
+    Give a body as many m= lines as another one, the missing ones refused.
+
+    An answer has those of its offer (RFC 3264 section 6), and an offer no fewer
+    than the one before (section 8), whatever the other side has left out.
+
+    @param exactly: is it an answer, so that further lines have nobody to see them?
+    """
+    missing = model.count(MEDIA_LINE) - session.count(MEDIA_LINE)
+    if not missing or (missing < 0 and not exactly):
+        return session
+    try:
+        own, wanted = Sdp.parse(session), Sdp.parse(model).media
+    except PeerError:
+        return session
+    refused = [media.rejected_copy() for media in wanted[len(own.media) :]]
+    return bytes(own.with_media([*own.media[: len(wanted)], *refused]))
 
 
 def rejection(offer: bytes) -> bytes:

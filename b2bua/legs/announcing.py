@@ -124,7 +124,7 @@ class Announcing:
                 if "100rel" in self.request.require:
                     return
                 reliably = False
-        body = sending.signed(leg, session) if session is not None else b""
+        body = sending.signed(leg, session, self.offer) if session is not None else b""
         response = self._response(code, reason, fields, body)
         if code == 180:
             leg.ringing = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from b2bua.dialogs.offer_answer import back_off, rejection
+from b2bua.dialogs.offer_answer import back_off, rejection, with_lines_of
 from b2bua.dialogs.reliable import InOrder
 from b2bua.dialogs.usages import Effect, effect_of
 from b2bua.errors import PeerError
@@ -220,7 +220,8 @@ class Changing:
         self.attempts += 1
         body = b""
         if self.word.session is not None:
-            body = sending.signed(leg, self.word.session)
+            before = leg.local_session or b""
+            body = sending.signed(leg, with_lines_of(self.word.session, before, exactly=False))
         elif self._silent and self.method == "INVITE":
             # A re-INVITE repeats the offer unchanged (RFC 4028 section 7.4).
             body = leg.local_session or b""
@@ -329,7 +330,7 @@ class Changing:
         self._owes_ack = False
         if session is None:
             session = rejection(leg.remote_session or b"")
-        self._ack.send(sending.signed(leg, session))
+        self._ack.send(sending.signed(leg, session, leg.remote_session))
         self._over = True
         leg.changing = None
         leg.settled()

@@ -114,7 +114,7 @@ class Forks:
             if fork.rack and fork.answer is not None:
                 rack, fork.rack = fork.rack, ""
                 self.leg.remote_session = fork.answer
-                self.prack(fork, rack, sending.signed(self.leg, session))
+                self.prack(fork, rack, sending.signed(self.leg, session, fork.answer))
 
     def exchange_done(self, dialog: Dialog) -> bool:
         """Was the offer answered reliably in this early dialog, so that an UPDATE may follow?"""

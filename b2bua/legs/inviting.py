@@ -212,6 +212,8 @@ class Inviting:
             self._surplus(ack, session)
             return
         self._winner = tag
+        # What an UPDATE has changed since the reliable answer of that dialog counts.
+        updated = leg.remote_session if fork is not None and leg.dialog is fork.dialog else None
         self._win(dialog, response)
         through = False
         if fork is not None and fork.answer is not None:
@@ -223,7 +225,7 @@ class Inviting:
                 else:
                     # It did not wait for the PRACK with our answer to its offer.
                     self._owing = fork
-        self._settle(ack, session, through, response)
+        self._settle(ack, session, through, response, updated)
 
     def _win(self, dialog: Dialog, response: Response) -> None:
         """Let one dialog be the leg's."""
@@ -240,11 +242,19 @@ class Inviting:
         leg.learn(response)
         leg.state = LegState.ANSWERED
 
-    def _settle(self, ack: Acknowledgement, session: bytes | None, through: bool, response: Response) -> None:
+    def _settle(
+        self,
+        ack: Acknowledgement,
+        session: bytes | None,
+        through: bool,
+        response: Response,
+        updated: bytes | None,
+    ) -> None:
         """
         Acknowledge the 2xx that won, and let the call hear of it.
 
         @param through: were offer and answer exchanged reliably before?
+        @param updated: the peer's session as it was then, or as it has changed since.
         """
         leg = self.leg
         word = Answered(session, entering(response, SUCCESS, leg.party))
@@ -262,7 +272,7 @@ class Inviting:
         else:
             ack.owe()
         if session is not None:
-            leg.remote_session = session
+            leg.remote_session = updated or session
         refreshing.agreed(leg, response)
         if leg.changing is not None and self.invitation.session is not None:
             # An UPDATE within the early dialog is answered first, so that the
@@ -304,9 +314,9 @@ class Inviting:
         if session is None:
             session = rejection(leg.remote_session or b"")
         if owing is not None:
-            self._forks.prack(owing, owing.rack, sending.signed(leg, session))
+            self._forks.prack(owing, owing.rack, sending.signed(leg, session, owing.answer))
         else:
-            ack.send(sending.signed(leg, session))
+            ack.send(sending.signed(leg, session, leg.remote_session))
         self._done()
         leg.settled()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from b2bua.dialogs import channel
-from b2bua.dialogs.offer_answer import Origin
+from b2bua.dialogs.offer_answer import MEDIA_LINE, Origin, with_lines_of
 from b2bua.legs.passing import leaving, whole
 from b2bua.legs.words import Fields
 
@@ -81,8 +81,14 @@ def respond(
     server.respond(leg.context.edited(leg, answer))
 
 
-def signed(leg: Leg, session: bytes) -> bytes:
-    """Put our own o= line into a body that is about to be sent."""
+def signed(leg: Leg, session: bytes, offer: bytes | None = None) -> bytes:
+    """
+    Put our own o= line into a body that is about to be sent.
+
+    @param offer: what it is the answer to, if it is one.
+    """
+    if offer is not None and session.count(MEDIA_LINE) != offer.count(MEDIA_LINE):
+        session = with_lines_of(session, offer, exactly=True)
     origin = leg.origin
     if origin is None:
         host = leg.flow.local[0] if leg.flow is not None else "0.0.0.0"

@@ -54,7 +54,9 @@ class Updated:
         if self.request.method == "UPDATE":
             head = (sending.contact(leg, self.server.flow), ALLOW, SUPPORTED)
             head += refreshing.answer(leg, self.request)
-        sending.respond(leg, self.server, 200, "", (*head, *fields, SDP), sending.signed(leg, session))
+        sending.respond(
+            leg, self.server, 200, "", (*head, *fields, SDP), sending.signed(leg, session, self.offer)
+        )
         self._finish()
 
     def refuse(self, code: int, reason: str, fields: Fields) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.dialogs.offer_answer import Open, Origin, refusal, rejection
+from b2bua.dialogs.offer_answer import Open, Origin, refusal, rejection, with_lines_of
 from b2bua.wire.sdp import Sdp
 
 BODY = (
@@ -25,6 +25,8 @@ class GlareTests(SynchronousTestCase):
         ("UAS-UsI", "INVITE", Open(peer_update=True), 500),
         ("UAS-IcU", "UPDATE", Open(our_invite=True, offered=True), 491),
         ("UAS-IsU", "UPDATE", Open(peer_invite=True, offered=True), 500),
+        ("given up", "INVITE", Open(withdrawn=True), 491),
+        ("given up", "UPDATE", Open(withdrawn=True), 491),
         ("nothing", "INVITE", Open(), 0),
         ("nothing", "UPDATE", Open(), 0),
         ("early, answered", "UPDATE", Open(our_invite=True, initial=True), 0),
@@ -100,3 +102,32 @@ class RejectionTests(SynchronousTestCase):
     def test_no_sdp(self) -> None:
         """What is no SDP stays as it is; it never raises."""
         self.assertEqual(rejection(b"garbage"), b"garbage")
+
+
+class LinesTests(SynchronousTestCase):
+    """How many m= lines a body has."""
+
+    SHORT = BODY[: BODY.index(b"m=video")]
+
+    def streams(self, body: bytes) -> list[tuple[str, int]]:
+        """Kind and port of each stream."""
+        return [(media.kind, media.port) for media in Sdp.parse(body).media]
+
+    def test_short_answer(self) -> None:
+        """An answer has as many as its offer; what is missing is refused (RFC 3264 section 6)."""
+        fitted = with_lines_of(self.SHORT, BODY, exactly=True)
+        self.assertEqual(self.streams(fitted), [("audio", 4000), ("video", 0)])
+
+    def test_long_answer(self) -> None:
+        """Nor has it more of them."""
+        self.assertEqual(self.streams(with_lines_of(BODY, self.SHORT, exactly=True)), [("audio", 4000)])
+
+    def test_offer(self) -> None:
+        """An offer has no fewer than the body before it, but may have more (section 8)."""
+        fitted = with_lines_of(self.SHORT, BODY, exactly=False)
+        self.assertEqual(self.streams(fitted), [("audio", 4000), ("video", 0)])
+        self.assertEqual(with_lines_of(BODY, self.SHORT, exactly=False), BODY)
+
+    def test_garbage(self) -> None:
+        """What cannot be read is passed as it is."""
+        self.assertEqual(with_lines_of(b"m=", BODY, exactly=True), b"m=")

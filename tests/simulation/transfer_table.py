@@ -6,9 +6,10 @@ it.  The moments are taken from an undisturbed run of the same kind: one between
 any two of its messages.  What cannot happen there (nothing rings that could be
 refused) is no cell.
 
-The events are BYE, CANCEL, re-INVITE, UPDATE, refresh (both ways), final
-failure (refusal), timeout (gone, re-INVITEs unanswered), a second REFER, NOTIFY
-refused, and the transport lost.
+The events are BYE, CANCEL, re-INVITE (which holds, which moves the media, which
+is given up), UPDATE (also in an early dialog), refresh (both ways), final
+failure (refusal), timeout (gone, re-INVITEs unanswered or never decided), a
+second REFER, NOTIFY refused, and the transport lost.
 """
 
 from __future__ import annotations
@@ -53,6 +54,10 @@ class Kind(NamedTuple):
     """Does Bob take Alice back?  If not, she goes on to Dave."""
     at_once: bool = False
     """Is Bob told of success before Carol has answered?"""
+    early: bool = False
+    """Does Carol's phone play something while it rings, so that a session is agreed on early?"""
+    slow: tuple[str, ...] = ()
+    """Who takes a while to agree to a change, so that others can do something meanwhile."""
 
     def __str__(self) -> str:
         """For the report."""
@@ -75,13 +80,18 @@ KINDS = (
     Kind("blind, busy, recall refused", target="refuses", leaves="at once", recalled=False),
     Kind("blind, told at once", at_once=True),
     Kind("blind, busy, told at once", target="refuses", at_once=True),
+    Kind("blind, early media", early=True),
+    Kind("blind, slow survivor", slow=("alice",)),
     Kind("blind, passed on", way="pass"),
     Kind("attended", "up"),
     Kind("attended, leaves at once", "up", leaves="at once"),
+    Kind("attended, slow survivor", "up", slow=("alice",)),
+    Kind("attended, slow target", "up", slow=("carol",)),
     Kind("attended, REFER to the target", "up", way="to the target"),
     Kind("attended, passed on", "up", way="pass"),
     Kind("semi-attended", "rings"),
     Kind("semi-attended, leaves at once", "rings", leaves="at once"),
+    Kind("semi-attended, early media", "rings", early=True),
     Kind("semi-attended, refused", "rings", target="refuses"),
     Kind("semi-attended, refused, leaves at once", "rings", target="refuses", leaves="at once"),
     Kind("semi-attended, no answer", "rings", target="silent"),
@@ -109,6 +119,9 @@ class Scene:
         world.run_until(lambda: all(phone.registered for phone in phones))
         self.phones = {phone.name: phone for phone in phones}
         alice, bob, carol = phones[:3]
+        if kind.early:
+            bob.manners.hundred_rel = "supported"
+            carol.manners.early_media, carol.manners.hundred_rel = True, "required"
         caller, callee = (bob, alice) if kind.caller else (alice, bob)
         dial(caller, callee.name)
         world.run(2)
@@ -128,6 +141,8 @@ class Scene:
         alice.manners.refresher = "uas" if kind.way == "pass" else "uac"
         if not kind.recalled:
             bob.manners.refuses = 486
+        for name in kind.slow:
+            self.phones[name].manners.change_after = 0.1
         self.began = world.clock.seconds()
         self.transfer(first, second)
 
@@ -252,6 +267,36 @@ def hold(scene: Scene, phone: Phone) -> bool:
     return True
 
 
+def move(scene: Scene, phone: Phone) -> bool:
+    """Send a re-INVITE that moves the media to another port."""
+    session = steady(phone)
+    if session is None:
+        return False
+    session.move_media()
+    return True
+
+
+def withdraw(scene: Scene, phone: Phone) -> bool:
+    """Send a re-INVITE and give it up."""
+    session = steady(phone)
+    if session is None:
+        return False
+    session.move_media()
+    session.withdraw()
+    return True
+
+
+def update_early(scene: Scene, phone: Phone) -> bool:
+    """Send an UPDATE with another port before the call is answered."""
+    early = [s for s in phone.live if s.state in ("calling", "called") and s.agreed_early]
+    session = next((s for s in early if not s.media.open_exchange()), None)
+    if session is None:
+        return False
+    session.media.port = scene.world.new_media_port()
+    session.update()
+    return True
+
+
 def update(scene: Scene, phone: Phone) -> bool:
     """Send an UPDATE without a session, as a phone refreshes."""
     session = steady(phone)
@@ -360,6 +405,12 @@ def ignore_changes(scene: Scene, phone: Phone) -> bool:
     return True
 
 
+def think_forever(scene: Scene, phone: Phone) -> bool:
+    """Let every re-INVITE that is to come ring for ever."""
+    phone.manners.change_after = None
+    return True
+
+
 def steady(phone: Phone) -> Session | None:
     """A session of the phone that nothing stands in the way of being changed."""
     return next((s for s in phone.live if s.state == "up" and not s.busy), None)
@@ -370,6 +421,9 @@ EVENTS: dict[str, Callable[[Scene, Phone], bool]] = {
     "CANCEL": cancel,
     "BYE everywhere": leave,
     "re-INVITE": hold,
+    "re-INVITE with another port": move,
+    "re-INVITE given up": withdraw,
+    "early UPDATE": update_early,
     "UPDATE": update,
     "UPDATE with a session": update_session,
     "second REFER": refer,
@@ -384,8 +438,19 @@ EVENTS: dict[str, Callable[[Scene, Phone], bool]] = {
     "session expired": expire,
     "re-INVITEs refused": refuse_changes,
     "re-INVITEs unanswered": ignore_changes,
+    "re-INVITEs never decided": think_forever,
 }
-HARMLESS = {"re-INVITE", "UPDATE", "UPDATE with a session", "NOTIFY refused", "connection lost", "refresh"}
+HARMLESS = {
+    "re-INVITE",
+    "re-INVITE with another port",
+    "re-INVITE given up",
+    "early UPDATE",
+    "UPDATE",
+    "UPDATE with a session",
+    "NOTIFY refused",
+    "connection lost",
+    "refresh",
+}
 """After these the transfer ends as if nothing had happened."""
 
 
