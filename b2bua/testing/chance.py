@@ -61,6 +61,8 @@ class Play:
             for name in self.names
             for phone in world.phones(name, manners=self.manners(), transport=self.transport())
         ]
+        for phone in self.phones:
+            self._streams(phone)
         self.faults = random.random() < 0.5
         self.cut: set[str] = set()
         """Who was cut off, so that it may not know that a call is over."""
@@ -84,7 +86,7 @@ class Play:
             answers_after=random.choice([None, 0.01, 0.3, 0.3, 1.0, 2.0, 10.0]),
             hangs_up_after=random.choice([None, None, None, 0.0, 5.0, 30.0]),
             trying=random.random() < 0.8,
-            early_media=random.random() < 0.2,
+            early_media=random.random() < 0.3,
             hundred_rel=random.choice(["none", "none", "supported", "required"]),
             session_expires=random.choice([0, 0, 90, 300]),
             refresher=random.choice(["", "uac", "uas"]),
@@ -110,6 +112,15 @@ class Play:
         elif chance < 0.4:
             manners.change_after = random.choice([0.05, 0.05, 1.0, 10.0, None])
         return manners
+
+    def _streams(self, phone: Phone) -> None:
+        """Draw what kinds of media a phone offers and knows."""
+        chance = self.random.random()
+        if chance < 0.15:
+            phone.kinds = ("audio", "video")
+        elif chance < 0.3:
+            phone.knows = ("audio",)
+            phone.manners.short_answers = self.random.random() < 0.5
 
     def _weather(self) -> None:
         """Draw how bad the network is."""

@@ -25,6 +25,7 @@ class Life(Dialog):
         self.why = ""
         """How it ended: bye, cancelled, refused, timeout, lost, replaced."""
         self.media = Media(phone, phone.kinds)
+        self.media.short = phone.manners.short_answers
         self.invite: Request | None = None
         """The INVITE that began it."""
         self.asking: Asking | None = None

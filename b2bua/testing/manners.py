@@ -45,6 +45,9 @@ class Manners:
     change_after: float | None = 0.0
     """How long it lets a re-INVITE ring before it answers; None: for ever."""
 
+    short_answers: bool = False
+    """Leave out of an answer the streams at its end that it does not know, instead of refusing them."""
+
     hundred_rel: str = "none"
     """RFC 3262: none, supported or required."""
     session_expires: int = 0

@@ -37,6 +37,7 @@ class Media:
         "ours",
         "port",
         "remote_offer",
+        "short",
         "theirs",
         "wish",
     )
@@ -54,6 +55,8 @@ class Media:
         """The direction that the person at the phone wants."""
         self.hold_by_zeros = False
         """Hold in the manner of RFC 2543."""
+        self.short = False
+        """Leave out the streams at the end of an offer that are not known."""
         self.last_sent: bytes | None = None
         self.offer: bytes | None = None
         """Our offer that has no answer yet."""
@@ -84,7 +87,10 @@ class Media:
             raise AssertionError(f"{self.agent.name} has no offer to answer")
         theirs = self._read(offer)
         lines: list[str] = []
-        for index, stream in enumerate(theirs.streams):
+        streams = theirs.streams
+        while self.short and len(streams) > 1 and streams[-1].kind not in self.agent.knows:
+            streams = streams[:-1]
+        for index, stream in enumerate(streams):
             lines += self._answer_stream(index, stream)
             if index == len(self.kinds):
                 self.kinds.append(stream.kind)

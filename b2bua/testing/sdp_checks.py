@@ -156,12 +156,12 @@ class Exchange:
             self._complain(f"{title} offers while an offer is open", "RFC 3264 4")
         if self.peer_offer is not None:
             self._complain(f"{title} offers while the peer's offer is open", "RFC 3264 4")
-        self._lines(body, title)
+        self._lines(body, title, offers=True)
         self._refused = False
         self.server_offer = body
 
     def _server_answers(self, body: bytes, offer: bytes, title: str) -> None:
-        self._lines(body, title)
+        self._lines(body, title, offers=False)
         ours, theirs = self._read(body, title), read(offer)
         if ours is None:
             return
@@ -186,8 +186,12 @@ class Exchange:
         if ("send" in mine and "send" not in most) or ("recv" in mine and "recv" not in most):
             self._complain(f"{title} answers {wanted} with {mine}", "RFC 3264 6.1")
 
-    def _lines(self, body: bytes, title: str) -> None:
-        """Section 8: the o= line, its version, and m-lines that stay where they are."""
+    def _lines(self, body: bytes, title: str, *, offers: bool) -> None:
+        """
+        Section 8: the o= line, its version, and m-lines that stay where they are.
+
+        @param offers: is it an offer?  An answer has the m-lines of the peer's.
+        """
         before, self._server_last = self._server_last, body
         new = self._read(body, title)
         if new is None:
@@ -206,7 +210,7 @@ class Exchange:
         elif told is None and without_origin(before) == without_origin(body) and not self._refused:
             self._complain(f"{title} has a new version though nothing changed", "RFC 4028 7.4")
         self._versions[new.version] = without_origin(body)
-        if len(new.streams) < len(old.streams):
+        if offers and len(new.streams) < len(old.streams):
             self._complain(f"{title} has fewer m-lines than before", "RFC 3264 8")
         for was, now in zip(old.streams, new.streams, strict=False):
             if was.kind != now.kind and was.port != 0:

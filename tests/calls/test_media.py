@@ -7,6 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from b2bua.calls.media import (
     Alignment,
     answering,
+    can_send,
     crossed,
     is_hold,
     resumed,
@@ -90,6 +91,27 @@ class SilenceTests(SynchronousTestCase):
         """A stream that is offered with port 0 is answered with port 0."""
         answer = silent_answer(session("audio 0 0"), session("audio 4000 0"))
         self.assertEqual(ports(answer), [("audio", 0)])
+
+    def test_formats_of_the_offer(self) -> None:
+        """It lists formats that were offered, whatever was spoken before (RFC 3264 section 6.1)."""
+        before = session("audio 4000 0 8 101")
+        for offered, wanted in (("9 8", ("8",)), ("9 18", ("9", "18"))):
+            with self.subTest(offered=offered):
+                answer = Sdp.parse(silent_answer(session(f"audio 6000 {offered}"), before))
+                self.assertEqual(answer.media[0].formats, wanted)
+                self.assertEqual(answer.media[0].direction, "inactive")
+
+
+class FormatTests(SynchronousTestCase):
+    """An answer may list formats that were not offered (RFC 3264 section 6.1)."""
+
+    def test_can_send(self) -> None:
+        """What was offered, answered and is wanted now has to have a format in common."""
+        offered, answered = session("audio 4000 0 8"), session("audio 6000 8 9")
+        self.assertTrue(can_send(offered, answered, session("audio 4000 8")))
+        self.assertFalse(can_send(offered, answered, session("audio 4000 9")))
+        self.assertTrue(can_send(offered, answered, session("audio 0 9")))
+        self.assertTrue(can_send(offered, answered, b"garbage"))
 
 
 class CrossedTests(SynchronousTestCase):

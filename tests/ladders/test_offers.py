@@ -100,6 +100,25 @@ class StreamTests(LadderTestCase):
         alice.hang_up()
         self.quiet()
 
+    def test_short_answer(self) -> None:
+        """An answer with fewer m-lines than the offer is filled up with refused ones (section 6)."""
+        alice, bob = self.phones("alice", "bob", manners=QUICK, kinds=("audio", "video"))
+        bob.knows, bob.kinds, bob.manners.short_answers = ("audio",), ("audio",), True
+        alice.dial("bob")
+        self.world.run(1)
+        assert alice.session.media.theirs is not None
+        self.assertEqual([bool(s.port) for s in alice.session.media.theirs.streams], [True, False])
+        # Nor may an offer have fewer than the dialog knows (section 8).
+        bob.hold()
+        self.world.run(1)
+        self.assertEqual([s.kind for s in alice.session.media.theirs.streams], ["audio", "video"])
+        self.assertEqual(bob.session.changes, [200])
+        alice.hold()
+        self.world.run(1)
+        self.assertEqual(alice.session.changes, [200])
+        alice.hang_up()
+        self.quiet()
+
     def test_stream_refused_later(self) -> None:
         """A re-INVITE takes video away with port 0; its m-line stays in every later offer (section 8.2)."""
         alice, bob = self.phones("alice", "bob", manners=QUICK, kinds=("audio", "video"))

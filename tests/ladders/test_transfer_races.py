@@ -90,6 +90,28 @@ class HangUpTests(TransferTestCase):
                 self.bob.hang_up()
                 self.quiet()
 
+    def test_target_changes_as_it_is_joined(self) -> None:
+        """
+        The target moves its media just after its ACK, while the survivor is being asked.
+
+        What it wants is carried out with the survivor: not answered inactive,
+        and not forgotten.
+        """
+        for wait in (0.01, 0.03, 0.05, 0.09):
+            with self.subTest(wait=wait):
+                self.setUp()
+                self.alice.manners.change_after = 0.1
+                self.call(self.alice, self.bob)
+                self.bob.session.transfer("carol")
+                self.world.run_until(lambda: bool(self.carol.live) and self.carol.session.confirmed)
+                self.world.run(wait)
+                self.carol.session.move_media()
+                self.world.run(5)
+                self.assertEqual(self.carol.session.changes[-1], 200)
+                self.only_talking(self.alice, self.carol)
+                self.alice.hang_up()
+                self.quiet()
+
     def test_survivor_leaves(self) -> None:
         """No NOTIFY came when the survivor hung up, or it said "487 487" (team-telnyx/freeswitch PR#674)."""
         self.carol.manners.answers_after = None
