@@ -172,7 +172,7 @@ class Outstanding:
     def cancel(self) -> None:
         """Send a CANCEL, of what is an INVITE; the final answer is still heard (RFC 3261 section 9.1)."""
         if self._client is not None:
-            self._client.cancel((), sending.flow_of(self._leg))
+            self._client.cancel()
 
     def give_up(self) -> None:
         """Wait no more; what is under way ends by itself."""
