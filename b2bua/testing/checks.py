@@ -167,7 +167,7 @@ class Witness:
         """The server hears that the connection of a request is closed."""
         if sent.request.method != "INVITE" or not sent.provisional:
             sent.given_up = min(sent.given_up, self.world.clock.rightNow)
-            self.talk(sent.peer, sent.request, outgoing=True).exchange.offer_lost(sent.request)
+            self.talk(sent.peer, sent.request, outgoing=True).request_lost(sent.request)
 
     def talk(self, peer: str, message: Request | Response, *, outgoing: bool) -> Talk:
         """Find or begin the dialog of a message."""

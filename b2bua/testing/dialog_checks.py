@@ -100,6 +100,8 @@ class Talk:
             out, came = self.invite_out, self.invite_in
             if out is not None and out.final is None and self.now < out.given_up:
                 self.complain("re-INVITE while its own is open", "RFC 3261 14.1")
+            elif out is not None and out.final is None:
+                self.exchange.offer_lost(out.request)  # it was given up
             if came is not None and came.final is None:
                 self.complain("re-INVITE while the peer's is open", "RFC 3261 14.1")
         self.invite_out = sent
@@ -119,6 +121,12 @@ class Talk:
             self.complain("PRACK for nothing", "RFC 3262 4")
         else:
             self.reliable_in.discard((tag, rack.rseq))
+
+    def request_lost(self, request: Request) -> None:
+        """A request of the server got lost with its connection, and may be sent again by another."""
+        self.exchange.offer_lost(request)
+        if request.method == "PRACK" and request.rack is not None:
+            self.reliable_in.add((request.to.tag, request.rack.rseq))
 
     def ack_leaves(self, ack: Request, invite: Sent | None) -> None:
         """Sections 17.1.1.3 and 13.2.2.4."""

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from b2bua.testing.dialog import Dialog, Field, Fields
 from b2bua.testing.exchange import Asked, Asking
-from b2bua.testing.media import Media
 from b2bua.wire.message import Request, Response
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ class Life(Dialog):
         """new, calling, called, up or over."""
         self.why = ""
         """How it ended: bye, cancelled, refused, timeout, lost, replaced."""
-        self.media = Media(phone, phone.kinds)
+        self.media = phone.describes(phone, phone.kinds)
         self.media.short = phone.manners.short_answers
         self.invite: Request | None = None
         """The INVITE that began it."""

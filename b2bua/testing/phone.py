@@ -9,6 +9,7 @@ from b2bua.testing.agent import Agent, Message, Path
 from b2bua.testing.dialog import Dialog, Field, Fields
 from b2bua.testing.exchange import Asked
 from b2bua.testing.manners import Manners
+from b2bua.testing.media import Media
 from b2bua.testing.registering import Registering
 from b2bua.testing.script import Scripted
 from b2bua.testing.session import Session
@@ -63,6 +64,8 @@ class Phone(Registering, Scripted, Agent):
         self.display = display or name.capitalize()
         self.kinds = kinds
         """The m-lines of its offers."""
+        self.describes: type[Media] = Media
+        """How its sessions describe their media: for a browser it is L{b2bua.testing.secured.Secured}."""
         self.user_agent = f"Yealink SIP-T46U 108.86.0.{self.mark}"
         self.anonymous = False
         """Does its From name nobody (RFC 3323 section 4.1)?"""
