@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from b2bua.wire.message import Request
 
 
+ALLOW_EVENTS = ("Allow-Events", "refer")
+"""What may be watched within a call (RFC 6665 section 8.3.2)."""
+
 _AFTER_THE_END = frozenset(("BYE", "NOTIFY", "SUBSCRIBE"))
 """What may come when the call is over: a BYE that crossed ours, and news of a REFER."""
 
@@ -168,7 +171,7 @@ def _notify(leg: Leg, request: Request, server: IServerTransaction) -> None:
     """Take a NOTIFY; one about a transfer belongs to a subscription that we have not."""
     event = request.event
     if event is None:
-        sending.respond(leg, server, 489)
+        sending.respond(leg, server, 489, "", (ALLOW_EVENTS,))
     elif event.package == "refer":
         _notify_refer(leg, request, server)
     elif leg.ended:
@@ -220,7 +223,7 @@ def _subscribe(leg: Leg, request: Request, server: IServerTransaction) -> None:
     """Take a SUBSCRIBE for the news of a REFER; one to anything else is not made within a call."""
     event = request.event
     if event is None or event.package != "refer":
-        sending.respond(leg, server, 489)
+        sending.respond(leg, server, 489, "", (ALLOW_EVENTS,))
         return
     for referral in leg.referrals or ():
         if referral.matches(request):
