@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import EntryPoint
+from linecache import getline
 from pathlib import Path
 from unittest.mock import patch
 
@@ -116,6 +117,16 @@ class ReloadTests(SynchronousTestCase):
         self.assertIsNot(type(first), type(second))
         self.assertEqual(type(first).route_call.__globals__["TARGET"], "carol")
         self.assertEqual(type(second).route_call.__globals__["TARGET"], "dave")
+
+    def test_lines_of_tracebacks(self) -> None:
+        """A traceback after a reload shows the lines of the file as it is now."""
+        old = Features.load({})
+        file = self.root / self.package / "changing.py"
+        before = file.read_text()
+        self.assertEqual(getline(str(file), 1).rstrip(), before.splitlines()[0])
+        file.write_text(f"# A line more, so that all others have moved.\n{before}")
+        old.reload({})
+        self.assertEqual(getline(str(file), 1), "# A line more, so that all others have moved.\n")
 
     def test_broken_code(self) -> None:
         """A new version that cannot be loaded is refused whole, and nothing has changed."""

@@ -147,19 +147,19 @@ class PhoneTests(RegistrationCase):
         await alice.answer()
         await office.tells("CALL_ESTABLISHED")
         (call,) = await self.told("calls")
-        self.assertIn("extension 200", await self.command("calls"))
+        self.assertIn("200 Office", await self.command("calls"))
         trace = await self.command("trace", call["id"][:8])
         for word in ("INVITE", "200 OK", "ACK", "extension 200 calls 101", "extension 101, leg 2: Answered"):
             self.assertIn(word, trace)
         messages = await self.command("trace", call["id"][:8], "--messages")
         for word in (f"UDP {self.service.host}:{self.service.port} <- ", "INVITE sip:101@", "v=0"):
             self.assertIn(word, messages)
-        self.assertIn("1 calls now", await self.command("status"))
+        self.assertIn("1 call now", await self.command("status"))
         await self.command("hangup", call["id"])
         await gatherResults([phone.tells("CALL_CLOSED") for phone in (alice, office)])
         self.assertIn("no call goes on", await self.command("calls"))
         (record,) = await self.told("calls", "--past", "--of", "200")
-        self.assertEqual((record["status"], record["hung_up_by"]), (200, ""))
+        self.assertEqual((record["status"], record["hung_up_by"], record["why"]), (200, "", "operator"))
         # It is still there after kill -9, without its password in the file.
         await self.restart()
         kept = self.service.database.read_bytes() + self._log()
