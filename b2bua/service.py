@@ -32,6 +32,7 @@ from twisted.python.failure import Failure
 
 from b2bua import collector
 from b2bua.calls.record import CallRecord
+from b2bua.calls.state import state
 from b2bua.choices import Choices
 from b2bua.configuration import Configuration, configuration
 from b2bua.console import Console
@@ -408,10 +409,11 @@ class B2BUAService(Service):
         if not self._tells_calls:
             return
         self.log.info(
-            "call {id}: {caller} to {dialled}: {status} {reason}",
+            "call {id}: {caller} to {dialled}: {state} ({status})",
             id=record.id,
             caller=record.caller,
             dialled=record.dialled,
+            state=state(record),
             status=record.status,
             reason=record.reason,
         )
