@@ -15,7 +15,6 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from b2bua.calls.trace import call_id_of
 from b2bua.errors import PeerError
 from b2bua.settings import Problem, SettingsError
 from b2bua.wire.stream import Framer
@@ -186,11 +185,6 @@ class Stream:
                 self._framer = None  # it is not SIP any more
                 break
         return found
-
-
-def of_calls(messages: Iterator[Captured], call_ids: set[str]) -> list[Captured]:
-    """Keep the messages of some dialogs."""
-    return [message for message in messages if call_id_of(message.raw) in call_ids]
 
 
 def _dpkt() -> Any:

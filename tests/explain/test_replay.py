@@ -1,0 +1,211 @@
+"""Calls that were made, played again: nothing differs, and what would differ is found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from b2bua.explain import pcap
+from b2bua.explain.replay import of_capture, record, test_file
+from b2bua.explain.traced import TracedCall
+from b2bua.settings import SettingsError
+from b2bua.testing import Manners, Phone, World
+from b2bua.testing.replaying import Recording, Replay, read_script, write_script
+
+Story = Callable[[World, dict[str, Phone]], None]
+
+
+def lived(story: Story, **settings: Any) -> tuple[TracedCall, dict[str, Any]]:
+    """Let a call happen, and give what was traced of the first one, with the configuration."""
+    world = World(features="installed", settings=settings)
+    names = ("alice", "bob", "carol")
+    phones = dict(zip(names, world.phones(*names, manners=Manners(answers_after=1)), strict=True))
+    served = world.served
+    assert served is not None
+    calls: list[Any] = []
+    served.server.core.calls.began = calls.append
+    story(world, phones)
+    world.run(1)
+    call = calls[0]
+    return TracedCall.of(call.record, call.story, served.server.trace), served.document
+
+
+def plain(world: World, phones: dict[str, Phone]) -> None:
+    """A call from its beginning to its end."""
+    phones["alice"].dial("bob")
+    world.run(3)
+    phones["alice"].hang_up()
+
+
+def held(world: World, phones: dict[str, Phone]) -> None:
+    """Hold and resume from the other side."""
+    phones["alice"].dial("bob")
+    world.run(3)
+    phones["bob"].session.hold()
+    world.run(2)
+    phones["bob"].session.resume()
+    world.run(2)
+    phones["bob"].hang_up()
+
+
+def given_up(world: World, phones: dict[str, Phone]) -> None:
+    """Given up while it rings."""
+    phones["bob"].manners = phones["bob"].manners.but(answers_after=None)
+    phones["alice"].dial("bob")
+    world.run(3)
+    phones["alice"].hang_up()
+
+
+def refused(world: World, phones: dict[str, Phone]) -> None:
+    """Refused."""
+    phones["bob"].manners = phones["bob"].manners.but(refuses=603)
+    phones["alice"].dial("bob")
+    world.run(3)
+
+
+def reliable(world: World, phones: dict[str, Phone]) -> None:
+    """With reliable provisional responses, whose RSeq is ours."""
+    for phone in phones.values():
+        phone.manners = phone.manners.but(hundred_rel="supported", early_media=True)
+    phones["alice"].dial("bob")
+    world.run(3)
+    phones["alice"].hang_up()
+
+
+def transferred(world: World, phones: dict[str, Phone]) -> None:
+    """A blind transfer."""
+    phones["alice"].dial("bob")
+    world.run(3)
+    phones["bob"].session.transfer("carol")
+    world.run(4)
+    phones["alice"].hang_up()
+
+
+def forwarded(world: World, phones: dict[str, Phone]) -> None:
+    """Forwarded when busy, then timed by a session timer."""
+    phones["bob"].manners = phones["bob"].manners.but(refuses=486)
+    phones["alice"].dial("bob")
+    world.run(3)
+    phones["alice"].hang_up()
+
+
+def slow(world: World, phones: dict[str, Phone]) -> None:
+    """On a network that loses and doubles, so that much is sent again."""
+    world.network.link.loss, world.network.link.duplicate = 0.3, 0.3
+    phones["alice"].dial("bob")
+    world.run(15)
+    world.network.heal()
+    phones["alice"].hang_up()
+    world.run(5)
+
+
+STORIES: tuple[Story, ...] = (plain, held, given_up, refused, reliable, transferred, forwarded, slow)
+FORWARDS = {"bob": {"forward": {"busy": "carol"}}}
+
+
+class RoundTripTests(SynchronousTestCase):
+    """What was traced plays again as it was."""
+
+    def test_stories(self) -> None:
+        """Setup, hold, CANCEL, refusal, 100rel, transfer, forward, loss: nothing differs."""
+        for story in STORIES:
+            with self.subTest(story.__name__):
+                call, document = lived(story, extensions=FORWARDS)
+                self.assertEqual(Replay(record(call, document)).run(), [])
+
+    def test_names_kept(self) -> None:
+        """The same with the names as they were."""
+        call, document = lived(held)
+        self.assertEqual(Replay(record(call, document, redact=False)).run(), [])
+
+    def test_script(self) -> None:
+        """Written as a script and read again, it is the same recording."""
+        call, document = lived(held)
+        recording = record(call, document)
+        again = read_script(write_script(recording.rungs))
+        self.assertEqual([rung.raw for rung in again], [rung.raw for rung in recording.rungs])
+
+    def test_file(self) -> None:
+        """The file that is written is a test that passes."""
+        call, document = lived(held)
+        space: dict[str, Any] = {"__name__": "recorded"}
+        exec(
+            compile(test_file(call, record(call, document)), "recorded", "exec"), space
+        )  # what trial would do
+        case = space["RecordedCall"]("test_same")
+        result = case.defaultTestResult()
+        case.run(result)
+        self.assertTrue(result.wasSuccessful())
+        self.assertEqual(result.testsRun, 1)
+
+    def test_capture(self) -> None:
+        """A capture of both dialogs plays as the trace does."""
+        call, document = lived(plain)
+        path = Path(self.mktemp())
+        pcap.write(call, path)
+        call_ids = [leg.call_id for leg in call.record.legs]
+        again = of_capture(list(pcap.read(path)), call_ids, document)
+        self.assertEqual(Replay(record(again, document)).run(), [])
+
+    def test_capture_of_others(self) -> None:
+        """A capture without the dialog is refused in one line."""
+        error = self.assertRaises(SettingsError, of_capture, [], ["nobody"], {})
+        self.assertIn("there is no INVITE with the Call-ID nobody", str(error))
+
+
+class DifferenceTests(SynchronousTestCase):
+    """What the server does otherwise is found."""
+
+    def setUp(self) -> None:
+        """A forwarded call."""
+        call, self.document = lived(forwarded, extensions=FORWARDS)
+        self.recording = record(call, self.document, redact=False)
+
+    def test_configuration(self) -> None:
+        """Without the forward the call goes nowhere, and that is said."""
+        document = {**self.recording.document}
+        document["extensions"] = {
+            name: {key: value for key, value in table.items() if key != "forward"}
+            for name, table in document["extensions"].items()
+        }
+        faults = Replay(Recording(document, self.recording.contacts, self.recording.rungs)).run()
+        self.assertIn("486 to INVITE to 10.0.0.2:5060 was not sent then", faults)
+        self.assertIn("INVITE to 10.0.0.4:5060 was not sent", faults)
+
+    def test_field(self) -> None:
+        """A header field that is not as it was is named with both."""
+        document = {**self.recording.document}
+        document["extensions"] = {
+            **document["extensions"],
+            "alice": {"name": "Other", "password": "alice-knows"},
+        }
+        faults = Replay(Recording(document, self.recording.contacts, self.recording.rungs)).run()
+        self.assertIn('INVITE to 10.0.0.3:5060 says now: From: "Other" <sip:alice@pbx.example.com>', faults)
+
+
+class RedactionTests(SynchronousTestCase):
+    """Nobody is recognised."""
+
+    def test_names(self) -> None:
+        """No number, name, address or device of the call is left; the same ones have the same other names."""
+        call, document = lived(transferred)
+        text = write_script(record(call, document).rungs)
+        for name in ("alice", "Alice", "bob", "Bob", "carol", "10.0.0."):
+            self.assertNotIn(name, text)
+        self.assertIn('"Person 1" <sip:user1@pbx.example.com>', text)
+
+    def test_passwords(self) -> None:
+        """No digest response gets in."""
+        call, document = lived(plain)
+        recording = record(call, document)
+        self.assertNotRegex(write_script(recording.rungs), r'response="[^"]')
+        self.assertIn("Authorization", write_script(recording.rungs))
+
+    def test_nothing_left(self) -> None:
+        """A call without messages cannot be played, and that is said."""
+        call, document = lived(plain)
+        error = self.assertRaises(SettingsError, record, call.model_copy(update={"messages": ()}), document)
+        self.assertIn("no message of call", str(error))
