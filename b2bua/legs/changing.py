@@ -462,9 +462,18 @@ class Changing:
         return 0.0 if moved else None
 
     def _wait(self, seconds: float) -> None:
-        """Try again after some seconds, unless the peer comes first."""
+        """
+        Try again after some seconds, unless the peer comes first.
+
+        A newer change that waits for this one takes its place and its time;
+        whoever asked for this one is told that it is not made.
+        """
         leg = self.leg
-        waiting = leg.waiting = Waiting(self.word, self.attempts, self.refresh)
+        waiting = leg.waiting
+        if waiting is None:
+            waiting = leg.waiting = Waiting(self.word, self.attempts, self.refresh)
+        elif not self.refresh:
+            leg.hear(leg, Refused(491, "", (), local=True))
 
         def again() -> None:
             """The time is up."""

@@ -638,6 +638,18 @@ class GlareTests(LegCase):
         self.client.answer(500)
         self.assertEqual(self.heard, ["Refused"])
 
+    def test_newer_waits(self) -> None:
+        """A newer change that waits takes the place of one that has met glare, and waits as long."""
+        self.leg.say(Changed(HOLD))
+        first = self.client
+        self.leg.say(Changed(OFFER))
+        first.answer(491)
+        self.assertEqual(self.words, [Refused(491, "", (), local=True)])
+        self.assertEqual(len(self.methods), 1)
+        self.pump(4)
+        self.assertEqual(self.methods, ["INVITE", "INVITE"])
+        self.assertIn(b"a=sendrecv", self.client.request.body)
+
     def test_long_retry_after(self) -> None:
         """One that is longer than glare ever is, is a refusal."""
         self.leg.say(Changed(HOLD))

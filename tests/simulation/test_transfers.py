@@ -57,3 +57,7 @@ class OnceFailedTests(SynchronousTestCase):
     def test_overtakes_the_answer(self) -> None:
         """A SUBSCRIBE overtakes the 2xx, and is refused otherwise when it comes again, within the dialog."""
         self.check(9009676)
+
+    def test_newer_change_waits(self) -> None:
+        """A change that met glare took the place of a newer one that waited for it, which was never made."""
+        self.check(420060)
