@@ -239,7 +239,7 @@ class Changing:
             self._stop()
         elif not self._proceeding and self.method == "INVITE":
             self._proceeding = True
-            self._timer = self.leg.context.layer.start(PATIENCE, self._late)
+            self._timer = self.leg.context.layer.start(min(PATIENCE, refreshing.margin(self.leg)), self._late)
         try:
             if response.provisional:
                 self._provisional(response)

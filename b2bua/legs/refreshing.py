@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from math import inf
 from typing import TYPE_CHECKING
 
 from b2bua.dialogs.session_timer import SessionTimer, TooBrief
@@ -157,12 +158,23 @@ def _probe(leg: Leg) -> None:
     outstanding.request(leg, leg.dialog, "OPTIONS", heard)
 
 
+def _left(leg: Leg, timer: SessionTimer) -> float:
+    """Seconds until a peer that was not refreshed gives up (section 10)."""
+    return leg.session_end - timer.interval + timer.deadline - leg.context.layer.now()
+
+
+def margin(leg: Leg) -> float:
+    """How long a change may take so that there is time for a refresh after it."""
+    timer = leg.timer
+    return max(0.1, _left(leg, timer) / 2) if timer is not None and timer.interval else inf
+
+
 def failed(leg: Leg) -> None:
     """A refresh was refused: only a 2xx extends the session (section 10)."""
     timer = leg.timer
     if timer is None:
         return
-    left = leg.session_end - timer.interval + timer.deadline - leg.context.layer.now()
+    left = _left(leg, timer)
     if left < LAST_CHANCE:
         parting.lose(leg, "timeout")
     else:

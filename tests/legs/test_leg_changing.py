@@ -353,6 +353,15 @@ class OurChangesTests(LegCase):
         self.assertEqual(self.words, [Refused(504)])
         self.assertTrue(self.leg.stable)
 
+    def test_rings_through_a_refresh(self) -> None:
+        """It rings no longer than leaves time for a refresh of the session (RFC 4028 section 10)."""
+        timed = [("Session-Expires", "90;refresher=uas"), ("Supported", "timer")]
+        leg = self.established(fields=timed)
+        leg.say(Changed(HOLD))
+        self.client.answer(180)
+        self.pump(31)
+        self.assertEqual(self.client.cancels, [()])
+
     def test_never_heard(self) -> None:
         """Without any response the peer is gone, whether we have cancelled or not (section 12.2.1.2)."""
         self.leg.say(Changed(HOLD))

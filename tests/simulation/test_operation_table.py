@@ -29,7 +29,7 @@ from tests.ladders.transfers import FEATURES
 TWO = ("alice", "bob")
 FOUR = (*TWO, "carol", "dave")
 PARTIES = (*FOUR, "erin")
-SIZE = 1674
+SIZE = 2232
 """How many cells there are."""
 
 # The network takes 10 ms for each message, so these moments lie between any two
@@ -165,6 +165,26 @@ def hold_it(phone: Phone) -> None:
             session.hold()
 
 
+def move(phone: Phone) -> None:
+    """Send a re-INVITE that moves the media to another port."""
+    for session in phone.live[:1]:
+        if session.state == "up" and not session.busy:
+            session.move_media()
+
+
+def withdraw(phone: Phone) -> None:
+    """Send a re-INVITE and give it up."""
+    for session in phone.live[:1]:
+        if session.state == "up" and not session.busy:
+            session.move_media()
+            session.withdraw()
+
+
+def think_forever(phone: Phone) -> None:
+    """Let each change ring for ever from now on."""
+    phone.manners.change_after = None
+
+
 def offerless(phone: Phone) -> None:
     """Send a re-INVITE that asks for an offer."""
     for session in phone.live[:1]:
@@ -209,15 +229,27 @@ def refreshed(phone: Phone) -> None:
 EVENTS: dict[str, Callable[[Phone], None]] = {
     "BYE or CANCEL": bye,
     "re-INVITE": reinvite,
+    "re-INVITE with another port": move,
+    "re-INVITE given up": withdraw,
     "hold": hold_it,
     "re-INVITE without offer": offerless,
     "UPDATE": refresh,
     "refresh of ours": refreshed,
     "REFER": refer,
     "refuses changes": refuse_changes,
+    "never decides": think_forever,
     "gone": vanish,
 }
-PEACEFUL = frozenset({"re-INVITE", "re-INVITE without offer", "UPDATE", "refresh of ours"})
+PEACEFUL = frozenset(
+    {
+        "re-INVITE",
+        "re-INVITE with another port",
+        "re-INVITE given up",
+        "re-INVITE without offer",
+        "UPDATE",
+        "refresh of ours",
+    }
+)
 """After these everybody is there still, and wants to talk."""
 
 
@@ -246,7 +278,7 @@ class OperationTableTests(SynchronousTestCase):
         if cell.moment > 0:
             world.run(cell.moment)
             event(at.phones[cell.party])
-        world.run(400 if cell.event == "gone" else 110)
+        world.run(400 if cell.event in ("gone", "never decides") else 110)
         problem = self.result(at, cell, operation, ends) or self.left_over(at)
         return f"{problem}\n{world.ladder()}" if problem else ""
 
