@@ -207,6 +207,10 @@ class Directory:
         user = self._local_user(target)
         return user if user in self._extensions else None
 
+    def is_registered(self, extension: str) -> bool:
+        """Has an extension a contact that would be called?"""
+        return bool(self._bindings.contacts(self._domain.address(extension)))
+
     def ring_seconds(self, attempt: Attempt) -> float:
         """How long the target may ring when no feature says so."""
         name = attempt.extension

@@ -300,6 +300,22 @@ def request_unowned(leg: Leg, told: Told) -> Replied | None:
     raise NotImplementedError
 
 
+@_hook("question")
+def extension_unavailable(extension: str) -> str | None:
+    """
+    Say why an extension takes no calls just now.
+
+    Asked whenever somebody is told how the extension is: a lamp, a list.  It
+    takes no call away; a feature that refuses calls of an extension says so
+    here too.  The first answer counts, and nobody waits for one that takes its
+    time.  That it has changed is known by C{setting_changed}.
+
+    @param extension: its number.
+    @return: a few words for who would have called, C{Do not disturb}, or L{None}.
+    """
+    raise NotImplementedError
+
+
 # ---- edits ------------------------------------------------------------------
 
 

@@ -77,6 +77,11 @@ class DoNotDisturb:
         return self._refusal
 
     @hookimpl
+    def extension_unavailable(self, extension: str) -> str | None:
+        """Let those know who see the extension on a lamp."""
+        return "Do not disturb" if self._options.of(OfExtension, extension).do_not_disturb else None
+
+    @hookimpl
     def code_dialled(self, attempt: Attempt, name: str) -> Confirm:
         """Turn it on or off for whoever dials."""
         on = name == "do_not_disturb_on"

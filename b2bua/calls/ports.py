@@ -59,6 +59,9 @@ class Directory(Protocol):
     def goes_on(self, party: Party, outcome: Outcome) -> bool:
         """Is the next tier of destinations tried after such a failure of the party?"""
 
+    def is_registered(self, extension: str) -> bool:
+        """Has an extension a contact that would be called?"""
+
     def party(self, extension: str) -> Party:
         """An extension as a party, for its permissions."""
 
@@ -119,6 +122,9 @@ class Decisions(Protocol):
 
     def ask_unowned(self, leg: Leg, told: Told) -> Replied | Deferred[Replied | None] | None:
         """Does a feature answer this request within a dialog?"""
+
+    def ask_unavailable(self, extension: str) -> str | None:
+        """Why does an extension take no calls just now?"""
 
     def edit_invitation(self, attempt: Attempt, draft: InvitationDraft) -> None:
         """Let the features edit what an INVITE will say."""

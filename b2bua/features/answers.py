@@ -123,9 +123,15 @@ def _check_seconds(answer: object) -> str | None:
     return f"answered {answer!r:.60}, not a number of seconds"
 
 
+def _check_text(answer: object) -> str | None:
+    """The check of what people read."""
+    return None if _line(answer) and answer else f"answered {answer!r:.60}, not a line of text"
+
+
 CHECKS: dict[str, Callable[[object], str | None]] = {
     **{hook: _check_of(accepted) for hook, accepted in _VERDICTS.items()},
     "ring_seconds": _check_seconds,
+    "extension_unavailable": _check_text,
 }
 """For each question, what is wrong with an answer other than L{None}."""
 

@@ -110,6 +110,12 @@ class Facade:
         voices = self._voices["request_unowned"]
         return self._dispatch.ask("request_unowned", voices, _story(leg.call), leg, told) if voices else None
 
+    def ask_unavailable(self, extension: str) -> str | None:
+        """Why does an extension take no calls?  Who takes their time over it is not waited for."""
+        voices = self._voices["extension_unavailable"]
+        answer = self._dispatch.ask("extension_unavailable", voices, None, extension) if voices else None
+        return None if isinstance(answer, Deferred) else answer
+
     # ---- edits ----------------------------------------------------------
 
     @property

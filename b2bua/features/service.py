@@ -128,6 +128,24 @@ class Service:
         legs = [] if found is None else [one for one in found.legs if one.id == leg]
         return (found, legs[0]) if found is not None and legs else None
 
+    # ---- looking at extensions ------------------------------------------
+
+    def is_extension(self, number: str) -> bool:
+        """Is it one of our own extensions?"""
+        return self._calls.directory.extension(number) == number
+
+    def is_registered(self, extension: str) -> bool:
+        """Is there a phone on which it would ring?"""
+        return self._calls.directory.is_registered(extension)
+
+    def unavailable(self, extension: str) -> str | None:
+        """Why an extension takes no calls, if a feature says so (C{extension_unavailable})."""
+        return self._calls.features.ask_unavailable(extension)
+
+    def address(self, number: str) -> str:
+        """A number as a SIP URI that may be told to others."""
+        return self._calls.directory.uri(number)
+
     # ---- beginning and ending them --------------------------------------
 
     def originate(

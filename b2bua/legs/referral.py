@@ -40,6 +40,7 @@ class Referral:
 
     __slots__ = (
         "_answered",
+        "_end_told",
         "_follower",
         "_next",
         "_queue",
@@ -86,6 +87,8 @@ class Referral:
         self._subscription: Subscription | None = None
         self._next: tuple[int, str] | None = None
         self._told = (100, "")
+        self._end_told = False
+        """Has the NOTIFY been sent that is the last one?"""
         layer = leg.context.layer
         self._queue = NotifyQueue(layer, self._send, GAP)
         self._timer: ITimer | None = layer.start(PATIENCE * leg.timers.t1, self._undecided)
@@ -202,6 +205,7 @@ class Referral:
         if code >= 200:
             subscription.terminate("noresource")
         self._next, self._told = None, (code, reason)
+        self._end_told = not subscription.active
         if not subscription.active:
             self._stop()
         fields: Fields = (
@@ -220,7 +224,7 @@ class Referral:
             return
         if response.success:
             self.dialog.refresh(response)
-        if not subscription.active or response.code in FATAL:
+        if self._end_told or response.code in FATAL:
             leg = self.leg
             if effect_of("NOTIFY", response.code) is Effect.DIALOG and self.dialog is leg.dialog:
                 parting.lose(leg, "lost")  # who hears of it can see that the peer did not hear the end

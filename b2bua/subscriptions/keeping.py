@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 VERSION = 1
 """Of what is written; what another version has written is left alone until it would have expired."""
-SPREAD = 2.0
-"""Seconds over which the watchers are told after a start, a thousand of them or all that there are."""
 
 Json = Any
 
@@ -88,10 +86,9 @@ class SubscriptionKeeper:
                 self._write(id, None)
             else:
                 restored.append(subscription)
-        apart = SPREAD / max(len(restored), 1000)
-        for place, subscription in enumerate(restored):
+        for subscription in restored:
             subscription.watch()
-            self._clock.start(place * apart, subscription.tell)
+        self._notifier.tell_all(restored)
         return len(restored)
 
     def _restored(

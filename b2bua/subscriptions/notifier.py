@@ -8,7 +8,7 @@ and how it is told is said by event packages.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -36,6 +36,8 @@ HOUR = 3600
 """A time as long as this is never too short (RFC 6665 section 4.2.1.1)."""
 JITTER = 0.1
 """By so much of it a time that we chose is shortened at most, lest all phones refresh at once."""
+SPREAD = 2.0
+"""Seconds over which all watchers are told something, a thousand of them or all that there are."""
 FULL = 60
 """Seconds after which one may try again when there are too many subscriptions."""
 
@@ -117,13 +119,21 @@ class Notifier:
         self.limits = limits
         for name, served in self.packages.items():
             served.package.hear = partial(self.run, self._changed, name)
+        renewed: list[PackageSubscription] = []
         for subscription in self:
             found = self.packages.get(subscription.package)
             if found is None:
                 subscription.end("noresource")
             elif found is not subscription.served:
                 subscription.served = found
-                subscription.tell()
+                renewed.append(subscription)
+        self.tell_all(renewed)
+
+    def tell_all(self, subscriptions: Sequence[PackageSubscription]) -> None:
+        """Tell many, one after the other, when whoever says so is done."""
+        apart = SPREAD / max(len(subscriptions), 1000)
+        for place, subscription in enumerate(subscriptions):
+            self.layer.start(place * apart, subscription.tell)
 
     @property
     def allow_events(self) -> Field:
@@ -136,9 +146,7 @@ class Notifier:
             for subscription in tuple(self._by_resource.get((package, resource), ())):
                 subscription.tell()
             return
-        for subscription in self:
-            if subscription.package == package:
-                subscription.tell()
+        self.tell_all([one for one in self if one.package == package])
 
     # Who watches
 

@@ -47,6 +47,7 @@ class PackageSubscription(Subscription):
 
     __slots__ = (
         "_accepts",
+        "_end_told",
         "_failures",
         "_notifier",
         "_queue",
@@ -92,6 +93,8 @@ class PackageSubscription(Subscription):
         """CSeq numbers up to this one may have been used, as far as the store knows."""
         self.over = False
         self._failures = 0
+        self._end_told = False
+        """Has the NOTIFY been sent that is the last one?"""
         self._timer: ITimer | None = None
         self._queue = NotifyQueue(notifier.layer, self._send, served.package.gap)
 
@@ -213,6 +216,7 @@ class PackageSubscription(Subscription):
             if body.type:
                 content = body.content
                 fields += (("Content-Type", body.type),)
+        self._end_told = not self.active
         self.channel.request("NOTIFY", self._heard, fields, content)
         return True
 
@@ -226,7 +230,7 @@ class PackageSubscription(Subscription):
         if self.over:
             return
         code = response.code
-        if code in GONE or not self.active:
+        if code in GONE or self._end_told:
             self._notifier.forget(self)
         elif response.success:
             self._failures = 0

@@ -46,7 +46,7 @@ class PagesTests(SynchronousTestCase):
 
     def test_settings_of_features(self) -> None:
         """What the pages of features show as settings is good, with the features as they are installed."""
-        for name in ("forwarding.md", "transfer.md"):
+        for name in ("forwarding.md", "lamps.md", "transfer.md"):
             for piece in blocks(ROOT / "docs" / name, "toml"):
                 with self.subTest(name):
                     tables = tomllib.loads(piece)

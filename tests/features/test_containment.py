@@ -106,6 +106,7 @@ OF_NO_CALL = {
     "call_changed",
     "contact_registered",
     "contact_unregistered",
+    "extension_unavailable",
     "setting_changed",
     "service_started",
     "service_stopping",
@@ -181,6 +182,7 @@ class Day:
         alice.session.ask("INFO", (), b"")
         run(20)
         self.features.change("extensions.bob.forward.busy", "carol")
+        self.features.ask_unavailable("bob")
         self.features.stop()
         bob.unregister()
         run(70)

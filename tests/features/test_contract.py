@@ -63,6 +63,7 @@ class DocumentationTests(SynchronousTestCase):
             "replace_requested": "ask_replace",
             "request_unowned": "ask_unowned",
             "ring_seconds": "ask_ring_seconds",
+            "extension_unavailable": "ask_unavailable",
             "code_dialled": "ask_route",
             "code_referred": "ask_route",
             "service_started": "start",

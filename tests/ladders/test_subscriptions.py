@@ -250,6 +250,15 @@ class RefreshTests(WeatherCase):
         self.assertEqual(len(self.world.served.server.notifier), 0)
         self.quiet()
 
+    def test_unsubscribed_meanwhile(self) -> None:
+        """One that is ended while a NOTIFY is on its way has its last one all the same."""
+        watching = self.watch()
+        self.weather.set("oslo", "rain")
+        watching.unsubscribe()
+        self.world.run(0.2)
+        self.assertEqual([n.state for n in watching.notified], ["active", "active", "terminated"])
+        self.quiet()
+
     def test_expired(self) -> None:
         """When nobody refreshes, it is told that it is over."""
         watching = self.watch(expires=60)

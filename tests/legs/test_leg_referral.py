@@ -292,6 +292,17 @@ class SubscribeTests(ReferCase):
         self.client.answer(200)
         self.assertTrue(referral.ended)
 
+    def test_ended_meanwhile(self) -> None:
+        """One that ends while a NOTIFY is on its way has its last one after that, too."""
+        referral = self.refer()
+        referral.accept()
+        self.assertEqual(self.subscribe(0).codes, [200])
+        self.client.answer(200)
+        self.assertEqual(self.notifies[-1][1], "terminated;reason=timeout")
+        self.assertFalse(referral.ended)
+        self.client.answer(200)
+        self.assertTrue(referral.ended)
+
     def test_after_the_end(self) -> None:
         """Once the last NOTIFY is out there is no subscription: 481, and no news after it (section 4.4.1)."""
         referral = self.refer()

@@ -1,0 +1,317 @@
+"""Busy lamps: what watchers of the dialog package see of calls (RFC 4235)."""
+
+from __future__ import annotations
+
+from b2bua.store.memory import MemoryStore
+from b2bua.testing import World
+from b2bua.testing.manners import by_hand
+from tests.ladders.lamps import LampCase, dialogs, shown
+
+
+class CallTests(LampCase):
+    """A basic call and what may happen in it."""
+
+    def test_call(self) -> None:
+        """Idle, calling and ringing, talking, idle again; each within 100 ms."""
+        lamps = self.watch("alice"), self.watch("bob")
+        self.assert_shown(alice="idle", bob="idle")
+        self.alice.dial("bob")
+        self.world.run(0.3)
+        self.assert_shown(alice="calling", bob="ringing")
+        rang = next(at for at, state in self._states(lamps[1]) if state == "ringing")
+        self.world.run(2)
+        self.assert_shown(alice="talking", bob="talking")
+        self.bob.hang_up()
+        self.world.run(0.1)
+        self.assert_shown(alice="idle", bob="idle")
+        self.assertLess(rang - lamps[1].notified[0].at, 0.5)
+        self.quiet()
+
+    def _states(self, watching: object) -> list[tuple[float, str]]:
+        """When the lamp showed what."""
+        return [(n.at, shown(n.body)) for n in watching.notified]  # type: ignore[attr-defined]
+
+    def test_hold(self) -> None:
+        """Who holds is shown as holding, and talks again after it (section 5.2)."""
+        self.watch("alice"), self.watch("bob")
+        self.alice.dial("bob")
+        self.world.run(3)
+        self.bob.hold()
+        self.world.run(0.3)
+        self.assert_shown(alice="talking", bob="held")
+        [dialog] = dialogs(self.wanda.subscriptions[0].body)
+        self.assertEqual(dialog["remote-held"], "yes")
+        self.bob.resume()
+        self.world.run(0.3)
+        self.assert_shown(alice="talking", bob="talking")
+        self.bob.hang_up()
+        self.quiet()
+
+    def test_refused(self) -> None:
+        """Busy, refused, given up: nothing stays behind (OpenSIPS#3802)."""
+        self.watch("alice"), self.watch("bob")
+        for end in (lambda: self.bob.refuse(486), lambda: self.alice.hang_up()):
+            self.bob.manners = by_hand()
+            self.alice.dial("bob")
+            self.world.run(0.5)
+            self.bob.ring()
+            self.world.run(0.5)
+            self.assert_shown(bob="ringing")
+            end()
+            self.world.run(0.5)
+            self.assert_shown(alice="idle", bob="idle")
+        self.bob.inbox.clear()
+
+    def test_subscribed_in_a_call(self) -> None:
+        """Who begins to watch within a call sees it."""
+        self.alice.dial("bob")
+        self.world.run(3)
+        self.watch("bob")
+        self.assert_shown(bob="talking")
+        self.alice.hang_up()
+        self.quiet()
+
+    def test_two_calls(self) -> None:
+        """Several calls have a dialog each with an id of its own (asterisk#2159)."""
+        watching = self.watch("bob")
+        self.alice.dial("bob")
+        self.world.run(3)
+        self.carol.dial("bob")
+        self.world.run(0.5)
+        self.assert_shown(bob="ringing")
+        found = dialogs(watching.body)
+        self.assertEqual([d["state"] for d in found].count("confirmed"), 1)
+        self.assertEqual(len({d["id"] for d in found}), 2)
+        self.carol.hang_up()
+        self.world.run(0.5)
+        self.assert_shown(bob="talking")
+        self.alice.hang_up()
+        self.quiet()
+
+    def test_fork(self) -> None:
+        """The end of one branch is not the end of the lamp (kamailio#2906)."""
+        other = self.world.phone("bob", by_hand())
+        other.register()
+        self.bob.manners = by_hand()
+        self.world.run(0.5)
+        self.watch("bob")
+        self.alice.dial("bob")
+        self.world.run(0.5)
+        self.bob.ring(), other.ring()
+        self.world.run(0.5)
+        other.refuse(480)
+        self.world.run(0.5)
+        self.assert_shown(bob="ringing")
+        self.bob.answer()
+        self.world.run(0.5)
+        self.assert_shown(bob="talking")
+        self.alice.hang_up()
+        self.world.run(0.5)
+        self.assert_shown(bob="idle")
+
+    def test_transferred(self) -> None:
+        """After a transfer the lamps show who talks now."""
+        for name in ("alice", "bob", "carol"):
+            self.watch(name)
+        self.alice.dial("bob")
+        self.world.run(3)
+        self.bob.session.transfer("carol")
+        self.world.run(5)
+        self.assert_shown(alice="talking", bob="idle", carol="talking")
+        [dialog] = dialogs(self.wanda.subscriptions[2].body)
+        self.assertIn("alice", dialog["remote"])
+        self.alice.hang_up()
+        self.world.run(1)
+        self.assert_shown(alice="idle", bob="idle", carol="idle")
+        self.quiet()
+
+    def test_forwarded(self) -> None:
+        """A call that is forwarded rings where it rings."""
+        self.watch("bob"), self.watch("carol")
+        self.bob.dial("*72carol")
+        self.world.run(6)
+        self.alice.dial("bob")
+        self.world.run(0.5)
+        self.assert_shown(bob="idle", carol="ringing")
+        self.alice.hang_up()
+        self.world.run(0.5)
+        self.assert_shown(bob="idle", carol="idle")
+
+
+class DialogIdTests(LampCase):
+    """The document names dialogs of ours, which may be picked up (RFC 3891)."""
+
+    def test_named(self) -> None:
+        """Call-ID and tags are those of the call that rings at the phone."""
+        watching = self.watch("bob")
+        self.alice.dial("bob")
+        self.world.run(0.5)
+        [dialog] = dialogs(watching.body)
+        session = self.bob.session
+        self.assertEqual(dialog["call-id"], session.call_id)
+        self.assertEqual(dialog["local-tag"], session.local_tag)
+        self.assertEqual(dialog["remote-tag"], session.remote_tag)
+        self.assertEqual((dialog["remote"], dialog["remote-display"]), ("sip:alice@pbx.example.com", "Alice"))
+        self.alice.hang_up()
+        self.quiet()
+
+
+class AbsenceTests(LampCase):
+    """Who cannot be called does not look idle."""
+
+    def test_unregistered(self) -> None:
+        """Unregistered is not idle (linphone-desktop#1006); registered again it is."""
+        watching = self.watch("bob")
+        self.bob.unregister()
+        self.world.run(0.5)
+        self.assert_shown(bob="unregistered")
+        self.assertEqual(dialogs(watching.body)[0]["remote-display"], "Not registered")
+        self.bob.register()
+        self.world.run(0.5)
+        self.assert_shown(bob="idle")
+        self.quiet()
+
+    def test_do_not_disturb(self) -> None:
+        """Do not disturb is shown as soon as it is set, and taken back (fusionpbx#2194)."""
+        self.watch("bob")
+        self.bob.dial("*78")
+        self.world.run(6)
+        self.assert_shown(bob="do-not-disturb")
+        self.bob.dial("*79")
+        self.world.run(6)
+        self.assert_shown(bob="idle")
+        self.quiet()
+
+    def test_unknown(self) -> None:
+        """What is no extension cannot be watched: 404."""
+        self.assertEqual(self.watch("nobody").code, 404)
+
+
+class OffTests(LampCase):
+    """Other choices."""
+
+    more = {  # noqa: RUF012  # not changed
+        "busy_lamps": {
+            "unregistered": "off",
+            "do_not_disturb": "idle",
+            "calling": "confirmed",
+            "profile": "one call",
+        }
+    }
+
+    def test_off(self) -> None:
+        """Without any dialog a lamp is off."""
+        self.watch("dave")
+        self.assert_shown(dave="off")
+
+    def test_not_shown(self) -> None:
+        """Do not disturb may be nobody's business."""
+        self.watch("bob")
+        self.bob.dial("*78")
+        self.world.run(6)
+        self.assert_shown(bob="idle")
+
+    def test_calling(self) -> None:
+        """A caller may be busy at once, for phones that blink for each early dialog."""
+        self.watch("alice")
+        self.alice.dial("bob")
+        self.world.run(0.5)
+        self.assert_shown(alice="talking")
+
+    def test_one_call(self) -> None:
+        """Phones that read one dialog only get the one that counts most: what rings."""
+        watching = self.watch("bob")
+        self.alice.dial("bob")
+        self.world.run(3)
+        self.carol.dial("bob")
+        self.world.run(0.5)
+        self.assertEqual(len(dialogs(watching.body)), 1)
+        self.assert_shown(bob="ringing")
+
+
+class PermissionTests(LampCase):
+    """Who may see what."""
+
+    more = {  # noqa: RUF012  # not changed
+        "extensions": {
+            "bob": {"busy_lamps": {"watched_by": ["alice"]}},
+            "carol": {"busy_lamps": {"callers_shown_to": ["bob"]}},
+        }
+    }
+
+    def test_watched_by(self) -> None:
+        """Who may not watch hears 403."""
+        self.assertEqual(self.watch("bob").code, 403)
+        self.assertEqual(self.alice.watch("bob").code, 0)
+        self.world.run(0.5)
+        self.assertEqual(self.alice.subscriptions[0].code, 200)
+        self.quiet()
+
+    def test_callers(self) -> None:
+        """Who may not see callers sees that there is a call."""
+        watching = self.watch("carol")
+        self.alice.dial("carol")
+        self.world.run(0.5)
+        self.assert_shown(carol="ringing")
+        self.assertNotIn(b"alice", watching.body)
+        self.alice.hang_up()
+        self.quiet()
+
+    def test_anonymous(self) -> None:
+        """A caller who wants to stay unknown stays so (RFC 3323 section 4.1.1.3)."""
+        watching = self.watch("dave")
+        dave = self.world.phones("dave")[0]
+        self.alice.dial("dave", fields=[("Privacy", "id")])
+        self.world.run(0.5)
+        self.assertNotIn(b"alice", watching.body)
+        del dave
+
+
+class SetupTests(LampCase):
+    """Names with what XML cannot have."""
+
+    def test_display(self) -> None:
+        """A name of odd characters does not break the document."""
+        watching = self.watch("bob")
+        self.alice.display = "A<l&i>c'"
+        self.alice.dial("bob")
+        self.world.run(0.5)
+        self.assert_shown(bob="ringing")
+        self.assertEqual(len(dialogs(watching.body)), 1)
+        self.alice.hang_up()
+        self.quiet()
+
+
+class ReloadTests(LampCase):
+    """A new generation of features, and a new process."""
+
+    def make_world(self) -> World:
+        """A world with a store."""
+        return World(features="installed", store=MemoryStore())
+
+    def test_reloaded(self) -> None:
+        """After a reload the lamps know the calls that go on."""
+        self.watch("bob")
+        self.alice.dial("bob")
+        self.world.run(3)
+        self.world.served.configure()  # type: ignore[union-attr]
+        self.world.run(3)
+        self.assert_shown(bob="talking")
+        self.alice.hang_up()
+        self.world.run(1)
+        self.assert_shown(bob="idle")
+        self.quiet()
+
+    def test_crashed(self) -> None:
+        """After kill -9 and a start a lamp shows within 5 s that a call has ended meanwhile."""
+        self.watch("bob")
+        self.alice.dial("bob")
+        self.world.run(3)
+        self.assert_shown(bob="talking")
+        served = self.world.served
+        assert served is not None
+        served.crash()
+        self.world.run(2)
+        served.restart()
+        self.world.run(5)
+        self.assert_shown(bob="idle")
