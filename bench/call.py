@@ -105,6 +105,7 @@ class Line:
             wall=self.clock.seconds,
         )
         features.bind(self.server.runner, self.server.core.calls)
+        features.start()
         self.server.runner.attach(self.wire)
         self.server.runner.admission.know(ALICE[0])
         for name in document["extensions"]:

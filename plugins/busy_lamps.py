@@ -99,7 +99,6 @@ class DialogPackage(EventPackage):
 
     name = "dialog"
     bodies = (TYPE,)
-    service: Service
 
     def __init__(self, options: Options) -> None:
         """Know of no call yet."""
@@ -108,8 +107,44 @@ class DialogPackage(EventPackage):
         self._calls: dict[str, CallState] = {}
         self._of: dict[str, set[str]] = {}
         """The calls of each extension."""
+        self._watched: set[str] = set()
+        self._listens = False
+        self._service: Service | None = None
 
     # What there is
+
+    def start(self, service: Service) -> None:
+        """The service is up; until somebody watches, calls are of no interest."""
+        self._service = service
+        service.listen("call_changed", False)
+        self._listen()
+
+    def watched(self, resource: str, anybody: bool) -> None:
+        """Listen to calls as long as somebody watches."""
+        if anybody:
+            self._watched.add(resource)
+        else:
+            self._watched.discard(resource)
+        self._listen()
+
+    def _listen(self) -> None:
+        """Hear of calls if that is of use to anybody: it costs each of them something."""
+        if self._service is None:
+            return
+        listens = bool(self._watched)
+        if listens != self._listens:
+            self._listens = listens
+            self._service.listen("call_changed", listens)
+            self._calls.clear()
+            self._of.clear()
+            for state in self._service.calls() if listens else ():
+                self.note(state)
+
+    @property
+    def service(self) -> Service:
+        """The running service: nobody is told anything before it is up."""
+        assert self._service is not None
+        return self._service
 
     def note(self, state: CallState) -> None:
         """Remember how a call is, and have told who watches somebody in it."""
@@ -241,10 +276,8 @@ class BusyLamps:
 
     @hookimpl
     def service_started(self, service: Service) -> None:
-        """Begin with the calls that there are."""
-        self._package.service = service
-        for state in service.calls():
-            self._package.note(state)
+        """Be ready to tell."""
+        self._package.start(service)
 
     @hookimpl
     def call_changed(self, state: CallState) -> None:

@@ -132,6 +132,8 @@ class Calls:
 
     def over(self, call: Call) -> None:
         """Forget a call that is over."""
+        if self._told and not self.features.hears_changes:
+            self._told.pop(call.id, None)
         if self.going.pop(call.id, None) is not None:
             if self._ends_with:
                 for end in self._ends_with.pop(call.id, ()):

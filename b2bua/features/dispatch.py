@@ -105,7 +105,18 @@ class Dispatch:
         self._strikes: dict[str, deque[float]] = {}
         self._logged: set[tuple[str, str, str]] = set()
         self._blocked: dict[tuple[str, str], float] = {}
+        self._muted: set[tuple[str, str]] = set()
+        self.arranged: Callable[[], None] = _nothing
+        """Told when others have a say than before."""
         self.voices: dict[str, tuple[Voice, ...]] = {}
+        self.arrange()
+
+    def mute(self, plugin: Plugin, hook: str, muted: bool) -> None:
+        """Have a plugin hear a kind of news no more for now, or again."""
+        if muted:
+            self._muted.add((plugin.name, hook))
+        else:
+            self._muted.discard((plugin.name, hook))
         self.arrange()
 
     def arrange(self) -> None:
@@ -116,8 +127,9 @@ class Dispatch:
                 self.voices[hook] = tuple(
                     voice_of(plugin, hook, parameters)
                     for plugin in self.plugins
-                    if not plugin.out and hook in plugin.hooks
+                    if not plugin.out and hook in plugin.hooks and (plugin.name, hook) not in self._muted
                 )
+        self.arranged()
 
     # ---- questions ------------------------------------------------------
 
@@ -341,6 +353,10 @@ class Dispatch:
             plugin.out = f"set aside after {STRIKES_MAX} failures, the last one at {hook}: {error}"
             self.log.error("the plugin {plugin} is {why}", plugin=plugin.name, why=plugin.out)
             self.arrange()
+
+
+def _nothing() -> None:
+    """Where nobody wants to know who has a say."""
 
 
 def _failure(error: BaseException | None = None) -> Failure:

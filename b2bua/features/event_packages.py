@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from b2bua.calls.verdicts import Refuse
 from b2bua.features.answers import wrong_body, wrong_refusal
 from b2bua.subscriptions import Body, EventPackage
+from b2bua.subscriptions.packages import PackageFailed
 from b2bua.wire.grammar import is_token
 
 if TYPE_CHECKING:
@@ -41,6 +43,11 @@ class ContainedPackage:
         body: Body | None = self._ask("state", wrong_body, resource, watcher)
         return body or Body()
 
+    def watched(self, resource: str, anybody: bool) -> None:
+        """Hear that somebody begins to watch a resource, or that nobody does any more."""
+        with suppress(PackageFailed):
+            self._ask("watched", _no_answer, resource, anybody)
+
     def commanded(self, resource: str, watcher: Watcher, body: bytes) -> Refuse | None:
         """Carry out what the body of a SUBSCRIBE wants, or turn it down."""
         refusal: Refuse | None = self._ask("commanded", wrong_refusal, resource, watcher, body)
@@ -50,6 +57,11 @@ class ContainedPackage:
         """Call a method of the package."""
         where = f"{self.package.name}.{method}"
         return self._dispatch.contained(self._plugin, where, getattr(self.package, method), check, *values)
+
+
+def _no_answer(answer: object) -> str | None:
+    """What is wrong with something that nobody has asked for: nothing."""
+    return None
 
 
 def packages_of(plugins: Sequence[Plugin], dispatch: Dispatch) -> dict[str, ContainedPackage]:

@@ -30,8 +30,14 @@ class Facade:
         self.codes = codes
         self._dispatch = dispatch
         self._voices = dispatch.voices
-        self.hears_changes = bool(self._voices["call_changed"])
+        self.hears_changes = False
         """Does any feature want to know how each call is whenever that changes?"""
+        dispatch.arranged = self._arranged
+        self._arranged()
+
+    def _arranged(self) -> None:
+        """Look at once what is asked often."""
+        self.hears_changes = bool(self._voices["call_changed"])
 
     # ---- questions ------------------------------------------------------
 

@@ -14,6 +14,7 @@ from b2bua.calls.origination import Origination, Wish
 from b2bua.calls.view import CallState, PartyState, Phase, state_of
 from b2bua.features.data import Data
 from b2bua.features.dispatch import Dispatch, Voice
+from b2bua.hookspecs import HOOKS
 from b2bua.legs.party import Identity
 
 if TYPE_CHECKING:
@@ -127,6 +128,20 @@ class Service:
         found = self._calls.going.get(call)
         legs = [] if found is None else [one for one in found.legs if one.id == leg]
         return (found, legs[0]) if found is not None and legs else None
+
+    def listen(self, hook: str, wanted: bool = True) -> None:
+        """
+        Hear a kind of news, or not for now.
+
+        A feature that needs C{call_changed} only at times says so here, and
+        costs calls nothing else; when it listens again it has a look at
+        C{calls}.
+
+        @raise ValueError: if it is not the name of news.
+        """
+        if HOOKS.get(hook) != "news":
+            raise ValueError(f"{hook} is no news")
+        self._dispatch.mute(self._plugin, hook, not wanted)
 
     # ---- looking at extensions ------------------------------------------
 

@@ -127,6 +127,9 @@ class Notifier:
             elif found is not subscription.served:
                 subscription.served = found
                 renewed.append(subscription)
+        for package, resource in self._by_resource:
+            if package in self.packages:
+                self.packages[package].watched(resource, True)
         self.tell_all(renewed)
 
     def tell_all(self, subscriptions: Sequence[PackageSubscription]) -> None:
@@ -306,7 +309,10 @@ class Notifier:
         """Take a subscription in, of a watcher who is there."""
         self._by_dialog[subscription.dialog.key] = subscription
         key = subscription.package, subscription.resource
-        self._by_resource.setdefault(key, {})[subscription] = None
+        of_resource = self._by_resource.setdefault(key, {})
+        of_resource[subscription] = None
+        if len(of_resource) == 1:
+            subscription.served.watched(subscription.resource, True)
         self._by_party.setdefault(subscription.party.name, {})[subscription] = None
         self.meet(subscription, flow)
 
@@ -327,7 +333,10 @@ class Notifier:
         if self.devices is not None:
             self.devices.remove(subscription)
         del self._by_dialog[subscription.dialog.key]
-        _take_out(self._by_resource, (subscription.package, subscription.resource), subscription)
+        key = subscription.package, subscription.resource
+        _take_out(self._by_resource, key, subscription)
+        if key not in self._by_resource:
+            subscription.served.watched(subscription.resource, False)
         _take_out(self._by_party, subscription.party.name, subscription)
         if self.kept is not None and subscription.reserved:
             self.kept(subscription, True)

@@ -93,6 +93,14 @@ class EventPackage:
         """Say how the resource is now; None has a NOTIFY without a body."""
         raise NotImplementedError
 
+    def watched(self, resource: str, anybody: bool) -> None:
+        """
+        Hear that somebody begins to watch a resource, or that nobody does any more.
+
+        A package that has to do something to know of changes does it as long as
+        somebody wants to be told of them.
+        """
+
     def commanded(self, resource: str, watcher: Watcher, body: bytes) -> Refuse | None:
         """
         Carry out what the body of a SUBSCRIBE wants, or turn it down.
@@ -107,9 +115,12 @@ class PackageFailed(Exception):
 
 
 class ServedPackage(Protocol):
-    """An event package whose faults are contained; each method may raise L{PackageFailed}."""
+    """An event package whose faults are contained; what has an answer may raise L{PackageFailed}."""
 
     package: EventPackage
+
+    def watched(self, resource: str, anybody: bool) -> None:
+        """Hear that somebody begins to watch a resource, or that nobody does any more."""
 
     def refuses(self, resource: str, watcher: Watcher) -> Refuse | None:
         """Turn a watcher away, or say None."""

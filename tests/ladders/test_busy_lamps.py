@@ -315,3 +315,28 @@ class ReloadTests(LampCase):
         served.restart()
         self.world.run(5)
         self.assert_shown(bob="idle")
+
+
+class InterestTests(LampCase):
+    """Calls cost nothing for lamps that nobody watches."""
+
+    def test_listens(self) -> None:
+        """News of calls are heard as long as somebody watches, and calls that went on are known."""
+        served = self.world.served
+        assert served is not None
+        self.assertFalse(served.features.hears_changes)
+        self.alice.dial("bob")
+        self.world.run(3)
+        first, second = self.watch("bob"), self.watch("carol")
+        self.assertTrue(served.features.hears_changes)
+        self.assert_shown(bob="talking")
+        first.unsubscribe()
+        self.world.run(1)
+        self.assertTrue(served.features.hears_changes)
+        second.unsubscribe()
+        self.world.run(1)
+        self.assertFalse(served.features.hears_changes)
+        self.alice.hang_up()
+        self.world.run(1)
+        self.assertEqual(served.server.core.calls._told, {})
+        self.quiet()
