@@ -27,6 +27,7 @@ BENCHES = {
     "relay": Entry("the transaction layer alone", ("--runs", "1", "--calls", "200")),
     "registrar": Entry("registrations", ("--bindings", "1000", "--refreshes", "500")),
     "growth": Entry("a call's cost with many calls, many phones, each plugin", write=("--write",)),
+    "subscriptions": Entry("a NOTIFY's cost and a subscription's bytes", write=("--write",)),
     "overload": Entry("three times as much as can be done", write=("--write",)),
     "soak": Entry("very many calls through all features: does memory grow?", write=("--write",)),
     "load": Entry("basic calls from SIPp, beside the floor, Sippy and Kamailio", write=("--write",)),

@@ -27,6 +27,7 @@ lamp off, others show it as idle.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 from xml.etree import ElementTree
 
@@ -329,13 +330,20 @@ def _dialog_id(leg: Leg) -> tuple[str, str, str]:
 
 def document(entity: str, version: int, dialogs: Iterable[Dialog]) -> bytes:
     """Write a full document."""
+    return str(version).encode().join(_around_version(entity, tuple(dialogs)))
+
+
+@lru_cache(maxsize=512)
+def _around_version(entity: str, dialogs: tuple[Dialog, ...]) -> tuple[bytes, bytes]:
+    """Write what is the same for all watchers: the document before and after its version."""
     root = ElementTree.Element(
-        "dialog-info", {"xmlns": NAMESPACE, "version": str(version), "state": "full", "entity": entity}
+        "dialog-info", {"xmlns": NAMESPACE, "version": "", "state": "full", "entity": _plain(entity)}
     )
     for dialog in dialogs:
         _write(root, dialog)
-    written: bytes = ElementTree.tostring(root, encoding="UTF-8", xml_declaration=True)
-    return written
+    written = '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode")
+    before, empty, after = written.partition(' version=""')
+    return (before + empty[:-1]).encode(), (empty[-1] + after).encode()
 
 
 def _write(root: Element, dialog: Dialog) -> None:

@@ -322,7 +322,10 @@ class Notifier:
         devices, party = self.devices, subscription.party
         if devices is not None and party.internal:
             devices.remove(subscription)
-            subscription.device = devices.identify(party.aor, subscription.dialog.target, flow)
+            device = devices.identify(party.aor, subscription.dialog.target, flow)
+            if device.flow == flow:
+                subscription.channel.flow = device.flow  # the same object as the registrar's
+            subscription.device = device
             devices.add(subscription)
 
     def forget(self, subscription: PackageSubscription) -> None:

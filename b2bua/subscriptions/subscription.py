@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import lru_cache, partial
+from sys import intern
 from typing import TYPE_CHECKING
 
 from b2bua.dialogs.notify_queue import NotifyQueue
@@ -75,7 +76,7 @@ class PackageSubscription(Subscription):
         seconds: float,
     ) -> None:
         """Start active; nothing is told before L{tell}."""
-        super().__init__(str(watcher.event), 0, notifier.now() + seconds)
+        super().__init__(intern(str(watcher.event)), 0, notifier.now() + seconds)
         self._notifier = notifier
         self.channel = channel
         channel.owner = self
@@ -85,9 +86,9 @@ class PackageSubscription(Subscription):
         self.resource = resource
         self.party: Party = watcher.party
         self.uri = watcher.uri
-        self._user_agent = watcher.user_agent
+        self._user_agent = intern(watcher.user_agent)
         self._accepts = watcher.accepts
-        self._supports = watcher.supports
+        self._supports = _shared(watcher.supports)
         self.first_seq = channel.dialog.local_seq + 1
         self.reserved = 0
         """CSeq numbers up to this one may have been used, as far as the store knows."""
@@ -262,6 +263,12 @@ class PackageSubscription(Subscription):
         if self._timer is not None:
             self._timer.stop()
             self._timer = None
+
+
+@lru_cache(maxsize=256)
+def _shared(options: frozenset[str]) -> frozenset[str]:
+    """Give watchers of like phones the same option tags."""
+    return options
 
 
 def _asked_to_wait(response: Response) -> float:

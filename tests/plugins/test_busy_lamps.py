@@ -22,7 +22,7 @@ class DocumentTests(SynchronousTestCase):
         written = document(BOB, 7, [Dialog("1", "confirmed", held, other, "recipient", "c", "l", "r")])
         self.assertEqual(
             written.decode().replace("\n", ""),
-            "<?xml version='1.0' encoding='UTF-8'?>"
+            '<?xml version="1.0" encoding="UTF-8"?>'
             '<dialog-info xmlns="urn:ietf:params:xml:ns:dialog-info" version="7" state="full"'
             ' entity="sip:bob@example.com">'
             '<dialog id="1" call-id="c" local-tag="l" remote-tag="r" direction="recipient">'
