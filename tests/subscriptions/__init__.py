@@ -1,0 +1,1 @@
+"""Tests of the notifier by itself; whole watchers are in tests/ladders."""
