@@ -45,6 +45,7 @@ fast: $(DEVELOPS)
 simulate: $(DEVELOPS)
 	$(BIN)/python -m b2bua.testing.chance --seeds $(SEEDS)
 	$(BIN)/python -m tests.simulation.transfers --seeds $(SEEDS)
+	$(BIN)/python -m tests.simulation.lamps --seeds $(SEEDS)
 
 lint: $(DEVELOPS)
 	$(BIN)/ruff format --check .

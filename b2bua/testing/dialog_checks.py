@@ -28,7 +28,7 @@ class Talk:
         self.peer = peer
         self.server_called = server_called
         self.exchange = Exchange(self)
-        self.notifications = Notifications(self.complain)
+        self.notifications = Notifications(self.complain, self._reaches)
         self.last_cseq: dict[str, int] = {}
         """The last CSeq number of the server, by the peer's tag."""
         self.up: set[str] = set()
@@ -55,6 +55,10 @@ class Talk:
     def complain(self, what: str, section: str) -> None:
         """Note a broken rule."""
         self._witness.complain(self.peer, what, section)
+
+    def _reaches(self, sent: Sent) -> bool:
+        """Is there somebody where a request went?  If not, ICMP says so before its time is over."""
+        return sent.destination in self._witness.world.network.endpoints
 
     @property
     def now(self) -> float:

@@ -11,14 +11,21 @@ if TYPE_CHECKING:
     from b2bua.testing.checks import Sent
 
 SECTION = "RFC 6665 4.2.2"
+TIMEOUT = 31.9
+"""64*T1, and a hair's breadth less: so long a NOTIFY waits for its answer (Timer F)."""
 
 
 class Notifications:
     """The NOTIFYs of the server to one peer under one Call-ID."""
 
-    def __init__(self, complain: Callable[[str, str], None]) -> None:
-        """Begin without a subscription."""
+    def __init__(self, complain: Callable[[str, str], None], reaches: Callable[[Sent], bool]) -> None:
+        """
+        Begin without a subscription.
+
+        @param reaches: is there somebody at the place where a request went?
+        """
         self._complain = complain
+        self._reaches = reaches
         self._open: set[str] = set()
         """The peer's tags in dialogs that a SUBSCRIBE has opened."""
         self._last: dict[tuple[str, str], Sent] = {}
@@ -49,8 +56,12 @@ class Notifications:
             self._complain("NOTIFY before the 2xx to the SUBSCRIBE", "RFC 6665 4.2.1.2")
         before = self._last.get(key)
         again = bool(request.get("Authorization") or request.get("Proxy-Authorization"))
-        waits = before is not None and before.final is None and sent.at < before.given_up
-        if before is not None and waits and not again and sent.at < before.at + 32.0 - 0.1:
+        waits = (
+            before is not None
+            and before.final is None
+            and sent.at < min(before.given_up, before.at + TIMEOUT)
+        )
+        if before is not None and waits and not again and self._reaches(before):
             self._complain("NOTIFY while another one is on its way", SECTION)
         if key in self._over and not again:
             self._complain("NOTIFY after the last one", "RFC 6665 4.4.1")

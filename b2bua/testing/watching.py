@@ -155,10 +155,15 @@ class Watching(Dialog):
         if not self.in_order(asked):
             self._complain(f"NOTIFY with CSeq {request.cseq.number}: too low", "RFC 3261 12.2.1.1")
             return
-        self._check(request)
+        if not self._repeated(request):
+            self._check(request)
         self.respond(asked, self.replies)
         if self.replies >= 300:
             self._over(str(self.replies))
+
+    def _repeated(self, request: Request) -> bool:
+        """Is it the last one again, which the server has sent after us to another connection?"""
+        return bool(self.notified) and self.notified[-1].request.cseq == request.cseq
 
     def _check(self, request: Request) -> None:
         said = request.subscription_state

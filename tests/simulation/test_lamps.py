@@ -1,0 +1,18 @@
+"""Random worlds of phones that watch each other; "make simulate SEEDS=20000" plays many."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from b2bua.testing.chance import simulate
+from tests.simulation.lamps import LampPlay
+
+
+class LampsTests(SynchronousTestCase):
+    """Whatever the seed draws, every lamp shows the truth when all is calm."""
+
+    def test_seeds(self) -> None:
+        """A hundred worlds."""
+        said: list[str] = []
+        failed = simulate(range(100), said.append, kind=LampPlay)
+        self.assertEqual(failed, [], "\n".join(said))
