@@ -104,6 +104,8 @@ class Console:
             "draining": core.draining,
             "extensions": len(server.accounts),
             "registrations": len(server.bindings),
+            "subscriptions": len(server.notifier),
+            "subscriptions_refused": server.notifier.refused.total(),
             "calls": len(core.calls.going),
             "answered": self.answered,
             "refused": self.refused,

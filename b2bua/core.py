@@ -230,6 +230,7 @@ class B2BUA:
     def _subscribe(self, request: Request, server: IServerTransaction) -> None:
         """Let somebody who is known watch something (RFC 6665 section 4.2.1)."""
         if not self.notifier.serves(request):
+            self.notifier.refused[489] += 1
             server.dismiss(489, fields=(self.notifier.allow_events,))
             return
         known = self._party(request, server)

@@ -73,12 +73,15 @@ class ConsoleTests(SynchronousTestCase):
     def test_status(self) -> None:
         """How the service does, with trunks and store, for programs and for people."""
         self.talk()
+        self.alice.watch("bob", "weather")  # which nobody tells
+        self.world.run(0.1)
         found = self.tell("status")
         self.assertEqual((found["calls"], found["registrations"], found["extensions"]), (1, 2, 8))
         self.assertEqual([trunk["name"] for trunk in found["trunks"]], ["carrier"])
         self.assertEqual(found["store"]["failing"], "")
         text = status_command.people(found)
         self.assertIn("pbx.example.com: b2bua 1.0 running for 0:05", text)
+        self.assertIn("0 subscriptions, 1 refused", text)
         self.assertIn("store memory: good", text)
         self.assertIn("trunk carrier: up, sip:198.51.100.7", text)
         self.assertEqual(status_command.health(found), "good")

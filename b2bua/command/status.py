@@ -39,6 +39,7 @@ def people(status: dict[str, Any]) -> str:
         f"{status['domain']}: b2bua {status['version']} {state} for {duration(status['seconds'])}",
         f"{calls} now; before, {status['answered']} answered and {status['refused']} not",
         f"{counted(status['registrations'], 'registration')} of {counted(status['extensions'], 'extension')}",
+        f"{counted(status['subscriptions'], 'subscription')}, {status['subscriptions_refused']} refused",
         f"store {store['name']}: {_store(store)}",
     ]
     if status["turned_away"]:
