@@ -32,6 +32,7 @@ from b2bua.registrar.liveness import Asker, KeepAlive
 from b2bua.registrar.registrar import Registrar, RegistrarSettings
 from b2bua.registrar.throttle import Limits as Throttling
 from b2bua.registrar.trunks import Trunks
+from b2bua.store.alive import Alive
 from b2bua.store.journal import Journal
 from b2bua.subscriptions.keeping import SubscriptionKeeper
 from b2bua.subscriptions.notifier import SubscriptionLimits
@@ -176,7 +177,8 @@ class Server:
         self.over: Callable[[Call], None] = lambda call: None
         """Told of each call that is over, when its record is kept."""
         if self.journal is not None:
-            self.core.calls.began = self._began
+            self.core.calls.recorded = self._recorded
+            self._alive = Alive(self.journal, self.runner, lambda: bool(self.core.calls.going))
         self.core.calls.ended = self._ended
 
     def _identified(self, request: Request, flow: Flow) -> str | None:
@@ -226,10 +228,11 @@ class Server:
         bound = self.keeper.restore(bindings, usable)
         return bound, self.subscriptions.restore(subscriptions, self.directory.find_party, usable)
 
-    def _began(self, call: Call) -> None:
-        """Keep the record of a call that begins, so that one cut by a crash has one too."""
+    def _recorded(self, call: Call) -> None:
+        """Keep what is recorded of a call so far, so that one cut by a crash has a true record."""
         if self.journal is not None:
             self.journal.record(call.record)
+            self._alive.call_goes_on()
 
     def _ended(self, call: Call) -> None:
         """Keep the record of a call that is over."""

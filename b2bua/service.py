@@ -48,6 +48,7 @@ from b2bua.preflight import obstacles, why_not
 from b2bua.registrar.liveness import KeepAlive
 from b2bua.server import Server
 from b2bua.settings import Listen, Settings, SettingsError, Tls
+from b2bua.store.alive import last_sign
 from b2bua.store.ports import IStore, StoreError
 from b2bua.store.sql import SqlStore
 from b2bua.transactions.flow import Flow
@@ -218,7 +219,7 @@ class B2BUAService(Service):
         bound, watched = server.restore(bindings, subscriptions, self._has_socket)
         cut = await store.load_open()
         for record in cut:
-            record.cut(now)
+            record.cut(last_sign(kept, store.node))
             server.journal.record(record)
         self.log.info(
             "the store {store} had {bindings} and {subscriptions}",

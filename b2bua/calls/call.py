@@ -146,7 +146,7 @@ class Call:
         calls.going[self.id] = self
         if leg is not None:
             self.take(leg)
-        calls.began(self)
+        calls.recorded(self)
 
     # ---- legs and their listeners ---------------------------------------
 
@@ -160,6 +160,7 @@ class Call:
         self.calls.directory.leg_began(leg.party)
         now = self.since = self.wall()
         self.record.leg_began(leg, now)
+        self._record_change()
         if self.calls.features.hears_changes:
             self.calls.tell_of(self)
 
@@ -209,6 +210,7 @@ class Call:
             self.calls.directory.leg_ended(leg.party)
             now = self.since = self.wall()
             self.record.leg_ended(leg, now, why)
+            self._record_change()
             if self.calls.features.hears_changes:
                 self.calls.tell_of(self)
             self.features.tell_leg_ended(self, leg, why)
@@ -259,6 +261,21 @@ class Call:
         somebody sets the time of day, the call has not lasted longer for it.
         """
         return self._past + self.calls.context.layer.now()
+
+    def was_taken(self, leg: Leg | None) -> None:
+        """The caller was answered by C{leg}, or by ourselves."""
+        self.record.took_call(self.wall(), leg)
+        self.calls.recorded(self)
+
+    def leg_was_answered(self, leg: Leg) -> None:
+        """A leg that came in later was answered."""
+        self.record.leg_answered(leg, self.wall())
+        self._record_change()
+
+    def _record_change(self) -> None:
+        """Somebody came or went; before the answer and at the very end that is written with the rest."""
+        if self.record.answered is not None and self.legs:
+            self.calls.recorded(self)
 
     # ---- the end --------------------------------------------------------
 
@@ -321,7 +338,7 @@ class Call:
 
     def confirm(self, leg: Leg, offer: bytes | None, text: str) -> None:
         """Answer a feature code: the phone shows C{text} for a moment, then we hang up."""
-        self.record.took_call(self.wall(), None)
+        self.was_taken(None)
         leg.say(Answered(NOTHING if offer is None else silent_answer(offer, None), shown(self, text)))
         self._hang_up_soon(leg, text)
 

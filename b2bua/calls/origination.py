@@ -128,7 +128,7 @@ class Origination:
                 # Section 6: the first one learns the reason from its BYE.
                 call.hang_up(leg, "bye", (("Reason", str(Reason("SIP", outcome.code, outcome.reason))),))
                 return outcome
-            call.record.took_call(call.wall(), outcome)
+            call.was_taken(outcome)
             return None
         finally:
             call.let_close()

@@ -66,7 +66,7 @@ def _broken(failure: Failure, call: Call, leg: Leg) -> int:
 def _picked(call: Call, other: Call, code: int) -> None:
     """Write down how it ended."""
     if code == 200:
-        call.record.took_call(call.wall(), None)
+        call.was_taken(None)
     else:
         call.record.refused(code)
     other.let_close()
@@ -97,7 +97,7 @@ def answer_instead(call: Call, leg: Leg, offer: bytes | None) -> int:
         call.refuse(leg, 488)
         return 488
     setup.release().cancel(ELSEWHERE)
-    call.record.took_call(call.wall(), leg)
+    call.was_taken(leg)
     Bridge(call, caller, leg, Alignment()).begin()
     connected = call.calls.identities.connected
     caller.say(Answered(answers[0], connected(caller, leg)))
@@ -129,7 +129,7 @@ async def _take_waiting(call: Call, leg: Leg, offer: bytes | None, waiting: Wait
         call.refuse(leg, code)
         _wait_on(call, waiting)
         return code
-    call.record.leg_answered(leg, call.wall())
+    call.leg_was_answered(leg)
     call.talks_with(leg)
     return 200
 

@@ -70,12 +70,19 @@ class CallRecord:
         """Is the call going on, as far as the record knows?"""
         return self.ended is None
 
-    def cut(self, now: float) -> None:
+    def cut(self, alive: float) -> None:
         """
         Close the record of a call that a crash cut.
 
-        @param now: when that was found out; nobody knows when it was.
+        It ended then, or with what was recorded of it last: the time that the
+        service was down is not part of it.
+
+        @param alive: the last time at which the service is known to have run.
         """
+        times = [alive, self.started, self.answered]
+        for leg in self.legs:
+            times += (leg.started, leg.answered, leg.ended)
+        now = max(time for time in times if time is not None)
         self.ended = now
         self.status = self.status or 500
         self.reason = self.why = "crash"

@@ -115,7 +115,7 @@ class Replacing:
             if offer is not None and back is not None:
                 back, alignment = alignment.translate(back, to_b=False, previous=offer)
             leg.say(Answered(back, connected(leg, other)))
-            call.record.leg_answered(leg, call.wall())
+            call.leg_was_answered(leg)
             if offer is None:
                 other.say(Confirmed((await ear.confirmation(leg, other)).session))
         except Gone as gone:

@@ -116,7 +116,7 @@ class Search:
 
     def _found(self, leg: Leg, session: bytes | None, fields: Fields = ()) -> None:
         """Hand over the leg; until somebody listens to it, it is alone."""
-        self.call.record.leg_answered(leg, self.call.wall())
+        self.call.leg_was_answered(leg)
         self.call.listen(leg, Lone(self.call))
         self._finish(Found(leg, session, fields))
 

@@ -108,7 +108,7 @@ class Setup:
         """Connect the two."""
         self._end()
         call = self.call
-        call.record.took_call(call.wall(), leg)
+        call.was_taken(leg)
         late = self.errand.offer is None and word.session is not None
         Bridge(call, self.caller, leg).begin(self.caller if late else None)
         self.caller.say(word)

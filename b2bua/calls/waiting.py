@@ -69,7 +69,7 @@ class Waiting(Lone):
 
 def answer_waiting(call: Call, leg: Leg, offer: bytes | None, wait: Wait, behalf: Party) -> None:
     """Answer a caller, and keep it waiting."""
-    call.record.took_call(call.wall(), None)
+    call.was_taken(None)
     leg.say(Answered(NOTHING if offer is None else silent_answer(offer, None), shown(call, wait.text)))
     Waiting(call, leg, wait, behalf).begin()
 

@@ -113,7 +113,7 @@ class Journal:
         self._soon(False)
 
     def record(self, record: CallRecord) -> None:
-        """A call has begun, or has ended."""
+        """A call has begun, has ended, or something has happened in it."""
         # At the end of the line again: the oldest are those that are given up.
         self._records.pop(record.id, None)
         self._records[record.id] = record

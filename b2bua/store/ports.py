@@ -106,7 +106,7 @@ class Batch:
     settings: tuple[Setting, ...] = ()
     records: tuple[CallRecord, ...] = ()
     """
-    New ones, and ones that were open and are ended now.
+    New ones, and ones that were open: what has happened since, perhaps their end.
 
     One that is ended already stays as it is: each call has one record.
     """
