@@ -26,7 +26,7 @@ class Policy:
     """The same by extension."""
     domain: str = ""
     """The domain behind the numbers that a trunk is told, where it is not ours."""
-    session_expires: int = 1800
+    session_expires: int = 600
     """Session-Expires that we ask for, in seconds; 0 asks for none (RFC 4028)."""
     min_se: int = 90
     reliable: Literal["never", "supported", "required"] = "supported"

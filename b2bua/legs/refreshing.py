@@ -7,6 +7,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from b2bua.dialogs.session_timer import SessionTimer, TooBrief
+from b2bua.dialogs.usages import Effect, effect_of
 from b2bua.legs import changing, outstanding, parting
 from b2bua.legs.context import LegState
 from b2bua.legs.words import Changed
@@ -141,8 +142,10 @@ def _probe(leg: Leg) -> None:
     """
     Ask a peer without session timers for a sign of life.
 
-    Any answer is one but a 481; without one the call would stand for ever
-    when both phones lose power, as they have session timers off by default.
+    Any answer is one but those that say that the dialog is gone (RFC 5057
+    section 5.1): a 481, or the 404 of a phone that was switched off and on.
+    Without it the call would stand for ever when both phones lose power, as
+    they have session timers off by default.
     """
     assert leg.dialog is not None
 
@@ -150,8 +153,9 @@ def _probe(leg: Leg) -> None:
         """Go on, or give the peer up."""
         if leg.state is not LegState.ANSWERED or response.provisional:
             return
-        if response.local or response.code == 481:
-            parting.lose(leg, "timeout" if response.code == 408 else "lost")
+        code = response.code
+        if response.local or code == 481 or effect_of("OPTIONS", code) is Effect.DIALOG:
+            parting.lose(leg, "timeout" if code == 408 else "lost")
         elif leg.timer_run is None:
             _run(leg, leg.party.policy.session_expires / 2)
 

@@ -133,8 +133,8 @@ class Bindings:
         """
         Where a call to C{aor} goes: by q, then the newest first.
 
-        Of several flows of one instance only the newest is named (RFC 5626
-        section 7), and contacts that do not answer our OPTIONS are left out.
+        Of several contacts of one instance only the newest is named, with
+        reg-id or without (RFC 5626 section 7), and contacts that do not answer our OPTIONS are left out.
         """
         entry = self._entries.get(aor)
         if entry is None:
@@ -241,7 +241,7 @@ class Bindings:
         for binding in bindings:
             if self._silent and (binding.aor, binding.contact) in self._silent:
                 continue
-            if binding.reg_id:
+            if binding.instance:
                 if binding.instance in taken:
                     continue
                 taken.add(binding.instance)

@@ -211,7 +211,8 @@ class Calls(Table):
         'a list of "busy", "no_answer", "refused" and "unreachable"',
     )
     session_expires: Annotated[Whole, Field(ge=90)] = Field(
-        default=1800, description="seconds after which a call is refreshed (RFC 4028)"
+        default=600,
+        description="seconds that a call lasts unrefreshed (RFC 4028); after half of them we ask",
     )
     session_minimum: Annotated[Whole, Field(ge=90)] = Field(
         default=90, description="the shortest such time we accept, in seconds; at least 90"

@@ -235,8 +235,8 @@ class SignOfLifeTests(LegCase):
         self.assertEqual(self.methods, ["OPTIONS", "OPTIONS"])
 
     def test_gone(self) -> None:
-        """No answer, or 481, ends the call."""
-        for code, local, why in ((408, True, "timeout"), (481, False, "lost")):
+        """No answer, or one that says that the dialog is gone, ends the call (RFC 5057 section 5.1)."""
+        for code, local, why in ((408, True, "timeout"), (481, False, "lost"), (404, False, "lost")):
             with self.subTest(code=code):
                 self.setUp()
                 leg = self.established()

@@ -43,6 +43,15 @@ class BindingsTests(SynchronousTestCase):
         self.assertIs(self.bindings.contacts(AOR), self.bindings.all(AOR))
         self.assertEqual(self.bindings.contacts("102@pbx.example.com"), ())
 
+    def test_one_instance(self) -> None:
+        """A phone that has registered twice gets one INVITE, at the contact of last (RFC 5626 section 7)."""
+        first = binding("a", instance="urn:uuid:1", call_id="1", since=1.0)
+        second = binding("b", instance="urn:uuid:1", call_id="1", since=2.0)
+        other = binding("c", instance="urn:uuid:2", call_id="2", since=0.0)
+        self.bindings.put(AOR, (first, second, other))
+        self.assertEqual(self.names(), ["b", "c"])
+        self.assertEqual(len(self.bindings.all(AOR)), 3)
+
     def test_expired_is_not_seen(self) -> None:
         """From the second of its expiry on nobody finds it, before the sweep as after."""
         self.bindings.put(AOR, (binding("a", 7.0), binding("b", 100.0)))
