@@ -211,7 +211,7 @@ async def _answer_for(call: Call, leg: Leg, other: Call) -> Leg | Outcome:
             raise
         return Outcome("refused", problem.code if isinstance(problem, NotCoupled) else 480)
     else:
-        other.record.took_call(call.wall(), None)
+        other.was_taken(None)
     finally:
         other.let_close()
     return caller
