@@ -62,7 +62,8 @@ class Acknowledgement:
         if body is not None:
             self._body = body
         self.sent = True
-        self.leg.context.layer.acknowledge(self._write, sending.target(self.leg, self.dialog))
+        way = sending.target(self.leg, self.dialog)
+        self.leg.context.layer.acknowledge(self._write, way, sending.otherwise(self.leg, way))
 
     def repeat(self) -> None:
         """The 2xx came again: so does the ACK, unless it is not due yet."""

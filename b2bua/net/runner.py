@@ -34,6 +34,7 @@ from b2bua.transactions.effects import TimerValues
 from b2bua.transactions.flow import Flow
 from b2bua.transactions.matching import COOKIE, sent_key
 from b2bua.transactions.ports import ITransactionLayer, ITransactionUser
+from b2bua.wire import stun
 from b2bua.wire.message import LIMITS, Limits, Malformed, Request, Response, parse, write
 from b2bua.wire.uri import Uri
 
@@ -185,16 +186,18 @@ class Runner:
             client.go(flows)
         return client
 
-    def acknowledge(self, write: Callable[[Flow, str], Request], target: Flow | Uri) -> None:
-        """Send an ACK for a 2xx, which is a transaction of no kind (section 13.2.2.4)."""
+    def acknowledge(
+        self, write: Callable[[Flow, str], Request], target: Flow | Uri, otherwise: Flow | None = None
+    ) -> None:
+        """Send an ACK for a 2xx (see L{ITransactionLayer.acknowledge})."""
         if isinstance(target, Flow):
-            self._acknowledge([target], write)
+            self._acknowledge([target], write, otherwise)
             return
         flows = self.locate(target)
         if isinstance(flows, Deferred):
-            flows.addErrback(self._not_located, target).addCallback(self._acknowledge, write)
+            flows.addErrback(self._not_located, target).addCallback(self._acknowledge, write, otherwise)
         else:
-            self._acknowledge(flows, write)
+            self._acknowledge(flows, write, otherwise)
 
     def contact_host(self, flow: Flow) -> str:
         """C{host:port} by which the peer of C{flow} reaches us; what Contact and Via say."""
@@ -204,7 +207,7 @@ class Runner:
 
     def received(self, data: bytes, flow: Flow) -> None:
         """Take a whole message, a keep-alive, or junk."""
-        if len(data) <= 4:
+        if len(data) <= 4 or (data[0] <= 1 and not flow.connection):  # as no SIP begins (RFC 5626 section 8)
             if flow.connection or self.admits_keep_alives(flow):  # connections count theirs themselves
                 self._keep_alive(data, flow)
             return
@@ -255,6 +258,7 @@ class Runner:
             attempt = self._attempts.get(sent_key(data))
             attempts = [attempt] if attempt is not None else []
         else:
+            self.ways.bury(flow)
             attempts = list(self._on_connection.get(flow, ()))
         for attempt in attempts:
             attempt.perform(attempt.machine.fail())
@@ -333,15 +337,16 @@ class Runner:
 
     def _keep_alive(self, data: bytes, flow: Flow) -> None:
         """
-        Answer a ping (RFC 5626 section 3.5.1); up to four bytes of junk are that too.
+        Answer a ping or STUN (RFC 5626 sections 3.5.1, 4.4.2); up to four bytes of junk are that too.
 
-        RFC 5626 has no pings of this kind on UDP, but phones send them there
-        to keep the way through their router open; two bytes back do the same
-        from the other side.
+        RFC 5626 has no pings on UDP, but phones send them there to keep the
+        way through their router open; two bytes back do the same from the
+        other side.
         """
         self.counts.keep_alives += 1
-        if data == PING and (flow.remote[0] in self._known or self.admits(flow)):
-            self.send(PONG, flow)
+        answer = PONG if data == PING else stun.answer(data, flow.remote)
+        if answer is not None and (flow.remote[0] in self._known or self.admits(flow)):
+            self.send(answer, flow)
 
     # Responses
 
@@ -362,8 +367,12 @@ class Runner:
             attempt.move(flow)
         attempt.perform(attempt.machine.receive(response))
 
-    def _acknowledge(self, flows: list[Flow], write_ack: Callable[[Flow, str], Request]) -> None:
-        """Send an ACK to the first of the flows."""
+    def _acknowledge(
+        self, flows: list[Flow], write_ack: Callable[[Flow, str], Request], otherwise: Flow | None
+    ) -> None:
+        """Send an ACK to the first of the flows, unless it is of no use and there is another way."""
+        if otherwise is not None and (not flows or self.ways.is_dead(flows[0].transport, flows[0].remote)):
+            flows = [otherwise]
         if flows:
             via, _ = self.new_via(flows[0])
             self.send(write(write_ack(flows[0], via)), flows[0])

@@ -316,14 +316,12 @@ class Agent:
 
         It knows nothing of that: its Contact and its Via stay.
         """
-        self.endpoint.close()
-        self.endpoint = self.world.network.listen((self.host, port), self._datagram)
-        self.endpoint.refused = self._refused
+        self.endpoint.move(port)
 
     def lose_connections(self) -> None:
         """Have all connections gone without a word to the other end, as when a router forgets them."""
         for stream in self._streams.values():
-            stream.is_open = False
+            stream.forget()
         for address in list(self._streams):
             del self._streams[address]
             self._fail(address)

@@ -59,10 +59,13 @@ class Play:
         self.phones = [
             phone
             for name in self.names
-            for phone in world.phones(name, manners=self.manners(), transport=self.transport())
+            for phone in world.phones(
+                name, manners=self.manners(), transport=self.transport(), instance=self.instance()
+            )
         ]
         for phone in self.phones:
             self._streams(phone)
+        self._port = 20_000
         self.faults = random.random() < 0.5
         self.cut: set[str] = set()
         """Who was cut off, so that it may not know that a call is over."""
@@ -77,6 +80,24 @@ class Play:
     def transport(self) -> str:
         """Draw the transport of a phone."""
         return "TCP" if self.random.random() < 0.2 else "UDP"
+
+    def instance(self) -> str:
+        """Draw whether a phone has a name of its own (RFC 5626 section 4.1)."""
+        return f"urn:uuid:{self.random.getrandbits(32):08x}" if self.random.random() < 0.5 else ""
+
+    def new_port(self) -> int:
+        """Give a port that no phone has had."""
+        self._port += 1
+        return self._port
+
+    def may_move(self, phone: Phone) -> bool:
+        """
+        May the phone get another place now?
+
+        An INVITE of its own could not be answered any more, nor one that it
+        has not answered: who has only begun to call is where it was.
+        """
+        return all(session.state == "up" and not session.busy for session in phone.live)
 
     def manners(self) -> Manners:
         """Draw what a phone is like."""
@@ -146,6 +167,7 @@ class Play:
         self.world.network.heal()
         self.world.run(40)
         self.agree()
+        self.still_served()
         for phone in self.phones:
             for session in list(phone.live):
                 session.hang_up()
@@ -180,6 +202,46 @@ class Play:
                     continue
                 if to not in ears and not self.missed(session, to):
                     raise self.world.failure(f"{session} sends to {to}, where nobody listens")
+
+    def still_served(self) -> None:
+        """Wherever the phone of one has got to, the other can change the call, and end it."""
+        for phone in self.phones:
+            if phone.registered and not phone.gone:
+                phone.register()  # whatever it is that it has lost, it has noticed by now
+        self.world.run(2)
+        for mine, theirs in self.pairs():
+            began = self.world.clock.seconds()
+            if mine.media.wish == "sendrecv":
+                mine.hold()
+            else:
+                mine.resume()
+            self.world.run(40)
+            if not (self.stands(mine) and self.stands(theirs)):
+                raise self.world.failure(f"{mine} was to change a call that goes on, and it has ended")
+            if not any(got.session is theirs and got.at >= began for got in theirs.phone.inbox):
+                raise self.world.failure(f"{theirs} has not heard of the change of {mine}")
+            mine.hang_up()
+            self.world.run(2)
+            if theirs.state != "over":
+                raise self.world.failure(f"{theirs} has not heard that {mine} has hung up")
+
+    def pairs(self) -> list[tuple[Session, Session]]:
+        """Who talks to whom at this time, as far as both have manners that let a call go on."""
+        steady = [
+            session
+            for phone in self.phones
+            if not phone.gone and phone.registered and phone.manners.steady
+            for session in phone.live
+            if session.state == "up" and not session.busy and self.stands(session)
+        ]
+        found: list[tuple[Session, Session]] = []
+        while steady:
+            mine = steady.pop(self.random.randrange(len(steady)))
+            theirs = next((other for other in steady if mine.talks_to(other)), None)
+            if theirs is not None:
+                steady.remove(theirs)
+                found.append((mine, theirs))
+        return found
 
     def missed(self, session: Session, to: Address) -> bool:
         """

@@ -116,6 +116,22 @@ def reconnect(play: Play) -> None:
         phone.register()
 
 
+def other_port(play: Play) -> None:
+    """Have the router of a phone forget its port or its connections; later it registers anew."""
+    phone = play.phone()
+    if phone is None or not phone.registered or not play.may_move(phone):
+        return
+    play.faults = True
+    if phone.transport != "UDP":
+        phone.lose_connections()
+    elif phone.instance and play.random.random() < 0.5:
+        play.world.network.forgotten.add((phone.host, phone.port))
+        phone.move(port=play.new_port())
+    else:
+        phone.rebind(play.new_port())
+    phone.later(play.random.choice([0.0, 0.3, 3.0, 15.0]), phone.register)
+
+
 def cut_off(play: Play) -> None:
     """Cut the way between the server and a phone for a while."""
     phone, network = play.phone(), play.world.network
@@ -143,6 +159,7 @@ DEEDS: tuple[Deed, ...] = (
     lose_power,
     unregister,
     reconnect,
+    other_port,
     cut_off,
 )
 """What is drawn from; what stands here more than once happens more often."""

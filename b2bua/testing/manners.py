@@ -76,6 +76,12 @@ class Manners:
     by_hand: bool = False
     """A test says each step; messages that it did not expect are errors."""
 
+    @property
+    def steady(self) -> bool:
+        """Does a call go on with it until somebody ends it?"""
+        honest = self.acknowledges and self.refreshes and self.replies and self.change_code == 200
+        return honest and self.hangs_up_after is None and not self.answers_twice
+
     def but(self, **changes: Any) -> Manners:
         """Copy it with changes."""
         return replace(self, **changes)

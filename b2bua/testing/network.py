@@ -79,6 +79,15 @@ class Endpoint:
         """Listen no more."""
         self._network.endpoints.pop(self.address, None)
 
+    def move(self, port: int) -> None:
+        """Be seen from another port, as by a router that has forgotten the way."""
+        network = self._network
+        del network.endpoints[self.address]
+        network.forgotten.add(self.address)
+        network.harmed = True
+        self.address = (self.address[0], port)
+        network.endpoints[self.address] = self
+
 
 Receive: TypeAlias = Callable[[bytes, Address], None]
 
@@ -162,6 +171,11 @@ class Stream:
         if other.lost is not None:
             other.lost()
 
+    def forget(self) -> None:
+        """Be closed without a word to the other end, as when a router forgets the connection."""
+        self.is_open = False
+        self._network.harmed = True
+
     def go_on(self) -> None:
         """Send what was held back while the link was cut."""
         held, self._held = self._held, []
@@ -180,6 +194,8 @@ class Network:
         """Between any two hosts that have no link of their own."""
         self.links: dict[frozenset[str], Link] = {}
         self.endpoints: dict[Address, Endpoint] = {}
+        self.forgotten: set[Address] = set()
+        """Ports that a router has given back: what is sent there vanishes, and nobody hears of it."""
         self.servers: dict[tuple[str, Address], Callable[[Stream], None]] = {}
         self.streams: set[Stream] = set()
         self.names: dict[str, str] = {}
@@ -290,7 +306,7 @@ class Network:
         if endpoint is not None:
             self.told(source.address, to, data, "UDP")
             endpoint.receive(data, source.address)
-        elif self.icmp and source.refused is not None:
+        elif self.icmp and to not in self.forgotten and source.refused is not None:
             source.refused(to, data[:ICMP_QUOTE])
 
     # Connections

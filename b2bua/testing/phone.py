@@ -54,6 +54,7 @@ class Phone(Registering, Scripted, Agent):
         host: str = "",
         port: int = 5060,
         kinds: tuple[str, ...] = ("audio",),
+        instance: str = "",
     ) -> None:
         """Unpack it and plug it in; use C{World.phone} instead."""
         super().__init__(world, name, host=host, port=port, transport=transport)
@@ -62,6 +63,7 @@ class Phone(Registering, Scripted, Agent):
         self.password = password
         self.domain = domain or world.domain
         self.display = display or name.capitalize()
+        self.instance = instance
         self.kinds = kinds
         """The m-lines of its offers."""
         self.describes: type[Media] = Media

@@ -129,8 +129,14 @@ class ITransactionLayer(IClock):
         @param otherwise: the way that is tried last, when there is none to C{target}.
         """
 
-    def acknowledge(write: Callable[[Flow, str], Request], target: Flow | Uri) -> None:
-        """Send an ACK for a 2xx, which is a transaction of no kind (section 13.2.2.4)."""
+    def acknowledge(
+        write: Callable[[Flow, str], Request], target: Flow | Uri, otherwise: Flow | None = None
+    ) -> None:
+        """
+        Send an ACK for a 2xx, which is a transaction of no kind (section 13.2.2.4).
+
+        @param otherwise: the way for it when C{target} is known not to be reached.
+        """
 
     def contact_host(flow: Flow) -> str:
         """C{host:port} by which the peer of C{flow} reaches us; what Contact and Via say."""

@@ -548,3 +548,51 @@ class InTests(TrunkCase):
         trunks.stop()
         self.world.run_until(lambda: carrier.bound is None, within=10)
         self.quiet()
+
+
+class RecordRouteTests(TrunkCase):
+    """A carrier by TCP whose Record-Route names a port that nobody can connect to."""
+
+    ROUTE = (("Record-Route", "<sip:198.51.100.7:5999;transport=tcp;lr>"),)
+
+    def setUp(self) -> None:
+        """The carrier has a connection to us."""
+        super().setUp()
+        trunks = {"carrier": {"uri": "sip:198.51.100.7;transport=tcp", "accept_from": ["198.51.100.7"]}}
+        routes = [{"match": r"\+\d+", "trunk": "carrier"}]
+        trunks["carrier"]["options_seconds"] = 0.0  # type: ignore[assignment]  # as a file would have it
+        self.world = World(settings={"trunks": trunks, "routes": routes})
+        self.carrier = self.world.trunk("carrier", by_hand(), host="198.51.100.7", transport="TCP")
+        [self.alice] = self.phones("alice")
+
+    def goes_on(self) -> None:
+        """Alice holds, and hangs up: both take the connection of the call (RFC 5923 section 4)."""
+        self.assertTalking(("alice", "carrier"))
+        self.alice.sends("INVITE", wish="sendonly")
+        self.carrier.gets("INVITE")
+        self.carrier.answers(200)
+        self.carrier.gets("ACK")
+        self.alice.gets(200)
+        self.alice.sends("ACK")
+        self.disconnect(self.alice, self.carrier)
+        self.quiet()
+
+    def test_incoming(self) -> None:
+        """A call from the carrier."""
+        self.carrier.sends("INVITE", to="sip:alice@pbx.example.com", fields=self.ROUTE)
+        self.alice.gets("INVITE")
+        self.alice.answers(200)
+        self.alice.gets("ACK")
+        self.carrier.gets(200)
+        self.carrier.sends("ACK")
+        self.goes_on()
+
+    def test_outgoing(self) -> None:
+        """A call to the carrier: the ACK arrives when the 2xx has come again."""
+        self.alice.sends("INVITE", to="+15550123")
+        self.carrier.gets("INVITE")
+        self.carrier.answers(200, fields=self.ROUTE)
+        self.alice.gets(200)
+        self.alice.sends("ACK")
+        self.carrier.gets("ACK")
+        self.goes_on()

@@ -205,7 +205,9 @@ class FakeLayer:
         self.targets.append(target)
         return client
 
-    def acknowledge(self, write_: Callable[[Flow, str], Request], target: Flow | Uri) -> None:
+    def acknowledge(
+        self, write_: Callable[[Flow, str], Request], target: Flow | Uri, otherwise: Flow | None = None
+    ) -> None:
         """Write down an ACK."""
         flow = target if isinstance(target, Flow) else OTHER
         ack = write_(flow, f"SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKack{len(self.acks)}")

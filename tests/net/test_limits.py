@@ -287,7 +287,7 @@ class FloodTests(SynchronousTestCase):
         self.world.receive(message.replace(b"CSeq: 1", b"CSeq: one"))
         self.world.receive(message.replace(b"SIP/2.0\r\nVia", b"SIP/7.0\r\nVia"))
         self.world.receive(message.replace(b"OPTIONS sip:bob@192.0.2.2 SIP/2.0", b"SIP/2.0 9999 What"))
-        self.world.receive(b"\0" * 100)
+        self.world.receive(b"\2" * 100)
         self.assertEqual([what for _, what in self.world.wire.log], [400, 505])
         self.assertEqual((self.world.runner.live, self.world.runner.counts.malformed), (0, 4))
 

@@ -9,8 +9,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from b2bua.net.limits import NetLimits
 from b2bua.transactions.flow import Flow
 from b2bua.wire.message import Request, Response, parse
+from b2bua.wire.stun import answer
 from b2bua.wire.uri import Uri
-from tests.net.world import BOB, HERE, World
+from tests.net.world import ALICE, BOB, HERE, World
 from tests.transactions.messages import request, response
 
 TO_BOB = Flow("UDP", HERE, BOB)
@@ -427,12 +428,25 @@ class KeepAliveTests(Case):
         self.assertEqual(self.wire.log, [(0, "\r\n")])
         self.assertEqual(self.runner.counts.keep_alives, 5)
 
+    def test_stun(self) -> None:
+        """A Binding request gets the address that it came from (RFC 5626 section 4.4.2)."""
+        ask = bytes.fromhex("000100002112a442") + b"transaction1"
+        self.world.receive(ask)
+        (reply, flow) = self.wire.sent[-1]
+        self.assertEqual((reply, flow.remote), (answer(ask, ALICE), ALICE))
+        self.assertEqual((self.user.requests, self.runner.counts.keep_alives), ([], 1))
+        self.world.receive(ask, TO_BOB_TCP)
+        self.world.receive(b"\0" * 30)
+        self.assertEqual(len(self.wire.sent), 1)
+
     def test_bounded(self) -> None:
         """Pings of somebody unknown are rate-limited like messages."""
         world = World(limits=NetLimits(rate=1, burst=3))
         for _ in range(10):
             world.receive(b"\r\n\r\n")
         self.assertEqual(world.wire.log, [(0, "\r\n")] * 3)
+        world.receive(bytes.fromhex("000100002112a442") + b"transaction1")
+        self.assertEqual(len(world.wire.sent), 3)
 
 
 class ReliableTests(Case):

@@ -21,6 +21,8 @@ BOB = ("192.0.2.2", 5060)
 
 def name_of(data: bytes) -> str | int:
     """Say what a message is in a word."""
+    if data[0] <= 1:
+        return "STUN"
     try:
         message = parse(data)
     except Malformed:
