@@ -181,7 +181,7 @@ class FollowingTests(LadderTestCase):
         """The phone has no way to us, nor we to it, and is to register once it has one."""
         phone.refreshes_registration = False
         if phone.transport == "UDP":
-            phone.endpoint.close()
+            phone.rebind(41000)
         else:
             phone.move(port=7060)
             self.world.network.close_server((phone.host, 7060))

@@ -271,7 +271,7 @@ class OutTests(TrunkCase):
         alice.sends("INVITE", to="bob", fields=ticket)
         invite = bob.gets("INVITE")
         self.assertEqual((invite.get("X-Ticket"), invite.get("X-Other")), ("7", None))
-        self.assertEqual(invite.get("Session-Expires"), "1800")
+        self.assertEqual(invite.get("Session-Expires"), "600")
         bob.answers(486)
         alice.gets(486)
         alice.sends("INVITE", to="bob", fields=(("Require", "100rel"),))
