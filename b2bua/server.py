@@ -177,7 +177,7 @@ class Server:
         self.over: Callable[[Call], None] = lambda call: None
         """Told of each call that is over, when its record is kept."""
         if self.journal is not None:
-            self.core.calls.recorded = self._recorded
+            self.core.calls.began = self.core.calls.recorded = self._recorded
             self._alive = Alive(self.journal, self.runner, lambda: bool(self.core.calls.going))
         self.core.calls.ended = self._ended
 

@@ -35,7 +35,7 @@ class ConsoleTests(SynchronousTestCase):
         self.server = self.world.served.server
         self.store = MemoryStore()
         self.journal = Journal(self.store, self.server.runner)
-        self.server.core.calls.recorded = lambda call: self.journal.record(call.record)
+        self.server.core.calls.began = lambda call: self.journal.record(call.record)
         self.extensions = AddedExtensions(self.journal)
         self.console = Console(self.server, self.journal, self.extensions, self.configure, "1.0")
         self.server.over = self.over

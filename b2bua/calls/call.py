@@ -146,7 +146,7 @@ class Call:
         calls.going[self.id] = self
         if leg is not None:
             self.take(leg)
-        calls.recorded(self)
+        calls.began(self)
 
     # ---- legs and their listeners ---------------------------------------
 

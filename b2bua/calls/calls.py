@@ -46,8 +46,10 @@ class Calls:
         self.going: dict[str, Call] = {}
         self.may_begin: Callable[[], bool] = lambda: True
         """May there be one more call?"""
+        self.began: Callable[[Call], None] = lambda call: None
+        """Told of each call when it begins."""
         self.recorded: Callable[[Call], None] = lambda call: None
-        """Told of each call when its record says more: it begins, is answered, somebody comes or goes."""
+        """Told of each call when its record says more: it is answered, somebody comes or goes."""
         self.tap: Callable[[float, str, Leg, Word], None] | None = None
         """Told of each word that a call hears: when, in which call, from which leg."""
         self.ended: Callable[[Call], None] = lambda call: None

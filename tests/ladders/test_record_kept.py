@@ -17,7 +17,8 @@ class RecordedTests(TransferTestCase):
         served = self.world.served
         assert served is not None
         self.kept: list[dict[str, Any]] = []
-        served.server.core.calls.recorded = self.keep
+        calls = served.server.core.calls
+        calls.began = calls.recorded = self.keep
 
     def keep(self, call: Call) -> None:
         """Write it down as a store would."""
