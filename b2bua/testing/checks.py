@@ -412,5 +412,9 @@ def media_ports(body: bytes) -> list[str]:
 
 
 def _but_nonce(response: Response) -> Response:
-    """What of an answer is the same each time, if nothing is kept of the request (section 8.2.7)."""
-    return response.with_fields(remove=["WWW-Authenticate"]) if response.code == 401 else response
+    """
+    What of an answer is the same each time, if nothing is kept of the request (section 8.2.7).
+
+    Its Via names the port from which the request came, which a router may have changed.
+    """
+    return response.with_fields(remove=["WWW-Authenticate", "Via"]) if response.code == 401 else response
