@@ -299,14 +299,17 @@ class Leg:
         a BYE that waited must not be late.
         """
         self.device = device
-        if device.flow is None or device.flow == self.flow:
-            return
-        sending.take_flow(self, device.flow)
+        if device.flow is not None and device.flow != self.flow:
+            self.go_on_by(device.flow)
+
+    def go_on_by(self, flow: Flow) -> None:
+        """Be reached by another way; what is on its way to the peer goes there, too."""
+        sending.take_flow(self, flow)
         self.contact_value = ""
         if self.inviting is not None:
-            self.inviting.follow(device.flow)
+            self.inviting.follow(flow)
         for request in list(self.outstanding or ()):
-            request.follow(device.flow)
+            request.follow(flow)
         if self.waiting is not None:
             changing.phone_is_back(self)
 

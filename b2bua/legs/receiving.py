@@ -71,8 +71,11 @@ def _follow_flow(leg: Leg, request: Request, server: IServerTransaction) -> None
     """A phone that has got another address or connection is answered and called there from now on."""
     flow = server.flow
     if flow != leg.flow and (leg.flow is None or leg.sticky or request.method in ("INVITE", "UPDATE")):
-        sending.take_flow(leg, flow)
-        leg.contact_value = ""
+        if request.method == "BYE":
+            sending.take_flow(leg, flow)  # it wants nothing more of what is on its way
+            leg.contact_value = ""
+        else:
+            leg.go_on_by(flow)
 
 
 def _open(leg: Leg) -> Open:

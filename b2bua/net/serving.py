@@ -9,6 +9,7 @@ forgotten (RFC 3261 section 8.2.7).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Iterator
 from hashlib import blake2b
 from typing import TYPE_CHECKING
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 
     from b2bua.net.runner import Runner
     from b2bua.transactions.flow import Flow
+
+
+# What we have put into the Via of a request (RFC 3581 section 4).
+_SEEN_FROM = re.compile(r";(?:rport|received)=[^;,]*")
 
 
 class Serving:
@@ -159,9 +164,11 @@ class Serving:
         Make an answer that is sent without a transaction.
 
         Its To tag is the same each time that the request comes (section 8.2.7),
-        and nobody else can work it out.
+        also from another port of the phone's router, and nobody else can work
+        it out.
         """
-        same = " ".join([request.get(name) or "" for name in ("Call-ID", "CSeq", "Via")])
+        via = _SEEN_FROM.sub("", request.get("Via") or "")
+        same = " ".join([request.get("Call-ID") or "", request.get("CSeq") or "", via])
         digest = blake2b(same.encode("utf-8", "surrogateescape"), key=self._secret, digest_size=8)
         return request.response(code, reason, to_tag=digest.hexdigest(), fields=fields)
 

@@ -71,9 +71,13 @@ class Devices:
             if device is None:
                 continue
             here = find(device, bindings)
-            if here is None and follower.flow is None:
+            lost = follower.flow is None or change.why == "closed"
+            if here is None and lost:
                 here = _only(change, bindings)
-            if here is not None and (here.flow != device.flow or follower.flow is None):
+            if here is None or (here.flow == device.flow and follower.flow is not None):
+                continue
+            # Who takes a binding back has not moved to an older one.
+            if lost or (here == change.binding and change.kind != "unregistered"):
                 follower.follow(device.at(here))
 
 

@@ -88,6 +88,17 @@ class DevicesTests(SynchronousTestCase):
         self.bindings.flow_lost(OLD)
         self.assertEqual(dialog.flow, NEW)
 
+    def test_taken_back(self) -> None:
+        """A phone that takes its binding back stays where it is, and does not move to an older one."""
+        older = self.binding("sip:a@10.0.0.5:5060", NEW, call_id="1", cseq=1)
+        newer = self.binding("sip:a@10.0.0.5:7060", OLD, call_id="2", cseq=1)
+        self.bind(older, newer)
+        dialog = self.begun("sip:a@10.0.0.5:7060", OLD)
+        self.bind(older)
+        self.assertEqual(dialog.flow, OLD)
+        self.bind(older._replace(cseq=2))
+        self.assertEqual(dialog.flow, NEW)
+
     def test_only_phone(self) -> None:
         """Without an instance and with another Contact it is the user's only phone, once the way is lost."""
         self.bind(self.binding("sip:a-1@10.0.0.5:40000", OLD))
