@@ -79,8 +79,9 @@ class Manners:
     @property
     def steady(self) -> bool:
         """Does a call go on with it until somebody ends it?"""
-        honest = self.acknowledges and self.refreshes and self.replies and self.change_code == 200
-        return honest and self.hangs_up_after is None and not self.answers_twice
+        honest = self.acknowledges and self.refreshes and self.replies and not self.answers_twice
+        willing = self.change_code == 200 and self.change_after == 0.0 and not self.short_answers
+        return honest and willing and self.hangs_up_after is None
 
     def but(self, **changes: Any) -> Manners:
         """Copy it with changes."""
