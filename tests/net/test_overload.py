@@ -106,7 +106,7 @@ class SortingTests(Case):
 
     def test_junk(self) -> None:
         """Junk costs what it always costs."""
-        self.take(b"", b"\r\n\r\n", b"\0" * 50, b"INVITE", b"INVITE sip:x SIP/2.0\r\n\r\n")
+        self.take(b"", b"\r\n\r\n", b"\2" * 50, b"INVITE", b"INVITE sip:x SIP/2.0\r\n\r\n")
         self.world.clock.advance(0)
         self.assertEqual((self.runner.counts.keep_alives, self.runner.counts.malformed), (2, 3))
 
