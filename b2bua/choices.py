@@ -32,6 +32,9 @@ class Choices:
             "settings": self.settings,
             "changed": self.changed,
             "set": self.change,
+            "commands": self.commands,
+            "run": self.run,
+            "plugin-forget": self.forget,
         }
 
     def features(self) -> list[Plain]:
@@ -65,6 +68,33 @@ class Choices:
             return _row(self._features().change(path, value))
         except (ValueError, NotConfigured) as error:
             raise Refused(str(error)) from None
+
+    def commands(self) -> list[Plain]:
+        """What plugins add to the command."""
+        return [command.described() for command in self._features().commands.values()]
+
+    async def run(self, command: str, arguments: Plain) -> Any:
+        """Run the command of a plugin."""
+        features = self._features()
+        found = features.commands.get(command)
+        if found is None:
+            raise Refused(
+                f"no plugin has the command {command}; there are {', '.join(features.commands) or 'none'}"
+            )
+        try:
+            return await features.run(found, arguments)
+        except ValueError as error:
+            raise Refused(str(error)) from None
+
+    def forget(self, name: str) -> Plain:
+        """Remove what a plugin has kept, and what users have changed of its settings."""
+        features = self._features()
+        if any(plugin.name == name and not plugin.out for plugin in features.plugins):
+            raise Refused(f"the plugin {name} is at work; turn it off first: [plugins] off")
+        rows, settings = features.rows.forget(name), features.preferences.forget(name)
+        if not rows and not settings:
+            raise Refused(f"nothing is kept of a plugin {name}")
+        return {"name": name, "rows": rows, "settings": settings}
 
     def _known(self, kind: str, name: str) -> None:
         """Is there such an extension or trunk?  Other tables are the features' own."""

@@ -21,10 +21,12 @@ from b2bua.calls.call import Call
 from b2bua.calls.calls import Calls
 from b2bua.calls.diversion import path_from
 from b2bua.calls.identity import ANONYMOUS, Identities
+from b2bua.calls.outside import OutsideRequest, Respond
 from b2bua.calls.replacing import Replacing
 from b2bua.errors import PeerError
 from b2bua.legs.leg import Leg
 from b2bua.legs.party import Identity, Party
+from b2bua.legs.passing import seen
 from b2bua.subscriptions.notifier import Notifier
 from b2bua.transactions.ports import ITransactionUser
 from b2bua.wire.uri import Uri, escape_user
@@ -143,6 +145,9 @@ class B2BUA:
                 else:
                     self._from_elsewhere(owner, request, server)
                 return
+            if request.method in self.calls.features.methods and request.request_uri.user:
+                self._outside(request, server)
+                return
             serve = self._methods.get(request.method)
             if serve is not None:
                 serve(request, server)
@@ -212,6 +217,8 @@ class B2BUA:
         """
         if request.method != "OPTIONS" or request.to.tag:
             return None
+        if "OPTIONS" in self.calls.features.methods and request.request_uri.user:
+            return None  # a feature may know more, and has to know who asks
         same = f"{request.call_id} {request.via.branch}".encode("utf-8", "surrogateescape")
         tag = blake2b(same, key=self._key, digest_size=8).hexdigest()
         return request.response(200, to_tag=tag, fields=ABILITIES)
@@ -251,6 +258,43 @@ class B2BUA:
             if uri.user_unescaped:
                 return uri.user_unescaped
         return ""
+
+    def _outside(self, request: Request, server: IServerTransaction) -> None:
+        """Let the features answer a request that belongs to no call."""
+        unknown = request.require - SUPPORTED
+        if unknown:
+            server.dismiss(420, fields=(("Unsupported", ", ".join(sorted(unknown))),))
+            return
+        known = self._party(request, server)
+        if known is None:
+            return
+        party, identity = known
+        target, features = self._dialled(request, server.flow, party), self.calls.features
+        asked = OutsideRequest(
+            request.method,
+            target,
+            self.directory.user(target),
+            self.directory.extension(target),
+            party,
+            identity,
+            request.content_type or "",
+            request.body,
+            seen(request, features.fields, party),
+        )
+        self.calls.when(features.ask_request_received(asked), partial(self._responded, request, server))
+
+    def _responded(self, request: Request, server: IServerTransaction, answer: Respond | None) -> None:
+        """Send what a feature answers; without an answer nobody takes a MESSAGE (RFC 3428 section 7)."""
+        if answer is None and request.method == "OPTIONS":
+            self._answer(request, server, 200, *ABILITIES)
+        elif answer is None:
+            self._answer(request, server, 404)
+        else:
+            kind = (("Content-Type", answer.content_type),) if answer.content_type else ()
+            response = request.response(
+                answer.code, answer.reason, to_tag=self.context.token(), fields=(*answer.fields, *kind)
+            )
+            server.respond(response if not answer.body else response.with_body(answer.body))
 
     # ---- who asks -------------------------------------------------------
 
@@ -364,6 +408,8 @@ class B2BUA:
         # An extension is a phone: it has sent nothing on, unless we are told that it is more than a phone.
         path = path_from(request, believed=party.policy.trusted or not party.internal)
         call = Call(self.calls, leg, self._dialled(request, server.flow, party), path)
+        if names := call.features.fields:
+            call.fields = seen(request, names, party)
         call.story.note("{} calls {}", party, call.dialled)
         leg.begin()
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from b2bua.calls.attempt import Attempt
     from b2bua.calls.call import Call
     from b2bua.calls.draft import InvitationDraft
+    from b2bua.calls.outside import OutsideRequest, Respond
     from b2bua.calls.record import CallRecord
     from b2bua.calls.verdicts import (
         CodeVerdict,
@@ -107,6 +108,56 @@ def b2bua_codes() -> Mapping[str, str]:
     the other, are refused.
 
     @return: for each name its default code, such as C{*72}.
+    """
+    raise NotImplementedError
+
+
+@_hook("declaration")
+def b2bua_fields() -> tuple[str, ...]:
+    """
+    Name the header fields of a caller's INVITE that the feature wants to see.
+
+    Asked once for each generation of features.  They are found in
+    C{attempt.fields}, C{call.fields} and C{OutsideRequest.fields}, by their
+    names, in any case, each with its values as they were sent; they are read only.  From
+    peers that are not trusted P-Asserted-Identity, Remote-Party-ID, Diversion
+    and History-Info are left out (RFC 3325 section 5), from strangers also
+    Alert-Info, Call-Info and the like.  Authorization and
+    Proxy-Authorization are shown to nobody.
+
+    @return: names of header fields.
+    """
+    raise NotImplementedError
+
+
+@_hook("declaration")
+def b2bua_methods() -> tuple[str, ...]:
+    """
+    Name the methods outside of dialogs that the feature answers.
+
+    Asked once for each generation of features; C{MESSAGE} and C{OPTIONS} can be
+    named.  From then on such requests for a number are challenged like an
+    INVITE, and put to C{request_received}; an OPTIONS without a number is
+    still answered for anybody.
+
+    @return: names of methods.
+    """
+    raise NotImplementedError
+
+
+@_hook("declaration")
+def b2bua_commands() -> Mapping[str, Callable[..., Any]]:
+    """
+    Name what the feature adds to the command C{b2bua}.
+
+    Asked once for each generation of features.  The parameters of a function
+    are the arguments of its command: those without a default are positional,
+    the others are options.  They are C{str}, C{int}, C{float}, C{bool}, a
+    C{Literal}, or one of these or L{None}.  It runs in the service, may be a
+    coroutine, and gives what is printed: a text, a row (a dictionary) or a
+    list of rows.  The text of a C{ValueError} is shown to whoever asked.
+
+    @return: for each name the function; its docstring is the help.
     """
     raise NotImplementedError
 
@@ -312,6 +363,22 @@ def extension_unavailable(extension: str) -> str | None:
 
     @param extension: its number.
     @return: a few words for who would have called, C{Do not disturb}, or L{None}.
+    """
+    raise NotImplementedError
+
+
+@_hook("question")
+def request_received(request: OutsideRequest) -> Respond | None:
+    """
+    Answer a request that belongs to no call: a MESSAGE, or an OPTIONS to a number.
+
+    Asked once for each such request whose method a feature has declared
+    (C{b2bua_methods}), when its sender has proved who it is.  The first answer
+    counts; with none a MESSAGE is refused with 404, and an OPTIONS is answered
+    with what the server can do.
+
+    @param request: what is asked, by whom and for whom.
+    @return: the answer, or L{None} to leave it to others.
     """
     raise NotImplementedError
 

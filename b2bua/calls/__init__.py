@@ -9,6 +9,7 @@ from b2bua.calls.call import Call
 from b2bua.calls.draft import InvitationDraft
 from b2bua.calls.operations import Busy, Gone, NotCoupled, connect, dial, hang_up, hold, replace
 from b2bua.calls.origination import Origination
+from b2bua.calls.outside import OutsideRequest, Respond
 from b2bua.calls.path import Diversion, Path
 from b2bua.calls.record import CallRecord, LegRecord
 from b2bua.calls.verdicts import (
@@ -52,6 +53,7 @@ __all__ = [
     "NotCoupled",
     "Origination",
     "Outcome",
+    "OutsideRequest",
     "Party",
     "PartyState",
     "Path",
@@ -64,6 +66,7 @@ __all__ = [
     "Relay",
     "Replace",
     "Replied",
+    "Respond",
     "Told",
     "Transfer",
     "Wait",

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from b2bua.clock import ITimer
     from b2bua.legs.leg import Leg
     from b2bua.legs.party import Party
+    from b2bua.legs.passing import SeenFields
 
 ELSEWHERE: Fields = (("Reason", 'SIP;cause=200;text="Call completed elsewhere"'),)
 """What the losers of a fork are told, lest they show a missed call (RFC 3326 section 3.1)."""
@@ -171,6 +172,11 @@ class Attempt:
     def moved_by(self) -> Party | None:
         """Who has answered with the 3xx that is being followed."""
         return self._moved.by if self._moved is not None else None
+
+    @property
+    def fields(self) -> SeenFields:
+        """The header fields of the caller's INVITE that features have asked for (C{b2bua_fields})."""
+        return self.call.fields
 
     @property
     def legs(self) -> tuple[Leg, ...]:

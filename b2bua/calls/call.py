@@ -28,6 +28,7 @@ from b2bua.calls.transfer import transfer_requested
 from b2bua.calls.verdicts import Outcome
 from b2bua.calls.waiting import Waiting, shown
 from b2bua.legs.leg import Invitation, Leg
+from b2bua.legs.passing import NO_FIELDS, SeenFields
 from b2bua.legs.words import (
     Answered,
     Changed,
@@ -76,6 +77,7 @@ class Call:
         "calls",
         "dialled",
         "features",
+        "fields",
         "holders",
         "id",
         "legs",
@@ -117,6 +119,8 @@ class Call:
         self.features: Decisions = calls.features
         """The generation of features that this call began with."""
         self.path = path or Path()
+        self.fields: SeenFields = NO_FIELDS
+        """The header fields of the caller's INVITE that features have asked for (C{b2bua_fields})."""
         layer = calls.context.layer
         wall = self.since = layer.wall()
         """Since when things are as they are: who talks to whom, who holds, who waits."""

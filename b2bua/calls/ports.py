@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from b2bua.calls.attempt import Attempt
     from b2bua.calls.call import Call
     from b2bua.calls.draft import InvitationDraft
+    from b2bua.calls.outside import OutsideRequest, Respond
     from b2bua.calls.record import CallRecord
     from b2bua.calls.view import CallState
     from b2bua.legs.leg import Leg
@@ -91,6 +92,17 @@ class Decisions(Protocol):
     @property
     def edits_invitation(self) -> bool:
         """Does any feature edit what an INVITE will say?"""
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """The header fields of INVITEs that features want to see."""
+
+    @property
+    def methods(self) -> frozenset[str]:
+        """The methods outside of dialogs that features answer."""
+
+    def ask_request_received(self, request: OutsideRequest) -> Respond | Deferred[Respond | None] | None:
+        """Does a feature answer this request outside of dialogs?"""
 
     @property
     def hears_changes(self) -> bool:

@@ -22,6 +22,7 @@ from importlib.metadata import version
 from pkgutil import iter_modules
 from types import ModuleType
 
+from b2bua.command import _of_plugin
 from b2bua.settings import SettingsError
 
 
@@ -34,7 +35,11 @@ def subcommands() -> Iterator[tuple[str, ModuleType]]:
 
 def parser() -> ArgumentParser:
     """What can be written on the command line."""
-    made = ArgumentParser("b2bua", description="Looks after a SIP back-to-back user agent.")
+    made = ArgumentParser(
+        "b2bua",
+        description="Looks after a SIP back-to-back user agent.",
+        epilog="Plugins may add more: b2bua commands asks the running service.",
+    )
     made.add_argument("--version", action="version", version=f"b2bua {version('b2bua')}")
     rows = made.add_subparsers(metavar="COMMAND", required=True)
     for name, module in subcommands():
@@ -51,9 +56,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     @return: the exit status: 1 if it failed, 2 if it was not understood.
     """
-    options = parser().parse_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    status: int
     try:
-        status: int = options.run(options)
+        if given and given[0].isascii() and given[0][:1].isalpha() and given[0] not in dict(subcommands()):
+            status = _of_plugin.run(given[0], given[1:])
+        else:
+            options = parser().parse_args(given)
+            status = options.run(options)
         sys.stdout.flush()
     except SettingsError as error:
         print(error, file=sys.stderr)

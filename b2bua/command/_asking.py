@@ -120,7 +120,7 @@ def table(rows: Sequence[dict[str, Any]], columns: Sequence[Column], none: str) 
     if not rows:
         return none
     cells = [[head for head, _ in columns]]
-    cells += [[_plain(value(row)) for _, value in columns] for row in rows]
+    cells += [[plain(value(row)) for _, value in columns] for row in rows]
     widths = [max(len(line[at]) for line in cells) for at in range(len(columns))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
@@ -128,7 +128,7 @@ def table(rows: Sequence[dict[str, Any]], columns: Sequence[Column], none: str) 
     )
 
 
-def _plain(value: object) -> str:
+def plain(value: object) -> str:
     """What a peer says of itself must not steer the terminal."""
     text = "" if value is None else str(value)
     return "".join(char if char.isprintable() else "?" for char in text)

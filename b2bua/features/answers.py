@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from math import isfinite
 from typing import Any
 
+from b2bua.calls.outside import Respond
 from b2bua.calls.verdicts import (
     Confirm,
     Dial,
@@ -84,6 +85,15 @@ def _wrong_verdict(answer: object) -> str | None:
                 return "a text that is not one line"
             if seconds is not None and (not _seconds(seconds) or seconds <= 0):
                 return "no time to wait"
+        case Respond(code, reason, fields, body, content_type):
+            if isinstance(code, bool) or not isinstance(code, int) or not 200 <= code <= 699:
+                return f"the status {code!r}"
+            if not _line(reason) or not _line(content_type) or not isinstance(body, bytes):
+                return "a reason or a body that cannot be sent"
+            if body and not content_type:
+                return "a body of no content type"
+            if not all(map(_is_field, fields)):
+                return "a header field that cannot be sent"
         case PickUp(call, leg):
             return None if _target(call) and _line(leg) else "no call"
     return None
@@ -97,6 +107,7 @@ _VERDICTS: dict[str, tuple[type, ...]] = {
     "transfer_requested": (Transfer, Relay, Refuse),
     "replace_requested": (Replace, Refuse),
     "request_unowned": (Replied,),
+    "request_received": (Respond,),
 }
 
 

@@ -334,6 +334,10 @@ class Dispatch:
                 plugin=plugin.name, hook=hook, seconds=seconds, where=_where(story),
             )  # fmt: skip
 
+    def failed(self, what: str, plugin: Plugin) -> None:
+        """Note the failure that is being handled, of something else than a hook."""
+        self._failed(what, plugin, _failure(), self.timers.now(), None)
+
     def _failed(self, hook: str, plugin: Plugin, failure: Failure, began: float, story: Story | None) -> None:
         """Note a failure: in the story always, in the log once, and in the feature's own account."""
         now = self.timers.now()

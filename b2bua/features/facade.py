@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from b2bua.calls.attempt import Attempt
     from b2bua.calls.call import Call
     from b2bua.calls.draft import InvitationDraft
+    from b2bua.calls.outside import OutsideRequest, Respond
     from b2bua.calls.record import CallRecord
     from b2bua.calls.verdicts import FailureVerdict, Outcome, ReplaceVerdict, RouteVerdict, TransferVerdict
     from b2bua.calls.view import CallState
@@ -30,6 +31,11 @@ class Facade:
         self.codes = codes
         self._dispatch = dispatch
         self._voices = dispatch.voices
+        active = [plugin for plugin in dispatch.plugins if not plugin.out]
+        self.fields: frozenset[str] = frozenset().union(*(plugin.fields for plugin in active))
+        """The header fields of INVITEs that features want to see."""
+        self.methods: frozenset[str] = frozenset().union(*(plugin.methods for plugin in active))
+        """The methods outside of dialogs that features answer."""
         self.hears_changes = False
         """Does any feature want to know how each call is whenever that changes?"""
         dispatch.arranged = self._arranged
@@ -121,6 +127,11 @@ class Facade:
         voices = self._voices["extension_unavailable"]
         answer = self._dispatch.ask("extension_unavailable", voices, None, extension) if voices else None
         return None if isinstance(answer, Deferred) else answer
+
+    def ask_request_received(self, request: OutsideRequest) -> Respond | Deferred[Respond | None] | None:
+        """Does a feature answer this request outside of dialogs?"""
+        voices = self._voices["request_received"]
+        return self._dispatch.ask("request_received", voices, None, request) if voices else None
 
     # ---- edits ----------------------------------------------------------
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from b2bua.calls.outside import METHODS
 from b2bua.features import plugin as plugins_of
 from b2bua.features import tables
 from b2bua.features.codes import Codes, settle
+from b2bua.features.commands import commands_of
 from b2bua.features.dispatch import CONTAINED
 from b2bua.features.plugin import Plugin, Source
 from b2bua.features.tables import Claim, Taken
+from b2bua.legs.passing import SECRET
 from b2bua.settings import Problem, meant
+from b2bua.wire.grammar import is_token
+from b2bua.wire.registry import canonical
 
 
 class Found:
@@ -42,6 +47,7 @@ class Found:
         self.taken = self._take(document)
         self.problems[:0] = self._strangers({source.name for source in sources})
         self.codes = self._settle(document)
+        self.problems += _same_commands(self.plugins)
 
     def _names(self, key: str) -> Sequence[str]:
         """A list of names in the table C{[plugins]}; that it is one is checked elsewhere."""
@@ -63,6 +69,13 @@ class Found:
             claims = tables.claims_of(plugin.name, plugin.declares("b2bua_settings", {}))
             codes = dict(plugin.declares("b2bua_codes", {}))
             plugin.before = frozenset(plugin.declares("b2bua_before", ()))
+            plugin.fields = _fields(plugin.declares("b2bua_fields", ()))
+            plugin.methods = _methods(plugin.declares("b2bua_methods", ()))
+            plugin.commands = tuple(commands_of(plugin.name, plugin.declares("b2bua_commands", {})))
+        except ValueError as error:
+            if plugin.name not in self._off:
+                self.problems.append(Problem(f"plugin {plugin.name}", str(error)))
+            return False
         except CONTAINED as error:
             if plugin.name not in self._off:
                 why = f"cannot say what it wants: {type(error).__name__}: {error}"
@@ -96,3 +109,42 @@ class Found:
         codes, problems = settle(declared, wanted, numbers, others)
         self.problems += problems
         return codes
+
+
+def _fields(names: Iterable[str]) -> frozenset[str]:
+    """
+    The header fields that a plugin wants to see, spelled as we spell them.
+
+    @raise ValueError: if one cannot be seen.
+    """
+    for name in names:
+        if not is_token(name):
+            raise ValueError(f"b2bua_fields: {name!r:.60} is no header field")
+        if canonical(name) in SECRET:
+            raise ValueError(f"b2bua_fields: no plugin can see {name}")
+    return frozenset(map(canonical, names))
+
+
+def _methods(names: Iterable[str]) -> frozenset[str]:
+    """
+    The methods that a plugin answers outside of dialogs.
+
+    @raise ValueError: if one has another owner.
+    """
+    methods = frozenset(names)
+    for name in sorted(methods - METHODS):
+        raise ValueError(
+            f"b2bua_methods: {name} is not for plugins to answer; {', '.join(sorted(METHODS))} are"
+        )
+    return methods
+
+
+def _same_commands(plugins: Iterable[Plugin]) -> Iterator[Problem]:
+    """Complain of two plugins that add the same command."""
+    owners: dict[str, str] = {}
+    for plugin in plugins:
+        for command in plugin.commands:
+            owner = owners.setdefault(command.name, plugin.name)
+            if owner != plugin.name:
+                text = f"the command {command.name} belongs to the plugin {owner} already"
+                yield Problem(f"plugin {plugin.name}", text)

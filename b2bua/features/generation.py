@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from importlib.metadata import EntryPoint
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from b2bua.clock import IClock
 from b2bua.features import plugin as plugins_of
 from b2bua.features.codes import Codes
+from b2bua.features.commands import Command
 from b2bua.features.data import Data, Rows
 from b2bua.features.dispatch import BUDGET, CONTAINED, Dispatch, StoppedClock
 from b2bua.features.event_packages import ContainedPackage, packages_of
@@ -243,6 +244,28 @@ class Features(Facade):
         """The tables of a feature in the file that count for one name, as C{[extensions.102.forward]}."""
         options = self._options.get(feature)
         return [] if options is None else options.written(name)
+
+    @property
+    def commands(self) -> dict[str, Command]:
+        """What plugins add to the command C{b2bua}, by name."""
+        return {one.name: one for plugin in self.plugins if not plugin.out for one in plugin.commands}
+
+    async def run(self, command: Command, given: Mapping[str, object]) -> Any:
+        """
+        Run the command of a plugin.
+
+        @raise ValueError: it cannot be run like this, or cannot do what is asked; the text is for people.
+        """
+        plugin = next(plugin for plugin in self.plugins if plugin.name == command.plugin)
+        values = command.values(given)
+        try:
+            answer = command.call(**values)
+            return await answer if isinstance(answer, Awaitable) else answer
+        except ValueError:
+            raise
+        except CONTAINED as error:
+            self._dispatch.failed(f"the command {command.name}", plugin)
+            raise ValueError(f"the plugin {plugin.name} failed: {type(error).__name__}: {error}") from None
 
     def settings(self, owner: str) -> Iterator[Setting]:
         """All settings that can be changed for one extension, in the order of the features."""

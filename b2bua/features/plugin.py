@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 import pluggy
 
 from b2bua import hookspecs
+from b2bua.features.commands import Command
 from b2bua.features.signatures import misfits
 from b2bua.settings import Problem, meant
 
@@ -34,6 +35,12 @@ class Plugin:
     hooks: tuple[str, ...] = ()
     before: frozenset[str] = frozenset()
     """The plugins that want to be asked after it, as it says itself."""
+    fields: frozenset[str] = frozenset()
+    """The header fields of INVITEs that it wants to see."""
+    methods: frozenset[str] = frozenset()
+    """The methods outside of dialogs that it answers."""
+    commands: tuple[Command, ...] = ()
+    """What it adds to the command C{b2bua}."""
     out: str = ""
     """Why it has no say: it took itself out, or was set aside."""
 

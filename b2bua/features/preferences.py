@@ -56,6 +56,15 @@ class Preferences:
         self.keep(owner, feature, key, value)
         self.changed(owner, feature, key, value)
 
+    def forget(self, feature: str) -> int:
+        """Have the file's values back in all settings of a feature, and say how many were changed."""
+        changed = [
+            (owner, key) for (owner, one), values in self._values.items() if one == feature for key in values
+        ]
+        for owner, key in changed:
+            self.put(owner, feature, key, None)
+        return len(changed)
+
 
 def _nobody(owner: str, feature: str, key: str, value: object) -> None:
     """Where nobody listens."""

@@ -17,6 +17,7 @@ _PUBLIC = (
     "b2bua.calls.attempt",
     "b2bua.calls.call",
     "b2bua.calls.draft",
+    "b2bua.calls.outside",
     "b2bua.calls.record",
     "b2bua.legs.leg",
     "b2bua.legs.referral",

@@ -7,6 +7,7 @@ policy of the party stays behind: topology is hidden by default.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from b2bua.errors import PeerError
@@ -61,6 +62,12 @@ REPLY = frozenset(
 )
 
 _FROM_TRUSTED = IDENTITY | ALERTING
+
+DIVERTED = frozenset({"Diversion", "History-Info"})
+"""By which way a call came: believed of trusted peers."""
+
+SECRET = frozenset({"Authorization", "Proxy-Authorization"})
+"""What no feature sees: by it a password can be guessed."""
 
 UNDERSTOOD = frozenset({"application/sdp"})
 
@@ -121,6 +128,48 @@ def whole(code: int, fields: Fields) -> bool:
     """
     needed = _NEEDED.get(code) if code >= 400 else "Contact"
     return needed is None or any(name == needed for name, _ in fields)
+
+
+class SeenFields(Mapping[str, tuple[str, ...]]):
+    """Header fields by their names, whatever their case, each with its values as they were sent."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: Mapping[str, tuple[str, ...]]) -> None:
+        """Take the values by the names by which fields are looked up."""
+        self._values = values
+
+    def __getitem__(self, name: str) -> tuple[str, ...]:
+        """All values of one field."""
+        return self._values[canonical(name)]
+
+    def __iter__(self) -> Iterator[str]:
+        """The names of those that are there."""
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        """How many are there."""
+        return len(self._values)
+
+
+NO_FIELDS = SeenFields({})
+
+
+def seen(message: Message, names: frozenset[str], party: Party) -> SeenFields:
+    """
+    The fields of a received message that features may look at, by name.
+
+    Identities and diversions are believed of trusted peers only (RFC 3325
+    section 5), what alerts of them and of our own extensions.
+    """
+    if not party.policy.trusted:
+        names -= DIVERTED | (IDENTITY if party.internal else _FROM_TRUSTED)
+    found: dict[str, tuple[str, ...]] = {}
+    for name, value in message.fields:
+        name = canonical(name)
+        if name in names:
+            found[name] = (*found.get(name, ()), value)
+    return SeenFields(found) if found else NO_FIELDS
 
 
 def leaving(fields: Fields, party: Party) -> Fields:

@@ -10,6 +10,7 @@ from b2bua.testing.dialog import Dialog, Field, Fields
 from b2bua.testing.exchange import Asked
 from b2bua.testing.manners import Manners
 from b2bua.testing.media import Media
+from b2bua.testing.outside import Outside
 from b2bua.testing.registering import Registering
 from b2bua.testing.script import Scripted
 from b2bua.testing.session import Session
@@ -32,7 +33,7 @@ class Got(NamedTuple):
     asked: Asked | None
 
 
-class Phone(Registering, Scripted, Agent):
+class Phone(Registering, Outside, Scripted, Agent):
     """
     A phone with one account.
 

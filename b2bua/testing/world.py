@@ -20,6 +20,8 @@ from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from twisted.internet.defer import Deferred
+
 from b2bua.testing import ladder
 from b2bua.testing.checks import Witness
 from b2bua.testing.clock import StandingClock
@@ -169,6 +171,23 @@ class World:
         """Let time pass until something is so; complain when it does not become so."""
         if not self.clock.run_until(met, within):
             raise self.failure(f"it did not happen within {within} s")
+
+    # What operators do
+
+    def command(self, name: str, **arguments: Any) -> Deferred[Any]:
+        """
+        Run the command of a plugin, as C{b2bua NAME} does.
+
+        It fails with C{ValueError} where people would read a line instead.
+        """
+        assert self.served is not None
+        features = self.served.features
+        return Deferred.fromCoroutine(features.run(features.commands[name], arguments))
+
+    def reload(self) -> None:
+        """Have the configuration read again: calls that go on keep the features they began with."""
+        assert self.served is not None
+        self.served.configure()
 
     # What agents need
 

@@ -12,20 +12,46 @@ import sys
 import tomllib
 from pathlib import Path
 from types import ModuleType
-from unittest import TestLoader, TestResult
+from unittest import TestCase, TestLoader, TestResult
 
 from twisted.trial.unittest import SynchronousTestCase
 
 import b2bua.calls
 from b2bua.features import Features
 
-PAGE = Path(__file__).parents[2] / "docs" / "plugins.md"
+PAGES = Path(__file__).parents[2] / "docs"
+PAGE = PAGES / "plugins.md"
+SERVICES = PAGES / "services.md"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-def blocks(language: str) -> list[str]:
+def blocks(language: str, page: Path = PAGE) -> list[str]:
     """The blocks of one language, in order."""
-    return [text for kind, text in BLOCK.findall(PAGE.read_text()) if kind == language]
+    return [text for kind, text in BLOCK.findall(page.read_text()) if kind == language]
+
+
+def play(page: Path) -> TestResult:
+    """Each block of Python is a file; each test file is run against what stands before it."""
+    whole = TestResult()
+    names: set[str] = set()
+    try:
+        for text in blocks("python", page):
+            found = re.match(r"# (\w+)\.py\n", text)
+            assert found is not None, f"a block without the name of its file: {text[:60]}"
+            names.add(found[1])
+            made = module(found[1], text)
+            if found[1].startswith("test_"):
+                for kind in [one for one in vars(made).values() if _is_case(one, made)]:
+                    TestLoader().loadTestsFromTestCase(kind).run(whole)
+    finally:
+        for name in names:
+            sys.modules.pop(name, None)
+    return whole
+
+
+def _is_case(thing: object, home: ModuleType) -> bool:
+    """Is it a class of tests that stands in this very file?"""
+    return isinstance(thing, type) and issubclass(thing, TestCase) and thing.__module__ == home.__name__
 
 
 def module(name: str, text: str) -> ModuleType:
@@ -36,26 +62,23 @@ def module(name: str, text: str) -> ModuleType:
 
 
 class TutorialTests(SynchronousTestCase):
-    """Each block of Python is a file; each test file is run against the feature before it."""
+    """The tutorial, and the page of what a plugin can have the service do."""
 
     def tearDown(self) -> None:
         """Leave no module behind."""
-        for name in ("night", "test_night"):
-            sys.modules.pop(name, None)
+        sys.modules.pop("night", None)
 
     def test_python(self) -> None:
         """Every version of the feature passes the test that follows it."""
-        played = 0
-        for text in blocks("python"):
-            found = re.match(r"# (\w+)\.py\n", text)
-            assert found is not None, f"a block without the name of its file: {text[:60]}"
-            made = module(found[1], text)
-            if found[1].startswith("test_"):
-                result = TestResult()
-                TestLoader().loadTestsFromTestCase(made.NightTests).run(result)
-                self.assertEqual([*result.errors, *result.failures], [])
-                played += result.testsRun
-        self.assertEqual(played, 6)
+        result = play(PAGE)
+        self.assertEqual([*result.errors, *result.failures], [])
+        self.assertEqual(result.testsRun, 6)
+
+    def test_services(self) -> None:
+        """Every plugin on the page of services passes its test."""
+        result = play(SERVICES)
+        self.assertEqual([*result.errors, *result.failures], [])
+        self.assertEqual(result.testsRun, 8)
 
     def test_reference(self) -> None:
         """What is listed there is there, and has a home that plugins may import."""

@@ -114,8 +114,8 @@ OF_NO_CALL = {
 """Hooks that are not about a call, so that there is no story to name who failed."""
 
 
-OF_CODES = {"code_dialled", "code_referred"}
-"""Hooks that only the owner of a code is asked."""
+RARE = {"code_dialled", "code_referred", "request_received"}
+"""Hooks that only the owner of a code, or of a method, is asked; see below."""
 
 
 def broken(hook: str, fails: Failing) -> object:
@@ -222,7 +222,7 @@ class ContainmentTests(SynchronousTestCase):
 
             return hookimpl(method)
 
-        hooks = [hook for hook, kind in HOOKS.items() if kind != "declaration" and hook not in OF_CODES]
+        hooks = [hook for hook, kind in HOOKS.items() if kind != "declaration" and hook not in RARE]
         Day(type("Watching", (), {hook: watch(hook) for hook in hooks}))
         self.assertEqual(used, set(hooks))
         self.assertEqual(
@@ -239,8 +239,8 @@ class ContainmentTests(SynchronousTestCase):
         """
         for hook, kind in HOOKS.items():
             for fails in FAILURES.get(kind, ()):
-                if hook in OF_CODES:
-                    continue  # only the owner of a code is asked; see below
+                if hook in RARE:
+                    continue
                 with self.subTest(hook, fails=fails.__name__):
                     day = Day(broken(hook, fails))
                     self.assertEqual(day.outcome(), whole_day().outcome())

@@ -66,6 +66,7 @@ class DocumentationTests(SynchronousTestCase):
             "extension_unavailable": "ask_unavailable",
             "code_dialled": "ask_route",
             "code_referred": "ask_route",
+            "request_received": "ask_request_received",
             "service_started": "start",
             "service_stopping": "stop",
             "invitation_leaving": "edit_invitation",

@@ -19,17 +19,19 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.calls.call import Call
 from b2bua.calls.operations import Busy, Gone, NotCoupled, connect, dial, hang_up, hold, replace
-from b2bua.calls.verdicts import Outcome
+from b2bua.calls.verdicts import Outcome, Wait
+from b2bua.calls.waiting import keep_waiting
 from b2bua.legs.leg import Leg
 from b2bua.testing import World
 from b2bua.testing.manners import Manners
 from b2bua.testing.phone import Phone
 from tests.ladders.transfers import FEATURES
+from tests.simulation.parking import Switchboard
 
 TWO = ("alice", "bob")
 FOUR = (*TWO, "carol", "dave")
 PARTIES = (*FOUR, "erin")
-SIZE = 2232
+SIZE = 3588
 """How many cells there are."""
 
 # The network takes 10 ms for each message, so these moments lie between any two
@@ -48,7 +50,8 @@ class Scene:
 
     def __init__(self) -> None:
         """Let them talk."""
-        self.world = World(seed=1, features=FEATURES)
+        self.board = Switchboard()
+        self.world = World(seed=1, features=[self.board, *FEATURES])
         phones = self.world.phones(*PARTIES, manners=MANNERS)
         self.phones = dict(zip(PARTIES, phones, strict=True))
         self.phones["alice"].dial("bob")
@@ -58,6 +61,12 @@ class Scene:
         assert served is not None
         self.first, self.second = served.server.core.calls.going.values()
         self.legs: dict[str, Leg] = {leg.party.name: leg for leg in (*self.first.legs, *self.second.legs)}
+
+    def transfer(self, who: str, to: str) -> None:
+        """Let a phone transfer its call, if it has one still."""
+        for session in self.phones[who].live[:1]:
+            if session.state == "up":
+                session.transfer(to)
 
     def are_talking(self, one: str, other: str) -> bool:
         """Do these two hear each other?"""
@@ -99,6 +108,33 @@ def dialled(call: Call, waiting: Leg, former: Leg, target: str) -> Coroutine[Any
     return work()
 
 
+async def begun(at: Scene) -> Outcome | None:
+    """Ring Erin, then Alice."""
+    assert at.board.service is not None
+    return await at.board.service.originate("erin", "alice")
+
+
+async def parked(at: Scene) -> None:
+    """Bob transfers Alice to an orbit."""
+    at.transfer("bob", "591")
+
+
+async def taken(at: Scene) -> None:
+    """Alice waits at an orbit, and Erin dials it."""
+    await hold(at.first, at.legs["alice"])
+    keep_waiting(at.first, at.legs["alice"], Wait("591"), at.legs["bob"].party)
+    hang_up(at.first, at.legs["bob"])
+    at.phones["erin"].dial("591")
+
+
+async def taken_by_transfer(at: Scene) -> None:
+    """Carol waits at an orbit, and Bob transfers Alice to it."""
+    await hold(at.second, at.legs["carol"])
+    keep_waiting(at.second, at.legs["carol"], Wait("591"), at.legs["dave"].party)
+    hang_up(at.second, at.legs["dave"])
+    at.transfer("bob", "591")
+
+
 class Operation(NamedTuple):
     """One operation, and who talks when it has succeeded."""
 
@@ -128,6 +164,15 @@ OPERATIONS = {
     "replace": Operation(
         lambda at: replace(at.first, at.legs["bob"], at.legs["carol"]), ("alice", "carol"), FOUR
     ),
+    "begin": Operation(
+        begun,
+        ("alice", "erin"),
+        (*TWO, "erin"),
+        (*EARLY, 0.005, *ANSWER[::2], *(0.3 + moment for moment in ANSWER[::2])),
+    ),
+    "park": Operation(parked, None, TWO),
+    "take": Operation(taken, ("alice", "erin"), ("alice", "erin")),
+    "take by transfer": Operation(taken_by_transfer, ("alice", "carol"), ("alice", "bob", "carol")),
     "hang up": Operation(lambda at: leave(at.first, at.legs["bob"]), None, TWO, MOMENTS[:6]),
 }
 

@@ -19,9 +19,9 @@ from tests.simulation.forwards import Forwards
 class Transfers(Play):
     """A world in which people transfer, pick up and forward as well."""
 
-    def __init__(self, seed: int, features: object = "installed") -> None:
-        """Draw it, with every feature that is installed."""
-        super().__init__(seed, "installed")
+    def __init__(self, seed: int, features: object = None) -> None:
+        """Draw it, with every feature that is installed if none are given."""
+        super().__init__(seed, features or "installed")
         self.deeds += [blind, blind, attended, attended, attended, pick_up, outside]
         for phone in self.phones:
             phone.manners.leaves_after_refer = self.random.choice(["at once", "final", "final", "never"])
@@ -99,15 +99,15 @@ def outside(scene: Play) -> None:
         session.hang_up()
 
 
-def main() -> int:
-    """Play worlds; the exit status is 1 when one of them failed."""
+def main(usual: type[Play] = Transfers) -> int:
+    """Play worlds of a kind; the exit status is 1 when one of them failed."""
     parser = argparse.ArgumentParser(description="Random worlds with transfers.")
     parser.add_argument("--seeds", type=int, default=1000, help="how many")
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--seed", type=int, help="only this one, with its ladder")
     parser.add_argument("--mixed", action="store_true", help="with every kind of forward")
     wanted = parser.parse_args()
-    kind = Mixed if wanted.mixed else Transfers
+    kind = Mixed if wanted.mixed else usual
     if wanted.seed is not None:
         outcome = play(wanted.seed, kind=kind)
         sys.stdout.write((outcome.complaint or "all was well") + "\n")

@@ -1,0 +1,140 @@
+"""
+Random worlds in which people park, wait in a queue, pick up, and features begin calls.
+
+    python -m tests.simulation.parking --seeds 1000
+    python -m tests.simulation.parking --seed 4711
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from b2bua import Service, hookimpl
+from b2bua.calls import Attempt, CallState, Confirm, Outcome, PickUp, Refuse, Wait
+from b2bua.features.plugin import installed
+from b2bua.testing.chance import Play
+from tests.simulation.transfers import Transfers, attended, blind, main, pick_up
+
+ORBITS = ("591", "592", "593")
+
+
+class Switchboard:
+    """Orbits, a code to pick up with, and calls that begin by themselves."""
+
+    def __init__(self) -> None:
+        """Know of no call."""
+        self.service: Service | None = None
+        self.states: dict[str, CallState] = {}
+
+    @hookimpl
+    def service_started(self, service: Service) -> None:
+        """Keep it."""
+        self.service = service
+
+    @hookimpl
+    def b2bua_codes(self) -> Mapping[str, str]:
+        """Two codes."""
+        return {"pick": "*81", "show": "*82"}
+
+    @hookimpl
+    def call_changed(self, state: CallState) -> None:
+        """Know how each call is."""
+        if state.parties:
+            self.states[state.id] = state
+        else:
+            self.states.pop(state.id, None)
+
+    @hookimpl
+    def route_call(self, attempt: Attempt) -> Wait | PickUp | Refuse | None:
+        """One waits at an orbit; the next one takes it."""
+        if attempt.user not in ORBITS or self.service is None:
+            return None
+        for state, party in self.service.waiting(attempt.user):
+            return PickUp(state.id, party.leg)
+        return Wait(attempt.user, 20.0, attempt.behalf.name if attempt.behalf.internal else "", "Parked")
+
+    @hookimpl
+    def code_dialled(self, name: str) -> Confirm | PickUp:
+        """Show a text, or take what rings or waits."""
+        if name == "show" or self.service is None:
+            return Confirm("Shown")
+        wanted = [state.id for state in self.service.calls() if state.phase.value in ("ringing", "waiting")]
+        return PickUp(wanted[0] if wanted else "none")
+
+    @hookimpl
+    def code_referred(self, name: str) -> Confirm | PickUp:
+        """Do the same with whom somebody transfers."""
+        return self.code_dialled(name)
+
+
+class Parking(Transfers):
+    """A world with a switchboard."""
+
+    def __init__(self, seed: int, features: object = None) -> None:
+        """Draw it, with every feature that is installed, and the switchboard first."""
+        self.board = Switchboard()
+        super().__init__(seed, [self.board, *(source.load().thing for source in installed())])
+        self.deeds += [orbit, orbit, park, park, park, code, begin, begin, blind, attended, pick_up]
+        self.begun: list[Deferred[Outcome | None]] = []
+
+    def agree(self) -> None:
+        """Insist too that the news of changes say what is so."""
+        super().agree()
+        service = self.board.service
+        assert service is not None
+        said = {state.id: _plain(state) for state in self.board.states.values()}
+        so = {state.id: _plain(state) for state in service.calls()}
+        if said != so:
+            raise self.world.failure(f"told were {said}, but so is {so}")
+
+    def records(self) -> None:
+        """Insist too that every call that a feature began has its result."""
+        super().records()
+        if not all(over.called for over in self.begun):
+            raise self.world.failure("a call that a feature began has no result")
+
+
+def _plain(state: CallState) -> Any:
+    """What counts of a state."""
+    return [(party.leg, party.phase, party.talks_to) for party in state.parties]
+
+
+def orbit(scene: Play) -> None:
+    """Dial an orbit: wait there, or take who does."""
+    phone = scene.phone()
+    if phone is not None and len(phone.live) < 4:
+        phone.dial(scene.random.choice(ORBITS), offer=scene.random.random() < 0.85)
+
+
+def park(scene: Play) -> None:
+    """Transfer somebody to an orbit, or to a code."""
+    session = scene.session("up")
+    if session is not None:
+        session.transfer(scene.random.choice([*ORBITS, "*81", "*82"]))
+
+
+def code(scene: Play) -> None:
+    """Pick up."""
+    phone = scene.phone()
+    if phone is not None and len(phone.live) < 4:
+        phone.dial("*81")
+
+
+def begin(scene: Play) -> None:
+    """Have a feature ring two."""
+    assert isinstance(scene, Parking)
+    service = scene.board.service
+    assert service is not None
+    first = scene.random.choice(scene.names)
+    call = service.originate(first, scene.random.choice([*scene.names, *ORBITS, "nobody"]), ring_seconds=15)
+    scene.begun.append(call.ended())
+    if scene.random.random() < 0.15:
+        scene.world.clock.callLater(scene.random.uniform(0, 5), call.cancel)
+
+
+if __name__ == "__main__":
+    sys.exit(main(Parking))
