@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from b2bua.calls.draft import InvitationDraft
     from b2bua.calls.outside import OutsideRequest, Respond
     from b2bua.calls.record import CallRecord
+    from b2bua.calls.registration import Registration
     from b2bua.calls.verdicts import (
         CodeVerdict,
         FailureVerdict,
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
     from b2bua.features.service import Service
     from b2bua.legs.leg import Leg
     from b2bua.legs.referral import Referral
-    from b2bua.legs.words import Replied, Told
+    from b2bua.legs.words import LegEnd, Replied, Told
     from b2bua.settings import Table
     from b2bua.subscriptions import EventPackage
 
@@ -493,15 +494,17 @@ def call_changed(state: CallState) -> None:
 
 
 @_hook("news")
-def leg_ended(call: Call, leg: Leg, why: str) -> None:
+def leg_ended(call: Call, leg: Leg, why: LegEnd, by_us: bool) -> None:
     """
     A leg is over.
 
-    Told once for each leg that was answered.
+    Told once for each leg, answered or not; one that goes on in another call,
+    as after a transfer, is not over.
 
-    @param call: the call it belonged to.
+    @param call: the call it belonged to last.
     @param leg: the leg.
-    @param why: C{bye}, C{cancel}, C{timeout}, C{lost}, C{replaced} or C{error}.
+    @param why: by what it ended: a BYE, a CANCEL, a refusal...
+    @param by_us: have we ended it, for whatever reason, rather than its peer?
     """
 
 
@@ -518,20 +521,19 @@ def call_ended(call: Call, record: CallRecord) -> None:
 
 
 @_hook("news")
-def contact_registered(binding: Any) -> None:
+def contact_registered(binding: Registration) -> None:
     """
     A phone has registered.
 
     Told for each new binding, and when one changes its address; a refresh is
     no news.
 
-    @param binding: the contact: C{aor} (C{102@pbx.example.com}, the extension it
-        belongs to), C{contact} (its URI), C{user_agent}, C{instance}, C{path}.
+    @param binding: the contact, and the extension that it belongs to.
     """
 
 
 @_hook("news")
-def contact_unregistered(binding: Any) -> None:
+def contact_unregistered(binding: Registration) -> None:
     """
     A phone is not registered any more: it said so, or its binding expired.
 

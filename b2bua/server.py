@@ -14,6 +14,7 @@ from random import Random
 from typing import TYPE_CHECKING, Protocol
 
 from b2bua.calls.ports import Decisions
+from b2bua.calls.registration import Registration
 from b2bua.calls.trace import Trace
 from b2bua.core import B2BUA
 from b2bua.dialogs.index import DialogIndex
@@ -24,7 +25,7 @@ from b2bua.net.runner import Runner
 from b2bua.net.tokens import Unguessable
 from b2bua.registrar.accounts import Account, Accounts
 from b2bua.registrar.authentication import Authenticator
-from b2bua.registrar.bindings import Bindings, Change
+from b2bua.registrar.bindings import Binding, Bindings, Change
 from b2bua.registrar.devices import Devices
 from b2bua.registrar.domain import Domain
 from b2bua.registrar.keeping import Keeper
@@ -199,9 +200,9 @@ class Server:
     def _bound(self, change: Change) -> None:
         """Tell the features which phones come and go."""
         if change.kind == "registered":
-            self.core.calls.features.tell_contact_registered(change.binding)
+            self.core.calls.features.tell_contact_registered(_registration(change.binding))
         elif change.kind == "unregistered":
-            self.core.calls.features.tell_contact_unregistered(change.binding)
+            self.core.calls.features.tell_contact_unregistered(_registration(change.binding))
 
     def keep_alive(self, seconds: float) -> KeepAlive:
         """Ask phones behind NAT every C{seconds} whether they are there."""
@@ -253,6 +254,21 @@ class Server:
         self.trace.bytes_max = settings.calls.trace_bytes
         self.core.calls.features = features
         self.notifier.configure(features.event_packages, _subscription_limits(settings))
+
+
+def _registration(binding: Binding) -> Registration:
+    """A binding, as features see it."""
+    flow = binding.flow
+    return Registration(
+        binding.aor.rpartition("@")[0],
+        binding.aor,
+        binding.contact,
+        "" if flow is None else f"{flow.remote[0]}:{flow.remote[1]}",
+        "" if flow is None else flow.transport,
+        binding.user_agent,
+        binding.instance,
+        binding.path,
+    )
 
 
 def accounts_of(settings: Settings) -> list[Account]:

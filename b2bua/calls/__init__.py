@@ -12,6 +12,7 @@ from b2bua.calls.origination import Origination
 from b2bua.calls.outside import OutsideRequest, Respond
 from b2bua.calls.path import Diversion, Path
 from b2bua.calls.record import CallRecord, LegRecord
+from b2bua.calls.registration import Registration
 from b2bua.calls.verdicts import (
     Confirm,
     Dial,
@@ -31,7 +32,7 @@ from b2bua.calls.view import CallState, PartyState, Phase
 from b2bua.legs.leg import Leg, LegState
 from b2bua.legs.party import Party, Policy
 from b2bua.legs.referral import Referral
-from b2bua.legs.words import Replied, Told
+from b2bua.legs.words import LegEnd, Replied, Told
 
 __all__ = [
     "Attempt",
@@ -47,6 +48,7 @@ __all__ = [
     "Gone",
     "InvitationDraft",
     "Leg",
+    "LegEnd",
     "LegRecord",
     "LegState",
     "Member",
@@ -63,6 +65,7 @@ __all__ = [
     "Redirect",
     "Referral",
     "Refuse",
+    "Registration",
     "Relay",
     "Replace",
     "Replied",

@@ -30,10 +30,12 @@ from b2bua.calls.waiting import Waiting, shown
 from b2bua.legs.leg import Invitation, Leg
 from b2bua.legs.passing import NO_FIELDS, SeenFields
 from b2bua.legs.words import (
+    LEG_ENDS,
     Answered,
     Changed,
     Fields,
     HungUp,
+    LegEnd,
     Moved,
     Offered,
     Referred,
@@ -89,6 +91,7 @@ class Call:
         "search",
         "setup",
         "since",
+        "started",
         "story",
         "talked",
         "waiting",
@@ -143,7 +146,7 @@ class Call:
         """The caller's Max-Breadth, as far as we go along with it (RFC 7332 section 6)."""
         party, identity = _who(calls, caller)
         self.record = record or CallRecord.begin(self.id, wall, party, dialled, identity)
-        self.talked = False
+        self.started = self.talked = False
         self._listeners: dict[Leg, Listener] = {}
         self._operations = 0
         self.over = False
@@ -201,8 +204,13 @@ class Call:
         listener = self._listeners.get(leg)
         return listener is None or not (listener is self.bridge or isinstance(listener, Lone))
 
-    def part_with(self, leg: Leg, why: str) -> None:
-        """Nobody hears the leg any more; what it still does it does alone."""
+    def part_with(self, leg: Leg, why: str, end: LegEnd | None = None, *, by_us: bool = False) -> None:
+        """
+        Nobody here hears the leg any more; what it still does it does alone, or for another call.
+
+        @param why: how it ended, as the record has it.
+        @param end: the same for features; None if it goes on in another call.
+        """
         self._listeners.pop(leg, None)
         if leg in self.legs:
             self.legs.remove(leg)
@@ -217,26 +225,27 @@ class Call:
             self._record_change()
             if self.calls.features.hears_changes:
                 self.calls.tell_of(self)
-            self.features.tell_leg_ended(self, leg, why)
+            if end is not None and self.started:
+                self.features.tell_leg_ended(self, leg, end, by_us)
 
     def hang_up(self, leg: Leg, why: str = "bye", fields: Fields = ()) -> None:
         """End a leg, in whatever state it is."""
         if leg in self.legs:
-            self.part_with(leg, f"we: {why}")
+            self.part_with(leg, f"we: {why}", LEG_ENDS[why], by_us=True)
             leg.say(HungUp(why, fields))
             self.settle()
 
     def refuse(self, leg: Leg, code: int, reason: str = "", fields: Fields = ()) -> None:
         """Turn away a leg that has not been answered."""
         if leg in self.legs:
-            self.part_with(leg, str(code))
+            self.part_with(leg, str(code), LegEnd.REFUSED, by_us=True)
             leg.say(Refused(code, reason, fields))
             self.settle()
 
     def redirect(self, leg: Leg, code: int, targets: tuple[str, ...], reason: str = "") -> None:
         """Send a leg that has not been answered elsewhere (3xx)."""
         if leg in self.legs:
-            self.part_with(leg, str(code))
+            self.part_with(leg, str(code), LegEnd.REDIRECTED, by_us=True)
             leg.say(Moved(code, targets, reason))
             self.settle()
 
@@ -248,9 +257,9 @@ class Call:
         listener = self._listeners.get(leg)
         if type(word) is HungUp:
             self.record.hung_up(leg.party, word.why)
-            self.part_with(leg, word.why)
+            self.part_with(leg, word.why, LEG_ENDS[word.why])
         elif isinstance(word, (Refused, Moved)) and leg.ended:
-            self.part_with(leg, str(word.code))
+            self.part_with(leg, str(word.code), _end_of(word))
         if listener is not None:
             listener.hear(leg, word)
         elif isinstance(word, Offered):
@@ -303,7 +312,8 @@ class Call:
         if self.calls.features.hears_changes:
             self.calls.tell_of(self)
         self.calls.over(self)
-        self.features.tell_call_ended(self, self.record)
+        if self.started:
+            self.features.tell_call_ended(self, self.record)
 
     def end(self, fields: Fields = (), why: str = "bye", by: str = "") -> None:
         """
@@ -337,8 +347,13 @@ class Call:
         self.max_breadth = min(offered.max_breadth, BREADTH_MAX)
         errand = Errand(self.caller, offered.session, fields, self.max_forwards, self.max_breadth)
         self.setup = Setup(self, errand)
-        self.features.tell_call_started(self)
+        self.start()
         self.setup.seek(self.dialled)
+
+    def start(self) -> None:
+        """The features hear of it, and so of its end; not of an INVITE that is refused for its own faults."""
+        self.started = True
+        self.features.tell_call_started(self)
 
     def confirm(self, leg: Leg, offer: bytes | None, text: str) -> None:
         """Answer a feature code: the phone shows C{text} for a moment, then we hang up."""
@@ -407,6 +422,13 @@ class Call:
     def invitation_draft(self, attempt: Attempt, destination: Destination) -> InvitationDraft:
         """What an INVITE to C{destination} will say, before features edit it."""
         return self.calls.identities.draft(attempt, destination)
+
+
+def _end_of(word: Refused | Moved) -> LegEnd:
+    """How a leg has ended that was never answered."""
+    if isinstance(word, Refused) and word.local:
+        return LegEnd.TIMEOUT if word.code == 408 else LegEnd.LOST
+    return LegEnd.REFUSED if isinstance(word, Refused) else LegEnd.REDIRECTED
 
 
 def _who(calls: Calls, caller: Leg | Party) -> tuple[Party, Identity]:

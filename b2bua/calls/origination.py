@@ -99,7 +99,7 @@ class Origination:
 
     def _begin(self, call: Call) -> None:
         """Ring the first party."""
-        call.features.tell_call_started(call)
+        call.start()
         work = Deferred.fromCoroutine(self._run(call))
         work.addErrback(_broken, call)
         work.addCallback(self._end)

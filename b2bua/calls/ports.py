@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from b2bua.calls.verdicts import FailureVerdict, Outcome, ReplaceVerdict, RouteVerdict, TransferVerdict
 from b2bua.legs.party import Party
-from b2bua.legs.words import Replied, Told, Word
+from b2bua.legs.words import LegEnd, Replied, Told, Word
 from b2bua.transactions.flow import Flow
 from b2bua.wire.uri import Uri
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from b2bua.calls.draft import InvitationDraft
     from b2bua.calls.outside import OutsideRequest, Respond
     from b2bua.calls.record import CallRecord
+    from b2bua.calls.registration import Registration
     from b2bua.calls.view import CallState
     from b2bua.legs.leg import Leg
     from b2bua.legs.referral import Referral
@@ -162,14 +163,14 @@ class Decisions(Protocol):
     def tell_call_changed(self, state: CallState) -> None:
         """Who talks to whom is not as it was."""
 
-    def tell_leg_ended(self, call: Call, leg: Leg, why: str) -> None:
+    def tell_leg_ended(self, call: Call, leg: Leg, why: LegEnd, by_us: bool) -> None:
         """A leg of the call is over."""
 
     def tell_call_ended(self, call: Call, record: CallRecord) -> None:
         """The call is over and its record written."""
 
-    def tell_contact_registered(self, binding: Any) -> None:
+    def tell_contact_registered(self, binding: Registration) -> None:
         """A phone has registered."""
 
-    def tell_contact_unregistered(self, binding: Any) -> None:
+    def tell_contact_unregistered(self, binding: Registration) -> None:
         """A phone is not registered any more."""

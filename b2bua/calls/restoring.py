@@ -91,7 +91,7 @@ def restore_call(calls: Calls, plain: dict[str, Any]) -> Call:
             call.take(leg)
     Bridge(call, a, b, alignment).begin()
     call.holders = frozenset(leg for leg, holds in ((a, a_holds), (b, b_holds)) if holds)
-    call.talked = True
+    call.started = call.talked = True
     call.story.note("restored")
     return call
 

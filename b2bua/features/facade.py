@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from b2bua.calls.draft import InvitationDraft
     from b2bua.calls.outside import OutsideRequest, Respond
     from b2bua.calls.record import CallRecord
+    from b2bua.calls.registration import Registration
     from b2bua.calls.verdicts import FailureVerdict, Outcome, ReplaceVerdict, RouteVerdict, TransferVerdict
     from b2bua.calls.view import CallState
     from b2bua.legs.leg import Leg
     from b2bua.legs.referral import Referral
-    from b2bua.legs.words import Replied, Told
+    from b2bua.legs.words import LegEnd, Replied, Told
 
 
 class Facade:
@@ -175,19 +176,19 @@ class Facade:
         """Who talks to whom is not as it was."""
         self._tell("call_changed", None, state)
 
-    def tell_leg_ended(self, call: Call, leg: Leg, why: str) -> None:
+    def tell_leg_ended(self, call: Call, leg: Leg, why: LegEnd, by_us: bool) -> None:
         """A leg of the call is over."""
-        self._tell("leg_ended", call, call, leg, why)
+        self._tell("leg_ended", call, call, leg, why, by_us)
 
     def tell_call_ended(self, call: Call, record: CallRecord) -> None:
         """The call is over and its record written."""
         self._tell("call_ended", call, call, record)
 
-    def tell_contact_registered(self, binding: Any) -> None:
+    def tell_contact_registered(self, binding: Registration) -> None:
         """A phone has registered."""
         self._tell("contact_registered", None, binding)
 
-    def tell_contact_unregistered(self, binding: Any) -> None:
+    def tell_contact_unregistered(self, binding: Registration) -> None:
         """A phone is not registered any more."""
         self._tell("contact_unregistered", None, binding)
 

@@ -19,6 +19,7 @@ _PUBLIC = (
     "b2bua.calls.draft",
     "b2bua.calls.outside",
     "b2bua.calls.record",
+    "b2bua.calls.registration",
     "b2bua.legs.leg",
     "b2bua.legs.referral",
     "b2bua.calls.verdicts",

@@ -15,6 +15,7 @@ the offer was in L{Answered} (RFC 3264, RFC 3261 section 13.2.1).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -166,6 +167,29 @@ class HungUp:
     why: str = "bye"
     """bye, cancel, timeout, lost, replaced or error."""
     fields: Fields = ()
+
+
+class LegEnd(Enum):
+    """Why a leg is over; L{HungUp.why} is one of the first six values."""
+
+    BYE = "bye"
+    CANCEL = "cancel"
+    TIMEOUT = "timeout"
+    """Nobody answers any more."""
+    LOST = "lost"
+    """The network says that nobody is there."""
+    REPLACED = "replaced"
+    """Another leg has taken its place."""
+    ERROR = "error"
+    """What it said cannot be carried on with, or a bug of ours."""
+    REFUSED = "refused"
+    """It was never answered, but refused (4xx to 6xx)."""
+    REDIRECTED = "redirected"
+    """It was never answered, but sent elsewhere (3xx)."""
+
+
+LEG_ENDS = {end.value: end for end in LegEnd}
+"""Each by its word."""
 
 
 Word: TypeAlias = (

@@ -189,7 +189,7 @@ class Everywhere:
         return None
 
     @hookimpl
-    def leg_ended(self, call: Call, leg: Leg, why: str) -> None:
+    def leg_ended(self, call: Call, leg: Leg) -> None:
         """See the end."""
         self.seen.append("ended")
 
