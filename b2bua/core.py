@@ -292,9 +292,13 @@ class B2BUA:
         else:
             kind = (("Content-Type", answer.content_type),) if answer.content_type else ()
             response = request.response(
-                answer.code, answer.reason, to_tag=self.context.token(), fields=(*answer.fields, *kind)
+                answer.code,
+                answer.reason,
+                to_tag=self.context.token(),
+                fields=(*answer.fields, *kind),
+                body=answer.body,
             )
-            server.respond(response if not answer.body else response.with_body(answer.body))
+            server.respond(response)
 
     # ---- who asks -------------------------------------------------------
 

@@ -81,6 +81,9 @@ class Service:
     present step of a call is over.
     """
 
+    data: Data
+    """The plugin's own rows, which outlive the process."""
+
     def __init__(self, plugin: Plugin, dispatch: Dispatch, calls: Calls, data: Data) -> None:
         """Serve one plugin."""
         self._plugin = plugin
@@ -89,7 +92,6 @@ class Service:
         self._timers: set[Timer] = set()
         self._closed = False
         self.data = data
-        """The plugin's own rows, which outlive the process."""
 
     # ---- looking at calls -----------------------------------------------
 

@@ -1,0 +1,187 @@
+"""Commands that plugins add: what they may be, what may be typed, and what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import redirect_stderr
+from io import StringIO
+from typing import Any, Literal
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from b2bua import hookimpl
+from b2bua.choices import Choices
+from b2bua.command import _asking, _of_plugin, main, subcommands
+from b2bua.control import Refused
+from b2bua.features import Features, FeaturesRefused
+from b2bua.features.commands import RESERVED
+
+
+class Shop:
+    """Adds commands."""
+
+    @hookimpl
+    def b2bua_commands(self) -> Mapping[str, Callable[..., Any]]:
+        """Three."""
+        return {"order": self.order, "close-shop": self.close, "break": self.fall}
+
+    def order(
+        self, what: str, number: int, colour: Literal["red", "blue"] = "red", *, price: float | None = None,
+        gift: bool = False,
+    ) -> dict[str, object]:  # fmt: skip
+        """Order something."""
+        if number > 9:
+            raise ValueError("there are nine at most")
+        return {"what": what, "number": number, "colour": colour, "price": price, "gift": gift}
+
+    async def close(self) -> str:
+        """Close the shop."""
+        return "closed"
+
+    def fall(self) -> None:
+        """Break."""
+        raise LookupError("oh")
+
+
+class CommandTestCase(SynchronousTestCase):
+    """A service with the shop."""
+
+    def setUp(self) -> None:
+        """Open it."""
+        self.features = Features.of(Shop)
+        self.choices = Choices(lambda: self.features, lambda: None)  # type: ignore[arg-type,return-value]  # not asked
+
+    def answer(self, command: str, **arguments: object) -> Any:
+        """What the service says."""
+        from twisted.internet.defer import Deferred
+
+        return self.successResultOf(Deferred.fromCoroutine(self.choices.run(command, arguments)))
+
+    def refusal(self, command: str, **arguments: object) -> str:
+        """What the service says to what cannot be done."""
+        from twisted.internet.defer import Deferred
+
+        failure = self.failureResultOf(Deferred.fromCoroutine(self.choices.run(command, arguments)), Refused)
+        return str(failure.value)
+
+
+class ServiceTests(CommandTestCase):
+    """The side of the service."""
+
+    def test_run(self) -> None:
+        """Arguments come as the types that the function wants, and a coroutine is awaited."""
+        said = self.answer("order", what="tea", number="3", colour="blue", price="1.5", gift=True)
+        self.assertEqual(said, {"what": "tea", "number": 3, "colour": "blue", "price": 1.5, "gift": True})
+        self.assertEqual(self.answer("close-shop"), "closed")
+
+    def test_refused(self) -> None:
+        """What is typed wrongly, and what the plugin says, is one line for people."""
+        for arguments, line in (
+            ({"what": "tea"}, "order needs the argument number"),
+            ({"what": "tea", "number": "many"}, "number: input should be a valid integer"),
+            ({"what": "tea", "number": 1, "colour": "green"}, "colour: input should be 'red' or 'blue'"),
+            ({"what": "tea", "number": 1, "size": 1}, "order has no argument size"),
+            ({"what": "tea", "number": 10}, "there are nine at most"),
+        ):
+            with self.subTest(line):
+                self.assertIn(line, self.refusal("order", **arguments))
+        self.assertIn("there are order, close-shop, break", self.refusal("sell"))
+
+    def test_broken(self) -> None:
+        """A plugin that fails is named, to whoever asked and in the log."""
+        self.assertEqual(self.refusal("break"), "the plugin shop failed: LookupError: oh")
+        self.assertEqual(len(self.flushLoggedErrors(LookupError)), 1)
+
+    def test_declared_wrongly(self) -> None:
+        """A command that cannot be is refused at start, in one line."""
+
+        def star(*what: str) -> None: ...
+
+        def odd(what: list[str]) -> None: ...
+
+        def good() -> None: ...
+
+        for name, call, line in (
+            ("calls", good, "the command calls is one of b2bua itself"),
+            ("Order", good, "is no word of small letters, digits and hyphens"),
+            ("order", star, "the command order cannot take *what"),
+            ("order", odd, "the command order cannot take what: it is no text"),
+        ):
+            with self.subTest(line):
+                kind = type("Odd", (), {"b2bua_commands": hookimpl(lambda self, n=name, c=call: {n: c})})
+                refused = self.assertRaises(FeaturesRefused, Features.of, kind)
+                [problem] = refused.problems
+                self.assertIn(line, str(problem))
+
+    def test_two(self) -> None:
+        """Two plugins cannot have the same command."""
+        other = type("Other", (Shop,), {})
+        refused = self.assertRaises(FeaturesRefused, Features.of, Shop, other)
+        self.assertIn(
+            "plugin other: the command order belongs to the plugin shop already", map(str, refused.problems)
+        )
+
+    def test_reserved(self) -> None:
+        """The names that plugins cannot have are those of our own subcommands."""
+        self.assertEqual(RESERVED, {name for name, _ in subcommands()})
+
+    def test_forget(self) -> None:
+        """What a plugin at work has kept is not forgotten; that of one that is gone is."""
+        self.assertRaises(Refused, self.choices.forget, "shop")
+        self.assertRaises(Refused, self.choices.forget, "park")
+        self.features.rows.commit("park", {"591": "1"})
+        self.features.preferences.put("extensions.101", "park", "orbit", "591")
+        self.assertEqual(self.choices.forget("park"), {"name": "park", "rows": 1, "settings": 1})
+        self.assertEqual(self.features.rows.of("park"), {})
+
+
+class LineTests(CommandTestCase):
+    """The side of the command line."""
+
+    def setUp(self) -> None:
+        """Answer in the place of the service."""
+        super().setUp()
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+
+        def ask(options: object, do: str, **keys: Any) -> Any:
+            if do == "commands":
+                return self.choices.commands()
+            self.asked.append((keys["command"], keys["arguments"]))
+            return self.answer(keys["command"], **keys["arguments"])
+
+        self.patch(_asking, "ask", ask)
+        self.said: list[object] = []
+        self.patch(_asking, "show", lambda options, value, people: self.said.append(people(value)) or 0)
+
+    def test_typed(self) -> None:
+        """Arguments are positional, options and flags, as the function says."""
+        status = main(["order", "tea", "3", "--price", "1.5", "--gift"])
+        self.assertEqual(status, 0)
+        self.assertEqual(self.asked, [("order", {"what": "tea", "number": 3, "price": 1.5, "gift": True})])
+        self.assertEqual(self.said, ["what: tea\nnumber: 3\ncolour: red\nprice: 1.5\ngift: True"])
+
+    def test_wrong(self) -> None:
+        """What cannot be typed is said with the usage, and status 2."""
+        for arguments in (["order"], ["order", "tea", "many"], ["order", "tea", "1", "--colour", "green"]):
+            with self.subTest(arguments), redirect_stderr(StringIO()), self.assertRaises(SystemExit) as end:
+                main(arguments)
+            self.assertEqual(end.exception.code, 2)
+
+    def test_unknown(self) -> None:
+        """What nobody has is no command."""
+        with redirect_stderr(StringIO()) as err:
+            self.assertEqual(main(["sell"]), 2)
+        self.assertIn("sell is no command", err.getvalue())
+
+    def test_shown(self) -> None:
+        """Texts, rows, and what a peer may have put into them."""
+        for value, text in (
+            ("a\nb", "a\nb"),
+            (None, ""),
+            ([], "nothing"),
+            (["a", 1], "a\n1"),
+            ([{"n": 1}, {"n": 2, "m": "x"}], "n  m\n1\n2  x"),
+            ("\x1b[2J", "?[2J"),
+        ):
+            with self.subTest(value):
+                self.assertEqual(_of_plugin._people(value), text)
