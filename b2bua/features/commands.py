@@ -10,17 +10,15 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
 RESERVED = frozenset(
-    {
-        "calls", "check", "commands", "extension", "features", "hangup", "init", "new-plugin", "pardon",
-        "plugin", "registrations", "reload", "set", "settings", "status", "trace",
-    }
-)  # fmt: skip
+    path.stem.replace("_", "-") for path in (Path(__file__).parent.parent / "command").glob("[!_]*.py")
+)
 """The subcommands of C{b2bua} itself; no plugin can have one of these names."""
 
 PLAIN = {str: "text", int: "whole number", float: "number", bool: "flag"}
