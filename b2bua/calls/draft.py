@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from b2bua.legs.words import Fields
+from b2bua.wire.grammar import is_token
+from b2bua.wire.registry import NEVER, canonical
+
+OURS = NEVER | {"Content-Type"}
+"""Header fields that features cannot write, since we write them for each leg."""
 
 
 @dataclass(slots=True)
@@ -33,3 +38,15 @@ class InvitationDraft:
     def finished(self) -> Fields:
         """The header fields, which nobody can change any more."""
         return tuple(self.fields)
+
+
+def is_safe(text: object) -> bool:
+    """Does it stay within its header field?"""
+    return isinstance(text, str) and not any(c in text for c in "\r\n\0")
+
+
+def is_field(item: object) -> bool:
+    """Is it a header field that a feature may write?"""
+    if not isinstance(item, tuple) or len(item) != 2 or not all(map(is_safe, item)):
+        return False
+    return is_token(item[0]) and canonical(item[0]) not in OURS

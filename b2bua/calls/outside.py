@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from b2bua.calls.draft import is_field
+from b2bua.calls.verdicts import is_code, is_line
 from b2bua.legs.passing import NO_FIELDS, SeenFields
 from b2bua.legs.words import Fields
 
@@ -45,3 +47,14 @@ class Respond:
     fields: Fields = ()
     body: bytes = b""
     content_type: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be sent, where it is written."""
+        if not is_code(self.code, 200, 699):
+            raise TypeError(f"Respond: the status {self.code!r}")
+        if not is_line(self.reason) or not is_line(self.content_type):
+            raise TypeError("Respond: a text that is not one line")
+        if not isinstance(self.body, bytes) or (self.body and not self.content_type):
+            raise TypeError("Respond: a body of no content type")
+        if not isinstance(self.fields, tuple) or not all(map(is_field, self.fields)):
+            raise TypeError("Respond: a header field that cannot be sent")

@@ -10,11 +10,47 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from math import isfinite
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from b2bua.legs.party import Party
     from b2bua.legs.words import Fields
+
+
+TARGET_MAX = 1024
+"""Characters of a target."""
+MEMBERS_MAX = 64
+"""Targets of one L{Dial}."""
+SECONDS_MAX = 24 * 3600.0
+"""No ringing, no waiting and no delay is longer."""
+
+
+def is_line(text: object) -> bool:
+    """Is it text that fits in a header field as it is?"""
+    return isinstance(text, str) and len(text) <= TARGET_MAX and (text.isprintable() or not text)
+
+
+def is_target(text: object) -> bool:
+    """Can it be dialled?"""
+    return is_line(text) and bool(text)
+
+
+def is_seconds(value: object) -> bool:
+    """Is it a time that one can wait, if only for nothing?"""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return isfinite(value) and 0 <= value <= SECONDS_MAX
+
+
+def is_time(value: object) -> bool:
+    """Is it a time in which something can happen?"""
+    return is_seconds(value) and bool(value)
+
+
+def is_code(value: object, least: int, most: int) -> bool:
+    """Is it a status of that kind?"""
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
 
 
 class Diverted(Enum):
@@ -44,6 +80,13 @@ class Member:
     """Seconds from the start of the group, or for a sequence, from the failure of the one before."""
     ring_seconds: float | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse what cannot be carried out, where it is written."""
+        if not is_target(self.target) or not is_seconds(self.after):
+            raise TypeError(f"Member: {self.target!r:.60} after {self.after!r} s cannot be dialled")
+        if self.ring_seconds is not None and not is_time(self.ring_seconds):
+            raise TypeError(f"Member: {self.ring_seconds!r} is no time to ring")
+
 
 @dataclass(frozen=True, slots=True)
 class Dial:
@@ -63,6 +106,15 @@ class Dial:
     granted: bool = False
     """May they be dialled whoever calls, since the configuration names them?"""
 
+    def __post_init__(self) -> None:
+        """Refuse what cannot be carried out, where it is written."""
+        if self.mode not in ("parallel", "sequential"):
+            raise TypeError(f"Dial: the mode {self.mode!r}")
+        if not isinstance(self.members, tuple) or len(self.members) > MEMBERS_MAX:
+            raise TypeError(f"Dial: members that are no tuple of at most {MEMBERS_MAX}")
+        if not all(isinstance(member, Member) for member in self.members):
+            raise TypeError("Dial: members that are no Member")
+
 
 @dataclass(frozen=True, slots=True)
 class Forward:
@@ -74,6 +126,11 @@ class Forward:
     granted: bool = False
     """May it be dialled whoever calls, since the configuration names it?"""
 
+    def __post_init__(self) -> None:
+        """Refuse what cannot be carried out, where it is written."""
+        if not is_target(self.to) or not is_line(self.alert_info):
+            raise TypeError(f"Forward: {self.to!r:.60} cannot be dialled")
+
 
 @dataclass(frozen=True, slots=True)
 class Redirect:
@@ -83,6 +140,13 @@ class Redirect:
     """Contacts, best first; those that are feature codes are left out."""
     code: int = 302
 
+    def __post_init__(self) -> None:
+        """Refuse what cannot be carried out, where it is written."""
+        if not is_code(self.code, 300, 399):
+            raise TypeError(f"Redirect: the status {self.code!r}")
+        if not isinstance(self.targets, tuple) or not self.targets or not all(map(is_target, self.targets)):
+            raise TypeError("Redirect: to nowhere")
+
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
@@ -91,12 +155,24 @@ class Refuse:
     code: int
     reason: str = ""
 
+    def __post_init__(self) -> None:
+        """Refuse what cannot be carried out, where it is written."""
+        if not is_code(self.code, 400, 699):
+            raise TypeError(f"Refuse: the status {self.code!r}")
+        if not is_line(self.reason):
+            raise TypeError("Refuse: a reason that is not one line of text")
+
 
 @dataclass(frozen=True, slots=True)
 class Confirm:
     """Answer a feature code: the phone shows C{text}, then we hang up."""
 
     text: str
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be carried out, where it is written."""
+        if not is_line(self.text):
+            raise TypeError("Confirm: a text that is not one line")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +193,13 @@ class Wait:
     text: str = ""
     """What its display shows meanwhile."""
 
+    def __post_init__(self) -> None:
+        """Refuse what cannot be carried out, where it is written."""
+        if not all(map(is_line, (self.at, self.otherwise, self.text))):
+            raise TypeError("Wait: a text that is not one line")
+        if self.seconds is not None and not is_time(self.seconds):
+            raise TypeError(f"Wait: {self.seconds!r} is no time to wait")
+
 
 @dataclass(frozen=True, slots=True)
 class PickUp:
@@ -131,6 +214,11 @@ class PickUp:
     """The call, by its C{id}."""
     leg: str = ""
     """The leg that waits, or that rings, by its C{id}; empty takes whoever there is."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be carried out, where it is written."""
+        if not is_target(self.call) or not is_line(self.leg):
+            raise TypeError(f"PickUp: {self.call!r:.60} is no call")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +242,14 @@ class Transfer:
     recall_seconds: float = 30.0
     otherwise: str = ""
     """Where the survivor goes when the recall fails as well; empty hangs up."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be carried out, where it is written."""
+        if self.accepted not in (200, 202):
+            raise TypeError(f"Transfer: the status {self.accepted!r}")
+        times = (self.ring_seconds, self.recall_seconds)
+        if not is_line(self.otherwise) or not all(one is None or is_time(one) for one in times):
+            raise TypeError("Transfer: a target or a time that cannot be")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from zope.interface import implementer
 
 from b2bua import hookspecs
 from b2bua.clock import IClock, ITimer
-from b2bua.features.answers import CHECKS, wrong_edit
+from b2bua.features.answers import wrong_answer, wrong_edit
 from b2bua.features.plugin import Plugin
 from b2bua.hookspecs import HOOKS
 from b2bua.subscriptions.packages import PackageFailed
@@ -234,7 +234,7 @@ class Dispatch:
     def _counts(self, hook: str, plugin: Plugin, answer: Any, began: float, story: Story | None) -> bool:
         """Is it an answer, and one that the core can carry out?"""
         seconds = self.timers.now() - began
-        wrong = None if answer is None else CHECKS[hook](answer)
+        wrong = None if answer is None else wrong_answer(hook, answer)
         if wrong is not None:
             self._failed(hook, plugin, _failure(TypeError(wrong)), began, story)
             return False

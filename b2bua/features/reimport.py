@@ -12,30 +12,20 @@ from types import ModuleType
 
 from b2bua.features.plugin import Source
 
-_FINDERS = "__editable___"
-"""How the modules begin with which setuptools makes an editable install importable."""
-
 
 def look_around() -> None:
     """
     Take in what was installed since this process began.
 
     C{pip install -e} leaves a file C{*.pth}, which Python reads at its start
-    only; for a package in the directory itself it is enough to look again.
+    only; for a package in the directory itself it is enough to look again.  How
+    an installer makes an editable project importable is its own affair, so
+    one that comes to have more modules than it had may need a restart.
     """
-    for name in [name for name in sys.modules if name.startswith(_FINDERS)]:
-        del sys.modules[name]  # it knows where the modules of one project were
-    sys.meta_path[:] = [finder for finder in sys.meta_path if not _is_former(finder)]
-    sys.path_hooks[:] = [hook for hook in sys.path_hooks if not _is_former(hook)]
     own = [site.getusersitepackages()] if site.ENABLE_USER_SITE else []
     for directory in (*site.getsitepackages(), *own):
         site.addsitedir(directory)
     invalidate_caches()
-
-
-def _is_former(finder: object) -> bool:
-    """Was it made by one of those modules?"""
-    return str(getattr(finder, "__module__", "")).startswith(_FINDERS)
 
 
 class Reimport:

@@ -46,12 +46,12 @@ def _public_names() -> dict[str, Any]:
 
 def _resolved(function: Callable[..., Any], name: str) -> Any:
     """An annotation as a type; L{Any} when it is missing or cannot be told."""
+    plain = inspect.unwrap(function)
     annotation = getattr(function, "__annotations__", {}).get(name, Any)
-    if not isinstance(annotation, str):
-        return annotation
-    scope = {**_public_names(), **getattr(inspect.unwrap(function), "__globals__", {})}
+    alone = types.SimpleNamespace(__annotations__={name: annotation})
+    scope = {**_public_names(), **getattr(plain, "__globals__", {})}
     try:
-        return eval(annotation, scope)  # the plugin's own code, which runs anyway
+        return typing.get_type_hints(alone, scope)[name]
     except Exception:  # noqa: BLE001  # whatever it is, it is no type that we can compare
         return Any
 
@@ -87,6 +87,12 @@ def _fits(kind: Any, accepted: tuple[Any, ...]) -> bool:
         return True
     plain = tuple(one for one in accepted if inspect.isclass(one))
     return inspect.isclass(kind) and issubclass(kind, plain)
+
+
+def accepted_by(hook: str) -> tuple[type, ...]:
+    """The types of the answers that a question takes, L{None} apart."""
+    members = _members(_resolved(getattr(hookspecs, hook), "return"))
+    return tuple(kind for kind in members if inspect.isclass(kind) and kind is not types.NoneType)
 
 
 def misfits(hook: str, function: Callable[..., Any]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from b2bua import hookimpl
@@ -27,6 +28,7 @@ class Clerk:
         self.fields: dict[str, tuple[str, ...]] = {}
         self.requests: list[OutsideRequest] = []
         self.answer: Any = None
+        self.makes: Callable[[], Any] = lambda: self.answer
 
     @hookimpl
     def b2bua_fields(self) -> tuple[str, ...]:
@@ -47,7 +49,7 @@ class Clerk:
     def request_received(self, request: OutsideRequest) -> Any:
         """Note it, and answer what the test says."""
         self.requests.append(request)
-        return self.answer
+        return self.makes()
 
 
 class OutsideTestCase(LadderTestCase):
@@ -156,14 +158,14 @@ class RequestTests(OutsideTestCase):
     def test_nonsense(self) -> None:
         """What cannot be sent costs the feature its say."""
         for wrong in (
-            Respond(100),
-            Respond(200, "a\r\nb"),
-            Respond(200, body=b"x"),
-            Respond(200, fields=(("Via", "x"),)),
-            "yes",
+            lambda: Respond(100),
+            lambda: Respond(200, "a\r\nb"),
+            lambda: Respond(200, body=b"x"),
+            lambda: Respond(200, fields=(("Via", "x"),)),
+            lambda: "yes",
         ):
             with self.subTest(wrong):
-                self.clerk.answer = wrong
+                self.clerk.makes = wrong
                 sent = self.alice.outside("MESSAGE", "bob", fields=self.TEXT, body=b"Hi")
                 self.world.run(61)
                 self.assertEqual(sent.code, 404)
