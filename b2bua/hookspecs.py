@@ -65,15 +65,26 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 _hookspec = pluggy.HookspecMarker(PROJECT)
 
 
+WAYS: dict[str, str] = {"question": "ask", "edit": "edit", "news": "tell"}
+"""How the methods begin by which the core calls hooks of a kind; declarations are not called by it."""
+
+
 class NotConfigured(Exception):
     """A feature takes itself out; the text says what it misses, C{no [night] table}, say."""
 
 
-def _hook(kind: Kind) -> Callable[[Function], Function]:
-    """Make a function a hook of one kind."""
+def _hook(kind: Kind, face: str | None = None) -> Callable[[Function], Function]:
+    """
+    Make a function a hook of one kind.
+
+    @param face: how the core's method for it is called, if not by the kind and
+        the hook's name; empty if it has none of its own.
+    """
 
     def mark(function: Function) -> Function:
         function.b2bua_kind = kind  # type: ignore[attr-defined]  # functions take attributes
+        usual = f"{WAYS[kind]}_{function.__name__}" if kind in WAYS else ""
+        function.b2bua_face = usual if face is None else face  # type: ignore[attr-defined]  # likewise
         return _hookspec(function)
 
     return mark
@@ -209,7 +220,7 @@ def b2bua_event_packages() -> Iterable[EventPackage]:
 # ---- questions --------------------------------------------------------------
 
 
-@_hook("question")
+@_hook("question", "ask_route")
 def route_call(attempt: Attempt) -> RouteVerdict | None:
     """
     Say where a target is.
@@ -241,7 +252,7 @@ def ring_seconds(attempt: Attempt) -> float | None:
     raise NotImplementedError
 
 
-@_hook("question")
+@_hook("question", "ask_failed")
 def target_failed(attempt: Attempt, outcome: Outcome) -> FailureVerdict | None:
     """
     Say what to do now that a target has failed.
@@ -261,7 +272,7 @@ def target_failed(attempt: Attempt, outcome: Outcome) -> FailureVerdict | None:
     raise NotImplementedError
 
 
-@_hook("question")
+@_hook("question", "")  # asked by ask_route
 def code_dialled(attempt: Attempt, name: str, argument: str) -> CodeVerdict | None:
     """
     Answer a feature code.
@@ -281,7 +292,7 @@ def code_dialled(attempt: Attempt, name: str, argument: str) -> CodeVerdict | No
     raise NotImplementedError
 
 
-@_hook("question")
+@_hook("question", "")  # asked by ask_route
 def code_referred(attempt: Attempt, name: str, argument: str) -> CodeVerdict | None:
     """
     Answer a feature code to which one of our own extensions transfers a party.
@@ -301,7 +312,7 @@ def code_referred(attempt: Attempt, name: str, argument: str) -> CodeVerdict | N
     raise NotImplementedError
 
 
-@_hook("question")
+@_hook("question", "ask_transfer")
 def transfer_requested(call: Call, leg: Leg, referral: Referral) -> TransferVerdict | None:
     """
     Say how a REFER is carried out.
@@ -318,7 +329,7 @@ def transfer_requested(call: Call, leg: Leg, referral: Referral) -> TransferVerd
     raise NotImplementedError
 
 
-@_hook("question")
+@_hook("question", "ask_replace")
 def replace_requested(call: Call, leg: Leg, replaced: Leg) -> ReplaceVerdict | None:
     """
     Say whether a new call may take the place of a leg.
@@ -337,7 +348,7 @@ def replace_requested(call: Call, leg: Leg, replaced: Leg) -> ReplaceVerdict | N
     raise NotImplementedError
 
 
-@_hook("question")
+@_hook("question", "ask_unowned")
 def request_unowned(leg: Leg, told: Told) -> Replied | None:
     """
     Answer a request within a dialog that the bridge does not pass on.
@@ -352,7 +363,7 @@ def request_unowned(leg: Leg, told: Told) -> Replied | None:
     raise NotImplementedError
 
 
-@_hook("question")
+@_hook("question", "")  # asked by ask_unavailable, which waits for nobody
 def extension_unavailable(extension: str) -> str | None:
     """
     Say why an extension takes no calls just now.
@@ -387,7 +398,7 @@ def request_received(request: OutsideRequest) -> Respond | None:
 # ---- edits ------------------------------------------------------------------
 
 
-@_hook("edit")
+@_hook("edit", "edit_invitation")
 def invitation_leaving(attempt: Attempt, draft: InvitationDraft) -> None:
     """
     Edit what an INVITE will say.
@@ -558,7 +569,7 @@ def setting_changed(owner: str, feature: str, key: str, value: object) -> None:
     """
 
 
-@_hook("news")
+@_hook("news", "")  # told to each plugin with a service of its own
 def service_started(service: Service) -> None:
     """
     The service is up: its sockets are open.
@@ -571,7 +582,7 @@ def service_started(service: Service) -> None:
     """
 
 
-@_hook("news")
+@_hook("news", "")  # told to each plugin with a service of its own
 def service_stopping(service: Service) -> None:
     """
     The service takes no new calls and will be gone.
@@ -587,6 +598,9 @@ HOOKS: dict[str, Kind] = {
     name: value.b2bua_kind for name, value in list(globals().items()) if hasattr(value, "b2bua_kind")
 }
 """Every hook with its kind, in the order of this file."""
+
+FACE: dict[str, str] = {hook: name for hook in HOOKS if (name := globals()[hook].b2bua_face)}
+"""The hooks that the core calls by a method of their own, with its name."""
 
 Answer: TypeAlias = Awaitable[Any] | Any
 """What a question may be answered with: a value, a Deferred or a coroutine."""

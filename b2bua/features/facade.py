@@ -9,23 +9,18 @@ from twisted.internet.defer import Deferred
 
 from b2bua.features.codes import Code, Codes
 from b2bua.features.dispatch import Dispatch, Story
+from b2bua.hookspecs import FACE, HOOKS
 
 if TYPE_CHECKING:
     from b2bua.calls.attempt import Attempt
-    from b2bua.calls.call import Call
-    from b2bua.calls.draft import InvitationDraft
-    from b2bua.calls.outside import OutsideRequest, Respond
-    from b2bua.calls.record import CallRecord
-    from b2bua.calls.registration import Registration
-    from b2bua.calls.verdicts import FailureVerdict, Outcome, ReplaceVerdict, RouteVerdict, TransferVerdict
-    from b2bua.calls.view import CallState
-    from b2bua.legs.leg import Leg
-    from b2bua.legs.referral import Referral
-    from b2bua.legs.words import LegEnd, Replied, Told
+    from b2bua.calls.decisions import Decisions
+    from b2bua.calls.verdicts import FailureVerdict, Outcome, RouteVerdict
+else:
+    Decisions = object  # the methods are made below
 
 
-class Facade:
-    """One method for each hook; where nobody listens it costs next to nothing."""
+class Facade(Decisions):
+    """One method for each hook: those that do more than ask or tell stand here, the others are made below."""
 
     def __init__(self, dispatch: Dispatch, codes: Codes) -> None:
         """Ask by C{dispatch}, and the owners of C{codes} about those."""
@@ -76,11 +71,6 @@ class Facade:
         )
         return verdict
 
-    def ask_ring_seconds(self, attempt: Attempt) -> float | Deferred[float | None] | None:
-        """How long may it ring?"""
-        voices = self._voices["ring_seconds"]
-        return self._dispatch.ask("ring_seconds", voices, attempt.call.story, attempt) if voices else None
-
     def ask_failed(
         self, attempt: Attempt, outcome: Outcome
     ) -> FailureVerdict | Deferred[FailureVerdict | None] | None:
@@ -96,43 +86,11 @@ class Facade:
         )
         return verdict
 
-    def ask_transfer(
-        self, call: Call, leg: Leg, referral: Referral
-    ) -> TransferVerdict | Deferred[TransferVerdict | None] | None:
-        """May the party of C{leg} transfer, and how?"""
-        voices = self._voices["transfer_requested"]
-        return (
-            self._dispatch.ask("transfer_requested", voices, call.story, call, leg, referral)
-            if voices
-            else None
-        )
-
-    def ask_replace(
-        self, call: Call, leg: Leg, replaced: Leg
-    ) -> ReplaceVerdict | Deferred[ReplaceVerdict | None] | None:
-        """May C{leg} take the place of C{replaced}?"""
-        voices = self._voices["replace_requested"]
-        return (
-            self._dispatch.ask("replace_requested", voices, call.story, call, leg, replaced)
-            if voices
-            else None
-        )
-
-    def ask_unowned(self, leg: Leg, told: Told) -> Replied | Deferred[Replied | None] | None:
-        """Does a feature answer this request within a dialog?"""
-        voices = self._voices["request_unowned"]
-        return self._dispatch.ask("request_unowned", voices, _story(leg.call), leg, told) if voices else None
-
     def ask_unavailable(self, extension: str) -> str | None:
         """Why does an extension take no calls?  Who takes their time over it is not waited for."""
         voices = self._voices["extension_unavailable"]
         answer = self._dispatch.ask("extension_unavailable", voices, None, extension) if voices else None
         return None if isinstance(answer, Deferred) else answer
-
-    def ask_request_received(self, request: OutsideRequest) -> Respond | Deferred[Respond | None] | None:
-        """Does a feature answer this request outside of dialogs?"""
-        voices = self._voices["request_received"]
-        return self._dispatch.ask("request_received", voices, None, request) if voices else None
 
     # ---- edits ----------------------------------------------------------
 
@@ -141,70 +99,48 @@ class Facade:
         """Does any feature edit INVITEs?"""
         return bool(self._voices["invitation_leaving"])
 
-    def edit_invitation(self, attempt: Attempt, draft: InvitationDraft) -> None:
-        """Let the features edit what an INVITE will say."""
-        voices = self._voices["invitation_leaving"]
-        self._dispatch.edit("invitation_leaving", voices, attempt.call.story, draft, attempt)
 
-    # ---- news -----------------------------------------------------------
+def _asking(hook: str) -> Callable[..., Any]:
+    """The method by which a question is put."""
 
-    def tell_call_started(self, call: Call) -> None:
-        """A call begins."""
-        self._tell("call_started", call, call)
+    def ask(self: Facade, *values: Any) -> Any:
+        voices = self._voices[hook]
+        return self._dispatch.ask(hook, voices, _story(values[0]), *values) if voices else None
 
-    def tell_target_ringing(self, attempt: Attempt, leg: Leg) -> None:
-        """A target rings."""
-        self._tell("target_ringing", attempt.call, attempt, leg)
+    return ask
 
-    def tell_call_answered(self, call: Call, leg: Leg) -> None:
-        """The caller talks to C{leg}."""
-        self._tell("call_answered", call, call, leg)
 
-    def tell_call_held(self, call: Call, leg: Leg) -> None:
-        """The party of C{leg} has put the other one on hold."""
-        self._tell("call_held", call, call, leg)
+def _editing(hook: str) -> Callable[..., Any]:
+    """The method by which a draft, the last value, is handed to the features."""
 
-    def tell_call_resumed(self, call: Call, leg: Leg) -> None:
-        """The party of C{leg} has taken the other one back from hold."""
-        self._tell("call_resumed", call, call, leg)
+    def edit(self: Facade, *values: Any) -> None:
+        self._dispatch.edit(hook, self._voices[hook], _story(values[0]), values[-1], *values[:-1])
 
-    def tell_call_transferred(self, call: Call, leg: Leg, outcome: Outcome | None) -> None:
-        """A transfer that C{leg} asked for is over; C{outcome} is None when it succeeded."""
-        self._tell("call_transferred", call, call, leg, outcome)
+    return edit
 
-    def tell_call_changed(self, state: CallState) -> None:
-        """Who talks to whom is not as it was."""
-        self._tell("call_changed", None, state)
 
-    def tell_leg_ended(self, call: Call, leg: Leg, why: LegEnd, by_us: bool) -> None:
-        """A leg of the call is over."""
-        self._tell("leg_ended", call, call, leg, why, by_us)
+def _telling(hook: str) -> Callable[..., Any]:
+    """The method by which news are told; where nobody listens it costs next to nothing."""
 
-    def tell_call_ended(self, call: Call, record: CallRecord) -> None:
-        """The call is over and its record written."""
-        self._tell("call_ended", call, call, record)
-
-    def tell_contact_registered(self, binding: Registration) -> None:
-        """A phone has registered."""
-        self._tell("contact_registered", None, binding)
-
-    def tell_contact_unregistered(self, binding: Registration) -> None:
-        """A phone is not registered any more."""
-        self._tell("contact_unregistered", None, binding)
-
-    def tell_setting_changed(self, owner: str, feature: str, key: str, value: object) -> None:
-        """A user has changed a setting."""
-        self._tell("setting_changed", None, owner, feature, key, value)
-
-    def _tell(self, hook: str, call: Call | None, *values: Any) -> None:
-        """Tell everybody who listens; nobody costs next to nothing."""
+    def tell(self: Facade, *values: Any) -> None:
         if voices := self._voices[hook]:
-            self._dispatch.tell(hook, voices, _story(call), *values)
+            self._dispatch.tell(hook, voices, _story(values[0]), *values)
+
+    return tell
 
 
-def _story(call: Any) -> Story | None:
-    """The story of a call, if there is a call."""
-    story: Story | None = getattr(call, "story", None)
+_MADE = {"question": _asking, "edit": _editing, "news": _telling}
+
+for _hook, _name in FACE.items():
+    if _name not in vars(Facade):
+        setattr(Facade, _name, _MADE[HOOKS[_hook]](_hook))
+
+
+def _story(about: Any) -> Story | None:
+    """The story of a call, or of that to which an attempt or a leg belongs, if there is one."""
+    story: Story | None = getattr(about, "story", None) or getattr(
+        getattr(about, "call", None), "story", None
+    )
     return story
 
 
