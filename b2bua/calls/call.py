@@ -162,6 +162,8 @@ class Call:
         former: Call | None = leg.call
         if former is not None and former is not self:
             former.yield_leg(leg)
+            # What the leg leads to here is a consequence of its INVITE too (RFC 7332 section 5).
+            self.max_forwards = min(self.max_forwards, former.max_forwards)
         leg.call = self
         self.legs.append(leg)
         self.calls.directory.leg_began(leg.party)
