@@ -34,8 +34,8 @@ import pluggy
 
 if TYPE_CHECKING:
     from b2bua.calls.attempt import Attempt
-    from b2bua.calls.call import Call
     from b2bua.calls.draft import InvitationDraft
+    from b2bua.calls.face import Call, Leg, Referral
     from b2bua.calls.outside import OutsideRequest, Respond
     from b2bua.calls.record import CallRecord
     from b2bua.calls.registration import Registration
@@ -50,8 +50,6 @@ if TYPE_CHECKING:
     from b2bua.calls.view import CallState
     from b2bua.features.options import Options
     from b2bua.features.service import Service
-    from b2bua.legs.leg import Leg
-    from b2bua.legs.referral import Referral
     from b2bua.legs.words import LegEnd, Replied, Told
     from b2bua.settings import Table
     from b2bua.subscriptions import EventPackage

@@ -5,9 +5,9 @@ What is named here is for plugins.
 """
 
 from b2bua.calls.attempt import Attempt
-from b2bua.calls.call import Call
 from b2bua.calls.draft import InvitationDraft
-from b2bua.calls.operations import Busy, Gone, NotCoupled, connect, dial, hang_up, hold, replace
+from b2bua.calls.face import Call, Leg, Referral, connect, dial, hang_up, hold, replace
+from b2bua.calls.operations import Busy, Gone, NotCoupled
 from b2bua.calls.origination import Origination
 from b2bua.calls.outside import OutsideRequest, Respond
 from b2bua.calls.path import Diversion, Path
@@ -29,9 +29,7 @@ from b2bua.calls.verdicts import (
     Wait,
 )
 from b2bua.calls.view import CallState, PartyState, Phase
-from b2bua.legs.leg import Leg, LegState
 from b2bua.legs.party import Party, Policy
-from b2bua.legs.referral import Referral
 from b2bua.legs.words import LegEnd, Replied, Told
 
 __all__ = [
@@ -50,7 +48,6 @@ __all__ = [
     "Leg",
     "LegEnd",
     "LegRecord",
-    "LegState",
     "Member",
     "NotCoupled",
     "Origination",

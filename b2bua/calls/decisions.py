@@ -12,15 +12,13 @@ if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
     from b2bua.calls.attempt import Attempt
-    from b2bua.calls.call import Call
     from b2bua.calls.draft import InvitationDraft
+    from b2bua.calls.face import Call, Leg, Referral
     from b2bua.calls.outside import OutsideRequest, Respond
     from b2bua.calls.record import CallRecord
     from b2bua.calls.registration import Registration
     from b2bua.calls.verdicts import FailureVerdict, Outcome, ReplaceVerdict, RouteVerdict, TransferVerdict
     from b2bua.calls.view import CallState
-    from b2bua.legs.leg import Leg
-    from b2bua.legs.referral import Referral
     from b2bua.legs.words import LegEnd, Replied, Told
 
 

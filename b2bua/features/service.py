@@ -18,11 +18,10 @@ from b2bua.hookspecs import HOOKS
 from b2bua.legs.party import Identity
 
 if TYPE_CHECKING:
-    from b2bua.calls.call import Call
     from b2bua.calls.calls import Calls
+    from b2bua.calls.face import Call, Leg
     from b2bua.clock import ITimer
     from b2bua.features.plugin import Plugin
-    from b2bua.legs.leg import Leg
     from b2bua.legs.party import Party
 
 

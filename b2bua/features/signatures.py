@@ -13,15 +13,11 @@ from typing import Any, Literal, Union
 from b2bua import hookspecs
 
 _PUBLIC = (
-    "b2bua.calls",
     "b2bua.calls.attempt",
-    "b2bua.calls.call",
     "b2bua.calls.draft",
     "b2bua.calls.outside",
     "b2bua.calls.record",
     "b2bua.calls.registration",
-    "b2bua.legs.leg",
-    "b2bua.legs.referral",
     "b2bua.calls.verdicts",
     "b2bua.legs.words",
     "b2bua.features.options",
@@ -32,6 +28,7 @@ _PUBLIC = (
     "twisted.internet.defer",
     "typing",
     "collections.abc",
+    "b2bua.calls",  # last, for its names are those that plugins use
 )
 
 
