@@ -86,6 +86,8 @@ bench-check: $(DEVELOPS)
 
 docs: $(DEVELOPS)
 	$(BIN)/python -m tools.configuration
+	$(BIN)/python -m tools.hook_face
+	$(BIN)/python -m tools.hook_pages
 	$(BIN)/pydoctor --html-output=build/docs --project-name=b2bua b2bua
 
 $(VENV)/bin/python:
