@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from typing import Any
     from xml.etree.ElementTree import Element
 
-    from b2bua.calls import Leg
 
 TYPE = "application/dialog-info+xml"
 NAMESPACE = "urn:ietf:params:xml:ns:dialog-info"
@@ -220,7 +219,7 @@ class DialogPackage(EventPackage):
         """One call of an extension, as the extension sees it."""
         call = self._calls[id]
         found = self.service.leg(id, party.leg)
-        call_id, ours, theirs = _dialog_id(found[1]) if found is not None else ("", "", "")
+        call_id, ours, theirs = found[1].dialog_id if found is not None else ("", "", "")
         other = _other(call, party)
         local = Party(party.display, self.service.address(party.name), party.phase is Phase.HOLDING)
         remote = Party(*self._shown(call, other) if callers else ("", self.service.address(party.name)))
@@ -317,12 +316,6 @@ def _other(call: CallState, party: PartyState) -> PartyState | None:
         return None
     callers = [one for one in others if one.incoming or one.phase is not Phase.RINGING]
     return callers[0] if callers else None
-
-
-def _dialog_id(leg: Leg) -> tuple[str, str, str]:
-    """Call-ID, our tag and the phone's tag of a leg, as far as there is a dialog already."""
-    dialog = leg.dialog
-    return (leg.call_id, "", "") if dialog is None else dialog.key
 
 
 # ---- the document (section 4) -------------------------------------------------

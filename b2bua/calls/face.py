@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from b2bua.calls.path import Path
     from b2bua.calls.record import CallRecord
     from b2bua.legs.leg import Leg as LiveLeg
-    from b2bua.legs.party import Party
+    from b2bua.legs.party import Identity, Party
     from b2bua.legs.passing import SeenFields
     from b2bua.wire.dialog_ids import Replaces
     from b2bua.wire.names import NameAddr
@@ -53,8 +53,16 @@ class Leg(Protocol):
         """The L{Call} it belongs to; None when it has ended."""
 
     @property
+    def identity(self) -> Identity | None:
+        """Who the party was found to be when it called; None: its name says it all."""
+
+    @property
     def call_id(self) -> str:
         """The Call-ID of its dialog, by which a capture is searched."""
+
+    @property
+    def dialog_id(self) -> tuple[str, str, str]:
+        """Call-ID, our tag and the party's tag; the tags are empty while there is no dialog yet."""
 
 
 class Call(Protocol):

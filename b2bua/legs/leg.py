@@ -168,6 +168,11 @@ class Leg:
             return self.inviting.call_id
         return self.invited.request.call_id if self.invited is not None else ""
 
+    @property
+    def dialog_id(self) -> tuple[str, str, str]:
+        """Call-ID, our tag and the peer's tag; the tags are empty while there is no dialog yet."""
+        return (self.call_id, "", "") if self.dialog is None else self.dialog.key
+
     def __repr__(self) -> str:
         """For people who debug."""
         way = "from" if self.incoming else "to"
