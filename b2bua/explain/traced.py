@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -188,8 +189,29 @@ def _message(passed: Passed, past: float) -> Message:
         remote=flow.remote,
         connection=flow.connection,
         outgoing=passed.outgoing,
-        raw=passed.raw,
+        raw=masked(passed.raw),
     )
+
+
+_LOGIN = re.compile(
+    rb"^(?:(?:Proxy-)?Authorization|(?:Proxy-)?Authentication-Info)[ \t]*:[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*",
+    re.IGNORECASE | re.MULTILINE,
+)
+_DIGEST = re.compile(rb'(\b(?:response|rspauth)\s*=\s*"?)([0-9a-f]+)', re.IGNORECASE)
+
+
+def masked(raw: bytes) -> bytes:
+    """
+    A message without the digests that prove a password.
+
+    Whoever has one can try passwords on it without asking anybody, so that it
+    belongs neither on a screen nor into a file that is sent to somebody.
+    """
+
+    def mask(field: re.Match[bytes]) -> bytes:
+        return _DIGEST.sub(lambda found: found[1] + b"*" * len(found[2]), field[0])
+
+    return _LOGIN.sub(mask, raw)
 
 
 def _without_start(call_ids: Iterable[str], passed: Iterable[Passed]) -> list[str]:

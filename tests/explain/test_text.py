@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.calls.record import CallRecord
 from b2bua.explain.text import ladder, transcript
-from b2bua.explain.traced import TracedCall
+from b2bua.explain.traced import TracedCall, masked
 from tests.explain.calls import forwarded, small
 
 
@@ -61,6 +63,31 @@ class LadderTests(SynchronousTestCase):
         text = ladder(forwarded())
         self.assertEqual(text.splitlines()[0].split(), ["alice", "b2bua", "bob", "carol"])
         self.assertIn("target_failed: forward: Forward(to='carol', why=user-busy)", text)
+
+
+class MaskTests(SynchronousTestCase):
+    """No digest that proves a password is shown or saved."""
+
+    def test_response(self) -> None:
+        """In whatever field and spelling it comes; all else stays, and so does the length."""
+        for line in (
+            'Authorization: Digest username="101", response="DIGEST", nc=00000001',
+            "proxy-authorization : Digest username=101,\r\n  RESPONSE = DIGEST , cnonce=1",
+            'Authentication-Info: rspauth="DIGEST", qop=auth',
+        ):
+            message = (
+                f"INVITE sip:b SIP/2.0\r\nVia: x\r\n{line}\r\nSubject: response=12\r\n\r\nresponse=34\r\n"
+            )
+            secret = hashlib.sha256(line.encode()).hexdigest()
+            hidden = masked(message.replace("DIGEST", secret).encode())
+            self.assertEqual(hidden.decode(), message.replace("DIGEST", "*" * len(secret)))
+
+    def test_of_a_call(self) -> None:
+        """What a server tells of a call has none, neither as text nor in a file."""
+        call = forwarded()
+        logins = [m.text for m in call.messages if "uthorization: Digest" in m.text]
+        self.assertNotEqual(logins, [])
+        self.assertEqual([text for text in logins if 'response="*' not in text], [])
 
 
 class TranscriptTests(SynchronousTestCase):

@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from b2bua.explain import traced
 from b2bua.explain.traced import TracedCall
 from b2bua.settings import SettingsError
+from b2bua.testing import Manners, World
 from tests.explain.calls import forwarded
 
 
@@ -59,6 +60,22 @@ class SavedTests(SynchronousTestCase):
 
 class GatheredTests(SynchronousTestCase):
     """What a server still knows of a call."""
+
+    def test_time_of_day(self) -> None:
+        """Whatever is told of it has the time of day, though the clock of the server counts from anywhere."""
+        world = World()
+        alice, bob = world.phones("alice", "bob", manners=Manners(answers_after=1))
+        alice.dial("bob")
+        world.run(3)
+        server = world.served.server
+        (call,) = server.core.calls.going.values()
+        call.story.note("something")
+        past = world.wall() - world.clock.seconds()
+        found = TracedCall.of(call.record, call.story, server.trace, "", past)
+        times = [one.at for one in (*found.messages, *found.said, *found.reasons)]
+        self.assertGreater(len(found.reasons), 0)
+        self.assertLess(max(times) - min(times), 10)
+        self.assertLess(max(abs(at - found.record.started) for at in times), 10)
 
     def test_missing(self) -> None:
         """Dialogs of which the INVITE has fallen out of the ring are named."""
