@@ -66,6 +66,7 @@ FIXED = (
     "server.listen",
     "server.advertise",
     "server.database",
+    "server.node",
     "server.control",
     "server.user_agent",
     "tls",
@@ -103,7 +104,7 @@ class B2BUAService(Service):
         """What cannot change without a restart is as it was then."""
         self.features = configured.features
         self.server: Server
-        self.store: IStore = SqlStore(self.settings.server.database, reactor)
+        self.store: IStore = SqlStore(self.settings.server.database, reactor, self.settings.server.node)
         self._sockets: list[AnyWire] = []
         self.console: Console
         self._extensions: AddedExtensions

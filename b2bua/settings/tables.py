@@ -87,6 +87,11 @@ class Server(Table):
         validate_default=True,
         description='where state is kept: "sqlite:///FILE" or "postgresql+psycopg://USER@HOST/NAME"',
     )
+    node: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] | None = Field(
+        default=None,
+        description="which of the services that share a PostgreSQL this is; each has registrations and open "
+        "calls of its own. By default the name of the host",
+    )
     control: Annotated[str, AfterValidator(_control)] = Field(
         default=CONTROL,
         validate_default=True,

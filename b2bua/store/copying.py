@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
 from b2bua.store import tables
+from b2bua.store.alone import usual_node
 from b2bua.store.ports import StoreError
 from b2bua.store.sql import connect, failures_in_a_line, migrate
 
@@ -33,17 +36,28 @@ def copy(source: str, target: str) -> dict[str, int]:
                 if writing.execute(sa.select(sa.func.count()).select_from(table)).scalar():
                     name = other.url.render_as_string(hide_password=True)
                     raise StoreError(f"{name} has {table.name} already; name a database that is empty")
-            return {table.name: _copied(table, reading, writing) for table in tables.metadata.sorted_tables}
+            nodes = {usual_node(one.url): usual_node(other.url)}
+            return {
+                table.name: _copied(table, reading, writing, nodes) for table in tables.metadata.sorted_tables
+            }
     finally:
         one.dispose()
         other.dispose()
 
 
-def _copied(table: sa.Table, reading: sa.Connection, writing: sa.Connection) -> int:
-    """Copy one table."""
+def _copied(table: sa.Table, reading: sa.Connection, writing: sa.Connection, nodes: Mapping[str, str]) -> int:
+    """
+    Copy one table.
+
+    @param nodes: other names of nodes, since the usual one depends on the database.
+    """
     count = 0
     rows = reading.execute(sa.select(table).execution_options(yield_per=BATCH))
     for part in rows.mappings().partitions(BATCH):
-        writing.execute(table.insert(), [dict(row) for row in part])
+        copied = [dict(row) for row in part]
+        for row in copied:
+            if "node" in row:
+                row["node"] = nodes.get(row["node"], row["node"])
+        writing.execute(table.insert(), copied)
         count += len(part)
     return count

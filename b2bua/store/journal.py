@@ -10,13 +10,14 @@ then leaves at once.
 A store that fails costs nothing but that: the changes stay here, the batch is
 tried again, less and less often, and people are told once.  As long as it
 fails nobody is made to wait, since a phone that cannot register because a disk
-is full helps nobody.
+is full helps nobody.  One that does not answer fails as well, though its batch
+may still arrive.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.logger import Logger
@@ -39,8 +40,14 @@ if TYPE_CHECKING:
     from b2bua.calls.record import CallRecord
     from b2bua.clock import IClock, ITimer
 
+T = TypeVar("T")
+
 DELAY = 0.5
 """Seconds that a change may lie here."""
+PATIENCE = 5.0
+"""Seconds that a batch may take until the store counts as failing."""
+CLOSING = 10.0
+"""Seconds that what is left may take to be written at the end."""
 LONGEST = 30.0
 """The longest time between two attempts at a store that fails, in seconds."""
 AT_ONCE = 5_000
@@ -80,6 +87,8 @@ class Journal:
         self._waiters: list[Deferred[None]] = []
         self._timer: ITimer | None = None
         self._writing: Deferred[None] | None = None
+        self._on_its_way = 0
+        self._late = False
         self._why = ""
         self._since: float | None = None
         self._pause = 0.0
@@ -137,12 +146,14 @@ class Journal:
     @property
     def health(self) -> Health:
         """How the store does."""
-        return Health(self._why, self._since, self._waiting(), self._lost)
+        return Health(self._why, self._since, self._waiting() + self._on_its_way, self._lost)
 
     def flush(self) -> Deferred[None]:
         """Write all there is; fails when the store does."""
         if not self._waiting() and self._writing is None:
             return succeed(None)
+        if self._late:
+            return fail(StoreError(self._why))
         done: Deferred[None] = Deferred()
         self._waiters.append(done)
         self._hurry()
@@ -155,12 +166,27 @@ class Journal:
             if self._timer is not None:
                 self._timer.stop()
                 self._timer = None
-            if waiting := self._waiting():
+            if waiting := self._waiting() + self._on_its_way:
                 self.log.error("{changes} not stored", changes=counted(waiting, "change"))
             return self.store.close()
 
         # That it fails has been said; how much that costs is said in stop.
-        return self._all().addErrback(lambda failure: failure.trap(StoreError)).addCallback(stop)
+        return self._in_time().addErrback(lambda failure: failure.trap(StoreError)).addCallback(stop)
+
+    def _in_time(self) -> Deferred[None]:
+        """Write all there is, unless that takes too long: the service has to end."""
+        done: Deferred[None] = Deferred()
+        limit = self._clock.start(
+            PATIENCE if self._why else CLOSING, lambda: done.errback(StoreError("it does not answer"))
+        )
+
+        def tell(result: Failure | None) -> None:
+            limit.stop()
+            if not done.called:
+                done.callback(result)
+
+        self._all().addBoth(tell)
+        return done
 
     def _all(self) -> Deferred[None]:
         """Write batch after batch until nothing is left."""
@@ -199,11 +225,14 @@ class Journal:
         waiters, self._waiters = self._waiters, []
         writing: Deferred[None] = Deferred()
         self._writing = writing
+        self._on_its_way = len(batch)
+        limit = self._clock.start(PATIENCE, lambda: self._give_up_waiting(waiters))
         try:
             written = self.store.write(batch)
         except StoreError:
             written = fail(Failure())
         writing.addCallback(lambda _: written)
+        writing.addBoth(self._arrived, limit)
         writing.addCallbacks(
             lambda _: self._written(waiters), lambda failure: self._failed(failure, batch, waiters)
         )
@@ -223,6 +252,31 @@ class Journal:
             tuple(_first(self._subscriptions).values()),
         )
 
+    def _give_up_waiting(self, waiters: list[Deferred[None]]) -> None:
+        """A batch is on its way for too long: nobody waits for it any more, nor for those to come."""
+        self._late = True
+        self._fail("it does not answer", [*waiters, *self._waiters])
+        waiters.clear()
+        self._waiters.clear()
+
+    def _fail(self, why: str, waiters: list[Deferred[None]]) -> None:
+        """Say that the store fails, to people once and to all who wait."""
+        if not self._why:
+            self._since = self._clock.now()
+            self.log.error(
+                "the store {store} fails: {why}; calls go on, and it is tried again",
+                store=self.store.name, why=why,
+            )  # fmt: skip
+        self._why = why
+        for waiter in waiters:
+            waiter.errback(StoreError(why))
+
+    def _arrived(self, result: T, limit: ITimer) -> T:
+        """A batch is written or has failed: it is on its way no more."""
+        limit.stop()
+        self._on_its_way, self._late = 0, False
+        return result
+
     def _written(self, waiters: list[Deferred[None]]) -> None:
         """A batch has arrived."""
         self._writing = None
@@ -238,17 +292,8 @@ class Journal:
         failure.trap(StoreError)
         self._writing = None
         self._give_back(batch)
-        why = str(failure.value)
-        if not self._why:
-            self._since = self._clock.now()
-            self.log.error(
-                "the store {store} fails: {why}; calls go on, and it is tried again",
-                store=self.store.name, why=why,
-            )  # fmt: skip
-        self._why = why
         self._pause = min(max(2 * self._pause, 1.0), LONGEST)
-        for waiter in waiters:
-            waiter.errback(StoreError(why))
+        self._fail(str(failure.value), waiters)
         self._next()
 
     def _broken(self, failure: Failure) -> None:

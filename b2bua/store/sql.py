@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import json
 import os
+import socket
+import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -26,6 +29,7 @@ from zope.interface import implementer
 
 from b2bua.calls.record import parties_named
 from b2bua.store import tables
+from b2bua.store.alone import DatabaseFile, NodeLock, claim, usual_node
 from b2bua.store.ports import (
     Batch,
     BindingRow,
@@ -47,6 +51,10 @@ PATIENCE = 2.0
 """Seconds that a locked SQLite file is waited for; the next batch tries again."""
 STATEMENT = 10.0
 """Seconds that PostgreSQL may take for a statement or a connection."""
+SILENCE = 12.0
+"""Seconds after which a database that has not answered at all is left: it does not keep its own limits."""
+_ABANDONED: list[sa.Engine] = []
+"""What cannot even be closed: see L{DatabaseFile}."""
 MIGRATING = 0x62326275
 """The advisory lock of PostgreSQL that nodes which start at once take in turn."""
 
@@ -55,20 +63,25 @@ MIGRATING = 0x62326275
 class SqlStore:
     """Keeps everything in a database."""
 
-    def __init__(self, url: str, reactor: Any, node: str = "") -> None:
+    def __init__(self, url: str, reactor: Any, node: str | None = None) -> None:
         """
         Be ready to be opened.
 
         @param reactor: where answers are given; it also ends the thread.
-        @param node: which of the processes that share the database this is.
+        @param node: which of the processes that share the database this is;
+            by default the host for PostgreSQL, C{local} for SQLite.
         """
         self.url = make_url(url)
         self.name = self.url.render_as_string(hide_password=True)
-        self.node = node
+        self.node = usual_node(self.url) if node is None else node
         self._reactor = reactor
         self._pool: ThreadPool | None = None
         self._stopper: Any = None
         self._engine: sa.Engine | None = None
+        self._file: DatabaseFile | None = None
+        self._lock: NodeLock | None = None
+        self._raw: Any = None
+        """The connection of the driver; there is one at most."""
 
     # ---- opening and closing --------------------------------------------
 
@@ -83,22 +96,45 @@ class SqlStore:
         """Finish what was begun, and let the thread end."""
         if self._pool is None:
             return succeed(None)
+        # Whoever closes has waited for what was under way as long as it is worth.
+        limit = self._reactor.callLater(PATIENCE, self._leave)
         closed: Deferred[None] = self._do(self._close)
-        return closed.addBoth(self._stop)
+        return closed.addBoth(self._stop, limit)
 
     def _open(self) -> None:
         """Connect."""
-        self._engine = connect(self.url)
-        migrate(self._engine)
+        self._engine = engine = connect(self.url)
+        sa.event.listen(engine, "connect", self._made)
+        if engine.dialect.name != "sqlite" or self.url.database in (None, "", ":memory:"):
+            migrate(engine)
+        else:
+            path = Path(str(self.url.database))
+            self._lock = NodeLock(path, self.node)
+            migrate(engine)
+            self._file = DatabaseFile(path)
+
+    def _made(self, connection: Any, _: object) -> None:
+        """Note the connection of the driver, on which PostgreSQL knows our node."""
+        self._raw = connection
+        if not isinstance(connection, sqlite3.Connection):
+            claim(connection, self.node)
 
     def _close(self) -> None:
         """Disconnect."""
         if self._engine is not None:
-            self._engine.dispose()
-            self._engine = None
+            if self._file is None or self._file.is_safe:
+                self._engine.dispose()
+            else:
+                _ABANDONED.append(self._engine)
+        self._engine = None
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
 
-    def _stop(self, result: T) -> T:
+    def _stop(self, result: T, limit: Any) -> T:
         """End the thread."""
+        if limit.active():
+            limit.cancel()
         pool, self._pool = self._pool, None
         if pool is not None:
             self._reactor.removeSystemEventTrigger(self._stopper)
@@ -269,16 +305,47 @@ class SqlStore:
     # ---- the thread -----------------------------------------------------
 
     def _connected(self) -> sa.Engine:
-        """The database, if it is open."""
+        """The database, if it is open and still there."""
         if self._engine is None:
             raise StoreError("the database is not open")
+        if self._file is not None:
+            self._file.look()
         return self._engine
 
     def _do(self, work: Callable[..., Any], *values: Any) -> Deferred[Any]:
         """Let the thread do it, after all that was asked before."""
         if self._pool is None:
             return fail(StoreError("the database is not open"))
-        return deferToThreadPool(self._reactor, self._pool, _guarded, work, *values)
+        limit: list[Any] = []
+
+        def begin() -> Any:
+            """Wait for so long from now on: what was asked before has its own time."""
+            self._reactor.callFromThread(lambda: limit.append(self._reactor.callLater(SILENCE, self._leave)))
+            return _guarded(work, *values)
+
+        def end(result: T) -> T:
+            if limit and limit[0].active():
+                limit[0].cancel()
+            return result
+
+        return deferToThreadPool(self._reactor, self._pool, begin).addBoth(end)
+
+    def _leave(self) -> None:
+        """
+        Have the thread return from a database that does not answer.
+
+        PostgreSQL limits statements itself, but not while it is stopped; and
+        its library waits for ever for an answer.  So the socket is shut down
+        below it, which it takes for a lost connection.
+        """
+        raw = self._raw
+        if raw is None:
+            return
+        if isinstance(raw, sqlite3.Connection):
+            raw.interrupt()
+        elif not raw.closed:
+            with socket.socket(fileno=os.dup(raw.fileno())) as line, suppress(OSError):
+                line.shutdown(socket.SHUT_RDWR)
 
 
 def _guarded(work: Callable[..., T], *values: Any) -> T:

@@ -64,7 +64,7 @@ class GatheredTests(SynchronousTestCase):
     def test_time_of_day(self) -> None:
         """Whatever is told of it has the time of day, though the clock of the server counts from anywhere."""
         world = World()
-        alice, bob = world.phones("alice", "bob", manners=Manners(answers_after=1))
+        alice, _ = world.phones("alice", "bob", manners=Manners(answers_after=1))
         alice.dial("bob")
         world.run(3)
         server = world.served.server

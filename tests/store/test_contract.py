@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import signal
 import stat
 from collections.abc import Generator
 from dataclasses import replace
@@ -10,10 +13,12 @@ from typing import Any
 
 import sqlalchemy as sa
 from twisted.internet.defer import Deferred, gatherResults, inlineCallbacks
+from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 from zope.interface.verify import verifyObject
 
 from b2bua.calls.record import CallRecord, LegRecord
+from b2bua.store import sql
 from b2bua.store.memory import MemoryStore
 from b2bua.store.ports import Batch, BindingRow, IStore, Setting, Snapshot, StoreError, SubscriptionRow
 from b2bua.store.sql import SqlStore
@@ -306,6 +311,18 @@ class SqlContract(Contract):
         yield self.store.open()
 
     @inlineCallbacks
+    def test_one_node_one_name(self) -> Steps:
+        """Two that run cannot be the same node: each takes the open calls of its node for cut."""
+        second = self.make()
+        error = yield self.assertFailure(second.open(), StoreError)
+        self.assertIn("server.node", str(error))
+        yield second.close()
+        yield self.again()
+        other = self.make("b")
+        yield other.open()
+        yield other.close()
+
+    @inlineCallbacks
     def test_nodes(self) -> Steps:
         """Settings and records are common; bindings, open records and snapshots are the node's own."""
         t: Any = self
@@ -365,10 +382,8 @@ class SqlContract(Contract):
     def test_closed(self) -> Steps:
         """What is asked of a store that is not open fails in one line."""
         t: Any = self
-        store = self.make()
-        yield store.open()
-        yield store.close()
-        yield t.assertFailure(store.write(Batch()), StoreError)
+        yield self.store.close()
+        yield t.assertFailure(self.store.write(Batch()), StoreError)
 
 
 class SqliteTests(SqlContract, TestCase):
@@ -377,7 +392,9 @@ class SqliteTests(SqlContract, TestCase):
     def url(self) -> str:
         """A file of its own for each test."""
         if not hasattr(self, "file"):
-            self.file = Path(self.mktemp()).absolute()
+            directory = Path(self.mktemp()).absolute()
+            directory.mkdir()
+            self.file = directory / "b2bua.db"
         return f"sqlite:///{self.file}"
 
     def test_permissions(self) -> None:
@@ -429,6 +446,25 @@ class SqliteTests(SqlContract, TestCase):
         yield store.close()
 
     @inlineCallbacks
+    def test_directory_removed(self) -> Steps:
+        """Into a file that is gone nothing is written, and people hear of it before the next start."""
+        shutil.rmtree(Path(self.url().removeprefix("sqlite:///")).parent)
+        error = yield self.assertFailure(self.store.write(Batch()), StoreError)
+        self.assertIn("was removed", str(error))
+
+    @inlineCallbacks
+    def test_shared_memory_cut_off(self) -> Steps:
+        """Touching what SQLite has mapped of a file that is shorter now would end the process (SIGBUS)."""
+        yield self.store.write(Batch(settings=(Setting("", "x", "y", 1),)))
+        shared = Path(self.url().removeprefix("sqlite:///") + "-shm")
+        size = shared.stat().st_size
+        os.truncate(shared, 0)
+        self.addCleanup(os.truncate, shared, size)  # the end of this process touches it again
+        error = yield self.assertFailure(self.store.write(Batch()), StoreError)
+        self.assertIn("cut off", str(error))
+        yield self.store.close()
+
+    @inlineCallbacks
     def test_no_directory(self) -> Steps:
         """A file that cannot be made is one line."""
         from twisted.internet import reactor
@@ -463,6 +499,29 @@ class PostgresqlTests(SqlContract, TestCase):
         engine.dispose()
         yield self.store.write(Batch(settings=(Setting("", "x", "y", 1),)))
         self.assertEqual(len((yield self.store.load_settings())), 1)
+
+    @inlineCallbacks
+    def test_stopped(self) -> Steps:
+        """A server that hangs (SIGSTOP) is left after some time; when it goes on it is found again."""
+        from twisted.internet import reactor
+
+        self.patch(sql, "SILENCE", 0.3)
+        backend: Any = self.store._raw.info.backend_pid
+        os.kill(backend, signal.SIGSTOP)
+        try:
+            yield self.assertFailure(
+                self.store.write(Batch(settings=(Setting("", "x", "y", 1),))), StoreError
+            )
+        finally:
+            os.kill(backend, signal.SIGCONT)
+        for _ in range(50):
+            try:
+                yield self.store.write(Batch(settings=(Setting("", "x", "y", 2),)))
+            except StoreError:  # the former connection still has the name of our node
+                yield deferLater(reactor, 0.1)
+            else:
+                break
+        self.assertEqual((yield self.store.load_settings()), [Setting("", "x", "y", 2)])
 
     def test_password_is_not_shown(self) -> None:
         """The name that people see is without the password."""

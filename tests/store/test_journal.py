@@ -19,7 +19,7 @@ from b2bua.calls.record import CallRecord
 from b2bua.registrar.bindings import Binding, Bindings
 from b2bua.registrar.keeping import Keeper
 from b2bua.store import journal as journals
-from b2bua.store.journal import DELAY, Journal
+from b2bua.store.journal import CLOSING, DELAY, PATIENCE, Journal
 from b2bua.store.memory import MemoryStore
 from b2bua.store.ports import Batch, Setting, StoreError
 from b2bua.store.sql import SqlStore
@@ -226,6 +226,51 @@ class JournalTests(SynchronousTestCase):
         self.successResultOf(self.journal.close())
         self.assertEqual(self.logged[-1], "1 change not stored")
         self.assertEqual(self.layer.clock.getDelayedCalls(), [])
+
+    def test_no_answer(self) -> None:
+        """A store that hangs fails: who waits hears it, nobody waits any more, and people are told once."""
+        self.slow()
+        waiting = self.journal.bindings(AOR, wait=True)
+        assert waiting is not None
+        self.layer.clock.advance(PATIENCE - 0.1)
+        self.assertNoResult(waiting)
+        self.layer.clock.advance(0.1)
+        self.failureResultOf(waiting, StoreError)
+        self.assertEqual(self.journal.health, ("it does not answer", PATIENCE, 1, 0))
+        self.assertIsNone(self.journal.bindings("102@x", wait=True))
+        self.failureResultOf(self.journal.flush(), StoreError)
+        self.layer.clock.advance(1000)
+        self.assertEqual(len(self.logged), 1)
+        self.assertEqual(len(self.store.held), 1)
+
+    def test_answers_after_all(self) -> None:
+        """When it answers after all, with yes or no, it goes on with what has come meanwhile."""
+        for answered in (True, False):
+            self.setUp()
+            self.slow()
+            self.journal.bindings(AOR)
+            self.layer.clock.advance(DELAY)
+            self.layer.clock.advance(PATIENCE)
+            self.journal.bindings("102@x")
+            self.store.let() if answered else self.store.refuse()
+            self.layer.clock.advance(DELAY if answered else 1.0)
+            (_, batch), *_ = self.store.held
+            self.assertEqual([aor for aor, _ in batch.bindings], ["102@x"] if answered else [AOR, "102@x"])
+            self.store.let()
+            self.assertEqual(self.journal.health[:3], ("", None, 0))
+
+    def test_close_without_answer(self) -> None:
+        """A store that hangs keeps nobody from ending."""
+        for late in (0.0, PATIENCE):
+            self.setUp()
+            self.slow()
+            self.journal.bindings(AOR)
+            self.layer.clock.advance(DELAY)
+            self.layer.clock.advance(late)
+            closed = self.journal.close()
+            self.layer.clock.advance(CLOSING)
+            self.successResultOf(closed)
+            self.assertEqual(self.logged[-1], "1 change not stored")
 
     def test_flush_of_nothing(self) -> None:
         """There is nothing to wait for."""

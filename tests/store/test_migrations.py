@@ -29,7 +29,7 @@ class MigrationTests(TestCase):
             with sqlite3.connect(file) as connection:
                 connection.executescript(script.read_text())
             connection.close()
-            store = SqlStore(f"sqlite:///{file}", reactor)
+            store = SqlStore(f"sqlite:///{file}", reactor, "")
             yield store.open()
             self.addCleanup(store.close)
             (record,) = yield store.find_records(party="101")
@@ -46,7 +46,7 @@ class MigrationTests(TestCase):
         with sqlite3.connect(file) as connection:
             connection.executescript(OLD[0].read_text())
         connection.close()
-        store = SqlStore(f"sqlite:///{file}", reactor)
+        store = SqlStore(f"sqlite:///{file}", reactor, "")
         yield store.open()
         self.addCleanup(store.close)
         (record,) = yield store.find_records()
