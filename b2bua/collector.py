@@ -66,6 +66,16 @@ class Collector:
         self._looked = now()
         self._before = spent()
         self._many_since: float | None = None
+        self._expected = False
+
+    def expect(self) -> None:
+        """
+        Collect all in a quiet moment, since much that is old is of no use any more.
+
+        That is what a configuration leaves behind when it is read again: code
+        and settings of the generation before.
+        """
+        self._expected = True
 
     def look(self) -> None:
         """See whether this is the moment; called every L{LOOK} seconds."""
@@ -80,7 +90,10 @@ class Collector:
                 self._many_since = now
             waited = now - self._many_since
             wanted = new >= TOO_MANY or waited >= (SETTLED if quiet else OVERDUE)
-        if wanted:
+        if quiet and self._expected and new <= LONG:
+            self._expected = False
+            self._collect(2)
+        elif wanted:
             self._collect(0 if younger < OLDER else 1 if young < OLDER else 2)
         # Our own work is no reason to call it a busy moment.
         self._looked, self._before = self._now(), self._spent()

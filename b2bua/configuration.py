@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from b2bua.features import Features
-from b2bua.settings import Settings, SettingsError, document, read
+from b2bua.settings import Document, Settings, SettingsError, document, read
 
 
 class Configuration(NamedTuple):
@@ -27,10 +26,31 @@ def configuration(path: str | Path, load: Callable[..., Features] = Features.loa
         next generation.
     @raise SettingsError: with everything that is wrong with it.
     """
+    making = steps(path, document(path), load)
+    while True:
+        try:
+            next(making)
+        except StopIteration as made:
+            return cast(Configuration, made.value)
+
+
+def steps(
+    path: str | Path, tables: Document, load: Callable[..., Features]
+) -> Generator[None, None, Configuration]:
+    """
+    Make a configuration of the tables of a file, in steps.
+
+    For a service that runs: with a thousand extensions all of it together takes
+    long enough for calls to notice, so others have their turn between two steps.
+
+    @raise SettingsError: with everything that is wrong with it.
+    """
     file = str(path)
-    tables = document(path)
     directory = Path(path).resolve().parent
-    settings = read(tables, partial(Features.check, directory=directory), file=file, directory=directory)
+    claimed = Features.check(tables, directory=directory)
+    yield
+    settings = read(tables, lambda _: claimed, file=file, directory=directory)
+    yield
     try:
         return Configuration(file, settings, load(tables, directory=directory))
     except SettingsError as error:

@@ -23,7 +23,7 @@ from b2bua.legs.context import LegContext
 from b2bua.net.limits import NetLimits
 from b2bua.net.runner import Runner
 from b2bua.net.tokens import Unguessable
-from b2bua.registrar.accounts import Account, Accounts
+from b2bua.registrar.accounts import Accounts, accounts_of
 from b2bua.registrar.authentication import Authenticator
 from b2bua.registrar.bindings import Binding, Bindings, Change
 from b2bua.registrar.devices import Devices
@@ -245,7 +245,7 @@ class Server:
     def configure(self, settings: Settings, features: Features) -> None:
         """Take a new configuration; calls that go on keep what they began with."""
         self.settings = settings
-        self.accounts.configure(accounts_of(settings))
+        self.accounts.configure(accounts_of(settings, self.accounts))
         self.authenticator.algorithms = settings.auth.algorithms
         self.authenticator.throttle.limits = Throttling.of(settings.auth)
         self.registrar.settings = RegistrarSettings.of(settings.registrar)
@@ -269,20 +269,6 @@ def _registration(binding: Binding) -> Registration:
         binding.instance,
         binding.path,
     )
-
-
-def accounts_of(settings: Settings) -> list[Account]:
-    """The accounts of the configuration."""
-    return [
-        Account.make(
-            name,
-            settings.server.domain.lower(),
-            name=own.name,
-            password=own.password,
-            hashes={str(k): v for k, v in own.ha1.items()} if own.ha1 is not None else None,
-        )
-        for name, own in settings.extensions.items()
-    ]
 
 
 def _net_limits(settings: Settings) -> NetLimits:

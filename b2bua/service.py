@@ -22,10 +22,11 @@ from random import SystemRandom
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import CancelledError, Deferred, ensureDeferred, maybeDeferred
+from twisted.internet.defer import CancelledError, Deferred, DeferredLock, ensureDeferred, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
-from twisted.internet.task import LoopingCall
+from twisted.internet.task import LoopingCall, deferLater
+from twisted.internet.threads import deferToThreadPool
 from twisted.logger import ILogObserver, Logger
 from twisted.names.client import Resolver
 from twisted.python.failure import Failure
@@ -34,7 +35,7 @@ from b2bua import collector
 from b2bua.calls.record import CallRecord
 from b2bua.calls.state import state
 from b2bua.choices import Choices
-from b2bua.configuration import Configuration, configuration
+from b2bua.configuration import Configuration, steps
 from b2bua.console import Console
 from b2bua.control import listen
 from b2bua.doubts import doubts
@@ -47,7 +48,7 @@ from b2bua.plural import counted
 from b2bua.preflight import obstacles, why_not
 from b2bua.registrar.liveness import KeepAlive
 from b2bua.server import Server
-from b2bua.settings import Listen, Settings, SettingsError, Tls
+from b2bua.settings import Listen, Settings, SettingsError, Tls, document
 from b2bua.store.alive import last_sign
 from b2bua.store.ports import IStore, StoreError
 from b2bua.store.sql import SqlStore
@@ -111,7 +112,9 @@ class B2BUAService(Service):
         self._control: IListeningPort | None = None
         self._keep_alive: KeepAlive | None = None
         self._forgetting = LoopingCall(self._forget_records)
-        self._collecting = LoopingCall(collector.Collector(reactor.seconds).look)
+        self._collector = collector.Collector(reactor.seconds)
+        self._collecting = LoopingCall(self._collector.look)
+        self._reading = DeferredLock()
         self._alive = LoopingCall(notify, "WATCHDOG=1")
         self._credentials: Credentials | None = None
         self._starting: Deferred[None] | None = None
@@ -348,27 +351,43 @@ class B2BUAService(Service):
 
     def _reload(self) -> None:
         """SIGHUP: what is wrong has been logged, and there is nobody to tell."""
-        with suppress(SettingsError):
-            self.reload()
+        self.reload().addErrback(lambda failure: failure.trap(SettingsError))
 
-    def _told_to_reload(self) -> dict[str, list[str]]:
+    async def _told_to_reload(self) -> dict[str, list[str]]:
         """Somebody asks for it: say what came of it."""
         try:
-            return {"said": self.reload(), "problems": []}
+            return {"said": await self.reload(), "problems": []}
         except SettingsError as error:
             return {"said": [], "problems": str(error).splitlines()}
 
-    def reload(self) -> list[str]:
+    def reload(self) -> Deferred[list[str]]:
         """
         Read the configuration again; a bad one changes nothing.
 
+        It takes a moment, and calls go on meanwhile.  One is read after the
+        other.
+
         @return: what has to be said about it, line by line; it is logged too.
-        @raise SettingsError: if it is bad.
+            It fails with L{SettingsError} if the configuration is bad.
         """
+        return self._reading.run(lambda: ensureDeferred(self._read_again()))
+
+    async def _read_again(self) -> list[str]:
+        """Read it, and take it."""
         notify("RELOADING=1")
         try:
+            tables = await deferToThreadPool(
+                self._reactor, self._reactor.getThreadPool(), document, self._path
+            )
             with self.features.renewal() as load:
-                configured = configuration(self._path, load)
+                making = steps(self._path, tables, load)
+                while True:
+                    try:
+                        next(making)
+                    except StopIteration as made:
+                        configured = made.value
+                        break
+                    await deferLater(self._reactor, 0)
                 if problems := obstacles(configured.settings, running=True):
                     raise SettingsError(self._path, problems)
         except SettingsError as error:
@@ -377,6 +396,7 @@ class B2BUAService(Service):
             raise
         finally:
             notify("READY=1")
+        await deferLater(self._reactor, 0)
         said = [
             f"{path} is another than that of the running service; that takes a restart"
             for path in FIXED
@@ -391,6 +411,7 @@ class B2BUAService(Service):
         self._configure()
         self.features.start()
         self._show_features()
+        self._collector.expect()
         for line in (*said, "the configuration was read again"):
             self.log.info("{line}", line=line)
         return said

@@ -79,6 +79,13 @@ class CollectorTests(SynchronousTestCase):
         self.assertEqual(self.look(0.0, WORTH, OLDER, OLDER), [2])
         self.assertEqual(self.look(0.0, WORTH, 0, OLDER), [0])
 
+    def test_expected(self) -> None:
+        """Upon request all is collected, once, in the next quiet moment, however little is new."""
+        self.collector.expect()
+        self.assertEqual(self.look(QUIET * 2, 0, 0, 0), [])
+        self.assertEqual(self.look(QUIET / 2, 0, 0, 0), [2])
+        self.assertEqual(self.look(QUIET / 2, 0, 0, 0), [])
+
     def test_own_work(self) -> None:
         """The time that a collection took does not make the next moment a busy one."""
         self.look(0.0, WORTH, 0, 0)

@@ -41,24 +41,35 @@ class Account:
         name: str = "",
         password: str | None = None,
         hashes: Mapping[str, str] | None = None,
+        former: Account | None = None,
     ) -> Account:
-        """Make an account from a password, or from hashes for the same realm."""
+        """
+        Make an account from a password, or from hashes for the same realm.
+
+        @param former: the account as it was; if the password is still the same
+            its hashes need not be made again.
+        """
         if (password is None) == (not hashes):
             raise UsageError(f"Either a password or hashes are needed for {user}")
         if password is not None:
-            hashes = {algorithm: ha1(algorithm, user, realm, password) for algorithm in ALGORITHMS}
+            known = former.hashes if former is not None else {}
+            if len(known) == len(ALGORITHMS) and known["MD5"] == ha1("MD5", user, realm, password):
+                hashes = known
+            else:
+                hashes = {algorithm: ha1(algorithm, user, realm, password) for algorithm in ALGORITHMS}
         return Account(user, f"{user}@{realm}", name, {k: v.lower() for k, v in (hashes or {}).items()})
 
 
-def accounts_of(configured: settings.Settings) -> list[Account]:
-    """The accounts of all extensions of a configuration."""
+def accounts_of(configured: settings.Settings, former: Accounts | None = None) -> list[Account]:
+    """The accounts of all extensions of a configuration; those of the one before need not be made anew."""
     return [
         Account.make(
             user,
-            configured.server.domain,
+            configured.server.domain.lower(),
             name=extension.name,
             password=extension.password,
             hashes=extension.ha1,
+            former=former.find(user) if former is not None else None,
         )
         for user, extension in configured.extensions.items()
     ]

@@ -9,6 +9,7 @@ from unittest.mock import patch
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
+from b2bua.registrar import accounts
 from b2bua.registrar.accounts import Account, Accounts
 from b2bua.registrar.authentication import Identity
 from b2bua.registrar.throttle import Limits, Throttle, place
@@ -414,6 +415,24 @@ class AccountsTests(SynchronousTestCase):
     def test_no_password_is_kept(self) -> None:
         """The text of a password is nowhere in an account."""
         self.assertNotIn("one-oh-one", repr(Account.make("101", DOMAIN, password="one-oh-one")))
+
+    def test_not_made_anew(self) -> None:
+        """A password that is still the same keeps its hashes; another one makes new ones."""
+        former = Account.make("101", DOMAIN, password="x")
+        made_of: list[str] = []
+
+        def counted(algorithm: str, *of: str) -> str:
+            made_of.append(algorithm)
+            return ha1(algorithm, *of)
+
+        self.patch(accounts, "ha1", counted)
+        self.assertEqual(Account.make("101", DOMAIN, password="x", former=former), former)
+        self.assertEqual(made_of, ["MD5"])
+        for password, realm in (("y", DOMAIN), ("x", "other.example.com")):
+            made = Account.make("101", realm, password=password, former=former)
+            self.assertEqual(made, Account.make("101", realm, password=password))
+        md5 = Account.make("101", DOMAIN, hashes={"MD5": former.hashes["MD5"]})
+        self.assertEqual(Account.make("101", DOMAIN, password="x", former=md5), former)
 
     def test_reconfiguration(self) -> None:
         """A new configuration takes the place of the old one."""
