@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from b2bua.dialogs.channel import Channel
@@ -38,6 +39,8 @@ JITTER = 0.1
 """By so much of it a time that we chose is shortened at most, lest all phones refresh at once."""
 SPREAD = 2.0
 """Seconds over which all watchers are told something, a thousand of them or all that there are."""
+ELDERS = 2
+"""So many subscriptions of before are asked about when a phone subscribes anew."""
 FULL = 60
 """Seconds after which one may try again when there are too many subscriptions."""
 
@@ -291,12 +294,18 @@ class Notifier:
         See whether the phone still knows what it watched before.
 
         A phone that has rebooted subscribes anew, and answers a NOTIFY of before
-        with 481; so what it forgot does not stay until it expires.
+        with 481; so what it forgot does not stay until it expires.  Asked are the
+        oldest two, lest many SUBSCRIBEs of one phone cost many times as many NOTIFYs.
         """
         same = subscription.dialog.target, subscription.event, subscription.party
-        for other in tuple(self._by_resource[subscription.package, subscription.resource]):
-            if other is not subscription and (other.dialog.target, other.event, other.party) == same:
-                other.tell()
+        of_resource = self._by_resource[subscription.package, subscription.resource]
+        elders = (
+            other
+            for other in of_resource
+            if other is not subscription and (other.dialog.target, other.event, other.party) == same
+        )
+        for other in tuple(islice(elders, ELDERS)):
+            other.tell()
 
     def _refuse(self, request: Request, server: IServerTransaction, refused: Refused, tag: str) -> None:
         """Turn a SUBSCRIBE down."""

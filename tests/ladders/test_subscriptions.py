@@ -378,6 +378,13 @@ class NotifyTests(WeatherCase):
         self.assertEqual(len(self.world.served.server.notifier), 1)
         self.quiet()
 
+    def test_many_keys(self) -> None:
+        """A phone with many keys for the same is not told of each by all others."""
+        for _ in range(20):
+            self.watch()
+        self.assertLess(self.methods.count("NOTIFY"), 4 * 20)
+        self.quiet()
+
     def test_two_keys(self) -> None:
         """A phone with two keys for the same keeps both."""
         one, other = self.watch(), self.watch()
