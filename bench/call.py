@@ -198,7 +198,7 @@ def _features(plugins: str, document: dict[str, Any]) -> tuple[Features, dict[st
     if plugins != "default":
         wanted = {**document, "plugins": {"order": [plugins]}}
     features = Features.load(wanted, sources=sources)
-    rest, problems = Features.check(wanted, sources)
+    rest, problems, _ = Features.check(wanted, sources)
     assert not problems, problems
     return features, rest
 

@@ -106,7 +106,7 @@ class Watched:
         }
         sources = [source for source in installed() if source.name == "busy_lamps"]
         features = Features.load(document, sources=sources)
-        rest, problems = Features.check(document, sources)
+        rest, problems, _ = Features.check(document, sources)
         assert not problems, problems
         self.server = Server(read(rest), self.clock, NumericLocator({DOMAIN: [HOST]}), features)
         features.bind(self.server.runner, self.server.core.calls)
