@@ -124,37 +124,16 @@ class Channel:
         body: bytes = b"",
     ) -> None:
         """Send a request within the dialog that says where we are; C{hear} is told its final answer."""
-        dialog, surroundings = self.dialog, self.surroundings
-        seq, answered = dialog.next_seq(), 0
-        proof: tuple[Field, ...] = ()
-        sent: Request
+        _Sending(self, method, hear, fields, body).send()
 
-        def write(flow: Flow, via: str) -> Request:
-            """Write it for the hop that it takes."""
-            nonlocal sent
-            sent = dialog.request(method, via, seq, (self.contact(flow), *fields, *proof), body)
-            return sent
+    def sending(self, write: Callable[[Flow, str], Request], hear: Callable[[Response], None]) -> None:
+        """A request leaves; it goes on where the peer goes, until it is answered."""
+        to = next_hop(self.dialog, self.flow, sticky=True)
+        self._client = self.surroundings.layer.request(write, to, hear)
 
-        def heard(response: Response) -> None:
-            """Take a response, unless it only asks who we are (RFC 3261 section 22.2)."""
-            nonlocal answered, proof, seq
-            if response.provisional:
-                return
-            if may_answer(response, answered):
-                given = surroundings.credentials(self, response, sent)
-                if given is not None:
-                    answered, proof, seq = answered + 1, tuple(given), dialog.next_seq()
-                    self._client = surroundings.layer.request(write, self._to, heard)
-                    return
-            self._client = None
-            hear(response)
-
-        self._client = surroundings.layer.request(write, self._to, heard)
-
-    @property
-    def _to(self) -> Flow | Uri:
-        """Where requests go."""
-        return next_hop(self.dialog, self.flow, sticky=True)
+    def sent(self) -> None:
+        """The request has its final answer."""
+        self._client = None
 
     def respond(
         self, server: IServerTransaction, code: int, fields: tuple[Field, ...] = (), reason: str = ""
@@ -164,3 +143,55 @@ class Channel:
         if code < 300:
             fields = (self.contact(server.flow), *fields)
         server.respond(request.response(code, reason, to_tag=self.dialog.local_tag, fields=fields))
+
+
+class _Sending:
+    """One request within the dialog of a channel, until its final answer; nothing of it stays in a circle."""
+
+    __slots__ = ("_answered", "_body", "_channel", "_fields", "_hear", "_method", "_proof", "_sent", "_seq")
+
+    def __init__(
+        self,
+        channel: Channel,
+        method: str,
+        hear: Callable[[Response], None],
+        fields: tuple[Field, ...],
+        body: bytes,
+    ) -> None:
+        """Take the next CSeq number."""
+        self._channel = channel
+        self._method = method
+        self._hear = hear
+        self._fields = fields
+        self._body = body
+        self._seq = channel.dialog.next_seq()
+        self._answered = 0
+        self._proof: tuple[Field, ...] = ()
+        self._sent: Request
+
+    def send(self) -> None:
+        """Send it, for the first time or with credentials."""
+        channel = self._channel
+        channel.sending(self._write, self._heard)
+
+    def _write(self, flow: Flow, via: str) -> Request:
+        """Write it for the hop that it takes."""
+        channel = self._channel
+        fields = (channel.contact(flow), *self._fields, *self._proof)
+        self._sent = channel.dialog.request(self._method, via, self._seq, fields, self._body)
+        return self._sent
+
+    def _heard(self, response: Response) -> None:
+        """Take a response, unless it only asks who we are (RFC 3261 section 22.2)."""
+        if response.provisional:
+            return
+        channel = self._channel
+        channel.sent()
+        if may_answer(response, self._answered):
+            given = channel.surroundings.credentials(channel, response, self._sent)
+            if given is not None:
+                self._answered += 1
+                self._proof, self._seq = tuple(given), channel.dialog.next_seq()
+                self.send()
+                return
+        self._hear(response)

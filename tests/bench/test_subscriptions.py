@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from bench.subscriptions import Watched
@@ -18,3 +20,18 @@ class SubscriptionsTests(SynchronousTestCase):
         self.assertEqual(len(watched.notifier), 300)
         watched.pass_time(60)
         self.assertEqual(watched.server.runner.live, 0)
+
+    def test_no_cycles(self) -> None:
+        """What a NOTIFY leaves behind is freed at once, not when the collector comes."""
+        watched = Watched(100)
+        watched.tell(100)
+        watched.pass_time(60)
+        gc.collect()
+        gc.disable()
+        try:
+            watched.tell(100)
+            watched.pass_time(60)
+            found = gc.collect()
+        finally:
+            gc.enable()
+        self.assertLess(found, 100)
