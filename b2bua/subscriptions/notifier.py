@@ -96,7 +96,7 @@ class Notifier:
         self._random = random
         self._by_dialog: dict[DialogKey, PackageSubscription] = {}
         self._by_resource: dict[tuple[str, str], dict[PackageSubscription, None]] = {}
-        self._by_party: dict[str, dict[PackageSubscription, None]] = {}
+        self._by_party: dict[tuple[str, str], dict[PackageSubscription, None]] = {}
         self._by_connection: dict[Flow, dict[PackageSubscription, None]] = {}
 
     def __len__(self) -> int:
@@ -258,7 +258,8 @@ class Notifier:
             if len(request.body) > self.limits.body:
                 raise Refused(413)
         seconds = self._granted(request, served)
-        if seconds and (refusal := _asked(served.refuses, resource, watcher)) is not None:
+        unsubscribes = not seconds and request.to.tag and not request.body
+        if not unsubscribes and (refusal := _asked(served.refuses, resource, watcher)) is not None:
             _turn_down(refusal)
         return seconds
 
@@ -283,7 +284,7 @@ class Notifier:
 
     def _make_room(self, party: Party) -> None:
         """See that there are not too many."""
-        own = self._by_party.get(party.name, ())
+        own = self._by_party.get(party.key, ())
         if len(own) >= self.limits.per_extension:
             raise Refused(403, "Too Many Subscriptions")
         if len(self) >= self.limits.total:
@@ -322,7 +323,7 @@ class Notifier:
         of_resource[subscription] = None
         if len(of_resource) == 1:
             subscription.served.watched(subscription.resource, True)
-        self._by_party.setdefault(subscription.party.name, {})[subscription] = None
+        self._by_party.setdefault(subscription.party.key, {})[subscription] = None
         self.meet(subscription, flow)
 
     def meet(self, subscription: PackageSubscription, flow: Flow | None) -> None:
@@ -349,7 +350,7 @@ class Notifier:
         _take_out(self._by_resource, key, subscription)
         if key not in self._by_resource:
             subscription.served.watched(subscription.resource, False)
-        _take_out(self._by_party, subscription.party.name, subscription)
+        _take_out(self._by_party, subscription.party.key, subscription)
         if self.kept is not None and subscription.reserved:
             self.kept(subscription, True)
 

@@ -161,6 +161,12 @@ class SubscribeTests(WeatherCase):
         self.assertEqual(self.watch("sip:oslo@elsewhere.example.net").code, 404)
         self.quiet()
 
+    def test_forbidden_fetch(self) -> None:
+        """Who may not watch something cannot fetch it either (section 4.4.3)."""
+        watching = self.watch("area51", expires=0)
+        self.assertEqual((watching.code, watching.notified), (403, []))
+        self.quiet()
+
     def test_user_in_to(self) -> None:
         """A Yealink VP59 names whom it watches in To only (mikopbx/Core#1059)."""
         watching = self.watch(at="sip:192.0.2.1:5060")
