@@ -9,7 +9,7 @@ from b2bua.dialogs.reliable import MAX_FIRST, ReliableResponses
 from b2bua.errors import PeerError
 from b2bua.legs import parting, sending
 from b2bua.legs.changing import moved
-from b2bua.legs.context import ALLOW, SDP, SUPPORTED
+from b2bua.legs.context import ALLOW, SDP, SUPPORTED, SUPPORTED_ANSWER
 from b2bua.legs.passing import leaving, session_of
 from b2bua.legs.updated import Updated
 from b2bua.legs.words import Changed, Confirmed, Fields, HungUp
@@ -280,7 +280,8 @@ class Announcing:
         """Write a response that makes or keeps a dialog."""
         leg = self.leg
         assert leg.dialog is not None
-        head: Fields = (sending.contact(leg, self.server.flow), ALLOW, SUPPORTED)
+        supported = SUPPORTED if leg.party.policy.reliable == "never" else SUPPORTED_ANSWER
+        head: Fields = (sending.contact(leg, self.server.flow), ALLOW, supported)
         if code >= 200 and self.initial:
             head += (("Server", leg.context.user_agent),)
         if fields:

@@ -34,6 +34,12 @@ EXTENSIONS = frozenset(
 """The option tags that we understand; any other in a Require gets a 420."""
 
 SUPPORTED = ("Supported", "replaces, timer, norefersub, tdialog")
+SUPPORTED_ANSWER = ("Supported", "100rel, replaces, timer, norefersub, tdialog")
+"""
+What answers say (RFC 3261 section 20.37).
+
+A re-INVITE of ours does not: who takes its 1xx reliably would undo more than can be undone.
+"""
 SUPPORTED_INVITE = ("Supported", "100rel, replaces, timer, norefersub, tdialog, 199")
 SUPPORTED_UNRELIABLE = ("Supported", "replaces, timer, norefersub, tdialog, 199")
 

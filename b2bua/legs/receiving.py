@@ -9,7 +9,7 @@ from b2bua.dialogs.offer_answer import Open, refusal
 from b2bua.dialogs.session_timer import TooBrief
 from b2bua.errors import PeerError
 from b2bua.legs import changing, parting, refreshing, sending, telling
-from b2bua.legs.context import ACCEPT, ALLOW, EXTENSIONS, SUPPORTED, LegState
+from b2bua.legs.context import ACCEPT, ALLOW, EXTENSIONS, SUPPORTED_ANSWER, LegState
 from b2bua.legs.invited import Invited
 from b2bua.legs.passing import CHANGE, entering, session_of
 from b2bua.legs.referral import refer_received
@@ -139,7 +139,9 @@ def _update(leg: Leg, request: Request, server: IServerTransaction) -> None:
     if dialog is not None:
         dialog.refresh(request)
     agreed = refreshing.answer(leg, request) if leg.state is LegState.ANSWERED else ()
-    sending.respond(leg, server, 200, "", (sending.contact(leg, server.flow), ALLOW, SUPPORTED, *agreed))
+    sending.respond(
+        leg, server, 200, "", (sending.contact(leg, server.flow), ALLOW, SUPPORTED_ANSWER, *agreed)
+    )
     if fields:
         # An UPDATE must be answered at once (RFC 3311 section 5.2), so the
         # other side is told, but not waited for.
@@ -167,7 +169,9 @@ def _prack(leg: Leg, request: Request, server: IServerTransaction) -> None:
 
 def _options(leg: Leg, request: Request, server: IServerTransaction) -> None:
     """Answer OPTIONS ourselves: what this dialog can do is what we can do (RFC 3261 section 11.2)."""
-    sending.respond(leg, server, 200, "", (sending.contact(leg, server.flow), ALLOW, SUPPORTED, ACCEPT))
+    sending.respond(
+        leg, server, 200, "", (sending.contact(leg, server.flow), ALLOW, SUPPORTED_ANSWER, ACCEPT)
+    )
 
 
 def _notify(leg: Leg, request: Request, server: IServerTransaction) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from b2bua.legs import refreshing, sending
-from b2bua.legs.context import ALLOW, SDP, SUPPORTED
+from b2bua.legs.context import ALLOW, SDP, SUPPORTED_ANSWER
 from b2bua.legs.words import Changed, Withdrawn
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Updated:
             leg.dialog.refresh(self.request)
         head: Fields = ()
         if self.request.method == "UPDATE":
-            head = (sending.contact(leg, self.server.flow), ALLOW, SUPPORTED)
+            head = (sending.contact(leg, self.server.flow), ALLOW, SUPPORTED_ANSWER)
             head += refreshing.answer(leg, self.request)
         sending.respond(
             leg, self.server, 200, "", (*head, *fields, SDP), sending.signed(leg, session, self.offer)

@@ -46,6 +46,7 @@ class AnswerTests(LegCase):
         leg = self.incoming()
         leg.say(Answered(ANSWER))
         self.assertEqual(self.server.codes, [100, 200])
+        self.assertIn("100rel", self.server.last.supported)  # RFC 3261 section 20.37
         body = self.server.last.body
         self.assertNotIn(b"o=phone", body)
         self.assertIn(b"m=audio 6000", body)
