@@ -12,11 +12,14 @@ from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Protocol
 
+from twisted.logger import Logger
+
 from b2bua.calls.outcomes import OCCUPIED, UNREACHABLE
 from b2bua.calls.ports import Destination, Tiers
 from b2bua.calls.verdicts import Outcome
 from b2bua.errors import PeerError
 from b2bua.legs.party import Party, Policy
+from b2bua.registrar.once import Once
 from b2bua.wire.uri import Uri, telephone, telephone_user
 
 if TYPE_CHECKING:
@@ -70,12 +73,15 @@ class Trunks(Protocol):
 class Directory:
     """Finds targets in the configuration and among the bindings."""
 
+    log = Logger()
+
     def __init__(self, settings: Settings, domain: Domain, bindings: Bindings, trunks: Trunks) -> None:
         """Look things up in these."""
         self._domain = domain
         self._bindings = bindings
         self._trunks = trunks
         self._legs: dict[tuple[str, str], int] = {}
+        self._told = Once()
         self.configure(settings)
 
     def configure(self, settings: Settings) -> None:
@@ -244,11 +250,29 @@ class Directory:
             return self._contacts(user, attempt.behalf)
         route = next((r for r in self._settings.routes if r.match.fullmatch(user)), None)
         if route is None:
+            self._explain(attempt, user)
             return NOT_FOUND
         found = self._routed(route, user, telephone(self._written(target) or "")[1], attempt.behalf)
         if found is FORBIDDEN:
-            attempt.call.story.note("{} may not dial {}", attempt.behalf, user)
+            who = attempt.behalf
+            attempt.call.story.note(
+                "{} may not dial {}: see may_dial of {}s.{} and callers of the route {}",
+                who, user, who.kind, who.name, route.match.pattern,
+            )  # fmt: skip
         return found
+
+    def _explain(self, attempt: Attempt, user: str) -> None:
+        """Say where a number that leads nowhere could be given a meaning."""
+        who = attempt.behalf
+        if who.kind != "trunk":
+            attempt.call.story.note("{} is no extension, and no route matches it", user)
+            return
+        text = "{number} is no extension: what trunk {trunk} calls is made one by trunks.{trunk}.numbers_in"
+        attempt.call.story.note(
+            text.replace("{number}", "{}").replace("{trunk}", "{}"), user, who.name, who.name
+        )
+        if self._told.first(who.name, user):
+            self.log.warn("a call ended with 404: " + text, number=user, trunk=who.name)
 
     def _may_dial(self, party: Party, place: str) -> bool:
         """Does the configuration let the party reach such a place?"""

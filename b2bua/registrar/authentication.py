@@ -18,6 +18,7 @@ from b2bua.errors import PeerError
 from b2bua.registrar.accounts import ALGORITHMS, Account, Accounts
 from b2bua.registrar.complaints import Complaints
 from b2bua.registrar.nonces import Age, Nonces
+from b2bua.registrar.once import Once
 from b2bua.registrar.throttle import Limits, Throttle, place
 from b2bua.wire.digest import Challenge, Credentials, hashed
 from b2bua.wire.grammar import quote
@@ -107,6 +108,7 @@ class Authenticator:
         self._realm = domain.name
         self._nonces = Nonces(secret or token_bytes(32), now, nonce_seconds)
         self._token = token
+        self._told = Once()
         self._known = known
         # HA1 of nobody: it has to be computed with as if it were someone's.
         self._nobody = {name: hashed(name, token_bytes(16)) for name in ALGORITHMS}
@@ -141,8 +143,19 @@ class Authenticator:
             # RFC 7616 section 3.4.6 wants a 400 when the two are not the same.
             raise PeerError("The digest is for another URI", section="RFC 8760 2.6", where=given.uri)
         if request.method != "REGISTER" and not self._may_claim(account, request, flow):
+            self._tell_claim(account, request, host)
             return Refusal(403, "Not Your Address")
         return Identity(account.user, account.aor, account.name)
+
+    def _tell_claim(self, account: Account, request: Request, host: str) -> None:
+        """Say once that somebody calls in the name of another, and what to do about it."""
+        if self._told.first(account.user, host):
+            self.log.warn(
+                "extension {user} at {host} calls as {claimed} and is refused: a phone says its own address "
+                "in From, or anonymous.invalid; a server whose callers have numbers of their own is a trunk, "
+                "in [trunks.NAME] with accept_from",
+                user=account.user, host=host, claimed=_printable(request.from_.uri_text),
+            )  # fmt: skip
 
     def admit(self, request: Request, server: IServerTransaction) -> Identity | None:
         """Say who sent it; or answer the request, and say None."""

@@ -22,6 +22,7 @@ from b2bua.registrar.credentials import DigestClient
 from b2bua.registrar.enrolment import Enrolment, Subscriber
 from b2bua.registrar.liveness import Asker, Probe
 from b2bua.registrar.numbers import Numbers
+from b2bua.registrar.once import Once
 from b2bua.wire.uri import Uri, telephone
 
 if TYPE_CHECKING:
@@ -132,6 +133,11 @@ class Trunk:
         found = tuple(uri for index, uri in enumerate(self._servers) if self._answers(index))
         return found or self._servers
 
+    def resembles(self, called: str | None, caller: str) -> bool:
+        """Does a call for C{called} from somebody at the domain C{caller} look like one of this trunk?"""
+        account = self.table.username if self.enrolment is not None else None
+        return (account is not None and called == account) or caller in {uri.host for uri in self._servers}
+
     def owns(self, host: str) -> bool:
         """
         Is that an address of the trunk's, so that its password may be answered with there?
@@ -191,6 +197,7 @@ class Trunks:
         self._asker = asker
         self._random = random
         self._started = False
+        self._told = Once()
         self._trunks: dict[str, Trunk] = {}
         self._places: list[tuple[settings.Source, str]] = []
         self._known: dict[str, tuple[tuple[int | None, str], ...]] = {}
@@ -247,7 +254,31 @@ class Trunks:
                 and enrolment.flow.remote == flow.remote
             ):
                 return trunk.name
+        if self._trunks and request.method == "INVITE" and request.get("Authorization") is None:
+            self._wonder(request, host)
         return None
+
+    def _wonder(self, request: Request, host: str) -> None:
+        """
+        Say once that a call looks like one of a trunk, but does not come from it.
+
+        It is asked for a password then, which no carrier has; that is the
+        commonest reason why calls do not come in.
+        """
+        try:
+            called, caller = request.request_uri.user, request.from_.uri.host
+            if request.to.tag:
+                return
+        except PeerError:
+            return
+        for trunk in self._trunks.values():
+            if trunk.resembles(called, caller) and self._told.first(trunk.name, host):
+                self.log.warn(
+                    "a call from {host} looks like one of trunk {trunk}, but that is none of its addresses, "
+                    "so it is asked for a password: if it is the carrier, add {host} to "
+                    "trunks.{trunk}.accept_from",
+                    host=host, trunk=trunk.name,
+                )  # fmt: skip
 
     def alive(self, name: str) -> bool:
         """Is a trunk worth a call?"""
