@@ -21,6 +21,7 @@ from b2bua.calls.call import Call
 from b2bua.calls.calls import Calls
 from b2bua.calls.diversion import path_from
 from b2bua.calls.identity import ANONYMOUS, Identities
+from b2bua.calls.messages import Relay
 from b2bua.calls.outside import OutsideRequest, Respond
 from b2bua.calls.replacing import Replacing
 from b2bua.errors import PeerError
@@ -122,6 +123,7 @@ class B2BUA:
             "NOTIFY": self._notify,
             "REFER": self._refer,
             "SUBSCRIBE": self._subscribe,
+            "MESSAGE": self._message,
         }
 
     # ---- from the transaction layer -------------------------------------
@@ -416,6 +418,21 @@ class B2BUA:
             call.fields = seen(request, names, party)
         call.story.note("{} calls {}", party, call.dialled)
         leg.begin()
+
+    def _message(self, request: Request, server: IServerTransaction) -> None:
+        """Pass a message on (RFC 3428)."""
+        if request.max_forwards == 0:
+            server.dismiss(483)
+            return
+        if request.require:
+            server.dismiss(420, fields=(("Unsupported", ", ".join(sorted(request.require))),))
+            return
+        known = self._party(request, server)
+        if known is not None:
+            party, identity = known
+            Relay(self.calls, request, server, party, identity).start(
+                self._dialled(request, server.flow, party)
+            )
 
     def _new_leg(self, request: Request, server: IServerTransaction, party: Party, identity: Identity) -> Leg:
         """A leg for an INVITE that is welcome."""

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 FORBIDDEN = Outcome("forbidden", 403, "Not Allowed", local=True)
 NOT_FOUND = Outcome("not_found", 404)
+NO_MESSAGES = Outcome("refused", 405, local=True)
+"""The trunk takes calls only."""
 
 
 class Trunks(Protocol):
@@ -273,6 +275,29 @@ class Directory:
         )
         if self._told.first(who.name, user):
             self.log.warn("a call ended with 404: " + text, number=user, trunk=who.name)
+
+    def message_destinations(self, target: str, sender: Party) -> Sequence[Destination] | Outcome:
+        """Where a message to the target goes: all phones of an extension, or a trunk that wants messages."""
+        user = self._local_user(target)
+        if user is None:
+            return FORBIDDEN
+        if user in self._extensions:
+            found = self._contacts(user, sender)
+            return found if isinstance(found, Outcome) else [one for tier in found for one in tier]
+        route = next((r for r in self._settings.routes if r.match.fullmatch(user)), None)
+        if route is None:
+            return NOT_FOUND
+        tiers = self._routed(route, user, telephone(self._written(target) or "")[1], sender)
+        if isinstance(tiers, Outcome):
+            return tiers
+        wanting = [tier for tier in tiers if self._settings.trunks[tier[0].party.name].messages]
+        return wanting[0] if wanting else NO_MESSAGES
+
+    def credentials(
+        self, trunk: str, response: Response, request: Request, flow: Flow | None
+    ) -> list[tuple[str, str]] | None:
+        """Credentials for a trunk that asks for them by a flow, if we have any."""
+        return self._trunks.answer(trunk, response, request, flow)
 
     def _may_dial(self, party: Party, place: str) -> bool:
         """Does the configuration let the party reach such a place?"""

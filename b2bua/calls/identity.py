@@ -60,26 +60,10 @@ class Identities:
     def draft(self, attempt: Attempt, destination: Destination) -> InvitationDraft:
         """What an INVITE to C{destination} says of the call, before features edit it."""
         errand = attempt.errand
-        policy = destination.party.policy
-        identity = self.of(errand.who)
-        if destination.party.kind == "trunk":
-            identity = identity.for_carriers()
-        number = policy.callers.get(errand.who.party.name) if errand.who.party.internal else None
-        if number or policy.caller:
-            domain = policy.domain or Uri.parse(destination.to_uri).host
-            identity = replace(identity, uri=str(Uri.make(number or policy.caller, domain)))
-        elif policy.domain and identity.uri != ANONYMOUS_URI:
-            identity = replace(identity, uri=str(replace(Uri.parse(identity.uri), host=policy.domain)))
-        shown = self.shown(identity, destination.party)
-        fields = list(errand.fields)
-        if policy.trusted or policy.tells == "asserted":
-            fields.append(("P-Asserted-Identity", identity.name_addr))
-            if identity.private:
-                fields = _kept(fields)
-        elif policy.tells == "remote-party":
-            privacy = "full" if identity.private else "off"
-            said = f"{identity.name_addr};party=calling;privacy={privacy};screen=yes"
-            fields.append(("Remote-Party-ID", said))
+        shown, told = self.presented(self.of(errand.who), errand.who.party, destination)
+        fields = [*errand.fields, *told]
+        if any(name == "P-Asserted-Identity" for name, _ in told) and self.of(errand.who).private:
+            fields = _kept(fields)
         if attempt.path.diversions:
             trusted = destination.party.policy.trusted
             fields.extend(fields_for(attempt.path, destination.to_uri, trusted=trusted))
@@ -87,6 +71,29 @@ class Identities:
             fields = [item for item in fields if item[0] != "Alert-Info"]
             fields.append(("Alert-Info", attempt.alert_info))
         return InvitationDraft(errand.display or shown.display, shown.uri, destination.to_uri, "", fields)
+
+    def presented(
+        self, identity: Identity, who: Party, destination: Destination
+    ) -> tuple[Identity, list[tuple[str, str]]]:
+        """How somebody is named to a destination: in From, and in the field that it is told identities in."""
+        policy = destination.party.policy
+        if destination.party.kind == "trunk":
+            identity = identity.for_carriers()
+        number = policy.callers.get(who.name) if who.internal else None
+        if number or policy.caller:
+            domain = policy.domain or Uri.parse(destination.to_uri).host
+            identity = replace(identity, uri=str(Uri.make(number or policy.caller, domain)))
+        elif policy.domain and identity.uri != ANONYMOUS_URI:
+            identity = replace(identity, uri=str(replace(Uri.parse(identity.uri), host=policy.domain)))
+        shown = self.shown(identity, destination.party)
+        fields: list[tuple[str, str]] = []
+        if policy.trusted or policy.tells == "asserted":
+            fields.append(("P-Asserted-Identity", identity.name_addr))
+        elif policy.tells == "remote-party":
+            privacy = "full" if identity.private else "off"
+            said = f"{identity.name_addr};party=calling;privacy={privacy};screen=yes"
+            fields.append(("Remote-Party-ID", said))
+        return shown, fields
 
     def connected(self, leg: Leg, other: Leg) -> Fields:
         """

@@ -15,6 +15,7 @@ from b2bua.wire.uri import Uri
 if TYPE_CHECKING:
     from b2bua.calls.attempt import Attempt
     from b2bua.legs.leg import Leg
+    from b2bua.wire.message import Request, Response
 
 
 class Destination(NamedTuple):
@@ -49,6 +50,14 @@ class Directory(Protocol):
 
     def extension(self, target: str) -> str | None:
         """The name of the extension that C{target} is, if it is one of ours."""
+
+    def message_destinations(self, target: str, sender: Party) -> Sequence[Destination] | Outcome:
+        """Where a message to the target goes, or why nowhere."""
+
+    def credentials(
+        self, trunk: str, response: Response, request: Request, flow: Flow | None
+    ) -> list[tuple[str, str]] | None:
+        """Credentials for a trunk that asks for them by a flow, if we have any."""
 
     def goes_on(self, party: Party, outcome: Outcome) -> bool:
         """Is the next tier of destinations tried after such a failure of the party?"""

@@ -177,6 +177,7 @@ class Trunk(Peer):
         description="the same for one extension each: a table of numbers by extension, such as "
         '{ 101 = "+15550101" }',
     )
+    messages: Flag = Field(default=False, description="true to send it messages as well (MESSAGE, RFC 3428)")
     may_dial: tuple[Place, ...] = Field(
         default=("extensions",), description='what its calls may reach, a list of "extensions" and "trunks"'
     )
