@@ -151,9 +151,9 @@ class Authenticator:
         """Say once that somebody calls in the name of another, and what to do about it."""
         if self._told.first(account.user, host):
             self.log.warn(
-                "extension {user} is refused at {host}, where From says {claimed}: a phone says its own address "
-                "in From, or anonymous.invalid; a server whose callers have numbers of their own is a trunk, "
-                "in [trunks.NAME] with accept_from",
+                "extension {user} is refused at {host}, where From says {claimed}: a phone says its own "
+                "address there, or anonymous.invalid; a server whose callers have numbers of their own is a "
+                "trunk, in [trunks.NAME] with accept_from",
                 user=account.user, host=host, claimed=_printable(request.from_.uri_text),
             )  # fmt: skip
 
