@@ -30,6 +30,8 @@ class Entry(NamedTuple):
     seconds: float = 0.0
     silent: bool = False
     """Had the feature no opinion, and took no time for it?"""
+    error: str = ""
+    """Why the feature lost its say."""
 
 
 class Story:
@@ -89,7 +91,9 @@ def _asked(entry: Asked) -> Entry:
     at, hook, feature, answer, seconds, error = entry
     said = f"failed: {error}" if error else "no opinion" if answer is None else in_short(answer)
     text = f"{hook}: {feature}: {said} ({seconds * 1000:.1f} ms)"
-    return Entry(at, text, hook, feature, seconds, answer is None and not error and seconds < SLOW)
+    return Entry(
+        at, text, hook, feature, seconds, answer is None and not error and seconds < SLOW, error or ""
+    )
 
 
 def in_short(answer: object) -> str:

@@ -8,6 +8,7 @@ nothing is.  Lines that begin with "warning" tell of what is hardly meant.
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from datetime import datetime
 
 from b2bua.plural import counted
 from b2bua.settings import SettingsError, find
@@ -16,12 +17,28 @@ from b2bua.settings import SettingsError, find
 def arguments(parser: ArgumentParser) -> None:
     """Take the file."""
     parser.add_argument("file", metavar="FILE", nargs="?", help="by default as for --config of the others")
+    parser.add_argument(
+        "--explain", action="store_true", help="also play every call, and name the settings that decide none"
+    )
 
 
 def run(options: Namespace) -> int:
     """Check it."""
-    print(verdict(find(options.file)))
+    file = find(options.file)
+    print(verdict(file))
+    if options.explain:
+        print(explained(file))
     return 0
+
+
+def explained(file: str) -> str:
+    """A line for each setting of a good configuration that decides no call."""
+    from b2bua.explain.unused import unused
+    from b2bua.settings import document
+
+    found = unused(document(file), datetime.now().astimezone())
+    lines = [f"{file}: {setting} decides none of the calls that were played" for setting in found]
+    return "\n".join(lines or [f"{file}: every table and route decides some call"])
 
 
 def verdict(file: str) -> str:

@@ -39,6 +39,10 @@ def arguments(parser: ArgumentParser) -> None:
         help='what a party does when the call is answered, such as "102 transfers to 104"; may be repeated',
     )  # fmt: skip
     parser.add_argument(
+        "--answer", metavar="FEATURE=ANSWER", action="append", default=[],
+        help="what a feature says that would ask somewhere else: nothing, refuse:480 or to:103",
+    )  # fmt: skip
+    parser.add_argument(
         "--live",
         action="store_true",
         help="with what users have changed and the phones that are registered, of the running service",
@@ -125,9 +129,25 @@ def _question(options: Namespace, unregistered: list[str]) -> Question:
         raise SettingsError("b2bua whatif", [Problem("", "say who calls, and which NUMBER")])
     behaviours: dict[str, Any] = dict.fromkeys(unregistered, "unregistered")
     behaviours |= {name: behaviour for _, behaviour, _ in BEHAVIOURS for name in getattr(options, behaviour)}
-    return Question(
-        options.caller, options.dialled, _time(options.at), options.via, behaviours, tuple(options.then)
-    )
+    answers = dict(map(_verdict, options.answer))
+    at, then = _time(options.at), tuple(options.then)
+    return Question(options.caller, options.dialled, at, options.via, behaviours, then, answers)
+
+
+def _verdict(text: str) -> tuple[str, object]:
+    """Read C{crm=to:103}."""
+    from b2bua.calls import Forward, Refuse
+
+    feature, _, said = text.partition("=")
+    kind, _, value = said.partition(":")
+    if kind == "nothing":
+        return feature, None
+    if kind == "to" and value:
+        return feature, Forward(value)
+    if kind == "refuse" and value.isdigit() and 400 <= int(value) < 700:
+        return feature, Refuse(int(value))
+    why = f"{text!r} is no answer; write FEATURE=nothing, FEATURE=refuse:480 or FEATURE=to:103"
+    raise SettingsError("b2bua whatif", [Problem("--answer", why)])
 
 
 def _time(text: str | None) -> datetime:

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from b2bua.legs.leg import Leg
 
 
+ELSEWHERE = "asks somewhere else; nothing was answered in time"
+"""What is told of a feature whose answer would come from outside of the simulated world."""
+
+
 class Value(BaseModel):
     """What an answer is made of; it can be written as JSON."""
 
@@ -110,11 +114,11 @@ class Tree:
         above.append(node)
         return node
 
-    def decided(self, attempt: Attempt, hook: str, feature: str, answer: object) -> None:
-        """A feature has answered a question about an attempt."""
+    def decided(self, attempt: Attempt, hook: str, feature: str, said: str) -> None:
+        """A feature has answered a question about an attempt, or has failed to."""
         settings = self._written(feature, attempt.user)
         self.node(attempt).decisions.append(
-            Decision(at=self.now(), hook=hook, feature=feature, said=in_short(answer), settings=settings)
+            Decision(at=self.now(), hook=hook, feature=feature, said=said, settings=settings)
         )
 
     def rings(self, attempt: Attempt, draft: InvitationDraft, where: str) -> None:
@@ -183,12 +187,12 @@ class Watched:
     def ask_route(self, attempt: Attempt) -> Any:
         """Where does this attempt go?"""
         self._tree.node(attempt)
-        return self._watch("route_call", attempt, self._features.ask_route(attempt))
+        return self._watch("route_call", attempt, lambda: self._features.ask_route(attempt))
 
     def ask_failed(self, attempt: Attempt, outcome: Outcome) -> Any:
         """What now that it has failed?"""
         self._tree.failed(attempt, outcome)
-        return self._watch("target_failed", attempt, self._features.ask_failed(attempt, outcome))
+        return self._watch("target_failed", attempt, lambda: self._features.ask_failed(attempt, outcome))
 
     def edit_invitation(self, attempt: Attempt, draft: InvitationDraft) -> None:
         """Let the features edit what an INVITE will say, and note what it says then."""
@@ -206,16 +210,25 @@ class Watched:
         self._tree.leg_ended(call, leg)
         self._features.tell_leg_ended(call, leg, *why)
 
-    def _watch(self, hook: str, attempt: Attempt, answer: Any) -> Any:
-        """Note an answer, when it comes."""
+    def _watch(self, hook: str, attempt: Attempt, ask: Callable[[], Any]) -> Any:
+        """Ask, and note who had an answer, or failed, when that is known."""
+        before = len(attempt.call.story.entries())
+        answer = ask()
         if isinstance(answer, Deferred):
-            return answer.addCallback(lambda value: self._note(hook, attempt, value))
-        return self._note(hook, attempt, answer)
+            return answer.addCallback(lambda value: self._note(hook, attempt, before, value))
+        return self._note(hook, attempt, before, answer)
 
-    def _note(self, hook: str, attempt: Attempt, answer: Any) -> Any:
-        """Note who gave the answer: the call has just been told it."""
+    def _note(self, hook: str, attempt: Attempt, before: int, answer: Any) -> Any:
+        """Note what the call has just been told by its features."""
+        told = [entry for entry in attempt.call.story.entries()[before:] if entry.hook == hook]
+        for entry in told:
+            if entry.error:
+                late = entry.error.startswith("TooLate")
+                said = (
+                    "asks somewhere else; nothing was answered in time" if late else f"failed: {entry.error}"
+                )
+                self._tree.decided(attempt, hook, entry.feature, said)
         if answer is not None:
-            entries = [entry for entry in attempt.call.story.entries() if entry.hook == hook]
-            feature = entries[-1].feature if entries else "feature code"
-            self._tree.decided(attempt, hook, feature, answer)
+            feature = told[-1].feature if told else "feature code"
+            self._tree.decided(attempt, hook, feature, in_short(answer))
         return answer

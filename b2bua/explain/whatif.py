@@ -20,6 +20,7 @@ from b2bua.explain.scene import Behaviour, Scene
 from b2bua.explain.traced import TracedCall
 from b2bua.explain.tree import Node, Tree, Value, Watched
 from b2bua.features import Features
+from b2bua.features.plugin import installed as plugins
 from b2bua.settings import Problem, SettingsError
 from b2bua.testing import Phone, Trunk
 
@@ -42,6 +43,8 @@ class Question:
     behaviours: Mapping[str, Behaviour] = field(default_factory=dict)
     then: tuple[str, ...] = ()
     """What the parties do afterwards: C{102 transfers to 104}."""
+    answers: Mapping[str, object] = field(default_factory=dict)
+    """What features say that would ask somewhere else: verdicts for C{route_call}, by the feature."""
 
 
 class Step(Value):
@@ -98,7 +101,9 @@ class Play:
         server = scene.served.server
         features = server.core.calls.features
         assert isinstance(features, Features)  # those that are installed, as the scene has it
-        self._features = features
+        self.features = features
+        for feature, answer in question.answers.items():
+            features.pretend(feature, answer)
         self.tree = Tree(self._now, features.written)
         watched: Any = Watched(features, self.tree, self._where)
         server.core.calls.features = watched
@@ -164,7 +169,7 @@ class Play:
         world.run(1)
         for phone in self.scene.everybody():
             phone.sessions.clear()
-        self.scene.served.server.core.calls.features = self._features
+        self.scene.served.server.core.calls.features = self.features
 
     def traced(self) -> TracedCall | None:
         """The call as it was traced; None if it was refused before there was one."""
@@ -214,6 +219,12 @@ def _check(document: Mapping[str, Any], question: Question) -> None:
         if name not in extensions and name not in trunks:
             flag = f"--{behaviour.replace(' ', '-')}"
             problems.append(Problem(flag, f"there is no extension or trunk {name}"))
+    installed = {source.name for source in plugins()}
+    problems += [
+        Problem("--answer", f"there is no feature {name}")
+        for name in question.answers
+        if name not in installed
+    ]
     for what in question.then:
         if _verb(what) not in _STEPS:
             known = ", ".join(f"«102 {verb}»" for verb in _STEPS)

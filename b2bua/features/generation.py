@@ -240,8 +240,8 @@ class Features(Facade):
             lines.append(f"{place}. {name}{note}")
         return lines
 
-    def written(self, feature: str, name: str) -> list[str]:
-        """The tables of a feature in the file that count for one name, as C{[extensions.102.forward]}."""
+    def written(self, feature: str, name: str | None = None) -> list[str]:
+        """The tables of a feature in the file, as C{[extensions.102.forward]}; only those for one name."""
         options = self._options.get(feature)
         return [] if options is None else options.written(name)
 
@@ -266,6 +266,10 @@ class Features(Facade):
         except CONTAINED as error:
             self._dispatch.failed(f"the command {command.name}", plugin)
             raise ValueError(f"the plugin {plugin.name} failed: {type(error).__name__}: {error}") from None
+
+    def pretend(self, feature: str, answer: object) -> None:
+        """Let a feature say where a dialled number leads without asking it; for calls that are played."""
+        self._dispatch.pretend(feature, answer)
 
     def settings(self, owner: str) -> Iterator[Setting]:
         """All settings that can be changed for one extension, in the order of the features."""

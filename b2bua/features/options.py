@@ -116,12 +116,12 @@ class Options:
         values = self._preferences.of(owner, self.feature)
         return {key: values[path] for key in changeable(model) if (path := below + key) in values}
 
-    def written(self, name: str) -> list[str]:
-        """The tables that stand in the file and count for one name: its own, and those of nobody."""
+    def written(self, name: str | None = None) -> list[str]:
+        """The tables that stand in the file; of those of one name only its own, and those of nobody."""
         return [
             f"[{'.'.join(place(self._patterns[model], names))}]"
             for model, names in self._written
-            if names in ((), (name,))
+            if name is None or names in ((), (name,))
         ]
 
     def settings(self, owner: str) -> Iterator[Setting]:

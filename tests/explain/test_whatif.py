@@ -6,12 +6,16 @@ import copy
 from datetime import UTC, datetime
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from b2bua.calls import Forward
 from b2bua.explain.compare import differences, matrix
 from b2bua.explain.scene import Behaviour, with_changes
 from b2bua.explain.telling import tell, tell_difference
+from b2bua.explain.unused import unused
 from b2bua.explain.whatif import Answer, Question, ask
+from b2bua.features.dispatch import TooLate
 from b2bua.settings import SettingsError
 
 EVENING = datetime(2026, 12, 24, 19, 30, tzinfo=UTC)
@@ -178,6 +182,46 @@ class WhatIfTests(SynchronousTestCase):
         changed = with_changes(office(), {"extensions.101.forward.always": "103"})
         answer = ask(changed, Question("102", "101", EVENING)).run()
         self.assertEqual(answer.answered_by, "extension 103")
+
+
+class ElsewhereTests(SynchronousTestCase):
+    """Features that ask somewhere else, which a played call cannot do."""
+
+    def test_chosen_answer(self) -> None:
+        """An answer is chosen for the feature, and the call goes where it says."""
+        question = Question("101", "102", EVENING, answers={"do_not_disturb": Forward("103")})
+        play = ask({**office(), "plugins": {"order": ["do_not_disturb"]}}, question)
+        self.assertEqual(play.run().answered_by, "extension 103")
+
+    def test_unknown(self) -> None:
+        """A feature that is not there is named."""
+        question = Question("101", "102", EVENING, answers={"crm": None})
+        self.assertIn(
+            "there is no feature crm", str(self.assertRaises(SettingsError, ask, office(), question))
+        )
+
+    def test_no_answer(self) -> None:
+        """Without an answer it is said that the feature asked, and the call goes on when its time is over."""
+        play = ask(office(), Question("101", "102", EVENING))
+        play.features.pretend("forward", Deferred())
+        (node,) = play.run().targets
+        self.flushLoggedErrors(TooLate)
+        self.assertEqual(node.decisions[0].said, "asks somewhere else; nothing was answered in time")
+        self.assertTrue(node.answered)
+
+
+class UnusedTests(SynchronousTestCase):
+    """Settings that decide no call."""
+
+    def test_all_used(self) -> None:
+        """Each forward, group and route of the office decides some call."""
+        self.assertEqual(unused(office(), EVENING), [])
+
+    def test_unreachable(self) -> None:
+        """A route behind one that takes all its numbers."""
+        document = office()
+        document["routes"].append({"match": "0\\d{7,}", "trunk": "carrier"})
+        self.assertEqual(unused(document, EVENING), ["routes[1]"])
 
 
 class CompareTests(SynchronousTestCase):
