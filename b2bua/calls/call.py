@@ -393,7 +393,9 @@ class Call:
             if isinstance(outcome, Outcome):
                 self.hang_up(leg, "bye", (("Reason", str(Reason("SIP", outcome.code, outcome.reason))),))
         except (Gone, Busy):
-            pass  # it has left, or somebody takes it
+            if leg.call is self and not leg.answered:
+                # Our answer waits for a PRACK that does not come (RFC 3262 section 3).
+                self.refuse(leg, 480)
         finally:
             self.let_close()
 

@@ -16,6 +16,10 @@ class ParkingTests(SynchronousTestCase):
         said: list[str] = []
         self.assertEqual(simulate(range(100), said.append, kind=Parking), [], "\n".join(said))
 
+    def test_answer_held_back(self) -> None:
+        """A caller whose PRACK never comes does not wait for ever."""
+        self.assertEqual(play(9015, kind=Parking).complaint, "")
+
     def test_hops(self) -> None:
         """Who was picked up is rung for with what is left of its own Max-Forwards (RFC 7332 section 5)."""
         self.assertEqual(play(5262, kind=Parking).complaint, "")
