@@ -56,7 +56,7 @@ class Goodbye:
     def _over(self) -> None:
         """Let go, and let those tell their news who waited lest they overtake it."""
         leg = self.leg
-        leg.goodbye = None
+        leg.goodbye = self._bye = None  # it knows us: a circle that the collector would have to find
         for referral in tuple(leg.referrals or ()):
             referral.go_on()
         leg.check_gone()
