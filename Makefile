@@ -16,7 +16,7 @@ TREE := $(shell find b2bua plugins twistd-plugins -name '*.py' | LC_ALL=C sort |
 INSTALLED = $(VENV)/.installed-$(TREE)
 DEVELOPS  = $(VENV)/.develops-$(TREE)
 
-.PHONY: run test fast on-sockets in-memory simulate lint coverage format fuzz soak churn bench bench-check docs clean
+.PHONY: run test test-all fast on-sockets in-memory simulate lint coverage format fuzz soak churn bench bench-check docs clean
 
 run: $(INSTALLED)
 	@test -e $(CONFIG) || $(BIN)/b2bua init --port $(PORT) $(CONFIG)
@@ -36,6 +36,12 @@ IN_MEMORY  = $(filter-out $(ON_SOCKETS),$(subst /,.,$(patsubst %/__init__.py,%,$
 
 on-sockets in-memory: $(DEVELOPS)
 	$(BIN)/python -m twisted.trial $(if $(filter in-memory,$@),$(IN_MEMORY),$(ON_SOCKETS))
+
+# What "make test" plays a sample of: every message with each of its fields broken in every way, and
+# fresh random worlds.  It takes hours.
+test-all: test
+	$(BIN)/python -m tests.simulation.broken_fields
+	$(MAKE) --no-print-directory simulate SEEDS=20000
 
 # Neither sockets nor worlds: a minute or two, for another Python than the usual one.
 fast: $(DEVELOPS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from b2bua.errors import PeerError
 from b2bua.wire.message import Request
 from b2bua.wire.names import NameAddr
 from b2bua.wire.uri import Uri
@@ -79,12 +80,10 @@ class Dialog:
         """
         Be confirmed: target and route set are those of the 2xx, the numbers go on (section 13.2.2.4).
 
-        @raise PeerError: 400, if one of the fields is malformed; nothing has changed then.
+        A 2xx is acknowledged whatever is in it: of what cannot be read nothing is taken.
         """
-        target = contact_uri(response)
-        routes = tuple([str(route) for route in reversed(response.record_routes)])
-        self.target = target or self.target
-        self.routes = routes
+        self.target = contact_uri(response) or self.target
+        self.routes = _routes_back(response)
         self.remote_value = response.get("To") or ""
 
     def present(self, name_addr: str) -> None:
@@ -96,7 +95,8 @@ class Dialog:
         """
         Make the dialog of a UAS from the request that opens it (section 12.1.1).
 
-        @raise PeerError: 400, if a field that it takes is missing or malformed.
+        @raise PeerError: 400, if Record-Route is malformed; a Contact that is missing or
+            no SIP address leaves C{target} empty.
         """
         return cls(
             call_id=request.call_id,
@@ -118,7 +118,9 @@ class Dialog:
 
         @param request: the request as sent.
         @param local_seq: the last CSeq number that we used with this Call-ID.
-        @raise PeerError: 400, if a field that it takes is missing or malformed.
+
+        A response cannot be refused, so without a Contact that can be read
+        requests go where the first one went.
         """
         return cls(
             call_id=request.call_id,
@@ -129,7 +131,7 @@ class Dialog:
             local_seq=local_seq,
             remote_seq=-1,
             target=contact_uri(response) or str(request.request_uri),
-            routes=tuple([str(route) for route in reversed(response.record_routes)]),
+            routes=_routes_back(response),
             owner=True,
         )
 
@@ -172,7 +174,7 @@ class Dialog:
         return True
 
     def refresh(self, message: Message) -> None:
-        """Take the remote target from the Contact of a target refresh, if it has one."""
+        """Take the remote target from the Contact of a target refresh, if it has one that can be read."""
         target = contact_uri(message)
         if target:
             self.target = target
@@ -220,6 +222,17 @@ class Dialog:
 
 
 def contact_uri(message: Message) -> str:
-    """The URI of the first Contact, or the empty string."""
-    contacts = message.contacts
-    return contacts[0].uri_text if contacts else ""
+    """The SIP URI of the first Contact (section 8.1.1.8), or the empty string."""
+    try:
+        contacts = message.contacts
+        return contacts[0].uri_text if contacts and contacts[0].uri.is_sip else ""
+    except PeerError:
+        return ""
+
+
+def _routes_back(response: Response) -> tuple[str, ...]:
+    """The route set of a UAC (section 12.1.2); empty if Record-Route cannot be read."""
+    try:
+        return tuple([str(route) for route in reversed(response.record_routes)])
+    except PeerError:
+        return ()

@@ -11,7 +11,7 @@ from b2bua.errors import PeerError
 from b2bua.legs import outstanding, parting, refreshing, sending
 from b2bua.legs.acknowledging import Acknowledgement
 from b2bua.legs.context import SDP, LegState
-from b2bua.legs.passing import FAILURE, SUCCESS, entering, session_of
+from b2bua.legs.passing import FAILURE, SUCCESS, entering, session_within
 from b2bua.legs.words import Answered, Changed, Refused
 from b2bua.wire.sdp import without_origin
 
@@ -260,7 +260,7 @@ class Changing:
         if leg.dialog is None or not order.takes(response.rseq):
             return
         leg.dialog.refresh(response)
-        session = session_of(response)
+        session = session_within(response)
         rack = ("RAck", f"{response.rseq} {response.cseq.number} INVITE")
         if session is not None and self._answer is None:
             self._answer = session
@@ -282,7 +282,7 @@ class Changing:
         dialog = leg.dialog
         if dialog is None:
             return
-        session = session_of(response) if self._answer is None else self._answer
+        session = session_within(response) if self._answer is None else self._answer
         if self.method == "INVITE":
             self._ack = Acknowledgement(leg, dialog, self.seq, self._credentials)
         if self._over:

@@ -11,9 +11,9 @@ from b2bua.errors import PeerError
 from b2bua.legs import parting, refreshing, sending
 from b2bua.legs.announcing import Announcing
 from b2bua.legs.context import ACCEPT, ALLOW, EXTENSIONS, LegState
-from b2bua.legs.passing import CHANGE, GOODBYE, INVITE, entering, leaving, session_of, whole
+from b2bua.legs.passing import CHANGE, GOODBYE, INVITE, entering, leaving, session_of, session_within, whole
 from b2bua.legs.words import Changed, Confirmed, Fields, HungUp, Offered, Refused, Withdrawn
-from b2bua.wire.uri import Uri, escape_user
+from b2bua.wire.uri import escape_user
 
 if TYPE_CHECKING:
     from b2bua.clock import ITimer
@@ -53,7 +53,6 @@ class Invited(Announcing):
             dialog = Dialog.of_request(request, context.token(), context.random.getrandbits(16))
             if not dialog.target:
                 raise PeerError("An INVITE needs a Contact", section="RFC 3261 8.1.1.8")
-            Uri.parse(dialog.target)
             leg.dialog = dialog
             if leg.sticky:
                 leg.meet(dialog.target, self.server.flow)
@@ -197,12 +196,7 @@ class Invited(Announcing):
         leg = self.leg
         if self._answer is None or request.cseq.number != self.request.cseq.number:
             return
-        answer: bytes | None = None
-        if self.offering:
-            try:
-                answer = session_of(request)
-            except PeerError:
-                answer = None
+        answer = session_within(request) if self.offering else None
         lost = self.offering and answer is None
         if answer is not None:
             leg.remote_session = answer

@@ -11,7 +11,7 @@ from b2bua.legs import parting, refreshing, sending
 from b2bua.legs.acknowledging import Acknowledgement
 from b2bua.legs.context import ALLOW, SDP, SUPPORTED_INVITE, SUPPORTED_UNRELIABLE, LegState
 from b2bua.legs.forks import Fork, Forks
-from b2bua.legs.passing import FAILURE, MOVED, PROVISIONAL, SUCCESS, entering, leaving, session_of
+from b2bua.legs.passing import FAILURE, MOVED, PROVISIONAL, SUCCESS, entering, leaving, session_within
 from b2bua.legs.words import Answered, Moved, Progress, Refused, Ringing
 from b2bua.transactions.flow import Flow as FlowType
 from b2bua.wire.message import Request
@@ -170,7 +170,7 @@ class Inviting:
                 leg.hear(leg, Progress(199, response.reason, None, fields))
             return
         leg.learn(response)
-        session = session_of(response)
+        session = session_within(response)
         reliable = "100rel" in response.require and response.rseq is not None
         if tag:
             fork = self._forks.find(self._sent, response)
@@ -197,7 +197,7 @@ class Inviting:
             ack.repeat()
             return
         leg = self.leg
-        session = session_of(response)
+        session = session_within(response)
         fork = self._forks.get(tag)
         if fork is None:
             dialog = Dialog.of_response(self._sent, response, max(self.seq, self._forks.used))

@@ -192,9 +192,21 @@ def _wants_id(privacy: str) -> bool:
     return any(value.strip().lower() == "id" for value in privacy.split(";"))
 
 
+def session_within(message: Message) -> bytes | None:
+    """
+    Find the session description of a response or an ACK, passing over whatever else is in it.
+
+    Neither can be refused, and a 2xx is acknowledged in any case (RFC 3261 section 13.2.2.4).
+    """
+    try:
+        return find_session(message)
+    except PeerError:
+        return None
+
+
 def session_of(message: Message) -> bytes | None:
     """
-    Find the session description of a message.
+    Find the session description of a request.
 
     @raise PeerError: 415, when there is a body of another kind that has to be
         understood (RFC 5621 section 5, RFC 3261 section 8.2.3).

@@ -12,6 +12,8 @@ from b2bua.wire.message import Response
 
 Remote: TypeAlias = tuple[str, tuple[str, int]]
 MOST_DEAD = 1000
+LONGEST_DEAD = 3600.0
+"""So many seconds a server is asked last, whatever its Retry-After says."""
 # What some wires can reach besides what they are named after.
 MOST_WIRES = 10_000
 ROUTES_HOLD = 60.0
@@ -212,7 +214,7 @@ class Ways:
         """Note that a server is alive, or says itself that it is not (503)."""
         if response.code == 503:
             after = response.retry_after
-            self.bury(flow, self._dead_time if after is None else after)
+            self.bury(flow, None if after is None else min(after, LONGEST_DEAD))
         elif self._dead:
             self._dead.pop((flow.transport, flow.remote), None)
 

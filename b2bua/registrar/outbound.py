@@ -129,14 +129,14 @@ class OutboundRegistration:
         if (
             code == 423
             and not refused
-            and (longer := _min_expires(response)) > self._expires
+            and (longer := response.min_expires or 0) > self._expires
             and self._brief < 3
         ):
             self._brief += 1
             self._expires = longer
             return [Register(self._next, longer)]
         reason = "no answer" if response.local and code == 408 else response.reason
-        return self._failed(f"{code} {reason}".strip(), _retry_after(response))
+        return self._failed(f"{code} {reason}".strip(), response.retry_after)
 
     def _register(self) -> list[Effect]:
         """Ask for it."""
@@ -201,19 +201,3 @@ def granted_seconds(response: Response, contact: str, asked: int) -> int:
     except PeerError:
         return asked  # it is a 2xx all the same
     return asked
-
-
-def _min_expires(response: Response) -> int:
-    """What a 423 asks for, 0 if it does not say."""
-    try:
-        return response.min_expires or 0
-    except PeerError:
-        return 0
-
-
-def _retry_after(response: Response) -> int | None:
-    """When it may be tried again."""
-    try:
-        return response.retry_after
-    except PeerError:
-        return None

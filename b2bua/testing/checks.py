@@ -212,9 +212,10 @@ class Witness:
         if message.method == "CANCEL":
             return
         self.talk(peer, message, outgoing=False).request_came(came)
-        if message.method == "INVITE" and not message.to.tag:
+        hops = message.max_forwards
+        if message.method == "INVITE" and not message.to.tag and hops is not None:
             for port in media_ports(message.body):
-                self.hops.setdefault(port, message.max_forwards or 0)
+                self.hops.setdefault(port, hops)
 
     # What leaves
 

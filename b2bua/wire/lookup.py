@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeAlias, TypeVar, overload
 
 from b2bua.errors import PeerError
@@ -45,6 +46,25 @@ class view(Generic[T]):
     if TYPE_CHECKING:
         # Not at run time: a descriptor that sets would be asked each time.
         def __set__(self, instance: object, value: T) -> None: ...
+
+
+class optional(view[T]):
+    """A view of a field that can be done without: malformed, it reads as absent (RFC 3261 section 8.2.2)."""
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> optional[T]: ...
+    @overload
+    def __get__(self, instance: object, owner: type) -> T: ...
+    def __get__(self, instance: object | None, owner: type) -> optional[T] | T:
+        """Parse and remember, also that there is nothing to be had."""
+        if instance is None:
+            return self
+        try:
+            value = self._compute(instance)
+        except PeerError:
+            value = None
+        setattr(instance, self._name, value)
+        return value  # type: ignore[return-value]  # T is one that may be None
 
 
 def index(fields: Sequence[Field]) -> tuple[dict[str, str], bool]:
@@ -179,6 +199,16 @@ class Fields:
         if len(values) > self.limits.routes and name in ("Route", "Record-Route"):
             raise too_many(name)
         return tuple([parse_again(item) for item in values])
+
+    def _readable(self, name: str, parse: Callable[[str], T]) -> tuple[T, ...]:
+        """Parse the values of a list that can be done without; malformed ones are passed over."""
+        found: list[T] = []
+        for line in self.all(name) if name in self.first else ():
+            with suppress(PeerError):
+                for item in split_list(line):
+                    with suppress(PeerError):
+                        found.append(parse(item))
+        return tuple(found)
 
     def _address(self, name: str) -> NameAddr | None:
         """Parse a single address."""

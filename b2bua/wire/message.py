@@ -101,7 +101,8 @@ class Request(Message):
         copy.first = {**self.first, "Via": text}
         copy.well_spelled = self.well_spelled
         copy.via = via
-        copy.from_, copy.to, copy.call_id, copy.cseq = self.from_, self.to, self.call_id, self.cseq
+        if "cseq" in vars(self):  # not in what was salvaged of a malformed one
+            copy.from_, copy.to, copy.call_id, copy.cseq = self.from_, self.to, self.call_id, self.cseq
         return copy
 
     def _copy(self, fields: tuple[Field, ...], body: bytes) -> Self:

@@ -64,13 +64,17 @@ _SPELLINGS = (
 )
 
 _SINGLE = """
-    Call-ID Content-Disposition Content-Length Content-Type CSeq Date Event Expires From
-    Join Max-Breadth Max-Forwards MIME-Version Min-Expires Min-SE RAck Refer-To
-    Referred-By Reply-To Retry-After RSeq Session-Expires SIP-ETag SIP-If-Match
+    Call-ID Content-Disposition Content-Length Content-Type CSeq Event From Join
+    Max-Forwards MIME-Version RAck Refer-To RSeq SIP-ETag SIP-If-Match
     Subscription-State To
 """
 SINGLE = frozenset(_SINGLE.split())
-"""Fields of which a message can hold no more than one (RFC 3261 section 7.3.1)."""
+"""
+Fields of which a message can hold no more than one (RFC 3261 section 7.3.1).
+
+Two of any other that is no list, such as Expires, are malformed as well, but
+it can be done without: the first is taken (section 8.2.2).
+"""
 
 _NEVER = """
     Allow Authorization Call-ID Contact Content-Length CSeq From Max-Breadth Max-Forwards Min-SE

@@ -27,8 +27,8 @@ from b2bua.wire.fields import (
     WarningText,
     parse_date,
 )
-from b2bua.wire.lookup import Field, Fields, view
-from b2bua.wire.names import NameAddr
+from b2bua.wire.lookup import Field, Fields, optional, view
+from b2bua.wire.names import NameAddr, parse_again
 
 __all__ = ["Field", "Message", "view"]
 
@@ -39,9 +39,11 @@ class Message(Fields):
     """
     A request or a response.
 
-    A field that is absent reads as None or as empty.  One that is malformed
-    raises L{PeerError} (400) when it is asked for; Via, From, To, Call-ID and
-    CSeq of a message that was parsed are known to be good.
+    A field that is absent reads as None or as empty; so does a malformed one
+    that can be done without (RFC 3261 section 8.2.2).  One without which the
+    message has another meaning raises L{PeerError} (400) when it is malformed
+    and asked for; Via, From, To, Call-ID and CSeq of a message that was parsed
+    are known to be good.
     """
 
     # What every message has
@@ -122,7 +124,7 @@ class Message(Fields):
 
     # Who
 
-    @view
+    @optional
     def reply_to(self) -> NameAddr | None:
         """Reply-To."""
         return self._address("Reply-To")
@@ -132,7 +134,7 @@ class Message(Fields):
         """Refer-To (RFC 3515)."""
         return self._address("Refer-To")
 
-    @view
+    @optional
     def referred_by(self) -> NameAddr | None:
         """Referred-By (RFC 3892)."""
         return self._address("Referred-By")
@@ -140,27 +142,27 @@ class Message(Fields):
     @view
     def asserted(self) -> tuple[NameAddr, ...]:
         """P-Asserted-Identity (RFC 3325)."""
-        return self._addresses("P-Asserted-Identity")
+        return self._readable("P-Asserted-Identity", parse_again)
 
     @view
     def preferred(self) -> tuple[NameAddr, ...]:
         """P-Preferred-Identity (RFC 3325)."""
-        return self._addresses("P-Preferred-Identity")
+        return self._readable("P-Preferred-Identity", parse_again)
 
     @view
     def remote_party(self) -> tuple[NameAddr, ...]:
         """Remote-Party-ID, which never became an RFC."""
-        return self._addresses("Remote-Party-ID")
+        return self._readable("Remote-Party-ID", parse_again)
 
     @view
     def diversions(self) -> tuple[NameAddr, ...]:
         """Diversion, the latest first (RFC 5806); reason and counter are parameters."""
-        return self._addresses("Diversion")
+        return self._readable("Diversion", parse_again)
 
     @view
     def history(self) -> tuple[NameAddr, ...]:
         """History-Info (RFC 7044); index, rc and mp are parameters."""
-        return self._addresses("History-Info")
+        return self._readable("History-Info", parse_again)
 
     @view
     def privacy(self) -> frozenset[str]:
@@ -178,32 +180,32 @@ class Message(Fields):
             return self._number("Max-Forwards", 255, "RFC 3261 20.22")
         return number
 
-    @view
+    @optional
     def max_breadth(self) -> int | None:
         """Max-Breadth (RFC 5393 section 5.3.1)."""
         return self._number("Max-Breadth", 2**31 - 1, "RFC 5393 5.3.1")
 
-    @view
+    @optional
     def expires(self) -> int | None:
         """Expires, in seconds."""
         return self._number("Expires", 2**32 - 1, "RFC 3261 20.19")
 
-    @view
+    @optional
     def min_expires(self) -> int | None:
         """Min-Expires, in seconds."""
         return self._number("Min-Expires", 2**32 - 1, "RFC 3261 20.23")
 
-    @view
+    @optional
     def min_se(self) -> int | None:
         """Min-SE, in seconds (RFC 4028)."""
         return self._delta("Min-SE", "RFC 4028 5")
 
-    @view
+    @optional
     def rseq(self) -> int | None:
         """RSeq (RFC 3262)."""
         return self._number("RSeq", 2**32 - 1, "RFC 3262 7.1")
 
-    @view
+    @optional
     def retry_after(self) -> int | None:
         """Retry-After, in seconds."""
         value = self.first.get("Retry-After")
@@ -214,7 +216,7 @@ class Message(Fields):
     @view
     def supported(self) -> frozenset[str]:
         """The option tags of Supported."""
-        return self._tags("Supported")
+        return frozenset(self._readable("Supported", str.lower))
 
     @view
     def require(self) -> frozenset[str]:
@@ -229,17 +231,17 @@ class Message(Fields):
     @view
     def unsupported(self) -> frozenset[str]:
         """The option tags of Unsupported."""
-        return self._tags("Unsupported")
+        return frozenset(self._readable("Unsupported", str.lower))
 
     @view
     def allow(self) -> frozenset[str]:
         """The methods of Allow, as written."""
-        return frozenset(self.values("Allow"))
+        return frozenset(self._readable("Allow", str))
 
     @view
     def allow_events(self) -> frozenset[str]:
         """The event packages of Allow-Events (RFC 6665)."""
-        return self._tags("Allow-Events")
+        return frozenset(self._readable("Allow-Events", str.lower))
 
     @view
     def content_type(self) -> str:
@@ -293,7 +295,7 @@ class Message(Fields):
         value = self.first.get("RAck")
         return None if value is None else RAck.parse(value)
 
-    @view
+    @optional
     def session_expires(self) -> SessionExpires | None:
         """Session-Expires (RFC 4028)."""
         value = self.first.get("Session-Expires")
@@ -305,7 +307,7 @@ class Message(Fields):
         value = self.first.get("Event")
         return None if value is None else Event.parse(value)
 
-    @view
+    @optional
     def subscription_state(self) -> SubscriptionState | None:
         """Subscription-State (RFC 6665)."""
         value = self.first.get("Subscription-State")
@@ -314,30 +316,30 @@ class Message(Fields):
     @view
     def reasons(self) -> tuple[Reason, ...]:
         """Reason (RFC 3326)."""
-        return tuple([Reason.parse(item) for item in self.values("Reason")])
+        return self._readable("Reason", Reason.parse)
 
     @view
     def warning(self) -> tuple[WarningText, ...]:
         """Warning."""
-        return tuple([WarningText.parse(item) for item in self.values("Warning")])
+        return self._readable("Warning", WarningText.parse)
 
     @view
     def alert_info(self) -> tuple[Info, ...]:
         """Alert-Info; phones also send bare words there, for which see L{get}."""
-        return tuple([Info.parse(item) for item in self.values("Alert-Info")])
+        return self._readable("Alert-Info", Info.parse)
 
     @view
     def call_info(self) -> tuple[Info, ...]:
         """Call-Info."""
-        return tuple([Info.parse(item) for item in self.values("Call-Info")])
+        return self._readable("Call-Info", Info.parse)
 
-    @view
+    @optional
     def authentication_info(self) -> AuthenticationInfo | None:
         """Authentication-Info."""
         value = self.first.get("Authentication-Info")
         return None if value is None else AuthenticationInfo.parse(value)
 
-    @view
+    @optional
     def date(self) -> datetime | None:
         """Date, which is always in GMT (section 20.17)."""
         value = self.first.get("Date")

@@ -269,8 +269,8 @@ class CheckTests(LegCase):
         self.assertEqual(server.last.unsupported, {"gold"})
 
     def test_malformed(self) -> None:
-        """A malformed field gets 400 and nothing else happens."""
-        server = self.gets(self.leg, "UPDATE", fields=[("Session-Expires", "soon")])
+        """A malformed field without which a request cannot be judged gets 400 and nothing else happens."""
+        server = self.gets(self.leg, "UPDATE", fields=[("Require", '"soon, timer')])
         self.assertEqual(server.codes, [400])
         self.assertTrue(self.leg.stable)
 

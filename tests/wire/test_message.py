@@ -225,14 +225,11 @@ class ViewTests(SynchronousTestCase):
             ("Contact: *\r\nContact: <sip:a@b>", "contacts"),
             ("Contact: <sip:a@b>\r\nContact: *", "contacts"),
             ("Max-Forwards: 256", "max_forwards"),
-            ("Expires: soon", "expires"),
             ("Replaces: a", "replaces"),
             ("Replaces: a;to-tag=1;from-tag=2\r\nReplaces: b;to-tag=1;from-tag=2", "replaces"),
-            ("Session-Expires: x", "session_expires"),
             ("Route: sip:a@b, <", "routes"),
-            ('Supported: "a, b', "supported"),
+            ('Require: "a, b', "require"),
             ("Authorization: Digest x", "credentials"),
-            ("Date: yesterday", "date"),
         ):
             data = BYE.replace(b"Contact: <sip:1002@10.0.0.6:5060>\r\n", b"")
             data = data.replace(b"Route: <sip:192.0.2.1;lr>\r\nMax-Forwards: 70\r\n", b"")
@@ -240,6 +237,42 @@ class ViewTests(SynchronousTestCase):
             for _ in range(2):
                 error = self.assertRaises(PeerError, getattr, message, view)
                 self.assertEqual(error.code, 400, field)
+
+    def test_malformed_and_not_needed(self) -> None:
+        """What can be done without reads as absent when it is malformed (section 8.2.2)."""
+        for field, view in (
+            ("Date: yesterday", "date"),
+            ("Expires: soon", "expires"),
+            ("Max-Breadth: -1", "max_breadth"),
+            ("Min-Expires: @", "min_expires"),
+            ("Min-SE: abc", "min_se"),
+            ("Referred-By: <", "referred_by"),
+            ("Reply-To: @", "reply_to"),
+            ("Retry-After: Fri, 01 Jan 2010 16:00:00 GMT", "retry_after"),
+            ("Retry-After: 4294967296", "retry_after"),
+            ("RSeq: x", "rseq"),
+            ("Session-Expires: x", "session_expires"),
+            ("Session-Expires: 90;refresher=me", "session_expires"),
+            ("Subscription-State: ;", "subscription_state"),
+        ):
+            message = parse(BYE.replace(b"Content-Length", field.encode() + b"\r\nContent-Length"))
+            self.assertIsNone(getattr(message, view), field)
+
+    def test_malformed_in_a_list(self) -> None:
+        """Of a list that can be done without the values are taken that can be read."""
+        for field, view, left in (
+            ("P-Asserted-Identity: @, <sip:a@b>", "asserted", ["<sip:a@b>"]),
+            ("Diversion: <sip:a@b>, <", "diversions", []),
+            ("Reason: ;\r\nReason: SIP;cause=200", "reasons", ["SIP;cause=200"]),
+            ('Supported: timer\r\nSupported: "a, b', "supported", ["timer"]),
+        ):
+            message = parse(BYE.replace(b"Content-Length", field.encode() + b"\r\nContent-Length"))
+            self.assertEqual([str(one) for one in getattr(message, view)], left, field)
+
+    def test_twice_and_not_needed(self) -> None:
+        """Of two where there may be one the first is taken, if it can be done without (section 8.2.2)."""
+        message = parse(BYE.replace(b"Content-Length", b"Expires: 5\r\nExpires: 6\r\nContent-Length"))
+        self.assertEqual(message.expires, 5)
 
     def test_star(self) -> None:
         """Contact may be an asterisk (section 10.2.2)."""

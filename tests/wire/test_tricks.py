@@ -320,9 +320,10 @@ class InvalidTests(TrickTests):
     def test_scalars_too_large(self) -> None:
         """3.1.2.4: CSeq beyond 2**31 makes the request bad, Max-Forwards and Expires are too."""
         self.refused(changed("CSeq: 8", "CSeq: 36893488147419103232"))
-        for old, view in (("Max-Forwards: 300", "max_forwards"), ("Expires: 10000000000", "expires")):
-            message = parse(changed("Max-Forwards: 70", old))
-            self.assertRaises(PeerError, getattr, message, view)
+        self.assertRaises(
+            PeerError, getattr, parse(changed("Max-Forwards: 70", "Max-Forwards: 300")), "max_forwards"
+        )
+        self.assertIsNone(parse(changed("Max-Forwards: 70", "Expires: 10000000000")).expires)
         contact = parse(changed("Max-F", "Contact: <sip:a@b>;expires=280297596632815\nMax-F")).contacts[0]
         self.assertEqual(contact.param("expires"), "280297596632815")
 
@@ -365,7 +366,7 @@ class InvalidTests(TrickTests):
     def test_time_zone(self) -> None:
         """3.1.2.12: a Date in another zone than GMT; the rest of the message is good."""
         message = parse(changed("Max-F", "Date: Fri, 01 Jan 2010 16:00:00 EST\nMax-F"))
-        self.assertRaises(PeerError, lambda: message.date)
+        self.assertIsNone(message.date)
         self.assertEqual(message.max_forwards, 70)
 
     def test_headers_without_brackets(self) -> None:
