@@ -24,12 +24,14 @@ from b2bua.calls.identity import ANONYMOUS, Identities
 from b2bua.calls.messages import Relay
 from b2bua.calls.outside import OutsideRequest, Respond
 from b2bua.calls.replacing import Replacing
+from b2bua.capabilities import ABILITIES, ALLOW_OUTSIDE, ANY_BODY, BODIES, ONLY_INSIDE, extensions_of
 from b2bua.errors import PeerError
 from b2bua.legs.leg import Leg
 from b2bua.legs.party import Identity, Party
 from b2bua.legs.passing import seen
 from b2bua.subscriptions.notifier import Notifier
 from b2bua.transactions.ports import ITransactionUser
+from b2bua.wire.refusals import check, fields_with, refuse
 from b2bua.wire.uri import Uri, escape_user
 
 if TYPE_CHECKING:
@@ -45,19 +47,8 @@ if TYPE_CHECKING:
     from b2bua.wire.message import Request, Response
     from b2bua.wire.names import NameAddr
 
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, REFER, NOTIFY, SUBSCRIBE, UPDATE, PRACK, INFO, MESSAGE"
-SUPPORTED = frozenset(
-    {"replaces", "norefersub", "timer", "100rel", "tdialog", "path", "outbound", "histinfo"}
-)
-
 PARTIES = ("", "calling")
 """What a Remote-Party-ID of an INVITE may be about."""
-
-ABILITIES = (
-    ("Allow", ALLOW),
-    ("Accept", "application/sdp"),
-    ("Supported", ", ".join(sorted(SUPPORTED))),
-)
 
 
 class Owner(Protocol):
@@ -152,13 +143,14 @@ class B2BUA:
                 return
             serve = self._methods.get(request.method)
             if serve is not None:
+                _check(request)
                 serve(request, server)
-            elif request.method in ("BYE", "PRACK", "UPDATE", "INFO"):
+            elif request.method in ONLY_INSIDE:
                 server.dismiss(481)
             else:
-                server.dismiss(405, fields=(("Allow", ALLOW),))
+                server.dismiss(405, fields=(ALLOW_OUTSIDE,))
         except PeerError as error:
-            server.dismiss(error.code)
+            server.dismiss(error.code, fields=fields_with(error))
         except Exception:  # noqa: BLE001  # a bug of ours costs one request: it is logged and answered
             self.log.failure("{method} broke the server", Failure(), method=request.method)
             self._answer(request, server, 500)
@@ -223,6 +215,10 @@ class B2BUA:
             return None  # a feature may know more, and has to know who asks
         same = f"{request.call_id} {request.via.branch}".encode("utf-8", "surrogateescape")
         tag = blake2b(same, key=self._key, digest_size=8).hexdigest()
+        try:
+            _check(request)
+        except PeerError as error:
+            return refuse(request, error, to_tag=tag)
         return request.response(200, to_tag=tag, fields=ABILITIES)
 
     def _notify(self, request: Request, server: IServerTransaction) -> None:
@@ -395,10 +391,6 @@ class B2BUA:
         if request.max_forwards == 0:
             server.dismiss(483)
             return
-        unknown = request.require - SUPPORTED
-        if unknown:
-            server.dismiss(420, fields=(("Unsupported", ", ".join(sorted(unknown))),))
-            return
         if not self._may_begin():
             # No Retry-After: it would turn all of a proxy's calls away (RFC 7339 section 5.10.2).
             server.dismiss(503)
@@ -525,3 +517,9 @@ def _told(request: Request) -> NameAddr | None:
         except PeerError:
             continue  # what cannot be read says nothing (RFC 3261 section 8.2.2)
     return None
+
+
+def _check(request: Request) -> None:
+    """Refuse a request outside of dialogs for what it wants of us and we cannot (RFC 3261 section 8.2)."""
+    method = request.method
+    check(request, extensions_of(method), None if method in ANY_BODY else BODIES)

@@ -261,6 +261,9 @@ class Call:
             self.record.hung_up(leg.party, word.why)
             self.part_with(leg, word.why, LEG_ENDS[word.why])
         elif isinstance(word, (Refused, Moved)) and leg.ended:
+            if leg is self.caller and not self.started:
+                # Its INVITE was refused for a fault of its own.
+                self.record.refused(word.code, word.reason)
             self.part_with(leg, str(word.code), _end_of(word))
         if listener is not None:
             listener.hear(leg, word)

@@ -164,11 +164,8 @@ class _Transferring:
         """A search in the name of the survivor, who is to be connected."""
         survivor = self.survivor
         offer = None if survivor.remote_session is None else resumed(survivor.remote_session)
-        # The INVITE is a consequence of the REFER, as if it had been passed on (RFC 7332 section 5).
-        hops = self.referral.request.max_forwards
-        errand = Errand(
-            survivor, offer, self.referral.passed_on(self.transferor), (70 if hops is None else hops) - 1
-        )
+        referral = self.referral
+        errand = Errand(survivor, offer, referral.passed_on(self.transferor), referral.max_forwards - 1)
         self.search = Search(self.call, errand)
         if self.how.progress:
             self.search.on_progress = self.referral.notify

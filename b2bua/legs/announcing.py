@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from b2bua.capabilities import ALLOW, SUPPORTED, SUPPORTED_ANSWER
 from b2bua.dialogs.dialog import Dialog
 from b2bua.dialogs.reliable import MAX_FIRST, ReliableResponses
 from b2bua.errors import PeerError
 from b2bua.legs import parting, sending
 from b2bua.legs.changing import moved
-from b2bua.legs.context import ALLOW, SDP, SUPPORTED, SUPPORTED_ANSWER
+from b2bua.legs.context import SDP
 from b2bua.legs.passing import leaving, session_of
 from b2bua.legs.updated import Updated
 from b2bua.legs.words import Changed, Confirmed, Fields, HungUp

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from b2bua.dialogs.offer_answer import back_off, rejection, with_lines_of
+from b2bua.dialogs.offer_answer import back_off, can_answer, rejection, with_lines_of
 from b2bua.dialogs.reliable import InOrder
 from b2bua.dialogs.usages import Effect, effect_of
 from b2bua.errors import PeerError
@@ -302,6 +302,10 @@ class Changing:
         if session is not None and (self.word.session is not None or self.method == "INVITE"):
             leg.remote_session = session
         elif self.word.session is not None:
+            if before is None or not can_answer(before, self.word.session):
+                # There is no answer in it that could be read, and the last one fits no more.
+                self._close(Refused(488, "", (), local=True))
+                return
             session = before
         if self.refresh and session is not None and before is not None and moved(before, session):
             self._close(Changed(session))

@@ -21,27 +21,7 @@ if TYPE_CHECKING:
     from b2bua.wire.message import Field
     from b2bua.wire.uri import Uri
 
-METHODS = "INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, OPTIONS, INFO, MESSAGE, REFER, NOTIFY, SUBSCRIBE"
-"""What our Allow says (RFC 5589 section 6 wants REFER and NOTIFY there)."""
-
-ALLOW = ("Allow", METHODS)
-ACCEPT = ("Accept", "application/sdp")
 SDP = ("Content-Type", "application/sdp")
-
-EXTENSIONS = frozenset(
-    {"100rel", "199", "from-change", "histinfo", "norefersub", "replaces", "tdialog", "timer"}
-)
-"""The option tags that we understand; any other in a Require gets a 420."""
-
-SUPPORTED = ("Supported", "replaces, timer, norefersub, tdialog")
-SUPPORTED_ANSWER = ("Supported", "100rel, replaces, timer, norefersub, tdialog")
-"""
-What answers say (RFC 3261 section 20.37).
-
-A re-INVITE of ours does not: who takes its 1xx reliably would undo more than can be undone.
-"""
-SUPPORTED_INVITE = ("Supported", "100rel, replaces, timer, norefersub, tdialog, 199")
-SUPPORTED_UNRELIABLE = ("Supported", "replaces, timer, norefersub, tdialog, 199")
 
 LOST = 1000
 """So many closed connections are remembered."""

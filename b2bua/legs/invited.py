@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from b2bua.capabilities import ALLOW, EXTENSIONS
 from b2bua.dialogs.dialog import Dialog
 from b2bua.dialogs.offer_answer import can_answer, with_lines_of
 from b2bua.dialogs.session_timer import TooBrief
 from b2bua.errors import PeerError
 from b2bua.legs import parting, refreshing, sending
 from b2bua.legs.announcing import Announcing
-from b2bua.legs.context import ACCEPT, ALLOW, EXTENSIONS, LegState
+from b2bua.legs.context import LegState
 from b2bua.legs.passing import CHANGE, GOODBYE, INVITE, entering, leaving, session_of, session_within, whole
 from b2bua.legs.words import Changed, Confirmed, Fields, HungUp, Offered, Refused, Withdrawn
+from b2bua.wire.refusals import check_extensions, fields_with
 from b2bua.wire.uri import escape_user
 
 if TYPE_CHECKING:
@@ -101,15 +103,12 @@ class Invited(Announcing):
     def _fault(self) -> Refused | None:
         """Check Require, the body and the session timer; give what has to be answered."""
         leg, request = self.leg, self.request
-        unknown = request.require - EXTENSIONS
-        if "100rel" in request.require and leg.party.policy.reliable == "never":
-            unknown |= {"100rel"}
-        if unknown:
-            return Refused(420, "", (("Unsupported", ", ".join(sorted(unknown))),))
+        never = leg.party.policy.reliable == "never"
         try:
+            check_extensions(request, EXTENSIONS - {"100rel"} if never else EXTENSIONS)
             self.offer = session_of(request)
         except PeerError as error:
-            return Refused(error.code, "", (ACCEPT,) if error.code == 415 else ())
+            return Refused(error.code, "", fields_with(error))
         self.offering = self.offer is not None
         verdict = refreshing.judge(leg, request)
         return Refused(422, "", verdict.fields) if isinstance(verdict, TooBrief) else None

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from b2bua.capabilities import ALLOW, SUPPORTED_INVITE, SUPPORTED_UNRELIABLE
 from b2bua.dialogs.dialog import Dialog
 from b2bua.dialogs.offer_answer import rejection
 from b2bua.errors import PeerError
 from b2bua.legs import parting, refreshing, sending
 from b2bua.legs.acknowledging import Acknowledgement
-from b2bua.legs.context import ALLOW, SDP, SUPPORTED_INVITE, SUPPORTED_UNRELIABLE, LegState
+from b2bua.legs.context import SDP, LegState
 from b2bua.legs.forks import Fork, Forks
 from b2bua.legs.passing import FAILURE, MOVED, PROVISIONAL, SUCCESS, entering, leaving, session_within
 from b2bua.legs.words import Answered, Moved, Progress, Refused, Ringing

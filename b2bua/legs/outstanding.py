@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from b2bua.capabilities import ALLOW, SUPPORTED
 from b2bua.dialogs.channel import may_answer
 from b2bua.legs import sending
-from b2bua.legs.context import ALLOW, SUPPORTED
 from b2bua.legs.passing import leaving
 
 if TYPE_CHECKING:

@@ -10,16 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from b2bua.capabilities import BODIES
 from b2bua.errors import PeerError
-from b2bua.wire.grammar import split_list
+from b2bua.wire.grammar import split_list, without_controls
 from b2bua.wire.multipart import session_of as find_session
-from b2bua.wire.multipart import unsupported_parts
+from b2bua.wire.refusals import check_content
 from b2bua.wire.registry import NEVER, canonical
 
 if TYPE_CHECKING:
     from b2bua.legs.party import Party
     from b2bua.legs.words import Fields
-    from b2bua.wire.message import Message
+    from b2bua.wire.message import Message, Request
 
 
 def _names(text: str) -> frozenset[str]:
@@ -69,8 +70,6 @@ DIVERTED = frozenset({"Diversion", "History-Info"})
 SECRET = frozenset({"Authorization", "Proxy-Authorization"})
 """What no feature sees: by it a password can be guessed."""
 
-UNDERSTOOD = frozenset({"application/sdp"})
-
 
 def entering(message: Message, names: frozenset[str], party: Party) -> Fields:
     """Pick the fields of a received message that may reach the other side."""
@@ -86,7 +85,7 @@ def entering(message: Message, names: frozenset[str], party: Party) -> Fields:
         if name in names or (more and name in more and name not in NEVER):
             if names is not TOLD and _OF_BODY in value.lower() and not (value := _without_cid(value)):
                 continue
-            passed.append((name, value))
+            passed.append((name, without_controls(value)))
     return tuple(passed)
 
 
@@ -204,19 +203,12 @@ def session_within(message: Message) -> bytes | None:
         return None
 
 
-def session_of(message: Message) -> bytes | None:
+def session_of(request: Request) -> bytes | None:
     """
     Find the session description of a request.
 
     @raise PeerError: 415, when there is a body of another kind that has to be
         understood (RFC 5621 section 5, RFC 3261 section 8.2.3).
     """
-    body = message.body
-    if not body:
-        return None
-    if message.content_type == "application/sdp":
-        return body
-    unknown = unsupported_parts(message, UNDERSTOOD)
-    if unknown:
-        raise PeerError("Unknown kind of body", section="RFC 3261 8.2.3", where=unknown[0], code=415)
-    return find_session(message)
+    check_content(request, BODIES)
+    return find_session(request)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from b2bua.capabilities import ACCEPT, ALLOW, EXTENSIONS, SUPPORTED_ANSWER
 from b2bua.dialogs.dialog import Dialog
 from b2bua.dialogs.offer_answer import Open, refusal
 from b2bua.dialogs.session_timer import TooBrief
 from b2bua.errors import PeerError
 from b2bua.legs import changing, parting, refreshing, sending, telling
-from b2bua.legs.context import ACCEPT, ALLOW, EXTENSIONS, SUPPORTED_ANSWER, LegState
+from b2bua.legs.context import LegState
 from b2bua.legs.invited import Invited
 from b2bua.legs.passing import CHANGE, entering, session_of
 from b2bua.legs.referral import refer_received
 from b2bua.legs.updated import Updated
 from b2bua.legs.words import Changed, Referred
+from b2bua.wire.refusals import check_extensions, fields_with
 from b2bua.wire.sipfrag import status_of
 
 if TYPE_CHECKING:
@@ -43,10 +45,8 @@ def request_received(leg: Leg, request: Request, server: IServerTransaction) -> 
             # Out of order (RFC 3261 section 12.2.2).
             sending.respond(leg, server, 500, "", (("Retry-After", "1"),))
             return
-        unknown = request.require - EXTENSIONS if request.get("Require") is not None else None
-        if unknown:
-            sending.respond(leg, server, 420, "", (("Unsupported", ", ".join(sorted(unknown))),))
-            return
+        if request.get("Require") is not None:
+            check_extensions(request, EXTENSIONS)
         _follow_flow(leg, request, server)
         take = _TAKERS.get(method)
         if take is None:
@@ -54,7 +54,7 @@ def request_received(leg: Leg, request: Request, server: IServerTransaction) -> 
         else:
             take(leg, request, server)
     except PeerError as error:
-        sending.respond(leg, server, error.code, error.why, (ACCEPT,) if error.code == 415 else ())
+        sending.respond(leg, server, error.code, error.why, fields_with(error))
 
 
 def _dialog(leg: Leg, request: Request) -> Dialog | None:

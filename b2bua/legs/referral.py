@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from b2bua.capabilities import ALLOW, SUPPORTED
 from b2bua.dialogs.notify_queue import NotifyQueue
 from b2bua.dialogs.subscription import FATAL, Subscription
 from b2bua.dialogs.usages import Effect, effect_of
 from b2bua.errors import PeerError
 from b2bua.legs import outstanding, parting, sending
-from b2bua.legs.context import ALLOW, SUPPORTED, LegState
+from b2bua.legs.context import LegState
 from b2bua.legs.words import Fields
 from b2bua.wire.dialog_ids import Replaces
 from b2bua.wire.names import NameAddr
@@ -50,6 +51,7 @@ class Referral:
         "_told",
         "dialog",
         "leg",
+        "max_forwards",
         "refer_to",
         "referred_by",
         "replaces",
@@ -79,6 +81,9 @@ class Referral:
         self.refer_to: NameAddr = refer_to
         self.replaces: Replaces | None = None if replaces is None else Replaces.parse(replaces)
         self.referred_by: NameAddr | None = request.referred_by
+        hops = request.max_forwards
+        self.max_forwards = 70 if hops is None else hops
+        """What is left for what comes of it, as if it were passed on (RFC 7332 section 5)."""
         self.wants_notify = (request.get("Refer-Sub") or "").strip().lower() != "false"
         """False if the sender asks for no subscription (RFC 4488 section 4)."""
         self._server = server
@@ -103,9 +108,9 @@ class Referral:
         Give what the INVITE that follows says of the transfer.
 
         Referred-By is copied as it is (RFC 3892 section 2.2), or made for a
-        transferor who sent none.
+        transferor who sent none that can be read.
         """
-        text = self.request.get("Referred-By")
+        text = self.request.get("Referred-By") if self.referred_by is not None else None
         if text is None:
             identity = transferor.identity
             uri = getattr(identity, "uri", "") or f"sip:{transferor.party.aor}"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from b2bua.capabilities import ALLOW, SUPPORTED_ANSWER
 from b2bua.legs import refreshing, sending
-from b2bua.legs.context import ALLOW, SDP, SUPPORTED_ANSWER
+from b2bua.legs.context import SDP
 from b2bua.legs.words import Changed, Withdrawn
 
 if TYPE_CHECKING:

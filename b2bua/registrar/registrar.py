@@ -15,6 +15,7 @@ from email.utils import formatdate
 from secrets import token_hex
 from typing import TYPE_CHECKING, Protocol
 
+from b2bua.capabilities import SUPPORTED_REGISTRATION
 from b2bua.errors import PeerError
 from b2bua.registrar.authentication import Identity
 from b2bua.registrar.bindings import Binding, Bindings
@@ -34,9 +35,6 @@ if TYPE_CHECKING:
     from b2bua.wire.message import Request, Response
 
 Field = tuple[str, str]
-
-SUPPORTED = ("path", "outbound")
-"""The option tags that a REGISTER may require of us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +129,6 @@ class Registrar:
         flow = server.flow
         if not self._domain.covers(request.request_uri, flow):  # step 1
             server.dismiss(404)
-            return
-        if unknown := sorted(request.require.difference(SUPPORTED)):  # step 2
-            server.dismiss(420, fields=[("Unsupported", ", ".join(unknown))])
             return
         identity = self._authenticator.admit(request, server)  # step 3
         if identity is None:
@@ -248,7 +243,7 @@ class Registrar:
         fields.append(("Date", self._date()))
         fields += [("Path", value) for value in request.all("Path")]
         fields += [("Service-Route", f"<{uri}>") for uri in self.settings.service_route]
-        fields.append(("Supported", ", ".join(SUPPORTED)))
+        fields.append(SUPPORTED_REGISTRATION)
         if "outbound" in request.supported and self._outbound(request, aor):
             fields.append(("Require", "outbound"))
         return request.response(200, to_tag=self._token(), fields=fields)

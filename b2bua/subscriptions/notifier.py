@@ -14,10 +14,10 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from b2bua.capabilities import EXTENSIONS
 from b2bua.dialogs.channel import Channel
 from b2bua.dialogs.dialog import Dialog
 from b2bua.errors import PeerError
-from b2bua.legs.context import EXTENSIONS
 from b2bua.subscriptions.packages import PackageFailed, Packages, ServedPackage, Watcher
 from b2bua.subscriptions.subscription import PackageSubscription
 from b2bua.wire.message import Request, Response

@@ -162,6 +162,8 @@ def count_values(fields: Sequence[tuple[str, str]], name: str) -> int:
 _SALVAGE_METHOD = re.compile(rf"({TOKEN}++)(?:\s|\Z)")
 _SALVAGE_URI = re.compile(r'\S++\s++<?+([^\s<>"\x00-\x1f\x7f]++)')
 _SALVAGE_BREAK = re.compile(r"\r\n|\r|\n")
+# The Via of another version of SIP is answered as one of ours (505).
+_SALVAGE_VIA = re.compile(r"\A[Ss][Ii][Pp][ \t]*+/[ \t]*+[0-9.]++[ \t]*+/")
 _SALVAGED = ("Via", "From", "To", "Call-ID", "CSeq")
 
 
@@ -185,7 +187,8 @@ def salvaged_fields(data: bytes, most: int = LIMITS.head) -> tuple[str, str, lis
         known = canonical(name.rstrip(" \t"))
         if colon and known in _SALVAGED and (known == "Via" or known not in seen):
             seen.add(known)
-            fields.append((known, value.strip(" \t")[: LIMITS.field]))
+            value = value.strip(" \t")[: LIMITS.field]
+            fields.append((known, _SALVAGE_VIA.sub("SIP/2.0/", value) if known == "Via" else value))
     if len(seen) < len(_SALVAGED):
         return None
     uri = _SALVAGE_URI.match(lines[0])

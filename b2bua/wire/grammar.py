@@ -39,6 +39,7 @@ _WORD = re.compile(rf"{LWS}([^;,\"\s]++){LWS}(;.*+)?\Z", re.DOTALL)
 _PAIR = re.compile(r"\\(.)", re.DOTALL)
 _TO_QUOTE = re.compile(r'(["\\])')
 _FORBIDDEN = re.compile(r"[\r\n\0]")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 _HEX = re.compile(r"%([0-9A-Fa-f]{2})")
 _ESCAPES = re.compile(r"(?>(?:%[0-9A-Fa-f]{2})+)")
 
@@ -155,10 +156,20 @@ def refuse_breaks(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Replace bytes that were not UTF-8, so that the text can be stored and shown."""
-    if text.isascii():
+    """
+    Replace bytes that were not UTF-8 and leave out control characters.
+
+    So the text can be stored and shown: an ESC or BEL would speak to the
+    terminal, or to the telephone, of who reads it.
+    """
+    if text.isprintable():
         return text
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return without_controls(text.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
+
+
+def without_controls(text: str) -> str:
+    """Leave out the control characters that no text of a header field may have (section 25.1, CTL)."""
+    return text if text.isprintable() else _CONTROL.sub("", text)
 
 
 def unescape(text: str) -> str:

@@ -25,7 +25,7 @@ from b2bua.wire.careful import (
     too_many,
 )
 from b2bua.wire.fields import CSeq, Via
-from b2bua.wire.grammar import TOKEN, split_list
+from b2bua.wire.grammar import TOKEN, split_list, without_controls
 from b2bua.wire.lookup import are_known, index
 from b2bua.wire.names import NameAddr, parse_party
 from b2bua.wire.registry import REASONS, SINGLE, canonical
@@ -135,6 +135,7 @@ class Request(Message):
             copied = [item for item in self.fields if item[0] in names]
         else:
             copied = [item for item in self.fields if canonical(item[0]) in names]
+        reason = reason and without_controls(reason)
         answer = Response(code, reason or REASONS.get(code) or _class_reason(code), (), body)
         if to_tag and code > 100:
             _tag(copied, to_tag)

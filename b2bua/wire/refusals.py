@@ -30,6 +30,20 @@ class Refusal(PeerError):
         self.fields = tuple(fields)
 
 
+def check(request: Request, understood: Collection[str] | None, bodies: Collection[str] | None) -> None:
+    """
+    Look at a request outside of dialogs in the order of section 8.2, before anything is done about it.
+
+    @param understood: the option tags that it may require, in lower case; None for any.
+    @param bodies: the types of body that it may have; None for any.
+    """
+    check_scheme(request)
+    if understood is not None:
+        check_extensions(request, understood)
+    if bodies is not None:
+        check_content(request, bodies)
+
+
 def check_scheme(request: Request, schemes: Collection[str] = SCHEMES) -> None:
     """Refuse a Request-URI whose scheme we do not know: 416 (section 8.2.2.1)."""
     if request.request_uri.scheme not in schemes:
@@ -86,6 +100,11 @@ def check_content(request: Request, understood: Collection[str]) -> None:
         )
 
 
+def fields_with(error: PeerError) -> tuple[Field, ...]:
+    """Give the header fields that the status of an error wants with it."""
+    return error.fields if isinstance(error, Refusal) else ()
+
+
 def refuse(request: Request, error: PeerError, *, to_tag: str, agent: str = "") -> Response:
     """
     Answer a request with what was wrong with it.
@@ -93,7 +112,7 @@ def refuse(request: Request, error: PeerError, *, to_tag: str, agent: str = "") 
     @param agent: our host, for the Warning that carries the reason; without it
         there is none.
     """
-    fields: list[Field] = list(error.fields) if isinstance(error, Refusal) else []
+    fields = list(fields_with(error))
     if agent:
         text = printable(f"{error.why} ({error.section})")
         fields.append(("Warning", str(WarningText(399, agent, text))))

@@ -43,11 +43,14 @@ class BreadthTests(LadderTestCase):
         self.quiet()
 
     def test_malformed(self) -> None:
-        """What is no number gets 400."""
-        self.phones("bob")
+        """What is no number is ignored (RFC 3261 section 8.2.2)."""
+        [bob] = self.phones("bob")
         for breadth in ("many", "-1"):
             with self.subTest(breadth=breadth):
-                self.call("bob", breadth).gets(400)
+                alice = self.call("bob", breadth)
+                self.assertEqual(self.asked(bob), 60)
+                bob.answers(480)
+                alice.gets(480)
         self.quiet()
 
     def test_split(self) -> None:

@@ -261,12 +261,6 @@ class WhoTests(SynchronousTestCase):
             self.assertEqual(response.code, 200, name)
         self.assertEqual(len(self.house.bound()), 1)
 
-    def test_unknown_extension(self) -> None:
-        """Step 2: an extension that we do not have gets 420 with its name; path we have."""
-        response = self.house.send(self.house.request(FIRST, fields=[("Require", "path, gin, gruu")]))
-        self.assertEqual((response.code, response.get("Unsupported")), (420, "gin, gruu"))
-        self.assertEqual(self.house.register(FIRST, fields=[("Require", "path")]).code, 200)
-
     def test_record_route_is_ignored(self) -> None:
         """Section 10.3: no Record-Route in any response to a REGISTER."""
         response = self.house.register(FIRST, fields=[("Record-Route", "<sip:proxy.example;lr>")])

@@ -44,8 +44,9 @@ NEEDED = frozenset((
 OPTIONAL = (
     "Accept", "Alert-Info", "Allow", "Allow-Events", "Call-Info", "Date", "Diversion", "Error-Info",
     "Expires", "History-Info", "Max-Breadth", "Min-Expires", "Min-SE", "P-Asserted-Identity",
-    "P-Preferred-Identity", "Privacy", "Reason", "Refer-Sub", "Referred-By", "Remote-Party-ID", "Reply-To", "Retry-After",
-    "Server", "Session-Expires", "Subject", "Supported", "Timestamp", "Unsupported", "User-Agent", "Warning",
+    "P-Preferred-Identity", "Privacy", "Reason", "Refer-Sub", "Referred-By", "Remote-Party-ID", "Reply-To",
+    "Retry-After", "Server", "Session-Expires", "Subject", "Supported", "Timestamp", "Unsupported",
+    "User-Agent", "Warning",
 )  # fmt: skip
 """What a message may have and mostly has not: it is put there, broken."""
 
