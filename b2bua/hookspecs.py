@@ -522,7 +522,8 @@ def call_ended(call: Call, record: CallRecord) -> None:
     """
     A call is over.
 
-    Told once for each call, when its last leg is gone.
+    Told once for each call that C{call_started} was told of, when its last leg is
+    gone.  An INVITE that is refused for a fault of its own has begun none.
 
     @param call: the call.
     @param record: what is kept of it: who called whom, when, how it ended, and its legs.

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from b2bua.errors import PeerError
 from b2bua.testing.network import Address, Network, Stream
 from b2bua.transactions.flow import Flow
-from b2bua.wire.stream import Framer
+from b2bua.wire.stream import Broken, Framer
 
 if TYPE_CHECKING:
     from b2bua.net.runner import Runner
@@ -118,14 +117,17 @@ class StreamWire:
         framer = Framer()
 
         def feed(data: bytes) -> None:
+            broken: Broken | None = None
             try:
                 pieces = framer.feed(data)
-            except PeerError:
-                stream.close()
-                self._gone(flow)
-                return
+            except Broken as error:
+                broken, pieces = error, error.units
             for piece in pieces:
                 self._runner.received(piece if isinstance(piece, bytes) else piece.value, flow)
+            if broken is not None:
+                self._runner.serving.broken(broken, flow)
+                stream.close()
+                self._gone(flow)
 
         stream.receive = feed
         stream.lost = lambda: self._gone(flow)

@@ -156,19 +156,18 @@ def refuse_breaks(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """
-    Replace bytes that were not UTF-8 and leave out control characters.
-
-    So the text can be stored and shown: an ESC or BEL would speak to the
-    terminal, or to the telephone, of who reads it.
-    """
-    if text.isprintable():
+    """Replace bytes that were not UTF-8, so that the text can be stored and shown."""
+    if text.isascii():
         return text
-    return without_controls(text.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def without_controls(text: str) -> str:
-    """Leave out the control characters that no text of a header field may have (section 25.1, CTL)."""
+    """
+    Leave out the control characters that no text of a header field may have (section 25.1, CTL).
+
+    An ESC or BEL would speak to the terminal, or to the telephone, of who reads it.
+    """
     return text if text.isprintable() else _CONTROL.sub("", text)
 
 

@@ -23,6 +23,7 @@ from b2bua.wire.grammar import (
     quote,
     refuse_breaks,
     unquote,
+    without_controls,
     write_params,
     written_params,
 )
@@ -109,7 +110,7 @@ class NameAddr:
     @property
     def display(self) -> str:
         """The display name without quotes, fit to be shown and stored."""
-        return printable(unquote(self.display_text.strip(" \t")))
+        return without_controls(printable(unquote(self.display_text.strip(" \t"))))
 
     @property
     def uri(self) -> Uri:
