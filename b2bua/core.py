@@ -259,10 +259,7 @@ class B2BUA:
 
     def _outside(self, request: Request, server: IServerTransaction) -> None:
         """Let the features answer a request that belongs to no call."""
-        unknown = request.require - SUPPORTED
-        if unknown:
-            server.dismiss(420, fields=(("Unsupported", ", ".join(sorted(unknown))),))
-            return
+        check(request, extensions_of(request.method), None)
         known = self._party(request, server)
         if known is None:
             return

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from b2bua import capabilities, hookimpl
-from b2bua.calls import Call, CallRecord
+from b2bua.calls import Call, CallRecord, Leg
 from b2bua.testing import LadderTestCase, World, by_hand
 from b2bua.testing.phone import Phone
 from b2bua.wire.message import Request, Response
@@ -117,7 +115,7 @@ class Listener:
         self.told.append("ended")
 
     @hookimpl
-    def leg_ended(self, call: Call, leg: Any, why: str) -> None:
+    def leg_ended(self, call: Call, leg: Leg) -> None:
         """Write it down."""
         self.told.append("leg ended")
 
