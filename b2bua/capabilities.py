@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 Named: TypeAlias = tuple[str, str]
 
-OUTSIDE = ("INVITE", "ACK", "CANCEL", "OPTIONS", "REGISTER", "REFER", "NOTIFY", "SUBSCRIBE")
+OUTSIDE = ("INVITE", "ACK", "CANCEL", "OPTIONS", "REGISTER", "REFER", "NOTIFY", "SUBSCRIBE", "MESSAGE")
 """The methods that we take outside of dialogs."""
 INSIDE = (
     "INVITE", "ACK", "CANCEL", "BYE", "PRACK", "UPDATE", "OPTIONS", "INFO", "MESSAGE", "REFER", "NOTIFY",
