@@ -130,7 +130,7 @@ class ExpiresTests(NotifierCase):
     """How long, when that cannot be read."""
 
     def test_malformed(self) -> None:
-        """A malformed Expires counts as none: it is asked for as long as is usual (RFC 3261 section 8.2.2)."""
+        """A malformed Expires counts as none: the usual time is given (RFC 3261 section 8.2.2)."""
         for expires in ("soon", "-1", "99999999999999999999", ""):
             with self.subTest(expires):
                 self.assertEqual(self.subscribe(expires=expires).codes, [200])
