@@ -12,9 +12,9 @@ from b2bua.calls.state import state
 from b2bua.control import Answer, Refused
 from b2bua.explain.traced import TracedCall
 from b2bua.plural import counted
-from b2bua.registrar.trunks import Trunks
 from b2bua.settings.values import user as extension_name
 from b2bua.store.ports import StoreError
+from b2bua.trunks.trunks import Trunks
 
 if TYPE_CHECKING:
     from b2bua.calls.call import Call
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from b2bua.calls.story import Story
     from b2bua.extensions import AddedExtensions
     from b2bua.registrar.bindings import Binding
-    from b2bua.registrar.trunks import TrunkStatus
     from b2bua.server import Server
     from b2bua.store.journal import Health, Journal
+    from b2bua.trunks.trunk import TrunkStatus
 
 Plain = dict[str, Any]
 

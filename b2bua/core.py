@@ -35,12 +35,12 @@ from b2bua.wire.refusals import check, fields_with, refuse
 from b2bua.wire.uri import Uri, escape_user
 
 if TYPE_CHECKING:
+    from b2bua.authentication.authenticator import Authenticator
+    from b2bua.authentication.domain import Domain
     from b2bua.calls.ports import Decisions
     from b2bua.dialogs.dialog import Dialog
     from b2bua.directory import Directory
     from b2bua.legs.context import LegContext
-    from b2bua.registrar.authentication import Authenticator
-    from b2bua.registrar.domain import Domain
     from b2bua.registrar.registrar import Registrar
     from b2bua.transactions.flow import Flow
     from b2bua.transactions.ports import IServerTransaction

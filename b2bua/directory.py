@@ -19,13 +19,13 @@ from b2bua.calls.ports import Destination, Tiers
 from b2bua.calls.verdicts import Outcome
 from b2bua.errors import PeerError
 from b2bua.legs.party import Party, Policy
-from b2bua.registrar.once import Once
+from b2bua.once import Once
 from b2bua.wire.uri import Uri, telephone, telephone_user
 
 if TYPE_CHECKING:
+    from b2bua.authentication.domain import Domain
     from b2bua.calls.attempt import Attempt
     from b2bua.registrar.bindings import Binding, Bindings
-    from b2bua.registrar.domain import Domain
     from b2bua.settings import Peer, Route, Settings, Trunk
     from b2bua.transactions.flow import Flow
     from b2bua.wire.message import Request, Response

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.logger import Logger
 
-from b2bua.registrar.accounts import ALGORITHMS
+from b2bua.authentication.accounts import ALGORITHMS
 from b2bua.settings import Extension, Settings
 from b2bua.wire.digest import ha1
 

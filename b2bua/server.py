@@ -13,6 +13,10 @@ from dataclasses import fields
 from random import Random
 from typing import TYPE_CHECKING, Protocol
 
+from b2bua.authentication.accounts import Accounts, accounts_of
+from b2bua.authentication.authenticator import Authenticator
+from b2bua.authentication.domain import Domain
+from b2bua.authentication.throttle import Limits as Throttling
 from b2bua.calls.ports import Decisions
 from b2bua.calls.registration import Registration
 from b2bua.calls.trace import Trace
@@ -20,24 +24,21 @@ from b2bua.core import B2BUA
 from b2bua.dialogs.index import DialogIndex
 from b2bua.directory import Directory
 from b2bua.legs.context import LegContext
+from b2bua.liveness import Asker
 from b2bua.net.limits import NetLimits
 from b2bua.net.runner import Runner
 from b2bua.net.tokens import Unguessable
-from b2bua.registrar.accounts import Accounts, accounts_of
-from b2bua.registrar.authentication import Authenticator
 from b2bua.registrar.bindings import Binding, Bindings, Change
 from b2bua.registrar.devices import Devices
-from b2bua.registrar.domain import Domain
+from b2bua.registrar.keep_alive import KeepAlive
 from b2bua.registrar.keeping import Keeper
-from b2bua.registrar.liveness import Asker, KeepAlive
 from b2bua.registrar.registrar import Registrar, RegistrarSettings
-from b2bua.registrar.throttle import Limits as Throttling
-from b2bua.registrar.trunks import Trunks
 from b2bua.store.alive import Alive
 from b2bua.store.journal import Journal
 from b2bua.subscriptions.keeping import SubscriptionKeeper
 from b2bua.subscriptions.notifier import SubscriptionLimits
 from b2bua.transactions.effects import TimerValues
+from b2bua.trunks.trunks import Trunks
 from b2bua.wire.message import Limits as MessageLimits
 
 if TYPE_CHECKING:

@@ -46,7 +46,7 @@ from b2bua.net.listen import AnyWire, open_wire
 from b2bua.net.tls import Credentials
 from b2bua.plural import counted
 from b2bua.preflight import obstacles, why_not
-from b2bua.registrar.liveness import KeepAlive
+from b2bua.registrar.keep_alive import KeepAlive
 from b2bua.server import Server
 from b2bua.settings import Listen, Settings, SettingsError, Tls, document
 from b2bua.store.alive import last_sign

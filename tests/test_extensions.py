@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from b2bua.authentication.accounts import accounts_of
 from b2bua.extensions import TABLE, AddedExtensions
-from b2bua.registrar.accounts import accounts_of
 from b2bua.settings import read
 from b2bua.store.journal import Journal
 from b2bua.store.memory import MemoryStore

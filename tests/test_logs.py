@@ -64,7 +64,7 @@ class LogTests(SynchronousTestCase):
     def test_who_speaks(self) -> None:
         """A part of ours by its module, a plugin by its name, and no class of Twisted's by its."""
         for namespace, name in (
-            ("b2bua.registrar.authentication.Authenticator", "registrar.authentication"),
+            ("b2bua.authentication.authenticator.Authenticator", "authentication.authenticator"),
             ("b2bua.service.B2BUAService", "service"),
             ("b2bua_plugins.forward.CallForward", "plugin forward"),
             ("b2bua_night.Night", "b2bua_night"),

@@ -1,5 +1,1 @@
-"""
-Who is where and who may what: registrar, authentication and trunks.
-
-Nothing here opens a socket or reads a clock of its own.
-"""
+"""Where everybody is: REGISTER, the bindings that it leaves, and the dialogs that follow their phones."""

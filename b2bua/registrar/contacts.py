@@ -51,16 +51,16 @@ class Bounds:
         return min(seconds, self.most)
 
 
-class Asked(NamedTuple):
+class RequestedBinding(NamedTuple):
     """One Contact value of a REGISTER, worked out."""
 
     binding: Binding
     removal: bool
 
 
-def asked(
+def requested(
     request: Request, flow: Flow, aor: str, now: float, bounds: Bounds, behind_nat: bool
-) -> list[Asked]:
+) -> list[RequestedBinding]:
     """
     Work out what a REGISTER asks for.
 
@@ -72,7 +72,7 @@ def asked(
     common = request.get("Expires")
     agent = intern(printable((request.get("User-Agent") or "")[:96]))
     extra = tuple((name, printable(value[:64])) for name in TOLD if (value := request.get(name)))
-    found: list[Asked] = []
+    found: list[RequestedBinding] = []
     for contact in request.contacts:
         own = contact.param("expires")
         seconds = bounds.choose(common if own is None else own)
@@ -90,7 +90,7 @@ def asked(
             aor, contact.uri_text, way, now + seconds, request.call_id, request.cseq.number,
             _q(contact), path, instance, reg_id, _others(contact), agent, extra, now,
         )  # fmt: skip
-        found.append(Asked(binding, seconds == 0))
+        found.append(RequestedBinding(binding, seconds == 0))
     if sum(not one.removal for one in found) > 1 and any(one.binding.reg_id for one in found):
         raise PeerError("One flow is registered at a time", section="RFC 5626 6")
     return found

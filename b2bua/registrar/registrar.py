@@ -15,11 +15,11 @@ from email.utils import formatdate
 from secrets import token_hex
 from typing import TYPE_CHECKING, Protocol
 
+from b2bua.authentication.authenticator import Identity
 from b2bua.capabilities import SUPPORTED_REGISTRATION
 from b2bua.errors import PeerError
-from b2bua.registrar.authentication import Identity
 from b2bua.registrar.bindings import Binding, Bindings
-from b2bua.registrar.contacts import Asked, Bounds, asked, render
+from b2bua.registrar.contacts import Bounds, RequestedBinding, render, requested
 from b2bua.store.ports import StoreError
 
 if TYPE_CHECKING:
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from twisted.python.failure import Failure
 
     from b2bua import settings
+    from b2bua.authentication.authenticator import Authenticator
+    from b2bua.authentication.domain import Domain
     from b2bua.clock import IClock
-    from b2bua.registrar.authentication import Authenticator
-    from b2bua.registrar.domain import Domain
     from b2bua.transactions.flow import Flow
     from b2bua.transactions.ports import IServerTransaction
     from b2bua.wire.message import Request, Response
@@ -165,7 +165,7 @@ class Registrar:
         if len(request.contacts) > 2 * most:  # as many to remove as to add
             raise PeerError("Too many contacts", section="RFC 3261 10.3", code=403)
         now = self._clock.now()
-        wanted = asked(request, server.flow, aor, now, self.settings.bounds, self.settings.behind_nat)
+        wanted = requested(request, server.flow, aor, now, self.settings.bounds, self.settings.behind_nat)
         if sum(not one.removal for one in wanted) > most:
             raise PeerError("Too many contacts", section="RFC 3261 10.3", code=403)
         after = list(self.bindings.all(aor))
@@ -173,7 +173,7 @@ class Registrar:
             self._apply(request, one, after)
         return self._limited(tuple(after))
 
-    def _apply(self, request: Request, one: Asked, after: list[Binding]) -> None:
+    def _apply(self, request: Request, one: RequestedBinding, after: list[Binding]) -> None:
         """Add, replace or remove one binding in C{after}."""
         new = one.binding
         since = new.since

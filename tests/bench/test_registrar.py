@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, ensureDeferred, inlineCallbacks
 from twisted.trial.unittest import TestCase
 
-from b2bua.registrar.accounts import ALGORITHMS
+from b2bua.authentication.accounts import ALGORITHMS
 from bench import registrar
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import tomllib
 from typing import Any
 
-from b2bua.registrar.numbers import Numbers
 from b2bua.settings import read
 from b2bua.testing import LadderTestCase, World, by_hand
+from b2bua.trunks.trunk import Numbers
 from tests.docs.test_pages import ROOT, blocks
 
 PAGE = ROOT / "docs" / "carriers.md"

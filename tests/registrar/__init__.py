@@ -1,1 +1,1 @@
-"""Tests of the registrar, authentication and trunks."""
+"""Tests of L{b2bua.registrar}."""

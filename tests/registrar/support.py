@@ -10,13 +10,13 @@ from typing import Any
 from twisted.internet.task import Clock
 from zope.interface import implementer
 
+from b2bua.authentication.accounts import Account, Accounts
+from b2bua.authentication.authenticator import Authenticator
+from b2bua.authentication.domain import Domain
+from b2bua.authentication.throttle import Limits
 from b2bua.clock import IClock, ITimer
-from b2bua.registrar.accounts import Account, Accounts
-from b2bua.registrar.authentication import Authenticator
 from b2bua.registrar.bindings import Bindings
-from b2bua.registrar.domain import Domain
 from b2bua.registrar.registrar import IKeeper, Registrar, RegistrarSettings
-from b2bua.registrar.throttle import Limits
 from b2bua.transactions.effects import TimerValues
 from b2bua.transactions.flow import Flow
 from b2bua.transactions.ports import IClientTransaction, IServerTransaction, ITransactionLayer

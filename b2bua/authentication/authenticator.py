@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from twisted.logger import Logger
 
+from b2bua.authentication.accounts import ALGORITHMS, Account, Accounts
+from b2bua.authentication.complaints import Complaints
+from b2bua.authentication.nonces import Age, Nonces
+from b2bua.authentication.throttle import Limits, Throttle, place
 from b2bua.errors import PeerError
-from b2bua.registrar.accounts import ALGORITHMS, Account, Accounts
-from b2bua.registrar.complaints import Complaints
-from b2bua.registrar.nonces import Age, Nonces
-from b2bua.registrar.once import Once
-from b2bua.registrar.throttle import Limits, Throttle, place
+from b2bua.once import Once
 from b2bua.wire.digest import Challenge, Credentials, hashed
 from b2bua.wire.grammar import quote
 from b2bua.wire.names import NameAddr
 from b2bua.wire.uri import Uri
 
 if TYPE_CHECKING:
-    from b2bua.registrar.domain import Domain
+    from b2bua.authentication.domain import Domain
     from b2bua.transactions.flow import Flow
     from b2bua.transactions.ports import IServerTransaction
     from b2bua.wire.message import Request

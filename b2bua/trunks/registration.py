@@ -3,7 +3,7 @@ Registering with a carrier: a pure machine (RFC 3261 section 10.2).
 
 Refreshes in time, fails over to the next server when one does not answer, and
 waits longer after each round of failures (RFC 5626 section 4.5).  The machine
-returns effects; L{b2bua.registrar.trunks} performs them.
+returns effects; L{b2bua.trunks.registrant} performs them.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from itertools import count
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.registrar.credentials import DigestClient, Field
+from b2bua.authentication.digest_client import DigestClient, Field
 from b2bua.wire.digest import Challenge, Credentials, ha1
 from b2bua.wire.message import Request
 

@@ -1,4 +1,4 @@
-"""Performs what L{b2bua.registrar.outbound} wants: sends the REGISTERs of one trunk."""
+"""Performs what L{b2bua.trunks.registration} wants: sends the REGISTERs of one trunk."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from twisted.logger import Logger
 
-from b2bua.registrar.outbound import Became, Effect, OutboundRegistration, Register, Wait
+from b2bua.trunks.registration import Became, Effect, OutboundRegistration, Register, Wait
 from b2bua.wire.message import Request
 from b2bua.wire.uri import Uri
 
 if TYPE_CHECKING:
+    from b2bua.authentication.digest_client import DigestClient
     from b2bua.clock import ITimer
-    from b2bua.registrar.credentials import DigestClient
     from b2bua.transactions.flow import Flow
     from b2bua.transactions.ports import IClientTransaction, ITransactionLayer
     from b2bua.wire.message import Response
@@ -25,7 +25,7 @@ ATTEMPTS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Subscriber:
+class CarrierAccount:
     """As whom we register with a carrier."""
 
     trunk: str
@@ -37,7 +37,7 @@ class Subscriber:
     """By which they are reached."""
 
 
-class Enrolment:
+class Registrant:
     """Our registration with a carrier, as it goes on."""
 
     log = Logger()
@@ -45,7 +45,7 @@ class Enrolment:
     def __init__(
         self,
         layer: ITransactionLayer,
-        subscriber: Subscriber,
+        account: CarrierAccount,
         client: DigestClient | None,
         random: Random,
         hear: Callable[[bool], None] = lambda registered: None,
@@ -55,14 +55,12 @@ class Enrolment:
 
         @param hear: told when we are registered, and when we are no longer.
         """
-        self.machine = OutboundRegistration(
-            len(subscriber.servers), subscriber.expires, random.random, layer.now
-        )
+        self.machine = OutboundRegistration(len(account.servers), account.expires, random.random, layer.now)
         self.flow: Flow | None = None
         """The way of the last REGISTER that was welcome: where the carrier is, and sends calls from."""
         self._asked: Flow | None = None
         self._layer = layer
-        self._subscriber = subscriber
+        self._account = account
         self._client = client
         self._hear = hear
         self._call_id = f"{random.getrandbits(96):024x}"
@@ -75,7 +73,7 @@ class Enrolment:
     @property
     def server(self) -> Uri:
         """The server that is used now."""
-        return self._subscriber.servers[self.machine.server]
+        return self._account.servers[self.machine.server]
 
     def start(self) -> None:
         """Register, and stay registered."""
@@ -100,23 +98,23 @@ class Enrolment:
         for effect in effects:
             match effect:
                 case Register(server, expires):
-                    self._send(self._subscriber.servers[server], expires, [], 1)
+                    self._send(self._account.servers[server], expires, [], 1)
                 case Wait(seconds):
                     if not self.machine.registered:
                         self.log.warn(
                             "trunk {trunk} is not registered: {why}; the next attempt is in {seconds:.0f} s",
-                            trunk=self._subscriber.trunk, why=self.machine.why, seconds=seconds,
+                            trunk=self._account.trunk, why=self.machine.why, seconds=seconds,
                         )  # fmt: skip
                     elif self.machine.why:
                         self.log.warn(
                             "trunk {trunk} could not be registered with again: {why}; the next attempt is in "
                             "{seconds:.0f} s, and the registration goes on until it expires",
-                            trunk=self._subscriber.trunk, why=self.machine.why, seconds=seconds,
+                            trunk=self._account.trunk, why=self.machine.why, seconds=seconds,
                         )  # fmt: skip
                     self._timer = self._layer.start(seconds, self._due)
                 case Became(registered):
                     if registered:
-                        self.log.info("trunk {trunk} is registered", trunk=self._subscriber.trunk)
+                        self.log.info("trunk {trunk} is registered", trunk=self._account.trunk)
                     self._hear(registered)
 
     def _due(self) -> None:
@@ -146,13 +144,13 @@ class Enrolment:
             self._transaction = None
             self._heard(server, expires, response, sent[0] if sent else None, attempt)
 
-        transaction = self._layer.request(write, self._subscriber.proxy or server, hear)
+        transaction = self._layer.request(write, self._account.proxy or server, hear)
         if self.machine.registered or expires:
             self._transaction = transaction
 
     def _write(self, server: Uri, flow: Flow, via: str, expires: int) -> Request:
         """Write a REGISTER for one hop (section 10.2)."""
-        mine = self._subscriber
+        mine = self._account
         aor = str(Uri.make(mine.user, server.host, server.port, server.scheme))
         transport = "" if flow.transport == "UDP" else f";transport={flow.transport.lower()}"
         self._contact = f"{Uri.make(mine.user, '')}{self._layer.contact_host(flow)}{transport}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.registrar.domain import PLACES_MAX, Domain
+from b2bua.authentication.domain import PLACES_MAX, Domain
 from b2bua.transactions.flow import Flow
 from b2bua.wire.uri import Uri
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.logger import LogEvent, Logger, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.registrar.complaints import CAPACITY, Complaints
+from b2bua.authentication.complaints import CAPACITY, Complaints
 
 
 class ComplaintsTests(SynchronousTestCase):

@@ -9,10 +9,10 @@ from unittest.mock import patch
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.registrar import accounts
-from b2bua.registrar.accounts import Account, Accounts
-from b2bua.registrar.authentication import Identity
-from b2bua.registrar.throttle import Limits, Throttle, place
+from b2bua.authentication import accounts
+from b2bua.authentication.accounts import Account, Accounts
+from b2bua.authentication.authenticator import Identity
+from b2bua.authentication.throttle import Limits, Throttle, place
 from b2bua.wire.digest import Challenge, Credentials, answer, ha1
 from b2bua.wire.message import Request
 from tests.registrar.support import DOMAIN, PHONE, FakeServer, House
