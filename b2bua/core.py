@@ -26,9 +26,9 @@ from b2bua.calls.outside import OutsideRequest, Respond
 from b2bua.calls.replacing import Replacing
 from b2bua.capabilities import ABILITIES, ALLOW_OUTSIDE, ANY_BODY, BODIES, ONLY_INSIDE, extensions_of
 from b2bua.errors import PeerError
+from b2bua.legs.header_policy import seen
 from b2bua.legs.leg import Leg
 from b2bua.legs.party import Identity, Party
-from b2bua.legs.passing import seen
 from b2bua.subscriptions.notifier import Notifier
 from b2bua.transactions.ports import ITransactionUser
 from b2bua.wire.refusals import check, fields_with, refuse
@@ -78,7 +78,7 @@ class B2BUA:
 
     def __init__(
         self,
-        context: LegContext,
+        context: LegContext[Leg],
         directory: Directory,
         domain: Domain,
         registrar: Registrar,

@@ -147,7 +147,7 @@ class Server:
             trunks = Trunks(self.runner, settings.trunks, self._asker, random)
         self.trunks: ITrunks = trunks
         self.directory = Directory(settings, self.domain, self.bindings, trunks)
-        self.context = LegContext(
+        self.context: LegContext[Leg] = LegContext(
             self.runner,
             DialogIndex(),
             random,

@@ -43,9 +43,9 @@ if TYPE_CHECKING:
     from b2bua.calls.path import Path
     from b2bua.calls.seekers import Seeker
     from b2bua.clock import ITimer
+    from b2bua.legs.header_policy import SeenFields
     from b2bua.legs.leg import Leg
     from b2bua.legs.party import Party
-    from b2bua.legs.passing import SeenFields
 
 ELSEWHERE: Fields = (("Reason", 'SIP;cause=200;text="Call completed elsewhere"'),)
 """What the losers of a fork are told, lest they show a missed call (RFC 3326 section 3.1)."""

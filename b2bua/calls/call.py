@@ -27,8 +27,8 @@ from b2bua.calls.story import Story
 from b2bua.calls.transfer import transfer_requested
 from b2bua.calls.verdicts import Outcome
 from b2bua.calls.waiting import Waiting, shown
+from b2bua.legs.header_policy import NO_FIELDS, SeenFields
 from b2bua.legs.leg import Invitation, Leg
-from b2bua.legs.passing import NO_FIELDS, SeenFields
 from b2bua.legs.words import (
     LEG_ENDS,
     Answered,

@@ -36,7 +36,7 @@ class Calls:
     log = Logger()
 
     def __init__(
-        self, context: LegContext, directory: Directory, identities: Identities, features: Decisions
+        self, context: LegContext[Leg], directory: Directory, identities: Identities, features: Decisions
     ) -> None:
         """Begin without a call."""
         self.context = context

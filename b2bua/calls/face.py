@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from b2bua.calls.call import Call as LiveCall
     from b2bua.calls.path import Path
     from b2bua.calls.record import CallRecord
+    from b2bua.legs.header_policy import SeenFields
     from b2bua.legs.leg import Leg as LiveLeg
     from b2bua.legs.party import Identity, Party
-    from b2bua.legs.passing import SeenFields
     from b2bua.wire.dialog_ids import Replaces
     from b2bua.wire.names import NameAddr
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from b2bua.calls.outcomes import NO_ANSWER, best, outcome_of, towards_caller
 from b2bua.calls.verdicts import Outcome
-from b2bua.legs.passing import REPLY, TOLD, entering, leaving
+from b2bua.legs.header_policy import REPLY, TOLD, entering, leaving
 from b2bua.wire.message import Request
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from b2bua.calls.draft import is_field
 from b2bua.calls.verdicts import is_code, is_line
-from b2bua.legs.passing import NO_FIELDS, SeenFields
+from b2bua.legs.header_policy import NO_FIELDS, SeenFields
 from b2bua.legs.words import Fields
 
 if TYPE_CHECKING:

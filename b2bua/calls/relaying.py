@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from b2bua.calls.bridge import Bridge
     from b2bua.calls.call import Call
     from b2bua.legs.leg import Leg
-    from b2bua.legs.referral import Referral
+    from b2bua.legs.words import Referral
 
 
 def relay(bridge: Bridge, leg: Leg, referral: Referral) -> None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from b2bua.calls.bridge import Bridge
     from b2bua.calls.call import Call
     from b2bua.legs.leg import Leg
-    from b2bua.legs.referral import Referral
+    from b2bua.legs.words import Referral
 
 TRANSFEROR_SECONDS = 2.0
 """How long the transferor has to hang up by itself after the final NOTIFY."""

@@ -143,8 +143,8 @@ def _party(call: Call, leg: Leg) -> PartyState:
 
 def _dialled(leg: Leg) -> str:
     """The number that we have dialled through a trunk or at another domain."""
-    if leg.inviting is not None:
-        return Uri.parse(leg.inviting.invitation.to_uri).user_unescaped or ""
+    if leg.our_invite is not None:
+        return Uri.parse(leg.our_invite.invitation.to_uri).user_unescaped or ""
     if leg.dialog is not None:
         return NameAddr.parse(leg.dialog.remote_value).uri.user_unescaped or ""
     return ""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from b2bua.errors import PeerError
-from b2bua.wire.sdp import Sdp, replace_origin
+from b2bua.wire.sdp import Sdp, replace_origin, without_origin
 
 if TYPE_CHECKING:
     from random import Random
@@ -212,3 +212,8 @@ def rejection(offer: bytes) -> bytes:
     any more to give one (RFC 6337 section 2.3).
     """
     return _PORT.sub(rb"\g<1>0", offer)
+
+
+def moved(before: bytes, after: bytes) -> bool:
+    """Do two descriptions of a peer differ in more than the o= line?"""
+    return before != after and without_origin(before) != without_origin(after)

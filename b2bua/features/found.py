@@ -14,7 +14,7 @@ from b2bua.features.commands import commands_of
 from b2bua.features.dispatch import CONTAINED
 from b2bua.features.plugin import Plugin, Source
 from b2bua.features.tables import Claim, Taken
-from b2bua.legs.passing import SECRET
+from b2bua.legs.header_policy import SECRET
 from b2bua.settings import Problem, meant
 from b2bua.wire.grammar import is_token
 from b2bua.wire.registry import canonical

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import Enum
 from random import Random
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from b2bua.legs.words import Fields
 from b2bua.wire.message import Request, Response
@@ -15,7 +14,6 @@ from b2bua.wire.registry import canonical
 if TYPE_CHECKING:
     from b2bua.dialogs.device import IDevices
     from b2bua.dialogs.index import DialogIndex
-    from b2bua.legs.leg import Leg
     from b2bua.transactions.flow import Flow
     from b2bua.transactions.ports import ITransactionLayer
     from b2bua.wire.message import Field
@@ -26,18 +24,8 @@ SDP = ("Content-Type", "application/sdp")
 LOST = 1000
 """So many closed connections are remembered."""
 
+L = TypeVar("L")
 M = TypeVar("M", Request, Response)
-
-
-class LegState(Enum):
-    """How far a leg is."""
-
-    CALLING = "calling"
-    """An INVITE was sent or received, with no final answer yet."""
-    ANSWERED = "answered"
-    """A 2xx was sent or received."""
-    ENDED = "ended"
-    """It is over for the call; something of it may linger, until C{context.ended}."""
 
 
 class Draft:
@@ -88,41 +76,41 @@ class Draft:
 
 
 @dataclass(slots=True)
-class LegContext:
+class LegContext(Generic[L]):
     """The world of a leg: everything is handed in, so that worlds can be simulated."""
 
     layer: ITransactionLayer
-    dialogs: DialogIndex[Leg]
+    dialogs: DialogIndex[L]
     random: Random = field(default_factory=Random)
     """Where tags, Call-IDs and waiting times come from; one that nobody can guess when it counts."""
     user_agent: str = "b2bua"
     """What our INVITEs and their answers call us."""
-    write_edit: Callable[[Leg, Draft], None] | None = None
+    write_edit: Callable[[L, Draft], None] | None = None
     """Edits each request and response of a leg before it leaves; None costs nothing."""
-    challenged: Callable[[Leg, Response, Request, Flow | None], list[Field] | None] | None = None
+    challenged: Callable[[L, Response, Request, Flow | None], list[Field] | None] | None = None
     """Gives credentials for a 401 or 407 to a request that went by a flow; None passes the refusal on."""
-    ended: Callable[[Leg], None] | None = None
+    ended: Callable[[L], None] | None = None
     """Told when nothing of a leg is left."""
     devices: IDevices | None = None
     """Knows where phones are that have left their connection or port; None leaves it to their Contact."""
-    connected: dict[Flow, dict[Leg, None]] = field(default_factory=dict)
+    connected: dict[Flow, dict[L, None]] = field(default_factory=dict)
     """The legs that live with a connection."""
     lost: dict[Flow, None] = field(default_factory=dict)
     """Connections that were closed lately, lest an answer that is late brings a leg back to one."""
     serial: int = 0
 
-    def lose(self, flow: Flow) -> list[Leg]:
+    def lose(self, flow: Flow) -> list[L]:
         """Note that a connection is closed; give the legs that lived with it."""
         self.lost[flow] = None
         if len(self.lost) > LOST:
             del self.lost[next(iter(self.lost))]
         return list(self.connected.get(flow, ()))
 
-    def connect(self, leg: Leg, flow: Flow) -> None:
+    def connect(self, leg: L, flow: Flow) -> None:
         """Have a leg hear of the loss of its connection."""
         self.connected.setdefault(flow, {})[leg] = None
 
-    def disconnect(self, leg: Leg, flow: Flow) -> None:
+    def disconnect(self, leg: L, flow: Flow) -> None:
         """Have it hear of that no more."""
         legs = self.connected.get(flow)
         if legs is not None:
@@ -139,7 +127,7 @@ class LegContext:
         self.serial += 1
         return self.serial
 
-    def edited(self, leg: Leg, message: M) -> M:
+    def edited(self, leg: L, message: M) -> M:
         """Let the features edit a message that is about to leave."""
         if self.write_edit is None:
             return message

@@ -6,55 +6,41 @@ from typing import TYPE_CHECKING
 
 from b2bua.dialogs import channel
 from b2bua.dialogs.offer_answer import MEDIA_LINE, Origin, with_lines_of
-from b2bua.legs.passing import leaving, whole
+from b2bua.legs.header_policy import leaving, whole
 from b2bua.legs.words import Fields
 
 if TYPE_CHECKING:
     from b2bua.dialogs.dialog import Dialog
-    from b2bua.legs.leg import Leg
+    from b2bua.legs.state import LegData
     from b2bua.transactions.flow import Flow
     from b2bua.transactions.ports import IServerTransaction
     from b2bua.wire.message import Field
     from b2bua.wire.uri import Uri
 
 
-def contact(leg: Leg, flow: Flow) -> Field:
+def contact(leg: LegData, flow: Flow) -> Field:
     """Where the peer reaches us in this dialog."""
     if flow is not leg.flow or not leg.contact_value:
-        take_flow(leg, flow)
+        leg.take_flow(flow)
         leg.contact_value = channel.contact_value(
             leg.context.layer, flow, leg.contact_user, secure=_secure(leg)
         )
     return ("Contact", leg.contact_value)
 
 
-def _secure(leg: Leg) -> bool:
+def _secure(leg: LegData) -> bool:
     """Is it a dialog in which every hop is over TLS, so that our Contact has to say so (section 12.1)?"""
     if leg.dialog is not None:
         return leg.dialog.secure
-    return leg.inviting is not None and leg.inviting.invitation.request_uri.startswith("sips:")
+    return leg.our_invite is not None and leg.our_invite.invitation.request_uri.startswith("sips:")
 
 
-def take_flow(leg: Leg, flow: Flow | None) -> None:
-    """Be reached by this way from now on."""
-    if flow is not None and flow.connection and flow in leg.context.lost:
-        flow = None
-    old = leg.flow
-    leg.flow = flow
-    if old == flow:
-        return
-    if old is not None and old.connection:
-        leg.context.disconnect(leg, old)
-    if flow is not None and flow.connection and not leg.gone:
-        leg.context.connect(leg, flow)
-
-
-def target(leg: Leg, dialog: Dialog) -> Flow | Uri:
+def target(leg: LegData, dialog: Dialog) -> Flow | Uri:
     """Where a request within a dialog goes; see L{channel.next_hop}."""
     return channel.next_hop(dialog, leg.flow, sticky=leg.sticky)
 
 
-def otherwise(leg: Leg, target: Flow | Uri) -> Flow | None:
+def otherwise(leg: LegData, target: Flow | Uri) -> Flow | None:
     """
     The way for what cannot be sent to C{target}: the open connection of the call itself.
 
@@ -66,7 +52,7 @@ def otherwise(leg: Leg, target: Flow | Uri) -> Flow | None:
 
 
 def respond(
-    leg: Leg,
+    leg: LegData,
     server: IServerTransaction,
     code: int,
     reason: str = "",
@@ -81,7 +67,7 @@ def respond(
     server.respond(leg.context.edited(leg, answer))
 
 
-def signed(leg: Leg, session: bytes, offer: bytes | None = None) -> bytes:
+def signed(leg: LegData, session: bytes, offer: bytes | None = None) -> bytes:
     """
     Put our own o= line into a body that is about to be sent.
 

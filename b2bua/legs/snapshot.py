@@ -18,13 +18,13 @@ from b2bua.dialogs.dialog import Dialog
 from b2bua.dialogs.offer_answer import Origin
 from b2bua.dialogs.session_timer import SessionTimer
 from b2bua.errors import UsageError
-from b2bua.legs import refreshing, sending
-from b2bua.legs.context import LegState
+from b2bua.legs import session_expires
 from b2bua.legs.party import Party, Policy
+from b2bua.legs.state import LegState
 from b2bua.transactions.flow import Flow
 
 if TYPE_CHECKING:
-    from b2bua.legs.leg import Leg
+    from b2bua.legs.state import LegData
 
 VERSION = 1
 """Changes with what is written, from the first release on; what another version wrote is refused."""
@@ -47,7 +47,7 @@ def reading(what: str, plain: dict[str, Any], version: int) -> Iterator[None]:
         raise UsageError(f"{what} that is not as version {version} writes it: {why}") from error
 
 
-def write(leg: Leg) -> dict[str, Any]:
+def write(leg: LegData) -> dict[str, Any]:
     """
     Write down an established leg.
 
@@ -73,17 +73,17 @@ def write(leg: Leg) -> dict[str, Any]:
         "origin": None if leg.origin is None else _write_origin(leg.origin),
         "remote_session": _text(leg.remote_session),
         "timer": None if leg.timer is None else asdict(leg.timer),
-        "left": refreshing.left(leg),
+        "left": session_expires.left(leg),
     }
 
 
-def read(leg: Leg, plain: dict[str, Any]) -> None:
+def read(leg: LegData, plain: dict[str, Any]) -> None:
     """Fill in a leg that was just made from what L{write} wrote; its requests find it from now on."""
     leg.id = plain["id"]
     leg.context.serial = max(leg.context.serial, int(leg.id, 16))
     leg.state = LegState.ANSWERED
     leg.dialog = Dialog.restore(plain["dialog"])
-    sending.take_flow(leg, read_flow(plain["flow"]))
+    leg.take_flow(read_flow(plain["flow"]))
     leg.device = None if plain["device"] is None else _read_device(plain["device"])
     leg.sticky = plain["sticky"]
     leg.contact_user = plain["contact_user"]
@@ -99,7 +99,7 @@ def read(leg: Leg, plain: dict[str, Any]) -> None:
     leg.context.dialogs.add(leg.dialog, leg)
     if leg.device is not None and leg.context.devices is not None:
         leg.context.devices.add(leg)
-    refreshing.resume(leg, left)
+    session_expires.resume(leg, left)
 
 
 def write_party(party: Party) -> dict[str, Any]:

@@ -16,11 +16,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 if TYPE_CHECKING:
-    from b2bua.legs.referral import Referral
+    from b2bua.wire.dialog_ids import Replaces
     from b2bua.wire.message import Request
+    from b2bua.wire.names import NameAddr
 
 Fields: TypeAlias = tuple[tuple[str, str], ...]
 
@@ -121,12 +122,58 @@ class Replied:
     body: bytes = b""
 
 
+class Referral(Protocol):
+    """A REFER that waits for a decision, and the subscription that tells how the transfer goes."""
+
+    request: Request
+    refer_to: NameAddr
+    replaces: Replaces | None
+    """Whose dialog is to be taken over (RFC 3891); None for a blind transfer."""
+    referred_by: NameAddr | None
+    max_forwards: int
+    """How many hops may follow (RFC 3261 section 20.22)."""
+    wants_notify: bool
+    """False if the sender asks for no subscription (RFC 4488 section 4)."""
+
+    @property
+    def ended(self) -> bool:
+        """Is nothing more to be told?"""
+
+    def passed_on(self, transferor: Any) -> Fields:
+        """
+        Give what the INVITE that follows says of the transfer.
+
+        @param transferor: the leg that the REFER came from.
+        """
+
+    def accept(self, code: int = 202, subscribe: bool = True) -> None:
+        """
+        Agree to it.
+
+        @param subscribe: False ends the subscription with its first NOTIFY.
+        """
+
+    def refuse(self, code: int, reason: str = "") -> None:
+        """Turn it down."""
+
+    def notify(self, code: int, reason: str = "") -> None:
+        """Tell how it goes: a progress, or with C{code} of 200 and more the end."""
+
+    def relay(self, other: Any, refer_to: str) -> None:
+        """
+        Send the REFER to the peer of another leg, and what comes of it back.
+
+        @param other: that leg.
+        @param refer_to: the Refer-To as its peer may see it.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Referred:
     """
     The peer asks for a transfer: a REFER in the dialog (RFC 3515).
 
-    Whoever decides answers through C{referral} (see C{b2bua.legs.referral}).
+    Whoever decides answers through C{referral}.
     """
 
     request: Request

@@ -50,7 +50,7 @@ class RestoringTests(TransferTestCase):
     @staticmethod
     def stop_timer(leg: object) -> None:
         """A process that is gone has no timers."""
-        timer = getattr(leg, "timer_run", None)
+        timer = getattr(leg, "refresh_timer", None)
         if timer is not None:
             timer.stop()
 

@@ -229,7 +229,7 @@ class LegCase(SynchronousTestCase):
         self.clock = Clock()
         self.layer = FakeLayer(self.clock)
         self.gone: list[Leg] = []
-        self.context = LegContext(
+        self.context: LegContext[Leg] = LegContext(
             layer=self.layer, dialogs=DialogIndex(), random=Random(7), ended=self.gone.append
         )
         self.words: list[Word] = []

@@ -65,7 +65,7 @@ class RandomLifeTests(LegCase):
         if leg.incoming and dice.random() < 0.4:
             self.acknowledge(leg, dice.choice(BODIES), cseq=self.cseq)
             return
-        if leg.incoming and leg.invited is not None and leg.invited.initial and dice.random() < 0.1:
+        if leg.incoming and leg.peer_invite is not None and leg.peer_invite.initial and dice.random() < 0.1:
             self.cancel(leg)
             return
         method = dice.choice(METHODS)
@@ -108,7 +108,7 @@ class RandomLifeTests(LegCase):
         leg.hang_up()
         for word in self.words:
             if isinstance(word, Referred):
-                word.referral.refuse(603)  # type: ignore[attr-defined]  # it is a Referral
+                word.referral.refuse(603)
         for _ in range(5):
             for client in list(self.layer.clients):
                 if not client.finished:

@@ -6,7 +6,7 @@ from typing import Any
 
 from b2bua.legs.leg import Leg
 from b2bua.legs.party import Identity
-from b2bua.legs.referral import Referral
+from b2bua.legs.refer import PeerRefer
 from b2bua.legs.words import HungUp, Referred
 from b2bua.wire.message import Request
 from tests.legs.layer import ANSWER, FakeClient, FakeServer, LegCase
@@ -27,13 +27,13 @@ class ReferCase(LegCase):
         *fields: tuple[str, str],
         leg: Leg | None = None,
         contact: str = "<sip:alice@198.51.100.7:5060>",
-    ) -> Referral:
+    ) -> PeerRefer:
         """Let the peer refer us."""
         self.answer = self.gets(leg or self.leg, "REFER", fields=fields or (CAROL,), contact=contact)
         word = self.word
         assert isinstance(word, Referred)
         referral = word.referral
-        assert isinstance(referral, Referral)
+        assert isinstance(referral, PeerRefer)
         return referral
 
     @property
@@ -180,7 +180,7 @@ class NotifyTests(ReferCase):
         second = self.refer()
         second.accept()
         self.assertEqual(self.notifies[-1][0], f"refer;id={self.cseq}")
-        self.assertEqual(first.leg.referrals, [second])
+        self.assertEqual(first.leg.peer_refers, [second])
 
     def test_without_subscription(self) -> None:
         """Refer-Sub: false is granted and confirmed (RFC 4488 section 4)."""

@@ -248,7 +248,7 @@ class StateCase(LegCase):
         leg = self.referred()
         word = self.word
         assert isinstance(word, Referred)
-        word.referral.accept()  # type: ignore[attr-defined]  # it is a Referral
+        word.referral.accept()
         return leg
 
     def leaving(self) -> Leg:
@@ -319,7 +319,7 @@ class StateCase(LegCase):
     def finish(self, leg: Leg) -> None:
         """End the leg; the peer answers all that it was asked, and nothing is left."""
         leg.hang_up()
-        for referral in list(leg.referrals or ()):
+        for referral in list(leg.peer_refers or ()):
             referral.refuse(603)
             referral.notify(487)
         for _ in range(4):

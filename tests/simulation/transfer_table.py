@@ -367,8 +367,8 @@ def fire(scene: Scene, legs: list[Leg]) -> bool:
     """Let the timer of sessions fire."""
     assert scene.world.served is not None
     for leg in legs:
-        if leg.timer_run is not None:
-            leg.timer_run.stop()
+        if leg.refresh_timer is not None:
+            leg.refresh_timer.stop()
         scene.world.served.server.core.calls.run(leg.session_due)
     return bool(legs)
 

@@ -8,11 +8,12 @@ from b2bua.capabilities import ALLOW, SUPPORTED_INVITE, SUPPORTED_UNRELIABLE
 from b2bua.dialogs.dialog import Dialog
 from b2bua.dialogs.offer_answer import rejection
 from b2bua.errors import PeerError
-from b2bua.legs import parting, refreshing, sending
-from b2bua.legs.acknowledging import Acknowledgement
-from b2bua.legs.context import SDP, LegState
-from b2bua.legs.forks import Fork, Forks
-from b2bua.legs.passing import FAILURE, MOVED, PROVISIONAL, SUCCESS, entering, leaving, session_within
+from b2bua.legs import bye, sending, session_expires
+from b2bua.legs.ack import Ack
+from b2bua.legs.context import SDP
+from b2bua.legs.early_dialogs import EarlyDialog, EarlyDialogs
+from b2bua.legs.header_policy import FAILURE, MOVED, PROVISIONAL, SUCCESS, entering, leaving, session_within
+from b2bua.legs.state import LegState
 from b2bua.legs.words import Answered, Moved, Progress, Refused, Ringing
 from b2bua.transactions.flow import Flow as FlowType
 from b2bua.wire.message import Request
@@ -23,7 +24,7 @@ from b2bua.wire.uri import Uri
 if TYPE_CHECKING:
     from b2bua.clock import ITimer
     from b2bua.legs.context import Invitation
-    from b2bua.legs.leg import Leg
+    from b2bua.legs.state import LegData
     from b2bua.legs.words import Fields
     from b2bua.transactions.flow import Flow
     from b2bua.transactions.ports import IClientTransaction
@@ -36,7 +37,7 @@ ATTEMPTS = 5
 _OF_DIALOG = frozenset(("From", "To", "Call-ID", "CSeq"))
 
 
-class Inviting:
+class OurInvite:
     """
     The client side of the first INVITE.
 
@@ -66,7 +67,7 @@ class Inviting:
         "to_value",
     )
 
-    def __init__(self, leg: Leg, invitation: Invitation) -> None:
+    def __init__(self, leg: LegData, invitation: Invitation) -> None:
         """Take what is to be sent; L{start} sends it."""
         self.leg = leg
         self.invitation = invitation
@@ -88,11 +89,11 @@ class Inviting:
         """The INVITE as last sent."""
         self._client: IClientTransaction | None = None
         self._credentials: tuple[Field, ...] = ()
-        self._forks = Forks(leg, invitation.session is not None)
-        self._owing: Fork | None = None
+        self._forks = EarlyDialogs(leg, invitation.session is not None)
+        self._owing: EarlyDialog | None = None
         """The fork that won while the PRACK with our answer was owed."""
         self._winner: str | None = None
-        self._acks: dict[str, Acknowledgement] = {}
+        self._acks: dict[str, Ack] = {}
 
     def start(self) -> None:
         """Send the INVITE, or send it again with something changed (section 8.1.3.5)."""
@@ -125,7 +126,7 @@ class Inviting:
         )
         if self._require:
             fields.append(("Require", "100rel"))
-        fields += refreshing.asking(leg)
+        fields += session_expires.asking(leg)
         fields += leaving(invitation.fields, leg.party)
         fields += self._credentials
         if invitation.session is not None:
@@ -161,7 +162,7 @@ class Inviting:
     def _provisional(self, response: Response) -> None:
         """Take a 1xx: an early dialog, a PRACK, a word."""
         leg = self.leg
-        if response.code == 100 or self._cancelled or self._winner is not None or leg.inviting is not self:
+        if response.code == 100 or self._cancelled or self._winner is not None or leg.our_invite is not self:
             return
         self._stay()  # who answers has come back, registered or not
         tag = response.to.tag
@@ -206,8 +207,8 @@ class Inviting:
             dialog = fork.dialog
             dialog.confirm(response)
             self._forks.take(tag)
-        ack = self._acks[tag] = Acknowledgement(leg, dialog, self.seq, self._credentials)
-        if self._winner is not None or self._cancelled or leg.inviting is not self:
+        ack = self._acks[tag] = Ack(leg, dialog, self.seq, self._credentials)
+        if self._winner is not None or self._cancelled or leg.our_invite is not self:
             if fork is not None:
                 leg.context.dialogs.remove(fork.dialog)
             self._surplus(ack, session)
@@ -245,7 +246,7 @@ class Inviting:
 
     def _settle(
         self,
-        ack: Acknowledgement,
+        ack: Ack,
         session: bytes | None,
         through: bool,
         response: Response,
@@ -262,7 +263,7 @@ class Inviting:
         if session is None and not through:
             ack.send()
             self._done()
-            parting.say_goodbye(leg)
+            bye.say_goodbye(leg)
             leg.hear(leg, Refused(488, "", (), local=True))
             return
         if self._owing is not None:
@@ -274,11 +275,11 @@ class Inviting:
             ack.owe()
         if session is not None:
             leg.remote_session = updated or session
-        refreshing.agreed(leg, response)
-        if leg.changing is not None and self.invitation.session is not None:
+        session_expires.agreed(leg, response)
+        if leg.our_change is not None and self.invitation.session is not None:
             # An UPDATE within the early dialog is answered first, so that the
             # call can tell the two answers apart.
-            leg.changing.hold(word)
+            leg.our_change.hold(word)
             return
         leg.hear(leg, word)
         leg.settled()
@@ -291,14 +292,14 @@ class Inviting:
         """The exchange is through: the leg lets go."""
         self._stay()
         self._client = None
-        if self.leg.inviting is self:
-            self.leg.inviting = None
+        if self.leg.our_invite is self:
+            self.leg.our_invite = None
 
-    def _surplus(self, ack: Acknowledgement, session: bytes | None) -> None:
+    def _surplus(self, ack: Ack, session: bytes | None) -> None:
         """End a dialog that nobody wants, after its ACK."""
         answer = rejection(session) if session is not None and self.invitation.session is None else b""
         ack.send(sending.signed(self.leg, answer) if answer else b"")
-        parting.dismiss(self.leg, ack.dialog)
+        bye.dismiss(self.leg, ack.dialog)
         if self._cancelled:
             self._over()
 
@@ -310,7 +311,7 @@ class Inviting:
                 self._forks.confirm(session)
             return
         ack, owing = self._acks[self._winner], self._owing
-        if leg.inviting is not self:
+        if leg.our_invite is not self:
             return
         if session is None:
             session = rejection(leg.remote_session or b"")
@@ -357,7 +358,7 @@ class Inviting:
                 return False
             self._credentials = tuple(fields)
         elif code == 422:
-            if not refreshing.refused(leg, response):
+            if not session_expires.refused(leg, response):
                 return False
         elif code == 420 and self._require and "100rel" in response.unsupported:
             self._require = False
@@ -433,7 +434,7 @@ class Inviting:
     def _over(self) -> None:
         """The cancelled INVITE has its final response."""
         leg = self.leg
-        if leg.inviting is not self:
+        if leg.our_invite is not self:
             return
         self._forget_forks()
         self._done()

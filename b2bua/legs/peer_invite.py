@@ -9,22 +9,31 @@ from b2bua.dialogs.dialog import Dialog
 from b2bua.dialogs.offer_answer import can_answer, with_lines_of
 from b2bua.dialogs.session_timer import TooBrief
 from b2bua.errors import PeerError
-from b2bua.legs import parting, refreshing, sending
-from b2bua.legs.announcing import Announcing
-from b2bua.legs.context import LegState
-from b2bua.legs.passing import CHANGE, GOODBYE, INVITE, entering, leaving, session_of, session_within, whole
+from b2bua.legs import bye, sending, session_expires
+from b2bua.legs.header_policy import (
+    CHANGE,
+    GOODBYE,
+    INVITE,
+    entering,
+    leaving,
+    session_of,
+    session_within,
+    whole,
+)
+from b2bua.legs.provisional import ProvisionalResponses
+from b2bua.legs.state import LegState
 from b2bua.legs.words import Changed, Confirmed, Fields, HungUp, Offered, Refused, Withdrawn
 from b2bua.wire.refusals import check_extensions, fields_with
 from b2bua.wire.uri import escape_user
 
 if TYPE_CHECKING:
     from b2bua.clock import ITimer
-    from b2bua.legs.leg import Leg
+    from b2bua.legs.state import LegData
     from b2bua.transactions.ports import IServerTransaction
     from b2bua.wire.message import Request
 
 
-class Invited(Announcing):
+class PeerInvite(ProvisionalResponses):
     """
     The server side of one INVITE.
 
@@ -33,7 +42,7 @@ class Invited(Announcing):
 
     __slots__ = ("_began", "_expiry", "_interval")
 
-    def __init__(self, leg: Leg, request: Request, server: IServerTransaction) -> None:
+    def __init__(self, leg: LegData, request: Request, server: IServerTransaction) -> None:
         """Take the request; L{begin} or L{again} does the rest."""
         super().__init__(leg, request, server)
         server.user = leg
@@ -49,7 +58,7 @@ class Invited(Announcing):
         context = leg.context
         self.server.respond(request.response(100))
         try:
-            sending.take_flow(leg, self.server.flow)
+            leg.take_flow(self.server.flow)
             leg.contact_user = escape_user(request.request_uri.telephone[0])
             leg.sticky = leg.party.kind == "extension"
             dialog = Dialog.of_request(request, context.token(), context.random.getrandbits(16))
@@ -110,7 +119,7 @@ class Invited(Announcing):
         except PeerError as error:
             return Refused(error.code, "", fields_with(error))
         self.offering = self.offer is not None
-        verdict = refreshing.judge(leg, request)
+        verdict = session_expires.judge(leg, request)
         return Refused(422, "", verdict.fields) if isinstance(verdict, TooBrief) else None
 
     def _expired(self) -> None:
@@ -148,7 +157,7 @@ class Invited(Announcing):
             self.reliable.finish()
         if not self.initial and leg.dialog is not None:
             leg.dialog.refresh(self.request)
-        extra = refreshing.answer(leg, self.request)
+        extra = session_expires.answer(leg, self.request)
         self._answer = self._response(200, "", extra + fields, body)
         leg.state = LegState.ANSWERED
         self.server.respond(self._answer)
@@ -183,7 +192,7 @@ class Invited(Announcing):
         waited = leg.context.layer.now() - self._began
         if waited >= patience - 0.001:
             self.finish()
-            parting.lose(leg, "timeout")
+            bye.lose(leg, "timeout")
             return
         assert self._answer is not None
         self.server.respond(self._answer)
@@ -204,7 +213,7 @@ class Invited(Announcing):
             leg.settled()
             leg.check_gone()
         elif lost:
-            parting.lose(leg, "error")
+            bye.lose(leg, "error")
         else:
             leg.hear(leg, Confirmed(answer))
             leg.settled()
@@ -251,8 +260,8 @@ class Invited(Announcing):
         if self._expiry is not None:
             self._expiry.stop()
         leg = self.leg
-        if leg.invited is self:
-            leg.invited = None
+        if leg.peer_invite is self:
+            leg.peer_invite = None
         if leg.early is not None and self.initial:
             for dialog in leg.early:
                 leg.context.dialogs.remove(dialog)

@@ -5,30 +5,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from b2bua.errors import PeerError
-from b2bua.legs import outstanding, sending
-from b2bua.legs.context import LegState
-from b2bua.legs.passing import GOODBYE, entering
+from b2bua.legs import our_requests, sending
+from b2bua.legs.header_policy import GOODBYE, entering
+from b2bua.legs.state import LegState
 from b2bua.legs.words import Fields, HungUp
 from b2bua.wire.fields import Reason
 
 if TYPE_CHECKING:
     from b2bua.dialogs.dialog import Dialog
-    from b2bua.legs.leg import Leg
-    from b2bua.legs.outstanding import Outstanding
+    from b2bua.legs.our_requests import OurRequest
+    from b2bua.legs.state import LegData
     from b2bua.transactions.ports import IServerTransaction
     from b2bua.wire.message import Request, Response
 
 
-class Goodbye:
+class OurBye:
     """The BYE of ours: owed, then sent, then answered."""
 
     __slots__ = ("_bye", "_fields", "leg")
 
-    def __init__(self, leg: Leg, fields: Fields) -> None:
+    def __init__(self, leg: LegData, fields: Fields) -> None:
         """Take what it says."""
         self.leg = leg
         self._fields = fields
-        self._bye: Outstanding | None = None
+        self._bye: OurRequest | None = None
 
     @property
     def sent(self) -> bool:
@@ -39,12 +39,12 @@ class Goodbye:
         """Send it."""
         leg = self.leg
         assert leg.dialog is not None
-        self._bye = outstanding.request(leg, leg.dialog, "BYE", self._heard, self._fields)
+        self._bye = our_requests.request(leg, leg.dialog, "BYE", self._heard, self._fields)
 
     def _heard(self, response: Response) -> None:
         """Take the final answer; whatever it is, the session is over (section 15.1.1)."""
         leg = self.leg
-        if not response.provisional and leg.goodbye is self:
+        if not response.provisional and leg.our_bye is self:
             self._over()
 
     def answered(self) -> None:
@@ -56,23 +56,23 @@ class Goodbye:
     def _over(self) -> None:
         """Let go, and let those tell their news who waited lest they overtake it."""
         leg = self.leg
-        leg.goodbye = self._bye = None  # it knows us: a circle that the collector would have to find
-        for referral in tuple(leg.referrals or ()):
+        leg.our_bye = self._bye = None  # it knows us: a circle that the collector would have to find
+        for referral in tuple(leg.peer_refers or ()):
             referral.go_on()
         leg.check_gone()
 
 
-def hang_up(leg: Leg, word: HungUp) -> None:
+def hang_up(leg: LegData, word: HungUp) -> None:
     """End a leg for the call: CANCEL, refusal or BYE, whichever fits its state."""
     if leg.state is LegState.ENDED:
         return
     if leg.state is LegState.ANSWERED:
         say_goodbye(leg, word.fields)
-    elif leg.inviting is not None:
-        leg.inviting.cancel(word.fields)
-    elif leg.invited is not None:
+    elif leg.our_invite is not None:
+        leg.our_invite.cancel(word.fields)
+    elif leg.peer_invite is not None:
         code, reason = _refusal(word)
-        leg.invited.refuse(code, reason, word.fields)
+        leg.peer_invite.refuse(code, reason, word.fields)
 
 
 def _refusal(word: HungUp) -> tuple[int, str]:
@@ -93,27 +93,27 @@ def _refusal(word: HungUp) -> tuple[int, str]:
     return (500 if word.why == "error" else 480), ""
 
 
-def say_goodbye(leg: Leg, fields: Fields = ()) -> None:
+def say_goodbye(leg: LegData, fields: Fields = ()) -> None:
     """
     Send BYE, when it may be sent.
 
     The callee must have the ACK for its 2xx first (section 15), and an offer
     that came in a 2xx gets an answer in the ACK even now.
     """
-    if leg.goodbye is not None or leg.dialog is None:
+    if leg.our_bye is not None or leg.dialog is None:
         return
     leg.end()
-    if leg.inviting is not None:
-        leg.inviting.confirm(None)
-    leg.goodbye = Goodbye(leg, fields)
-    invited = leg.invited
+    if leg.our_invite is not None:
+        leg.our_invite.confirm(None)
+    leg.our_bye = OurBye(leg, fields)
+    invited = leg.peer_invite
     if invited is not None and not invited.answered:
         invited.refuse(487, "", ())
-    if leg.invited is None and leg.goodbye is not None and not leg.goodbye.sent:
-        leg.goodbye.send()
+    if leg.peer_invite is None and leg.our_bye is not None and not leg.our_bye.sent:
+        leg.our_bye.send()
 
 
-def lose(leg: Leg, why: str) -> None:
+def lose(leg: LegData, why: str) -> None:
     """The peer is gone or beyond help: BYE, and the call hears of it."""
     if leg.state is LegState.ENDED:
         leg.settled()
@@ -123,20 +123,20 @@ def lose(leg: Leg, why: str) -> None:
     leg.hear(leg, HungUp(why))
 
 
-def dismiss(leg: Leg, dialog: Dialog) -> None:
+def dismiss(leg: LegData, dialog: Dialog) -> None:
     """End a dialog that is not the leg's own: a fork that answered too late."""
-    outstanding.request(leg, dialog, "BYE", _ignored)
+    our_requests.request(leg, dialog, "BYE", our_requests.ignored)
 
 
-def bye_received(leg: Leg, request: Request, server: IServerTransaction) -> None:
+def bye_received(leg: LegData, request: Request, server: IServerTransaction) -> None:
     """Take a BYE: 200, and 487 to whatever the peer still has open (section 15.1.2)."""
     sending.respond(leg, server, 200)
     if leg.state is LegState.ENDED:
-        if leg.goodbye is not None and leg.goodbye.sent:
-            leg.goodbye.answered()
-        elif leg.goodbye is not None:
+        if leg.our_bye is not None and leg.our_bye.sent:
+            leg.our_bye.answered()
+        elif leg.our_bye is not None:
             # The peer was first, so ours need not wait for the ACK any more.
-            leg.goodbye = None
+            leg.our_bye = None
             leg.check_gone()
         return
     if leg.state is LegState.CALLING and not leg.incoming:
@@ -144,16 +144,12 @@ def bye_received(leg: Leg, request: Request, server: IServerTransaction) -> None
         return
     fields = entering(request, GOODBYE, leg.party)
     leg.end()
-    if leg.inviting is not None:
+    if leg.our_invite is not None:
         # It did not wait for the ACK, which is owed all the same.
-        leg.inviting.confirm(None)
-    if leg.invited is not None and not leg.invited.answered:
+        leg.our_invite.confirm(None)
+    if leg.peer_invite is not None and not leg.peer_invite.answered:
         # A 2xx that was sent goes on being repeated until its ACK (section
         # 13.3.1.4): the peer may not have got it yet.
-        leg.invited.refuse(487, "", ())
+        leg.peer_invite.refuse(487, "", ())
     leg.hear(leg, HungUp("bye", fields))
     leg.check_gone()
-
-
-def _ignored(response: Response) -> None:
-    """A response that changes nothing."""

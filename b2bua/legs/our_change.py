@@ -1,24 +1,25 @@
-"""A new session within a leg: re-INVITE and UPDATE in both directions, and glare (RFC 3261 section 14)."""
+"""A re-INVITE or UPDATE of ours, from its sending to its ACK, and what comes between (RFC 3261 14.1)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from b2bua.dialogs.offer_answer import back_off, can_answer, rejection, with_lines_of
+from b2bua.dialogs.offer_answer import back_off, can_answer, moved, rejection, with_lines_of
 from b2bua.dialogs.reliable import InOrder
 from b2bua.dialogs.usages import Effect, effect_of
 from b2bua.errors import PeerError
-from b2bua.legs import outstanding, parting, refreshing, sending
-from b2bua.legs.acknowledging import Acknowledgement
-from b2bua.legs.context import SDP, LegState
-from b2bua.legs.passing import FAILURE, SUCCESS, entering, session_within
+from b2bua.legs import bye, our_requests, sending, session_expires
+from b2bua.legs.ack import Ack
+from b2bua.legs.change_queue import QueuedChange
+from b2bua.legs.context import SDP
+from b2bua.legs.header_policy import FAILURE, SUCCESS, entering, session_within
+from b2bua.legs.state import LegState
 from b2bua.legs.words import Answered, Changed, Refused
-from b2bua.wire.sdp import without_origin
 
 if TYPE_CHECKING:
     from b2bua.clock import ITimer
-    from b2bua.legs.leg import Leg
-    from b2bua.legs.outstanding import Outstanding
+    from b2bua.legs.our_requests import OurRequest
+    from b2bua.legs.state import LegData
     from b2bua.legs.words import Fields
     from b2bua.wire.message import Response
 
@@ -28,129 +29,7 @@ PATIENCE = 60.0
 """Seconds from the first provisional response of a re-INVITE to its CANCEL: a person may be asked."""
 
 
-class Waiting:
-    """A change that may not be sent yet: something is open, or glare told us to wait."""
-
-    __slots__ = ("attempts", "away", "refresh", "timer", "word")
-
-    def __init__(self, word: Changed, attempts: int, refresh: bool) -> None:
-        """Take what is to be sent."""
-        self.word = word
-        self.attempts = attempts
-        self.refresh = refresh
-        self.away = False
-        """Does it wait for the phone, which has lost its connection?"""
-        self.timer: ITimer | None = None
-
-    def stop(self) -> None:
-        """Stop its timer."""
-        if self.timer is not None:
-            self.timer.stop()
-            self.timer = None
-
-
-def change(leg: Leg, word: Changed, *, refresh: bool = False, attempts: int = 0) -> None:
-    """Send a change now, or as soon as nothing else is open."""
-    if leg.state is LegState.ENDED:
-        return
-    if leg.waiting is not None:
-        yield_to_peer(leg)
-    if leg.state is LegState.CALLING:
-        if _early(leg):
-            leg.changing = Changing(leg, word, "UPDATE", refresh, attempts)
-            leg.changing.start()
-        else:
-            # Nothing may be offered here, and the peer of the other leg can
-            # try again when this one has answered (RFC 3311 section 5.1).
-            leg.hear(leg, Refused(491, "", (), local=True, early=True))
-        return
-    leg.waiting = Waiting(word, attempts, refresh)
-    go_on(leg)
-
-
-def _early(leg: Leg) -> bool:
-    """May an UPDATE with an offer be sent before the 2xx (RFC 3311 section 5.1)?"""
-    if leg.dialog is None or not leg.allows("UPDATE") or leg.changing or leg.updated:
-        return False
-    if leg.invited is not None:
-        reliable = leg.invited.reliable
-        return reliable is not None and reliable.current is None and not leg.invited.offering
-    return leg.inviting is not None and leg.inviting.early_exchange_done(leg.dialog)
-
-
-def go_on(leg: Leg) -> None:
-    """Send what waits, if nothing stands in its way any more."""
-    waiting = leg.waiting
-    if waiting is None or waiting.timer is not None or leg.state is not LegState.ANSWERED:
-        return
-    if leg.inviting or leg.invited or leg.changing or leg.updated:
-        return
-    leg.waiting = None
-    word = waiting.word
-    method = "INVITE"
-    if (word.identity_only or waiting.refresh) and leg.allows("UPDATE"):
-        method = "UPDATE"
-    leg.changing = Changing(leg, word, method, waiting.refresh, waiting.attempts)
-    leg.changing.start()
-
-
-def phone_is_back(leg: Leg) -> None:
-    """Send at once what has waited for that."""
-    waiting = leg.waiting
-    if waiting is not None and waiting.away:
-        waiting.stop()
-        go_on(leg)
-
-
-def refresh_within(leg: Leg) -> bool:
-    """
-    Refresh the session although the peer's INVITE is open; only an UPDATE can (RFC 3311 section 5.1).
-
-    @return: False if that cannot be done now.
-    """
-    open_here = leg.changing or leg.updated or leg.inviting or leg.waiting
-    if open_here or leg.invited is None or leg.invited.answered or not leg.allows("UPDATE"):
-        return False
-    leg.changing = Changing(leg, Changed(), "UPDATE", True, 0)
-    leg.changing.start()
-    return True
-
-
-def yield_to_peer(leg: Leg) -> None:
-    """
-    Give up a change that waits, since the peer's own comes first.
-
-    Whoever asked for it is told 491 and tries again by the same rules, so that
-    no two exchanges are open between two legs.
-    """
-    waiting = leg.waiting
-    if waiting is None:
-        return
-    waiting.stop()
-    leg.waiting = None
-    if not waiting.refresh:
-        leg.hear(leg, Refused(491, "", (), local=True))
-
-
-def withdraw(leg: Leg) -> None:
-    """Give up a change that nobody wants any more (RFC 3261 section 9.1)."""
-    waiting = leg.waiting
-    if waiting is not None and not waiting.refresh:
-        waiting.stop()
-        leg.waiting = None
-        leg.hear(leg, Refused(487))
-    elif leg.changing is not None and not leg.changing.refresh:
-        leg.changing.cancel(487)
-
-
-def drop(leg: Leg) -> None:
-    """Let go of a change of ours; a late 2xx to it is still acknowledged."""
-    if leg.changing is not None:
-        leg.changing.abandon()
-        leg.changing = None
-
-
-class Changing:
+class OurChange:
     """A re-INVITE or UPDATE of ours."""
 
     __slots__ = (
@@ -175,11 +54,14 @@ class Changing:
         "word",
     )
 
-    def __init__(self, leg: Leg, word: Changed, method: str, refresh: bool, attempts: int) -> None:
+    def __init__(
+        self, leg: LegData, word: Changed, method: str, refresh: bool = False, attempts: int = 0
+    ) -> None:
         """
-        Take what to send.
+        Take what to send; L{start} sends it.
 
         @param refresh: is it our own session refresh, for which nobody waits?
+        @param attempts: how often it was sent before.
         """
         self.leg = leg
         self.word = word
@@ -187,7 +69,7 @@ class Changing:
         self.refresh = refresh
         self.attempts = attempts
         self.seq = 0
-        self._ack: Acknowledgement | None = None
+        self._ack: Ack | None = None
         self._answer: bytes | None = None
         self._before = leg.origin.state if leg.origin is not None else None
         self._credentials: Fields = ()
@@ -198,7 +80,7 @@ class Changing:
         self._order: InOrder | None = None
         self._over = False
         self._owes_ack = False
-        self._sent: Outstanding | None = None
+        self._sent: OurRequest | None = None
         self._proceeding = False
         """Has the peer got it, as a provisional response says?"""
         self._timer: ITimer | None = None
@@ -214,9 +96,10 @@ class Changing:
         return self.refresh or self.word.identity_only
 
     def start(self) -> None:
-        """Send it."""
+        """Send it; from now on it is what is open."""
         leg = self.leg
         assert leg.dialog is not None
+        leg.our_change = self
         self.attempts += 1
         body = b""
         if self.word.session is not None:
@@ -225,10 +108,10 @@ class Changing:
         elif self._silent and self.method == "INVITE":
             # A re-INVITE repeats the offer unchanged (RFC 4028 section 7.4).
             body = leg.local_session or b""
-        fields = (*refreshing.asking(leg), *self.word.fields, *self._credentials)
+        fields = (*session_expires.asking(leg), *self.word.fields, *self._credentials)
         if body:
             fields += (SDP,)
-        self._sent = outstanding.request(
+        self._sent = our_requests.request(
             leg, leg.dialog, self.method, self._heard, fields, body, refresh=True, mends=False
         )
         self.seq = self._sent.seq
@@ -239,7 +122,9 @@ class Changing:
             self._stop()
         elif not self._proceeding and self.method == "INVITE":
             self._proceeding = True
-            self._timer = self.leg.context.layer.start(min(PATIENCE, refreshing.margin(self.leg)), self._late)
+            self._timer = self.leg.context.layer.start(
+                min(PATIENCE, session_expires.margin(self.leg)), self._late
+            )
         try:
             if response.provisional:
                 self._provisional(response)
@@ -267,11 +152,16 @@ class Changing:
             if self.asks:
                 # We did not say that we know 100rel here; refuse its offer in
                 # due form and let the 2xx bring what counts.
-                outstanding.request(
-                    leg, leg.dialog, "PRACK", _ignored, (rack, SDP), sending.signed(leg, rejection(session))
+                our_requests.request(
+                    leg,
+                    leg.dialog,
+                    "PRACK",
+                    our_requests.ignored,
+                    (rack, SDP),
+                    sending.signed(leg, rejection(session)),
                 )
                 return
-        outstanding.request(leg, leg.dialog, "PRACK", _ignored, (rack,))
+        our_requests.request(leg, leg.dialog, "PRACK", our_requests.ignored, (rack,))
 
     def _success(self, response: Response) -> None:
         """Take a 2xx."""
@@ -284,14 +174,14 @@ class Changing:
             return
         session = session_within(response) if self._answer is None else self._answer
         if self.method == "INVITE":
-            self._ack = Acknowledgement(leg, dialog, self.seq, self._credentials)
+            self._ack = Ack(leg, dialog, self.seq, self._credentials)
         if self._over:
             if self._ack is not None:
                 self._ack.send(sending.signed(leg, rejection(session)) if self.asks and session else None)
             return
         dialog.refresh(response)
         leg.learn(response)
-        refreshing.agreed(leg, response)
+        session_expires.agreed(leg, response)
         fields = entering(response, SUCCESS, leg.party)
         if self.asks:
             self._take_offer(session, fields)
@@ -336,7 +226,7 @@ class Changing:
             session = rejection(leg.remote_session or b"")
         self._ack.send(sending.signed(leg, session, leg.remote_session))
         self._over = True
-        leg.changing = None
+        leg.our_change = None
         leg.settled()
 
     def cancel(self, code: int) -> None:
@@ -387,8 +277,8 @@ class Changing:
         if gone and leg.state is LegState.ANSWERED and self._held is None:
             # RFC 3261 section 12.2.1.2, RFC 5057 section 5.1.
             self._over = True
-            leg.changing = None
-            parting.lose(leg, "timeout" if code == 408 else "lost")
+            leg.our_change = None
+            bye.lose(leg, "timeout" if code == 408 else "lost")
             return
         if 300 <= code < 400:
             code = 488
@@ -402,9 +292,9 @@ class Changing:
         before = leg.local_session
         if self._answer is not None and before is not None:
             # An answer in a reliable 1xx is undone: say what holds again (RFC 6141 section 3.4).
-            leg.waiting = Waiting(Changed(before), 0, True)
+            leg.queued_change = QueuedChange(leg, Changed(before), send, refresh=True)
         elif self.refresh:
-            refreshing.failed(leg)
+            session_expires.failed(leg)
         self._close(word)
 
     def _roll_back(self) -> None:
@@ -421,8 +311,6 @@ class Changing:
             seconds = back_off(response, owner=leg.dialog.owner, random=leg.context.random)
             if leg.state is not LegState.ANSWERED or seconds is None:
                 return False
-            self._over = True
-            leg.changing = None
             self._wait(seconds)
             return True
         if (
@@ -430,11 +318,7 @@ class Changing:
             and leg.state is LegState.ANSWERED
             and (away := self._went_astray(code)) is not None
         ):
-            self._over = True
-            leg.changing = None
-            self._wait(away)
-            if leg.waiting is not None:
-                leg.waiting.away = True
+            self._wait(away, away=True)
             return True
         if code in (401, 407) and leg.context.challenged is not None:
             request = leg.dialog.request(self.method, "", self.seq)
@@ -447,7 +331,7 @@ class Changing:
             self.method = "INVITE"
         elif code == 500 and leg.dialog.overtaken(self.seq):
             pass  # a NOTIFY that was sent after it came first (RFC 3261 section 12.2.2)
-        elif code != 422 or not refreshing.refused(leg, response):
+        elif code != 422 or not session_expires.refused(leg, response):
             return False
         self._before = leg.origin.state if leg.origin is not None else None
         self.start()
@@ -462,10 +346,10 @@ class Changing:
         leg = self.leg
         if leg.flow is None and code == 503:
             return 64 * leg.timers.t1 / ATTEMPTS
-        moved = leg.device is not None and self._sent is not None and self._sent.astray
-        return 0.0 if moved else None
+        elsewhere = leg.device is not None and self._sent is not None and self._sent.astray
+        return 0.0 if elsewhere else None
 
-    def _wait(self, seconds: float) -> None:
+    def _wait(self, seconds: float, *, away: bool = False) -> None:
         """
         Try again after some seconds, unless the peer comes first.
 
@@ -473,26 +357,22 @@ class Changing:
         whoever asked for this one is told that it is not made.
         """
         leg = self.leg
-        waiting = leg.waiting
-        if waiting is None:
-            waiting = leg.waiting = Waiting(self.word, self.attempts, self.refresh)
+        self._over = True
+        leg.our_change = None
+        queued = leg.queued_change
+        if queued is None:
+            queued = QueuedChange(leg, self.word, send, refresh=self.refresh, attempts=self.attempts)
+            leg.queued_change = queued
         elif not self.refresh:
             leg.hear(leg, Refused(491, "", (), local=True))
-
-        def again() -> None:
-            """The time is up."""
-            waiting.timer = None
-            if leg.waiting is waiting:
-                go_on(leg)
-
-        waiting.timer = leg.context.layer.start(seconds, again)
+        queued.wait(seconds, away=away)
 
     def _close(self, word: Answered | Refused | Changed) -> None:
         """The exchange is over; one that was nobody's is heard of only if the peer changed its session."""
         leg, held = self.leg, self._held
         self._over = True
-        if leg.changing is self:
-            leg.changing = None
+        if leg.our_change is self:
+            leg.our_change = None
         if not self.refresh or isinstance(word, Changed):
             leg.hear(leg, word)
         if held is not None:
@@ -500,10 +380,6 @@ class Changing:
         leg.settled()
 
 
-def moved(before: bytes, after: bytes) -> bool:
-    """Do two descriptions of a peer differ in more than the o= line?"""
-    return before != after and without_origin(before) != without_origin(after)
-
-
-def _ignored(response: Response) -> None:
-    """A response that changes nothing."""
+def send(leg: LegData, queued: QueuedChange, method: str) -> None:
+    """Send a change that has waited for its turn."""
+    OurChange(leg, queued.word, method, queued.refresh, queued.attempts).start()

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 from b2bua.dialogs.dialog import Dialog
 from b2bua.dialogs.reliable import InOrder
-from b2bua.legs import outstanding, sending
+from b2bua.legs import our_requests, sending
 from b2bua.legs.context import SDP
 
 if TYPE_CHECKING:
-    from b2bua.legs.leg import Leg
+    from b2bua.legs.state import LegData
     from b2bua.legs.words import Fields
     from b2bua.wire.message import Request, Response
 
 
-class Fork:
+class EarlyDialog:
     """One early dialog."""
 
     __slots__ = ("answer", "dialog", "order", "rack")
@@ -30,7 +30,7 @@ class Fork:
         """The RAck of a PRACK that waits for our answer to an offer in a 1xx."""
 
 
-class Forks:
+class EarlyDialogs:
     """
     All early dialogs of one INVITE, and the reliable responses in them.
 
@@ -39,7 +39,7 @@ class Forks:
 
     __slots__ = ("_early_media", "_forks", "_offered", "leg", "used")
 
-    def __init__(self, leg: Leg, offered: bool) -> None:
+    def __init__(self, leg: LegData, offered: bool) -> None:
         """
         Start with none.
 
@@ -47,7 +47,7 @@ class Forks:
         """
         self.leg = leg
         self._offered = offered
-        self._forks: dict[str, Fork] = {}
+        self._forks: dict[str, EarlyDialog] = {}
         self._early_media = ""
         self.used = 0
         """
@@ -57,14 +57,14 @@ class Forks:
         numbers go up from there (RFC 3261 section 12.2.1.1).
         """
 
-    def find(self, invite: Request, response: Response) -> Fork:
+    def find(self, invite: Request, response: Response) -> EarlyDialog:
         """Find the early dialog of a response, or make it."""
         tag = response.to.tag
         fork = self._forks.get(tag)
         if fork is None:
             leg = self.leg
             dialog = Dialog.of_response(invite, response, invite.cseq.number)
-            fork = self._forks[tag] = Fork(dialog)
+            fork = self._forks[tag] = EarlyDialog(dialog)
             leg.context.dialogs.add(dialog, leg)
             if leg.dialog is None:
                 leg.dialog = dialog
@@ -72,7 +72,7 @@ class Forks:
                 leg.early = [*(leg.early or ()), dialog]
         return fork
 
-    def take_reliable(self, fork: Fork, response: Response, session: bytes | None) -> bool:
+    def take_reliable(self, fork: EarlyDialog, response: Response, session: bytes | None) -> bool:
         """
         Take a reliable response: PRACK, unless it comes twice or too early.
 
@@ -93,12 +93,12 @@ class Forks:
         self.prack(fork, rack, b"")
         return True
 
-    def prack(self, fork: Fork, rack: str, body: bytes) -> None:
+    def prack(self, fork: EarlyDialog, rack: str, body: bytes) -> None:
         """Send a PRACK; a failure of it shows soon enough in the INVITE."""
         fields: Fields = (("RAck", rack),)
         if body:
             fields += (SDP,)
-        outstanding.request(self.leg, fork.dialog, "PRACK", _ignored, fields, body)
+        our_requests.request(self.leg, fork.dialog, "PRACK", our_requests.ignored, fields, body)
 
     def one_source(self, tag: str, session: bytes | None) -> bytes | None:
         """Let early media of one fork through only, the first one."""
@@ -141,7 +141,7 @@ class Forks:
         leg.early = [other for other in left if other is not leg.dialog] or None
         return True
 
-    def get(self, tag: str) -> Fork | None:
+    def get(self, tag: str) -> EarlyDialog | None:
         """The early dialog with that tag, if there is one."""
         return self._forks.get(tag)
 
@@ -158,7 +158,3 @@ class Forks:
         self._forks.clear()
         self._early_media = ""
         leg.early = None
-
-
-def _ignored(response: Response) -> None:
-    """A response that changes nothing."""

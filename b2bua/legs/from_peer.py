@@ -9,18 +9,18 @@ from b2bua.dialogs.dialog import Dialog
 from b2bua.dialogs.offer_answer import Open, refusal
 from b2bua.dialogs.session_timer import TooBrief
 from b2bua.errors import PeerError
-from b2bua.legs import changing, parting, refreshing, sending, telling
-from b2bua.legs.context import LegState
-from b2bua.legs.invited import Invited
-from b2bua.legs.passing import CHANGE, entering, session_of
-from b2bua.legs.referral import refer_received
-from b2bua.legs.updated import Updated
+from b2bua.legs import bye, change_queue, relayed_requests, sending, session_expires
+from b2bua.legs.header_policy import CHANGE, entering, session_of
+from b2bua.legs.peer_invite import PeerInvite
+from b2bua.legs.peer_update import PeerUpdate
+from b2bua.legs.refer import refer_received
+from b2bua.legs.state import LegState
 from b2bua.legs.words import Changed, Referred
 from b2bua.wire.refusals import check_extensions, fields_with
 from b2bua.wire.sipfrag import status_of
 
 if TYPE_CHECKING:
-    from b2bua.legs.leg import Leg
+    from b2bua.legs.state import LegData
     from b2bua.transactions.ports import IServerTransaction
     from b2bua.wire.message import Request
 
@@ -32,7 +32,7 @@ _AFTER_THE_END = frozenset(("BYE", "NOTIFY", "SUBSCRIBE"))
 """What may come when the call is over: a BYE that crossed ours, and news of a REFER."""
 
 
-def request_received(leg: Leg, request: Request, server: IServerTransaction) -> None:
+def request_received(leg: LegData, request: Request, server: IServerTransaction) -> None:
     """Take a request within one of the dialogs of a leg."""
     server.user = leg
     method = request.method
@@ -57,30 +57,30 @@ def request_received(leg: Leg, request: Request, server: IServerTransaction) -> 
         sending.respond(leg, server, error.code, error.why, fields_with(error))
 
 
-def _dialog(leg: Leg, request: Request) -> Dialog | None:
+def _dialog(leg: LegData, request: Request) -> Dialog | None:
     """Which of the leg's dialogs is it in?"""
     key = (request.call_id, request.to.tag, request.from_.tag)
     dialog = leg.dialog
     if dialog is not None and (dialog.call_id, dialog.local_tag, dialog.remote_tag) == key:
         return dialog
-    others = [*(leg.early or ()), *[referral.dialog for referral in leg.referrals or ()]]
+    others = [*(leg.early or ()), *[referral.dialog for referral in leg.peer_refers or ()]]
     return next((other for other in others if other.key == key), None)
 
 
-def _follow_flow(leg: Leg, request: Request, server: IServerTransaction) -> None:
+def _follow_flow(leg: LegData, request: Request, server: IServerTransaction) -> None:
     """A phone that has got another address or connection is answered and called there from now on."""
     flow = server.flow
     if flow != leg.flow and (leg.flow is None or leg.sticky or request.method in ("INVITE", "UPDATE")):
         if request.method == "BYE":
-            sending.take_flow(leg, flow)  # it wants nothing more of what is on its way
+            leg.take_flow(flow)  # it wants nothing more of what is on its way
             leg.contact_value = ""
         else:
             leg.go_on_by(flow)
 
 
-def _open(leg: Leg) -> Open:
+def _open(leg: LegData) -> Open:
     """What is going on."""
-    ours, theirs, inviting = leg.changing, leg.invited, leg.inviting
+    ours, theirs, inviting = leg.our_change, leg.peer_invite, leg.our_invite
     offered = False
     if inviting is not None:
         offered = leg.dialog is None or not inviting.early_exchange_done(leg.dialog)
@@ -91,14 +91,14 @@ def _open(leg: Leg) -> Open:
         our_invite=inviting is not None or (ours is not None and ours.method == "INVITE"),
         our_update=ours is not None and ours.method == "UPDATE",
         peer_invite=theirs is not None,
-        peer_update=leg.updated is not None,
-        initial=leg.inviting is not None,
+        peer_update=leg.peer_update is not None,
+        initial=leg.our_invite is not None,
         offered=offered,
         withdrawn=leg.withdrawn is not None,
     )
 
 
-def _refused_for_glare(leg: Leg, request: Request, server: IServerTransaction, offer: bool) -> bool:
+def _refused_for_glare(leg: LegData, request: Request, server: IServerTransaction, offer: bool) -> bool:
     """Refuse what crosses something that is open."""
     code = refusal(request.method, offer, _open(leg))
     if not code:
@@ -108,37 +108,37 @@ def _refused_for_glare(leg: Leg, request: Request, server: IServerTransaction, o
     return True
 
 
-def _invite(leg: Leg, request: Request, server: IServerTransaction) -> None:
+def _invite(leg: LegData, request: Request, server: IServerTransaction) -> None:
     """Take a re-INVITE."""
     if _refused_for_glare(leg, request, server, True):
         return
     server.respond(request.response(100))
-    changing.yield_to_peer(leg)
+    change_queue.yield_to_peer(leg)
     leg.learn(request)
-    invited = leg.invited = Invited(leg, request, server)
+    invited = leg.peer_invite = PeerInvite(leg, request, server)
     invited.again()
 
 
-def _update(leg: Leg, request: Request, server: IServerTransaction) -> None:
+def _update(leg: LegData, request: Request, server: IServerTransaction) -> None:
     """Take an UPDATE: with an offer for the other side, without one it is a refresh (RFC 3311, RFC 4028)."""
     offer = session_of(request)
     if _refused_for_glare(leg, request, server, offer is not None):
         return
-    verdict = refreshing.judge(leg, request)
+    verdict = session_expires.judge(leg, request)
     if isinstance(verdict, TooBrief):
         sending.respond(leg, server, 422, "", verdict.fields)
         return
     leg.learn(request)
     fields = entering(request, CHANGE, leg.party)
     if offer is not None:
-        changing.yield_to_peer(leg)
-        leg.updated = Updated(leg, request, server, offer)
+        change_queue.yield_to_peer(leg)
+        leg.peer_update = PeerUpdate(leg, request, server, offer)
         leg.hear(leg, Changed(offer, fields))
         return
     dialog = _dialog(leg, request)
     if dialog is not None:
         dialog.refresh(request)
-    agreed = refreshing.answer(leg, request) if leg.state is LegState.ANSWERED else ()
+    agreed = session_expires.answer(leg, request) if leg.state is LegState.ANSWERED else ()
     sending.respond(
         leg, server, 200, "", (sending.contact(leg, server.flow), ALLOW, SUPPORTED_ANSWER, *agreed)
     )
@@ -148,7 +148,7 @@ def _update(leg: Leg, request: Request, server: IServerTransaction) -> None:
         leg.hear(leg, Changed(None, fields, identity_only=True))
 
 
-def _bye(leg: Leg, request: Request, server: IServerTransaction) -> None:
+def _bye(leg: LegData, request: Request, server: IServerTransaction) -> None:
     """Take a BYE; one of several early dialogs may go alone (RFC 3261 section 15)."""
     dialog = _dialog(leg, request) if leg.early else None
     if dialog is not None and leg.early is not None and dialog in leg.early:
@@ -156,25 +156,25 @@ def _bye(leg: Leg, request: Request, server: IServerTransaction) -> None:
         leg.context.dialogs.remove(dialog)
         leg.early.remove(dialog)
     else:
-        parting.bye_received(leg, request, server)
+        bye.bye_received(leg, request, server)
 
 
-def _prack(leg: Leg, request: Request, server: IServerTransaction) -> None:
+def _prack(leg: LegData, request: Request, server: IServerTransaction) -> None:
     """Take a PRACK."""
-    if leg.invited is None:
+    if leg.peer_invite is None:
         sending.respond(leg, server, 481)
     else:
-        leg.invited.prack(request, server)
+        leg.peer_invite.prack(request, server)
 
 
-def _options(leg: Leg, request: Request, server: IServerTransaction) -> None:
+def _options(leg: LegData, request: Request, server: IServerTransaction) -> None:
     """Answer OPTIONS ourselves: what this dialog can do is what we can do (RFC 3261 section 11.2)."""
     sending.respond(
         leg, server, 200, "", (sending.contact(leg, server.flow), ALLOW, SUPPORTED_ANSWER, ACCEPT)
     )
 
 
-def _notify(leg: Leg, request: Request, server: IServerTransaction) -> None:
+def _notify(leg: LegData, request: Request, server: IServerTransaction) -> None:
     """Take a NOTIFY; one about a transfer belongs to a subscription that we have not."""
     event = request.event
     if event is None:
@@ -184,12 +184,12 @@ def _notify(leg: Leg, request: Request, server: IServerTransaction) -> None:
     elif leg.ended:
         sending.respond(leg, server, 481)
     else:
-        telling.told(leg, request, server)
+        relayed_requests.received(leg, request, server)
 
 
-def _notify_refer(leg: Leg, request: Request, server: IServerTransaction) -> None:
+def _notify_refer(leg: LegData, request: Request, server: IServerTransaction) -> None:
     """Take the news of a REFER that we handed on; of any other there is no subscription."""
-    referral = leg.subscribed
+    referral = leg.relayed_refer
     if referral is None:
         sending.respond(leg, server, 481)
         return
@@ -197,19 +197,19 @@ def _notify_refer(leg: Leg, request: Request, server: IServerTransaction) -> Non
     state = request.subscription_state
     sending.respond(leg, server, 200)
     if code >= 200 or (state is not None and state.state == "terminated"):
-        leg.subscribed = None
+        leg.relayed_refer = None
     referral.notify(code)
     leg.check_gone()
 
 
-def _refer(leg: Leg, request: Request, server: IServerTransaction) -> None:
+def _refer(leg: LegData, request: Request, server: IServerTransaction) -> None:
     """Take a REFER: whoever hears of it decides (RFC 3515)."""
     dialog = _dialog(leg, request)
     assert dialog is not None
     leg.hear(leg, Referred(request, refer_received(leg, request, server, dialog)))
 
 
-def referred_from_outside(leg: Leg, request: Request, server: IServerTransaction) -> None:
+def referred_from_outside(leg: LegData, request: Request, server: IServerTransaction) -> None:
     """Take a REFER with a dialog of its own (RFC 7647 section 4, RFC 4538 section 3)."""
     context = leg.context
     server.user = leg
@@ -226,13 +226,13 @@ def referred_from_outside(leg: Leg, request: Request, server: IServerTransaction
     leg.hear(leg, Referred(request, referral))
 
 
-def _subscribe(leg: Leg, request: Request, server: IServerTransaction) -> None:
+def _subscribe(leg: LegData, request: Request, server: IServerTransaction) -> None:
     """Take a SUBSCRIBE for the news of a REFER; one to anything else is not made within a call."""
     event = request.event
     if event is None or event.package != "refer":
         sending.respond(leg, server, 489, "", (ALLOW_EVENTS,))
         return
-    for referral in leg.referrals or ():
+    for referral in leg.peer_refers or ():
         if referral.matches(request):
             referral.subscribe(request, server)
             return
@@ -246,8 +246,8 @@ _TAKERS = {
     "PRACK": _prack,
     "BYE": _bye,
     "OPTIONS": _options,
-    "INFO": telling.told,
-    "MESSAGE": telling.told,
+    "INFO": relayed_requests.received,
+    "MESSAGE": relayed_requests.received,
     "NOTIFY": _notify,
     "REFER": _refer,
     "SUBSCRIBE": _subscribe,

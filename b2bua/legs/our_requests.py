@@ -15,20 +15,20 @@ from typing import TYPE_CHECKING
 from b2bua.capabilities import ALLOW, SUPPORTED
 from b2bua.dialogs.channel import may_answer
 from b2bua.legs import sending
-from b2bua.legs.passing import leaving
+from b2bua.legs.header_policy import leaving
 
 if TYPE_CHECKING:
     from b2bua.clock import ITimer
     from b2bua.dialogs.dialog import Dialog
-    from b2bua.legs.leg import Leg
+    from b2bua.legs.state import LegData
     from b2bua.legs.words import Fields
     from b2bua.transactions.flow import Flow
     from b2bua.transactions.ports import IClientTransaction
     from b2bua.wire.message import Request, Response
 
 
-class Outstanding:
-    """One request; it is among C{leg.outstanding} until its final answer was heard."""
+class OurRequest:
+    """One request; it is among C{leg.our_requests} until its final answer was heard."""
 
     __slots__ = (
         "_body",
@@ -51,7 +51,7 @@ class Outstanding:
 
     def __init__(
         self,
-        leg: Leg,
+        leg: LegData,
         dialog: Dialog,
         method: str,
         hear: Callable[[Response], None],
@@ -85,9 +85,9 @@ class Outstanding:
         self._lost_at: float | None = None
         self.seq = 0
         """The CSeq number that it was last sent with."""
-        if leg.outstanding is None:
-            leg.outstanding = []
-        leg.outstanding.append(self)
+        if leg.our_requests is None:
+            leg.our_requests = []
+        leg.our_requests.append(self)
         self._send()
 
     def _send(self) -> None:
@@ -122,7 +122,7 @@ class Outstanding:
         """A connection that takes nothing is lost, also one that could not be opened."""
         leg, way = self._leg, self._way
         if response.local and response.code == 503 and way is not None and way == leg.flow and way.connection:
-            sending.take_flow(leg, None)
+            leg.take_flow(None)
 
     def _answers_challenge(self, response: Response) -> bool:
         """Send it again with credentials, if they are asked for."""
@@ -194,15 +194,15 @@ class Outstanding:
     def _end(self) -> None:
         """It has its answer."""
         self._client = None
-        outstanding = self._leg.outstanding
+        outstanding = self._leg.our_requests
         if outstanding is not None and self in outstanding:
             outstanding.remove(self)
             if not outstanding:
-                self._leg.outstanding = None
+                self._leg.our_requests = None
 
 
 def request(
-    leg: Leg,
+    leg: LegData,
     dialog: Dialog,
     method: str,
     hear: Callable[[Response], None],
@@ -211,6 +211,10 @@ def request(
     *,
     refresh: bool = False,
     mends: bool = True,
-) -> Outstanding:
-    """Send a request within a dialog (see L{Outstanding})."""
-    return Outstanding(leg, dialog, method, hear, fields, body, refresh=refresh, mends=mends)
+) -> OurRequest:
+    """Send a request within a dialog (see L{OurRequest})."""
+    return OurRequest(leg, dialog, method, hear, fields, body, refresh=refresh, mends=mends)
+
+
+def ignored(response: Response) -> None:
+    """Hear a response that changes nothing."""

@@ -5,32 +5,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from b2bua.capabilities import ALLOW, SUPPORTED_ANSWER
-from b2bua.legs import refreshing, sending
+from b2bua.legs import sending, session_expires
 from b2bua.legs.context import SDP
+from b2bua.legs.state import FINAL_BY
 from b2bua.legs.words import Changed, Withdrawn
 
 if TYPE_CHECKING:
-    from b2bua.legs.leg import Leg
+    from b2bua.legs.state import LegData
     from b2bua.legs.words import Fields
     from b2bua.transactions.ports import IServerTransaction
     from b2bua.wire.message import Request
 
-UPDATE_PATIENCE = 56
-"""In T1: how long it waits for the other side, before its sender's Timer F at 64."""
 
-
-class Updated:
+class PeerUpdate:
     """An UPDATE of the peer, or a PRACK, with an offer that waits for its answer."""
 
     __slots__ = ("_timer", "leg", "offer", "request", "server")
 
-    def __init__(self, leg: Leg, request: Request, server: IServerTransaction, offer: bytes) -> None:
+    def __init__(self, leg: LegData, request: Request, server: IServerTransaction, offer: bytes) -> None:
         """Take the request, and see that it is answered in time (RFC 4320 section 4)."""
         self.leg = leg
         self.request = request
         self.server = server
         self.offer = offer
-        seconds = UPDATE_PATIENCE * leg.timers.t1
+        seconds = FINAL_BY * leg.timers.t1
         self._timer = leg.context.layer.start(seconds, self._late)
 
     def _late(self) -> None:
@@ -54,7 +52,7 @@ class Updated:
         head: Fields = ()
         if self.request.method == "UPDATE":
             head = (sending.contact(leg, self.server.flow), ALLOW, SUPPORTED_ANSWER)
-            head += refreshing.answer(leg, self.request)
+            head += session_expires.answer(leg, self.request)
         sending.respond(
             leg, self.server, 200, "", (*head, *fields, SDP), sending.signed(leg, session, self.offer)
         )
@@ -68,6 +66,6 @@ class Updated:
     def _finish(self) -> None:
         """Be over."""
         self._timer.stop()
-        if self.leg.updated is self:
-            self.leg.updated = None
+        if self.leg.peer_update is self:
+            self.leg.peer_update = None
         self.leg.settled()

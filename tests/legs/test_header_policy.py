@@ -6,24 +6,24 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.legs import passing
+from b2bua.legs import header_policy
 from b2bua.legs.party import Party, Policy
 from b2bua.wire.message import Request
 
 PAGE = Path(__file__).parents[2] / "docs" / "what-passes.md"
 ROWS = {
-    "INVITE": passing.INVITE,
-    "re-INVITE, UPDATE": passing.CHANGE,
-    "1xx": passing.PROVISIONAL,
-    "2xx": passing.SUCCESS,
-    "3xx": passing.MOVED,
-    "4xx, 5xx, 6xx": passing.FAILURE,
-    "CANCEL, BYE": passing.GOODBYE,
-    "INFO, MESSAGE, NOTIFY": passing.TOLD - {"record"},
-    "answer to these": passing.REPLY,
-    "from trusted peers only (RFC 3325 section 5)": passing.IDENTITY,
-    "from extensions and trusted peers only: they can make a phone answer by itself": passing.ALERTING,
-    "by no policy": passing.NEVER,
+    "INVITE": header_policy.INVITE,
+    "re-INVITE, UPDATE": header_policy.CHANGE,
+    "1xx": header_policy.PROVISIONAL,
+    "2xx": header_policy.SUCCESS,
+    "3xx": header_policy.MOVED,
+    "4xx, 5xx, 6xx": header_policy.FAILURE,
+    "CANCEL, BYE": header_policy.GOODBYE,
+    "INFO, MESSAGE, NOTIFY": header_policy.TOLD - {"record"},
+    "answer to these": header_policy.REPLY,
+    "from trusted peers only (RFC 3325 section 5)": header_policy.IDENTITY,
+    "from extensions and trusted peers only: they can make a phone answer by itself": header_policy.ALERTING,
+    "by no policy": header_policy.NEVER,
 }
 
 
@@ -51,7 +51,7 @@ class PageTests(SynchronousTestCase):
         for value, passed in ((here, None), (there, there), (f"{here}, {there}", there), ("<CID:x>", None)):
             request = Request("INVITE", "sip:bob@example.com", [("Geolocation", value)])
             expected = () if passed is None else (("Geolocation", passed),)
-            self.assertEqual(passing.entering(request, passing.INVITE, party), expected)
+            self.assertEqual(header_policy.entering(request, header_policy.INVITE, party), expected)
 
     def test_whole(self) -> None:
         """A refusal is nothing without the field that it is about (RFC 4028 5, RFC 3261 21.3, 21.4)."""
@@ -61,14 +61,14 @@ class PageTests(SynchronousTestCase):
             (302, "Contact"),
             (401, "WWW-Authenticate"),
         ):
-            self.assertFalse(passing.whole(code, (("Reason", "x"),)))
-            self.assertTrue(passing.whole(code, (("Reason", "x"), (name, "x"))))
-        self.assertTrue(passing.whole(486, ()))
+            self.assertFalse(header_policy.whole(code, (("Reason", "x"),)))
+            self.assertTrue(header_policy.whole(code, (("Reason", "x"), (name, "x"))))
+        self.assertTrue(header_policy.whole(486, ()))
 
     def test_contact(self) -> None:
         """What a Contact says of its user agent (RFC 3840) is not said of ours, whatever the policy."""
         contact = '<sip:mix@198.51.100.7>;isfocus;automaton;+sip.rendering="no";+sip.byeless'
         request = Request("INVITE", "sip:bob@example.com", [("Contact", contact)])
         party = Party("extension", "mix", policy=Policy(trusted=True, pass_fields=frozenset({"Contact"})))
-        for names in (passing.INVITE, passing.CHANGE, passing.SUCCESS):
-            self.assertEqual(passing.entering(request, names, party), ())
+        for names in (header_policy.INVITE, header_policy.CHANGE, header_policy.SUCCESS):
+            self.assertEqual(header_policy.entering(request, names, party), ())

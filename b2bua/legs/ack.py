@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from b2bua.legs import parting, sending
+from b2bua.legs import bye, sending
 from b2bua.legs.context import SDP
 
 if TYPE_CHECKING:
     from b2bua.clock import ITimer
     from b2bua.dialogs.dialog import Dialog
-    from b2bua.legs.leg import Leg
+    from b2bua.legs.state import LegData
     from b2bua.transactions.flow import Flow
     from b2bua.wire.message import Field, Request
 
@@ -18,12 +18,12 @@ PATIENCE = 60
 """In T1: how long the answer to an offer in a 2xx may take."""
 
 
-class Acknowledgement:
+class Ack:
     """The ACK of one dialog for one INVITE."""
 
     __slots__ = ("_body", "_credentials", "_seq", "_timer", "dialog", "leg", "sent")
 
-    def __init__(self, leg: Leg, dialog: Dialog, seq: int, credentials: tuple[Field, ...] = ()) -> None:
+    def __init__(self, leg: LegData, dialog: Dialog, seq: int, credentials: tuple[Field, ...] = ()) -> None:
         """
         Take what it is for.
 
@@ -52,7 +52,7 @@ class Acknowledgement:
         """Nobody answers the offer."""
         self._timer = None
         if not self.sent:
-            parting.lose(self.leg, "timeout")
+            bye.lose(self.leg, "timeout")
 
     def send(self, body: bytes | None = None) -> None:
         """Send it, or send it again; without a body it is the one of before."""

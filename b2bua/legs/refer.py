@@ -9,8 +9,8 @@ from b2bua.dialogs.notify_queue import NotifyQueue
 from b2bua.dialogs.subscription import FATAL, Subscription
 from b2bua.dialogs.usages import Effect, effect_of
 from b2bua.errors import PeerError
-from b2bua.legs import outstanding, parting, sending
-from b2bua.legs.context import LegState
+from b2bua.legs import bye, our_requests, sending
+from b2bua.legs.state import FINAL_BY, LegState
 from b2bua.legs.words import Fields
 from b2bua.wire.dialog_ids import Replaces
 from b2bua.wire.names import NameAddr
@@ -19,20 +19,18 @@ from b2bua.wire.sipfrag import write_status
 if TYPE_CHECKING:
     from b2bua.clock import ITimer
     from b2bua.dialogs.dialog import Dialog
-    from b2bua.legs.leg import Leg
+    from b2bua.legs.state import LegData
     from b2bua.transactions.ports import IServerTransaction
     from b2bua.wire.message import Request, Response
 
 SECONDS = 300
 """How long a subscription made by a REFER lasts; its end would not end the transfer."""
-PATIENCE = 56
-"""In T1: by then a REFER nobody decided about gets a 500 (RFC 4320 section 4.1)."""
 GAP = 1.0
 """Seconds between two NOTIFYs, but for the last one (RFC 3515 section 3.10)."""
 SIPFRAG = ("Content-Type", "message/sipfrag;version=2.0")
 
 
-class Referral:
+class PeerRefer:
     """
     One REFER of a peer.
 
@@ -59,7 +57,7 @@ class Referral:
         "wants_notify",
     )
 
-    def __init__(self, leg: Leg, dialog: Dialog, request: Request, server: IServerTransaction) -> None:
+    def __init__(self, leg: LegData, dialog: Dialog, request: Request, server: IServerTransaction) -> None:
         """
         Take the REFER.
 
@@ -87,7 +85,7 @@ class Referral:
         self.wants_notify = (request.get("Refer-Sub") or "").strip().lower() != "false"
         """False if the sender asks for no subscription (RFC 4488 section 4)."""
         self._server = server
-        self._follower: Leg | None = None
+        self._follower: LegData | None = None
         self._answered = False
         self._subscription: Subscription | None = None
         self._next: tuple[int, str] | None = None
@@ -96,14 +94,14 @@ class Referral:
         """Has the NOTIFY been sent that is the last one?"""
         layer = leg.context.layer
         self._queue = NotifyQueue(layer, self._send, GAP)
-        self._timer: ITimer | None = layer.start(PATIENCE * leg.timers.t1, self._undecided)
+        self._timer: ITimer | None = layer.start(FINAL_BY * leg.timers.t1, self._undecided)
 
     @property
     def ended(self) -> bool:
         """Is nothing more to be told?"""
         return self._answered and self._subscription is None
 
-    def passed_on(self, transferor: Leg) -> Fields:
+    def passed_on(self, transferor: LegData) -> Fields:
         """
         Give what the INVITE that follows says of the transfer.
 
@@ -200,7 +198,7 @@ class Referral:
 
     def _send(self) -> bool:
         """Send a NOTIFY; with a final status it is the last one (RFC 3515 section 2.4.7)."""
-        leg, subscription, goodbye = self.leg, self._subscription, self.leg.goodbye
+        leg, subscription, goodbye = self.leg, self._subscription, self.leg.our_bye
         if subscription is None:
             return False
         if goodbye is not None and goodbye.sent and self.dialog is leg.dialog:
@@ -219,7 +217,7 @@ class Referral:
             SIPFRAG,
         )
         body = write_status(code, reason)
-        outstanding.request(leg, self.dialog, "NOTIFY", self._heard, fields, body, refresh=True)
+        our_requests.request(leg, self.dialog, "NOTIFY", self._heard, fields, body, refresh=True)
         return True
 
     def _heard(self, response: Response) -> None:
@@ -232,7 +230,7 @@ class Referral:
         if self._end_told or response.code in FATAL:
             leg = self.leg
             if effect_of("NOTIFY", response.code) is Effect.DIALOG and self.dialog is leg.dialog:
-                parting.lose(leg, "lost")  # who hears of it can see that the peer did not hear the end
+                bye.lose(leg, "lost")  # who hears of it can see that the peer did not hear the end
             self._over()
             return
         self._queue.answered()
@@ -290,19 +288,19 @@ class Referral:
         self._queue.stop()
         self._subscription = None
         leg, follower = self.leg, self._follower
-        if follower is not None and follower.subscribed is self:
-            follower.subscribed = None
+        if follower is not None and follower.relayed_refer is self:
+            follower.relayed_refer = None
             follower.check_gone()
         if leg.dialog is None or self.dialog.key != leg.dialog.key:
             leg.context.dialogs.remove(self.dialog)
-        if leg.referrals and self in leg.referrals:
-            leg.referrals.remove(self)
-            leg.referrals = leg.referrals or None
+        if leg.peer_refers and self in leg.peer_refers:
+            leg.peer_refers.remove(self)
+            leg.peer_refers = leg.peer_refers or None
             leg.check_gone()
 
     # Handing it on
 
-    def relay(self, other: Leg, refer_to: str) -> None:
+    def relay(self, other: LegData, refer_to: str) -> None:
         """
         Send the REFER to the peer of C{other}, and what comes of it back.
 
@@ -316,20 +314,20 @@ class Referral:
         def answered(response: Response) -> None:
             """Take the answer to the REFER."""
             if response.success:
-                other.subscribed = self
+                other.relayed_refer = self
                 self._follower = other
                 self.accept(response.code)
             elif response.final:
                 code = response.code
                 self.refuse(code if code not in (401, 407, 408, 503) else 500, "")
 
-        outstanding.request(other, other.dialog, "REFER", answered, fields, refresh=True)
+        our_requests.request(other, other.dialog, "REFER", answered, fields, refresh=True)
 
 
-def refer_received(leg: Leg, request: Request, server: IServerTransaction, dialog: Dialog) -> Referral:
+def refer_received(leg: LegData, request: Request, server: IServerTransaction, dialog: Dialog) -> PeerRefer:
     """Take a REFER, and remember it with its leg."""
-    referral = Referral(leg, dialog, request, server)
-    if leg.referrals is None:
-        leg.referrals = []
-    leg.referrals.append(referral)
+    referral = PeerRefer(leg, dialog, request, server)
+    if leg.peer_refers is None:
+        leg.peer_refers = []
+    leg.peer_refers.append(referral)
     return referral

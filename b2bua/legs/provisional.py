@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING
 
 from b2bua.capabilities import ALLOW, SUPPORTED, SUPPORTED_ANSWER
 from b2bua.dialogs.dialog import Dialog
+from b2bua.dialogs.offer_answer import moved
 from b2bua.dialogs.reliable import MAX_FIRST, ReliableResponses
 from b2bua.errors import PeerError
-from b2bua.legs import parting, sending
-from b2bua.legs.changing import moved
+from b2bua.legs import bye, sending
 from b2bua.legs.context import SDP
-from b2bua.legs.passing import leaving, session_of
-from b2bua.legs.updated import Updated
+from b2bua.legs.header_policy import leaving, session_of
+from b2bua.legs.peer_update import PeerUpdate
 from b2bua.legs.words import Changed, Confirmed, Fields, HungUp
 
 if TYPE_CHECKING:
     from b2bua.clock import ITimer
-    from b2bua.legs.leg import Leg
+    from b2bua.legs.state import LegData
     from b2bua.transactions.ports import IServerTransaction
     from b2bua.wire.message import Request, Response
 
@@ -27,7 +27,7 @@ TWO_AND_A_HALF = 150.0
 """The same for reliable ones (RFC 3262 section 3)."""
 
 
-class Announcing:
+class ProvisionalResponses:
     """
     The server side of an INVITE up to its final response.
 
@@ -53,7 +53,7 @@ class Announcing:
         "server",
     )
 
-    def __init__(self, leg: Leg, request: Request, server: IServerTransaction) -> None:
+    def __init__(self, leg: LegData, request: Request, server: IServerTransaction) -> None:
         """Take the request."""
         self.leg = leg
         self.request = request
@@ -222,7 +222,7 @@ class Announcing:
         if initial:
             leg.hear(leg, HungUp("timeout"))
         else:
-            parting.lose(leg, "timeout")
+            bye.lose(leg, "timeout")
 
     def prack(self, request: Request, server: IServerTransaction) -> None:
         """Take a PRACK: 2xx if it matches, else 481 (RFC 3262 section 3)."""
@@ -253,9 +253,9 @@ class Announcing:
             self._next(following)
             leg.hear(leg, Confirmed(body))
             return
-        if body is not None and not self.offering and leg.updated is None:
+        if body is not None and not self.offering and leg.peer_update is None:
             # An offer within the PRACK (RFC 6337 table 1, pattern 5) is like one in an UPDATE.
-            leg.updated = Updated(leg, request, server, body)
+            leg.peer_update = PeerUpdate(leg, request, server, body)
             self._next(following)
             leg.hear(leg, Changed(body))
             return

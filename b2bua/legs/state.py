@@ -1,0 +1,356 @@
+"""
+All that a leg knows and has open, and what follows from it: the ground that its verbs stand on.
+
+C{docs/architecture.md} has the table of states and events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from b2bua.clock import ITimer
+    from b2bua.dialogs.device import Device
+    from b2bua.dialogs.dialog import Dialog
+    from b2bua.dialogs.offer_answer import Origin
+    from b2bua.dialogs.session_timer import SessionTimer
+    from b2bua.legs.context import LegContext
+    from b2bua.legs.exchanges import (
+        IOurBye,
+        IOurChange,
+        IOurInvite,
+        IOurRequest,
+        IPeerInvite,
+        IPeerRefer,
+        IPeerRequest,
+        IPeerUpdate,
+        IQueuedChange,
+    )
+    from b2bua.legs.party import Identity, Party
+    from b2bua.legs.words import Changed, Word
+    from b2bua.transactions.effects import TimerValues
+    from b2bua.transactions.flow import Flow
+    from b2bua.wire.message import Message
+
+
+FINAL_BY = 56
+"""
+In T1: by then a request of the peer that is no INVITE has its final response.
+
+At 64 the Timer F of its sender fires (RFC 4320 section 4.1).
+"""
+
+
+class LegState(Enum):
+    """How far a leg is."""
+
+    CALLING = "calling"
+    """An INVITE was sent or received, with no final answer yet."""
+    ANSWERED = "answered"
+    """A 2xx was sent or received."""
+    ENDED = "ended"
+    """It is over for the call; something of it may linger, until C{context.ended}."""
+
+
+class LegData:
+    """
+    What a leg knows of its peer, and what is open between the two.
+
+    The verbs in the files above change it; the call sees it as a L{Leg}, which
+    stands on top of them.
+    """
+
+    __slots__ = (
+        "call",
+        "contact_user",
+        "contact_value",
+        "context",
+        "device",
+        "dialog",
+        "early",
+        "flow",
+        "gone",
+        "hear",
+        "id",
+        "identity",
+        "incoming",
+        "lingering",
+        "origin",
+        "our_bye",
+        "our_change",
+        "our_invite",
+        "our_requests",
+        "party",
+        "peer_allows",
+        "peer_invite",
+        "peer_refers",
+        "peer_requests",
+        "peer_supports",
+        "peer_update",
+        "queued_change",
+        "referred",
+        "refresh_timer",
+        "relayed_refer",
+        "remote_session",
+        "ringing",
+        "session_end",
+        "state",
+        "sticky",
+        "timer",
+        "withdrawn",
+    )
+
+    def __init__(
+        self, context: LegContext[Any], incoming: bool, party: Party, hear: Callable[[Any, Word], None]
+    ) -> None:
+        """Know nothing yet but who is called or calls."""
+        self.context = context
+        self.id = f"{context.next_serial():x}"
+        self.incoming = incoming
+        self.state = LegState.CALLING
+        self.party = party
+        self.hear = hear
+        self.call: Any = None
+        self.identity: Identity | None = None
+        """Who the peer was found to be when it called; None: its party says it all."""
+        self.dialog: Dialog | None = None
+        self.early: list[Dialog] | None = None
+        """Early dialogs besides that one, while the INVITE is open."""
+        self.flow: Flow | None = None
+        self.sticky = False
+        """Do requests follow the flow of the peer, not its Contact?"""
+        self.device: Device | None = None
+        """The phone of a user that the peer is, which is followed to where it registers."""
+        self.our_requests: list[IOurRequest] | None = None
+        """Our requests within its dialogs that have no final answer yet."""
+        self.contact_user = ""
+        self.contact_value = ""
+        self.ringing = False
+        self.origin: Origin | None = None
+        self.remote_session: bytes | None = None
+        self.peer_allows: frozenset[str] | None = None
+        self.peer_supports: frozenset[str] = frozenset()
+        self.our_invite: IOurInvite | None = None
+        """Our first INVITE, until it is acknowledged."""
+        self.peer_invite: IPeerInvite | None = None
+        """The INVITE of the peer that is open, until it is acknowledged."""
+        self.our_change: IOurChange | None = None
+        """The re-INVITE or UPDATE of ours that is open."""
+        self.peer_update: IPeerUpdate | None = None
+        """The UPDATE of the peer that is open."""
+        self.queued_change: IQueuedChange | None = None
+        """What is to be changed as soon as it may."""
+        self.peer_requests: dict[int, IPeerRequest] | None = None
+        """Requests of the peer that wait for an answer, by their token."""
+        self.timer: SessionTimer | None = None
+        self.refresh_timer: ITimer | None = None
+        self.session_end = 0.0
+        self.peer_refers: list[IPeerRefer] | None = None
+        self.referred = False
+        """Was there a REFER in the dialog before, so that the next needs an id?"""
+        self.relayed_refer: IPeerRefer | None = None
+        """The referral of another leg that was handed on to this peer."""
+        self.our_bye: IOurBye | None = None
+        self.lingering = 0
+        """How many things keep an ended leg from being forgotten."""
+        self.withdrawn: Changed | None = None
+        """The change of the peer that was given up before the other side answered it."""
+        self.gone = False
+
+    @property
+    def answered(self) -> bool:
+        """Was it answered, and is not over?"""
+        return self.state is LegState.ANSWERED
+
+    @property
+    def ended(self) -> bool:
+        """Is it over for the call?"""
+        return self.state is LegState.ENDED
+
+    @property
+    def wants_answer(self) -> bool:
+        """Did our 2xx have an offer, whose answer the ACK must bring?"""
+        return self.peer_invite is not None and self.peer_invite.answered and self.peer_invite.offering
+
+    @property
+    def call_id(self) -> str:
+        """The Call-ID of its dialog, also while there is none yet; by it a capture is searched."""
+        if self.dialog is not None:
+            return self.dialog.call_id
+        if self.our_invite is not None:
+            return self.our_invite.call_id
+        return self.peer_invite.request.call_id if self.peer_invite is not None else ""
+
+    @property
+    def dialog_id(self) -> tuple[str, str, str]:
+        """Call-ID, our tag and the peer's tag; the tags are empty while there is no dialog yet."""
+        return (self.call_id, "", "") if self.dialog is None else self.dialog.key
+
+    # What is known of the peer
+
+    @property
+    def timers(self) -> TimerValues:
+        """The T1 and T2 that hold for the peer, or for its transport."""
+        return self.context.layer.timers_of(self.flow)
+
+    def allows(self, method: str) -> bool:
+        """Has the peer said that it takes this method?"""
+        return self.peer_allows is not None and method in self.peer_allows
+
+    def supports(self, option: str) -> bool:
+        """Has the peer said that it knows this extension?"""
+        return option in self.peer_supports
+
+    def learn(self, message: Message) -> None:
+        """Note what a message of the peer says about what it can do."""
+        allow = message.get("Allow")
+        if allow is not None:
+            self.peer_allows = _tokens(", ".join(message.all("Allow")), False)
+        supported = message.get("Supported")
+        if supported is not None:
+            self.peer_supports = _tokens(", ".join(message.all("Supported")), True)
+
+    # The session
+
+    def session_due(self) -> None:
+        """The timer of the session fires; the leg on top knows what is to be done."""
+        raise NotImplementedError
+
+    @property
+    def local_session(self) -> bytes | None:
+        """The last session description that was sent to the peer."""
+        return (self.origin.last or None) if self.origin is not None else None
+
+    @property
+    def stable(self) -> bool:
+        """May a new offer be made now: nothing is open in either direction?"""
+        return (
+            self.state is LegState.ANSWERED
+            and self.our_invite is None
+            and self.peer_invite is None
+            and self.our_change is None
+            and self.peer_update is None
+            and self.queued_change is None
+        )
+
+    @property
+    def asked(self) -> bool:
+        """Is there a change of the call, for which L{Answered} or L{Refused} will be heard?"""
+        change = self.our_change or self.queued_change
+        return change is not None and not change.refresh
+
+    def settled(self) -> None:
+        """Something open was closed: go on with what waits for that."""
+        if self.our_bye is not None and self.peer_invite is None and not self.our_bye.sent:
+            self.our_bye.send()
+        if self.queued_change is not None:
+            self.queued_change.go_on()
+
+    # Where the peer is
+
+    def take_flow(self, flow: Flow | None) -> None:
+        """Be reached by this way from now on."""
+        context, old = self.context, self.flow
+        if flow is not None and flow.connection and flow in context.lost:
+            flow = None
+        self.flow = flow
+        if old == flow:
+            return
+        if old is not None and old.connection:
+            context.disconnect(self, old)
+        if flow is not None and flow.connection and not self.gone:
+            context.connect(self, flow)
+
+    def meet(self, contact: str, flow: Flow | None) -> None:
+        """
+        Find out which phone of its user the peer is, and follow it from now on.
+
+        @param contact: the Contact of its request, or the one that is called.
+        @param flow: where its request came from, or where ours goes.
+        """
+        devices = self.context.devices
+        if devices is not None and self.party.aor:
+            self.device = devices.identify(self.party.aor, contact, flow)
+            devices.add(self)
+
+    def follow(self, device: Device) -> None:
+        """
+        The phone has registered from another place: all that is for it goes there.
+
+        Its requests in the dialog may be on their way from there already, and
+        a BYE that waited must not be late.
+        """
+        self.device = device
+        if device.flow is not None and device.flow != self.flow:
+            self.go_on_by(device.flow)
+
+    def go_on_by(self, flow: Flow) -> None:
+        """Be reached by another way; what is on its way to the peer goes there, too."""
+        self.take_flow(flow)
+        self.contact_value = ""
+        if self.our_invite is not None:
+            self.our_invite.follow(flow)
+        for request in list(self.our_requests or ()):
+            request.follow(flow)
+        if self.queued_change is not None:
+            self.queued_change.phone_is_back()
+
+    # How it ends
+
+    def linger(self) -> None:
+        """Something has begun that must end before the leg can be forgotten."""
+        self.lingering += 1
+
+    def release(self) -> None:
+        """Something that lingered is over; with the last of it an ended leg is gone."""
+        self.lingering -= 1
+        self.check_gone()
+
+    def end(self) -> None:
+        """Be over for the call: stop whatever would go on by itself."""
+        self.state = LegState.ENDED
+        if self.refresh_timer is not None:
+            self.refresh_timer.stop()
+            self.refresh_timer = None
+        if self.queued_change is not None:
+            self.queued_change.stop()
+            self.queued_change = None
+        if self.our_change is not None:
+            self.our_change.abandon()
+            self.our_change = None
+        if self.peer_update is not None:
+            self.peer_update.refuse(487, "", ())
+        # What is still open gets 487 (RFC 3261 section 15.1.2).
+        for request in tuple(self.peer_requests.values()) if self.peer_requests else ():
+            request.refuse(487)
+
+    def check_gone(self) -> None:
+        """If nothing of an ended leg is left, forget its dialogs."""
+        if self.gone or self.state is not LegState.ENDED or self.lingering:
+            return
+        if self.peer_invite or self.our_bye or self.peer_refers or self.relayed_refer:
+            return
+        self.gone = True
+        if self.flow is not None and self.flow.connection:
+            self.context.disconnect(self, self.flow)
+        if self.device is not None and self.context.devices is not None:
+            self.context.devices.remove(self)
+        dialogs = self.context.dialogs
+        if self.early:
+            for dialog in self.early:
+                dialogs.remove(dialog)
+            self.early = None
+        if self.dialog is not None:
+            dialogs.remove(self.dialog)
+        if self.context.ended is not None:
+            self.context.ended(self)
+
+
+@lru_cache(maxsize=512)
+def _tokens(text: str, lower: bool) -> frozenset[str]:
+    """Take a list of tokens apart; legs of like phones share the result."""
+    items = [item.strip() for item in text.split(",")]
+    return frozenset([item.lower() if lower else item for item in items if item])
