@@ -94,6 +94,7 @@ docs: $(DEVELOPS)
 	$(BIN)/python -m tools.configuration
 	$(BIN)/python -m tools.hook_face
 	$(BIN)/python -m tools.hook_pages
+	$(BIN)/python -m tools.pairs
 	$(BIN)/pydoctor --html-output=build/docs --project-name=b2bua b2bua
 
 $(VENV)/bin/python:

@@ -11,8 +11,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.command import subcommands
 from b2bua.features import Features
+from b2bua.features.plugin import installed
 from b2bua.settings import read
 from b2bua.testing import LadderTestCase, World
+from tools import pairs
 from tools.configuration import PAGE, page
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,7 +48,7 @@ class PagesTests(SynchronousTestCase):
 
     def test_settings_of_features(self) -> None:
         """What the pages of features show as settings is good, with the features as they are installed."""
-        for name in ("forwarding.md", "lamps.md", "transfer.md"):
+        for name in ("forwarding.md", "lamps.md", "office.md", "transfer.md"):
             for piece in blocks(ROOT / "docs" / name, "toml"):
                 with self.subTest(name):
                     tables = tomllib.loads(piece)
@@ -60,9 +62,18 @@ class PagesTests(SynchronousTestCase):
         """C{docs/configuration.md} has all keys as they are: "make docs" writes them."""
         self.assertEqual(PAGE.read_text(), page(PAGE.read_text()))
 
+    def test_pairs(self) -> None:
+        """C{docs/features-together.md} says what the tests say: "make docs" writes it."""
+        self.assertEqual(pairs.PAGE.read_text(), pairs.text())
+
     def test_commands(self) -> None:
         """Every subcommand that a page names is there."""
-        known = {name for name, _ in subcommands()}
+        known = {name for name, _ in subcommands()} | {
+            name
+            for source in installed()
+            if hasattr(plugin := source.load().thing, "b2bua_commands")
+            for name in plugin.b2bua_commands()
+        }
         for path in PAGES:
             for name in re.findall(r"(?:`|bin/|^ *)b2bua ([a-z][a-z-]+)", path.read_text(), re.MULTILINE):
                 with self.subTest(f"{path.relative_to(ROOT)}: {name}"):

@@ -20,6 +20,8 @@ from b2bua.testing.chance import Play
 from tests.simulation.transfers import Transfers, attended, blind, main, pick_up
 
 ORBITS = ("591", "592", "593")
+PARK = {"orbits": "701-702", "next_free": "700", "seconds": 10, "ring_seconds": 4, "otherwise": "erin"}
+PLACES = (*ORBITS, "700", "701", "702", "*68", "*88", "*68dave", "*88dave")
 
 
 class Switchboard:
@@ -81,6 +83,10 @@ class Parking(Transfers):
         self.deeds += [orbit, orbit, park, park, park, code, begin, begin, blind, attended, pick_up]
         self.begun: list[Deferred[Outcome | None]] = []
 
+    def settings(self) -> dict[str, Any]:
+        """Draw what the plugin has to keep calls at."""
+        return super().settings() | {"park": PARK}
+
     def agree(self) -> None:
         """Insist too that the news of changes say what is so."""
         super().agree()
@@ -107,14 +113,14 @@ def orbit(scene: Play) -> None:
     """Dial an orbit: wait there, or take who does."""
     phone = scene.phone()
     if phone is not None and len(phone.live) < 4:
-        phone.dial(scene.random.choice(ORBITS), offer=scene.random.random() < 0.85)
+        phone.dial(scene.random.choice(PLACES), offer=scene.random.random() < 0.85)
 
 
 def park(scene: Play) -> None:
     """Transfer somebody to an orbit, or to a code."""
     session = scene.session("up")
     if session is not None:
-        session.transfer(scene.random.choice([*ORBITS, "*81", "*82"]))
+        session.transfer(scene.random.choice([*PLACES, "*81", "*82"]))
 
 
 def code(scene: Play) -> None:
