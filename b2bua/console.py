@@ -178,7 +178,10 @@ class Console:
                 for call in self._server.core.calls.going.values()
                 if party is None or call.record.concerns(party)
             ]
-            return [self._call(call.record, held=bool(call.holders)) for call in going[:limit]]
+            return [
+                self._call(call.record, held=bool(call.holders), restored=call.restored)
+                for call in going[:limit]
+            ]
         try:
             await self._journal.flush()
             found = await self._journal.store.find_records(party=party, limit=max(1, min(limit, 10_000)))
@@ -186,7 +189,7 @@ class Console:
             raise Refused(f"the store fails: {error}") from None
         return [self._call(record) for record in found]
 
-    def _call(self, record: CallRecord, *, held: bool = False) -> Plain:
+    def _call(self, record: CallRecord, *, held: bool = False, restored: bool = False) -> Plain:
         """One row."""
         end = record.ended if record.ended is not None else self._server.runner.wall()
         talked = 0.0 if record.answered is None else max(0.0, end - record.answered)
@@ -194,6 +197,7 @@ class Console:
             **record.to_plain(),
             "seconds": round(talked, 3),
             "state": "on hold" if held else state(record),
+            "restored": restored,
         }
 
     def trace(self, call: str) -> Plain:

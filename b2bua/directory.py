@@ -140,6 +140,12 @@ class Directory:
         """An extension as a party, if it is there."""
         return self._extensions.get(extension)
 
+    def known_party(self, kind: str, name: str) -> Party | None:
+        """An extension or a trunk by its name, if it is there."""
+        if kind == "trunk":
+            return self._trunk_parties.get(name)
+        return self._extensions.get(name) if kind == "extension" else None
+
     def trunk_party(self, name: str) -> Party:
         """A trunk as a party."""
         return self._trunk_parties[name]

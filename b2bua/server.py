@@ -8,16 +8,18 @@ that stands still and a network in memory; all else is the same.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from random import Random
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from b2bua.authentication.accounts import Accounts, accounts_of
 from b2bua.authentication.authenticator import Authenticator
 from b2bua.authentication.domain import Domain
 from b2bua.authentication.throttle import Limits as Throttling
+from b2bua.calls.keeping import CallKeeper
 from b2bua.calls.ports import Decisions
+from b2bua.calls.recovery import Unreadable, recover
 from b2bua.calls.registration import Registration
 from b2bua.calls.trace import Trace
 from b2bua.core import B2BUA
@@ -33,7 +35,7 @@ from b2bua.registrar.devices import Devices
 from b2bua.registrar.keep_alive import KeepAlive
 from b2bua.registrar.keeping import Keeper
 from b2bua.registrar.registrar import Registrar, RegistrarSettings
-from b2bua.store.alive import Alive
+from b2bua.store.alive import Alive, count_start, last_sign
 from b2bua.store.journal import Journal
 from b2bua.subscriptions.keeping import SubscriptionKeeper
 from b2bua.subscriptions.notifier import SubscriptionLimits
@@ -42,6 +44,7 @@ from b2bua.trunks.trunks import Trunks
 from b2bua.wire.message import Limits as MessageLimits
 
 if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
     from twisted.internet.interfaces import IReactorTime
 
     from b2bua.calls.call import Call
@@ -51,10 +54,19 @@ if TYPE_CHECKING:
     from b2bua.net.locate import Locator
     from b2bua.registrar.bindings import Binding
     from b2bua.settings import Settings
-    from b2bua.store.ports import BindingRow, IStore, SubscriptionRow
+    from b2bua.store.ports import BindingRow, IStore, Setting, Snapshot, SubscriptionRow
     from b2bua.subscriptions.packages import Packages
     from b2bua.transactions.flow import Flow
     from b2bua.wire.message import Request, Response
+
+
+class Recovery(NamedTuple):
+    """What a start has found of the calls of the process before."""
+
+    restored: int
+    cut: int
+    """Those that could not be taken up: their records are closed."""
+    unreadable: list[Unreadable]
 
 
 class Features(Decisions, Protocol):
@@ -178,7 +190,13 @@ class Server:
         self._record = record
         self.over: Callable[[Call], None] = lambda call: None
         """Told of each call that is over, when its record is kept."""
+        self.calls_kept: CallKeeper | None = None
+        """Writes calls down, so that they outlive the process."""
         if self.journal is not None:
+            if settings.calls.survive:
+                self.calls_kept = CallKeeper(self.runner, self.journal.snapshot)
+                self.core.calls.changed = self.calls_kept.touch
+                self.context.agreed = self._agreed
             self.core.calls.began = self.core.calls.recorded = self._recorded
             self._alive = Alive(self.journal, self.runner, lambda: bool(self.core.calls.going))
         self.core.calls.ended = self._ended
@@ -230,16 +248,64 @@ class Server:
         bound = self.keeper.restore(bindings, usable)
         return bound, self.subscriptions.restore(subscriptions, self.directory.find_party, usable)
 
+    def count_start(self, kept: Iterable[Setting]) -> Deferred[None]:
+        """Note that the service has started once more; fires when that is stored."""
+        assert self.journal is not None
+        start = count_start(self.journal, kept)
+        if self.calls_kept is not None:
+            self.calls_kept.start = start
+        return self.journal.flush()
+
+    def recover(
+        self, kept: Sequence[Setting], snapshots: Iterable[Snapshot], records: Iterable[CallRecord]
+    ) -> Recovery:
+        """
+        Take up the calls of the process before, and close the records of those that it took along.
+
+        @param kept: all settings, among which the signs of life are.
+        @param records: those that were never ended.
+        """
+        journal, calls = self.journal, self.core.calls
+        assert journal is not None
+        alive = last_sign(kept, journal.store.node)
+        left = {record.id: record for record in records}
+        found = Recovery(0, 0, [])
+        if self.calls_kept is not None:
+            texts = [(s.call, s.text) for s in snapshots if s.text is not None]
+            recovered = recover(calls, texts, left, start=self.calls_kept.start, alive=alive)
+            for call, legs in recovered.calls:
+                self.calls_kept.adopt(call, legs)
+                del left[call.id]
+            for id in recovered.over:
+                journal.snapshot(id, None)
+            found = Recovery(len(recovered.calls), 0, recovered.unreadable)
+        else:
+            for snapshot in snapshots:
+                journal.snapshot(snapshot.call, None)
+        for record in left.values():
+            record.cut(alive)
+            journal.record(record)
+        return found._replace(cut=len(left))
+
+    def _agreed(self, leg: Leg) -> None:
+        """A session was refreshed or has changed."""
+        if self.calls_kept is not None and leg.call is not None:
+            self.calls_kept.touch(leg.call)
+
     def _recorded(self, call: Call) -> None:
         """Keep what is recorded of a call so far, so that one cut by a crash has a true record."""
         if self.journal is not None:
             self.journal.record(call.record)
             self._alive.call_goes_on()
+            if self.calls_kept is not None:
+                self.calls_kept.touch(call)
 
     def _ended(self, call: Call) -> None:
         """Keep the record of a call that is over."""
         if self.journal is not None:
             self.journal.record(call.record)
+            if self.calls_kept is not None:
+                self.calls_kept.over(call)
         self._record(call.record)
         self.over(call)
 

@@ -14,7 +14,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import reduce
 from importlib.metadata import version
@@ -33,6 +33,7 @@ from twisted.python.failure import Failure
 
 from b2bua import collector
 from b2bua.calls.record import CallRecord
+from b2bua.calls.recovery import Unreadable
 from b2bua.calls.state import state
 from b2bua.choices import Choices
 from b2bua.configuration import Configuration, steps
@@ -49,8 +50,8 @@ from b2bua.preflight import obstacles, why_not
 from b2bua.registrar.keep_alive import KeepAlive
 from b2bua.server import Server
 from b2bua.settings import Listen, Settings, SettingsError, Tls, document
-from b2bua.store.alive import last_sign
-from b2bua.store.ports import IStore, StoreError
+from b2bua.store.ports import IStore, Setting, Snapshot, StoreError
+from b2bua.store.set_aside import place, set_aside
 from b2bua.store.sql import SqlStore
 from b2bua.transactions.flow import Flow
 
@@ -70,6 +71,7 @@ FIXED = (
     "server.node",
     "server.control",
     "server.user_agent",
+    "calls.survive",
     "tls",
     "timers",
     "limits",
@@ -172,7 +174,8 @@ class B2BUAService(Service):
     async def _start(self) -> None:
         """Start one part after the other; the first that cannot ends it all."""
         await self.store.open()
-        await self._restore()
+        kept = await self._restore()
+        calls, cut = await self.store.load_snapshots(), await self.store.load_open()
         self.features.bind(self.server.runner, self.server.core.calls)
         for wire in self._sockets:
             wire.listen()
@@ -190,6 +193,7 @@ class B2BUAService(Service):
         self._listen_to_signals()
         self._listen_to_people()
         self.features.start()
+        self._recover(kept, calls, cut)
         collector.settle()
         self._collecting.clock = self._reactor
         self._collecting.start(collector.LOOK, now=False)
@@ -205,8 +209,8 @@ class B2BUAService(Service):
         )
         notify("READY=1")
 
-    async def _restore(self) -> None:
-        """Take up what was kept: registrations, what users have changed, records of calls that were cut."""
+    async def _restore(self) -> Sequence[Setting]:
+        """Take up what was kept, but for calls: registrations, subscriptions, what users have changed."""
         store, server = self.store, self.server
         assert server.journal is not None
         preferences = self.features.preferences
@@ -221,18 +225,46 @@ class B2BUAService(Service):
         now = server.runner.wall()
         bindings, subscriptions = await store.load_bindings(now), await store.load_subscriptions()
         bound, watched = server.restore(bindings, subscriptions, self._has_socket)
-        cut = await store.load_open()
-        for record in cut:
-            record.cut(last_sign(kept, store.node))
-            server.journal.record(record)
         self.log.info(
             "the store {store} had {bindings} and {subscriptions}",
             store=store.name,
             bindings=counted(bound, "registration"),
             subscriptions=counted(watched, "subscription"),
         )
-        if cut:
-            self.log.warn("a crash has cut {calls}", calls=counted(len(cut), "call"))
+        with suppress(StoreError):
+            # Numbers of calls are not used a second time only if this start is known to have been.
+            await server.count_start(kept)
+        return kept
+
+    def _recover(
+        self, kept: Sequence[Setting], snapshots: Sequence[Snapshot], open: Sequence[CallRecord]
+    ) -> None:
+        """Take up the calls that the process before had, and say what became of them."""
+        found = self.server.recover(kept, snapshots, open)
+        if found.restored:
+            self.log.warn("{calls} restored after a crash", calls=counted(found.restored, "call"))
+        if found.cut:
+            self.log.warn("a crash has cut {calls}", calls=counted(found.cut, "call"))
+        if found.unreadable:
+            self._set_aside(found.unreadable)
+
+    def _set_aside(self, unreadable: Sequence[Unreadable]) -> None:
+        """What cannot be read of a call goes to a file; when that cannot be written it stays in the store."""
+        path = place(self.settings.server.database)
+        for one in unreadable:
+            self.log.error("call {call} cannot be restored: {why}", call=one.call, why=one.why)
+        try:
+            set_aside(path, unreadable)
+        except OSError as error:
+            self.log.error("{path} cannot be written: {why}", path=path, why=error.strerror)
+            return
+        assert self.server.journal is not None
+        for one in unreadable:
+            self.server.journal.snapshot(one.call, None)
+        self.log.error(
+            "{calls} that cannot be restored: what was kept is in {path}",
+            calls=counted(len(unreadable), "call"), path=path,
+        )  # fmt: skip
 
     def _has_socket(self, flow: Flow) -> bool:
         """Is the socket of a flow there, now as then?"""

@@ -88,6 +88,7 @@ class Call:
         "over",
         "path",
         "record",
+        "restored",
         "search",
         "setup",
         "since",
@@ -147,6 +148,8 @@ class Call:
         party, identity = _who(calls, caller)
         self.record = record or CallRecord.begin(self.id, wall, party, dialled, identity)
         self.started = self.talked = False
+        self.restored = False
+        """Was it begun by a process that is gone?"""
         self._listeners: dict[Leg, Listener] = {}
         self._operations = 0
         self.over = False
@@ -412,6 +415,7 @@ class Call:
     def changed(self) -> None:
         """Who talks to whom has changed, who holds, rings or waits."""
         self.since = self.wall()
+        self.calls.changed(self)
         if self.calls.features.hears_changes:
             self.calls.tell_of(self)
 

@@ -50,6 +50,8 @@ class Calls:
         """Told of each call when it begins."""
         self.recorded: Callable[[Call], None] = lambda call: None
         """Told of each call when its record says more: it is answered, somebody comes or goes."""
+        self.changed: Callable[[Call], None] = lambda call: None
+        """Told of each call when who talks to whom, who holds, rings or waits has changed."""
         self.tap: Callable[[float, str, Leg, Word], None] | None = None
         """Told of each word that a call hears: when, in which call, from which leg."""
         self.ended: Callable[[Call], None] = lambda call: None

@@ -65,6 +65,9 @@ class Directory(Protocol):
     def is_registered(self, extension: str) -> bool:
         """Has an extension a contact that would be called?"""
 
+    def known_party(self, kind: str, name: str) -> Party | None:
+        """An extension or a trunk by its name, if it is there."""
+
     def party(self, extension: str) -> Party:
         """An extension as a party, for its permissions."""
 

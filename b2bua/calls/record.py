@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -90,6 +91,18 @@ class CallRecord:
             if entry.ended is None:
                 entry.ended = now
                 entry.why = "crash"
+
+    def resume(self, legs: Collection[str], alive: float) -> None:
+        """
+        The call goes on with these legs after a crash; what else was open has ended with the process.
+
+        @param alive: the last time at which the service is known to have run.
+        """
+        for entry in self.legs:
+            if entry.id in legs:
+                entry.ended, entry.why = None, ""
+            elif entry.ended is None:
+                entry.ended, entry.why = max(alive, entry.started), "crash"
 
     @classmethod
     def begin(cls, id: str, now: float, caller: Party, dialled: str, identity: Identity) -> CallRecord:

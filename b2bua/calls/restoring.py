@@ -1,108 +1,191 @@
 """
-An established call as plain values, so that it can outlive its process.
+A call as plain values, so that it can outlive its process.
 
-Written are two legs that talk to each other and what the bridge knows of them.
-A call in any other state is not: its callers try again.
+Written are the parties that were answered, who of them talk to each other, and
+who waits where.  What is under way is not: a call is written when it is
+settled, and one that is cut in the middle of a transfer comes back as it was
+before.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from b2bua.calls.bridge import Bridge
 from b2bua.calls.call import Call
 from b2bua.calls.media import Alignment
 from b2bua.calls.path import Diversion, Path
-from b2bua.calls.record import CallRecord
-from b2bua.calls.verdicts import Diverted
+from b2bua.calls.verdicts import Diverted, Wait
+from b2bua.calls.waiting import Waiting
 from b2bua.errors import UsageError
+from b2bua.legs.header_policy import NO_FIELDS, SeenFields
 from b2bua.legs.leg import Leg
-from b2bua.legs.party import Identity
-from b2bua.legs.snapshot import reading
+from b2bua.legs.party import Identity, Kind, Party
+from b2bua.legs.snapshot import reading, write_party
 
 if TYPE_CHECKING:
     from b2bua.calls.calls import Calls
+    from b2bua.calls.ports import Directory
+    from b2bua.calls.record import CallRecord
 
 VERSION = 1
 """Changes with what is written, from the first release on; what another version wrote is refused."""
 
 
-def can_be_written(call: Call) -> bool:
-    """Do two parties talk in it, and nothing else goes on?"""
-    bridge = call.bridge
-    return (
-        bridge is not None and set(call.legs) == {bridge.a, bridge.b} and all(x.answered for x in call.legs)
-    )
+def is_settled(call: Call) -> bool:
+    """Does each party talk to another one or wait to be taken, with no exchange open?"""
+    bridge, waiting = call.bridge, call.waiting or {}
+    talking = () if bridge is None else (bridge.a, bridge.b)
+    return bool(call.legs) and all(leg.stable and (leg in talking or leg in waiting) for leg in call.legs)
 
 
-def write_call(call: Call) -> dict[str, Any]:
+def write_call(call: Call, start: int = 0, legs: tuple[Leg, ...] | None = None) -> dict[str, Any]:
     """
-    Write down a call in which two parties talk.
+    Write down a call.
 
+    @param start: which start of the service this process is.
+    @param legs: the parties that are written; by default all of them.
     @return: plain values, fit for JSON.
-    @raise UsageError: something else goes on in it; see L{can_be_written}.
+    @raise UsageError: one of them is not answered.
     """
+    legs = tuple(call.legs) if legs is None else legs
     bridge = call.bridge
-    if bridge is None or not can_be_written(call):
-        raise UsageError(f"Only two parties who talk can be written down: {call.id}")
-    legs = (bridge.a, bridge.b)
+    pair = None if bridge is None else [legs.index(x) for x in (bridge.a, bridge.b) if x in legs]
+    alignment = None if bridge is None or bridge.alignment is None else bridge.alignment.pairs
+    path, waiting = call.path, call.waiting or {}
     return {
         "version": VERSION,
+        "start": start,
         "dialled": call.dialled,
         "caller": legs.index(call.caller) if call.caller in legs else 0,
         "legs": [leg.snapshot() for leg in legs],
-        "identities": [None if leg.identity is None else asdict(leg.identity) for leg in legs],
+        "identities": [None if leg.identity is None else _write_identity(leg.identity) for leg in legs],
+        "pair": pair if pair is not None and len(pair) == 2 else None,
         "holding": [leg in call.holders for leg in legs],
-        "alignment": None if bridge.alignment is None else [list(pair) for pair in bridge.alignment.pairs],
-        "visited": list(call.path.visited),
-        "private": call.path.private,
+        "alignment": None if alignment is None else [list(one) for one in alignment],
+        "waiting": [_write_waiting(call, n, waiting[leg]) for n, leg in enumerate(legs) if leg in waiting],
+        "visited": list(path.visited),
+        "private": path.private,
         "max_forwards": call.max_forwards,
         "max_breadth": call.max_breadth,
-        "diversions": [{**asdict(d), "why": d.why.value} for d in call.path.diversions],
-        "record": call.record.to_plain(),
+        "diversions": [[d.by, d.why.value, d.counter, d.display, d.private] for d in path.diversions],
+        "fields": {name: list(values) for name, values in call.fields.items()},
+        "since": call.since,
+        "talked": call.talked,
     }
 
 
-def restore_call(calls: Calls, plain: dict[str, Any]) -> Call:
+def restore_call(
+    calls: Calls,
+    plain: dict[str, Any],
+    record: CallRecord | None,
+    *,
+    start: int = 1,
+    alive: float = 0.0,
+) -> tuple[Call | None, list[Leg], list[Leg]]:
     """
     Bring a call back that L{write_call} wrote down.
 
+    @param record: what is recorded of it so far; None if it is over, and a
+        party of it was on its way to another call.
+    @param start: which start of the service this process is.
+    @param alive: the last time at which the service is known to have run.
+    @return: the call, unless nobody talks or waits in it; all of its legs; and
+        those that have nobody to go on with.
     @raise UsageError: another version wrote it, or it is not whole; then
         nothing of it is there.
     """
     with reading("A call", plain, VERSION):
         caller, dialled = int(plain["caller"]), str(plain["dialled"])
-        identity_a, identity_b = (None if i is None else Identity(**i) for i in plain["identities"])
-        diversions = tuple(Diversion(**{**d, "why": Diverted(d["why"])}) for d in plain["diversions"])
+        identities = [None if one is None else Identity(*one) for one in plain["identities"]]
+        diversions = tuple(Diversion(by, Diverted(why), *more) for by, why, *more in plain["diversions"])
         path = Path(tuple(plain["visited"]), diversions, plain["private"])
-        record = CallRecord.from_plain(plain["record"])
-        pairs = plain["alignment"]
-        alignment = None if pairs is None else Alignment(tuple((a, b) for a, b in pairs))
-        a_holds, b_holds = plain["holding"]
+        alignment = (
+            None if plain["alignment"] is None else Alignment(tuple((a, b) for a, b in plain["alignment"]))
+        )
         max_forwards, max_breadth = int(plain["max_forwards"]), int(plain["max_breadth"])
-        leg_a, leg_b = plain["legs"]
-        a, b = _restore_legs(calls, leg_a, leg_b)
-    a.identity, b.identity = identity_a, identity_b
-    call = Call(calls, (a, b)[caller], dialled, path, record=record)
-    call.max_forwards, call.max_breadth = max_forwards, max_breadth
-    for leg in (a, b):
+        fields = SeenFields({name: tuple(values) for name, values in plain["fields"].items()})
+        since, talked, pair = float(plain["since"]), bool(plain["talked"]), plain["pair"]
+        places = [_read_waiting(calls.directory, one) for one in plain["waiting"]]
+        lives = max(1, start - int(plain["start"]))
+        kept = list(zip(plain["legs"], plain["holding"], identities, strict=True))
+        busy = {*(pair or ()), *(n for n, *_ in places)}
+        if not kept or not all(0 <= n < len(kept) for n in (caller, *busy)):
+            raise ValueError("no such leg")
+        legs = _restore_legs(calls, [leg for leg, *_ in kept], lives)
+    for leg, (_, _, identity) in zip(legs, kept, strict=True):
+        leg.identity = identity
+    if record is None or not busy:
+        return None, legs, legs
+    record.resume([leg.id for leg in legs], alive)
+    for entry in record.legs:
+        calls.context.serial = max(calls.context.serial, int(entry.id, 16))
+    call = Call(calls, legs[caller], dialled, path, record=record)
+    call.restored = call.started = True
+    call.talked = talked
+    call.fields = fields if fields else NO_FIELDS
+    for leg in legs:
         if leg.call is None:
             call.take(leg)
-    Bridge(call, a, b, alignment).begin()
-    call.holders = frozenset(leg for leg, holds in ((a, a_holds), (b, b_holds)) if holds)
-    call.started = call.talked = True
+    call.max_forwards, call.max_breadth = max_forwards, max_breadth
+    call.holders = frozenset(leg for leg, (_, holds, _) in zip(legs, kept, strict=True) if holds)
+    if pair is not None:
+        Bridge(call, legs[pair[0]], legs[pair[1]], alignment).begin()
+    for n, wait, behalf, began, ends in places:
+        _wait(call, legs[n], wait, behalf, began, ends)
+    call.since = since
     call.story.note("restored")
-    return call
+    return call, legs, [leg for n, leg in enumerate(legs) if n not in busy]
 
 
-def _restore_legs(calls: Calls, one: dict[str, Any], other: dict[str, Any]) -> tuple[Leg, Leg]:
-    """Bring both legs back, or none."""
-    a = Leg.restore(calls.context, one, calls.hear)
+def _wait(call: Call, leg: Leg, wait: Wait, behalf: Party, began: float, ends: float | None) -> None:
+    """Let a party wait on, no longer than it would have."""
+    waiting = Waiting(call, leg, wait, behalf)
+    waiting.since = began
+    layer = call.calls.context.layer
+    waiting.ends = None if ends is None else layer.now() + ends - layer.wall()
+    waiting.begin()
+
+
+def _restore_legs(calls: Calls, kept: list[dict[str, Any]], lives: int) -> list[Leg]:
+    """Bring all legs back, or none."""
+    legs: list[Leg] = []
     try:
-        return a, Leg.restore(calls.context, other, calls.hear)
-    except UsageError:
-        a.end()
-        assert a.dialog is not None
-        calls.context.dialogs.remove(a.dialog)
+        for plain in kept:
+            dialog = plain["dialog"]
+            if calls.context.dialogs.has(dialog["call_id"], dialog["local_tag"], dialog["remote_tag"]):
+                raise UsageError(f"A leg that is in another call as well: {plain['id']}")
+            party = _read_party(calls.directory, plain["party"])
+            legs.append(Leg.restore(calls.context, plain, party, calls.hear, lives))
+    except Exception:
+        for leg in legs:
+            leg.end()
+            leg.check_gone()
         raise
+    return legs
+
+
+def _read_party(directory: Directory, plain: list[Any]) -> Party:
+    """Who it is, with what the configuration of now lets it do."""
+    kind, name, aor, display = plain
+    return directory.known_party(kind, name) or Party(cast(Kind, kind), name, aor, display)
+
+
+def _write_identity(identity: Identity) -> list[Any]:
+    """Write down how a party is presented to others."""
+    return [identity.display, identity.uri, identity.private, identity.params]
+
+
+def _write_waiting(call: Call, leg: int, waiting: Waiting) -> list[Any]:
+    """Write down where a party waits, and until what time of day."""
+    layer, wait = call.calls.context.layer, waiting.wait
+    ends = None if waiting.ends is None else layer.wall() + waiting.ends - layer.now()
+    said = [wait.at, wait.seconds, wait.otherwise, wait.text]
+    return [leg, said, write_party(waiting.behalf), waiting.since, ends]
+
+
+def _read_waiting(directory: Directory, plain: list[Any]) -> tuple[int, Wait, Party, float, float | None]:
+    """Read what L{_write_waiting} wrote."""
+    leg, said, behalf, since, ends = plain
+    until = None if ends is None else float(ends)
+    return int(leg), Wait(*said), _read_party(directory, behalf), float(since), until

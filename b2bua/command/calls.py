@@ -33,7 +33,9 @@ def _clock(seconds: float) -> str:
 def _state(row: dict[str, Any]) -> str:
     """How it ended, or how far it is, with the status of what was refused."""
     refused = row["ended"] is not None and row["answered"] is None and row["status"]
-    return f"{row['state']} ({row['status']})" if refused else str(row["state"])
+    if refused:
+        return f"{row['state']} ({row['status']})"
+    return f"{row['state']}, restored" if row["restored"] else str(row["state"])
 
 
 def _from(row: dict[str, Any]) -> str:

@@ -89,6 +89,8 @@ class LegContext(Generic[L]):
     """Edits each request and response of a leg before it leaves; None costs nothing."""
     challenged: Callable[[L, Response, Request, Flow | None], list[Field] | None] | None = None
     """Gives credentials for a 401 or 407 to a request that went by a flow; None passes the refusal on."""
+    agreed: Callable[[L], None] | None = None
+    """Told when a 2xx has refreshed the session, and perhaps the target, of a leg."""
     ended: Callable[[L], None] | None = None
     """Told when nothing of a leg is left."""
     devices: IDevices | None = None

@@ -91,16 +91,22 @@ class Leg(LegData):
 
     @classmethod
     def restore(
-        cls, context: LegContext[Leg], plain: dict[str, Any], hear: Callable[[Leg, Word], None]
+        cls,
+        context: LegContext[Leg],
+        plain: dict[str, Any],
+        party: Party,
+        hear: Callable[[Leg, Word], None],
+        lives: int = 1,
     ) -> Leg:
         """
         Make the leg that L{snapshot} wrote down; its requests find it from now on.
 
+        @param lives: how many processes may have used its numbers since.
         @raise UsageError: another version wrote it, or it is not whole.
         """
         with snapshot.reading("A leg", plain, snapshot.VERSION):
-            leg = cls(context, plain["incoming"], snapshot.read_party(plain["party"]), hear)
-            snapshot.read(leg, plain)
+            leg = cls(context, plain["incoming"], party, hear)
+            snapshot.read(leg, plain, lives)
         return leg
 
     # What the call says

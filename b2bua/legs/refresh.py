@@ -23,7 +23,7 @@ def due(leg: LegData) -> None:
     if leg.state is not LegState.ANSWERED:
         return
     if leg.timer is None or not leg.timer.interval:
-        _probe(leg)
+        probe(leg)
     elif not leg.timer.refreshing or leg.context.layer.now() >= leg.session_end:
         bye.lose(leg, "timeout")
     elif leg.stable:
@@ -33,7 +33,7 @@ def due(leg: LegData) -> None:
         session_expires.run(leg, LATER)
 
 
-def _probe(leg: LegData) -> None:
+def probe(leg: LegData) -> None:
     """
     Ask a peer without session timers for a sign of life.
 
@@ -42,7 +42,8 @@ def _probe(leg: LegData) -> None:
     Without it the call would stand for ever when both phones lose power, as
     they have session timers off by default.
     """
-    assert leg.dialog is not None
+    if leg.state is not LegState.ANSWERED or leg.dialog is None:
+        return
 
     def heard(response: Response) -> None:
         """Go on, or give the peer up."""

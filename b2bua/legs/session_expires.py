@@ -79,6 +79,8 @@ def refused(leg: LegData, response: Response) -> bool:
 def _agree(leg: LegData, timer: SessionTimer) -> None:
     """Start the clock over, if there is one."""
     leg.timer = timer if timer.interval or timer.min_se else None
+    if leg.context.agreed is not None:
+        leg.context.agreed(leg)
     if not timer.interval:
         # Nobody refreshes, so we ask now and then whether the peer is there.
         run(leg, leg.party.policy.session_expires / 2)
@@ -109,13 +111,18 @@ def left(leg: LegData) -> float | None:
 
 
 def resume(leg: LegData, seconds: float | None) -> None:
-    """Go on after a restore, with what L{left} said; what is overdue comes at once."""
+    """
+    Go on after a restore, with what L{left} said less the time since; what is overdue comes at once.
+
+    A peer that should have refreshed meanwhile repeats its request for 64*T1.
+    """
     timer = leg.timer
     if seconds is None or timer is None:
         run(leg, leg.party.policy.session_expires / 2)
         return
     leg.session_end = leg.context.layer.now() + seconds
-    run(leg, max(0.1, timer.delay - (timer.interval - seconds)))
+    least = 0.1 if timer.refreshing else 64 * leg.timers.t1
+    run(leg, max(least, timer.delay - (timer.interval - seconds)))
 
 
 def _left(leg: LegData, timer: SessionTimer) -> float:

@@ -4,13 +4,17 @@ A leg as plain values, so that an established call can outlive its process.
 What is written is what a stable leg needs to answer and to ask: its dialog, its
 session and its session timer.  An exchange that is open is not written; its
 peer repeats it or gives it up.
+
+Nothing is written for a CSeq number alone, and the last write may be lost.  So
+whoever takes a leg up goes on with numbers that cannot have been used: CSeq may
+leave gaps (RFC 3261 section 12.2.2), and so may the version of our o= line,
+which must only never be that of another body (RFC 3264 section 8).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from b2bua.dialogs.device import Device
@@ -19,15 +23,18 @@ from b2bua.dialogs.offer_answer import Origin
 from b2bua.dialogs.session_timer import SessionTimer
 from b2bua.errors import UsageError
 from b2bua.legs import session_expires
-from b2bua.legs.party import Party, Policy
 from b2bua.legs.state import LegState
 from b2bua.transactions.flow import Flow
 
 if TYPE_CHECKING:
+    from b2bua.legs.party import Party
     from b2bua.legs.state import LegData
 
 VERSION = 1
 """Changes with what is written, from the first release on; what another version wrote is refused."""
+
+AHEAD = 1000
+"""So many CSeq numbers, and versions of our o= line, are left to each process that has had the leg."""
 
 
 @contextmanager
@@ -56,6 +63,7 @@ def write(leg: LegData) -> dict[str, Any]:
     dialog = leg.dialog
     if leg.state is not LegState.ANSWERED or dialog is None:
         raise UsageError(f"Only an established leg can be written down: {leg!r}")
+    timer, device, origin = leg.timer, leg.device, leg.origin
     return {
         "version": VERSION,
         "id": leg.id,
@@ -63,26 +71,31 @@ def write(leg: LegData) -> dict[str, Any]:
         "party": write_party(leg.party),
         "dialog": dialog.snapshot(),
         "flow": write_flow(leg.flow),
-        "device": None if leg.device is None else _write_device(leg.device),
+        "device": None if device is None else _write_device(device),
         "sticky": leg.sticky,
         "contact_user": leg.contact_user,
         "ringing": leg.ringing,
         "referred": leg.referred,
         "allows": None if leg.peer_allows is None else sorted(leg.peer_allows),
         "supports": sorted(leg.peer_supports),
-        "origin": None if leg.origin is None else _write_origin(leg.origin),
+        "origin": None if origin is None else _write_origin(origin),
         "remote_session": _text(leg.remote_session),
-        "timer": None if leg.timer is None else asdict(leg.timer),
-        "left": session_expires.left(leg),
+        "timer": None if timer is None else _write_timer(timer),
+        "expires": _expiry(leg),
     }
 
 
-def read(leg: LegData, plain: dict[str, Any]) -> None:
-    """Fill in a leg that was just made from what L{write} wrote; its requests find it from now on."""
+def read(leg: LegData, plain: dict[str, Any], lives: int = 1) -> None:
+    """
+    Fill in a leg that was just made from what L{write} wrote; its requests find it from now on.
+
+    @param lives: how many processes may have used its numbers since.
+    """
     leg.id = plain["id"]
     leg.context.serial = max(leg.context.serial, int(leg.id, 16))
     leg.state = LegState.ANSWERED
-    leg.dialog = Dialog.restore(plain["dialog"])
+    leg.dialog = dialog = Dialog.restore(plain["dialog"])
+    dialog.local_seq += AHEAD * lives
     leg.take_flow(read_flow(plain["flow"]))
     leg.device = None if plain["device"] is None else _read_device(plain["device"])
     leg.sticky = plain["sticky"]
@@ -91,34 +104,21 @@ def read(leg: LegData, plain: dict[str, Any]) -> None:
     leg.referred = plain["referred"]
     leg.peer_allows = None if plain["allows"] is None else frozenset(plain["allows"])
     leg.peer_supports = frozenset(plain["supports"])
-    leg.origin = None if plain["origin"] is None else _read_origin(plain["origin"])
+    leg.origin = None if plain["origin"] is None else _read_origin(plain["origin"], AHEAD * lives)
     leg.remote_session = _bytes(plain["remote_session"])
-    leg.timer = None if plain["timer"] is None else SessionTimer(**plain["timer"])
-    left = plain["left"]
+    leg.timer = None if plain["timer"] is None else SessionTimer(*plain["timer"])
+    expires = plain["expires"]
+    left = None if expires is None else float(expires) - leg.context.layer.wall()
     # What others see of it comes last, when all of it could be read.
-    leg.context.dialogs.add(leg.dialog, leg)
+    leg.context.dialogs.add(dialog, leg)
     if leg.device is not None and leg.context.devices is not None:
         leg.context.devices.add(leg)
     session_expires.resume(leg, left)
 
 
-def write_party(party: Party) -> dict[str, Any]:
-    """Write down who it is."""
-    plain = asdict(party)
-    policy = plain["policy"]
-    plain["policy"] = {
-        name: sorted(value) if isinstance(value, frozenset) else value for name, value in policy.items()
-    }
-    return plain
-
-
-def read_party(plain: dict[str, Any]) -> Party:
-    """Read what L{write_party} wrote."""
-    policy: dict[str, Any] = {
-        name: frozenset(value) if isinstance(value, list) else value
-        for name, value in plain["policy"].items()
-    }
-    return Party(**{**plain, "policy": Policy(**policy)})
+def write_party(party: Party) -> list[str]:
+    """Write down who it is; what we let it do is said by the configuration of the time."""
+    return [party.kind, party.name, party.aor, party.display]
 
 
 def write_flow(flow: Flow | None) -> list[Any] | None:
@@ -145,17 +145,28 @@ def _read_device(plain: list[Any]) -> Device:
     return Device(aor, contact, instance, read_flow(flow))
 
 
+def _write_timer(timer: SessionTimer) -> list[Any]:
+    """Write down what was agreed on for the session timer."""
+    return [timer.wanted, timer.ours, timer.interval, timer.refreshing, timer.min_se]
+
+
+def _expiry(leg: LegData) -> float | None:
+    """The time of day at which the session expires; None without a session timer."""
+    left = session_expires.left(leg)
+    return None if left is None else round(leg.context.layer.wall() + left, 3)
+
+
 def _write_origin(origin: Origin) -> list[Any]:
     """Write down the o= line and the body that it was last sent with."""
     shown, last = origin.state
     return [origin.id, origin.address, origin.version, shown, _text(last)]
 
 
-def _read_origin(plain: list[Any]) -> Origin:
-    """Read what L{_write_origin} wrote."""
-    session_id, address, version, shown, last = plain
-    origin = Origin(session_id, address, version)
-    origin.resume(shown, _bytes(last) or b"")
+def _read_origin(plain: list[Any], ahead: int) -> Origin:
+    """Read what L{_write_origin} wrote; what is sent next has a version that was not used yet."""
+    session_id, address, version, _, last = plain
+    origin = Origin(session_id, address, version + ahead)
+    origin.resume(version + ahead, _bytes(last) or b"")
     return origin
 
 

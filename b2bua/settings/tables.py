@@ -222,6 +222,9 @@ class Calls(Table):
     session_minimum: Annotated[Whole, Field(ge=90)] = Field(
         default=90, description="the shortest such time we accept, in seconds; at least 90"
     )
+    survive: bool = Field(
+        default=True, description="are calls kept in the database, so that they outlive the process"
+    )
     records_days: Annotated[Whole, Field(ge=0)] = Field(
         default=365, description="how many days the records of calls are kept; 0 keeps them for ever"
     )

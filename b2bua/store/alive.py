@@ -1,9 +1,12 @@
 """
-The last sign of life of a process, for the records of calls that a crash cuts.
+The signs of life of a process: its start, and the last one before a crash.
 
 As long as calls go on, the time of day is kept every few seconds.  What finds
 their records open at the next start knows by it how long they lasted; the time
 of the start says nothing of that.
+
+The starts of a node are counted, so that what a call has kept before tells how
+many processes may have used its numbers since.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ EVERY = 10.0
 """Seconds between two signs: so much a call may seem shorter than it was."""
 TABLE = "service"
 KEY = "alive"
+STARTS = "starts"
 
 
 class Alive:
@@ -48,6 +52,16 @@ class Alive:
         if self._busy():
             self._journal.setting(_owner(self._journal.store.node), TABLE, KEY, self._clock.wall())
             self.call_goes_on()
+
+
+def count_start(journal: Journal, kept: Iterable[Setting]) -> int:
+    """Say which start of its node this is, the first being 1, and keep that."""
+    owner, before = _owner(journal.store.node), 0
+    for setting in kept:
+        if setting[:3] == (owner, TABLE, STARTS) and isinstance(setting.value, int):
+            before = setting.value
+    journal.setting(owner, TABLE, STARTS, before + 1)
+    return before + 1
 
 
 def last_sign(kept: Iterable[Setting], node: str) -> float:

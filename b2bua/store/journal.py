@@ -131,11 +131,12 @@ class Journal:
             self._lost += 1
         self._soon(False)
 
-    def snapshot(self, call: str, value: Json) -> None:
+    def snapshot(self, call: str, text: str | None) -> None:
         """A call has changed its state; None: it is over."""
-        if value is not None:
-            as_text(value)
-        self._snapshots[call] = Snapshot(call, value)
+        self._snapshots.pop(call, None)
+        self._snapshots[call] = Snapshot(call, text)
+        if len(self._snapshots) > RECORDS:
+            del self._snapshots[next(iter(self._snapshots))]
         self._soon(False)
 
     def subscription(self, id: str, value: Json) -> None:

@@ -56,7 +56,6 @@ class MemoryStore:
             return fault
         try:  # what cannot be written must be found out before anything is
             settings = [(s, None if s.value is None else as_text(s.value)) for s in batch.settings]
-            snapshots = [(s, None if s.value is None else as_text(s.value)) for s in batch.snapshots]
             subscriptions = [
                 (s.id, None if s.value is None else as_text(s.value)) for s in batch.subscriptions
             ]
@@ -78,11 +77,11 @@ class MemoryStore:
             known = self._records.get(record.id)
             if known is None or known["ended"] is None:
                 self._records[record.id] = {**record.to_plain(), "node": self.node}
-        for snapshot, text in snapshots:
+        for call, text in batch.snapshots:
             if text is None:
-                self._snapshots.pop(snapshot.call, None)
+                self._snapshots.pop(call, None)
             else:
-                self._snapshots[snapshot.call] = text
+                self._snapshots[call] = text
         for id, text in subscriptions:
             if text is None:
                 self._subscriptions.pop(id, None)
@@ -132,9 +131,7 @@ class MemoryStore:
 
     def load_snapshots(self) -> Deferred[Sequence[Snapshot]]:
         """All of them."""
-        found: Sequence[Snapshot] = [
-            Snapshot(call, json.loads(text)) for call, text in sorted(self._snapshots.items())
-        ]
+        found: Sequence[Snapshot] = [Snapshot(*item) for item in sorted(self._snapshots.items())]
         return self._fault() or succeed(found)
 
     def load_subscriptions(self) -> Deferred[Sequence[SubscriptionRow]]:

@@ -85,8 +85,8 @@ class Snapshot(NamedTuple):
     """A call as it was, to be taken up again."""
 
     call: str
-    value: Json
-    """None removes it."""
+    text: str | None
+    """What is written of it, for L{b2bua.calls.restoring} to judge; None removes it."""
 
 
 class SubscriptionRow(NamedTuple):

@@ -153,7 +153,6 @@ class SqlStore:
     def _write(self, batch: Batch, records: list[dict[str, Any]]) -> None:
         """Write a batch in one transaction."""
         settings = [(s, as_text(s.value)) for s in batch.settings if s.value is not None]
-        snapshots = [(s, as_text(s.value)) for s in batch.snapshots if s.value is not None]
         subscriptions = [(s.id, as_text(s.value)) for s in batch.subscriptions if s.value is not None]
         with self._connected().begin() as connection:
             self._write_bindings(connection, batch)
@@ -169,12 +168,16 @@ class SqlStore:
             self._remove(
                 connection,
                 tables.snapshots,
-                [{"node": self.node, "call": s.call} for s in batch.snapshots if s.value is None],
+                [{"node": self.node, "call": s.call} for s in batch.snapshots if s.text is None],
             )
             self._put(
                 connection,
                 tables.snapshots,
-                [{"node": self.node, "call": s.call, "value": text} for s, text in snapshots],
+                [
+                    {"node": self.node, "call": s.call, "value": s.text}
+                    for s in batch.snapshots
+                    if s.text is not None
+                ],
             )
             self._remove(
                 connection,
@@ -289,7 +292,7 @@ class SqlStore:
         """Those of this node."""
         table = tables.snapshots
         query = sa.select(table).where(table.c.node == self.node).order_by(table.c.call)
-        return self._do(lambda: [Snapshot(row.call, json.loads(row.value)) for row in self._rows(query)])
+        return self._do(lambda: [Snapshot(row.call, row.value) for row in self._rows(query)])
 
     def load_subscriptions(self) -> Deferred[Sequence[SubscriptionRow]]:
         """Those of this node."""

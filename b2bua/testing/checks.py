@@ -162,6 +162,8 @@ class Witness:
         for sent in self.sent.values():
             if sent.final is None:
                 sent.given_up = min(sent.given_up, self.world.clock.rightNow)
+        for talk in self.talks.values():
+            talk.crashed()
 
     def _lost(self, sent: Sent) -> None:
         """The server hears that the connection of a request is closed."""

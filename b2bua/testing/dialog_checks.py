@@ -65,6 +65,13 @@ class Talk:
         """Look at the clock."""
         return self._witness.world.clock.rightNow
 
+    def crashed(self) -> None:
+        """The server is gone, and with it what it owed."""
+        self.unacked_in.clear()
+        self.unacked_out.clear()
+        self.reliable_in.clear()
+        self.exchange.crashed()
+
     # What the server asks
 
     def request_leaves(self, sent: Sent) -> None:

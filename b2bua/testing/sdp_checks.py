@@ -33,8 +33,15 @@ class Exchange:
         self._versions: dict[int, bytes] = {}
         self._refused = False
         """Was the server's last offer refused, so that the one before it holds?"""
+        self._crashed = False
+        """Has the server lost its memory since its last body, so that its versions may leave a gap?"""
 
     # Two ways to see each message
+
+    def crashed(self) -> None:
+        """The server is gone, and with it what it has not been answered, or has not answered."""
+        self.server_offer = self.peer_offer = None
+        self._crashed = True
 
     def request_leaves(self, request: Request) -> None:
         """A request of the server, not an ACK."""
@@ -205,6 +212,8 @@ class Exchange:
         told = self._versions.get(new.version)
         if told is not None and told != without_origin(body):
             self._complain(f"{title} has version {new.version} of another body", "RFC 3264 8")
+        elif told is None and self._crashed and new.version > max(self._versions):
+            self._crashed = False
         elif told is None and new.version != max(self._versions) + 1:
             self._complain(f"{title} has version {new.version} after {max(self._versions)}", "RFC 3264 8")
         elif told is None and without_origin(before) == without_origin(body) and not self._refused:

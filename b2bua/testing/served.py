@@ -12,7 +12,7 @@ from b2bua.features import Features
 from b2bua.features.data import Rows
 from b2bua.features.plugin import installed, named
 from b2bua.net.locate import NumericLocator
-from b2bua.server import Server
+from b2bua.server import Recovery, Server
 from b2bua.settings import Settings, read
 from b2bua.testing.wires import DatagramWire, StreamWire
 
@@ -137,15 +137,23 @@ class Served:
         if self.world.witness is not None:
             self.world.witness.crashed()
 
-    def restart(self) -> None:
+    def restart(self) -> Recovery:
         """Start it again, with what the store has."""
         assert self._store is not None
         self._start()
-        found: list[Sequence[Any]] = []
-        self._store.load_bindings(self.world.wall()).addCallback(found.append)
-        self._store.load_subscriptions().addCallback(found.append)
-        bindings, subscriptions = found
+        store, found = self._store, list[Sequence[Any]]()
+        for loaded in (
+            store.load_bindings(self.world.wall()),
+            store.load_subscriptions(),
+            store.load_settings(),
+            store.load_snapshots(),
+            store.load_open(),
+        ):
+            loaded.addCallback(found.append)
+        bindings, subscriptions, settings, snapshots, records = found
         self.server.restore(bindings, subscriptions)
+        self.server.count_start(settings)
+        return self.server.recover(settings, snapshots, records)
 
     def _configured(self) -> tuple[Settings, Features]:
         """Read the document: what belongs to features, and the rest."""

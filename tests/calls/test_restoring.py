@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from b2bua.calls.restoring import VERSION, can_be_written, restore_call, write_call
+from b2bua.calls.record import CallRecord
+from b2bua.calls.restoring import VERSION, is_settled, restore_call, write_call
 from b2bua.errors import UsageError
 from b2bua.legs.snapshot import VERSION as LEG_VERSION
 from b2bua.testing.manners import Manners
 from tests.ladders.transfers import TransferTestCase
 
 CALL = (
-    "alignment caller dialled diversions holding identities legs max_breadth max_forwards private record"
-    " version visited"
+    "alignment caller dialled diversions fields holding identities legs max_breadth max_forwards pair private"
+    " since start talked version visited waiting"
 )
 LEG = (
-    "allows contact_user device dialog flow id incoming left origin party referred remote_session ringing"
+    "allows contact_user device dialog expires flow id incoming origin party referred remote_session ringing"
     " sticky supports timer version"
 )
 
@@ -32,13 +33,17 @@ class RestoringTests(TransferTestCase):
     def restart(self) -> None:
         """Forget every call but what was written down, and restore them."""
         core = self.world.served.server.core
-        for plain in self.forget():
-            restore_call(core.calls, json.loads(plain))
+        for plain, record in self.forget():
+            restore_call(core.calls, json.loads(plain), record)
+        self.world.witness.crashed()
 
-    def forget(self) -> list[str]:
+    def forget(self) -> list[tuple[str, CallRecord]]:
         """Write down every call, and make all that the server knows of them vanish."""
         core = self.world.served.server.core
-        written = [json.dumps(write_call(call)) for call in core.calls.going.values()]
+        written = [
+            (json.dumps(write_call(call)), CallRecord.from_plain(call.record.to_plain()))
+            for call in core.calls.going.values()
+        ]
         for call in list(core.calls.going.values()):
             for leg in call.legs:
                 core.context.dialogs.remove(leg.dialog)
@@ -105,11 +110,17 @@ class RestoringTests(TransferTestCase):
         self.world.run(3)
         alices.hold()
         self.world.run(1)
-        (written,) = self.forget()
+        ((text, record),) = self.forget()
         core = self.world.served.server.core
-        call = restore_call(core.calls, json.loads(written))
+        call, legs, alone = restore_call(core.calls, json.loads(text), record)
+        assert call is not None
+        self.assertEqual((call.legs, alone), (legs, []))
         self.assertEqual((call.max_forwards, call.max_breadth), (6, 9))
-        self.assertEqual(json.dumps(write_call(call)), written)
+        before, after = json.loads(text), write_call(call)
+        for leg in (*before.pop("legs"), *after.pop("legs")):
+            self.assertEqual(leg["party"][1] in ("alice", "bob"), True)
+        self.assertEqual(json.dumps(after), json.dumps(before))
+        self.world.witness.crashed()
         alices.hang_up()
         self.quiet()
 
@@ -130,7 +141,7 @@ class RestoringTests(TransferTestCase):
         self.alice.dial("bob")
         self.world.run(1)
         (call,) = self.world.served.server.core.calls.going.values()
-        self.assertFalse(can_be_written(call))
+        self.assertFalse(is_settled(call))
         self.assertRaises(UsageError, write_call, call)
         self.alice.hang_up()
         self.quiet()
@@ -139,7 +150,8 @@ class RestoringTests(TransferTestCase):
         """What another version wrote, or is not whole, is one clear error, and nothing of it is there."""
         self.call(self.alice, self.bob)
         core = self.world.served.server.core
-        whole = json.loads(self.forget()[0])
+        ((text, record),) = self.forget()
+        whole = json.loads(text)
         first, second = whole["legs"]
         for plain, why in (
             ({**whole, "version": 0}, "A call of version 0; only version 1 can be read"),
@@ -155,20 +167,26 @@ class RestoringTests(TransferTestCase):
             ),
             (
                 {**whole, "legs": [first, without(second, "dialog")]},
-                "A leg that is not as version 1 writes it",
+                "A call that is not as version 1 writes it",
             ),
             (
                 {**whole, "legs": [first, without(second, "party")]},
+                "A call that is not as version 1 writes it",
+            ),
+            (
+                {**whole, "legs": [first, without(second, "expires")]},
                 "A leg that is not as version 1 writes it",
             ),
-            ({**whole, "legs": [first, without(second, "left")]}, "A leg that is not as version 1 writes it"),
             ({**whole, "legs": [first]}, "A call that is not as version 1 writes it: ValueError"),
+            ({**whole, "pair": [0, 2]}, "A call that is not as version 1 writes it: ValueError"),
+            ({**whole, "legs": [first, first]}, "A leg that is in another call as well"),
         ):
             with self.subTest(why):
-                error = self.assertRaises(UsageError, restore_call, core.calls, plain)
+                error = self.assertRaises(UsageError, restore_call, core.calls, plain, record)
                 self.assertTrue(str(error).startswith(why), error)
                 self.assertEqual((len(core.calls.going), len(core.context.dialogs)), (0, 0))
-        restore_call(core.calls, whole)
+        restore_call(core.calls, whole, record)
+        self.world.witness.crashed()
         self.alice.hang_up()
         self.quiet()
 

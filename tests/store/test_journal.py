@@ -185,7 +185,7 @@ class JournalTests(SynchronousTestCase):
         """A great many changes leave in several batches, one after the other."""
         self.patch(journals, "AT_ONCE", 10)
         for number in range(35):
-            self.journal.snapshot(str(number), 1)
+            self.journal.snapshot(str(number), "{}")
         self.successResultOf(self.journal.flush())
         self.layer.clock.pump([DELAY] * 4)
         kept = self.successResultOf(self.store.load_snapshots())

@@ -1,0 +1,117 @@
+"""
+The start after a crash: calls that were kept are taken up, and nothing is believed that is not so.
+
+Every party of a restored call is asked for a sign of life (OPTIONS within its
+dialog): it may have hung up while nobody was there to hear it.  A party that
+has nobody to go on with gets a BYE.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+from b2bua.calls.restoring import restore_call
+from b2bua.errors import UsageError
+from b2bua.legs import refresh
+from b2bua.legs.words import HungUp
+from b2bua.wire.fields import Reason
+
+if TYPE_CHECKING:
+    from b2bua.calls.call import Call
+    from b2bua.calls.calls import Calls
+    from b2bua.calls.record import CallRecord
+    from b2bua.legs.leg import Leg
+    from b2bua.legs.words import Fields
+
+FIRST = 5.0
+"""Seconds after the start at which the first party is asked; what it has to say comes again by then (T2)."""
+RATE = 200
+"""So many parties are asked in a second."""
+BACK = 180.0
+"""Seconds that a phone has to register by a new connection before it is asked by its Contact."""
+
+ALONE: Fields = (("Reason", str(Reason("SIP", 500, "The call was cut by a restart"))),)
+
+
+class Unreadable(NamedTuple):
+    """What was kept of a call that cannot be taken up."""
+
+    call: str
+    why: str
+    text: str
+
+
+class Recovered(NamedTuple):
+    """What a start has found."""
+
+    calls: list[tuple[Call, list[Leg]]]
+    """Those that go on, with their parties."""
+    over: list[str]
+    """Those of which nothing goes on."""
+    unreadable: list[Unreadable]
+
+
+def recover(
+    calls: Calls,
+    kept: Iterable[tuple[str, str]],
+    records: Mapping[str, CallRecord],
+    *,
+    start: int,
+    alive: float,
+) -> Recovered:
+    """
+    Take up what was kept; the answers to what is asked come later.
+
+    @param kept: what was written, by the id of its call.
+    @param records: those of calls that have not ended.
+    @param start: which start of the service this is.
+    @param alive: the last time at which the service is known to have run.
+    """
+    found = Recovered([], [], [])
+    asked = 0
+    for id, text in kept:
+        try:
+            call, legs, alone = restore_call(calls, _plain(text), records.get(id), start=start, alive=alive)
+        except UsageError as error:
+            found.unreadable.append(Unreadable(id, str(error), text))
+            continue
+        if call is None:
+            found.over.append(id)
+        else:
+            found.calls.append((call, legs))
+        for leg in legs:
+            asked += 1
+            after = FIRST + asked / RATE
+            if leg in alone:
+                calls.later(after, _dismiss, leg)
+            elif leg.flow is None and leg.device is not None:
+                calls.later(BACK + asked / RATE, refresh.probe, leg)
+            else:
+                calls.later(after, refresh.probe, leg)
+    return found
+
+
+def _plain(text: str) -> dict[str, object]:
+    """
+    Read JSON.
+
+    @raise UsageError: it is none.
+    """
+    try:
+        plain = json.loads(text)
+    except ValueError as error:
+        raise UsageError(f"A call that is no JSON: {error}") from None
+    if not isinstance(plain, dict):
+        raise UsageError("A call that is no JSON object")
+    return plain
+
+
+def _dismiss(leg: Leg) -> None:
+    """Tell a party that nobody is there any more."""
+    call: Call | None = leg.call
+    if call is not None:
+        call.hang_up(leg, "lost", ALONE)
+    else:
+        leg.say(HungUp("lost", ALONE))

@@ -1,0 +1,266 @@
+"""Calls outlive the server: after kill -9 and a start whoever talked goes on, or is told."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from b2bua.calls.record import CallRecord
+from b2bua.calls.recovery import BACK
+from b2bua.server import Recovery
+from b2bua.store.memory import MemoryStore
+from b2bua.testing import World
+from b2bua.testing.manners import Manners
+from tests.ladders.transfers import FEATURES, TransferTestCase
+
+KEPT = 3.0
+"""Seconds after which a call is kept: two of quiet, half a one for the batch, and some."""
+
+
+class KeptCase(TransferTestCase):
+    """Phones, a server with a store, and what crashes it."""
+
+    def make_world(self, **more: Any) -> World:
+        """A world with a store."""
+        self.store = MemoryStore()
+        return World(features=FEATURES, store=self.store, **more)
+
+    def crash(self, seconds: float = 2.0) -> Recovery:
+        """Let the server be gone for some time."""
+        served = self.world.served
+        assert served is not None
+        served.crash()
+        self.world.run(seconds)
+        return served.restart()
+
+    def talk(self) -> None:
+        """Alice calls Bob, and that is kept."""
+        self.call(self.alice, self.bob)
+        self.world.run(KEPT)
+
+    def records(self) -> list[CallRecord]:
+        """What the store has of calls."""
+        self.world.run(1)
+        found = self.successResultOf(self.store.find_records())
+        return list(found)
+
+    def kept(self) -> list[Any]:
+        """What the store has of calls that go on."""
+        self.world.run(1)
+        return [json.loads(one.text) for one in self.successResultOf(self.store.load_snapshots())]
+
+
+class CrashTests(KeptCase):
+    """A crash, and the start after it."""
+
+    def test_goes_on(self) -> None:
+        """Hold, resume, UPDATE, INFO and BYE from either side work as if nothing had happened."""
+        for holder, other in ((self.alice, self.bob), (self.bob, self.alice)):
+            self.talk()
+            self.assertEqual(self.crash().restored, 1)
+            self.only_talking(self.alice, self.bob)
+            holder.hold()
+            self.world.run(KEPT)
+            self.insist(self.world.talking() == {(holder.name, other.name)}, "no hold")
+            self.crash()
+            holder.resume()
+            self.world.run(2)
+            self.only_talking(self.alice, self.bob)
+            other.session.update(offer=False)
+            other.session.ask("INFO")
+            self.world.run(2)
+            other.hang_up()
+            self.world.run(2)
+            self.assertEqual(self.alice.live + self.bob.live, [])
+        self.assertEqual(self.kept(), [])
+        self.quiet()
+
+    def test_unwritten(self) -> None:
+        """CSeq numbers and versions of SDP never go back, also when the last changes were not kept."""
+        self.talk()
+        for _ in range(3):
+            for wait in (0.3, 0.1):
+                self.bob.hold()
+                self.world.run(wait)
+                self.bob.resume()
+                self.world.run(wait)
+            self.crash()
+        self.world.run(5)
+        self.bob.hold()
+        self.world.run(1)
+        self.bob.resume()
+        self.world.run(1)
+        self.only_talking(self.alice, self.bob)
+        self.alice.hang_up()
+        self.quiet()
+
+    def test_one_record(self) -> None:
+        """A restored call has one record, from its first beginning to its true end."""
+        self.talk()
+        (begun,) = self.records()
+        self.crash(30)
+        self.world.run(10)
+        self.alice.hang_up()
+        self.quiet()
+        (record,) = self.records()
+        self.assertEqual((record.id, record.started), (begun.id, begun.started))
+        self.assertEqual((record.hung_up_by, record.why, len(record.legs)), ("extension alice", "bye", 2))
+        assert record.answered is not None and record.ended is not None
+        self.assertGreater(record.ended - record.answered, 40)
+
+    def test_hung_up_meanwhile(self) -> None:
+        """Who hung up while nobody was there to hear it is found out, and the other one is told."""
+        self.talk()
+        served = self.world.served
+        assert served is not None
+        served.crash()
+        self.world.run(1)
+        self.alice.hang_up()
+        self.world.run(40)
+        self.assertEqual(served.restart().restored, 1)
+        self.world.run(8)
+        self.assertEqual(self.bob.live, [])
+        self.quiet()
+        (record,) = self.records()
+        self.assertEqual((record.hung_up_by, record.why), ("extension alice", "lost"))
+
+    def test_repeated(self) -> None:
+        """A BYE that came while nobody was there is answered when it is repeated (section 17.1.2.2)."""
+        self.world.network.icmp = False
+        self.talk()
+        served = self.world.served
+        assert served is not None
+        served.crash()
+        self.world.run(1)
+        self.alice.hang_up()
+        self.world.run(2)
+        served.restart()
+        self.world.run(5)
+        self.assertEqual(self.bob.live, [])
+        self.quiet()
+        self.assertEqual([r.why for r in self.records()], ["bye"])
+
+    def test_power_cut(self) -> None:
+        """A phone that is gone with the server is found out, too."""
+        self.talk()
+        self.bob.vanish()
+        self.crash()
+        self.world.run(60)
+        self.assertEqual(self.alice.live, [])
+        self.quiet()
+
+    def test_session_timer(self) -> None:
+        """The session timer goes on with its roles and its deadline (RFC 4028)."""
+        for refresher in ("uac", "uas"):
+            manners = Manners(answers_after=1.0, session_expires=90, refresher=refresher)
+            dave, erin = self.world.phones(f"dave{refresher}", f"erin{refresher}", manners=manners)
+            self.call(dave, erin)
+            self.world.run(KEPT)
+            for _ in range(4):
+                self.world.run(100)
+                self.crash()
+            self.insist(dave.talks_to(erin), "the call was lost")
+            dave.hang_up()
+            self.world.run(2)
+        self.quiet()
+
+    def test_young(self) -> None:
+        """A call that is over within two seconds is never written; one that goes on is, once."""
+        self.call(self.alice, self.bob)
+        self.alice.hang_up()
+        self.world.run(5)
+        kept: list[Any] = []
+        self.patch(self.store, "write", _noting(self.store.write, kept))
+        self.call(self.alice, self.bob)
+        self.world.run(60)
+        self.assertEqual(len(kept), 1)
+        self.alice.hang_up()
+        self.quiet()
+
+    def test_connection(self) -> None:
+        """A phone by TCP registers by a new connection, and its restored call follows it (RFC 5626)."""
+        dave, erin = self.world.phones("dave", "erin", manners=Manners(answers_after=1.0), transport="TCP")
+        self.call(dave, erin)
+        self.world.run(KEPT)
+        self.crash()
+        self.world.run(10)
+        for phone in (dave, erin):
+            phone.register()
+        self.world.run(2)
+        dave.hold()
+        self.world.run(2)
+        dave.resume()
+        self.world.run(BACK)
+        self.only_talking(dave, erin)
+        erin.hang_up()
+        self.world.run(2)
+        self.assertEqual(dave.live, [])
+        self.quiet()
+
+    def test_set_aside(self) -> None:
+        """What cannot be read is named, and the others are restored."""
+        carol = self.carol
+        (dave,) = self.world.phones("dave", manners=Manners(answers_after=1.0))
+        self.talk()
+        self.call(carol, dave)
+        self.world.run(KEPT)
+        served = self.world.served
+        assert served is not None
+        for id, text in (("a", "{"), ("b", "[]"), ("c", '{"version":7}')):
+            assert served.server.journal is not None
+            served.server.journal.snapshot(id, text)
+        self.world.run(1)
+        found = self.crash()
+        self.assertEqual(found.restored, 2)
+        self.assertEqual([one.call for one in found.unreadable], ["a", "b", "c"])
+        self.insist(self.alice.talks_to(self.bob) and carol.talks_to(dave), "a call was lost")
+        for phone in (self.alice, carol):
+            phone.hang_up()
+        self.quiet()
+
+    def test_not_wanted(self) -> None:
+        """With survive = false nothing of calls is kept, and what was kept is dropped."""
+        self.talk()
+        served = self.world.served
+        assert served is not None
+        served.document["calls"] = {"survive": False}
+        found = self.crash()
+        self.assertEqual((found.restored, found.cut), (0, 1))
+        self.assertEqual(self.kept(), [])
+        for phone in (self.alice, self.bob):
+            phone.hang_up()
+        self.quiet()
+
+
+class TransferTests(KeptCase):
+    """Transfers before, during and after a crash."""
+
+    def test_attended(self) -> None:
+        """Two restored calls can be joined by an attended transfer (RFC 5589 section 7)."""
+        self.talk()
+        self.bob.hold()
+        self.world.run(1)
+        second = self.bob.dial("carol")
+        self.world.run(5)
+        self.assertEqual(self.crash().restored, 2)
+        first = next(s for s in self.bob.live if s is not second)
+        first.transfer(replaces=second)
+        self.world.run(6)
+        self.only_talking(self.alice, self.carol)
+        self.world.run(KEPT)
+        self.assertEqual([len(one["legs"]) for one in self.kept()], [2])
+        self.crash()
+        self.world.run(8)
+        self.only_talking(self.alice, self.carol)
+        self.carol.hang_up()
+        self.quiet()
+
+
+def _noting(write: Any, kept: list[Any]) -> Any:
+    """Note the calls that are written."""
+
+    def noting(batch: Any) -> Any:
+        kept.extend(batch.snapshots)
+        return write(batch)
+
+    return noting
