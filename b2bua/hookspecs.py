@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from b2bua.calls.view import CallState
     from b2bua.features.options import Options
     from b2bua.features.service import Service
-    from b2bua.legs.words import LegEnd, Replied, Told
+    from b2bua.legs.words import LegEnd, Replied, Requested
     from b2bua.settings import Table
     from b2bua.subscriptions import EventPackage
 
@@ -347,7 +347,7 @@ def replace_requested(call: Call, leg: Leg, replaced: Leg) -> ReplaceVerdict | N
 
 
 @_hook("question", "ask_unowned")
-def request_unowned(leg: Leg, told: Told) -> Replied | None:
+def request_unowned(leg: Leg, request: Requested) -> Replied | None:
     """
     Answer a request within a dialog that the bridge does not pass on.
 
@@ -355,8 +355,8 @@ def request_unowned(leg: Leg, told: Told) -> Replied | None:
     answered by the table of what passes (C{docs/what-passes.md}).
 
     @param leg: the leg on which it came.
-    @param told: the request.
-    @return: a L{Replied} with the token of C{told}, or L{None}.
+    @param request: the request.
+    @return: a L{Replied} with the token of C{request}, or L{None}.
     """
     raise NotImplementedError
 

@@ -30,7 +30,7 @@ from b2bua.calls.verdicts import (
 )
 from b2bua.calls.view import CallState, PartyState, Phase
 from b2bua.legs.party import Party, Policy
-from b2bua.legs.words import LegEnd, Replied, Told
+from b2bua.legs.words import LegEnd, Replied, Requested
 
 __all__ = [
     "Attempt",
@@ -66,8 +66,8 @@ __all__ = [
     "Relay",
     "Replace",
     "Replied",
+    "Requested",
     "Respond",
-    "Told",
     "Transfer",
     "Wait",
     "connect",

@@ -15,7 +15,7 @@ from b2bua.legs.words import (
     Referred,
     Refused,
     Replied,
-    Told,
+    Requested,
     Withdrawn,
     Word,
 )
@@ -111,7 +111,7 @@ class Bridge:
                 # A phone takes a 503 for the failure of its server (RFC 3263 section 4.3).
                 other.say(Refused(500, reason, fields) if code == 503 else word)
                 self._exchange_over()
-            case Told() | Replied() | Withdrawn():
+            case Requested() | Replied() | Withdrawn():
                 other.say(word)
             case Referred():
                 self.call.referred(leg, word)

@@ -41,7 +41,7 @@ from b2bua.legs.words import (
     Referred,
     Refused,
     Replied,
-    Told,
+    Requested,
     Word,
 )
 from b2bua.wire.fields import Reason
@@ -419,11 +419,13 @@ class Call:
         if self.calls.features.hears_changes:
             self.calls.tell_of(self)
 
-    def unowned(self, leg: Leg, told: Told) -> None:
+    def unowned(self, leg: Leg, request: Requested) -> None:
         """Ask the features for an answer to a request that nobody in the call owns."""
         self.calls.when(
-            self.features.ask_unowned(leg, told),
-            lambda replied: leg.say(replied or Replied(told.token, 200 if told.method == "INFO" else 501)),
+            self.features.ask_unowned(leg, request),
+            lambda replied: leg.say(
+                replied or Replied(request.token, 200 if request.method == "INFO" else 501)
+            ),
         )
 
     def referred(self, leg: Leg, word: Referred) -> None:

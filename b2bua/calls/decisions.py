@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from b2bua.calls.registration import Registration
     from b2bua.calls.verdicts import FailureVerdict, Outcome, ReplaceVerdict, RouteVerdict, TransferVerdict
     from b2bua.calls.view import CallState
-    from b2bua.legs.words import LegEnd, Replied, Told
+    from b2bua.legs.words import LegEnd, Replied, Requested
 
 
 class Decisions(Protocol):
@@ -51,7 +51,7 @@ class Decisions(Protocol):
         """Say whether a new call may take the place of a leg."""
         raise NotImplementedError
 
-    def ask_unowned(self, leg: Leg, told: Told) -> Replied | Deferred[Replied | None] | None:
+    def ask_unowned(self, leg: Leg, request: Requested) -> Replied | Deferred[Replied | None] | None:
         """Answer a request within a dialog that the bridge does not pass on."""
         raise NotImplementedError
 

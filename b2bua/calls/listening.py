@@ -18,7 +18,7 @@ from b2bua.legs.words import (
     HungUp,
     Referred,
     Refused,
-    Told,
+    Requested,
     Withdrawn,
     Word,
 )
@@ -111,7 +111,7 @@ class Ear:
                 if leg in self._kept:
                     self._kept[leg].clear()
                 self._lone.hear(leg, word)
-            case Changed() | Told():
+            case Changed() | Requested():
                 self.disturbed = self.disturbed or isinstance(word, Changed)
                 self._lone.hear(leg, word)
             case _:

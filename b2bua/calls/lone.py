@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from b2bua.calls.media import silent_answer, silent_offer
-from b2bua.legs.words import Answered, Changed, Referred, Refused, Replied, Told, Withdrawn, Word
+from b2bua.legs.words import Answered, Changed, Referred, Refused, Replied, Requested, Withdrawn, Word
 
 if TYPE_CHECKING:
     from b2bua.calls.call import Call
@@ -42,14 +42,14 @@ class Lone:
                 leg.say(Refused(487, early=early))
             case Referred(_, referral):
                 referral.refuse(603)
-            case Told():
-                self._told(leg, word)
+            case Requested():
+                self._requested(leg, word)
             case _:
                 pass  # the answer to our silent offer, or the end of an exchange that is over
 
-    def _told(self, leg: Leg, told: Told) -> None:
+    def _requested(self, leg: Leg, request: Requested) -> None:
         """Keep-alives and signals are taken; features may know more."""
-        if told.method == "OPTIONS":
-            leg.say(Replied(told.token, 200))
+        if request.method == "OPTIONS":
+            leg.say(Replied(request.token, 200))
         else:
-            self._call.unowned(leg, told)
+            self._call.unowned(leg, request)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from b2bua.calls.outcomes import NO_ANSWER, best, outcome_of, towards_caller
 from b2bua.calls.verdicts import Outcome
-from b2bua.legs.header_policy import REPLY, TOLD, entering, leaving
+from b2bua.legs.header_policy import REPLY, REQUEST, entering, leaving
 from b2bua.wire.message import Request
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class Relay:
             ("To", f"<{destination.to_uri}>"),
             ("Call-ID", call_id),
             ("CSeq", f"{seq} MESSAGE"),
-            *leaving((*entering(said, TOLD, self._sender), *fields), destination.party),
+            *leaving((*entering(said, REQUEST, self._sender), *fields), destination.party),
         ]
         return Request("MESSAGE", destination.request_uri, head, said.body)
 

@@ -21,8 +21,8 @@ from b2bua.legs.words import (
     Referred,
     Refused,
     Replied,
+    Requested,
     Ringing,
-    Told,
     Withdrawn,
     Word,
 )
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from b2bua.calls.errand import Errand
     from b2bua.legs.leg import Leg
 
-_WITHIN = (Told, Replied, Changed, Answered, Refused, Confirmed, Withdrawn)
+_WITHIN = (Requested, Replied, Changed, Answered, Refused, Confirmed, Withdrawn)
 """What passes between the caller and the leg whose early media it hears (RFC 3311 section 5)."""
 
 

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from b2bua.legs.words import HungUp, Moved, Progress, Refused, Replied, Told, Word
+from b2bua.legs.words import HungUp, Moved, Progress, Refused, Replied, Requested, Word
 from b2bua.transactions.flow import Flow
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ WORDS_MAX = 4096
 
 _SAID: dict[type[Word], str] = {
     Progress: "code",
-    Told: "method",
+    Requested: "method",
     Replied: "code",
     Moved: "code",
     Refused: "code",

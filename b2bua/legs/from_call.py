@@ -17,8 +17,8 @@ from b2bua.legs.words import (
     Progress,
     Refused,
     Replied,
+    Requested,
     Ringing,
-    Told,
     Withdrawn,
     Word,
 )
@@ -137,7 +137,7 @@ _VERBS: dict[type[Word], Callable[[LegData, Any], None]] = {
     Withdrawn: _withdrawn,
     Refused: _refused,
     Moved: _moved,
-    Told: relayed_requests.send,
+    Requested: relayed_requests.send,
     Replied: relayed_requests.reply,
     HungUp: bye.hang_up,
 }

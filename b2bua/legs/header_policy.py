@@ -52,7 +52,7 @@ SUCCESS = IDENTITY | frozenset({"Answer-Mode", "Call-Info", "Privacy", "User-to-
 FAILURE = frozenset({"Error-Info", "Geolocation-Error", "Reason", "Retry-After", "User-to-User", "Warning"})
 MOVED = FAILURE | frozenset({"Diversion", "History-Info"})
 GOODBYE = frozenset({"Reason", "User-to-User"})
-TOLD = _names(
+REQUEST = _names(
     """
     Content-Disposition Content-Encoding Content-Language Content-Type Date Event Expires Info-Package
     Priority Record Subject Subscription-State
@@ -83,7 +83,7 @@ def entering(message: Message, names: frozenset[str], party: Party) -> Fields:
     for item in message.fields:
         name, value = canonical(item[0]), item[1]
         if name in names or (more and name in more and name not in NEVER):
-            if names is not TOLD and _OF_BODY in value.lower() and not (value := _without_cid(value)):
+            if names is not REQUEST and _OF_BODY in value.lower() and not (value := _without_cid(value)):
                 continue
             passed.append((name, without_controls(value)))
     return tuple(passed)

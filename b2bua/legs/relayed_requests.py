@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from b2bua.dialogs.usages import Effect, effect_of
 from b2bua.legs import bye, our_requests, sending
-from b2bua.legs.header_policy import REPLY, TOLD, entering
+from b2bua.legs.header_policy import REPLY, REQUEST, entering
 from b2bua.legs.state import FINAL_BY, LegState
-from b2bua.legs.words import Replied, Told
+from b2bua.legs.words import Replied, Requested
 
 if TYPE_CHECKING:
     from b2bua.legs.state import LegData
@@ -63,7 +63,7 @@ def received(leg: LegData, request: Request, server: IServerTransaction) -> None
     if leg.peer_requests is None:
         leg.peer_requests = {}
     leg.peer_requests[token] = PeerRequest(leg, token, server)
-    leg.hear(leg, Told(request.method, token, entering(request, TOLD, leg.party), request.body))
+    leg.hear(leg, Requested(request.method, token, entering(request, REQUEST, leg.party), request.body))
 
 
 def reply(leg: LegData, word: Replied) -> None:
@@ -73,7 +73,7 @@ def reply(leg: LegData, word: Replied) -> None:
         waiting.reply(word)
 
 
-def send(leg: LegData, word: Told) -> None:
+def send(leg: LegData, word: Requested) -> None:
     """Send a request of the other side to the peer."""
     if leg.state is LegState.ENDED:
         return
@@ -84,7 +84,7 @@ def send(leg: LegData, word: Told) -> None:
     our_requests.request(leg, leg.dialog, word.method, partial(_replied, leg, word), word.fields, word.body)
 
 
-def _replied(leg: LegData, word: Told, response: Response) -> None:
+def _replied(leg: LegData, word: Requested, response: Response) -> None:
     """Let the call hear the answer, and see what it does to the dialog (RFC 5057 section 5)."""
     if response.provisional or leg.state is LegState.ENDED:
         return

@@ -98,7 +98,7 @@ class Withdrawn:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Requested:
     """
     A request within the dialog that is not about the session: INFO, MESSAGE, NOTIFY...
 
@@ -113,7 +113,7 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Replied:
-    """The answer to a L{Told}."""
+    """The answer to a L{Requested}."""
 
     token: int
     code: int
@@ -247,7 +247,7 @@ Word: TypeAlias = (
     | Confirmed
     | Changed
     | Withdrawn
-    | Told
+    | Requested
     | Replied
     | Referred
     | Moved

@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua import hookimpl
-from b2bua.calls import Confirm, Dial, Forward, InvitationDraft, Member, Redirect, Refuse, Replied, Told
+from b2bua.calls import Confirm, Dial, Forward, InvitationDraft, Member, Redirect, Refuse, Replied, Requested
 from b2bua.calls.story import Story
 from b2bua.features import Features
 from b2bua.features.dispatch import STRIKES_MAX
@@ -46,9 +46,9 @@ class Good:
         return Confirm(name)
 
     @hookimpl
-    def request_unowned(self, told: Told) -> Replied | None:
+    def request_unowned(self, request: Requested) -> Replied | None:
         """Answer INFO in its own way."""
-        return Replied(told.token, 418) if told.method == "INFO" else None
+        return Replied(request.token, 418) if request.method == "INFO" else None
 
 
 for _name, _kind in HOOKS.items():

@@ -19,7 +19,7 @@ ROWS = {
     "3xx": header_policy.MOVED,
     "4xx, 5xx, 6xx": header_policy.FAILURE,
     "CANCEL, BYE": header_policy.GOODBYE,
-    "INFO, MESSAGE, NOTIFY": header_policy.TOLD - {"record"},
+    "INFO, MESSAGE, NOTIFY": header_policy.REQUEST - {"record"},
     "answer to these": header_policy.REPLY,
     "from trusted peers only (RFC 3325 section 5)": header_policy.IDENTITY,
     "from extensions and trusted peers only: they can make a phone answer by itself": header_policy.ALERTING,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from b2bua.legs.leg import Leg
-from b2bua.legs.words import Answered, Changed, Confirmed, HungUp, Progress, Refused, Told, Withdrawn
+from b2bua.legs.words import Answered, Changed, Confirmed, HungUp, Progress, Refused, Requested, Withdrawn
 from b2bua.transactions.flow import Flow
 from b2bua.wire.message import Field
 from b2bua.wire.sdp import without_origin
@@ -640,7 +640,7 @@ class GlareTests(LegCase):
         """A 500 because a later request came first is no refusal: it goes again (section 12.2.2)."""
         self.leg.say(Changed(HOLD))
         change = self.client
-        self.leg.say(Told("INFO", 1))
+        self.leg.say(Requested("INFO", 1))
         change.answer(500)
         self.assertEqual(self.methods, ["INVITE", "INFO", "INVITE"])
         self.assertEqual(self.words, [])

@@ -17,8 +17,8 @@ from b2bua.legs.words import (
     Referred,
     Refused,
     Replied,
+    Requested,
     Ringing,
-    Told,
     Word,
 )
 from b2bua.wire.message import Field
@@ -47,7 +47,7 @@ WORDS: tuple[Word, ...] = (
     Refused(486),
     Refused(491, "", (), local=True),
     Moved(302, ("<sip:103@example.com>",)),
-    Told("INFO", 1),
+    Requested("INFO", 1),
     Replied(1, 200),
     Replied(2, 200),
     HungUp(),
@@ -234,7 +234,7 @@ class StateCase(LegCase):
     def asking(self) -> Leg:
         """An INFO of ours is out."""
         leg = self.established()
-        leg.say(Told("INFO", 1))
+        leg.say(Requested("INFO", 1))
         return leg
 
     def referred(self) -> Leg:

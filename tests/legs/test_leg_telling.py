@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from b2bua.legs.party import Party, Policy
-from b2bua.legs.words import HungUp, Replied, Ringing, Told
+from b2bua.legs.words import HungUp, Replied, Requested, Ringing
 from b2bua.wire.message import Field, Request, Response
 from tests.legs.layer import HELD_SDP, FakeServer, LegCase
 
@@ -25,7 +25,7 @@ class ToldTests(LegCase):
         """An INFO passes with its body and type, and waits for the answer."""
         server = self.gets(self.leg, "INFO", DTMF, kind="application/dtmf-relay", fields=INFO)
         word = self.word
-        assert isinstance(word, Told)
+        assert isinstance(word, Requested)
         self.assertEqual((word.method, word.body), ("INFO", DTMF))
         self.assertEqual(word.fields, (*INFO, ("Content-Type", "application/dtmf-relay")))
         self.assertEqual(server.codes, [])
@@ -37,7 +37,7 @@ class ToldTests(LegCase):
         """The bare Record field of a phone's recording key passes as well."""
         self.gets(self.leg, "INFO", fields=[("Record", "on")])
         word = self.word
-        assert isinstance(word, Told)
+        assert isinstance(word, Requested)
         self.assertEqual([(n.lower(), v) for n, v in word.fields], [("record", "on")])
         self.leg.hang_up()
 
@@ -45,7 +45,7 @@ class ToldTests(LegCase):
         """Nothing else of the request passes."""
         self.gets(self.leg, "MESSAGE", b"hi", kind="text/plain", fields=[("X-Secret", "1"), ("Subject", "s")])
         word = self.word
-        assert isinstance(word, Told)
+        assert isinstance(word, Requested)
         self.assertEqual(word.fields, (("Subject", "s"), ("Content-Type", "text/plain")))
         self.leg.hang_up()
 
@@ -60,7 +60,7 @@ class ToldTests(LegCase):
     @property
     def token(self) -> int:
         """The token of the last request."""
-        return next(word.token for word in reversed(self.words) if isinstance(word, Told))
+        return next(word.token for word in reversed(self.words) if isinstance(word, Requested))
 
     def test_never_408(self) -> None:
         """What the other side answers is passed, but for 408, 503 and 1xx (RFC 4320 section 4.1)."""
@@ -117,7 +117,7 @@ class TellTests(LegCase):
 
     def test_told(self) -> None:
         """It goes out in our own dialog, and the answer comes back."""
-        self.leg.say(Told("INFO", 5, (("Content-Type", "application/dtmf-relay"),), DTMF))
+        self.leg.say(Requested("INFO", 5, (("Content-Type", "application/dtmf-relay"),), DTMF))
         request = self.client.request
         self.assertEqual((request.method, request.body), ("INFO", DTMF))
         self.assertEqual(request.content_type, "application/dtmf-relay")
@@ -127,44 +127,44 @@ class TellTests(LegCase):
 
     def test_refused(self) -> None:
         """A 415 to an INFO concerns nothing else (RFC 5057 section 5.1)."""
-        self.leg.say(Told("INFO", 5))
+        self.leg.say(Requested("INFO", 5))
         self.client.answer(415)
         self.assertEqual(self.words, [Replied(5, 415, "Unsupported Media Type")])
         self.assertTrue(self.leg.answered)
 
     def test_no_answer(self) -> None:
         """A timeout is heard as 504, never 408; of an INFO it ends the call (RFC 4320 4.2, RFC 5057 5.2)."""
-        self.leg.say(Told("MESSAGE", 5))
+        self.leg.say(Requested("MESSAGE", 5))
         self.client.answer(408, local=True)
         self.assertEqual(self.words, [Replied(5, 504)])
         self.assertTrue(self.leg.answered)
-        self.leg.say(Told("INFO", 6))
+        self.leg.say(Requested("INFO", 6))
         self.client.answer(408, local=True)
         self.assertEqual(self.words[1:], [Replied(6, 504), HungUp("timeout")])
 
     def test_503(self) -> None:
         """A 503 does not pass: the other side would leave us for another server (section 16.7)."""
-        self.leg.say(Told("INFO", 5))
+        self.leg.say(Requested("INFO", 5))
         self.client.answer(503)
         self.assertEqual(self.words, [Replied(5, 500)])
 
     def test_481(self) -> None:
         """A 481 means that the peer has no such call: BYE (RFC 3261 section 12.2.1.2)."""
-        self.leg.say(Told("INFO", 5))
+        self.leg.say(Requested("INFO", 5))
         self.client.answer(481)
         self.assertEqual(self.heard, ["Replied", "HungUp"])
         self.assertEqual(self.methods, ["INFO", "BYE"])
 
     def test_dialog_destroyed(self) -> None:
         """A 404 says that the remote target is gone, and the dialog with it (RFC 5057 section 5.1)."""
-        self.leg.say(Told("INFO", 5))
+        self.leg.say(Requested("INFO", 5))
         self.client.answer(404)
         self.assertEqual(self.heard, ["Replied", "HungUp"])
 
     def test_after_the_end(self) -> None:
         """What comes too late is absorbed."""
         self.leg.hang_up()
-        self.leg.say(Told("INFO", 5))
+        self.leg.say(Requested("INFO", 5))
         self.client.answer(200)
         self.assertEqual(self.methods, ["BYE"])
         self.assertEqual(self.words, [])
@@ -172,7 +172,7 @@ class TellTests(LegCase):
     def test_no_dialog(self) -> None:
         """Before the first 1xx there is no dialog that it could go in: 481."""
         for leg in (self.outgoing(), self.incoming()):
-            leg.say(Told("INFO", 5))
+            leg.say(Requested("INFO", 5))
             self.assertEqual(self.word, Replied(5, 481))
             leg.hang_up()
 
@@ -180,14 +180,14 @@ class TellTests(LegCase):
         """In an early dialog it goes, as digits for an announcement do; a 481 there ends nothing."""
         leg = self.outgoing()
         self.client.answer(183, HELD_SDP)
-        leg.say(Told("INFO", 5))
+        leg.say(Requested("INFO", 5))
         self.assertEqual(self.methods, ["INVITE", "INFO"])
         self.client.answer(481)
         self.assertEqual(self.word, Replied(5, 481, "Call/Transaction Does Not Exist"))
         self.assertFalse(leg.ended)
         caller = self.incoming()
         caller.say(Ringing())
-        caller.say(Told("INFO", 6))
+        caller.say(Requested("INFO", 6))
         self.assertEqual(self.methods, ["INVITE", "INFO", "INFO"])
         caller.hang_up()
 
@@ -241,7 +241,7 @@ class ChallengeTests(LegCase):
     def test_told(self) -> None:
         """And an INFO; a challenge never passes to the other side."""
         leg = self.established()
-        leg.say(Told("INFO", 5))
+        leg.say(Requested("INFO", 5))
         self.client.answer(401)
         self.assertEqual(self.methods, ["INFO", "INFO"])
         self.client.answer(401)
