@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from b2bua.calls.state import state
+from b2bua.calls.records.record import state
 from b2bua.control import Answer, Refused
 from b2bua.explain.traced import TracedCall
 from b2bua.plural import counted
@@ -18,8 +18,8 @@ from b2bua.trunks.trunks import Trunks
 
 if TYPE_CHECKING:
     from b2bua.calls.call import Call
-    from b2bua.calls.record import CallRecord
-    from b2bua.calls.story import Story
+    from b2bua.calls.records.record import CallRecord
+    from b2bua.calls.records.story import Story
     from b2bua.extensions import AddedExtensions
     from b2bua.registrar.bindings import Binding
     from b2bua.server import Server

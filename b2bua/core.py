@@ -21,9 +21,9 @@ from b2bua.calls.call import Call
 from b2bua.calls.calls import Calls
 from b2bua.calls.diversion import path_from
 from b2bua.calls.identity import ANONYMOUS, Identities
-from b2bua.calls.messages import Relay
+from b2bua.calls.messages import MessageRelay
+from b2bua.calls.operations.replacing import Replacing
 from b2bua.calls.outside import OutsideRequest, Respond
-from b2bua.calls.replacing import Replacing
 from b2bua.capabilities import ABILITIES, ALLOW_OUTSIDE, ANY_BODY, BODIES, ONLY_INSIDE, extensions_of
 from b2bua.errors import PeerError
 from b2bua.legs.header_policy import seen
@@ -419,7 +419,7 @@ class B2BUA:
         known = self._party(request, server)
         if known is not None:
             party, identity = known
-            Relay(self.calls, request, server, party, identity).start(
+            MessageRelay(self.calls, request, server, party, identity).start(
                 self._dialled(request, server.flow, party)
             )
 

@@ -24,7 +24,7 @@ from b2bua.wire.uri import Uri, telephone, telephone_user
 
 if TYPE_CHECKING:
     from b2bua.authentication.domain import Domain
-    from b2bua.calls.attempt import Attempt
+    from b2bua.calls.face import Attempt
     from b2bua.registrar.bindings import Binding, Bindings
     from b2bua.settings import Peer, Route, Settings, Trunk
     from b2bua.transactions.flow import Flow

@@ -17,11 +17,11 @@ from b2bua.authentication.accounts import Accounts, accounts_of
 from b2bua.authentication.authenticator import Authenticator
 from b2bua.authentication.domain import Domain
 from b2bua.authentication.throttle import Limits as Throttling
-from b2bua.calls.keeping import CallKeeper
+from b2bua.calls.outside import Registration
 from b2bua.calls.ports import Decisions
-from b2bua.calls.recovery import Unreadable, recover
-from b2bua.calls.registration import Registration
-from b2bua.calls.trace import Trace
+from b2bua.calls.records.trace import Trace
+from b2bua.calls.restoring.keeping import CallKeeper
+from b2bua.calls.restoring.recovery import Unreadable, recover
 from b2bua.core import B2BUA
 from b2bua.dialogs.index import DialogIndex
 from b2bua.directory import Directory
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
 
     from b2bua.calls.call import Call
-    from b2bua.calls.record import CallRecord
+    from b2bua.calls.records.record import CallRecord
     from b2bua.directory import Trunks as ITrunks
     from b2bua.legs.leg import Leg
     from b2bua.net.locate import Locator

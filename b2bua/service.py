@@ -32,9 +32,8 @@ from twisted.names.client import Resolver
 from twisted.python.failure import Failure
 
 from b2bua import collector
-from b2bua.calls.record import CallRecord
-from b2bua.calls.recovery import Unreadable
-from b2bua.calls.state import state
+from b2bua.calls.records.record import CallRecord, state
+from b2bua.calls.restoring.recovery import Unreadable
 from b2bua.choices import Choices
 from b2bua.configuration import Configuration, steps
 from b2bua.console import Console

@@ -36,7 +36,7 @@ from b2bua.calls import (
     Forward,
     Gone,
     Member,
-    NotCoupled,
+    NotJoined,
     Outcome,
     Phase,
     PickUp,
@@ -224,7 +224,7 @@ class Park:
             if isinstance(found, Outcome):
                 await connect(call, ours[1], leg)
                 return Refuse(found.code, found.reason)
-        except (Busy, Gone, NotCoupled):
+        except (Busy, Gone, NotJoined):
             return Refuse(480, "Cannot be parked now")
         hang_up(call, ours[1])
         return Confirm(f"Parked at {place.removeprefix(AT)}")

@@ -4,15 +4,15 @@ Calls: legs that talk in words, the bridge between them, and what features may d
 What is named here is for plugins.
 """
 
-from b2bua.calls.attempt import Attempt
 from b2bua.calls.draft import InvitationDraft
-from b2bua.calls.face import Call, Leg, Referral, connect, dial, hang_up, hold, replace
-from b2bua.calls.operations import Busy, Gone, NotCoupled
-from b2bua.calls.origination import Origination
-from b2bua.calls.outside import OutsideRequest, Respond
+from b2bua.calls.face import Attempt, Call, Leg, Referral
+from b2bua.calls.operations.call_control import Busy, Gone, NotJoined
+from b2bua.calls.operations.for_plugins import connect, dial, hang_up, hold, replace
+from b2bua.calls.operations.origination import Origination
+from b2bua.calls.outside import OutsideRequest, Registration, Respond
 from b2bua.calls.path import Diversion, Path
-from b2bua.calls.record import CallRecord, LegRecord
-from b2bua.calls.registration import Registration
+from b2bua.calls.records.record import CallRecord, LegRecord
+from b2bua.calls.records.view import CallState, PartyState, Phase
 from b2bua.calls.verdicts import (
     Confirm,
     Dial,
@@ -28,7 +28,6 @@ from b2bua.calls.verdicts import (
     Transfer,
     Wait,
 )
-from b2bua.calls.view import CallState, PartyState, Phase
 from b2bua.legs.party import Party, Policy
 from b2bua.legs.words import LegEnd, Replied, Requested
 
@@ -49,7 +48,7 @@ __all__ = [
     "LegEnd",
     "LegRecord",
     "Member",
-    "NotCoupled",
+    "NotJoined",
     "Origination",
     "Outcome",
     "OutsideRequest",

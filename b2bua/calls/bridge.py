@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from twisted.internet.defer import Deferred
 
 from b2bua.calls.media import is_hold
+from b2bua.calls.protocol import LiveCall
 from b2bua.legs.words import (
     Answered,
     Changed,
@@ -21,14 +22,25 @@ from b2bua.legs.words import (
 )
 
 if TYPE_CHECKING:
-    from b2bua.calls.call import Call
     from b2bua.calls.media import Alignment
     from b2bua.legs.leg import Leg
 
 
+class BridgedCall(LiveCall, Protocol):
+    """A call in which two may talk."""
+
+    bridge: Bridge | None
+    """Who talks to whom; None while nobody does, or an operation is about to change it."""
+    holders: frozenset[Leg]
+    """The legs whose party has put the other one on hold."""
+
+    def referred(self, leg: Leg, word: Referred) -> None:
+        """A party asks for a transfer."""
+
+
 class Bridge:
     """
-    Couples two legs word by word.
+    Joins two legs word by word.
 
     Each leg answers for its own dialog; the bridge has no state of SIP but one:
     how the media streams of one leg correspond to those of the other, which
@@ -37,9 +49,9 @@ class Bridge:
 
     __slots__ = ("_exchange", "_idle", "_late_answer", "a", "alignment", "b", "call")
 
-    def __init__(self, call: Call, a: Leg, b: Leg, alignment: Alignment | None = None) -> None:
+    def __init__(self, call: BridgedCall, a: Leg, b: Leg, alignment: Alignment | None = None) -> None:
         """
-        Prepare to couple C{a} and C{b}.
+        Prepare to join C{a} and C{b}.
 
         @param alignment: from the streams of C{a} to those of C{b}; None when
             they are the same.

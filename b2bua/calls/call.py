@@ -1,38 +1,38 @@
 """
 A call: the legs that belong together, and who listens to each of them.
 
-A leg's words go to one listener at a time: to an L{Attempt} while it rings, to
-the L{Setup} while the caller waits, to the L{Bridge} while two parties talk, to
-an operation (L{b2bua.calls.coupling}, L{b2bua.calls.transfer}) while it changes
-who talks to whom.  The call itself only keeps the list.
+A leg's words go to one listener at a time: to a fork (L{b2bua.calls.routing})
+while it rings, to the L{Setup} while the caller waits, to the L{Bridge} while two
+parties talk, to an operation (L{b2bua.calls.operations}) while it changes who
+talks to whom.  The call itself only keeps the list.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
 
 from twisted.internet.defer import Deferred
 
-from b2bua.calls.draft import InvitationDraft
-from b2bua.calls.errand import BREADTH_MAX, Errand
-from b2bua.calls.lone import Lone
-from b2bua.calls.media import NOTHING, silent_answer, silent_offer
-from b2bua.calls.operations import Busy, Gone, dial
+from b2bua.calls.operations.call_control import Busy, Gone, dial
+from b2bua.calls.operations.confirming import confirm
+from b2bua.calls.operations.picking import pick_up
+from b2bua.calls.operations.protocol import CallTable
+from b2bua.calls.operations.transfer import transfer_requested
+from b2bua.calls.operations.waiting import WaitingParty, answer_waiting
 from b2bua.calls.outcomes import NO_ANSWER
 from b2bua.calls.path import Path
 from b2bua.calls.ports import Decisions, Destination, Listener
-from b2bua.calls.record import CallRecord
+from b2bua.calls.records.record import CallRecord
+from b2bua.calls.records.story import Story
+from b2bua.calls.routing.template import BREADTH_MAX, InviteTemplate
 from b2bua.calls.setup import Setup
-from b2bua.calls.story import Story
-from b2bua.calls.transfer import transfer_requested
-from b2bua.calls.verdicts import Outcome
-from b2bua.calls.waiting import Waiting, shown
+from b2bua.calls.stand_in import StandIn
+from b2bua.calls.verdicts import Answer, Confirm, Outcome, PickUp, Wait
 from b2bua.legs.header_policy import NO_FIELDS, SeenFields
 from b2bua.legs.leg import Invitation, Leg
 from b2bua.legs.words import (
     LEG_ENDS,
-    Answered,
-    Changed,
     Fields,
     HungUp,
     LegEnd,
@@ -47,20 +47,44 @@ from b2bua.legs.words import (
 from b2bua.wire.fields import Reason
 
 if TYPE_CHECKING:
-    from b2bua.calls.attempt import Attempt
     from b2bua.calls.bridge import Bridge
-    from b2bua.calls.calls import Calls
-    from b2bua.calls.search import Search
+    from b2bua.calls.routing.search import Search
     from b2bua.legs.party import Identity, Party
 
 RETOLD = frozenset({"Diversion", "History-Info", "P-Asserted-Identity", "Remote-Party-ID"})
 """What invitations say in words of our own: from the path and the identity of the call."""
 
-CONFIRMATION_SECONDS = 3.0
-"""How long a phone shows the answer to a feature code."""
-
 
 NOBODY: frozenset[Leg] = frozenset()
+
+
+class LiveTable(CallTable, Protocol):
+    """All calls, as each of them sees the table that it is in."""
+
+    going: dict[str, Call]
+    """The calls that go on, by their ids."""
+
+    @property
+    def tap(self) -> Callable[[float, str, Leg, Word], None] | None:
+        """Told of each word that a call hears."""
+
+    @property
+    def began(self) -> Callable[[Call], None]:
+        """Told of each call when it begins."""
+
+    @property
+    def recorded(self) -> Callable[[Call], None]:
+        """Told of each call when its record says more."""
+
+    @property
+    def changed(self) -> Callable[[Call], None]:
+        """Told of each call when who talks to whom, who holds, rings or waits has changed."""
+
+    def tell_of(self, call: Call) -> None:
+        """Who talks to whom has changed in a call."""
+
+    def over(self, call: Call) -> None:
+        """Forget a call that is over."""
 
 
 class Call:
@@ -100,7 +124,7 @@ class Call:
 
     def __init__(
         self,
-        calls: Calls,
+        calls: LiveTable,
         caller: Leg | Party,
         dialled: str,
         path: Path | None = None,
@@ -116,7 +140,7 @@ class Call:
         @param record: what was recorded so far, of a call that is restored.
         """
         self.calls = calls
-        self.id = calls.context.token() if record is None else record.id
+        self.id = calls.token() if record is None else record.id
         leg = self.caller = caller if isinstance(caller, Leg) else None
         """The caller's leg; None while nobody has answered a call that a feature has begun."""
         self.dialled = dialled
@@ -125,17 +149,16 @@ class Call:
         self.path = path or Path()
         self.fields: SeenFields = NO_FIELDS
         """The header fields of the caller's INVITE that features have asked for (C{b2bua_fields})."""
-        layer = calls.context.layer
-        wall = self.since = layer.wall()
+        wall = self.since = calls.context.layer.wall()
         """Since when things are as they are: who talks to whom, who holds, who waits."""
-        self._past = wall - layer.now()
-        self.story = Story(layer.now, self.id)
+        self._past = wall - calls.now()
+        self.story = Story(calls.now, self.id)
         self.legs: list[Leg] = []
         self.bridge: Bridge | None = None
         """Who talks to whom; None while nobody does, or an operation is about to change it."""
         self.holders: frozenset[Leg] = NOBODY
         """The legs whose party has put the other one on hold."""
-        self.waiting: dict[Leg, Waiting] | None = None
+        self.waiting: dict[Leg, WaitingParty] | None = None
         """Who is kept waiting until somebody takes it."""
         self.setup: Setup | None = None
         """What goes on while the caller waits for an answer."""
@@ -181,7 +204,7 @@ class Call:
         bridge = self.bridge
         if bridge is not None and leg in (bridge.a, bridge.b):
             self.bridge = None
-            self.listen(bridge.other(leg), Lone(self))
+            self.listen(bridge.other(leg), StandIn(self))
         self.part_with(leg, "moved")
         self.settle()
 
@@ -207,7 +230,7 @@ class Call:
     def is_busy(self, leg: Leg) -> bool:
         """Is something at work on the leg: a search, a transfer, an operation of a feature?"""
         listener = self._listeners.get(leg)
-        return listener is None or not (listener is self.bridge or isinstance(listener, Lone))
+        return listener is None or not (listener is self.bridge or isinstance(listener, StandIn))
 
     def part_with(self, leg: Leg, why: str, end: LegEnd | None = None, *, by_us: bool = False) -> None:
         """
@@ -281,7 +304,7 @@ class Call:
         Looked up once, when the call begins, and counted on by the clock: when
         somebody sets the time of day, the call has not lasted longer for it.
         """
-        return self._past + self.calls.context.layer.now()
+        return self._past + self.calls.now()
 
     def was_taken(self, leg: Leg | None) -> None:
         """The caller was answered by C{leg}, or by ourselves."""
@@ -353,8 +376,8 @@ class Call:
         assert self.caller is not None
         self.max_forwards = offered.max_forwards - 1
         self.max_breadth = min(offered.max_breadth, BREADTH_MAX)
-        errand = Errand(self.caller, offered.session, fields, self.max_forwards, self.max_breadth)
-        self.setup = Setup(self, errand)
+        template = InviteTemplate(self.caller, offered.session, fields, self.max_forwards, self.max_breadth)
+        self.setup = Setup(self, template)
         self.start()
         self.setup.seek(self.dialled)
 
@@ -363,31 +386,22 @@ class Call:
         self.started = True
         self.features.tell_call_started(self)
 
-    def confirm(self, leg: Leg, offer: bytes | None, text: str) -> None:
-        """Answer a feature code: the phone shows C{text} for a moment, then we hang up."""
-        self.was_taken(None)
-        leg.say(Answered(NOTHING if offer is None else silent_answer(offer, None), shown(self, text)))
-        self._hang_up_soon(leg, text)
+    def feature_answers(self, leg: Leg, offer: bytes | None, answer: Answer, behalf: Party) -> None:
+        """A feature answers the caller, who has not been answered yet."""
+        match answer:
+            case Confirm(text):
+                confirm(self, leg, offer, text)
+            case Wait():
+                answer_waiting(self, leg, offer, answer, behalf)
+            case PickUp():
+                pick_up(self, leg, offer, answer)
 
-    def show(self, leg: Leg, text: str) -> None:
-        """Answer a feature code to which a party was transferred: its phone shows C{text} for a moment."""
-        silent = silent_offer(leg.local_session)
-        if silent is not None:
-            leg.say(Changed(silent, shown(self, text)))
-        self._hang_up_soon(leg, text)
-
-    def _hang_up_soon(self, leg: Leg, text: str) -> None:
-        """Leave the phone the time to be read."""
-        self.listen(leg, Lone(self))
-        reason: Fields = (("Reason", str(Reason("SIP", 200, text))),)
-        self.calls.later(CONFIRMATION_SECONDS, self.hang_up, leg, "bye", reason)
-
-    def waited(self, waiting: Waiting) -> None:
+    def waited(self, waiting: WaitingParty) -> None:
         """Nobody has come in time: ring elsewhere for who waits, or hang up."""
         work = Deferred.fromCoroutine(self._waited(waiting))
         work.addErrback(lambda failure: self.calls.log.failure("{call} broke", failure, call=self.id))
 
-    async def _waited(self, waiting: Waiting) -> None:
+    async def _waited(self, waiting: WaitingParty) -> None:
         """Whoever waits is connected or hung up."""
         leg, target = waiting.leg, waiting.wait.otherwise
         outcome: Leg | Outcome = NO_ANSWER
@@ -419,6 +433,10 @@ class Call:
         if self.calls.features.hears_changes:
             self.calls.tell_of(self)
 
+    def tell_change(self) -> None:
+        """The features hear how it is when the present step is done."""
+        self.calls.tell_of(self)
+
     def unowned(self, leg: Leg, request: Requested) -> None:
         """Ask the features for an answer to a request that nobody in the call owns."""
         self.calls.when(
@@ -432,10 +450,6 @@ class Call:
         """A party asks for a transfer."""
         transfer_requested(self, leg, word.referral)
 
-    def invitation_draft(self, attempt: Attempt, destination: Destination) -> InvitationDraft:
-        """What an INVITE to C{destination} will say, before features edit it."""
-        return self.calls.identities.draft(attempt, destination)
-
 
 def _end_of(word: Refused | Moved) -> LegEnd:
     """How a leg has ended that was never answered."""
@@ -444,7 +458,7 @@ def _end_of(word: Refused | Moved) -> LegEnd:
     return LegEnd.REFUSED if isinstance(word, Refused) else LegEnd.REDIRECTED
 
 
-def _who(calls: Calls, caller: Leg | Party) -> tuple[Party, Identity]:
+def _who(calls: LiveTable, caller: Leg | Party) -> tuple[Party, Identity]:
     """Who calls, as the record has it."""
     if isinstance(caller, Leg):
         return caller.party, calls.identities.of(caller)

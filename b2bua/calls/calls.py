@@ -11,15 +11,19 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from b2bua.calls.ports import Decisions, Directory
-from b2bua.calls.view import CallState, state_of
+from b2bua.calls.call import Call
+from b2bua.calls.state import state_of
 from b2bua.legs.words import Word
 
 if TYPE_CHECKING:
-    from b2bua.calls.call import Call
     from b2bua.calls.identity import Identities
+    from b2bua.calls.path import Path
+    from b2bua.calls.ports import Decisions, Directory
+    from b2bua.calls.records.record import CallRecord
+    from b2bua.calls.records.view import CallState
     from b2bua.clock import ITimer
     from b2bua.legs.leg import Leg, LegContext
+    from b2bua.legs.party import Party
 
 T = TypeVar("T")
 
@@ -43,6 +47,9 @@ class Calls:
         self.directory = directory
         self.identities = identities
         self.features = features
+        self.dialogs = context.dialogs
+        self.now = context.layer.now
+        self.token = context.token
         self.going: dict[str, Call] = {}
         self.may_begin: Callable[[], bool] = lambda: True
         """May there be one more call?"""
@@ -133,6 +140,16 @@ class Calls:
             self.features.tell_call_changed(state)
 
     # ---- the table ------------------------------------------------------
+
+    def new_call(
+        self, caller: Leg | Party, dialled: str, path: Path | None = None, *, record: CallRecord | None = None
+    ) -> Call:
+        """Begin a call, or go on with one that was written down, of which there is a C{record} already."""
+        return Call(self, caller, dialled, path, record=record)
+
+    def find(self, id: str) -> Call | None:
+        """The call of that id, if it goes on."""
+        return self.going.get(id)
 
     def over(self, call: Call) -> None:
         """Forget a call that is over."""

@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
-    from b2bua.calls.attempt import Attempt
     from b2bua.calls.draft import InvitationDraft
-    from b2bua.calls.face import Call, Leg, Referral
-    from b2bua.calls.outside import OutsideRequest, Respond
-    from b2bua.calls.record import CallRecord
-    from b2bua.calls.registration import Registration
+    from b2bua.calls.face import Attempt, Call, Leg, Referral
+    from b2bua.calls.outside import OutsideRequest, Registration, Respond
+    from b2bua.calls.records.record import CallRecord
+    from b2bua.calls.records.view import CallState
     from b2bua.calls.verdicts import FailureVerdict, Outcome, ReplaceVerdict, RouteVerdict, TransferVerdict
-    from b2bua.calls.view import CallState
     from b2bua.legs.words import LegEnd, Replied, Requested
 
 

@@ -1,5 +1,5 @@
 """
-Calls and legs as features see them: narrow, to be read, and changed by operations only.
+Calls, legs and attempts as features see them: narrow, to be read, and changed by operations only.
 
 The types say what a plugin may rely on.  What else the objects behind them can
 do is the server's own affair, and changes without notice.
@@ -8,18 +8,13 @@ do is the server's own affair, and changes without notice.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol, cast
-
-from b2bua.calls import operations
-from b2bua.calls.verdicts import Outcome
-from b2bua.legs.words import Fields
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from b2bua.calls.call import Call as LiveCall
     from b2bua.calls.path import Path
-    from b2bua.calls.record import CallRecord
+    from b2bua.calls.records.record import CallRecord
+    from b2bua.calls.records.story import Story
     from b2bua.legs.header_policy import SeenFields
-    from b2bua.legs.leg import Leg as LiveLeg
     from b2bua.legs.party import Identity, Party
     from b2bua.wire.dialog_ids import Replaces
     from b2bua.wire.names import NameAddr
@@ -96,6 +91,83 @@ class Call(Protocol):
     def fields(self) -> SeenFields:
         """The header fields of the caller's INVITE that features have asked for."""
 
+    @property
+    def story(self) -> Story:
+        """What it tells of itself; with L{Story.note} a feature may say more than its answers do."""
+
+
+class Attempt(Protocol):
+    """
+    One try to reach one dialled target.
+
+    Where a forward or a group leads to is an attempt of its own, below the one
+    that led there.
+    """
+
+    @property
+    def call(self) -> Call:
+        """The call that the target is dialled in."""
+
+    @property
+    def target(self) -> str:
+        """What was dialled, as it was written: a user part or a URI."""
+
+    @property
+    def user(self) -> str:
+        """The user part of the target, unescaped."""
+
+    @property
+    def extension(self) -> str | None:
+        """The name of the target if it is one of our extensions."""
+
+    @property
+    def local(self) -> bool:
+        """Is the target a number with us, rather than the URI of another domain?"""
+
+    @property
+    def path(self) -> Path:
+        """By which way the call came here."""
+
+    @property
+    def caller(self) -> Party:
+        """Who is to be connected: the caller, or whom a transfer leaves over."""
+
+    @property
+    def caller_number(self) -> str:
+        """The number that calls: an extension's own, or what a trunk says of it; empty if it is hidden."""
+
+    @property
+    def internal(self) -> bool:
+        """Does one of our own extensions call?"""
+
+    @property
+    def leg(self) -> Leg | None:
+        """The leg that is to be connected; None while a feature rings the first party of a call."""
+
+    @property
+    def behalf(self) -> Party:
+        """Whose permission to dial counts: the caller's, a forwarder's or a transferor's."""
+
+    @property
+    def fields(self) -> SeenFields:
+        """The header fields of the caller's INVITE that features have asked for (C{b2bua_fields})."""
+
+    @property
+    def forwards(self) -> bool:
+        """Are diversions of the target itself honoured?"""
+
+    @property
+    def rang(self) -> bool:
+        """Has it rung, here or below?"""
+
+    @property
+    def parent(self) -> Attempt | None:
+        """The attempt that led here by a forward or a group; None for what was dialled."""
+
+    @property
+    def decided(self) -> set[str]:
+        """The features that have said once what to do when it failed; they are not asked again."""
+
 
 class Referral(Protocol):
     """One REFER: what somebody who transfers asks for (RFC 3515)."""
@@ -111,40 +183,3 @@ class Referral(Protocol):
     @property
     def replaces(self) -> Replaces | None:
         """Whose dialog is to be taken over (RFC 3891); None for a blind transfer."""
-
-
-async def hold(call: Call, leg: Leg) -> None:
-    """Let the party of a leg wait alone, as L{operations.hold} does."""
-    await operations.hold(_call(call), _leg(leg))
-
-
-async def connect(call: Call, one: Leg, other: Leg) -> None:
-    """Let two established legs talk, as L{operations.connect} does."""
-    await operations.connect(_call(call), _leg(one), _leg(other))
-
-
-async def dial(
-    call: Call, waiting: Leg, target: str, *, behalf: Party, ring_seconds: float | None = None
-) -> Leg | Outcome:
-    """Ring a target for an established leg and let the two talk, as L{operations.dial} does."""
-    return await operations.dial(_call(call), _leg(waiting), target, behalf=behalf, ring_seconds=ring_seconds)
-
-
-async def replace(call: Call, old: Leg, new: Leg) -> None:
-    """Let one leg take the place of another, as L{operations.replace} does."""
-    await operations.replace(_call(call), _leg(old), _leg(new))
-
-
-def hang_up(call: Call, leg: Leg, fields: Fields = ()) -> None:
-    """End a leg, in whatever state it is."""
-    operations.hang_up(_call(call), _leg(leg), fields)
-
-
-def _call(call: Call) -> LiveCall:
-    """The call behind its face."""
-    return cast("LiveCall", call)
-
-
-def _leg(leg: Leg) -> LiveLeg:
-    """The leg behind its face."""
-    return cast("LiveLeg", leg)

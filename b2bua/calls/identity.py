@@ -7,18 +7,14 @@ number, or what a trusted trunk asserted; never what a caller says of itself.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from b2bua.calls.diversion import fields_for
-from b2bua.calls.draft import InvitationDraft
 from b2bua.legs.party import Identity
 from b2bua.legs.words import Fields
 from b2bua.wire.uri import Uri
 
 if TYPE_CHECKING:
-    from b2bua.calls.attempt import Attempt
-    from b2bua.calls.errand import Unseen
     from b2bua.calls.ports import Destination
     from b2bua.legs.leg import Leg
     from b2bua.legs.party import Party
@@ -27,6 +23,15 @@ ANONYMOUS_URI = "sip:anonymous@anonymous.invalid"
 
 
 ANONYMOUS = Identity("Anonymous", ANONYMOUS_URI)
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """In whose name the first party of a call is rung that a feature begins: nobody is there yet."""
+
+    party: Party
+    identity: Identity
+    """What the phone that rings shows."""
 
 
 class Identities:
@@ -56,21 +61,6 @@ class Identities:
         the wish to keep it private; From is what the called party will see.
         """
         return ANONYMOUS if identity.private and not to.policy.trusted else identity
-
-    def draft(self, attempt: Attempt, destination: Destination) -> InvitationDraft:
-        """What an INVITE to C{destination} says of the call, before features edit it."""
-        errand = attempt.errand
-        shown, told = self.presented(self.of(errand.who), errand.who.party, destination)
-        fields = [*errand.fields, *told]
-        if any(name == "P-Asserted-Identity" for name, _ in told) and self.of(errand.who).private:
-            fields = _kept(fields)
-        if attempt.path.diversions:
-            trusted = destination.party.policy.trusted
-            fields.extend(fields_for(attempt.path, destination.to_uri, trusted=trusted))
-        if attempt.alert_info:
-            fields = [item for item in fields if item[0] != "Alert-Info"]
-            fields.append(("Alert-Info", attempt.alert_info))
-        return InvitationDraft(errand.display or shown.display, shown.uri, destination.to_uri, "", fields)
 
     def presented(
         self, identity: Identity, who: Party, destination: Destination
@@ -106,11 +96,3 @@ class Identities:
         if leg.dialog is not None and leg.supports("from-change"):
             leg.dialog.present(shown.name_addr)
         return (("P-Asserted-Identity", shown.name_addr),)
-
-
-def _kept(fields: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Ask for the identity to be kept, with what else was asked for in the same field (RFC 3323 4.2)."""
-    asked = [item.strip() for name, value in fields if name == "Privacy" for item in value.split(";")]
-    if "id" not in map(str.lower, asked):
-        asked.append("id")
-    return [*(item for item in fields if item[0] != "Privacy"), ("Privacy", ";".join(asked))]

@@ -18,8 +18,8 @@ from b2bua.legs.header_policy import REPLY, REQUEST, entering, leaving
 from b2bua.wire.message import Request
 
 if TYPE_CHECKING:
-    from b2bua.calls.calls import Calls
     from b2bua.calls.ports import Destination
+    from b2bua.calls.protocol import Shared
     from b2bua.clock import ITimer
     from b2bua.legs.party import Identity, Party
     from b2bua.transactions.flow import Flow
@@ -35,11 +35,11 @@ TAKEN = ("Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS")
 """What whoever takes no messages takes (section 21.4.6)."""
 
 
-class Relay:
+class MessageRelay:
     """One message on its way."""
 
     def __init__(
-        self, calls: Calls, request: Request, server: IServerTransaction, sender: Party, identity: Identity
+        self, calls: Shared, request: Request, server: IServerTransaction, sender: Party, identity: Identity
     ) -> None:
         """
         Take a message of somebody who was proved to be the sender.
@@ -90,7 +90,7 @@ class Relay:
         return Request("MESSAGE", destination.request_uri, head, said.body)
 
     @property
-    def calls(self) -> Calls:
+    def calls(self) -> Shared:
         """What all messages share."""
         return self._calls
 
@@ -134,11 +134,11 @@ class Relay:
 class Copy:
     """The message to one place."""
 
-    def __init__(self, relay: Relay, destination: Destination) -> None:
+    def __init__(self, relay: MessageRelay, destination: Destination) -> None:
         """Prepare; L{send} sends it."""
         self.destination = destination
         self._relay = relay
-        self._call_id = relay.calls.context.token()
+        self._call_id = relay.calls.token()
         self._seq = 0
         self._credentials: Sequence[Field] = ()
         self._sent: Request | None = None

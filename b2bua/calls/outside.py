@@ -1,9 +1,14 @@
-"""A request that belongs to no call: what a feature sees of it, and answers (RFC 3261 section 8.2)."""
+"""
+What features are told that belongs to no call.
+
+A request outside of dialogs, which they may answer (RFC 3261 section 8.2), and
+where the phones are.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from b2bua.calls.draft import is_field
 from b2bua.calls.verdicts import is_code, is_line
@@ -58,3 +63,24 @@ class Respond:
             raise TypeError("Respond: a body of no content type")
         if not isinstance(self.fields, tuple) or not all(map(is_field, self.fields)):
             raise TypeError("Respond: a header field that cannot be sent")
+
+
+class Registration(NamedTuple):
+    """One contact of an extension (RFC 3261 section 10)."""
+
+    extension: str
+    """The number of the extension."""
+    aor: str
+    """Its address of record, C{102@pbx.example.com}."""
+    contact: str
+    """The URI that was registered, as it was written."""
+    source: str = ""
+    """Where the REGISTER really came from, C{192.0.2.7:5060}; empty if we do not know any more."""
+    transport: str = ""
+    """By which transport, C{UDP}, say."""
+    user_agent: str = ""
+    """What the phone says it is."""
+    instance: str = ""
+    """C{+sip.instance} without its quotes and angle brackets (RFC 5626 section 4.1)."""
+    path: tuple[str, ...] = ()
+    """The URIs of the Path, the proxies before it (RFC 3327)."""

@@ -29,7 +29,7 @@ class Path:
     """
     Which targets a call was meant for, oldest first.
 
-    C{visited} holds one key for each target (see L{b2bua.calls.attempt}); a
+    C{visited} holds one key for each target (see L{b2bua.calls.routing.attempt}); a
     target is on a path at most once, so a path cannot be endless.
     """
 

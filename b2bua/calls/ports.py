@@ -13,7 +13,7 @@ from b2bua.transactions.flow import Flow
 from b2bua.wire.uri import Uri
 
 if TYPE_CHECKING:
-    from b2bua.calls.attempt import Attempt
+    from b2bua.calls.face import Attempt
     from b2bua.legs.leg import Leg
     from b2bua.wire.message import Request, Response
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from b2bua.calls.attempt import Attempt
-from b2bua.calls.bridge import Bridge
-from b2bua.calls.errand import Unseen
-from b2bua.calls.lone import Lone
+from b2bua.calls.bridge import Bridge, BridgedCall
+from b2bua.calls.identity import Unseen
 from b2bua.calls.outcomes import towards_caller
-from b2bua.calls.picking import pick_up
-from b2bua.calls.verdicts import Answer, Confirm, Diverted, Outcome, PickUp, Wait
-from b2bua.calls.waiting import answer_waiting
+from b2bua.calls.routing.attempt import Attempt, Dialling
+from b2bua.calls.stand_in import StandIn
+from b2bua.calls.verdicts import Answer, Diverted, Outcome
 from b2bua.legs.words import (
     Answered,
     Changed,
@@ -28,12 +26,26 @@ from b2bua.legs.words import (
 )
 
 if TYPE_CHECKING:
-    from b2bua.calls.call import Call
-    from b2bua.calls.errand import Errand
+    from b2bua.calls.routing.seeking import LiveAttempt
+    from b2bua.calls.routing.template import InviteTemplate
     from b2bua.legs.leg import Leg
+    from b2bua.legs.party import Party
 
 _WITHIN = (Requested, Replied, Changed, Answered, Refused, Confirmed, Withdrawn)
 """What passes between the caller and the leg whose early media it hears (RFC 3311 section 5)."""
+
+
+class CallInSetup(BridgedCall, Protocol):
+    """A call whose caller may be waiting for an answer."""
+
+    setup: Setup | None
+    """What goes on while the caller waits."""
+
+    def redirect(self, leg: Leg, code: int, targets: tuple[str, ...], reason: str = "") -> None:
+        """Send a leg that has not been answered elsewhere (3xx)."""
+
+    def feature_answers(self, leg: Leg, offer: bytes | None, answer: Answer, behalf: Party) -> None:
+        """A feature answers the caller, who has not been answered yet."""
 
 
 class Setup:
@@ -44,14 +56,14 @@ class Setup:
     final answer, whatever forks and forwards lie behind it.
     """
 
-    __slots__ = ("_early", "_over", "attempt", "call", "caller", "errand")
+    __slots__ = ("_early", "_over", "attempt", "call", "caller", "template")
 
-    def __init__(self, call: Call, errand: Errand) -> None:
-        """Prepare; the errand's C{who} is the caller."""
-        assert not isinstance(errand.who, Unseen)
+    def __init__(self, call: CallInSetup, template: InviteTemplate) -> None:
+        """Prepare; the template's C{who} is the caller."""
+        assert not isinstance(template.who, Unseen)
         self.call = call
-        self.errand = errand
-        self.caller: Leg = errand.who
+        self.template = template
+        self.caller: Leg = template.who
         self.attempt: Attempt | None = None
         self._early: Leg | None = None
         """The leg whose early media the caller hears."""
@@ -64,7 +76,7 @@ class Setup:
         party = self.caller.party
         # The caller is on the path too: nothing that diverts the call leads back to him.
         path = call.path.through(party.name) if party.internal else call.path
-        self.attempt = Attempt(call, self, self.errand, target, path, party)
+        self.attempt = Attempt(call, self, self.template, Dialling(target, path, party))
         self.attempt.start()
 
     def release(self) -> Attempt:
@@ -80,7 +92,7 @@ class Setup:
 
     # ---- from the attempt -----------------------------------------------
 
-    def progress(self, attempt: Attempt, leg: Leg, word: Ringing | Progress) -> None:
+    def progress(self, attempt: LiveAttempt, leg: Leg, word: Ringing | Progress) -> None:
         """Tell the caller, with the media of one leg only."""
         if self._over:
             return
@@ -99,22 +111,22 @@ class Setup:
             case Progress():
                 self.caller.say(Progress(word.code, word.reason, session, word.fields))
 
-    def diverted(self, attempt: Attempt, why: Diverted) -> None:
+    def diverted(self, attempt: LiveAttempt, why: Diverted) -> None:
         """The caller may know that the call goes on elsewhere (RFC 5359 section 2.7)."""
         if not self._over:
             self.caller.say(Progress(181, "Call Is Being Forwarded"))
 
-    def won(self, attempt: Attempt, leg: Leg, word: Answered) -> None:
+    def won(self, attempt: LiveAttempt, leg: Leg, word: Answered) -> None:
         """Connect the two."""
         self._end()
         call = self.call
         call.was_taken(leg)
-        late = self.errand.offer is None and word.session is not None
+        late = self.template.offer is None and word.session is not None
         Bridge(call, self.caller, leg).begin(self.caller if late else None)
         self.caller.say(word)
         call.talks_with(leg)
 
-    def failed(self, attempt: Attempt, outcome: Outcome) -> None:
+    def failed(self, attempt: LiveAttempt, outcome: Outcome) -> None:
         """Turn the caller away, with the best answer there is."""
         self._end()
         code, reason = towards_caller(outcome, phone=self.caller.party.internal)
@@ -124,16 +136,10 @@ class Setup:
         else:
             self.call.refuse(self.caller, code, reason)
 
-    def instead(self, attempt: Attempt, answer: Answer) -> None:
+    def instead(self, attempt: LiveAttempt, answer: Answer) -> None:
         """A feature answers the caller, who has not been answered yet."""
         self._end()
-        match answer:
-            case Confirm(text):
-                self.call.confirm(self.caller, self.errand.offer, text)
-            case Wait():
-                answer_waiting(self.call, self.caller, self.errand.offer, answer, attempt.behalf)
-            case PickUp():
-                pick_up(self.call, self.caller, self.errand.offer, answer)
+        self.call.feature_answers(self.caller, self.template.offer, answer, attempt.behalf)
 
     # ---- from the caller ------------------------------------------------
 
@@ -149,11 +155,11 @@ class Setup:
             case _ if isinstance(word, _WITHIN) and self._early is not None and not self._early.ended:
                 self._early.say(word)
             case _:
-                Lone(self.call).hear(leg, word)
+                StandIn(self.call).hear(leg, word)
 
     def said(self, leg: Leg, word: Word) -> None:
         """Take what a ringing leg says within its early dialog; it may not transfer yet."""
         if leg is self._early and not self._over and not isinstance(word, Referred):
             self.caller.say(word)
         else:
-            Lone(self.call).hear(leg, word)
+            StandIn(self.call).hear(leg, word)

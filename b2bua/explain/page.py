@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from b2bua.calls.state import state
+from b2bua.calls.records.record import state
 from b2bua.explain.svg import svg
 from b2bua.explain.traced import Message, TracedCall
 

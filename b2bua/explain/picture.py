@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from operator import attrgetter
 
-from b2bua.calls.trace import call_id_of
+from b2bua.calls.records.trace import call_id_of
 from b2bua.errors import PeerError
 from b2bua.explain.traced import Message, TracedCall
 from b2bua.wire.sdp import Media, Sdp

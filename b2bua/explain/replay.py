@@ -7,9 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from b2bua.calls.record import CallRecord, LegRecord
-from b2bua.calls.state import state
-from b2bua.calls.trace import call_id_of
+from b2bua.calls.records.record import CallRecord, LegRecord, state
+from b2bua.calls.records.trace import call_id_of
 from b2bua.errors import PeerError
 from b2bua.explain.pcap import Captured
 from b2bua.explain.redaction import Redaction

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from b2bua.calls.record import CallRecord
-from b2bua.calls.trace import Passed
+from b2bua.calls.records.record import CallRecord
+from b2bua.calls.records.trace import Passed
 from b2bua.settings import Problem, SettingsError
 from b2bua.transactions.flow import Flow
 
 if TYPE_CHECKING:
-    from b2bua.calls.story import Story
-    from b2bua.calls.trace import Trace
+    from b2bua.calls.records.story import Story
+    from b2bua.calls.records.trace import Trace
 
 FORMAT: Literal[1] = 1
 """Raised when a saved call cannot be read by the version before."""

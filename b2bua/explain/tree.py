@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field
 from twisted.internet.defer import Deferred
 
-from b2bua.calls.story import in_short
+from b2bua.calls.records.story import in_short
 from b2bua.wire.uri import Uri
 
 if TYPE_CHECKING:
-    from b2bua.calls.attempt import Attempt
     from b2bua.calls.call import Call
     from b2bua.calls.draft import InvitationDraft
+    from b2bua.calls.face import Attempt
     from b2bua.calls.verdicts import Outcome
     from b2bua.features import Features
     from b2bua.legs.leg import Leg

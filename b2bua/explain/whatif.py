@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import Field
 
-from b2bua.calls.state import state
+from b2bua.calls.records.record import state
 from b2bua.explain.scene import Behaviour, Scene
 from b2bua.explain.traced import TracedCall
 from b2bua.explain.tree import Node, Tree, Value, Watched

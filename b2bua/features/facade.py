@@ -12,8 +12,8 @@ from b2bua.features.dispatch import Dispatch, Story
 from b2bua.hookspecs import FACE, HOOKS
 
 if TYPE_CHECKING:
-    from b2bua.calls.attempt import Attempt
     from b2bua.calls.decisions import Decisions
+    from b2bua.calls.face import Attempt
     from b2bua.calls.verdicts import FailureVerdict, Outcome, RouteVerdict
 else:
     Decisions = object  # the methods are made below

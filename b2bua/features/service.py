@@ -10,8 +10,9 @@ from collections.abc import Callable
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from b2bua.calls.origination import Origination, Wish
-from b2bua.calls.view import CallState, PartyState, Phase, state_of
+from b2bua.calls.operations.origination import Origination, Wish
+from b2bua.calls.records.view import CallState, PartyState, Phase
+from b2bua.calls.state import state_of
 from b2bua.features.data import Data
 from b2bua.features.dispatch import Dispatch, Voice
 from b2bua.hookspecs import HOOKS

@@ -13,16 +13,16 @@ from typing import Any, Literal, Union
 from b2bua import hookspecs
 
 _PUBLIC = (
-    "b2bua.calls.attempt",
+    "b2bua.calls.face",
     "b2bua.calls.draft",
     "b2bua.calls.outside",
-    "b2bua.calls.record",
-    "b2bua.calls.registration",
+    "b2bua.calls.records.record",
+    "b2bua.calls.outside",
     "b2bua.calls.verdicts",
     "b2bua.legs.words",
     "b2bua.features.options",
     "b2bua.features.service",
-    "b2bua.calls.view",
+    "b2bua.calls.records.view",
     "b2bua.settings",
     "b2bua.subscriptions",
     "twisted.internet.defer",

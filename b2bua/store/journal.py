@@ -37,7 +37,7 @@ from b2bua.store.ports import (
 )
 
 if TYPE_CHECKING:
-    from b2bua.calls.record import CallRecord
+    from b2bua.calls.records.record import CallRecord
     from b2bua.clock import IClock, ITimer
 
 T = TypeVar("T")

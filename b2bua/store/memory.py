@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from b2bua.calls.record import CallRecord
+from b2bua.calls.records.record import CallRecord
 from b2bua.store.ports import (
     Batch,
     BindingRow,

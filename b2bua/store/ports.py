@@ -21,7 +21,7 @@ from zope.interface import Attribute, Interface
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
-    from b2bua.calls.record import CallRecord
+    from b2bua.calls.records.record import CallRecord
 
 Json: TypeAlias = Any
 """None, bool, int, float, str, and lists and dictionaries of them."""

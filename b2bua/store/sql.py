@@ -27,7 +27,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 from zope.interface import implementer
 
-from b2bua.calls.record import parties_named
+from b2bua.calls.records.record import parties_named
 from b2bua.store import tables
 from b2bua.store.alone import DatabaseFile, NodeLock, claim, usual_node
 from b2bua.store.ports import (
@@ -42,7 +42,7 @@ from b2bua.store.ports import (
 )
 
 if TYPE_CHECKING:
-    from b2bua.calls.record import CallRecord
+    from b2bua.calls.records.record import CallRecord
 
 T = TypeVar("T")
 P = ParamSpec("P")

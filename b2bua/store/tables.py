@@ -18,7 +18,7 @@ from sqlalchemy import (
     Text,
 )
 
-from b2bua.calls.record import CallRecord, LegRecord
+from b2bua.calls.records.record import CallRecord, LegRecord
 from b2bua.store.ports import BindingRow
 from b2bua.wire.grammar import printable
 

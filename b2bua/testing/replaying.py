@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.calls.trace import call_id_of
+from b2bua.calls.records.trace import call_id_of
 from b2bua.registrar.bindings import Binding
 from b2bua.testing.network import Address, Endpoint
 from b2bua.testing.served import HOST, Served, password_of

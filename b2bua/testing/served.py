@@ -17,7 +17,7 @@ from b2bua.settings import Settings, read
 from b2bua.testing.wires import DatagramWire, StreamWire
 
 if TYPE_CHECKING:
-    from b2bua.calls.record import CallRecord
+    from b2bua.calls.records.record import CallRecord
     from b2bua.store.ports import IStore
     from b2bua.testing.world import World
 

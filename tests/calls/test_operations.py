@@ -8,8 +8,8 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from b2bua.calls.call import Call
-from b2bua.calls.listening import Gone
-from b2bua.calls.operations import connect, dial, hang_up, hold, replace
+from b2bua.calls.operations.call_control import connect, dial, hang_up, hold, replace
+from b2bua.calls.operations.leg_waiter import Gone
 from b2bua.calls.verdicts import Outcome
 from b2bua.legs.leg import Leg
 from tests.ladders.transfers import TransferTestCase

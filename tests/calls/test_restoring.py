@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from b2bua.calls.record import CallRecord
-from b2bua.calls.restoring import VERSION, is_settled, restore_call, write_call
+from b2bua.calls.records.record import CallRecord
+from b2bua.calls.restoring.snapshot import VERSION, is_settled, restore_call, write_call
 from b2bua.errors import UsageError
 from b2bua.legs.snapshot import VERSION as LEG_VERSION
 from b2bua.testing.manners import Manners

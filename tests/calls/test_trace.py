@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.calls.trace import WORDS_MAX, Trace
+from b2bua.calls.records.trace import WORDS_MAX, Trace
 from b2bua.legs.words import Answered, HungUp, Refused, Ringing
 from b2bua.testing import LadderTestCase, Manners
 from b2bua.testing.world import World

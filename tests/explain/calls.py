@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from b2bua.calls.record import CallRecord, LegRecord
+from b2bua.calls.records.record import CallRecord, LegRecord
 from b2bua.explain.traced import Message, Reason, Said, TracedCall
 from b2bua.testing import Manners, World
 

@@ -6,7 +6,7 @@ import hashlib
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.calls.record import CallRecord
+from b2bua.calls.records.record import CallRecord
 from b2bua.explain.text import ladder, transcript
 from b2bua.explain.traced import TracedCall, masked
 from tests.explain.calls import forwarded, small

@@ -9,7 +9,7 @@ from typing import Any
 from twisted.internet.task import Clock
 from zope.interface import implementer
 
-from b2bua.calls.story import Story
+from b2bua.calls.records.story import Story
 from b2bua.clock import IClock, ITimer
 
 

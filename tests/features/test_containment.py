@@ -16,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua import hookimpl
 from b2bua.calls import Confirm, Dial, Forward, InvitationDraft, Member, Redirect, Refuse, Replied, Requested
-from b2bua.calls.story import Story
+from b2bua.calls.records.story import Story
 from b2bua.features import Features
 from b2bua.features.dispatch import STRIKES_MAX
 from b2bua.hookspecs import HOOKS

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from b2bua.calls.record import CallRecord
-from b2bua.calls.recovery import BACK
+from b2bua.calls.records.record import CallRecord
+from b2bua.calls.restoring.recovery import BACK
 from b2bua.server import Recovery
 from b2bua.store.memory import MemoryStore
 from b2bua.testing import World

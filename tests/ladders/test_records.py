@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from b2bua.calls.record import CallRecord
-from b2bua.calls.state import state
+from b2bua.calls.records.record import CallRecord, state
 from b2bua.testing import LadderTestCase, World
 from b2bua.testing.manners import by_hand
 from b2bua_plugins.do_not_disturb import DoNotDisturb

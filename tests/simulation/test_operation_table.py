@@ -18,9 +18,9 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.calls.call import Call
-from b2bua.calls.operations import Busy, Gone, NotCoupled, connect, dial, hang_up, hold, replace
+from b2bua.calls.operations.call_control import Busy, Gone, NotJoined, connect, dial, hang_up, hold, replace
+from b2bua.calls.operations.waiting import keep_waiting
 from b2bua.calls.verdicts import Outcome, Wait
-from b2bua.calls.waiting import keep_waiting
 from b2bua.legs.leg import Leg
 from b2bua.testing import World
 from b2bua.testing.manners import Manners
@@ -332,7 +332,7 @@ class OperationTableTests(SynchronousTestCase):
         if not ends:
             return "it has no end"
         end = ends[0]
-        if isinstance(end, Failure) and end.check(Gone, NotCoupled, Busy) is None:
+        if isinstance(end, Failure) and end.check(Gone, NotJoined, Busy) is None:
             return f"it broke: {end.getTraceback()}"
         if not isinstance(end, (Failure, Outcome)):
             joined = operation.joined if cell.event in PEACEFUL else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.calls.record import CallRecord, LegRecord
+from b2bua.calls.records.record import CallRecord, LegRecord
 from b2bua.store.alive import EVERY, Alive, last_sign
 from b2bua.store.journal import DELAY, Journal
 from b2bua.store.memory import MemoryStore

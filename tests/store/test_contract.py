@@ -17,7 +17,7 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 from zope.interface.verify import verifyObject
 
-from b2bua.calls.record import CallRecord, LegRecord
+from b2bua.calls.records.record import CallRecord, LegRecord
 from b2bua.store import sql
 from b2bua.store.memory import MemoryStore
 from b2bua.store.ports import Batch, BindingRow, IStore, Setting, Snapshot, StoreError, SubscriptionRow

@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred, fail, inlineCallbacks
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from b2bua.calls.record import CallRecord
+from b2bua.calls.records.record import CallRecord
 from b2bua.registrar.bindings import Binding, Bindings
 from b2bua.registrar.keeping import Keeper
 from b2bua.store import journal as journals
@@ -355,7 +355,7 @@ CHILD = """
 import sys
 from twisted.internet import reactor
 from twisted.internet.task import LoopingCall
-from b2bua.calls.record import CallRecord
+from b2bua.calls.records.record import CallRecord
 from b2bua.registrar.bindings import Binding
 from b2bua.store.journal import Journal
 from b2bua.store.ports import BindingRow

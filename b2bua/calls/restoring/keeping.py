@@ -17,7 +17,7 @@ from itertools import islice
 from json import JSONEncoder
 from typing import TYPE_CHECKING
 
-from b2bua.calls.restoring import is_settled, write_call
+from b2bua.calls.restoring.snapshot import is_settled, write_call
 
 if TYPE_CHECKING:
     from b2bua.calls.call import Call

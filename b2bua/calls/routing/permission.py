@@ -11,14 +11,14 @@ from b2bua.legs.party import Party
 from b2bua.wire.names import NameAddr
 
 if TYPE_CHECKING:
-    from b2bua.calls.attempt import Attempt
     from b2bua.calls.ports import Decisions, Directory
+    from b2bua.calls.routing.seeking import LiveAttempt
 
 SERVER = Party("server", "server")
 """In whose name members are dialled that the configuration names: it may reach everything."""
 
 
-def permission(attempt: Attempt, *, diverted: bool, granted: bool) -> Party:
+def permission(attempt: LiveAttempt, *, diverted: bool, granted: bool) -> Party:
     """Say whose permission counts for what is dialled next."""
     name = attempt.extension
     if granted:
@@ -29,7 +29,7 @@ def permission(attempt: Attempt, *, diverted: bool, granted: bool) -> Party:
     return attempt.call.calls.directory.party(name) if diverted and name is not None else attempt.behalf
 
 
-def redirected(attempt: Attempt, contacts: tuple[str, ...], code: int) -> Outcome:
+def redirected(attempt: LiveAttempt, contacts: tuple[str, ...], code: int) -> Outcome:
     """
     Say where the caller may call instead.
 

@@ -1,32 +1,23 @@
-"""What a tree of attempts is for."""
+"""What the INVITEs of a tree of attempts say, and for whom they go out."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from b2bua.calls.identity import Unseen
 from b2bua.legs.words import Fields
 
 if TYPE_CHECKING:
     from b2bua.legs.leg import Leg
-    from b2bua.legs.party import Identity, Party
 
 BREADTH_MAX = 60
 """As many phones may ring for one INVITE at a time (RFC 5393 section 5.3.3)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unseen:
-    """In whose name the first party of a call is rung that a feature begins: nobody is there yet."""
-
-    party: Party
-    identity: Identity
-    """What the phone that rings shows."""
-
-
 @dataclass(slots=True)
-class Errand:
-    """Who is to be connected, and what the invitations say; shared by a tree of attempts."""
+class InviteTemplate:
+    """Who is to be connected, and what the INVITEs say; shared by a tree of attempts."""
 
     who: Leg | Unseen
     """The leg that is to be connected: the caller, or whom a transfer leaves over."""

@@ -1,28 +1,34 @@
-"""A tree of attempts and what it is for."""
+"""A search in the name of an operation, which awaits its end: a tree of attempts with no caller who waits."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from twisted.internet.defer import Deferred
 
-from b2bua.calls.attempt import ELSEWHERE, Attempt
-from b2bua.calls.lone import Lone
+from b2bua.calls.protocol import LiveCall
+from b2bua.calls.routing.attempt import ELSEWHERE, Attempt, Dialling
+from b2bua.calls.stand_in import StandIn
 from b2bua.calls.verdicts import Answer, Diverted, Outcome
 from b2bua.legs.words import Answered, Fields, Progress, Ringing, Word
 
 if TYPE_CHECKING:
-    from b2bua.calls.call import Call
-    from b2bua.calls.errand import Errand
-    from b2bua.calls.path import Path
+    from b2bua.calls.routing.seeking import LiveAttempt
+    from b2bua.calls.routing.template import InviteTemplate
     from b2bua.legs.leg import Leg
     from b2bua.legs.party import Party
 
 
+class SearchingCall(LiveCall, Protocol):
+    """A call in which something is looked for in the name of an operation."""
+
+    search: Search | None
+
+
 @dataclass(frozen=True, slots=True)
-class Found:
+class Reached:
     """
     A search that succeeded: who answered, and with what session.
 
@@ -50,47 +56,33 @@ class Search:
     Unlike the L{Setup} it has no caller who waits with an INVITE.
     """
 
-    def __init__(self, call: Call, errand: Errand) -> None:
+    def __init__(self, call: SearchingCall, template: InviteTemplate) -> None:
         """Prepare."""
         self.call = call
-        self.errand = errand
+        self.template = template
         self.attempt: Attempt | None = None
         self.rang = False
-        self._end: Deferred[Found | Instead | Outcome] = Deferred()
+        self._end: Deferred[Reached | Instead | Outcome] = Deferred()
         self.on_progress: Callable[[int], None] = lambda code: None
         """Told of 180 and 181."""
 
-    def seek(
-        self,
-        target: str,
-        path: Path,
-        behalf: Party,
-        *,
-        ring_limit: float | None = None,
-        direct: bool = False,
-    ) -> Deferred[Found | Instead | Outcome]:
-        """
-        Begin; the result is who answered, or how it failed.
-
-        @param direct: ring the target's phones without asking any feature.
-        """
+    def seek(self, dialling: Dialling) -> Deferred[Reached | Instead | Outcome]:
+        """Begin; the result is who answered, or how it failed."""
         self._begin()
-        self.attempt = Attempt(
-            self.call, self, self.errand, target, path, behalf, ring_limit=ring_limit, direct=direct
-        )
+        self.attempt = Attempt(self.call, self, self.template, dialling)
         self.attempt.start()
         return self._end
 
     def adopt(
-        self, attempt: Attempt, *, ring_limit: float | None = None
-    ) -> Deferred[Found | Instead | Outcome]:
+        self, attempt: Attempt, *, ring_seconds: float | None = None
+    ) -> Deferred[Reached | Instead | Outcome]:
         """Take over an attempt that somebody else began and has given up."""
         self._begin()
         self.attempt = attempt
         attempt.seeker = self
         self.rang = attempt.rang
-        if ring_limit is not None:
-            attempt.limit(ring_limit)
+        if ring_seconds is not None:
+            attempt.limit(ring_seconds)
         return self._end
 
     def cancel(self, fields: Fields = ()) -> None:
@@ -117,10 +109,10 @@ class Search:
     def _found(self, leg: Leg, session: bytes | None, fields: Fields = ()) -> None:
         """Hand over the leg; until somebody listens to it, it is alone."""
         self.call.leg_was_answered(leg)
-        self.call.listen(leg, Lone(self.call))
-        self._finish(Found(leg, session, fields))
+        self.call.listen(leg, StandIn(self.call))
+        self._finish(Reached(leg, session, fields))
 
-    def _finish(self, result: Found | Instead | Outcome) -> None:
+    def _finish(self, result: Reached | Instead | Outcome) -> None:
         """Say how it ended, once."""
         if not self._end.called:
             self.call.search = None
@@ -130,28 +122,28 @@ class Search:
 
     # ---- from the attempt -----------------------------------------------
 
-    def progress(self, attempt: Attempt, leg: Leg, word: Ringing | Progress) -> None:
+    def progress(self, attempt: LiveAttempt, leg: Leg, word: Ringing | Progress) -> None:
         """Tell the operation, once, that it rings."""
         if not self.rang and isinstance(word, Ringing):
             self.rang = True
             self.on_progress(180)
 
-    def diverted(self, attempt: Attempt, why: Diverted) -> None:
+    def diverted(self, attempt: LiveAttempt, why: Diverted) -> None:
         """Tell the operation."""
         self.on_progress(181)
 
-    def won(self, attempt: Attempt, leg: Leg, word: Answered) -> None:
+    def won(self, attempt: LiveAttempt, leg: Leg, word: Answered) -> None:
         """Hand it over."""
         self._found(leg, word.session, word.fields)
 
-    def failed(self, attempt: Attempt, outcome: Outcome) -> None:
+    def failed(self, attempt: LiveAttempt, outcome: Outcome) -> None:
         """Say so."""
         self._finish(outcome)
 
-    def instead(self, attempt: Attempt, answer: Answer) -> None:
+    def instead(self, attempt: LiveAttempt, answer: Answer) -> None:
         """Say what the feature wants; the operation sees to it."""
         self._finish(Instead(answer, attempt.behalf))
 
     def said(self, leg: Leg, word: Word) -> None:
         """Take what a ringing leg says within its early dialog."""
-        Lone(self.call).hear(leg, word)
+        StandIn(self.call).hear(leg, word)

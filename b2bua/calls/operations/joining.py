@@ -11,8 +11,7 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
-from b2bua.calls.bridge import Bridge
-from b2bua.calls.listening import Ear, Gone
+from b2bua.calls.bridge import Bridge, BridgedCall
 from b2bua.calls.media import (
     Alignment,
     answering,
@@ -22,14 +21,14 @@ from b2bua.calls.media import (
     same_media,
     silent_answer,
 )
+from b2bua.calls.operations.leg_waiter import Gone, LegWaiter
 from b2bua.legs.words import Answered, Confirmed, Fields, Refused
 
 if TYPE_CHECKING:
-    from b2bua.calls.call import Call
     from b2bua.legs.leg import Leg
 
 
-class NotCoupled(Exception):
+class NotJoined(Exception):
     """The two could not agree on a session; C{code} is why."""
 
     def __init__(self, leg: Leg, code: int, reason: str = "") -> None:
@@ -40,21 +39,21 @@ class NotCoupled(Exception):
         self.reason = reason
 
 
-async def couple(call: Call, a: Leg, b: Leg) -> Bridge:
+async def join(call: BridgedCall, a: Leg, b: Leg) -> Bridge:
     """
     Let C{a} and C{b}, both established, talk to each other, and tell each who the other is.
 
     @raise Gone: one of them left; the other is alone, its media silent.
-    @raise NotCoupled: one of them refused; both are alone.
+    @raise NotJoined: one of them refused; both are alone.
     """
     # Who is on hold would offer to go on listening only, so the other is asked.
     if _on_hold(a) and not _on_hold(b):
         a, b = b, a
-    ear = Ear(call, a, b)
-    return await _closing(ear, _couple(ear, a, b))
+    waiter = LegWaiter(call, a, b)
+    return await _closing(waiter, _join(waiter, a, b))
 
 
-async def join_answered(call: Call, waiting: Leg, found: Leg, answer: bytes | None) -> Bridge:
+async def join_answered(call: BridgedCall, waiting: Leg, found: Leg, answer: bytes | None) -> Bridge:
     """
     Let C{waiting} talk to C{found}, who has just answered an offer in its name, or picked up.
 
@@ -63,42 +62,42 @@ async def join_answered(call: Call, waiting: Leg, found: Leg, answer: bytes | No
     C{found} is told once more.
 
     @raise Gone: one of them left.
-    @raise NotCoupled: C{waiting} cannot take it.
+    @raise NotJoined: C{waiting} cannot take it.
     """
     if answer is None:
-        return await couple(call, waiting, found)
-    ear = Ear(call, waiting, found)
-    return await _closing(ear, _join_answered(ear, waiting, found, answer))
+        return await join(call, waiting, found)
+    waiter = LegWaiter(call, waiting, found)
+    return await _closing(waiter, _join_answered(waiter, waiting, found, answer))
 
 
-async def _closing(ear: Ear, work: Coroutine[Any, Any, Bridge]) -> Bridge:
+async def _closing(waiter: LegWaiter, work: Coroutine[Any, Any, Bridge]) -> Bridge:
     """Do the work; when it is broken off leave no exchange open."""
     try:
         return await work
-    except (Gone, NotCoupled):
-        await ear.close()
+    except (Gone, NotJoined):
+        await waiter.close()
         raise
 
 
-def _told(ear: Ear, leg: Leg, other: Leg) -> Fields:
+def _told(waiter: LegWaiter, leg: Leg, other: Leg) -> Fields:
     """Whom the peer of C{leg} talks to now."""
-    return ear.call.calls.identities.connected(leg, other)
+    return waiter.call.calls.identities.connected(leg, other)
 
 
-async def _couple(ear: Ear, first: Leg, second: Leg) -> Bridge:
+async def _join(waiter: LegWaiter, first: Leg, second: Leg) -> Bridge:
     """Ask C{first} for an offer, and C{second} for the answer."""
-    ear.change(first, None, _told(ear, first, second))
-    fresh = await ear.answer(first, second)
+    waiter.change(first, None, _told(waiter, first, second))
+    fresh = await waiter.answer(first, second)
     if isinstance(fresh, Refused) or fresh.session is None:
         # It does not make offers when it is asked to: offer the other's session instead.
-        return await _couple_by_offer(ear, second, first)
+        return await _join_by_offer(waiter, second, first)
     offer = fresh.session
-    wanted = offer if first in ear.call.holders else resumed(offer)
+    wanted = offer if first in waiter.call.holders else resumed(offer)
     try:
         shown, alignment = Alignment().translate(wanted, to_b=True, previous=second.local_session)
-        ear.change(second, shown, _told(ear, second, first))
-        answer = _accepted(second, await ear.answer(second, first))
-    except (Gone, NotCoupled):
+        waiter.change(second, shown, _told(waiter, second, first))
+        answer = _accepted(second, await waiter.answer(second, first))
+    except (Gone, NotJoined):
         # The fresh offer wants an answer all the same (RFC 3261 section 13.2.1).
         first.say(Confirmed(silent_answer(offer, first.local_session)))
         raise
@@ -107,60 +106,60 @@ async def _couple(ear: Ear, first: Leg, second: Leg) -> Bridge:
     first.say(Confirmed(fitting))
     if wanted is not offer and fitting != answering(back, wanted):
         # It only offered to listen, as it did while on hold: take it off hold.
-        ear.keep(second)
-        ear.change(first, resumed(back))
-        settled = await ear.answer(first, second)
+        waiter.keep(second)
+        waiter.change(first, resumed(back))
+        settled = await waiter.answer(first, second)
         if isinstance(settled, Answered) and settled.session is not None:
             there, alignment = alignment.translate(settled.session, to_b=True, previous=shown)
-            if not same_media(there, shown) and not ear.changing(second):
-                ear.keep(first)
-                ear.change(second, there)  # it wants it so: its own user holds
-                await ear.answer(second, first)
-    return _bridge(ear, first, second, alignment)
+            if not same_media(there, shown) and not waiter.changing(second):
+                waiter.keep(first)
+                waiter.change(second, there)  # it wants it so: its own user holds
+                await waiter.answer(second, first)
+    return _bridge(waiter, first, second, alignment)
 
 
-async def _couple_by_offer(ear: Ear, known: Leg, asked: Leg) -> Bridge:
+async def _join_by_offer(waiter: LegWaiter, known: Leg, asked: Leg) -> Bridge:
     """Offer C{asked} what C{known} said last, and C{known} what comes back."""
     if known.remote_session is None:
-        raise NotCoupled(asked, 488)
+        raise NotJoined(asked, 488)
     shown, alignment = Alignment().translate(
         resumed(known.remote_session), to_b=True, previous=asked.local_session
     )
-    ear.change(asked, shown, _told(ear, asked, known))
-    answer = _accepted(asked, await ear.answer(asked, known))
-    ear.keep(asked)
+    waiter.change(asked, shown, _told(waiter, asked, known))
+    answer = _accepted(asked, await waiter.answer(asked, known))
+    waiter.keep(asked)
     back, alignment = alignment.translate(answer, to_b=False, previous=known.local_session)
-    ear.change(known, back, _told(ear, known, asked))
-    reply = _accepted(known, await ear.answer(known, asked))
+    waiter.change(known, back, _told(waiter, known, asked))
+    reply = _accepted(known, await waiter.answer(known, asked))
     there, alignment = alignment.translate(reply, to_b=True, previous=shown)
-    if not _knows(asked, shown, there) and not ear.changing(asked):
-        ear.keep(known)
-        ear.change(asked, there)
-        _accepted(asked, await ear.answer(asked, known))
-    return _bridge(ear, known, asked, alignment)
+    if not _knows(asked, shown, there) and not waiter.changing(asked):
+        waiter.keep(known)
+        waiter.change(asked, there)
+        _accepted(asked, await waiter.answer(asked, known))
+    return _bridge(waiter, known, asked, alignment)
 
 
-async def _join_answered(ear: Ear, waiting: Leg, found: Leg, answer: bytes) -> Bridge:
+async def _join_answered(waiter: LegWaiter, waiting: Leg, found: Leg, answer: bytes) -> Bridge:
     """Offer C{waiting} what C{found} has said, and see whether that was all."""
     offered = found.local_session
     if found.answered:
         answer = found.remote_session or answer  # it may have changed since, by an early UPDATE
-        ear.keep(found)
+        waiter.keep(found)
     shown, alignment = Alignment().translate(
         answer if is_hold(answer) else resumed(answer), to_b=False, previous=waiting.local_session
     )
-    ear.change(waiting, shown, _told(ear, waiting, found))
-    reply = _accepted(waiting, await ear.answer(waiting, found))
+    waiter.change(waiting, shown, _told(waiter, waiting, found))
+    reply = _accepted(waiting, await waiter.answer(waiting, found))
     back, alignment = alignment.translate(reply, to_b=True, previous=offered or answer)
     if not found.answered:
-        found.say(Answered(back, _told(ear, found, waiting)))  # it called, to pick up
+        found.say(Answered(back, _told(waiter, found, waiting)))  # it called, to pick up
     elif offered is None:
         found.say(Confirmed(back))  # it had made the offer itself
-    elif not _knows(found, offered, back) and not ear.changing(found):
-        ear.keep(waiting)
-        ear.change(found, back)
-        _accepted(found, await ear.answer(found, waiting))
-    return _bridge(ear, waiting, found, alignment)
+    elif not _knows(found, offered, back) and not waiter.changing(found):
+        waiter.keep(waiting)
+        waiter.change(found, back)
+        _accepted(found, await waiter.answer(found, waiting))
+    return _bridge(waiter, waiting, found, alignment)
 
 
 def _knows(leg: Leg, shown: bytes, now: bytes) -> bool:
@@ -171,9 +170,9 @@ def _knows(leg: Leg, shown: bytes, now: bytes) -> bool:
 def _accepted(leg: Leg, word: Answered | Refused) -> bytes:
     """The session of an answer that is one."""
     if isinstance(word, Refused):
-        raise NotCoupled(leg, word.code, word.reason)
+        raise NotJoined(leg, word.code, word.reason)
     if word.session is None:
-        raise NotCoupled(leg, 488)
+        raise NotJoined(leg, 488)
     return word.session
 
 
@@ -182,11 +181,11 @@ def _on_hold(leg: Leg) -> bool:
     return leg.local_session is not None and is_hold(leg.local_session)
 
 
-def _bridge(ear: Ear, a: Leg, b: Leg, alignment: Alignment) -> Bridge:
-    """Couple the two; streams that correspond one to one need no alignment."""
+def _bridge(waiter: LegWaiter, a: Leg, b: Leg, alignment: Alignment) -> Bridge:
+    """Let the two talk; streams that correspond one to one need no alignment."""
     same = all(i == j for i, j in alignment.pairs) and _streams(a) == _streams(b)
-    bridge = Bridge(ear.call, a, b, None if same else alignment).begin()
-    ear.joined(bridge)
+    bridge = Bridge(waiter.call, a, b, None if same else alignment).begin()
+    waiter.joined(bridge)
     return bridge
 
 

@@ -11,15 +11,14 @@ more than that it rings, was won, or failed.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from b2bua.calls.diversion import told_in
-from b2bua.calls.errand import Unseen
-from b2bua.calls.fork import Fork
-from b2bua.calls.group import Group
+from b2bua.calls.identity import Unseen
 from b2bua.calls.outcomes import LOOPED, NO_ANSWER, TOO_FAR, UNREACHABLE, outcome_of
-from b2bua.calls.permission import permission, redirected
-from b2bua.calls.seekers import Through
+from b2bua.calls.routing.fork import Fork
+from b2bua.calls.routing.group import Group, Through
+from b2bua.calls.routing.permission import permission, redirected
 from b2bua.calls.verdicts import (
     Confirm,
     Dial,
@@ -38,10 +37,10 @@ from b2bua.legs.words import Answered, Fields, Progress, Ringing
 from b2bua.wire.uri import Uri
 
 if TYPE_CHECKING:
-    from b2bua.calls.call import Call
-    from b2bua.calls.errand import Errand
     from b2bua.calls.path import Path
-    from b2bua.calls.seekers import Seeker
+    from b2bua.calls.protocol import LiveCall
+    from b2bua.calls.routing.seeking import LiveAttempt, Seeker
+    from b2bua.calls.routing.template import InviteTemplate
     from b2bua.clock import ITimer
     from b2bua.legs.header_policy import SeenFields
     from b2bua.legs.leg import Leg
@@ -49,6 +48,23 @@ if TYPE_CHECKING:
 
 ELSEWHERE: Fields = (("Reason", 'SIP;cause=200;text="Call completed elsewhere"'),)
 """What the losers of a fork are told, lest they show a missed call (RFC 3326 section 3.1)."""
+
+
+class Dialling(NamedTuple):
+    """What an attempt is to reach, and what holds for it."""
+
+    target: str
+    """What was dialled: a user part or a URI."""
+    path: Path
+    """By which way the call came to the target."""
+    behalf: Party
+    """Whose permission counts: the caller's, a forwarder's or a transferor's."""
+    ring_seconds: float | None = None
+    """How long it may ring, forwards included; None leaves it to the target."""
+    forwards: bool = True
+    """Are diversions of the target itself honoured?"""
+    direct: bool = False
+    """Are the target's phones rung without asking any feature?"""
 
 
 class Attempt:
@@ -67,53 +83,34 @@ class Attempt:
         "call",
         "decided",
         "direct",
-        "errand",
         "forwards",
         "parent",
         "path",
         "rang",
-        "ring_limit",
+        "ring_seconds",
         "seeker",
         "target",
+        "template",
     )
 
     def __init__(
         self,
-        call: Call,
+        call: LiveCall,
         seeker: Seeker,
-        errand: Errand,
-        target: str,
-        path: Path,
-        behalf: Party,
-        *,
+        template: InviteTemplate,
+        dialling: Dialling,
         parent: Attempt | None = None,
-        forwards: bool = True,
-        direct: bool = False,
-        ring_limit: float | None = None,
     ) -> None:
-        """
-        Prepare; L{start} begins.
-
-        @param target: what was dialled: a user part or a URI.
-        @param behalf: whose permission counts: the caller's, a forwarder's or
-            a transferor's.
-        @param forwards: are diversions of the target itself honoured?
-        @param direct: ring the target's contacts without asking any feature.
-        @param ring_limit: seconds for all of it, forwards included.
-        """
+        """Prepare; L{start} begins."""
         self.call = call
         self.seeker = seeker
-        self.errand = errand
-        self.target = target
-        self.path = path.through(call.calls.directory.key(target))
-        self.behalf = behalf
+        self.template = template
+        self.target, path, self.behalf, self.ring_seconds, self.forwards, self.direct = dialling
+        self.path = path.through(call.calls.directory.key(self.target))
         self.parent = parent
-        self.forwards = forwards
-        self.direct = direct
-        self.ring_limit = ring_limit
         self.rang = False
         self.alone: bool = parent is None or parent.alone
-        """Does nothing else ring for the same errand, as the members of a group do?"""
+        """Does nothing else ring for the same template, as the members of a group do?"""
         self.alert_info: str = "" if parent is None else parent.alert_info
         """How a forward wants it to ring, and what is below that forward."""
         self._fork: Fork | None = None
@@ -148,25 +145,25 @@ class Attempt:
     @property
     def caller(self) -> Party:
         """Who is to be connected: the caller, or whom a transfer leaves over."""
-        return self.errand.who.party
+        return self.template.who.party
 
     @property
     def leg(self) -> Leg | None:
         """The leg that is to be connected; None while a feature rings the first party of a call."""
-        who = self.errand.who
+        who = self.template.who
         return None if isinstance(who, Unseen) else who
 
     @property
     def caller_number(self) -> str:
         """The number that calls: an extension's own, or what a trunk says of it; empty if it is hidden."""
-        identity = self.call.calls.identities.of(self.errand.who)
+        identity = self.call.calls.identities.of(self.template.who)
         user = Uri.parse(identity.uri).telephone[0]
         return "" if user.lower() == "anonymous" else user  # RFC 3323 section 4.1.1.3
 
     @property
     def internal(self) -> bool:
         """Does one of our own extensions call?"""
-        return self.errand.who.party.internal
+        return self.template.who.party.internal
 
     @property
     def moved_by(self) -> Party | None:
@@ -200,25 +197,25 @@ class Attempt:
         for child in self._children:
             yield from child._all()
 
-    def move(self, call: Call, errand: Errand) -> None:
-        """Go on in another call, for another errand; what rings goes on ringing."""
-        errand.breadth = self.errand.breadth
+    def move(self, call: LiveCall, template: InviteTemplate) -> None:
+        """Go on in another call, for another template; what rings goes on ringing."""
+        template.breadth = self.template.breadth
         self.call = call
-        self.errand = errand
+        self.template = template
         if self._fork is not None:
             self._fork.move(call)
         for child in self._children:
-            child.move(call, errand)
+            child.move(call, template)
 
     # ---- where to -------------------------------------------------------
 
     def start(self) -> None:
         """Ask where the target is, and go there."""
-        if self.ring_limit is not None:
-            self.limit(self.ring_limit)
+        if self.ring_seconds is not None:
+            self.limit(self.ring_seconds)
         if self.path.exhausted:
             self._give_up(LOOPED)
-        elif self.errand.max_forwards < 0:
+        elif self.template.max_forwards < 0:
             self._give_up(TOO_FAR)
         elif self.direct:
             self._reach()
@@ -276,7 +273,7 @@ class Attempt:
 
     def _limited(self, seconds: float | None) -> None:
         """Give the target that long, or as long as the directory says."""
-        if self._fork is not None and (seconds is not None or self.ring_limit is None):
+        if self._fork is not None and (seconds is not None or self.ring_seconds is None):
             self._fork.limit(seconds if seconds is not None else self.call.calls.directory.ring_seconds(self))
 
     # ---- further attempts -----------------------------------------------
@@ -310,7 +307,9 @@ class Attempt:
         self.seeker.diverted(self, verdict.why)
         self._release()
         behalf = permission(self, diverted=True, granted=verdict.granted)
-        child = Attempt(self.call, Through(self), self.errand, verdict.to, path, behalf, parent=self)
+        child = Attempt(
+            self.call, Through(self), self.template, Dialling(verdict.to, path, behalf), parent=self
+        )
         child.alert_info = verdict.alert_info or self.alert_info
         self._children = [child]
         child.start()
@@ -334,18 +333,15 @@ class Attempt:
         path: Path | None = self.path
         if verdict.why is not None and not itself:
             path = self._diverted(verdict.why)
-        child = Attempt(
-            self.call,
-            group,
-            self.errand,
+        dialling = Dialling(
             member.target,
             path or self.path,
             permission(self, diverted=verdict.why is not None, granted=verdict.granted),
-            parent=self,
+            member.ring_seconds,
             forwards=verdict.forwards,
             direct=itself,
-            ring_limit=member.ring_seconds,
         )
+        child = Attempt(self.call, group, self.template, dialling, parent=self)
         child.alone = self.alone and group.alone
         self._children.append(child)
         if path is None or (key in self.path.visited and not itself):
@@ -366,7 +362,7 @@ class Attempt:
                 attempt.rang = True
                 attempt = attempt.parent
         if self.call.calls.features.hears_changes:
-            self.call.calls.tell_of(self.call)
+            self.call.tell_change()
         self.seeker.progress(self, leg, word)
 
     def answered(self, leg: Leg, word: Answered) -> None:
@@ -433,7 +429,7 @@ class Attempt:
 
     # ---- for the seekers below ------------------------------------------
 
-    def child_won(self, child: Attempt, leg: Leg, word: Answered) -> None:
+    def child_won(self, child: LiveAttempt, leg: Leg, word: Answered) -> None:
         """A child was won: so are we."""
         if not self._over:
             if child in self._children:

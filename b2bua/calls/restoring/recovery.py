@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from b2bua.calls.restoring import restore_call
+from b2bua.calls.restoring.snapshot import restore_call
 from b2bua.errors import UsageError
 from b2bua.legs import refresh
 from b2bua.legs.words import HungUp
@@ -21,7 +21,7 @@ from b2bua.wire.fields import Reason
 if TYPE_CHECKING:
     from b2bua.calls.call import Call
     from b2bua.calls.calls import Calls
-    from b2bua.calls.record import CallRecord
+    from b2bua.calls.records.record import CallRecord
     from b2bua.legs.leg import Leg
     from b2bua.legs.words import Fields
 

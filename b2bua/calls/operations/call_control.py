@@ -19,26 +19,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from b2bua.calls.coupling import NotCoupled, couple
-from b2bua.calls.errand import Errand
-from b2bua.calls.listening import Busy, Ear, Gone
-from b2bua.calls.lone import Lone
 from b2bua.calls.media import resumed, silent_offer
-from b2bua.calls.meeting import meet
+from b2bua.calls.operations.joining import NotJoined, join
+from b2bua.calls.operations.leg_waiter import Busy, Gone, LegWaiter
+from b2bua.calls.operations.meeting import meet
 from b2bua.calls.path import Path
-from b2bua.calls.search import Found, Search
+from b2bua.calls.routing.attempt import Dialling
+from b2bua.calls.routing.search import Reached, Search
+from b2bua.calls.routing.template import InviteTemplate
+from b2bua.calls.stand_in import StandIn
 from b2bua.calls.verdicts import Outcome
 from b2bua.legs.words import Fields
 
 if TYPE_CHECKING:
-    from b2bua.calls.call import Call
+    from b2bua.calls.operations.protocol import OperatedCall
     from b2bua.legs.leg import Leg
     from b2bua.legs.party import Party
 
-__all__ = ["Busy", "Gone", "NotCoupled", "connect", "dial", "hang_up", "hold", "replace"]
+__all__ = ["Busy", "Gone", "NotJoined", "connect", "dial", "hang_up", "hold", "replace"]
 
 
-async def hold(call: Call, leg: Leg) -> None:
+async def hold(call: OperatedCall, leg: Leg) -> None:
     """
     Let the party of C{leg} wait alone: its media is stopped, its requests are answered.
 
@@ -46,30 +47,30 @@ async def hold(call: Call, leg: Leg) -> None:
     @raise Busy: something else is at work on it.
     """
     await _part(call, leg)
-    ear = Ear(call, leg)
+    waiter = LegWaiter(call, leg)
     silent = silent_offer(leg.local_session)
     if silent is not None:
-        ear.change(leg, silent)
-        await ear.answer(leg)
-    call.listen(leg, Lone(call))
+        waiter.change(leg, silent)
+        await waiter.answer(leg)
+    call.listen(leg, StandIn(call))
 
 
-async def connect(call: Call, one: Leg, other: Leg) -> None:
+async def connect(call: OperatedCall, one: Leg, other: Leg) -> None:
     """
     Let two established legs talk, whatever they did before.
 
     A leg of another call is taken into this one.
 
     @raise Gone: one of them left.
-    @raise NotCoupled: they cannot agree on a session.
+    @raise NotJoined: they cannot agree on a session.
     @raise Busy: something else is at work on one of them.
     """
-    pairs: list[tuple[Call, Leg, Leg]] = []
+    pairs: list[tuple[OperatedCall, Leg, Leg]] = []
     try:
         for leg in (one, other):
             pairs += await _part(call, leg)
-        await couple(call, one, other)
-    except (Gone, NotCoupled, Busy):
+        await join(call, one, other)
+    except (Gone, NotJoined, Busy):
         _leave_alone(call, one, other)
         for former, leg, partner in pairs:
             await _together(former, leg, partner)
@@ -77,7 +78,7 @@ async def connect(call: Call, one: Leg, other: Leg) -> None:
 
 
 async def dial(
-    call: Call, waiting: Leg, target: str, *, behalf: Party, ring_seconds: float | None = None
+    call: OperatedCall, waiting: Leg, target: str, *, behalf: Party, ring_seconds: float | None = None
 ) -> Leg | Outcome:
     """
     Ring a target for an established leg, and let the two talk.
@@ -90,40 +91,40 @@ async def dial(
     """
     await _part(call, waiting)
     offer = None if waiting.remote_session is None else resumed(waiting.remote_session)
-    return await ring_for(call, waiting, target, offer, behalf, ring_seconds)
+    return await ring_for(call, waiting, offer, Dialling(target, Path(), behalf, ring_seconds))
 
 
 async def ring_for(
-    call: Call, waiting: Leg, target: str, offer: bytes | None, behalf: Party, ring_seconds: float | None
+    call: OperatedCall, waiting: Leg, offer: bytes | None, dialling: Dialling
 ) -> Leg | Outcome:
     """
     Ring a target for a leg that is alone, as L{dial} does.
 
     @param offer: what the target is invited to; None asks it for an offer.
     """
-    search = Search(call, Errand(waiting, offer, (), call.max_forwards, call.max_breadth))
-    ear = Ear(call, waiting)
-    ear.left = lambda leg: search.cancel()
-    found = await search.seek(target, Path(), behalf, ring_limit=ring_seconds)
+    search = Search(call, InviteTemplate(waiting, offer, (), call.max_forwards, call.max_breadth))
+    waiter = LegWaiter(call, waiting)
+    waiter.left = lambda leg: search.cancel()
+    found = await search.seek(dialling)
     try:
         outcome = await meet(call, waiting, found)
-    except NotCoupled as problem:
+    except NotJoined as problem:
         outcome = Outcome("refused", problem.code, problem.reason)
     except Gone as gone:
         outcome = Outcome("refused", 487) if gone.leg is waiting else Outcome("unreachable", 480)
     if isinstance(outcome, Outcome):
-        if isinstance(found, Found):
+        if isinstance(found, Reached):
             call.hang_up(found.leg)
         _leave_alone(call, waiting)
     return outcome
 
 
-async def replace(call: Call, old: Leg, new: Leg) -> None:
+async def replace(call: OperatedCall, old: Leg, new: Leg) -> None:
     """
     Let C{new}, established, talk to whom C{old} talks to, and end C{old}.
 
     @raise Gone: somebody left first.
-    @raise NotCoupled: the two who are left cannot agree on a session; nothing has changed.
+    @raise NotJoined: the two who are left cannot agree on a session; nothing has changed.
     @raise Busy: something else is at work on one of them.
     """
     bridge = call.bridge
@@ -133,19 +134,19 @@ async def replace(call: Call, old: Leg, new: Leg) -> None:
     call.hang_up(old, "replaced")
 
 
-def hang_up(call: Call, leg: Leg, fields: Fields = ()) -> None:
+def hang_up(call: OperatedCall, leg: Leg, fields: Fields = ()) -> None:
     """End a leg, in whatever state it is."""
     call.hang_up(leg, "bye", fields)
 
 
-async def _part(call: Call, leg: Leg) -> list[tuple[Call, Leg, Leg]]:
+async def _part(call: OperatedCall, leg: Leg) -> list[tuple[OperatedCall, Leg, Leg]]:
     """
     Take an established leg into the call, parted from its partner once no exchange of theirs is open.
 
     @return: the call that it was in, the leg and that other one, to bring them
         together again.
     """
-    former: Call | None = leg.call
+    former: OperatedCall | None = leg.call
     if former is None:
         raise Gone(leg)
     if not leg.answered or former.is_busy(leg):
@@ -164,20 +165,20 @@ async def _part(call: Call, leg: Leg) -> list[tuple[Call, Leg, Leg]]:
     return pair
 
 
-async def _together(call: Call, leg: Leg, partner: Leg) -> None:
+async def _together(call: OperatedCall, leg: Leg, partner: Leg) -> None:
     """Let two talk again who did before."""
     if leg.ended or partner.ended or partner.call is not call:
         return
     try:
         if leg.call is not call:
             call.take(leg)
-        await couple(call, leg, partner)
-    except (Gone, NotCoupled):
+        await join(call, leg, partner)
+    except (Gone, NotJoined):
         _leave_alone(call, leg, partner)
 
 
-def _leave_alone(call: Call, *legs: Leg) -> None:
+def _leave_alone(call: OperatedCall, *legs: Leg) -> None:
     """Answer for whoever is still there, until somebody decides."""
     for leg in legs:
         if not leg.ended and leg.call is call:
-            call.listen(leg, Lone(call))
+            call.listen(leg, StandIn(call))

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
 
-from b2bua.calls.lone import Lone
 from b2bua.calls.media import silent_answer
+from b2bua.calls.stand_in import StandIn
 from b2bua.legs.words import (
     Answered,
     Changed,
@@ -24,8 +24,7 @@ from b2bua.legs.words import (
 )
 
 if TYPE_CHECKING:
-    from b2bua.calls.bridge import Bridge
-    from b2bua.calls.call import Call
+    from b2bua.calls.bridge import Bridge, BridgedCall
     from b2bua.legs.leg import Leg
 
 
@@ -51,7 +50,7 @@ class Busy(Exception):
         self.leg = leg
 
 
-class Ear:
+class LegWaiter:
     """
     Listens to some legs on behalf of an operation.
 
@@ -60,7 +59,7 @@ class Ear:
     has left is never missed, even when nobody waits at that moment.
     """
 
-    def __init__(self, call: Call, *legs: Leg) -> None:
+    def __init__(self, call: BridgedCall, *legs: Leg) -> None:
         """Begin to listen."""
         self.call = call
         self._gone: list[Leg] = []
@@ -70,7 +69,7 @@ class Ear:
         """Who owes us an answer, and to what."""
         self._stale: set[Leg] = set()
         """Who owes an answer to somebody who spoke before us, and has left."""
-        self._lone = Lone(call)
+        self._stand_in = StandIn(call)
         self._kept: dict[Leg, list[Changed]] = {}
         """What parties want changed who have agreed already, for when they are joined."""
         self.disturbed = False
@@ -110,10 +109,10 @@ class Ear:
             case Withdrawn():
                 if leg in self._kept:
                     self._kept[leg].clear()
-                self._lone.hear(leg, word)
+                self._stand_in.hear(leg, word)
             case Changed() | Requested():
                 self.disturbed = self.disturbed or isinstance(word, Changed)
-                self._lone.hear(leg, word)
+                self._stand_in.hear(leg, word)
             case _:
                 return
         if self._waiting is not None:

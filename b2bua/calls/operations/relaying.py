@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from b2bua.calls.permission import may_be_dialled
+from b2bua.calls.routing.permission import may_be_dialled
 
 if TYPE_CHECKING:
     from b2bua.calls.bridge import Bridge
-    from b2bua.calls.call import Call
+    from b2bua.calls.protocol import LiveCall
     from b2bua.legs.leg import Leg
     from b2bua.legs.words import Referral
 
@@ -40,7 +40,7 @@ def relay(bridge: Bridge, leg: Leg, referral: Referral) -> None:
     referral.relay(bridge.other(leg), f"<{uri}>")
 
 
-def only_we_can(call: Call, referral: Referral) -> bool:
+def only_we_can(call: LiveCall, referral: Referral) -> bool:
     """
     Does Replaces name a call that still rings, or was just given up?
 
@@ -50,6 +50,6 @@ def only_we_can(call: Call, referral: Referral) -> bool:
     replaces = referral.replaces
     if replaces is None:
         return False
-    dialogs, named = call.calls.context.dialogs, (replaces.call_id, replaces.to_tag, replaces.from_tag)
+    dialogs, named = call.calls.dialogs, (replaces.call_id, replaces.to_tag, replaces.from_tag)
     leg = dialogs.find_replaced(*named)
     return not leg.answered if leg is not None else dialogs.has_ended(*named)

@@ -7,15 +7,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from b2bua.calls.outcomes import NO_ANSWER, TOO_BROAD, UNREACHABLE, best, outcome_of
+from b2bua.calls.routing.invitation import invitation
 from b2bua.calls.verdicts import Outcome
-from b2bua.legs.leg import Invitation, Leg
 from b2bua.legs.words import Answered, Fields, HungUp, Moved, Progress, Refused, Ringing, Word
 
 if TYPE_CHECKING:
-    from b2bua.calls.attempt import Attempt
-    from b2bua.calls.call import Call
     from b2bua.calls.ports import Destination, Tiers
+    from b2bua.calls.protocol import LiveCall
+    from b2bua.calls.routing.seeking import LiveAttempt
     from b2bua.clock import ITimer
+    from b2bua.legs.leg import Leg
 
 
 class Fork:
@@ -27,7 +28,7 @@ class Fork:
 
     __slots__ = ("_attempt", "_breadth", "_failures", "_seconds", "_tiers", "_timer", "legs")
 
-    def __init__(self, attempt: Attempt, tiers: Tiers) -> None:
+    def __init__(self, attempt: LiveAttempt, tiers: Tiers) -> None:
         """Prepare; L{start} sends the first INVITEs."""
         self._attempt = attempt
         self._breadth = 0
@@ -49,17 +50,17 @@ class Fork:
         """Open a leg to each destination of the next tier."""
         attempt, tier = self._attempt, self._tiers.pop(0)
         call = attempt.call
-        self._breadth = attempt.errand.spread(len(tier), attempt.alone)
+        self._breadth = attempt.template.spread(len(tier), attempt.alone)
         if not self._breadth:
             self._failures.append(TOO_BROAD)
             attempt.unanswered(best(self._failures))
             return
         for destination in tier:
-            leg = call.open_leg(destination, self._invitation(destination))
+            leg = call.open_leg(destination, invitation(attempt, destination, self._breadth))
             self.legs.append(leg)
             call.listen(leg, self)
 
-    def move(self, call: Call) -> None:
+    def move(self, call: LiveCall) -> None:
         """Go on ringing in another call."""
         for leg in self.legs:
             call.take(leg)
@@ -73,7 +74,7 @@ class Fork:
         legs, self.legs = self.legs, []
         # Strictly they count until their 487; but a phone that is gone must
         # not stop a search, and what is cancelled spreads no further.
-        self._attempt.errand.breadth += self._breadth * len(legs)
+        self._attempt.template.breadth += self._breadth * len(legs)
         for leg in legs:
             self._attempt.call.hang_up(leg, "cancel", fields)
 
@@ -104,7 +105,7 @@ class Fork:
     def _lost(self, leg: Leg, outcome: Outcome) -> None:
         """One leg is out; when it was the last one the target has failed."""
         self.legs.remove(leg)
-        self._attempt.errand.breadth += self._breadth
+        self._attempt.template.breadth += self._breadth
         self._failures.append(outcome)
         if outcome.code >= 600:  # RFC 3261 section 16.7: a 6xx ends the search at this target
             self.cancel()
@@ -126,24 +127,3 @@ class Fork:
         if self._seconds is not None:
             self.limit(self._seconds)
         self.start()
-
-    def _invitation(self, destination: Destination) -> Invitation:
-        """What the INVITE to C{destination} says."""
-        attempt = self._attempt
-        call = attempt.call
-        draft = call.invitation_draft(attempt, destination)
-        if call.features.edits_invitation:
-            call.features.edit_invitation(attempt, draft)
-        return Invitation(
-            request_uri=destination.request_uri,
-            target=destination.target,
-            from_display=draft.from_display,
-            from_uri=draft.from_uri,
-            to_display=draft.to_display,
-            to_uri=draft.to_uri,
-            fields=draft.finished(),
-            session=attempt.errand.offer,
-            max_forwards=attempt.errand.max_forwards,
-            max_breadth=self._breadth,
-            route=destination.route,
-        )

@@ -15,15 +15,15 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from b2bua.calls.bridge import Bridge
-from b2bua.calls.coupling import NotCoupled, couple
-from b2bua.calls.listening import Ear, Gone
 from b2bua.calls.media import Alignment
-from b2bua.calls.picking import answer_instead, answer_search
+from b2bua.calls.operations.joining import NotJoined, join
+from b2bua.calls.operations.leg_waiter import Gone, LegWaiter
+from b2bua.calls.operations.picking import answer_instead, answer_search
 from b2bua.calls.verdicts import Refuse, Replace, ReplaceVerdict
 from b2bua.legs.words import Answered, Confirmed, Offered, Refused, Word
 
 if TYPE_CHECKING:
-    from b2bua.calls.call import Call
+    from b2bua.calls.operations.protocol import OperatedCall
     from b2bua.legs.leg import Leg
 
 _log = Logger()
@@ -32,7 +32,7 @@ _log = Logger()
 class Replacing:
     """Listens to a new leg until it has taken the place of another one."""
 
-    def __init__(self, call: Call, leg: Leg, replaced: Leg, *, granted: bool = False) -> None:
+    def __init__(self, call: OperatedCall, leg: Leg, replaced: Leg, *, granted: bool = False) -> None:
         """
         Take C{leg} into the call of the leg that it wants to replace.
 
@@ -95,17 +95,17 @@ class Replacing:
         bridge.release()
         await bridge.idle()
         other = bridge.other(self.replaced)
-        ear = Ear(call, leg, other, self.replaced)
+        waiter = LegWaiter(call, leg, other, self.replaced)
         alignment = Alignment()
         connected = call.calls.identities.connected
         told = connected(other, leg)
         try:
             if offer is None:
-                ear.change(other, None, told)
+                waiter.change(other, None, told)
             else:
                 shown, alignment = alignment.translate(offer, to_b=True, previous=other.local_session)
-                ear.change(other, shown, told)
-            reply = await ear.answer(other, leg)
+                waiter.change(other, shown, told)
+            reply = await waiter.answer(other, leg)
             if isinstance(reply, Refused):
                 # The old dialog is left as it is (section 3).
                 call.refuse(leg, reply.code if not reply.local else 480)
@@ -117,7 +117,7 @@ class Replacing:
             leg.say(Answered(back, connected(leg, other)))
             call.leg_was_answered(leg)
             if offer is None:
-                other.say(Confirmed((await ear.confirmation(leg, other)).session))
+                other.say(Confirmed((await waiter.confirmation(leg, other)).session))
         except Gone as gone:
             await self._interrupted(gone.leg, other)
             return
@@ -131,6 +131,6 @@ class Replacing:
             call.end()
             return
         try:
-            await couple(call, other, self.replaced)
-        except (Gone, NotCoupled):
+            await join(call, other, self.replaced)
+        except (Gone, NotJoined):
             call.end()

@@ -14,16 +14,16 @@ from b2bua.calls.media import silent_answer, silent_offer
 from b2bua.legs.words import Answered, Changed, Referred, Refused, Replied, Requested, Withdrawn, Word
 
 if TYPE_CHECKING:
-    from b2bua.calls.call import Call
+    from b2bua.calls.protocol import LiveCall
     from b2bua.legs.leg import Leg
 
 
-class Lone:
+class StandIn:
     """Answers a leg in nobody's stead: its media goes nowhere (inactive)."""
 
     __slots__ = ("_call",)
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: LiveCall) -> None:
         """Answer for C{call}."""
         self._call = call
 

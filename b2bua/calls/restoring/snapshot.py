@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, cast
 from b2bua.calls.bridge import Bridge
 from b2bua.calls.call import Call
 from b2bua.calls.media import Alignment
+from b2bua.calls.operations.waiting import WaitingParty
 from b2bua.calls.path import Diversion, Path
 from b2bua.calls.verdicts import Diverted, Wait
-from b2bua.calls.waiting import Waiting
 from b2bua.errors import UsageError
 from b2bua.legs.header_policy import NO_FIELDS, SeenFields
 from b2bua.legs.leg import Leg
@@ -26,7 +26,7 @@ from b2bua.legs.snapshot import reading, write_party
 if TYPE_CHECKING:
     from b2bua.calls.calls import Calls
     from b2bua.calls.ports import Directory
-    from b2bua.calls.record import CallRecord
+    from b2bua.calls.records.record import CallRecord
 
 VERSION = 1
 """Changes with what is written, from the first release on; what another version wrote is refused."""
@@ -140,7 +140,7 @@ def restore_call(
 
 def _wait(call: Call, leg: Leg, wait: Wait, behalf: Party, began: float, ends: float | None) -> None:
     """Let a party wait on, no longer than it would have."""
-    waiting = Waiting(call, leg, wait, behalf)
+    waiting = WaitingParty(call, leg, wait, behalf)
     waiting.since = began
     layer = call.calls.context.layer
     waiting.ends = None if ends is None else layer.now() + ends - layer.wall()
@@ -153,7 +153,7 @@ def _restore_legs(calls: Calls, kept: list[dict[str, Any]], lives: int) -> list[
     try:
         for plain in kept:
             dialog = plain["dialog"]
-            if calls.context.dialogs.has(dialog["call_id"], dialog["local_tag"], dialog["remote_tag"]):
+            if calls.dialogs.has(dialog["call_id"], dialog["local_tag"], dialog["remote_tag"]):
                 raise UsageError(f"A leg that is in another call as well: {plain['id']}")
             party = _read_party(calls.directory, plain["party"])
             legs.append(Leg.restore(calls.context, plain, party, calls.hear, lives))
@@ -176,7 +176,7 @@ def _write_identity(identity: Identity) -> list[Any]:
     return [identity.display, identity.uri, identity.private, identity.params]
 
 
-def _write_waiting(call: Call, leg: int, waiting: Waiting) -> list[Any]:
+def _write_waiting(call: Call, leg: int, waiting: WaitingParty) -> list[Any]:
     """Write down where a party waits, and until what time of day."""
     layer, wait = call.calls.context.layer, waiting.wait
     ends = None if waiting.ends is None else layer.wall() + waiting.ends - layer.now()

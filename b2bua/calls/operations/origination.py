@@ -16,20 +16,21 @@ from typing import TYPE_CHECKING
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from b2bua.calls.call import Call
-from b2bua.calls.errand import Errand, Unseen
-from b2bua.calls.listening import Busy, Gone
+from b2bua.calls.identity import Unseen
 from b2bua.calls.media import NOTHING
-from b2bua.calls.operations import ring_for
+from b2bua.calls.operations.call_control import ring_for
+from b2bua.calls.operations.leg_waiter import Busy, Gone
 from b2bua.calls.path import Path
-from b2bua.calls.permission import SERVER
-from b2bua.calls.search import Found, Search
+from b2bua.calls.routing.attempt import Dialling
+from b2bua.calls.routing.permission import SERVER
+from b2bua.calls.routing.search import Reached, Search
+from b2bua.calls.routing.template import InviteTemplate
 from b2bua.calls.verdicts import Outcome
 from b2bua.legs.party import Identity
 from b2bua.wire.fields import Reason
 
 if TYPE_CHECKING:
-    from b2bua.calls.calls import Calls
+    from b2bua.calls.operations.protocol import CallTable, OperatedCall
     from b2bua.legs.leg import Leg
     from b2bua.legs.party import Party
 
@@ -62,10 +63,10 @@ class Origination:
     latest when both have had their time to ring.
     """
 
-    def __init__(self, calls: Calls, wish: Wish) -> None:
+    def __init__(self, calls: CallTable, wish: Wish) -> None:
         """Begin; when there are too many calls, or the service ends, it fails with 503."""
         self._wish = wish
-        self._call = Call(calls, wish.behalf, wish.second) if calls.may_begin() else None
+        self._call = calls.new_call(wish.behalf, wish.second) if calls.may_begin() else None
         self.id = "" if self._call is None else self._call.id
         """The id of the call."""
         self._over: Outcome | None = None
@@ -97,7 +98,7 @@ class Origination:
 
     # ---- how it goes ----------------------------------------------------
 
-    def _begin(self, call: Call) -> None:
+    def _begin(self, call: OperatedCall) -> None:
         """Ring the first party."""
         call.start()
         work = Deferred.fromCoroutine(self._run(call))
@@ -111,7 +112,7 @@ class Origination:
         for waiter in waiters:
             waiter.callback(outcome)
 
-    async def _run(self, call: Call) -> Outcome | None:
+    async def _run(self, call: OperatedCall) -> Outcome | None:
         """Ring one, then the other."""
         try:
             leg = await self._ring_first(call)
@@ -133,7 +134,7 @@ class Origination:
         finally:
             call.let_close()
 
-    async def _ring_first(self, call: Call) -> Leg | Outcome:
+    async def _ring_first(self, call: OperatedCall) -> Leg | Outcome:
         """
         Ring the first party; it waits when it has answered.
 
@@ -143,27 +144,29 @@ class Origination:
         wish, directory = self._wish, call.calls.directory
         own = directory.extension(wish.first)
         party = directory.party(own) if own is not None else wish.behalf
-        search = Search(call, Errand(Unseen(party, wish.shown), NOTHING))
+        search = Search(call, InviteTemplate(Unseen(party, wish.shown), NOTHING))
         granted = SERVER if own == wish.behalf.name else wish.behalf
         found = await search.seek(
-            wish.first, Path(), granted, ring_limit=wish.ring_seconds, direct=own is not None
+            Dialling(wish.first, Path(), granted, wish.ring_seconds, direct=own is not None)
         )
         if isinstance(found, Outcome):
             return found
-        if not isinstance(found, Found):
+        if not isinstance(found, Reached):
             return Outcome("not_found", 404, "Nobody to ring first", local=True)
         return ENDED if found.leg.ended else found.leg
 
-    async def _ring_second(self, call: Call, leg: Leg) -> Leg | Outcome:
+    async def _ring_second(self, call: OperatedCall, leg: Leg) -> Leg | Outcome:
         """Ring the second party for the first one."""
         wish = self._wish
         try:
-            return await ring_for(call, leg, wish.second, None, wish.behalf, wish.ring_seconds)
+            return await ring_for(
+                call, leg, None, Dialling(wish.second, Path(), wish.behalf, wish.ring_seconds)
+            )
         except (Gone, Busy):
             return ENDED
 
 
-def _broken(failure: Failure, call: Call) -> Outcome:
+def _broken(failure: Failure, call: OperatedCall) -> Outcome:
     """A bug of ours costs this call, and no other one."""
     call.calls.log.failure("{call} could not be begun", failure, call=call.id)
     call.calls.run(call.abandon)

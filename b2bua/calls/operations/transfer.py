@@ -15,22 +15,23 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from b2bua.calls.coupling import NotCoupled, couple
-from b2bua.calls.errand import Errand
-from b2bua.calls.listening import Ear, Gone
-from b2bua.calls.lone import Lone
 from b2bua.calls.media import resumed
-from b2bua.calls.meeting import meet
+from b2bua.calls.operations.joining import NotJoined, join
+from b2bua.calls.operations.leg_waiter import Gone, LegWaiter
+from b2bua.calls.operations.meeting import meet
+from b2bua.calls.operations.relaying import only_we_can, relay
 from b2bua.calls.outcomes import LOOPED
 from b2bua.calls.path import Path
-from b2bua.calls.relaying import only_we_can, relay
-from b2bua.calls.search import Found, Instead, Search
+from b2bua.calls.routing.attempt import Dialling
+from b2bua.calls.routing.search import Instead, Reached, Search
+from b2bua.calls.routing.template import InviteTemplate
+from b2bua.calls.stand_in import StandIn
 from b2bua.calls.verdicts import Outcome, Refuse, Relay, Transfer, TransferVerdict
 from b2bua.legs.words import HungUp, Word
 
 if TYPE_CHECKING:
     from b2bua.calls.bridge import Bridge
-    from b2bua.calls.call import Call
+    from b2bua.calls.operations.protocol import OperatedCall
     from b2bua.legs.leg import Leg
     from b2bua.legs.words import Referral
 
@@ -40,7 +41,7 @@ TRANSFEROR_SECONDS = 2.0
 _log = Logger()
 
 
-def transfer_requested(call: Call, leg: Leg, referral: Referral) -> None:
+def transfer_requested(call: OperatedCall, leg: Leg, referral: Referral) -> None:
     """Ask the features whether C{leg} may transfer, and do what they say."""
     call.story.note("{} asks for a transfer to {}", leg.party, referral.refer_to.uri_text)
     call.calls.when(
@@ -49,7 +50,7 @@ def transfer_requested(call: Call, leg: Leg, referral: Referral) -> None:
     )
 
 
-def _decided(call: Call, leg: Leg, referral: Referral, verdict: TransferVerdict | None) -> None:
+def _decided(call: OperatedCall, leg: Leg, referral: Referral, verdict: TransferVerdict | None) -> None:
     """Carry out the verdict; without one a REFER is declined."""
     bridge = call.bridge
     if isinstance(verdict, Refuse):
@@ -64,7 +65,7 @@ def _decided(call: Call, leg: Leg, referral: Referral, verdict: TransferVerdict 
         work.addErrback(lambda failure: _broken(call, failure))
 
 
-def _broken(call: Call, failure: Failure) -> None:
+def _broken(call: OperatedCall, failure: Failure) -> None:
     """A bug of ours costs this call, and no other one."""
     _log.failure("a transfer of {call} broke", failure, call=call.id)
     call.calls.run(call.abandon)
@@ -74,7 +75,7 @@ class _Transferring:
     """One transfer, from the REFER to its end."""
 
     def __init__(
-        self, call: Call, bridge: Bridge, transferor: Leg, referral: Referral, how: Transfer
+        self, call: OperatedCall, bridge: Bridge, transferor: Leg, referral: Referral, how: Transfer
     ) -> None:
         self.call = call
         self.bridge = bridge
@@ -83,7 +84,7 @@ class _Transferring:
         self.referral = referral
         self.how = how
         self.search: Search | None = None
-        self.ear: Ear
+        self.waiter: LegWaiter
         self.let_go = False
         """Does the transferor believe that it is done?"""
 
@@ -99,8 +100,8 @@ class _Transferring:
             self.referral.accept(self.how.accepted)
             self.bridge.release()
             await self.bridge.idle()
-            self.ear = Ear(call, self.survivor, self.transferor)
-            self.ear.left = self._left
+            self.waiter = LegWaiter(call, self.survivor, self.transferor)
+            self.waiter.left = self._left
             if self.survivor.ended:
                 outcome: Outcome | None = Outcome("refused", 487, "Request Terminated")
             elif self.referral.replaces is None or (named is None and self._was_consulting()):
@@ -121,15 +122,13 @@ class _Transferring:
         replaces = self.referral.replaces
         if replaces is None:
             return None
-        leg = self.call.calls.context.dialogs.find_replaced(
-            replaces.call_id, replaces.to_tag, replaces.from_tag
-        )
+        leg = self.call.calls.dialogs.find_replaced(replaces.call_id, replaces.to_tag, replaces.from_tag)
         return leg if leg is not None and not leg.ended and leg.call is not None else None
 
     def _was_consulting(self) -> bool:
         """Did Replaces name a dialog that has just ended: a consultation given up too early?"""
         replaces = self.referral.replaces
-        return replaces is not None and self.call.calls.context.dialogs.has_ended(
+        return replaces is not None and self.call.calls.dialogs.has_ended(
             replaces.call_id, replaces.to_tag, replaces.from_tag
         )
 
@@ -150,7 +149,7 @@ class _Transferring:
         if party.internal and self.call.calls.directory.extension(target) == party.name:
             return LOOPED
         self._let_go()
-        found = await search.seek(target, path, self.transferor.party, ring_limit=self.how.ring_seconds)
+        found = await search.seek(Dialling(target, path, self.transferor.party, self.how.ring_seconds))
         return await self._join(found)
 
     def _let_go(self) -> None:
@@ -165,15 +164,17 @@ class _Transferring:
         survivor = self.survivor
         offer = None if survivor.remote_session is None else resumed(survivor.remote_session)
         referral = self.referral
-        errand = Errand(survivor, offer, referral.passed_on(self.transferor), referral.max_forwards - 1)
-        self.search = Search(self.call, errand)
+        template = InviteTemplate(
+            survivor, offer, referral.passed_on(self.transferor), referral.max_forwards - 1
+        )
+        self.search = Search(self.call, template)
         if self.how.progress:
             self.search.on_progress = self.referral.notify
         return self.search
 
     async def _attended(self, named: Leg) -> Outcome | None:
         """Join the survivor with whom the transferor consulted (RFC 5589 section 7)."""
-        consultation: Call | None = named.call
+        consultation: OperatedCall | None = named.call
         if consultation is None or consultation is self.call:
             return Outcome("not_found", 481)
         bridge = consultation.bridge
@@ -184,7 +185,7 @@ class _Transferring:
         # RFC 3891 section 3: an early dialog that its UA did not begin cannot be replaced.
         return Outcome("not_found", 481, "Call/Transaction Does Not Exist")
 
-    async def _join_consulted(self, named: Leg, consultation: Call, bridge: Bridge) -> Outcome | None:
+    async def _join_consulted(self, named: Leg, consultation: OperatedCall, bridge: Bridge) -> Outcome | None:
         """The consulted party has answered: it and the survivor are joined."""
         consultation.hold_open()
         try:
@@ -195,8 +196,8 @@ class _Transferring:
                 consultation.end()
                 return Outcome("not_found", 481)
             self.call.take(target)
-            consultation.listen(named, Lone(consultation))
-            outcome = await self._couple(target)
+            consultation.listen(named, StandIn(consultation))
+            outcome = await self._join_established(target)
             if outcome is None:
                 consultation.hang_up(named, "replaced")
             elif not target.ended and target in self.call.legs:
@@ -207,33 +208,33 @@ class _Transferring:
         finally:
             consultation.let_close()
 
-    async def _give_back(self, named: Leg, consultation: Call, target: Leg) -> None:
+    async def _give_back(self, named: Leg, consultation: OperatedCall, target: Leg) -> None:
         """The two could not be joined: transferor and consulted party go on talking."""
         if named.ended:
             self.call.hang_up(target)
             return
         consultation.take(target)
         try:
-            await couple(consultation, named, target)
-        except (Gone, NotCoupled):
+            await join(consultation, named, target)
+        except (Gone, NotJoined):
             consultation.end()
 
-    async def _semi_attended(self, named: Leg, consultation: Call) -> Outcome | None:
+    async def _semi_attended(self, named: Leg, consultation: OperatedCall) -> Outcome | None:
         """The consulted party still rings: it goes on ringing, now for the survivor."""
         assert consultation.setup is not None
         attempt = consultation.setup.release()
-        consultation.listen(named, Lone(consultation))
+        consultation.listen(named, StandIn(consultation))
         consultation.record.refused(487, "Request Terminated")
         search = self._new_search()
         before = attempt.every_leg()
-        attempt.move(self.call, search.errand)
+        attempt.move(self.call, search.template)
         self._let_go()
         if attempt.rang:
             search.on_progress(180)
-        found = await search.adopt(attempt, ring_limit=self.how.ring_seconds)
-        if isinstance(found, Found) and found.leg in before:
+        found = await search.adopt(attempt, ring_seconds=self.how.ring_seconds)
+        if isinstance(found, Reached) and found.leg in before:
             # It answered what the transferor's phone had offered.
-            outcome = await self._couple(found.leg)
+            outcome = await self._join_established(found.leg)
             if outcome is not None:
                 self.call.hang_up(found.leg)
         else:
@@ -243,34 +244,34 @@ class _Transferring:
 
     # ---- joining --------------------------------------------------------
 
-    async def _join(self, found: Found | Instead | Outcome) -> Outcome | None:
+    async def _join(self, found: Reached | Instead | Outcome) -> Outcome | None:
         """Connect the survivor with a target that answered an offer in its name, or obey a feature."""
         try:
             met = await meet(self.call, self.survivor, found)
-        except (Gone, NotCoupled) as problem:
-            return self._not_joined(found.leg if isinstance(found, Found) else None, problem)
+        except (Gone, NotJoined) as problem:
+            return self._not_joined(found.leg if isinstance(found, Reached) else None, problem)
         if not isinstance(met, Outcome):
             return None
         if isinstance(found, Instead):
-            self.ear.disturbed = True  # whom it was to take could not be had: its media may be elsewhere
+            self.waiter.disturbed = True  # whom it was to take could not be had: its media may be elsewhere
         return met
 
-    async def _couple(self, target: Leg) -> Outcome | None:
+    async def _join_established(self, target: Leg) -> Outcome | None:
         """Connect the survivor with a target that has a session with somebody else."""
         try:
-            await couple(self.call, self.survivor, target)
-        except (Gone, NotCoupled) as problem:
+            await join(self.call, self.survivor, target)
+        except (Gone, NotJoined) as problem:
             return self._not_joined(None, problem)
         return None
 
-    def _not_joined(self, found: Leg | None, problem: Gone | NotCoupled) -> Outcome:
+    def _not_joined(self, found: Leg | None, problem: Gone | NotJoined) -> Outcome:
         """Say why; a target that nobody else talks to is let go."""
         # Who refuses a change has its session as before (RFC 3261 section 14.1).
         if isinstance(problem, Gone) or problem.leg is not self.survivor:
-            self.ear.disturbed = True
+            self.waiter.disturbed = True
         if found is not None:
             self.call.hang_up(found)
-        if isinstance(problem, NotCoupled):
+        if isinstance(problem, NotJoined):
             return Outcome("refused", problem.code, problem.reason)
         if problem.leg is self.survivor:
             return Outcome("refused", 487, "Request Terminated")
@@ -284,7 +285,7 @@ class _Transferring:
         if outcome is None:
             self.referral.notify(200)
             if not transferor.ended:
-                call.listen(transferor, Lone(call))
+                call.listen(transferor, StandIn(call))
                 call.calls.later(TRANSFEROR_SECONDS, call.hang_up, transferor)
             return
         self.referral.notify(outcome.code, outcome.reason)
@@ -300,8 +301,8 @@ class _Transferring:
         """Survivor and transferor talk again, as before."""
         bridge = self.bridge
         try:
-            if self.ear.disturbed:
-                bridge = await couple(self.call, self.survivor, self.transferor)
+            if self.waiter.disturbed:
+                bridge = await join(self.call, self.survivor, self.transferor)
             else:
                 bridge.begin()
             self.call.listen(self.transferor, _Unaware(self, bridge))
@@ -310,7 +311,7 @@ class _Transferring:
                 self.call.hang_up(self.transferor)
             else:
                 await self._recall()
-        except NotCoupled:
+        except NotJoined:
             self.call.end()
 
     async def recall(self) -> None:
@@ -327,13 +328,13 @@ class _Transferring:
         targets = [party.name] if self.how.recall and party.internal else []
         targets += [self.how.otherwise] if self.how.otherwise else []
         for target in targets:
-            self.ear = Ear(self.call, self.survivor)
-            self.ear.left = self._left
+            self.waiter = LegWaiter(self.call, self.survivor)
+            self.waiter.left = self._left
             search = self._new_search()
             search.on_progress = lambda code: None
-            search.errand.display = f"Recall: {self.survivor.party.display or self.survivor.party.name}"
+            search.template.display = f"Recall: {self.survivor.party.display or self.survivor.party.name}"
             self.call.story.note("recall to {}", target)
-            found = await search.seek(target, Path(), party, ring_limit=self.how.recall_seconds)
+            found = await search.seek(Dialling(target, Path(), party, self.how.recall_seconds))
             if await self._join(found) is None:
                 return
             if self.survivor.ended:
@@ -353,7 +354,7 @@ class _Unaware:
         """Let all else pass to the bridge."""
         self._work = work
         self._bridge = bridge
-        self._until = work.call.calls.context.layer.now() + TRANSFEROR_SECONDS
+        self._until = work.call.calls.now() + TRANSFEROR_SECONDS
 
     def hear(self, leg: Leg, word: Word) -> None:
         """Take a BYE that was sent in good faith, or a silent loss, for the transferor's end only."""
@@ -370,4 +371,4 @@ class _Unaware:
         referral = self._work.referral
         if referral.wants_notify:
             return referral.ended
-        return self._work.call.calls.context.layer.now() >= self._until
+        return self._work.call.calls.now() >= self._until

@@ -1,0 +1,1 @@
+"""What changes who talks to whom: joining, waiting, picking up, transfer, replacing, origination."""

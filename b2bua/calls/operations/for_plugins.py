@@ -1,0 +1,58 @@
+"""
+The operations as plugins call them: with the narrow call and leg that they know.
+
+What each of them does is told in L{b2bua.calls.operations.call_control}.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from b2bua.calls.face import Call, Leg
+from b2bua.calls.operations import call_control
+from b2bua.calls.verdicts import Outcome
+from b2bua.legs.words import Fields
+
+if TYPE_CHECKING:
+    from b2bua.calls.operations.protocol import OperatedCall
+    from b2bua.legs.leg import Leg as LiveLeg
+    from b2bua.legs.party import Party
+
+
+async def hold(call: Call, leg: Leg) -> None:
+    """Let the party of a leg wait alone, as L{call_control.hold} does."""
+    await call_control.hold(_call(call), _leg(leg))
+
+
+async def connect(call: Call, one: Leg, other: Leg) -> None:
+    """Let two established legs talk, as L{call_control.connect} does."""
+    await call_control.connect(_call(call), _leg(one), _leg(other))
+
+
+async def dial(
+    call: Call, waiting: Leg, target: str, *, behalf: Party, ring_seconds: float | None = None
+) -> Leg | Outcome:
+    """Ring a target for an established leg and let the two talk, as L{call_control.dial} does."""
+    return await call_control.dial(
+        _call(call), _leg(waiting), target, behalf=behalf, ring_seconds=ring_seconds
+    )
+
+
+async def replace(call: Call, old: Leg, new: Leg) -> None:
+    """Let one leg take the place of another, as L{call_control.replace} does."""
+    await call_control.replace(_call(call), _leg(old), _leg(new))
+
+
+def hang_up(call: Call, leg: Leg, fields: Fields = ()) -> None:
+    """End a leg, in whatever state it is."""
+    call_control.hang_up(_call(call), _leg(leg), fields)
+
+
+def _call(call: Call) -> OperatedCall:
+    """The call behind its face."""
+    return cast("OperatedCall", call)
+
+
+def _leg(leg: Leg) -> LiveLeg:
+    """The leg behind its face."""
+    return cast("LiveLeg", leg)

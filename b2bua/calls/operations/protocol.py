@@ -1,0 +1,59 @@
+"""What the operations see of a call: all that can go on in it, so that they can change who talks to whom."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from b2bua.calls.operations.waiting import WaitedCall
+from b2bua.calls.protocol import Shared
+from b2bua.calls.routing.search import SearchingCall
+from b2bua.calls.setup import CallInSetup
+
+if TYPE_CHECKING:
+    from b2bua.calls.path import Path
+    from b2bua.calls.records.record import CallRecord
+    from b2bua.legs.leg import Leg
+    from b2bua.legs.party import Party
+    from b2bua.legs.words import Word
+
+
+class OperatedCall(SearchingCall, CallInSetup, WaitedCall, Protocol):
+    """A call with everything that operations change in it."""
+
+    caller: Leg | None
+    max_forwards: int
+    max_breadth: int
+    started: bool
+    talked: bool
+
+    @property
+    def calls(self) -> CallTable:
+        """The table that it is in."""
+
+    def is_busy(self, leg: Leg) -> bool:
+        """Is something at work on the leg: a search, a transfer, an operation of a feature?"""
+        raise NotImplementedError
+
+    def start(self) -> None:
+        """The features hear of it, and so of its end."""
+
+
+class CallTable(Shared, Protocol):
+    """All calls, for the operations that begin one or look for another one."""
+
+    def find(self, id: str) -> OperatedCall | None:
+        """The call of that id that goes on."""
+        raise NotImplementedError
+
+    def may_begin(self) -> bool:
+        """May there be one more call?"""
+        raise NotImplementedError
+
+    def new_call(
+        self, caller: Leg | Party, dialled: str, path: Path | None = None, *, record: CallRecord | None = None
+    ) -> OperatedCall:
+        """Begin a call, or go on with one that was written down."""
+        raise NotImplementedError
+
+    def hear(self, leg: Leg, word: Word) -> None:
+        """Take a word of a leg, after all that came before."""

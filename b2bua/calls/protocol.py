@@ -1,0 +1,153 @@
+"""
+What the parts of a call ask of it, and of what all calls share.
+
+Routing, the bridge and the operations stand below the call and know no more
+of it than this.  What one of them needs besides, it says in its own file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from b2bua.calls import face
+
+if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
+    from twisted.logger import Logger
+
+    from b2bua.calls.identity import Identities
+    from b2bua.calls.ports import Decisions, Destination, Directory, Listener
+    from b2bua.clock import ITimer
+    from b2bua.dialogs.index import DialogIndex
+    from b2bua.legs.context import Invitation, LegContext
+    from b2bua.legs.leg import Leg
+    from b2bua.legs.words import Fields, Requested
+
+T = TypeVar("T")
+
+
+class Shared(Protocol):
+    """What all calls of a server share."""
+
+    @property
+    def context(self) -> LegContext[Leg]:
+        """What all legs share."""
+
+    @property
+    def directory(self) -> Directory:
+        """Who is where."""
+
+    @property
+    def identities(self) -> Identities:
+        """How parties are presented to each other."""
+
+    @property
+    def features(self) -> Decisions:
+        """The features of now; a call keeps those that it began with."""
+
+    @property
+    def dialogs(self) -> DialogIndex[Leg]:
+        """All dialogs of legs."""
+
+    @property
+    def now(self) -> Callable[[], float]:
+        """The clock that nobody sets."""
+
+    @property
+    def token(self) -> Callable[[], str]:
+        """Gives what nobody can guess: tags, Call-IDs, ids."""
+
+    @property
+    def log(self) -> Logger:
+        """Where faults of ours are written."""
+
+    def run(self, step: Callable[..., None], *values: Any) -> None:
+        """Take a step now, or when the present one is done."""
+
+    def later(self, seconds: float, step: Callable[..., None], *values: Any) -> ITimer:
+        """Take a step after C{seconds}."""
+        raise NotImplementedError
+
+    def when(self, answer: T | Deferred[T], then: Callable[[T], None]) -> None:
+        """Go on with an answer: at once when it is there already, else when it has come."""
+
+
+class LiveCall(face.Call, Protocol):
+    """A call as its parts see it: legs come, are listened to, and go."""
+
+    @property
+    def calls(self) -> Shared:
+        """What it shares with all others."""
+
+    @property
+    def features(self) -> Decisions:
+        """The generation of features that it began with."""
+
+    @property
+    def legs(self) -> Sequence[Leg]:
+        """All legs that it has now."""
+
+    @property
+    def max_forwards(self) -> int:
+        """What is left of the caller's Max-Forwards."""
+
+    @property
+    def max_breadth(self) -> int:
+        """The caller's Max-Breadth, as far as we go along with it."""
+
+    def wall(self) -> float:
+        """The time of day."""
+        raise NotImplementedError
+
+    # ---- legs -----------------------------------------------------------
+
+    def open_leg(self, destination: Destination, invitation: Invitation) -> Leg:
+        """Send an INVITE."""
+        raise NotImplementedError
+
+    def take(self, leg: Leg) -> None:
+        """Make a leg one of its own."""
+
+    def listen(self, leg: Leg, listener: Listener) -> None:
+        """From now on C{listener} hears the words of C{leg}."""
+
+    def hang_up(self, leg: Leg, why: str = "bye", fields: Fields = ()) -> None:
+        """End a leg, in whatever state it is."""
+
+    def refuse(self, leg: Leg, code: int, reason: str = "", fields: Fields = ()) -> None:
+        """Turn away a leg that has not been answered."""
+
+    def unowned(self, leg: Leg, request: Requested) -> None:
+        """Find an answer to a request of a leg that nobody owns."""
+
+    # ---- how far it is --------------------------------------------------
+
+    def was_taken(self, leg: Leg | None) -> None:
+        """The caller was answered by C{leg}, or by ourselves."""
+
+    def leg_was_answered(self, leg: Leg) -> None:
+        """A leg that came in later was answered."""
+
+    def talks_with(self, leg: Leg) -> None:
+        """Somebody talks to C{leg}."""
+
+    def changed(self) -> None:
+        """Who talks to whom has changed, who holds, rings or waits."""
+
+    def tell_change(self) -> None:
+        """The features hear how it is when the present step is done."""
+
+    # ---- the end --------------------------------------------------------
+
+    def hold_open(self) -> None:
+        """An operation begins: the call is not over even without a leg."""
+
+    def let_close(self) -> None:
+        """An operation is done."""
+
+    def end(self, fields: Fields = (), why: str = "bye", by: str = "") -> None:
+        """Hang up every leg, and ring no more."""
+
+    def abandon(self) -> None:
+        """A step of ours broke: end what can be ended."""

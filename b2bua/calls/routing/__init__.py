@@ -1,0 +1,1 @@
+"""Where a dialled target is, and the INVITEs that go there."""

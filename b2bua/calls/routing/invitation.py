@@ -1,0 +1,64 @@
+"""What the INVITE to one destination says of the call."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from b2bua.calls.diversion import fields_for
+from b2bua.calls.draft import InvitationDraft
+from b2bua.legs.context import Invitation
+
+if TYPE_CHECKING:
+    from b2bua.calls.ports import Destination
+    from b2bua.calls.routing.seeking import LiveAttempt
+
+
+def invitation(attempt: LiveAttempt, destination: Destination, breadth: int) -> Invitation:
+    """
+    What the INVITE to C{destination} says, when the features have edited what it says of the call.
+
+    @param breadth: its Max-Breadth.
+    """
+    template, features = attempt.template, attempt.call.features
+    draft = _draft(attempt, destination)
+    if features.edits_invitation:
+        features.edit_invitation(attempt, draft)
+    return Invitation(
+        request_uri=destination.request_uri,
+        target=destination.target,
+        from_display=draft.from_display,
+        from_uri=draft.from_uri,
+        to_display=draft.to_display,
+        to_uri=draft.to_uri,
+        fields=draft.finished(),
+        session=template.offer,
+        max_forwards=template.max_forwards,
+        max_breadth=breadth,
+        route=destination.route,
+    )
+
+
+def _draft(attempt: LiveAttempt, destination: Destination) -> InvitationDraft:
+    """Write what we know of the call."""
+    template = attempt.template
+    identities = attempt.call.calls.identities
+    identity = identities.of(template.who)
+    shown, told = identities.presented(identity, template.who.party, destination)
+    fields = [*template.fields, *told]
+    if identity.private and any(name == "P-Asserted-Identity" for name, _ in told):
+        fields = _kept(fields)
+    if attempt.path.diversions:
+        trusted = destination.party.policy.trusted
+        fields.extend(fields_for(attempt.path, destination.to_uri, trusted=trusted))
+    if attempt.alert_info:
+        fields = [item for item in fields if item[0] != "Alert-Info"]
+        fields.append(("Alert-Info", attempt.alert_info))
+    return InvitationDraft(template.display or shown.display, shown.uri, destination.to_uri, "", fields)
+
+
+def _kept(fields: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Ask for the identity to be kept, with what else was asked for in the same field (RFC 3323 4.2)."""
+    asked = [item.strip() for name, value in fields if name == "Privacy" for item in value.split(";")]
+    if "id" not in map(str.lower, asked):
+        asked.append("id")
+    return [*(item for item in fields if item[0] != "Privacy"), ("Privacy", ";".join(asked))]
