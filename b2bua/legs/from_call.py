@@ -1,4 +1,9 @@
-"""What the call says to a leg: each word of the other side, and what the peer is told for it."""
+"""
+What the call says to a leg: each word of the other side, and what the peer is told for it.
+
+Two words are not said: L{Offered} opens a leg, and L{Referred} is answered
+through its referral.
+"""
 
 from __future__ import annotations
 
@@ -25,19 +30,6 @@ from b2bua.legs.words import (
 
 if TYPE_CHECKING:
     from b2bua.legs.state import LegData
-
-
-def say(leg: LegData, word: Word) -> None:
-    """
-    Tell the peer a word.
-
-    By its type, since a C{match} looks at one type after the other.  Two words
-    are not said: Offered opens a leg, and Referred is answered through its
-    referral.
-    """
-    verb = _VERBS.get(type(word))
-    if verb is not None:
-        verb(leg, word)
 
 
 def _ringing(leg: LegData, word: Ringing) -> None:
@@ -128,7 +120,7 @@ def _withdrawn(leg: LegData, word: Withdrawn) -> None:
     change.withdraw(leg)
 
 
-_VERBS: dict[type[Word], Callable[[LegData, Any], None]] = {
+VERBS: dict[type[Word], Callable[[LegData, Any], None]] = {
     Ringing: _ringing,
     Progress: _progress,
     Answered: _answered,
