@@ -101,7 +101,7 @@ class Console:
             "version": self._version,
             "domain": server.domain.name,
             "seconds": round(now - self._began),
-            "draining": core.draining,
+            "draining": core.calls.draining,
             "extensions": len(server.accounts),
             "registrations": len(server.bindings),
             "subscriptions": len(server.notifier),

@@ -126,9 +126,30 @@ class Directory:
             domain=trunk.from_domain or "",
         )
 
-    def dialled(self, trunk: str, request: Request) -> str:
-        """What a call from a trunk is for, as a target."""
-        return self._trunks.dialled(trunk, request)
+    # ---- what a request is for ------------------------------------------
+
+    def target_of(self, request: Request, flow: Flow, party: Party) -> str:
+        """What somebody dials, or writes to: a user of ours, or a URI."""
+        if party.kind == "trunk":
+            return self._trunks.dialled(party.name, request)
+        uri = request.request_uri
+        if uri.scheme in ("sip", "sips") and self._domain.covers(uri, flow):
+            return uri.user_unescaped or ""
+        return request.uri
+
+    def watched(self, request: Request, flow: Flow) -> str:
+        """
+        What somebody wants to watch, as a user of ours; empty if it is elsewhere.
+
+        Some phones (a Yealink VP59) send all to our address and name the user
+        in To only.
+        """
+        for uri in (request.request_uri, request.to.uri):
+            if uri.scheme not in ("sip", "sips") or not self._domain.covers(uri, flow):
+                return ""
+            if uri.user_unescaped:
+                return uri.user_unescaped
+        return ""
 
     # ---- parties --------------------------------------------------------
 

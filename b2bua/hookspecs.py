@@ -382,8 +382,8 @@ def request_received(request: OutsideRequest) -> Respond | None:
 
     Asked once for each such request whose method a feature has declared
     (C{b2bua_methods}), when its sender has proved who it is.  The first answer
-    counts; with none a MESSAGE is refused with 404, and an OPTIONS is answered
-    with what the server can do.
+    counts; with none a MESSAGE is passed on as if nobody had been asked, and an
+    OPTIONS is answered with what the server can do.
 
     @param request: what is asked, by whom and for whom.
     @return: the answer, or L{None} to leave it to others.

@@ -22,7 +22,7 @@ from b2bua.calls.ports import Decisions
 from b2bua.calls.records.trace import Trace
 from b2bua.calls.restoring.keeping import CallKeeper
 from b2bua.calls.restoring.recovery import Unreadable, recover
-from b2bua.core import B2BUA
+from b2bua.core.b2bua import B2BUA
 from b2bua.dialogs.index import DialogIndex
 from b2bua.directory import Directory
 from b2bua.legs.context import LegContext
@@ -185,7 +185,7 @@ class Server:
         self.context.devices = self.notifier.devices = Devices(self.bindings)
         self.runner.user = self.core
         self.runner.has_dialog = self.context.dialogs.has
-        self.runner.stateless = self.core.stateless
+        self.runner.stateless = self.core.outside.at_once
         self._keep_alive: KeepAlive | None = None
         self._record = record
         self.over: Callable[[Call], None] = lambda call: None

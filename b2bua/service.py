@@ -299,7 +299,7 @@ class B2BUAService(Service):
             self._starting.cancel()
         notify("STOPPING=1")
         core = self.server.core
-        core.draining = True
+        core.calls.draining = True
         self._reactor_signal(signal.SIGTERM, self._hasten)
         self._reactor_signal(signal.SIGINT, self._hasten)
         going = core.calls.going

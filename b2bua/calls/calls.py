@@ -40,9 +40,19 @@ class Calls:
     log = Logger()
 
     def __init__(
-        self, context: LegContext[Leg], directory: Directory, identities: Identities, features: Decisions
+        self,
+        context: LegContext[Leg],
+        directory: Directory,
+        identities: Identities,
+        features: Decisions,
+        *,
+        calls_max: int = 100_000,
     ) -> None:
-        """Begin without a call."""
+        """
+        Begin without a call.
+
+        @param calls_max: how many there may be.
+        """
         self.context = context
         self.directory = directory
         self.identities = identities
@@ -51,8 +61,9 @@ class Calls:
         self.now = context.layer.now
         self.token = context.token
         self.going: dict[str, Call] = {}
-        self.may_begin: Callable[[], bool] = lambda: True
-        """May there be one more call?"""
+        self.draining = False
+        """Do those that go on come to their end, and no new one begins?"""
+        self._calls_max = calls_max
         self.began: Callable[[Call], None] = lambda call: None
         """Told of each call when it begins."""
         self.recorded: Callable[[Call], None] = lambda call: None
@@ -140,6 +151,10 @@ class Calls:
             self.features.tell_call_changed(state)
 
     # ---- the table ------------------------------------------------------
+
+    def may_begin(self) -> bool:
+        """May there be one more call?"""
+        return not self.draining and len(self.going) < self._calls_max
 
     def new_call(
         self, caller: Leg | Party, dialled: str, path: Path | None = None, *, record: CallRecord | None = None

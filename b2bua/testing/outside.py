@@ -42,7 +42,7 @@ class Outside(Agent):
         uri, sent = self.uri_of(to), Sent()
         head = [
             ("Via", self.via()),
-            ("Max-Forwards", "70"),
+            *([] if any(name == "Max-Forwards" for name, _ in fields) else [("Max-Forwards", "70")]),
             ("From", f"{self.name_addr};tag={self.token()}"),
             ("To", f"<{uri}>"),
             ("Call-ID", f"0_{self.token()}@{self.host}"),

@@ -15,7 +15,7 @@ class ContractTests(SynchronousTestCase):
     def tree(self, plugin: str = "", core: str = "") -> list[str]:
         """What is found in a tree of one plugin, C{night}, and one core module."""
         root = Path(self.mktemp())
-        for name, text in (("plugins/night.py", plugin), ("b2bua/core.py", core)):
+        for name, text in (("plugins/night.py", plugin), ("b2bua/calls.py", core)):
             path = root / name
             path.parent.mkdir(parents=True)
             path.write_text(text)
@@ -34,7 +34,7 @@ class ContractTests(SynchronousTestCase):
         """A plugin may import nothing else of ours, in whatever form it is written."""
         for text in (
             "import b2bua.net.udp\n",
-            "from b2bua.core import B2BUA\n",
+            "from b2bua.core.b2bua import B2BUA\n",
             "from b2bua import net\n",
             "def f():\n    from b2bua.testing import World\n",
         ):
@@ -46,12 +46,12 @@ class ContractTests(SynchronousTestCase):
         """The core never imports a plugin."""
         self.assertEqual(
             self.tree(core="import b2bua_plugins.night\n"),
-            ["b2bua/core.py:1: the core imports b2bua_plugins.night"],
+            ["b2bua/calls.py:1: the core imports b2bua_plugins.night"],
         )
 
     def test_core_names_a_feature(self) -> None:
         """The core never names a feature."""
         self.assertEqual(
             self.tree(core="\nif name == 'night':\n    pass\n"),
-            ["b2bua/core.py:2: the core names the feature 'night'"],
+            ["b2bua/calls.py:2: the core names the feature 'night'"],
         )

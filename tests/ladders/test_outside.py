@@ -8,7 +8,7 @@ from typing import Any
 from b2bua import hookimpl
 from b2bua.calls import Call, OutsideRequest, Respond
 from b2bua.testing import LadderTestCase, World
-from b2bua.wire.message import Response, parse
+from b2bua.wire.message import Request, Response, parse
 
 SEEN = ("x-account", "P-Asserted-Identity", "Diversion", "Alert-Info", "User-Agent")
 SAID = (
@@ -110,6 +110,17 @@ class RequestTests(OutsideTestCase):
 
     TEXT = (("Content-Type", "text/plain"),)
 
+    def setUp(self) -> None:
+        """Bob's phone takes messages."""
+        super().setUp()
+        self.got: list[Request] = []
+
+        def received(request: Request, asked: Any) -> None:
+            self.got.append(request)
+            asked.respond(request.response(200, to_tag=self.bob.token()))
+
+        self.bob.request_received = received  # type: ignore[method-assign]  # the kit's phones take no messages
+
     def test_known(self) -> None:
         """The feature is asked when the sender has proved who it is."""
         self.clerk.answer = Respond(202)
@@ -133,13 +144,30 @@ class RequestTests(OutsideTestCase):
         self.quiet()
 
     def test_nobody(self) -> None:
-        """With no answer a MESSAGE gets 404, an OPTIONS what we can do."""
+        """With no answer a MESSAGE goes to whom it is for, and an OPTIONS gets what we can do."""
         message = self.alice.outside("MESSAGE", "bob", fields=self.TEXT, body=b"Hi")
+        lost = self.alice.outside("MESSAGE", "nobody", fields=self.TEXT, body=b"Hi")
         options = self.alice.outside("OPTIONS", "bob")
         self.world.run(1)
-        self.assertEqual((message.code, options.code), (404, 200))
+        self.assertEqual((message.code, lost.code, options.code), (200, 404, 200))
+        self.assertEqual(len(self.clerk.requests), 3)
+        self.assertEqual([(one.method, one.body) for one in self.got], [("MESSAGE", b"Hi")])
         assert options.response is not None
         self.assertIn("INVITE", options.response.get("Allow") or "")
+        self.quiet()
+
+    def test_not_passed_on(self) -> None:
+        """What must not go on is refused when no feature has taken it (RFC 3261 section 16.3)."""
+        for name, value, code in (
+            ("Max-Forwards", "0", 483),
+            ("Max-Forwards", "x", 400),
+            ("Require", "timer", 420),
+        ):
+            with self.subTest(value):
+                sent = self.alice.outside("MESSAGE", "bob", fields=(*self.TEXT, (name, value)), body=b"Hi")
+                self.world.run(1)
+                self.assertEqual(sent.code, code)
+        self.assertEqual(self.got, [])
         self.quiet()
 
     def test_answer(self) -> None:
@@ -168,7 +196,7 @@ class RequestTests(OutsideTestCase):
                 self.clerk.makes = wrong
                 sent = self.alice.outside("MESSAGE", "bob", fields=self.TEXT, body=b"Hi")
                 self.world.run(61)
-                self.assertEqual(sent.code, 404)
+                self.assertEqual(sent.code, 200)
                 self.assertLessEqual(len(self.flushLoggedErrors()), 1)
         self.quiet()
 

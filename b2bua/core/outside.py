@@ -1,0 +1,179 @@
+"""Requests outside of dialogs, but for INVITE and REGISTER: answered here, by a feature, or passed on."""
+
+from __future__ import annotations
+
+from functools import partial
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+from b2bua.calls.messages import MessageRelay
+from b2bua.calls.outside import OutsideRequest, Respond
+from b2bua.capabilities import ABILITIES, ANY_BODY, BODIES, extensions_of
+from b2bua.errors import PeerError
+from b2bua.legs.header_policy import seen
+from b2bua.wire.refusals import check, refuse
+
+if TYPE_CHECKING:
+    from b2bua.calls.calls import Calls
+    from b2bua.core.senders import Sender, Senders
+    from b2bua.directory import Directory
+    from b2bua.subscriptions.notifier import Notifier
+    from b2bua.transactions.flow import Flow
+    from b2bua.transactions.ports import IServerTransaction
+    from b2bua.wire.message import Request, Response
+
+
+class OutsideRequests:
+    """Takes OPTIONS, MESSAGE, SUBSCRIBE, NOTIFY and REFER that belong to no dialog."""
+
+    def __init__(self, calls: Calls, directory: Directory, senders: Senders, notifier: Notifier) -> None:
+        """Answer for these."""
+        self._calls = calls
+        self._directory = directory
+        self._senders = senders
+        self._notifier = notifier
+        self._key = calls.context.token().encode()
+
+    def _answer(
+        self, request: Request, server: IServerTransaction, code: int, *fields: tuple[str, str]
+    ) -> None:
+        """Answer for ourselves."""
+        server.respond(request.response(code, to_tag=self._calls.context.token(), fields=fields))
+
+    def options(self, request: Request, server: IServerTransaction) -> None:
+        """Say what we can do (RFC 3261 section 11.2)."""
+        server.dismiss(200, fields=ABILITIES)
+
+    def at_once(self, request: Request, flow: Flow) -> Response | None:
+        """
+        Answer OPTIONS from outside of dialogs without keeping anything (section 8.2.7).
+
+        Anybody may ask, and asking must not be a way to fill our memory; so
+        the tag is worked out of the request.
+        """
+        if request.method != "OPTIONS" or request.to.tag:
+            return None
+        if "OPTIONS" in self._calls.features.methods and request.request_uri.user:
+            return None  # a feature may know more, and has to know who asks
+        same = f"{request.call_id} {request.via.branch}".encode("utf-8", "surrogateescape")
+        tag = blake2b(same, key=self._key, digest_size=8).hexdigest()
+        try:
+            check_outside(request)
+        except PeerError as error:
+            return refuse(request, error, to_tag=tag)
+        return request.response(200, to_tag=tag, fields=ABILITIES)
+
+    def notify(self, request: Request, server: IServerTransaction) -> None:
+        """
+        Take keep-alives of phones; other NOTIFYs belong to no subscription.
+
+        Yealink phones can be set to send NOTIFY as their keep-alive; it has no
+        Event that anybody could have subscribed to, or C{keep-alive}.
+        """
+        event = request.event
+        alive = event is None or event.package.lower() == "keep-alive"
+        server.dismiss(200 if alive else 481)
+
+    def subscribe(self, request: Request, server: IServerTransaction) -> None:
+        """Let somebody who is known watch something (RFC 6665 section 4.2.1)."""
+        if not self._notifier.serves(request):
+            self._notifier.refused[489] += 1
+            server.dismiss(489, fields=(self._notifier.allow_events,))
+            return
+        sender = self._senders.admit(request, server)
+        if sender is not None:
+            watched = self._directory.watched(request, server.flow)
+            self._notifier.subscribe(request, server, sender.party, watched)
+
+    def message(self, request: Request, server: IServerTransaction) -> None:
+        """Pass a message on (RFC 3428)."""
+        if self._may_pass(request, server):
+            sender = self._senders.admit(request, server)
+            if sender is not None:
+                self._pass_on(request, server, sender)
+
+    def _may_pass(self, request: Request, server: IServerTransaction) -> bool:
+        """May it go on (RFC 3261 section 16.3)?  If not, answer it."""
+        if request.max_forwards == 0:
+            server.dismiss(483)
+        elif request.require:
+            server.dismiss(420, fields=(("Unsupported", ", ".join(sorted(request.require))),))
+        else:
+            return True
+        return False
+
+    def _pass_on(self, request: Request, server: IServerTransaction, sender: Sender) -> None:
+        """Pass a message on."""
+        target = self._directory.target_of(request, server.flow, sender.party)
+        MessageRelay(self._calls, request, server, sender.party, sender.identity).start(target)
+
+    def refer(self, request: Request, server: IServerTransaction) -> None:
+        """A REFER outside of the dialog it is about, which Target-Dialog names (RFC 5589 section 6.1)."""
+        sender = self._senders.admit(request, server)
+        if sender is None:
+            return
+        target = request.target_dialog
+        leg = None
+        if target is not None:
+            leg = self._calls.context.dialogs.find_replaced(
+                target.call_id, target.local_tag, target.remote_tag
+            )
+        if leg is None or leg.call is None or leg.ended:
+            self._answer(request, server, 481 if target is not None else 603)
+        elif leg.party.key != sender.party.key:
+            self._answer(request, server, 403)  # RFC 4538 section 4: only a party of that dialog
+        else:
+            leg.referred_from_outside(request, server)
+
+    # ---- features -------------------------------------------------------
+
+    def is_for_features(self, request: Request) -> bool:
+        """Has a feature asked for such requests to users of ours?"""
+        return request.method in self._calls.features.methods and bool(request.request_uri.user)
+
+    def ask(self, request: Request, server: IServerTransaction) -> None:
+        """Let the features answer a request."""
+        check(request, extensions_of(request.method), None)
+        request.max_forwards  # noqa: B018  # read now: when the features have answered it is too late for a 400
+        sender = self._senders.admit(request, server)
+        if sender is None:
+            return
+        target, features = self._directory.target_of(request, server.flow, sender.party), self._calls.features
+        asked = OutsideRequest(
+            request.method,
+            target,
+            self._directory.user(target),
+            self._directory.extension(target),
+            sender.party,
+            sender.identity,
+            request.content_type or "",
+            request.body,
+            seen(request, features.fields, sender.party),
+        )
+        then = partial(self._answered, request, server, sender)
+        self._calls.when(features.ask_request_received(asked), then)
+
+    def _answered(
+        self, request: Request, server: IServerTransaction, sender: Sender, answer: Respond | None
+    ) -> None:
+        """Send what a feature answers; without an answer it is as if no feature had asked for it."""
+        if answer is not None:
+            kind = (("Content-Type", answer.content_type),) if answer.content_type else ()
+            response = request.response(
+                answer.code,
+                answer.reason,
+                to_tag=self._calls.context.token(),
+                fields=(*answer.fields, *kind),
+                body=answer.body,
+            )
+            server.respond(response)
+        elif request.method == "OPTIONS":
+            self._answer(request, server, 200, *ABILITIES)
+        elif self._may_pass(request, server):
+            self._pass_on(request, server, sender)
+
+
+def check_outside(request: Request) -> None:
+    """Refuse a request outside of dialogs for what it wants of us and we cannot (RFC 3261 section 8.2)."""
+    method = request.method
+    check(request, extensions_of(method), None if method in ANY_BODY else BODIES)
