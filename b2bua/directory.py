@@ -277,6 +277,8 @@ class Directory:
             return self._foreign(target, attempt.behalf)
         if user in self._extensions:
             return self._contacts(user, attempt.behalf)
+        if attempt.trunks:
+            return self._chosen(attempt.trunks, user, attempt.behalf)
         route = next((r for r in self._settings.routes if r.match.fullmatch(user)), None)
         if route is None:
             self._explain(attempt, user)
@@ -375,6 +377,15 @@ class Directory:
             for name in ways
             for server in self._trunks.servers(name)
         ]
+
+    def _chosen(self, trunks: Sequence[str], user: str, behalf: Party) -> Tiers | Outcome:
+        """The trunks that a feature has named for a number that has to go out, whatever we think of them."""
+        if not self._may_dial(behalf, "trunks"):
+            return FORBIDDEN
+        ways = [name for name in trunks if name in self._trunk_parties]
+        return [
+            [self._through(name, server, user, "")] for name in ways for server in self._trunks.servers(name)
+        ] or UNREACHABLE
 
     def _through(self, name: str, server: Uri, number: str, params: str) -> Destination:
         """A number as seen from one server of a trunk."""

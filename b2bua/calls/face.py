@@ -165,6 +165,10 @@ class Attempt(Protocol):
         """The attempt that led here by a forward or a group; None for what was dialled."""
 
     @property
+    def trunks(self) -> tuple[str, ...]:
+        """The trunks by which a feature wants it to be reached; empty: those of its route."""
+
+    @property
     def decided(self) -> set[str]:
         """The features that have said once what to do when it failed; they are not asked again."""
 

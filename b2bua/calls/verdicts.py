@@ -105,9 +105,13 @@ class Dial:
     """Set when the target sends the call on to them: its diversion is recorded, its permission counts."""
     granted: bool = False
     """May they be dialled whoever calls, since the configuration names them?"""
+    trunks: tuple[str, ...] = ()
+    """By which trunks a number goes out, in place of its route's: in this order, full or not, up or not."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be carried out, where it is written."""
+        if not isinstance(self.trunks, tuple) or not all(map(is_target, self.trunks)):
+            raise TypeError("Dial: trunks that are no tuple of names")
         if self.mode not in ("parallel", "sequential"):
             raise TypeError(f"Dial: the mode {self.mode!r}")
         if not isinstance(self.members, tuple) or len(self.members) > MEMBERS_MAX:

@@ -66,6 +66,8 @@ class Options:
         """The time of day, in the zone of the host."""
         self.extensions = frozenset(taken.rest.get("extensions") or ())
         """The extensions that stand in the file."""
+        self.trunks = frozenset(taken.rest.get("trunks") or ())
+        """The trunks that stand in the file."""
         self._patterns = {claim.model: claim.pattern for claim in claims}
         self._written = {key: table for key, table in taken.tables.items() if key[0] in self._patterns}
         self._surroundings = taken.surroundings

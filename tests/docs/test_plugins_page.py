@@ -88,7 +88,7 @@ class TutorialTests(SynchronousTestCase):
             kind = getattr(b2bua.calls, name, None) or getattr(b2bua, name)
             known = {*dir(kind), *getattr(kind, "__annotations__", ()), *getattr(kind, "__slots__", ())}
             if name == "Options":
-                known |= {"now", "extensions"}
+                known |= {"now", "extensions", "trunks"}
             for attribute in re.findall(r"`(\w+)`", re.sub(r"\([^)]*\)", "", text)):
                 self.assertIn(attribute, known, name)
 

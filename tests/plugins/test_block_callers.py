@@ -55,7 +55,7 @@ class BlockTests(LadderTestCase):
         self.quiet()
 
     def test_anonymous(self) -> None:
-        """Who hides the number hears 433 where that is not wanted (RFC 5079 section 4)."""
+        """Who hides the number hears 433 where that is not wanted (RFC 5079)."""
         self.carrier.anonymous = True
         self.assertEqual(self.call(""), 487)
         self.bob.dial("*77")

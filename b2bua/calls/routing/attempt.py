@@ -91,6 +91,7 @@ class Attempt:
         "seeker",
         "target",
         "template",
+        "trunks",
     )
 
     def __init__(
@@ -113,6 +114,8 @@ class Attempt:
         """Does nothing else ring for the same template, as the members of a group do?"""
         self.alert_info: str = "" if parent is None else parent.alert_info
         """How a forward wants it to ring, and what is below that forward."""
+        self.trunks: tuple[str, ...] = ()
+        """The trunks by which a feature wants the target to be reached; empty: those of its route."""
         self._fork: Fork | None = None
         """The legs that ring for this target itself."""
         self._children: list[Attempt] = []
@@ -343,6 +346,7 @@ class Attempt:
         )
         child = Attempt(self.call, group, self.template, dialling, parent=self)
         child.alone = self.alone and group.alone
+        child.trunks = verdict.trunks
         self._children.append(child)
         if path is None or (key in self.path.visited and not itself):
             child._give_up(LOOPED)

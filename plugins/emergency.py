@@ -1,0 +1,116 @@
+"""
+Emergency calls: numbers that always go, whatever else is set.
+
+    [emergency]
+    numbers = ["112", "110"]
+    trunks = ["carrier", "mobile"]      # tried in this order, also when they are full or seem to be down;
+                                        # without it, those of the route that matches the number
+    location = "https://lis.example.com/office"      # Geolocation (RFC 6442), if the carrier takes one
+
+    [extensions.102.emergency]
+    location = "https://lis.example.com/second-floor"
+    number = "+4930123456102"           # shown in place of the extension, so that they can call back
+
+A number of this list is dialled before any other feature has a say, with the
+server's own permission: C{may_dial}, blocks, classes and limits do not count.
+The INVITE has C{Priority: emergency} (RFC 3261 section 20.26).  That somebody
+has called is a line in the log, C{emergency: 102 calls 112}; a feature of yours
+hears it by C{call_started}.
+
+A call that is forwarded to such a number is not an emergency call: only who
+dials it, or transfers somebody there, has that right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field, StringConstraints
+from twisted.logger import Logger
+
+from b2bua import Options, Table, hookimpl
+from b2bua.calls import Dial, Member
+from b2bua.wire.uri import Uri
+
+if TYPE_CHECKING:
+    from b2bua.calls import Attempt, InvitationDraft
+
+Location = Annotated[str, StringConstraints(pattern=r"^((https?|sips?|pres):[!-;=?-~]+)?$", max_length=1024)]
+Number = Annotated[str, StringConstraints(pattern=r"^\+?[0-9]{1,15}$")]
+
+
+class Numbers(Table):
+    """C{[emergency]}: which numbers, and which ways."""
+
+    numbers: Annotated[tuple[Number, ...], Field(min_length=1)]
+    trunks: tuple[str, ...] = ()
+    location: Location = ""
+
+
+class OfExtension(Table):
+    """C{[extensions.NUMBER.emergency]}: where the phone is, and by which number it is called back."""
+
+    location: Location = ""
+    number: Annotated[str, StringConstraints(pattern=r"^(\+?[0-9]{1,15})?$")] = ""
+
+
+class Emergency:
+    """Lets emergency calls out."""
+
+    log = Logger()
+
+    @hookimpl
+    def b2bua_settings(self) -> Mapping[str, type[Table]]:
+        """The tables of this feature."""
+        return {"emergency": Numbers, "extensions.*.emergency": OfExtension}
+
+    @hookimpl
+    def b2bua_before(self) -> tuple[str, ...]:
+        """Nobody has a say before."""
+        return ("block_callers", "do_not_disturb", "forward", "find_me", "office_hours", "park", "ring_group")
+
+    @hookimpl
+    def b2bua_configure(self, options: Options) -> None:
+        """Take the numbers; they are nobody's, and the trunks are there."""
+        self._options = options
+        self._numbers = options.of(Numbers)
+        for number in sorted(options.extensions & set(self._numbers.numbers)):
+            raise ValueError(
+                f"[emergency] has the number of the extension {number}; give the extension another one"
+            )
+        for trunk in self._numbers.trunks:
+            if trunk not in options.trunks:
+                raise ValueError(f"[emergency] trunks: there is no trunk {trunk}")
+
+    def _is_emergency(self, attempt: Attempt) -> bool:
+        """Does one of us dial such a number, or transfer somebody there?"""
+        dialled = attempt.local and attempt.user in self._numbers.numbers
+        return dialled and attempt.parent is None and attempt.behalf.internal
+
+    @hookimpl
+    def route_call(self, attempt: Attempt) -> Dial | None:
+        """Dial it, and ask nobody else."""
+        if not self._is_emergency(attempt):
+            return None
+        self.log.warn("emergency: {who} calls {number}", who=attempt.behalf.name, number=attempt.user)
+        return Dial((Member(attempt.user),), granted=True, trunks=self._numbers.trunks)
+
+    @hookimpl
+    def invitation_leaving(self, attempt: Attempt, draft: InvitationDraft) -> None:
+        """Say that it is urgent, where the caller is, and how to call back."""
+        if attempt.parent is None or not self._is_emergency(attempt.parent):
+            return
+        draft.replace("Priority", "emergency")
+        draft.remove("Privacy")  # whom to help is no secret
+        own = self._options.of(OfExtension, attempt.caller.name) if attempt.caller.internal else OfExtension()
+        if own.number:
+            uri = str(replace(Uri.parse(draft.from_uri), user=own.number))
+            draft.from_uri = uri
+            if any(name == "P-Asserted-Identity" for name, _ in draft.fields):
+                draft.replace("P-Asserted-Identity", f"<{uri}>")
+        location = own.location or self._numbers.location
+        if location:
+            draft.replace("Geolocation", f"<{location}>")
+            draft.replace("Geolocation-Routing", "yes")  # RFC 6442 section 4.2: they may route by it
