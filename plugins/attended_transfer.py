@@ -24,33 +24,27 @@ For all phones, and for single ones where they differ::
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from b2bua import Options, Seconds, Table, Target, hookimpl
-from b2bua.calls import Transfer
+from b2bua import Table, hookimpl
+from b2bua_plugins._transferring import HowToTransfer, Transferring
 
 if TYPE_CHECKING:
-    from b2bua.calls import Call, Leg, Referral
+    from b2bua.calls import Call, Leg, Referral, Transfer
 
 
-class Consultations(Table):
+class Consultations(HowToTransfer):
     """C{[attended_transfer]}: how it is done."""
-
-    progress: bool = True
-    at_once: bool = False
-    accepted: Literal[200, 202] = 202
-    ring_seconds: Seconds | None = None
-    recall: bool = True
-    recall_seconds: Seconds = 30.0
-    otherwise: Target = ""
 
 
 class OfOnePhone(Consultations):
     """C{[extensions.NUMBER.attended_transfer]}: what is different for one extension."""
 
 
-class AttendedTransfer:
+class AttendedTransfer(Transferring):
     """Answers a REFER that names another dialog of the same phone."""
+
+    for_all, for_one = Consultations, OfOnePhone
 
     @hookimpl
     def b2bua_settings(self) -> Mapping[str, type[Table]]:
@@ -58,16 +52,6 @@ class AttendedTransfer:
         return {"attended_transfer": Consultations, "extensions.*.attended_transfer": OfOnePhone}
 
     @hookimpl
-    def b2bua_configure(self, options: Options) -> None:
-        """Remember where the settings are."""
-        self._options = options
-
-    @hookimpl
     def transfer_requested(self, call: Call, leg: Leg, referral: Referral) -> Transfer | None:
         """Join the two others; that both dialogs are the phone's own is seen to by the core."""
-        if referral.replaces is None:
-            return None
-        choices = self._options.of(Consultations).model_dump()
-        if leg.party.internal:
-            choices |= self._options.of(OfOnePhone, leg.party.name).model_dump(exclude_unset=True)
-        return Transfer(**choices)
+        return None if referral.replaces is None else self.transfer(leg)

@@ -24,33 +24,27 @@ For all phones, and for single ones where they differ::
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from b2bua import Options, Seconds, Table, Target, hookimpl
-from b2bua.calls import Transfer
+from b2bua import Table, hookimpl
+from b2bua_plugins._transferring import HowToTransfer, Transferring
 
 if TYPE_CHECKING:
-    from b2bua.calls import Call, Leg, Referral
+    from b2bua.calls import Call, Leg, Referral, Transfer
 
 
-class Transfers(Table):
+class Transfers(HowToTransfer):
     """C{[blind_transfer]}: how it is done."""
-
-    progress: bool = True
-    at_once: bool = False
-    accepted: Literal[200, 202] = 202
-    ring_seconds: Seconds | None = None
-    recall: bool = True
-    recall_seconds: Seconds = 30.0
-    otherwise: Target = ""
 
 
 class OfOnePhone(Transfers):
     """C{[extensions.NUMBER.blind_transfer]}: what is different for one extension."""
 
 
-class BlindTransfer:
+class BlindTransfer(Transferring):
     """Answers a REFER that names nobody else's dialog."""
+
+    for_all, for_one = Transfers, OfOnePhone
 
     @hookimpl
     def b2bua_settings(self) -> Mapping[str, type[Table]]:
@@ -58,16 +52,6 @@ class BlindTransfer:
         return {"blind_transfer": Transfers, "extensions.*.blind_transfer": OfOnePhone}
 
     @hookimpl
-    def b2bua_configure(self, options: Options) -> None:
-        """Remember where the settings are."""
-        self._options = options
-
-    @hookimpl
     def transfer_requested(self, call: Call, leg: Leg, referral: Referral) -> Transfer | None:
         """Whoever is in a call may hand it on; whether the target may be dialled is seen then."""
-        if referral.replaces is not None:
-            return None
-        choices = self._options.of(Transfers).model_dump()
-        if leg.party.internal:
-            choices |= self._options.of(OfOnePhone, leg.party.name).model_dump(exclude_unset=True)
-        return Transfer(**choices)
+        return self.transfer(leg) if referral.replaces is None else None

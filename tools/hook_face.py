@@ -2,7 +2,7 @@
 The typed face that the core sees of all features: one method for each hook, made of C{b2bua/hookspecs.py}.
 
 A new hook is written there, and nowhere else: C{python -m tools.hook_face} writes
-C{b2bua/calls/decisions.py} anew, C{b2bua.features.facade} makes the methods when
+C{b2bua/calls/decisions.py} anew, C{b2bua.features.hook_relay} makes the methods when
 it is imported, and C{python -m tools.hook_pages} writes the hook's page around
 its example.  Tests complain when one of them is not as it should be.
 """

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from b2bua.transactions.ports import IClientTransaction, IServerTransaction
     from b2bua.wire.message import Field, Response
 
-PATIENCE = 56
+ANSWERED_BY = 56
 """In T1: an answer is given by then, for at 64 the sender's Timer F fires (RFC 4320 section 4.1)."""
 HOPS = 70
 REFUSAL = REPLY | {"Accept"}
@@ -63,7 +63,7 @@ class MessageRelay:
             self._refuse(found)
             return
         layer = self._calls.context.layer
-        seconds = PATIENCE * layer.timers_of(self._server.flow).t1
+        seconds = ANSWERED_BY * layer.timers_of(self._server.flow).t1
         self._timer = layer.start(seconds, partial(self._refuse, NO_ANSWER))
         copies = [Copy(self, destination) for destination in found]
         self._waiting.update(copies)

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import fields as fields_of
 from inspect import signature
 from types import CoroutineType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from b2bua import hookspecs
+from b2bua.calls.records.story import Story
 from b2bua.clock import IClock, ITimer
 from b2bua.features.answers import wrong_answer, wrong_edit
 from b2bua.features.plugin import Plugin
@@ -58,19 +59,7 @@ class StoppedClock:
         """Have nothing to forget."""
 
 
-class Story(Protocol):
-    """Where answers and failures are noted."""
-
-    call: str
-    """The id of the call that it is about."""
-
-    def asked(
-        self, hook: str, feature: str, answer: object, seconds: float, error: str | None = None
-    ) -> None:
-        """Note an answer."""
-
-
-class Voice(NamedTuple):
+class HookImpl(NamedTuple):
     """One feature's implementation of one hook."""
 
     plugin: Plugin
@@ -81,15 +70,15 @@ class TooLate(Exception):
     """A feature did not answer within its budget."""
 
 
-def voice_of(plugin: Plugin, hook: str, parameters: Sequence[str]) -> Voice:
+def impl_of(plugin: Plugin, hook: str, parameters: Sequence[str]) -> HookImpl:
     """An implementation that takes all parameters of its hook, whatever it takes itself."""
     function = getattr(plugin.thing, hook)
     taken = signature(function).parameters.values()
     own = [one.name for one in taken if one.default is one.empty]  # others are its own affair, as in pluggy
     if own == parameters:
-        return Voice(plugin, function)
+        return HookImpl(plugin, function)
     places = [parameters.index(name) for name in own]
-    return Voice(plugin, lambda *values: function(*[values[place] for place in places]))
+    return HookImpl(plugin, lambda *values: function(*[values[place] for place in places]))
 
 
 class Dispatch:
@@ -108,7 +97,7 @@ class Dispatch:
         self._muted: set[tuple[str, str]] = set()
         self.arranged: Callable[[], None] = _nothing
         """Told when others have a say than before."""
-        self.voices: dict[str, tuple[Voice, ...]] = {}
+        self.impls: dict[str, tuple[HookImpl, ...]] = {}
         self.arrange()
 
     def mute(self, plugin: Plugin, hook: str, muted: bool) -> None:
@@ -124,8 +113,8 @@ class Dispatch:
         for hook, kind in HOOKS.items():
             if kind != "declaration":
                 parameters = list(signature(getattr(hookspecs, hook)).parameters)
-                self.voices[hook] = tuple(
-                    voice_of(plugin, hook, parameters)
+                self.impls[hook] = tuple(
+                    impl_of(plugin, hook, parameters)
                     for plugin in self.plugins
                     if not plugin.out and hook in plugin.hooks and (plugin.name, hook) not in self._muted
                 )
@@ -137,9 +126,9 @@ class Dispatch:
         def call(attempt: Any) -> object:
             return answer if attempt.parent is None else None
 
-        self.voices["route_call"] = tuple(
-            voice._replace(call=call) if voice.plugin.name == feature else voice
-            for voice in self.voices["route_call"]
+        self.impls["route_call"] = tuple(
+            impl._replace(call=call) if impl.plugin.name == feature else impl
+            for impl in self.impls["route_call"]
         )
 
     # ---- questions ------------------------------------------------------
@@ -147,7 +136,7 @@ class Dispatch:
     def ask(
         self,
         hook: str,
-        voices: Sequence[Voice],
+        impls: Sequence[HookImpl],
         story: Story | None,
         *values: Any,
         decided: Callable[[str], object] | None = None,
@@ -161,34 +150,34 @@ class Dispatch:
         """
         now = self.timers.now
         began = now()
-        for index, voice in enumerate(voices):
+        for index, impl in enumerate(impls):
             try:
-                answer = voice.call(*values)
+                answer = impl.call(*values)
             except CONTAINED:
-                self._failed(hook, voice.plugin, _failure(), began, story)
+                self._failed(hook, impl.plugin, _failure(), began, story)
                 began = now()
                 continue
             if answer is None:  # most features have nothing to say about most calls
                 before, began = began, now()
                 if began - before >= BLOCKS:
-                    self._tell_blocked(hook, voice.plugin, began - before, story)
+                    self._tell_blocked(hook, impl.plugin, began - before, story)
                 if story is not None:
-                    story.asked(hook, voice.plugin.name, None, began - before)
+                    story.asked(hook, impl.plugin.name, None, began - before)
                 continue
             if isinstance(answer, (Deferred, CoroutineType)):
-                rest = voices[index + 1 :]
+                rest = impls[index + 1 :]
                 # A coroutine runs until it waits for the first time.
                 waiting = Deferred.fromCoroutine(
-                    self._wait(hook, voice, answer, began, rest, story, values, decided)
+                    self._wait(hook, impl, answer, began, rest, story, values, decided)
                 )
                 if now() - began >= BLOCKS:
-                    self._tell_blocked(hook, voice.plugin, now() - began, story)
+                    self._tell_blocked(hook, impl.plugin, now() - began, story)
                 return waiting
             if now() - began >= BLOCKS:
-                self._tell_blocked(hook, voice.plugin, now() - began, story)
-            if self._counts(hook, voice.plugin, answer, began, story):
+                self._tell_blocked(hook, impl.plugin, now() - began, story)
+            if self._counts(hook, impl.plugin, answer, began, story):
                 if decided is not None:
-                    decided(voice.plugin.name)
+                    decided(impl.plugin.name)
                 return answer
             began = now()
         return None
@@ -196,10 +185,10 @@ class Dispatch:
     async def _wait(
         self,
         hook: str,
-        voice: Voice,
+        impl: HookImpl,
         answer: Any,
         began: float,
-        rest: Sequence[Voice],
+        rest: Sequence[HookImpl],
         story: Story | None,
         values: Sequence[Any],
         decided: Callable[[str], object] | None,
@@ -210,11 +199,11 @@ class Dispatch:
         except CancelledError:
             raise  # whoever asked does not want to know any more
         except CONTAINED:
-            self._failed(hook, voice.plugin, _failure(), began, story)
+            self._failed(hook, impl.plugin, _failure(), began, story)
         else:
-            if self._counts(hook, voice.plugin, answer, began, story):
+            if self._counts(hook, impl.plugin, answer, began, story):
                 if decided is not None:
-                    decided(voice.plugin.name)
+                    decided(impl.plugin.name)
                 return answer
         later = self.ask(hook, rest, story, *values, decided=decided)
         return await later if isinstance(later, Deferred) else later
@@ -255,41 +244,43 @@ class Dispatch:
 
     # ---- edits ----------------------------------------------------------
 
-    def edit(self, hook: str, voices: Sequence[Voice], story: Story | None, draft: Any, *values: Any) -> None:
+    def edit(
+        self, hook: str, impls: Sequence[HookImpl], story: Story | None, draft: Any, *values: Any
+    ) -> None:
         """Let every feature edit a draft; who fails leaves no trace in it."""
-        for voice in voices:
+        for impl in impls:
             began = self.timers.now()
             before = [(field.name, getattr(draft, field.name)) for field in fields_of(draft)]
             before = [(name, list(value) if isinstance(value, list) else value) for name, value in before]
             try:
-                answer = voice.call(*values, draft)
+                answer = impl.call(*values, draft)
                 if isinstance(answer, (Deferred, CoroutineType)):
                     _drop(answer)
                     raise TypeError("an edit cannot take its time")
                 if wrong := wrong_edit(draft, before):
                     raise TypeError(wrong)
                 if self.timers.now() - began >= BLOCKS:
-                    self._tell_blocked(hook, voice.plugin, self.timers.now() - began, story)
+                    self._tell_blocked(hook, impl.plugin, self.timers.now() - began, story)
             except CONTAINED:
                 for name, value in before:
                     setattr(draft, name, value)
-                self._failed(hook, voice.plugin, _failure(), began, story)
+                self._failed(hook, impl.plugin, _failure(), began, story)
 
     # ---- news -----------------------------------------------------------
 
-    def tell(self, hook: str, voices: Sequence[Voice], story: Story | None, *values: Any) -> None:
+    def tell(self, hook: str, impls: Sequence[HookImpl], story: Story | None, *values: Any) -> None:
         """Tell every feature."""
-        for voice in voices:
+        for impl in impls:
             began = self.timers.now()
             try:
-                answer = voice.call(*values)
+                answer = impl.call(*values)
             except CONTAINED:
-                self._failed(hook, voice.plugin, _failure(), began, story)
+                self._failed(hook, impl.plugin, _failure(), began, story)
                 continue
             if isinstance(answer, (Deferred, CoroutineType)):
-                self._attend(hook, voice.plugin, answer, began, story)
+                self._attend(hook, impl.plugin, answer, began, story)
             if self.timers.now() - began >= BLOCKS:
-                self._tell_blocked(hook, voice.plugin, self.timers.now() - began, story)
+                self._tell_blocked(hook, impl.plugin, self.timers.now() - began, story)
 
     def _attend(
         self, hook: str, plugin: Plugin, answer: Awaitable[Any], began: float, story: Story | None

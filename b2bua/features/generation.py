@@ -14,10 +14,10 @@ from b2bua.features import plugin as plugins_of
 from b2bua.features.codes import Codes
 from b2bua.features.commands import Command
 from b2bua.features.data import Data, Rows
+from b2bua.features.declarations import Declarations
 from b2bua.features.dispatch import BUDGET, CONTAINED, Dispatch, StoppedClock
 from b2bua.features.event_packages import ContainedPackage, packages_of
-from b2bua.features.facade import Facade
-from b2bua.features.found import Found
+from b2bua.features.hook_relay import HookRelay
 from b2bua.features.options import Options, Setting, _wall
 from b2bua.features.plugin import Plugin, Source
 from b2bua.features.preferences import Preferences
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from b2bua.calls.calls import Calls
 
 
-class Features(Facade):
+class Features(HookRelay):
     """
     One generation of features: their code, their order and their settings.
 
@@ -111,21 +111,21 @@ class Features(Facade):
         @raise SettingsError: with all that is wrong; nothing has changed.
         """
         sources = plugins_of.installed() if sources is None else sources
-        found = Found(sources, document, directory)
-        plugins, problems = found.plugins, found.problems
+        declared = Declarations(sources, document, directory)
+        plugins, problems = declared.plugins, declared.problems
         preferences = preferences or Preferences()
         options: dict[str, Options] = {}
         if not problems:
             for plugin in plugins:
-                own = [claim for claim in found.claims if claim.feature == plugin.name]
-                options[plugin.name] = Options(plugin.name, own, found.taken, preferences, wall)
+                own = [claim for claim in declared.claims if claim.feature == plugin.name]
+                options[plugin.name] = Options(plugin.name, own, declared.taken, preferences, wall)
                 problems += _configured(plugin, options[plugin.name])
         if problems:
             raise FeaturesRefused(problems)
         features = cls(
             plugins,
             sources=sources,
-            codes=found.codes,
+            codes=declared.codes,
             options=options,
             preferences=preferences,
             rows=rows,
@@ -148,8 +148,8 @@ class Features(Facade):
         document: Mapping[str, Any], sources: Sequence[Source] | None = None, directory: Path = Path()
     ) -> Claimed:
         """Check the part of a configuration that belongs to features, and take it out."""
-        found = Found(plugins_of.installed() if sources is None else sources, document, directory)
-        return Claimed(found.taken.rest, found.problems, known_keys(found.claims))
+        declared = Declarations(plugins_of.installed() if sources is None else sources, document, directory)
+        return Claimed(declared.taken.rest, declared.problems, known_keys(declared.claims))
 
     def reload(self, document: Mapping[str, Any]) -> Features:
         """
@@ -217,9 +217,9 @@ class Features(Facade):
 
     def _tell_each(self, hook: str) -> None:
         """Tell each plugin with its own face of the service."""
-        for voice in self._voices[hook]:
-            if (service := self._services.get(voice.plugin.name)) is not None:
-                self._dispatch.tell(hook, (voice,), None, service)
+        for impl in self._impls[hook]:
+            if (service := self._services.get(impl.plugin.name)) is not None:
+                self._dispatch.tell(hook, (impl,), None, service)
 
     # ---- looking at it --------------------------------------------------
 

@@ -14,7 +14,7 @@ from b2bua.calls.operations.origination import Origination, Wish
 from b2bua.calls.records.view import CallState, PartyState, Phase
 from b2bua.calls.state import state_of
 from b2bua.features.data import Data
-from b2bua.features.dispatch import Dispatch, Voice
+from b2bua.features.dispatch import Dispatch, HookImpl
 from b2bua.hookspecs import HOOKS
 from b2bua.legs.party import Identity
 
@@ -271,11 +271,11 @@ class Service:
         """Start a timer."""
         if not (isfinite(seconds) and seconds >= 0) or (every is not None and seconds <= 0):
             raise ValueError(f"{seconds!r} is no time that a timer can run")
-        voice = Voice(self._plugin, do)
+        impl = HookImpl(self._plugin, do)
 
         def tell() -> None:
             if not self._plugin.out:
-                self._dispatch.tell("timer", (voice,), None, *values)
+                self._dispatch.tell("timer", (impl,), None, *values)
 
         timer = Timer(self._calls.context.layer.start, self._calls.run, tell, seconds, every)
         if call is not None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from b2bua.legs.leg import Leg
 
 
-PATIENCE = 8
+REPEATS_MAX = 8
 """So often a party may change its session while we wait to change it."""
 
 
@@ -159,19 +159,19 @@ class LegWaiter:
                 self.hear(leg, change)
         for leg, asked in list(self._asked.items()):
             try:
-                word = await self.answer(leg, patience=0)
+                word = await self.answer(leg, repeats=0)
             except Gone:
                 self._asked.pop(leg, None)
                 continue
             if asked.session is None and isinstance(word, Answered) and word.session is not None:
                 leg.say(Confirmed(silent_answer(word.session, leg.local_session)))
 
-    async def answer(self, leg: Leg, *others: Leg, patience: int = PATIENCE) -> Answered | Refused:
+    async def answer(self, leg: Leg, *others: Leg, repeats: int = REPEATS_MAX) -> Answered | Refused:
         """
         Wait for the answer to what was last said to C{leg}.
 
         @param others: who must not leave meanwhile either.
-        @param patience: how often it is said again when a change of the party's
+        @param repeats: how often it is said again when a change of the party's
             own came first, as when its user holds.
         @raise Gone: one of them has left.
         """
@@ -179,9 +179,9 @@ class LegWaiter:
             word = await self._next(leg, others)
             if isinstance(word, Confirmed):
                 continue  # the ACK of an exchange before this one
-            if not _yielded(word) or leg not in self._asked or not patience:
+            if not _yielded(word) or leg not in self._asked or not repeats:
                 break
-            patience -= 1
+            repeats -= 1
             leg.say(self._asked[leg])  # the peer's own change came first, and has been granted
         self._asked.pop(leg, None)
         if isinstance(word, Refused) and word.local and word.code in (408, 503):

@@ -13,9 +13,9 @@ ENTRIES_MAX = 200
 SLOW = 0.1
 """Seconds after which even having no opinion is worth a line."""
 
-Asked: TypeAlias = tuple[float, str, str, object, float, str | None]
+Question: TypeAlias = tuple[float, str, str, object, float, str | None]
 """A question that was put to one feature: when, hook, feature, answer, seconds, error."""
-Noted: TypeAlias = tuple[float, str, tuple[Any, ...]]
+Note: TypeAlias = tuple[float, str, tuple[Any, ...]]
 """What happened: when, a format, and its values."""
 
 
@@ -47,7 +47,7 @@ class Story:
         """Begin the story of C{call}; C{now} is the clock of the server."""
         self.call = call
         self._now = now
-        self._entries: list[Asked | Noted] = []
+        self._entries: list[Question | Note] = []
 
     def asked(
         self, hook: str, feature: str, answer: object, seconds: float, error: str | None = None
@@ -80,13 +80,13 @@ class Story:
         return [(entry.at, entry.text) for entry in self.entries() if not entry.silent]
 
 
-def _noted(entry: Noted) -> Entry:
+def _noted(entry: Note) -> Entry:
     """Write down what happened."""
     at, text, values = entry
     return Entry(at, text.format(*values))
 
 
-def _asked(entry: Asked) -> Entry:
+def _asked(entry: Question) -> Entry:
     """Write down what a feature said."""
     at, hook, feature, answer, seconds, error = entry
     said = f"failed: {error}" if error else "no opinion" if answer is None else in_short(answer)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 
+from b2bua.calls.records.story import Story
 from b2bua.features.codes import Code, Codes
-from b2bua.features.dispatch import Dispatch, Story
+from b2bua.features.dispatch import Dispatch
 from b2bua.hookspecs import FACE, HOOKS
 
 if TYPE_CHECKING:
@@ -19,14 +20,14 @@ else:
     Decisions = object  # the methods are made below
 
 
-class Facade(Decisions):
+class HookRelay(Decisions):
     """One method for each hook: those that do more than ask or tell stand here, the others are made below."""
 
     def __init__(self, dispatch: Dispatch, codes: Codes) -> None:
         """Ask by C{dispatch}, and the owners of C{codes} about those."""
         self.codes = codes
         self._dispatch = dispatch
-        self._voices = dispatch.voices
+        self._impls = dispatch.impls
         active = [plugin for plugin in dispatch.plugins if not plugin.out]
         self.fields: frozenset[str] = frozenset().union(*(plugin.fields for plugin in active))
         """The header fields of INVITEs that features want to see."""
@@ -39,7 +40,7 @@ class Facade(Decisions):
 
     def _arranged(self) -> None:
         """Look at once what is asked often."""
-        self.hears_changes = bool(self._voices["call_changed"])
+        self.hears_changes = bool(self._impls["call_changed"])
 
     # ---- questions ------------------------------------------------------
 
@@ -55,17 +56,17 @@ class Facade(Decisions):
                 # A transferor must not change the settings of whom it transfers.
                 hook = "code_dialled" if attempt.behalf is attempt.caller else "code_referred"
                 return self._ask_code(hook, attempt, *dialled)
-        voices = self._voices["route_call"]
-        return self._dispatch.ask("route_call", voices, attempt.call.story, attempt) if voices else None
+        impls = self._impls["route_call"]
+        return self._dispatch.ask("route_call", impls, attempt.call.story, attempt) if impls else None
 
     def _ask_code(
         self, hook: str, attempt: Attempt, code: Code, argument: str
     ) -> RouteVerdict | Deferred[RouteVerdict | None] | None:
         """Ask the owner of a feature code, then, if it has nothing to say, everybody."""
         story = attempt.call.story
-        owner = [voice for voice in self._voices[hook] if voice.plugin.name == code.feature]
+        owner = [impl for impl in self._impls[hook] if impl.plugin.name == code.feature]
         answer = self._dispatch.ask(hook, owner, story, attempt, code.name, argument)
-        everybody = self._voices["route_call"]
+        everybody = self._impls["route_call"]
         verdict: RouteVerdict | Deferred[RouteVerdict | None] | None = _or_else(
             answer, lambda: self._dispatch.ask("route_call", everybody, story, attempt)
         )
@@ -75,21 +76,21 @@ class Facade(Decisions):
         self, attempt: Attempt, outcome: Outcome
     ) -> FailureVerdict | Deferred[FailureVerdict | None] | None:
         """What now that it has failed?  Who has answered for this attempt before is not asked again."""
-        voices = self._voices["target_failed"]
+        impls = self._impls["target_failed"]
         decided = attempt.decided
         if decided:
-            voices = tuple(voice for voice in voices if voice.plugin.name not in decided)
-        if not voices:
+            impls = tuple(impl for impl in impls if impl.plugin.name not in decided)
+        if not impls:
             return None
         verdict: FailureVerdict | Deferred[FailureVerdict | None] | None = self._dispatch.ask(
-            "target_failed", voices, attempt.call.story, attempt, outcome, decided=decided.add
+            "target_failed", impls, attempt.call.story, attempt, outcome, decided=decided.add
         )
         return verdict
 
     def ask_unavailable(self, extension: str) -> str | None:
         """Why does an extension take no calls?  Who takes their time over it is not waited for."""
-        voices = self._voices["extension_unavailable"]
-        answer = self._dispatch.ask("extension_unavailable", voices, None, extension) if voices else None
+        impls = self._impls["extension_unavailable"]
+        answer = self._dispatch.ask("extension_unavailable", impls, None, extension) if impls else None
         return None if isinstance(answer, Deferred) else answer
 
     # ---- edits ----------------------------------------------------------
@@ -97,15 +98,15 @@ class Facade(Decisions):
     @property
     def edits_invitation(self) -> bool:
         """Does any feature edit INVITEs?"""
-        return bool(self._voices["invitation_leaving"])
+        return bool(self._impls["invitation_leaving"])
 
 
 def _asking(hook: str) -> Callable[..., Any]:
     """The method by which a question is put."""
 
-    def ask(self: Facade, *values: Any) -> Any:
-        voices = self._voices[hook]
-        return self._dispatch.ask(hook, voices, _story(values[0]), *values) if voices else None
+    def ask(self: HookRelay, *values: Any) -> Any:
+        impls = self._impls[hook]
+        return self._dispatch.ask(hook, impls, _story(values[0]), *values) if impls else None
 
     return ask
 
@@ -113,8 +114,8 @@ def _asking(hook: str) -> Callable[..., Any]:
 def _editing(hook: str) -> Callable[..., Any]:
     """The method by which a draft, the last value, is handed to the features."""
 
-    def edit(self: Facade, *values: Any) -> None:
-        self._dispatch.edit(hook, self._voices[hook], _story(values[0]), values[-1], *values[:-1])
+    def edit(self: HookRelay, *values: Any) -> None:
+        self._dispatch.edit(hook, self._impls[hook], _story(values[0]), values[-1], *values[:-1])
 
     return edit
 
@@ -122,9 +123,9 @@ def _editing(hook: str) -> Callable[..., Any]:
 def _telling(hook: str) -> Callable[..., Any]:
     """The method by which news are told; where nobody listens it costs next to nothing."""
 
-    def tell(self: Facade, *values: Any) -> None:
-        if voices := self._voices[hook]:
-            self._dispatch.tell(hook, voices, _story(values[0]), *values)
+    def tell(self: HookRelay, *values: Any) -> None:
+        if impls := self._impls[hook]:
+            self._dispatch.tell(hook, impls, _story(values[0]), *values)
 
     return tell
 
@@ -132,8 +133,8 @@ def _telling(hook: str) -> Callable[..., Any]:
 _MADE = {"question": _asking, "edit": _editing, "news": _telling}
 
 for _hook, _name in FACE.items():
-    if _name not in vars(Facade):
-        setattr(Facade, _name, _MADE[HOOKS[_hook]](_hook))
+    if _name not in vars(HookRelay):
+        setattr(HookRelay, _name, _MADE[HOOKS[_hook]](_hook))
 
 
 def _story(about: Any) -> Story | None:

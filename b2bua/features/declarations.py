@@ -20,7 +20,7 @@ from b2bua.wire.grammar import is_token
 from b2bua.wire.registry import canonical
 
 
-class Found:
+class Declarations:
     """
     What plugins say of themselves, and what the configuration says of them.
 
