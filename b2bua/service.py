@@ -32,12 +32,13 @@ from twisted.names.client import Resolver
 from twisted.python.failure import Failure
 
 from b2bua import collector
+from b2bua.admin.administration import Administration
+from b2bua.admin.listening import listen_locally, site
+from b2bua.admin.person import LOCAL
+from b2bua.admin.values import Reloaded
 from b2bua.calls.records.record import CallRecord, state
 from b2bua.calls.restoring.recovery import Unreadable
-from b2bua.choices import Choices
 from b2bua.configuration import Configuration, steps
-from b2bua.console import Console
-from b2bua.control import listen
 from b2bua.doubts import doubts
 from b2bua.extensions import AddedExtensions
 from b2bua.net.address import WILDCARDS
@@ -108,7 +109,7 @@ class B2BUAService(Service):
         self.server: Server
         self.store: IStore = SqlStore(self.settings.server.database, reactor, self.settings.server.node)
         self._sockets: list[AnyWire] = []
-        self.console: Console
+        self.administration: Administration
         self._extensions: AddedExtensions
         self._control: IListeningPort | None = None
         self._keep_alive: KeepAlive | None = None
@@ -139,10 +140,15 @@ class B2BUAService(Service):
         self.server = Server(table, reactor, locator, self.features, store=self.store, record=self._ended)
         assert self.server.journal is not None
         self._extensions = AddedExtensions(self.server.journal)
-        self.console = Console(
-            self.server, self.server.journal, self._extensions, self._configure, version("b2bua")
+        self.administration = Administration(
+            self.server,
+            self.server.journal,
+            self._extensions,
+            lambda: self.features,
+            self._configure,
+            self._told_to_reload,
+            version("b2bua"),
         )
-        self.server.over = self.console.over
         try:
             if table.tls is not None:
                 self._credentials = credentials(table.tls)
@@ -356,13 +362,9 @@ class B2BUAService(Service):
     def _listen_to_people(self) -> None:
         """Open the socket by which the command reaches us."""
         table = self.settings.server
-        answers = {
-            **self.console.answers,
-            **Choices(lambda: self.features, lambda: self.server.settings).answers,
-            "reload": self._told_to_reload,
-        }
         try:
-            self._control = listen(self._reactor, table.control, table.control_mode, answers)
+            served = site(self.administration, LOCAL, self._reactor)
+            self._control = listen_locally(self._reactor, table.control, table.control_mode, served)
         except (OSError, CannotListenError) as error:
             raise CannotStart(f"server.control: {table.control} cannot be opened: {error}") from None
 
@@ -384,12 +386,17 @@ class B2BUAService(Service):
         """SIGHUP: what is wrong has been logged, and there is nobody to tell."""
         self.reload().addErrback(lambda failure: failure.trap(SettingsError))
 
-    async def _told_to_reload(self) -> dict[str, list[str]]:
-        """Somebody asks for it: say what came of it."""
+    async def _told_to_reload(self) -> Reloaded:
+        """
+        Read the configuration and the plugins again.
+
+        Calls that go on keep what they began with; a configuration that is bad
+        changes nothing.
+        """
         try:
-            return {"said": await self.reload(), "problems": []}
+            return Reloaded(said=await self.reload(), problems=[])
         except SettingsError as error:
-            return {"said": [], "problems": str(error).splitlines()}
+            return Reloaded(said=[], problems=str(error).splitlines())
 
     def reload(self) -> Deferred[list[str]]:
         """

@@ -9,9 +9,10 @@ import socket
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlencode
 
 from b2bua.settings import Problem, SettingsError, control_of, find
 from b2bua.settings.finding import VARIABLE
@@ -43,32 +44,60 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the answer as JSON")
 
 
-def ask(options: Namespace, do: str, **keys: Any) -> Any:
-    """
-    Ask the service.
+class _Local(HTTPConnection):
+    """A connection to the local socket."""
 
+    def __init__(self, path: str) -> None:
+        """Know where it is."""
+        super().__init__("localhost", timeout=SECONDS)
+        self._path = path
+
+    def connect(self) -> None:
+        """Connect."""
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(SECONDS)
+        self.sock.connect(self._path)
+
+
+def ask(options: Namespace, method: str, path: str, /, **values: Any) -> Any:
+    """
+    Ask the service something of its API.
+
+    @param path: below C{/api}; what is in braces is one of the values.
+    @param values: those that are None are not said.
     @raise SettingsError: if it does not answer, or says that it cannot.
     """
-    path = socket_of(options)
-    question = json.dumps({"do": do, **{k: v for k, v in keys.items() if v is not None}})
+    return ask_at(socket_of(options), method, path, **values)
+
+
+def ask_at(where: str, method: str, path: str, /, **values: Any) -> Any:
+    """Ask the service that listens at a socket; else as L{ask}."""
+    said = {name: value for name, value in values.items() if value is not None}
+    target = re.sub(r"\{(\w+)\}", lambda name: quote(str(said.pop(name[1])), safe=""), f"/api{path}")
+    body: str | None = None
+    if method in ("GET", "DELETE"):
+        target += f"?{urlencode(said)}" if said else ""
+    else:
+        body = json.dumps(said)
+    connection = _Local(where)
     try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(SECONDS)
-            connection.connect(path)
-            with suppress(BrokenPipeError):  # who has refused us already has said why
-                connection.sendall(question.encode() + b"\n")
-            with connection.makefile("rb") as answers:
-                answer: dict[str, Any] = json.loads(answers.readline() or b"{}")
+        connection.request(method, target, body, {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        answer = json.loads(response.read() or b"null")
     except (FileNotFoundError, ConnectionRefusedError):
-        raise SettingsError(path, [Problem("", "no service listens here; is it running?")]) from None
+        raise SettingsError(where, [Problem("", "no service listens here; is it running?")]) from None
     except PermissionError:
         problem = Problem("", "this user may not ask the service; see server.control_mode")
-        raise SettingsError(path, [problem]) from None
-    except OSError as error:
-        raise SettingsError(path, [Problem("", f"the service does not answer: {error}")]) from None
-    if "value" not in answer:
-        raise SettingsError("b2bua", [Problem("", answer.get("error", "the service did not answer"))])
-    return answer["value"]
+        raise SettingsError(where, [problem]) from None
+    except (OSError, HTTPException, ValueError) as error:
+        why = f"the service does not answer: {error or type(error).__name__}"
+        raise SettingsError(where, [Problem("", why)]) from None
+    finally:
+        connection.close()
+    if response.status != 200:
+        why = answer["error"] if isinstance(answer, dict) and "error" in answer else response.reason
+        raise SettingsError("b2bua", [Problem("", why)])
+    return answer
 
 
 def socket_of(options: Namespace) -> str:

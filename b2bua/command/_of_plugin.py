@@ -27,7 +27,7 @@ def run(name: str, rest: Sequence[str]) -> int:
     _asking.arguments(where)
     options, _ = where.parse_known_args(rest)
     try:
-        found = next((one for one in _asking.ask(options, "commands") if one["name"] == name), None)
+        found = next((one for one in _asking.ask(options, "GET", "/commands") if one["name"] == name), None)
     except SettingsError as error:
         _asking.complain(
             f"b2bua: {name} is no command of its own, and plugins cannot be asked for it: {error}"
@@ -39,7 +39,7 @@ def run(name: str, rest: Sequence[str]) -> int:
     parser, names = _parser(found)
     given = parser.parse_args(rest)
     arguments = {one: value for one in names if (value := getattr(given, f"of_{one}")) is not None}
-    answer = _asking.ask(given, "run", command=name, arguments=arguments)
+    answer = _asking.ask(given, "POST", "/commands/{command}", command=name, arguments=arguments)
     return _asking.show(given, answer, _people)
 
 

@@ -20,7 +20,8 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     """List them."""
-    rows = _asking.ask(options, "calls", party=options.of, past=options.past, limit=options.limit)
+    path = "/calls/past" if options.past else "/calls"
+    rows = _asking.ask(options, "GET", path, party=options.of, limit=options.limit)
     none = "no call was recorded" if options.past else "no call goes on"
     return _asking.show(options, rows, lambda rows: _asking.table(rows, COLUMNS, none))
 

@@ -21,6 +21,6 @@ def run(options: Namespace) -> int:
     ]
     return _asking.show(
         options,
-        _asking.ask(options, "commands"),
+        _asking.ask(options, "GET", "/commands"),
         lambda rows: _asking.table(rows, columns, "no plugin adds a command"),
     )

@@ -23,6 +23,13 @@ COLUMNS: list[Column] = [
     ("FROM", lambda row: "added" if row["added"] else "configuration"),
 ]
 
+ACTIONS = {
+    "add": ("POST", "/extensions"),
+    "remove": ("DELETE", "/extensions/{extension}"),
+    "password": ("PUT", "/extensions/{extension}/password"),
+}
+"""How each of them is asked for."""
+
 
 def arguments(parser: ArgumentParser) -> None:
     """Take what to do with which."""
@@ -46,7 +53,7 @@ def arguments(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> int:
     """Do it."""
     if options.action == "list":
-        found = _asking.ask(options, "extensions")
+        found = _asking.ask(options, "GET", "/extensions")
         return _asking.show(
             options, found, lambda rows: _asking.table(rows, COLUMNS, "there is no extension")
         )
@@ -56,7 +63,7 @@ def run(options: Namespace) -> int:
     # Not an argument: those can be read by everybody on the host.
     if options.action != "remove":
         keys["password"] = _typed() if options.ask else os.environ.get("B2BUA_PASSWORD")
-    value = _asking.ask(options, f"extension-{options.action}", **keys)
+    value = _asking.ask(options, *ACTIONS[options.action], **keys)
     if warning := value.get("warning"):
         _asking.complain(warning)
     shown = value if keys.get("password") is None else {**value, "password": None}

@@ -16,7 +16,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     """Show them."""
-    return _asking.show(options, _asking.ask(options, "features"), people)
+    return _asking.show(options, _asking.ask(options, "GET", "/features"), people)
 
 
 def people(rows: list[dict[str, Any]]) -> str:

@@ -15,5 +15,5 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     """End it."""
-    value = _asking.ask(options, "hangup", call=options.call)
+    value = _asking.ask(options, "DELETE", "/calls/{call}", call=options.call)
     return _asking.show(options, value, lambda value: f"call {value['id']} is ended")

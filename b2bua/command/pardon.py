@@ -15,5 +15,5 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     """Pardon it."""
-    value = _asking.ask(options, "pardon", source=options.address)
+    value = _asking.ask(options, "DELETE", "/ignored/{source}", source=options.address)
     return _asking.show(options, value, lambda value: f"{value['source']} is listened to again")

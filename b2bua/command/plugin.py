@@ -23,7 +23,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     """Do it."""
-    value = _asking.ask(options, "plugin-forget", name=options.name)
+    value = _asking.ask(options, "DELETE", "/features/{name}/kept", name=options.name)
     return _asking.show(
         options,
         value,

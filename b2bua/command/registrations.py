@@ -13,8 +13,8 @@ COLUMNS: list[Column] = [
     ("FROM", lambda row: f"{row['transport']} {row['source']}".strip() or ", ".join(row["path"])),
     ("EXPIRES", lambda row: duration(row["expires"])),
     ("ANSWERS", lambda row: {True: "yes", False: "NO", None: "not asked"}[row["answers"]]),
-    ("MAC", lambda row: row.get("mac", "")),
-    ("LINE", lambda row: row.get("line", "")),
+    ("MAC", lambda row: row["extra"].get("mac", "")),
+    ("LINE", lambda row: row["extra"].get("line", "")),
     ("PHONE", lambda row: row["user_agent"]),
 ]
 
@@ -27,5 +27,5 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     """List them."""
-    rows = _asking.ask(options, "registrations", extension=options.extension)
+    rows = _asking.ask(options, "GET", "/registrations", extension=options.extension)
     return _asking.show(options, rows, lambda rows: _asking.table(rows, COLUMNS, "no phone is registered"))

@@ -19,7 +19,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     """Ask for it."""
-    value = _asking.ask(options, "reload")
+    value = _asking.ask(options, "POST", "/reload")
     if value["problems"] and not options.json:
         _asking.complain("\n".join((*value["problems"], "nothing was changed")))
     else:

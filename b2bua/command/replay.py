@@ -73,4 +73,4 @@ def _call(options: Namespace, tables: dict[str, Any]) -> TracedCall:
         return of_capture(pcap.read(Path(options.pcap)), options.call_id, tables)
     if options.call is None:
         raise SettingsError("b2bua replay", [Problem("", "say which call, or --open or --pcap a FILE")])
-    return TracedCall.model_validate(_asking.ask(options, "trace", call=options.call))
+    return TracedCall.model_validate(_asking.ask(options, "GET", "/calls/{call}/trace", call=options.call))

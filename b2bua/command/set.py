@@ -29,5 +29,5 @@ def run(options: Namespace) -> int:
         why = 'needs a value, "" to turn it off, or --default for the value of the file'
         raise SettingsError("b2bua set", [Problem(options.path, why)])
     given = options.value[0] if len(options.value) == 1 else options.value or None
-    value = _asking.ask(options, "set", path=options.path, value=given)
+    value = _asking.ask(options, "PUT", "/settings/{path}", path=options.path, value=given)
     return _asking.show(options, value, lambda value: f"{value['path']} is {shown(value['value'])}")

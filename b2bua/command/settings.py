@@ -16,7 +16,11 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     """Show them."""
-    return _asking.show(options, _asking.ask(options, "settings", owner=options.extension), people)
+    return _asking.show(
+        options,
+        _asking.ask(options, "GET", "/extensions/{extension}/settings", extension=options.extension),
+        people,
+    )
 
 
 def people(rows: list[dict[str, Any]]) -> str:

@@ -20,7 +20,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     """Show it."""
-    status = _asking.ask(options, "status")
+    status = _asking.ask(options, "GET", "/status")
     _asking.show(options, status, health if options.health else people)
     return 1 if options.health and status["problems"] else 0
 

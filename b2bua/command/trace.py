@@ -58,7 +58,7 @@ def _opened(options: Namespace) -> TracedCall:
         raise SettingsError("b2bua trace", [Problem("", "say which call, or --open a FILE")])
     if options.open is not None:
         return TracedCall.open(Path(options.open))
-    return TracedCall.model_validate(_asking.ask(options, "trace", call=options.call))
+    return TracedCall.model_validate(_asking.ask(options, "GET", "/calls/{call}/trace", call=options.call))
 
 
 def _write(call: TracedCall, options: Namespace) -> list[str]:

@@ -116,8 +116,8 @@ def _live(options: Namespace, tables: dict[str, Any]) -> tuple[dict[str, Any], l
     """Lay over a configuration what the running service knows; give who is not registered as well."""
     from b2bua.explain.scene import with_changes
 
-    there = {row["extension"] for row in _asking.ask(options, "registrations")}
-    tables = with_changes(tables, _asking.ask(options, "changed"))
+    there = {row["extension"] for row in _asking.ask(options, "GET", "/registrations")}
+    tables = with_changes(tables, _asking.ask(options, "GET", "/settings"))
     return tables, [name for name in tables.get("extensions", {}) if name not in there]
 
 

@@ -10,9 +10,9 @@ from typing import Any, Literal
 from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua import hookimpl
-from b2bua.choices import Choices
+from b2bua.admin.features import Choices
+from b2bua.admin.refused import Refused
 from b2bua.command import _asking, _of_plugin, main, subcommands
-from b2bua.control import Refused
 from b2bua.features import Features, FeaturesRefused
 from b2bua.features.commands import RESERVED
 
@@ -131,7 +131,7 @@ class ServiceTests(CommandTestCase):
         self.assertRaises(Refused, self.choices.forget, "park")
         self.features.rows.commit("park", {"591": "1"})
         self.features.preferences.put("extensions.101", "park", "orbit", "591")
-        self.assertEqual(self.choices.forget("park"), {"name": "park", "rows": 1, "settings": 1})
+        self.assertEqual(self.choices.forget("park").model_dump(), {"name": "park", "rows": 1, "settings": 1})
         self.assertEqual(self.features.rows.of("park"), {})
 
 
@@ -143,9 +143,9 @@ class LineTests(CommandTestCase):
         super().setUp()
         self.asked: list[tuple[str, dict[str, Any]]] = []
 
-        def ask(options: object, do: str, **keys: Any) -> Any:
-            if do == "commands":
-                return self.choices.commands()
+        def ask(options: object, method: str, path: str, **keys: Any) -> Any:
+            if path == "/commands":
+                return [row.model_dump() for row in self.choices.commands()]
             self.asked.append((keys["command"], keys["arguments"]))
             return self.answer(keys["command"], **keys["arguments"])
 

@@ -26,7 +26,16 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 SOURCES = [*sorted((ROOT / "b2bua").rglob("*.py")), *sorted((ROOT / "plugins").glob("*.py"))]
 
 LOGS = {"debug", "info", "warn", "error", "critical", "failure"}
-RAISED = {"Problem": 1, "Refused": 0, "CannotStart": 0, "NotConfigured": 0, "StoreError": 0, "ValueError": 0}
+RAISED = {
+    "Problem": 1,
+    "Refused": 0,
+    "Unknown": 0,
+    "Mistaken": 0,
+    "CannotStart": 0,
+    "NotConfigured": 0,
+    "StoreError": 0,
+    "ValueError": 0,
+}
 """What is raised or gathered to be shown to people, and which argument is the text."""
 TOLD = {"complain", "print", "note", "SystemExit"}
 KEYWORDS = {"help", "description"}

@@ -70,7 +70,7 @@ class Day:
             "all calls are over", lambda: not any(phone.going or phone.sessions for phone in self.phones)
         )
         waited = 0.0
-        while calls := await self.service.ask("calls"):
+        while calls := await self.service.ask("/calls"):
             if waited > PATIENCE:
                 raise AssertionError(f"the service keeps calls: {calls}")
             await deferLater(reactor, LOOK)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -11,40 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import UNIXClientEndpoint, connectProtocol
-from twisted.internet.protocol import connectionDone
-from twisted.protocols.basic import LineOnlyReceiver
-from twisted.python.failure import Failure
+from twisted.internet.threads import deferToThread
 
+from b2bua.command._asking import ask_at
 from b2bua.settings import SettingsError, control_of
-from tests.interop.processes import Program, free_port, reactor
+from tests.interop.processes import Program, free_port
 
 PASSWORDS = {number: f"secret-of-{number}" for number in ("101", "102", "103")}
-
-
-class _Question(LineOnlyReceiver):
-    """One question on the control socket."""
-
-    delimiter = b"\n"
-
-    def __init__(self, question: str) -> None:
-        """Ask it as soon as there is a connection."""
-        self.answer: Deferred[Any] = Deferred()
-        self._question = question
-
-    def connectionMade(self) -> None:
-        """Ask."""
-        self.sendLine(json.dumps({"do": self._question}).encode())
-
-    def lineReceived(self, line: bytes) -> None:
-        """It has answered; wait until the connection is closed, too."""
-        self._value = json.loads(line)["value"]
-        assert self.transport is not None
-        self.transport.loseConnection()
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """It is over."""
-        self.answer.callback(self._value)
 
 
 class Service:
@@ -121,11 +93,9 @@ class Service:
         environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
         self.program.start(command, str(self.directory), environment)
 
-    async def ask(self, question: str) -> Any:
-        """Ask it something on its control socket, C{calls} say."""
-        endpoint = UNIXClientEndpoint(reactor, str(self._control))
-        asked = await connectProtocol(endpoint, _Question(question))
-        return await asked.answer
+    def ask(self, path: str, method: str = "GET", **values: Any) -> Deferred[Any]:
+        """Ask it something on its control socket, C{/calls} say."""
+        return deferToThread(ask_at, str(self._control), method, path, **values)
 
     def stop(self) -> Deferred[int]:
         """Ask it to end; gives the exit status, which is that of the signal."""

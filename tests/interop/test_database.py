@@ -51,7 +51,7 @@ class HangingTests(TestCase):
             code, waited = yield deferToThread(self.register, service)
             self.assertEqual(code, 500)
             self.assertLess(waited, 8)
-            status = yield service.ask("status")
+            status = yield service.ask("/status")
             self.assertEqual(status["store"]["failing"], "it does not answer")
             code, waited = yield deferToThread(self.register, service, 10)
             self.assertEqual(code, 200)

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from b2bua.control import Answer, Refused
+from b2bua.admin.refused import Mistaken, Refused, Unknown
+from b2bua.admin.values import CommandRow, FeatureRow, Forgotten, SettingRow
 from b2bua.hookspecs import NotConfigured
 
 if TYPE_CHECKING:
     from b2bua.features import Features
     from b2bua.features.options import Setting
     from b2bua.settings import Settings
-
-Plain = dict[str, Any]
 
 
 class Choices:
@@ -24,42 +23,29 @@ class Choices:
         self._features = features
         self._settings = settings
 
-    @property
-    def answers(self) -> dict[str, Answer]:
-        """What can be asked."""
-        return {
-            "features": self.features,
-            "settings": self.settings,
-            "changed": self.changed,
-            "set": self.change,
-            "commands": self.commands,
-            "run": self.run,
-            "plugin-forget": self.forget,
-        }
-
-    def features(self) -> list[Plain]:
+    def features(self) -> list[FeatureRow]:
         """The features in the order in which they are asked."""
         features = self._features()
         return [
-            {
-                "name": plugin.name,
-                "version": plugin.version,
-                "out": plugin.out,
-                "codes": {c.name: c.code for c in features.codes.all if c.feature == plugin.name},
-            }
+            FeatureRow(
+                name=plugin.name,
+                version=plugin.version,
+                out=plugin.out,
+                codes={c.name: c.code for c in features.codes.all if c.feature == plugin.name},
+            )
             for plugin in features.plugins
         ]
 
-    def settings(self, owner: str) -> list[Plain]:
+    def settings(self, extension: str) -> list[SettingRow]:
         """The settings that can be changed for an extension, as they hold now."""
-        self._known("extensions", owner)
-        return [_row(one) for one in self._features().settings(owner)]
+        self._known("extensions", extension)
+        return [_row(one) for one in self._features().settings(extension)]
 
-    def changed(self) -> Plain:
+    def changed(self) -> dict[str, Any]:
         """Everything that users have changed, by its path in the file."""
         return self._features().preferences.changed_paths()
 
-    def change(self, path: str, value: object = None) -> Plain:
+    def change(self, path: str, value: Any = None) -> SettingRow:
         """Change a setting; without a value the one of the file is back."""
         kind, *names = path.split(".")
         if names:
@@ -67,43 +53,45 @@ class Choices:
         try:
             return _row(self._features().change(path, value))
         except (ValueError, NotConfigured) as error:
-            raise Refused(str(error)) from None
+            raise Mistaken(str(error)) from None
 
-    def commands(self) -> list[Plain]:
+    def commands(self) -> list[CommandRow]:
         """What plugins add to the command."""
-        return [command.described() for command in self._features().commands.values()]
+        return [
+            CommandRow.model_validate(command.described()) for command in self._features().commands.values()
+        ]
 
-    async def run(self, command: str, arguments: Plain) -> Any:
+    async def run(self, command: str, arguments: dict[str, Any]) -> Any:
         """Run the command of a plugin."""
         features = self._features()
         found = features.commands.get(command)
         if found is None:
-            raise Refused(
+            raise Unknown(
                 f"no plugin has the command {command}; there are {', '.join(features.commands) or 'none'}"
             )
         try:
             return await features.run(found, arguments)
         except ValueError as error:
-            raise Refused(str(error)) from None
+            raise Mistaken(str(error)) from None
 
-    def forget(self, name: str) -> Plain:
+    def forget(self, name: str) -> Forgotten:
         """Remove what a plugin has kept, and what users have changed of its settings."""
         features = self._features()
         if any(plugin.name == name and not plugin.out for plugin in features.plugins):
             raise Refused(f"the plugin {name} is at work; turn it off first: [plugins] off")
         rows, settings = features.rows.forget(name), features.preferences.forget(name)
         if not rows and not settings:
-            raise Refused(f"nothing is kept of a plugin {name}")
-        return {"name": name, "rows": rows, "settings": settings}
+            raise Unknown(f"nothing is kept of a plugin {name}")
+        return Forgotten(name=name, rows=rows, settings=settings)
 
     def _known(self, kind: str, name: str) -> None:
         """Is there such an extension or trunk?  Other tables are the features' own."""
         settings = self._settings()
         there = {"extensions": settings.extensions, "trunks": settings.trunks}.get(kind)
         if there is not None and name not in there:
-            raise Refused(f"there is no {kind[:-1]} {name}")
+            raise Unknown(f"there is no {kind[:-1]} {name}")
 
 
-def _row(setting: Setting) -> Plain:
-    """A setting as plain values."""
-    return {"path": setting.path, "value": setting.value, "changed": setting.changed}
+def _row(setting: Setting) -> SettingRow:
+    """Show a setting."""
+    return SettingRow(path=setting.path, value=setting.value, changed=setting.changed)

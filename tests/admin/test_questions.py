@@ -2,80 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from twisted.internet.defer import ensureDeferred
-from twisted.trial.unittest import SynchronousTestCase
-
 from b2bua.command import calls as calls_command
 from b2bua.command import extension as extension_command
 from b2bua.command import registrations as registrations_command
 from b2bua.command import status as status_command
 from b2bua.command._asking import table
-from b2bua.console import Console
-from b2bua.control import Refused
 from b2bua.explain.text import ladder
 from b2bua.explain.traced import TracedCall
-from b2bua.extensions import AddedExtensions
-from b2bua.store.journal import Journal
-from b2bua.store.memory import MemoryStore
 from b2bua.testing import Phone, World
+from tests.admin.case import AdministrationCase
 
 
-class ConsoleTests(SynchronousTestCase):
-    """L{Console}."""
-
-    def setUp(self) -> None:
-        """Two phones."""
-        self.world = World(
-            settings={"trunks": {"carrier": {"uri": "sip:198.51.100.7", "options_seconds": 0.0}}},
-            features="installed",
-        )
-        assert self.world.served is not None
-        self.server = self.world.served.server
-        self.store = MemoryStore()
-        self.journal = Journal(self.store, self.server.runner)
-        self.server.core.calls.began = lambda call: self.journal.record(call.record)
-        self.extensions = AddedExtensions(self.journal)
-        self.console = Console(self.server, self.journal, self.extensions, self.configure, "1.0")
-        self.server.over = self.over
-        self.alice, self.bob = self.world.phones("alice", "bob")
-
-    def over(self, call: Any) -> None:
-        """A call is over."""
-        self.journal.record(call.record)
-        self.console.over(call)
-
-    def configure(self) -> None:
-        """Take the extensions as they are now."""
-        assert self.world.served is not None
-        settings, features = self.world.served._configured()
-        self.server.configure(self.extensions.merged(settings), features)
-
-    def tell(self, do: str, **keys: Any) -> Any:
-        """Ask."""
-        value = self.console.answers[do](**keys)
-        return self.successResultOf(ensureDeferred(value)) if hasattr(value, "__await__") else value
-
-    def assertRefused(self, why: str, do: str, **keys: Any) -> None:
-        """It cannot be answered."""
-        with self.assertRaises(Refused) as caught:
-            value = self.console.answers[do](**keys)
-            if hasattr(value, "__await__"):
-                raise self.failureResultOf(ensureDeferred(value)).value
-        self.assertIn(why, str(caught.exception))
-
-    def talk(self) -> None:
-        """Alice talks to Bob."""
-        self.alice.dial("bob")
-        self.world.run(5)
+class QuestionTests(AdministrationCase):
+    """What the routes answer."""
 
     def test_status(self) -> None:
         """How the service does, with trunks and store, for programs and for people."""
         self.talk()
         self.alice.watch("bob", "weather")  # which nobody tells
         self.world.run(0.1)
-        found = self.tell("status")
+        found = self.ask("GET", "/status")
         self.assertEqual((found["calls"], found["registrations"], found["extensions"]), (1, 2, 8))
         self.assertEqual([trunk["name"] for trunk in found["trunks"]], ["carrier"])
         self.assertEqual(found["store"]["failing"], "")
@@ -98,26 +44,28 @@ class ConsoleTests(SynchronousTestCase):
         self.store.failing = "disk full"
         self.talk()
         self.world.run(60)
-        text = status_command.people(self.tell("status"))
+        text = status_command.people(self.ask("GET", "/status"))
         self.assertIn("store memory: FAILS for 1:0", text)
         self.assertIn("disk full; 1 change to be written", text)
         self.assertEqual(self.world.talking(), {("alice", "bob"), ("bob", "alice")})
-        self.assertEqual(status_command.health(self.tell("status")), "the store fails: disk full")
+        self.assertEqual(status_command.health(self.ask("GET", "/status")), "the store fails: disk full")
 
     def test_health_of_a_trunk(self) -> None:
         """A trunk that is down is what --health is asked for."""
         self.world = World(settings={"trunks": {"carrier": {"uri": "sip:198.51.100.7"}}})
         assert self.world.served is not None
-        self.console._server = self.world.served.server
+        self.administration.service._server = self.world.served.server
         self.world.run(600)
-        self.assertIn("the trunk carrier is down", status_command.health(self.tell("status")))
+        self.assertIn("the trunk carrier is down", status_command.health(self.ask("GET", "/status")))
 
     def test_registrations(self) -> None:
         """Where the phones are."""
-        rows = self.tell("registrations")
+        rows = self.ask("GET", "/registrations")
         self.assertEqual([row["extension"] for row in rows], ["alice", "bob"])
         self.assertEqual(rows[0]["source"], f"{self.alice.host}:5060")
-        self.assertEqual([row["extension"] for row in self.tell("registrations", extension="bob")], ["bob"])
+        self.assertEqual(
+            [row["extension"] for row in self.ask("GET", "/registrations", extension="bob")], ["bob"]
+        )
         text = table(rows, registrations_command.COLUMNS, "none")
         self.assertEqual(text.splitlines()[0].split()[:3], ["EXTENSION", "CONTACT", "FROM"])
         self.assertEqual(table([], registrations_command.COLUMNS, "none"), "none")
@@ -127,25 +75,29 @@ class ConsoleTests(SynchronousTestCase):
         self.bob.user_agent = "evil \x1b[2J\x07"
         self.bob.register()
         self.world.run(1)
-        text = table(self.tell("registrations"), registrations_command.COLUMNS, "none")
+        text = table(self.ask("GET", "/registrations"), registrations_command.COLUMNS, "none")
         self.assertIn("evil ?[2J", text)
 
     def test_unregister(self) -> None:
         """An operator can remove a contact."""
-        self.assertEqual(self.tell("unregister", extension="bob"), {"removed": 1})
-        self.assertRefused("no such contact", "unregister", extension="bob")
+        self.assertEqual(
+            self.ask("DELETE", "/extensions/{extension}/registrations", extension="bob"), {"removed": 1}
+        )
+        self.assertRefused(
+            404, "no such contact", "DELETE", "/extensions/{extension}/registrations", extension="bob"
+        )
 
     def test_calls(self) -> None:
         """Calls that go on, and records of those that are over."""
         self.talk()
-        (row,) = self.tell("calls")
+        (row,) = self.ask("GET", "/calls")
         self.assertEqual((row["caller"], row["dialled"], row["ended"]), ("extension alice", "bob", None))
-        self.assertEqual(self.tell("calls", party="carol"), [])
-        self.assertEqual(len(self.tell("calls", party="alice")), 1)
+        self.assertEqual(self.ask("GET", "/calls", party="carol"), [])
+        self.assertEqual(len(self.ask("GET", "/calls", party="alice")), 1)
         self.alice.hang_up()
         self.world.run(40)
-        self.assertEqual(self.tell("calls"), [])
-        (row,) = self.tell("calls", past=True, party="bob")
+        self.assertEqual(self.ask("GET", "/calls"), [])
+        (row,) = self.ask("GET", "/calls/past", party="bob")
         self.assertEqual((row["status"], row["hung_up_by"]), (200, "extension alice"))
         self.assertLess(abs(row["seconds"] - 3), 0.5)
         text = table([row], calls_command.COLUMNS, "none")
@@ -154,20 +106,20 @@ class ConsoleTests(SynchronousTestCase):
     def test_past_calls_of_a_failing_store(self) -> None:
         """When the store cannot say, that is said."""
         self.store.failing = "locked"
-        self.assertRefused("locked", "calls", past=True)
+        self.assertRefused(503, "locked", "GET", "/calls/past")
 
     def test_hangup(self) -> None:
         """An operator ends a call; the record says that nobody hung up."""
         self.talk()
-        (row,) = self.tell("calls")
-        self.tell("hangup", call=row["id"][:6])
+        (row,) = self.ask("GET", "/calls")
+        self.ask("DELETE", "/calls/{call}", call=row["id"][:6])
         self.world.run(1)
         self.assertEqual(self.world.talking(), set())
-        self.assertRefused("no call", "hangup", call=row["id"])
+        self.assertRefused(404, "no call", "DELETE", "/calls/{call}", call=row["id"])
         assert self.world.served is not None
         record = self.world.served.records[0]
         self.assertEqual((record.hung_up_by, record.why), ("", "operator"))
-        (row,) = self.tell("calls", past=True)
+        (row,) = self.ask("GET", "/calls/past")
         self.assertIn("an operator", table([row], calls_command.COLUMNS, "none"))
 
     def test_hold(self) -> None:
@@ -175,11 +127,11 @@ class ConsoleTests(SynchronousTestCase):
         self.talk()
         self.alice.hold()
         self.world.run(1)
-        (row,) = self.tell("calls")
+        (row,) = self.ask("GET", "/calls")
         self.assertEqual(row["state"], "on hold")
         self.alice.resume()
         self.world.run(1)
-        (row,) = self.tell("calls")
+        (row,) = self.ask("GET", "/calls")
         self.assertEqual(row["state"], "talking")
 
     def test_who_was_transferred_away(self) -> None:
@@ -189,7 +141,7 @@ class ConsoleTests(SynchronousTestCase):
         self.alice.session.transfer(carol.aor)
         self.world.run(10)
         self.assertEqual(self.world.talking(), {("bob", "carol"), ("carol", "bob")})
-        text = table(self.tell("calls"), calls_command.COLUMNS, "none").splitlines()[1]
+        text = table(self.ask("GET", "/calls"), calls_command.COLUMNS, "none").splitlines()[1]
         self.assertIn("alice Alice, who has left", text)
         self.assertIn("bob Bob, carol Carol", text)
 
@@ -198,13 +150,13 @@ class ConsoleTests(SynchronousTestCase):
         self.talk()
         self.bob.vanish()
         self.world.run(4000)
-        (row,) = self.tell("calls", past=True)
+        (row,) = self.ask("GET", "/calls/past")
         self.assertIn("bob (lost)", table([row], calls_command.COLUMNS, "none"))
 
     def test_trace(self) -> None:
         """The ladder and the reasons, while it goes on and for some time after; by id, Call-ID or number."""
         self.talk()
-        (row,) = self.tell("calls")
+        (row,) = self.ask("GET", "/calls")
         for name in (row["id"], row["legs"][0]["call_id"], "bob"):
             text = ladder(self.traced(name))
             self.assertIn("INVITE", text)
@@ -212,7 +164,7 @@ class ConsoleTests(SynchronousTestCase):
         self.alice.hang_up()
         self.world.run(40)
         self.assertIn("BYE", ladder(self.traced(row["id"])))
-        self.assertRefused("no call", "trace", call="nonsense")
+        self.assertRefused(404, "no call", "GET", "/calls/{call}/trace", call="nonsense")
 
     def test_last_call_of_a_number(self) -> None:
         """A number stands for its last call."""
@@ -233,7 +185,7 @@ class ConsoleTests(SynchronousTestCase):
                 settings.model_copy(update={"calls": changed}), self.server.core.calls.features
             )
             self.talk()
-            (row,) = self.tell("calls")
+            (row,) = self.ask("GET", "/calls")
             calls.insert(0, row["id"])
             messages = self.traced(row["id"]).messages
             self.assertEqual(bool(messages), kept > 0)
@@ -243,19 +195,19 @@ class ConsoleTests(SynchronousTestCase):
             for name in calls[:kept]:
                 self.assertIn("calls bob", ladder(self.traced(name)))
             for name in calls[kept:]:
-                self.assertRefused("no call", "trace", call=name)
+                self.assertRefused(404, "no call", "GET", "/calls/{call}/trace", call=name)
 
     def test_which_call(self) -> None:
         """The beginning of an id will do only if it is clear."""
         self.talk()
-        self.assertTrue(self.tell("trace", call=""))
+        self.assertTrue(self.ask("GET", "/calls/{call}/trace", call=""))
         self.alice.dial("bob")
         self.world.run(5)
-        self.assertRefused("several calls begin", "trace", call="")
+        self.assertRefused(409, "several calls begin", "GET", "/calls/{call}/trace", call="")
 
     def traced(self, name: str) -> TracedCall:
         """The call that the command would show."""
-        return TracedCall.model_validate(self.tell("trace", call=name))
+        return TracedCall.model_validate(self.ask("GET", "/calls/{call}/trace", call=name))
 
     def registered(self, name: str, password: str) -> bool:
         """Can a phone register so?"""
@@ -267,21 +219,21 @@ class ConsoleTests(SynchronousTestCase):
 
     def test_extension(self) -> None:
         """One is added, gets another password, and is removed; it works from the moment it is told."""
-        added = self.tell("extension-add", extension="200", name="Büro")
+        added = self.ask("POST", "/extensions", extension="200", name="Büro")
         self.assertGreaterEqual(len(added["password"]), 16)
         self.assertTrue(self.registered("200", added["password"]))
-        changed = self.tell("extension-password", extension="200", password="other")
+        changed = self.ask("PUT", "/extensions/{extension}/password", extension="200", password="other")
         self.assertEqual((changed["password"], changed["name"]), ("other", "Büro"))
         self.assertFalse(self.registered("200", added["password"]))
         self.assertTrue(self.registered("200", "other"))
-        self.tell("extension-remove", extension="200")
-        self.assertRefused("no extension 200", "registrations", extension="200")
+        self.ask("DELETE", "/extensions/{extension}", extension="200")
+        self.assertRefused(404, "no extension 200", "GET", "/registrations", extension="200")
         self.assertFalse(self.registered("200", "other"))
 
     def test_extensions(self) -> None:
         """All are listed, those of the file and those that were added, with their phones."""
-        self.tell("extension-add", extension="200", name="Büro")
-        rows = {row["extension"]: row for row in self.tell("extensions")}
+        self.ask("POST", "/extensions", extension="200", name="Büro")
+        rows = {row["extension"]: row for row in self.ask("GET", "/extensions")}
         self.assertEqual(rows["200"], {"extension": "200", "name": "Büro", "added": True, "registrations": 0})
         self.assertEqual((rows["alice"]["registrations"], rows["alice"]["added"]), (1, False))
         text = table(list(rows.values()), extension_command.COLUMNS, "none")
@@ -289,24 +241,26 @@ class ConsoleTests(SynchronousTestCase):
 
     def test_whom_nobody_asks(self) -> None:
         """A phone that is not asked whether it is there is not said to answer."""
-        self.assertEqual([row["answers"] for row in self.tell("registrations")], [None, None])
-        text = table(self.tell("registrations"), registrations_command.COLUMNS, "none")
+        self.assertEqual([row["answers"] for row in self.ask("GET", "/registrations")], [None, None])
+        text = table(self.ask("GET", "/registrations"), registrations_command.COLUMNS, "none")
         self.assertIn("not asked", text)
 
     def test_extension_that_cannot_be(self) -> None:
         """One that is there, one of the configuration, one that nobody can dial."""
-        self.assertRefused("already", "extension-add", extension="ALICE")
-        self.assertRefused("configuration file", "extension-remove", extension="alice")
-        self.assertRefused("configuration file", "extension-password", extension="alice")
-        self.assertRefused("no extension", "extension-remove", extension="zoe")
-        self.assertRefused("cannot be the user", "extension-add", extension="a b@c")
-        self.assertRefused("feature code", "extension-add", extension="*72")
-        self.assertRefused("no extension", "registrations", extension="zoe")
+        self.assertRefused(409, "already", "POST", "/extensions", extension="ALICE")
+        self.assertRefused(409, "configuration file", "DELETE", "/extensions/{extension}", extension="alice")
+        self.assertRefused(
+            409, "configuration file", "PUT", "/extensions/{extension}/password", extension="alice"
+        )
+        self.assertRefused(404, "no extension", "DELETE", "/extensions/{extension}", extension="zoe")
+        self.assertRefused(400, "cannot be the user", "POST", "/extensions", extension="a b@c")
+        self.assertRefused(409, "feature code", "POST", "/extensions", extension="*72")
+        self.assertRefused(404, "no extension", "GET", "/registrations", extension="zoe")
 
     def test_extension_while_the_store_fails(self) -> None:
         """It holds, and that it is not stored is said."""
         self.store.failing = "disk full"
-        added = self.tell("extension-add", extension="200", password="x")
+        added = self.ask("POST", "/extensions", extension="200", password="x")
         self.assertIn("disk full", added["warning"])
         self.assertTrue(self.registered("200", "x"))
 
@@ -315,7 +269,7 @@ class ConsoleTests(SynchronousTestCase):
         throttle = self.server.authenticator.throttle
         for _ in range(50):
             throttle.failed("203.0.113.66", "alice")
-        text = status_command.people(self.tell("status"))
+        text = status_command.people(self.ask("GET", "/status"))
         self.assertIn("ignored for guessing passwords: 203.0.113.66", text)
-        self.tell("pardon", source="203.0.113.66")
-        self.assertRefused("not ignored", "pardon", source="203.0.113.66")
+        self.ask("DELETE", "/ignored/{source}", source="203.0.113.66")
+        self.assertRefused(404, "not ignored", "DELETE", "/ignored/{source}", source="203.0.113.66")

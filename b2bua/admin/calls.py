@@ -1,0 +1,132 @@
+"""The calls that go on, the records of those that are over, and why one did what it did."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+from pydantic import Field
+
+from b2bua.admin.refused import Refused, Unknown
+from b2bua.admin.values import CallRow, HungUp
+from b2bua.calls.records.record import state
+from b2bua.explain.traced import TracedCall
+from b2bua.store.ports import StoreError
+
+if TYPE_CHECKING:
+    from b2bua.calls.call import Call
+    from b2bua.calls.records.record import CallRecord
+    from b2bua.calls.records.story import Story
+    from b2bua.server import Server
+    from b2bua.store.journal import Journal
+
+Limit = Annotated[int, Field(ge=1, le=10_000, description="so many at most")]
+
+
+class Told(NamedTuple):
+    """A call that is over, with what it can still tell."""
+
+    record: CallRecord
+    story: Story
+
+
+class Calls:
+    """Answers questions about calls, and ends them."""
+
+    def __init__(self, server: Server, journal: Journal, version: str = "") -> None:
+        """Look at these from now on."""
+        self._server = server
+        self._journal = journal
+        self._version = version
+        self._over: deque[Told] = deque()
+        self.answered = self.refused = 0
+
+    def over(self, call: Call) -> None:
+        """Remember a call that is over, in place of the oldest."""
+        self._over.append(Told(call.record, call.story))
+        while len(self._over) > self._server.settings.calls.trace:
+            self._over.popleft()
+        if call.record.answered is not None:
+            self.answered += 1
+        else:
+            self.refused += 1
+
+    # ---- questions ------------------------------------------------------
+
+    def going(self, party: str | None = None, limit: Limit = 100) -> list[CallRow]:
+        """The calls that go on, all or those of an extension, a trunk or a number."""
+        found = [
+            call
+            for call in self._server.core.calls.going.values()
+            if party is None or call.record.concerns(party)
+        ]
+        return [
+            self._row(call.record, held=bool(call.holders), restored=call.restored) for call in found[:limit]
+        ]
+
+    async def past(
+        self, party: str | None = None, since: float | None = None, limit: Limit = 100
+    ) -> list[CallRow]:
+        """The records of calls that are over, and of those that go on, the latest first."""
+        try:
+            await self._journal.flush()
+            found = await self._journal.store.find_records(party=party, since=since, limit=limit)
+        except StoreError as error:
+            raise Refused(f"the store fails: {error}", 503) from None
+        return [self._row(record) for record in found]
+
+    def _row(self, record: CallRecord, *, held: bool = False, restored: bool = False) -> CallRow:
+        """One row."""
+        end = record.ended if record.ended is not None else self._server.runner.wall()
+        talked = 0.0 if record.answered is None else max(0.0, end - record.answered)
+        return CallRow.of(record, "on hold" if held else state(record), talked, restored=restored)
+
+    def trace(self, call: str) -> TracedCall:
+        """
+        Why a call did what it did: its messages, and the reasons.
+
+        It is named by its id, the beginning of that if it is clear, a Call-ID,
+        or a number, which stands for its last call.
+        """
+        record, story = self._find(call)
+        if record is None or story is None:
+            raise Unknown(f"there is no call {call} among those that go on or ended lately")
+        runner = self._server.runner
+        past = runner.wall() - runner.now()
+        return TracedCall.of(record, story, self._server.trace, self._version, past)
+
+    def _find(self, start: str) -> tuple[CallRecord | None, Story | None]:
+        """A call by its id, the beginning of it if that is clear, a Call-ID, or a number: its last call."""
+        going = [Told(call.record, call.story) for call in self._server.core.calls.going.values()]
+        known = [*going, *self._over]
+        found = {
+            told.record.id: told
+            for told in known
+            if told.record.id.startswith(start) or any(leg.call_id == start for leg in told.record.legs)
+        }
+        of_number = [told for told in known if start in _parties(told.record)]
+        if of_number and start not in found:
+            last = max(of_number, key=lambda told: told.record.started)
+            return last.record, last.story
+        if len(found) > 1 and start not in found:
+            raise Refused(f"several calls begin with {start}; say more of it")
+        told = found.get(start) or next(iter(found.values()), None)
+        return (told.record, told.story) if told is not None else (None, None)
+
+    # ---- orders ---------------------------------------------------------
+
+    def hangup(self, call: str) -> HungUp:
+        """End a call."""
+        going = self._server.core.calls.going
+        record, _ = self._find(call)
+        found = going.get(record.id) if record is not None else None
+        if found is None:
+            raise Unknown(f"there is no call {call} that goes on")
+        found.story.note("ended by an operator")
+        self._server.core.calls.run(found.end, (), "bye", "operator")
+        return HungUp(id=found.id)
+
+
+def _parties(record: CallRecord) -> set[str]:
+    """Everybody who took part in a call, by number or name, and what was dialled."""
+    return {record.dialled, *(leg.party.partition(" ")[2] for leg in record.legs)}

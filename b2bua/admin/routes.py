@@ -1,0 +1,52 @@
+"""The table of all questions and commands: where each one stands, and who may ask it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from b2bua.admin.route import Role, Route
+
+if TYPE_CHECKING:
+    from b2bua.admin.calls import Calls
+    from b2bua.admin.features import Choices
+    from b2bua.admin.phones import Phones
+    from b2bua.admin.status import ServiceStatus
+    from b2bua.admin.values import Reloaded
+
+USER, OPERATOR, ADMINISTRATOR = Role.USER, Role.OPERATOR, Role.ADMINISTRATOR
+
+
+def routes(
+    service: ServiceStatus,
+    phones: Phones,
+    calls: Calls,
+    choices: Choices,
+    reload: Callable[[], Awaitable[Reloaded]],
+) -> tuple[Route, ...]:
+    """All of them; of two that match a path the first one counts."""
+    return (
+        Route("GET", "/status", OPERATOR, service.status),
+        Route("POST", "/reload", ADMINISTRATOR, reload),
+        # Phones and extensions.
+        Route("GET", "/extensions", OPERATOR, phones.extensions),
+        Route("POST", "/extensions", ADMINISTRATOR, phones.add),
+        Route("DELETE", "/extensions/{extension}", ADMINISTRATOR, phones.remove),
+        Route("PUT", "/extensions/{extension}/password", ADMINISTRATOR, phones.change_password),
+        Route("DELETE", "/extensions/{extension}/registrations", OPERATOR, phones.unregister),
+        Route("GET", "/registrations", OPERATOR, phones.registrations, own="extension"),
+        Route("DELETE", "/ignored/{source}", OPERATOR, phones.pardon),
+        # Calls.
+        Route("GET", "/calls", OPERATOR, calls.going, own="party"),
+        Route("GET", "/calls/past", OPERATOR, calls.past, own="party"),
+        Route("GET", "/calls/{call}/trace", OPERATOR, calls.trace),
+        Route("DELETE", "/calls/{call}", OPERATOR, calls.hangup),
+        # Features, and what users have chosen.
+        Route("GET", "/features", OPERATOR, choices.features),
+        Route("DELETE", "/features/{name}/kept", ADMINISTRATOR, choices.forget),
+        Route("GET", "/extensions/{extension}/settings", OPERATOR, choices.settings, own="extension"),
+        Route("GET", "/settings", OPERATOR, choices.changed),
+        Route("PUT", "/settings/{path}", ADMINISTRATOR, choices.change),
+        Route("GET", "/commands", OPERATOR, choices.commands),
+        Route("POST", "/commands/{command}", ADMINISTRATOR, choices.run),
+    )

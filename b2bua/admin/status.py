@@ -1,0 +1,79 @@
+"""How the service does, and what somebody has to look after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from b2bua.admin.values import IgnoredRow, Status, StoreState, TrunkRow
+from b2bua.plural import counted
+from b2bua.trunks.trunk import TrunkStatus
+from b2bua.trunks.trunks import Trunks
+
+if TYPE_CHECKING:
+    from b2bua.admin.calls import Calls
+    from b2bua.server import Server
+    from b2bua.store.journal import Health, Journal
+
+
+class ServiceStatus:
+    """Answers questions about the service as a whole."""
+
+    def __init__(self, server: Server, journal: Journal, calls: Calls, version: str = "") -> None:
+        """Look at these from now on."""
+        self._server = server
+        self._journal = journal
+        self._calls = calls
+        self._version = version
+        self._began = server.runner.now()
+        self.complaints: list[str] = []
+        """What has gone wrong around it and stays so, line by line, such as a page that cannot be served."""
+
+    def status(self) -> Status:
+        """How the service does."""
+        server, health = self._server, self._journal.health
+        now = server.runner.now()
+        core = server.core
+        trunks = server.trunks.status() if isinstance(server.trunks, Trunks) else []
+        ignored = server.authenticator.throttle.ignored()
+        return Status(
+            problems=[*_problems(trunks, health), *self.complaints],
+            version=self._version,
+            domain=server.domain.name,
+            seconds=round(now - self._began),
+            draining=core.calls.draining,
+            extensions=len(server.accounts),
+            registrations=len(server.bindings),
+            subscriptions=len(server.notifier),
+            subscriptions_refused=server.notifier.refused.total(),
+            calls=len(core.calls.going),
+            answered=self._calls.answered,
+            refused=self._calls.refused,
+            transactions=server.runner.live,
+            turned_away=server.runner.counts.turned_away,
+            strangers_refused=server.runner.admission.refused,
+            connections_refused=server.runner.places.refused,
+            trunks=[TrunkRow.model_validate(trunk) for trunk in trunks],
+            store=StoreState(
+                name=self._journal.store.name,
+                failing=health.failing,
+                failing_seconds=None if health.since is None else round(now - health.since),
+                waiting=health.waiting,
+                lost=health.lost,
+            ),
+            ignored=[IgnoredRow(source=one, seconds=round(seconds)) for one, seconds in ignored.items()],
+        )
+
+
+def _problems(trunks: Iterable[TrunkStatus], health: Health) -> Iterator[str]:
+    """What somebody has to look after."""
+    for trunk in trunks:
+        why = f": {trunk.why}" if trunk.why else ""
+        if not trunk.alive:
+            yield f"the trunk {trunk.name} is down{why}"
+        elif trunk.registered is False:
+            yield f"the trunk {trunk.name} is not registered{why}"
+    if health.failing:
+        yield f"the store fails: {health.failing}"
+    if health.lost:
+        yield f"{counted(health.lost, 'record')} of calls could not be kept"

@@ -1,0 +1,219 @@
+"""The answers as typed values; their JSON is what programs read, so a field is only ever added."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from b2bua.calls.records.record import CallRecord, LegRecord
+
+
+class Value(BaseModel):
+    """One answer, or a part of one."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+
+# ---- how the service does ------------------------------------------------
+
+
+class TrunkRow(Value):
+    """One trunk."""
+
+    name: str
+    uri: str
+    alive: bool
+    registered: bool | None = Field(description="null when we do not register with it")
+    why: str = Field(description="why it is down, or not registered")
+
+
+class StoreState(Value):
+    """What keeps the state."""
+
+    name: str
+    failing: str = Field(description="why it fails; empty when it is good")
+    failing_seconds: int | None
+    waiting: int = Field(description="changes that are not written yet")
+    lost: int = Field(description="records that were given up")
+
+
+class IgnoredRow(Value):
+    """A source that is ignored for guessing passwords."""
+
+    source: str
+    seconds: int = Field(description="how long it still is")
+
+
+class Status(Value):
+    """How the service does; numbers are since it started."""
+
+    problems: list[str] = Field(description="what somebody has to look after, in words")
+    version: str
+    domain: str
+    seconds: int = Field(description="since it started")
+    draining: bool = Field(description="it ends, and takes no new calls")
+    extensions: int
+    registrations: int
+    subscriptions: int
+    subscriptions_refused: int
+    calls: int = Field(description="calls that go on")
+    answered: int
+    refused: int
+    transactions: int
+    turned_away: int = Field(description="requests that heard 503 because there was too much to do")
+    strangers_refused: int = Field(description="messages of unknown hosts that came too fast")
+    connections_refused: int
+    trunks: list[TrunkRow]
+    store: StoreState
+    ignored: list[IgnoredRow]
+
+
+# ---- phones and extensions -----------------------------------------------
+
+
+class RegistrationRow(Value):
+    """A phone that is registered."""
+
+    extension: str
+    contact: str
+    source: str = Field(description="address and port it registered from; empty if there is no way to it")
+    transport: str
+    expires: int = Field(description="seconds that are left")
+    answers: bool | None = Field(description="does it answer our OPTIONS? null when it is not asked")
+    user_agent: str
+    instance: str
+    path: list[str]
+    extra: dict[str, str] = Field(description="other fields it told, by name in small letters: mac, line")
+
+
+class ExtensionRow(Value):
+    """An extension."""
+
+    extension: str
+    name: str
+    added: bool = Field(description="was it added at run time, and does not stand in the file?")
+    registrations: int
+
+
+class ExtensionChanged(Value):
+    """An extension that was added or changed."""
+
+    extension: str
+    name: str
+    password: str = Field(description="said this once only; hashes of it are kept")
+    warning: str = ""
+
+
+class ExtensionRemoved(Value):
+    """An extension that was removed."""
+
+    extension: str
+    warning: str = ""
+
+
+class Removed(Value):
+    """How many were removed."""
+
+    removed: int
+
+
+class Pardoned(Value):
+    """A source that is listened to again."""
+
+    source: str
+
+
+# ---- calls ---------------------------------------------------------------
+
+
+class CallRow(Value):
+    """A call that goes on, or its record; times are seconds since 1970."""
+
+    id: str
+    caller: str = Field(description='"extension 101", "trunk carrier", "stranger ..."')
+    number: str
+    name: str
+    dialled: str
+    state: str = Field(description="how far it is, or how it ended, in words")
+    started: float
+    answered: float | None
+    ended: float | None
+    seconds: float = Field(description="talked")
+    status: int = Field(description="the final status that the caller heard; 0 while there is none")
+    reason: str
+    answered_by: str
+    hung_up_by: str
+    why: str = Field(description="how a call that was answered ended")
+    features: list[str]
+    legs: list[LegRecord]
+    node: str
+    restored: bool = Field(description="it was taken up again after a crash")
+
+    @classmethod
+    def of(cls, record: CallRecord, state: str, seconds: float, *, restored: bool) -> CallRow:
+        """Show a record."""
+        more = {"state": state, "seconds": round(seconds, 3), "restored": restored}
+        return cls.model_validate({**record.to_plain(), **more})
+
+
+class HungUp(Value):
+    """A call that was ended."""
+
+    id: str
+
+
+# ---- features ------------------------------------------------------------
+
+
+class FeatureRow(Value):
+    """A plugin."""
+
+    name: str
+    version: str
+    out: str = Field(description="why it is not asked; empty when it is")
+    codes: dict[str, str] = Field(description="the feature codes, by what they do")
+
+
+class SettingRow(Value):
+    """A setting that can be changed at run time, as it holds now."""
+
+    path: str = Field(description="as in the file: extensions.102.forward.busy")
+    value: Any
+    changed: bool = Field(description="does it differ from the file?")
+
+
+class ArgumentRow(Value):
+    """One argument of a command."""
+
+    name: str
+    kind: str = Field(description='"text", "whole number", "number", "flag" or "one of"')
+    choices: list[str]
+    required: bool
+    default: Any
+
+
+class CommandRow(Value):
+    """A command that a plugin adds."""
+
+    name: str
+    plugin: str
+    text: str
+    arguments: list[ArgumentRow]
+
+
+class Forgotten(Value):
+    """What was removed of a plugin."""
+
+    name: str
+    rows: int
+    settings: int
+
+
+class Reloaded(Value):
+    """What came of reading the configuration again."""
+
+    said: list[str]
+    problems: list[str] = Field(
+        description="what is wrong with the file; if there is any, nothing was changed"
+    )

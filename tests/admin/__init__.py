@@ -1,0 +1,1 @@
+"""Tests of what can be asked of a service, and of who may ask it."""

@@ -1,0 +1,147 @@
+"""A server in the simulated world that can be asked by HTTP, without a socket."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+from urllib.parse import quote, urlencode
+
+from twisted.internet.address import IPv4Address
+from twisted.internet.interfaces import IProtocolFactory
+from twisted.internet.testing import StringTransport
+from twisted.trial.unittest import SynchronousTestCase
+
+from b2bua.admin.administration import Administration
+from b2bua.admin.listening import site
+from b2bua.admin.person import LOCAL
+from b2bua.admin.values import Reloaded
+from b2bua.extensions import AddedExtensions
+from b2bua.store.journal import Journal
+from b2bua.store.memory import MemoryStore
+from b2bua.testing import World
+
+
+class Answer(NamedTuple):
+    """What came back."""
+
+    status: int
+    fields: dict[str, str]
+    body: bytes
+
+    @property
+    def value(self) -> Any:
+        """The body, as JSON."""
+        return json.loads(self.body)
+
+
+class Connection:
+    """A client of a site, in memory."""
+
+    def __init__(self, site: Any, host: str = "127.0.0.1") -> None:
+        """Connect."""
+        self.transport = StringTransport(peerAddress=IPv4Address("TCP", host, 50000))
+        self.channel = site.buildProtocol(self.transport.getPeer())
+        self.channel.makeConnection(self.transport)
+
+    def send(self, data: bytes) -> None:
+        """Send bytes."""
+        self.channel.dataReceived(data)
+
+    def read(self) -> Answer:
+        """Read an answer that is there as a whole."""
+        head, _, body = self.transport.value().partition(b"\r\n\r\n")
+        lines = head.decode().split("\r\n")
+        fields = dict(line.lower().split(": ", 1) for line in lines[1:])
+        return Answer(int(lines[0].split()[1]), fields, body)
+
+
+def request(
+    method: str, path: str, body: bytes | None = None, fields: Mapping[str, str] | None = None
+) -> bytes:
+    """The bytes of a request."""
+    head = [f"{method} {path} HTTP/1.1", "Host: localhost"]
+    if body is not None:
+        head += [f"Content-Length: {len(body)}"]
+    head += [f"{name}: {value}" for name, value in (fields or {}).items()]
+    return "\r\n".join([*head, "", ""]).encode() + (body or b"")
+
+
+class AdministrationCase(SynchronousTestCase):
+    """Two phones, and whoever may ask by the local socket."""
+
+    settings: Mapping[str, Any] = {"trunks": {"carrier": {"uri": "sip:198.51.100.7", "options_seconds": 0.0}}}
+
+    def setUp(self) -> None:
+        """Two phones."""
+        self.world = World(settings=self.settings, features="installed")
+        assert self.world.served is not None
+        self.server = self.world.served.server
+        self.store = MemoryStore()
+        self.journal = Journal(self.store, self.server.runner)
+        self.server.core.calls.began = lambda call: self.journal.record(call.record)
+        self.extensions = AddedExtensions(self.journal)
+        self.reloaded = Reloaded(said=[], problems=[])
+        served = self.world.served
+        self.administration = Administration(
+            self.server,
+            self.journal,
+            self.extensions,
+            lambda: served.features,
+            self.configure,
+            self.reload,
+            "1.0",
+        )
+        self.server.over = self.over
+        self.site: IProtocolFactory = site(self.administration, LOCAL, self.world.clock)
+        self.alice, self.bob = self.world.phones("alice", "bob")
+
+    def over(self, call: Any) -> None:
+        """A call is over."""
+        self.journal.record(call.record)
+        self.administration.calls.over(call)
+
+    def configure(self) -> None:
+        """Take the extensions as they are now."""
+        assert self.world.served is not None
+        settings, features = self.world.served._configured()
+        self.server.configure(self.extensions.merged(settings), features)
+
+    async def reload(self) -> Reloaded:
+        """Read the configuration again."""
+        return self.reloaded
+
+    def send(self, data: bytes) -> Answer:
+        """Send bytes on a connection of their own, and read the answer."""
+        connection = Connection(self.site)
+        connection.send(data)
+        self.world.run(0.0)
+        return connection.read()
+
+    def request(self, method: str, path: str, /, **values: Any) -> Answer:
+        """Ask as the command does; what is in braces is one of the values."""
+        for name in list(values):
+            if f"{{{name}}}" in path:
+                path = path.replace(f"{{{name}}}", quote(str(values.pop(name)), safe=""))
+        if method in ("GET", "DELETE"):
+            more = f"?{urlencode(values)}" if values else ""
+            return self.send(request(method, f"/api{path}{more}"))
+        body = json.dumps(values).encode()
+        return self.send(request(method, f"/api{path}", body, {"Content-Type": "application/json"}))
+
+    def ask(self, method: str, path: str, /, **values: Any) -> Any:
+        """Ask what can be answered."""
+        answer = self.request(method, path, **values)
+        self.assertEqual(answer.status, 200, answer.body)
+        return answer.value
+
+    def assertRefused(self, status: int, why: str, method: str, path: str, /, **values: Any) -> None:
+        """It cannot be answered."""
+        answer = self.request(method, path, **values)
+        self.assertEqual((answer.status, list(answer.value)), (status, ["error"]), answer.body)
+        self.assertIn(why, answer.value["error"])
+
+    def talk(self) -> None:
+        """Alice talks to Bob."""
+        self.alice.dial("bob")
+        self.world.run(5)
