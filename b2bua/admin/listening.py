@@ -7,8 +7,7 @@ import socket
 import stat
 from typing import Any
 
-from twisted.internet.interfaces import IListeningPort
-from twisted.internet.protocol import Factory
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.web.resource import Resource
 
 from b2bua.admin.administration import Administration
@@ -19,13 +18,13 @@ LOCAL_CONNECTIONS = 32
 """So many may ask at once at the local socket."""
 
 
-def listen_locally(reactor: Any, path: str, mode: int, tree: Factory) -> IListeningPort:
+def listen_locally(reactor: Any, path: str, mode: int, tree: IProtocolFactory) -> IListeningPort:
     """
     Open the local socket.
 
-    @param tree: what is served there.
-
     One that a crash has left behind is removed; nobody listens to it.
+
+    @param tree: what is served there.
     """
     if _left_behind(path):
         os.unlink(path)

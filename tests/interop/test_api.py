@@ -10,11 +10,10 @@ from tempfile import TemporaryDirectory
 
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.error import CannotListenError
+from twisted.internet.protocol import Factory
 from twisted.trial.unittest import TestCase
-from twisted.web.resource import Resource
 
 from b2bua.admin.listening import listen_locally
-from b2bua.admin.web import Connections
 from tests.interop.processes import reactor
 
 
@@ -29,7 +28,7 @@ class LocalSocketTests(TestCase):
 
     def listen(self, mode: int = 0o640) -> None:
         """Open it until the test is over."""
-        port = listen_locally(reactor, self.path, mode, Connections(Resource(), reactor, 5))
+        port = listen_locally(reactor, self.path, mode, Factory())
         self.addCleanup(lambda: maybeDeferred(port.stopListening))
 
     def test_permissions(self) -> None:

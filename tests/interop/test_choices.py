@@ -50,7 +50,7 @@ class ChoicesTests(TestCase):
         self.assertRegex(out, r"\nring_group +\d\S* +not asked: no \[ring_groups.NUMBER\] table\n")
 
     async def test_set(self) -> None:
-        """A change holds at once and after a restart; without a value the file's is back."""
+        """A change holds at once and after a restart; with --default the file's is back."""
         path = "extensions.102.forward.busy"
         self.assertEqual(await self.setting(path), ("103", False))
         self.assertEqual(await self.command("set", path, "101"), (0, f"{path} is 101\n", ""))
@@ -59,7 +59,7 @@ class ChoicesTests(TestCase):
         self.service.program = Program("b2bua")
         await self.service.start()
         self.assertEqual(await self.setting(path), ("101", True))
-        self.assertEqual(await self.command("set", path), (0, f"{path} is 103\n", ""))
+        self.assertEqual(await self.command("set", path, "--default"), (0, f"{path} is 103\n", ""))
         self.assertEqual(await self.setting(path), ("103", False))
 
     async def test_refused(self) -> None:
