@@ -16,7 +16,7 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import reduce
+from functools import partial, reduce
 from importlib.metadata import version
 from random import SystemRandom
 from typing import Any
@@ -24,7 +24,7 @@ from typing import Any
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, DeferredLock, ensureDeferred, maybeDeferred
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IListeningPort
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import ILogObserver, Logger
@@ -33,7 +33,7 @@ from twisted.python.failure import Failure
 
 from b2bua import collector
 from b2bua.admin.administration import Administration
-from b2bua.admin.listening import listen_locally, site
+from b2bua.admin.listening import listen_locally, local_site, web_site
 from b2bua.admin.person import LOCAL
 from b2bua.admin.values import Reloaded
 from b2bua.calls.records.record import CallRecord, state
@@ -44,7 +44,7 @@ from b2bua.extensions import AddedExtensions
 from b2bua.net.address import WILDCARDS
 from b2bua.net.dns import DnsLocator
 from b2bua.net.listen import AnyWire, open_wire
-from b2bua.net.tls import Credentials
+from b2bua.net.tls import Credentials, over_tls
 from b2bua.plural import counted
 from b2bua.preflight import obstacles, why_not
 from b2bua.registrar.keep_alive import KeepAlive
@@ -76,6 +76,7 @@ FIXED = (
     "timers",
     "limits",
     "log",
+    "web",
 )
 
 
@@ -112,6 +113,7 @@ class B2BUAService(Service):
         self.administration: Administration
         self._extensions: AddedExtensions
         self._control: IListeningPort | None = None
+        self._web: IListeningPort | None = None
         self._keep_alive: KeepAlive | None = None
         self._forgetting = LoopingCall(self._forget_records)
         self._collector = collector.Collector(reactor.seconds)
@@ -147,6 +149,7 @@ class B2BUAService(Service):
             lambda: self.features,
             self._configure,
             self._told_to_reload,
+            partial(deferToThreadPool, reactor, reactor.getThreadPool()),
             version("b2bua"),
         )
         try:
@@ -197,6 +200,7 @@ class B2BUAService(Service):
             self.log.warn("{doubt}", doubt=str(doubt))
         self._listen_to_signals()
         self._listen_to_people()
+        self._listen_to_browsers()
         self.features.start()
         self._recover(kept, calls, cut)
         collector.settle()
@@ -223,7 +227,8 @@ class B2BUAService(Service):
         self._extensions.restore(kept)
         self._configure()
         preferences.restore(row for row in kept if not row.table.startswith("b2bua."))
-        preferences.keep = server.journal.setting
+        preferences.keep = self._setting_changed
+        self.administration.restore(kept)
         rows = self.features.rows
         rows.restore(kept)
         rows.keep, rows.flush = server.journal.setting, server.journal.flush
@@ -329,8 +334,9 @@ class B2BUAService(Service):
         self._close_sockets()
         if self.server.journal is not None:
             await self.server.journal.close()
-        if self._control is not None:
-            await maybeDeferred(self._control.stopListening)
+        for port in (self._control, self._web):
+            if port is not None:
+                await maybeDeferred(port.stopListening)
         self.server.runner.close()
         self.log.info("ended")
 
@@ -363,10 +369,36 @@ class B2BUAService(Service):
         """Open the socket by which the command reaches us."""
         table = self.settings.server
         try:
-            served = site(self.administration, LOCAL, self._reactor)
+            served = local_site(self.administration, LOCAL, self._reactor)
             self._control = listen_locally(self._reactor, table.control, table.control_mode, served)
         except (OSError, CannotListenError) as error:
             raise CannotStart(f"server.control: {table.control} cannot be opened: {error}") from None
+
+    def _listen_to_browsers(self) -> None:
+        """Open the socket of the page and the API; telephones do not wait for it to be free."""
+        web = self.settings.web
+        if web.place is None:
+            return
+        host, number = web.place
+        served: IProtocolFactory = web_site(self.administration, self._reactor)
+        scheme = "http"
+        if not web.is_local and self._credentials is not None:
+            served, scheme = over_tls(self._credentials, served), "https"
+        self.administration.accounts.page = f"{scheme}://{web.listen}"
+        try:
+            self._web = self._reactor.listenTCP(number, served, interface=host)
+        except CannotListenError as error:
+            why = f"web.listen: {web.listen} {why_not(error.socketError)}; calls go on without the page"
+            self.administration.service.complaints.append(why)
+            self.log.error("{why}", why=why)
+        else:
+            self.log.info("the page is at {page}", page=self.administration.accounts.page)
+
+    def _setting_changed(self, owner: str, feature: str, key: str, value: object) -> None:
+        """Keep what a user has changed, and tell who listens."""
+        assert self.server.journal is not None
+        self.server.journal.setting(owner, feature, key, value)
+        self.administration.events.setting(owner, feature, key, value)
 
     # ---- signals --------------------------------------------------------
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
+from b2bua.admin.accounts import Accounts, InThread
+from b2bua.admin.audit import Audit
 from b2bua.admin.calls import Calls
+from b2bua.admin.entrance import Entrance
+from b2bua.admin.events import Events
 from b2bua.admin.features import Choices
 from b2bua.admin.phones import Phones
 from b2bua.admin.routes import routes
+from b2bua.admin.sessions import Sessions
 from b2bua.admin.status import ServiceStatus
 from b2bua.admin.values import Reloaded
 
@@ -17,6 +22,7 @@ if TYPE_CHECKING:
     from b2bua.features import Features
     from b2bua.server import Server
     from b2bua.store.journal import Journal
+    from b2bua.store.ports import Setting
 
 
 class Administration:
@@ -30,6 +36,7 @@ class Administration:
         features: Callable[[], Features],
         configure: Callable[[], None],
         reload: Callable[[], Awaitable[Reloaded]],
+        in_thread: InThread,
         version: str = "",
     ) -> None:
         """
@@ -37,6 +44,7 @@ class Administration:
 
         @param features: the generation that new calls get.
         @param configure: makes the server take the extensions as they are now.
+        @param in_thread: does work that takes its time, such as hashing a password.
         @param reload: makes the service read its configuration again.
         """
         self.version = version
@@ -44,5 +52,19 @@ class Administration:
         self.phones = Phones(server, journal, extensions, configure)
         self.choices = Choices(features, lambda: server.settings)
         self.service = ServiceStatus(server, journal, self.calls, version)
-        self.routes = routes(self.service, self.phones, self.calls, self.choices, reload)
+        self.sessions = Sessions(server.runner.now)
+        self.accounts = Accounts(
+            journal, self.sessions, in_thread, lambda number: number in server.settings.extensions
+        )
+        self.audit = Audit(journal, server.runner.wall)
+        self.entrance = Entrance(self.accounts, self.sessions, server.authenticator.throttle)
+        self.events = Events(server, features)
+        self.routes = routes(
+            self.service, self.phones, self.calls, self.choices, self.accounts, self.audit, reload
+        )
         server.over = self.calls.over
+
+    def restore(self, rows: Sequence[Setting]) -> None:
+        """Take what was kept: accounts, tokens, and who has changed what."""
+        self.accounts.restore(rows)
+        self.audit.restore(rows)

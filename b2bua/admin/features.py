@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from b2bua.admin.refused import Mistaken, Refused, Unknown
-from b2bua.admin.values import CommandRow, FeatureRow, Forgotten, SettingRow
+from b2bua.admin.values import CommandRow, FeatureRow, Forgotten, SettingChanged, SettingRow
 from b2bua.hookspecs import NotConfigured
 
 if TYPE_CHECKING:
@@ -45,15 +45,21 @@ class Choices:
         """Everything that users have changed, by its path in the file."""
         return self._features().preferences.changed_paths()
 
-    def change(self, path: str, value: Any = None) -> SettingRow:
+    def change(self, path: str, value: Any = None) -> SettingChanged:
         """Change a setting; without a value the one of the file is back."""
         kind, *names = path.split(".")
         if names:
             self._known(kind, names[0])
         try:
-            return _row(self._features().change(path, value))
+            before = self._now(names[0], path) if names else None
+            after = self._features().change(path, value)
         except (ValueError, NotConfigured) as error:
             raise Mistaken(str(error)) from None
+        return SettingChanged(path=after.path, value=after.value, changed=after.changed, before=before)
+
+    def _now(self, owner: str, path: str) -> Any:
+        """The value of a setting as it holds now."""
+        return next((one.value for one in self._features().settings(owner) if one.path == path), None)
 
     def commands(self) -> list[CommandRow]:
         """What plugins add to the command."""

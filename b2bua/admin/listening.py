@@ -11,9 +11,13 @@ from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.web.resource import Resource
 
 from b2bua.admin.administration import Administration
+from b2bua.admin.entrance import LogIn
 from b2bua.admin.person import Person
-from b2bua.admin.web import Api, Connections
+from b2bua.admin.stream import Stream
+from b2bua.admin.web import Api, Connections, Identify
 
+WEB_CONNECTIONS = 1000
+"""So many connections there may be from the network."""
 LOCAL_CONNECTIONS = 32
 """So many may ask at once at the local socket."""
 
@@ -37,11 +41,28 @@ def listen_locally(reactor: Any, path: str, mode: int, tree: IProtocolFactory) -
     return port
 
 
-def site(administration: Administration, person: Person, clock: Any) -> Connections:
+def local_site(administration: Administration, person: Person, clock: Any) -> Connections:
     """What is served to those who are all one person."""
     tree = Resource()
-    tree.putChild(b"api", Api(administration.routes, lambda request: person, administration.version))
+    tree.putChild(b"api", _api(administration, lambda request: person, clock))
     return Connections(tree, clock, LOCAL_CONNECTIONS)
+
+
+def web_site(administration: Administration, clock: Any) -> Connections:
+    """What is served to the network: to those who log in, and to programs with a token."""
+    entrance = administration.entrance
+    tree = Resource()
+    tree.putChild(b"api", _api(administration, entrance.identify, clock))
+    tree.putChild(b"login", LogIn(entrance))
+    tree.putChild(b"logout", LogIn(entrance, out=True))
+    return Connections(tree, clock, WEB_CONNECTIONS)
+
+
+def _api(administration: Administration, identify: Identify, clock: Any) -> Resource:
+    """The questions, and the stream of events."""
+    api = Api(administration.routes, identify, administration.version, administration.audit)
+    api.putChild(b"events", Stream(administration.events, identify, clock))
+    return api
 
 
 def _left_behind(path: str) -> bool:

@@ -18,12 +18,19 @@ class Person:
     role: Role
     extension: str = ""
     """The extension that is theirs."""
+    reads: bool = False
+    """Do they look only?"""
 
     def may(self, route: Route, values: Mapping[str, Any]) -> bool:
         """May they ask this, about that?"""
+        if self.reads and route.method != "GET":
+            return False
         if self.role >= route.role:
             return True
-        return bool(route.own and self.extension) and values.get(route.own) == self.extension
+        if not (route.own and self.extension):
+            return False
+        named = str(values.get(route.own, ""))
+        return named == self.extension or named.startswith(f"extensions.{self.extension}.")
 
     def check(self, route: Route, values: Mapping[str, Any]) -> None:
         """

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create
 from b2bua.admin.refused import Mistaken
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
+RoleName = Literal["user", "operator", "administrator"]
 NAMED = re.compile(r"\{(\w+)\}")
 
 
@@ -32,6 +33,23 @@ class Role(IntEnum):
     """Sees calls and phones, and acts on them."""
     ADMINISTRATOR = 3
     """Changes the service."""
+
+    @property
+    def word(self) -> RoleName:
+        """As people write it."""
+        return _WORDS[self]
+
+    @classmethod
+    def of(cls, word: RoleName) -> Role:
+        """The role that is written so."""
+        return next(role for role, one in _WORDS.items() if one == word)
+
+
+_WORDS: dict[Role, RoleName] = {
+    Role.USER: "user",
+    Role.OPERATOR: "operator",
+    Role.ADMINISTRATOR: "administrator",
+}
 
 
 class Parameters(BaseModel):
@@ -51,7 +69,7 @@ class Route:
     """Who may ask it about anything."""
     answer: Callable[..., Any]
     own: str = ""
-    """The parameter by which a user may ask as well: it names their own extension."""
+    """The parameter by which a user may ask as well: it names their own extension, or a path below it."""
     parameters: type[Parameters] = field(init=False)
     answers: TypeAdapter[Any] = field(init=False)
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from b2bua.admin.route import Role, Route
 
 if TYPE_CHECKING:
+    from b2bua.admin.accounts import Accounts
+    from b2bua.admin.audit import Audit
     from b2bua.admin.calls import Calls
     from b2bua.admin.features import Choices
     from b2bua.admin.phones import Phones
@@ -22,6 +24,8 @@ def routes(
     phones: Phones,
     calls: Calls,
     choices: Choices,
+    accounts: Accounts,
+    audit: Audit,
     reload: Callable[[], Awaitable[Reloaded]],
 ) -> tuple[Route, ...]:
     """All of them; of two that match a path the first one counts."""
@@ -46,7 +50,17 @@ def routes(
         Route("DELETE", "/features/{name}/kept", ADMINISTRATOR, choices.forget),
         Route("GET", "/extensions/{extension}/settings", OPERATOR, choices.settings, own="extension"),
         Route("GET", "/settings", OPERATOR, choices.changed),
-        Route("PUT", "/settings/{path}", ADMINISTRATOR, choices.change),
+        Route("PUT", "/settings/{path}", ADMINISTRATOR, choices.change, own="path"),
+        # Who may come in from the network, and what they have changed.
+        Route("GET", "/accounts", ADMINISTRATOR, accounts.accounts),
+        Route("POST", "/accounts", ADMINISTRATOR, accounts.add),
+        Route("DELETE", "/accounts/{name}", ADMINISTRATOR, accounts.remove),
+        Route("PUT", "/accounts/{name}/password", ADMINISTRATOR, accounts.change_password),
+        Route("POST", "/accounts/{name}/link", ADMINISTRATOR, accounts.link),
+        Route("GET", "/tokens", ADMINISTRATOR, accounts.tokens),
+        Route("POST", "/tokens", ADMINISTRATOR, accounts.add_token),
+        Route("DELETE", "/tokens/{name}", ADMINISTRATOR, accounts.remove_token),
+        Route("GET", "/changes", ADMINISTRATOR, audit.changes),
         Route("GET", "/commands", OPERATOR, choices.commands),
         Route("POST", "/commands/{command}", ADMINISTRATOR, choices.run),
     )

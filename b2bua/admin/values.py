@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import to_json
 
+from b2bua.admin.route import RoleName
 from b2bua.calls.records.record import CallRecord, LegRecord
+from b2bua.calls.records.view import Phase
 
 
 class Value(BaseModel):
@@ -183,6 +187,12 @@ class SettingRow(Value):
     changed: bool = Field(description="does it differ from the file?")
 
 
+class SettingChanged(SettingRow):
+    """A setting after it was changed."""
+
+    before: Any = Field(description="what it was")
+
+
 class ArgumentRow(Value):
     """One argument of a command."""
 
@@ -217,3 +227,119 @@ class Reloaded(Value):
     problems: list[str] = Field(
         description="what is wrong with the file; if there is any, nothing was changed"
     )
+
+
+# ---- who may come in -----------------------------------------------------
+
+
+class AccountRow(Value):
+    """Somebody who may log in."""
+
+    name: str
+    role: RoleName
+    extension: str = Field(description="their own")
+
+
+class AccountSecret(AccountRow):
+    """An account with its password, which is said this once."""
+
+    password: str
+
+
+class AccountLink(Value):
+    """A way to log in once."""
+
+    name: str
+    link: str = Field(description="where to go; good for a quarter of an hour, once")
+
+
+class TokenRow(Value):
+    """A program that may ask."""
+
+    name: str
+    role: RoleName
+    extension: str
+    reads: bool = Field(description="it may look only")
+
+
+class TokenSecret(TokenRow):
+    """A token, which is said this once."""
+
+    token: str
+
+
+class AuditRow(Value):
+    """Something that somebody has changed."""
+
+    at: float
+    who: str
+    what: str = Field(description="method and path")
+    said: dict[str, Any]
+    answer: Any
+
+
+# ---- what happens --------------------------------------------------------
+
+
+class PartyNow(Value):
+    """Somebody in a call."""
+
+    leg: str
+    kind: str
+    name: str
+    number: str
+    display: str
+    phase: Phase
+    talks_to: str
+
+
+class CallEvent(Value):
+    """A call as it is now."""
+
+    id: str
+    dialled: str
+    phase: Phase
+    since: float
+    started: float
+    answered: float | None
+    parties: list[PartyNow]
+
+
+class PhoneEvent(Value):
+    """A phone that came or went."""
+
+    extension: str
+    contact: str
+    user_agent: str
+    why: str
+
+
+class SettingEvent(Value):
+    """A setting that was changed."""
+
+    path: str
+    feature: str
+    value: Any = Field(description="null when the file's is back")
+
+
+class PluginEvent(Value):
+    """A plugin that is not asked any more, or again."""
+
+    name: str
+    out: str
+
+
+class Event(Value):
+    """Something that happened."""
+
+    id: int
+    at: float
+    kind: str
+    what: str
+    extensions: list[str]
+    value: Any
+
+    @cached_property
+    def json_line(self) -> bytes:
+        """It in one line."""
+        return to_json(self, fallback=str)

@@ -23,6 +23,7 @@ from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 
+from b2bua.admin.audit import Audit
 from b2bua.admin.openapi import document
 from b2bua.admin.person import Person
 from b2bua.admin.refused import Mistaken, Refused, Unknown
@@ -89,15 +90,19 @@ class Connections(WrappingFactory):
 class Api(Resource):
     """Everything below C{/api}."""
 
-    isLeaf = True
     log = Logger()
 
-    def __init__(self, routes: Sequence[Route], identify: Identify, version: str) -> None:
+    def __init__(self, routes: Sequence[Route], identify: Identify, version: str, audit: Audit) -> None:
         """Serve the routes to those who are known."""
         super().__init__()
+        self._audit = audit
         self._routes = routes
         self._identify = identify
         self._document = json.dumps(document(routes, version)).encode()
+
+    def getChild(self, path: bytes, request: Request) -> Resource:
+        """Answer for all that has no resource of its own below this one."""
+        return self
 
     def render(self, request: Request) -> int:
         """Answer a request; it may take its time."""
@@ -116,7 +121,7 @@ class Api(Resource):
         except Refused as error:
             if error.status == 405:
                 request.setHeader("Allow", ", ".join(allowed(self._routes, _steps(request))))
-            return error.status, to_json({"error": str(error)})
+            return send_error(error)
 
     async def _asked(self, request: Request) -> bytes:
         """
@@ -142,6 +147,8 @@ class Api(Resource):
         answer = route.answer(**values)
         if inspect.isawaitable(answer):
             answer = await answer
+        if route.method != "GET":
+            self._audit.note(who, route, values, answer)
         return to_json(answer, fallback=str, bytes_mode="base64")
 
     def _broken(self, failure: Failure, request: Request) -> tuple[int, bytes]:
@@ -152,7 +159,7 @@ class Api(Resource):
 
 def _steps(request: Request) -> list[str]:
     """The path below C{/api}, step by step."""
-    return [step.decode("utf-8", "replace") for step in request.postpath or ()]
+    return [step.decode("utf-8", "replace") for step in (request.prepath or ())[1:]]
 
 
 def _given(request: Request, route: Route) -> dict[str, Any]:
@@ -161,8 +168,7 @@ def _given(request: Request, route: Route) -> dict[str, Any]:
 
     @raise Refused: if they cannot be read.
     """
-    if isinstance(request, BoundedRequest) and request.too_long:
-        raise Refused(f"the body of a request has {LONGEST} bytes at most", 413)
+    too_long(request)
     query = {
         name.decode("utf-8", "replace"): values[-1].decode("utf-8", "replace")
         for name, values in (request.args or {}).items()
@@ -185,6 +191,21 @@ def _given(request: Request, route: Route) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise Mistaken("the body of a request is an object")
     return values
+
+
+def too_long(request: Request) -> None:
+    """
+    See whether all of the body is there.
+
+    @raise Refused: if it is not.
+    """
+    if isinstance(request, BoundedRequest) and request.too_long:
+        raise Refused(f"the body of a request has {LONGEST} bytes at most", 413)
+
+
+def send_error(error: Refused) -> tuple[int, bytes]:
+    """The status of a refusal, and what is said."""
+    return error.status, to_json({"error": str(error)})
 
 
 def send(request: Request, status: int, body: bytes) -> None:

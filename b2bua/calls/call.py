@@ -196,7 +196,7 @@ class Call:
         now = self.since = self.wall()
         self.record.leg_began(leg, now)
         self._record_change()
-        if self.calls.features.hears_changes:
+        if self.calls.hears_changes:
             self.calls.tell_of(self)
 
     def yield_leg(self, leg: Leg) -> None:
@@ -251,7 +251,7 @@ class Call:
             now = self.since = self.wall()
             self.record.leg_ended(leg, now, why)
             self._record_change()
-            if self.calls.features.hears_changes:
+            if self.calls.hears_changes:
                 self.calls.tell_of(self)
             if end is not None and self.started:
                 self.features.tell_leg_ended(self, leg, end, by_us)
@@ -340,7 +340,7 @@ class Call:
         self.bridge = None
         now = self.since = self.wall()
         self.record.close(now, self.story.features)
-        if self.calls.features.hears_changes:
+        if self.calls.hears_changes:
             self.calls.tell_of(self)
         self.calls.over(self)
         if self.started:
@@ -430,7 +430,7 @@ class Call:
         """Who talks to whom has changed, who holds, rings or waits."""
         self.since = self.wall()
         self.calls.changed(self)
-        if self.calls.features.hears_changes:
+        if self.calls.hears_changes:
             self.calls.tell_of(self)
 
     def tell_change(self) -> None:

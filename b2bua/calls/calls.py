@@ -70,6 +70,8 @@ class Calls:
         """Told of each call when its record says more: it is answered, somebody comes or goes."""
         self.changed: Callable[[Call], None] = lambda call: None
         """Told of each call when who talks to whom, who holds, rings or waits has changed."""
+        self.watch: Callable[[CallState], None] | None = None
+        """Told of the same as features that hear C{call_changed}, as long as somebody looks."""
         self.tap: Callable[[float, str, Leg, Word], None] | None = None
         """Told of each word that a call hears: when, in which call, from which leg."""
         self.ended: Callable[[Call], None] = lambda call: None
@@ -131,6 +133,11 @@ class Calls:
 
     # ---- what has changed -----------------------------------------------
 
+    @property
+    def hears_changes(self) -> bool:
+        """Does anybody want to know how calls change?"""
+        return self.watch is not None or self.features.hears_changes
+
     def tell_of(self, call: Call) -> None:
         """Who talks to whom has changed in a call: the features hear so when the present step is done."""
         self._changes[call] = None
@@ -148,6 +155,8 @@ class Calls:
                 self._told.pop(call.id, None)
             else:
                 self._told[call.id] = replace(state, since=0.0)
+            if self.watch is not None:
+                self.watch(state)
             self.features.tell_call_changed(state)
 
     # ---- the table ------------------------------------------------------
@@ -168,7 +177,7 @@ class Calls:
 
     def over(self, call: Call) -> None:
         """Forget a call that is over."""
-        if self._told and not self.features.hears_changes:
+        if self._told and not self.hears_changes:
             self._told.pop(call.id, None)
         if self.going.pop(call.id, None) is not None:
             if self._ends_with:

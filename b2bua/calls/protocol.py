@@ -47,6 +47,10 @@ class Shared(Protocol):
         """The features of now; a call keeps those that it began with."""
 
     @property
+    def hears_changes(self) -> bool:
+        """Does anybody want to know how calls change?"""
+
+    @property
     def dialogs(self) -> DialogIndex[Leg]:
         """All dialogs of legs."""
 

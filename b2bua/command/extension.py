@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import os
 from argparse import ArgumentParser, Namespace
-from getpass import getpass
 from typing import Any
 
 from b2bua.command import _asking
 from b2bua.command._asking import Column
-from b2bua.settings import Problem, SettingsError
+from b2bua.command._password import typed
 
 COLUMNS: list[Column] = [
     ("EXTENSION", lambda row: row["extension"]),
@@ -62,26 +61,12 @@ def run(options: Namespace) -> int:
         keys["name"] = options.name
     # Not an argument: those can be read by everybody on the host.
     if options.action != "remove":
-        keys["password"] = _typed() if options.ask else os.environ.get("B2BUA_PASSWORD")
+        keys["password"] = typed("extension") if options.ask else os.environ.get("B2BUA_PASSWORD")
     value = _asking.ask(options, *ACTIONS[options.action], **keys)
     if warning := value.get("warning"):
         _asking.complain(warning)
     shown = value if keys.get("password") is None else {**value, "password": None}
     return _asking.show(options, shown, lambda value: _people(options.action, value))
-
-
-def _typed() -> str:
-    """
-    A password that a person types twice.
-
-    @raise SettingsError: if it is empty, or not twice the same.
-    """
-    password = getpass("Password: ")
-    if not password:
-        raise SettingsError("extension", [Problem("", "a password is needed")])
-    if getpass("Again: ") != password:
-        raise SettingsError("extension", [Problem("", "the two are not the same")])
-    return password
 
 
 def _people(action: str, value: dict[str, Any]) -> str:

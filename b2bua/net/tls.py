@@ -185,6 +185,11 @@ class _Accepting(TLSMemoryBIOFactory):
         return _Session(self, taken) if taken is not None else None
 
 
+def over_tls(credentials: Credentials, factory: IProtocolFactory) -> IProtocolFactory:
+    """Serve something else than SIP over TLS, with the same certificate."""
+    return TLSMemoryBIOFactory(_Server(credentials), False, factory)
+
+
 class TlsWire(StreamWire):
     """The TLS connections of one listening socket."""
 

@@ -18,6 +18,7 @@ from b2bua.settings.tables import (
     Subscriptions,
     Timers,
     Tls,
+    Web,
 )
 from b2bua.settings.values import Listen, Seconds, Source, Target
 
@@ -51,6 +52,7 @@ __all__ = [
     "Timers",
     "Tls",
     "Trunk",
+    "Web",
     "control_of",
     "document",
     "find",

@@ -9,6 +9,7 @@ what is wrong with it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from ipaddress import ip_address
 from typing import Any, TypeAlias, TypeVar
 
 from b2bua.settings.problems import Problem, key_path, meant
@@ -21,6 +22,7 @@ Text: TypeAlias = Mapping[str, Any]
 def disagreements(data: Text) -> Iterator[Problem]:
     """All that is wrong between tables."""
     yield from _sockets(data)
+    yield from _web(data)
     yield from _extensions(data)
     yield from _hashes(data)
     yield from _trunks(data)
@@ -37,6 +39,19 @@ def _sockets(data: Text) -> Iterator[Problem]:
         if place.port and place in seen:
             yield Problem(path, f"{place} is the same as server.listen[{seen[place]}]; remove one")
         seen.setdefault(place, index)
+
+
+def _web(data: Text) -> Iterator[Problem]:
+    """Passwords do not cross the network in the clear."""
+    place = _in(data, "web").get("listen")
+    host = place.rpartition(":")[0].strip("[]") if isinstance(place, str) else ""
+    try:
+        local = not host or ip_address(host).is_loopback
+    except ValueError:
+        return  # told already
+    if not local and "tls" not in data:
+        why = f"{place} can be reached by others, so that it needs the table [tls] with certificate and key"
+        yield Problem("web.listen", why)
 
 
 def _extensions(data: Text) -> Iterator[Problem]:

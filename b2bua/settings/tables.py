@@ -29,6 +29,7 @@ from b2bua.settings.values import (
     Number,
     SipURI,
     Whole,
+    port,
 )
 
 CONTROL = "b2bua.sock"
@@ -332,6 +333,41 @@ class Plugins(Table):
     budget: Seconds = Field(default=5.0, description="seconds that a plugin may take for an answer")
 
 
+def _web_place(text: str) -> str:
+    """An address and a port, or nothing."""
+    if not text:
+        return text
+    name, _, number = text.rpartition(":")
+    try:
+        ip_address(name.strip("[]"))
+    except ValueError:
+        raise ValueError('is not like "127.0.0.1:5080": an address of this host, and a port') from None
+    if not number.isdigit() or not 0 < port(number) <= 65535:
+        raise ValueError('is not like "127.0.0.1:5080": an address of this host, and a port')
+    return text
+
+
+class Web(Table):
+    """C{[web]}: the page and the API for people and programs elsewhere."""
+
+    listen: Annotated[str, AfterValidator(_web_place)] = Field(
+        default="127.0.0.1:5080",
+        description='the address and port of the page and the API, such as "192.0.2.7:5080"; one that others '
+        'reach needs the certificate of [tls]. "" turns it off',
+    )
+
+    @property
+    def place(self) -> tuple[str, int] | None:
+        """The address and the port; None when it is off."""
+        host, _, number = self.listen.rpartition(":")
+        return (host.strip("[]"), int(number)) if host else None
+
+    @property
+    def is_local(self) -> bool:
+        """Does only this host reach it?"""
+        return self.place is None or ip_address(self.place[0]).is_loopback
+
+
 class Log(Table):
     """C{[log]}: what is written, and how."""
 
@@ -355,6 +391,7 @@ class Settings(Table):
     subscriptions: Subscriptions = Field(default_factory=Subscriptions)
     auth: Auth = Field(default_factory=Auth)
     log: Log = Field(default_factory=Log)
+    web: Web = Field(default_factory=Web)
     extensions: Frozen[Extension] = Field(
         default_factory=none, description="the tables [extensions.NUMBER], one for each user"
     )

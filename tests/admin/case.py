@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
 from twisted.internet.address import IPv4Address
+from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.admin.administration import Administration
-from b2bua.admin.listening import site
+from b2bua.admin.listening import local_site
 from b2bua.admin.person import LOCAL
 from b2bua.admin.values import Reloaded
 from b2bua.extensions import AddedExtensions
@@ -26,8 +28,18 @@ class Answer(NamedTuple):
     """What came back."""
 
     status: int
-    fields: dict[str, str]
+    all_fields: list[tuple[str, str]]
     body: bytes
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The header fields, in small letters; of those that come twice the last one."""
+        return {name: text.lower() for name, text in self.all_fields}
+
+    @property
+    def cookies(self) -> list[str]:
+        """The cookies that are set."""
+        return [text for name, text in self.all_fields if name == "set-cookie"]
 
     @property
     def value(self) -> Any:
@@ -48,12 +60,16 @@ class Connection:
         """Send bytes."""
         self.channel.dataReceived(data)
 
+    def close(self) -> None:
+        """Close it."""
+        self.channel.connectionLost(Failure(ConnectionDone()))
+
     def read(self) -> Answer:
         """Read an answer that is there as a whole."""
         head, _, body = self.transport.value().partition(b"\r\n\r\n")
         lines = head.decode().split("\r\n")
-        fields = dict(line.lower().split(": ", 1) for line in lines[1:])
-        return Answer(int(lines[0].split()[1]), fields, body)
+        pairs = (line.partition(": ") for line in lines[1:])
+        return Answer(int(lines[0].split()[1]), [(name.lower(), text) for name, _, text in pairs], body)
 
 
 def request(
@@ -65,6 +81,11 @@ def request(
         head += [f"Content-Length: {len(body)}"]
     head += [f"{name}: {value}" for name, value in (fields or {}).items()]
     return "\r\n".join([*head, "", ""]).encode() + (body or b"")
+
+
+async def at_once(work: Callable[..., Any], *values: Any) -> Any:
+    """Do in no thread what takes its time."""
+    return work(*values)
 
 
 class AdministrationCase(SynchronousTestCase):
@@ -90,10 +111,11 @@ class AdministrationCase(SynchronousTestCase):
             lambda: served.features,
             self.configure,
             self.reload,
+            at_once,
             "1.0",
         )
         self.server.over = self.over
-        self.site: IProtocolFactory = site(self.administration, LOCAL, self.world.clock)
+        self.site: IProtocolFactory = local_site(self.administration, LOCAL, self.world.clock)
         self.alice, self.bob = self.world.phones("alice", "bob")
 
     def over(self, call: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from b2bua.admin.listening import LOCAL_CONNECTIONS, site
+from b2bua.admin.listening import LOCAL_CONNECTIONS, local_site
 from b2bua.admin.person import Person
 from b2bua.admin.route import Role
 from b2bua.admin.web import LONGEST
@@ -112,7 +112,7 @@ class RequestTests(AdministrationCase):
         """So many may ask at once; one more is told so, and a place that gets free is taken."""
         held = [Connection(self.site) for _ in range(LOCAL_CONNECTIONS)]
         self.assertEqual(Connection(self.site).read().status, 503)
-        held[0].channel.connectionLost(None)
+        held[0].close()
         self.assertEqual(self.send(request("GET", "/api/status")).status, 200)
 
     def test_silent(self) -> None:
@@ -128,7 +128,7 @@ class RoleTests(AdministrationCase):
 
     def become(self, role: Role, extension: str = "") -> None:
         """Ask as somebody else."""
-        self.site = site(self.administration, Person("somebody", role, extension), self.world.clock)
+        self.site = local_site(self.administration, Person("somebody", role, extension), self.world.clock)
 
     def status(self, method: str, path: str, **values: Any) -> int:
         """What comes of it."""
@@ -144,6 +144,9 @@ class RoleTests(AdministrationCase):
             ("POST", "/extensions", {"extension": "200"}),
             ("POST", "/extensions", {"nonsense": "200"}),
             ("PUT", "/settings/extensions.alice.forward.busy", {"value": "bob"}),
+            ("POST", "/accounts", {"name": "me", "role": "administrator"}),
+            ("POST", "/tokens", {"name": "me"}),
+            ("GET", "/changes", {}),
             ("POST", "/reload", {}),
             ("DELETE", "/features/park/kept", {}),
         ):

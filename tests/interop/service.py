@@ -31,6 +31,7 @@ class Service:
         extensions: Mapping[str, str] = PASSWORDS,
         algorithms: Sequence[str] = ("MD5",),
         tls: bool = False,
+        web: bool = False,
         python: str = sys.executable,
     ) -> None:
         """
@@ -42,6 +43,7 @@ class Service:
         @param algorithms: for digest; baresip 1.x gives up when another one
             than MD5 is offered, even beside it.
         @param tls: with a TLS socket, whose certificate is in C{directory}.
+        @param web: with the page, on a port of its own.
         @param python: the interpreter of the environment it is installed in.
         """
         self.directory = Path(directory).resolve()
@@ -53,6 +55,7 @@ class Service:
         self.program = Program("b2bua")
         self._python = python
         self._control: Path | None = None
+        self.web_port = free_port() if web else 0
         self.config.write_text(self._text(more, server, extensions, algorithms))
 
     def _text(self, more: str, server: str, extensions: Mapping[str, str], algorithms: Sequence[str]) -> str:
@@ -60,7 +63,9 @@ class Service:
         listen = [f"sip:{self.host}:{self.port};transport={name}" for name in ("udp", "tcp")]
         if self.tls_port:
             listen.append(f"sips:{self.host}:{self.tls_port}")
+        web = f"{self.host}:{self.web_port}" if self.web_port else ""
         text = f'[server]\ndomain = "{self.host}"\nlisten = {listen!r}\n{server}\n'
+        text += f'[web]\nlisten = "{web}"\n'
         text += f"[auth]\nalgorithms = {list(algorithms)!r}\n"
         if self.tls_port:
             text += '[tls]\ncertificate = "cert.pem"\nkey = "key.pem"\n'

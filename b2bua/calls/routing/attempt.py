@@ -365,7 +365,7 @@ class Attempt:
             while attempt is not None:
                 attempt.rang = True
                 attempt = attempt.parent
-        if self.call.calls.features.hears_changes:
+        if self.call.calls.hears_changes:
             self.call.tell_change()
         self.seeker.progress(self, leg, word)
 
