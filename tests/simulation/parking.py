@@ -20,8 +20,48 @@ from b2bua.testing.chance import Play
 from tests.simulation.transfers import Transfers, attended, blind, main, pick_up
 
 ORBITS = ("591", "592", "593")
+OFFICE: dict[str, Any] = {
+    "call_back": {"minutes": 1, "ring_seconds": 5, "wake_up_again": 1},
+    "emergency": {"numbers": ["112"]},
+    "last_call": {},
+    "queues": {
+        "610": {
+            "members": ["alice", "bob"],
+            "ring_seconds": 4,
+            "rest_seconds": 2,
+            "seconds": 15,
+            "otherwise": "erin",
+        },
+        "611": {
+            "members": ["carol", "dave", "alice"],
+            "strategy": "least_recent",
+            "length": 1,
+            "wrap_up_seconds": 3,
+        },
+    },
+    "office_hours": {
+        "shop": {"numbers": ["bob"], "zone": "UTC", "open": [], "otherwise": "610", "mode": "open"}
+    },
+    "speed_dial": {"numbers": {"801": "carol", "802": "701"}},
+}
+CODES = (
+    "*66",
+    "*86",
+    "*69",
+    "*70",
+    "*281",
+    "*282",
+    "*451",
+    "*452",
+    "*453",
+    "*550001",
+    "*56",
+    "801",
+    "802",
+    "112",
+)
 PARK = {"orbits": "701-702", "next_free": "700", "seconds": 10, "ring_seconds": 4, "otherwise": "erin"}
-PLACES = (*ORBITS, "700", "701", "702", "*68", "*88", "*68dave", "*88dave")
+PLACES = (*ORBITS, "700", "701", "702", "*68", "*88", "*68dave", "*88dave", "610", "611", "801", "*281")
 
 
 class Switchboard:
@@ -85,7 +125,7 @@ class Parking(Transfers):
 
     def settings(self) -> dict[str, Any]:
         """Draw what the plugin has to keep calls at."""
-        return super().settings() | {"park": PARK}
+        return super().settings() | {"park": PARK} | OFFICE
 
     def agree(self) -> None:
         """Insist too that the news of changes say what is so."""
@@ -124,10 +164,10 @@ def park(scene: Play) -> None:
 
 
 def code(scene: Play) -> None:
-    """Pick up."""
+    """Pick up, or dial a code of an office."""
     phone = scene.phone()
     if phone is not None and len(phone.live) < 4:
-        phone.dial("*81")
+        phone.dial(scene.random.choice(["*81", scene.random.choice(CODES)]))
 
 
 def begin(scene: Play) -> None:

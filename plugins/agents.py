@@ -1,0 +1,336 @@
+"""
+Agents: callers wait in a queue, and ring agents who are logged in and free.
+
+    [queues.610]
+    name = "Support"
+    members = ["101", "102", "103"]     # extensions
+    strategy = "least_recent"           # or all, fewest, round_robin, order
+    ring_seconds = 15                   # each agent
+    rest_seconds = 10                   # who has not answered is left alone that long
+    wrap_up_seconds = 20                # and that long after a call
+    seconds = 300                       # longest wait; without it, without end
+    length = 20                         # most who wait
+    otherwise = "100"                   # where those go who have waited too long, and all with no agent there
+    first = ["+49301*"]                 # these callers come before others
+    logged_in = true                    # are agents logged in until they log out?
+
+Agents log in with C{*451}, out with C{*452}, and pause with C{*453} until they
+log in again; the number of a queue behind the code means that queue only.
+That, and the figures, are kept over restarts.  Who is in a call, rings, is not
+registered or wants no calls is not free; forwards of agents do not count.
+
+Callers are answered and hear silence until an agent takes them: this server
+has no media.  C{b2bua queues} and C{b2bua agents 610} show how it goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints
+
+from b2bua import Elsewhere, NotConfigured, Options, Seconds, Service, Table, hookimpl
+from b2bua.calls import Confirm, Diverted, Forward, PickUp, Refuse, Wait
+
+if TYPE_CHECKING:
+    from b2bua.calls import Attempt, CallState, Origination, PartyState
+
+OVERFLOW = "overflow|"
+"""Before the number of a queue: what is dialled for who has waited too long."""
+CODES = {"agent_in": "*451", "agent_out": "*452", "agent_pause": "*453"}
+SPOKEN = {"agent_in": "Logged in", "agent_out": "Logged out", "agent_pause": "Paused"}
+STATES = {"agent_in": "in", "agent_out": "out", "agent_pause": "paused"}
+
+
+class Queue(Table):
+    """C{[queues.NUMBER]}: who waits how long for whom."""
+
+    name: Annotated[str, StringConstraints(max_length=64)] = ""
+    members: Annotated[tuple[str, ...], Field(min_length=1, max_length=64)]
+    strategy: Literal["all", "least_recent", "fewest", "round_robin", "order"] = "all"
+    ring_seconds: Seconds = 15.0
+    rest_seconds: Seconds = 10.0
+    wrap_up_seconds: Annotated[float, Field(ge=0, le=3600)] = 0.0
+    seconds: Seconds | None = None
+    length: Annotated[int, Field(ge=1, le=1000)] = 20
+    otherwise: Elsewhere = ""
+    first: Annotated[tuple[str, ...], Field(max_length=100)] = ()
+    logged_in: bool = True
+
+
+@dataclass(eq=False, slots=True)
+class Offer:
+    """A caller for whom agents are rung."""
+
+    queue: str
+    call: str
+    leg: str
+    rings: dict[str, Origination] = field(default_factory=dict)
+    """The calls that ring agents."""
+    taken: str = ""
+    """The agent who has answered."""
+
+
+class Agents:
+    """Brings callers and agents together."""
+
+    @hookimpl
+    def b2bua_settings(self) -> Mapping[str, type[Table]]:
+        """One table for each queue."""
+        return {"queues.*": Queue}
+
+    @hookimpl
+    def b2bua_codes(self) -> Mapping[str, str]:
+        """In, out, and a pause."""
+        return CODES
+
+    @hookimpl
+    def b2bua_commands(self) -> Mapping[str, Callable[..., Any]]:
+        """How queues and agents are."""
+        return {"queues": self.queues, "agents": self.agents}
+
+    @hookimpl
+    def b2bua_configure(self, options: Options) -> None:
+        """Take the queues."""
+        self._now = options.now
+        self._queues = {number: options.of(Queue, number) for [number] in options.names(Queue)}
+        if not self._queues:
+            raise NotConfigured("no [queues.NUMBER] table")
+        for number, queue in self._queues.items():
+            if number in options.extensions:
+                raise ValueError(f"[queues.{number}] has the number of an extension; give it one of its own")
+            for name in queue.members:
+                if name not in options.extensions:
+                    raise ValueError(f"[queues.{number}] members: there is no extension {name}")
+        self._offers: dict[str, Offer] = {}
+        """Of each leg that waits and for which somebody rings."""
+        self._resting: dict[str, float] = {}
+        """Until when an agent is left alone."""
+        self._talks: dict[str, tuple[str, str]] = {}
+        """The queue and the agent of calls that agents have taken."""
+        self._due = False
+        self._turn: dict[str, str] = {}
+        """Whom each queue has rung last."""
+
+    @hookimpl
+    def service_started(self, service: Service) -> None:
+        """After a reload there may be callers already."""
+        self._service = service
+        self._soon()
+
+    # ---- callers --------------------------------------------------------
+
+    @hookimpl
+    def route_call(self, attempt: Attempt) -> Wait | PickUp | Forward | Refuse | None:
+        """A caller comes, has waited too long, or an agent has answered."""
+        number = attempt.user.removeprefix(OVERFLOW)
+        queue = self._queues.get(number) if attempt.local else None
+        if queue is None:
+            return None
+        if attempt.user != number:
+            waited = attempt.leg is not None and attempt.leg.answered
+            return self._overflow(number, queue, Diverted.NO_ANSWER, 480) if waited else Refuse(404)
+        for offer in self._offers.values():
+            if offer.queue == number and _is_answer(attempt, offer):
+                return self._take(offer, attempt.caller.name)
+        if not any(self._state(number, name)["state"] != "out" for name in queue.members):
+            return self._overflow(number, queue, Diverted.UNREACHABLE, 480)
+        before = len(self._service.waiting(number))
+        if before >= queue.length:
+            return self._overflow(number, queue, Diverted.BUSY, 486)
+        self._count(number, "callers")
+        self._soon()
+        text = f"{queue.name or number}: {before} before you" if before else queue.name or number
+        return Wait(number, queue.seconds, OVERFLOW + number, text)
+
+    def _overflow(self, number: str, queue: Queue, why: Diverted, code: int) -> Forward | Refuse:
+        """Send somebody on whom the queue does not take, or no longer keeps."""
+        self._count(number, "sent on")
+        return Forward(queue.otherwise, why, granted=True) if queue.otherwise else Refuse(code)
+
+    def _in_order(self, number: str) -> list[tuple[CallState, PartyState]]:
+        """Who waits, those first whom the operator wants first."""
+        first = self._queues[number].first
+        found = self._service.waiting(number)
+        return sorted(found, key=lambda one: not any(fnmatchcase(one[1].number, f) for f in first))
+
+    # ---- bringing them together -----------------------------------------
+
+    def _soon(self) -> None:
+        """Serve when the present step is over, once."""
+        if not self._due:
+            self._due = True
+            self._service.after(0, self._serve)
+
+    def _serve(self) -> None:
+        """Ring agents for everybody who waits and for whom nobody rings yet."""
+        self._due = False
+        for number, queue in self._queues.items():
+            for call, party in self._in_order(number):
+                if party.leg in self._offers:
+                    continue
+                chosen = self._chosen(number, queue)
+                if not chosen:
+                    break
+                offer = self._offers[party.leg] = Offer(number, call.id, party.leg)
+                name = " ".join(dict.fromkeys(filter(None, (party.display, party.number))))
+                for agent in chosen:
+                    self._turn[number] = agent
+                    offer.rings[agent] = self._service.originate(
+                        agent,
+                        number,
+                        shown=f"{queue.name or number}: {name}",
+                        ring_seconds=queue.ring_seconds,
+                    )
+                    self._service.after(0, self._ring, offer, agent, offer.rings[agent])
+
+    def _chosen(self, number: str, queue: Queue) -> list[str]:
+        """Whom to ring next, of those who are free."""
+        free = [name for name in queue.members if self._is_free(number, name)]
+        if queue.strategy == "all" or not free:
+            return free
+        if queue.strategy == "round_robin" and self._turn.get(number) in queue.members:
+            turn = queue.members.index(self._turn[number]) + 1
+            free.sort(key=lambda name: (queue.members.index(name) - turn) % len(queue.members))
+        elif queue.strategy in ("least_recent", "fewest"):
+            key = "last" if queue.strategy == "least_recent" else "calls"
+            free.sort(key=lambda name: float(self._state(number, name)[key]))
+        return free[:1]
+
+    def _is_free(self, number: str, name: str) -> bool:
+        """Can an agent be rung now?"""
+        return (
+            self._state(number, name)["state"] == "in"
+            and self._resting.get(name, 0.0) <= self._now().timestamp()
+            and not any(name in offer.rings for offer in self._offers.values())
+            and not self._service.calls(name)
+            and self._service.is_registered(name)
+            and self._service.unavailable(name) is None
+        )
+
+    def _take(self, offer: Offer, agent: str) -> PickUp | Refuse:
+        """An agent has answered, and no other one needs to ring."""
+        if offer.taken:
+            return Refuse(480, "Taken by another agent")
+        offer.taken = agent
+        for name, ring in list(offer.rings.items()):
+            if name != agent:
+                ring.cancel()
+        return PickUp(offer.call, offer.leg)
+
+    async def _ring(self, offer: Offer, agent: str, ring: Origination) -> None:
+        """Wait until an agent talks to the caller, or does not."""
+        outcome = await ring
+        queue = self._queues[offer.queue]
+        del offer.rings[agent]
+        if outcome is None:
+            self._talks[ring.id] = offer.queue, agent
+            self._count(offer.queue, "answered")
+            row = self._state(offer.queue, agent)
+            row |= {"calls": row["calls"] + 1, "last": self._now().timestamp()}
+            with self._service.data.change() as rows:
+                rows[f"agent {offer.queue} {agent}"] = row
+        elif not offer.taken and outcome.code != 487:
+            self._rest(agent, queue.rest_seconds)
+        if not offer.rings:
+            self._offers.pop(offer.leg, None)
+        self._serve()
+
+    def _rest(self, agent: str, seconds: float) -> None:
+        """Leave an agent alone for a while."""
+        self._resting[agent] = self._now().timestamp() + seconds
+        self._service.after(seconds + 0.1, self._serve)
+
+    @hookimpl
+    def call_changed(self, state: CallState) -> None:
+        """A caller has left, an agent is free again: look who is to be rung."""
+        for offer in list(self._offers.values()):
+            gone = offer.call == state.id and not any(one.leg == offer.leg for one in state.parties)
+            if gone and not offer.taken:
+                offer.taken = "nobody"
+                for ring in offer.rings.values():
+                    ring.cancel()
+        if not state.parties and state.id in self._talks:
+            number, agent = self._talks.pop(state.id)
+            if self._queues[number].wrap_up_seconds:
+                self._rest(agent, self._queues[number].wrap_up_seconds)
+        self._soon()
+
+    # ---- agents ---------------------------------------------------------
+
+    def _state(self, number: str, name: str) -> dict[str, Any]:
+        """How an agent is in a queue: in, out or paused, and what was done so far."""
+        usual = "in" if self._queues[number].logged_in else "out"
+        kept: Mapping[str, Any] = self._service.data.get(f"agent {number} {name}", {})
+        return {"state": usual, "calls": 0, "last": 0.0, **kept}
+
+    @hookimpl
+    def contact_registered(self) -> None:
+        """An agent's phone is there again."""
+        self._soon()
+
+    @hookimpl
+    def code_dialled(self, attempt: Attempt, name: str, argument: str) -> Confirm | Refuse:
+        """An agent comes, goes, or has a pause."""
+        own = attempt.caller.name
+        numbers = [n for n, queue in self._queues.items() if own in queue.members and argument in ("", n)]
+        if not numbers:
+            return Refuse(403, "No agent of such a queue")
+        with self._service.data.change() as rows:
+            for number in numbers:
+                rows[f"agent {number} {own}"] = self._state(number, own) | {"state": STATES[name]}
+        self._soon()
+        return Confirm(f"{SPOKEN[name]}: {', '.join(self._queues[n].name or n for n in numbers)}")
+
+    # ---- figures --------------------------------------------------------
+
+    def _count(self, number: str, what: str) -> None:
+        """One more."""
+        with self._service.data.change() as rows:
+            row = rows.get(f"figures {number}", {})
+            rows[f"figures {number}"] = row | {what: row.get(what, 0) + 1}
+
+    def queues(self) -> list[dict[str, Any]]:
+        """Show each queue: who waits, the longest wait in seconds, agents logged in, and what was so far."""
+        found = []
+        for number, queue in self._queues.items():
+            waiting = self._service.waiting(number)
+            since = [party.since for _, party in waiting if party.since is not None]
+            found.append(
+                {
+                    "queue": number,
+                    "waiting": len(waiting),
+                    "longest": round(self._now().timestamp() - min(since)) if since else 0,
+                    "agents": sum(self._state(number, name)["state"] == "in" for name in queue.members),
+                    "callers": 0,
+                    "answered": 0,
+                    "sent on": 0,
+                    **self._service.data.get(f"figures {number}", {}),
+                }
+            )
+        return found
+
+    def agents(self, queue: str) -> list[dict[str, Any]]:
+        """Show the agents of a queue."""
+        if queue not in self._queues:
+            raise ValueError(f"there is no queue {queue}; there is {', '.join(self._queues)}")
+        return [
+            {
+                "agent": name,
+                "state": (state := self._state(queue, name))["state"],
+                "free": self._is_free(queue, name),
+                "calls": state["calls"],
+            }
+            for name in self._queues[queue].members
+        ]
+
+
+def _is_answer(attempt: Attempt, offer: Offer) -> bool:
+    """Has an agent answered whom we ring for this caller?"""
+    ring = offer.rings.get(attempt.caller.name)
+    return (
+        ring is not None and attempt.leg is not None and attempt.leg.answered and attempt.call.id == ring.id
+    )

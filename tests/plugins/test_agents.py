@@ -1,0 +1,288 @@
+"""Queues: who waits for whom, in which order, and what becomes of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from b2bua.features import Features, FeaturesRefused
+from b2bua.testing import LadderTestCase, Manners, World
+from b2bua.testing.phone import Phone
+from b2bua_plugins.agents import Agents
+from b2bua_plugins.blind_transfer import BlindTransfer
+from b2bua_plugins.do_not_disturb import DoNotDisturb
+from b2bua_plugins.forward import CallForward
+
+QUEUE: dict[str, Any] = {
+    "name": "Support",
+    "members": ["carol", "dave"],
+    "ring_seconds": 5,
+    "rest_seconds": 4,
+}
+
+
+class QueueCase(LadderTestCase):
+    """Alice and Bob call the queue of Carol and Dave; Erin is the operator."""
+
+    def start(self, **table: Any) -> None:
+        """A world with one queue."""
+        self.world = World(
+            features=[DoNotDisturb, CallForward, Agents, BlindTransfer],
+            settings={"queues": {"610": QUEUE | table}},
+        )
+        names = ("alice", "bob", "carol", "dave", "erin")
+        self.phones_by_name = dict(
+            zip(names, self.world.phones(*names, manners=Manners(answers_after=1)), strict=True)
+        )
+        self.alice, self.bob, self.carol, self.dave, self.erin = self.phones_by_name.values()
+
+    def code(self, phone: Phone, code: str) -> int:
+        """Dial a code, and wait until it is confirmed."""
+        session = phone.dial(code)
+        self.world.run(6)
+        return session.code
+
+    def call(self, phone: Phone, seconds: float = 3) -> str:
+        """Call the queue; who answers in time."""
+        phone.dial("610")
+        self.world.run(seconds)
+        return " ".join(name for name, other in self.phones_by_name.items() if phone.talks_to(other))
+
+    def row(self) -> dict[str, Any]:
+        """How the queue is."""
+        [row] = self.successResultOf(self.world.command("queues"))
+        return dict(row)
+
+    def hang_up(self, *phones: Phone) -> None:
+        """Some hang up, or all."""
+        for phone in phones or self.phones_by_name.values():
+            for session in list(phone.live):
+                session.hang_up()
+        self.world.run(1)
+
+    def end(self) -> None:
+        """All hang up, and nothing is left."""
+        self.hang_up()
+        self.world.run(10)
+        self.assertEqual(self.row()["waiting"], 0)
+        self.quiet()
+
+
+class StrategyTests(QueueCase):
+    """Whom a caller reaches."""
+
+    def ringing(self, **table: Any) -> list[str]:
+        """Who answers four callers, one after the other."""
+        self.start(**table)
+        found = []
+        for _ in range(4):
+            found.append(self.call(self.alice))
+            self.hang_up()
+        self.end()
+        return found
+
+    def test_all(self) -> None:
+        """All agents who are free ring, and the others stop when one answers."""
+        self.start(strategy="all")
+        self.dave.manners.answers_after = 1.5
+        self.assertEqual(self.call(self.alice), "carol")
+        self.assertEqual(self.dave.live, [])
+        self.assertEqual((self.row()["callers"], self.row()["answered"]), (1, 1))
+        self.end()
+
+    def test_order(self) -> None:
+        """In the order of the table."""
+        self.assertEqual(self.ringing(strategy="order"), ["carol"] * 4)
+
+    def test_round_robin(self) -> None:
+        """One after the other."""
+        self.assertEqual(self.ringing(strategy="round_robin"), ["carol", "dave", "carol", "dave"])
+
+    def test_least_recent(self) -> None:
+        """Whose last call is longest ago."""
+        self.assertEqual(self.ringing(strategy="least_recent"), ["carol", "dave", "carol", "dave"])
+
+    def test_fewest(self) -> None:
+        """Who has had the fewest calls."""
+        self.assertEqual(self.ringing(strategy="fewest"), ["carol", "dave", "carol", "dave"])
+
+
+class WaitingTests(QueueCase):
+    """Callers and agents."""
+
+    def test_order_of_callers(self) -> None:
+        """Who came first is served first, as soon as an agent is free."""
+        self.start(members=["carol"])
+        self.carol.dial("erin")
+        self.world.run(3)
+        self.assertEqual([self.call(self.alice), self.call(self.bob)], ["", ""])
+        self.assertEqual((self.row()["waiting"], self.row()["longest"]), (2, 6))
+        self.hang_up(self.carol)
+        self.world.run(3)
+        self.assertTrue(self.carol.talks_to(self.alice))
+        self.hang_up(self.alice)
+        self.world.run(3)
+        self.assertTrue(self.carol.talks_to(self.bob))
+        self.end()
+
+    def test_first(self) -> None:
+        """Callers whom the operator wants first come before others."""
+        self.start(members=["carol"], first=["bo*"])
+        self.carol.dial("erin")
+        self.world.run(3)
+        self.call(self.alice)
+        self.call(self.bob)
+        self.hang_up(self.carol)
+        self.world.run(3)
+        self.assertTrue(self.carol.talks_to(self.bob))
+        self.end()
+
+    def test_shown(self) -> None:
+        """An agent sees for which queue, and who calls."""
+        self.start(members=["carol"])
+        self.call(self.alice)
+        invites = [got.message for got in self.carol.inbox if got.message.cseq.method == "INVITE"]
+        self.assertIn("Support: Alice alice", [invite.from_.display for invite in invites])
+        self.end()
+
+    def test_no_answer(self) -> None:
+        """Who does not answer is left alone for a while, and the next agent rings; the caller waits on."""
+        self.start(strategy="order")
+        self.carol.manners.answers_after = None
+        self.assertEqual(self.call(self.alice, 5), "")
+        self.world.run(3)
+        self.assertTrue(self.alice.talks_to(self.dave))
+        self.end()
+
+    def test_vanished(self) -> None:
+        """An agent whose phone is gone is passed over when its registration is, and before after its time."""
+        self.start(strategy="order")
+        self.carol.vanish()
+        self.call(self.alice, 9)
+        self.assertTrue(self.alice.talks_to(self.dave))
+        self.end()
+
+    def test_caller_leaves(self) -> None:
+        """A caller who hangs up while agents ring leaves no phone ringing."""
+        self.start()
+        self.call(self.alice, 0.5)
+        self.hang_up(self.alice)
+        self.world.run(1)
+        self.assertEqual([self.carol.live, self.dave.live], [[], []])
+        self.end()
+
+    def test_wrap_up(self) -> None:
+        """After a call an agent has time before the next one."""
+        self.start(members=["carol"], wrap_up_seconds=20)
+        self.call(self.alice)
+        self.call(self.bob)
+        self.hang_up(self.alice)
+        self.world.run(15)
+        self.assertEqual(self.carol.live, [])
+        self.world.run(8)
+        self.assertTrue(self.carol.talks_to(self.bob))
+        self.end()
+
+
+class AgentTests(QueueCase):
+    """In, out, and pauses."""
+
+    def test_log_in_and_out(self) -> None:
+        """Agents log in and out by code, for all of their queues or for one, over reloads."""
+        self.start(members=["carol"], logged_in=False, otherwise="erin")
+        self.assertEqual(self.call(self.alice), "erin")
+        self.hang_up()
+        self.assertEqual([self.code(self.carol, "*451"), self.code(self.erin, "*451")], [200, 403])
+        self.world.reload()
+        self.assertEqual(self.call(self.alice), "carol")
+        self.hang_up()
+        self.code(self.carol, "*452610")
+        self.assertEqual(self.call(self.alice), "erin")
+        self.end()
+
+    def test_pause(self) -> None:
+        """In a pause callers wait."""
+        self.start(members=["carol"])
+        self.code(self.carol, "*453")
+        self.assertEqual(self.call(self.alice), "")
+        self.code(self.carol, "*451")
+        self.assertTrue(self.alice.talks_to(self.carol))
+        rows = self.successResultOf(self.world.command("agents", queue="610"))
+        self.assertEqual(
+            [(row["agent"], row["state"], row["free"]) for row in rows], [("carol", "in", False)]
+        )
+        failure = self.failureResultOf(self.world.command("agents", queue="1"), ValueError)
+        self.assertEqual(failure.getErrorMessage(), "there is no queue 1; there is 610")
+        self.end()
+
+    def test_do_not_disturb(self) -> None:
+        """Queue × do not disturb: an agent who wants no calls is not rung."""
+        self.start(strategy="order")
+        self.code(self.carol, "*78")
+        self.assertEqual(self.call(self.alice), "dave")
+        self.end()
+
+    def test_forward(self) -> None:
+        """Queue × forward: forwards of agents do not count, and a forward to the queue waits there."""
+        self.start(members=["carol"])
+        self.code(self.carol, "*72erin")
+        self.assertEqual(self.call(self.alice), "carol")
+        self.hang_up()
+        self.code(self.erin, "*72610")
+        self.alice.dial("erin")
+        self.world.run(3)
+        self.assertTrue(self.alice.talks_to(self.carol))
+        self.end()
+
+    def test_transfer(self) -> None:
+        """Queue × transfer: whom somebody transfers to the queue waits there."""
+        self.start(members=["carol"])
+        self.alice.dial("erin")
+        self.world.run(2)
+        self.erin.live[0].transfer("610")
+        self.world.run(4)
+        self.assertTrue(self.alice.talks_to(self.carol))
+        self.end()
+
+
+class OverflowTests(QueueCase):
+    """Too long, too many, nobody there."""
+
+    def test_too_long(self) -> None:
+        """Who has waited long enough goes on elsewhere."""
+        self.start(members=["carol"], seconds=30, otherwise="erin")
+        self.code(self.carol, "*453")
+        self.call(self.alice, 29)
+        self.assertEqual(self.erin.live, [])
+        self.world.run(3)
+        self.assertTrue(self.alice.talks_to(self.erin))
+        self.assertEqual(self.row()["sent on"], 1)
+        self.end()
+
+    def test_too_many(self) -> None:
+        """A queue that is full sends callers on, or refuses them with 486."""
+        self.start(members=["carol"], length=1)
+        self.code(self.carol, "*453")
+        self.call(self.alice)
+        session = self.bob.dial("610")
+        self.world.run(1)
+        self.assertEqual(session.code, 486)
+        self.end()
+
+    def test_not_by_hand(self) -> None:
+        """What overflow dials is no number for people."""
+        self.start()
+        session = self.bob.dial("sip:overflow%7C610@pbx.example.com")
+        self.world.run(1)
+        self.assertEqual(session.code, 404)
+        self.end()
+
+    def test_settings(self) -> None:
+        """Members are extensions, and the queue is none."""
+        for tables, text in (
+            ({"601": {"members": ["9"]}}, "[queues.601] members: there is no extension 9"),
+            ({"101": {"members": ["101"]}}, "[queues.101] has the number of an extension"),
+        ):
+            with self.subTest(text):
+                with self.assertRaises(FeaturesRefused) as caught:
+                    Features.of(Agents, document={"extensions": {"101": {}}, "queues": tables})
+                self.assertIn(text, str(caught.exception))
