@@ -66,6 +66,24 @@ TABLE = (
     Row("refers a call of others", "kept", False, False, False),
     Row("refers a call of others", "carrier", False, False, False),
     Row("refers a call of others", "stranger", False, False, False),
+    Row("clicks to dial", "free", True, True, True),
+    Row("clicks to dial", "kept", True, False, False),
+    Row("dials again", "free", True, True, True),
+    Row("dials again", "kept", True, False, False),
+    Row("dials again", "carrier", False, False, False),
+    Row("dials short numbers", "free", True, True, True),
+    Row("dials short numbers", "kept", True, False, False),
+    Row("dials short numbers", "carrier", False, False, False),
+    # Who parks pays for where the call goes when nobody takes it.
+    Row("parks", "free", True, True, True),
+    Row("parks", "kept", True, False, False),
+    Row("parks", "carrier", False, False, False),
+    Row("parks", "visited", False, False, False),
+    # Where a queue sends callers on stands in the configuration: the operator pays.
+    Row("calls a full queue", "free", True, True, True),
+    Row("calls a full queue", "kept", True, True, True),
+    Row("calls a full queue", "carrier", True, True, True),
+    Row("calls a full queue", "stranger", False, False, False),
     Row("refers no call", "free", False, False, False),
     Row("refers no call", "kept", False, False, False),
     Row("refers no call", "carrier", False, False, False),
@@ -225,6 +243,50 @@ class TollFraudTests(SynchronousTestCase):
     def refers_no_call(self, who: str, what: str) -> bool:
         """It just tells us to call."""
         self.refer(self.phone(who), TARGETS[what], None)
+        return self.reached(what, self.phone(who))
+
+    def configure(self, tables: dict[str, Any]) -> None:
+        """Change the configuration, and have it read."""
+        assert self.world.served is not None
+        self.world.served.document.update(tables)
+        self.world.served.configure()
+
+    def clicks_to_dial(self, who: str, what: str) -> bool:
+        """It clicks on the target: its own phone rings, then the target."""
+        self.configure({"call_back": {}})
+        self.world.command("dial", extension=who, number=TARGETS[what])
+        return self.reached(what, self.phone(who))
+
+    def dials_again(self, who: str, what: str) -> bool:
+        """It dials the target, which may be refused, and then the code that dials it again."""
+        self.configure({"last_call": {}})
+        before = int(self.calls(who, what))
+        self.phone(who).hang_up()
+        self.world.run(3)
+        self.phone(who).dial(f"sip:*70@{self.world.domain}")
+        return self.reached(what, self.phone(who), before)
+
+    def dials_short_numbers(self, who: str, what: str) -> bool:
+        """It dials the short number that stands for the target."""
+        self.configure({"speed_dial": {"numbers": {"801": TARGETS[what]}}})
+        self.phone(who).dial(f"sip:801@{self.world.domain}")
+        return self.reached(what, self.phone(who))
+
+    def parks(self, who: str, what: str) -> bool:
+        """It parks somebody, and does not take the call when it is rung again."""
+        self.configure(
+            {"park": {"orbits": "701", "seconds": 2, "ring_seconds": 2, "otherwise": TARGETS[what]}}
+        )
+        session = self.connected(who)
+        self.phone(who).manners.refuses = 486
+        session.transfer(f"sip:701@{self.world.domain}")
+        return self.reached(what, self.phone(who))
+
+    def calls_a_full_queue(self, who: str, what: str) -> bool:
+        """It calls a queue in which nobody is logged in."""
+        queue = {"members": ["partner"], "logged_in": False, "otherwise": TARGETS[what]}
+        self.configure({"queues": {"610": queue}})
+        self.phone(who).dial(f"sip:610@{self.world.domain}")
         return self.reached(what, self.phone(who))
 
     def refer(self, phone: Any, target: str, dialog: Session | None) -> None:

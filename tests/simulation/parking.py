@@ -23,6 +23,7 @@ ORBITS = ("591", "592", "593")
 OFFICE: dict[str, Any] = {
     "call_back": {"minutes": 1, "ring_seconds": 5, "wake_up_again": 1},
     "emergency": {"numbers": ["112"]},
+    "class_of_service": {"classes": ["short"], "numbers": {"short": "801", "orbit": "802"}},
     "last_call": {},
     "queues": {
         "610": {
