@@ -36,8 +36,7 @@ def _early(leg: LegData) -> bool:
     if leg.dialog is None or not leg.allows("UPDATE") or leg.our_change or leg.peer_update:
         return False
     if leg.peer_invite is not None:
-        reliable = leg.peer_invite.reliable
-        return reliable is not None and reliable.current is None and not leg.peer_invite.offering
+        return leg.peer_invite.early_exchange_done()
     return leg.our_invite is not None and leg.our_invite.early_exchange_done(leg.dialog)
 
 

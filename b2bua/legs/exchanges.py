@@ -60,6 +60,9 @@ class IPeerInvite(Protocol):
     def tagged(self) -> bool:
         """Does the peer know the dialog?"""
 
+    def early_exchange_done(self) -> bool:
+        """Was an offer answered reliably in this early dialog, so that an UPDATE may bring the next?"""
+
     def begin(self) -> bool:
         """Look at the first INVITE; False if it was refused for its faults."""
 

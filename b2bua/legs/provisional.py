@@ -86,6 +86,12 @@ class ProvisionalResponses:
         """Does the peer know the dialog: has a response with our tag been sent?"""
         return not self.initial or self.answered or self._tagged
 
+    def early_exchange_done(self) -> bool:
+        """Was an offer answered reliably in this early dialog, so that an UPDATE may bring the next?"""
+        reliable = self.reliable
+        made = self.offer is not None or self._offer_out
+        return made and not self.offering and reliable is not None and reliable.current is None
+
     # What the rest of it does
 
     def accept(self, session: bytes | None, fields: Fields) -> None:
@@ -114,7 +120,8 @@ class ProvisionalResponses:
             # not be refused any more (RFC 6141 section 3.3).
             session = None
         self._fork_if_moved(session)
-        if self._offer_out or (self.reliable is not None and not self.offering):
+        answered = self.offer is not None and self.reliable is not None and not self.offering
+        if self._offer_out or answered:
             session = None
         reliably = self._reliably(session)
         if self.offer is None and not self._offer_out:

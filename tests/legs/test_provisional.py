@@ -176,6 +176,27 @@ class IncomingTests(LegCase):
         self.client.answer(200)
         self.assert_gone(leg)
 
+    def test_another_callee_offers(self) -> None:
+        """To a caller without an offer each callee makes its own, in its own dialog (RFC 3262 section 5)."""
+        for fields in ([SUPPORTED], [REQUIRED]):
+            with self.subTest(fields=fields):
+                self.setUp()
+                leg = self.incoming(None, fields=fields, allow="INVITE, ACK, BYE, PRACK, UPDATE")
+                leg.say(Ringing(OFFER))
+                early = self.server.last
+                leg.say(Ringing(sdp("198.51.100.99", 9000)))
+                self.assertIn(b"m=audio 9000", self.server.last.body)
+                self.assertNotEqual(self.server.last.to.tag, early.to.tag)
+                self.assertIsNotNone(self.server.last.rseq)
+                # Before the answer nothing else may be offered (RFC 3311 section 5.1).
+                leg.say(Changed(sdp("198.51.100.99", 9002)))
+                self.assertEqual(self.word, Refused(491, "", (), local=True, early=True))
+                self.prack(leg, ANSWER)
+                self.assertEqual(self.word, Confirmed(ANSWER))
+                leg.say(Changed(sdp("198.51.100.99", 9002)))
+                self.assertEqual(self.methods, ["UPDATE"])
+                leg.hang_up()
+
     def test_bye_in_one_early_dialog(self) -> None:
         """A BYE in one of several early dialogs ends that one alone (RFC 3261 section 15)."""
         leg = self.incoming()
