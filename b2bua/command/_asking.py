@@ -150,11 +150,21 @@ def table(rows: Sequence[dict[str, Any]], columns: Sequence[Column], none: str) 
         return none
     cells = [[head for head, _ in columns]]
     cells += [[plain(value(row)) for _, value in columns] for row in rows]
-    widths = [max(len(line[at]) for line in cells) for at in range(len(columns))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in cells
-    )
+    return "\n".join(aligned(cells))
+
+
+def aligned(rows: Sequence[Sequence[str]], *, rule: bool = False) -> list[str]:
+    """
+    The lines of a table, each column as wide as its widest cell.
+
+    @param rule: is the first line, the head, underlined?
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    if rule:
+        rows = [rows[0], ["-" * width for width in widths], *rows[1:]]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]
 
 
 def plain(value: object) -> str:

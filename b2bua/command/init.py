@@ -14,6 +14,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+from b2bua.command._asking import aligned
 from b2bua.settings import read
 from b2bua.settings.values import host
 
@@ -98,10 +99,7 @@ def account_page(file: str, server: str, port: int, passwords: dict[str, str]) -
     head = ("Display name", "User name", "Password", "Server", "Port", "Transport")
     rows = [head]
     rows += [(EXTENSIONS[n], n, passwords[n], server, str(port), "UDP or TCP") for n in passwords]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
-    lines.insert(1, "  ".join("-" * width for width in widths))
-    table = "\n".join(f"  {line.rstrip()}" for line in lines)
+    table = "\n".join(f"  {line}" for line in aligned(rows, rule=True))
     return (
         f"Wrote {file}. On the account page of each phone:\n\n{table}\n\n"
         "The user name is the register name (authentication name) as well.\n"

@@ -62,7 +62,7 @@ class RegistrarSettings:
 
     @staticmethod
     def of(table: settings.Registrar) -> RegistrarSettings:
-        """The choices of the configuration."""
+        """The settings of the registrar."""
         return RegistrarSettings(
             Bounds(table.min_expires, table.max_expires, table.default_expires),
             table.contacts_max,
@@ -93,7 +93,7 @@ class Registrar:
         authenticator: Authenticator,
         domain: Domain,
         clock: IClock,
-        choices: RegistrarSettings | None = None,
+        settings: RegistrarSettings | None = None,
         keeper: IKeeper | None = None,
         *,
         token: Callable[[], str] = lambda: token_hex(5),
@@ -104,7 +104,7 @@ class Registrar:
         @param token: makes our tags.
         """
         self.bindings = bindings
-        self.settings = choices or RegistrarSettings()
+        self.settings = settings or RegistrarSettings()
         self._authenticator = authenticator
         self._domain = domain
         self._clock = clock
