@@ -112,8 +112,9 @@ def path_from(request: Request, *, believed: bool = True) -> Path:
         have others named as those who sent the call on, and keep them from
         doing it; RFC 7544 section 3.2 wants a trusted domain.
     """
-    private = request.get("Privacy") is not None and not request.privacy.isdisjoint(("header", "history"))
-    if not believed or (request.get("Diversion") is None and request.get("History-Info") is None):
+    said = request.first
+    private = "Privacy" in said and not request.privacy.isdisjoint(("header", "history"))
+    if not believed or ("Diversion" not in said and "History-Info" not in said):
         return Path(private=True) if private else STRAIGHT
     told = _told(request)
     if private:

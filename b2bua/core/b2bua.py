@@ -88,7 +88,7 @@ class B2BUA:
     def _received(self, request: Request, server: IServerTransaction) -> None:
         """Give a request to whom it concerns, and answer what cannot be given to anybody."""
         try:
-            if request.method != "INVITE" and request.get("Replaces") is not None:
+            if request.method != "INVITE" and "Replaces" in request.first:
                 server.dismiss(400)  # RFC 3891 section 3
                 return
             if request.to.tag:

@@ -44,7 +44,7 @@ class Invites:
         sender = self._senders.admit(request, server)
         if sender is None:
             return
-        if request.get("Replaces") is not None:
+        if "Replaces" in request.first:
             self._replace(request, server, sender)
         else:
             self._begin(request, server, sender)

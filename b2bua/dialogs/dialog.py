@@ -84,7 +84,7 @@ class Dialog:
         """
         self.target = contact_uri(response) or self.target
         self.routes = _routes_back(response)
-        self.remote_value = response.get("To") or ""
+        self.remote_value = response.first["To"]
 
     def present(self, name_addr: str) -> None:
         """Say another name in our From from now on; the tag stays (RFC 4916 section 4.2)."""
@@ -103,11 +103,11 @@ class Dialog:
             local_tag=local_tag,
             remote_tag=request.from_.tag,
             local_value=str(request.to.tagged(local_tag)),
-            remote_value=request.get("From") or "",
+            remote_value=request.first["From"],
             local_seq=local_seq,
             remote_seq=request.cseq.number,
             target=contact_uri(request),
-            routes=tuple([str(route) for route in request.record_routes]),
+            routes=tuple(map(str, request.record_routes)) if "Record-Route" in request.first else (),
             owner=False,
         )
 
@@ -122,12 +122,13 @@ class Dialog:
         A response cannot be refused, so without a Contact that can be read
         requests go where the first one went.
         """
+        sent = request.first
         return cls(
-            call_id=request.call_id,
-            local_tag=request.from_.tag,
+            call_id=sent["Call-ID"],
+            local_tag=NameAddr.parse(sent["From"]).tag,
             remote_tag=response.to.tag,
-            local_value=request.get("From") or "",
-            remote_value=response.get("To") or "",
+            local_value=sent["From"],
+            remote_value=response.first["To"],
             local_seq=local_seq,
             remote_seq=-1,
             target=contact_uri(response) or str(request.request_uri),
@@ -225,13 +226,15 @@ def contact_uri(message: Message) -> str:
     """The SIP URI of the first Contact (section 8.1.1.8), or the empty string."""
     try:
         contacts = message.contacts
-        return contacts[0].uri_text if contacts and contacts[0].uri.is_sip else ""
+        return contacts[0].uri_text if contacts and not contacts[0].uri.opaque else ""
     except PeerError:
         return ""
 
 
 def _routes_back(response: Response) -> tuple[str, ...]:
     """The route set of a UAC (section 12.1.2); empty if Record-Route cannot be read."""
+    if "Record-Route" not in response.first:
+        return ()
     try:
         return tuple([str(route) for route in reversed(response.record_routes)])
     except PeerError:

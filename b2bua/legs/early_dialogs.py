@@ -57,13 +57,13 @@ class EarlyDialogs:
         numbers go up from there (RFC 3261 section 12.2.1.1).
         """
 
-    def find(self, invite: Request, response: Response) -> EarlyDialog:
-        """Find the early dialog of a response, or make it."""
+    def find(self, invite: Request, seq: int, response: Response) -> EarlyDialog:
+        """Find the early dialog of a response, or make it; C{seq} is the CSeq number of the INVITE."""
         tag = response.to.tag
         fork = self._forks.get(tag)
         if fork is None:
             leg = self.leg
-            dialog = Dialog.of_response(invite, response, invite.cseq.number)
+            dialog = Dialog.of_response(invite, response, seq)
             fork = self._forks[tag] = EarlyDialog(dialog)
             leg.context.dialogs.add(dialog, leg)
             if leg.dialog is None:

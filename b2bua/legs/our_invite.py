@@ -18,7 +18,6 @@ from b2bua.legs.words import Answered, Moved, Progress, Refused, Ringing
 from b2bua.transactions.flow import Flow as FlowType
 from b2bua.wire.message import Request
 from b2bua.wire.names import NameAddr, name_addr
-from b2bua.wire.registry import canonical
 from b2bua.wire.uri import Uri
 
 if TYPE_CHECKING:
@@ -173,9 +172,9 @@ class OurInvite:
             return
         leg.learn(response)
         session = session_within(response)
-        reliable = "100rel" in response.require and response.rseq is not None
+        reliable = "Require" in response.first and "100rel" in response.require and response.rseq is not None
         if tag:
-            fork = self._forks.find(self._sent, response)
+            fork = self._forks.find(self._sent, self.seq, response)
             if reliable and not self._forks.take_reliable(fork, response, session):
                 return
         if self.invitation.session is None and not reliable:
@@ -235,8 +234,7 @@ class OurInvite:
         self._forks.clear()
         # Further 2xx need no more of it, and it is kept until Timer M.
         sent = self._sent
-        kept = [field for field in sent.fields if canonical(field[0]) in _OF_DIALOG]
-        self._sent = Request(sent.method, sent.uri, kept)
+        self._sent = Request(sent.method, sent.uri, sent.only(_OF_DIALOG))
         if leg.dialog is not None and leg.dialog.remote_tag != dialog.remote_tag:
             leg.context.dialogs.remove(leg.dialog)
         leg.dialog = dialog

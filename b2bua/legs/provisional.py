@@ -175,7 +175,7 @@ class ProvisionalResponses:
 
     def _reliably(self, session: bytes | None) -> bool:
         """Decide whether a 1xx is sent reliably."""
-        if "100rel" in self.request.require:
+        if "Require" in self.request.first and "100rel" in self.request.require:
             return True
         policy = self.leg.party.policy.reliable
         if policy == "never" or "100rel" not in self.request.supported:

@@ -206,11 +206,9 @@ class LegData:
 
     def learn(self, message: Message) -> None:
         """Note what a message of the peer says about what it can do."""
-        allow = message.get("Allow")
-        if allow is not None:
+        if "Allow" in message.first:
             self.peer_allows = _tokens(", ".join(message.all("Allow")), False)
-        supported = message.get("Supported")
-        if supported is not None:
+        if "Supported" in message.first:
             self.peer_supports = _tokens(", ".join(message.all("Supported")), True)
 
     # The session

@@ -23,7 +23,7 @@ def server_key(request: Request, method: str) -> Hashable:
     """
     via = request.via
     branch = via.branch
-    if branch.startswith(COOKIE):
+    if branch[:7] == COOKIE:
         return (branch, via.host, via.port, method)
     # A client of RFC 2543.  The To tag tells a retransmission within a dialog,
     # but the ACK of a refusal has one that its INVITE had not.
@@ -54,7 +54,7 @@ def merge_key(request: Request) -> Hashable:
 
     Nobody on the way changes these fields, so they are compared as they came.
     """
-    return (request.call_id, request.get("CSeq"), request.get("From"))
+    return (request.call_id, request.first["CSeq"], request.first["From"])
 
 
 def arrived(request: Request, flow: Flow) -> Request:

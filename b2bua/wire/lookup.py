@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeAlias, TypeVar, overload
 
 from b2bua.errors import PeerError
@@ -39,8 +40,7 @@ class view(Generic[T]):
         """Parse and remember; Python does not ask again."""
         if instance is None:
             return self
-        value = self._compute(instance)
-        setattr(instance, self._name, value)
+        value = instance.__dict__[self._name] = self._compute(instance)
         return value
 
     if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class optional(view[T]):
             value = self._compute(instance)
         except PeerError:
             value = None
-        setattr(instance, self._name, value)
+        instance.__dict__[self._name] = value
         return value  # type: ignore[return-value]  # T is one that may be None
 
 
@@ -100,9 +100,9 @@ class Fields:
         self.body = body
 
     @view
-    def well_spelled(self) -> bool:
-        """Are all names spelled as in their RFC?"""
-        return are_known([name for name, _ in self.fields])
+    def distinct(self) -> bool:
+        """Is no field there twice?"""
+        return len(self.first) == len(self.fields)
 
     @view
     def first(self) -> dict[str, str]:
@@ -111,17 +111,17 @@ class Fields:
 
     def get(self, name: str) -> str | None:
         """Find the first value of a field, by its name in the RFC."""
-        value = self.first.get(name)
-        if value is None and name not in KNOWN:
-            return self.first.get(canonical(name))
-        return value
+        first = self.first
+        if name in first:
+            return first[name]
+        return None if name in KNOWN else first.get(canonical(name))
 
     def all(self, name: str) -> list[str]:
         """Find the value of each field line of that name."""
         first = self.first
-        if name not in first and (name := canonical(name)) not in first:
+        if name not in first and (name in KNOWN or (name := canonical(name)) not in first):
             return []
-        if len(first) == len(self.fields):
+        if self.distinct:
             return [first[name]]
         return [
             value
@@ -131,8 +131,17 @@ class Fields:
 
     def values(self, name: str) -> list[str]:
         """Find the values of a field, with comma-separated lists taken apart."""
-        lines = self.all(name)
-        return [item for line in lines for item in split_list(line)] if lines else lines
+        if name in KNOWN and name not in self.first:
+            return []
+        return [item for line in self.all(name) for item in split_list(line)]
+
+    def only(self, names: Container[str]) -> list[Field]:
+        """Give the fields of some names, which are those of the RFCs."""
+        return [
+            item
+            for item in self.fields
+            if item[0] in names or (item[0] not in KNOWN and canonical(item[0]) in names)
+        ]
 
     def with_fields(
         self,
@@ -182,18 +191,17 @@ class Fields:
 
     def _needed(self, name: str) -> str:
         """Find a field that every message must have."""
-        value = self.first.get(name)
-        if not value:
+        first = self.first
+        if name not in first or not first[name]:
             raise PeerError(f"No {name}", section="RFC 3261 8.1.1")
-        return value
+        return first[name]
 
     def _addresses(self, name: str) -> tuple[NameAddr, ...]:
         """Parse a list of addresses."""
         first = self.first
-        value = first.get(name)
-        if value is None:
+        if name not in first:
             return ()
-        if len(first) == len(self.fields) and "," not in value:
+        if "," not in (value := first[name]) and self.distinct:
             return (parse_again(value),)
         values = self.values(name)
         if len(values) > self.limits.routes and name in ("Route", "Record-Route"):
@@ -202,8 +210,10 @@ class Fields:
 
     def _readable(self, name: str, parse: Callable[[str], T]) -> tuple[T, ...]:
         """Parse the values of a list that can be done without; malformed ones are passed over."""
+        if name not in self.first:
+            return ()
         found: list[T] = []
-        for line in self.all(name) if name in self.first else ():
+        for line in self.all(name):
             with suppress(PeerError):
                 for item in split_list(line):
                     with suppress(PeerError):
@@ -212,23 +222,29 @@ class Fields:
 
     def _address(self, name: str) -> NameAddr | None:
         """Parse a single address."""
-        value = self.first.get(name)
-        return None if value is None else NameAddr.parse(value)
+        return NameAddr.parse(self.first[name]) if name in self.first else None
 
     def _number(self, name: str, most: int, section: str) -> int | None:
         """Parse a field that is one number."""
-        value = self.first.get(name)
-        return None if value is None else digits(value, most, section=section, what=name)
+        if name not in self.first:
+            return None
+        return digits(self.first[name], most, section=section, what=name)
 
     def _delta(self, name: str, section: str) -> int | None:
         """Parse a field that is seconds, perhaps with parameters."""
-        value = self.first.get(name)
-        return None if value is None else parse_delta(value, section)[0]
+        return parse_delta(self.first[name], section)[0] if name in self.first else None
 
     def _tags(self, name: str) -> frozenset[str]:
         """Parse a list of tokens that are compared in lower case."""
+        if name not in self.first:
+            return NO_TAGS
         return frozenset([item.lower() for item in self.values(name)])
 
-    def _media_type(self, value: str) -> str:
-        """C{type/subtype} in lower case, without parameters."""
-        return value.partition(";")[0].replace(" ", "").replace("\t", "").lower()
+
+NO_TAGS: frozenset[str] = frozenset()
+
+
+@lru_cache(maxsize=256)
+def media_type(value: str) -> str:
+    """C{type/subtype} in lower case, without parameters."""
+    return value.partition(";")[0].replace(" ", "").replace("\t", "").lower()

@@ -9,9 +9,9 @@ spacing, whatever is wrong) to L{b2bua.wire.careful}.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
-from typing import Self
+from typing import Self, TypeAlias
 
 from b2bua.errors import PeerError, UsageError
 from b2bua.wire.careful import (
@@ -27,7 +27,7 @@ from b2bua.wire.careful import (
 from b2bua.wire.fields import CSeq, Via
 from b2bua.wire.grammar import TOKEN, split_list, without_controls
 from b2bua.wire.lookup import are_known, index
-from b2bua.wire.names import NameAddr, parse_party
+from b2bua.wire.names import NameAddr
 from b2bua.wire.registry import REASONS, SINGLE, canonical
 from b2bua.wire.uri import Uri
 from b2bua.wire.views import Field, Message, view
@@ -49,6 +49,8 @@ __all__ = [
 # a set of characters; that it takes a lone CR for a part of the value is seen
 # by counting.
 _FIELDS = re.compile(rf"^({TOKEN}++)[ \t]*+:[ \t]*+(.*[^ \t\r\n]|)[ \t]*+\r\n", re.MULTILINE).findall
+SHORT = 4096
+"""Bytes of a head that is read quickly, and whose parts are remembered: longer ones would fill the memory."""
 _MANDATORY = frozenset(("Via", "From", "To", "Call-ID", "CSeq"))
 
 _COPIED = _MANDATORY
@@ -91,18 +93,18 @@ class Request(Message):
         text = str(via)
         fields = list(self.fields)
         at = 0
-        while canonical(fields[at][0]) != "Via":
+        while (name := fields[at][0]) != "Via" and canonical(name) != "Via":
             at += 1
-        name, value = fields[at]
+        value = fields[at][1]
         if "," in value:
             text = ", ".join((text, *split_list(value)[1:]))
         fields[at] = (name, text)
         copy = Request(self.method, self.uri, fields, self.body)
         copy.first = {**self.first, "Via": text}
-        copy.well_spelled = self.well_spelled
         copy.via = via
-        if "cseq" in vars(self):  # not in what was salvaged of a malformed one
+        if "cseq" in self.__dict__:  # not in what was salvaged of a malformed one
             copy.from_, copy.to, copy.call_id, copy.cseq = self.from_, self.to, self.call_id, self.cseq
+            copy.distinct = self.distinct
         return copy
 
     def _copy(self, fields: tuple[Field, ...], body: bytes) -> Self:
@@ -131,22 +133,21 @@ class Request(Message):
             names = _COPIED_100
         elif code < 300 and self.method in _DIALOG_MAKERS:
             names = _COPIED_DIALOG
-        if self.well_spelled:
-            copied = [item for item in self.fields if item[0] in names]
-        else:
-            copied = [item for item in self.fields if canonical(item[0]) in names]
-        reason = reason and without_controls(reason)
-        answer = Response(code, reason or REASONS.get(code) or _class_reason(code), (), body)
+        answered = self.only(names)
         if to_tag and code > 100:
-            _tag(copied, to_tag)
-        answer.fields = (*copied, *fields)
-        return answer
+            _tag(answered, to_tag)
+        answered += fields
+        if reason:
+            reason = without_controls(reason)
+        elif code in REASONS:
+            reason = REASONS[code]
+        return Response(code, reason or _class_reason(code), answered, body)
 
 
 def _tag(copied: list[Field], tag: str) -> None:
     """Put a tag on the To of a response, if it has none."""
     for at, (name, value) in enumerate(copied):
-        if canonical(name) == "To":
+        if name == "To" or canonical(name) == "To":
             if value[-1:] == ">" or not _is_tagged(value):
                 copied[at] = (name, f"{value};tag={tag}")
             return
@@ -233,6 +234,21 @@ class Malformed(PeerError):
             self.salvage = Request(*saved)
 
 
+_Readers: TypeAlias = tuple[
+    Callable[[str], tuple[str, str, int]], Callable[[str], NameAddr], Callable[[str], CSeq]
+]
+"""What reads the start-line, From and To, and CSeq."""
+
+_ONCE: _Readers = (read_start_line, NameAddr.parse, CSeq.parse)
+# A peer asks the same few things again and again, all messages of a dialog have the
+# same From and To, and nearly all dialogs begin with the same few numbers.
+_AGAIN: _Readers = (
+    lru_cache(maxsize=1024)(read_start_line),
+    lru_cache(maxsize=1024)(NameAddr.parse),
+    lru_cache(maxsize=1024)(CSeq.parse),
+)
+
+
 def parse(data: bytes, limits: Limits = LIMITS) -> Request | Response:
     """
     Parse a message: a datagram, or what a framer cut out of a stream.
@@ -240,7 +256,10 @@ def parse(data: bytes, limits: Limits = LIMITS) -> Request | Response:
     @raise Malformed: with the status to answer and what could be salvaged.
     """
     try:
-        return _build(_read_quickly(data, limits) or read_carefully(data, limits), limits)
+        parts = _read_quickly(data, limits)
+        if parts is not None:
+            return _build(parts, limits, _AGAIN)
+        return _build(read_carefully(data, limits), limits, _ONCE)
     except PeerError as error:
         raise Malformed(
             error.why, section=error.section, where=error.where, code=error.code, data=data
@@ -251,66 +270,58 @@ def _read_quickly(data: bytes, limits: Limits) -> Parts | None:
     """Take a message apart that is written as nearly all are; None if this one is not."""
     end = data.find(b"\r\n\r\n", 0, limits.message)
     # A head that is no longer than a field may be has no field that is too long.
-    if end <= 0 or end > limits.field or len(data) > limits.message:
+    if end <= 0 or end > limits.field or end > SHORT or data[limits.message :]:
         return None
     try:
         text = data[: end + 2].decode()
     except UnicodeDecodeError:
         return None
-    start = text.find("\r\n")
-    fields = _FIELDS(text, start + 2)
+    line, _, head = text.partition("\r\n")
+    fields = _FIELDS(head)
     lines = len(fields) + 1
     # Fewer fields than lines: something is folded, or no field at all.
     if text.count("\n") != lines or text.count("\r") != lines or "\0" in text or lines > limits.fields:
         return None
-    return text[:start], fields, data[end + 4 :]
+    return line, fields, data[end + 4 :]
 
 
-def _build(parts: Parts, limits: Limits) -> Request | Response:
+def _build(parts: Parts, limits: Limits, readers: _Readers) -> Request | Response:
     """Make a message of its parts, and look at what every message must have."""
     line, fields, body = parts
+    read_start, read_party, read_cseq = readers
+    method, text, code = read_start(line)
     message: Request | Response
-    method, text, code = _known_start(line) if len(line) < 128 else read_start_line(line)
-    if code:
-        message = Response(code, text, fields, body)
-    else:
-        message = Request(method, text, fields, body)
-    message.first, message.well_spelled = first, well_spelled = index(fields)
-    if len(first) != len(fields):
+    message = Response(code, text, fields, body) if code else Request(method, text, fields, body)
+    first, well_spelled = index(fields)
+    message.first = first
+    message.distinct = distinct = len(first) == len(fields)
+    if not distinct:
         _check_repeated(fields, limits, len(first), well_spelled)
     if limits is not LIMITS:
         message.limits = limits
     try:
-        _read_mandatory(message, first, method, limits)
+        via, call_id, place = first["Via"], first["Call-ID"], first["CSeq"]
+        message.via = Via.parse(via if "," not in via else _topmost(via, limits))
+        message.from_, message.to = read_party(first["From"]), read_party(first["To"])
     except KeyError:
         missing = ", ".join(sorted(_MANDATORY - first.keys()))
         raise PeerError(f"No {missing}", section="RFC 3261 8.1.1") from None
-    length = first.get("Content-Length")
-    if length is not None and length != str(len(body)):
-        message.body = _cut(body, length)
+    if not call_id or " " in call_id or "\t" in call_id:
+        raise PeerError("Malformed Call-ID", section="RFC 3261 20.8", where=call_id)
+    message.call_id = call_id
+    message.cseq = cseq = read_cseq(place)
+    if method and cseq.method != method:
+        raise PeerError("CSeq names another method", section="RFC 3261 8.1.1.5", where=place)
+    if "Content-Length" in first and first["Content-Length"] != str(len(body)):
+        message.body = _cut(body, first["Content-Length"])
     return message
 
 
-# A peer asks the same few things again and again, and there are few answers.
-_known_start = lru_cache(maxsize=2048)(read_start_line)
-
-
-def _read_mandatory(message: Message, first: dict[str, str], method: str, limits: Limits) -> None:
-    """Parse the fields that every message is matched by."""
-    via = first["Via"]
-    if "," in via:
-        if via.count(",") >= limits.vias:
-            raise too_many("Via")
-        via = ([*split_list(via), ""])[0]
-    message.via = Via.parse(via)
-    message.from_ = parse_party(first["From"])
-    message.to = parse_party(first["To"])
-    message.call_id = call_id = first["Call-ID"]
-    if not call_id or " " in call_id or "\t" in call_id:
-        raise PeerError("Malformed Call-ID", section="RFC 3261 20.8", where=call_id)
-    message.cseq = cseq = CSeq.parse(first["CSeq"])
-    if method and cseq.method != method:
-        raise PeerError("CSeq names another method", section="RFC 3261 8.1.1.5", where=first["CSeq"])
+def _topmost(vias: str, limits: Limits) -> str:
+    """Take the first of several values of Via that stand on one line."""
+    if vias.count(",") >= limits.vias:
+        raise too_many("Via")
+    return ([*split_list(vias), ""])[0]
 
 
 def _check_repeated(fields: Sequence[Field], limits: Limits, distinct: int, well_spelled: bool) -> None:

@@ -123,6 +123,11 @@ def write_multipart(
     return f"multipart/{kind};boundary={boundary}", b"".join(pieces)
 
 
+def is_multipart(kind: str) -> bool:
+    """Is a type, in lower case, one of those that have parts?"""
+    return kind[:10] == "multipart/"
+
+
 def leaves(message: Message, limits: Limits = LIMITS) -> list[Part]:
     """
     List the bodies of a message, with multiparts taken apart.
@@ -136,7 +141,7 @@ def _leaves(content_type: str, whole: Part, limits: Limits, depth: int) -> list[
     """List the bodies of a part."""
     if not whole.body:
         return []
-    if not content_type.lower().startswith("multipart/"):
+    if not is_multipart(content_type.lower()):
         return [whole]
     if depth == MAX_DEPTH:
         raise PeerError("Too many parts within parts", section=SECTION)
@@ -153,7 +158,7 @@ def session_of(message: Message, limits: Limits = LIMITS) -> bytes | None:
     kind = message.content_type
     if kind == "application/sdp":
         return message.body
-    if not kind.startswith("multipart/"):
+    if not is_multipart(kind):
         return None
     return next(
         (
@@ -171,6 +176,8 @@ def unsupported_parts(message: Message, understood: Collection[str], limits: Lim
 
     Where there are any, the answer is 415 with Accept (RFC 5621 section 5).
     """
+    if message.content_type in understood and not is_multipart(message.content_type):
+        return []
     return [
         part.content_type or "text/plain"
         for part in leaves(message, limits)

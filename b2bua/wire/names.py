@@ -89,7 +89,7 @@ class NameAddr:
         if found is None:
             return _parse_odd(text)
         self = _new(NameAddr)
-        self.display_text, self.uri_text, self.tag = found.groups("")
+        self.display_text, self.uri_text, self.tag = found[1], found[2], found[3] or ""
         self._tail = None
         self._text = text
         return self
@@ -200,14 +200,7 @@ def parse_again(text: str) -> NameAddr:
     return _parse_known(text) if len(text) < 256 else NameAddr.parse(text)
 
 
-def parse_party(text: str) -> NameAddr:
-    """Parse a From or To: all messages of a dialog have the same two."""
-    return _parse_known_party(text) if len(text) < 256 else NameAddr.parse(text)
-
-
 _parse_known = lru_cache(maxsize=2048)(NameAddr.parse)
-# Not among the others, since these come and go with their dialogs.
-_parse_known_party = lru_cache(maxsize=1024)(NameAddr.parse)
 
 
 @lru_cache(maxsize=1024)

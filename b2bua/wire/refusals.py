@@ -58,7 +58,7 @@ def check_extensions(request: Request, understood: Collection[str]) -> None:
 
     @param understood: option tags, in lower case.
     """
-    if request.method in ("ACK", "CANCEL"):
+    if "Require" not in request.first or request.method in ("ACK", "CANCEL"):
         return
     tags = [tag for tag in request.values("Require") if tag.lower() not in understood]
     if tags:
@@ -82,7 +82,8 @@ def check_content(request: Request, understood: Collection[str]) -> None:
     """
     if not request.body:
         return
-    if any(coding != "identity" for coding in request.content_encoding):
+    codings = request.content_encoding
+    if codings and any(coding != "identity" for coding in codings):
         raise Refusal(
             "A content coding we do not have",
             section="RFC 3261 8.2.3",

@@ -123,7 +123,8 @@ class Uri:
         """The user part as people know it; for a tel URI the number."""
         if self.scheme == "tel":
             return _SEPARATORS.sub("", self.opaque)
-        return unescape(self.user or "")
+        user = self.user or ""
+        return unescape(user) if "%" in user else user
 
     @property
     def telephone(self) -> tuple[str, str]:
@@ -265,6 +266,7 @@ def escape_user(text: str) -> str:
     return _NEEDS_ESCAPE.sub(_escape, text)
 
 
+@lru_cache(maxsize=1024)
 def telephone(user: str) -> tuple[str, str]:
     """
     Take a user part apart: a number without visual separators, and its parameters.

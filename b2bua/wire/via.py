@@ -28,7 +28,11 @@ _VIA = re.compile(
 _SIMPLE_SENDER = re.compile(
     rf"SIP/2\.0/({TOKEN}++) ([A-Za-z0-9._\-]++|\[[0-9A-Fa-f:.]++\])(?>(?::([0-9]{{1,5}}+))?)\Z"
 ).match
-_SIMPLE_PARAMS = re.compile(r'[^\x00-\x20",\x7f]*+\Z').match
+# Parameters without quotes and white space; the first that is called branch.
+_SIMPLE_PARAMS = re.compile(
+    r'(?>(?:(?!branch=)[^;\x00-\x20",\x7f]*+;)*)'
+    r'(?>(?:branch=([^;\x00-\x20",\x7f]*+))?)[^\x00-\x20",\x7f]*+\Z'
+).match
 _new = object.__new__
 
 
@@ -39,11 +43,13 @@ class Via:
     The parameters are parsed when they are first asked for.
     """
 
-    __slots__ = ("_head", "_params", "_tail", "host", "port", "transport")
+    __slots__ = ("_head", "_params", "_tail", "branch", "host", "port", "transport")
 
     transport: str
     host: str
     port: int | None
+    branch: str
+    """Empty from a client of RFC 2543."""
     _head: str
     """Transport, host and port as they are written."""
     _tail: str
@@ -57,6 +63,7 @@ class Via:
         self._head = _write_sender(transport, host, port)
         self._params = params
         self._tail = refuse_breaks(write_params(params))
+        self.branch = find_param(params, "branch") or ""
 
     @staticmethod
     def parse(text: str) -> Via:
@@ -67,11 +74,14 @@ class Via:
         """
         sender, semicolon, params = text.partition(";")
         known = _known_sender(sender) if len(sender) < 128 else None
-        if known is None or not _SIMPLE_PARAMS(params):
+        found = _SIMPLE_PARAMS(params)
+        if known is None or found is None:
             return _parse_via(text)
         self = _new(Via)
         self.transport, self.host, self.port, self._head = known
         self._tail = semicolon + params
+        branch = found[1]
+        self.branch = branch if branch is not None else find_param(self.params, "branch") or ""
         return self
 
     @property
@@ -90,23 +100,12 @@ class Via:
         return find_param(self.params, name)
 
     @property
-    def branch(self) -> str:
-        """The branch, or the empty string (a client of RFC 2543)."""
-        tail = self._tail
-        at = tail.find(";branch=") + 8
-        if at > 7 and '"' not in tail:
-            end = tail.find(";", at)
-            return tail[at:] if end < 0 else tail[at:end]
-        return find_param(self.params, "branch") or ""
-
-    @property
     def rport(self) -> str | None:
         """The rport: "" if asked for, the number if filled in, None without (RFC 3581)."""
-        lower = self._tail.lower()
-        at = lower.find(";rport") + 6
-        if at > 5 and lower[at : at + 1] in ("", ";") and '"' not in lower:
+        _, asked, after = self._tail.partition(";rport")
+        if asked and after[:1] in ("", ";") and '"' not in self._tail:
             return ""
-        return find_param(self.params, "rport") if "rport" in lower else None
+        return find_param(self.params, "rport")
 
     @property
     def received(self) -> str | None:
@@ -147,7 +146,7 @@ class Via:
         if (
             port is None
             or at < 0
-            or lower.count(";rport") > 1
+            or ";rport" in lower[at + 6 :]
             or ";received" in lower
             or after not in ("", ";")
             or '"' in tail
@@ -156,6 +155,7 @@ class Via:
             return self.with_params(("received", host), *filled)
         copy = _new(Via)
         copy.transport, copy.host, copy.port, copy._head = self.transport, self.host, self.port, self._head
+        copy.branch = self.branch
         copy._tail = f"{tail[:at]};rport={port}{tail[at + 6 :]};received={host}"
         return copy
 

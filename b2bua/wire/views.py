@@ -27,7 +27,7 @@ from b2bua.wire.fields import (
     WarningText,
     parse_date,
 )
-from b2bua.wire.lookup import Field, Fields, optional, view
+from b2bua.wire.lookup import Field, Fields, media_type, optional, view
 from b2bua.wire.names import NameAddr, parse_again
 
 __all__ = ["Field", "Message", "view"]
@@ -91,7 +91,8 @@ class Message(Fields):
     @view
     def contacts(self) -> tuple[NameAddr, ...]:
         """Every Contact; none if it is C{*}."""
-        if self.first.get("Contact") != "*":
+        first = self.first
+        if "Contact" not in first or first["Contact"] != "*":
             return self._addresses("Contact")
         if not self.star_contact:
             raise PeerError("Contact is * and more", section="RFC 3261 10.3")
@@ -175,10 +176,10 @@ class Message(Fields):
     @view
     def max_forwards(self) -> int | None:
         """Max-Forwards, 0 to 255 (section 20.22)."""
-        value = self.first.get("Max-Forwards")
-        if value is None or (number := _BYTES.get(value)) is None:
-            return self._number("Max-Forwards", 255, "RFC 3261 20.22")
-        return number
+        first = self.first
+        if "Max-Forwards" in first and (value := first["Max-Forwards"]) in _BYTES:
+            return _BYTES[value]
+        return self._number("Max-Forwards", 255, "RFC 3261 20.22")
 
     @optional
     def max_breadth(self) -> int | None:
@@ -208,8 +209,7 @@ class Message(Fields):
     @optional
     def retry_after(self) -> int | None:
         """Retry-After, in seconds."""
-        value = self.first.get("Retry-After")
-        return None if value is None else RetryAfter.parse(value).seconds
+        return RetryAfter.parse(self.first["Retry-After"]).seconds if "Retry-After" in self.first else None
 
     # Words
 
@@ -246,26 +246,26 @@ class Message(Fields):
     @view
     def content_type(self) -> str:
         """C{type/subtype} of the body in lower case, or the empty string."""
-        value = self.first.get("Content-Type")
-        return self._media_type(value) if value else ""
+        return media_type(self.first["Content-Type"]) if "Content-Type" in self.first else ""
 
     @view
     def content_disposition(self) -> str:
         """What the body is for, in lower case, or the empty string."""
-        value = self.first.get("Content-Disposition")
-        return self._media_type(value) if value else ""
+        return media_type(self.first["Content-Disposition"]) if "Content-Disposition" in self.first else ""
 
     @view
     def content_encoding(self) -> tuple[str, ...]:
         """The codings of the body, in lower case."""
+        if "Content-Encoding" not in self.first:
+            return ()
         return tuple([item.lower() for item in self.values("Content-Encoding")])
 
     @view
     def accept(self) -> tuple[str, ...] | None:
         """The media ranges of Accept; None without the field, () if it is empty."""
-        if self.first.get("Accept") is None:
+        if "Accept" not in self.first:
             return None
-        return tuple([self._media_type(item) for item in self.values("Accept")])
+        return tuple([media_type(item) for item in self.values("Accept")])
 
     # Structures
 
@@ -280,38 +280,38 @@ class Message(Fields):
     @view
     def join(self) -> Join | None:
         """Join (RFC 3911)."""
-        value = self.first.get("Join")
-        return None if value is None else Join.parse(value)
+        return Join.parse(self.first["Join"]) if "Join" in self.first else None
 
     @view
     def target_dialog(self) -> TargetDialog | None:
         """Target-Dialog (RFC 4538)."""
-        value = self.first.get("Target-Dialog")
-        return None if value is None else TargetDialog.parse(value)
+        return TargetDialog.parse(self.first["Target-Dialog"]) if "Target-Dialog" in self.first else None
 
     @view
     def rack(self) -> RAck | None:
         """RAck (RFC 3262)."""
-        value = self.first.get("RAck")
-        return None if value is None else RAck.parse(value)
+        return RAck.parse(self.first["RAck"]) if "RAck" in self.first else None
 
     @optional
     def session_expires(self) -> SessionExpires | None:
         """Session-Expires (RFC 4028)."""
-        value = self.first.get("Session-Expires")
-        return None if value is None else SessionExpires.parse(value)
+        return (
+            SessionExpires.parse(self.first["Session-Expires"]) if "Session-Expires" in self.first else None
+        )
 
     @view
     def event(self) -> Event | None:
         """Event (RFC 6665)."""
-        value = self.first.get("Event")
-        return None if value is None else Event.parse(value)
+        return Event.parse(self.first["Event"]) if "Event" in self.first else None
 
     @optional
     def subscription_state(self) -> SubscriptionState | None:
         """Subscription-State (RFC 6665)."""
-        value = self.first.get("Subscription-State")
-        return None if value is None else SubscriptionState.parse(value)
+        return (
+            SubscriptionState.parse(self.first["Subscription-State"])
+            if "Subscription-State" in self.first
+            else None
+        )
 
     @view
     def reasons(self) -> tuple[Reason, ...]:
@@ -336,14 +336,16 @@ class Message(Fields):
     @optional
     def authentication_info(self) -> AuthenticationInfo | None:
         """Authentication-Info."""
-        value = self.first.get("Authentication-Info")
-        return None if value is None else AuthenticationInfo.parse(value)
+        return (
+            AuthenticationInfo.parse(self.first["Authentication-Info"])
+            if "Authentication-Info" in self.first
+            else None
+        )
 
     @optional
     def date(self) -> datetime | None:
         """Date, which is always in GMT (section 20.17)."""
-        value = self.first.get("Date")
-        return None if value is None else parse_date(value)
+        return parse_date(self.first["Date"]) if "Date" in self.first else None
 
     @view
     def challenges(self) -> tuple[Challenge, ...]:

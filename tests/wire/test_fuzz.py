@@ -8,7 +8,7 @@ from random import Random
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.wire import fields, message, names, uri, via
+from b2bua.wire import lookup, message, names, uri, via
 from tests.wire import fuzz
 
 
@@ -29,10 +29,9 @@ class FuzzTests(SynchronousTestCase):
     def blocks(self) -> int:
         """How many pieces of memory are in use, the caches left aside."""
         for cache in (
-            fields._parse_known_cseq,
-            message._known_start,
+            *message._AGAIN,
+            lookup.media_type,
             names._parse_known,
-            names._parse_known_party,
             uri._parse_known,
             via._known_sender,
         ):

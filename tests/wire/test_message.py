@@ -335,7 +335,7 @@ class ChangeTests(SynchronousTestCase):
             self.assertEqual([via.host for via in again.vias][1:], [via.host for via in parse(data).vias][1:])
             self.assertEqual((again.via.host, changed.via.host, len(again.vias)), ("new", "new", count))
             self.assertEqual(changed.get("Via"), again.get("Via"))
-            self.assertEqual(changed.well_spelled, again.well_spelled)
+            self.assertEqual(changed.first, again.first)
         odd = Request("OPTIONS", "sip:a", [("vIA", "SIP/2.0/UDP a"), *request(BYE).fields[1:]])
         self.assertEqual(odd.with_via(Via("UDP", "b")).vias[0].host, "b")
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import chain
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from b2bua.legs.words import HungUp, Moved, Progress, Refused, Replied, Requested, Word
 from b2bua.transactions.flow import Flow
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 BYTES_MAX = 2 * 1024 * 1024
 """How much is kept by default, counted in bytes of messages."""
+BLOCKS = 16
+"""In so many blocks: the oldest of them is forgotten as a whole."""
 WORDS_MAX = 4096
 """How many words are kept: those of about as many calls."""
 
@@ -32,6 +35,9 @@ _SAID: dict[type[Word], str] = {
     HungUp: "why",
 }
 """What is kept of a word besides its kind; its session and its fields are in the message."""
+
+
+_Passed: TypeAlias = tuple[float, Flow, bool, bytes]
 
 
 class Passed(NamedTuple):
@@ -71,33 +77,59 @@ class Heard(NamedTuple):
 class Trace:
     """The messages and words of late, oldest first."""
 
-    __slots__ = ("_bytes", "_ring", "_words", "bytes_max")
+    __slots__ = ("_block", "_blocks", "_bytes", "_bytes_max", "_words")
 
     def __init__(self, bytes_max: int = BYTES_MAX) -> None:
-        """Keep up to C{bytes_max} bytes of messages; 0 keeps none."""
-        self._ring: deque[tuple[float, Flow, bool, bytes]] = deque()
+        """Keep up to about C{bytes_max} bytes of messages, a few of them in any case; 0 keeps none."""
+        self._bytes_max = bytes_max
+        # The oldest go a block at a time: the newest are kept with nearly no look at them.
+        self._blocks: deque[list[_Passed]] = deque(maxlen=BLOCKS - 1)
+        self._block: list[_Passed] = []
         self._bytes = 0
-        self.bytes_max = bytes_max
         self._words: deque[tuple[float, str, Party, str, type[Word], object]] = deque(maxlen=WORDS_MAX)
 
     def note(self, at: float, flow: Flow, outgoing: bool, raw: bytes) -> None:
         """Keep one message, at the cost of the oldest."""
-        ring = self._ring
-        ring.append((at, flow, outgoing, raw))
+        self._block.append((at, flow, outgoing, raw))
         self._bytes += len(raw)
-        while self._bytes > self.bytes_max:
-            self._bytes -= len(ring.popleft()[3])
+        if self._bytes * BLOCKS >= self._bytes_max:
+            self._begin_block()
+
+    def _begin_block(self) -> None:
+        """Begin another block, and forget the oldest when there are enough."""
+        if self._bytes_max:
+            self._blocks.append(self._block)
+        self._block = []
+        self._bytes = 0
+
+    @property
+    def bytes_max(self) -> int:
+        """How much is kept."""
+        return self._bytes_max
+
+    @bytes_max.setter
+    def bytes_max(self, bytes_max: int) -> None:
+        kept = list(self._passed())
+        self._bytes_max = bytes_max
+        self._blocks.clear()
+        self._block, self._bytes = [], 0
+        for passed in kept:
+            self.note(*passed)
+
+    def _passed(self) -> Iterator[_Passed]:
+        """Every message, oldest first."""
+        return chain.from_iterable((*self._blocks, self._block))
 
     def hear(self, at: float, call: str, leg: Leg, word: Word) -> None:
         """Keep what a leg has told its call, at the cost of the oldest."""
         kind = type(word)
-        said = _SAID.get(kind)
-        self._words.append((at, call, leg.party, leg.id, kind, None if said is None else getattr(word, said)))
+        said = getattr(word, _SAID[kind]) if kind in _SAID else None
+        self._words.append((at, call, leg.party, leg.id, kind, said))
 
     def of(self, call_ids: Iterable[str]) -> Iterator[Passed]:
         """The messages of some dialogs, by their Call-IDs."""
         wanted = set(call_ids)
-        for passed in self._ring:
+        for passed in self._passed():
             if call_id_of(passed[3]) in wanted:
                 yield Passed(*passed)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.calls.records.trace import WORDS_MAX, Trace
+from b2bua.calls.records.trace import BLOCKS, WORDS_MAX, Trace
 from b2bua.legs.words import Answered, HungUp, Refused, Ringing
 from b2bua.testing import LadderTestCase, Manners
 from b2bua.testing.world import World
@@ -23,12 +23,28 @@ class RingTests(SynchronousTestCase):
     """The ring of messages."""
 
     def test_bounded(self) -> None:
-        """The oldest go when there is no more room."""
+        """The oldest go when there is no more room, a block of them at a time."""
         one = message("BYE sip:a SIP/2.0")
-        trace = Trace(3 * len(one))
-        for at in range(10):
+        trace = Trace(4 * BLOCKS * len(one))
+        for at in range(1000):
             trace.note(float(at), ALICE, False, one)
-        self.assertEqual([passed.at for passed in trace.of(["one"])], [7.0, 8.0, 9.0])
+            kept = [passed.at for passed in trace.of(["one"])]
+            self.assertEqual(kept, [float(at - before) for before in reversed(range(len(kept)))])
+            self.assertLessEqual(len(kept), 4 * BLOCKS)
+            self.assertGreaterEqual(len(kept), min(at + 1, 4 * (BLOCKS - 1)))
+
+    def test_other_room(self) -> None:
+        """With less room the newest stay; with none, none; with more there is room for more."""
+        one = message("BYE sip:a SIP/2.0")
+        trace = Trace(4 * BLOCKS * len(one))
+        for at in range(4 * BLOCKS):
+            trace.note(float(at), ALICE, False, one)
+        trace.bytes_max = BLOCKS * len(one)
+        kept = [passed.at for passed in trace.of(["one"])]
+        self.assertLessEqual(len(kept), BLOCKS)
+        self.assertEqual(kept[-1], 4.0 * BLOCKS - 1)
+        trace.bytes_max = 0
+        self.assertEqual(list(trace.of(["one"])), [])
 
     def test_none(self) -> None:
         """Without room nothing is kept."""
