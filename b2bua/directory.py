@@ -200,7 +200,7 @@ class Directory:
         Of a telephone number the bare number, without the separators and
         parameters that RFC 3966 section 3 lets people write.
         """
-        user = self._written(target)
+        user = target if ":" not in target else self._written(target)
         return user if user is None or user in self._extensions else telephone(user)[0]
 
     def _written(self, target: str) -> str | None:

@@ -125,7 +125,7 @@ class Calls:
 
     def when(self, answer: T | Deferred[T], then: Callable[[T], None]) -> None:
         """Go on with an answer: at once when it is there already, else when it has come."""
-        if isinstance(answer, Deferred):
+        if answer is not None and isinstance(answer, Deferred):
             answer.addCallback(lambda value: self.run(then, value))
             answer.addErrback(lambda failure: self.log.failure("a step of a call broke", failure))
         else:

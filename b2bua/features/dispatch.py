@@ -162,7 +162,7 @@ class Dispatch:
                 if began - before >= BLOCKS:
                     self._tell_blocked(hook, impl.plugin, began - before, story)
                 if story is not None:
-                    story.asked(hook, impl.plugin.name, None, began - before)
+                    story.asked(began, hook, impl.plugin.name, None, began - before)
                 continue
             if isinstance(answer, (Deferred, CoroutineType)):
                 rest = impls[index + 1 :]
@@ -233,13 +233,13 @@ class Dispatch:
 
     def _counts(self, hook: str, plugin: Plugin, answer: Any, began: float, story: Story | None) -> bool:
         """Is it an answer, and one that the core can carry out?"""
-        seconds = self.timers.now() - began
+        now = self.timers.now()
         wrong = None if answer is None else wrong_answer(hook, answer)
         if wrong is not None:
             self._failed(hook, plugin, _failure(TypeError(wrong)), began, story)
             return False
         if story is not None:
-            story.asked(hook, plugin.name, answer, seconds)
+            story.asked(now, hook, plugin.name, answer, now - began)
         return answer is not None
 
     # ---- edits ----------------------------------------------------------
@@ -345,7 +345,7 @@ class Dispatch:
         now = self.timers.now()
         error = f"{failure.type.__name__}: {failure.getErrorMessage()}"[:200] if failure.type else "failed"
         if story is not None:
-            story.asked(hook, plugin.name, None, now - began, error)
+            story.asked(now, hook, plugin.name, None, now - began, error)
         known = (plugin.name, hook, failure.type.__name__ if failure.type else "")
         if known not in self._logged:
             self._logged.add(known)

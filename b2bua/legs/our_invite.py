@@ -144,9 +144,9 @@ class OurInvite:
     def _heard(self, response: Response) -> None:
         """Take a response; what is malformed in it makes it worthless."""
         try:
-            if response.provisional:
+            if response.code < 200:
                 self._provisional(response)
-            elif response.success:
+            elif response.code < 300:
                 self._success(response)
             else:
                 self._failure(response)

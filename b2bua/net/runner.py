@@ -207,29 +207,30 @@ class Runner:
 
     def received(self, data: bytes, flow: Flow) -> None:
         """Take a whole message, a keep-alive, or junk."""
-        if len(data) <= 4 or (data[0] <= 1 and not flow.connection):  # as no SIP begins (RFC 5626 section 8)
+        if not data[4:] or (data[0] <= 1 and not flow.connection):  # as no SIP begins (RFC 5626 section 8)
             if flow.connection or self.admits_keep_alives(flow):  # connections count theirs themselves
                 self._keep_alive(data, flow)
             return
         if flow.remote[0] not in self._known and not self.admits(flow):
             return
         self.counts.received += 1
+        self.wheel.now = now = self.now()
         if self.tap is not None:
-            self.tap(self.now(), flow, False, data)
+            self.tap(now, flow, False, data)
         try:
             message = parse(data, self._messages)
+            if type(message) is Request:
+                self.serving.request(message, flow)
+            elif type(message) is Response:
+                self._response(message, flow)
         except Malformed as error:
             self.serving.broken(error, flow)
-            return
-        try:
-            if isinstance(message, Request):
-                self.serving.request(message, flow)
-            else:
-                self._response(message, flow)
         except PeerError as error:
             self.log.info("{peer} broke a rule: {error}", peer=flow.remote, error=error)
         except Exception:  # noqa: BLE001 - one message must not stop the others
             self.log.failure("a message from {peer} was not understood", peer=flow.remote)
+        finally:
+            self.wheel.now = None
 
     def admits(self, flow: Flow) -> bool:
         """May this source cost us another message?"""
@@ -267,13 +268,15 @@ class Runner:
 
     def send(self, data: bytes, flow: Flow) -> None:
         """Send bytes on the wire of a flow."""
-        wire = self._wires.get(flow[:2])
-        if wire is None and (wire := self.ways.wire_of(flow)) is None:
+        way = flow[:2]
+        wire = self._wires[way] if way in self._wires else self.ways.wire_of(flow)
+        if wire is None:
             self.start(0.0, lambda: self.unreachable(flow, data))
             return
         self.counts.sent += 1
         if self.tap is not None:
-            self.tap(self.now(), flow, True, data)
+            now = self.wheel.now
+            self.tap(self.now() if now is None else now, flow, True, data)
         if self._gathered is None:
             wire.send(data, flow)
             return
@@ -385,8 +388,7 @@ class Runner:
 
 def _is_astray(response: Response) -> bool:
     """Has it more than one Via?  Mostly a look at two numbers tells that it has not."""
-    first = response.first
-    if len(first) == len(response.fields) and "," not in first["Via"]:
+    if response.distinct and "," not in response.first["Via"]:
         return False
     return len(response.values("Via")) > 1
 

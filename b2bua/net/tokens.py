@@ -32,12 +32,12 @@ class Unguessable(SystemRandom):
         """Fetch nothing yet."""
         super().__init__()
         self._pool = b""
-        self._at = 0
+        self._at = POOL
 
     def randbytes(self, n: int) -> bytes:
         """Take C{n} bytes."""
         at = self._at
-        if at + n > len(self._pool):
+        if at + n > POOL:
             if n > POOL:
                 return os.urandom(n)
             self._pool, at = os.urandom(POOL), 0

@@ -67,7 +67,12 @@ class Running:
             elif type(effect) is Start:
                 self._start(effect)
             elif type(effect) is Stop:
-                self._stop(effect.timer)
+                if effect.timer in REPEATS:
+                    self._repeats = None
+                else:
+                    self._ends = None
+                if self._repeats is self._ends is None and self.bucket is not None:
+                    self.bucket.take_out(self)
             elif type(effect) is Request or type(effect) is Response:
                 self._deliver(effect)
             elif type(effect) is Ended:
@@ -101,8 +106,9 @@ class Running:
                 letter, self._ends = self._ends[1], None
                 self.perform(self.machine.fire(letter))
         finally:
-            if self.bucket is None and (self._repeats is not None or self._ends is not None):
-                self._runner.wheel.put(self, self._soonest())
+            waiting = [due[0] for due in (self._repeats, self._ends) if due is not None]
+            if waiting and self.bucket is None:
+                self._runner.wheel.put(self, min(waiting))
 
     def stop(self) -> None:
         """Stop both timers."""
@@ -116,33 +122,15 @@ class Running:
         wheel = self._runner.wheel
         tick = wheel.tick_in(seconds)
         if letter in REPEATS:
-            self._repeats = (tick, letter)
+            self._repeats, other = (tick, letter), self._ends
         else:
-            self._ends = (tick, letter)
+            self._ends, other = (tick, letter), self._repeats
         bucket = self.bucket
         if bucket is None:
-            wheel.put(self, self._soonest())
+            wheel.put(self, tick if other is None or tick < other[0] else other[0])
         elif tick < bucket.tick:
             bucket.take_out(self)
             wheel.put(self, tick)
-
-    def _stop(self, letter: str) -> None:
-        """Stop the timer of that kind."""
-        if letter in REPEATS:
-            self._repeats = None
-        else:
-            self._ends = None
-        if self._repeats is None and self._ends is None and self.bucket is not None:
-            self.bucket.take_out(self)
-
-    def _soonest(self) -> int:
-        """Give the tick at which the first of the timers is due."""
-        soonest, ends = self._repeats, self._ends
-        if soonest is None or (ends is not None and ends[0] < soonest[0]):
-            soonest = ends
-        if soonest is None:
-            raise UsageError("Neither timer is set")
-        return soonest[0]
 
     def _send(self, data: bytes) -> None:
         raise NotImplementedError
@@ -232,7 +220,7 @@ class ServerTransaction(Running):
     def _deliver(self, message: Request | Response) -> None:
         """Give the request to the user; a bug of the user's is a 500, not the end of the world."""
         user = self._runner.user
-        if not isinstance(message, Request):
+        if type(message) is not Request:
             raise UsageError("A server transaction delivers requests")
         if message.method == "ACK":
             user.ack_received(message, self.flow)
@@ -291,7 +279,7 @@ class Attempt(Running):
         self._runner.send(data, self.flow)
 
     def _deliver(self, message: Request | Response) -> None:
-        if not isinstance(message, Response):
+        if type(message) is not Response:
             raise UsageError("A client transaction delivers responses")
         self._client.answered(self, message)
 

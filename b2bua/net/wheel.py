@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from heapq import heapify, heappop, heappush
-from math import ceil, floor
+from math import floor
 from typing import Any, Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -95,6 +95,8 @@ class Wheel:
         self._clock = clock
         self._seconds = clock.seconds
         self._epoch = clock.seconds()
+        self.now: float | None = None
+        """What the clock says while a message is taken, for which it is read once; None in between."""
         self._rate = rate
         self._buckets: dict[int, Bucket] = {}
         self._heap: list[int] = []
@@ -132,13 +134,14 @@ class Wheel:
 
     def tick_in(self, seconds: float) -> int:
         """Give the tick that comes after C{seconds}."""
-        return ceil((self._seconds() - self._epoch + seconds) * self._rate - _SLACK)
+        now = self.now
+        if now is None:
+            now = self._seconds()
+        return int((now - self._epoch + seconds) * self._rate + (1 - _SLACK))
 
     def put(self, entry: Entry, tick: int) -> None:
         """Have an entry that is in no bucket ring at C{tick}."""
-        bucket = self._buckets.get(tick)
-        if bucket is None:
-            bucket = self._open(tick)
+        bucket = self._buckets[tick] if tick in self._buckets else self._open(tick)
         bucket[entry] = None
         entry.bucket = bucket
 

@@ -41,22 +41,32 @@ class Story:
     Entries are kept as they are and formatted only when somebody looks.
     """
 
-    __slots__ = ("_entries", "_now", "call")
+    __slots__ = ("_entries", "_now", "call", "features")
 
     def __init__(self, now: Callable[[], float], call: str = "") -> None:
         """Begin the story of C{call}; C{now} is the clock of the server."""
         self.call = call
         self._now = now
         self._entries: list[Question | Note] = []
+        self.features: tuple[str, ...] = ()
+        """The features that had a say, in the order in which they first did."""
 
     def asked(
-        self, hook: str, feature: str, answer: object, seconds: float, error: str | None = None
+        self,
+        at: float,
+        hook: str,
+        feature: str,
+        answer: object,
+        seconds: float,
+        error: str | None = None,
     ) -> None:
         """Note what C{feature} said when it was asked."""
         entries = self._entries
         if len(entries) >= ENTRIES_MAX:
             del entries[: ENTRIES_MAX // 4]
-        entries.append((self._now(), hook, feature, answer, seconds, error))
+        entries.append((at, hook, feature, answer, seconds, error))
+        if answer is not None and feature not in self.features:
+            self.features += (feature,)
 
     def note(self, text: str, *values: Any) -> None:
         """Note something that happened; C{text} is a format for C{values}, as in C{str.format}."""
@@ -64,12 +74,6 @@ class Story:
         if len(entries) >= ENTRIES_MAX:
             del entries[: ENTRIES_MAX // 4]
         entries.append((self._now(), text, values))
-
-    @property
-    def features(self) -> tuple[str, ...]:
-        """The features that had a say, in the order in which they first did."""
-        named = [entry[2] for entry in self._entries if len(entry) > 3 and entry[3] is not None]
-        return tuple(dict.fromkeys(named))
 
     def entries(self) -> list[Entry]:
         """What happened, for people."""

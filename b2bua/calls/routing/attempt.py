@@ -83,6 +83,7 @@ class Attempt:
         "call",
         "decided",
         "direct",
+        "extension",
         "forwards",
         "parent",
         "path",
@@ -107,7 +108,10 @@ class Attempt:
         self.seeker = seeker
         self.template = template
         self.target, path, self.behalf, self.ring_seconds, self.forwards, self.direct = dialling
-        self.path = path.through(call.calls.directory.key(self.target))
+        directory = call.calls.directory
+        self.path = path.through(directory.key(self.target))
+        self.extension: str | None = directory.extension(self.target)
+        """The name of the target if it is one of our extensions."""
         self.parent = parent
         self.rang = False
         self.alone: bool = parent is None or parent.alone
@@ -134,11 +138,6 @@ class Attempt:
     def user(self) -> str:
         """The user part of the target, unescaped."""
         return self.call.calls.directory.user(self.target)
-
-    @property
-    def extension(self) -> str | None:
-        """The name of the target if it is one of our extensions."""
-        return self.call.calls.directory.extension(self.target)
 
     @property
     def local(self) -> bool:
