@@ -286,16 +286,17 @@ class Call:
         if type(word) is HungUp:
             self.record.hung_up(leg.party, word.why)
             self.part_with(leg, word.why, LEG_ENDS[word.why])
-        elif isinstance(word, (Refused, Moved)) and leg.ended:
+        elif (type(word) is Refused or type(word) is Moved) and leg.ended:
             if leg is self.caller and not self.started:
                 # Its INVITE was refused for a fault of its own.
                 self.record.refused(word.code, word.reason)
             self.part_with(leg, str(word.code), _end_of(word))
         if listener is not None:
             listener.hear(leg, word)
-        elif isinstance(word, Offered):
+        elif type(word) is Offered:
             self.begin(word)
-        self.settle()
+        if not self.legs:
+            self.settle()
 
     def wall(self) -> float:
         """

@@ -106,15 +106,17 @@ class Calls:
     def run(self, step: Callable[..., None], *values: Any) -> None:
         """Take a step now, or when the present one is done; then all that follows from it."""
         inbox = self._inbox
-        inbox.append((step, values))
         if self._busy:
+            inbox.append((step, values))
             return
         self._busy = True
         try:
-            while inbox:
-                step, values = inbox.popleft()
-                step(*values)
-                if self._changes and not inbox:
+            step(*values)
+            while inbox or self._changes:
+                if inbox:
+                    step, values = inbox.popleft()
+                    step(*values)
+                else:
                     self._tell_changes()
         finally:
             self._busy = False

@@ -207,9 +207,9 @@ class LegData:
     def learn(self, message: Message) -> None:
         """Note what a message of the peer says about what it can do."""
         if "Allow" in message.first:
-            self.peer_allows = _tokens(", ".join(message.all("Allow")), False)
+            self.peer_allows = _tokens(message.joined("Allow"), False)
         if "Supported" in message.first:
-            self.peer_supports = _tokens(", ".join(message.all("Supported")), True)
+            self.peer_supports = _tokens(message.joined("Supported"), True)
 
     # The session
 

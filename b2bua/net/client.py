@@ -161,7 +161,7 @@ class ClientTransaction:
 
     def _took_tcp(self) -> None:
         """A server that takes TCP is not asked by UDP as well."""
-        if self._hops and self._hops[0] is self._otherwise:
+        if self._hops[0] is self._otherwise:
             del self._hops[0]
 
     def answered(self, attempt: Attempt, response: Response) -> None:
@@ -176,7 +176,8 @@ class ClientTransaction:
                     # The hop before has answered after all: this one need not.
                     self._attempt.perform(self._attempt.machine.cancel())
             self._runner.ways.answered(attempt.flow, response)
-            self._took_tcp()
+            if self._hops:
+                self._took_tcp()
             if code == 503 and self._hops and self._cancel is None:
                 self._next()
                 return

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from b2bua.errors import PeerError
 from b2bua.net.transaction import ServerMachine, ServerTransaction
 from b2bua.transactions.invite_server import InviteServer
-from b2bua.transactions.matching import answer_flow, arrived, merge_key, server_key
+from b2bua.transactions.matching import answer_flow, arrived, merge_key, server_key, way_back
 from b2bua.transactions.non_invite_server import NonInviteServer
 from b2bua.wire.message import Field, Malformed, Request, Response, write
 
@@ -120,7 +120,7 @@ class Serving:
             machine = InviteServer(request, timers, reliable=reliable)
         else:
             machine = NonInviteServer(request, timers, reliable=reliable)
-        server = ServerTransaction(runner, machine, key, merge, flow, answer_flow(request, flow))
+        server = ServerTransaction(runner, machine, key, merge, flow, way_back(request.via, flow))
         self._live[key] = server
         if merge is not None:
             self._merges[merge] = server

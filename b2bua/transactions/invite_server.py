@@ -78,12 +78,12 @@ class InviteServer:
             case State.PROCEEDING if code < 300:
                 self.state = State.ACCEPTED
                 # A retransmitted INVITE draws nothing from now on: the 2xx is the user's.
-                self.request, self._last, self.to = None, b"", response.get("To") or ""
+                self.request, self._last, self.to = None, b"", _to(response)
                 return (STOP_TRYING, self._timers.l, write(response))
 
             case State.PROCEEDING:
                 self.state = State.COMPLETED
-                self.request, self._last, self.to = None, write(response), response.get("To") or ""
+                self.request, self._last, self.to = None, write(response), _to(response)
                 again = STOP_TRYING if self._reliable else self._timers.g
                 return (again, self._timers.h, self._last)
 
@@ -134,3 +134,9 @@ class InviteServer:
         """Go to Terminated."""
         self.state = State.TERMINATED
         self.request, self._last = None, b""
+
+
+def _to(response: Response) -> str:
+    """The To of a response, as it is written."""
+    to = response.only(("To",))
+    return to[0][1] if to else ""

@@ -156,13 +156,11 @@ class Trunks:
         """
         trunk = self._trunks[name]
         uri = request.request_uri
-        if (not uri.user_unescaped or uri.user_unescaped == trunk.table.username) and (
-            request.to.uri.user_unescaped
-        ):
+        if uri.user_unescaped in ("", trunk.table.username) and request.to.uri.user_unescaped:
             uri = request.to.uri
         number, params = uri.telephone
         ours = trunk.numbers_in.apply(number)
-        if ours == number and uri.is_sip:
+        if ours == number and not uri.opaque:
             return uri.user_unescaped  # it may be a name that looks like a number
         # A rule may have made a name of the number, behind which nothing can stand.
         return ours + params if telephone(ours + params)[0] == ours else ours

@@ -9,9 +9,6 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeAlias, TypeVar, overlo
 
 from b2bua.errors import PeerError
 from b2bua.wire.careful import LIMITS, too_many
-from b2bua.wire.fields import (
-    parse_delta,
-)
 from b2bua.wire.grammar import digits, split_list
 from b2bua.wire.names import NameAddr, parse_again
 from b2bua.wire.registry import KNOWN, canonical
@@ -48,23 +45,33 @@ class view(Generic[T]):
         def __set__(self, instance: object, value: T) -> None: ...
 
 
-class optional(view[T]):
-    """A view of a field that can be done without: malformed, it reads as absent (RFC 3261 section 8.2.2)."""
+class _Optional(view[T | None]):
+    """What L{optional} makes."""
+
+    def __init__(self, field: str, compute: Callable[[Any], T]) -> None:
+        """Take the name of the field, and the method that parses it."""
+        super().__init__(compute)
+        self._field = field
 
     @overload
-    def __get__(self, instance: None, owner: type) -> optional[T]: ...
+    def __get__(self, instance: None, owner: type) -> _Optional[T]: ...
     @overload
-    def __get__(self, instance: object, owner: type) -> T: ...
-    def __get__(self, instance: object | None, owner: type) -> optional[T] | T:
+    def __get__(self, instance: object, owner: type) -> T | None: ...
+    def __get__(self, instance: Any, owner: type) -> _Optional[T] | T | None:
         """Parse and remember, also that there is nothing to be had."""
         if instance is None:
             return self
-        try:
-            value = self._compute(instance)
-        except PeerError:
-            value = None
+        value = None
+        if self._field in instance.first:
+            with suppress(PeerError):
+                value = self._compute(instance)
         instance.__dict__[self._name] = value
-        return value  # type: ignore[return-value]  # T is one that may be None
+        return value
+
+
+def optional(field: str) -> Callable[[Callable[[Any], T]], _Optional[T]]:
+    """Make a view of a field that can be done without: malformed, it reads as absent (RFC 3261 8.2.2)."""
+    return lambda compute: _Optional(field, compute)
 
 
 def index(fields: Sequence[Field]) -> tuple[dict[str, str], bool]:
@@ -128,6 +135,10 @@ class Fields:
             for known, value in self.fields
             if known == name or (known not in KNOWN and canonical(known) == name)
         ]
+
+    def joined(self, name: str) -> str:
+        """Give all values of a field that is there, as one line (RFC 3261 section 7.3.1)."""
+        return self.first[name] if self.distinct else ", ".join(self.all(name))
 
     def values(self, name: str) -> list[str]:
         """Find the values of a field, with comma-separated lists taken apart."""
@@ -214,25 +225,20 @@ class Fields:
             return ()
         found: list[T] = []
         for line in self.all(name):
-            with suppress(PeerError):
-                for item in split_list(line):
-                    with suppress(PeerError):
-                        found.append(parse(item))
+            try:
+                items = split_list(line)
+            except PeerError:
+                continue
+            for item in items:
+                try:
+                    found.append(parse(item))
+                except PeerError:
+                    continue
         return tuple(found)
 
-    def _address(self, name: str) -> NameAddr | None:
-        """Parse a single address."""
-        return NameAddr.parse(self.first[name]) if name in self.first else None
-
-    def _number(self, name: str, most: int, section: str) -> int | None:
+    def _number(self, name: str, most: int, section: str) -> int:
         """Parse a field that is one number."""
-        if name not in self.first:
-            return None
         return digits(self.first[name], most, section=section, what=name)
-
-    def _delta(self, name: str, section: str) -> int | None:
-        """Parse a field that is seconds, perhaps with parameters."""
-        return parse_delta(self.first[name], section)[0] if name in self.first else None
 
     def _tags(self, name: str) -> frozenset[str]:
         """Parse a list of tokens that are compared in lower case."""

@@ -28,7 +28,7 @@ from b2bua.wire.fields import CSeq, Via
 from b2bua.wire.grammar import TOKEN, split_list, without_controls
 from b2bua.wire.lookup import are_known, index
 from b2bua.wire.names import NameAddr
-from b2bua.wire.registry import REASONS, SINGLE, canonical
+from b2bua.wire.registry import KNOWN, REASONS, SINGLE, canonical
 from b2bua.wire.uri import Uri
 from b2bua.wire.views import Field, Message, view
 
@@ -49,6 +49,7 @@ __all__ = [
 # a set of characters; that it takes a lone CR for a part of the value is seen
 # by counting.
 _FIELDS = re.compile(rf"^({TOKEN}++)[ \t]*+:[ \t]*+(.*[^ \t\r\n]|)[ \t]*+\r\n", re.MULTILINE).findall
+NO_BODY = ("Content-Length", "0")
 SHORT = 4096
 """Bytes of a head that is read quickly, and whose parts are remembered: longer ones would fill the memory."""
 _MANDATORY = frozenset(("Via", "From", "To", "Call-ID", "CSeq"))
@@ -147,7 +148,7 @@ class Request(Message):
 def _tag(copied: list[Field], tag: str) -> None:
     """Put a tag on the To of a response, if it has none."""
     for at, (name, value) in enumerate(copied):
-        if name == "To" or canonical(name) == "To":
+        if name == "To" or (name not in KNOWN and canonical(name) == "To"):
             if value[-1:] == ">" or not _is_tagged(value):
                 copied[at] = (name, f"{value};tag={tag}")
             return
@@ -373,7 +374,7 @@ def write(message: Message) -> bytes:
     """
     fields = message.fields
     body = message.body
-    length = ("Content-Length", str(len(body)))
+    length = ("Content-Length", str(len(body))) if body else NO_BODY
     # Mostly it comes last, or is not there yet.
     if fields[-1:] != (length,):
         spelled = dict(fields)

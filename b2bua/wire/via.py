@@ -73,7 +73,7 @@ class Via:
         @raise PeerError: 400, if it is none.
         """
         sender, semicolon, params = text.partition(";")
-        known = _known_sender(sender) if len(sender) < 128 else None
+        known = None if sender[128:] else _known_sender(sender)
         found = _SIMPLE_PARAMS(params)
         if known is None or found is None:
             return _parse_via(text)

@@ -26,6 +26,7 @@ from b2bua.wire.fields import (
     Via,
     WarningText,
     parse_date,
+    parse_delta,
 )
 from b2bua.wire.lookup import Field, Fields, media_type, optional, view
 from b2bua.wire.names import NameAddr, parse_again
@@ -125,20 +126,20 @@ class Message(Fields):
 
     # Who
 
-    @optional
-    def reply_to(self) -> NameAddr | None:
+    @optional("Reply-To")
+    def reply_to(self) -> NameAddr:
         """Reply-To."""
-        return self._address("Reply-To")
+        return NameAddr.parse(self.first["Reply-To"])
 
     @view
     def refer_to(self) -> NameAddr | None:
         """Refer-To (RFC 3515)."""
-        return self._address("Refer-To")
+        return NameAddr.parse(self.first["Refer-To"]) if "Refer-To" in self.first else None
 
-    @optional
-    def referred_by(self) -> NameAddr | None:
+    @optional("Referred-By")
+    def referred_by(self) -> NameAddr:
         """Referred-By (RFC 3892)."""
-        return self._address("Referred-By")
+        return NameAddr.parse(self.first["Referred-By"])
 
     @view
     def asserted(self) -> tuple[NameAddr, ...]:
@@ -176,40 +177,40 @@ class Message(Fields):
     @view
     def max_forwards(self) -> int | None:
         """Max-Forwards, 0 to 255 (section 20.22)."""
-        first = self.first
-        if "Max-Forwards" in first and (value := first["Max-Forwards"]) in _BYTES:
-            return _BYTES[value]
-        return self._number("Max-Forwards", 255, "RFC 3261 20.22")
+        if "Max-Forwards" not in self.first:
+            return None
+        value = self.first["Max-Forwards"]
+        return _BYTES[value] if value in _BYTES else self._number("Max-Forwards", 255, "RFC 3261 20.22")
 
-    @optional
-    def max_breadth(self) -> int | None:
+    @optional("Max-Breadth")
+    def max_breadth(self) -> int:
         """Max-Breadth (RFC 5393 section 5.3.1)."""
         return self._number("Max-Breadth", 2**31 - 1, "RFC 5393 5.3.1")
 
-    @optional
-    def expires(self) -> int | None:
+    @optional("Expires")
+    def expires(self) -> int:
         """Expires, in seconds."""
         return self._number("Expires", 2**32 - 1, "RFC 3261 20.19")
 
-    @optional
-    def min_expires(self) -> int | None:
+    @optional("Min-Expires")
+    def min_expires(self) -> int:
         """Min-Expires, in seconds."""
         return self._number("Min-Expires", 2**32 - 1, "RFC 3261 20.23")
 
-    @optional
-    def min_se(self) -> int | None:
+    @optional("Min-SE")
+    def min_se(self) -> int:
         """Min-SE, in seconds (RFC 4028)."""
-        return self._delta("Min-SE", "RFC 4028 5")
+        return parse_delta(self.first["Min-SE"], "RFC 4028 5")[0]
 
-    @optional
-    def rseq(self) -> int | None:
+    @optional("RSeq")
+    def rseq(self) -> int:
         """RSeq (RFC 3262)."""
         return self._number("RSeq", 2**32 - 1, "RFC 3262 7.1")
 
-    @optional
-    def retry_after(self) -> int | None:
+    @optional("Retry-After")
+    def retry_after(self) -> int:
         """Retry-After, in seconds."""
-        return RetryAfter.parse(self.first["Retry-After"]).seconds if "Retry-After" in self.first else None
+        return RetryAfter.parse(self.first["Retry-After"]).seconds
 
     # Words
 
@@ -292,26 +293,20 @@ class Message(Fields):
         """RAck (RFC 3262)."""
         return RAck.parse(self.first["RAck"]) if "RAck" in self.first else None
 
-    @optional
-    def session_expires(self) -> SessionExpires | None:
+    @optional("Session-Expires")
+    def session_expires(self) -> SessionExpires:
         """Session-Expires (RFC 4028)."""
-        return (
-            SessionExpires.parse(self.first["Session-Expires"]) if "Session-Expires" in self.first else None
-        )
+        return SessionExpires.parse(self.first["Session-Expires"])
 
     @view
     def event(self) -> Event | None:
         """Event (RFC 6665)."""
         return Event.parse(self.first["Event"]) if "Event" in self.first else None
 
-    @optional
-    def subscription_state(self) -> SubscriptionState | None:
+    @optional("Subscription-State")
+    def subscription_state(self) -> SubscriptionState:
         """Subscription-State (RFC 6665)."""
-        return (
-            SubscriptionState.parse(self.first["Subscription-State"])
-            if "Subscription-State" in self.first
-            else None
-        )
+        return SubscriptionState.parse(self.first["Subscription-State"])
 
     @view
     def reasons(self) -> tuple[Reason, ...]:
@@ -333,19 +328,15 @@ class Message(Fields):
         """Call-Info."""
         return self._readable("Call-Info", Info.parse)
 
-    @optional
-    def authentication_info(self) -> AuthenticationInfo | None:
+    @optional("Authentication-Info")
+    def authentication_info(self) -> AuthenticationInfo:
         """Authentication-Info."""
-        return (
-            AuthenticationInfo.parse(self.first["Authentication-Info"])
-            if "Authentication-Info" in self.first
-            else None
-        )
+        return AuthenticationInfo.parse(self.first["Authentication-Info"])
 
-    @optional
-    def date(self) -> datetime | None:
+    @optional("Date")
+    def date(self) -> datetime:
         """Date, which is always in GMT (section 20.17)."""
-        return parse_date(self.first["Date"]) if "Date" in self.first else None
+        return parse_date(self.first["Date"])
 
     @view
     def challenges(self) -> tuple[Challenge, ...]:
