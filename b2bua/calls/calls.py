@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -76,6 +77,8 @@ class Calls:
         """Told of each word that a call hears: when, in which call, from which leg."""
         self.ended: Callable[[Call], None] = lambda call: None
         """Told of each call when it is over, once."""
+        self.hear: Callable[[Leg, Word], None] = partial(self.run, self._heard)
+        """Takes a word of a leg, after all that came before."""
         self._inbox: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
         self._busy = False
         self._changes: dict[Call, None] = {}
@@ -84,13 +87,6 @@ class Calls:
         """How each call was when the features heard of it last, if they want to."""
 
     # ---- the inbox ------------------------------------------------------
-
-    def hear(self, leg: Leg, word: Word) -> None:
-        """Take a word of a leg, after all that came before."""
-        if self._busy:
-            self._inbox.append((self._heard, (leg, word)))
-        else:
-            self.run(self._heard, leg, word)
 
     def _heard(self, leg: Leg, word: Word) -> None:
         """Hand a word to whoever listens to the leg by now."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from b2bua.errors import PeerError
 from b2bua.wire.message import Request
 from b2bua.wire.names import NameAddr
 from b2bua.wire.uri import Uri
+from b2bua.wire.views import Message
 
 if TYPE_CHECKING:
-    from b2bua.wire.message import Field, Message, Response
+    from b2bua.wire.message import Field, Response
 
 MAX_FORWARDS = ("Max-Forwards", "70")
 """What requests within a dialog start with (RFC 3261 section 8.1.1.6)."""
@@ -224,11 +226,27 @@ class Dialog:
 
 def contact_uri(message: Message) -> str:
     """The SIP URI of the first Contact (section 8.1.1.8), or the empty string."""
+    if "Contact" not in message.first:
+        return ""
+    written = message.first["Contact"]
+    if message.distinct and not written[256:]:
+        return _known_contact(written)
+    return _first_uri(message)
+
+
+def _first_uri(message: Message) -> str:
+    """The SIP URI of the first of several Contacts, or of a long one."""
     try:
         contacts = message.contacts
         return contacts[0].uri_text if contacts and not contacts[0].uri.opaque else ""
     except PeerError:
         return ""
+
+
+@lru_cache(maxsize=2048)
+def _known_contact(written: str) -> str:
+    """The SIP URI of a Contact as it is written: a phone sends the same in each message."""
+    return _first_uri(Message((("Contact", written),)))
 
 
 def _routes_back(response: Response) -> tuple[str, ...]:

@@ -73,13 +73,12 @@ def arrived(request: Request, flow: Flow) -> Request:
 def noted(via: Via, flow: Flow) -> Via:
     """Give the Via as L{arrived} wants it; the same if there is nothing to note."""
     host, port = flow.remote
-    asked = via.rport is not None
-    if not asked and via.host == host and via.received is None:
+    if via.rport is not None:
+        return via.stamped(host, port)
+    sent_by = via.host[1:-1] if via.host[:1] == "[" else via.host
+    if sent_by.lower() == host and via.received is None:
         return via
-    sent_by = via.host[1:-1] if via.host.startswith("[") else via.host
-    if not asked and sent_by.lower() == host and via.received is None:
-        return via
-    return via.stamped(host, port if asked else None)
+    return via.stamped(host, None)
 
 
 def answer_flow(request: Request, flow: Flow) -> Flow:

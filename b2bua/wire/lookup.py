@@ -74,16 +74,9 @@ def optional(field: str) -> Callable[[Callable[[Any], T]], _Optional[T]]:
     return lambda compute: _Optional(field, compute)
 
 
-def index(fields: Sequence[Field]) -> tuple[dict[str, str], bool]:
-    """
-    Map each canonical name to its first value.
-
-    @return: the map, and whether all names are spelled as in their RFC.
-    """
-    first = dict(fields[::-1])
-    if are_known(first):
-        return first, True
-    return {canonical(name): value for name, value in fields[::-1]}, False
+def index(fields: Sequence[Field]) -> dict[str, str]:
+    """Map each canonical name to its first value, however the names are spelled."""
+    return {canonical(name): value for name, value in fields[::-1]}
 
 
 are_known = KNOWN.issuperset
@@ -114,7 +107,8 @@ class Fields:
     @view
     def first(self) -> dict[str, str]:
         """The first value of each field, by canonical name (see L{canonical})."""
-        return index(self.fields)[0]
+        first = dict(self.fields[::-1])
+        return first if are_known(first) else index(self.fields)
 
     def get(self, name: str) -> str | None:
         """Find the first value of a field, by its name in the RFC."""

@@ -293,7 +293,9 @@ def _build(parts: Parts, limits: Limits, readers: _Readers) -> Request | Respons
     method, text, code = read_start(line)
     message: Request | Response
     message = Response(code, text, fields, body) if code else Request(method, text, fields, body)
-    first, well_spelled = index(fields)
+    first = dict(fields[::-1])
+    if not (well_spelled := are_known(first)):
+        first = index(fields)
     message.first = first
     message.distinct = distinct = len(first) == len(fields)
     if not distinct:

@@ -123,11 +123,6 @@ def write_multipart(
     return f"multipart/{kind};boundary={boundary}", b"".join(pieces)
 
 
-def is_multipart(kind: str) -> bool:
-    """Is a type, in lower case, one of those that have parts?"""
-    return kind[:10] == "multipart/"
-
-
 def leaves(message: Message, limits: Limits = LIMITS) -> list[Part]:
     """
     List the bodies of a message, with multiparts taken apart.
@@ -141,7 +136,7 @@ def _leaves(content_type: str, whole: Part, limits: Limits, depth: int) -> list[
     """List the bodies of a part."""
     if not whole.body:
         return []
-    if not is_multipart(content_type.lower()):
+    if not content_type.lower().startswith("multipart/"):
         return [whole]
     if depth == MAX_DEPTH:
         raise PeerError("Too many parts within parts", section=SECTION)
@@ -158,7 +153,7 @@ def session_of(message: Message, limits: Limits = LIMITS) -> bytes | None:
     kind = message.content_type
     if kind == "application/sdp":
         return message.body
-    if not is_multipart(kind):
+    if not kind.startswith("multipart/"):
         return None
     return next(
         (
@@ -172,11 +167,11 @@ def session_of(message: Message, limits: Limits = LIMITS) -> bytes | None:
 
 def unsupported_parts(message: Message, understood: Collection[str], limits: Limits = LIMITS) -> list[str]:
     """
-    List the types of the parts that are not understood and may not be ignored.
+    List the types of the parts that are neither understood, as the whole may be, nor may be ignored.
 
     Where there are any, the answer is 415 with Accept (RFC 5621 section 5).
     """
-    if message.content_type in understood and not is_multipart(message.content_type):
+    if message.content_type in understood:
         return []
     return [
         part.content_type or "text/plain"
