@@ -45,6 +45,7 @@ from b2bua.net.address import WILDCARDS
 from b2bua.net.dns import DnsLocator
 from b2bua.net.listen import AnyWire, open_wire
 from b2bua.net.tls import Credentials, over_tls
+from b2bua.net.voices import Voices
 from b2bua.plural import counted
 from b2bua.preflight import obstacles, why_not
 from b2bua.registrar.keep_alive import KeepAlive
@@ -152,6 +153,10 @@ class B2BUAService(Service):
             partial(deferToThreadPool, reactor, reactor.getThreadPool()),
             version("b2bua"),
         )
+        media = table.media
+        self._voices = Voices(reactor, (media.first_port, media.last_port), media.workers)
+        if media.workers:
+            self.server.core.calls.voices = self._voices
         try:
             if table.tls is not None:
                 self._credentials = credentials(table.tls)
@@ -331,6 +336,8 @@ class B2BUAService(Service):
             if loop.running:
                 loop.stop()
         self.features.stop()
+        self._voices.stop()
+        await self._voices.gone
         self._close_sockets()
         if self.server.journal is not None:
             await self.server.journal.close()

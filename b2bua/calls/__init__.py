@@ -7,6 +7,7 @@ What is named here is for plugins.
 from b2bua.calls.draft import InvitationDraft
 from b2bua.calls.face import Attempt, Call, Leg, Referral
 from b2bua.calls.operations.call_control import Busy, Gone, NotJoined
+from b2bua.calls.operations.conversation import Conversation
 from b2bua.calls.operations.for_plugins import connect, dial, hang_up, hold, replace
 from b2bua.calls.operations.origination import Origination
 from b2bua.calls.outside import OutsideRequest, Registration, Respond
@@ -25,11 +26,13 @@ from b2bua.calls.verdicts import (
     Refuse,
     Relay,
     Replace,
+    Talk,
     Transfer,
     Wait,
 )
 from b2bua.legs.party import Party, Policy
 from b2bua.legs.words import LegEnd, Replied, Requested
+from b2bua.media.ports import NoVoice
 
 __all__ = [
     "Attempt",
@@ -38,6 +41,7 @@ __all__ = [
     "CallRecord",
     "CallState",
     "Confirm",
+    "Conversation",
     "Dial",
     "Diversion",
     "Diverted",
@@ -48,6 +52,7 @@ __all__ = [
     "LegEnd",
     "LegRecord",
     "Member",
+    "NoVoice",
     "NotJoined",
     "Origination",
     "Outcome",
@@ -67,6 +72,7 @@ __all__ = [
     "Replied",
     "Requested",
     "Respond",
+    "Talk",
     "Transfer",
     "Wait",
     "connect",

@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred
 
 from b2bua.calls.operations.call_control import Busy, Gone, dial
 from b2bua.calls.operations.confirming import confirm
+from b2bua.calls.operations.conversation import Conversation
 from b2bua.calls.operations.picking import pick_up
 from b2bua.calls.operations.protocol import CallTable
 from b2bua.calls.operations.transfer import transfer_requested
@@ -28,7 +29,7 @@ from b2bua.calls.records.story import Story
 from b2bua.calls.routing.template import BREADTH_MAX, InviteTemplate
 from b2bua.calls.setup import Setup
 from b2bua.calls.stand_in import StandIn
-from b2bua.calls.verdicts import Answer, Confirm, Outcome, PickUp, Wait
+from b2bua.calls.verdicts import Answer, Confirm, Outcome, PickUp, Talk, Wait
 from b2bua.legs.header_policy import NO_FIELDS, SeenFields
 from b2bua.legs.leg import Invitation, Leg
 from b2bua.legs.words import (
@@ -396,6 +397,8 @@ class Call:
                 answer_waiting(self, leg, offer, answer, behalf)
             case PickUp():
                 pick_up(self, leg, offer, answer)
+            case Talk():
+                Conversation(self, leg, answer).begin(offer)
 
     def waited(self, waiting: WaitingParty) -> None:
         """Nobody has come in time: ring elsewhere for who waits, or hang up."""

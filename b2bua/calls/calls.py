@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from b2bua.clock import ITimer
     from b2bua.legs.leg import Leg, LegContext
     from b2bua.legs.party import Party
+    from b2bua.media.ports import IVoices
 
 T = TypeVar("T")
 
@@ -65,6 +66,8 @@ class Calls:
         self.draining = False
         """Do those that go on come to their end, and no new one begins?"""
         self._calls_max = calls_max
+        self.voices: IVoices | None = None
+        """Who can play and listen; None where nobody can."""
         self.began: Callable[[Call], None] = lambda call: None
         """Told of each call when it begins."""
         self.recorded: Callable[[Call], None] = lambda call: None

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from b2bua.legs.context import Invitation, LegContext
     from b2bua.legs.leg import Leg
     from b2bua.legs.words import Fields, Requested
+    from b2bua.media.ports import IVoices
 
 T = TypeVar("T")
 
@@ -53,6 +54,10 @@ class Shared(Protocol):
     @property
     def dialogs(self) -> DialogIndex[Leg]:
         """All dialogs of legs."""
+
+    @property
+    def voices(self) -> IVoices | None:
+        """Who can play and listen; None where nobody can."""
 
     @property
     def now(self) -> Callable[[], float]:

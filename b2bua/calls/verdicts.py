@@ -8,10 +8,11 @@ URI.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from enum import Enum
 from math import isfinite
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from b2bua.legs.party import Party
@@ -266,7 +267,24 @@ class Replace:
     """Let an INVITE with Replaces take the place of the leg it names (RFC 3891)."""
 
 
-Answer: TypeAlias = Confirm | Wait | PickUp
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """
+    Answer, and talk to the party: play, listen to keys, record.
+
+    C{script} is a coroutine function, which gets the L{Conversation}; when it is
+    done the call ends.  Without an engine for voices the caller hears 480.
+    """
+
+    script: Callable[..., Coroutine[Any, Any, None]]
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be carried out, where it is written."""
+        if not callable(self.script):
+            raise TypeError(f"Talk: {self.script!r:.60} is no coroutine function")
+
+
+Answer: TypeAlias = Confirm | Wait | PickUp | Talk
 """What a feature does with a caller instead of ringing somebody."""
 RouteVerdict: TypeAlias = Dial | Forward | Redirect | Refuse | Answer
 CodeVerdict: TypeAlias = Answer | Refuse | Dial

@@ -13,7 +13,7 @@ from hashlib import sha256
 from ipaddress import ip_address
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
@@ -379,6 +379,24 @@ class Log(Table):
     )
 
 
+class Media(Table):
+    """C{[media]}: what we play and hear ourselves; media between phones never come here."""
+
+    workers: Annotated[Whole, Field(ge=0, le=64)] = Field(
+        default=1, description="how many processes play and listen; 0 for no voice of ours"
+    )
+    first_port: Annotated[Whole, Field(ge=1024, le=65534)] = Field(
+        default=16384, description="the first UDP port for media of ours"
+    )
+    last_port: Annotated[Whole, Field(ge=1024, le=65535)] = Field(default=32767, description="the last one")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.last_port - self.first_port < 3:
+            raise ValueError("has no room between first_port and last_port; leave at least 4 ports")
+        return self
+
+
 class Settings(Table):
     """The whole configuration."""
 
@@ -392,6 +410,7 @@ class Settings(Table):
     auth: Auth = Field(default_factory=Auth)
     log: Log = Field(default_factory=Log)
     web: Web = Field(default_factory=Web)
+    media: Media = Field(default_factory=Media)
     extensions: Frozen[Extension] = Field(
         default_factory=none, description="the tables [extensions.NUMBER], one for each user"
     )

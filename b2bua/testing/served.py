@@ -111,6 +111,7 @@ class Served:
         )
         self.features = loaded
         """The features that new calls get."""
+        self.server.core.calls.voices = world.voices
         loaded.bind(self.server.runner, self.server.core.calls)
         address = (host, 5060)
         self.datagrams = DatagramWire(world.network, address, self.server.runner)

@@ -27,6 +27,7 @@ from b2bua.testing.checks import Witness
 from b2bua.testing.clock import StandingClock
 from b2bua.testing.manners import Manners
 from b2bua.testing.network import Address, Network
+from b2bua.testing.voices import SimulatedVoice, SimulatedVoices
 
 if TYPE_CHECKING:
     from b2bua.store.ports import IStore
@@ -91,6 +92,8 @@ class World:
         self.troubles: list[Violation] = []
         """What phones missed; on a network that loses packets it may happen."""
         self.server_address: Address | None = None
+        self.voices = SimulatedVoices(self)
+        """What the server plays and hears."""
         self.served: Served | None = None
         self.witness: Witness | None = None
         if server:
@@ -252,6 +255,24 @@ class World:
             if to is not None and to in ears:
                 pairs.add((session.phone.name, ears[to]))
         return pairs
+
+    def hears(self, phone: Phone) -> str:
+        """Name what the server plays to a phone; empty if it plays nothing, or is not heard."""
+        for session in phone.live:
+            place = session.media.receives_at()
+            voice = None if place is None else self.voices.to(place)
+            if voice is not None:
+                return voice.playing
+        return ""
+
+    def voice(self, phone: Phone) -> SimulatedVoice:
+        """The voice that talks to a phone, for pressing keys."""
+        for session in phone.live:
+            place = session.media.receives_at()
+            voice = None if place is None else self.voices.to(place)
+            if voice is not None:
+                return voice
+        raise self.failure(f"the server does not talk to {phone.name}")
 
     def _phones(self) -> list[Phone]:
         from b2bua.testing.phone import Phone

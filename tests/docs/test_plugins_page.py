@@ -80,6 +80,12 @@ class TutorialTests(SynchronousTestCase):
         self.assertEqual([*result.errors, *result.failures], [])
         self.assertEqual(result.testsRun, 8)
 
+    def test_media(self) -> None:
+        """The feature that talks, of the page about media, works."""
+        result = play(PAGES / "media.md")
+        self.assertEqual([*result.errors, *result.failures], [])
+        self.assertEqual(result.testsRun, 1)
+
     def test_reference(self) -> None:
         """What is listed there is there, and has a home that plugins may import."""
         listed = re.findall(r"^\| `(\w+)`(?:: [^|]*)? \| (.*) \|$", PAGE.read_text(), re.MULTILINE)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from b2bua.calls.operations.confirming import show
+from b2bua.calls.operations.conversation import Conversation
 from b2bua.calls.operations.joining import join_answered
 from b2bua.calls.operations.picking import pick_up_for
 from b2bua.calls.operations.waiting import keep_waiting
 from b2bua.calls.routing.search import Instead, Reached
-from b2bua.calls.verdicts import Confirm, Outcome, PickUp, Wait
+from b2bua.calls.verdicts import Confirm, Outcome, PickUp, Talk, Wait
 
 if TYPE_CHECKING:
     from b2bua.calls.operations.protocol import OperatedCall
@@ -34,6 +35,9 @@ async def meet(call: OperatedCall, leg: Leg, found: Reached | Instead | Outcome)
             return leg
         case Instead(Wait() as wait, behalf):
             keep_waiting(call, leg, wait, behalf)
+            return leg
+        case Instead(Talk() as talk):
+            Conversation(call, leg, talk).begin(None)
             return leg
         case Instead(PickUp() as wanted):
             return await pick_up_for(call, leg, wanted)

@@ -31,6 +31,7 @@ from b2bua.calls.verdicts import (
     Redirect,
     Refuse,
     RouteVerdict,
+    Talk,
     Wait,
 )
 from b2bua.legs.words import Answered, Fields, Progress, Ringing
@@ -237,7 +238,7 @@ class Attempt:
         match verdict:
             case None:
                 self._reach()
-            case Confirm() | Wait() | PickUp():
+            case Confirm() | Wait() | PickUp() | Talk():
                 self._end()
                 self.seeker.instead(self, verdict)
             case _:

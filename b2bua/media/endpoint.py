@@ -1,0 +1,182 @@
+"""
+One party at our ear: what it hears from us, and what we hear from it.
+
+It is told of packets and of the clock, every 20 ms, and gives back packets and
+events; sockets are somebody else's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, TypeAlias
+
+from b2bua.media.g711 import WIDTH, level
+from b2bua.media.jitter import JitterBuffer
+from b2bua.media.negotiation import Agreed
+from b2bua.media.rtp import FRAME, RATE, Events, Packet
+
+FRAME_SECONDS = FRAME / RATE
+SILENCE = bytes(FRAME * WIDTH)
+LOUD = 200
+"""The level (0 to 32767) from which on somebody speaks."""
+DEAF_SECONDS = 30.0
+"""Without a packet for so long, where some are due, nobody is there."""
+
+Address: TypeAlias = tuple[str, int]
+
+
+class Happened(NamedTuple):
+    """Something that whoever uses the endpoint wants to know."""
+
+    what: Literal["played", "digit", "recorded", "nobody"]
+    detail: str = ""
+    """The key that was pressed, or why a recording ended: C{key}, C{silence}, C{full}."""
+
+
+@dataclass(slots=True)
+class Recording:
+    """What is being recorded."""
+
+    seconds: float
+    """How long at the most."""
+    silence: float
+    """Seconds of silence that end it; 0 for none."""
+    keys: str
+    """The keys that end it."""
+    pcm: bytearray = field(default_factory=bytearray)
+    quiet: float = 0.0
+
+
+class Endpoint:
+    """Plays, listens, and notices keys."""
+
+    def __init__(self, agreed: Agreed, ssrc: int, seq: int, timestamp: int) -> None:
+        """Begin; C{ssrc}, C{seq} and C{timestamp} are random (RFC 3550 section 5.1)."""
+        self.agreed = agreed
+        self.recording: Recording | None = None
+        self._ssrc, self._seq, self._timestamp = ssrc, seq, timestamp
+        self._playing = b""
+        self._at = 0
+        self._repeat = False
+        self._marker = True
+        self._jitter = JitterBuffer()
+        self._events = Events()
+        self._from: Address | None = None
+        self._theirs: int | None = None
+        self._unheard = 0.0
+
+    # ---- what it is told to do ---------------------------------------------
+
+    def agree(self, agreed: Agreed) -> None:
+        """Go on with what was agreed anew, as after a hold; whom we hear is found out again."""
+        self.agreed = agreed
+        self._from = self._theirs = None
+
+    def play(self, pcm: bytes, *, repeat: bool = False) -> None:
+        """Play samples in place of what is played; with C{repeat} again and again."""
+        self._playing, self._at, self._repeat, self._marker = pcm, 0, repeat and bool(pcm), True
+
+    def record(self, seconds: float, *, silence: float = 0.0, keys: str = "#") -> None:
+        """Begin to record."""
+        self.recording = Recording(seconds, silence, keys)
+
+    # ---- what happens --------------------------------------------------------
+
+    @property
+    def target(self) -> Address:
+        """Where packets go: where the party's come from, once there are some, as behind a NAT."""
+        return self._from or (self.agreed.host, self.agreed.port)
+
+    def receive(self, data: bytes, source: Address) -> list[Happened]:
+        """
+        Take a packet.
+
+        Who sends first to our port is listened to from then on, from that
+        address with that SSRC, and nobody else.
+        """
+        packet = Packet.parse(data)
+        if packet is None or (self._from is not None and source != self._from):
+            return []
+        if packet.payload_type not in (self.agreed.payload_type, self.agreed.events):
+            return []
+        if self._theirs is None:
+            self._from, self._theirs = source, packet.ssrc
+        elif packet.ssrc != self._theirs:
+            self._theirs, self._jitter = packet.ssrc, JitterBuffer()
+        self._unheard = 0.0
+        if packet.payload_type != self.agreed.events:
+            self._jitter.put(packet)
+            return []
+        key = self._events.read(packet)
+        if not key:
+            return []
+        found = [Happened("digit", key)]
+        if self.recording is not None and key in self.recording.keys:
+            found.append(Happened("recorded", "key"))
+        return found
+
+    def tick(self) -> tuple[bytes | None, list[Happened]]:
+        """
+        Let 20 ms pass.
+
+        @return: the packet to send to L{target}, if there is one, and what has
+            happened meanwhile.
+        """
+        happened = self._listen()
+        pcm, done = self._next()
+        if done:
+            happened.append(Happened("played"))
+        self._timestamp = (self._timestamp + FRAME) & 0xFFFFFFFF
+        if pcm is None or not self.agreed.sends:
+            self._marker = True
+            return None, happened
+        self._seq = (self._seq + 1) & 0xFFFF
+        payload = self.agreed.codec.encode(pcm)
+        packet = Packet(
+            self.agreed.payload_type, self._seq, self._timestamp, self._ssrc, payload, self._marker
+        )
+        self._marker = False
+        return bytes(packet), happened
+
+    def _next(self) -> tuple[bytes | None, bool]:
+        """The samples whose turn it is, and whether they were the last."""
+        if not self._playing:
+            return None, False
+        size = FRAME * WIDTH
+        pcm = self._playing[self._at : self._at + size]
+        self._at += size
+        if self._at < len(self._playing):
+            return pcm, False
+        if self._repeat:
+            self._at = 0
+            return pcm.ljust(size, b"\0"), False
+        self._playing = b""
+        return pcm.ljust(size, b"\0"), True
+
+    def _listen(self) -> list[Happened]:
+        """Hear what has come, for 20 ms."""
+        frame = self._jitter.take()
+        if self.agreed.hears:
+            before = self._unheard
+            self._unheard += FRAME_SECONDS
+            if before < DEAF_SECONDS <= self._unheard:
+                return [Happened("nobody")]
+        recording = self.recording
+        if recording is None:
+            return []
+        pcm = SILENCE if frame is None else self.agreed.codec.decode(frame)
+        recording.pcm += pcm
+        recording.quiet = recording.quiet + FRAME_SECONDS if level(pcm) < LOUD else 0.0
+        if len(recording.pcm) >= recording.seconds * RATE * WIDTH:
+            return [Happened("recorded", "full")]
+        if recording.silence and recording.quiet >= recording.silence:
+            return [Happened("recorded", "silence")]
+        return []
+
+    def recorded(self) -> bytes:
+        """End the recording and give what there is of it, without the silence at its end."""
+        recording, self.recording = self.recording, None
+        if recording is None:
+            return b""
+        spoken = len(recording.pcm) - int(recording.quiet * RATE) * WIDTH
+        return bytes(recording.pcm[: max(spoken, 0)])

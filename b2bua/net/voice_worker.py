@@ -1,0 +1,205 @@
+"""
+A process that plays and listens, so that no call waits for audio.
+
+The service starts it with one end of a socket as its file 3 and the ports that
+it may use as arguments; it ends with that socket.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+from random import SystemRandom
+from typing import Any
+
+from twisted.internet import reactor as _reactor
+from twisted.internet.error import CannotListenError
+from twisted.internet.protocol import DatagramProtocol, Factory, connectionDone
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from twisted.protocols import amp
+from twisted.python.failure import Failure
+
+from b2bua.media import negotiation
+from b2bua.media.endpoint import FRAME_SECONDS, Endpoint, Happened
+from b2bua.media.g711 import WIDTH
+from b2bua.media.ports import NoVoice
+from b2bua.media.rtp import RATE
+from b2bua.media.sounds import NotASound, Sounds, save
+from b2bua.net import voice_commands as commands
+
+reactor: Any = _reactor
+PARENT = 3
+TRIES = 64
+"""Ports that are tried before there is none."""
+
+
+class Ear(DatagramProtocol):
+    """The socket of one party."""
+
+    def __init__(self, worker: Worker, number: int) -> None:
+        """Belong to a worker."""
+        self.worker, self.number = worker, number
+        self.endpoint: Endpoint | None = None
+        self.host, self.port = "", 0
+        """How the party reaches us."""
+        self.path = ""
+        """Where the recording goes."""
+
+    def datagramReceived(self, datagram: bytes, addr: Any) -> None:
+        """Take a packet."""
+        if self.endpoint is not None:
+            self.worker.tell(self, self.endpoint.receive(datagram, (addr[0], addr[1])))
+
+    def tick(self) -> None:
+        """Let 20 ms pass."""
+        if self.endpoint is not None:
+            packet, happened = self.endpoint.tick()
+            if packet is not None and self.transport is not None:
+                self.transport.write(packet, self.endpoint.target)
+            self.worker.tell(self, happened)
+
+
+class Worker(amp.AMP):
+    """Does what the service says."""
+
+    log = Logger()
+
+    def __init__(self, low: int, high: int) -> None:
+        """Use the ports from C{low} to C{high}."""
+        super().__init__()
+        self._low, self._high = low, high
+        self._random = SystemRandom()
+        self._sounds = Sounds()
+        self._ears: dict[int, Ear] = {}
+        self._clock = LoopingCall.withCount(self._tick)
+        self._clock.start(FRAME_SECONDS, now=False)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The service is gone."""
+        super().connectionLost(reason)
+        if reactor.running:
+            reactor.stop()
+
+    def _tick(self, frames: int) -> None:
+        """Let every party hear the next frame; what was missed is made up for, up to a fifth of a second."""
+        for _ in range(min(frames, 10)):
+            for ear in list(self._ears.values()):
+                ear.tick()
+
+    def tell(self, ear: Ear, happened: list[Happened]) -> None:
+        """Tell the service what has happened."""
+        for one in happened:
+            if one.what == "recorded" and ear.endpoint is not None:
+                try:
+                    save(ear.path, ear.endpoint.recorded())
+                except OSError as error:
+                    one = Happened("recorded", f"failed: {error.strerror}")
+            told = self.callRemote(commands.Hear, voice=ear.number, what=one.what, detail=one.detail)
+            told.addErrback(lambda failure: failure.trap(ConnectionError))  # the service ends
+
+    # ---- what the service says ----------------------------------------------
+
+    @commands.Open.responder
+    def open(self, voice: int, host: str, offer: bytes | None) -> dict[str, bytes]:
+        """Open a port, and say what we answer or offer."""
+        ear = Ear(self, voice)
+        port = self._listen(ear, "::" if ":" in host else "0.0.0.0")
+        ear.host, ear.port = host, port
+        try:
+            session = negotiation.offer(host, port) if offer is None else self._agree(ear, offer, host, port)
+        except NoVoice:
+            self._leave(ear)
+            raise
+        self._ears[voice] = ear
+        return {"session": session}
+
+    def _listen(self, ear: Ear, interface: str) -> int:
+        """Open an even port, as RTP wants it (RFC 3550 section 11)."""
+        for _ in range(TRIES):
+            port = self._random.randrange(self._low, self._high, 2)
+            try:
+                reactor.listenUDP(port, ear, interface=interface, maxPacketSize=2048)
+            except CannotListenError:
+                continue
+            return port
+        raise NoVoice(f"no free port between {self._low} and {self._high}; see media.ports")
+
+    def _agree(self, ear: Ear, offer: bytes, host: str, port: int) -> bytes:
+        """Answer an offer."""
+        reply = negotiation.answer(offer, host, port)
+        if reply is None:
+            raise NoVoice("the party offers no audio that is understood here (G.711 over RTP)")
+        self._use(ear, reply.agreed)
+        return reply.session
+
+    def _use(self, ear: Ear, agreed: negotiation.Agreed) -> None:
+        """Talk as was agreed."""
+        if ear.endpoint is not None:
+            ear.endpoint.agree(agreed)
+            return
+        bits = self._random.getrandbits
+        ear.endpoint = Endpoint(agreed, bits(32), bits(16), bits(32))
+
+    @commands.Answer.responder
+    def answer(self, voice: int, offer: bytes) -> dict[str, bytes]:
+        """Answer a further offer."""
+        ear = self._ears.get(voice)
+        if ear is None:
+            raise NoVoice("the worker that knew this party is gone")
+        return {"session": self._agree(ear, offer, ear.host, ear.port)}
+
+    @commands.Accepted.responder
+    def accepted(self, voice: int, session: bytes) -> dict[str, Any]:
+        """Take an answer."""
+        ear, agreed = self._ears.get(voice), negotiation.accepted(session)
+        if ear is not None and agreed is not None:
+            self._use(ear, agreed)
+        return {}
+
+    @commands.Play.responder
+    def play(self, voice: int, path: str, repeat: bool) -> dict[str, float]:
+        """Play a file."""
+        try:
+            pcm = self._sounds.get(path)
+        except NotASound as error:
+            raise NoVoice(str(error)) from None
+        ear = self._ears.get(voice)
+        if ear is not None and ear.endpoint is not None:
+            ear.endpoint.play(pcm, repeat=repeat)
+        return {"seconds": len(pcm) / WIDTH / RATE}
+
+    @commands.Record.responder
+    def record(self, voice: int, path: str, seconds: float, silence: float, keys: str) -> dict[str, Any]:
+        """Record to a file."""
+        ear = self._ears.get(voice)
+        if ear is not None and ear.endpoint is not None:
+            ear.path = path
+            ear.endpoint.record(seconds, silence=silence, keys=keys)
+        return {}
+
+    @commands.Close.responder
+    def close(self, voice: int) -> dict[str, Any]:
+        """Be done with a party."""
+        ear = self._ears.pop(voice, None)
+        if ear is not None:
+            self._leave(ear)
+        return {}
+
+    def _leave(self, ear: Ear) -> None:
+        """Close its port."""
+        ear.endpoint = None
+        if ear.transport is not None:
+            ear.transport.stopListening()
+
+
+def main() -> None:
+    """Work until the service goes."""
+    low, high = int(sys.argv[1]), int(sys.argv[2])
+    factory = Factory.forProtocol(lambda: Worker(low, high))
+    reactor.adoptStreamConnection(PARENT, socket.AF_UNIX, factory)
+    reactor.run(installSignalHandlers=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""An engine for voices in the simulated world: what is played is known by its name, and takes its time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import Deferred, fail, succeed
+from zope.interface import implementer
+
+from b2bua.media import negotiation
+from b2bua.media.endpoint import Happened
+from b2bua.media.ports import Hear, IVoice, IVoices, NoVoice
+
+if TYPE_CHECKING:
+    from b2bua.testing.world import World
+
+FIRST_PORT = 30_000
+SECONDS = 2.0
+"""How long everything lasts that is played."""
+
+
+@dataclass(slots=True)
+class Recorded:
+    """What is being recorded."""
+
+    path: str
+    began: float
+
+
+@implementer(IVoice)
+class SimulatedVoice:
+    """One party at our ear."""
+
+    def __init__(self, voices: SimulatedVoices, port: int, host: str, hear: Hear) -> None:
+        """Wait for somebody to talk to."""
+        self._voices, self._world = voices, voices.world
+        self.host, self.port, self.hear = host, port, hear
+        self.session = b""
+        self.agreed: negotiation.Agreed | None = None
+        self.playing = ""
+        """The name of what is played."""
+        self.recorded: Recorded | None = None
+        self._timer: Any = None
+
+    def answer(self, offer: bytes) -> Deferred[bytes]:
+        """Go on with a new offer."""
+        reply = negotiation.answer(offer, self.host, self.port)
+        if reply is None:
+            return fail(NoVoice("nothing is understood"))
+        self.session, self.agreed = reply
+        return succeed(self.session)
+
+    def accepted(self, session: bytes) -> None:
+        """Take the answer to our offer."""
+        self.agreed = negotiation.accepted(session)
+
+    def play(self, path: str, repeat: bool = False) -> Deferred[float]:
+        """Play something by its name; the file need not be there."""
+        self._stop()
+        self.playing = Path(path).stem
+        self._voices.played.append(self.playing)
+        if not repeat:
+            self._timer = self._world.clock.callLater(SECONDS, self._played)
+        return succeed(SECONDS)
+
+    def _played(self) -> None:
+        self._timer, self.playing = None, ""
+        self.hear(Happened("played"))
+
+    def record(self, path: str, seconds: float, silence: float = 0.0, keys: str = "#") -> None:
+        """Record; it ends when it is full, or by L{press}."""
+        self._stop()
+        self.recorded = Recorded(path, self._world.clock.seconds())
+        self._keys = keys
+        self._timer = self._world.clock.callLater(seconds, self._end, "full")
+
+    def _end(self, why: str) -> None:
+        assert self.recorded is not None
+        self._stop()
+        seconds = self._world.clock.seconds() - self.recorded.began
+        self._voices.recordings[self.recorded.path] = seconds
+        self.recorded = None
+        self.hear(Happened("recorded", why))
+
+    def press(self, keys: str) -> None:
+        """Let the party press keys."""
+        for key in keys:
+            self.hear(Happened("digit", key))
+            if self.recorded is not None and key in self._keys:
+                self._end("key")
+
+    def _stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self.playing = ""
+
+    def close(self) -> None:
+        """Be done."""
+        self._stop()
+        self._voices.open_voices.discard(self)
+
+
+@implementer(IVoices)
+class SimulatedVoices:
+    """All voices of a world."""
+
+    def __init__(self, world: World) -> None:
+        """Begin without any."""
+        self.world = world
+        self.open_voices: set[SimulatedVoice] = set()
+        self.played: list[str] = []
+        """All that was played, by name."""
+        self.recordings: dict[str, float] = {}
+        """What was recorded, with its seconds."""
+        self.broken = False
+        """Let there be no voice for anybody."""
+        self._port = FIRST_PORT
+
+    def open(self, host: str, hear: Hear, offer: bytes | None = None) -> Deferred[Any]:
+        """Begin to talk to a party."""
+        if self.broken:
+            return fail(NoVoice("the engine is broken"))
+        self._port += 2
+        voice = SimulatedVoice(self, self._port, host, hear)
+        if offer is None:
+            voice.session = negotiation.offer(host, self._port)
+        else:
+            reply = negotiation.answer(offer, host, self._port)
+            if reply is None:
+                return fail(NoVoice("nothing is understood"))
+            voice.session, voice.agreed = reply
+        self.open_voices.add(voice)
+        return succeed(voice)
+
+    def to(self, place: tuple[str, int]) -> SimulatedVoice | None:
+        """The voice that talks to somebody who receives at a place."""
+        for voice in self.open_voices:
+            if voice.agreed is not None and (voice.agreed.host, voice.agreed.port) == place:
+                return voice
+        return None

@@ -1,0 +1,130 @@
+"""The engine for voices, with its workers and real sockets."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+from twisted.internet import reactor as _reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import DatagramProtocol
+from twisted.trial.unittest import TestCase
+
+from b2bua.media import negotiation, sounds
+from b2bua.media.endpoint import Happened
+from b2bua.media.g711 import PCMA, level
+from b2bua.media.ports import NoVoice
+from b2bua.media.rtp import FRAME, RATE, Packet
+from b2bua.net.voices import Voices
+from tests.media.tones import tone
+
+reactor: Any = _reactor
+HOST = "127.0.0.1"
+
+
+class Party(DatagramProtocol):
+    """Hears, and says again what it hears."""
+
+    def __init__(self, *, echo: bool = False) -> None:
+        """Hear nothing yet."""
+        self.heard: list[Packet] = []
+        self._echo = echo
+
+    def datagramReceived(self, datagram: bytes, addr: Any) -> None:
+        """Hear a packet."""
+        packet = Packet.parse(datagram)
+        if packet is not None:
+            self.heard.append(packet)
+            if self._echo and self.transport is not None:
+                self.transport.write(bytes(packet._replace(ssrc=66)), addr)
+
+
+class VoicesTests(TestCase):
+    """L{Voices}."""
+
+    timeout = 30
+
+    def setUp(self) -> None:
+        """Make a sound, and an engine."""
+        self.sound = Path(self.mktemp()).absolute()
+        sounds.save(self.sound, tone(0.6))
+        self.voices = Voices(reactor, (30_000, 32_000))
+        self.addCleanup(self.ended)
+        self.happened: list[Happened] = []
+        self._wanted: dict[str, Deferred[Happened]] = {}
+
+    def ended(self) -> Deferred[None]:
+        """End the workers, and wait until they are gone."""
+        self.voices.stop()
+        return self.voices.gone
+
+    def hear(self, happened: Happened) -> None:
+        """Note what happens."""
+        self.happened.append(happened)
+        waits = self._wanted.pop(happened.what, None)
+        if waits is not None:
+            waits.callback(happened)
+
+    def until(self, what: str) -> Deferred[Happened]:
+        """Wait for something to happen."""
+        self._wanted[what] = Deferred()
+        return self._wanted[what]
+
+    def listen(self, party: Party) -> bytes:
+        """Open the party's port, and give its offer."""
+        port = reactor.listenUDP(0, party, interface=HOST)
+        self.addCleanup(port.stopListening)
+        return negotiation.offer(HOST, port.getHost().port)
+
+    async def test_plays(self) -> None:
+        """A sound is heard from its beginning to its end, in the right order, by a process of its own."""
+        party = Party()
+        voice = await self.voices.open(HOST, self.hear, self.listen(party))
+        played = self.until("played")
+        self.assertAlmostEqual(await voice.play(str(self.sound)), 0.6, places=1)
+        await played
+        self.assertGreaterEqual(len(party.heard), 25)
+        numbers = [(packet.seq - party.heard[0].seq) & 0xFFFF for packet in party.heard]
+        self.assertEqual(numbers, sorted(numbers))
+        self.assertGreater(level(PCMA.decode(party.heard[10].payload)), 4000)
+        voice.close()
+
+    async def test_records(self) -> None:
+        """What a party says is in the file when the recording ends; silence ends it."""
+        party = Party(echo=True)
+        voice = await self.voices.open(HOST, self.hear, self.listen(party))
+        path = Path(self.mktemp()).absolute()
+        recorded = self.until("recorded")
+        await voice.play(str(self.sound))
+        voice.record(str(path), 20.0, silence=1.0)
+        self.assertEqual((await recorded).detail, "silence")
+        pcm = sounds.load(path)
+        self.assertLess(abs(len(pcm) / 2 / RATE - 0.6), 0.3)
+        self.assertGreater(max(level(pcm[at : at + 2 * FRAME]) for at in range(0, len(pcm), 2 * FRAME)), 4000)
+        voice.close()
+
+    async def test_bad_files_and_offers(self) -> None:
+        """A file that is none, and an offer that is not understood, are refused in one line."""
+        voice = await self.voices.open(HOST, self.hear, self.listen(Party()))
+        error = await self.assertFailure(voice.play("/nowhere.wav"), NoVoice)
+        self.assertEqual(str(error), "there is no file /nowhere.wav")
+        opening = self.voices.open(HOST, self.hear, b"v=0\r\n")
+        self.assertIn("no audio", str(await self.assertFailure(opening, NoVoice)))
+        voice.close()
+
+    async def test_worker_dies(self) -> None:
+        """The parties of a worker that dies hear so, and the next party gets another one."""
+        await self.voices.open(HOST, self.hear, self.listen(Party()))
+        gone = self.until("nobody")
+        (pid,) = self.voices.pids
+        os.kill(pid, signal.SIGKILL)
+        self.assertEqual((await gone).detail, "worker")
+        party = Party()
+        voice = await self.voices.open(HOST, self.hear, self.listen(party))
+        played = self.until("played")
+        await voice.play(str(self.sound))
+        await played
+        self.assertTrue(party.heard)
+        voice.close()

@@ -1,0 +1,156 @@
+"""A party talks to the server: it hears what is played, presses keys, is recorded, and may leave."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from b2bua import hookimpl
+from b2bua.calls import Attempt, Conversation, Gone, Talk
+from b2bua.testing import LadderTestCase, Manners, World
+from b2bua_plugins.blind_transfer import BlindTransfer
+
+Script = Callable[[Conversation], Awaitable[None]]
+
+
+class Machine:
+    """Answers 500 with whatever script the test has."""
+
+    def __init__(self) -> None:
+        """Say nothing yet."""
+        self.said: list[str] = []
+
+    async def script(self, talk: Conversation) -> None:
+        """Play, ask for a key, record."""
+        try:
+            await talk.play("hello.wav")
+            key = await talk.key(5)
+            self.said.append(f"key {key}")
+            if key == "1":
+                self.said.append(await talk.record("message.wav", 30))
+            elif key == "2":
+                self.said.append(await talk.keys(4, 3))
+            elif key == "3":
+                self.said.append("interrupted by " + await talk.play("long.wav", until="12"))
+        except Gone:
+            self.said.append("gone")
+            raise
+
+    @hookimpl
+    def route_call(self, attempt: Attempt) -> Talk | None:
+        """Talk to who dials 500."""
+        return Talk(self.script) if attempt.user == "500" else None
+
+
+class ConversationTests(LadderTestCase):
+    """L{Talk}."""
+
+    def make_world(self) -> World:
+        """One feature that talks."""
+        self.machine = Machine()
+        return World(features=[self.machine, BlindTransfer])
+
+    def calling(self) -> None:
+        """Alice calls the machine and is greeted."""
+        (self.alice,) = self.world.phones("alice", manners=Manners())
+        self.alice.dial("500")
+        self.world.run(1)
+        self.assertEqual(self.alice.session.state, "up")
+        self.assertEqual(self.world.hears(self.alice), "hello")
+
+    def over(self) -> None:
+        """Nothing is left: no call, no voice."""
+        self.assertEqual(self.world.voices.open_voices, set())
+        self.quiet()
+
+    def test_plays_then_hangs_up(self) -> None:
+        """What is played has its time; nobody presses a key, and the server hangs up."""
+        self.calling()
+        self.world.run(1.5)
+        self.assertEqual(self.world.hears(self.alice), "")
+        self.world.run(6)
+        self.assertEqual((self.machine.said, self.alice.session.state), (["key "], "over"))
+        self.over()
+
+    def test_record(self) -> None:
+        """A key begins the recording, another one ends it."""
+        self.calling()
+        self.world.run(1.5)
+        self.world.voice(self.alice).press("1")
+        self.world.run(7)
+        self.world.voice(self.alice).press("#")
+        self.world.run(1)
+        self.assertEqual(self.machine.said, ["key 1", "key"])
+        self.assertAlmostEqual(self.world.voices.recordings["message.wav"], 7, places=1)
+        self.over()
+
+    def test_keys(self) -> None:
+        """Keys that are pressed before anybody asks are not lost; the end key ends a number."""
+        self.calling()
+        self.world.voice(self.alice).press("247#")
+        self.world.run(4)
+        self.assertEqual(self.machine.said, ["key 2", "47"])
+        self.over()
+
+    def test_key_interrupts(self) -> None:
+        """A key ends what is played, if it is one of those that may."""
+        self.calling()
+        self.world.run(1.5)
+        voice = self.world.voice(self.alice)
+        voice.press("3")
+        voice.press("9")
+        self.assertEqual(self.world.hears(self.alice), "long")
+        voice.press("1")
+        self.world.run(1)
+        self.assertEqual(self.machine.said[-1], "interrupted by 1")
+        self.over()
+
+    def test_caller_leaves(self) -> None:
+        """Who hangs up while something is played or recorded is gone, and the script hears so."""
+        self.calling()
+        self.alice.hang_up()
+        self.world.run(1)
+        self.assertEqual(self.machine.said, ["gone"])
+        self.over()
+
+    def test_hold_and_resume(self) -> None:
+        """A hold is answered by the voice, and it is heard again afterwards."""
+        self.calling()
+        self.alice.session.hold()
+        self.world.run(0.2)
+        self.assertEqual(self.world.hears(self.alice), "")
+        self.alice.session.resume()
+        self.world.run(0.2)
+        self.assertEqual(self.world.hears(self.alice), "hello")
+        self.world.run(10)
+        self.over()
+
+    def test_without_an_offer(self) -> None:
+        """A caller without an offer is offered ours (RFC 3261 section 13.2.1)."""
+        (alice,) = self.world.phones("alice", manners=Manners())
+        alice.dial("500", offer=False)
+        self.world.run(1)
+        self.assertEqual(self.world.hears(alice), "hello")
+        self.world.run(10)
+        self.over()
+
+    def test_no_voice(self) -> None:
+        """Without a voice the caller hears 480, and the call's story says why."""
+        (alice,) = self.world.phones("alice", manners=Manners())
+        self.world.voices.broken = True
+        alice.dial("500")
+        self.world.run(1)
+        self.assertEqual(alice.session.codes[-1], 480)
+        self.over()
+
+    def test_transferred(self) -> None:
+        """A blind transfer brings the other party to the machine."""
+        alice, bob = self.world.phones("alice", "bob", manners=Manners(answers_after=0.5))
+        alice.dial("bob")
+        self.world.run(2)
+        bob.session.transfer("500")
+        self.world.run(1)
+        self.assertEqual(self.world.hears(alice), "hello")
+        self.assertEqual(bob.live, [])
+        self.world.run(10)
+        self.assertEqual(alice.live, [])
+        self.over()

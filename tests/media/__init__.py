@@ -1,0 +1,1 @@
+"""A voice and an ear of our own."""

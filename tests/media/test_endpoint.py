@@ -1,0 +1,121 @@
+"""One party at our ear."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from b2bua.media.endpoint import DEAF_SECONDS, Endpoint, Happened
+from b2bua.media.g711 import PCMA, level
+from b2bua.media.negotiation import Agreed
+from b2bua.media.rtp import FRAME, RATE, Packet
+from tests.media.tones import tone
+
+PHONE = ("192.0.2.8", 4000)
+NAT = ("203.0.113.5", 61_000)
+
+
+class EndpointTests(SynchronousTestCase):
+    """L{Endpoint}."""
+
+    def setUp(self) -> None:
+        """Talk to a phone."""
+        agreed = Agreed(PCMA, 8, 101, *PHONE, sends=True, hears=True)
+        self.endpoint = Endpoint(agreed, 7, 65_534, 2**32 - 160)
+        self.happened: list[Happened] = []
+
+    def ticks(self, count: int) -> list[Packet]:
+        """Let time pass, and give the packets that are sent."""
+        sent = []
+        for _ in range(count):
+            data, happened = self.endpoint.tick()
+            self.happened += happened
+            if data is not None:
+                packet = Packet.parse(data)
+                assert packet is not None
+                sent.append(packet)
+        return sent
+
+    def speaks(self, pcm: bytes, source: tuple[str, int] = PHONE) -> None:
+        """Let somebody speak, a frame a turn."""
+        for number in range(len(pcm) // (2 * FRAME)):
+            frame = PCMA.encode(pcm[number * 2 * FRAME : (number + 1) * 2 * FRAME])
+            packet = Packet(8, number, number * FRAME, 9, frame)
+            self.happened += self.endpoint.receive(bytes(packet), source)
+            self.ticks(1)
+
+    def key(self, digit: int, at: int, source: tuple[str, int] = PHONE) -> None:
+        """Let a key be pressed."""
+        packet = Packet(101, at & 0xFFFF, at, 9, bytes([digit, 10, 0, 160]))
+        self.happened += self.endpoint.receive(bytes(packet), source)
+
+    def test_plays(self) -> None:
+        """A sound leaves in frames of 20 ms whose numbers and times go round; its end is told."""
+        self.endpoint.play(tone(0.06))
+        sent = self.ticks(5)
+        self.assertEqual([packet.seq for packet in sent], [65_535, 0, 1])
+        self.assertEqual([packet.timestamp for packet in sent], [0, 160, 320])
+        self.assertEqual([packet.marker for packet in sent], [True, False, False])
+        self.assertEqual(self.happened, [Happened("played")])
+        self.assertGreater(level(PCMA.decode(sent[1].payload)), 4000)
+
+    def test_repeats(self) -> None:
+        """Music begins again when it is over."""
+        self.endpoint.play(tone(0.04), repeat=True)
+        self.assertEqual((len(self.ticks(50)), self.happened), (50, []))
+
+    def test_held(self) -> None:
+        """Who has put us on hold is sent nothing, and what is played goes on in time."""
+        self.endpoint.agree(self.endpoint.agreed._replace(sends=False))
+        self.endpoint.play(tone(0.06))
+        self.assertEqual((self.ticks(5), self.happened), ([], [Happened("played")]))
+
+    def test_behind_a_nat(self) -> None:
+        """Packets go where the party's come from (RFC 4961), not where its description says."""
+        self.assertEqual(self.endpoint.target, PHONE)
+        self.speaks(tone(0.02), source=NAT)
+        self.assertEqual(self.endpoint.target, NAT)
+
+    def test_nobody_else(self) -> None:
+        """Who came first is listened to, and nobody else."""
+        self.speaks(tone(0.02))
+        self.key(5, 10_000, source=("198.51.100.66", 1))
+        self.assertEqual((self.happened, self.endpoint.target), ([], PHONE))
+
+    def test_keys(self) -> None:
+        """A key is told once."""
+        self.key(5, 10_000)
+        self.key(5, 10_000)
+        self.key(11, 20_000)
+        self.assertEqual(self.happened, [Happened("digit", "5"), Happened("digit", "#")])
+
+    def test_records_until_silence(self) -> None:
+        """A recording ends with silence, which is not in it."""
+        self.endpoint.record(60, silence=0.5)
+        self.speaks(tone(1.0))
+        self.ticks(40)
+        self.assertIn(Happened("recorded", "silence"), self.happened)
+        self.assertLess(abs(len(self.endpoint.recorded()) / 2 / RATE - 1.0), 0.3)
+
+    def test_records_until_full(self) -> None:
+        """...or when it is full."""
+        self.endpoint.record(0.2)
+        self.ticks(10)
+        self.assertEqual(self.happened, [Happened("recorded", "full")])
+
+    def test_records_until_key(self) -> None:
+        """...or by a key that ends it."""
+        self.endpoint.record(60, keys="#")
+        self.key(1, 100)
+        self.key(11, 2000)
+        self.assertEqual(self.happened[-1], Happened("recorded", "key"))
+
+    def test_nobody(self) -> None:
+        """Where packets are due and none come, nobody is there any more; it is told once."""
+        self.ticks(int(DEAF_SECONDS / 0.02) + 200)
+        self.assertEqual(self.happened, [Happened("nobody")])
+
+    def test_unknown_payload(self) -> None:
+        """What was not agreed is not listened to."""
+        packet = Packet(96, 1, 1, 66, b"x" * 160)
+        self.assertEqual(self.endpoint.receive(bytes(packet), NAT), [])
+        self.assertEqual(self.endpoint.target, PHONE)

@@ -1,0 +1,66 @@
+"""Sounds in files."""
+
+from __future__ import annotations
+
+import os
+import wave
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from b2bua.media import sounds
+from b2bua.media.sounds import NotASound, Sounds, load, save
+
+
+class SoundTests(SynchronousTestCase):
+    """What can be played."""
+
+    def setUp(self) -> None:
+        """Find a place."""
+        self.path = Path(self.mktemp())
+
+    def write(self, frames: bytes, *, width: int = 2, channels: int = 1, rate: int = 8000) -> None:
+        """Write a WAV file."""
+        with wave.open(str(self.path), "wb") as file:
+            file.setsampwidth(width)
+            file.setnchannels(channels)
+            file.setframerate(rate)
+            file.writeframes(frames)
+
+    def complaint(self) -> str:
+        """Say why it cannot be played."""
+        return str(self.assertRaises(NotASound, load, self.path)).replace(str(self.path), "FILE")
+
+    def test_again(self) -> None:
+        """What is saved is loaded as it was; nothing else is left in the directory."""
+        save(self.path, b"\1\0" * 800)
+        self.assertEqual(load(self.path), b"\1\0" * 800)
+        self.assertFalse(Path(f"{self.path}.part").exists())
+
+    def test_converted(self) -> None:
+        """Stereo, other rates and 8 bits become what is played: one channel, 8,000 a second, 16 bits."""
+        self.write(bytes(48_000 * 4), channels=2, rate=48_000)
+        self.assertLess(abs(len(load(self.path)) - 16_000), 5)
+        self.write(b"\x80" * 8000, width=1)
+        self.assertEqual(set(load(self.path)), {0})
+
+    def test_bad_files(self) -> None:
+        """Each is refused in one line, with what to do."""
+        self.assertEqual(self.complaint(), "there is no file FILE")
+        self.path.write_bytes(b"ID3 this is music, but no WAV")
+        self.assertEqual(self.complaint(), "FILE is no WAV file of plain samples; convert it to one")
+        self.write(bytes(1200), channels=6)
+        self.assertEqual(self.complaint(), "FILE has 6 channels; write it with one or two")
+        self.patch(sounds, "SECONDS_MAX", 0)
+        self.write(bytes(16_000))
+        self.assertIn("at most", self.complaint())
+
+    def test_kept(self) -> None:
+        """A sound is read once, and again when the file has changed."""
+        kept = Sounds()
+        self.write(b"\1\0" * 10)
+        first = kept.get(str(self.path))
+        self.assertIs(kept.get(str(self.path)), first)
+        self.write(b"\2\0" * 10)
+        os.utime(self.path, (1, 1))
+        self.assertNotEqual(kept.get(str(self.path)), first)
