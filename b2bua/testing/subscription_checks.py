@@ -63,7 +63,7 @@ class Notifications:
         )
         if before is not None and waits and not again and self._reaches(before):
             self._complain("NOTIFY while another one is on its way", SECTION)
-        if key in self._over and not again:
+        if key in self._over and not again and (before is None or self._reaches(before)):
             self._complain("NOTIFY after the last one", "RFC 6665 4.4.1")
         if said.state == "terminated":
             self._over.add(key)
