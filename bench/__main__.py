@@ -25,7 +25,7 @@ class Entry:
 BENCHES = {
     "wire": Entry("reading and writing messages, beside Sippy", ("--seconds", "0.005")),
     "relay": Entry("the transaction layer alone", ("--runs", "1", "--calls", "200")),
-    "registrar": Entry("registrations", ("--bindings", "1000", "--refreshes", "500")),
+    "registrar": Entry("registrations", ("--bindings", "1000", "--refreshes", "500", "--phones", "100")),
     "growth": Entry("a call's cost with many calls, many phones, each plugin", write=("--write",)),
     "subscriptions": Entry("a NOTIFY's cost and a subscription's bytes", write=("--write",)),
     "overload": Entry("three times as much as can be done", write=("--write",)),

@@ -23,6 +23,12 @@ class RegistrarTests(TestCase):
         self.assertEqual(len(phones.server.bindings), 20)
         self.assertEqual(ALGORITHMS[0], "SHA-256", "what the load answers with is what a phone would choose")
 
+    def test_storm(self) -> None:
+        """After a power cut every phone is registered again, challenged once."""
+        stands, spent = registrar.storm(50)
+        self.assertGreater(stands, 0)
+        self.assertGreater(spent, 0)
+
     def test_memory(self) -> None:
         """A binding with its indexes takes a kilobyte at most."""
         self.assertLess(registrar.memory(10_000), 1024)
