@@ -194,6 +194,7 @@ class Call:
         leg.call = self
         self.legs.append(leg)
         self.calls.directory.leg_began(leg.party)
+        self.calls.changed(self)
         now = self.since = self.wall()
         self.record.leg_began(leg, now)
         self._record_change()

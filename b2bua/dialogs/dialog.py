@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 MAX_FORWARDS = ("Max-Forwards", "70")
 """What requests within a dialog start with (RFC 3261 section 8.1.1.6)."""
 
+AHEAD = 1000
+"""So many CSeq numbers, and versions of our o= line, are left to each process that has had a dialog."""
+
 DialogKey = tuple[str, str, str]
 """Call-ID, our tag, the peer's tag."""
 

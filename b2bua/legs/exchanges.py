@@ -28,6 +28,14 @@ class IOurInvite(Protocol):
     call_id: str
     invitation: Invitation
 
+    @property
+    def sent(self) -> Request | None:
+        """It as last sent, with its Via."""
+
+    @property
+    def flow(self) -> Flow | None:
+        """The way it went."""
+
     def early_exchange_done(self, dialog: Dialog) -> bool:
         """Was the offer answered in this early dialog, so that an UPDATE may follow?"""
 

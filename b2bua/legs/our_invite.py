@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from b2bua.capabilities import ALLOW, SUPPORTED_INVITE, SUPPORTED_UNRELIABLE
-from b2bua.dialogs.dialog import Dialog
+from b2bua.dialogs.dialog import AHEAD, Dialog
 from b2bua.dialogs.offer_answer import rejection
 from b2bua.errors import PeerError
 from b2bua.legs import bye, sending, session_expires
 from b2bua.legs.ack import Ack
-from b2bua.legs.context import SDP
+from b2bua.legs.context import SDP, Invitation
 from b2bua.legs.early_dialogs import EarlyDialog, EarlyDialogs
 from b2bua.legs.header_policy import FAILURE, MOVED, PROVISIONAL, SUCCESS, entering, leaving, session_within
 from b2bua.legs.state import LegState
@@ -22,7 +23,7 @@ from b2bua.wire.uri import Uri
 
 if TYPE_CHECKING:
     from b2bua.clock import ITimer
-    from b2bua.legs.context import Invitation
+    from b2bua.dialogs.device import Device
     from b2bua.legs.state import LegData
     from b2bua.legs.words import Fields
     from b2bua.transactions.flow import Flow
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 5
 """How often an INVITE is sent at most: credentials, longer timers, fewer extensions."""
+
+ORPHAN_PATIENCE = 180.0
+"""Seconds that the CANCEL for a process that is gone waits for a phone to come back."""
 
 # What a dialog takes from the request that made it (section 12.1.2).
 _OF_DIALOG = frozenset(("From", "To", "Call-ID", "CSeq"))
@@ -51,6 +55,8 @@ class OurInvite:
         "_client",
         "_credentials",
         "_forks",
+        "_heard_before",
+        "_orphans",
         "_owing",
         "_require",
         "_sent",
@@ -84,6 +90,10 @@ class OurInvite:
         self._require = leg.party.policy.reliable == "required"
         self._attempts = 0
         self._cancelled = False
+        self._orphans: tuple[Dialog, ...] = ()
+        """The dialogs in which another process has rung."""
+        self._heard_before = False
+        """Has the process that sent it heard a provisional response?"""
         self._sent: Request
         """The INVITE as last sent."""
         self._client: IClientTransaction | None = None
@@ -93,6 +103,78 @@ class OurInvite:
         """The fork that won while the PRACK with our answer was owed."""
         self._winner: str | None = None
         self._acks: dict[str, Ack] = {}
+
+    @classmethod
+    def orphaned(
+        cls,
+        leg: LegData,
+        invite: Request,
+        flow: Flow | None,
+        device: Device | None,
+        dialogs: Sequence[Dialog] = (),
+        *,
+        heard: bool,
+        offered: bool,
+    ) -> OurInvite:
+        """
+        Cancel the INVITE of a process that is gone.
+
+        @param invite: it as it was sent.
+        @param flow: the way it went; None if that was a connection, which is
+            closed by now: then the CANCEL waits for the phone to come back.
+        @param device: the phone, as far as it is known.
+        @param dialogs: those that provisional responses have made.
+        @param heard: has there been a provisional response?
+        @param offered: did it bring an offer?
+        """
+        uri = invite.uri
+        target = flow or Uri.parse(uri)
+        from_uri, to_uri = str(invite.from_.uri), str(invite.to.uri)
+        self = cls(leg, Invitation(uri, target, from_uri, to_uri, session=b"" if offered else None))
+        self.call_id, self.local_tag = invite.call_id, invite.from_.tag
+        self.from_value, self.to_value = invite.get("From") or "", invite.get("To") or ""
+        self.seq = invite.cseq.number
+        self._sent = invite
+        self._cancelled, self._heard_before = True, heard
+        self._orphans = tuple(dialogs)
+        self._forks.used = max([self.seq + AHEAD, *(dialog.local_seq for dialog in dialogs)])
+        leg.our_invite = self
+        leg.linger()
+        leg.end()
+        if flow is not None:
+            leg.take_flow(flow)
+            self._take_up(flow)
+        else:
+            self._stranded = leg.context.layer.start(ORPHAN_PATIENCE, self._over)
+        if device is not None and leg.context.devices is not None:
+            leg.device = device
+            leg.context.devices.add(leg)
+        return self
+
+    def _take_up(self, flow: Flow) -> None:
+        """Go on with the INVITE of another process, which is to be cancelled."""
+        self._client = self.leg.context.layer.take_up_client(
+            self._sent, flow, self._heard, heard=self._heard_before
+        )
+        self._client.cancel()
+        if self._orphans:
+            self.leg.context.layer.start(self.leg.timers.t2, self._dismiss_orphans)
+
+    def _dismiss_orphans(self) -> None:
+        """The CANCEL has ended nothing: the INVITE was answered before, and its dialog needs a BYE."""
+        if self.leg.our_invite is self:
+            for dialog in self._orphans:
+                bye.dismiss(self.leg, dialog)
+
+    @property
+    def sent(self) -> Request | None:
+        """It as last sent, with its Via."""
+        return None if self.flow is None else self._sent
+
+    @property
+    def flow(self) -> Flow | None:
+        """The way it went."""
+        return None if self._client is None else self._client.flow
 
     def start(self) -> None:
         """Send the INVITE, or send it again with something changed (section 8.1.3.5)."""
@@ -422,6 +504,8 @@ class OurInvite:
         self._stay()
         if self._client is not None:
             self._client.move(flow)
+        elif self._cancelled:
+            self._take_up(flow)
 
     def _stay(self) -> None:
         """Wait for the phone no longer."""

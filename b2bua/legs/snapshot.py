@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from b2bua.dialogs.device import Device
-from b2bua.dialogs.dialog import Dialog
+from b2bua.dialogs.dialog import AHEAD, Dialog
 from b2bua.dialogs.offer_answer import Origin
 from b2bua.dialogs.session_timer import SessionTimer
 from b2bua.errors import UsageError
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 
 VERSION = 1
 """Changes with what is written, from the first release on; what another version wrote is refused."""
-
-AHEAD = 1000
-"""So many CSeq numbers, and versions of our o= line, are left to each process that has had the leg."""
 
 
 @contextmanager
@@ -71,7 +68,7 @@ def write(leg: LegData) -> dict[str, Any]:
         "party": write_party(leg.party),
         "dialog": dialog.snapshot(),
         "flow": write_flow(leg.flow),
-        "device": None if device is None else _write_device(device),
+        "device": None if device is None else write_device(device),
         "sticky": leg.sticky,
         "contact_user": leg.contact_user,
         "ringing": leg.ringing,
@@ -97,7 +94,7 @@ def read(leg: LegData, plain: dict[str, Any], lives: int = 1) -> None:
     leg.dialog = dialog = Dialog.restore(plain["dialog"])
     dialog.local_seq += AHEAD * lives
     leg.take_flow(read_flow(plain["flow"]))
-    leg.device = None if plain["device"] is None else _read_device(plain["device"])
+    leg.device = None if plain["device"] is None else read_device(plain["device"])
     leg.sticky = plain["sticky"]
     leg.contact_user = plain["contact_user"]
     leg.ringing = plain["ringing"]
@@ -134,13 +131,13 @@ def read_flow(plain: list[Any] | None) -> Flow | None:
     return Flow(transport, tuple(local), tuple(remote))
 
 
-def _write_device(device: Device) -> list[Any]:
+def write_device(device: Device) -> list[Any]:
     """Write down which phone it is."""
     return [device.aor, device.contact, device.instance, write_flow(device.flow)]
 
 
-def _read_device(plain: list[Any]) -> Device:
-    """Read what L{_write_device} wrote."""
+def read_device(plain: list[Any]) -> Device:
+    """Read what L{write_device} wrote."""
     aor, contact, instance, flow = plain
     return Device(aor, contact, instance, read_flow(flow))
 

@@ -148,6 +148,16 @@ class ClientTransaction:
         runner.add_attempt(attempt)
         attempt.perform(machine.start())
 
+    def take_up(self, invite: Request, flow: Flow, *, heard: bool) -> None:
+        """Go on with an INVITE that a process has sent which is gone."""
+        runner = self._runner
+        self.flow = flow
+        timers, reliable = runner.timers_of(flow), flow.transport != "UDP"
+        machine = InviteClient(invite, b"", timers, reliable=reliable)
+        attempt = self._attempt = Attempt(runner, machine, (invite.via.branch, "INVITE"), flow, self)
+        runner.add_attempt(attempt)
+        attempt.perform(machine.take_up(heard=heard))
+
     def _by_tcp(self, flow: Flow) -> bool:
         """Try TCP before UDP for a large request, if that is possible (RFC 3261 section 18.1.1)."""
         if flow.transport != "UDP" or not self._may_change or flow is self._otherwise:

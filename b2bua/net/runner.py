@@ -27,7 +27,7 @@ from b2bua.net.locate import Locator
 from b2bua.net.overload import Overload
 from b2bua.net.serving import Serving
 from b2bua.net.tokens import tokens
-from b2bua.net.transaction import Attempt
+from b2bua.net.transaction import Attempt, ServerTransaction
 from b2bua.net.ways import Ways, Wire
 from b2bua.net.wheel import Timer, Wheel
 from b2bua.transactions.effects import TimerValues
@@ -185,6 +185,18 @@ class Runner:
         else:
             client.go(flows)
         return client
+
+    def take_up_client(
+        self, invite: Request, flow: Flow, hear: Callable[[Response], None], *, heard: bool
+    ) -> ClientTransaction:
+        """Go on with the INVITE of a process that is gone (see L{ITransactionLayer.take_up_client})."""
+        client = ClientTransaction(self, None, hear)
+        client.take_up(invite, flow, heard=heard)
+        return client
+
+    def take_up_server(self, invite: Request, flow: Flow) -> ServerTransaction:
+        """Go on with an INVITE that such a process has received."""
+        return self.serving.take_up(invite, flow)
 
     def acknowledge(
         self, write: Callable[[Flow, str], Request], target: Flow | Uri, otherwise: Flow | None = None

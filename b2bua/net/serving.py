@@ -110,6 +110,10 @@ class Serving:
         if waiting and self._live.get(key) is server:
             server.perform(waiting)
 
+    def take_up(self, invite: Request, flow: Flow) -> ServerTransaction:
+        """Go on with an INVITE that a process has received which is gone."""
+        return self._transaction(invite, server_key(invite, "INVITE"), merge_key(invite), flow)
+
     def _transaction(self, request: Request, key: Hashable, merge: Hashable, flow: Flow) -> ServerTransaction:
         """Make a server transaction that has not started."""
         runner = self._runner

@@ -54,7 +54,7 @@ class Play:
     def __init__(self, seed: int, features: object = None) -> None:
         """Draw the world."""
         self.random = random = Random(seed)
-        self.world = world = World(seed, self.settings(), features)  # type: ignore[arg-type]  # handed through
+        self.world = world = self.make_world(seed, features)
         self.names = NAMES[: random.randint(2, len(NAMES))]
         self.phones = [
             phone
@@ -72,6 +72,10 @@ class Play:
         if self.faults:
             self._weather()
         self.deeds: list[Deed] = list(DEEDS)
+
+    def make_world(self, seed: int, features: object) -> World:
+        """Make the world that is drawn."""
+        return World(seed, self.settings(), features)  # type: ignore[arg-type]  # handed through
 
     def settings(self) -> dict[str, Any]:
         """Draw the tables of the configuration that are not the usual ones."""

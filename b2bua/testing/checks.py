@@ -54,6 +54,8 @@ class Sent:
     """When the server stopped waiting: there was no response, or no way for one."""
     stray: bool = False
     """Was its first 2xx so late that nobody remembers the INVITE?"""
+    orphaned: bool = False
+    """Has its process died, so that the next one may not know that it was answered?"""
 
 
 @dataclass(slots=True)
@@ -66,6 +68,8 @@ class Came:
     answers: list[Response] = field(default_factory=list)
     excused: bool = False
     """Has its sender closed the connection on which it came?"""
+    orphaned: bool = False
+    """Has its process died, so that the next one may not know how it was answered?"""
 
     @property
     def final(self) -> Response | None:
@@ -159,7 +163,9 @@ class Witness:
         """The server is gone: it answers nothing that came, and hears no answer."""
         for came in self.came.values():
             came.excused = came.excused or came.final is None
+            came.orphaned = True
         for sent in self.sent.values():
+            sent.orphaned = True
             if sent.final is None:
                 sent.given_up = min(sent.given_up, self.world.clock.rightNow)
         for talk in self.talks.values():
@@ -337,7 +343,7 @@ class Witness:
         was = invite.request
         if not invite.provisional:
             self.complain(peer, "CANCEL before a provisional response", section)
-        if invite.final is not None:
+        if invite.final is not None and not invite.orphaned:
             self.complain(peer, "CANCEL after the final response", section)
         same = (
             request.uri == was.uri
@@ -361,7 +367,7 @@ class Witness:
         final = came.final
         if final is not None:
             # What has overtaken the 2xx finds no dialog, and may find it when it comes again.
-            if final.code != 481 and _but_nonce(final) != _but_nonce(response):
+            if final.code != 481 and not came.orphaned and _but_nonce(final) != _but_nonce(response):
                 self.complain(peer, f"{response.code} after {final.code} to {method}", "RFC 3261 17.2.1")
             return
         if response in came.answers:

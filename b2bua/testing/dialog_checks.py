@@ -31,6 +31,8 @@ class Talk:
         self.notifications = Notifications(self.complain, self._reaches)
         self.last_cseq: dict[str, int] = {}
         """The last CSeq number of the server, by the peer's tag."""
+        self.forgotten: set[str] = set()
+        """Those with whom there were dialogs when the server crashed; the empty one says that it has."""
         self.up: set[str] = set()
         """The peer's tags with which there was a 2xx to an INVITE."""
         self.stray: set[str] = set()
@@ -66,7 +68,8 @@ class Talk:
         return self._witness.world.clock.rightNow
 
     def crashed(self) -> None:
-        """The server is gone, and with it what it owed."""
+        """The server is gone, and with it what it owed; the next one may not know what is over."""
+        self.forgotten |= self.over | self.up | {""}
         self.unacked_in.clear()
         self.unacked_out.clear()
         self.reliable_in.clear()
@@ -87,6 +90,7 @@ class Talk:
         again = method == "BYE" and before is not None and before.final is None
         if (
             tag in self.over
+            and tag not in self.forgotten
             and method not in _AFTER_THE_END
             and not self._witness.newly_connected
             # A BYE that was lost with its connection may go again by another.
@@ -119,7 +123,7 @@ class Talk:
 
     def _bye_leaves(self, tag: str) -> None:
         """Section 15: the callee may not, before its 2xx is acknowledged or will never be."""
-        if self.server_called:
+        if self.server_called or self.forgotten:
             return
         if tag not in self.up:
             self.complain("BYE to a caller who was not answered", "RFC 3261 15")
@@ -168,7 +172,7 @@ class Talk:
                 if (tag, response.cseq.number) not in self.acked:
                     self.unacked_in[tag, response.cseq.number] = response
                 self.up.add(tag)
-                if sent.stray:
+                if sent.stray or sent.orphaned:
                     self.stray.add(tag)
                 # Whatever went before in early dialogs, CSeq goes on from there.
                 self.last_cseq.setdefault(tag, sent.request.cseq.number)
@@ -250,5 +254,5 @@ class Talk:
             if tag in self.stray:
                 continue
             self.complain(f"2xx (CSeq {number}, tag {tag}) was never acknowledged", "RFC 3261 13.2.2.4")
-        for tag in sorted(self.up - self.over - self.stray):
+        for tag in sorted(self.up - self.over - self.stray - self.forgotten):
             self.complain(f"the dialog with tag {tag} has no end", "RFC 3261 15")

@@ -152,6 +152,9 @@ class Served:
         ):
             loaded.addCallback(found.append)
         bindings, subscriptions, settings, snapshots, records = found
+        # That a call was over is not known if it was not written any more.
+        going = {record.id for record in records}
+        self.records = [record for record in self.records if record.id not in going]
         self.server.restore(bindings, subscriptions)
         self.server.count_start(settings)
         return self.server.recover(settings, snapshots, records)

@@ -73,6 +73,17 @@ class InviteClient:
             return (timers.b, self._again)
         return (timers.a, timers.b, self._again)
 
+    def take_up(self, *, heard: bool) -> Effects:
+        """
+        Stand where another process has got to: the INVITE is out, and is not sent again.
+
+        @param heard: has there been a provisional response?
+        """
+        if heard:
+            self.state = State.PROCEEDING
+            return ()
+        return (self._timers.b,)
+
     def receive(self, response: Response) -> Effects:
         """Follow the arrow of a response."""
         code = response.code

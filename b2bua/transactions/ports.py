@@ -129,6 +129,23 @@ class ITransactionLayer(IClock):
         @param otherwise: the way that is tried last, when there is none to C{target}.
         """
 
+    def take_up_client(
+        invite: Request, flow: Flow, hear: Callable[[Response], None], *, heard: bool
+    ) -> IClientTransaction:
+        """
+        Go on with an INVITE that a process has sent which is gone; it is not sent again.
+
+        @param invite: as it was sent, with its Via.
+        @param heard: has there been a provisional response?
+        """
+
+    def take_up_server(invite: Request, flow: Flow) -> IServerTransaction:
+        """
+        Go on with an INVITE that a process has received which is gone, to answer it.
+
+        @param invite: as it came, with what the transport has noted in its Via.
+        """
+
     def acknowledge(
         write: Callable[[Flow, str], Request], target: Flow | Uri, otherwise: Flow | None = None
     ) -> None:

@@ -173,7 +173,8 @@ class CrashTests(KeptCase):
         self.patch(self.store, "write", _noting(self.store.write, kept))
         self.call(self.alice, self.bob)
         self.world.run(60)
-        self.assertEqual(len(kept), 1)
+        (call,) = self.world.served.server.core.calls.going
+        self.assertEqual(len([one for one in kept if one.call == call]), 1)
         self.alice.hang_up()
         self.quiet()
 
@@ -253,6 +254,124 @@ class TransferTests(KeptCase):
         self.world.run(8)
         self.only_talking(self.alice, self.carol)
         self.carol.hang_up()
+        self.quiet()
+
+    def test_cut(self) -> None:
+        """A blind transfer that a crash cuts leaves the two who talked before, or tells who is left."""
+        # Whose phone has begun to ring in the last second is not written yet, and rings on.
+        for after in (
+            0.0,
+            0.002,
+            0.005,
+            1.5,
+            2.0,
+            2.995,
+            3.0,
+            3.005,
+            3.01,
+            3.02,
+            3.05,
+            3.1,
+            3.5,
+            4.0,
+            6.0,
+            8.0,
+        ):
+            with self.subTest(after):
+                self.setUp()
+                self.carol.manners.answers_after = 3.0
+                self.talk()
+                self.bob.session.transfer("carol")
+                self.world.run(after)
+                self.crash()
+                self.world.run(60)
+                for phone in (self.alice, self.bob, self.carol):
+                    for session in phone.live:
+                        others = [s for p in (self.alice, self.bob, self.carol) for s in p.live]
+                        self.insist(any(session.talks_to(one) for one in others), f"{session} was not told")
+                        session.hang_up()
+                    self.world.run(2)
+                self.quiet()
+
+
+class RingingTests(KeptCase):
+    """Calls that only rang are gone, and nobody is left ringing or waiting."""
+
+    def setUp(self) -> None:
+        """Bob lets it ring."""
+        super().setUp()
+        self.bob.manners.answers_after = None
+
+    def test_ends(self) -> None:
+        """Within 2 s of the start the phone gets a CANCEL, and the caller a final response."""
+        alices = self.alice.dial("bob")
+        self.world.run(5)
+        (bobs,) = self.bob.live
+        self.crash()
+        self.world.run(2)
+        self.assertEqual((alices.state, alices.code), ("over", 500))
+        self.assertEqual((bobs.state, bobs.why), ("over", "cancelled"))
+        self.quiet()
+        (record,) = self.records()
+        self.assertEqual((record.answered, record.why), (None, "crash"))
+        self.assertEqual(self.kept(), [])
+
+    def test_group(self) -> None:
+        """Each phone of the callee is told; one that registers anew by TCP, when it has."""
+        other = self.world.phone("bob", manners=Manners(answers_after=None), transport="TCP")
+        other.register()
+        self.world.run(1)
+        self.alice.dial("bob")
+        self.world.run(3)
+        self.assertEqual(len(self.bob.live + other.live), 2)
+        self.crash()
+        other.register()
+        self.world.run(5)
+        self.assertEqual(self.bob.live + other.live, [])
+        self.quiet()
+
+    def test_answered_meanwhile(self) -> None:
+        """A 2xx that was sent while nobody was there gets its ACK and a BYE (section 13.2.2.4)."""
+        self.world.network.icmp = False
+        self.alice.dial("bob")
+        self.world.run(3)
+        served = self.world.served
+        assert served is not None
+        served.crash()
+        self.world.run(1)
+        self.bob.answer()
+        self.world.run(1)
+        served.restart()
+        self.world.run(10)
+        self.assertEqual(self.bob.live + self.alice.live, [])
+        self.quiet()
+
+    def test_cancelled_meanwhile(self) -> None:
+        """A CANCEL that was sent meanwhile is answered when it is repeated (section 9.2)."""
+        self.world.network.icmp = False
+        alices = self.alice.dial("bob")
+        self.world.run(3)
+        served = self.world.served
+        assert served is not None
+        served.crash()
+        self.world.run(1)
+        alices.hang_up()
+        self.world.run(1)
+        served.restart()
+        self.world.run(10)
+        self.assertEqual(self.bob.live + self.alice.live, [])
+        self.quiet()
+
+    def test_short(self) -> None:
+        """Who is answered or refused within half a second costs the store nothing."""
+        self.bob.manners.answers_after = 0.2
+        kept: list[Any] = []
+        self.patch(self.store, "write", _noting(self.store.write, kept))
+        self.alice.dial("bob")
+        self.world.run(1)
+        self.alice.hang_up()
+        self.world.run(5)
+        self.assertEqual(kept, [])
         self.quiet()
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from b2bua.dialogs.dialog import AHEAD
 from b2bua.dialogs.index import DialogIndex
 from b2bua.errors import UsageError
 from b2bua.legs.leg import Leg
 from b2bua.legs.party import Party, Policy
-from b2bua.legs.snapshot import AHEAD
 from b2bua.legs.words import Answered, Changed, HungUp
 from b2bua.transactions.flow import Flow
 from tests.legs.layer import ANSWER, HELD_SDP, OFFER, OTHER, PHONE, LegCase

@@ -6,6 +6,9 @@ cost nothing, and then half a second after each change of who talks to whom, who
 holds or waits, of a session or its timer.  Never in the middle of an operation:
 what is kept then is what the parties can go on from.
 
+Of what rings, the open INVITEs are written after half a second, so that the next
+start can end them.
+
 A party that goes over to another call is kept in exactly one at any time: what
 is written of one is put right, or removed, together with the other.
 """
@@ -18,6 +21,7 @@ from json import JSONEncoder
 from typing import TYPE_CHECKING
 
 from b2bua.calls.restoring.snapshot import is_settled, write_call
+from b2bua.legs import orphan
 
 if TYPE_CHECKING:
     from b2bua.calls.call import Call
@@ -28,6 +32,10 @@ QUIET = 2.0
 """Seconds that a call has been as it is before it is written for the first time."""
 CHANGE = 0.5
 """The same for what has been written before."""
+RING = 0.5
+"""Seconds that somebody has rung before that is written."""
+RINGING = " rings"
+"""What the open INVITEs of a call are kept under, behind its id."""
 AT_ONCE = 100
 """So many calls are written in one go; the others wait for their turn."""
 PAUSE = 0.05
@@ -53,6 +61,10 @@ class CallKeeper:
         """Since when a call that was never written is as it is, the oldest first."""
         self._changed: dict[Call, float] = {}
         """The same for those that were."""
+        self._rings: dict[Call, float] = {}
+        """Since when it is to be looked at who rings in a call."""
+        self._ringing: dict[str, int] = {}
+        """The calls whose open INVITEs are kept, with a hash of what is written."""
         self._written: dict[str, tuple[Call, tuple[Leg, ...]]] = {}
         """What is kept, by the id of the call."""
         self._home: dict[Leg, str] = {}
@@ -68,7 +80,7 @@ class CallKeeper:
     @property
     def waiting(self) -> int:
         """How many calls are to be written as soon as they are quiet."""
-        return len(self._fresh) + len(self._changed)
+        return len(self._fresh) + len(self._changed) + len(self._rings)
 
     def touch(self, call: Call) -> None:
         """Something has changed in a call."""
@@ -77,8 +89,12 @@ class CallKeeper:
         queue = self._changed if call.id in self._written else self._fresh
         queue.pop(call, None)
         queue[call] = self._clock.now()
+        if call not in self._rings and (
+            call.id in self._ringing or not all(leg.answered for leg in call.legs)
+        ):
+            self._rings[call] = queue[call]
         if self._timer is None:
-            self._timer = self._clock.start(CHANGE if queue is self._changed else QUIET, self._look)
+            self._timer = self._clock.start(CHANGE, self._look)
 
     def adopt(self, call: Call, legs: Iterable[Leg]) -> None:
         """A call was restored, and is kept as it is."""
@@ -89,6 +105,9 @@ class CallKeeper:
         """A call is over; if a party of it lives on in another one, its turn comes with that."""
         self._fresh.pop(call, None)
         self._changed.pop(call, None)
+        self._rings.pop(call, None)
+        if call.id in self._ringing:
+            self._forget_rings(call)
         for id in (*self._lingering, call.id):
             if id in self._written:
                 self._put_right(id)
@@ -97,6 +116,12 @@ class CallKeeper:
         """Write what has been quiet for long enough."""
         self._timer = None
         now, left = self._clock.now(), AT_ONCE
+        for call, since in list(islice(self._rings.items(), left)):
+            if now - since < RING - 0.001:
+                break
+            del self._rings[call]
+            left -= 1
+            self._write_rings(call)
         for queue, quiet in ((self._changed, CHANGE), (self._fresh, QUIET)):
             for call, since in list(islice(queue.items(), left)):
                 if now - since < quiet - 0.001:
@@ -104,8 +129,24 @@ class CallKeeper:
                 del queue[call]
                 left -= 1
                 self._settle(call)
-        if self._fresh or self._changed:
+        if self.waiting:
             self._timer = self._clock.start(CHANGE if left else PAUSE, self._look)
+
+    def _write_rings(self, call: Call) -> None:
+        """Write the open INVITEs of a call; what is kept of others stays until the call is written."""
+        found = [written for leg in call.legs if (written := orphan.write_open(leg)) is not None]
+        if found:
+            text = _encode(found)
+            if self._ringing.get(call.id) != hash(text):
+                self._ringing[call.id] = hash(text)
+                self._write(call.id + RINGING, text)
+            if not all(written.get("heard", True) for written in found):
+                self._rings[call] = self._clock.now()
+
+    def _forget_rings(self, call: Call) -> None:
+        """Nobody rings any more."""
+        del self._ringing[call.id]
+        self._write(call.id + RINGING, None)
 
     def _settle(self, call: Call) -> None:
         """Write a call, if it can be gone on with as it is."""
@@ -121,6 +162,8 @@ class CallKeeper:
         self._write(call.id, _encode(write_call(call, self.start, legs)))
         for id in former:
             self._put_right(id)
+        if call.id in self._ringing and all(leg.answered for leg in call.legs):
+            self._forget_rings(call)
 
     def _note(self, call: Call, legs: tuple[Leg, ...]) -> None:
         """Remember what is kept."""

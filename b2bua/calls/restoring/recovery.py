@@ -3,18 +3,21 @@ The start after a crash: calls that were kept are taken up, and nothing is belie
 
 Every party of a restored call is asked for a sign of life (OPTIONS within its
 dialog): it may have hung up while nobody was there to hear it.  A party that
-has nobody to go on with gets a BYE.
+has nobody to go on with gets a BYE.  What rang is told to stop, and who waited
+for an answer gets one.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from b2bua.calls.restoring.snapshot import restore_call
+from b2bua.calls.restoring.keeping import RINGING
+from b2bua.calls.restoring.snapshot import read_party, restore_call
 from b2bua.errors import UsageError
-from b2bua.legs import refresh
+from b2bua.legs import orphan, refresh
 from b2bua.legs.words import HungUp
 from b2bua.wire.fields import Reason
 
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
 
 FIRST = 5.0
 """Seconds after the start at which the first party is asked; what it has to say comes again by then (T2)."""
+SOON = 0.2
+"""Seconds after the start at which the first phone that rings is told to stop."""
 RATE = 200
 """So many parties are asked in a second."""
 BACK = 180.0
@@ -70,10 +75,17 @@ def recover(
     @param alive: the last time at which the service is known to have run.
     """
     found = Recovered([], [], [])
-    asked = 0
+    asked = rang = 0
     for id, text in kept:
         try:
-            call, legs, alone = restore_call(calls, _plain(text), records.get(id), start=start, alive=alive)
+            plain = _plain(text)
+            if id.endswith(RINGING):
+                found.over.append(id)
+                for invite in plain:
+                    calls.later(SOON + rang / RATE, _end, calls, id, invite)
+                    rang += 1
+                continue
+            call, legs, alone = restore_call(calls, plain, records.get(id), start=start, alive=alive)
         except UsageError as error:
             found.unreadable.append(Unreadable(id, str(error), text))
             continue
@@ -93,19 +105,24 @@ def recover(
     return found
 
 
-def _plain(text: str) -> dict[str, object]:
+def _plain(text: str) -> Any:
     """
     Read JSON.
 
     @raise UsageError: it is none.
     """
     try:
-        plain = json.loads(text)
+        return json.loads(text)
     except ValueError as error:
         raise UsageError(f"A call that is no JSON: {error}") from None
-    if not isinstance(plain, dict):
-        raise UsageError("A call that is no JSON object")
-    return plain
+
+
+def _end(calls: Calls, id: str, plain: dict[str, Any]) -> None:
+    """End an INVITE that rings; what cannot be read ends by itself, when its user hangs up."""
+    try:
+        orphan.end(calls.context, plain, partial(read_party, calls.directory), calls.hear)
+    except UsageError as error:
+        calls.log.error("an INVITE of call {call} cannot be ended: {why}", call=id, why=str(error))
 
 
 def _dismiss(leg: Leg) -> None:

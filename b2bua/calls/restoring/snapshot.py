@@ -95,6 +95,8 @@ def restore_call(
     @raise UsageError: another version wrote it, or it is not whole; then
         nothing of it is there.
     """
+    if not isinstance(plain, dict):
+        raise UsageError("A call that is no JSON object")
     with reading("A call", plain, VERSION):
         caller, dialled = int(plain["caller"]), str(plain["dialled"])
         identities = [None if one is None else Identity(*one) for one in plain["identities"]]
@@ -155,7 +157,7 @@ def _restore_legs(calls: Calls, kept: list[dict[str, Any]], lives: int) -> list[
             dialog = plain["dialog"]
             if calls.dialogs.has(dialog["call_id"], dialog["local_tag"], dialog["remote_tag"]):
                 raise UsageError(f"A leg that is in another call as well: {plain['id']}")
-            party = _read_party(calls.directory, plain["party"])
+            party = read_party(calls.directory, plain["party"])
             legs.append(Leg.restore(calls.context, plain, party, calls.hear, lives))
     except Exception:
         for leg in legs:
@@ -165,7 +167,7 @@ def _restore_legs(calls: Calls, kept: list[dict[str, Any]], lives: int) -> list[
     return legs
 
 
-def _read_party(directory: Directory, plain: list[Any]) -> Party:
+def read_party(directory: Directory, plain: list[Any]) -> Party:
     """Who it is, with what the configuration of now lets it do."""
     kind, name, aor, display = plain
     return directory.known_party(kind, name) or Party(cast(Kind, kind), name, aor, display)
@@ -188,4 +190,4 @@ def _read_waiting(directory: Directory, plain: list[Any]) -> tuple[int, Wait, Pa
     """Read what L{_write_waiting} wrote."""
     leg, said, behalf, since, ends = plain
     until = None if ends is None else float(ends)
-    return int(leg), Wait(*said), _read_party(directory, behalf), float(since), until
+    return int(leg), Wait(*said), read_party(directory, behalf), float(since), until

@@ -1,0 +1,122 @@
+"""
+INVITEs that were open when their process died, as plain values, and how the next one ends them.
+
+A phone that we have called is told with a CANCEL, which is made of the INVITE
+as it was sent, as soon as the phone has said anything (RFC 3261 section 9.1).
+Should it have been answered meanwhile, the 2xx gets its ACK and a BYE.  A caller
+who waits gets a final response on the INVITE's own way back (section 18.2.2).
+
+What was written may be a moment old, and the INVITE answered since.  Then the phone
+does not end it upon the CANCEL, and the caller does not acknowledge the refusal:
+they get a BYE in the dialog that was known (section 15).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from b2bua.dialogs.dialog import AHEAD, Dialog
+from b2bua.errors import UsageError
+from b2bua.legs import bye
+from b2bua.legs.leg import Leg
+from b2bua.legs.our_invite import OurInvite
+from b2bua.legs.snapshot import read_device, read_flow, reading, write_device, write_flow, write_party
+from b2bua.legs.state import LegState
+from b2bua.wire.message import Request, parse, write
+from b2bua.wire.registry import canonical
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from b2bua.legs.context import LegContext
+    from b2bua.legs.party import Party
+    from b2bua.legs.words import Word
+
+VERSION = 1
+"""Changes with what is written, from the first release on; what another version wrote is refused."""
+
+RESTARTED = (500, "The server was restarted")
+"""What a caller hears; 503 would have its proxy ask nobody here for a while (RFC 3263 section 4.3)."""
+
+_OURS = frozenset(("Via", "Route", "From", "To", "Call-ID", "CSeq", "Max-Forwards", "Contact"))
+_THEIRS = frozenset(("Via", "From", "To", "Call-ID", "CSeq"))
+
+
+def write_open(leg: Leg) -> dict[str, Any] | None:
+    """Write the INVITE of a leg that has no final answer yet; None if there is nothing to be ended."""
+    if leg.state is not LegState.CALLING:
+        return None
+    if leg.our_invite is not None:
+        sent, flow, device = leg.our_invite.sent, leg.our_invite.flow, leg.device
+        if sent is None or flow is None:
+            return None
+        return {
+            "version": VERSION,
+            "ours": True,
+            "offered": leg.our_invite.invitation.session is not None,
+            "heard": leg.ringing or leg.dialog is not None,
+            "party": write_party(leg.party),
+            "dialogs": [
+                dialog.snapshot() for dialog in (leg.dialog, *(leg.early or ())) if dialog is not None
+            ],
+            "invite": _head(sent, _OURS),
+            "flow": write_flow(flow),
+            "device": None if device is None else write_device(device),
+        }
+    if leg.peer_invite is None or leg.dialog is None or leg.peer_invite.answered:
+        return None
+    return {
+        "version": VERSION,
+        "ours": False,
+        "party": write_party(leg.party),
+        "dialog": leg.dialog.snapshot(),
+        "invite": _head(leg.peer_invite.request, _THEIRS),
+        "flow": write_flow(leg.peer_invite.server.flow),
+    }
+
+
+def end(
+    context: LegContext[Leg],
+    plain: dict[str, Any],
+    party_of: Callable[[list[Any]], Party],
+    hear: Callable[[Leg, Word], None],
+) -> None:
+    """
+    End what L{write_open} wrote.
+
+    @param party_of: who it is that was written down.
+    @raise UsageError: another version wrote it, or it is not whole.
+    """
+    with reading("An INVITE", plain, VERSION):
+        invite = parse(plain["invite"].encode("latin-1"))
+        if not isinstance(invite, Request):
+            raise UsageError("An INVITE that is none")
+        flow = read_flow(plain["flow"])
+        leg = Leg(context, not plain["ours"], party_of(plain["party"]), hear)
+        if plain["ours"]:
+            device = None if plain["device"] is None else read_device(plain["device"])
+            dialogs = [_ahead(dialog) for dialog in plain["dialogs"]]
+            OurInvite.orphaned(
+                leg, invite, flow, device, dialogs, heard=bool(plain["heard"]), offered=bool(plain["offered"])
+            )
+        elif flow is not None:
+            dialog = _ahead(plain["dialog"])
+            leg.end()
+            leg.take_flow(flow)
+            leg.sticky = leg.party.internal
+            server = context.layer.take_up_server(invite, flow)
+            server.failed = lambda code: bye.dismiss(leg, dialog)
+            server.respond(invite.response(*RESTARTED, to_tag=dialog.local_tag))
+
+
+def _ahead(plain: dict[str, Any]) -> Dialog:
+    """A dialog with CSeq numbers that were not used yet."""
+    dialog = Dialog.restore(plain)
+    dialog.local_seq += AHEAD
+    return dialog
+
+
+def _head(request: Request, names: frozenset[str]) -> str:
+    """What of an INVITE is needed to end it, as text, every byte a character."""
+    kept = [field for field in request.fields if canonical(field[0]) in names]
+    return write(Request(request.method, request.uri, kept)).decode("latin-1")

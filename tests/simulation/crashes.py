@@ -1,0 +1,116 @@
+"""
+Random worlds in which the server crashes and starts again (see L{b2bua.testing.chance}).
+
+Whoever talks to somebody still does when it is back, or is told: no phone is
+left in a call of which nobody knows, none rings for nobody, and each call has
+one record.
+
+    python -m tests.simulation.crashes --seeds 1000
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from b2bua.calls.recovery import BACK
+from b2bua.store.memory import MemoryStore
+from b2bua.testing.chance import Play, play, simulate
+from b2bua.testing.world import World
+from b2bua_plugins.attended_transfer import AttendedTransfer
+from b2bua_plugins.blind_transfer import BlindTransfer
+from b2bua_plugins.replaces import Replaces
+
+if TYPE_CHECKING:
+    from b2bua.testing.session import Session
+
+FEATURES = (AttendedTransfer, BlindTransfer, Replaces)
+UNWRITTEN = 3.5
+"""A call that was answered so lately before a crash may be lost: seconds."""
+
+
+class CrashPlay(Play):
+    """A world whose server crashes."""
+
+    def __init__(self, seed: int, features: object = None) -> None:
+        """Draw the world."""
+        self.store = MemoryStore()
+        super().__init__(seed, FEATURES)
+        self.deeds += [crash] * 6
+        self.crashes: list[float] = []
+
+    def make_world(self, seed: int, features: object) -> World:
+        """A world whose server has a store."""
+        return World(seed, self.settings(), features, store=self.store)  # type: ignore[arg-type]  # handed through
+
+    def crash(self) -> None:
+        """Kill the server, with a batch on its way or not; start it again after a while."""
+        served = self.world.served
+        assert served is not None and served.server.journal is not None
+        if self.random.random() < 0.3:
+            served.server.journal.flush()
+        self.crashes.append(self.world.clock.seconds())
+        self.world.network.harmed = True  # phones miss what the server owed them
+        served.crash()
+        self.world.run(self.random.choice([0.0, 0.05, 2.0, 2.0, 10.0]))
+        served.restart()
+
+    def agree(self) -> None:
+        """Look when the last phone was asked that did not come back by itself."""
+        if self.crashes:
+            self.world.run(BACK + 40)
+        super().agree()
+
+    def missed(self, session: Session, to: tuple[str, int]) -> bool:
+        """Was a call so young that a crash took it along?"""
+        young = any(
+            abs(at - other.since) < UNWRITTEN or other.since == 0.0
+            for at in self.crashes
+            for phone in self.phones
+            for other in phone.sessions
+            if other is session or (other.media.ours is not None and other.talks_to(session))
+        )
+        return young or super().missed(session, to)
+
+    def records(self) -> None:
+        """Each call has one record, which has an end."""
+        found = []
+        self.store.find_records(limit=100_000).addCallback(found.extend)
+        twice = [id for id, count in Counter(record.id for record in found).items() if count > 1]
+        if twice:
+            raise self.world.failure(f"the calls {twice} have more than one record")
+        self.world.run(1)
+        left = []
+        self.store.load_open().addCallback(left.extend)
+        if left:
+            raise self.world.failure(f"the record of call {left[0].id} has no end")
+        kept = []
+        self.store.load_snapshots().addCallback(kept.extend)
+        if kept:
+            raise self.world.failure(f"call {kept[0].call} is kept, and over")
+
+
+def crash(play: Play) -> None:
+    """Let the server die, and start again."""
+    assert isinstance(play, CrashPlay)
+    play.crash()
+
+
+def main() -> int:
+    """Play worlds from the command line."""
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation.crashes")
+    parser.add_argument("--seeds", type=int, default=1000)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--seed", type=int, help="only this one, with its ladder")
+    wanted = parser.parse_args()
+    if wanted.seed is not None:
+        sys.stdout.write((play(wanted.seed, kind=CrashPlay).complaint or "all was well") + "\n")
+        return 0
+    seeds = range(wanted.first, wanted.first + wanted.seeds)
+    return bool(simulate(seeds, lambda text: print(text, flush=True), kind=CrashPlay))  # noqa: T201
+
+
+if __name__ == "__main__":
+    sys.exit(main())
