@@ -15,7 +15,7 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from b2bua.calls.recovery import BACK
+from b2bua.calls.restoring.recovery import BACK
 from b2bua.store.memory import MemoryStore
 from b2bua.testing.chance import Play, play, simulate
 from b2bua.testing.world import World
