@@ -28,6 +28,7 @@ from b2bua.net.locate import NumericLocator
 from b2bua.registrar.bindings import Binding
 from b2bua.server import Server
 from b2bua.settings import read
+from b2bua.store.ports import IStore
 from b2bua.testing.clock import StandingClock
 from b2bua.transactions.flow import Flow
 from bench.messages import Callee, Caller
@@ -74,13 +75,23 @@ class Basket:
 class Line:
     """A server between a caller and a callee, all in memory."""
 
-    def __init__(self, *, rate: float = 1000.0, bindings: int = 1, plugins: str = "default") -> None:
+    def __init__(
+        self,
+        *,
+        rate: float = 1000.0,
+        bindings: int = 1,
+        plugins: str = "default",
+        store: IStore | None = None,
+        survive: bool = True,
+    ) -> None:
         """
         Set it up.
 
         @param rate: how many calls begin in a second of the clock.
         @param bindings: how many phones are registered.
         @param plugins: C{default}, C{none}, or the name of the only one.
+        @param store: what keeps records and calls, if anything does.
+        @param survive: are calls kept in it?
         """
         self.clock = StandingClock()
         self.clock.rightNow = 1_000_000.0
@@ -93,6 +104,7 @@ class Line:
             },
             "trunks": {"load": {"uri": f"sip:{ALICE[0]}", "accept_from": [ALICE[0]], "options_seconds": 0}},
             "limits": {"calls": 1_000_000, "transactions": 10_000_000},
+            "calls": {"survive": survive},
         }
         features, document = _features(plugins, document)
         self.records = 0
@@ -101,6 +113,7 @@ class Line:
             self.clock,
             NumericLocator({DOMAIN: [HOST]}),
             features,
+            store=store,
             record=self._ended,
             wall=self.clock.seconds,
         )
@@ -140,6 +153,11 @@ class Line:
             for data in messages:
                 received(data, flow)
         return self.wire.take()
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass, and measure what the server does meanwhile."""
+        with self._measured():
+            self.clock.run(seconds)
 
     @contextmanager
     def _measured(self) -> Iterator[None]:

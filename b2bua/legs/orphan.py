@@ -22,7 +22,7 @@ from b2bua.legs.leg import Leg
 from b2bua.legs.our_invite import OurInvite
 from b2bua.legs.snapshot import read_device, read_flow, reading, write_device, write_flow, write_party
 from b2bua.legs.state import LegState
-from b2bua.wire.message import Request, parse, write
+from b2bua.wire.message import Request, parse
 from b2bua.wire.registry import canonical
 
 if TYPE_CHECKING:
@@ -42,8 +42,12 @@ _OURS = frozenset(("Via", "Route", "From", "To", "Call-ID", "CSeq", "Max-Forward
 _THEIRS = frozenset(("Via", "From", "To", "Call-ID", "CSeq"))
 
 
-def write_open(leg: Leg) -> dict[str, Any] | None:
-    """Write the INVITE of a leg that has no final answer yet; None if there is nothing to be ended."""
+def write_open(leg: Leg, start: int) -> dict[str, Any] | None:
+    """
+    Write the INVITE of a leg that has no final answer yet; None if there is nothing to be ended.
+
+    @param start: which start of the service this process is.
+    """
     if leg.state is not LegState.CALLING:
         return None
     if leg.our_invite is not None:
@@ -52,6 +56,7 @@ def write_open(leg: Leg) -> dict[str, Any] | None:
             return None
         return {
             "version": VERSION,
+            "start": start,
             "ours": True,
             "offered": leg.our_invite.invitation.session is not None,
             "heard": leg.ringing or leg.dialog is not None,
@@ -67,6 +72,7 @@ def write_open(leg: Leg) -> dict[str, Any] | None:
         return None
     return {
         "version": VERSION,
+        "start": start,
         "ours": False,
         "party": write_party(leg.party),
         "dialog": leg.dialog.snapshot(),
@@ -80,27 +86,30 @@ def end(
     plain: dict[str, Any],
     party_of: Callable[[list[Any]], Party],
     hear: Callable[[Leg, Word], None],
+    start: int,
 ) -> None:
     """
     End what L{write_open} wrote.
 
     @param party_of: who it is that was written down.
+    @param start: which start of the service this process is.
     @raise UsageError: another version wrote it, or it is not whole.
     """
     with reading("An INVITE", plain, VERSION):
-        invite = parse(plain["invite"].encode("latin-1"))
+        invite = parse(plain["invite"].encode("utf-8", "surrogateescape"))
         if not isinstance(invite, Request):
             raise UsageError("An INVITE that is none")
         flow = read_flow(plain["flow"])
+        lives = max(1, start - int(plain["start"]))
         leg = Leg(context, not plain["ours"], party_of(plain["party"]), hear)
         if plain["ours"]:
             device = None if plain["device"] is None else read_device(plain["device"])
-            dialogs = [_ahead(dialog) for dialog in plain["dialogs"]]
+            dialogs = [_ahead(dialog, lives) for dialog in plain["dialogs"]]
             OurInvite.orphaned(
                 leg, invite, flow, device, dialogs, heard=bool(plain["heard"]), offered=bool(plain["offered"])
             )
         elif flow is not None:
-            dialog = _ahead(plain["dialog"])
+            dialog = _ahead(plain["dialog"], lives)
             leg.end()
             leg.take_flow(flow)
             leg.sticky = leg.party.internal
@@ -109,14 +118,16 @@ def end(
             server.respond(invite.response(*RESTARTED, to_tag=dialog.local_tag))
 
 
-def _ahead(plain: dict[str, Any]) -> Dialog:
+def _ahead(plain: dict[str, Any], lives: int) -> Dialog:
     """A dialog with CSeq numbers that were not used yet."""
     dialog = Dialog.restore(plain)
-    dialog.local_seq += AHEAD
+    dialog.local_seq += AHEAD * lives
     return dialog
 
 
 def _head(request: Request, names: frozenset[str]) -> str:
-    """What of an INVITE is needed to end it, as text, every byte a character."""
-    kept = [field for field in request.fields if canonical(field[0]) in names]
-    return write(Request(request.method, request.uri, kept)).decode("latin-1")
+    """What of an INVITE is needed to end it, as text; its fields have no line breaks any more."""
+    lines = [
+        f"{name}: {value}" for name, value in request.fields if name in names or canonical(name) in names
+    ]
+    return "\r\n".join((f"{request.method} {request.uri} SIP/2.0", *lines, "", ""))

@@ -165,6 +165,7 @@ class OurInvite:
         if self.leg.our_invite is self:
             for dialog in self._orphans:
                 bye.dismiss(self.leg, dialog)
+                self._forks.used = max(self._forks.used, dialog.local_seq)
 
     @property
     def sent(self) -> Request | None:

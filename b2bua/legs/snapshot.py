@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from b2bua.dialogs.device import Device
@@ -73,8 +74,8 @@ def write(leg: LegData) -> dict[str, Any]:
         "contact_user": leg.contact_user,
         "ringing": leg.ringing,
         "referred": leg.referred,
-        "allows": None if leg.peer_allows is None else sorted(leg.peer_allows),
-        "supports": sorted(leg.peer_supports),
+        "allows": None if leg.peer_allows is None else _joined(leg.peer_allows),
+        "supports": _joined(leg.peer_supports),
         "origin": None if origin is None else _write_origin(origin),
         "remote_session": _text(leg.remote_session),
         "timer": None if timer is None else _write_timer(timer),
@@ -99,8 +100,8 @@ def read(leg: LegData, plain: dict[str, Any], lives: int = 1) -> None:
     leg.contact_user = plain["contact_user"]
     leg.ringing = plain["ringing"]
     leg.referred = plain["referred"]
-    leg.peer_allows = None if plain["allows"] is None else frozenset(plain["allows"])
-    leg.peer_supports = frozenset(plain["supports"])
+    leg.peer_allows = None if plain["allows"] is None else frozenset(plain["allows"].split())
+    leg.peer_supports = frozenset(plain["supports"].split())
     leg.origin = None if plain["origin"] is None else _read_origin(plain["origin"], AHEAD * lives)
     leg.remote_session = _bytes(plain["remote_session"])
     leg.timer = None if plain["timer"] is None else SessionTimer(*plain["timer"])
@@ -165,6 +166,12 @@ def _read_origin(plain: list[Any], ahead: int) -> Origin:
     origin = Origin(session_id, address, version + ahead)
     origin.resume(version + ahead, _bytes(last) or b"")
     return origin
+
+
+@lru_cache(maxsize=512)
+def _joined(tokens: frozenset[str]) -> str:
+    """Write down methods or option tags; legs of like phones share the result."""
+    return " ".join(sorted(tokens))
 
 
 def _text(body: bytes | None) -> str | None:

@@ -134,7 +134,7 @@ class CallKeeper:
 
     def _write_rings(self, call: Call) -> None:
         """Write the open INVITEs of a call; what is kept of others stays until the call is written."""
-        found = [written for leg in call.legs if (written := orphan.write_open(leg)) is not None]
+        found = [written for leg in call.legs if (written := orphan.write_open(leg, self.start)) is not None]
         if found:
             text = _encode(found)
             if self._ringing.get(call.id) != hash(text):

@@ -82,7 +82,7 @@ def recover(
             if id.endswith(RINGING):
                 found.over.append(id)
                 for invite in plain:
-                    calls.later(SOON + rang / RATE, _end, calls, id, invite)
+                    calls.later(SOON + rang / RATE, _end, calls, id, invite, start)
                     rang += 1
                 continue
             call, legs, alone = restore_call(calls, plain, records.get(id), start=start, alive=alive)
@@ -117,10 +117,10 @@ def _plain(text: str) -> Any:
         raise UsageError(f"A call that is no JSON: {error}") from None
 
 
-def _end(calls: Calls, id: str, plain: dict[str, Any]) -> None:
+def _end(calls: Calls, id: str, plain: dict[str, Any], start: int) -> None:
     """End an INVITE that rings; what cannot be read ends by itself, when its user hangs up."""
     try:
-        orphan.end(calls.context, plain, partial(read_party, calls.directory), calls.hear)
+        orphan.end(calls.context, plain, partial(read_party, calls.directory), calls.hear, start)
     except UsageError as error:
         calls.log.error("an INVITE of call {call} cannot be ended: {why}", call=id, why=str(error))
 
