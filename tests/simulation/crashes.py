@@ -38,7 +38,7 @@ class CrashPlay(Play):
         """Draw the world."""
         self.store = MemoryStore()
         super().__init__(seed, FEATURES)
-        self.deeds += [crash] * 6
+        self.deeds += [crash] * 2
         self.crashes: list[float] = []
 
     def make_world(self, seed: int, features: object) -> World:
@@ -51,6 +51,7 @@ class CrashPlay(Play):
         assert served is not None and served.server.journal is not None
         if self.random.random() < 0.3:
             served.server.journal.flush()
+        self.world.run(self.random.choice([0.0, 0.3, 3.0, 4.0, 6.0]))
         self.crashes.append(self.world.clock.seconds())
         self.world.network.harmed = True  # phones miss what the server owed them
         served.crash()
