@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from b2bua.legs.context import LegContext
+    from b2bua.legs.exchanges import IOurInvite
     from b2bua.legs.party import Party
     from b2bua.legs.words import Word
 
@@ -58,7 +59,7 @@ def write_open(leg: Leg, start: int) -> dict[str, Any] | None:
             "version": VERSION,
             "start": start,
             "ours": True,
-            "offered": leg.our_invite.invitation.session is not None,
+            "offered": _has_offer(leg, leg.our_invite),
             "heard": leg.ringing or leg.dialog is not None,
             "party": write_party(leg.party),
             "dialogs": [
@@ -79,6 +80,12 @@ def write_open(leg: Leg, start: int) -> dict[str, Any] | None:
         "invite": _head(leg.peer_invite.request, _THEIRS),
         "flow": write_flow(leg.peer_invite.server.flow),
     }
+
+
+def _has_offer(leg: Leg, invite: IOurInvite) -> bool:
+    """Did it bring an offer, or was that of the callee answered early, so that the ACK owes no answer?"""
+    early = leg.dialog is not None and invite.early_exchange_done(leg.dialog)
+    return invite.invitation.session is not None or early
 
 
 def end(
