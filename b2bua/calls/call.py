@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from twisted.internet.defer import Deferred
 
-from b2bua.calls.operations.call_control import Busy, Gone, dial
+from b2bua.calls.operations.call_control import go_on_after_waiting
 from b2bua.calls.operations.confirming import confirm
 from b2bua.calls.operations.conversation import Conversation
 from b2bua.calls.operations.picking import pick_up
 from b2bua.calls.operations.protocol import CallTable
 from b2bua.calls.operations.transfer import transfer_requested
 from b2bua.calls.operations.waiting import WaitingParty, answer_waiting
-from b2bua.calls.outcomes import NO_ANSWER
 from b2bua.calls.path import Path
 from b2bua.calls.ports import Decisions, Destination, Listener
 from b2bua.calls.records.record import CallRecord
@@ -29,7 +28,7 @@ from b2bua.calls.records.story import Story
 from b2bua.calls.routing.template import BREADTH_MAX, InviteTemplate
 from b2bua.calls.setup import Setup
 from b2bua.calls.stand_in import StandIn
-from b2bua.calls.verdicts import Answer, Confirm, Outcome, PickUp, Talk, Wait
+from b2bua.calls.verdicts import Answer, Confirm, PickUp, Talk, Wait
 from b2bua.legs.header_policy import NO_FIELDS, SeenFields
 from b2bua.legs.leg import Invitation, Leg
 from b2bua.legs.words import (
@@ -45,7 +44,6 @@ from b2bua.legs.words import (
     Requested,
     Word,
 )
-from b2bua.wire.fields import Reason
 
 if TYPE_CHECKING:
     from b2bua.calls.bridge import Bridge
@@ -403,26 +401,8 @@ class Call:
 
     def waited(self, waiting: WaitingParty) -> None:
         """Nobody has come in time: ring elsewhere for who waits, or hang up."""
-        work = Deferred.fromCoroutine(self._waited(waiting))
+        work = Deferred.fromCoroutine(go_on_after_waiting(self, waiting))
         work.addErrback(lambda failure: self.calls.log.failure("{call} broke", failure, call=self.id))
-
-    async def _waited(self, waiting: WaitingParty) -> None:
-        """Whoever waits is connected or hung up."""
-        leg, target = waiting.leg, waiting.wait.otherwise
-        outcome: Leg | Outcome = NO_ANSWER
-        self.hold_open()
-        try:
-            if target:
-                self.story.note("nobody took {}: on to {}", leg.party, target)
-                outcome = await dial(self, leg, target, behalf=waiting.behalf)
-            if isinstance(outcome, Outcome):
-                self.hang_up(leg, "bye", (("Reason", str(Reason("SIP", outcome.code, outcome.reason))),))
-        except (Gone, Busy):
-            if leg.call is self and not leg.answered:
-                # Our answer waits for a PRACK that does not come (RFC 3262 section 3).
-                self.refuse(leg, 480)
-        finally:
-            self.let_close()
 
     def talks_with(self, leg: Leg) -> None:
         """Somebody talks to C{leg}; the features hear of the first time."""

@@ -93,7 +93,7 @@ class Call(Protocol):
 
     @property
     def story(self) -> Story:
-        """What it tells of itself; with L{Story.note} a feature may say more than its answers do."""
+        """What it tells of itself; the server writes it."""
 
 
 class Attempt(Protocol):

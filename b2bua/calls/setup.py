@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 from b2bua.calls.bridge import Bridge, BridgedCall
 from b2bua.calls.identity import Unseen
 from b2bua.calls.outcomes import towards_caller
-from b2bua.calls.routing.attempt import Attempt, Dialling
+from b2bua.calls.routing.attempt import Attempt
+from b2bua.calls.routing.template import Dialling
 from b2bua.calls.stand_in import StandIn
 from b2bua.calls.verdicts import Answer, Diverted, Outcome
 from b2bua.legs.words import (

@@ -23,16 +23,18 @@ from b2bua.calls.media import resumed, silent_offer
 from b2bua.calls.operations.joining import NotJoined, join
 from b2bua.calls.operations.leg_waiter import Busy, Gone, LegWaiter
 from b2bua.calls.operations.meeting import meet
+from b2bua.calls.outcomes import NO_ANSWER
 from b2bua.calls.path import Path
-from b2bua.calls.routing.attempt import Dialling
 from b2bua.calls.routing.search import Reached, Search
-from b2bua.calls.routing.template import InviteTemplate
+from b2bua.calls.routing.template import Dialling, InviteTemplate
 from b2bua.calls.stand_in import StandIn
 from b2bua.calls.verdicts import Outcome
 from b2bua.legs.words import Fields
+from b2bua.wire.fields import Reason
 
 if TYPE_CHECKING:
     from b2bua.calls.operations.protocol import OperatedCall
+    from b2bua.calls.operations.waiting import WaitingParty
     from b2bua.legs.leg import Leg
     from b2bua.legs.party import Party
 
@@ -117,6 +119,25 @@ async def ring_for(
             call.hang_up(found.leg)
         _leave_alone(call, waiting)
     return outcome
+
+
+async def go_on_after_waiting(call: OperatedCall, waiting: WaitingParty) -> None:
+    """Nobody has come in time: whoever waits is connected elsewhere, or hung up."""
+    leg, target = waiting.leg, waiting.wait.otherwise
+    outcome: Leg | Outcome = NO_ANSWER
+    call.hold_open()
+    try:
+        if target:
+            call.story.note("nobody took {}: on to {}", leg.party, target)
+            outcome = await dial(call, leg, target, behalf=waiting.behalf)
+        if isinstance(outcome, Outcome):
+            call.hang_up(leg, "bye", (("Reason", str(Reason("SIP", outcome.code, outcome.reason))),))
+    except (Gone, Busy):
+        if leg.call is call and not leg.answered:
+            # Our answer waits for a PRACK that does not come (RFC 3262 section 3).
+            call.refuse(leg, 480)
+    finally:
+        call.let_close()
 
 
 async def replace(call: OperatedCall, old: Leg, new: Leg) -> None:

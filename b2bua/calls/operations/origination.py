@@ -21,10 +21,9 @@ from b2bua.calls.media import NOTHING
 from b2bua.calls.operations.call_control import ring_for
 from b2bua.calls.operations.leg_waiter import Busy, Gone
 from b2bua.calls.path import Path
-from b2bua.calls.routing.attempt import Dialling
 from b2bua.calls.routing.permission import SERVER
 from b2bua.calls.routing.search import Reached, Search
-from b2bua.calls.routing.template import InviteTemplate
+from b2bua.calls.routing.template import Dialling, InviteTemplate
 from b2bua.calls.verdicts import Outcome
 from b2bua.legs.party import Identity
 from b2bua.wire.fields import Reason

@@ -22,9 +22,8 @@ from b2bua.calls.operations.meeting import meet
 from b2bua.calls.operations.relaying import only_we_can, relay
 from b2bua.calls.outcomes import LOOPED
 from b2bua.calls.path import Path
-from b2bua.calls.routing.attempt import Dialling
 from b2bua.calls.routing.search import Instead, Reached, Search
-from b2bua.calls.routing.template import InviteTemplate
+from b2bua.calls.routing.template import Dialling, InviteTemplate
 from b2bua.calls.stand_in import StandIn
 from b2bua.calls.verdicts import Outcome, Refuse, Relay, Transfer, TransferVerdict
 from b2bua.legs.words import HungUp, Word

@@ -11,7 +11,7 @@ more than that it rings, was won, or failed.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from b2bua.calls.diversion import told_in
 from b2bua.calls.identity import Unseen
@@ -19,6 +19,7 @@ from b2bua.calls.outcomes import LOOPED, NO_ANSWER, TOO_FAR, UNREACHABLE, outcom
 from b2bua.calls.routing.fork import Fork
 from b2bua.calls.routing.group import Group, Through
 from b2bua.calls.routing.permission import permission, redirected
+from b2bua.calls.routing.template import Dialling
 from b2bua.calls.verdicts import (
     Confirm,
     Dial,
@@ -49,23 +50,6 @@ if TYPE_CHECKING:
 
 ELSEWHERE: Fields = (("Reason", 'SIP;cause=200;text="Call completed elsewhere"'),)
 """What the losers of a fork are told, lest they show a missed call (RFC 3326 section 3.1)."""
-
-
-class Dialling(NamedTuple):
-    """What an attempt is to reach, and what holds for it."""
-
-    target: str
-    """What was dialled: a user part or a URI."""
-    path: Path
-    """By which way the call came to the target."""
-    behalf: Party
-    """Whose permission counts: the caller's, a forwarder's or a transferor's."""
-    ring_seconds: float | None = None
-    """How long it may ring, forwards included; None leaves it to the target."""
-    forwards: bool = True
-    """Are diversions of the target itself honoured?"""
-    direct: bool = False
-    """Are the target's phones rung without asking any feature?"""
 
 
 class Attempt:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 from twisted.internet.defer import Deferred
 
 from b2bua.calls.protocol import LiveCall
-from b2bua.calls.routing.attempt import ELSEWHERE, Attempt, Dialling
+from b2bua.calls.routing.attempt import ELSEWHERE, Attempt
+from b2bua.calls.routing.template import Dialling
 from b2bua.calls.stand_in import StandIn
 from b2bua.calls.verdicts import Answer, Diverted, Outcome
 from b2bua.legs.words import Answered, Fields, Progress, Ringing, Word

@@ -1,15 +1,17 @@
-"""What the INVITEs of a tree of attempts say, and for whom they go out."""
+"""What a tree of attempts is told: for whom its INVITEs go out, what they say, and what is dialled."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from b2bua.calls.identity import Unseen
 from b2bua.legs.words import Fields
 
 if TYPE_CHECKING:
+    from b2bua.calls.path import Path
     from b2bua.legs.leg import Leg
+    from b2bua.legs.party import Party
 
 BREADTH_MAX = 60
 """As many phones may ring for one INVITE at a time (RFC 5393 section 5.3.3)."""
@@ -44,3 +46,20 @@ class InviteTemplate:
             each = min(each, 1)
         self.breadth -= each * legs
         return each
+
+
+class Dialling(NamedTuple):
+    """What an attempt is to reach, and what holds for it."""
+
+    target: str
+    """What was dialled: a user part or a URI."""
+    path: Path
+    """By which way the call came to the target."""
+    behalf: Party
+    """Whose permission counts: the caller's, a forwarder's or a transferor's."""
+    ring_seconds: float | None = None
+    """How long it may ring, forwards included; None leaves it to the target."""
+    forwards: bool = True
+    """Are diversions of the target itself honoured?"""
+    direct: bool = False
+    """Are the target's phones rung without asking any feature?"""
