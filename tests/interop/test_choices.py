@@ -45,7 +45,9 @@ class ChoicesTests(TestCase):
         self.assertEqual(status, 0)
         lines = out.splitlines()
         self.assertRegex(lines[0], r"^FEATURE +VERSION +CODES$")
-        self.assertRegex(out, r"\ndo_not_disturb +\d\S* +\*78  do_not_disturb_on\n +\*79  do_not_disturb_off\n")
+        self.assertRegex(
+            out, r"\ndo_not_disturb +\d\S* +\*78  do_not_disturb_on\n +\*79  do_not_disturb_off\n"
+        )
         self.assertRegex(out, r"\nring_group +\d\S* +not asked: no \[ring_groups.NUMBER\] table\n")
 
     async def test_set(self) -> None:
