@@ -121,10 +121,10 @@ class Server:
         )
         for who, own in settings.timers.peers.items():
             usual = settings.timers
-            self.runner.set_timers(
+            self.runner.transport.set_timers(
                 who, TimerValues(own.t1 or usual.t1, own.t2 or usual.t2, own.t4 or usual.t4)
             )
-        self.runner.tap = self.trace.note
+        self.runner.transport.tap = self.trace.note
         self.accounts = Accounts(accounts_of(settings))
         self.bindings = Bindings(self.runner)
         self.bindings.listen(self._bound)
@@ -136,7 +136,7 @@ class Server:
             algorithms=settings.auth.algorithms,
             nonce_seconds=settings.auth.nonce_seconds,
             secret=random.randbytes(32),
-            known=self.runner.admission.know,
+            known=self.runner.transport.admission.know,
             token=self.runner.token,
         )
         self.journal: Journal | None = None
@@ -184,8 +184,8 @@ class Server:
             self.subscriptions = SubscriptionKeeper(self.notifier, self.runner, self.journal.subscription)
         self.context.devices = self.notifier.devices = Devices(self.bindings)
         self.runner.user = self.core
-        self.runner.has_dialog = self.context.dialogs.has
-        self.runner.stateless = self.core.outside.at_once
+        self.runner.overload.has_dialog = self.context.dialogs.has
+        self.runner.servers.stateless = self.core.outside.at_once
         self._keep_alive: KeepAlive | None = None
         self._record = record
         self.over: Callable[[Call], None] = lambda call: None
@@ -205,7 +205,7 @@ class Server:
         """The trunk that a request is from; nothing that it sends is too much."""
         name = self.trunks.identify(request, flow)
         if name is not None:
-            self.runner.admission.know(flow.remote[0])
+            self.runner.transport.admission.know(flow.remote[0])
         return name
 
     def _challenged(

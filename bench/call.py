@@ -120,7 +120,7 @@ class Line:
         features.bind(self.server.runner, self.server.core.calls)
         features.start()
         self.server.runner.attach(self.wire)
-        self.server.runner.admission.know(ALICE[0])
+        self.server.runner.transport.admission.know(ALICE[0])
         for name in document["extensions"]:
             flow = Flow("UDP", LOCAL, BOB if name == "bob" else ("192.0.2.10", 5060))
             binding = Binding(

@@ -93,7 +93,7 @@ class Phones:
         self._nonces: dict[str, tuple[str, int]] = {}
         self._cseq = 0
         for host in {self._flow(at).remote[0] for at in range(count)}:
-            self.server.runner.admission.know(host)
+            self.server.runner.transport.admission.know(host)
 
     def _flow(self, at: int) -> Flow:
         """Where a phone is."""

@@ -140,7 +140,7 @@ def serve(kind: str, alice: int, bob: int) -> None:
     else:
         user = Answering() if kind == "answer" else Relaying(Flow("UDP", (HOST, 0), (HOST, bob)))
         user.runner = runner = Runner(reactor, user, locator=NumericLocator())  # type: ignore[arg-type]
-        runner.admission.know(HOST)
+        runner.transport.admission.know(HOST)
         wire = UdpWire(reactor, runner, HOST, 0)
         runner.attach(wire)
         wire.listen()
@@ -378,7 +378,7 @@ def growth(lives: list[int], runs: int) -> None:
         clock = Clock()
         user = Answering()
         user.runner = runner = Runner(clock, user, locator=NumericLocator())  # type: ignore[arg-type]
-        runner.admission.know(HOST)
+        runner.transport.admission.know(HOST)
         runner.attach(Hole())
         flow = Flow("UDP", (HOST, 5060), (HOST, 5061))
         datagrams = [options(number, 5061) for number in range(live)]
@@ -395,7 +395,7 @@ def growth(lives: list[int], runs: int) -> None:
                 runner.received(data, flow)
             spent.append((time.process_time() - started) / 2000 * 1e6)
             # As many end as began, so that the number of live ones stands.
-            for server in list(runner.serving)[-2000:]:
+            for server in list(runner.servers)[-2000:]:
                 server.forget()
         middle = statistics.median(spent)
         first = first or middle
@@ -410,7 +410,7 @@ def size() -> None:
 
     user = Answering()
     user.runner = runner = Runner(Clock(), user, locator=NumericLocator())  # type: ignore[arg-type]
-    runner.admission.know(HOST)
+    runner.transport.admission.know(HOST)
     runner.attach(Hole())
     flow = Flow("UDP", (HOST, 5060), (HOST, 5061))
     tracemalloc.start()

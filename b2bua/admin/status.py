@@ -50,9 +50,9 @@ class ServiceStatus:
             answered=self._calls.answered,
             refused=self._calls.refused,
             transactions=server.runner.live,
-            turned_away=server.runner.counts.turned_away,
-            strangers_refused=server.runner.admission.refused,
-            connections_refused=server.runner.places.refused,
+            turned_away=server.runner.transport.counts.turned_away,
+            strangers_refused=server.runner.transport.admission.refused,
+            connections_refused=server.runner.transport.connections.refused,
             trunks=[TrunkRow.model_validate(trunk) for trunk in trunks],
             store=StoreState(
                 name=self._journal.store.name,

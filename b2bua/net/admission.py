@@ -66,7 +66,7 @@ class Admission:
         return self._accounts
 
 
-class Places:
+class ConnectionCount:
     """Counts connections, per address and in all, whichever socket they came by."""
 
     def __init__(self, most: int, most_per_host: int) -> None:

@@ -10,83 +10,36 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from b2bua.net.framing import Closed, Framing
 from b2bua.net.wheel import Timer
 from b2bua.transactions.flow import Flow
-from b2bua.wire.message import Limits, Malformed
-from b2bua.wire.stream import Framer, KeepAlive
+from b2bua.wire.message import Malformed
+from b2bua.wire.stream import KeepAlive
 
 if TYPE_CHECKING:
-    from b2bua.net.streams import StreamWire
+    from b2bua.net.limits import NetLimits
+    from b2bua.net.runner import Runner
 
 
-class Framing(Protocol):
-    """How messages lie in the bytes of a connection."""
+class ConnectionWire(Protocol):
+    """What a connection asks of the wire that it belongs to."""
 
-    ready: bool
-    """Can messages be sent yet?"""
+    runner: Runner
+    limits: NetLimits
+    proves: bool
+    """Must a peer that we connect to prove who it is?"""
 
-    @property
-    def pending(self) -> int:
-        """How many bytes wait for the rest of their message."""
+    def proven(self, connection: Connection) -> str:
+        """Say why the peer is not who it should be; empty if it is."""
 
-    def feed(self, data: bytes) -> list[bytes]:
-        """
-        Take bytes and give the messages and keep-alives that are complete.
+    def made(self, connection: Connection) -> None:
+        """Note that a connection stands."""
 
-        @raise Malformed: when nothing after that can be understood.
-        """
+    def lost(self, connection: Connection) -> None:
+        """Note that a connection is gone."""
 
-    def frame(self, message: bytes) -> bytes:
-        """Make the bytes that carry a message."""
-
-    def replies(self) -> bytes:
-        """What the framing itself has to say, if anything; it is taken once."""
-
-    def idle(self) -> int:
-        """How much has come that is no part of a message, pings say; it is told once."""
-
-
-class Closed(Malformed):
-    """The peer has said in good order that it will say no more; C{units} is what came before."""
-
-    units: list[bytes]
-
-
-class PlainFraming:
-    """Messages one after the other, as Content-Length says (RFC 3261 section 18.3)."""
-
-    ready = True
-
-    def __init__(self, limits: Limits, *, opened: bool) -> None:
-        """Begin with an empty buffer."""
-        self._framer = Framer(limits, opened=opened)
-
-    @property
-    def pending(self) -> int:
-        """
-        How many bytes wait for the rest of their message.
-
-        Line ends wait too, for what they turn out to be, but belong to none:
-        some phones send a single one as keep-alive.
-        """
-        pending = self._framer.pending
-        return pending if pending > 3 else 0
-
-    def feed(self, data: bytes) -> list[bytes]:
-        """Take bytes and give what is complete."""
-        return [unit.value if isinstance(unit, KeepAlive) else unit for unit in self._framer.feed(data)]
-
-    def frame(self, message: bytes) -> bytes:
-        """A message is its own frame."""
-        return message
-
-    def replies(self) -> bytes:
-        """It has nothing to say."""
-        return b""
-
-    def idle(self) -> int:
-        """Its keep-alives are units like others."""
-        return 0
+    def not_opened(self, connection: Connection) -> None:
+        """Tell of a connection that did not come about."""
 
 
 @implementer(IHandshakeListener)
@@ -100,7 +53,7 @@ class Connection(TwistedProtocol):
     """Has it carried a message, either way?"""
 
     def __init__(
-        self, wire: StreamWire, flow: Flow, framing: Framing, *, opened: bool, name: str = ""
+        self, wire: ConnectionWire, flow: Flow, framing: Framing, *, opened: bool, name: str = ""
     ) -> None:
         """
         Be ready to be connected.
@@ -148,7 +101,7 @@ class Connection(TwistedProtocol):
         except Malformed as error:
             self._take([_bytes(unit) for unit in getattr(error, "units", ())])
             if self.connected and not isinstance(error, Closed):
-                self.wire.runner.serving.broken(error, self.flow)
+                self.wire.runner.servers.broken(error, self.flow)
             self.lose()
             _let_go(error)
             return
@@ -158,7 +111,7 @@ class Connection(TwistedProtocol):
 
     def _wait_for_rest(self, pending: int, *, begun: bool) -> None:
         """So many bytes wait for the rest of their message: not for ever, nor at the cost of all others."""
-        halves = self.wire.runner.halves
+        halves = self.wire.runner.transport.halves
         if pending == 0:
             if self._unfinished:
                 self._unfinished = 0.0
@@ -174,7 +127,7 @@ class Connection(TwistedProtocol):
         """Say what the framing has to say, and hand over what has come."""
         runner = self.wire.runner
         idle = self._framing.idle() + sum(1 for unit in units if len(unit) <= 4)
-        if idle and not runner.admits_keep_alives(self.flow, idle):
+        if idle and not runner.transport.admits_keep_alives(self.flow, idle):
             self.log.info("{peer} sends nothing but keep-alives", peer=self.flow.remote)
             self.lose(at_once=True)
             return
@@ -270,7 +223,7 @@ class Connection(TwistedProtocol):
         if self._timer is not None:
             self._timer.stop()
             self._timer = None
-        self.wire.runner.halves.keep(self, 0)
+        self.wire.runner.transport.halves.keep(self, 0)
         self.wire.lost(self)
         self.transport = None
         self.connector = None
@@ -279,7 +232,7 @@ class Connection(TwistedProtocol):
         """Look after some time whether it still lives."""
         if self._timer is not None:
             self._timer.stop()
-        self._timer = self.wire.runner.wheel.set(seconds, self._look)
+        self._timer = self.wire.runner.transport.wheel.set(seconds, self._look)
 
     def _look(self, _: object) -> None:
         """

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 from b2bua.errors import UsageError
 from b2bua.net.runner import Runner
-from b2bua.net.tcp import TcpWire
+from b2bua.net.streams import TcpWire
 from b2bua.net.tls import Credentials, TlsWire
 from b2bua.net.udp import UdpWire
 from b2bua.net.websocket import SecureWebSocketWire, WebSocketWire

@@ -18,7 +18,7 @@ away must be much cheaper than serving.
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, NamedTuple
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -33,7 +33,9 @@ from b2bua.transactions.matching import COOKIE, noted, via_key, way_back
 from b2bua.wire.via import Via
 
 if TYPE_CHECKING:
-    from b2bua.net.runner import Runner
+    from b2bua.net.client_transactions import ClientTransactions
+    from b2bua.net.server_transactions import ServerTransactions
+    from b2bua.net.transport import TransportLayer
 
 WORK = 32
 """Messages that are served before we look for more."""
@@ -148,22 +150,36 @@ class Overload:
 
     log = Logger()
 
-    def __init__(self, runner: Runner, clock: IReactorTime, lag: float) -> None:
+    def __init__(
+        self,
+        clock: IReactorTime,
+        transport: TransportLayer,
+        clients: ClientTransactions,
+        servers: ServerTransactions,
+        serve: Callable[[bytes, Flow], None],
+    ) -> None:
         """
         Begin with nothing to do.
 
-        @param lag: seconds that something new may wait.
+        @param clients: who says which response goes on with something.
+        @param servers: who says which request does.
+        @param serve: takes a message whose turn has come.
         """
+        self.has_dialog: Callable[[str, str, str], bool] = lambda call_id, to_tag, from_tag: True
+        """Is there such a dialog?  Without a user who says so none is doubted."""
         self.busy = False
         """Is what comes to be taken, and not to be dealt with as it is read?"""
-        self._runner = runner
+        self._transport = transport
+        self._clients = clients
+        self._servers = servers
+        self._serve_one = serve
         self._clock = clock
-        self._lag = lag
+        self._lag = transport.limits.lag
         self._going = Shares()
         self._new = Shares()
         self._turn = 0
         # Of those whom we know, too, not each flood is worth an answer.
-        limits = runner.limits
+        limits = transport.limits
         self._refusals = Admission(limits.rate, limits.burst, limits.sources)
         self._keys: set[Hashable] = set()
         self._bytes = 0
@@ -193,10 +209,10 @@ class Overload:
             if going or not self.behind(party) or self._is_wanted(data):
                 self._keep(self._going if going else self._new, party, None, data, flow)
             else:
-                self._runner.counts.overflown += 1
+                self._transport.counts.overflown += 1
         elif found.key in self._keys:
-            self._runner.counts.absorbed += 1
-        elif found.key in self._runner.serving:
+            self._transport.counts.absorbed += 1
+        elif found.key in self._servers:
             self._keep(self._going, party, None, data, flow)
         elif self.behind(party):
             self._refuse(found, flow)
@@ -208,7 +224,7 @@ class Overload:
         if not self.behind(self._party(flow)):
             return False
         found = sketch(data)
-        if found is None or found.key in self._runner.serving:
+        if found is None or found.key in self._servers:
             return False
         self._refuse(found, flow)
         return True
@@ -216,22 +232,25 @@ class Overload:
     def _party(self, flow: Flow) -> str:
         """Whose share a message is taken from."""
         host = flow.remote[0]
-        return host if host in self._runner.admission.known else STRANGERS
+        return host if host in self._transport.admission.known else STRANGERS
 
     def _goes_on(self, data: bytes) -> bool:
         """Does it belong to a transaction or a dialog of ours?"""
-        runner = self._runner
         if data.startswith(b"SIP/"):
             via, method = via_of(data), _cseq(data)
-            return via is not None and method is not None and runner.awaits(via.branch, method[1].decode())
+            return (
+                via is not None
+                and method is not None
+                and self._clients.awaits(via.branch, method[1].decode())
+            )
         if data.startswith((b"ACK ", b"CANCEL ")) and (via := via_of(data)) is not None:
             # A CANCEL must not overtake its INVITE, which may still wait.
-            if via_key(via, "INVITE") in runner.serving:
+            if via_key(via, "INVITE") in self._servers:
                 return True
             if data.startswith(b"CANCEL "):
                 return False
         dialog = dialog_of(data)
-        return dialog is not None and runner.has_dialog(*dialog)
+        return dialog is not None and self.has_dialog(*dialog)
 
     def _is_wanted(self, data: bytes) -> bool:
         """Is it the CANCEL of an INVITE that waits?"""
@@ -246,12 +265,12 @@ class Overload:
             count * waiting.parties * self._pace > lag or self._clock.seconds() - since > lag
         ):
             return True
-        return self._runner.wheel.late > lag and (count > 0 or party == STRANGERS)
+        return self._transport.wheel.late > lag and (count > 0 or party == STRANGERS)
 
     def work(self) -> None:
         """Serve some of what waits; when nothing is left, all is as usual again."""
         self._call = None
-        self._runner.together(self._serve)
+        self._transport.together(self._serve)
 
     def _serve(self) -> None:
         """Serve some of it."""
@@ -266,7 +285,7 @@ class Overload:
                 return
             self._bytes -= len(waiting.data)
             if not self._is_late(waiting):
-                self._runner.received(waiting.data, waiting.flow)
+                self._serve_one(waiting.data, waiting.flow)
         if self.busy:  # the last one may have closed it all
             self._call = self._clock.callLater(0, self.work)
 
@@ -293,7 +312,7 @@ class Overload:
     def _keep(self, queue: Shares, party: str, key: Hashable | None, data: bytes, flow: Flow) -> bool:
         """Let it wait, if there is room."""
         if self._bytes + len(data) > MOST:
-            self._runner.counts.overflown += 1
+            self._transport.counts.overflown += 1
             return False
         self._bytes += len(data)
         queue.put(party, Waiting(self._clock.seconds(), key, data, flow))
@@ -315,19 +334,19 @@ class Overload:
         With it the client would stop sending anything, to whatever server.  A
         request that comes again gets the same tag (RFC 3261 section 8.2.7).
         """
-        runner = self._runner
-        if not runner.admits(flow) or not self._refusals.admit(flow.remote[0], self._clock.seconds()):
+        transport = self._transport
+        if not transport.admits(flow) or not self._refusals.admit(flow.remote[0], self._clock.seconds()):
             return
-        runner.counts.turned_away += 1
+        transport.counts.turned_away += 1
         if not self._mark:
-            self._mark = b";tag=" + runner.token().encode()
+            self._mark = b";tag=" + transport.token().encode()
         via, lines = found.via, list(found.lines)
         stamped = noted(via, flow)
         if stamped is not via:
             lines[0] = b"Via: " + str(stamped).encode()
         lines[found.to] += b"%s%x" % (self._mark, hash(via.branch) & 0xFFFFFFFF)
         self._tell()
-        runner.send(TOO_MUCH + b"\r\n".join(lines) + EMPTY, way_back(via, flow))
+        transport.send(TOO_MUCH + b"\r\n".join(lines) + EMPTY, way_back(via, flow))
 
     def _tell(self) -> None:
         """Say now and then that it happens."""

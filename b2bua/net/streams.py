@@ -17,7 +17,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from b2bua.net.address import WILDCARDS, is_ipv6, source_for
-from b2bua.net.connection import Connection, Framing, PlainFraming
+from b2bua.net.connection import Connection
+from b2bua.net.framing import Framing, PlainFraming
 from b2bua.transactions.flow import Flow
 from b2bua.wire.message import LIMITS, Limits, Malformed, parse
 
@@ -33,7 +34,7 @@ MAX_RESERVED = 10_000
 class StreamWire:
     """The connections of one listening socket."""
 
-    transport = "TCP"
+    transport: str
     proves = False
     """Must a peer that we connect to prove who it is?"""
     log = Logger()
@@ -48,7 +49,7 @@ class StreamWire:
         """
         family = socket.AF_INET6 if is_ipv6(host) else socket.AF_INET
         self.runner = runner
-        self.limits: NetLimits = runner.limits
+        self.limits: NetLimits = runner.transport.limits
         self._reactor = reactor
         self._messages = limits
         self._host = host
@@ -169,7 +170,7 @@ class StreamWire:
     def _open(self, flow: Flow, name: str, data: bytes) -> None:
         """Open a connection, with something to be sent."""
         connection = Connection(self, flow, self.framing(opened=True), opened=True, name=name)
-        if not self.runner.places.take(flow.remote[0], ours=True):
+        if not self.runner.transport.connections.take(flow.remote[0], ours=True):
             self._drop(connection)
             self._later(flow)
             return
@@ -189,7 +190,7 @@ class StreamWire:
 
     def _later(self, flow: Flow) -> None:
         """Tell of a failure, but not before C{send} has returned."""
-        self.runner.wheel.set(0.0, self.runner.unreachable, flow)
+        self.runner.transport.wheel.set(0.0, self.runner.unreachable, flow)
 
     # What connections tell.
 
@@ -201,7 +202,7 @@ class StreamWire:
         TLS costs us more than most of them.
         """
         flow = Flow(self.transport, self.local, (address.host, address.port), self._new_number())
-        if not self.runner.admits(flow) or not self.runner.places.take(address.host):
+        if not self.runner.transport.admits(flow) or not self.runner.transport.connections.take(address.host):
             return None
         return Connection(self, flow, self.framing(opened=False), opened=False)
 
@@ -225,7 +226,7 @@ class StreamWire:
 
     def _leave(self, connection: Connection) -> None:
         """Give the place of a connection back, and forget it."""
-        self.runner.places.give_back(connection.flow.remote[0], ours=connection.opened)
+        self.runner.transport.connections.give_back(connection.flow.remote[0], ours=connection.opened)
         self._drop(connection)
 
     def _drop(self, connection: Connection) -> None:
@@ -245,6 +246,12 @@ class StreamWire:
             return self.local
         source = source_for(host)
         return (source, self.local[1]) if source is not None else None
+
+
+class TcpWire(StreamWire):
+    """The TCP connections of one listening socket (RFC 3261 section 18)."""
+
+    transport = "TCP"
 
 
 class Accepting(Factory):

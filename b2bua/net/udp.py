@@ -22,7 +22,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from b2bua.net.address import WILDCARDS, is_ipv6, source_for
-from b2bua.net.anywhere import KNOWS, Anywhere
+from b2bua.net.pktinfo import KNOWS, PacketInfo
 from b2bua.transactions.flow import Flow
 
 if TYPE_CHECKING:
@@ -73,9 +73,9 @@ class UdpWire:
         self._socket.bind((host, port))
         self.local: tuple[str, int] = self._socket.getsockname()[:2]
         self._wildcard = host in WILDCARDS
-        self._anywhere = Anywhere(self._socket) if self._wildcard and KNOWS else None
+        self._packet_info = PacketInfo(self._socket) if self._wildcard and KNOWS else None
         self._receive: Callable[[int], tuple[bytes, Any]] = (
-            self._socket.recvfrom if self._anywhere is None else self._anywhere.receive
+            self._socket.recvfrom if self._packet_info is None else self._packet_info.receive
         )
         self._flows: dict[object, Flow] = {}
         self._size = bytearray(4)
@@ -96,10 +96,10 @@ class UdpWire:
     def send(self, data: bytes, flow: Flow) -> None:
         """Send a datagram; what cannot be sent now is lost, as on the way."""
         try:
-            if self._anywhere is None:
+            if self._packet_info is None:
                 self._socket.sendto(data, flow.remote)
             else:
-                self._anywhere.send(data, flow)
+                self._packet_info.send(data, flow)
         except OSError as error:
             self._not_sent(error, data, flow)
 
@@ -116,19 +116,19 @@ class UdpWire:
             return
         left: OSError | None = error
         if self._read_errors():
-            left = self._send_again(data, flow, self._anywhere)
-        if left is not None and self._anywhere is not None and left.errno in _NOT_OURS:
+            left = self._send_again(data, flow, self._packet_info)
+        if left is not None and self._packet_info is not None and left.errno in _NOT_OURS:
             left = self._send_again(data, flow, None)
         if left is not None:
             self._give_up(left, data, flow)
 
-    def _send_again(self, data: bytes, flow: Flow, anywhere: Anywhere | None) -> OSError | None:
+    def _send_again(self, data: bytes, flow: Flow, packet_info: PacketInfo | None) -> OSError | None:
         """Send once more; why could it not be sent?"""
         try:
-            if anywhere is None:
+            if packet_info is None:
                 self._socket.sendto(data, flow.remote)
             else:
-                anywhere.send(data, flow)
+                packet_info.send(data, flow)
         except OSError as error:
             return error
         return None
@@ -152,7 +152,7 @@ class UdpWire:
 
     def doRead(self) -> None:
         """Deal with what has come, but not for ever."""
-        self._runner.together(self._read)
+        self._runner.transport.together(self._read)
 
     def _read(self) -> None:
         """Read a round of datagrams."""
@@ -197,9 +197,9 @@ class UdpWire:
         """Make the flow of a peer; the same one serves all its datagrams."""
         local, address = self.local, source
         if self._wildcard:
-            if self._anywhere is not None:
+            if self._packet_info is not None:
                 address = source[0]
-                reached = self._anywhere.reached(source)
+                reached = self._packet_info.reached(source)
             else:
                 reached = source_for(address[0])
             if reached is None:

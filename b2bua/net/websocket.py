@@ -25,14 +25,14 @@ from wsproto.events import (
 from wsproto.frame_protocol import CloseReason
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 
-from b2bua.net.connection import Closed
+from b2bua.net.framing import Closed
 from b2bua.net.streams import StreamWire
 from b2bua.net.tls import TlsWire
 from b2bua.transactions.flow import Flow
 from b2bua.wire.message import Limits, Malformed
 
 if TYPE_CHECKING:
-    from b2bua.net.connection import Framing
+    from b2bua.net.framing import Framing
 
 SUBPROTOCOL = "sip"
 SECTION = "RFC 7118 5"

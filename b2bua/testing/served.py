@@ -200,7 +200,7 @@ class Served:
         left = {
             **server.core.remains(),
             "transactions": server.runner.live,
-            "timers of calls": sum(map(_of_a_call, server.runner.wheel.waiting())),
+            "timers of calls": sum(map(_of_a_call, server.runner.transport.wheel.waiting())),
             "legs with a connection": sum(map(len, server.context.connected.values())),
         }
         return {what: number for what, number in left.items() if number}

@@ -125,7 +125,7 @@ class StreamWire:
             for piece in pieces:
                 self._runner.received(piece if isinstance(piece, bytes) else piece.value, flow)
             if broken is not None:
-                self._runner.serving.broken(broken, flow)
+                self._runner.servers.broken(broken, flow)
                 stream.close()
                 self._gone(flow)
 

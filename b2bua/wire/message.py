@@ -174,8 +174,18 @@ class Response(Message):
     local = False
     """True if we made it up: a timeout (408) or a transport error (503)."""
 
-    def __init__(self, code: int, reason: str, fields: Iterable[Field] = (), body: bytes = b"") -> None:
+    def __init__(
+        self,
+        code: int,
+        reason: str,
+        fields: Iterable[Field] = (),
+        body: bytes = b"",
+        *,
+        local: bool = False,
+    ) -> None:
         """Take the Status-Line's parts, the header fields and the body."""
+        if local:
+            self.local = True
         self.code = code
         self.reason = reason
         self.fields = tuple(fields)
@@ -191,9 +201,11 @@ class Response(Message):
 
     def _copy(self, fields: tuple[Field, ...], body: bytes) -> Self:
         """Make the like with other fields and body."""
-        copy = type(self)(self.code, self.reason, fields, body)
-        copy.local = self.local
-        return copy
+        return type(self)(self.code, self.reason, fields, body, local=self.local)
+
+    def made_up(self) -> Response:
+        """The like, as one of which no peer knows."""
+        return Response(self.code, self.reason, self.fields, self.body, local=True)
 
     @property
     def provisional(self) -> bool:

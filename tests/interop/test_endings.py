@@ -139,14 +139,14 @@ class EndingTests(PeerCase):
 
     async def settled(self) -> None:
         """Wait until all connections are gone, and forget what the tests themselves remember."""
-        while self.bob.runner.places.taken or self.alice.runner.places.taken:
+        while self.bob.runner.transport.connections.taken or self.alice.runner.transport.connections.taken:
             await later(0.005)
         await later(0.01)
         for peer in (self.alice, self.bob):
             peer.user.__init__()  # type: ignore[misc]
             peer.user.answer = answer_ok
-            peer.runner.serving.clear()
-            peer.runner._attempts.clear()
+            peer.runner.servers.clear()
+            peer.runner.clients.clear()
 
     def left(self) -> Counter[str]:
         """Count what only the collector can free, by its kind."""
@@ -161,7 +161,7 @@ class EndingTests(PeerCase):
         """A connection that refers to itself would be found."""
         connection: Any = self.bob.wires["TCP"].accept(IPv4Address("TCP", "127.0.0.1", 5062))
         connection.circle = connection
-        self.bob.runner.places.give_back("127.0.0.1")
+        self.bob.runner.transport.connections.give_back("127.0.0.1")
         del connection
         self.assertEqual(self.left()["b2bua.net.connection.Connection"], 1)
 

@@ -115,7 +115,7 @@ class SippCallsTests(SippCase):
         methods = [message.method for message in bob.user.requests]
         self.assertEqual((methods.count("INVITE"), methods.count("BYE")), (CALLS, CALLS))
         self.assertEqual(len(bob.user.acks), CALLS)
-        self.assertEqual(bob.runner.counts.malformed, 0)
+        self.assertEqual(bob.runner.transport.counts.malformed, 0)
 
     async def test_udp(self) -> None:
         """Over UDP."""
@@ -156,7 +156,7 @@ class SippCalledTests(SippCase):
         for number in range(CALLS):
             await self.call(alice, target, number)
         self.assertEqual(await sipp.ended(40), 0, sipp.story())
-        self.assertEqual(alice.runner.counts.stray, 0)
+        self.assertEqual(alice.runner.transport.counts.stray, 0)
 
     async def call(self, alice: Peer, target: Uri, number: int) -> None:
         """Make a call and end it."""

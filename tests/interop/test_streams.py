@@ -130,7 +130,7 @@ class TcpTests(PeerCase):
                 await raw.until(b"\r\n")
             raw.transport.loseConnection()  # type: ignore[union-attr]
             await raw.ended
-            while bob.runner.places.taken:
+            while bob.runner.transport.connections.taken:
                 await later(0.01)
             self.assertEqual(len(bob.user.lost), told)
 
@@ -150,7 +150,7 @@ class TcpTests(PeerCase):
         await later(0.02)
         servers[0].respond(servers[0].request.response(200, to_tag="x"))
         await later(0.05)
-        self.assertEqual(back.runner.counts.stray, 1)
+        self.assertEqual(back.runner.transport.counts.stray, 1)
 
     async def test_pieces(self) -> None:
         """Messages may come byte by byte, or several at once with pings between (section 18.3)."""
@@ -205,14 +205,14 @@ class TcpTests(PeerCase):
     async def test_only_keep_alives(self) -> None:
         """Pings of a host are counted over all its connections, known or not; who sends more is closed."""
         bob = self.peer(self.host, "TCP", rate=1.0, burst=20)
-        bob.runner.admission.know(self.host)
+        bob.runner.transport.admission.know(self.host)
         raws = [await connect(self.host, bob.port("TCP")) for _ in range(3)]
         for _ in range(7):
             for raw in raws:
                 raw.write(b"\r\n\r\n")
             await later(0.01)
         await DeferredList([raw.ended for raw in raws], fireOnOneCallback=True)
-        self.assertLessEqual(bob.runner.counts.keep_alives, 21)
+        self.assertLessEqual(bob.runner.transport.counts.keep_alives, 21)
         await self.ask(self.peer(self.host, "TCP"), self.uri(bob))  # what is no keep-alive is served
 
     async def test_halves(self) -> None:
@@ -225,13 +225,13 @@ class TcpTests(PeerCase):
             await later(0.01)
         await later(0.05)
         self.assertEqual([raw.ended.called for raw in raws], [True] * 6 + [False] * 4)
-        self.assertLessEqual(bob.runner.halves.bytes, 100_000)
+        self.assertLessEqual(bob.runner.transport.halves.bytes, 100_000)
         self.assertEqual((await self.ask(self.peer(self.host, "TCP"), self.uri(bob))).code, 200)
         for raw in raws:
             raw.transport.loseConnection()  # type: ignore[union-attr]
         await DeferredList([raw.ended for raw in raws])
         await later(0.02)
-        self.assertEqual(bob.runner.halves.bytes, 0)
+        self.assertEqual(bob.runner.transport.halves.bytes, 0)
 
     async def test_idle(self) -> None:
         """So is one that is silent for long; whatever is heard keeps it."""
@@ -272,7 +272,9 @@ class TcpTests(PeerCase):
             bob = self.peer(self.host, *kinds, credentials=Credentials(*certificate), connections_per_host=2)
             raws = [await connect(self.host, bob.port(one)) for one in ("TCP", transport, transport)]
             await raws[2].ended
-            self.assertEqual((bob.runner.places.taken, bob.runner.places.refused), (2, 1))
+            self.assertEqual(
+                (bob.runner.transport.connections.taken, bob.runner.transport.connections.refused), (2, 1)
+            )
             raws[0].transport.loseConnection()  # type: ignore[union-attr]
             await raws[0].ended
             await later(0.02)
@@ -285,7 +287,9 @@ class TcpTests(PeerCase):
         bob = self.peer(self.host, "TCP", rate=0.01, burst=3)
         raws = [await connect(self.host, bob.port("TCP")) for _ in range(4)]
         await raws[3].ended
-        self.assertEqual((bob.runner.places.taken, bob.runner.admission.refused), (3, 1))
+        self.assertEqual(
+            (bob.runner.transport.connections.taken, bob.runner.transport.admission.refused), (3, 1)
+        )
 
     async def test_places(self) -> None:
         """Connections that we open take places too, and all give them back."""
@@ -294,13 +298,15 @@ class TcpTests(PeerCase):
             port = taken.getsockname()[1]
         for _ in range(2):
             answer = await self.ask(alice, f"sip:{self.name}:{port};transport=tcp")
-            self.assertEqual((answer.code, alice.runner.places.taken), (503, 0))
+            self.assertEqual((answer.code, alice.runner.transport.connections.taken), (503, 0))
         self.assertEqual((await self.ask(alice, self.uri(bob))).code, 200)
-        self.assertEqual((alice.runner.places.taken, bob.runner.places.taken), (1, 1))
+        self.assertEqual(
+            (alice.runner.transport.connections.taken, bob.runner.transport.connections.taken), (1, 1)
+        )
         raw = await connect(self.host, alice.port("TCP"))
         await raw.ended
         bob.wires["TCP"].close()
-        while alice.runner.places.taken or bob.runner.places.taken:
+        while alice.runner.transport.connections.taken or bob.runner.transport.connections.taken:
             await later(0.01)
 
     async def test_large(self) -> None:

@@ -10,9 +10,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
-from b2bua.net.anywhere import KNOWS
 from b2bua.net.locate import NumericLocator
-from b2bua.net.runner import GATHERED, Runner
+from b2bua.net.pktinfo import KNOWS
+from b2bua.net.runner import Runner
+from b2bua.net.transport import GATHERED
 from b2bua.net.udp import ROUND, UdpWire
 from b2bua.transactions.flow import Flow
 from b2bua.wire.message import Response, parse, write
@@ -116,7 +117,9 @@ class UdpTests(TestCase):
             alice.wire.send(junk, Flow("UDP", alice.wire.local, bob.wire.local))
         bob.user.answer = lambda message, server: server.respond(message.response(200, to_tag="x"))
         self.assertEqual((await self.ask(alice, bob.wire.local[1])).code, 200)
-        self.assertEqual((bob.runner.counts.keep_alives, bob.runner.counts.malformed), (3, 1))
+        self.assertEqual(
+            (bob.runner.transport.counts.keep_alives, bob.runner.transport.counts.malformed), (3, 1)
+        )
 
     async def test_burst(self) -> None:
         """More than one turn can do is read at once and sorted: what goes on is served first."""

@@ -185,7 +185,7 @@ class WebSocketTests(PeerCase):
             for _ in range(1200):
                 browser.say(frame)
             await browser.ended
-            self.assertLess(self.bob.runner.counts.keep_alives, 1200)
+            self.assertLess(self.bob.runner.transport.counts.keep_alives, 1200)
 
     async def test_subprotocol(self) -> None:
         """Who does not speak SIP is refused (section 4.1)."""
@@ -261,7 +261,7 @@ class WebSocketTests(PeerCase):
         await browser.ended
         await later(0.02)
         self.assertEqual(self.bob.user.lost, [self.bob.user.servers[0].flow])
-        self.assertEqual(self.bob.runner.counts.malformed, 0)
+        self.assertEqual(self.bob.runner.transport.counts.malformed, 0)
 
 
 class SecureWebSocketTests(WebSocketTests):

@@ -146,11 +146,12 @@ class FakeClient:
         if body:
             head += (("Content-Type", "application/sdp"),)
         response = self.request.response(code, to_tag=tag, fields=head, body=body)
-        if not local:
+        if local:
+            response = response.made_up()
+        else:
             parsed = parse(write(response))
             assert isinstance(parsed, Response)
             response = parsed
-        response.local = local
         self.finished = self.finished or code >= 200
         if not self.forgotten:
             self._hear(response)

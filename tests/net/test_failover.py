@@ -219,7 +219,7 @@ class FailOverTests(SynchronousTestCase):
     def test_stray(self) -> None:
         """A response to nothing of ours is dropped (RFC 6026 section 7.3)."""
         self.world.receive(response(request(via="SIP/2.0/UDP 192.0.2.10;branch=z9hG4bKnone"), 200))
-        self.assertEqual((self.world.heard, self.runner.counts.stray), ([], 1))
+        self.assertEqual((self.world.heard, self.runner.transport.counts.stray), ([], 1))
 
     def test_second_via(self) -> None:
         """A response with more than one Via is for somebody else (section 8.1.3.3)."""
@@ -231,7 +231,7 @@ class FailOverTests(SynchronousTestCase):
         self.world.receive(answer.with_fields(add=[("v", other)]))
         both = f"{sent.get('Via')}, {other}"
         self.world.receive(answer.with_fields(remove=["Via"], add=[("Via", both)]))
-        self.assertEqual((self.world.heard, self.runner.counts.stray), ([], 2))
+        self.assertEqual((self.world.heard, self.runner.transport.counts.stray), ([], 2))
         self.world.receive(answer.with_fields(add=[("Allow", "BYE"), ("Allow", "ACK")]))
         self.assertEqual(self.world.heard, [(0, 200)])
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.net.admission import Admission, Halves, Places
+from b2bua.net.admission import Admission, ConnectionCount, Halves
 from b2bua.net.limits import NetLimits
 from b2bua.testing import World as SimulatedWorld
 from b2bua.transactions.effects import TimerValues
@@ -117,12 +117,12 @@ class HalvesTests(SynchronousTestCase):
         self.assertEqual((halves.bytes, slow.closed), (0, 1))
 
 
-class PlacesTests(SynchronousTestCase):
-    """L{Places}."""
+class ConnectionCountTests(SynchronousTestCase):
+    """L{ConnectionCount}."""
 
     def test_bounds(self) -> None:
         """Connections are bounded per address and in all; ours count in all only."""
-        places = Places(4, 2)
+        places = ConnectionCount(4, 2)
         self.assertEqual([places.take("a") for _ in range(3)], [True, True, False])
         self.assertEqual([places.take("a", ours=True) for _ in range(3)], [True, True, False])
         self.assertEqual((places.take("b"), places.taken, places.refused), (False, 4, 3))
@@ -136,7 +136,7 @@ class PlacesTests(SynchronousTestCase):
 
     def test_network(self) -> None:
         """An IPv6 /64 is one address."""
-        places = Places(10, 1)
+        places = ConnectionCount(10, 1)
         self.assertEqual([places.take(f"2001:db8::{at}") for at in (1, 2)], [True, False])
         self.assertTrue(places.take("2001:db8:0:1::1"))
         places.give_back("2001:db8::2")
@@ -162,7 +162,7 @@ class ConfiguredTests(SynchronousTestCase):
         }
         served = SimulatedWorld(settings={"limits": said}).served
         assert served is not None
-        limits = served.server.runner.limits
+        limits = served.server.runner.transport.limits
         self.assertEqual({name: getattr(limits, name) for name in said}, said)
 
 
@@ -188,13 +188,13 @@ class FloodTests(SynchronousTestCase):
         self.assertEqual((len(self.world.user.requests), self.world.runner.live), (10, 10))
         self.assertEqual([what for _, what in self.world.wire.log], [503] * 5)
         self.assertIsNone(self.world.wire.last().get("Retry-After"))
-        self.assertEqual(self.world.runner.counts.turned_away, 5)
+        self.assertEqual(self.world.runner.transport.counts.turned_away, 5)
 
     def test_full_again(self) -> None:
         """What has a transaction is served, and so are in-dialog requests within reason."""
         self.flood(self.world, range(10))
         self.world.receive(numbered(3))
-        self.assertEqual(self.world.runner.counts.absorbed, 1)
+        self.assertEqual(self.world.runner.transport.counts.absorbed, 1)
         self.flood(self.world, range(20, 30), to="<sip:bob@example.com>;tag=b")
         self.assertEqual(len(self.world.user.requests), 13)
         self.assertEqual([what for _, what in self.world.wire.log], [503] * 7)
@@ -230,7 +230,9 @@ class FloodTests(SynchronousTestCase):
         world = self.limited(rate=1, burst=3)
         for number in range(10):
             world.receive(b"rubbish, but a lot of it %d" % number)
-        self.assertEqual((world.runner.counts.received, world.runner.counts.malformed), (3, 3))
+        self.assertEqual(
+            (world.runner.transport.counts.received, world.runner.transport.counts.malformed), (3, 3)
+        )
         world.receive(numbered(1), Flow("UDP", HERE, BOB))
         self.assertEqual(len(world.user.requests), 1)
 
@@ -248,7 +250,7 @@ class FloodTests(SynchronousTestCase):
         def answer(message: Request, flow: Flow) -> Response | None:
             return message.response(200, to_tag="same") if message.method == "OPTIONS" else None
 
-        self.world.runner.stateless = answer
+        self.world.runner.servers.stateless = answer
         self.flood(self.world, range(3))
         self.world.receive(numbered(0))
         self.assertEqual([what for _, what in self.world.wire.log], [200] * 4)
@@ -289,7 +291,7 @@ class FloodTests(SynchronousTestCase):
         self.world.receive(message.replace(b"OPTIONS sip:bob@192.0.2.2 SIP/2.0", b"SIP/2.0 9999 What"))
         self.world.receive(b"\2" * 100)
         self.assertEqual([what for _, what in self.world.wire.log], [400, 505])
-        self.assertEqual((self.world.runner.live, self.world.runner.counts.malformed), (0, 4))
+        self.assertEqual((self.world.runner.live, self.world.runner.transport.counts.malformed), (0, 4))
 
 
 class ContactTests(SynchronousTestCase):
@@ -313,7 +315,7 @@ class ContactTests(SynchronousTestCase):
             world.runner.detach(world.wire)
             world.runner.attach(world.wire, said)
             self.assertEqual(world.runner.contact_host(world.flow), expected)
-            via, branch = world.runner.new_via(world.flow)
+            via, branch = world.runner.transport.new_via(world.flow)
             self.assertEqual(via, f"SIP/2.0/UDP {expected};rport;branch={branch}")
 
     def test_several(self) -> None:
@@ -342,7 +344,7 @@ class TimersTests(SynchronousTestCase):
     def test_of_a_peer(self) -> None:
         """Peers may have another T1; others keep the usual one."""
         world = World()
-        world.runner.set_timers(BOB[0], TimerValues(t1=0.1, t2=0.4))
+        world.runner.transport.set_timers(BOB[0], TimerValues(t1=0.1, t2=0.4))
         for remote in (BOB, ALICE):
             flow = Flow("UDP", HERE, remote)
             world.runner.request(lambda flow, via: request("OPTIONS", via=via), flow, world.hear)
@@ -352,13 +354,13 @@ class TimersTests(SynchronousTestCase):
         ]
         self.assertEqual([time for time, remote in at if remote == BOB], [0, 0.1, 0.3, 0.7])
         self.assertEqual([time for time, remote in at if remote == ALICE], [0, 0.5])
-        world.runner.set_timers(BOB[0])
+        world.runner.transport.set_timers(BOB[0])
         self.assertEqual(world.runner.timers_of(Flow("UDP", HERE, BOB)), TimerValues())
 
     def test_of_a_transport(self) -> None:
         """So may transports."""
         world = World()
-        world.runner.set_timers("TCP", TimerValues(t1=1.0))
+        world.runner.transport.set_timers("TCP", TimerValues(t1=1.0))
         self.assertEqual(world.runner.timers_of(Flow("TCP", HERE, BOB, 1)).t1, 1.0)
         self.assertEqual(world.runner.timers_of(Flow("UDP", HERE, BOB)).t1, 0.5)
 
@@ -376,7 +378,7 @@ class TimersTests(SynchronousTestCase):
         """A tap hears every message, as bytes, with its time and direction."""
         world = World()
         heard: list[Any] = []
-        world.runner.tap = lambda *what: heard.append(what)
+        world.runner.transport.tap = lambda *what: heard.append(what)
         world.user.answer = lambda message, server: server.respond(message.response(200, to_tag="x"))
         world.until(1)
         world.receive(numbered(1))

@@ -95,7 +95,7 @@ class SortingTests(Case):
         """A retransmission of what waits is dropped; it is served once."""
         self.take(numbered(1), numbered(1))
         self.world.clock.advance(0)
-        self.assertEqual((self.served(), self.runner.counts.absorbed), ([("INVITE", 1)], 1))
+        self.assertEqual((self.served(), self.runner.transport.counts.absorbed), ([("INVITE", 1)], 1))
 
     def test_hard_to_read(self) -> None:
         """What is written in an unusual way is new work, and is served in its turn."""
@@ -108,14 +108,16 @@ class SortingTests(Case):
         """Junk costs what it always costs."""
         self.take(b"", b"\r\n\r\n", b"\2" * 50, b"INVITE", b"INVITE sip:x SIP/2.0\r\n\r\n")
         self.world.clock.advance(0)
-        self.assertEqual((self.runner.counts.keep_alives, self.runner.counts.malformed), (2, 3))
+        self.assertEqual(
+            (self.runner.transport.counts.keep_alives, self.runner.transport.counts.malformed), (2, 3)
+        )
 
     def test_memory(self) -> None:
         """What waits is bounded; what is more is lost as in the kernel."""
         self.patch(overload, "MOST", 2000)
         self.take(*[numbered(number) for number in range(100)])
         kept = len(self.overload)
-        self.assertEqual(self.runner.counts.overflown, 100 - kept)
+        self.assertEqual(self.runner.transport.counts.overflown, 100 - kept)
         self.assertLessEqual(kept * len(write(numbered(1))), 2000)
         self.world.clock.advance(0)
         self.take(*[numbered(number) for number in range(100, 102)])
@@ -144,7 +146,7 @@ class ShareTests(Case):
         """Alice, who floods us, and a trunk; we know both, and that a message takes 10 ms."""
         super().setUp()
         for host, _ in (ALICE, BOB):
-            self.runner.admission.know(host)
+            self.runner.transport.admission.know(host)
         self.overload._pace = 0.01
         self.user.answer = lambda message, server: self.pass_time()
 
@@ -188,20 +190,20 @@ class ShareTests(Case):
 
     def test_no_such_dialog(self) -> None:
         """BYE and what names a dialog that does not exist are served in their turn, and not before."""
-        self.runner.has_dialog = lambda *dialog: False
+        self.runner.overload.has_dialog = lambda *dialog: False
         self.take(numbered(1), flow=self.trunk)
         self.take(*[numbered(number, "BYE", OLD) for number in range(10, 90)])
         self.take(*[numbered(number, "INFO", OLD) for number in range(90, 200)])
         self.overload.work()
         self.assertTrue(self.came(1))
         self.assertLess(self.served().index(("INVITE", 1)), 3)
-        self.assertGreater(self.runner.counts.overflown, 100)
+        self.assertGreater(self.runner.transport.counts.overflown, 100)
 
     def test_dialog_is_looked_up(self) -> None:
         """What names a dialog of ours goes first."""
         asked = numbered(2, "BYE", OLD)
         dialogs = {(asked.call_id, asked.to.tag, asked.from_.tag)}
-        self.runner.has_dialog = lambda *dialog: dialog in dialogs
+        self.runner.overload.has_dialog = lambda *dialog: dialog in dialogs
         self.take(numbered(1), flow=self.trunk)
         self.take(asked)
         self.overload.work()
@@ -220,12 +222,12 @@ class ShareTests(Case):
         self.take(write(asked[0].response(200, to_tag="x")), flow=self.trunk)
         self.overload.work()
         self.assertEqual([code for _, code in self.world.heard], [200])
-        self.assertLess(self.runner.counts.stray, overload.WORK)
+        self.assertLess(self.runner.transport.counts.stray, overload.WORK)
 
     def test_not_each_is_answered(self) -> None:
         """Of a host that we know, too, no more hear 503 than it may send."""
         self.begin(rate=1.0, burst=5)
-        self.runner.admission.know(ALICE[0])
+        self.runner.transport.admission.know(ALICE[0])
         self.behind()
         self.take(*[numbered(number) for number in range(2, 30)])
         self.assertEqual(self.sent(), [503] * 5)
@@ -247,7 +249,7 @@ class TurningAwayTests(Case):
         self.take(*[numbered(n, method) for n, method in enumerate(("INVITE", "REGISTER", "OPTIONS"), 2)])
         self.assertEqual(self.sent(), [503] * 3)
         self.assertIsNone(self.world.wire.last().get("Retry-After"))
-        self.assertEqual(self.runner.counts.turned_away, 3)
+        self.assertEqual(self.runner.transport.counts.turned_away, 3)
         self.world.clock.advance(0)
         self.assertEqual(self.served(), [("INVITE", 1)])
 
@@ -267,7 +269,7 @@ class TurningAwayTests(Case):
         self.take(numbered(7))
         self.world.clock.advance(0)
         self.assertNotIn(503, self.sent())
-        self.assertEqual(self.runner.counts.absorbed, 1)
+        self.assertEqual(self.runner.transport.counts.absorbed, 1)
 
     def test_as_usual_again(self) -> None:
         """As soon as what waited is served, new requests are welcome."""
@@ -293,7 +295,7 @@ class TurningAwayTests(Case):
                 tag = parse(data).to.tag
                 again = arrived(asked, self.world.flow)
                 self.assertEqual(data, write(again.response(503, to_tag=tag)))
-                self.runner.serving.reply(again, again.response(503, to_tag=tag), self.world.flow)
+                self.runner.servers.reply(again, again.response(503, to_tag=tag), self.world.flow)
                 self.assertEqual(flow, self.world.wire.sent[-1][1])
 
     def test_same_tag(self) -> None:
@@ -348,7 +350,7 @@ class TurningAwayTests(Case):
         flow = Flow("TCP", HERE, ALICE, 1)
         self.assertFalse(self.overload.refuses(write(numbered(2)), flow))
         self.behind()
-        self.world.runner.ways.wires[flow[:2]] = self.world.wire
+        self.world.runner.transport.wires.by_address[flow[:2]] = self.world.wire
         self.assertTrue(self.overload.refuses(write(numbered(2)), flow))
         self.assertEqual(self.sent(), [503])
         self.assertFalse(self.overload.refuses(write(numbered(3, "BYE", OLD)), flow))

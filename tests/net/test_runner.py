@@ -37,7 +37,7 @@ class Case(SynchronousTestCase):
     def quiet(self) -> None:
         """No timer and no transaction is left."""
         self.assertEqual(self.world.clock.getDelayedCalls(), [])
-        self.assertEqual(len(self.runner.wheel), 0)
+        self.assertEqual(len(self.runner.transport.wheel), 0)
         self.assertEqual(self.runner.live, 0)
 
 
@@ -124,7 +124,7 @@ class InviteClientTests(Case):
         self.quiet()
         self.answer(200)
         self.assertEqual(len(self.world.heard), 3)
-        self.assertEqual(self.runner.counts.stray, 1)
+        self.assertEqual(self.runner.transport.counts.stray, 1)
 
     def test_cancel_waits(self) -> None:
         """A CANCEL is not sent before a provisional response (section 9.1)."""
@@ -319,7 +319,7 @@ class ServerTests(Case):
         self.world.receive(request("OPTIONS"))
         self.assertEqual(self.wire.log, [(0, 200), (1, 200)])
         self.assertEqual(self.wire.sent[0], self.wire.sent[1])
-        self.assertEqual(self.runner.counts.absorbed, 1)
+        self.assertEqual(self.runner.transport.counts.absorbed, 1)
         self.world.until(T + 0.1)
         self.quiet()
 
@@ -426,7 +426,7 @@ class KeepAliveTests(Case):
         for junk in (b"\r\n\r\n", b"\r\n", b"\0\0\0\0", b"hi", b""):
             self.world.receive(junk)
         self.assertEqual(self.wire.log, [(0, "\r\n")])
-        self.assertEqual(self.runner.counts.keep_alives, 5)
+        self.assertEqual(self.runner.transport.counts.keep_alives, 5)
 
     def test_stun(self) -> None:
         """A Binding request gets the address that it came from (RFC 5626 section 4.4.2)."""
@@ -434,7 +434,7 @@ class KeepAliveTests(Case):
         self.world.receive(ask)
         (reply, flow) = self.wire.sent[-1]
         self.assertEqual((reply, flow.remote), (answer(ask, ALICE), ALICE))
-        self.assertEqual((self.user.requests, self.runner.counts.keep_alives), ([], 1))
+        self.assertEqual((self.user.requests, self.runner.transport.counts.keep_alives), ([], 1))
         self.world.receive(ask, TO_BOB_TCP)
         self.world.receive(b"\0" * 30)
         self.assertEqual(len(self.wire.sent), 1)

@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.net.client import ClientTransaction
+from b2bua.net.client_transactions import ClientTransaction
 from b2bua.net.limits import NetLimits
 from b2bua.net.locate import NumericLocator
 from b2bua.net.runner import Runner

@@ -235,7 +235,8 @@ class FakeTransaction:
     def answer(self, code: int, *fields: tuple[str, str], local: bool = False) -> None:
         """Answer it."""
         response = self.request.response(code, to_tag="far", fields=fields)
-        response.local = local
+        if local:
+            response = response.made_up()
         if not self.forgotten:
             self._hear(response)
 

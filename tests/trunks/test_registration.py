@@ -14,9 +14,7 @@ CONTACT = "sip:pbx7@192.0.2.1:5060"
 
 def response(code: int, *fields: tuple[str, str], local: bool = False) -> Response:
     """An answer to a REGISTER."""
-    found = Response(code, "Reason", fields)
-    found.local = local
-    return found
+    return Response(code, "Reason", fields, local=local)
 
 
 class MachineTests(SynchronousTestCase):

@@ -33,9 +33,7 @@ def asker() -> Asker:
 
 def response(code: int, *fields: tuple[str, str], local: bool = False) -> Response:
     """An answer to a REGISTER."""
-    found = Response(code, "Reason", fields)
-    found.local = local
-    return found
+    return Response(code, "Reason", fields, local=local)
 
 
 class World(SynchronousTestCase):

@@ -341,8 +341,7 @@ class ChangeTests(SynchronousTestCase):
 
     def test_response(self) -> None:
         """A changed response stays what it was."""
-        timeout = Response(408, "Request Timeout")
-        timeout.local = True
+        timeout = Response(408, "Request Timeout").made_up()
         self.assertTrue(timeout.with_fields(add=[("A", "b")]).local)
 
 

@@ -6,20 +6,20 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.net.locate import Hop
-from b2bua.net.ways import Ways
+from b2bua.net.wires import Wires
 from tests.net.world import MemoryWire
 
 INSIDE, OUTSIDE = ("10.0.0.1", 5060), ("203.0.113.1", 5060)
 
 
-class WaysTests(SynchronousTestCase):
-    """L{Ways} on a host with two networks."""
+class WiresTests(SynchronousTestCase):
+    """L{Wires} on a host with two networks."""
 
     def setUp(self) -> None:
         """What begins with 10 is inside, all else outside, and 192.0.2.66 nowhere."""
         self.asked: list[str] = []
         self.clock = Clock()
-        self.ways = Ways(self.clock.seconds, 60.0, self.source)
+        self.wires = Wires(self.clock.seconds, 60.0, self.source)
 
     def source(self, host: str) -> str | None:
         """The routes."""
@@ -31,11 +31,11 @@ class WaysTests(SynchronousTestCase):
     def attach(self, *places: tuple[str, int]) -> None:
         """Listen."""
         for place in places:
-            self.ways.attach(MemoryWire(self.clock, "UDP", place), "")
+            self.wires.attach(MemoryWire(self.clock, "UDP", place), "")
 
     def local(self, host: str) -> tuple[str, int] | None:
         """The socket by which a host is reached."""
-        flow = self.ways.flow_to(Hop("UDP", host, 5060))
+        flow = self.wires.flow_to(Hop("UDP", host, 5060))
         return flow.local if flow is not None else None
 
     def test_networks(self) -> None:

@@ -45,7 +45,7 @@ class ConnectingWire(Protocol):
         """
 
 
-class Ways:
+class Wires:
     """The wires of a server, and what is known of those at their other ends."""
 
     def __init__(
@@ -66,7 +66,7 @@ class Ways:
         self._attached: list[Wire] = []
         self._advertised: dict[Wire, str] = {}
         self._connecting: dict[Wire, ConnectingWire] = {}
-        self.wires: dict[Remote, Wire] = {}
+        self.by_address: dict[Remote, Wire] = {}
         """The wire of each local address that is known to have one; see L{wire_of}."""
         self.supported: Supported = frozenset()
         self._sources: dict[str, str | None] = {}
@@ -92,23 +92,23 @@ class Ways:
 
     def _forget(self) -> None:
         """Begin anew to learn which wire leads where."""
-        self.wires.clear()
-        self.wires.update({(one.transport, one.local): one for one in self._attached})
+        self.by_address.clear()
+        self.by_address.update({(one.transport, one.local): one for one in self._attached})
         self._hosts.clear()
         self._vias.clear()
         self.supported = frozenset((one.transport, is_ipv6(one.local[0])) for one in self._attached)
 
     def wire_of(self, flow: Flow) -> Wire | None:
         """Find the wire that a flow uses; it may be bound to all addresses."""
-        wire = self.wires.get(flow[:2])
+        wire = self.by_address.get(flow[:2])
         if wire is not None:
             return wire
         host, port = flow.local
         for one in self._attached:
             if (one.transport, one.local[1]) == (flow.transport, port) and covers(one.local[0], host):
-                if len(self.wires) >= MOST_WIRES:
+                if len(self.by_address) >= MOST_WIRES:
                     self._forget()
-                self.wires[flow[:2]] = one
+                self.by_address[flow[:2]] = one
                 return one
         return None
 

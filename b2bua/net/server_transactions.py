@@ -10,37 +10,145 @@ forgotten (RFC 3261 section 8.2.7).
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from b2bua.errors import PeerError
-from b2bua.net.transaction import ServerMachine, ServerTransaction
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from b2bua.errors import PeerError, UsageError
+from b2bua.net.transaction import ServerMachine, Transaction
 from b2bua.transactions.invite_server import InviteServer
 from b2bua.transactions.matching import answer_flow, arrived, merge_key, server_key, way_back
 from b2bua.transactions.non_invite_server import NonInviteServer
-from b2bua.wire.message import Field, Malformed, Request, Response, write
+from b2bua.transactions.ports import IServerTransaction
+from b2bua.wire.message import Field, Malformed, Request, Response, parse, write
+from b2bua.wire.names import NameAddr
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from b2bua.net.runner import Runner
+    from b2bua.net.transport import TransportLayer
     from b2bua.transactions.flow import Flow
-
+    from b2bua.transactions.ports import ITransactionUser
 
 # What we have put into the Via of a request (RFC 3581 section 4).
 _SEEN_FROM = re.compile(r";(?:rport|received)=[^;,]*")
 
 
-class Serving:
-    """The server transactions of a runner."""
+@implementer(IServerTransaction)
+class ServerTransaction(Transaction):
+    """A request of a peer that wants an answer."""
 
-    def __init__(self, runner: Runner) -> None:
-        """Begin without any."""
-        self._runner = runner
-        self._limits = runner.limits
-        self._counts = runner.counts
-        self._secret = runner.token().encode()
+    __slots__ = ("_merge_key", "_table", "_way_back", "failed", "flow", "user")
+
+    machine: ServerMachine
+
+    def __init__(
+        self,
+        table: ServerTransactions,
+        machine: ServerMachine,
+        key: Hashable,
+        merge_key: Hashable,
+        flow: Flow,
+        way_back: Flow,
+    ) -> None:
+        """
+        Take a machine that has not started.
+
+        @param merge_key: see L{b2bua.transactions.matching.merge_key}.
+        @param flow: where the request came from.
+        @param way_back: where responses go.
+        """
+        super().__init__(table.transport.wheel, machine, key)
+        self._table = table
+        self._merge_key = merge_key
+        self._way_back = way_back
+        self.flow = flow
+        self.user: Any = None
+        self.failed: Callable[[int], None] | None = None
+
+    @property
+    def answered(self) -> bool:
+        """Has it had its final response?"""
+        return self.machine.request is None
+
+    def respond(self, response: Response) -> None:
+        """Send a response, or a 2xx to an INVITE again."""
+        self.perform(self.machine.respond(response))
+        if self.machine.request is None:
+            self.user = None
+
+    def forget(self) -> None:
+        """Answer it never, and drop what belongs to it."""
+        self.stop()
+        self.failed = None
+        self._table.drop(self, self._merge_key)
+
+    def dismiss(self, code: int, reason: str = "", fields: Iterable[Field] = ()) -> None:
+        """Answer it and keep nothing of it (see L{IServerTransaction.dismiss})."""
+        if self.answered:
+            return
+        response = self._table.refusal(self.request, code, reason, fields)
+        if self.machine.last:
+            self.respond(response)  # the client waits for it, and does not ask again
+        else:
+            self._send(write(response))
+            self.forget()
+
+    def to_tag(self) -> str:
+        """The tag we have put on the To of the response to an INVITE, if there was one with a tag."""
+        if isinstance(self.machine, InviteServer) and self.machine.to:
+            return NameAddr.parse(self.machine.to).tag
+        last = parse(self.machine.last) if self.machine.last else None
+        return last.to.tag if last is not None else ""
+
+    def _send(self, data: bytes) -> None:
+        self._table.transport.send(data, self._way_back)
+
+    def _deliver(self, message: Request | Response) -> None:
+        """Give the request to the user; a bug of the user's is a 500, not the end of the world."""
+        user = self._table.user
+        if type(message) is not Request:
+            raise UsageError("A server transaction delivers requests")
+        if message.method == "ACK":
+            user.ack_received(message, self.flow)
+            return
+        try:
+            user.request_received(message, self)
+        except Exception:  # noqa: BLE001 - not even a feature's bug leaves a request unanswered
+            self.log.failure(
+                "what should have answered {method} failed; it is answered with 500", method=message.method
+            )
+            self.respond(message.response(500, to_tag=self._table.transport.token()))
+
+    def _fail(self, code: int) -> None:
+        """No ACK came for the final response, or no answer from the user in time."""
+        failed, self.failed = self.failed, None
+        if failed is not None:
+            failed(code)
+
+    def _end(self) -> None:
+        self.stop()
+        self._table.drop(self, self._merge_key)
+
+    def _cancel(self) -> None:
+        raise UsageError("A server transaction sends no CANCEL")
+
+
+class ServerTransactions:
+    """All server transactions."""
+
+    log = Logger()
+
+    def __init__(self, transport: TransportLayer) -> None:
+        """Begin without any; who answers them sets C{user} before a message comes."""
+        self.user: ITransactionUser
+        self.transport = transport
+        self.stateless: Callable[[Request, Flow], Response | None] | None = None
+        """Answers what can be answered without keeping anything."""
+        self._limits = transport.limits
+        self._counts = transport.counts
+        self._secret = transport.token().encode()
         self._live: dict[Hashable, ServerTransaction] = {}
         self._merges: dict[Hashable, ServerTransaction] = {}
 
@@ -76,7 +184,7 @@ class Serving:
             self._counts.absorbed += 1
             server.perform(server.machine.receive(request))
         elif method == "ACK":
-            self._runner.user.ack_received(request, flow)
+            self.user.ack_received(request, flow)
         elif method == "CANCEL":
             self._cancel(arrived(request, flow), key, flow)
         elif request.to.tag:
@@ -89,7 +197,7 @@ class Serving:
 
     def _request_outside(self, request: Request, key: Hashable, flow: Flow) -> None:
         """Look harder at a request that belongs to no dialog."""
-        stateless = self._runner.stateless
+        stateless = self.stateless
         merge = merge_key(request)
         if merge in self._merges:
             # RFC 3261 section 8.2.2.2: it was forked, and came together here again.
@@ -116,15 +224,14 @@ class Serving:
 
     def _transaction(self, request: Request, key: Hashable, merge: Hashable, flow: Flow) -> ServerTransaction:
         """Make a server transaction that has not started."""
-        runner = self._runner
         reliable = flow.transport != "UDP"
-        timers = runner.timers_of(flow)
+        timers = self.transport.timers_of(flow)
         machine: ServerMachine
         if request.method == "INVITE":
             machine = InviteServer(request, timers, reliable=reliable)
         else:
             machine = NonInviteServer(request, timers, reliable=reliable)
-        server = ServerTransaction(runner, machine, key, merge, flow, way_back(request.via, flow))
+        server = ServerTransaction(self, machine, key, merge, flow, way_back(request.via, flow))
         self._live[key] = server
         if merge is not None:
             self._merges[merge] = server
@@ -146,20 +253,20 @@ class Serving:
             self._turn_away(request, flow)
         else:
             server = self._transaction(request, key, None, flow)
-            server.respond(request.response(200, to_tag=invite.to_tag() or self._runner.token()))
+            server.respond(request.response(200, to_tag=invite.to_tag() or self.transport.token()))
             if not invite.answered:
-                self._runner.user.cancel_received(request, invite)
+                self.user.cancel_received(request, invite)
 
     def _may_cancel(self, request: Request, invite: ServerTransaction, flow: Flow) -> bool:
         """Does a CANCEL come from the party of its INVITE?"""
         same_host = invite.flow.remote[0] == flow.remote[0]
-        return same_host or self._runner.user.may_cancel(request, invite, flow)
+        return same_host or self.user.may_cancel(request, invite, flow)
 
     # Answers without a transaction.
 
     def reply(self, request: Request, response: Response, flow: Flow) -> None:
         """Send a response without a transaction (section 8.2.7)."""
-        self._runner.send(write(response), answer_flow(request, flow))
+        self.transport.send(write(response), answer_flow(request, flow))
 
     def refusal(
         self, request: Request, code: int, reason: str = "", fields: Iterable[Field] = ()
@@ -198,4 +305,4 @@ class Serving:
         try:
             self._refuse(arrived(request, flow), error.code, flow)
         except PeerError:
-            self._runner.log.debug("nothing to answer to in what {peer} sent", peer=flow.remote)
+            self.log.debug("nothing to answer to in what {peer} sent", peer=flow.remote)

@@ -32,7 +32,7 @@ _ROOM = 64
 _MOST = 1000
 
 
-class Anywhere:
+class PacketInfo:
     """The packet information of one socket."""
 
     def __init__(self, sock: socket.socket) -> None:

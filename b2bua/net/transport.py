@@ -1,0 +1,173 @@
+"""
+The transport layer: what leaves, on which wire, and what peers may cost (RFC 3261 section 18).
+
+It knows nothing of transactions; they stand on it, as the wires hang below it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from twisted.internet.interfaces import IReactorTime
+
+from b2bua.net.admission import Admission, ConnectionCount, Halves
+from b2bua.net.limits import NetLimits
+from b2bua.net.tokens import tokens
+from b2bua.net.wheel import Timer, Wheel
+from b2bua.net.wires import Wire, Wires
+from b2bua.transactions.effects import TimerValues
+from b2bua.transactions.flow import Flow
+from b2bua.transactions.matching import COOKIE
+
+GATHERED = 16
+"""So much is sent at once at most."""
+
+
+@dataclass(slots=True)
+class Counts:
+    """What went through."""
+
+    received: int = 0
+    sent: int = 0
+    keep_alives: int = 0
+    absorbed: int = 0
+    """Requests that came again."""
+    malformed: int = 0
+    stray: int = 0
+    """Responses to nothing of ours."""
+    merged: int = 0
+    turned_away: int = 0
+    """Requests that got 503 because the table was full, or we were behind."""
+    overflown: int = 0
+    """Messages that were lost because too many waited."""
+
+
+class TransportLayer:
+    """What transactions send by, and time themselves by."""
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        *,
+        timers: TimerValues | None = None,
+        limits: NetLimits | None = None,
+        token: Callable[[], str] | None = None,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        """
+        Stand ready; wires are attached afterwards.
+
+        @param clock: the reactor, or a clock that stands still.
+        @param timers: for all peers that L{set_timers} says nothing of.
+        @param token: makes what must be unique and not be guessed: branches
+            and tags.
+        @param wall: the time of day.
+        """
+        self.wheel = Wheel(clock)
+        self.now: Callable[[], float] = clock.seconds
+        self.wall = wall
+        self.token = token or tokens()
+        self.limits = limits = limits or NetLimits()
+        self.counts = Counts()
+        self.wires = Wires(clock.seconds, limits.dead)
+        self._known = self.wires.by_address
+        self.tap: Callable[[float, Flow, bool, bytes], None] | None = None
+        """Told of all that comes and goes: when, by which flow, whether it goes."""
+        self.lost: Callable[[Flow, bytes], None] = lambda flow, data: None
+        """Told what could not be sent, since there is no wire for it."""
+        self.admission = Admission(limits.rate, limits.burst, limits.sources)
+        # Of these there are few however well we know who sends them.
+        self._keep_alives = Admission(limits.rate, limits.burst, limits.sources)
+        self.connections = ConnectionCount(limits.connections, limits.connections_per_host)
+        self.halves = Halves(limits.halves)
+        self._timers = timers or TimerValues()
+        self._timers_of: dict[str, TimerValues] = {}
+        self._gathered: list[tuple[Wire, bytes, Flow]] | None = None
+
+    def set_timers(self, who: str, timers: TimerValues | None = None) -> None:
+        """
+        Use other timers with some peers; without any, the usual ones again.
+
+        @param who: the address of the peers, or a transport; the address counts
+            for more.
+        """
+        if timers is None:
+            self._timers_of.pop(who, None)
+        else:
+            self._timers_of[who] = timers
+
+    def timers_of(self, flow: Flow | None) -> TimerValues:
+        """Give the timers that hold for the peer of C{flow}."""
+        others = self._timers_of
+        if others and flow is not None:
+            return others.get(flow.remote[0]) or others.get(flow.transport) or self._timers
+        return self._timers
+
+    def start(self, seconds: float, call: Callable[[], None]) -> Timer:
+        """Call back after C{seconds}, rounded up to the tick of the wheel."""
+        return self.wheel.set(seconds, _call, call)
+
+    # Who may cost us work.
+
+    def admits(self, flow: Flow) -> bool:
+        """May this source cost us another message?"""
+        return self.admission.admit(flow.remote[0], self.now())
+
+    def admits_keep_alives(self, flow: Flow, count: int = 1) -> bool:
+        """May this source, known or not, have sent so many more of them?"""
+        return self._keep_alives.admit(flow.remote[0], self.now(), count)
+
+    # What leaves.
+
+    def send(self, data: bytes, flow: Flow) -> None:
+        """Send bytes on the wire of a flow."""
+        way, known = flow[:2], self._known
+        wire = known[way] if way in known else self.wires.wire_of(flow)
+        if wire is None:
+            self.start(0.0, lambda: self.lost(flow, data))
+            return
+        self.counts.sent += 1
+        if self.tap is not None:
+            now = self.wheel.now
+            self.tap(self.now() if now is None else now, flow, True, data)
+        if self._gathered is None:
+            wire.send(data, flow)
+            return
+        self._gathered.append((wire, data, flow))
+        if len(self._gathered) == GATHERED:
+            self._release()
+
+    def together(self, work: Callable[[], None]) -> None:
+        """
+        Do some work, and send what comes of it together.
+
+        The kernel wakes a receiver for each message that comes while it sleeps,
+        which costs as much as sending some others that find it awake.
+        """
+        if self._gathered is not None:
+            work()
+            return
+        self._gathered = []
+        try:
+            work()
+        finally:
+            self._release()
+            self._gathered = None
+
+    def _release(self) -> None:
+        """Send what is gathered."""
+        gathered, self._gathered = self._gathered, []
+        for wire, data, flow in gathered or ():
+            wire.send(data, flow)
+
+    def new_via(self, flow: Flow) -> tuple[str, str]:
+        """Make the value of a Via for C{flow} with a branch of its own; give both."""
+        branch = COOKIE + self.token()
+        return self.wires.via_of(flow) + branch, branch
+
+
+def _call(call: Callable[[], None]) -> None:
+    """Call without an argument."""
+    call()
