@@ -141,11 +141,11 @@ class B2BUAService(Service):
         reactor = self._reactor
         locator = DnsLocator(Resolver("/etc/resolv.conf", reactor=reactor), reactor.seconds, SystemRandom())
         self.server = Server(table, reactor, locator, self.features, store=self.store, record=self._ended)
-        assert self.server.journal is not None
-        self._extensions = AddedExtensions(self.server.journal)
+        assert self.server.persistence is not None
+        self._extensions = AddedExtensions(self.server.persistence.journal)
         self.administration = Administration(
             self.server,
-            self.server.journal,
+            self.server.persistence.journal,
             self._extensions,
             lambda: self.features,
             self._configure,
@@ -226,7 +226,7 @@ class B2BUAService(Service):
     async def _restore(self) -> Sequence[Setting]:
         """Take up what was kept, but for calls: registrations, subscriptions, what users have changed."""
         store, server = self.store, self.server
-        assert server.journal is not None
+        assert server.persistence is not None
         preferences = self.features.preferences
         kept = await store.load_settings()
         self._extensions.restore(kept)
@@ -236,10 +236,10 @@ class B2BUAService(Service):
         self.administration.restore(kept)
         rows = self.features.rows
         rows.restore(kept)
-        rows.keep, rows.flush = server.journal.setting, server.journal.flush
+        rows.keep, rows.flush = server.persistence.journal.setting, server.persistence.journal.flush
         now = server.runner.wall()
         bindings, subscriptions = await store.load_bindings(now), await store.load_subscriptions()
-        bound, watched = server.restore(bindings, subscriptions, self._has_socket)
+        bound, watched = server.persistence.restore(bindings, subscriptions, self._has_socket)
         self.log.info(
             "the store {store} had {bindings} and {subscriptions}",
             store=store.name,
@@ -248,14 +248,15 @@ class B2BUAService(Service):
         )
         with suppress(StoreError):
             # Numbers of calls are not used a second time only if this start is known to have been.
-            await server.count_start(kept)
+            await server.persistence.count_start(kept)
         return kept
 
     def _recover(
         self, kept: Sequence[Setting], snapshots: Sequence[Snapshot], open: Sequence[CallRecord]
     ) -> None:
         """Take up the calls that the process before had, and say what became of them."""
-        found = self.server.recover(kept, snapshots, open)
+        assert self.server.persistence is not None
+        found = self.server.persistence.recover(kept, snapshots, open)
         if found.restored:
             self.log.warn("{calls} restored after a crash", calls=counted(found.restored, "call"))
         if found.cut:
@@ -273,9 +274,9 @@ class B2BUAService(Service):
         except OSError as error:
             self.log.error("{path} cannot be written: {why}", path=path, why=error.strerror)
             return
-        assert self.server.journal is not None
+        assert self.server.persistence is not None
         for one in unreadable:
-            self.server.journal.snapshot(one.call, None)
+            self.server.persistence.journal.snapshot(one.call, None)
         self.log.error(
             "{calls} that cannot be restored: what was kept is in {path}",
             calls=counted(len(unreadable), "call"), path=path,
@@ -339,8 +340,8 @@ class B2BUAService(Service):
         self._voices.stop()
         await self._voices.gone
         self._close_sockets()
-        if self.server.journal is not None:
-            await self.server.journal.close()
+        if self.server.persistence is not None:
+            await self.server.persistence.journal.close()
         for port in (self._control, self._web):
             if port is not None:
                 await maybeDeferred(port.stopListening)
@@ -403,8 +404,8 @@ class B2BUAService(Service):
 
     def _setting_changed(self, owner: str, feature: str, key: str, value: object) -> None:
         """Keep what a user has changed, and tell who listens."""
-        assert self.server.journal is not None
-        self.server.journal.setting(owner, feature, key, value)
+        assert self.server.persistence is not None
+        self.server.persistence.journal.setting(owner, feature, key, value)
         self.administration.events.setting(owner, feature, key, value)
 
     # ---- signals --------------------------------------------------------

@@ -12,7 +12,8 @@ from b2bua.features import Features
 from b2bua.features.data import Rows
 from b2bua.features.plugin import installed, named
 from b2bua.net.locate import NumericLocator
-from b2bua.server import Recovery, Server
+from b2bua.persistence import Recovery
+from b2bua.server import Server
 from b2bua.settings import Settings, read
 from b2bua.testing.wires import DatagramWire, StreamWire
 
@@ -155,9 +156,11 @@ class Served:
         # That a call was over is not known if it was not written any more.
         going = {record.id for record in records}
         self.records = [record for record in self.records if record.id not in going]
-        self.server.restore(bindings, subscriptions)
-        self.server.count_start(settings)
-        return self.server.recover(settings, snapshots, records)
+        kept = self.server.persistence
+        assert kept is not None
+        kept.restore(bindings, subscriptions)
+        kept.count_start(settings)
+        return kept.recover(settings, snapshots, records)
 
     def _configured(self) -> tuple[Settings, Features]:
         """Read the document: what belongs to features, and the rest."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from b2bua.calls.records.record import CallRecord
 from b2bua.calls.restoring.recovery import BACK
-from b2bua.server import Recovery
+from b2bua.persistence import Recovery
 from b2bua.store.memory import MemoryStore
 from b2bua.testing import World
 from b2bua.testing.manners import Manners
@@ -208,8 +208,8 @@ class CrashTests(KeptCase):
         served = self.world.served
         assert served is not None
         for id, text in (("a", "{"), ("b", "[]"), ("c", '{"version":7}')):
-            assert served.server.journal is not None
-            served.server.journal.snapshot(id, text)
+            assert served.server.persistence is not None
+            served.server.persistence.journal.snapshot(id, text)
         self.world.run(1)
         found = self.crash()
         self.assertEqual(found.restored, 2)

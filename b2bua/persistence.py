@@ -1,0 +1,142 @@
+"""What of a server outlives its process: bindings, subscriptions, records, and calls that go on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from b2bua.calls.restoring.keeping import CallKeeper
+from b2bua.calls.restoring.recovery import Unreadable, recover
+from b2bua.registrar.keeping import Keeper
+from b2bua.store.alive import Alive, count_start, last_sign
+from b2bua.store.journal import Journal
+from b2bua.subscriptions.keeping import SubscriptionKeeper
+
+if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
+
+    from b2bua.calls.call import Call
+    from b2bua.calls.records.record import CallRecord
+    from b2bua.clock import IClock
+    from b2bua.core.b2bua import B2BUA
+    from b2bua.legs.leg import Leg
+    from b2bua.legs.party import Party
+    from b2bua.store.ports import BindingRow, IStore, Setting, Snapshot, SubscriptionRow
+    from b2bua.transactions.flow import Flow
+
+
+class Recovery(NamedTuple):
+    """What a start has found of the calls of the process before."""
+
+    restored: int
+    cut: int
+    """Those that could not be taken up: their records are closed."""
+    unreadable: list[Unreadable]
+
+
+class Persistence:
+    """Writes down what a server has and does, and takes it up again."""
+
+    def __init__(
+        self,
+        store: IStore,
+        clock: IClock,
+        core: B2BUA,
+        find_party: Callable[[str], Party | None],
+        *,
+        survive: bool,
+    ) -> None:
+        """
+        Write everything down from now on.
+
+        @param store: it is open before any request comes.
+        @param find_party: an extension as a party, if it is still there.
+        @param survive: whether calls are to outlive the process too.
+        """
+        calls, registrar = core.calls, core.registrar
+        self.journal = Journal(store, clock)
+        self._calls = calls
+        self._find_party = find_party
+        self._bindings = registrar.keeper = Keeper(registrar.bindings, self.journal, clock)
+        self._subscriptions = SubscriptionKeeper(core.notifier, clock, self.journal.subscription)
+        self._calls_kept: CallKeeper | None = None
+        if survive:
+            self._calls_kept = CallKeeper(clock, self.journal.snapshot)
+            calls.changed = self._calls_kept.touch
+            core.context.agreed = self._agreed
+        calls.began = calls.recorded = self._recorded
+        self._alive = Alive(self.journal, clock, lambda: bool(calls.going))
+
+    # ---- at the start ---------------------------------------------------
+
+    def restore(
+        self,
+        bindings: Iterable[BindingRow],
+        subscriptions: Iterable[SubscriptionRow],
+        usable: Callable[[Flow], bool] = lambda flow: True,
+    ) -> tuple[int, int]:
+        """
+        Go on with what was kept.
+
+        @param usable: whether we still have the socket of a flow.
+        @return: how many bindings and how many subscriptions that were.
+        """
+        bound = self._bindings.restore(bindings, usable)
+        return bound, self._subscriptions.restore(subscriptions, self._find_party, usable)
+
+    def count_start(self, kept: Iterable[Setting]) -> Deferred[None]:
+        """Note that the service has started once more; fires when that is stored."""
+        start = count_start(self.journal, kept)
+        if self._calls_kept is not None:
+            self._calls_kept.start = start
+        return self.journal.flush()
+
+    def recover(
+        self, kept: Sequence[Setting], snapshots: Iterable[Snapshot], records: Iterable[CallRecord]
+    ) -> Recovery:
+        """
+        Take up the calls of the process before, and close the records of those that it took along.
+
+        @param kept: all settings, among which the signs of life are.
+        @param records: those that were never ended.
+        """
+        journal, calls = self.journal, self._calls
+        alive = last_sign(kept, journal.store.node)
+        left = {record.id: record for record in records}
+        found = Recovery(0, 0, [])
+        if self._calls_kept is not None:
+            texts = [(s.call, s.text) for s in snapshots if s.text is not None]
+            recovered = recover(calls, texts, left, start=self._calls_kept.start, alive=alive)
+            for call, legs in recovered.calls:
+                self._calls_kept.adopt(call, legs)
+                del left[call.id]
+            for id in recovered.over:
+                journal.snapshot(id, None)
+            found = Recovery(len(recovered.calls), 0, recovered.unreadable)
+        else:
+            for snapshot in snapshots:
+                journal.snapshot(snapshot.call, None)
+        for record in left.values():
+            record.cut(alive)
+            journal.record(record)
+        return found._replace(cut=len(left))
+
+    # ---- while calls go on ----------------------------------------------
+
+    def _agreed(self, leg: Leg) -> None:
+        """A session was refreshed or has changed."""
+        if self._calls_kept is not None and leg.call is not None:
+            self._calls_kept.touch(leg.call)
+
+    def _recorded(self, call: Call) -> None:
+        """Keep what is recorded of a call so far, so that one cut by a crash has a true record."""
+        self.journal.record(call.record)
+        self._alive.call_goes_on()
+        if self._calls_kept is not None:
+            self._calls_kept.touch(call)
+
+    def ended(self, call: Call) -> None:
+        """Keep the record of a call that is over, and nothing else of it."""
+        self.journal.record(call.record)
+        if self._calls_kept is not None:
+            self._calls_kept.over(call)
