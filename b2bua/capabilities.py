@@ -1,5 +1,5 @@
 """
-What we can do, as our messages say it: methods, extensions and bodies.
+What we can do, as our messages say it: methods, option tags and bodies.
 
 There is one list of each, which is both what we tell (Allow, Supported, Accept;
 RFC 3261 sections 20.5, 20.37 and 20.1) and what we hold others to (405, 420 and
@@ -25,7 +25,7 @@ ONLY_INSIDE = frozenset(("BYE", "PRACK", "UPDATE", "INFO"))
 ALLOW_OUTSIDE: Named = ("Allow", ", ".join([*OUTSIDE, *(m for m in INSIDE if m in ONLY_INSIDE)]))
 ALLOW: Named = ("Allow", ", ".join(INSIDE))
 
-EXTENSIONS = frozenset(
+OPTION_TAGS = frozenset(
     {"100rel", "199", "from-change", "histinfo", "norefersub", "replaces", "tdialog", "timer"}
 )
 """The option tags that a request about a call may require."""
@@ -52,13 +52,13 @@ ANY_BODY = frozenset(("INFO", "MESSAGE", "NOTIFY", "PUBLISH", "SUBSCRIBE"))
 ABILITIES: tuple[Named, ...] = (
     ALLOW_OUTSIDE,
     ACCEPT,
-    ("Supported", ", ".join(sorted(EXTENSIONS | REGISTRATION))),
+    ("Supported", ", ".join(sorted(OPTION_TAGS | REGISTRATION))),
 )
 """What our answer to OPTIONS says (section 11.2)."""
 
 
-def extensions_of(method: str) -> frozenset[str] | None:
+def option_tags_of(method: str) -> frozenset[str] | None:
     """The option tags that a request outside of dialogs may require; None where its event package knows."""
     if method == "SUBSCRIBE":
         return None
-    return REGISTRATION if method == "REGISTER" else EXTENSIONS
+    return REGISTRATION if method == "REGISTER" else OPTION_TAGS

@@ -50,7 +50,7 @@ def people(status: dict[str, Any]) -> str:
         lines.append(f"{messages} of unknown hosts came too fast to be looked at")
     if status["connections_refused"]:
         connections = counted(status["connections_refused"], "connection")
-        lines.append(f"{connections} refused as one too many")
+        lines.append(f"{connections} refused, beyond limits.connections or limits.connections_per_host")
     lines += [f"trunk {trunk['name']}: {_trunk(trunk)}" for trunk in status["trunks"]]
     lines += [
         f"ignored for guessing passwords: {row['source']}, for {duration(row['seconds'])}"

@@ -114,7 +114,8 @@ class B2BUA:
         except PeerError as error:
             server.dismiss(error.code, fields=fields_with(error))
         except Exception:  # noqa: BLE001  # a bug of ours costs one request: it is logged and answered
-            self.log.failure("{method} broke the server", Failure(), method=request.method)
+            text = "{method} could not be answered because of a bug, and gets 500"
+            self.log.failure(text, Failure(), method=request.method)
             server.respond(request.response(500, to_tag=self.context.token()))
 
     def _owner(self, request: Request) -> Owner | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from b2bua.capabilities import ACCEPT, ALLOW, EXTENSIONS, SUPPORTED_ANSWER
+from b2bua.capabilities import ACCEPT, ALLOW, OPTION_TAGS, SUPPORTED_ANSWER
 from b2bua.dialogs.dialog import Dialog
 from b2bua.dialogs.offer_answer import Open, refusal
 from b2bua.dialogs.session_timer import TooBrief
@@ -16,7 +16,7 @@ from b2bua.legs.peer_update import PeerUpdate
 from b2bua.legs.refer import refer_received
 from b2bua.legs.state import LegState
 from b2bua.legs.words import Changed, Referred
-from b2bua.wire.refusals import check_extensions, fields_with
+from b2bua.wire.refusals import check_required, fields_with
 from b2bua.wire.sipfrag import status_of
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def request_received(leg: LegData, request: Request, server: IServerTransaction)
             sending.respond(leg, server, 500, "", (("Retry-After", "1"),))
             return
         if request.get("Require") is not None:
-            check_extensions(request, EXTENSIONS)
+            check_required(request, OPTION_TAGS)
         _follow_flow(leg, request, server)
         take = _TAKERS.get(method)
         if take is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from b2bua.capabilities import ALLOW, EXTENSIONS
+from b2bua.capabilities import ALLOW, OPTION_TAGS
 from b2bua.dialogs.dialog import Dialog
 from b2bua.dialogs.offer_answer import can_answer, with_lines_of
 from b2bua.dialogs.session_timer import TooBrief
@@ -23,7 +23,7 @@ from b2bua.legs.header_policy import (
 from b2bua.legs.provisional import ProvisionalResponses
 from b2bua.legs.state import LegState
 from b2bua.legs.words import Changed, Confirmed, Fields, HungUp, Offered, Refused, Withdrawn
-from b2bua.wire.refusals import check_extensions, fields_with
+from b2bua.wire.refusals import check_required, fields_with
 from b2bua.wire.uri import escape_user
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class PeerInvite(ProvisionalResponses):
         leg, request = self.leg, self.request
         never = leg.party.policy.reliable == "never"
         try:
-            check_extensions(request, EXTENSIONS - {"100rel"} if never else EXTENSIONS)
+            check_required(request, OPTION_TAGS - {"100rel"} if never else OPTION_TAGS)
             self.offer = session_of(request)
         except PeerError as error:
             return Refused(error.code, "", fields_with(error))

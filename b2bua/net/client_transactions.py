@@ -242,7 +242,7 @@ class ClientTransaction:
         try:
             hear(response)
         except Exception:  # noqa: BLE001
-            self.log.failure("what heard the response {code} failed", code=response.code)
+            self.log.failure("a response {code} could not be dealt with because of a bug", code=response.code)
 
 
 class Branch(Transaction):

@@ -203,7 +203,7 @@ class Runner:
         except PeerError as error:
             self.log.info("{peer} broke a rule: {error}", peer=flow.remote, error=error)
         except Exception:  # noqa: BLE001 - one message must not stop the others
-            self.log.failure("a message from {peer} could not be dealt with", peer=flow.remote)
+            self.log.failure("a message from {peer} met a bug and is dropped", peer=flow.remote)
         finally:
             wheel.now = None
 

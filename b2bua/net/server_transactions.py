@@ -117,7 +117,7 @@ class ServerTransaction(Transaction):
             user.request_received(message, self)
         except Exception:  # noqa: BLE001 - not even a feature's bug leaves a request unanswered
             self.log.failure(
-                "what should have answered {method} failed; it is answered with 500", method=message.method
+                "{method} could not be answered because of a bug, and gets 500", method=message.method
             )
             self.respond(message.response(500, to_tag=self._table.transport.token()))
 

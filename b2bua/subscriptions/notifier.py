@@ -14,7 +14,7 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from b2bua.capabilities import EXTENSIONS
+from b2bua.capabilities import OPTION_TAGS
 from b2bua.dialogs.channel import Channel
 from b2bua.dialogs.dialog import Dialog
 from b2bua.errors import PeerError
@@ -249,7 +249,7 @@ class Notifier:
     def _judged(self, request: Request, served: ServedPackage, resource: str, watcher: Watcher) -> int:
         """The seconds that a SUBSCRIBE is granted, if it is welcome."""
         package = served.package
-        unknown = request.require - EXTENSIONS - package.extensions
+        unknown = request.require - OPTION_TAGS - package.option_tags
         if unknown:
             raise Refused(420, "", ("Unsupported", ", ".join(sorted(unknown))))
         if request.body:

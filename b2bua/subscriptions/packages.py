@@ -56,7 +56,7 @@ class EventPackage:
     """The types of body that its NOTIFYs may have, the usual one first."""
     commands: tuple[str, ...] = ()
     """The types of body that a SUBSCRIBE may have; such a body is a command."""
-    extensions: frozenset[str] = frozenset()
+    option_tags: frozenset[str] = frozenset()
     """The option tags that a SUBSCRIBE may require."""
     default_expires: int = 3600
     """Seconds of a subscription that asks for no time."""

@@ -39,7 +39,7 @@ def check(request: Request, understood: Collection[str] | None, bodies: Collecti
     """
     check_scheme(request)
     if understood is not None:
-        check_extensions(request, understood)
+        check_required(request, understood)
     if bodies is not None:
         check_content(request, bodies)
 
@@ -50,7 +50,7 @@ def check_scheme(request: Request, schemes: Collection[str] = SCHEMES) -> None:
         raise Refusal("Unsupported URI scheme", section="RFC 3261 8.2.2.1", code=416, where=request.uri)
 
 
-def check_extensions(request: Request, understood: Collection[str]) -> None:
+def check_required(request: Request, understood: Collection[str]) -> None:
     """
     Refuse what is required but not understood: 420 with Unsupported (section 8.2.2.3).
 

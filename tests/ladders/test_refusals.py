@@ -85,15 +85,15 @@ class RefusalTests(LadderTestCase):
         """What our Supported names may be required of us (section 20.37)."""
         [alice] = self.phones("alice")
         said = self.ask(alice, "OPTIONS").supported
-        self.assertEqual(said, capabilities.EXTENSIONS | capabilities.REGISTRATION)
-        for tag in capabilities.EXTENSIONS:
+        self.assertEqual(said, capabilities.OPTION_TAGS | capabilities.REGISTRATION)
+        for tag in capabilities.OPTION_TAGS:
             self.assertEqual(self.ask(alice, "OPTIONS", Require=tag).code, 200, tag)
         for name in (
             capabilities.SUPPORTED,
             capabilities.SUPPORTED_INVITE,
             capabilities.SUPPORTED_UNRELIABLE,
         ):
-            self.assertLessEqual(set(name[1].split(", ")), capabilities.EXTENSIONS)
+            self.assertLessEqual(set(name[1].split(", ")), capabilities.OPTION_TAGS)
         self.quiet()
 
 

@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from b2bua.errors import PeerError, UsageError
 from b2bua.wire.message import Message, Request, Response, parse, write
 from b2bua.wire.multipart import leaves, parse_multipart, session_of, unsupported_parts, write_multipart
-from b2bua.wire.refusals import Refusal, check_content, check_extensions, check_scheme, refuse
+from b2bua.wire.refusals import Refusal, check_content, check_required, check_scheme, refuse
 from b2bua.wire.sipfrag import parse_sipfrag, status_of, write_status
 from tests.wire.samples import BYE, INVITE, SDP
 
@@ -172,19 +172,19 @@ class RefusalTests(SynchronousTestCase):
         """A request that asks for nothing special passes."""
         invite = self.invite(Require="Timer, 100rel")
         check_scheme(invite)
-        check_extensions(invite, {"timer", "100rel"})
+        check_required(invite, {"timer", "100rel"})
         check_content(invite, {"application/sdp"})
         check_content(invite.with_body(b""), set())
 
     def test_ack_and_cancel(self) -> None:
         """Require in ACK and CANCEL is ignored (section 8.2.2.3)."""
         for method in ("ACK", "CANCEL"):
-            check_extensions(Request(method, "sip:a", [("Require", "x")]), set())
+            check_required(Request(method, "sip:a", [("Require", "x")]), set())
 
     def test_answer(self) -> None:
         """The answer says what is wrong, with the fields that the RFC asks for."""
         invite = self.invite(Require="x-nothing")
-        error = self.assertRaises(Refusal, check_extensions, invite, set())
+        error = self.assertRaises(Refusal, check_required, invite, set())
         answer = refuse(invite, error, to_tag="t1", agent="pbx.example.com")
         self.assertEqual((answer.code, answer.reason, answer.to.tag), (420, "Bad Extension", "t1"))
         self.assertEqual(answer.unsupported, frozenset(["x-nothing"]))

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from b2bua.errors import PeerError
 from b2bua.wire.message import Malformed, Message, Request, Response, parse, write
 from b2bua.wire.multipart import leaves, session_of
-from b2bua.wire.refusals import check_content, check_extensions, check_scheme
+from b2bua.wire.refusals import check_content, check_required, check_scheme
 from tests.wire.samples import BYE, INVITE, SDP, crlf
 
 HEAD = """
@@ -437,7 +437,7 @@ class SemanticTests(TrickTests):
         """3.3.5: what is required but unknown is answered with 420 and Unsupported."""
         message = parse(changed("Max-F", "Require: nothingSupportsThis, timer\nRequire: norThis\nMax-F"))
         assert isinstance(message, Request)
-        error = self.assertRaises(PeerError, check_extensions, message, {"timer"})
+        error = self.assertRaises(PeerError, check_required, message, {"timer"})
         self.assertEqual(
             (error.code, error.fields), (420, (("Unsupported", "nothingSupportsThis, norThis"),))
         )
