@@ -1,0 +1,1 @@
+"""Tests of L{b2bua.core}."""
