@@ -72,7 +72,7 @@ class Counted:
 
 
 def _room_of(name: str) -> str:
-    """Name the room of a file: C{wire}, C{core.py}, C{plugins}; empty for what dataclasses generate."""
+    """Name the room of a file: C{wire}, C{server.py}, C{plugins}; empty for what dataclasses generate."""
     if name.startswith("<"):
         return ""
     parts = Path(name).resolve().parts
