@@ -80,10 +80,11 @@ class Trace:
     __slots__ = ("_block", "_blocks", "_bytes", "_bytes_max", "_words")
 
     def __init__(self, bytes_max: int = BYTES_MAX) -> None:
-        """Keep up to about C{bytes_max} bytes of messages, a few of them in any case; 0 keeps none."""
+        """Keep up to about C{bytes_max} bytes of messages, the last of them in any case; 0 keeps none."""
         self._bytes_max = bytes_max
         # The oldest go a block at a time: the newest are kept with nearly no look at them.
-        self._blocks: deque[list[_Passed]] = deque(maxlen=BLOCKS - 1)
+        self._blocks: deque[tuple[int, list[_Passed]]] = deque(maxlen=BLOCKS - 1)
+        """How many bytes a block has, and its messages."""
         self._block: list[_Passed] = []
         self._bytes = 0
         self._words: deque[tuple[float, str, Party, str, type[Word], object]] = deque(maxlen=WORDS_MAX)
@@ -97,8 +98,12 @@ class Trace:
 
     def _begin_block(self) -> None:
         """Begin another block, and forget the oldest when there are enough."""
+        blocks = self._blocks
         if self._bytes_max:
-            self._blocks.append(self._block)
+            blocks.append((self._bytes, self._block))
+            # Where a block is a single message, as many as there may be are too many.
+            while len(blocks) > 1 and sum(size for size, _ in blocks) > self._bytes_max:
+                blocks.popleft()
         self._block = []
         self._bytes = 0
 
@@ -118,7 +123,7 @@ class Trace:
 
     def _passed(self) -> Iterator[_Passed]:
         """Every message, oldest first."""
-        return chain.from_iterable((*self._blocks, self._block))
+        return chain.from_iterable((*(block for _, block in self._blocks), self._block))
 
     def hear(self, at: float, call: str, leg: Leg, word: Word) -> None:
         """Keep what a leg has told its call, at the cost of the oldest."""
