@@ -101,7 +101,8 @@ def restoring(calls: int) -> None:
     gc.collect()
     collector.settle()
     began = time.process_time()
-    recovered = again.server.recover(settings, snapshots, records)
+    assert again.server.persistence is not None
+    recovered = again.server.persistence.recover(settings, snapshots, records)
     took = time.process_time() - began
     print(f"{recovered.restored} calls of {size:.0f} bytes restored in {took:.2f} s of CPU")
 

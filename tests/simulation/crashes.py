@@ -48,9 +48,9 @@ class CrashPlay(Play):
     def crash(self) -> None:
         """Kill the server, with a batch on its way or not; start it again after a while."""
         served = self.world.served
-        assert served is not None and served.server.journal is not None
+        assert served is not None and served.server.persistence is not None
         if self.random.random() < 0.3:
-            served.server.journal.flush()
+            served.server.persistence.journal.flush()
         self.world.run(self.random.choice([0.0, 0.3, 3.0, 4.0, 6.0]))
         self.crashes.append(self.world.clock.seconds())
         self.world.network.harmed = True  # phones miss what the server owed them
