@@ -96,13 +96,14 @@ def restoring(calls: int) -> None:
         loaded.addCallback(found.append)
     settings, snapshots, records = found
     size = sum(len(one.text or "") for one in snapshots) / max(1, len(snapshots))
-    again.server.count_start(settings)
+    kept = again.server.persistence
+    assert kept is not None
+    kept.count_start(settings)
     del line
     gc.collect()
     collector.settle()
     began = time.process_time()
-    assert again.server.persistence is not None
-    recovered = again.server.persistence.recover(settings, snapshots, records)
+    recovered = kept.recover(settings, snapshots, records)
     took = time.process_time() - began
     print(f"{recovered.restored} calls of {size:.0f} bytes restored in {took:.2f} s of CPU")
 
