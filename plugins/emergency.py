@@ -87,7 +87,10 @@ class Emergency:
     def _is_emergency(self, attempt: Attempt) -> bool:
         """Does one of us dial such a number, or transfer somebody there?"""
         dialled = attempt.local and attempt.user in self._numbers.numbers
-        return dialled and attempt.parent is None and attempt.behalf.internal
+        own = (
+            attempt.parent is None or attempt.behalf.key == attempt.caller.key
+        )  # by a code or a short number
+        return dialled and own and attempt.behalf.internal
 
     @hookimpl
     def route_call(self, attempt: Attempt) -> Dial | None:
@@ -105,9 +108,12 @@ class Emergency:
         draft.replace("Priority", "emergency")
         draft.remove("Privacy")  # whom to help is no secret
         own = self._options.of(OfExtension, attempt.caller.name) if attempt.caller.internal else OfExtension()
-        if own.number:
-            uri = str(replace(Uri.parse(draft.from_uri), user=own.number))
-            draft.from_uri = uri
+        if attempt.caller.internal and (
+            own.number or attempt.leg is None or attempt.leg.identity is not None
+        ):
+            known = Uri.parse(f"sip:{attempt.caller.aor}")  # though who calls has hidden it
+            uri = str(replace(known, user=own.number or known.user))
+            draft.from_display, draft.from_uri = attempt.caller.display, uri
             if any(name == "P-Asserted-Identity" for name, _ in draft.fields):
                 draft.replace("P-Asserted-Identity", f"<{uri}>")
         location = own.location or self._numbers.location

@@ -57,6 +57,9 @@ CODES = (
     "*453",
     "*550001",
     "*56",
+    "*67bob",
+    "*36",
+    "*37",
     "801",
     "802",
     "112",
@@ -126,7 +129,10 @@ class Parking(Transfers):
 
     def settings(self) -> dict[str, Any]:
         """Draw what the plugin has to keep calls at."""
-        return super().settings() | {"park": PARK} | OFFICE
+        drawn: dict[str, Any] = super().settings() | {"park": PARK} | OFFICE
+        drawn["extensions"]["carol"]["boss_secretary"] = {"secretaries": ["dave"], "ring_seconds": 3}
+        drawn["extensions"]["alice"]["caller_id"] = {"hidden": self.random.random() < 0.5}
+        return drawn
 
     def agree(self) -> None:
         """Insist too that the news of changes say what is so."""

@@ -17,6 +17,7 @@ by L{connect}.  One operation at a time is at work on a leg, transfers included.
 
 from __future__ import annotations
 
+from dataclasses import replace as replace_fields
 from typing import TYPE_CHECKING
 
 from b2bua.calls.media import resumed, silent_offer
@@ -158,6 +159,11 @@ async def replace(call: OperatedCall, old: Leg, new: Leg) -> None:
 def hang_up(call: OperatedCall, leg: Leg, fields: Fields = ()) -> None:
     """End a leg, in whatever state it is."""
     call.hang_up(leg, "bye", fields)
+
+
+def hide_identity(call: OperatedCall, leg: Leg) -> None:
+    """Tell nobody whom we do not trust who is at the end of a leg, from now on (RFC 3323 section 4.2)."""
+    leg.identity = replace_fields(call.calls.identities.of(leg), private=True)
 
 
 async def _part(call: OperatedCall, leg: Leg) -> list[tuple[OperatedCall, Leg, Leg]]:

@@ -48,6 +48,11 @@ def hang_up(call: Call, leg: Leg, fields: Fields = ()) -> None:
     call_control.hang_up(_call(call), _leg(leg), fields)
 
 
+def hide_identity(call: Call, leg: Leg) -> None:
+    """Tell nobody whom we do not trust who is at the end of a leg, from now on (RFC 3323 section 4.2)."""
+    call_control.hide_identity(_call(call), _leg(leg))
+
+
 def _call(call: Call) -> OperatedCall:
     """The call behind its face."""
     return cast("OperatedCall", call)
