@@ -64,6 +64,12 @@ def _is_handed_on(attempt: Attempt) -> bool:
     return attempt.leg is not None and attempt.leg.answered
 
 
+def _is_hidden(attempt: Attempt) -> bool:
+    """Does who is called not see the number?"""
+    identity = None if attempt.leg is None else attempt.leg.identity
+    return not attempt.caller_number or (identity is not None and identity.private)
+
+
 def matches(number: str, patterns: tuple[str, ...]) -> bool:
     """Is it one of these numbers?"""
     return any(fnmatchcase(number, pattern) for pattern in patterns)
@@ -90,7 +96,16 @@ class BlockCallers:
     @hookimpl
     def b2bua_before(self) -> tuple[str, ...]:
         """Whom nobody wants is not sent on either."""
-        return ("office_hours", "do_not_disturb", "forward", "find_me", "ring_group", "agents", "redirects")
+        return (
+            "boss_secretary",
+            "office_hours",
+            "do_not_disturb",
+            "forward",
+            "find_me",
+            "ring_group",
+            "agents",
+            "redirects",
+        )
 
     @hookimpl
     def b2bua_configure(self, options: Options) -> None:
@@ -110,13 +125,15 @@ class BlockCallers:
         """Refuse who is blocked, by all or by the extension that is called."""
         if attempt.internal or _is_handed_on(attempt):
             return None
-        return self._judged(attempt.caller_number, attempt.extension)
+        return self._judged(attempt.caller_number, _is_hidden(attempt), attempt.extension)
 
-    def _judged(self, number: str, extension: str | None) -> Refuse | None:
-        """What a caller hears; empty is a hidden number."""
+    def _judged(self, number: str, hidden: bool, extension: str | None) -> Refuse | None:
+        """What a caller hears; a carrier may tell us a number that who calls wants to be hidden."""
         own = OfExtension() if extension is None else self._options.of(OfExtension, extension)
+        if hidden and (self._all.anonymous or own.anonymous):
+            return ANONYMOUS
         if not number:
-            return ANONYMOUS if self._all.anonymous or own.anonymous else None
+            return None
         if matches(number, self._all.allowed) or matches(number, own.allowed):
             return None
         return BLOCKED if matches(number, self._all.blocked) or matches(number, own.blocked) else None
@@ -143,7 +160,7 @@ class BlockCallers:
             self.block(extension, last)
         except ValueError:
             return Refuse(603, "Cannot be blocked")
-        return Confirm(f"{last} blocked")
+        return Confirm("Last caller blocked")  # whose number may be hidden
 
     # ---- commands -------------------------------------------------------
 

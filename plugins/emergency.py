@@ -69,7 +69,19 @@ class Emergency:
     @hookimpl
     def b2bua_before(self) -> tuple[str, ...]:
         """Nobody has a say before."""
-        return ("block_callers", "do_not_disturb", "forward", "find_me", "office_hours", "park", "ring_group")
+        return (
+            "agents",
+            "block_callers",
+            "boss_secretary",
+            "class_of_service",
+            "do_not_disturb",
+            "find_me",
+            "forward",
+            "office_hours",
+            "park",
+            "ring_group",
+            "speed_dial",
+        )
 
     @hookimpl
     def b2bua_configure(self, options: Options) -> None:

@@ -65,6 +65,9 @@ class LastCall:
     def target_ringing(self, attempt: Attempt) -> None:
         """Remember who calls an extension."""
         if attempt.extension is not None and attempt.extension != attempt.caller.name:
+            identity = None if attempt.leg is None else attempt.leg.identity
+            if identity is not None and identity.private:
+                return
             number = attempt.caller.name if attempt.internal else attempt.caller_number
             self._remember("last_caller", attempt.extension, number)
 

@@ -152,7 +152,7 @@ class OfficeHours:
     @hookimpl
     def b2bua_before(self) -> tuple[str, ...]:
         """Whoever is called: the office is closed."""
-        return ("do_not_disturb", "forward", "find_me", "ring_group", "agents", "redirects")
+        return ("boss_secretary", "do_not_disturb", "forward", "find_me", "ring_group", "agents", "redirects")
 
     @hookimpl
     def b2bua_configure(self, options: Options) -> None:

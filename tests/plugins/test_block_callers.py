@@ -66,6 +66,16 @@ class BlockTests(LadderTestCase):
         self.assertEqual(self.call(""), 487)
         self.quiet()
 
+    def test_private(self) -> None:
+        """A number that a carrier tells us but not who is called is hidden too (RFC 3325 section 9.3)."""
+        self.bob.dial("*77")
+        self.world.run(6)
+        fields = (("P-Asserted-Identity", "<sip:+49301@198.51.100.7>"), ("Privacy", "id"))
+        session = self.carrier.dial("bob", fields=fields)
+        self.world.run(1)
+        self.assertEqual(session.code, 433)
+        self.quiet()
+
     def test_last_caller(self) -> None:
         """*60 blocks who has called last, for this extension only, and after a reload too."""
         self.assertEqual(self.bob.dial("*60").code, 0)
