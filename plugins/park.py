@@ -22,8 +22,8 @@ taken is refused, and the call goes on as it was.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from pydantic import AfterValidator
 
@@ -56,6 +56,7 @@ RECALL = "recall|"
 """Before a place and who parked there: what is dialled when the time is over."""
 TAKEN = Refuse(486, "Taken")
 ORBITS_MAX = 1000
+Answer: TypeAlias = Wait | PickUp | Confirm | Refuse
 
 
 def numbers(text: str) -> str:
@@ -156,7 +157,7 @@ class Park:
     # ---- parking and taking ---------------------------------------------
 
     @hookimpl
-    async def route_call(self, attempt: Attempt) -> Wait | PickUp | Confirm | Dial | Refuse | None:
+    def route_call(self, attempt: Attempt) -> Answer | Dial | Awaitable[Answer] | None:
         """An orbit is dialled, somebody is transferred there, or has waited there long enough."""
         if attempt.user.startswith(RECALL):
             return self._recall(attempt)
@@ -165,7 +166,7 @@ class Park:
             return None
         if attempt.parent is not None and attempt.parent.user.startswith(f"{RECALL}{place}|"):
             return self._wait(place, attempt.parent.user)
-        return await self._go(attempt, place)
+        return self._go(attempt, place)
 
     @hookimpl
     async def code_dialled(self, attempt: Attempt, name: str, argument: str) -> PickUp | Confirm | Refuse:
@@ -178,7 +179,7 @@ class Park:
         return TAKEN if self._who(place) else await self._park(attempt, place)
 
     @hookimpl
-    async def code_referred(self, attempt: Attempt, name: str, argument: str) -> Wait | Refuse | None:
+    def code_referred(self, attempt: Attempt, name: str, argument: str) -> Wait | Refuse | None:
         """Park at an extension by a transfer to the code, as phones do."""
         place = self._place(argument if argument in self._orbits else AT + (argument or attempt.behalf.name))
         if name != "park":
@@ -187,7 +188,7 @@ class Park:
             return Refuse(404, "No such orbit")
         return TAKEN if self._who(place) else self._wait(place, f"{RECALL}{place}|{attempt.behalf.name}")
 
-    async def _go(self, attempt: Attempt, place: str) -> Wait | PickUp | Confirm | Refuse:
+    def _go(self, attempt: Attempt, place: str) -> Answer | Awaitable[Answer]:
         """Park or take, as it is meant by who dials or transfers."""
         if not attempt.behalf.internal or attempt.parent is not None:
             return Refuse(403, "Orbits are for extensions, and not for forwards")
@@ -196,7 +197,7 @@ class Park:
         there = self._who(place)
         if attempt.leg is not None and attempt.leg.answered and attempt.caller.key != attempt.behalf.key:
             return TAKEN if there else self._wait(place, f"{RECALL}{place}|{attempt.behalf.name}")
-        return there or await self._park(attempt, place)
+        return there or self._park(attempt, place)
 
     def _wait(self, place: str, recall: str) -> Wait:
         """Keep a party at a place."""
