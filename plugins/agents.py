@@ -19,8 +19,8 @@ log in again; the number of a queue behind the code means that queue only.
 That, and the figures, are kept over restarts.  Who is in a call, rings, is not
 registered or wants no calls is not free; forwards of agents do not count.
 
-Callers are answered and hear silence until an agent takes them: this server
-has no media.  C{b2bua queues} and C{b2bua agents 610} show how it goes.
+Callers are answered, and hear silence until an agent takes them.  C{b2bua queues}
+and C{b2bua agents 610} show how it goes.
 """
 
 from __future__ import annotations
