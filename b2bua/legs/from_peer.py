@@ -73,7 +73,6 @@ def _follow_flow(leg: LegData, request: Request, server: IServerTransaction) -> 
     if flow != leg.flow and (leg.flow is None or leg.sticky or request.method in ("INVITE", "UPDATE")):
         if request.method == "BYE":
             leg.take_flow(flow)  # it wants nothing more of what is on its way
-            leg.contact_value = ""
         else:
             leg.go_on_by(flow)
 

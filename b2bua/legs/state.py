@@ -257,6 +257,7 @@ class LegData:
         self.flow = flow
         if old == flow:
             return
+        self.contact_value = ""
         if old is not None and old.connection:
             context.disconnect(self, old)
         if flow is not None and flow.connection and not self.gone:
@@ -288,7 +289,6 @@ class LegData:
     def go_on_by(self, flow: Flow) -> None:
         """Be reached by another way; what is on its way to the peer goes there, too."""
         self.take_flow(flow)
-        self.contact_value = ""
         if self.our_invite is not None:
             self.our_invite.follow(flow)
         for request in list(self.our_requests or ()):
