@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from b2bua.errors import PeerError
+from b2bua.dialogs.dialog_request import DialogRequest
 
 if TYPE_CHECKING:
     from b2bua.dialogs.dialog import Dialog
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from b2bua.transactions.ports import IClientTransaction, IServerTransaction, ITransactionLayer
     from b2bua.wire.message import Field, Request, Response
     from b2bua.wire.uri import Uri
-
-ANSWERS_MAX = 2
-"""Challenges to one request that are answered: the first, and one more for a stale nonce."""
 
 
 def contact_value(layer: ITransactionLayer, flow: Flow, user: str = "", *, secure: bool = False) -> str:
@@ -49,23 +46,6 @@ def next_hop(dialog: Dialog, flow: Flow | None, *, sticky: bool) -> Flow | Uri:
     return dialog.next_hop
 
 
-def may_answer(response: Response, answered: int) -> bool:
-    """
-    Is a challenge answered?
-
-    The first one is; the next only if it wants a fresher nonce (RFC 7616
-    section 3.3).
-
-    @param answered: how many challenges to the same request were answered before.
-    """
-    if response.code not in (401, 407):
-        return False
-    try:
-        return not answered or (answered < ANSWERS_MAX and any(one.stale for one in response.challenges))
-    except PeerError:
-        return False
-
-
 class Surroundings(Protocol):
     """What all channels of one kind share."""
 
@@ -86,7 +66,7 @@ class Channel:
     find out.
     """
 
-    __slots__ = ("_client", "dialog", "flow", "owner", "surroundings")
+    __slots__ = ("_request", "dialog", "flow", "owner", "surroundings")
 
     def __init__(self, surroundings: Surroundings, dialog: Dialog) -> None:
         """Have no way yet but the peer's Contact."""
@@ -95,7 +75,7 @@ class Channel:
         self.flow: Flow | None = None
         self.owner: Any = None
         """The usage of the dialog, for whom the surroundings may ask."""
-        self._client: IClientTransaction | None = None
+        self._request: DialogRequest | None = None
         """Our request that is on its way."""
 
     def contact(self, flow: Flow) -> Field:
@@ -113,8 +93,8 @@ class Channel:
     def follow(self, flow: Flow | None) -> None:
         """The peer is there now, and so goes what is on its way to it."""
         self.take_flow(flow)
-        if self._client is not None and flow is not None:
-            self._client.move(flow)
+        if self._request is not None and flow is not None:
+            self._request.follow(flow)
 
     def request(
         self,
@@ -124,16 +104,12 @@ class Channel:
         body: bytes = b"",
     ) -> None:
         """Send a request within the dialog that says where we are; C{hear} is told its final answer."""
-        _Sending(self, method, hear, fields, body).send()
+        self._request = _ChannelRequest(self, method, hear, fields, body)
+        self._request.send()
 
-    def sending(self, write: Callable[[Flow, str], Request], hear: Callable[[Response], None]) -> None:
-        """A request leaves; it goes on where the peer goes, until it is answered."""
-        to = next_hop(self.dialog, self.flow, sticky=True)
-        self._client = self.surroundings.layer.request(write, to, hear)
-
-    def sent(self) -> None:
+    def answered(self) -> None:
         """The request has its final answer."""
-        self._client = None
+        self._request = None
 
     def respond(
         self, server: IServerTransaction, code: int, fields: tuple[Field, ...] = (), reason: str = ""
@@ -145,10 +121,10 @@ class Channel:
         server.respond(request.response(code, reason, to_tag=self.dialog.local_tag, fields=fields))
 
 
-class _Sending:
-    """One request within the dialog of a channel, until its final answer; nothing of it stays in a circle."""
+class _ChannelRequest(DialogRequest):
+    """One request within the dialog of a channel; it says where we are."""
 
-    __slots__ = ("_answered", "_body", "_channel", "_fields", "_hear", "_method", "_proof", "_sent", "_seq")
+    __slots__ = ("_channel",)
 
     def __init__(
         self,
@@ -158,40 +134,31 @@ class _Sending:
         fields: tuple[Field, ...],
         body: bytes,
     ) -> None:
-        """Take the next CSeq number."""
+        """Take what is to be sent."""
+        super().__init__(channel.dialog, method, hear, fields, body)
         self._channel = channel
-        self._method = method
-        self._hear = hear
-        self._fields = fields
-        self._body = body
-        self._seq = channel.dialog.next_seq()
-        self._answered = 0
-        self._proof: tuple[Field, ...] = ()
-        self._sent: Request
 
-    def send(self) -> None:
-        """Send it, for the first time or with credentials."""
+    def _leave(self) -> IClientTransaction:
+        """Go by the way of the channel."""
         channel = self._channel
-        channel.sending(self._write, self._heard)
+        way = next_hop(channel.dialog, channel.flow, sticky=True)
+        return channel.surroundings.layer.request(self._write, way, self._heard)
 
     def _write(self, flow: Flow, via: str) -> Request:
         """Write it for the hop that it takes."""
-        channel = self._channel
-        fields = (channel.contact(flow), *self._fields, *self._proof)
-        self._sent = channel.dialog.request(self._method, via, self._seq, fields, self._body)
+        fields = (self._channel.contact(flow), *self._fields, *self._proof)
+        self._sent = self._dialog.request(self._method, via, self.seq, fields, self._body)
         return self._sent
 
+    def _credentials(self, response: Response) -> Iterable[Field] | None:
+        """Those that the surroundings know."""
+        return self._channel.surroundings.credentials(self._channel, response, self._sent)
+
     def _heard(self, response: Response) -> None:
-        """Take a response, unless it only asks who we are (RFC 3261 section 22.2)."""
+        """Take a response, unless it only asks who we are."""
         if response.provisional:
             return
-        channel = self._channel
-        channel.sent()
-        if may_answer(response, self._answered):
-            given = channel.surroundings.credentials(channel, response, self._sent)
-            if given is not None:
-                self._answered += 1
-                self._proof, self._seq = tuple(given), channel.dialog.next_seq()
-                self.send()
-                return
-        self._hear(response)
+        self._client = None
+        if not self._answers_challenge(response):
+            self._channel.answered()
+            self._hear(response)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from b2bua.capabilities import ALLOW, SUPPORTED
-from b2bua.dialogs.channel import may_answer
+from b2bua.dialogs.dialog_request import DialogRequest
 from b2bua.legs import sending
 from b2bua.legs.header_policy import leaving
 
@@ -24,30 +24,13 @@ if TYPE_CHECKING:
     from b2bua.legs.words import Fields
     from b2bua.transactions.flow import Flow
     from b2bua.transactions.ports import IClientTransaction
-    from b2bua.wire.message import Request, Response
+    from b2bua.wire.message import Field, Request, Response
 
 
-class OurRequest:
+class OurRequest(DialogRequest):
     """One request; it is among C{leg.our_requests} until its final answer was heard."""
 
-    __slots__ = (
-        "_body",
-        "_client",
-        "_dialog",
-        "_fields",
-        "_hear",
-        "_leg",
-        "_lost_at",
-        "_mends",
-        "_method",
-        "_proof",
-        "_proved",
-        "_refresh",
-        "_sent",
-        "_timer",
-        "_way",
-        "seq",
-    )
+    __slots__ = ("_leg", "_lost_at", "_mends", "_refresh", "_timer", "_way")
 
     def __init__(
         self,
@@ -62,40 +45,28 @@ class OurRequest:
         mends: bool = True,
     ) -> None:
         """
-        Send it.
+        Be among those of the leg; L{send} sends it.
 
         @param refresh: is it a target refresh, which says where we are?
         @param mends: are a challenge and a lost connection dealt with here?
             Else whoever sends it hears of them.
         """
+        super().__init__(dialog, method, hear, fields, body)
         self._leg = leg
-        self._dialog = dialog
-        self._method = method
-        self._hear = hear
-        self._fields = fields
-        self._body = body
         self._refresh = refresh
         self._mends = mends
-        self._proved = 0
-        self._proof: Fields = ()
-        self._sent: Request
         self._way: Flow | None = None
-        self._client: IClientTransaction | None = None
         self._timer: ITimer | None = None
         self._lost_at: float | None = None
-        self.seq = 0
-        """The CSeq number that it was last sent with."""
         if leg.our_requests is None:
             leg.our_requests = []
         leg.our_requests.append(self)
-        self._send()
 
-    def _send(self) -> None:
-        """Send it, for the first time or again."""
+    def _leave(self) -> IClientTransaction:
+        """Go by the way of the leg."""
         leg = self._leg
-        self.seq = self._dialog.next_seq()
         way = sending.target(leg, self._dialog)
-        self._client = leg.context.layer.request(self._write, way, self._heard, sending.otherwise(leg, way))
+        return leg.context.layer.request(self._write, way, self._heard, sending.otherwise(leg, way))
 
     def _write(self, flow: Flow, via: str) -> Request:
         """Write it for the hop that it takes."""
@@ -124,18 +95,12 @@ class OurRequest:
         if response.local and response.code == 503 and way is not None and way == leg.flow and way.connection:
             leg.take_flow(None)
 
-    def _answers_challenge(self, response: Response) -> bool:
-        """Send it again with credentials, if they are asked for."""
+    def _credentials(self, response: Response) -> list[Field] | None:
+        """Those for the way that it went."""
         leg = self._leg
-        if leg.context.challenged is None or not may_answer(response, self._proved):
-            return False
-        credentials = leg.context.challenged(leg, response, self._sent, self._way)
-        if credentials is None:
-            return False
-        self._proved += 1
-        self._proof = tuple(credentials)
-        self._send()
-        return True
+        if leg.context.challenged is None:
+            return None
+        return leg.context.challenged(leg, response, self._sent, self._way)
 
     def _waits(self, response: Response) -> bool:
         """Is it to be sent again: it went where the phone is no more, or was lost with the connection?"""
@@ -148,7 +113,7 @@ class OurRequest:
         if now - self._lost_at >= 64 * leg.timers.t1:
             return False
         if leg.device is not None and self.astray:
-            self._send()
+            self.send()
             return True
         if response.code == 503 and leg.flow is None:
             # The phone may be back in a moment; if it does not say so, its Contact is all we know.
@@ -159,15 +124,15 @@ class OurRequest:
     def _again(self) -> None:
         """Send what has waited."""
         self._timer = None
-        self._send()
+        self.send()
 
     def follow(self, flow: Flow) -> None:
         """The phone is there now."""
         if self._timer is not None:
             self._timer.stop()
             self._again()
-        elif self._client is not None:
-            self._client.move(flow)
+        else:
+            super().follow(flow)
 
     def cancel(self) -> None:
         """Send a CANCEL, of what is an INVITE; the final answer is still heard (RFC 3261 section 9.1)."""
@@ -213,7 +178,9 @@ def request(
     mends: bool = True,
 ) -> OurRequest:
     """Send a request within a dialog (see L{OurRequest})."""
-    return OurRequest(leg, dialog, method, hear, fields, body, refresh=refresh, mends=mends)
+    request = OurRequest(leg, dialog, method, hear, fields, body, refresh=refresh, mends=mends)
+    request.send()
+    return request
 
 
 def ignored(response: Response) -> None:
