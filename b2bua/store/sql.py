@@ -15,10 +15,11 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial, wraps
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import StaticPool
@@ -30,6 +31,7 @@ from zope.interface import implementer
 from b2bua.calls.records.record import parties_named
 from b2bua.store import tables
 from b2bua.store.alone import DatabaseFile, NodeLock, claim, usual_node
+from b2bua.store.migrations import versions
 from b2bua.store.ports import (
     Batch,
     BindingRow,
@@ -219,8 +221,13 @@ class SqlStore:
         """
         if not rows:
             return
-        dialect: Any = sqlite if connection.dialect.name == "sqlite" else postgresql
-        insert = dialect.insert(table)
+        insert: Any
+        if connection.dialect.name == "sqlite":
+            insert = sqlite.insert(table)
+        else:
+            from sqlalchemy.dialects import postgresql  # a megabyte that SQLite does not need
+
+            insert = postgresql.insert(table)
         keys = [column.name for column in table.primary_key]
         new = {name: insert.excluded[name] for name in rows[0] if name not in keys}
         connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=new, where=where), rows)
@@ -433,7 +440,12 @@ def migrate(engine: sa.Engine) -> None:
 
     @raise StoreError: if a later version of this program made them.
     """
-    # Alembic takes its time to load, which those who only ask do not need to wait for.
+    with engine.begin() as connection:
+        if sa.inspect(connection).has_table("alembic_version"):
+            step = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+            if step == max(module.name for module in iter_modules(versions.__path__)).removeprefix("step_"):
+                return
+    # Alembic takes its time to load, and eleven megabytes: it comes when there is something to be done.
     from alembic import command
     from alembic.config import Config
     from alembic.util import CommandError

@@ -7,6 +7,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
+from alembic import command
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, inlineCallbacks
 from twisted.trial.unittest import TestCase
@@ -38,6 +39,19 @@ class MigrationTests(TestCase):
             self.assertEqual((setting.key, setting.value), ("busy", "103"))
             (binding,) = yield store.load_bindings(0.0)
             self.assertEqual(binding.contact, "sip:101@192.0.2.101:5062")
+
+    @inlineCallbacks
+    def test_nothing_to_do(self) -> Steps:
+        """Tables that are as the last step left them are not looked at by what could change them."""
+        file = f"{self.mktemp()}.db"
+        asked: list[str] = []
+        upgrade = command.upgrade
+        self.patch(command, "upgrade", lambda config, to: (asked.append(to), upgrade(config, to)))
+        for _ in ("it makes them", "it finds them"):
+            store = SqlStore(f"sqlite:///{file}", reactor, "")
+            yield store.open()
+            yield store.close()
+        self.assertEqual(asked, ["head"])
 
     @inlineCallbacks
     def test_what_nobody_knew(self) -> Steps:
