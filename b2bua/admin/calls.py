@@ -51,6 +51,10 @@ class Calls:
         else:
             self.refused += 1
 
+    def __len__(self) -> int:
+        """How many go on."""
+        return len(self._server.core.calls.going)
+
     # ---- questions ------------------------------------------------------
 
     def going(self, party: str | None = None, limit: Limit = 100) -> list[CallRow]:
@@ -65,12 +69,23 @@ class Calls:
         ]
 
     async def past(
-        self, party: str | None = None, since: float | None = None, limit: Limit = 100
+        self,
+        party: str | None = None,
+        since: float | None = None,
+        before: float | None = None,
+        limit: Limit = 100,
     ) -> list[CallRow]:
-        """The records of calls that are over, and of those that go on, the latest first."""
+        """
+        The records of calls that are over, and of those that go on, the latest first.
+
+        Those that began at C{since} or later, and before C{before}: the time of
+        the last one that was shown leads to the next ones.
+        """
         try:
             await self._journal.flush()
-            found = await self._journal.store.find_records(party=party, since=since, limit=limit)
+            found = await self._journal.store.find_records(
+                party=party, since=since, before=before, limit=limit
+            )
         except StoreError as error:
             raise Refused(f"the store fails: {error}", 503) from None
         return [self._row(record) for record in found]

@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.web.resource import Resource
 
 from b2bua.admin.administration import Administration
-from b2bua.admin.entrance import LogIn
+from b2bua.admin.page.site import Site
 from b2bua.admin.person import Person
 from b2bua.admin.stream import Stream
 from b2bua.admin.web import Api, Connections, Identify
@@ -51,10 +51,8 @@ def local_site(administration: Administration, person: Person, clock: Any) -> Co
 def web_site(administration: Administration, clock: Any) -> Connections:
     """What is served to the network: to those who log in, and to programs with a token."""
     entrance = administration.entrance
-    tree = Resource()
+    tree = Site(administration)
     tree.putChild(b"api", _api(administration, entrance.identify, clock))
-    tree.putChild(b"login", LogIn(entrance))
-    tree.putChild(b"logout", LogIn(entrance, out=True))
     return Connections(tree, clock, WEB_CONNECTIONS)
 
 

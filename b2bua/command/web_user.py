@@ -9,12 +9,18 @@ from __future__ import annotations
 
 import os
 from argparse import ArgumentParser, Namespace
+from time import sleep
 from typing import Any
 
 from b2bua.command import _asking
 from b2bua.command._asking import Column
 from b2bua.command._password import typed
+from b2bua.settings import SettingsError
 
+FIRST = "admin"
+"""The first administrator that C{make run} makes; the password is a random one that nobody has seen."""
+PATIENCE, LOOK = 30.0, 0.25
+"""Seconds that the start of the service may take, and between two looks."""
 ROLES = ("user", "operator", "administrator")
 ACTIONS = {
     "add": ("POST", "/accounts"),
@@ -37,6 +43,12 @@ def arguments(parser: ArgumentParser) -> None:
     """Take what to do with whom."""
     rows = parser.add_subparsers(metavar="ACTION", dest="action", required=True)
     row = rows.add_parser("list", help="list all who may", description="List all who may.")
+    _asking.arguments(row)
+    row = rows.add_parser(
+        "welcome",
+        help="make the first administrator, and a link for them",
+        description="Wait for the service; if nobody may log in yet, make an administrator and print a link.",
+    )
     _asking.arguments(row)
     for action, text in (
         ("add", "let somebody log in"),
@@ -65,11 +77,30 @@ def run(options: Namespace) -> int:
         return _asking.show(
             options, found, lambda rows: _asking.table(rows, COLUMNS, "nobody may log in yet")
         )
+    if options.action == "welcome":
+        return _welcome(options)
     said = {"name": options.name, **_said(options)}
     value = _asking.ask(options, *ACTIONS[options.action], **said)
     if said.get("password") is not None:
         value = {**value, "password": None}
     return _asking.show(options, value, lambda value: _people(options.action, value))
+
+
+def _welcome(options: Namespace) -> int:
+    """Let the first one in, who has just started the service and sits before the terminal."""
+    for _ in range(int(PATIENCE / LOOK)):
+        try:
+            found = _asking.ask(options, "GET", "/accounts")
+            break
+        except SettingsError:
+            sleep(LOOK)
+    else:
+        return 1  # it did not start, and has said why
+    if not found:
+        _asking.ask(options, "POST", "/accounts", name=FIRST, role="administrator")
+        link = _asking.ask(options, "POST", "/accounts/{name}/link", name=FIRST)["link"]
+        print(f"The page, for you alone, once and within a quarter of an hour: {link}", flush=True)
+    return 0
 
 
 def _said(options: Namespace) -> dict[str, Any]:

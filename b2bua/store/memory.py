@@ -109,13 +109,20 @@ class MemoryStore:
         return self._fault() or succeed(_records(plain))
 
     def find_records(
-        self, *, party: str | None = None, since: float | None = None, limit: int = 100
+        self,
+        *,
+        party: str | None = None,
+        since: float | None = None,
+        before: float | None = None,
+        limit: int = 100,
     ) -> Deferred[Sequence[CallRecord]]:
         """Look records up, the latest first."""
         found = [
             record
             for record in _records(self._records.values())
-            if (party is None or record.concerns(party)) and (since is None or record.started >= since)
+            if (party is None or record.concerns(party))
+            and (since is None or record.started >= since)
+            and (before is None or record.started < before)
         ]
         found.sort(key=lambda record: (record.started, record.id), reverse=True)
         return self._fault() or succeed(found[:limit])

@@ -140,13 +140,14 @@ class IRecords(Interface):
         """Those that this node began and never ended: a crash cut their calls."""
 
     def find_records(
-        *, party: str | None = None, since: float | None = None, limit: int = 100
+        *, party: str | None = None, since: float | None = None, before: float | None = None, limit: int = 100
     ) -> Deferred[Sequence[CallRecord]]:
         """
         Look records up, the latest first.
 
         @param party: only those in which this extension, trunk or number has a part.
         @param since: only those that began then or later.
+        @param before: only those that began before.
         """
 
     def drop_records(before: float) -> Deferred[int]:

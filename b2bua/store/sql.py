@@ -266,7 +266,12 @@ class SqlStore:
         return self._do(lambda: [tables.record_from(row) for row in self._rows(query)])
 
     def find_records(
-        self, *, party: str | None = None, since: float | None = None, limit: int = 100
+        self,
+        *,
+        party: str | None = None,
+        since: float | None = None,
+        before: float | None = None,
+        limit: int = 100,
     ) -> Deferred[Sequence[CallRecord]]:
         """Look records up, the latest first."""
         table = tables.records
@@ -282,6 +287,8 @@ class SqlStore:
             )
         if since is not None:
             query = query.where(table.c.started >= since)
+        if before is not None:
+            query = query.where(table.c.started < before)
         return self._do(lambda: [tables.record_from(row) for row in self._rows(query)])
 
     def drop_records(self, before: float) -> Deferred[int]:

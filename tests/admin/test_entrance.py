@@ -58,7 +58,6 @@ class LogInTests(DoorCase):
         ]
         for said in wrong:
             self.assertEqual(browser.send("POST", "/login", said).status, 400, said)
-        self.assertEqual(browser.send("GET", "/login").status, 405)
 
     def test_fixation(self) -> None:
         """A key that somebody has put into the browser is not the one that is logged in."""

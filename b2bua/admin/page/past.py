@@ -1,0 +1,109 @@
+"""The records of calls: looked up by party and time, page by page, and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from urllib.parse import urlencode
+
+from twisted.web.template import Tag, tags
+
+from b2bua.admin.page.frame import Part, Reader, duration, table
+from b2bua.admin.page.now import caller, opened, parties
+from b2bua.admin.refused import Mistaken
+from b2bua.admin.values import CallRow
+
+PAGE = 50
+"""Rows of a page."""
+CSV_MOST = 10_000
+"""Rows of a file."""
+COLUMNS = (
+    "id", "started", "answered", "ended", "caller", "number", "name", "dialled", "answered_by",
+    "ring_seconds", "talk_seconds", "state", "status", "hung_up_by", "features",
+)  # fmt: skip
+"""Of the CSV, in this order."""
+NUMBER = re.compile(r"[-+]?[\d.*#]*")
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+async def past(reader: Reader) -> Iterable[Part]:
+    """The view; what is looked for stands in its address."""
+    say, query = reader.say, reader.query
+    found = await _found(reader, PAGE)
+    fields = [
+        tags.label(say("Party"), tags.input(name="party", value=query.get("party", ""))),
+        tags.label(say("Since"), tags.input(name="since", type="date", value=query.get("since", ""))),
+        tags.label(say("Until"), tags.input(name="until", type="date", value=query.get("until", ""))),
+    ]
+    form = tags.form(*fields, tags.button(say("Search")), class_="search", method="get", action="/past")
+    links: list[Part] = [tags.a(say("As CSV"), href=f"/past.csv?{urlencode(query)}")]
+    if len(found) == PAGE:
+        older = {**query, "before": repr(found[-1].started)}
+        links.append(tags.a(say("Older"), href=f"/past?{urlencode(older)}", rel="next"))
+    return [form, records(reader, found), tags.p(*links, class_="links")]
+
+
+def records(reader: Reader, found: Sequence[CallRow]) -> Tag:
+    """Records as a table."""
+    say = reader.say
+    rows = [
+        (opened(call), caller(call), call.dialled, parties(call), duration(call.seconds), say(call.state))
+        for call in found
+    ]
+    heads = ("Began", "From", "Dialled", "With", "Talked", "State")
+    return table([*map(say, heads)], rows, say("No call was found."))
+
+
+async def as_csv(reader: Reader) -> bytes:
+    """The same as CSV (RFC 4180), all pages of it."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(COLUMNS)
+    for call in await _found(reader, CSV_MOST):
+        ringing = (call.answered or call.ended or call.started) - call.started
+        row = (
+            call.id, _iso(call.started), _iso(call.answered), _iso(call.ended), call.caller, call.number,
+            call.name, call.dialled, call.answered_by, f"{ringing:.1f}", f"{call.seconds:.1f}", call.state,
+            str(call.status), call.hung_up_by, " ".join(call.features),
+        )  # fmt: skip
+        writer.writerow(map(_cell, row))
+    return out.getvalue().encode()
+
+
+def _cell(text: str) -> str:
+    """What a caller says of themselves is no formula of a spreadsheet; a number stays one."""
+    return f"'{text}" if text.startswith(FORMULA) and not NUMBER.fullmatch(text) else text
+
+
+def _iso(seconds: float | None) -> str:
+    """A time with its zone."""
+    return (
+        "" if seconds is None else datetime.fromtimestamp(seconds).astimezone().isoformat(timespec="seconds")
+    )
+
+
+async def _found(reader: Reader, limit: int) -> list[CallRow]:
+    """Look up what was asked for."""
+    query = reader.query
+    before = _day(query.get("until", ""), 1)
+    if text := query.get("before"):
+        try:
+            before = float(text)
+        except ValueError:
+            raise Mistaken("before: is no time") from None
+    return await reader.administration.calls.past(
+        query.get("party") or None, _day(query.get("since", "")), before, limit
+    )
+
+
+def _day(text: str, days: int = 0) -> float | None:
+    """Read a date: the beginning of that day, or of one after it."""
+    if not text:
+        return None
+    try:
+        return datetime.fromisoformat(text[:10]).timestamp() + days * 86_400
+    except (ValueError, OverflowError, OSError):
+        raise Mistaken(f"{text[:20]!r} is no date; write it as 2026-12-24") from None

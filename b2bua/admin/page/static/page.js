@@ -1,0 +1,108 @@
+// The page does three things beyond its HTML: it reads parts again when something happens, asks the API
+// what its buttons and forms say, and logs in.  No other code is loaded, and none stands in the HTML.
+
+const csrf = document.querySelector("meta[name=csrf]").content;
+const said = document.getElementById("said");
+
+// A part of a page that is read again when events of its kinds come, at most twice a second.
+class LivePart extends HTMLElement {
+  connectedCallback() {
+    this.dataset.kinds.split(" ").forEach((kind) => interested(kind, this));
+  }
+
+  soon() {
+    this.timer ??= setTimeout(() => this.read(), 500);
+  }
+
+  async read() {
+    this.timer = undefined;
+    const answer = await fetch(this.dataset.path, { headers: { "Accept-Language": document.documentElement.lang } });
+    if (answer.redirected) location.href = "/login";
+    if (!answer.ok || answer.redirected) return;
+    const focused = this.contains(document.activeElement) ? document.activeElement.dataset.path : undefined;
+    // The service has escaped all text; what it sends is markup of its own.
+    this.innerHTML = await answer.text();
+    if (focused) this.querySelector(`[data-path="${CSS.escape(focused)}"]`)?.focus();
+  }
+}
+
+const parts = new Map();
+
+function interested(kind, part) {
+  if (!parts.has(kind)) parts.set(kind, new Set());
+  parts.get(kind).add(part);
+}
+
+function listen() {
+  if (!parts.size) return;
+  const everything = () => new Set([...parts.values()].flatMap((some) => [...some])).forEach((part) => part.soon());
+  const kinds = [...parts.keys()].map((kind) => `kind=${kind}`).join("&");
+  const events = new EventSource(`/api/events?${kinds}`);
+  for (const kind of parts.keys()) {
+    events.addEventListener(kind, () => parts.get(kind).forEach((part) => part.soon()));
+  }
+  events.addEventListener("hello", everything);
+  events.addEventListener("resync", everything);
+}
+
+async function ask(method, path, value) {
+  said.textContent = "";
+  const answer = await fetch(path, {
+    method,
+    headers: { "Content-Type": "application/json", "X-CSRF-Token": csrf },
+    body: method === "DELETE" ? undefined : JSON.stringify(value ?? {}),
+  });
+  const found = await answer.json();
+  if (!answer.ok) throw new Error(found.error);
+  if (found.problems?.length) throw new Error(found.problems.join("\n"));
+  return found;
+}
+
+async function act(element, value) {
+  element.setAttribute("aria-busy", "true");
+  try {
+    await ask(element.dataset.method, element.dataset.path, value);
+    const part = element.closest("live-part");
+    if (element.dataset.then) location.href = element.dataset.then;
+    else if (part) part.soon();
+    else location.reload();
+  } catch (error) {
+    said.textContent = error.message;
+  } finally {
+    element.removeAttribute("aria-busy");
+  }
+}
+
+function valueOf(field) {
+  if (field.type === "checkbox") return field.checked;
+  if (field.type === "number") return field.value === "" ? null : Number(field.value);
+  if (field.dataset.kind === "list") return field.value.split(",").map((one) => one.trim()).filter(Boolean);
+  return field.value;
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button[data-path]");
+  if (button) act(button);
+});
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (!form.dataset.path) {
+    // A search: its words go into the address, where they can be bookmarked.
+    event.preventDefault();
+    const words = [...new FormData(form)].filter(([, value]) => value);
+    location.href = `${form.getAttribute("action")}?${new URLSearchParams(words)}`;
+    return;
+  }
+  event.preventDefault();
+  act(form, Object.fromEntries([...form.elements].filter((one) => one.name).map((one) => [one.name, valueOf(one)])));
+});
+
+customElements.define("live-part", LivePart);
+listen();
+
+const link = location.pathname === "/login" ? location.hash.slice(1) : "";
+if (link) {
+  history.replaceState(null, "", "/login");
+  ask("POST", "/login", { link }).then(() => (location.href = "/")).catch((error) => (said.textContent = error.message));
+}

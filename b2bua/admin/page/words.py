@@ -1,0 +1,126 @@
+"""What the page says, in English, and in German for browsers that ask for it (RFC 9110 section 12.5.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+Say: TypeAlias = Callable[[str], str]
+"""Says an English text in the language of the reader."""
+
+GERMAN = {
+    "Now": "Jetzt",
+    "Past": "Vergangen",
+    "People": "Teilnehmer",
+    "Attacks": "Angriffe",
+    "Settings": "Einstellungen",
+    "Mine": "Meins",
+    "Log in": "Anmelden",
+    "Log out": "Abmelden",
+    "Name": "Name",
+    "Password": "Passwort",
+    "Calls": "Gespräche",
+    "No call goes on.": "Zurzeit gibt es kein Gespräch.",
+    "From": "Von",
+    "Dialled": "Gewählt",
+    "With": "Mit",
+    "State": "Stand",
+    "Talked": "Dauer",
+    "Began": "Beginn",
+    "Hang up": "Auflegen",
+    "Phones": "Telefone",
+    "No phone is registered.": "Kein Telefon ist angemeldet.",
+    "Extension": "Nebenstelle",
+    "Phone": "Telefon",
+    "Address": "Adresse",
+    "Expires": "Läuft ab",
+    "Trunks": "Leitungen",
+    "Trunk": "Leitung",
+    "up": "bereit",
+    "down": "gestört",
+    "Alarms": "Störungen",
+    "Everything is well.": "Alles in Ordnung.",
+    "Party": "Beteiligt",
+    "Since": "Seit",
+    "Until": "Bis",
+    "Search": "Suchen",
+    "As CSV": "Als CSV",
+    "No call was found.": "Kein Gespräch gefunden.",
+    "Older": "Ältere",
+    "Caller": "Anrufer",
+    "Messages": "Nachrichten",
+    "Legs": "Beteiligte",
+    "Ladder": "Ablauf",
+    "Reasons": "Gründe",
+    "As text": "Als Text",
+    "As a picture": "Als Bild",
+    "Last calls": "Letzte Gespräche",
+    "Save": "Speichern",
+    "As in the file": "Wie in der Datei",
+    "changed": "geändert",
+    "Nothing can be changed here.": "Hier lässt sich nichts ändern.",
+    "Source": "Quelle",
+    "Ignored for": "Gesperrt für",
+    "Pardon": "Freigeben",
+    "Nobody is ignored.": "Niemand ist gesperrt.",
+    "Plugins": "Plugins",
+    "Version": "Version",
+    "Codes": "Codes",
+    "Not asked": "Nicht gefragt",
+    "Read the configuration again": "Konfiguration neu lesen",
+    "Last changes": "Letzte Änderungen",
+    "When": "Wann",
+    "Who": "Wer",
+    "What": "Was",
+    "Registered": "Angemeldet",
+    "This page needs JavaScript to change anything.": "Zum Ändern braucht diese Seite JavaScript.",
+    "Skip to the content": "Zum Inhalt",
+    "There is no such page.": "Diese Seite gibt es nicht.",
+    "This is not for you.": "Das ist nicht für Sie bestimmt.",
+    # How far calls are, and how they ended.
+    "ringing": "klingelt",
+    "talking": "im Gespräch",
+    "on hold": "wird gehalten",
+    "answered": "angenommen",
+    "busy": "besetzt",
+    "declined": "abgelehnt",
+    "no answer": "keine Antwort",
+    "not reachable": "nicht erreichbar",
+    "no such number": "keine solche Nummer",
+    "not allowed": "nicht erlaubt",
+    "failed": "fehlgeschlagen",
+    "gave up": "aufgegeben",
+    "gave up while ringing": "aufgegeben, als es klingelte",
+    "cut by a crash": "durch Absturz beendet",
+    "feature code": "Funktionscode",
+    "no common media": "kein gemeinsames Medium",
+    "refused": "abgewiesen",
+    "sent elsewhere": "weiterverwiesen",
+}
+
+
+def english(text: str) -> str:
+    """As it is."""
+    return text
+
+
+def german(text: str) -> str:
+    """In German, as far as we know it."""
+    return GERMAN.get(text, text)
+
+
+def language(accepted: str) -> tuple[str, Say]:
+    """The language of a reader, by what their browser accepts, and how it is said."""
+    wanted: list[tuple[float, str]] = []
+    for part in accepted[:200].split(","):
+        name, _, weight = part.strip().partition(";q=")
+        try:
+            wanted.append((-float(weight or 1), name.lower().partition("-")[0]))
+        except ValueError:
+            continue
+    for _, name in sorted(wanted, key=lambda one: one[0]):
+        if name == "de":
+            return "de", german
+        if name == "en":
+            break
+    return "en", english
