@@ -11,6 +11,7 @@ from b2bua.admin.calls import Calls
 from b2bua.admin.entrance import Entrance
 from b2bua.admin.events import Events
 from b2bua.admin.features import Choices
+from b2bua.admin.metrics import Metrics
 from b2bua.admin.phones import Phones
 from b2bua.admin.routes import routes
 from b2bua.admin.sessions import Sessions
@@ -18,6 +19,7 @@ from b2bua.admin.status import ServiceStatus
 from b2bua.admin.values import Reloaded
 
 if TYPE_CHECKING:
+    from b2bua.calls.call import Call
     from b2bua.extensions import AddedExtensions
     from b2bua.features import Features
     from b2bua.server import Server
@@ -59,10 +61,16 @@ class Administration:
         self.audit = Audit(journal, server.runner.wall)
         self.entrance = Entrance(self.accounts, self.sessions, server.authenticator.throttle)
         self.events = Events(server, features)
+        self.metrics = Metrics(server, self.service, self.sessions, self.events)
         self.routes = routes(
             self.service, self.phones, self.calls, self.choices, self.accounts, self.audit, reload
         )
-        server.over = self.calls.over
+        server.over = self.over
+
+    def over(self, call: Call) -> None:
+        """A call is over."""
+        self.calls.over(call)
+        self.metrics.over(call.record)
 
     def restore(self, rows: Sequence[Setting]) -> None:
         """Take what was kept: accounts, tokens, and who has changed what."""

@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.web.resource import Resource
 
 from b2bua.admin.administration import Administration
+from b2bua.admin.monitoring import Figures, Health
 from b2bua.admin.page.site import Site
 from b2bua.admin.person import Person
 from b2bua.admin.stream import Stream
@@ -44,7 +45,7 @@ def listen_locally(reactor: Any, path: str, mode: int, tree: IProtocolFactory) -
 def local_site(administration: Administration, person: Person, clock: Any) -> Connections:
     """What is served to those who are all one person."""
     tree = Resource()
-    tree.putChild(b"api", _api(administration, lambda request: person, clock))
+    _fill(tree, administration, lambda request: person, clock)
     return Connections(tree, clock, LOCAL_CONNECTIONS)
 
 
@@ -52,15 +53,17 @@ def web_site(administration: Administration, clock: Any) -> Connections:
     """What is served to the network: to those who log in, and to programs with a token."""
     entrance = administration.entrance
     tree = Site(administration)
-    tree.putChild(b"api", _api(administration, entrance.identify, clock))
+    _fill(tree, administration, entrance.identify, clock)
     return Connections(tree, clock, WEB_CONNECTIONS)
 
 
-def _api(administration: Administration, identify: Identify, clock: Any) -> Resource:
-    """The questions, and the stream of events."""
+def _fill(tree: Resource, administration: Administration, identify: Identify, clock: Any) -> None:
+    """Serve what programs read: the questions, the stream of events, and what monitoring asks for."""
     api = Api(administration.routes, identify, administration.version, administration.audit)
     api.putChild(b"events", Stream(administration.events, identify, clock))
-    return api
+    tree.putChild(b"api", api)
+    tree.putChild(b"metrics", Figures(administration, identify))
+    tree.putChild(b"health", Health(administration))
 
 
 def _left_behind(path: str) -> bool:

@@ -208,10 +208,10 @@ def send_error(error: Refused) -> tuple[int, bytes]:
     return error.status, to_json({"error": str(error)})
 
 
-def send(request: Request, status: int, body: bytes) -> None:
+def send(request: Request, status: int, body: bytes, kind: str = "application/json") -> None:
     """Send an answer, which nobody keeps."""
     request.setResponseCode(status)
-    request.setHeader("Content-Type", "application/json")
+    request.setHeader("Content-Type", kind)
     request.setHeader("Cache-Control", "no-store")
     request.setHeader("X-Content-Type-Options", "nosniff")
     request.setHeader("Content-Length", str(len(body)))

@@ -121,7 +121,7 @@ class AdministrationCase(SynchronousTestCase):
     def over(self, call: Any) -> None:
         """A call is over."""
         self.journal.record(call.record)
-        self.administration.calls.over(call)
+        self.administration.over(call)
 
     def configure(self) -> None:
         """Take the extensions as they are now."""
