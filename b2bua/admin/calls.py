@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from pydantic import Field
 
-from b2bua.admin.refused import Refused, Unknown
-from b2bua.admin.values import CallRow, HungUp
+from b2bua.admin.refused import Mistaken, Refused, Unknown
+from b2bua.admin.values import CallRow, HungUp, Started
+from b2bua.calls.operations.origination import Origination, Wish
 from b2bua.calls.records.record import state
 from b2bua.explain.traced import TracedCall
+from b2bua.legs.party import Identity
 from b2bua.store.ports import StoreError
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from b2bua.server import Server
     from b2bua.store.journal import Journal
 
+NUMBER_LONGEST = 256
+"""Characters of a number that is dialled."""
 Limit = Annotated[int, Field(ge=1, le=10_000, description="so many at most")]
 
 
@@ -129,6 +133,28 @@ class Calls:
         return (told.record, told.story) if told is not None else (None, None)
 
     # ---- orders ---------------------------------------------------------
+
+    def start(self, extension: str, number: str) -> Started:
+        """
+        Ring the phones of an extension, then a number, and let the two talk (RFC 3725).
+
+        The number is dialled by the permission of the extension, as if its phone had done it.
+        """
+        table = self._server.core.calls
+        directory, identities = table.directory, table.identities
+        if directory.extension(extension) != extension:
+            raise Unknown(f"there is no extension {extension}")
+        if not number or not number.isprintable() or len(number) > NUMBER_LONGEST:
+            raise Mistaken(f"number: {number[:40]!r} cannot be dialled")
+        there = directory.extension(number)
+        if there is not None:
+            shown = identities.of_party(directory.party(there))
+        else:
+            shown = Identity(directory.user(number), directory.uri(number))
+        begun = Origination(table, Wish(extension, number, directory.party(extension), shown))
+        if not begun.id:
+            raise Refused("there are as many calls as there may be, or the service ends", 503)
+        return Started(id=begun.id, extension=extension, number=number)
 
     def hangup(self, call: str) -> HungUp:
         """End a call."""

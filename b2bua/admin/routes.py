@@ -42,6 +42,7 @@ def routes(
         Route("DELETE", "/ignored/{source}", OPERATOR, phones.pardon),
         # Calls.
         Route("GET", "/calls", OPERATOR, calls.going, own="party"),
+        Route("POST", "/calls", OPERATOR, calls.start, own="extension"),
         Route("GET", "/calls/past", OPERATOR, calls.past, own="party"),
         Route("GET", "/calls/{call}/trace", OPERATOR, calls.trace),
         Route("DELETE", "/calls/{call}", OPERATOR, calls.hangup),

@@ -161,6 +161,14 @@ class CallRow(Value):
         return cls.model_validate({**record.to_plain(), **more})
 
 
+class Started(Value):
+    """A call that was begun: the phones of the extension ring."""
+
+    id: str
+    extension: str
+    number: str
+
+
 class HungUp(Value):
     """A call that was ended."""
 

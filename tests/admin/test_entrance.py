@@ -265,6 +265,9 @@ class AccountTests(DoorCase):
     def test_own_settings(self) -> None:
         """A user changes the settings of their own extension, and of no other."""
         browser = self.browser("alice")
+        for extension, status in (("bob", 403), ("alice", 200)):
+            said = {"extension": extension, "number": "carol"}
+            self.assertEqual(browser.send("POST", "/api/calls", said).status, status)
         path = "/api/settings/extensions.{}.forward.busy"
         self.assertEqual(browser.send("PUT", path.format("alice"), {"value": "bob"}).status, 200)
         self.assertEqual(browser.send("PUT", path.format("bob"), {"value": "alice"}).status, 403)

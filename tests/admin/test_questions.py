@@ -123,6 +123,23 @@ class QuestionTests(AdministrationCase):
         (row,) = self.ask("GET", "/calls/past")
         self.assertIn("an operator", table([row], calls_command.COLUMNS, "none"))
 
+    def test_start(self) -> None:
+        """The phones of an extension ring, then the number, and the two talk (RFC 3725)."""
+        begun = self.ask("POST", "/calls", extension="alice", number="bob")
+        self.world.run(10)
+        self.assertEqual(self.world.talking(), {("alice", "bob"), ("bob", "alice")})
+        [row] = self.ask("GET", "/calls")
+        self.assertEqual((row["id"], row["dialled"]), (begun["id"], "bob"))
+
+    def test_start_what_cannot_be(self) -> None:
+        """Nobody rings for an unknown extension, for what is no number, or when the service ends."""
+        self.assertRefused(404, "no extension zoe", "POST", "/calls", extension="zoe", number="bob")
+        for number in ("", "1\n2", "9" * 300):
+            self.assertRefused(400, "cannot be dialled", "POST", "/calls", extension="alice", number=number)
+        self.server.core.calls.draining = True
+        self.assertRefused(503, "the service ends", "POST", "/calls", extension="alice", number="bob")
+        self.assertEqual(self.ask("GET", "/calls"), [])
+
     def test_hold(self) -> None:
         """A call on hold is not called talking."""
         self.talk()

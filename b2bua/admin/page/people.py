@@ -51,6 +51,7 @@ async def of_extension(reader: Reader, extension: str) -> list[Part]:
     may_change = reader.person.extension == extension or reader.person.role.word == "administrator"
     return [
         tags.p(tags.strong(extension), f" {found[extension].name}"),
+        _dial(reader, extension),
         tags.h2(say("Phones")),
         registrations(reader, administration.phones.registrations(extension)),
         tags.h2(say("Settings")),
@@ -58,6 +59,16 @@ async def of_extension(reader: Reader, extension: str) -> list[Part]:
         tags.h2(say("Last calls")),
         records(reader, last),
     ]
+
+
+def _dial(reader: Reader, extension: str) -> Tag:
+    """A number to be called from the phones of an extension."""
+    say = reader.say
+    field = tags.input(name="number", type="tel", required="required", autocomplete="off")
+    mine = tags.input(name="extension", type="hidden", value=extension)
+    form = tags.form(tags.label(say("Dialled"), field), mine, tags.button(say("Call")), class_="search")
+    form.attributes.update({"data-method": "POST", "data-path": "/api/calls"})
+    return form
 
 
 def settings(reader: Reader, rows: list[SettingRow], may_change: bool) -> Iterable[Part]:

@@ -27,6 +27,7 @@ GERMAN = {
     "State": "Stand",
     "Talked": "Dauer",
     "Began": "Beginn",
+    "Call": "Anrufen",
     "Hang up": "Auflegen",
     "Phones": "Telefone",
     "No phone is registered.": "Kein Telefon ist angemeldet.",
