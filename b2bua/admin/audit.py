@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
@@ -57,7 +58,8 @@ class Audit:
         self._journal.setting("", TABLE, key, row.model_dump(mode="json"))
         if len(self._rows) > KEPT:
             self._journal.setting("", TABLE, self._rows.popleft()[0], None)
-        self.log.info("changed by {who}: {what} {said}", who=row.who, what=row.what, said=row.said)
+        said = json.dumps(row.said)
+        self.log.info("changed by {who}: {what} {said}", who=row.who, what=row.what, said=said)
 
     def changes(self, limit: Annotated[int, Field(ge=1, le=KEPT)] = 100) -> list[AuditRow]:
         """Who has changed what, the latest first."""

@@ -69,6 +69,16 @@ class Full(Protocol):
         self.transport.loseConnection()
 
 
+class QuietSite(Site):
+    """A site that writes no line for each request: who logs in and what is changed is written elsewhere."""
+
+    displayTracebacks = False
+    noisy = False
+
+    def log(self, request: Any) -> None:
+        """Write nothing."""
+
+
 class Connections(WrappingFactory):
     """A site with so many connections and no more."""
 
@@ -76,9 +86,7 @@ class Connections(WrappingFactory):
 
     def __init__(self, resource: Resource, reactor: Any, most: int) -> None:
         """Serve a tree of resources."""
-        site = Site(resource, requestFactory=BoundedRequest, timeout=SECONDS, reactor=reactor)
-        site.displayTracebacks = False
-        site.noisy = False
+        site = QuietSite(resource, requestFactory=BoundedRequest, timeout=SECONDS, reactor=reactor)
         super().__init__(site)
         self._most = most
 
