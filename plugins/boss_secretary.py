@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from b2bua import Changeable, Elsewhere, Options, Seconds, Table, hookimpl
+from b2bua import Changeable, Elsewhere, NotConfigured, Options, Seconds, Table, hookimpl
 from b2bua.calls import Confirm, Dial, Diverted, Member, Refuse
 
 if TYPE_CHECKING:
@@ -58,6 +58,8 @@ class BossSecretary:
     @hookimpl
     def b2bua_configure(self, options: Options) -> None:
         """Bosses are extensions, and so are secretaries."""
+        if not options.names(Boss):
+            raise NotConfigured("no [extensions.NUMBER.boss_secretary] table")
         self._options = options
         for [boss] in options.names(Boss):
             for name in options.of(Boss, boss).secretaries:
