@@ -143,8 +143,10 @@ class UdpTests(TestCase):
                 message = request(method, via=via, to=to, cseq=number)
                 phone.sendto(write(message), (self.host, bob.wire.local[1]))
             await done
-        # One round is served as it is read; of the rest the BYEs are the first.
-        self.assertEqual(order, ["MESSAGE"] * ROUND + ["BYE"] * ROUND + ["MESSAGE"] * ROUND)
+        # One round is served as it is read; of the rest the BYEs are the first, but for one in eight.
+        self.assertEqual(order[:ROUND], ["MESSAGE"] * ROUND)
+        last = max(at for at, method in enumerate(order) if method == "BYE")
+        self.assertLessEqual(last, ROUND + ROUND * 8 // 7 + 1)
 
     async def test_gathered(self) -> None:
         """What comes together is answered together: all of it, in its order, and nothing waits for more."""
