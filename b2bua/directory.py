@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from twisted.logger import Logger
 
 from b2bua.calls.outcomes import OCCUPIED, UNREACHABLE
+from b2bua.calls.outside import Registration
 from b2bua.calls.ports import Destination, Tiers
 from b2bua.calls.verdicts import Outcome
 from b2bua.errors import PeerError
@@ -246,6 +247,18 @@ class Directory:
         """Has an extension a contact that would be called?"""
         return bool(self._bindings.contacts(self._domain.address(extension)))
 
+    def registrations(self, extension: str) -> tuple[Registration, ...]:
+        """Where the phones of an extension are, as features are told."""
+        return tuple(map(registration, self._bindings.contacts(self._domain.address(extension))))
+
+    def phone(self, extension: str, contact: str) -> Destination | None:
+        """One phone of an extension by its Contact, to send it something; None if it has gone."""
+        party = self._extensions.get(extension)
+        if party is None:
+            return None
+        found = (one for one in self._bindings.contacts(party.aor) if one.contact == contact)
+        return next((_bound(party, binding, f"sip:{party.aor}") for binding in found), None)
+
     def ring_seconds(self, attempt: Attempt) -> float:
         """How long the target may ring when no feature says so."""
         name = attempt.extension
@@ -403,6 +416,21 @@ class Directory:
             return Outcome("refused", 416)
         party = Party("stranger", uri.host)
         return [[Destination(party, target, uri, target)]]
+
+
+def registration(binding: Binding) -> Registration:
+    """A binding, as features see it."""
+    flow = binding.flow
+    return Registration(
+        binding.aor.rpartition("@")[0],
+        binding.aor,
+        binding.contact,
+        "" if flow is None else f"{flow.remote[0]}:{flow.remote[1]}",
+        "" if flow is None else flow.transport,
+        binding.user_agent,
+        binding.instance,
+        binding.path,
+    )
 
 
 def _bound(party: Party, binding: Binding, to_uri: str) -> Destination:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from b2bua.calls.outside import OutsideRequest, Registration, Respond
     from b2bua.calls.records.record import CallRecord
     from b2bua.calls.records.view import CallState
+    from b2bua.calls.shown import Lamp, Messages
     from b2bua.calls.verdicts import (
         CodeVerdict,
         FailureVerdict,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     )
     from b2bua.features.options import Options
     from b2bua.features.service import Service
+    from b2bua.legs.party import Party
     from b2bua.legs.words import LegEnd, Replied, Requested
     from b2bua.settings import Table
     from b2bua.subscriptions import EventPackage
@@ -143,7 +145,7 @@ def b2bua_methods() -> tuple[str, ...]:
     """
     Name the methods outside of dialogs that the feature answers.
 
-    Asked once for each generation of features; C{MESSAGE} and C{OPTIONS} can be
+    Asked once for each generation of features; C{MESSAGE}, C{NOTIFY} and C{OPTIONS} can be
     named.  From then on such requests for a number are challenged like an
     INVITE, and put to C{request_received}; an OPTIONS without a number is
     still answered for anybody.
@@ -375,15 +377,65 @@ def extension_unavailable(extension: str) -> str | None:
     raise NotImplementedError
 
 
+@_hook("question", "")  # asked by ask_lamp, which waits for nobody
+def lamp_shown(number: str, watcher: Party) -> Lamp | None:
+    """
+    Say how a number is that is no extension: an orbit, a group, a queue.
+
+    Asked whenever somebody who watches the number is told, and when they begin
+    to.  The first answer counts, and nobody waits for one that takes its time;
+    a number of which nobody says anything cannot be watched.  That it has
+    changed is said by C{service.changed("dialog", number)}.
+
+    @param number: what is watched.
+    @param watcher: who watches.
+    @return: how it is shown, or L{None} if it is no number of the feature.
+    """
+    raise NotImplementedError
+
+
+@_hook("question", "")  # asked by ask_lamp, likewise
+def code_shown(name: str, argument: str, watcher: Party) -> Lamp | None:
+    """
+    Say how a feature code is shown: is what it turns on turned on?
+
+    Asked of the one feature that declared the code, whenever somebody who
+    watches it is told, and when they begin to.  Nobody waits for an answer that
+    takes its time.  A change of a setting of the watcher's own is known by
+    C{setting_changed}; any other one is said by C{service.changed("dialog", None)}.
+
+    @param name: which code, as declared in C{b2bua_codes}.
+    @param argument: what stands after the code.
+    @param watcher: who watches: mostly the code is about their own settings.
+    @return: how it is shown, or L{None} for a code that shows nothing.
+    """
+    raise NotImplementedError
+
+
+@_hook("question", "")  # asked by ask_messages, which waits for nobody
+def messages_waiting(account: str) -> Messages | None:
+    """
+    Say how many messages wait for somebody.
+
+    Asked whenever a phone of the account is told.  The first answer counts, and
+    nobody waits for one that takes its time.  That it has changed is said by
+    C{service.changed("message-summary", account)}.
+
+    @param account: the extension whose mailbox it is.
+    @return: the counts, or L{None} of a feature that keeps no messages for it.
+    """
+    raise NotImplementedError
+
+
 @_hook("question")
 def request_received(request: OutsideRequest) -> Respond | None:
     """
-    Answer a request that belongs to no call: a MESSAGE, or an OPTIONS to a number.
+    Answer a request that belongs to no call: a MESSAGE, a NOTIFY, or an OPTIONS to a number.
 
     Asked once for each such request whose method a feature has declared
     (C{b2bua_methods}), when its sender has proved who it is.  The first answer
-    counts; with none a MESSAGE is passed on as if nobody had been asked, and an
-    OPTIONS is answered with what the server can do.
+    counts; with none a MESSAGE is passed on as if nobody had been asked, a NOTIFY
+    gets 481, and an OPTIONS is answered with what the server can do.
 
     @param request: what is asked, by whom and for whom.
     @return: the answer, or L{None} to leave it to others.

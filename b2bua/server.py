@@ -17,19 +17,18 @@ from b2bua.authentication.accounts import Accounts, accounts_of
 from b2bua.authentication.authenticator import Authenticator
 from b2bua.authentication.domain import Domain
 from b2bua.authentication.throttle import Limits as Throttling
-from b2bua.calls.outside import Registration
 from b2bua.calls.ports import Decisions
 from b2bua.calls.records.trace import Trace
 from b2bua.core.b2bua import B2BUA
 from b2bua.dialogs.index import DialogIndex
-from b2bua.directory import Directory
+from b2bua.directory import Directory, registration
 from b2bua.legs.context import LegContext
 from b2bua.liveness import Asker
 from b2bua.net.limits import NetLimits
 from b2bua.net.runner import Runner
 from b2bua.net.tokens import Unguessable
 from b2bua.persistence import Persistence
-from b2bua.registrar.bindings import Binding, Bindings, Change
+from b2bua.registrar.bindings import Bindings, Change
 from b2bua.registrar.devices import Devices
 from b2bua.registrar.keep_alive import KeepAlive
 from b2bua.registrar.registrar import Registrar, RegistrarSettings
@@ -182,9 +181,9 @@ class Server:
     def _bound(self, change: Change) -> None:
         """Tell the features which phones come and go."""
         if change.kind == "registered":
-            self.core.calls.features.tell_contact_registered(_registration(change.binding))
+            self.core.calls.features.tell_contact_registered(registration(change.binding))
         elif change.kind == "unregistered":
-            self.core.calls.features.tell_contact_unregistered(_registration(change.binding))
+            self.core.calls.features.tell_contact_unregistered(registration(change.binding))
 
     def keep_alive(self, seconds: float) -> KeepAlive:
         """Ask phones behind NAT every C{seconds} whether they are there."""
@@ -239,21 +238,6 @@ def _runner(
         timers = TimerValues(own.t1 or usual.t1, own.t2 or usual.t2, own.t4 or usual.t4)
         runner.transport.set_timers(who, timers)
     return runner
-
-
-def _registration(binding: Binding) -> Registration:
-    """A binding, as features see it."""
-    flow = binding.flow
-    return Registration(
-        binding.aor.rpartition("@")[0],
-        binding.aor,
-        binding.contact,
-        "" if flow is None else f"{flow.remote[0]}:{flow.remote[1]}",
-        "" if flow is None else flow.transport,
-        binding.user_agent,
-        binding.instance,
-        binding.path,
-    )
 
 
 def _net_limits(settings: Settings) -> NetLimits:

@@ -14,7 +14,8 @@ of the extension, and may be named in Replaces, to pick a call up.
     callers = true               # say who calls whom, unless the caller wants to stay unknown
     calling = "early"            # or "confirmed": who calls is busy at once, for phones that
                                  # blink for every early dialog, as if it rang there
-    profile = "by phone"         # or "all calls", "one call": how many dialogs a document has
+    profile = "by phone"         # or one for all phones: see PROFILES
+    phones = { "Acme X1" = "one call" }   # or by the beginning of User-Agent
 
     [extensions.102.busy_lamps]
     watched_by = ["101"]         # who may watch this extension; all extensions by default
@@ -22,31 +23,68 @@ of the extension, and may be named in Replaces, to pick a call up.
 
 C{off} is a document without any dialog: phones that tell the two apart turn the
 lamp off, others show it as idle.
+
+Other numbers have lamps if a feature says how they are (C{lamp_shown}): an
+orbit, a feature code.  A phone that can (RFC 4662) watches many by one
+subscription to a list:
+
+    [lamp_lists.office]
+    members = ["101", "102", "701"]   # or "all": all extensions
+    watched_by = ["100"]              # all extensions by default
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from functools import lru_cache
-from typing import TYPE_CHECKING, Literal, NamedTuple
-from xml.etree import ElementTree
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+
+from pydantic import Field
 
 from b2bua import Options, Service, Table, hookimpl
 from b2bua.calls import CallState, PartyState, Phase, Refuse
 from b2bua.subscriptions import Body, EventPackage, Watcher
+from b2bua.wire import resource_list
+from b2bua.wire.dialog_info import TYPE, Dialog, End, State, document
 
 if TYPE_CHECKING:
-    from typing import Any
-    from xml.etree.ElementTree import Element
+    from b2bua.calls import Lamp, Registration
 
-
-TYPE = "application/dialog-info+xml"
-NAMESPACE = "urn:ietf:params:xml:ns:dialog-info"
 ANONYMOUS = ("Anonymous", "sip:anonymous@anonymous.invalid")
-RENDERING = {"pname": "+sip.rendering", "pval": "no"}
-"""Its media is not rendered: on hold (section 5.2)."""
-ONE_CALL = ("cisco/spa", "linksys/spa")
-"""How the User-Agent of phones begins that cannot read more than one dialog (an SPA962 crashes)."""
+EVENTLIST = frozenset({"eventlist"})
+LIST_MAX = 100
+"""So many members of a list fit into one NOTIFY over UDP."""
+IDLE = Dialog("idle", "terminated")
+"""Bria wants a dialog always."""
+ProfileName = Literal["all calls", "one call", "no blinking", "obihai", "no lists"]
+
+
+class Profile(NamedTuple):
+    """What a make of phones wants otherwise."""
+
+    one_call: bool = False
+    """It cannot read more than one dialog (an SPA962 crashes): the one that counts most is told."""
+    blinks: bool = False
+    """It blinks for an early dialog of who calls, as if it rang there (Kamailio's caller_confirmed)."""
+    parked: State = "confirmed"
+    """How it wants the lamp of an orbit that is taken (an OBi blinks for an early one only)."""
+    lists: bool = True
+    """A Linphone crashes upon RLMI, though it says that it supports lists."""
+
+
+PROFILES: dict[str, Profile] = {
+    "all calls": Profile(),
+    "one call": Profile(one_call=True),
+    "no blinking": Profile(blinks=True),
+    "obihai": Profile(parked="early"),
+    "no lists": Profile(lists=False),
+}
+BY_PHONE = {
+    "cisco/spa": "one call",
+    "linksys/spa": "one call",
+    "obihai": "obihai",
+    "linphone": "no lists",
+}
+"""Which one is for phones whose User-Agent begins so; for all others C{all calls}."""
 
 
 class Lamps(Table):
@@ -56,7 +94,10 @@ class Lamps(Table):
     do_not_disturb: Literal["busy", "off", "idle"] = "busy"
     callers: bool = True
     calling: Literal["early", "confirmed"] = "early"
-    profile: Literal["by phone", "all calls", "one call"] = "by phone"
+    profile: Literal["by phone"] | ProfileName = "by phone"
+    phones: Mapping[str, ProfileName] = Field(
+        default_factory=dict, description="which profile for phones whose User-Agent begins so"
+    )
 
 
 class OfExtension(Table):
@@ -66,32 +107,11 @@ class OfExtension(Table):
     callers_shown_to: tuple[str, ...] | None = None
 
 
-class Party(NamedTuple):
-    """One end of a dialog as it is shown."""
+class LampList(Table):
+    """C{[lamp_lists.NAME]}: numbers that are watched by one subscription."""
 
-    display: str
-    uri: str
-    held: bool = False
-
-
-class Dialog(NamedTuple):
-    """One dialog of an extension as it is shown (section 4.1.1)."""
-
-    id: str
-    state: Literal["trying", "early", "confirmed", "terminated"]
-    local: Party | None = None
-    remote: Party | None = None
-    direction: Literal["initiator", "recipient", ""] = ""
-    call_id: str = ""
-    local_tag: str = ""
-    remote_tag: str = ""
-
-    @property
-    def rank(self) -> int:
-        """What comes first where only one can be shown: ringing, held, talking."""
-        if self.state == "early" and self.direction == "recipient":
-            return 0
-        return 1 if self.local is not None and self.local.held else 2
+    members: Literal["all"] | Annotated[tuple[str, ...], Field(min_length=1, max_length=LIST_MAX)]
+    watched_by: tuple[str, ...] | None = None
 
 
 class DialogPackage(EventPackage):
@@ -99,11 +119,19 @@ class DialogPackage(EventPackage):
 
     name = "dialog"
     bodies = (TYPE,)
+    extensions = EVENTLIST
 
     def __init__(self, options: Options) -> None:
         """Know of no call yet."""
         self._options = options
         self._lamps = options.of(Lamps)
+        self._phones = {**BY_PHONE, **{name.lower(): value for name, value in self._lamps.phones.items()}}
+        self._lists = {names[0]: options.of(LampList, *names) for names in options.names(LampList)}
+        for name in self._lists:
+            if name in options.extensions:
+                raise ValueError(f"[lamp_lists.{name}] has the number of an extension; give it another name")
+            if len(self._members(name)) > LIST_MAX:
+                raise ValueError(f"[lamp_lists.{name}] has more than {LIST_MAX} members; make several lists")
         self._calls: dict[str, CallState] = {}
         self._of: dict[str, set[str]] = {}
         """The calls of each extension."""
@@ -146,6 +174,24 @@ class DialogPackage(EventPackage):
         assert self._service is not None
         return self._service
 
+    def tell(self, number: str) -> None:
+        """A number may be shown otherwise: its own lamp, and the lists in which it is."""
+        self.changed(number)
+        for name in self._lists:
+            if name in self._watched and number in self._members(name):
+                self.changed(name)
+
+    def tell_others(self) -> None:
+        """Numbers that are no extensions may be shown otherwise: codes are about settings."""
+        for number in self._watched:
+            if number in self._lists or not self.service.is_extension(number):
+                self.changed(number)
+
+    def _members(self, name: str) -> tuple[str, ...]:
+        """The numbers of a list."""
+        members = self._lists[name].members
+        return tuple(sorted(self._options.extensions)) if members == "all" else members
+
     def note(self, state: CallState) -> None:
         """Remember how a call is, and have told who watches somebody in it."""
         before = self._calls.pop(state.id, None)
@@ -159,74 +205,125 @@ class DialogPackage(EventPackage):
                 del self._of[name]
         for name in _extensions(state):
             self._of.setdefault(name, set()).add(state.id)
-        for name in was | _extensions(state):
-            self.changed(name)
+        places = _places(state) | (_places(before) if before is not None else set())
+        for name in was | _extensions(state) | places:
+            self.tell(name)
 
     def refuses(self, resource: str, watcher: Watcher) -> Refuse | None:
-        """Only extensions are watched, by those who may."""
-        if not self.service.is_extension(resource):
-            return Refuse(404)
+        """Extensions and lists are watched by those who may, other numbers if a feature shows them."""
         if not watcher.party.internal:
             return Refuse(403)
-        allowed = self._options.of(OfExtension, resource).watched_by
+        if resource in self._lists:
+            if not self._profile(watcher).lists:
+                return Refuse(403, "No lists for this phone")
+            return self._welcome(watcher, resource, self._lists[resource].watched_by)
+        if self.service.is_extension(resource):
+            return self._welcome(watcher, resource, self._options.of(OfExtension, resource).watched_by)
+        return None if self.service.lamp(resource, watcher.party) is not None else Refuse(404)
+
+    def needs(self, resource: str) -> frozenset[str]:
+        """A list is told as one, by RLMI (RFC 4662 section 4.1)."""
+        return EVENTLIST if resource in self._lists else frozenset()
+
+    def _welcome(self, watcher: Watcher, resource: str, allowed: tuple[str, ...] | None) -> Refuse | None:
+        """May somebody watch, if only some may?"""
         welcome = allowed is None or watcher.party.name in (*allowed, resource)
         return None if welcome else Refuse(403, "Not Allowed")
 
     def state(self, resource: str, watcher: Watcher) -> Body:
-        """Write all dialogs of an extension as they are now."""
-        dialogs = self._dialogs(resource, self._sees_callers(resource, watcher))
-        if len(dialogs) > 1 and self._wants_one(watcher):
-            dialogs = [min(dialogs, key=lambda dialog: dialog.rank)]
-        entity = self.service.address(resource)
-        return Body(TYPE, document(entity, watcher.version, dialogs))
+        """Write how a number is now, or all numbers of a list."""
+        if resource not in self._lists:
+            return Body(TYPE, self._document(resource, watcher))
+        service = self.service
+        resources = [
+            resource_list.Resource(service.address(name), name, TYPE, self._document(name, watcher))
+            for name in self._members(resource)
+            if self.refuses(name, watcher) is None
+        ]
+        domain = service.address(resource).partition("@")[2]
+        content = resource_list.write(service.address(resource), watcher.version, resources, domain)
+        return Body(resource_list.content_type(domain), content)
+
+    def _document(self, number: str, watcher: Watcher) -> bytes:
+        """Write all dialogs of a number as they are now."""
+        profile = self._profile(watcher)
+        if self.service.is_extension(number):
+            dialogs = self._dialogs(number, self._sees_callers(number, watcher), profile)
+            if len(dialogs) > 1 and profile.one_call:
+                dialogs = [min(dialogs, key=_rank)]
+        else:
+            dialogs = self._pretended_by(self.service.lamp(number, watcher.party), number, profile)
+        return document(self.service.address(number), watcher.version, dialogs)
+
+    def _profile(self, watcher: Watcher) -> Profile:
+        """What the phone wants."""
+        wanted: str = self._lamps.profile
+        if wanted == "by phone":
+            agent = watcher.user_agent.lower()
+            fitting = [start for start in self._phones if agent.startswith(start)]
+            wanted = self._phones[max(fitting, key=len)] if fitting else "all calls"
+        return PROFILES[wanted]
 
     def _sees_callers(self, resource: str, watcher: Watcher) -> bool:
         """May the watcher know who talks to whom?"""
         allowed = self._options.of(OfExtension, resource).callers_shown_to
         return self._lamps.callers and (allowed is None or watcher.party.name in (*allowed, resource))
 
-    def _wants_one(self, watcher: Watcher) -> bool:
-        """Does the phone want one dialog at a time?"""
-        if self._lamps.profile == "by phone":
-            return watcher.user_agent.lower().startswith(ONE_CALL)
-        return self._lamps.profile == "one call"
-
-    def _dialogs(self, extension: str, callers: bool) -> list[Dialog]:
+    def _dialogs(self, extension: str, callers: bool, profile: Profile) -> list[Dialog]:
         """The dialogs of an extension; without a call one that says so."""
         found = [
-            self._dialog(call, party, callers)
+            self._dialog(call, party, callers, profile)
             for call in sorted(self._of.get(extension, ()))
             for party in self._calls[call].parties
             if party.kind == "extension" and party.name == extension
         ]
-        if found:
-            return found
+        parked = self._parked(extension, callers)
+        return [*(found or self._without_call(extension)), *parked]
+
+    def _without_call(self, extension: str) -> list[Dialog]:
+        """What is shown of an extension that has no call."""
         why = self.service.unavailable(extension)
         if why is not None and self._lamps.do_not_disturb != "idle":
             return self._pretended("do-not-disturb", self._lamps.do_not_disturb, extension, why)
         if not self.service.is_registered(extension) and self._lamps.unregistered != "idle":
             return self._pretended("unregistered", self._lamps.unregistered, extension, "Not registered")
-        return [Dialog("idle", "terminated")]  # Bria wants one always
+        return [IDLE]
+
+    def _parked(self, extension: str, callers: bool) -> Iterator[Dialog]:
+        """Who is parked against an extension, for phones that know BroadWorks' element."""
+        for call, party in self.service.waiting(extension):
+            who = self._known(call, party) if callers else ("", self.service.address(extension))
+            yield Dialog(f"parked-{party.leg}", "terminated", parked=End(*who))
+
+    def _pretended_by(self, lamp: Lamp | None, number: str, profile: Profile) -> list[Dialog]:
+        """A number that is no extension, as a feature says it is."""
+        if lamp is None or lamp.state == "off":
+            return []
+        uri = self.service.address(number)
+        shown = End("", uri), End(lamp.text, uri)
+        if lamp.state == "busy":
+            return [Dialog("lamp", profile.parked, *shown, "initiator")]
+        return [Dialog("lamp", "early", *shown, "recipient") if lamp.state == "ringing" else IDLE]
 
     def _pretended(self, id: str, how: str, extension: str, why: str) -> list[Dialog]:
         """No call, but a reason not to call: a dialog with it as the name of the other end."""
         if how == "off":
             return []
         uri = self.service.address(extension)
-        return [Dialog(id, "confirmed", Party("", uri), Party(why, uri), "initiator")]
+        return [Dialog(id, "confirmed", End("", uri), End(why, uri), "initiator")]
 
-    def _dialog(self, id: str, party: PartyState, callers: bool) -> Dialog:
+    def _dialog(self, id: str, party: PartyState, callers: bool, profile: Profile) -> Dialog:
         """One call of an extension, as the extension sees it."""
         call = self._calls[id]
         found = self.service.leg(id, party.leg)
         call_id, ours, theirs = found[1].dialog_id if found is not None else ("", "", "")
         other = _other(call, party)
-        local = Party(party.display, self.service.address(party.name), party.phase is Phase.HOLDING)
-        remote = Party(*self._shown(call, other) if callers else ("", self.service.address(party.name)))
+        local = End(party.display, self.service.address(party.name), party.phase is Phase.HOLDING)
+        remote = End(*self._shown(call, other) if callers else ("", self.service.address(party.name)))
         held = other is not None and other.phase is Phase.HOLDING
         return Dialog(
             f"{id}-{party.leg}",
-            self._state(call, party),
+            self._state(call, party, profile),
             local,
             remote._replace(held=held),
             "initiator" if party.incoming else "recipient",
@@ -235,13 +332,13 @@ class DialogPackage(EventPackage):
             ours,
         )
 
-    def _state(self, call: CallState, party: PartyState) -> Literal["trying", "early", "confirmed"]:
+    def _state(self, call: CallState, party: PartyState, profile: Profile) -> State:
         """How far a call is for one party (section 3.7.1)."""
         if party.phase is Phase.RINGING:
             return "early"
         if party.phase is not Phase.CALLING:
             return "confirmed"
-        if party.incoming and self._lamps.calling == "confirmed":
+        if party.incoming and (profile.blinks or self._lamps.calling == "confirmed"):
             return "confirmed"
         return "early" if party.incoming and call.phase is Phase.RINGING else "trying"
 
@@ -249,6 +346,10 @@ class DialogPackage(EventPackage):
         """Whom the extension talks to, by name and address (section 4.1.6.1)."""
         if other is None:
             return "", self.service.address(call.dialled)
+        return self._known(call, other)
+
+    def _known(self, call: CallState, other: PartyState) -> tuple[str, str]:
+        """Somebody in a call, by name and address, unless they want to stay unknown."""
         found = self.service.leg(call.id, other.leg)
         identity = found[1].identity if found is not None else None
         if not other.number or (identity is not None and identity.private):
@@ -262,7 +363,7 @@ class BusyLamps:
     @hookimpl
     def b2bua_settings(self) -> Mapping[str, type[Table]]:
         """The tables of this feature."""
-        return {"busy_lamps": Lamps, "extensions.*.busy_lamps": OfExtension}
+        return {"busy_lamps": Lamps, "extensions.*.busy_lamps": OfExtension, "lamp_lists.*": LampList}
 
     @hookimpl
     def b2bua_configure(self, options: Options) -> None:
@@ -285,26 +386,32 @@ class BusyLamps:
         self._package.note(state)
 
     @hookimpl
-    def contact_registered(self, binding: Any) -> None:
+    def contact_registered(self, binding: Registration) -> None:
         """An extension can be reached."""
-        self._package.changed(binding.aor.partition("@")[0])
+        self._package.tell(binding.extension)
 
     @hookimpl
-    def contact_unregistered(self, binding: Any) -> None:
+    def contact_unregistered(self, binding: Registration) -> None:
         """Perhaps it cannot be reached any more."""
-        self._package.changed(binding.aor.partition("@")[0])
+        self._package.tell(binding.extension)
 
     @hookimpl
     def setting_changed(self, owner: str) -> None:
         """Perhaps an extension takes no calls any more, or takes them again."""
         table, _, name = owner.partition(".")
         if table == "extensions":
-            self._package.changed(name)
+            self._package.tell(name)
+        self._package.tell_others()
 
 
 def _extensions(state: CallState) -> set[str]:
     """The extensions that are in a call."""
     return {party.name for party in state.parties if party.kind == "extension"}
+
+
+def _places(state: CallState) -> set[str]:
+    """Where parties of a call are kept waiting: orbits, or extensions against which they are parked."""
+    return {party.waits_at for party in state.parties if party.waits_at}
 
 
 def _other(call: CallState, party: PartyState) -> PartyState | None:
@@ -318,49 +425,10 @@ def _other(call: CallState, party: PartyState) -> PartyState | None:
     return callers[0] if callers else None
 
 
-# ---- the document (section 4) -------------------------------------------------
-
-
-def document(entity: str, version: int, dialogs: Iterable[Dialog]) -> bytes:
-    """Write a full document."""
-    return str(version).encode().join(_around_version(entity, tuple(dialogs)))
-
-
-@lru_cache(maxsize=512)
-def _around_version(entity: str, dialogs: tuple[Dialog, ...]) -> tuple[bytes, bytes]:
-    """Write what is the same for all watchers: the document before and after its version."""
-    root = ElementTree.Element(
-        "dialog-info", {"xmlns": NAMESPACE, "version": "", "state": "full", "entity": _plain(entity)}
-    )
-    for dialog in dialogs:
-        _write(root, dialog)
-    written = '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode")
-    before, empty, after = written.partition(' version=""')
-    return (before + empty[:-1]).encode(), (empty[-1] + after).encode()
-
-
-def _write(root: Element, dialog: Dialog) -> None:
-    """Write one dialog."""
-    named = {
-        "id": dialog.id,
-        "call-id": _plain(dialog.call_id),
-        "local-tag": _plain(dialog.local_tag),
-        "remote-tag": _plain(dialog.remote_tag),
-        "direction": dialog.direction,
-    }
-    element = ElementTree.SubElement(root, "dialog", {name: value for name, value in named.items() if value})
-    ElementTree.SubElement(element, "state").text = dialog.state
-    for name, party in (("local", dialog.local), ("remote", dialog.remote)):
-        if party is None:
-            continue
-        end = ElementTree.SubElement(element, name)
-        display = {"display": _plain(party.display)} if party.display else {}
-        ElementTree.SubElement(end, "identity", display).text = _plain(party.uri)
-        target = ElementTree.SubElement(end, "target", {"uri": _plain(party.uri)})
-        if party.held:
-            ElementTree.SubElement(target, "param", RENDERING)
-
-
-def _plain(text: str) -> str:
-    """Leave out what XML cannot have: a phone may send any character in a name."""
-    return text if text.isprintable() else "".join(char for char in text if char.isprintable())
+def _rank(dialog: Dialog) -> int:
+    """What comes first where only one can be shown: ringing, held, talking."""
+    if dialog.state == "early" and dialog.direction == "recipient":
+        return 0
+    if dialog.state == "terminated":
+        return 3
+    return 1 if dialog.local is not None and dialog.local.held else 2

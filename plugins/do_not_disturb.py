@@ -24,10 +24,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import StringConstraints
 
 from b2bua import Changeable, Options, Table, hookimpl
-from b2bua.calls import Confirm, Refuse
+from b2bua.calls import Confirm, Lamp, Refuse
 
 if TYPE_CHECKING:
-    from b2bua.calls import Attempt
+    from b2bua.calls import Attempt, Party
 
 
 class Answer(Table):
@@ -80,6 +80,12 @@ class DoNotDisturb:
     def extension_unavailable(self, extension: str) -> str | None:
         """Let those know who see the extension on a lamp."""
         return "Do not disturb" if self._options.of(OfExtension, extension).do_not_disturb else None
+
+    @hookimpl
+    def code_shown(self, name: str, argument: str, watcher: Party) -> Lamp:
+        """A key that turns it on is lit while it is."""
+        on = self._options.of(OfExtension, argument or watcher.name).do_not_disturb
+        return Lamp("busy" if on == (name == "do_not_disturb_on") else "idle")
 
     @hookimpl
     def code_dialled(self, attempt: Attempt, name: str) -> Confirm:

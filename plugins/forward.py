@@ -34,10 +34,10 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from b2bua import Changeable, Elsewhere, Options, Seconds, Table, hookimpl
-from b2bua.calls import Confirm, Diverted, Forward, Refuse
+from b2bua.calls import Confirm, Diverted, Forward, Lamp, Refuse
 
 if TYPE_CHECKING:
-    from b2bua.calls import Attempt, Outcome
+    from b2bua.calls import Attempt, Outcome, Party
 
 Status = Annotated[int, Field(ge=400, le=699)]
 
@@ -163,6 +163,14 @@ class CallForward:
         if not target or (attempt.internal and target == attempt.caller.name):
             return None  # whom calls are forwarded to may still call: a secretary her boss
         return Forward(target, WHY[kind], own.alert_info)
+
+    @hookimpl
+    def code_shown(self, name: str, argument: str, watcher: Party) -> Lamp:
+        """A key that sets a forward is lit while there is one, to that number if it names one."""
+        kind, _, switch = name.removeprefix("forward_").rpartition("_")
+        target = getattr(self._options.of(Forwards, watcher.name), kind)
+        on = bool(target) and argument in ("", target)
+        return Lamp("busy" if on == (switch == "on") else "idle", target)
 
     @hookimpl
     def code_dialled(self, attempt: Attempt, name: str, argument: str) -> Confirm | Refuse:

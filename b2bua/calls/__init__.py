@@ -14,6 +14,7 @@ from b2bua.calls.outside import OutsideRequest, Registration, Respond
 from b2bua.calls.path import Diversion, Path
 from b2bua.calls.records.record import CallRecord, LegRecord
 from b2bua.calls.records.view import CallState, PartyState, Phase
+from b2bua.calls.shown import Lamp, Messages
 from b2bua.calls.verdicts import (
     Confirm,
     Dial,
@@ -48,10 +49,12 @@ __all__ = [
     "Forward",
     "Gone",
     "InvitationDraft",
+    "Lamp",
     "Leg",
     "LegEnd",
     "LegRecord",
     "Member",
+    "Messages",
     "NoVoice",
     "NotJoined",
     "Origination",

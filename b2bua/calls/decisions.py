@@ -54,7 +54,7 @@ class Decisions(Protocol):
         raise NotImplementedError
 
     def ask_request_received(self, request: OutsideRequest) -> Respond | Deferred[Respond | None] | None:
-        """Answer a request that belongs to no call: a MESSAGE, or an OPTIONS to a number."""
+        """Answer a request that belongs to no call: a MESSAGE, a NOTIFY, or an OPTIONS to a number."""
         raise NotImplementedError
 
     def edit_invitation(self, attempt: Attempt, draft: InvitationDraft) -> None:

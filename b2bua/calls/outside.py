@@ -18,7 +18,7 @@ from b2bua.legs.words import Fields
 if TYPE_CHECKING:
     from b2bua.legs.party import Identity, Party
 
-METHODS = frozenset({"MESSAGE", "OPTIONS"})
+METHODS = frozenset({"MESSAGE", "NOTIFY", "OPTIONS"})
 """What features can answer; all other methods have their owner."""
 
 

@@ -14,6 +14,8 @@ from b2bua.wire.uri import Uri
 
 if TYPE_CHECKING:
     from b2bua.calls.face import Attempt
+    from b2bua.calls.outside import Registration
+    from b2bua.calls.shown import Lamp, Messages
     from b2bua.legs.leg import Leg
     from b2bua.wire.message import Request, Response
 
@@ -68,6 +70,12 @@ class Directory(Protocol):
     def known_party(self, kind: str, name: str) -> Party | None:
         """An extension or a trunk by its name, if it is there."""
 
+    def registrations(self, extension: str) -> tuple[Registration, ...]:
+        """Where the phones of an extension are, as features are told."""
+
+    def phone(self, extension: str, contact: str) -> Destination | None:
+        """One phone of an extension by its Contact, to send it something; None if it has gone."""
+
     def party(self, extension: str) -> Party:
         """An extension as a party, for its permissions."""
 
@@ -112,6 +120,12 @@ class Decisions(HookDecisions, Protocol):
 
     def is_code(self, user: str) -> bool:
         """Would a phone of ours that dials this talk to a feature rather than to a person?"""
+
+    def ask_lamp(self, number: str, watcher: Party) -> Lamp | None:
+        """How is a number shown that is no extension?"""
+
+    def ask_messages(self, account: str) -> Messages | None:
+        """How many messages wait for somebody?"""
 
     def ask_unavailable(self, extension: str) -> str | None:
         """Why does an extension take no calls just now?"""

@@ -67,12 +67,9 @@ class OutsideRequests:
         """
         Take keep-alives of phones; other NOTIFYs belong to no subscription.
 
-        Yealink phones can be set to send NOTIFY as their keep-alive; it has no
-        Event that anybody could have subscribed to, or C{keep-alive}.
+        A feature may have answered one that somebody sends without a subscription.
         """
-        event = request.event
-        alive = event is None or event.package.lower() == "keep-alive"
-        server.dismiss(200 if alive else 481)
+        server.dismiss(200 if _keeps_alive(request) else 481)
 
     def subscribe(self, request: Request, server: IServerTransaction) -> None:
         """Let somebody who is known watch something (RFC 6665 section 4.2.1)."""
@@ -129,7 +126,9 @@ class OutsideRequests:
 
     def is_for_features(self, request: Request) -> bool:
         """Has a feature asked for such requests to users of ours?"""
-        return request.method in self._calls.features.methods and bool(request.request_uri.user)
+        if request.method not in self._calls.features.methods or not request.request_uri.user:
+            return False
+        return request.method != "NOTIFY" or not _keeps_alive(request)
 
     def ask(self, request: Request, server: IServerTransaction) -> None:
         """Let the features answer a request."""
@@ -169,8 +168,21 @@ class OutsideRequests:
             server.respond(response)
         elif request.method == "OPTIONS":
             self._answer(request, server, 200, *ABILITIES)
+        elif request.method == "NOTIFY":
+            self._answer(request, server, 481)
         elif self._may_pass(request, server):
             self._pass_on(request, server, sender)
+
+
+def _keeps_alive(request: Request) -> bool:
+    """
+    Is it the NOTIFY by which a phone keeps its way open?
+
+    Yealink phones can be set to send it; it has no Event that anybody could
+    have subscribed to, or C{keep-alive}.
+    """
+    event = request.event
+    return event is None or event.package.lower() == "keep-alive"
 
 
 def check_outside(request: Request) -> None:

@@ -11,6 +11,7 @@ from b2bua.calls.verdicts import Refuse, is_line, is_time
 from b2bua.errors import PeerError
 from b2bua.features.signatures import accepted_by
 from b2bua.subscriptions import Body
+from b2bua.wire.grammar import is_token
 from b2bua.wire.uri import Uri
 
 
@@ -58,6 +59,12 @@ def wrong_body(answer: object) -> str | None:
         return f"answered with a body of the type {answer.type!r:.60}"
     bad = [item for item in answer.fields if not is_field(item)]
     return f"answered with the field {bad[0]!r:.60}" if bad else None
+
+
+def wrong_tags(answer: object) -> str | None:
+    """What is wrong with the option tags that an event package needs."""
+    good = isinstance(answer, frozenset) and all(isinstance(tag, str) and is_token(tag) for tag in answer)
+    return None if good else f"answered {answer!r:.60}, not a frozenset of option tags"
 
 
 def wrong_edit(draft: object, before: Iterable[tuple[str, Any]]) -> str | None:

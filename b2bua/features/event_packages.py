@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from b2bua.calls.verdicts import Refuse
-from b2bua.features.answers import wrong_body, wrong_refusal
+from b2bua.features.answers import wrong_body, wrong_refusal, wrong_tags
 from b2bua.subscriptions import Body, EventPackage
 from b2bua.subscriptions.packages import PackageFailed
 from b2bua.wire.grammar import is_token
@@ -37,6 +37,11 @@ class ContainedPackage:
         """Turn a watcher away, or say None."""
         refusal: Refuse | None = self._ask("refuses", wrong_refusal, resource, watcher)
         return refusal
+
+    def needs(self, resource: str) -> frozenset[str]:
+        """The option tags without which the resource cannot be told."""
+        tags: frozenset[str] = self._ask("needs", wrong_tags, resource)
+        return tags
 
     def state(self, resource: str, watcher: Watcher) -> Body:
         """Say how the resource is now."""

@@ -27,7 +27,7 @@ from b2bua.features.service import Service
 from b2bua.features.tables import is_list, known_keys
 from b2bua.features.targets import Aim
 from b2bua.hookspecs import NotConfigured
-from b2bua.settings import Claimed, Problem, meant
+from b2bua.settings import Claimed, Problem, Table, meant
 
 if TYPE_CHECKING:
     from b2bua.calls.calls import Calls
@@ -199,7 +199,7 @@ class Features(HookRelay):
         self.preferences.changed = self.tell_setting_changed
         if calls is not None:
             self._services = {
-                plugin.name: Service(plugin, self._dispatch, calls, Data(plugin.name, self.rows))
+                plugin.name: Service(plugin, self._dispatch, calls, Data(plugin.name, self.rows), self)
                 for plugin in self.plugins
             }
 
@@ -295,20 +295,32 @@ class Features(HookRelay):
         @return: the setting as it holds now.
         @raise ValueError: if there is no such setting, or the value is not good.
         """
+        found = self._locate(path)
+        if found is None:
+            known = [setting.path for owner in path.split(".")[1:2] for setting in self.settings(owner)]
+            close = meant(path, known, all_of_them=False)
+            raise ValueError(f"{path} is no setting that can be changed at run time{close}")
+        options, model, names, key = found
+        if isinstance(value, str) and is_list(model, key):
+            value = [value] if value else []
+        try:
+            options.change(model, *names, **{key: value})
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
+        return options.setting(model, names, key)
+
+    def setting(self, path: str) -> Setting | None:
+        """A setting that can be changed, as it holds now; None if there is no such one."""
+        found = self._locate(path)
+        return None if found is None else found[0].setting(*found[1:])
+
+    def _locate(self, path: str) -> tuple[Options, type[Table], tuple[str, ...], str] | None:
+        """Whose setting it is, in which table, for whom, and the key."""
         *table, key = path.split(".")
         for options in self._options.values():
             if (found := options.locate(tuple(table), key)) is not None:
-                model, names = found
-                if isinstance(value, str) and is_list(model, key):
-                    value = [value] if value else []
-                try:
-                    options.change(model, *names, **{key: value})
-                except ValueError as error:
-                    raise ValueError(f"{path}: {error}") from None
-                return options.setting(model, names, key)
-        known = [setting.path for owner in table[1:2] for setting in self.settings(owner)]
-        close = meant(path, known, all_of_them=False)
-        raise ValueError(f"{path} is no setting that can be changed at run time{close}")
+                return options, *found, key
+        return None
 
 
 def _budget(document: Mapping[str, Any]) -> float:

@@ -15,7 +15,9 @@ from b2bua.hookspecs import FACE, HOOKS
 if TYPE_CHECKING:
     from b2bua.calls.decisions import Decisions
     from b2bua.calls.face import Attempt
+    from b2bua.calls.shown import Lamp, Messages
     from b2bua.calls.verdicts import FailureVerdict, Outcome, RouteVerdict
+    from b2bua.legs.party import Party
 else:
     Decisions = object  # the methods are made below
 
@@ -90,8 +92,26 @@ class HookRelay(Decisions):
     def ask_unavailable(self, extension: str) -> str | None:
         """Why does an extension take no calls?  Who takes their time over it is not waited for."""
         impls = self._impls["extension_unavailable"]
-        answer = self._dispatch.ask("extension_unavailable", impls, None, extension) if impls else None
-        return None if isinstance(answer, Deferred) else answer
+        said: str | None = _at_once(self._dispatch.ask("extension_unavailable", impls, None, extension))
+        return said
+
+    def ask_lamp(self, number: str, watcher: Party) -> Lamp | None:
+        """How is a number shown that is no extension?  A code is for its owner to say."""
+        known = self.codes.dialled(number)
+        if known is None:
+            impls = self._impls["lamp_shown"]
+            lamp: Lamp | None = _at_once(self._dispatch.ask("lamp_shown", impls, None, number, watcher))
+            return lamp
+        code, argument = known
+        owner = [impl for impl in self._impls["code_shown"] if impl.plugin.name == code.feature]
+        lamp = _at_once(self._dispatch.ask("code_shown", owner, None, code.name, argument, watcher))
+        return lamp
+
+    def ask_messages(self, account: str) -> Messages | None:
+        """How many messages wait for somebody?"""
+        impls = self._impls["messages_waiting"]
+        said: Messages | None = _at_once(self._dispatch.ask("messages_waiting", impls, None, account))
+        return said
 
     # ---- edits ----------------------------------------------------------
 
@@ -99,6 +119,11 @@ class HookRelay(Decisions):
     def edits_invitation(self) -> bool:
         """Does any feature edit INVITEs?"""
         return bool(self._impls["invitation_leaving"])
+
+
+def _at_once(answer: Any) -> Any:
+    """An answer that is there now; who takes their time has none."""
+    return None if isinstance(answer, Deferred) else answer
 
 
 def _asking(hook: str) -> Callable[..., Any]:

@@ -6,23 +6,34 @@ Each plugin of each generation has one, from C{service_started} on.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
+from twisted.internet.defer import Deferred, succeed
+
+from b2bua.calls.notice import notice, press
 from b2bua.calls.operations.origination import Origination, Wish
 from b2bua.calls.records.view import CallState, PartyState, Phase
 from b2bua.calls.state import state_of
+from b2bua.calls.verdicts import is_line
 from b2bua.features.data import Data
 from b2bua.features.dispatch import Dispatch, HookImpl
 from b2bua.hookspecs import HOOKS
 from b2bua.legs.party import Identity
+from b2bua.legs.words import Fields
+from b2bua.wire.grammar import is_token
 
 if TYPE_CHECKING:
     from b2bua.calls.calls import Calls
     from b2bua.calls.face import Call, Leg
+    from b2bua.calls.outside import Registration
+    from b2bua.calls.shown import Lamp, Messages
     from b2bua.clock import ITimer
+    from b2bua.features.event_packages import ContainedPackage
+    from b2bua.features.options import Setting
     from b2bua.features.plugin import Plugin
+    from b2bua.legs.leg import Leg as LiveLeg
     from b2bua.legs.party import Party
 
 
@@ -73,6 +84,20 @@ class Timer:
         self._fire(self._do)
 
 
+class Generation(Protocol):
+    """The features of which the plugin is one."""
+
+    @property
+    def event_packages(self) -> Mapping[str, ContainedPackage]:
+        """What can be watched, by the name of its event package."""
+
+    def setting(self, path: str) -> Setting | None:
+        """A setting that can be changed, as it holds now."""
+
+    def change(self, path: str, value: object) -> Setting:
+        """Change one."""
+
+
 class Service:
     """
     The running service, as one plugin sees it.
@@ -84,8 +109,11 @@ class Service:
     data: Data
     """The plugin's own rows, which outlive the process."""
 
-    def __init__(self, plugin: Plugin, dispatch: Dispatch, calls: Calls, data: Data) -> None:
+    def __init__(
+        self, plugin: Plugin, dispatch: Dispatch, calls: Calls, data: Data, generation: Generation
+    ) -> None:
         """Serve one plugin."""
+        self._generation = generation
         self._plugin = plugin
         self._dispatch = dispatch
         self._calls = calls
@@ -162,6 +190,80 @@ class Service:
     def address(self, number: str) -> str:
         """A number as a SIP URI that may be told to others."""
         return self._calls.directory.uri(number)
+
+    def lamp(self, number: str, watcher: Party) -> Lamp | None:
+        """How a number that is no extension is shown, if a feature says so (C{lamp_shown}, C{code_shown})."""
+        return self._calls.features.ask_lamp(number, watcher)
+
+    def messages(self, account: str) -> Messages | None:
+        """How many messages wait for an account, if a feature says so (C{messages_waiting})."""
+        return self._calls.features.ask_messages(account)
+
+    def registrations(self, extension: str) -> tuple[Registration, ...]:
+        """Where its phones are; empty when none is registered."""
+        return self._calls.directory.registrations(extension)
+
+    # ---- what it shows, and what users have chosen ----------------------
+
+    def changed(self, event: str, resource: str | None) -> None:
+        """
+        Say that what is told of a resource may be another now; None: of all of them.
+
+        For a feature that answers C{lamp_shown} say, but does not serve the package itself.
+
+        @param event: the name of the event package, C{dialog}; one that nobody serves is no harm.
+        """
+        served = self._generation.event_packages.get(event)
+        if served is not None:
+            served.package.changed(resource)
+
+    def setting(self, path: str) -> object:
+        """
+        A setting that users can change, of whichever feature, as it holds now.
+
+        @param path: as in the file, C{extensions.102.do_not_disturb}.
+        @return: its value; None if no feature here has it.
+        """
+        found = self._generation.setting(path)
+        return None if found is None else found.value
+
+    def change(self, path: str, value: object) -> None:
+        """
+        Change a setting for its owner, as a code or C{b2bua set} would.
+
+        @raise ValueError: if there is no such setting, or the value is not good.
+        """
+        self._generation.change(path, value)
+
+    # ---- telling phones what they have not asked for --------------------
+
+    def notify(
+        self, phone: Registration, event: str, body: bytes = b"", type: str = "", state: str = ""
+    ) -> Deferred[int]:
+        """
+        Send a phone a NOTIFY outside of dialogs.
+
+        @param type: what kind of body it is.
+        @param state: its Subscription-State, where a phone wants another one than C{terminated}.
+        @return: the status of its answer; 408 when there is none, 480 when it has gone.
+        @raise ValueError: if it is no event, or no line of text.
+        """
+        if not is_token(event.partition(";")[0]) or not all(map(is_line, (event, type, state))):
+            raise ValueError(f"{event!r:.60} is no event")
+        said = (("Event", event), ("Subscription-State", state), ("Content-Type", type if body else ""))
+        head: Fields = tuple(field for field in said if field[1])
+        there = self._calls.directory.phone(phone.extension, phone.contact)
+        return succeed(480) if there is None else notice(self._calls, there, head, body)
+
+    def press(self, call: str, leg: str, key: Literal["talk", "hold"]) -> Deferred[int]:
+        """
+        Have a phone answer or resume (C{talk}), or hold, as if somebody pressed its key.
+
+        @param call: the call, and C{leg} the leg of the phone, by their ids.
+        @return: the status of its answer; 481 when it has left.
+        """
+        found = self.leg(call, leg)
+        return succeed(481) if found is None else press(cast("LiveLeg", found[1]), key)
 
     # ---- beginning and ending them --------------------------------------
 

@@ -18,6 +18,7 @@ _PUBLIC = (
     "b2bua.calls.outside",
     "b2bua.calls.records.record",
     "b2bua.calls.outside",
+    "b2bua.calls.shown",
     "b2bua.calls.verdicts",
     "b2bua.legs.words",
     "b2bua.features.options",

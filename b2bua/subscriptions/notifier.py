@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from b2bua.capabilities import OPTION_TAGS
 from b2bua.dialogs.channel import Channel
 from b2bua.dialogs.dialog import Dialog
 from b2bua.errors import PeerError
 from b2bua.subscriptions.packages import PackageFailed, Packages, ServedPackage, Watcher
-from b2bua.subscriptions.subscription import PackageSubscription
+from b2bua.subscriptions.subscription import PackageSubscription, require
 from b2bua.wire.message import Request, Response
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from b2bua.transactions.flow import Flow
     from b2bua.transactions.ports import IServerTransaction, ITransactionLayer
     from b2bua.wire.message import Field
+
+Answer = TypeVar("Answer")
 
 HOUR = 3600
 """A time as long as this is never too short (RFC 6665 section 4.2.1.1)."""
@@ -203,7 +205,7 @@ class Notifier:
         channel = Channel(self, dialog)
         subscription = PackageSubscription(self, channel, served, resource, watcher, seconds)
         self.add(subscription, server.flow)
-        channel.respond(server, 200, (("Expires", str(seconds)),))
+        channel.respond(server, 200, subscription.granted(seconds))
         if seconds:
             subscription.watch()
             self._look_for_elder(subscription)
@@ -258,6 +260,9 @@ class Notifier:
             if len(request.body) > self.limits.body:
                 raise Refused(413)
         seconds = self._granted(request, served)
+        lacking = _asked(served.needs, resource) - watcher.supports
+        if lacking:
+            raise Refused(421, "", require(lacking))
         unsubscribes = not seconds and request.to.tag and not request.body
         if not unsubscribes and (refusal := _asked(served.refuses, resource, watcher)) is not None:
             _turn_down(refusal)
@@ -402,7 +407,7 @@ def _take_out(
             del table[key]
 
 
-def _asked(question: Callable[..., Refuse | None], *values: object) -> Refuse | None:
+def _asked(question: Callable[..., Answer], *values: object) -> Answer:
     """Ask a package; one that is broken serves nobody, for now."""
     try:
         return question(*values)

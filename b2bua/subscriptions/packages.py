@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from b2bua.wire.message import Field
 
 
+NOTHING: frozenset[str] = frozenset()
+
+
 class Body(NamedTuple):
     """What a NOTIFY says of the state of a resource."""
 
@@ -21,7 +24,7 @@ class Body(NamedTuple):
     """The value of Content-Type; empty for a NOTIFY that says all in its header."""
     content: bytes = b""
     fields: tuple[Field, ...] = ()
-    """More header fields: Call-Info, Require..."""
+    """More header fields: Call-Info, say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,14 @@ class EventPackage:
         """
         return None if watcher.party.internal else Refuse(403)
 
+    def needs(self, resource: str) -> frozenset[str]:
+        """
+        Name the option tags without which a resource cannot be told: C{eventlist} for a list, say.
+
+        Who does not support one is refused with 421, and all answers and NOTIFYs say so in Require.
+        """
+        return NOTHING
+
     def state(self, resource: str, watcher: Watcher) -> Body | None:
         """Say how the resource is now; None has a NOTIFY without a body."""
         raise NotImplementedError
@@ -124,6 +135,9 @@ class ServedPackage(Protocol):
 
     def refuses(self, resource: str, watcher: Watcher) -> Refuse | None:
         """Turn a watcher away, or say None."""
+
+    def needs(self, resource: str) -> frozenset[str]:
+        """The option tags without which the resource cannot be told."""
 
     def state(self, resource: str, watcher: Watcher) -> Body:
         """Say how the resource is now."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from b2bua.dialogs.notify_queue import NotifyQueue
 from b2bua.dialogs.subscription import FATAL, Subscription
 from b2bua.errors import PeerError
-from b2bua.subscriptions.packages import PackageFailed, Watcher
+from b2bua.subscriptions.packages import NOTHING, PackageFailed, Watcher
 from b2bua.wire.fields import Event
 
 if TYPE_CHECKING:
@@ -152,11 +152,19 @@ class PackageSubscription(Subscription):
         if self.dialog.target != before or self.flow != server.flow:
             self._notifier.meet(self, server.flow)
         self.refreshed(seconds, self._notifier.now())
-        self.channel.respond(server, 200, (("Expires", str(seconds)),))
+        self.channel.respond(server, 200, self.granted(seconds))
         self._failures = 0
         self.watch()
         self.keep()
         self.tell(at_once=True)
+
+    def granted(self, seconds: int) -> tuple[Field, ...]:
+        """What a 2xx to a SUBSCRIBE says (RFC 6665 section 4.2.1.1, RFC 4662 section 4.1)."""
+        try:
+            needs = self.served.needs(self.resource)
+        except PackageFailed:
+            needs = NOTHING  # the NOTIFY waits until it can tell
+        return (("Expires", str(seconds)), *((require(needs),) if needs else ()))
 
     def watch(self) -> None:
         """Wait for the end of its time."""
@@ -199,11 +207,12 @@ class PackageSubscription(Subscription):
         notifier, seq = self._notifier, self.dialog.local_seq + 1
         try:
             body = self.served.state(self.resource, self.watcher(seq - self.first_seq))
+            needs = self.served.needs(self.resource)
         except PackageFailed:
             if self.active:
                 notifier.layer.start(self._pause(), self._queue.go_on)
                 return False
-            body = None  # the end is told even so
+            body, needs = None, NOTHING  # the end is told even so
         if seq + BLOCK // 2 > self.reserved:
             self.reserved = seq + BLOCK
             self.keep()
@@ -211,6 +220,8 @@ class PackageSubscription(Subscription):
             ("Event", self.event),
             ("Subscription-State", self.state(notifier.now())),
         )
+        if needs:
+            fields += (require(needs),)
         content = b""
         if body is not None:
             fields += body.fields
@@ -263,6 +274,11 @@ class PackageSubscription(Subscription):
         if self._timer is not None:
             self._timer.stop()
             self._timer = None
+
+
+def require(needs: frozenset[str]) -> Field:
+    """What has to be understood (RFC 3261 section 20.32)."""
+    return ("Require", ", ".join(sorted(needs)))
 
 
 @lru_cache(maxsize=256)

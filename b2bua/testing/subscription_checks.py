@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from b2bua.testing.checks import Sent
 
 SECTION = "RFC 6665 4.2.2"
+PRESSED = ("talk", "hold")
+"""Keys of a phone that are pressed from afar, in the dialog of a call, without a subscription."""
 TIMEOUT = 31.9
 """64*T1, and a hair's breadth less: so long a NOTIFY waits for its answer (Timer F)."""
 
@@ -51,6 +53,8 @@ class Notifications:
             self._complain("NOTIFY without Event or Subscription-State", SECTION)
             return
         tag = request.to.tag
+        if not tag or event in PRESSED:
+            return
         key = tag, event
         if not event.startswith("refer") and tag not in self._open:
             self._complain("NOTIFY before the 2xx to the SUBSCRIBE", "RFC 6665 4.2.1.2")
@@ -61,7 +65,9 @@ class Notifications:
             and before.final is None
             and sent.at < min(before.given_up, before.at + TIMEOUT)
         )
-        if before is not None and waits and not again and self._reaches(before):
+        # What was lost with its connection is sent again by the next one.
+        again = again or (before is not None and before.final is None and not self._reaches(before))
+        if waits and not again:
             self._complain("NOTIFY while another one is on its way", SECTION)
         if key in self._over and not again and (before is None or self._reaches(before)):
             self._complain("NOTIFY after the last one", "RFC 6665 4.4.1")

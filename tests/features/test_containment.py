@@ -107,6 +107,8 @@ OF_NO_CALL = {
     "contact_registered",
     "contact_unregistered",
     "extension_unavailable",
+    "lamp_shown",
+    "messages_waiting",
     "setting_changed",
     "service_started",
     "service_stopping",
@@ -114,7 +116,7 @@ OF_NO_CALL = {
 """Hooks that are not about a call, so that there is no story to name who failed."""
 
 
-RARE = {"code_dialled", "code_referred", "request_received"}
+RARE = {"code_dialled", "code_referred", "code_shown", "request_received"}
 """Hooks that only the owner of a code, or of a method, is asked; see below."""
 
 
@@ -183,6 +185,8 @@ class Day:
         run(20)
         self.features.change("extensions.bob.forward.busy", "carol")
         self.features.ask_unavailable("bob")
+        self.features.ask_lamp("701", attempt().behalf)
+        self.features.ask_messages("bob")
         self.features.stop()
         bob.unregister()
         run(70)

@@ -340,3 +340,24 @@ class InterestTests(LampCase):
         self.world.run(1)
         self.assertEqual(served.server.core.calls._told, {})
         self.quiet()
+
+
+class CompletionTests(LampCase):
+    """A Yealink watches whom it could not reach, to offer another try (draft-poetzl)."""
+
+    def test_contact(self) -> None:
+        """The Contact of a call that failed still names the extension when the call is over."""
+        self.bob.dial("carol")
+        self.world.run(3)
+        self.bob.manners.lines = 1
+        self.bob.manners.rings_first = True
+        session = self.alice.dial("bob")
+        self.world.run(3)
+        self.assertEqual(session.state, "over")
+        watching = self.alice.watch("bob", at=session.target, expires=60)
+        self.world.run(1)
+        self.assertEqual((watching.code, shown(watching.body)), (200, "talking"))
+        self.bob.hang_up()
+        self.world.run(1)
+        self.assertEqual(shown(watching.body), "idle")
+        self.quiet()

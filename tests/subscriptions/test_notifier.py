@@ -52,6 +52,7 @@ class Plain:
         """Ask it as it is."""
         self.package = package
         self.refuses = package.refuses
+        self.needs = package.needs
         self.state = package.state
         self.commanded = package.commanded
         self.watched = package.watched

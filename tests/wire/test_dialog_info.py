@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua_plugins.busy_lamps import Dialog, Party, document
+from b2bua.wire.dialog_info import Dialog, End, document
 from tests.ladders.lamps import dialogs, shown
 
 BOB = "sip:bob@example.com"
@@ -17,8 +17,8 @@ class DocumentTests(SynchronousTestCase):
 
     def test_whole(self) -> None:
         """The root has version, state and entity; a dialog its id, state and both ends (section 4.1)."""
-        held = Party("Bob", BOB, held=True)
-        other = Party("", "sip:alice@example.com")
+        held = End("Bob", BOB, held=True)
+        other = End("", "sip:alice@example.com")
         written = document(BOB, 7, [Dialog("1", "confirmed", held, other, "recipient", "c", "l", "r")])
         self.assertEqual(
             written.decode().replace("\n", ""),
@@ -44,10 +44,10 @@ class DocumentTests(SynchronousTestCase):
         names = ["<&>\"'", "\x00\x0b\x1f", "\udc80\ud800", "\ufffe", "Zoë \N{GRINNING FACE}"]
         for name in names:
             with self.subTest(ascii(name)):
-                party = Party(name, BOB)
+                party = End(name, BOB)
                 written = document(
                     BOB, 0, [Dialog("1", "early", party, party, "recipient", name, name, name)]
                 )
                 ElementTree.fromstring(written)
-        [found] = dialogs(document(BOB, 0, [Dialog("1", "early", Party(names[0], BOB))]))
+        [found] = dialogs(document(BOB, 0, [Dialog("1", "early", End(names[0], BOB))]))
         self.assertEqual(found["local-display"], names[0])

@@ -1,0 +1,238 @@
+"""
+Messages waiting: the lamp that says that somebody has left one (RFC 3842).
+
+Whoever keeps messages says how many there are, by the hook C{messages_waiting}, by
+the command C{b2bua messages 102 --new 2}, or as a carrier whose NOTIFY comes in::
+
+    [message_waiting]
+    unsolicited = true         # tell also phones that have not subscribed
+
+    [extensions.102.message_waiting]
+    account = "*97"            # what the phone dials to hear them
+    numbers = ["+4930123456"]  # whose messages at a carrier are this extension's
+    watched_by = ["100"]       # who else may see them
+
+A phone that has subscribed is told by its subscription, any other one of the
+extension by a NOTIFY that it has not asked for, as many phones want it; who turns
+that down with 489 or 481 is told no more until it registers anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import StringConstraints
+
+from b2bua import Options, Service, Table, Target, hookimpl
+from b2bua.calls import Messages, OutsideRequest, Refuse, Respond
+from b2bua.errors import PeerError
+from b2bua.subscriptions import Body, EventPackage, Watcher
+from b2bua.wire.message_summary import TYPE, parse, write
+
+if TYPE_CHECKING:
+    from b2bua.calls import Registration
+
+NOT_WANTED = (405, 481, 489, 501)
+"""Who answers so wants no NOTIFY without a subscription."""
+
+
+class Waiting(Table):
+    """C{[message_waiting]}: who is told."""
+
+    unsolicited: bool = True
+
+
+class OfExtension(Table):
+    """C{[extensions.NUMBER.message_waiting]}: where its messages are, and who may see them."""
+
+    account: Annotated[str, StringConstraints(max_length=64)] | None = None
+    numbers: tuple[Target, ...] = ()
+    watched_by: tuple[str, ...] = ()
+
+
+class SummaryPackage(EventPackage):
+    """C{Event: message-summary}."""
+
+    name = "message-summary"
+    bodies = (TYPE,)
+
+    def __init__(self, waiting: MessageWaiting) -> None:
+        """Tell what C{waiting} knows."""
+        self._waiting = waiting
+        self.subscribed: set[str] = set()
+        """Accounts with a phone that has subscribed."""
+
+    def refuses(self, resource: str, watcher: Watcher) -> Refuse | None:
+        """The mailbox is one's own, or one that one may see."""
+        if not watcher.party.internal:
+            return Refuse(403)
+        account = self._waiting.account(resource, watcher.party.name)
+        return None if watcher.party.name in (account, *self._waiting.of(account).watched_by) else Refuse(403)
+
+    def state(self, resource: str, watcher: Watcher) -> Body:
+        """Say how many there are: none for who has no mailbox (ivozprovider#14)."""
+        return Body(TYPE, self._waiting.summary(self._waiting.account(resource, watcher.party.name)))
+
+    def watched(self, resource: str, anybody: bool) -> None:
+        """Who is told by a subscription is not told besides."""
+        if anybody:
+            self.subscribed.add(resource)
+        else:
+            self.subscribed.discard(resource)
+
+
+class MessageWaiting:
+    """Tells phones of messages."""
+
+    @hookimpl
+    def b2bua_settings(self) -> Mapping[str, type[Table]]:
+        """The tables of this feature."""
+        return {"message_waiting": Waiting, "extensions.*.message_waiting": OfExtension}
+
+    @hookimpl
+    def b2bua_configure(self, options: Options) -> None:
+        """Make the package."""
+        self._options = options
+        self._unsolicited = options.of(Waiting).unsolicited
+        self._package = SummaryPackage(self)
+        self._service: Service | None = None
+        self._unwilling: set[tuple[str, str]] = set()
+        self._numbers = {
+            number: names[0] for names in options.names(OfExtension) for number in self.of(names[0]).numbers
+        }
+
+    @hookimpl
+    def b2bua_event_packages(self) -> Iterable[EventPackage]:
+        """One."""
+        return (self._package,)
+
+    @hookimpl
+    def b2bua_methods(self) -> tuple[str, ...]:
+        """What a carrier sends."""
+        return ("NOTIFY",)
+
+    @hookimpl
+    def b2bua_fields(self) -> tuple[str, ...]:
+        """Which NOTIFYs are about messages."""
+        return ("Event",)
+
+    @hookimpl
+    def b2bua_commands(self) -> Mapping[str, Any]:
+        """One."""
+        return {"messages": self.messages}
+
+    @hookimpl
+    def service_started(self, service: Service) -> None:
+        """Be ready to tell."""
+        self._service = service
+
+    def of(self, account: str) -> OfExtension:
+        """What is said of an extension."""
+        return self._options.of(OfExtension, account)
+
+    def account(self, resource: str, watcher: str) -> str:
+        """Whose mailbox is meant: who subscribes to the number of the voicemail means their own."""
+        assert self._service is not None
+        return resource if self._service.is_extension(resource) else watcher
+
+    def count(self, account: str) -> Messages:
+        """How many messages wait."""
+        assert self._service is not None
+        told = self._service.messages(account)
+        if told is not None:
+            return told
+        kept = self._service.data.get(account)
+        return Messages(*kept) if isinstance(kept, list) else Messages()
+
+    def summary(self, account: str) -> bytes:
+        """The document for the phones of an account."""
+        assert self._service is not None
+        dialled = self.of(account).account or account
+        count = self.count(account)
+        counts = count.new, count.old, count.urgent_new, count.urgent_old
+        return write(counts, self._service.address(dialled))
+
+    def messages(
+        self,
+        account: str,
+        *,
+        new: int | None = None,
+        old: int = 0,
+        urgent: int = 0,
+    ) -> str:
+        """
+        Say how many messages wait for an extension, or ask.
+
+        @param new: how many have not been heard; without it nothing is changed.
+        """
+        if self._service is None or not self._service.is_extension(account):
+            raise ValueError(f"there is no extension {account}")
+        if new is not None:
+            try:
+                self._keep(account, Messages(new, old, urgent))
+            except TypeError as error:
+                raise ValueError(str(error).removeprefix("Messages: ")) from None
+        found = self.count(account)
+        return f"{account}: {found.new} new, {found.old} old"
+
+    @hookimpl
+    def request_received(self, request: OutsideRequest) -> Respond | None:
+        """A carrier tells of messages that wait there (RFC 3842 section 3)."""
+        event = request.fields.get("Event", ("",))[0].partition(";")[0].strip().lower()
+        if request.method != "NOTIFY" or event != "message-summary":
+            return None
+        if request.party.kind != "trunk":
+            return Respond(403)  # a phone does not say what waits for another
+        account = self._numbers.get(request.user, request.extension)
+        if account is None:
+            return Respond(404)
+        try:
+            summary = parse(request.body)
+            counts = summary.voice or (int(summary.waiting), 0, 0, 0)
+            self._keep(account, Messages(*counts))
+        except PeerError as error:
+            return Respond(error.code, error.why)
+        except TypeError:
+            return Respond(400, "More urgent messages than messages")
+        return Respond(200)
+
+    def _keep(self, account: str, count: Messages) -> None:
+        """Remember it and have it told, if it is another than before."""
+        assert self._service is not None
+        row = [count.new, count.old, count.urgent_new, count.urgent_old]
+        if self._service.data.get(account) == row:
+            return
+        with self._service.data.change() as rows:
+            rows[account] = row
+        self.changed(account)
+
+    def changed(self, account: str) -> None:
+        """Tell all phones of an account."""
+        self._package.changed(None)  # who watches the number of the voicemail means an account as well
+        assert self._service is not None
+        for phone in self._service.registrations(account):
+            self._service.after(0, self._tell, phone)
+
+    @hookimpl
+    def contact_registered(self, binding: Registration) -> None:
+        """A phone that has just been switched on shows what waits (fusionpbx#1193)."""
+        self._unwilling.discard((binding.extension, binding.contact))
+        if self._service is not None and self.count(binding.extension) != Messages():
+            self._service.after(0, self._tell, binding)
+
+    async def _tell(self, phone: Registration) -> None:
+        """Tell a phone that has not subscribed."""
+        key = phone.extension, phone.contact
+        if (
+            not self._unsolicited
+            or self._service is None
+            or key in self._unwilling
+            or phone.extension in self._package.subscribed
+        ):
+            return
+        body = self.summary(phone.extension)
+        # Yealinks take no notice of a terminated one.
+        code = await self._service.notify(phone, "message-summary", body, TYPE, "active")
+        if code in NOT_WANTED:
+            self._unwilling.add(key)

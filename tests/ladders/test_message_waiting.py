@@ -1,0 +1,172 @@
+"""Messages waiting (RFC 3842)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from b2bua.testing import LadderTestCase, Manners, World
+from b2bua.testing.manners import by_hand
+from b2bua.wire.message import Request
+
+SETTINGS: dict[str, Any] = {
+    "extensions": {
+        "bob": {"message_waiting": {"account": "*97", "numbers": ["+4930123456"], "watched_by": ["alice"]}}
+    },
+    "trunks": {"carrier": {"uri": "sip:198.51.100.7", "accept_from": ["198.51.100.7"]}},
+}
+NOTHING = b"Messages-Waiting: no\r\nMessage-Account: sip:*97@pbx.example.com\r\nVoice-Message: 0/0 (0/0)\r\n"
+SUMMARY = "application/simple-message-summary"
+
+
+class MessageCase(LadderTestCase):
+    """A world in which Bob has a mailbox."""
+
+    def make_world(self) -> World:
+        """Make it."""
+        return World(features="installed", settings=SETTINGS)
+
+    def setUp(self) -> None:
+        """Three phones."""
+        super().setUp()
+        self.alice, self.bob, self.carol = self.world.phones("alice", "bob", "carol", manners=Manners())
+
+    def say(self, **counts: int) -> str:
+        """What the command does."""
+        return str(self.successResultOf(self.world.command("messages", account="bob", **counts)))
+
+
+class SubscribedTests(MessageCase):
+    """A phone that has subscribed."""
+
+    def test_told(self) -> None:
+        """Who subscribes is told at once, and whenever it changes (RFC 3842 section 3)."""
+        watching = self.bob.watch("bob", "message-summary")
+        self.world.run(0.5)
+        self.assertEqual(watching.body, NOTHING)
+        self.assertEqual(watching.notified[-1].type, SUMMARY)
+        self.assertEqual(self.say(new=2, old=8, urgent=1), "bob: 2 new, 8 old")
+        self.world.run(0.5)
+        self.assertIn(b"Messages-Waiting: yes\r\n", watching.body)
+        self.assertIn(b"Voice-Message: 2/8 (1/0)\r\n", watching.body)
+        self.assertEqual(len(watching.notified), 2)
+        self.say(new=2, old=8, urgent=1)
+        self.world.run(0.5)
+        self.assertEqual(len(watching.notified), 2, "told though nothing has changed")
+        self.quiet()
+
+    def test_number_of_the_voicemail(self) -> None:
+        """Who subscribes to the number of the voicemail means their own mailbox."""
+        watching = self.bob.watch("*97", "message-summary")
+        self.world.run(0.5)
+        self.say(new=1)
+        self.world.run(0.5)
+        self.assertIn(b"Voice-Message: 1/0", watching.body)
+        self.quiet()
+
+    def test_no_mailbox(self) -> None:
+        """A user without a mailbox hears that nothing waits, not 404 for ever (ivozprovider#14)."""
+        watching = self.carol.watch("carol", "message-summary")
+        self.world.run(0.5)
+        self.assertEqual(watching.code, 200)
+        self.assertIn(b"Messages-Waiting: no", watching.body)
+        self.quiet()
+
+    def test_others(self) -> None:
+        """A mailbox is seen by its owner and by whom the configuration names."""
+        seen, refused = self.alice.watch("bob", "message-summary"), self.carol.watch("bob", "message-summary")
+        self.world.run(0.5)
+        self.assertEqual((seen.code, refused.code), (200, 403))
+        self.quiet()
+
+
+class UnaskedTests(MessageCase):
+    """A phone that has not."""
+
+    def summaries(self, phone: Any) -> list[bytes]:
+        """What it was told."""
+        requests = [got.message for got in phone.inbox if isinstance(got.message, Request)]
+        return [request.body for request in requests if request.method == "NOTIFY"]
+
+    def test_told(self) -> None:
+        """It gets a NOTIFY of its own; other phones do not."""
+        self.say(new=1)
+        self.world.run(1)
+        self.assertEqual(len(self.summaries(self.bob)), 1)
+        self.assertEqual(self.summaries(self.alice), [])
+        self.quiet()
+
+    def test_registered(self) -> None:
+        """A phone that was off shows what waits when it registers (fusionpbx#1193)."""
+        self.bob.unregister()
+        self.world.run(1)
+        self.say(new=3)
+        self.world.run(1)
+        self.bob.register()
+        self.world.run(1)
+        self.assertIn(b"Voice-Message: 3/0", self.summaries(self.bob)[-1])
+        self.quiet()
+
+    def test_not_wanted(self) -> None:
+        """A phone that answers 489 is told no more until it registers anew."""
+        self.bob.manners = by_hand(replies=False)
+        self.say(new=1)
+        self.bob.gets("NOTIFY")
+        self.bob.answers(489)
+        self.world.run(1)
+        self.say(new=2)
+        self.bob.gets_nothing(1)
+        self.quiet()
+
+
+class CarrierTests(MessageCase):
+    """A mailbox at a carrier."""
+
+    def setUp(self) -> None:
+        """There is one."""
+        super().setUp()
+        self.carrier = self.world.trunk("carrier", host="198.51.100.7")
+
+    def tell(self, to: str, body: bytes) -> int | None:
+        """The carrier sends a NOTIFY."""
+        fields = (("Event", "message-summary"), ("Subscription-State", "active"), ("Content-Type", SUMMARY))
+        told = self.carrier.outside("NOTIFY", to, fields=fields, body=body)
+        self.world.run(1)
+        return told.code
+
+    def test_carrier(self) -> None:
+        """What it says of a number is said of the extension that has it."""
+        watching = self.bob.watch("bob", "message-summary")
+        self.assertEqual(
+            self.tell("+4930123456", b"Messages-Waiting: yes\r\nVoice-Message: 4/8 (0/2)\r\n"), 200
+        )
+        self.assertIn(b"Voice-Message: 4/8 (0/2)", watching.body)
+        self.quiet()
+
+    def test_bad(self) -> None:
+        """Nonsense is refused by the status that fits, and changes nothing."""
+        self.assertEqual(self.tell("+4930123456", b"\xff\x00"), 400)
+        self.assertEqual(self.tell("+49301", b"Messages-Waiting: yes\r\n"), 404)
+        self.assertEqual(self.say(), "bob: 0 new, 0 old")
+
+    def test_phone(self) -> None:
+        """A phone cannot say what waits for another."""
+        fields = (("Event", "message-summary"), ("Subscription-State", "active"), ("Content-Type", SUMMARY))
+        told = self.alice.outside("NOTIFY", "bob", fields=fields, body=b"Messages-Waiting: yes\r\n")
+        other = self.alice.outside("NOTIFY", "bob", fields=(("Event", "odd"), fields[1]))
+        alive = self.alice.outside("NOTIFY", "bob", fields=(("Event", "keep-alive"),))
+        self.world.run(1)
+        self.assertEqual((told.code, other.code, alive.code), (403, 481, 200))
+
+
+class CommandTests(MessageCase):
+    """The command C{b2bua messages}."""
+
+    def test_bad(self) -> None:
+        """Nonsense is one line for people."""
+        for given in (
+            {"account": "nobody", "new": 1},
+            {"account": "bob", "new": -1},
+            {"account": "bob", "new": 1, "urgent": 2},
+        ):
+            with self.subTest(str(given)):
+                self.failureResultOf(self.world.command("messages", **given), ValueError)  # type: ignore[arg-type]
