@@ -383,7 +383,8 @@ def lamp_shown(number: str, watcher: Party) -> Lamp | None:
     Say how a number is that is no extension: an orbit, a group, a queue.
 
     Asked whenever somebody who watches the number is told, and when they begin
-    to.  The first answer counts, and nobody waits for one that takes its time;
+    to.  Of an extension, whose lamp is worked out of its calls, it may be said
+    that somebody is parked there.  The first answer counts, and nobody waits for one that takes its time;
     a number of which nobody says anything cannot be watched.  That it has
     changed is said by C{service.changed("dialog", number)}.
 

@@ -33,10 +33,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, StringConstraints
 
 from b2bua import Elsewhere, NotConfigured, Options, Seconds, Service, Table, hookimpl
-from b2bua.calls import Confirm, Diverted, Forward, PickUp, Refuse, Wait
+from b2bua.calls import Confirm, Diverted, Forward, Lamp, PickUp, Refuse, Wait
 
 if TYPE_CHECKING:
-    from b2bua.calls import Attempt, CallState, Origination, PartyState
+    from b2bua.calls import Attempt, CallState, Origination, Party, PartyState
 
 OVERFLOW = "overflow|"
 """Before the number of a queue: what is dialled for who has waited too long."""
@@ -273,6 +273,13 @@ class Agents:
         self._soon()
 
     @hookimpl
+    def code_shown(self, name: str, argument: str, watcher: Party) -> Lamp | None:
+        """A key that logs an agent in, out or off is lit while they are so, in any of their queues."""
+        numbers = [n for n, queue in self._queues.items() if watcher.name in queue.members]
+        states = [self._state(n, watcher.name)["state"] for n in numbers if argument in ("", n)]
+        return Lamp("busy" if STATES[name] in states else "idle") if states else None
+
+    @hookimpl
     def code_dialled(self, attempt: Attempt, name: str, argument: str) -> Confirm | Refuse:
         """An agent comes, goes, or has a pause."""
         own = attempt.caller.name
@@ -283,6 +290,7 @@ class Agents:
             for number in numbers:
                 rows[f"agent {number} {own}"] = self._state(number, own) | {"state": STATES[name]}
         self._soon()
+        self._service.changed("dialog", None)
         return Confirm(f"{SPOKEN[name]}: {', '.join(self._queues[n].name or n for n in numbers)}")
 
     # ---- figures --------------------------------------------------------

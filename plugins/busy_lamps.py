@@ -205,8 +205,7 @@ class DialogPackage(EventPackage):
                 del self._of[name]
         for name in _extensions(state):
             self._of.setdefault(name, set()).add(state.id)
-        places = _places(state) | (_places(before) if before is not None else set())
-        for name in was | _extensions(state) | places:
+        for name in was | _extensions(state):
             self.tell(name)
 
     def refuses(self, resource: str, watcher: Watcher) -> Refuse | None:
@@ -249,8 +248,9 @@ class DialogPackage(EventPackage):
         profile = self._profile(watcher)
         if self.service.is_extension(number):
             dialogs = self._dialogs(number, self._sees_callers(number, watcher), profile)
-            if len(dialogs) > 1 and profile.one_call:
-                dialogs = [min(dialogs, key=_rank)]
+            if profile.one_call:
+                dialogs = sorted(dialogs, key=_rank)[:1]
+            dialogs += self._parked(number, watcher)
         else:
             dialogs = self._pretended_by(self.service.lamp(number, watcher.party), number, profile)
         return document(self.service.address(number), watcher.version, dialogs)
@@ -277,8 +277,7 @@ class DialogPackage(EventPackage):
             for party in self._calls[call].parties
             if party.kind == "extension" and party.name == extension
         ]
-        parked = self._parked(extension, callers)
-        return [*(found or self._without_call(extension)), *parked]
+        return found or self._without_call(extension)
 
     def _without_call(self, extension: str) -> list[Dialog]:
         """What is shown of an extension that has no call."""
@@ -289,11 +288,13 @@ class DialogPackage(EventPackage):
             return self._pretended("unregistered", self._lamps.unregistered, extension, "Not registered")
         return [IDLE]
 
-    def _parked(self, extension: str, callers: bool) -> Iterator[Dialog]:
+    def _parked(self, extension: str, watcher: Watcher) -> Iterator[Dialog]:
         """Who is parked against an extension, for phones that know BroadWorks' element."""
-        for call, party in self.service.waiting(extension):
-            who = self._known(call, party) if callers else ("", self.service.address(extension))
-            yield Dialog(f"parked-{party.leg}", "terminated", parked=End(*who))
+        lamp = self.service.lamp(extension, watcher.party)
+        if lamp is not None and lamp.state == "parked":
+            seen = lamp.text if self._sees_callers(extension, watcher) else ""
+            parked = End(seen, self.service.address(extension))
+            yield Dialog("parked", "terminated", parked=parked)
 
     def _pretended_by(self, lamp: Lamp | None, number: str, profile: Profile) -> list[Dialog]:
         """A number that is no extension, as a feature says it is."""
@@ -407,11 +408,6 @@ class BusyLamps:
 def _extensions(state: CallState) -> set[str]:
     """The extensions that are in a call."""
     return {party.name for party in state.parties if party.kind == "extension"}
-
-
-def _places(state: CallState) -> set[str]:
-    """Where parties of a call are kept waiting: orbits, or extensions against which they are parked."""
-    return {party.waits_at for party in state.parties if party.waits_at}
 
 
 def _other(call: CallState, party: PartyState) -> PartyState | None:

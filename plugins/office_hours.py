@@ -33,7 +33,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field
 
 from b2bua import Changeable, File, NotConfigured, Options, Table, Target, hookimpl
-from b2bua.calls import Confirm, Diverted, Forward, Refuse
+from b2bua.calls import Confirm, Diverted, Forward, Lamp, Refuse
 
 if TYPE_CHECKING:
     from b2bua.calls import Attempt
@@ -189,6 +189,17 @@ class OfficeHours:
         if not otherwise or otherwise == attempt.user:
             return Refuse(480, "Closed")
         return Forward(otherwise, Diverted.TIME_OF_DAY, granted=True)
+
+    @hookimpl
+    def code_shown(self, name: str, argument: str) -> Lamp | None:
+        """A key that switches an office is lit while the office is so."""
+        office = self._offices.get(argument)
+        if not argument and len(self._calendars) == 1:
+            [office] = self._calendars
+        if office is None:
+            return None
+        mode = self._options.of(Office, office).mode
+        return Lamp("busy" if mode == name.removeprefix("hours_") else "idle", SPOKEN[mode])
 
     @hookimpl
     def code_dialled(self, attempt: Attempt, name: str, argument: str) -> Confirm | Refuse:

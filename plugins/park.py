@@ -35,6 +35,7 @@ from b2bua.calls import (
     Diverted,
     Forward,
     Gone,
+    Lamp,
     Member,
     NotJoined,
     Outcome,
@@ -129,6 +130,9 @@ class Park:
     def service_started(self, service: Service) -> None:
         """The service knows who waits where."""
         self._service = service
+        self._parked_in: dict[str, frozenset[str]] = {}
+        for state in service.calls():
+            self._show(state)
 
     # ---- places ---------------------------------------------------------
 
@@ -153,6 +157,29 @@ class Park:
         for place, (call, leg) in list(self._recalled.items()):
             if call == state.id and not any(one.leg == leg and not one.talks_to for one in state.parties):
                 del self._recalled[place]
+        self._show(state)
+
+    # ---- lamps ----------------------------------------------------------
+
+    def _show(self, state: CallState) -> None:
+        """Have the lamps of places told at which somebody begins or ceases to wait in a call."""
+        before = self._parked_in.pop(state.id, frozenset())
+        now = frozenset(party.waits_at for party in state.parties if party.waits_at)
+        if now:
+            self._parked_in[state.id] = now
+        for place in before ^ now:
+            self._service.changed("dialog", place.removeprefix(AT))
+
+    @hookimpl
+    def lamp_shown(self, number: str) -> Lamp | None:
+        """An orbit is free or taken; at an extension somebody is parked, or nobody."""
+        orbit = number in self._orbits
+        for call, party in self._service.waiting(number if orbit else AT + number):
+            found = self._service.leg(call.id, party.leg)
+            identity = found[1].identity if found is not None else None
+            private = identity is not None and identity.private  # RFC 3325 section 7
+            return Lamp("busy" if orbit else "parked", "" if private else party.display)
+        return Lamp("idle") if orbit else None
 
     # ---- parking and taking ---------------------------------------------
 

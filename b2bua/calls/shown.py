@@ -7,7 +7,7 @@ from typing import Literal
 
 from b2bua.calls.verdicts import is_line
 
-STATES = ("idle", "ringing", "busy", "off")
+STATES = ("idle", "ringing", "busy", "parked", "off")
 COUNT_MAX = 2**32 - 1
 """RFC 3842 section 5.2: msgcount is 1*DIGIT; a phone counts in 32 bits at the most."""
 
@@ -16,8 +16,8 @@ COUNT_MAX = 2**32 - 1
 class Lamp:
     """How a number is shown: an orbit, a group, a feature code."""
 
-    state: Literal["idle", "ringing", "busy", "off"] = "busy"
-    """C{busy} is what is on, or taken."""
+    state: Literal["idle", "ringing", "busy", "parked", "off"] = "busy"
+    """C{busy} is what is on, or taken; of an extension C{parked} alone is shown, besides its calls."""
     text: str = ""
     """What stands beside it: who is parked there, to whom calls are forwarded."""
 

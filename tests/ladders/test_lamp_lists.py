@@ -11,6 +11,7 @@ from b2bua.wire.dialog_info import parse
 from b2bua.wire.xml import read
 from tests.ladders.lamps import LampCase, dialogs, shown
 
+OFFICE = {"numbers": ["bob"], "zone": "UTC", "open": ["thu 09:00-10:00"], "otherwise": "carol"}
 SUPPORTS = (("Supported", "eventlist"),)
 LISTS = {
     "office": {"members": ["alice", "bob", "*78"]},
@@ -35,15 +36,17 @@ class Orbit:
     @hookimpl
     def lamp_shown(self, number: str, watcher: Party) -> Lamp | None:
         """Is the orbit taken?"""
-        if number != "701":
+        if number not in ("701", "carol"):
             return None
         waiting = self._service.waiting(number)
-        return Lamp("busy", waiting[0][1].display) if waiting else Lamp("idle")
+        taken = "parked" if number == "carol" else "busy"
+        return Lamp(taken, waiting[0][1].display) if waiting else Lamp("idle")  # type: ignore[arg-type]
 
     @hookimpl
     def call_changed(self) -> None:
         """Somebody came or went."""
         self._service.changed("dialog", "701")
+        self._service.changed("dialog", "carol")
 
 
 def parts(body: bytes) -> Iterable[tuple[str, bytes]]:
@@ -225,3 +228,37 @@ class ProfileTests(LampCase):
         self.assertEqual(len(states), 3)
         for seen in states.values():
             self.assertEqual(seen, sorted(seen, key=("trying", "early", "confirmed").index))
+
+
+class OfficeTests(LampCase):
+    """Keys of an office: is it open, is an agent logged in?"""
+
+    more = {  # noqa: RUF012  # not changed
+        "office_hours": {"shop": OFFICE},
+        "queues": {"610": {"members": ["dave"], "logged_in": False}},
+    }
+
+    def setUp(self) -> None:
+        """Dave is the agent."""
+        super().setUp()
+        [self.dave] = self.world.phones("dave", manners=Manners())
+
+    def seen(self, code: str, watched: str) -> str:
+        """Dave dials a code; what does a key of his show then?"""
+        watching = self.dave.watch(watched)
+        self.world.run(0.5)
+        before = shown(watching.body)
+        self.dave.dial(code)
+        self.world.run(6)
+        return f"{before}, {shown(watching.body)}"
+
+    def test_office(self) -> None:
+        """Night service: the key of the code is lit while the office is switched so."""
+        self.assertEqual(self.seen("*282", "*282"), "idle, talking")
+        self.assertEqual(self.seen("*280", "*282"), "talking, idle")
+
+    def test_agent(self) -> None:
+        """The key that logs in is lit while one is, and so is the one that logs out."""
+        self.assertEqual(self.seen("*451", "*451"), "idle, talking")
+        self.assertEqual(self.seen("*452", "*452"), "idle, talking")
+        self.assertEqual(shown(self.dave.subscriptions[0].body), "idle")

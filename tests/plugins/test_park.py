@@ -8,9 +8,11 @@ from b2bua.testing import World
 from b2bua.testing.phone import Phone
 from b2bua_plugins.attended_transfer import AttendedTransfer
 from b2bua_plugins.blind_transfer import BlindTransfer
+from b2bua_plugins.busy_lamps import BusyLamps
 from b2bua_plugins.do_not_disturb import DoNotDisturb
 from b2bua_plugins.forward import CallForward
 from b2bua_plugins.park import Park
+from tests.ladders.lamps import dialogs, shown
 from tests.ladders.transfers import TransferTestCase
 
 LOT: dict[str, Any] = {"orbits": "701-702", "next_free": "700", "seconds": 20, "ring_seconds": 5}
@@ -247,3 +249,35 @@ class SettingsTests(TransferTestCase):
         for orbits in ("701-", "720-701", "1-100000000", "a", "", "7-10"):
             with self.subTest(orbits):
                 self.assertIn("park.orbits", self.refused(orbits=orbits))
+
+
+class LampTests(ParkCase):
+    """Orbits and extensions with somebody parked have lamps."""
+
+    def make_world(self) -> World:
+        """A world with orbits and lamps."""
+        return World(features=(*FEATURES, BusyLamps), settings={"park": self.park})
+
+    def test_orbit(self) -> None:
+        """Park × busy lamps: an orbit is idle when it is free, and busy with who is parked there."""
+        watching = self.carol.watch("701")
+        self.world.run(1)
+        self.assertEqual(shown(watching.body), "idle")
+        self.park_alice()
+        [dialog] = dialogs(watching.body)
+        self.assertEqual((dialog["state"], dialog["remote-display"]), ("confirmed", "Alice"))
+        self.carol.dial("701")
+        self.world.run(2)
+        self.assertEqual(shown(watching.body), "idle")
+        self.everybody_leaves()
+
+    def test_extension(self) -> None:
+        """Who is parked against an extension stands in its document, and its lamp stays as it is."""
+        watching = self.carol.watch("bob")
+        self.park_alice("*68")
+        self.assertEqual(shown(watching.body), "idle")
+        self.assertIn(b'<parked><identity display="Alice">', watching.body)
+        self.alice.hang_up()
+        self.world.run(1)
+        self.assertNotIn(b"callpark", watching.body)
+        self.everybody_leaves()
