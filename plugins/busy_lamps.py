@@ -45,6 +45,7 @@ from b2bua.calls import CallState, PartyState, Phase, Refuse
 from b2bua.subscriptions import Body, EventPackage, Watcher
 from b2bua.wire import resource_list
 from b2bua.wire.dialog_info import TYPE, Dialog, End, State, document
+from b2bua_plugins._presence import PresencePackage
 
 if TYPE_CHECKING:
     from b2bua.calls import Lamp, Registration
@@ -136,6 +137,9 @@ class DialogPackage(EventPackage):
         self._of: dict[str, set[str]] = {}
         """The calls of each extension."""
         self._watched: set[str] = set()
+        self._met: set[str] = set()
+        """Of whom somebody watches the presence."""
+        self.presence = PresencePackage(self._refuses_presence, self._met_with, self._presence_watched)
         self._listens = False
         self._service: Service | None = None
 
@@ -159,7 +163,7 @@ class DialogPackage(EventPackage):
         """Hear of calls if that is of use to anybody: it costs each of them something."""
         if self._service is None:
             return
-        listens = bool(self._watched)
+        listens = bool(self._watched or self._met)
         if listens != self._listens:
             self._listens = listens
             self._service.listen("call_changed", listens)
@@ -177,15 +181,17 @@ class DialogPackage(EventPackage):
     def tell(self, number: str) -> None:
         """A number may be shown otherwise: its own lamp, and the lists in which it is."""
         self.changed(number)
+        self.presence.changed(number)
         for name in self._lists:
             if name in self._watched and number in self._members(name):
                 self.changed(name)
 
     def tell_others(self) -> None:
         """Numbers that are no extensions may be shown otherwise: codes are about settings."""
-        for number in self._watched:
+        for number in self._watched | self._met:
             if number in self._lists or not self.service.is_extension(number):
                 self.changed(number)
+                self.presence.changed(number)
 
     def _members(self, name: str) -> tuple[str, ...]:
         """The numbers of a list."""
@@ -254,6 +260,28 @@ class DialogPackage(EventPackage):
         else:
             dialogs = self._pretended_by(self.service.lamp(number, watcher.party), number, profile)
         return document(self.service.address(number), watcher.version, dialogs)
+
+    # As presence
+
+    def _refuses_presence(self, resource: str, watcher: Watcher) -> Refuse | None:
+        """Lists are told as lamps only."""
+        return Refuse(404) if resource in self._lists else self.refuses(resource, watcher)
+
+    def _presence_watched(self, resource: str, anybody: bool) -> None:
+        """Listen to calls as long as somebody wants to know of one."""
+        if anybody:
+            self._met.add(resource)
+        else:
+            self._met.discard(resource)
+        self._listen()
+
+    def _met_with(self, number: str, watcher: Watcher) -> tuple[str, list[Dialog]]:
+        """The address of a number and its dialogs."""
+        profile = self._profile(watcher)
+        if self.service.is_extension(number):
+            return self.service.address(number), self._dialogs(number, False, profile)
+        lamp = self.service.lamp(number, watcher.party)
+        return self.service.address(number), self._pretended_by(lamp, number, profile)
 
     def _profile(self, watcher: Watcher) -> Profile:
         """What the phone wants."""
@@ -373,8 +401,8 @@ class BusyLamps:
 
     @hookimpl
     def b2bua_event_packages(self) -> Iterable[EventPackage]:
-        """One."""
-        return (self._package,)
+        """The lamps, and the same as presence."""
+        return (self._package, self._package.presence)
 
     @hookimpl
     def service_started(self, service: Service) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from b2bua.store.memory import MemoryStore
 from b2bua.testing import World
 from b2bua.testing.manners import by_hand
+from b2bua.wire.xml import read
 from tests.ladders.lamps import LampCase, dialogs, shown
 
 
@@ -360,4 +363,46 @@ class CompletionTests(LampCase):
         self.bob.hang_up()
         self.world.run(1)
         self.assertEqual(shown(watching.body), "idle")
+        self.quiet()
+
+
+class PresenceTests(LampCase):
+    """The same as presence (RFC 3856), for phones that want that."""
+
+    def says(self, watching: Any) -> tuple[str | None, str, str | None]:
+        """Open or closed, busy with what, and the same for people."""
+        root = read(watching.body)
+        line, person = root.child("tuple"), root.child("person")
+        assert line is not None
+        status = line.child("status")
+        assert status is not None
+        activity = "" if person is None else person.children[0].children[0].name
+        return status.text_of("basic"), activity, line.text_of("note")
+
+    def test_call(self) -> None:
+        """Open, ringing, on the phone, open again (RFC 3863 section 4.1.4, RFC 4480 section 3.2)."""
+        watching = self.watch("bob", event="presence")
+        self.assertEqual(watching.notified[-1].type, "application/pidf+xml")
+        self.assertEqual(self.says(watching), ("open", "", None))
+        self.alice.dial("bob")
+        self.world.run(0.5)
+        self.assertEqual(self.says(watching), ("open", "on-the-phone", "Ringing"))
+        self.world.run(2)
+        self.assertEqual(self.says(watching), ("open", "on-the-phone", "On the phone"))
+        self.bob.hang_up()
+        self.world.run(0.5)
+        self.assertEqual(self.says(watching), ("open", "", None))
+        self.quiet()
+
+    def test_absent(self) -> None:
+        """Who is not registered, or wants no calls, is closed."""
+        watching = self.watch("bob", event="presence")
+        self.bob.dial("*78")
+        self.world.run(6)
+        self.assertEqual(self.says(watching), ("closed", "busy", "Do not disturb"))
+        self.bob.dial("*79")
+        self.world.run(6)
+        self.bob.unregister()
+        self.world.run(0.5)
+        self.assertEqual(self.says(watching), ("closed", "", "Not registered"))
         self.quiet()

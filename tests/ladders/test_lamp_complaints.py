@@ -20,14 +20,14 @@ COMPLAINTS = {
         "tests.ladders.test_busy_lamps.ReloadTests.test_crashed"
     ),
     "kamailio#3192: early overtakes terminated": "tests.ladders.test_lamp_lists.ProfileTests.test_own_ids",
-    "kamailio#2906: the end of one branch darkens the lamp": "tests.ladders.test_busy_lamps.CallTests.test_fork",
+    "kamailio#2906: one branch darkens the lamp": "tests.ladders.test_busy_lamps.CallTests.test_fork",
     "OpenSIPS#3802: ringing for ever": "tests.ladders.test_busy_lamps.CallTests.test_refused",
     "asterisk#2159: Poly stuck on a second call": "tests.ladders.test_busy_lamps.CallTests.test_two_calls",
     "linphone-desktop#1006: idle looks like unregistered": (
         "tests.ladders.test_busy_lamps.AbsenceTests.test_unregistered"
     ),
     "fusionpbx#2194: DND not on lamps": "tests.ladders.test_busy_lamps.AbsenceTests.test_do_not_disturb",
-    "fusionpbx#5864: phones toggle for ever": "tests.ladders.test_feature_keys.BothWaysTests.test_no_ping_pong",
+    "fusionpbx#5864: phones that toggle": "tests.ladders.test_feature_keys.BothWaysTests.test_no_ping_pong",
     "pocket-dial#203: a transfer to an orbit destroys the call": (
         "tests.plugins.test_park.ParkTests.test_transferred_and_taken"
     ),
