@@ -65,9 +65,7 @@ class Notifications:
             and before.final is None
             and sent.at < min(before.given_up, before.at + TIMEOUT)
         )
-        # What was lost with its connection is sent again by the next one.
-        again = again or (before is not None and before.final is None and not self._reaches(before))
-        if waits and not again:
+        if before is not None and waits and not again and self._reaches(before):
             self._complain("NOTIFY while another one is on its way", SECTION)
         if key in self._over and not again and (before is None or self._reaches(before)):
             self._complain("NOTIFY after the last one", "RFC 6665 4.4.1")
