@@ -114,6 +114,8 @@ class Agents:
         self._due = False
         self._turn: dict[str, str] = {}
         """Whom each queue has rung last."""
+        self._at: dict[str, set[str]] = {}
+        """The queues in which somebody of a call waits."""
 
     @hookimpl
     def service_started(self, service: Service) -> None:
@@ -257,7 +259,20 @@ class Agents:
             number, agent = self._talks.pop(state.id)
             if self._queues[number].wrap_up_seconds:
                 self._rest(agent, self._queues[number].wrap_up_seconds)
+        queues = {party.waits_at for party in state.parties} & self._queues.keys()
+        for number in queues ^ self._at.pop(state.id, set()):
+            self._service.changed("dialog", number)
+        if queues:
+            self._at[state.id] = queues
         self._soon()
+
+    @hookimpl
+    def lamp_shown(self, number: str) -> Lamp | None:
+        """A queue rings while somebody waits."""
+        if number not in self._queues:
+            return None
+        waiting = len(self._service.waiting(number))
+        return Lamp("ringing", f"{waiting} waiting") if waiting else Lamp("idle")
 
     # ---- agents ---------------------------------------------------------
 

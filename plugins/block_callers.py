@@ -30,10 +30,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field, StringConstraints
 
 from b2bua import Changeable, NotConfigured, Options, Service, Table, hookimpl
-from b2bua.calls import Confirm, Refuse
+from b2bua.calls import Confirm, Lamp, Refuse
 
 if TYPE_CHECKING:
-    from b2bua.calls import Attempt
+    from b2bua.calls import Attempt, Party
 
 BLOCKED = Refuse(603, "Blocked")
 ANONYMOUS = Refuse(433, "Anonymity Disallowed")
@@ -144,6 +144,14 @@ class BlockCallers:
         if attempt.extension is not None and not attempt.internal and attempt.caller_number:
             with self._service.data.change() as rows:
                 rows[attempt.extension] = attempt.caller_number
+
+    @hookimpl
+    def code_shown(self, name: str, argument: str, watcher: Party) -> Lamp | None:
+        """The code is lit that holds."""
+        if argument or name not in ("block_anonymous_on", "block_anonymous_off"):
+            return None
+        on = self._options.of(OfExtension, watcher.name).anonymous
+        return Lamp("busy" if on == (name == "block_anonymous_on") else "idle")
 
     @hookimpl
     def code_dialled(self, attempt: Attempt, name: str) -> Confirm | Refuse:

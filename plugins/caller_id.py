@@ -29,10 +29,10 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import StringConstraints
 
 from b2bua import Changeable, File, NotConfigured, Options, Table, hookimpl
-from b2bua.calls import Confirm, Dial, Member, Refuse, hide_identity
+from b2bua.calls import Confirm, Dial, Lamp, Member, Refuse, hide_identity
 
 if TYPE_CHECKING:
-    from b2bua.calls import Attempt, InvitationDraft
+    from b2bua.calls import Attempt, InvitationDraft, Party
 
 NAMES_MAX = 100_000
 BYTES_MAX = 10_000_000
@@ -76,6 +76,14 @@ class CallerId:
         table = options.of(ForAll)
         self._plain = plainly(table.country)
         self._names = {} if table.phone_book is None else read_names(Path(table.phone_book), self._plain)
+
+    @hookimpl
+    def code_shown(self, name: str, argument: str, watcher: Party) -> Lamp | None:
+        """The code is lit that holds."""
+        if argument or name not in ("hide_always", "hide_never"):
+            return None
+        on = self._options.of(OfExtension, watcher.name).hidden
+        return Lamp("busy" if on == (name == "hide_always") else "idle")
 
     @hookimpl
     def code_dialled(self, attempt: Attempt, name: str, argument: str) -> Dial | Confirm | Refuse:
