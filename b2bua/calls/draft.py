@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from b2bua.legs.words import Fields
 from b2bua.wire.grammar import is_token
@@ -10,6 +11,11 @@ from b2bua.wire.registry import NEVER, canonical
 
 OURS = NEVER | {"Content-Type"}
 """Header fields that features cannot write, since we write them for each leg."""
+
+
+Kept: TypeAlias = tuple[str, str, str, str, list[tuple[str, str]]]
+"""What a draft says: names and URIs of From and To, and the header fields."""
+KEPT = ("from_display", "from_uri", "to_uri", "to_display", "fields")
 
 
 @dataclass(slots=True)
@@ -21,6 +27,14 @@ class InvitationDraft:
     to_uri: str
     to_display: str = ""
     fields: list[tuple[str, str]] = field(default_factory=list)
+
+    def kept(self) -> Kept:
+        """What it says now, to be compared, or put back."""
+        return self.from_display, self.from_uri, self.to_uri, self.to_display, list(self.fields)
+
+    def put_back(self, kept: Kept) -> None:
+        """Let it say again what it said."""
+        self.from_display, self.from_uri, self.to_uri, self.to_display, self.fields = kept
 
     def add(self, name: str, value: str) -> None:
         """Add a header field after those that are there."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
-from b2bua.calls.draft import is_field, is_safe
+from b2bua.calls.draft import KEPT, InvitationDraft, Kept, is_field, is_safe
 from b2bua.calls.verdicts import Refuse, is_line, is_time
 from b2bua.errors import PeerError
 from b2bua.features.signatures import accepted_by
@@ -67,14 +66,14 @@ def wrong_tags(answer: object) -> str | None:
     return None if good else f"answered {answer!r:.60}, not a frozenset of option tags"
 
 
-def wrong_edit(draft: object, before: Iterable[tuple[str, Any]]) -> str | None:
+def wrong_edit(draft: InvitationDraft, before: Kept) -> str | None:
     """
     What is wrong with a draft after an edit; what was in it before is not looked at.
 
-    @param before: its attributes as they were, with their names.
+    @param before: what it said.
     """
-    for name, was in before:
-        now = getattr(draft, name)
+    for name, was in zip(KEPT, before, strict=True):
+        now: Any = getattr(draft, name)
         if now == was:
             continue
         if name == "fields":

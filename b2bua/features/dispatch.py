@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import fields as fields_of
 from inspect import signature
 from types import CoroutineType
 from typing import Any, NamedTuple
@@ -15,6 +14,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from b2bua import hookspecs
+from b2bua.calls.draft import InvitationDraft
 from b2bua.calls.records.story import Story
 from b2bua.clock import IClock, ITimer
 from b2bua.features.answers import wrong_answer, wrong_edit
@@ -245,25 +245,23 @@ class Dispatch:
     # ---- edits ----------------------------------------------------------
 
     def edit(
-        self, hook: str, impls: Sequence[HookImpl], story: Story | None, draft: Any, *values: Any
+        self, hook: str, impls: Sequence[HookImpl], story: Story | None, draft: InvitationDraft, *values: Any
     ) -> None:
         """Let every feature edit a draft; who fails leaves no trace in it."""
         for impl in impls:
             began = self.timers.now()
-            before = [(field.name, getattr(draft, field.name)) for field in fields_of(draft)]
-            before = [(name, list(value) if isinstance(value, list) else value) for name, value in before]
+            before = draft.kept()
             try:
                 answer = impl.call(*values, draft)
-                if isinstance(answer, (Deferred, CoroutineType)):
+                if answer is not None and isinstance(answer, (Deferred, CoroutineType)):
                     _drop(answer)
                     raise TypeError("an edit cannot take its time")
-                if wrong := wrong_edit(draft, before):
+                if draft.kept() != before and (wrong := wrong_edit(draft, before)):
                     raise TypeError(wrong)
                 if self.timers.now() - began >= BLOCKS:
                     self._tell_blocked(hook, impl.plugin, self.timers.now() - began, story)
             except CONTAINED:
-                for name, value in before:
-                    setattr(draft, name, value)
+                draft.put_back(before)
                 self._failed(hook, impl.plugin, _failure(), began, story)
 
     # ---- news -----------------------------------------------------------

@@ -163,11 +163,7 @@ def seen(message: Message, names: frozenset[str], party: Party) -> SeenFields:
     """
     if not party.policy.trusted:
         names -= DIVERTED | (IDENTITY if party.internal else _FROM_TRUSTED)
-    found: dict[str, tuple[str, ...]] = {}
-    for name, value in message.fields:
-        name = canonical(name)
-        if name in names:
-            found[name] = (*found.get(name, ()), value)
+    found = {name: tuple(values) for name in names if (values := message.all(name))}
     return SeenFields(found) if found else NO_FIELDS
 
 
