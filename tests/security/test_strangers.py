@@ -64,7 +64,7 @@ class StrangersTests(SynchronousTestCase):
         """And what is not served to anybody."""
         self.assertEqual(self.ask("PUBLISH"), {405})
         self.assertEqual(self.ask("MESSAGE"), {401})
-        self.assertEqual(self.ask("SUBSCRIBE", "Event: presence\r\n"), {489})
+        self.assertEqual(self.ask("SUBSCRIBE", "Event: conference\r\n"), {489})
         self.assertEqual(self.ask("BYE"), {481})
         self.assertEqual(self.ask("INVITE", "Require: magic\r\n"), {420})
         self.assertEqual(self.ask("INVITE", hops=0), {483})

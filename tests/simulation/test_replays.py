@@ -19,8 +19,9 @@ class Recorded(Play):
     """
     A world of which every message is kept.
 
-    What a message does not show is left out: nobody is unplugged (the network
-    tells the server so), and all go by UDP, as replays do.
+    What the messages of a call do not show is left out: nobody is unplugged (the
+    network tells the server so), no phone registers from another port meanwhile,
+    and all go by UDP, as replays do.
     """
 
     def __init__(self, seed: int) -> None:
@@ -31,7 +32,8 @@ class Recorded(Play):
         self.calls: list[Any] = []
         served.server.core.calls.began = self.calls.append
         served.server.trace.bytes_max = 1 << 30
-        self.deeds = [deed for deed in self.deeds if deed not in (deeds.lose_power, deeds.cut_off)]
+        unseen = (deeds.lose_power, deeds.cut_off, deeds.other_port)
+        self.deeds = [deed for deed in self.deeds if deed not in unseen]
 
     def transport(self) -> str:
         """Draw the transport of a phone."""
