@@ -370,12 +370,14 @@ class ClientTransactions:
         """
         Let fail what did not arrive by a flow.
 
+        What has moved meanwhile goes on: only its way before has failed.
+
         @param data: the message, or the beginning of it; without one it is
             whatever went that way.
         """
         if data:
             branch = self._branches.get(sent_key(data))
-            failed = [branch] if branch is not None else []
+            failed = [branch] if branch is not None and branch.flow.remote == flow.remote else []
         else:
             failed = list(self._on_connection.get(flow, ()))
         for branch in failed:

@@ -70,6 +70,8 @@ class Came:
     """Has its sender closed the connection on which it came?"""
     orphaned: bool = False
     """Has its process died, so that the next one may not know how it was answered?"""
+    answered: float = inf
+    """When the final answer was given; so long, and PATIENCE more, it is remembered (Timers H, I, J)."""
 
     @property
     def final(self) -> Response | None:
@@ -367,7 +369,10 @@ class Witness:
         final = came.final
         if final is not None:
             # What has overtaken the 2xx finds no dialog, and may find it when it comes again.
-            if final.code != 481 and not came.orphaned and _but_nonce(final) != _but_nonce(response):
+            excused = (
+                final.code == 481 or came.orphaned or self.world.clock.rightNow > came.answered + PATIENCE
+            )
+            if not excused and _but_nonce(final) != _but_nonce(response):
                 self.complain(peer, f"{response.code} after {final.code} to {method}", "RFC 3261 17.2.1")
             return
         if response in came.answers:
@@ -375,6 +380,8 @@ class Witness:
         self._head(peer, response, data, echoed=came.request)
         self._response_head(peer, response, came.request)
         came.answers.append(response)
+        if response.code >= 200:
+            came.answered = self.world.clock.rightNow
         if method != "CANCEL":
             self.talk(peer, response, outgoing=False).answer_leaves(came, response)
 

@@ -12,6 +12,11 @@ from bench.subscriptions import Watched
 class SubscriptionsTests(SynchronousTestCase):
     """C{bench.subscriptions}, with small numbers."""
 
+    def setUp(self) -> None:
+        """Have the collector work again afterwards, which a measurement switches off."""
+        self.addCleanup(gc.enable)
+        self.addCleanup(gc.unfreeze)
+
     def test_told(self) -> None:
         """Every subscription is there, and each NOTIFY of the load was answered."""
         watched = Watched(300)

@@ -191,6 +191,16 @@ class InviteClientTests(Case):
         self.assertEqual(self.world.heard, [(0, 503)])
         self.quiet()
 
+    def test_unreachable_before(self) -> None:
+        """A late error of the way before does not fail what goes on by another one since."""
+        client = self.ask()
+        elsewhere = TO_BOB._replace(remote=(BOB[0], BOB[1] + 1))
+        client.move(elsewhere)
+        self.runner.unreachable(TO_BOB, self.wire.sent[0][0])
+        self.assertEqual(self.world.heard, [])
+        self.runner.unreachable(elsewhere, self.wire.sent[1][0])
+        self.assertEqual(self.world.heard, [(0, 503)])
+
     def test_unreachable_other(self) -> None:
         """What came back and is no request of ours that waits changes nothing."""
         self.ask()
