@@ -21,8 +21,8 @@ DEVELOPS  = $(VENV)/.develops-$(TREE)
 run: $(INSTALLED)
 	@test -e $(CONFIG) || $(BIN)/b2bua init --port $(PORT) $(CONFIG)
 	@echo "Starting with $(CONFIG); Ctrl-C ends it."
-	@$(BIN)/b2bua web-user welcome --config $(CONFIG) &
-	@exec $(BIN)/twistd -n b2bua --config $(CONFIG)
+	@$(BIN)/b2bua web-user welcome --config $(CONFIG) & \
+	exec $(BIN)/twistd -n b2bua --config $(CONFIG)
 
 # All tests, in two halves at a time: on sockets, and in memory; or only TESTS=tests.wire.
 test: $(DEVELOPS)

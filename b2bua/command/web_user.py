@@ -88,7 +88,10 @@ def run(options: Namespace) -> int:
 
 def _welcome(options: Namespace) -> int:
     """Let the first one in, who has just started the service and sits before the terminal."""
+    service = os.getppid()  # "make run" starts both in one shell, which becomes the service
     for _ in range(int(PATIENCE / LOOK)):
+        if os.getppid() != service:
+            return 1  # it has ended already
         try:
             found = _asking.ask(options, "GET", "/accounts")
             break
