@@ -240,7 +240,7 @@ class LinearTests(SynchronousTestCase):
         """
         From 1 KiB to 64 KiB the cost per byte does not grow.
 
-        What is quadratic would grow to 64 times; four times is for caches and
+        What is quadratic would grow to 64 times; eight times is for caches and
         for a busy machine.  Only CPU time counts, and who seems slow is
         measured again.
         """
@@ -251,7 +251,7 @@ class LinearTests(SynchronousTestCase):
                 if len(large) < 4 * len(small):
                     continue
                 for _ in range(4):
-                    if (growth := self.growth(reader, small, large)) < 4:
+                    if (growth := self.growth(reader, small, large)) < 8:
                         break
                 else:
                     slow.append(f"{reader_name} of {text_name}: {growth:.0f} times")
