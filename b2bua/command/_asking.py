@@ -9,6 +9,7 @@ import socket
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
@@ -185,6 +186,21 @@ def duration(seconds: float | None) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def moment(text: str | None, option: str, command: str) -> datetime | None:
+    """
+    Read a date and a time of day, in the zone of this machine unless it names another.
+
+    @raise SettingsError: if it is none.
+    """
+    if text is None:
+        return None
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except (ValueError, OverflowError):
+        problem = Problem(option, f'{text!r} is no time; write it as "2026-12-24 19:30"')
+        raise SettingsError(command, [problem]) from None
 
 
 def complain(text: str) -> None:

@@ -8,22 +8,38 @@ from typing import Any
 
 from b2bua.command import _asking
 from b2bua.command._asking import Column, duration
+from b2bua.settings import Problem, SettingsError
 
 
 def arguments(parser: ArgumentParser) -> None:
     """Take which."""
     parser.add_argument("--past", action="store_true", help="the records, the latest first")
     parser.add_argument("--of", metavar="PARTY", help="only those of an extension, a trunk or a number")
+    parser.add_argument(
+        "--since",
+        metavar="TIME",
+        help='with --past: only those that began then or later, as "2026-12-24 19:30"',
+    )
+    parser.add_argument("--before", metavar="TIME", help="with --past: only those that began before")
     parser.add_argument("--limit", metavar="N", type=int, default=100, help="so many at most, by default 100")
     _asking.arguments(parser)
 
 
 def run(options: Namespace) -> int:
     """List them."""
+    times = {name: _seconds(options, name) for name in ("since", "before")}
+    if not options.past and any(seconds is not None for seconds in times.values()):
+        raise SettingsError("b2bua calls", [Problem("--since, --before", "only go with --past")])
     path = "/calls/past" if options.past else "/calls"
-    rows = _asking.ask(options, "GET", path, party=options.of, limit=options.limit)
+    rows = _asking.ask(options, "GET", path, party=options.of, limit=options.limit, **times)
     none = "no call was recorded" if options.past else "no call goes on"
     return _asking.show(options, rows, lambda rows: _asking.table(rows, COLUMNS, none))
+
+
+def _seconds(options: Namespace, name: str) -> float | None:
+    """The time that an option names, in seconds since 1970."""
+    moment = _asking.moment(getattr(options, name), f"--{name}", "b2bua calls")
+    return None if moment is None else moment.timestamp()
 
 
 def _clock(seconds: float) -> str:

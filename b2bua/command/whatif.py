@@ -151,11 +151,5 @@ def _verdict(text: str) -> tuple[str, object]:
 
 
 def _time(text: str | None) -> datetime:
-    """Read the time of day, in the zone of this machine unless it names another."""
-    if text is None:
-        return datetime.now().astimezone()
-    try:
-        return datetime.fromisoformat(text).astimezone()
-    except ValueError:
-        problem = Problem("--at", f'{text!r} is no time; write it as "2026-12-24 19:30"')
-        raise SettingsError("b2bua whatif", [problem]) from None
+    """The time that is asked about, by default now."""
+    return _asking.moment(text, "--at", "b2bua whatif") or datetime.now().astimezone()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import socket
 from argparse import Namespace
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.command._asking import listening, socket_of
+from b2bua.command._asking import listening, moment, socket_of
 from b2bua.command.settings import shown
 from b2bua.settings import SettingsError
 from tests.command.support import run
@@ -80,3 +81,28 @@ class SetTests(SynchronousTestCase):
         self.assertEqual(
             [shown(v) for v in (["102", "103"], [], "", True, 5)], ["102, 103", "-", "-", "true", "5"]
         )
+
+
+class MomentTests(SynchronousTestCase):
+    """Times as people write them."""
+
+    def test_read(self) -> None:
+        """Without a zone it is the time of this machine."""
+        self.assertIsNone(moment(None, "--since", "b2bua calls"))
+        found = moment("2026-12-24 19:30", "--since", "b2bua calls")
+        self.assertEqual(found, datetime(2026, 12, 24, 19, 30).astimezone())
+        zoned = moment("2026-12-24T19:30+01:00", "--since", "b2bua calls")
+        assert zoned is not None
+        self.assertEqual(zoned.timestamp(), 1798137000)
+
+    def test_no_time(self) -> None:
+        """What is no time is named with its option, and how to write one, before anything is asked."""
+        for text in ("yesterday", "", "2026-13-01", "0001-01-01"):
+            error = self.assertRaises(SettingsError, moment, text, "--since", "b2bua calls")
+            self.assertIn("2026-12-24 19:30", str(error))
+
+    def test_with_past_only(self) -> None:
+        """Calls that go on have no such question."""
+        status, _, said = run("calls", "--since", "2026-12-24 19:30")
+        self.assertNotEqual(status, 0)
+        self.assertIn("--past", said)

@@ -159,7 +159,8 @@ class PhoneTests(RegistrationCase):
         await self.command("hangup", call["id"])
         await gatherResults([phone.tells("CALL_CLOSED") for phone in (alice, office)])
         self.assertIn("no call goes on", await self.command("calls"))
-        (record,) = await self.told("calls", "--past", "--of", "200")
+        self.assertEqual(await self.told("calls", "--past", "--before", "2020-01-01"), [])
+        (record,) = await self.told("calls", "--past", "--of", "200", "--since", "2020-01-01 08:00")
         self.assertEqual((record["status"], record["hung_up_by"], record["why"]), (200, "", "operator"))
         # It is still there after kill -9, without its password in the file.
         await self.restart()
