@@ -6,10 +6,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from b2bua.features.options import Options
-    from b2bua.features.service import Service, Timer
-    from b2bua.features.tables import Changeable
-    from b2bua.hookspecs import NotConfigured, hookimpl
+    from b2bua.face.options import NotConfigured, Options
+    from b2bua.face.service import Service, Timer
+    from b2bua.face.tables import Changeable
+    from b2bua.hookspecs import hookimpl
     from b2bua.settings import Elsewhere, File, Seconds, Table, Target
 
 __all__ = [
@@ -27,16 +27,16 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Changeable": "b2bua.features.tables",
+    "Changeable": "b2bua.face.tables",
     "Elsewhere": "b2bua.settings",
     "File": "b2bua.settings",
-    "NotConfigured": "b2bua.hookspecs",
-    "Options": "b2bua.features.options",
+    "NotConfigured": "b2bua.face.options",
+    "Options": "b2bua.face.options",
     "Seconds": "b2bua.settings",
-    "Service": "b2bua.features.service",
+    "Service": "b2bua.face.service",
     "Table": "b2bua.settings",
     "Target": "b2bua.settings",
-    "Timer": "b2bua.features.service",
+    "Timer": "b2bua.face.service",
     "hookimpl": "b2bua.hookspecs",
 }
 

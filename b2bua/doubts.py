@@ -16,7 +16,7 @@ from b2bua.settings.values import local_number
 
 if TYPE_CHECKING:
     from b2bua.configuration import Configuration
-    from b2bua.features.targets import Aim
+    from b2bua.face.targets import Aim
     from b2bua.settings import Route, Settings
 
 Code: TypeAlias = Callable[[str], bool]

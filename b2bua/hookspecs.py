@@ -47,8 +47,8 @@ if TYPE_CHECKING:
         RouteVerdict,
         TransferVerdict,
     )
-    from b2bua.features.options import Options
-    from b2bua.features.service import Service
+    from b2bua.face.options import Options
+    from b2bua.face.service import Service
     from b2bua.legs.party import Party
     from b2bua.legs.words import LegEnd, Replied, Requested
     from b2bua.settings import Table
@@ -65,10 +65,6 @@ _hookspec = pluggy.HookspecMarker(PROJECT)
 
 WAYS: dict[str, str] = {"question": "ask", "edit": "edit", "news": "tell"}
 """How the methods begin by which the core calls hooks of a kind; declarations are not called by it."""
-
-
-class NotConfigured(Exception):
-    """A feature takes itself out; the text says what it misses, C{no [night] table}, say."""
 
 
 def _hook(kind: Kind, face: str | None = None) -> Callable[[Function], Function]:
@@ -192,7 +188,7 @@ def b2bua_configure(options: Options) -> None:
 
     Called once for each generation of features, after the whole configuration
     has been found good and before the first call.  It may raise
-    L{NotConfigured} to take the feature out; any other exception refuses the
+    C{NotConfigured} to take the feature out; any other exception refuses the
     configuration, best a C{ValueError} whose text is one line for people.
 
     @param options: the feature's own tables, and what users have changed.

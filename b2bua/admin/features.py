@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from b2bua.admin.refused import Mistaken, Refused, Unknown
 from b2bua.admin.values import CommandRow, FeatureRow, Forgotten, SettingChanged, SettingRow
-from b2bua.hookspecs import NotConfigured
+from b2bua.face.options import NotConfigured
 
 if TYPE_CHECKING:
+    from b2bua.face.options import Setting
     from b2bua.features import Features
-    from b2bua.features.options import Setting
     from b2bua.settings import Settings
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from b2bua.calls.outside import METHODS
+from b2bua.face import tables
+from b2bua.face.tables import Claim, Taken
 from b2bua.features import plugin as plugins_of
-from b2bua.features import tables
 from b2bua.features.codes import Codes, settle
 from b2bua.features.commands import commands_of
 from b2bua.features.dispatch import CONTAINED
 from b2bua.features.plugin import Plugin, Source
-from b2bua.features.tables import Claim, Taken
 from b2bua.legs.header_policy import SECRET
 from b2bua.settings import Problem, meant
 from b2bua.wire.grammar import is_token

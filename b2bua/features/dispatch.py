@@ -359,6 +359,37 @@ class Dispatch:
             self.arrange()
 
 
+class Contained:
+    """One plugin, whose own functions are called as its hooks are."""
+
+    __slots__ = ("_dispatch", "_plugin")
+
+    def __init__(self, plugin: Plugin, dispatch: Dispatch) -> None:
+        """Call C{plugin}."""
+        self._plugin = plugin
+        self._dispatch = dispatch
+
+    @property
+    def name(self) -> str:
+        """The plugin's name."""
+        return self._plugin.name
+
+    def listen(self, hook: str, wanted: bool) -> None:
+        """
+        Have it hear a kind of news, or not for now.
+
+        @raise ValueError: if it is not the name of news.
+        """
+        if HOOKS.get(hook) != "news":
+            raise ValueError(f"{hook} is no news")
+        self._dispatch.mute(self._plugin, hook, not wanted)
+
+    def call(self, do: Callable[..., object], values: tuple[object, ...]) -> None:
+        """Call a function of it when its timer fires, unless it has been set aside."""
+        if not self._plugin.out:
+            self._dispatch.tell("timer", (HookImpl(self._plugin, do),), None, *values)
+
+
 def _nothing() -> None:
     """Where nobody wants to know who has a say."""
 

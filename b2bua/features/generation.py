@@ -10,23 +10,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from b2bua.clock import IClock
+from b2bua.face.data import Data, Rows
+from b2bua.face.options import NotConfigured, Options, Setting, _wall
+from b2bua.face.preferences import Preferences
+from b2bua.face.service import Service
+from b2bua.face.tables import is_list, known_keys
+from b2bua.face.targets import Aim
 from b2bua.features import plugin as plugins_of
 from b2bua.features.codes import Codes
 from b2bua.features.commands import Command
-from b2bua.features.data import Data, Rows
 from b2bua.features.declarations import Declarations
-from b2bua.features.dispatch import BUDGET, CONTAINED, Dispatch, StoppedClock
+from b2bua.features.dispatch import BUDGET, CONTAINED, Contained, Dispatch, StoppedClock
 from b2bua.features.event_packages import ContainedPackage, packages_of
 from b2bua.features.hook_relay import HookRelay
-from b2bua.features.options import Options, Setting, _wall
 from b2bua.features.plugin import Plugin, Source
-from b2bua.features.preferences import Preferences
 from b2bua.features.problems import FeaturesRefused
 from b2bua.features.reimport import Reimport, look_around
-from b2bua.features.service import Service
-from b2bua.features.tables import is_list, known_keys
-from b2bua.features.targets import Aim
-from b2bua.hookspecs import NotConfigured
 from b2bua.settings import Claimed, Problem, Table, meant
 
 if TYPE_CHECKING:
@@ -199,7 +198,9 @@ class Features(HookRelay):
         self.preferences.changed = self.tell_setting_changed
         if calls is not None:
             self._services = {
-                plugin.name: Service(plugin, self._dispatch, calls, Data(plugin.name, self.rows), self)
+                plugin.name: Service(
+                    Contained(plugin, self._dispatch), calls, Data(plugin.name, self.rows), self
+                )
                 for plugin in self.plugins
             }
 

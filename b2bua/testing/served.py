@@ -8,8 +8,8 @@ from datetime import UTC, datetime, tzinfo
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
+from b2bua.face.data import Rows
 from b2bua.features import Features
-from b2bua.features.data import Rows
 from b2bua.features.plugin import installed, named
 from b2bua.net.locate import NumericLocator
 from b2bua.persistence import Recovery

@@ -17,9 +17,9 @@ from typing import Any, get_args
 from pydantic import BaseModel
 from twisted.trial.unittest import SynchronousTestCase
 
+from b2bua.face.tables import claims_of
 from b2bua.features import Features
 from b2bua.features.plugin import installed, load
-from b2bua.features.tables import claims_of
 from b2bua.settings import Settings, SettingsError, read
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -56,8 +56,8 @@ FOR_PROGRAMMERS = {
     "command/new_plugin.py",
     "features/plugin.py",
     "features/signatures.py",
-    "features/tables.py",
-    "features/data.py",
+    "face/tables.py",
+    "face/data.py",
     "features/dispatch.py",
     "features/answers.py",
     "hookspecs.py",

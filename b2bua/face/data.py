@@ -3,7 +3,7 @@ What plugins keep: rows of their own, by a key, whole at each commit.
 
 Memory is the truth and the store a copy of it, loaded at start and written
 behind the work (L{b2bua.store.journal}); all generations of features share it.
-What users choose is kept elsewhere (L{b2bua.features.preferences}).
+What users choose is kept elsewhere (L{b2bua.face.preferences}).
 """
 
 from __future__ import annotations

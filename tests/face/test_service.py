@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua import Service, hookimpl
 from b2bua.calls import CallState, Phase
-from b2bua.features.data import Data, Rows
+from b2bua.face.data import Data, Rows
 from b2bua.features.plugin import named
 from b2bua.store.journal import Journal
 from b2bua.store.memory import MemoryStore

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
 
-from b2bua.features.tables import (
+from b2bua.face.tables import (
     SHARED,
     AnyTable,
     Claim,
@@ -19,18 +19,21 @@ from b2bua.features.tables import (
     problems_of,
     read,
 )
-from b2bua.features.targets import Aim, aims, names_targets
-from b2bua.hookspecs import NotConfigured
+from b2bua.face.targets import Aim, aims, names_targets
 from b2bua.settings import Table
 from b2bua.settings.problems import key_path, written_steps
 
 if TYPE_CHECKING:
-    from b2bua.features.preferences import Preferences
+    from b2bua.face.preferences import Preferences
 
 
 def _wall() -> datetime:
     """The time of day, where nobody has handed in a clock."""
     return datetime.now().astimezone()
+
+
+class NotConfigured(Exception):
+    """A feature takes itself out; the text says what it misses, C{no [night] table}, say."""
 
 
 class Setting(NamedTuple):

@@ -6,7 +6,8 @@ Each plugin of each generation has one, from C{service_started} on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import partial
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
@@ -17,9 +18,7 @@ from b2bua.calls.operations.origination import Origination, Wish
 from b2bua.calls.records.view import CallState, PartyState, Phase
 from b2bua.calls.state import state_of
 from b2bua.calls.verdicts import is_line
-from b2bua.features.data import Data
-from b2bua.features.dispatch import Dispatch, HookImpl
-from b2bua.hookspecs import HOOKS
+from b2bua.face.data import Data
 from b2bua.legs.party import Identity
 from b2bua.legs.words import Fields
 from b2bua.wire.grammar import is_token
@@ -30,11 +29,10 @@ if TYPE_CHECKING:
     from b2bua.calls.outside import Registration
     from b2bua.calls.shown import Lamp, Messages
     from b2bua.clock import ITimer
-    from b2bua.features.event_packages import ContainedPackage
-    from b2bua.features.options import Setting
-    from b2bua.features.plugin import Plugin
+    from b2bua.face.options import Setting
     from b2bua.legs.leg import Leg as LiveLeg
     from b2bua.legs.party import Party
+    from b2bua.subscriptions.packages import Packages
 
 
 class Timer:
@@ -88,7 +86,7 @@ class Generation(Protocol):
     """The features of which the plugin is one."""
 
     @property
-    def event_packages(self) -> Mapping[str, ContainedPackage]:
+    def event_packages(self) -> Packages:
         """What can be watched, by the name of its event package."""
 
     def setting(self, path: str) -> Setting | None:
@@ -96,6 +94,20 @@ class Generation(Protocol):
 
     def change(self, path: str, value: object) -> Setting:
         """Change one."""
+
+
+class Plugin(Protocol):
+    """The plugin itself, called so that its faults are its own."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    def listen(self, hook: str, wanted: bool) -> None:
+        """Hear a kind of news, or not for now."""
+
+    def call(self, do: Callable[..., object], values: tuple[object, ...]) -> None:
+        """Call a function of it, unless it has been set aside."""
 
 
 class Service:
@@ -109,13 +121,10 @@ class Service:
     data: Data
     """The plugin's own rows, which outlive the process."""
 
-    def __init__(
-        self, plugin: Plugin, dispatch: Dispatch, calls: Calls, data: Data, generation: Generation
-    ) -> None:
+    def __init__(self, plugin: Plugin, calls: Calls, data: Data, generation: Generation) -> None:
         """Serve one plugin."""
         self._generation = generation
         self._plugin = plugin
-        self._dispatch = dispatch
         self._calls = calls
         self._timers: set[Timer] = set()
         self._closed = False
@@ -169,9 +178,7 @@ class Service:
 
         @raise ValueError: if it is not the name of news.
         """
-        if HOOKS.get(hook) != "news":
-            raise ValueError(f"{hook} is no news")
-        self._dispatch.mute(self._plugin, hook, not wanted)
+        self._plugin.listen(hook, wanted)
 
     # ---- looking at extensions ------------------------------------------
 
@@ -373,12 +380,7 @@ class Service:
         """Start a timer."""
         if not (isfinite(seconds) and seconds >= 0) or (every is not None and seconds <= 0):
             raise ValueError(f"{seconds!r} is no time that a timer can run")
-        impl = HookImpl(self._plugin, do)
-
-        def tell() -> None:
-            if not self._plugin.out:
-                self._dispatch.tell("timer", (impl,), None, *values)
-
+        tell = partial(self._plugin.call, do, values)
         timer = Timer(self._calls.context.layer.start, self._calls.run, tell, seconds, every)
         if call is not None:
             self._calls.end_with(call.id, timer.stop)
