@@ -23,6 +23,14 @@ BEHAVIOURS: tuple[tuple[str, Behaviour, str], ...] = (
     ("--unregistered", "unregistered", "whose phone is not there"),
 )
 
+STEPS = (
+    ("--first", 'before the call, such as "102 dials 104"'),
+    ("--meanwhile", 'while it rings, such as "103 dials pickup 102"'),
+    ("--then", 'when the call is answered, such as "102 transfers to 104"'),
+)
+ANSWERS_MAX = 600
+"""Seconds that somebody rings at most who answers in the end."""
+
 
 def arguments(parser: ArgumentParser) -> None:
     """Take the question."""
@@ -35,9 +43,21 @@ def arguments(parser: ArgumentParser) -> None:
     for flag, behaviour, help in BEHAVIOURS:
         parser.add_argument(flag, metavar="NAME", nargs="+", default=[], dest=behaviour, help=help)
     parser.add_argument(
-        "--then", metavar="STEP", action="append", default=[],
-        help='what a party does when the call is answered, such as "102 transfers to 104"; may be repeated',
+        "--redirects", metavar="NAME=NUMBER", action="append", default=[],
+        help="whose phone sends its calls on by itself, and where",
     )  # fmt: skip
+    parser.add_argument(
+        "--answers-after", metavar="SECONDS", type=float, default=5.0,
+        help="how long the phones ring that are answered, by default 5",
+    )  # fmt: skip
+    for flag, when in STEPS:
+        parser.add_argument(
+            flag,
+            metavar="STEP",
+            action="append",
+            default=[],
+            help=f"what a party does {when}; may be repeated",
+        )
     parser.add_argument(
         "--answer", metavar="FEATURE=ANSWER", action="append", default=[],
         help="what a feature says that would ask somewhere else: nothing, refuse:480 or to:103",
@@ -69,7 +89,11 @@ def run(options: Namespace) -> int:
         tables, unregistered = _live(options, tables)
     if options.diff is not None:
         return _compare(options, tables)
-    play = ask(tables, _question(options, unregistered))
+    question = _question(options, unregistered)
+    if not 0 <= options.answers_after <= ANSWERS_MAX:
+        problem = Problem("--answers-after", f"must be seconds, {ANSWERS_MAX} at most")
+        raise SettingsError("b2bua whatif", [problem])
+    play = ask(tables, question, answers_after=options.answers_after)
     answer, call = play.run(), play.traced()
     if options.svg is not None and call is not None:
         Path(options.svg).write_text(svg(call))
@@ -130,8 +154,26 @@ def _question(options: Namespace, unregistered: list[str]) -> Question:
     behaviours: dict[str, Any] = dict.fromkeys(unregistered, "unregistered")
     behaviours |= {name: behaviour for _, behaviour, _ in BEHAVIOURS for name in getattr(options, behaviour)}
     answers = dict(map(_verdict, options.answer))
-    at, then = _time(options.at), tuple(options.then)
-    return Question(options.caller, options.dialled, at, options.via, behaviours, then, answers)
+    return Question(
+        options.caller,
+        options.dialled,
+        _time(options.at),
+        options.via,
+        behaviours=behaviours,
+        redirects=dict(map(_redirect, options.redirects)),
+        first=tuple(options.first),
+        meanwhile=tuple(options.meanwhile),
+        then=tuple(options.then),
+        answers=answers,
+    )
+
+
+def _redirect(text: str) -> tuple[str, str]:
+    """Read C{102=103}."""
+    name, sign, number = text.partition("=")
+    if not (name and sign and number):
+        raise SettingsError("b2bua whatif", [Problem("--redirects", f"{text!r} is not NAME=NUMBER")])
+    return name, number
 
 
 def _verdict(text: str) -> tuple[str, object]:

@@ -95,7 +95,7 @@ def _answer(tables: Mapping[str, Any], question: Question, scene: Scene) -> Answ
     if (question.via or question.caller) not in known:
         return None
     behaviours = {name: how for name, how in question.behaviours.items() if name in known}
-    asked = Question(question.caller, question.dialled, question.at, question.via, behaviours)
+    asked = Question(question.caller, question.dialled, question.at, question.via, behaviours=behaviours)
     return ask(tables, asked, scene).run()
 
 
@@ -128,7 +128,7 @@ def matrix(old: Mapping[str, Any], new: Mapping[str, Any], at: datetime) -> Iter
         outcomes = OUTCOMES if number in extensions else OUTCOMES[:1]
         for (caller, via), outcome in product(callers, outcomes):
             behaviours: dict[str, Behaviour] = {} if outcome == "answers" else {number: outcome}
-            yield Question(caller, number, hour, via, behaviours)
+            yield Question(caller, number, hour, via, behaviours=behaviours)
 
 
 def _numbers(tables: Mapping[str, Any]) -> set[str]:

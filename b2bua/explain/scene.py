@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
 from b2bua.registrar.bindings import Binding
@@ -24,9 +25,9 @@ Behaviour: TypeAlias = Literal["answers", "busy", "declines", "no answer", "unre
 ANSWERS_AFTER = 5.0
 """Seconds after which a phone is answered that answers."""
 FOR_EVER = 1e9
+NONE: Mapping[str, str] = MappingProxyType({})
 
 _MANNERS: dict[Behaviour, Manners] = {
-    "answers": Manners(answers_after=ANSWERS_AFTER),
     "busy": Manners(refuses=486),
     "declines": Manners(refuses=603, rings_first=True, refuses_after=2.0),
     "no answer": Manners(answers_after=None),
@@ -37,13 +38,18 @@ _MANNERS: dict[Behaviour, Manners] = {
 class Scene:
     """A configuration that can be played."""
 
-    def __init__(self, document: Mapping[str, Any], at: datetime) -> None:
+    def __init__(
+        self, document: Mapping[str, Any], at: datetime, answers_after: float = ANSWERS_AFTER
+    ) -> None:
         """
         Set it up; everybody is registered, and answers, until L{behave} says otherwise.
 
         @param document: the tables of a configuration that is good.
         @param at: the time of day.
+        @param answers_after: the seconds that those take who answer.
         """
+        self.answers_after = answers_after
+        self._manners = {**_MANNERS, "answers": Manners(answers_after=answers_after)}
         self.document = _portable(document)
         domain = str(self.document["server"]["domain"])
         self.world = World(server=False, domain=domain)
@@ -61,7 +67,7 @@ class Scene:
             self.trunks[name] = trunk
         for name in self.document.get("extensions", {}):
             self.phones[name] = self._phone(name)
-        self._others: dict[str, Behaviour] = dict.fromkeys(self.phones, "unregistered")
+        self._others = {*self.phones, *self.trunks}
         """Who does not just answer."""
         self.behave({})
         self.world.run(1)  # registrations with carriers
@@ -87,19 +93,21 @@ class Scene:
         """The phones and carriers that have or had a call."""
         return [one for one in (*self.phones.values(), *self.trunks.values()) if one.sessions]
 
-    def behave(self, behaviours: Mapping[str, Behaviour]) -> None:
+    def behave(self, behaviours: Mapping[str, Behaviour], redirects: Mapping[str, str] = NONE) -> None:
         """
         Say who is busy, who does not pick up...; all others answer.
 
         @param behaviours: by the number of an extension or the name of a trunk.
+        @param redirects: where phones send their calls on by themselves (302).
         """
-        before, self._others = self._others, dict(behaviours)
-        for name in {**before, **behaviours}:
+        before, self._others = self._others, {*behaviours, *redirects}
+        for name in before | self._others:
             behaviour = behaviours.get(name, "answers")
+            manners = self._manners[behaviour].but(redirects=redirects.get(name))
             if name in self.trunks:
-                self.trunks[name].manners = _MANNERS[behaviour].but()
+                self.trunks[name].manners = manners
             elif name in self.phones:
-                self.phones[name].manners = _MANNERS[behaviour].but()
+                self.phones[name].manners = manners
                 self._register(name, behaviour != "unregistered")
 
     def _register(self, name: str, there: bool) -> None:

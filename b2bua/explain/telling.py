@@ -8,7 +8,7 @@ from typing import Any
 
 from b2bua.explain.compare import Difference
 from b2bua.explain.tree import Node
-from b2bua.explain.whatif import Answer
+from b2bua.explain.whatif import Answer, Step
 
 
 def tell(answer: Answer, document: Mapping[str, Any]) -> str:
@@ -25,9 +25,7 @@ def tell(answer: Answer, document: Mapping[str, Any]) -> str:
     after = "" if answer.answered_after is None else f" after {_clock(answer.answered_after)}"
     by = f" by {answer.answered_by}" if answer.answered_by else ""
     lines.append(f"the call: {answer.ending}{by}{after}")
-    for step in answer.steps:
-        talking = ", ".join(step.talking) or "nobody"
-        lines.append(f"{_clock(step.at)}  {step.what}; talking then: {talking}")
+    lines += [f"{_clock(step.at)}  {step.what}: {_came_of(step)}" for step in answer.steps]
     lines += [f"a fault of the server: {problem}" for problem in answer.problems]
     return "\n".join(lines)
 
@@ -43,6 +41,14 @@ def tell_difference(found: Difference, old: Mapping[str, Any], new: Mapping[str,
         text = "it cannot be made" if answer is None else tell(answer, tables)
         parts += [f"  {title}:", *(f"    {line}" for line in text.splitlines())]
     return "\n".join(parts)
+
+
+def _came_of(step: Step) -> str:
+    """Tell what came of a step."""
+    if step.cannot:
+        return f"cannot be done, {step.cannot}"
+    talking = [" talks to ".join(pair.split(" - ")) for pair in step.talking]
+    return ", ".join([*talking, *(f"{who} waits" for who in step.waiting)]) or "nobody talks"
 
 
 def _node(node: Node, names: Mapping[str, str], first: str, rest: str) -> Iterator[str]:

@@ -7,7 +7,7 @@ that nothing in the way of a call has to know of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,12 +17,11 @@ from b2bua.calls.records.story import in_short
 from b2bua.wire.uri import Uri
 
 if TYPE_CHECKING:
-    from b2bua.calls.call import Call
     from b2bua.calls.draft import InvitationDraft
     from b2bua.calls.face import Attempt
+    from b2bua.calls.records.record import CallRecord
     from b2bua.calls.verdicts import Outcome
     from b2bua.features import Features
-    from b2bua.legs.leg import Leg
 
 
 ELSEWHERE = "asks somewhere else; nothing was answered in time"
@@ -101,7 +100,6 @@ class Tree:
         self._written = written
         self.roots: list[Node] = []
         self._nodes: dict[int, tuple[Attempt, Node]] = {}
-        self._legs: dict[Leg, Node] = {}
 
     def node(self, attempt: Attempt) -> Node:
         """The node of an attempt, which is made if there is none."""
@@ -133,36 +131,37 @@ class Tree:
     def failed(self, attempt: Attempt, outcome: Outcome) -> None:
         """A target is not to be had."""
         node = self.node(attempt)
-        words = outcome.kind.replace("_", " ")
-        reason = f" {outcome.reason}" if outcome.reason.casefold() != words else ""
-        self._end(node, f"{words} ({outcome.code}{reason})")
-
-    def ringing(self, attempt: Attempt, leg: Leg) -> None:
-        """A place rings."""
-        self._legs[leg] = self.node(attempt)
-
-    def leg_ended(self, call: Call, leg: Leg) -> None:
-        """A place rings no more; when nobody has answered, its time was over."""
-        node = self._legs.pop(leg, None)
-        if node is not None and call.record.answered is None and not node.outcome:
-            self._end(node, "no answer")
-
-    def _end(self, node: Node, outcome: str) -> None:
-        """A target has failed, for the first time."""
         if not node.outcome:
-            node.outcome, node.outcome_at = outcome, self.now()
-        self._stop(node)
+            words = outcome.kind.replace("_", " ")
+            same = outcome.reason.casefold() == words
+            status = f"{outcome.code}{'' if same else ' ' + outcome.reason}"
+            node.outcome = words if same and outcome.local else f"{words} ({status})"
+            node.outcome_at = self.now()
 
-    def over(self) -> None:
-        """Nothing rings any more."""
-        for _, node in self._nodes.values():
-            self._stop(node)
+    def every(self) -> Iterator[Node]:
+        """All nodes."""
+        for root in self.roots:
+            yield from root.every()
 
-    def _stop(self, node: Node) -> None:
-        """End what rings."""
-        for ring in node.rings:
-            if ring.until is None:
-                ring.until = self.now()
+    def conclude(self, records: Iterable[CallRecord], since: Callable[[float], float]) -> None:
+        """
+        The calls are over: say until when each place rang, as their records have it.
+
+        @param since: gives the second of the tree for a time of day.
+        """
+        legs = [leg for record in records for leg in record.legs]
+        answers = {leg.answered for leg in legs}
+        waiting = [(ring, node) for node in self.every() for ring in node.rings]
+        for leg in legs:
+            found = next((one for one in waiting if one[0].where == leg.party and not leg.incoming), None)
+            end = leg.ended if leg.answered is None else leg.answered
+            if found is None or end is None:
+                continue
+            waiting.remove(found)
+            ring, node = found
+            ring.until = since(end)
+            if end not in answers and not node.outcome:
+                node.outcome, node.outcome_at = "no answer", ring.until
 
 
 class Watched:
@@ -200,16 +199,6 @@ class Watched:
             self._features.edit_invitation(attempt, draft)
         self._tree.rings(attempt, draft, self._where(attempt, draft.to_uri))
 
-    def tell_target_ringing(self, attempt: Attempt, leg: Leg) -> None:
-        """A target rings."""
-        self._tree.ringing(attempt, leg)
-        self._features.tell_target_ringing(attempt, leg)
-
-    def tell_leg_ended(self, call: Call, leg: Leg, *why: Any) -> None:
-        """A leg is over."""
-        self._tree.leg_ended(call, leg)
-        self._features.tell_leg_ended(call, leg, *why)
-
     def _watch(self, hook: str, attempt: Attempt, ask: Callable[[], Any]) -> Any:
         """Ask, and note who had an answer, or failed, when that is known."""
         before = len(attempt.call.story.entries())
@@ -224,9 +213,7 @@ class Watched:
         for entry in told:
             if entry.error:
                 late = entry.error.startswith("TooLate")
-                said = (
-                    "asks somewhere else; nothing was answered in time" if late else f"failed: {entry.error}"
-                )
+                said = ELSEWHERE if late else f"failed: {entry.error}"
                 self._tree.decided(attempt, hook, entry.feature, said)
         if answer is not None:
             feature = told[-1].feature if told else "feature code"

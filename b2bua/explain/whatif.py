@@ -8,26 +8,30 @@ what the code does, not what somebody thinks that it does.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime
 from typing import Any
 
 from pydantic import Field
 
-from b2bua.calls.records.record import state
-from b2bua.explain.scene import Behaviour, Scene
+from b2bua.calls.records.record import CallRecord, state
+from b2bua.explain import steps
+from b2bua.explain.scene import ANSWERS_AFTER, Behaviour, Scene
 from b2bua.explain.traced import TracedCall
 from b2bua.explain.tree import Node, Tree, Value, Watched
 from b2bua.features import Features
 from b2bua.features.plugin import installed as plugins
 from b2bua.settings import Problem, SettingsError
-from b2bua.testing import Phone, Trunk
+from b2bua.testing import Phone
+from b2bua.testing.session import Session
 
 ENOUGH = 1200.0
 """Seconds of the simulated world after which a call that nobody answers is given up."""
 TALK = 10.0
 """Seconds that are talked."""
+SETTLED = ("up", "over")
+"""The states of a call that rings no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +44,31 @@ class Question:
     at: datetime
     via: str = ""
     """The trunk through which somebody outside calls."""
+    _: KW_ONLY
     behaviours: Mapping[str, Behaviour] = field(default_factory=dict)
+    redirects: Mapping[str, str] = field(default_factory=dict)
+    """Whose phone sends calls on by itself, and where (302)."""
+    first: tuple[str, ...] = ()
+    """What parties do before: C{102 dials 104}."""
+    meanwhile: tuple[str, ...] = ()
+    """What they do while it rings: C{103 dials pickup 102}."""
     then: tuple[str, ...] = ()
-    """What the parties do afterwards: C{102 transfers to 104}."""
+    """What they do when the call is answered: C{102 transfers to 104}."""
     answers: Mapping[str, object] = field(default_factory=dict)
     """What features say that would ask somewhere else: verdicts for C{route_call}, by the feature."""
 
 
 class Step(Value):
-    """Something that a party did when the call was answered, and what came of it."""
+    """Something that a party did, and what came of it."""
 
     at: float
     what: str
+    cannot: str = ""
+    """Why it could not be done."""
     talking: list[str]
     """Who talks to whom afterwards: C{101 - 104}."""
+    waiting: list[str]
+    """Who waits then, parked say."""
 
 
 class Answer(Value):
@@ -75,18 +90,25 @@ class Answer(Value):
     """Rules that the played call broke: a fault of ours."""
 
 
-def ask(document: Mapping[str, Any], question: Question, scene: Scene | None = None) -> Play:
+def ask(
+    document: Mapping[str, Any],
+    question: Question,
+    scene: Scene | None = None,
+    *,
+    answers_after: float = ANSWERS_AFTER,
+) -> Play:
     """
     Prepare to play a call.
 
     @param document: the tables of a configuration that is good.
     @param scene: one that has been used before; where nobody has changed a
         setting by telephone, the next call in it is as the first.
+    @param answers_after: without a scene: the seconds that those take who answer.
     @raise SettingsError: if the question makes no sense, in one line for people.
     """
     _check(document, question)
-    scene = scene or Scene(document, question.at)
-    scene.behave(question.behaviours)
+    scene = scene or Scene(document, question.at, answers_after)
+    scene.behave(question.behaviours, question.redirects)
     return Play(scene, question)
 
 
@@ -97,18 +119,14 @@ class Play:
         """Prepare."""
         self.scene, self.question = scene, question
         self.world = scene.world
-        self._began = self.world.clock.seconds()
-        server = scene.served.server
-        features = server.core.calls.features
+        features = scene.served.server.core.calls.features
         assert isinstance(features, Features)  # those that are installed, as the scene has it
         self.features = features
         for feature, answer in question.answers.items():
             features.pretend(feature, answer)
         self.tree = Tree(self._now, features.written)
-        watched: Any = Watched(features, self.tree, self._where)
-        server.core.calls.features = watched
+        self._began = 0.0
         self._calls: list[Any] = []
-        server.core.calls.began = self._calls.append
 
     def _now(self) -> float:
         """Seconds since the call began."""
@@ -126,42 +144,58 @@ class Play:
     def run(self) -> Answer:
         """Make the call, do what is to be done then, and end it."""
         question, world = self.question, self.world
+        done = [self._step(what) for what in question.first]
+        self._watch()
         phone = self.scene.calling(question.caller, question.via)
-        session = phone.dial(self.scene.uri(phone, question.dialled))
-        world.clock.run_until(lambda: session.state in ("up", "over"), ENOUGH)
-        after = self._now() if session.state == "up" else None
-        self.tree.over()
-        steps = []
-        for what in question.then:
-            world.run(1)
-            _STEPS[_verb(what)](self, what)
-            world.run(TALK)
-            steps.append(Step(at=self._now(), what=what, talking=self._talking()))
-        record = self._calls[0].record if self._calls else None
-        by = ""
-        if record is not None and after is not None:
-            taken = [leg.party for leg in record.legs[1:] if leg.answered is not None]
-            by = taken[0] if taken else "the server"
+        phone.dial(self.scene.uri(phone, question.dialled))
+        if question.meanwhile:
+            world.clock.run_until(lambda: self._rings() or _own(phone).state in SETTLED, ENOUGH)
+            done += [self._step(what) for what in question.meanwhile]
+        world.clock.run_until(lambda: _own(phone).state in SETTLED, ENOUGH)
+        own = _own(phone)
+        caller = f"trunk {question.via}" if question.via else f"extension {question.caller}"
+        records: list[CallRecord] = [call.record for call in self._calls if call.record.caller == caller]
+        record = records[-1] if records else None
+        after = by = None
+        if own.state == "up":
+            after = self._now() if record is None or record.answered is None else self._since(record.answered)
+            by = (record.answered_by if record is not None else "") or "the server"
+        done += [self._step(what) for what in question.then]
         self._end()
-        for node in (node for root in self.tree.roots for node in root.every()):
-            self._explain(node, by)
+        self._explain(by or "")
         return Answer(
             caller=question.caller,
             dialled=question.dialled,
             via=question.via,
             at=question.at.isoformat(timespec="minutes"),
             targets=self.tree.roots,
-            status=record.status if record is not None else session.code,
-            ending=state(record) if record is not None else f"refused with {session.code}",
-            answered_by=by,
+            status=record.status if record is not None else own.code,
+            ending=state(record) if record is not None else f"refused with {own.code}",
+            answered_by=by or "",
             answered_after=after,
-            steps=steps,
+            steps=done,
             problems=[str(violation) for violation in world.violations],
         )
 
+    def _watch(self) -> None:
+        """The call that begins now is the one that was asked about."""
+        self._began = self.world.clock.seconds()
+        calls = self.scene.served.server.core.calls
+        watched: Any = Watched(self.features, self.tree, self._where)
+        calls.features = watched
+        calls.began = self._calls.append
+
+    def _step(self, what: str) -> Step:
+        """Have a party do something."""
+        self.world.run(1)
+        at = self._now()
+        cannot = steps.do(self.scene, what)
+        self.world.run(0 if cannot else self.scene.answers_after + TALK)
+        return Step(at=at, what=what, cannot=cannot, talking=self._talking(), waiting=self._waiting())
+
     def _end(self) -> None:
         """Hang up, and let all be as it was before."""
-        world = self.world
+        world, calls = self.world, self.scene.served.server.core.calls
         world.run(1)
         for phone in self.scene.everybody():
             for live in phone.live:
@@ -169,7 +203,7 @@ class Play:
         world.run(1)
         for phone in self.scene.everybody():
             phone.sessions.clear()
-        self.scene.served.server.core.calls.features = self.features
+        calls.features = self.features
 
     def traced(self) -> TracedCall | None:
         """The call as it was traced; None if it was refused before there was one."""
@@ -178,28 +212,43 @@ class Play:
         call, server = self._calls[0], self.scene.served.server
         return TracedCall.of(call.record, call.story, server.trace, past=self.world.dawn)
 
-    def _explain(self, node: Node, by: str) -> None:
-        """Say what in the configuration decided where no feature did, and who answered."""
-        node.answered = not node.outcome and not node.targets and by in {ring.where for ring in node.rings}
+    def _explain(self, by: str) -> None:
+        """Say how long each place rang, and what in the configuration decided where no feature did."""
+        self.tree.conclude([call.record for call in self._calls], self._since)
         tables = self.scene.document
-        trunks = {ring.where.removeprefix("trunk ") for ring in node.rings if ring.where.startswith("trunk ")}
-        for number, route in enumerate(tables.get("routes", [])):
-            named = {route.get("trunk"), *route.get("trunks", ())} & trunks
-            if named and re.fullmatch(route["match"], node.number):
-                node.settings.append(f"routes[{number}]")
-                break
+        for node in self.tree.every():
+            node.answered = (
+                not node.outcome and not node.targets and by in {ring.where for ring in node.rings}
+            )
+            trunks = {ring.where.removeprefix("trunk ") for ring in node.rings}
+            for number, route in enumerate(tables.get("routes", [])):
+                named = {route.get("trunk"), *route.get("trunks", ())} & trunks
+                if named and re.fullmatch(route["match"], node.number):
+                    node.settings.append(f"routes[{number}]")
+                    break
+
+    def _since(self, wall: float) -> float:
+        """Seconds from the beginning of the call to a time of day."""
+        return round(wall - self.world.dawn - self._began, 3)
+
+    def _rings(self) -> bool:
+        """Does it ring anywhere?"""
+        return any(node.rings for node in self.tree.every())
 
     def _talking(self) -> list[str]:
         """Who hears whom, each pair once."""
         pairs = self.world.talking()
         return sorted({" - ".join(sorted(pair)) for pair in pairs if (pair[1], pair[0]) in pairs})
 
-    def party(self, name: str) -> Phone:
-        """A phone or a carrier that is named in a step."""
-        found: Phone | Trunk | None = self.scene.phones.get(name) or self.scene.trunks.get(name)
-        if found is None:
-            raise SettingsError("b2bua whatif", [Problem("--then", f"there is no extension or trunk {name}")])
-        return found
+    def _waiting(self) -> list[str]:
+        """Who waits alone, at an orbit say."""
+        going = self.scene.served.server.core.calls.going.values()
+        return sorted(str(leg.party).partition(" ")[2] for call in going for leg in call.waiting or ())
+
+
+def _own(phone: Phone) -> Session:
+    """The call that somebody made, or that with which their phone has followed a 302."""
+    return next(session for session in reversed(phone.sessions) if not session.incoming)
 
 
 def _check(document: Mapping[str, Any], question: Question) -> None:
@@ -225,74 +274,13 @@ def _check(document: Mapping[str, Any], question: Question) -> None:
         for name in question.answers
         if name not in installed
     ]
-    for what in question.then:
-        if _verb(what) not in _STEPS:
-            known = ", ".join(f"«102 {verb}»" for verb in _STEPS)
-            problems.append(Problem("--then", f"{what!r} is not one of {known}"))
+    names = {*extensions, *trunks}
+    for flag, some in (("first", question.first), ("meanwhile", question.meanwhile), ("then", question.then)):
+        problems += steps.check(f"--{flag}", some, names)
+    problems += [
+        Problem("--redirects", f"there is no extension {name}")
+        for name in question.redirects
+        if name not in extensions
+    ]
     if problems:
         raise SettingsError("b2bua whatif", problems)
-
-
-# ---- what parties do then -----------------------------------------------
-
-
-def _verb(what: str) -> str:
-    """The verb of C{102 transfers to 104}."""
-    words = what.split()
-    return next((verb for verb in _STEPS if " ".join(words[1:]).startswith(verb)), "")
-
-
-def _object(what: str) -> str:
-    """The number at its end."""
-    return what.split()[-1]
-
-
-def _blind(play: Play, what: str) -> None:
-    """Transfer without a word."""
-    play.party(what.split()[0]).session.transfer(_object(what))
-
-
-def _consult(play: Play, what: str) -> None:
-    """Hold, and call somebody else."""
-    phone = play.party(what.split()[0])
-    phone.session.hold()
-    play.world.run(1)
-    phone.dial(_object(what))
-
-
-def _attended(play: Play, what: str) -> None:
-    """Join the two whom one has called and consulted."""
-    phone = play.party(what.split()[0])
-    first, second = phone.live[:2]
-    first.transfer(replaces=second)
-
-
-def _hold(play: Play, what: str) -> None:
-    """Put the other one on hold."""
-    play.party(what.split()[0]).session.hold()
-
-
-def _resume(play: Play, what: str) -> None:
-    """Take the other one back."""
-    play.party(what.split()[0]).session.resume()
-
-
-def _dials(play: Play, what: str) -> None:
-    """Call somebody, or dial a code."""
-    play.party(what.split()[0]).dial(_object(what))
-
-
-def _hangs_up(play: Play, what: str) -> None:
-    """End the call."""
-    play.party(what.split()[0]).session.hang_up()
-
-
-_STEPS: dict[str, Callable[[Play, str], None]] = {
-    "transfers to": _blind,
-    "consults": _consult,
-    "joins them": _attended,
-    "holds": _hold,
-    "resumes": _resume,
-    "dials": _dials,
-    "hangs up": _hangs_up,
-}

@@ -61,7 +61,7 @@ class WhatIfTests(SynchronousTestCase):
     ) -> Answer:
         """Ask; extensions stand with an underscore before them."""
         those = {name.removeprefix("_"): behaviour for name, behaviour in behaviours.items()}
-        question = Question(caller, dialled, EVENING, via, those, then)
+        question = Question(caller, dialled, EVENING, via, behaviours=those, then=then)
         answer = ask(office(), question).run()
         self.assertEqual(answer.problems, [])
         return answer
@@ -134,6 +134,70 @@ class WhatIfTests(SynchronousTestCase):
         answer = self.asked("101", "102", then=("102 consults 103", "102 joins them"))
         self.assertEqual([step.talking for step in answer.steps], [["102 - 103"], ["101 - 103"]])
 
+    def test_first(self) -> None:
+        """Who talks already is busy when they may have one call."""
+        document = with_changes(office(), {"extensions.102.calls_max": 1})
+        question = Question("101", "102", EVENING, first=("102 dials 103",), behaviours={})
+        answer = ask(document, question).run()
+        self.assertEqual(answer.steps[0].talking, ["102 - 103"])
+        (node,) = answer.targets
+        self.assertEqual((node.rings, node.outcome.split()[0]), ([], "busy"))
+
+    def test_redirects(self) -> None:
+        """A phone that sends its calls on by itself."""
+        answer = ask(office(), Question("101", "102", EVENING, redirects={"102": "103"})).run()
+        self.assertEqual(answer.answered_by, "extension 103")
+
+    def test_answers_after(self) -> None:
+        """Who takes longer than the forward waits is not waited for."""
+        question = Question("0171555", "102", EVENING, "carrier")
+        self.assertEqual(ask(office(), question, answers_after=19).run().answered_by, "extension 102")
+        self.assertEqual(ask(office(), question, answers_after=21).run().answered_by, "trunk carrier")
+
+    def test_park(self) -> None:
+        """Parked at one's own extension, at an orbit, or by dialling it; and taken from there."""
+        document = {**office(), "park": {"orbits": "701-703"}}
+        for parks, takes in (
+            ("102 dials park", "103 dials unpark 102"),
+            ("102 transfers to 701", "103 dials 701"),
+            ("102 transfers to 702", "103 dials unpark 702"),
+            ("102 dials 703", "103 dials 703"),
+        ):
+            with self.subTest(parks):
+                answer = ask(document, Question("101", "102", EVENING, then=(parks, takes))).run()
+                self.assertEqual(answer.problems, [])
+                parked, taken = answer.steps
+                self.assertEqual((parked.talking, parked.waiting), ([], ["101"]))
+                self.assertEqual((taken.talking, taken.waiting), (["101 - 103"], []))
+
+    def test_pick_up(self) -> None:
+        """Somebody else takes the call while it rings."""
+        picks = Question(
+            "101", "102", EVENING, meanwhile=("103 dials pickup 102",), then=("103 transfers to 102",)
+        )
+        answer = ask(office(), picks).run()
+        self.assertEqual(answer.problems, [])
+        self.assertEqual([step.talking for step in answer.steps], [["101 - 103"], ["101 - 102"]])
+        self.assertEqual(answer.answered_by, "extension 103")
+        self.assertEqual(answer.targets[0].rings[0].until, answer.answered_after)
+
+    def test_steps_that_cannot_be_done(self) -> None:
+        """A step for which the call is not as it should be says so, and nothing else happens."""
+        for then, why in (
+            ("103 holds", "103 is in no call then"),
+            ("103 hangs up", "103 is in no call then"),
+            ("102 joins them", "102 has no two calls to join then"),
+            ("102 dials party 103", "102 knows no code party; there are "),
+        ):
+            with self.subTest(then):
+                (step,) = self.asked("101", "102", then=(then,)).steps
+                self.assertIn(why, step.cannot)
+                self.assertEqual(step.talking, ["101 - 102"])
+        self.assertIn(
+            "103 holds: cannot be done, 103 is in no call",
+            tell(self.asked("101", "102", then=("103 holds",)), office()),
+        )
+
     def test_questions_that_make_no_sense(self) -> None:
         """Each is refused in one line with what to write instead."""
         self.assertComplains("--via: there is no trunk x", Question("1", "101", EVENING, "x"))
@@ -142,7 +206,16 @@ class WhatIfTests(SynchronousTestCase):
             "--no-answer: there is no extension or trunk 9",
             Question("101", "102", EVENING, behaviours={"9": "no answer"}),
         )
-        self.assertComplains("is not one of", Question("101", "102", EVENING, then=("102 sings",)))
+        for step in ("102 sings", "102 transfers to", "102 holds 103", "102", ""):
+            self.assertComplains(
+                f"--then: {step!r} is not one of", Question("101", "102", EVENING, then=(step,))
+            )
+        self.assertComplains(
+            "--first: there is no extension or trunk 9", Question("101", "102", EVENING, first=("9 holds",))
+        )
+        self.assertComplains(
+            "--redirects: there is no extension 9", Question("101", "102", EVENING, redirects={"9": "102"})
+        )
 
     def test_told(self) -> None:
         """In words: a tree, with seconds, and the table to change."""

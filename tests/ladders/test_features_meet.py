@@ -1,26 +1,33 @@
 """
 Every two features that can meet on one call, with the outcome that C{docs/forwarding.md} promises.
 
-The table of that page is the expectation; what each row sets up is here.
+The table of that page is the expectation; what each row sets up is here.  Each
+is also put to C{b2bua whatif}, which has to tell what the ladder shows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from b2bua.explain.scene import Behaviour
+from b2bua.explain.whatif import Question, ask
 from b2bua.testing.manners import Manners
 from b2bua.testing.phone import Phone
-from b2bua.testing.world import World
+from b2bua.testing.world import DAWN, World
+from b2bua.wire.message import Request, parse
 
 PAGE = Path(__file__).parents[2] / "docs" / "forwarding.md"
 NAMES = ("alice", "bob", "carol", "dave")
 SOON = Manners(answers_after=1.0)
 DND = {"do_not_disturb": True}
+NEAR = 0.2
+"""Seconds by which the ways through the network, and when a transfer is asked for, may differ."""
 
 
 NONE: Mapping[str, Any] = MappingProxyType({})
@@ -248,6 +255,24 @@ def promised() -> dict[str, tuple[list[str], int]]:
     }
 
 
+class Ringing(NamedTuple):
+    """A phone that was invited; seconds since the call began."""
+
+    at: float
+    until: float
+    who: str
+
+
+class Outcome(NamedTuple):
+    """What came of a meeting."""
+
+    rings: list[Ringing]
+    hears: int
+    """The status that Alice heard last."""
+    talks_to: set[str]
+    """Whom she talks to in the end."""
+
+
 class Play:
     """One meeting, played."""
 
@@ -262,9 +287,9 @@ class Play:
             },
             features="installed",
         )
+        assert self.world.served is not None
+        self.document = self.world.served.document
         self.phones = {name: self._phone(name) for name in NAMES}
-        self.rings: list[str] = []
-        self._known = dict.fromkeys(NAMES, 0)
 
     def _phone(self, name: str) -> Phone:
         """One phone, with the manners that the meeting needs."""
@@ -279,36 +304,75 @@ class Play:
         [phone] = self.world.phones(name, manners=manners)
         return phone
 
-    def run(self, seconds: float) -> None:
-        """Let time pass, and note who is invited."""
-        for _ in range(round(seconds / 0.05)):
-            self.world.run(0.05)
-            for name, phone in self.phones.items():
-                invited = sum(session.incoming for session in phone.sessions)
-                self.rings.extend([name] * (invited - self._known[name]))
-                self._known[name] = invited
-
-    def outcome(self) -> tuple[list[str], int]:
+    def outcome(self) -> Outcome:
         """Who rang, and what Alice heard."""
-        meeting, phones = self.meeting, self.phones
-        self.run(0.5)
+        meeting, phones, world = self.meeting, self.phones, self.world
+        world.run(0.5)
         if meeting.talking:
             phones["bob"].dial("dave")
-            self.run(3)
+            world.run(3)
             assert phones["bob"].talks_to(phones["dave"])
-            self.rings.clear()
+        began = world.clock.seconds()
         phones["alice"].dial(meeting.dials)
-        self.run(2)
+        world.run(2)
         if meeting.transfers:
             phones["bob"].session.transfer(meeting.transfers)
-        self.run(30)
+        world.run(30)
         heard = phones["alice"].sessions[-1].code
+        talks_to = {name for name, phone in phones.items() if phone.talks_to(phones["alice"])}
         for phone in phones.values():
             for session in phone.live:
                 session.hang_up()
-        self.run(1)
-        self.world.quiet()
-        return self.rings, heard
+        world.run(1)
+        world.quiet()
+        return Outcome(self._rings(began), heard, talks_to)
+
+    def _rings(self, began: float) -> list[Ringing]:
+        """Who rang and for how long, as it went over the network."""
+        names = self.world.network.names
+        rings: dict[tuple[str, str], Ringing] = {}
+        for packet in self.world.network.log:
+            message, at = parse(packet.data), round(packet.at - began, 3)
+            if at < 0 or message.cseq.method != "INVITE":
+                continue
+            if isinstance(message, Request):
+                who = names[packet.destination[0]]
+                if who in NAMES and not message.to.tag:
+                    rings.setdefault((who, message.call_id), Ringing(at, at, who))
+            elif message.code >= 200:
+                key = names[packet.source[0]], message.call_id
+                if key in rings and rings[key].until == rings[key].at:
+                    rings[key] = rings[key]._replace(until=at)
+        return list(rings.values())
+
+
+def foreseen(meeting: Meeting, document: Mapping[str, Any]) -> Outcome:
+    """What C{b2bua whatif} says of the same call."""
+    how: dict[str, Behaviour] = dict.fromkeys(meeting.busy, "busy")
+    how |= dict.fromkeys(meeting.silent, "no answer")
+    how |= dict.fromkeys(meeting.absent, "unregistered")
+    question = Question(
+        "alice",
+        meeting.dials,
+        datetime.fromtimestamp(DAWN, UTC),
+        behaviours=how,
+        redirects=meeting.redirects,
+        first=("bob dials dave",) if meeting.talking else (),
+        then=(f"bob transfers to {meeting.transfers}",) if meeting.transfers else (),
+    )
+    answer = ask(document, question, answers_after=1.0).run()
+    assert not answer.problems, answer.problems
+    rings = [
+        Ringing(ring.at, ring.until or 0.0, ring.where.removeprefix("extension "))
+        for root in answer.targets
+        for node in root.every()
+        for ring in node.rings
+    ]
+    talks_to = {answer.answered_by.removeprefix("extension ")} & {*NAMES}
+    if meeting.transfers:
+        pairs = [pair.split(" - ") for pair in answer.steps[-1].talking]
+        talks_to = {name for pair in pairs if "alice" in pair for name in pair} - {"alice"}
+    return Outcome(rings, answer.status, talks_to)
 
 
 class MeetingTests(SynchronousTestCase):
@@ -318,12 +382,23 @@ class MeetingTests(SynchronousTestCase):
         """What is promised is what is played."""
         self.assertEqual(list(promised()), list(MEETINGS))
 
+    def assertForeseen(self, then: Outcome, told: Outcome) -> None:
+        """Insist that who rings, from when to when, and how it ends are the same."""
+        self.assertEqual((told.hears, told.talks_to), (then.hears, then.talks_to))
+        rings = list(zip(sorted(told.rings), sorted(then.rings), strict=True))
+        for one, other in rings:
+            near = abs(one.at - other.at) < NEAR and abs(one.until - other.until) < NEAR
+            self.assertTrue(one.who == other.who and near, f"{one} is told, {other} was so")
+
 
 def _test(what: str, rings: list[str], hears: int) -> Any:
     def test(self: MeetingTests) -> None:
-        self.assertEqual(Play(MEETINGS[what]).outcome(), (rings, hears))
+        play = Play(MEETINGS[what])
+        outcome = play.outcome()
+        self.assertEqual(([ringing.who for ringing in outcome.rings], outcome.hears), (rings, hears))
+        self.assertForeseen(outcome, foreseen(play.meeting, play.document))
 
-    test.__doc__ = f"{what}."
+    test.__doc__ = f"{what}: played, and told by what-if."
     return test
 
 
