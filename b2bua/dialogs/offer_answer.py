@@ -45,7 +45,7 @@ class Open:
     offered: bool = False
     """Is there an offer without its answer?"""
     withdrawn: bool = False
-    """Has the peer given up a change that the other side may still answer?"""
+    """May the other side still answer what the peer has given up, or what we told in its stead?"""
 
 
 def refusal(method: str, offer: bool, state: Open) -> int:
@@ -55,8 +55,8 @@ def refusal(method: str, offer: bool, state: Open) -> int:
     While our own request is under way it is 491, while an earlier one of the
     peer is, 500 with a Retry-After (RFC 3261 section 14.2).  An UPDATE within
     an INVITE is welcome once the first exchange is through (RFC 3311 section
-    5.2); one without an offer always is.  What was given up counts as ours
-    until the other side has heard of it.
+    5.2); one without an offer always is.  What was given up, and what is told in
+    the peer's stead, counts as ours until the other side has answered it.
     """
     if method == "INVITE":
         if state.our_invite or state.our_update or state.withdrawn:

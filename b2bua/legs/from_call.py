@@ -51,13 +51,14 @@ def _answered(leg: LegData, word: Answered) -> None:
             _undo(leg, leg.withdrawn, word)
         elif leg.peer_update is not None:
             leg.peer_update.accept(word.session, word.fields)
+        elif leg.unasked:
+            leg.unasked = False
+            if _news(leg, word.session):
+                change.change(leg, Changed(word.session))  # it has moved on with its answer
         elif leg.peer_invite is not None and not word.early:
             leg.peer_invite.accept(word.session, word.fields)
-        elif leg.stable and _news(leg, word.session):
-            # It was told what holds (see L{_undo}), and has moved on with its answer.
-            change.change(leg, Changed(word.session))
     elif leg.peer_invite is not None:
-        leg.withdrawn = None
+        leg.withdrawn, leg.unasked = None, False
         if leg.peer_update is not None:
             # Whom it was for has not answered it, and has lost the call to another.
             leg.peer_update.refuse(491, "", ())
@@ -77,7 +78,8 @@ def _undo(leg: LegData, withdrawn: Changed, word: Answered) -> None:
         return
     if withdrawn.session is None:
         leg.hear(leg, Confirmed())  # it has made an offer, which wants an answer
-    if leg.stable and leg.remote_session is not None:
+    if leg.answered and leg.remote_session is not None:
+        leg.unasked = True
         leg.hear(leg, Changed(leg.remote_session))
 
 
@@ -86,8 +88,8 @@ def _refused(leg: LegData, word: Refused) -> None:
     if not word.early and leg.state is LegState.CALLING:
         if leg.peer_invite is not None:
             leg.peer_invite.refuse(word.code, word.reason, word.fields)
-    elif leg.withdrawn is not None:
-        leg.withdrawn = None
+    elif leg.withdrawn is not None or leg.unasked:
+        leg.withdrawn, leg.unasked = None, False
     elif leg.peer_update is not None:
         leg.peer_update.refuse(word.code, word.reason, word.fields)
     elif leg.peer_invite is not None and not word.early:
@@ -111,7 +113,7 @@ def _confirmed(leg: LegData, word: Confirmed) -> None:
 
 def _changed(leg: LegData, word: Changed) -> None:
     """Offer a new session, or ask for one."""
-    leg.withdrawn = None
+    leg.withdrawn, leg.unasked = None, False
     change.change(leg, word)
 
 

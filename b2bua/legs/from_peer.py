@@ -93,7 +93,7 @@ def _open(leg: LegData) -> Open:
         peer_update=leg.peer_update is not None,
         initial=leg.our_invite is not None,
         offered=offered,
-        withdrawn=leg.withdrawn is not None,
+        withdrawn=leg.withdrawn is not None or leg.unasked,
     )
 
 

@@ -373,6 +373,7 @@ class OurChange:
         self._over = True
         if leg.our_change is self:
             leg.our_change = None
+        leg.unasked = leg.unasked or isinstance(word, Changed)
         if not self.refresh or isinstance(word, Changed):
             leg.hear(leg, word)
         if held is not None:

@@ -100,6 +100,7 @@ class LegData:
         "state",
         "sticky",
         "timer",
+        "unasked",
         "withdrawn",
     )
 
@@ -158,6 +159,8 @@ class LegData:
         """How many things keep an ended leg from being forgotten."""
         self.withdrawn: Changed | None = None
         """The change of the peer that was given up before the other side answered it."""
+        self.unasked = False
+        """Has it told the other side of its peer's session by itself, and no answer yet?"""
         self.gone = False
 
     @property

@@ -230,13 +230,18 @@ class Play:
                 raise self.world.failure(f"{theirs} has not heard that {mine} has hung up")
 
     def pairs(self) -> list[tuple[Session, Session]]:
-        """Who talks to whom at this time, as far as both have manners that let a call go on."""
+        """
+        Who talks to whom at this time, as far as both have manners that let a call go on.
+
+        Who waits for the end of a transfer has nobody at the other side who could hear of a change.
+        """
         steady = [
             session
             for phone in self.phones
             if not phone.gone and phone.registered and phone.manners.steady
             for session in phone.live
-            if session.state == "up" and not session.busy and self.stands(session)
+            if session.state == "up" and not session.busy and not session.expects_notify
+            if self.stands(session)
         ]
         found: list[tuple[Session, Session]] = []
         while steady:

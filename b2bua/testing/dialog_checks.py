@@ -167,10 +167,14 @@ class Talk:
     def answer_came(self, sent: Sent, response: Response, *, first: bool) -> None:
         """An answer to a request of the server."""
         method, tag = sent.request.method, response.to.tag
+        owed = first
         if method == "INVITE":
             if response.success:
-                if (tag, response.cseq.number) not in self.acked:
-                    self.unacked_in[tag, response.cseq.number] = response
+                which = tag, response.cseq.number
+                if which not in self.acked:
+                    # Who has forgotten it in a crash gets it once more, with its offer (section 13.3.1.4).
+                    owed = first or (bool(self.forgotten) and which not in self.unacked_in)
+                    self.unacked_in[which] = response
                 self.up.add(tag)
                 if sent.stray or sent.orphaned:
                     self.stray.add(tag)
@@ -179,7 +183,7 @@ class Talk:
             elif response.code < 200 and response.rseq is not None:
                 self.reliable_in.add((tag, response.rseq))
                 self.last_cseq.setdefault(tag, sent.request.cseq.number)
-        if first:
+        if owed:
             self.exchange.answer_came(sent.request, response)
 
     # What the peer asks

@@ -77,9 +77,16 @@ class Life(Dialog):
             self.send_bye(fields)
 
     def send_bye(self, fields: Fields = ()) -> None:
-        """Send a BYE, whatever the state."""
+        """
+        Send a BYE, whatever the state.
+
+        A re-INVITE that rings is the peer's to cancel; one whose CANCEL never
+        arrives gets its final response all the same, as after a BYE of the peer (section 15.1.2).
+        """
         self.bye = self.ask("BYE", fields)
         self.finish("bye")
+        if self.asked is not None and not self.asked.final:
+            self.phone.later(64 * self.phone.t1, self._answer_what_is_open)
 
     def finish(self, why: str) -> None:
         """Note that nothing more will come of it."""
@@ -102,9 +109,12 @@ class Life(Dialog):
 
     def ended_by_peer(self) -> None:
         """Answer with 487 whatever request of the peer is still open."""
+        self._answer_what_is_open()
+        self.finish("bye")
+
+    def _answer_what_is_open(self) -> None:
         if self.asked is not None and not self.asked.final:
             self.respond(self.asked, 487)
-        self.finish("bye")
 
     # Said by those who inherit
 

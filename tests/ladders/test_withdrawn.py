@@ -58,6 +58,29 @@ class WithdrawnTests(LadderTestCase):
         self.assertEqual(self.alice.session.changes, [487])
         self.end()
 
+    def test_next_change(self) -> None:
+        """
+        What comes next of who gave up waits until the other side has said what it makes of that.
+
+        The answer to what it is told is no answer to the next offer (RFC 3264
+        section 6.1); until then it is 491, as after an offer of our own.
+        """
+        self.bob.manners.change_after = 0.5
+        self.bob.manners.honours_cancel = False
+        port = self.alice.session.media.port
+        self.alice.session.move_media()
+        self.world.run(0.3)
+        self.alice.session.media.port = port
+        self.alice.session.withdraw()
+        self.world.run(0.3)  # the 200 of Bob has come, and he is being told what holds
+        self.alice.session.hold()
+        self.world.run(10)
+        self.assertEqual(self.alice.session.changes, [487, 491, 200])
+        self.assertFalse(self.alice.hears(self.bob))
+        self.alice.session.resume()
+        self.world.run(3)
+        self.end()
+
     def test_never_decided(self) -> None:
         """A re-INVITE that rings for a minute is cancelled; its asker hears 504, and the call goes on."""
         self.alice.session.move_media()

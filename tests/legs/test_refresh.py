@@ -59,6 +59,16 @@ class RefresherTests(LegCase):
         self.client.answer(200, HELD_SDP, fields=[THEIRS])
         self.assertEqual(self.words, [Changed(HELD_SDP)])
 
+    def test_reinvite_after_another_answer(self) -> None:
+        """What the other side was told counts as an offer of ours until it has answered (RFC 3261 14.2)."""
+        leg = self.leg(allow=NO_UPDATE)
+        self.pass_(300)
+        self.client.answer(200, HELD_SDP, fields=[THEIRS])
+        self.assertEqual(self.gets(leg, "INVITE", OFFER).codes, [491])
+        self.assertEqual(self.words, [Changed(HELD_SDP)])
+        leg.say(Answered(ANSWER))
+        self.assertEqual(self.gets(leg, "INVITE", OFFER).codes, [100])
+
     def test_turned_off(self) -> None:
         """A 2xx without Session-Expires turns the timer off (section 7.2)."""
         self.leg()

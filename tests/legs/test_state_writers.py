@@ -54,6 +54,7 @@ WRITERS = {
     "relayed_refer": "from_peer refer",
     "ringing": "our_invite provisional snapshot",
     "state": "our_invite peer_invite snapshot",
+    "unasked": "from_call our_change",
     "withdrawn": "from_call peer_invite peer_update",
 }
 """The files that write each part of a leg, besides C{state} itself."""

@@ -230,6 +230,25 @@ class Lying(LadderTestCase):
         self.assertIn("was never acknowledged", self.complaints())
         self.assertIn("has no end", self.complaints())
 
+    def test_offer_after_crash(self) -> None:
+        """The ACK owes the answer to an offer in a 2xx that comes again after a crash (section 13.2.2.4)."""
+        for body, complaint in (("", "ACK without the answer to the offer of the 2xx"), ("sdp", "")):
+            with self.subTest(body=body):
+                self.setUp()
+                self.liar.manners.acknowledges = False
+                self.liar.sends("INVITE", to="other", offer=False)
+                self.other.gets("INVITE")
+                self.other.answers(200)
+                self.world.run(0.1)
+                self.witness.crashed()
+                self.world.run(1)
+                if not body:
+                    self.liar.session.owed_answer = None
+                self.liar.sends("ACK")
+                self.world.run(0.1)
+                self.assertIn(complaint, self.complaints())
+                self.assertEqual(bool(self.complaints()), bool(complaint))
+
     def test_never_answered(self) -> None:
         """A request that the server does not answer is found."""
         self.call_in()

@@ -48,6 +48,23 @@ class Calls(Alone):
         self.quiet()
         self.assertEqual(alice.session.why, "refused")
 
+    def test_hung_up_while_a_change_rings(self) -> None:
+        """A re-INVITE that nobody cancels gets its final response all the same (RFC 3261 section 15.1.2)."""
+        alice, bob = self.world.phones("alice", "bob", manners=Manners(answers_after=0.1))
+        alice.dial("bob")
+        self.world.run(1)
+        bob.manners.change_after = None
+        alice.hold()
+        self.world.run(1)
+        asked = bob.session.asked
+        bob.hang_up()
+        self.world.run(31)
+        assert asked is not None
+        self.assertFalse(asked.final)
+        self.world.run(2)
+        self.assertTrue(asked.final)
+        self.quiet()
+
     def test_cancelled(self) -> None:
         """CANCEL is answered with 200 and the INVITE with 487 (RFC 3261 section 9)."""
         alice, bob = self.phones("alice", "bob")
