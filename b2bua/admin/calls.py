@@ -10,7 +10,8 @@ from pydantic import Field
 from b2bua.admin.refused import Mistaken, Refused, Unknown
 from b2bua.admin.values import CallRow, HungUp, Started
 from b2bua.calls.operations.origination import Origination, Wish
-from b2bua.calls.records.record import state
+from b2bua.calls.records.record import STATES
+from b2bua.calls.records.record import state as state_of
 from b2bua.explain.traced import TracedCall
 from b2bua.legs.party import Identity
 from b2bua.store.ports import StoreError
@@ -77,18 +78,23 @@ class Calls:
         party: str | None = None,
         since: float | None = None,
         before: float | None = None,
+        state: str | None = None,
         limit: Limit = 100,
     ) -> list[CallRow]:
         """
         The records of calls that are over, and of those that go on, the latest first.
 
         Those that began at C{since} or later, and before C{before}: the time of
-        the last one that was shown leads to the next ones.
+        the last one that was shown leads to the next ones.  C{state} is how
+        they ended, in the words that they have: C{busy}, or C{busy,no answer}.
         """
+        states = [word.strip() for word in (state or "").split(",")] if state is not None else []
+        if unknown := [word for word in states if word not in STATES]:
+            raise Mistaken(f"state: no call is {unknown[0]!r}; there are {', '.join(STATES)}")
         try:
             await self._journal.flush()
             found = await self._journal.store.find_records(
-                party=party, since=since, before=before, limit=limit
+                party=party, since=since, before=before, states=states, limit=limit
             )
         except StoreError as error:
             raise Refused(f"the store fails: {error}", 503) from None
@@ -98,7 +104,7 @@ class Calls:
         """One row."""
         end = record.ended if record.ended is not None else self._server.runner.wall()
         talked = 0.0 if record.answered is None else max(0.0, end - record.answered)
-        return CallRow.of(record, "on hold" if held else state(record), talked, restored=restored)
+        return CallRow.of(record, "on hold" if held else state_of(record), talked, restored=restored)
 
     def trace(self, call: str) -> TracedCall:
         """

@@ -21,6 +21,10 @@ def arguments(parser: ArgumentParser) -> None:
         help='with --past: only those that began then or later, as "2026-12-24 19:30"',
     )
     parser.add_argument("--before", metavar="TIME", help="with --past: only those that began before")
+    parser.add_argument(
+        "--outcome", metavar="STATE", nargs="+",
+        help='with --past: only those of which STATE says so: answered, busy, "no answer"...',
+    )  # fmt: skip
     parser.add_argument("--limit", metavar="N", type=int, default=100, help="so many at most, by default 100")
     _asking.arguments(parser)
 
@@ -28,10 +32,11 @@ def arguments(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> int:
     """List them."""
     times = {name: _seconds(options, name) for name in ("since", "before")}
-    if not options.past and any(seconds is not None for seconds in times.values()):
-        raise SettingsError("b2bua calls", [Problem("--since, --before", "only go with --past")])
+    said = {**times, "state": ",".join(options.outcome) if options.outcome else None}
+    if not options.past and any(value is not None for value in said.values()):
+        raise SettingsError("b2bua calls", [Problem("--since, --before, --outcome", "only go with --past")])
     path = "/calls/past" if options.past else "/calls"
-    rows = _asking.ask(options, "GET", path, party=options.of, limit=options.limit, **times)
+    rows = _asking.ask(options, "GET", path, party=options.of, limit=options.limit, **said)
     none = "no call was recorded" if options.past else "no call goes on"
     return _asking.show(options, rows, lambda rows: _asking.table(rows, COLUMNS, none))
 

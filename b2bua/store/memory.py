@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from b2bua.calls.records.record import CallRecord
+from b2bua.calls.records.record import CallRecord, state
 from b2bua.store.ports import (
     Batch,
     BindingRow,
@@ -114,6 +114,7 @@ class MemoryStore:
         party: str | None = None,
         since: float | None = None,
         before: float | None = None,
+        states: Collection[str] = (),
         limit: int = 100,
     ) -> Deferred[Sequence[CallRecord]]:
         """Look records up, the latest first."""
@@ -123,6 +124,7 @@ class MemoryStore:
             if (party is None or record.concerns(party))
             and (since is None or record.started >= since)
             and (before is None or record.started < before)
+            and (not states or state(record) in states)
         ]
         found.sort(key=lambda record: (record.started, record.id), reverse=True)
         return self._fault() or succeed(found[:limit])

@@ -12,7 +12,7 @@ knows.  Times are seconds since 1970.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -140,7 +140,12 @@ class IRecords(Interface):
         """Those that this node began and never ended: a crash cut their calls."""
 
     def find_records(
-        *, party: str | None = None, since: float | None = None, before: float | None = None, limit: int = 100
+        *,
+        party: str | None = None,
+        since: float | None = None,
+        before: float | None = None,
+        states: Collection[str] = (),
+        limit: int = 100,
     ) -> Deferred[Sequence[CallRecord]]:
         """
         Look records up, the latest first.
@@ -148,6 +153,8 @@ class IRecords(Interface):
         @param party: only those in which this extension, trunk or number has a part.
         @param since: only those that began then or later.
         @param before: only those that began before.
+        @param states: only those of which L{b2bua.calls.records.record.state} says one of these; empty
+            stands for all.
         """
 
     def drop_records(before: float) -> Deferred[int]:

@@ -11,7 +11,7 @@ import json
 import os
 import socket
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from functools import partial, wraps
 from pathlib import Path
@@ -271,6 +271,7 @@ class SqlStore:
         party: str | None = None,
         since: float | None = None,
         before: float | None = None,
+        states: Collection[str] = (),
         limit: int = 100,
     ) -> Deferred[Sequence[CallRecord]]:
         """Look records up, the latest first."""
@@ -289,6 +290,8 @@ class SqlStore:
             query = query.where(table.c.started >= since)
         if before is not None:
             query = query.where(table.c.started < before)
+        if states:
+            query = query.where(tables.state().in_(states))
         return self._do(lambda: [tables.record_from(row) for row in self._rows(query)])
 
     def drop_records(self, before: float) -> Deferred[int]:

@@ -16,9 +16,14 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    and_,
+    case,
+    func,
+    or_,
 )
+from sqlalchemy.sql.elements import ColumnElement
 
-from b2bua.calls.records.record import CallRecord, LegRecord
+from b2bua.calls.records.record import STATUS_WORDS, CallRecord, LegRecord
 from b2bua.store.ports import BindingRow
 from b2bua.wire.grammar import printable
 
@@ -180,3 +185,38 @@ def record_from(row: Row[Any]) -> CallRecord:
         name=row.name,
         answered_by=row.answered_by,
     )
+
+
+def state() -> ColumnElement[str]:
+    """How a call ended, or how far it is, in the words of L{b2bua.calls.records.record.state}."""
+    record = records.c
+    unanswered = record.answered.is_(None)
+    return case(
+        (and_(record.ended.is_(None), unanswered), "ringing"),
+        (record.ended.is_(None), "talking"),
+        (record.why == "crash", "cut by a crash"),
+        (and_(~unanswered, or_(record.answered_by != "", record.why != "")), "answered"),
+        (~unanswered, "feature code"),
+        (record.why == "operator", "ended by an operator while ringing"),
+        (record.why == "shutdown", "ended by a shutdown while ringing"),
+        (and_(record.status == 487, _rang()), "gave up while ringing"),
+        (record.status == 487, "gave up"),
+        (and_(record.status == 480, func.lower(record.reason) == "no answer"), "no answer"),
+        *((record.status == status, word) for status, word in STATUS_WORDS.items()),
+        (record.status == 0, "ended before an answer"),
+        else_="refused",
+    )
+
+
+def _rang() -> ColumnElement[bool]:
+    """
+    Has a call a leg that did not come to us?
+
+    The third of each is whether it did; before it stands the party, which we
+    name.  What peers say of themselves must not be taken for it: no text has a
+    quote any more, and a name that begins like it follows upon a comma.
+    """
+    plain: ColumnElement[str] = records.c.legs
+    for text in ("\\\\", '\\"', '", ", false, '):
+        plain = func.replace(plain, text, "?")
+    return plain.contains('", false, ')

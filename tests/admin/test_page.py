@@ -16,6 +16,7 @@ from b2bua.admin.page import site
 from b2bua.admin.page.past import COLUMNS, _cell
 from b2bua.admin.page.site import PAGES
 from b2bua.admin.page.words import GERMAN, language
+from b2bua.calls.records.record import STATES
 from tests.admin.door import Browser, DoorCase
 
 ROOT = Path(__file__).resolve().parents[2] / "b2bua" / "admin" / "page"
@@ -123,6 +124,10 @@ class ViewTests(PageCase):
         self.assertEqual(rest.count("/calls/"), 1)
         self.assertIn("No call was found", self.read(browser, "/past?party=zoe"))
         self.assertIn("No call was found", self.read(browser, "/past?until=1999-12-31"))
+        self.assertIn("No call was found", self.read(browser, "/past?state=busy"))
+        self.assertIn(
+            '<option value="answered" selected="selected">', self.read(browser, "/past?state=answered")
+        )
         for nonsense in ("since=yesterday", "until=0000-99-99", "before=x", "since=9999-12-31T99"):
             self.assertIn(browser.send("GET", f"/past?{nonsense}").status, (200, 400), nonsense)
 
@@ -262,13 +267,18 @@ class SafetyTests(PageCase):
 KNOWN = {
     "html", "head", "meta", "title", "link", "script", "body", "a", "header", "nav", "span", "strong", "main",
     "h1", "h2", "p", "ul", "ol", "li", "div", "table", "thead", "tbody", "tr", "th", "td", "time", "button",
-    "form", "label", "input", "output", "noscript", "live-part", "em", "details", "summary", "pre", "img",
+    "form", "label", "input", "select", "option", "output", "noscript", "live-part", "em", "details",
+    "summary", "pre", "img",
 }  # fmt: skip
 """The elements that pages of ours are made of."""
 
 
 class WordsTests(PageCase):
     """The languages."""
+
+    def test_states(self) -> None:
+        """All that is said of how a call ended is said in German too."""
+        self.assertEqual([word for word in STATES if word not in GERMAN], [])
 
     def test_chosen(self) -> None:
         """RFC 9110 section 12.5.4: what the browser likes best among what we speak."""

@@ -104,6 +104,27 @@ class QuestionTests(AdministrationCase):
         text = table([row], calls_command.COLUMNS, "none")
         self.assertIn("bob Bob", text)
 
+    def test_past_calls_by_outcome(self) -> None:
+        """How calls ended, in the words that their records have; one that nobody has is named."""
+        self.talk()
+        self.alice.hang_up()
+        self.world.run(40)
+        self.bob.manners.refuses = 486
+        self.alice.dial("bob")
+        self.world.run(10)
+        for said, wanted in [
+            ("busy", [486]),
+            ("answered", [200]),
+            ("answered, busy", [486, 200]),
+            ("declined", []),
+        ]:
+            rows = self.ask("GET", "/calls/past", state=said)
+            self.assertEqual([row["status"] for row in rows], wanted)
+        self.assertRefused(
+            400, "no call is 'engaged'; there are ringing,", "GET", "/calls/past", state="engaged"
+        )
+        self.assertRefused(400, "no call is ''", "GET", "/calls/past", state="busy,")
+
     def test_past_calls_of_a_failing_store(self) -> None:
         """When the store cannot say, that is said."""
         self.store.failing = "locked"

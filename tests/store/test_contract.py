@@ -8,6 +8,7 @@ import signal
 import stat
 from collections.abc import Generator
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 from zope.interface.verify import verifyObject
 
-from b2bua.calls.records.record import CallRecord, LegRecord
+from b2bua.calls.records.record import STATES, CallRecord, LegRecord, state
 from b2bua.store import sql
 from b2bua.store.memory import MemoryStore
 from b2bua.store.ports import Batch, BindingRow, IStore, Setting, Snapshot, StoreError, SubscriptionRow
@@ -210,6 +211,36 @@ class Contract:
         ]:
             found = yield self.store.find_records(**said)
             t.assertEqual([record.id for record in found], wanted, said)
+
+    @inlineCallbacks
+    def test_find_by_state(self) -> Steps:
+        """Records are found by how they ended, in the words that people read, however few are asked for."""
+        t: Any = self
+        tricky = LegRecord("1", "trunk x", True, 0.0)
+        names = ('", false, 1 \\', ", false, 1.0", '\\", false, ', "], [false, ")
+        legs = [[replace(tricky, name=name)] for name in names]
+        legs.append([tricky, LegRecord("2", 'extension \\", true', False, 0.0)])
+        reasons = ("", "operator", "crash", "shutdown")
+        ends = [(0, ""), (487, ""), (480, "No Answer"), (480, ""), (486, ""), (499, ""), (603, "")]
+        records = [
+            replace(ENDED, id=str(number), started=float(number), ended=ended, answered=answered, why=why,
+                    status=status, reason=reason, legs=some, answered_by=by)
+            for number, (ended, answered, why, by, (status, reason), some) in enumerate(
+                product((None, 9.0), (None, 5.0), reasons, ("", "trunk x"), ends, legs)
+            )
+        ]  # fmt: skip
+        yield self.store.write(Batch(records=tuple(records)))
+        seen = set()
+        for word in STATES:
+            wanted = [record.id for record in reversed(records) if state(record) == word]
+            seen.update(wanted)
+            found = yield self.store.find_records(states=[word], limit=10_000)
+            t.assertEqual([record.id for record in found], wanted, word)
+            found = yield self.store.find_records(states=[word], limit=3)
+            t.assertEqual([record.id for record in found], wanted[:3], word)
+        t.assertEqual(len(seen), len(records))
+        found = yield self.store.find_records(states=["busy", "declined"], party="105", limit=2)
+        t.assertEqual(found, [])
 
     @inlineCallbacks
     def test_drop(self) -> Steps:

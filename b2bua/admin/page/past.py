@@ -15,6 +15,7 @@ from b2bua.admin.page.frame import Part, Reader, duration, table
 from b2bua.admin.page.now import caller, opened, parties
 from b2bua.admin.refused import Mistaken
 from b2bua.admin.values import CallRow
+from b2bua.calls.records.record import STATES
 
 PAGE = 50
 """Rows of a page."""
@@ -37,6 +38,7 @@ async def past(reader: Reader) -> Iterable[Part]:
         tags.label(say("Party"), tags.input(name="party", value=query.get("party", ""))),
         tags.label(say("Since"), tags.input(name="since", type="date", value=query.get("since", ""))),
         tags.label(say("Until"), tags.input(name="until", type="date", value=query.get("until", ""))),
+        tags.label(say("State"), _states(reader)),
     ]
     form = tags.form(*fields, tags.button(say("Search")), class_="search", method="get", action="/past")
     links: list[Part] = [tags.a(say("As CSV"), href=f"/past.csv?{urlencode(query)}")]
@@ -44,6 +46,16 @@ async def past(reader: Reader) -> Iterable[Part]:
         older = {**query, "before": repr(found[-1].started)}
         links.append(tags.a(say("Older"), href=f"/past?{urlencode(older)}", rel="next"))
     return [form, records(reader, found), tags.p(*links, class_="links")]
+
+
+def _states(reader: Reader) -> Tag:
+    """How calls ended: any way, or one."""
+    chosen = reader.query.get("state", "")
+    options = [tags.option("", value="")]
+    for word in STATES:
+        more = {"selected": "selected"} if word == chosen else {}
+        options.append(tags.option(reader.say(word), value=word, **more))
+    return tags.select(*options, name="state")
 
 
 def records(reader: Reader, found: Sequence[CallRow]) -> Tag:
@@ -95,7 +107,11 @@ async def _found(reader: Reader, limit: int) -> list[CallRow]:
         except ValueError:
             raise Mistaken("before: is no time") from None
     return await reader.administration.calls.past(
-        query.get("party") or None, _day(query.get("since", "")), before, limit
+        query.get("party") or None,
+        _day(query.get("since", "")),
+        before,
+        query.get("state") or None,
+        limit,
     )
 
 

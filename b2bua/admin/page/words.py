@@ -97,6 +97,13 @@ GERMAN = {
     "no common media": "kein gemeinsames Medium",
     "refused": "abgewiesen",
     "sent elsewhere": "weiterverwiesen",
+    "number incomplete": "Nummer unvollständig",
+    "goes round in a circle": "dreht sich im Kreis",
+    "refused as too large": "als zu groß abgewiesen",
+    "rings in too many places": "klingelt an zu vielen Stellen",
+    "ended before an answer": "vor einer Antwort beendet",
+    "ended by an operator while ringing": "von Hand beendet, als es klingelte",
+    "ended by a shutdown while ringing": "durch Abschalten beendet, als es klingelte",
 }
 
 

@@ -201,7 +201,7 @@ def number_of(uri: str) -> str:
         return uri
 
 
-_WORDS = {
+STATUS_WORDS = {
     300: "sent elsewhere",
     301: "sent elsewhere",
     302: "sent elsewhere",
@@ -230,6 +230,25 @@ _WORDS = {
     606: "no common media",
 }
 """What a caller's final status means to people who do not know SIP."""
+STATES = tuple(
+    dict.fromkeys(
+        (
+            "ringing",
+            "talking",
+            "answered",
+            "feature code",
+            "gave up while ringing",
+            "gave up",
+            *sorted(STATUS_WORDS.values()),
+            "refused",
+            "ended before an answer",
+            "ended by an operator while ringing",
+            "ended by a shutdown while ringing",
+            "cut by a crash",
+        )
+    )
+)
+"""All that L{state} can say; L{b2bua.store.tables.state} finds it in a database."""
 
 
 def state(record: CallRecord) -> str:
@@ -248,6 +267,6 @@ def state(record: CallRecord) -> str:
         return f"ended by {'an operator' if record.why == 'operator' else 'a shutdown'} while ringing"
     if record.status == 487:
         return "gave up while ringing" if any(not leg.incoming for leg in record.legs) else "gave up"
-    if record.status == 480 and record.reason.casefold() == "no answer":
+    if record.status == 480 and record.reason.lower() == "no answer":
         return "no answer"
-    return _WORDS.get(record.status, "refused" if record.status else "ended before an answer")
+    return STATUS_WORDS.get(record.status, "refused" if record.status else "ended before an answer")
