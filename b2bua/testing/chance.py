@@ -265,7 +265,9 @@ class Play:
         if session.phone.host in self.cut and not self.stands(session):
             return True
         return any(
-            phone.host in self.cut and other.state == "over" and self.stands(other)
+            (phone.host in self.cut or (self.faults and phone.manners.answers_twice))
+            and other.state == "over"
+            and self.stands(other)
             for phone in self.phones
             for other in phone.sessions
             if other.media.ours is not None

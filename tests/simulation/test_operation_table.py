@@ -31,7 +31,7 @@ from tests.simulation.parking import Switchboard
 TWO = ("alice", "bob")
 FOUR = (*TWO, "carol", "dave")
 PARTIES = (*FOUR, "erin")
-SIZE = 3588
+SIZE = 3700
 """How many cells there are."""
 
 # The network takes 10 ms for each message, so these moments lie between any two
@@ -261,6 +261,14 @@ def vanish(phone: Phone) -> None:
     phone.vanish()
 
 
+def other_port(phone: Phone) -> None:
+    """Be seen from another port, and register from there; nothing of its own waits for an answer."""
+    asking = any(request.final is None for request in phone.asking.values())
+    if not asking and all(session.state == "up" and not session.busy for session in phone.live):
+        phone.rebind(20_000)
+        phone.register()
+
+
 def refreshed(phone: Phone) -> None:
     """Let the server refresh the session now, where it is the one to do so."""
     assert phone.world.served is not None
@@ -284,6 +292,7 @@ EVENTS: dict[str, Callable[[Phone], None]] = {
     "refuses changes": refuse_changes,
     "never decides": think_forever,
     "gone": vanish,
+    "another port": other_port,
 }
 PEACEFUL = frozenset(
     {
@@ -293,17 +302,21 @@ PEACEFUL = frozenset(
         "re-INVITE without offer",
         "UPDATE",
         "refresh of ours",
+        "another port",
     }
 )
 """After these everybody is there still, and wants to talk."""
+IN_TURNS = {"another port"}
+"""Of these one party a moment, in turns, since only its own leg is moved."""
 
 
 def cells() -> Iterator[Cell]:
     """The whole table."""
     for name, operation in OPERATIONS.items():
-        for moment in operation.moments:
+        for number, moment in enumerate(operation.moments):
+            parties = operation.parties if moment > 0 or operation.parties is FOUR else TWO
             for event in EVENTS:
-                for party in operation.parties if moment > 0 or operation.parties is FOUR else TWO:
+                for party in (parties[number % len(parties)],) if event in IN_TURNS else parties:
                     yield Cell(name, moment, event, party)
 
 

@@ -9,7 +9,7 @@ refused) is no cell.
 The events are BYE, CANCEL, re-INVITE (which holds, which moves the media, which
 is given up), UPDATE (also in an early dialog), refresh (both ways), final
 failure (refusal), timeout (gone, re-INVITEs unanswered or never decided), a
-second REFER, NOTIFY refused, and the transport lost.
+second REFER, NOTIFY refused, the transport lost, and another UDP port.
 """
 
 from __future__ import annotations
@@ -358,6 +358,16 @@ def disconnect(scene: Scene, phone: Phone) -> bool:
     return True
 
 
+def other_port(scene: Scene, phone: Phone) -> bool:
+    """Be seen from another port, and register from there; no request of its own waits for its answer."""
+    asking = any(request.final is None for request in phone.asking.values())
+    if asking or any(session.state != "up" or session.busy for session in phone.live):
+        return False
+    phone.rebind(20_000)
+    phone.register()
+    return True
+
+
 def refresh(scene: Scene, phone: Phone) -> bool:
     """We refresh the session of a leg (RFC 4028)."""
     return fire(scene, [leg for leg in scene.legs(phone) if leg.timer is not None and leg.timer.refreshing])
@@ -432,6 +442,7 @@ EVENTS: dict[str, Callable[[Scene, Phone], bool]] = {
     "NOTIFY refused": refuse_notify,
     "connection lost": reconnect,
     "connection lost for a while": disconnect,
+    "another port": other_port,
     "refresh": refresh,
     "refresh refused": refresh_refused,
     "refresh unanswered": refresh_unanswered,
@@ -449,9 +460,14 @@ HARMLESS = {
     "UPDATE with a session",
     "NOTIFY refused",
     "connection lost",
+    "another port",
     "refresh",
 }
 """After these the transfer ends as if nothing had happened."""
+
+
+IN_TURNS = {"another port"}
+"""What is the same for a party at one moment and at the next, since only its own leg is moved."""
 
 
 class Cell(NamedTuple):
@@ -537,8 +553,8 @@ def undisturbed(kind: Kind) -> Undisturbed:
 
 
 def cells(kind: Kind) -> Iterator[Cell]:
-    """Every moment of a kind, every event and every party."""
-    for moment in undisturbed(kind).moments:
+    """Every moment of a kind, every event and every party; of some events one party a moment, in turns."""
+    for number, moment in enumerate(undisturbed(kind).moments):
         for event in EVENTS:
-            for party in PARTIES:
+            for party in (PARTIES[number % 3],) if event in IN_TURNS else PARTIES:
                 yield Cell(kind, moment, event, party)
