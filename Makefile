@@ -42,6 +42,7 @@ on-sockets in-memory: $(DEVELOPS)
 # fresh random worlds.  It takes hours.
 test-all: test
 	$(BIN)/python -m tests.simulation.broken_fields
+	$(BIN)/python -m tests.simulation.crash_table
 	$(MAKE) --no-print-directory simulate SEEDS=20000
 
 # Neither sockets nor worlds: a minute or two, for another Python than the usual one.
@@ -53,6 +54,7 @@ simulate: $(DEVELOPS)
 	$(BIN)/python -m b2bua.testing.chance --seeds $(SEEDS)
 	$(BIN)/python -m tests.simulation.transfers --seeds $(SEEDS)
 	$(BIN)/python -m tests.simulation.lamps --seeds $(SEEDS)
+	$(BIN)/python -m tests.simulation.crashes --seeds $(SEEDS)
 
 lint: $(DEVELOPS)
 	$(BIN)/ruff format --check .

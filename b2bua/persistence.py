@@ -62,7 +62,7 @@ class Persistence:
         self._calls_kept: CallKeeper | None = None
         if survive:
             self._calls_kept = CallKeeper(clock, self.journal.snapshot)
-            calls.changed = self._calls_kept.touch
+            calls.changed, calls.leaving = self._calls_kept.touch, self._calls_kept.leave
             core.context.agreed = self._agreed
         calls.began = calls.recorded = self._recorded
         self._alive = Alive(self.journal, clock, lambda: bool(calls.going))

@@ -37,6 +37,9 @@ class BridgedCall(LiveCall, Protocol):
     def referred(self, leg: Leg, word: Referred) -> None:
         """A party asks for a transfer."""
 
+    def leaving(self) -> None:
+        """An operation is about to change who talks to whom."""
+
 
 class Bridge:
     """
@@ -87,6 +90,7 @@ class Bridge:
         Until an open exchange is through (see L{idle}) the two go on as they
         are, but nobody else can take the call over.
         """
+        self.call.leaving()
         self.call.bridge = None
         self.call.changed()
 

@@ -76,6 +76,10 @@ class LiveTable(CallTable, Protocol):
         """Told of each call when its record says more."""
 
     @property
+    def leaving(self) -> Callable[[Call], None]:
+        """Told of a call whose parties are about to be left to an operation."""
+
+    @property
     def changed(self) -> Callable[[Call], None]:
         """Told of each call when who talks to whom, who holds, rings or waits has changed."""
 
@@ -410,6 +414,10 @@ class Call:
             self.talked = True
             self.record.answered_by = self.record.answered_by or str(leg.party)
             self.features.tell_call_answered(self, leg)
+
+    def leaving(self) -> None:
+        """An operation is about to change who talks to whom."""
+        self.calls.leaving(self)
 
     def changed(self) -> None:
         """Who talks to whom has changed, who holds, rings or waits."""

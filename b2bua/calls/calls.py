@@ -72,6 +72,8 @@ class Calls:
         """Told of each call when it begins."""
         self.recorded: Callable[[Call], None] = lambda call: None
         """Told of each call when its record says more: it is answered, somebody comes or goes."""
+        self.leaving: Callable[[Call], None] = lambda call: None
+        """Told of a call whose parties are about to be left to an operation."""
         self.changed: Callable[[Call], None] = lambda call: None
         """Told of each call when who talks to whom, who holds, rings or waits has changed."""
         self.watch: Callable[[CallState], None] | None = None

@@ -27,6 +27,8 @@ class IOurInvite(Protocol):
 
     call_id: str
     invitation: Invitation
+    heard: bool
+    """Has there been a provisional response, if only a 100?"""
 
     @property
     def sent(self) -> Request | None:

@@ -60,7 +60,7 @@ def write_open(leg: Leg, start: int) -> dict[str, Any] | None:
             "start": start,
             "ours": True,
             "offered": _has_offer(leg, leg.our_invite),
-            "heard": leg.ringing or leg.dialog is not None,
+            "heard": leg.our_invite.heard,
             "party": write_party(leg.party),
             "dialogs": [
                 dialog.snapshot() for dialog in (leg.dialog, *(leg.early or ())) if dialog is not None

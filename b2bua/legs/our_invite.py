@@ -55,7 +55,6 @@ class OurInvite:
         "_client",
         "_credentials",
         "_forks",
-        "_heard_before",
         "_orphans",
         "_owing",
         "_require",
@@ -64,6 +63,7 @@ class OurInvite:
         "_winner",
         "call_id",
         "from_value",
+        "heard",
         "invitation",
         "leg",
         "local_tag",
@@ -92,8 +92,8 @@ class OurInvite:
         self._cancelled = False
         self._orphans: tuple[Dialog, ...] = ()
         """The dialogs in which another process has rung."""
-        self._heard_before = False
-        """Has the process that sent it heard a provisional response?"""
+        self.heard = False
+        """Has there been a provisional response, if only a 100?"""
         self._sent: Request
         """The INVITE as last sent."""
         self._client: IClientTransaction | None = None
@@ -135,7 +135,7 @@ class OurInvite:
         self.from_value, self.to_value = invite.get("From") or "", invite.get("To") or ""
         self.seq = invite.cseq.number
         self._sent = invite
-        self._cancelled, self._heard_before = True, heard
+        self._cancelled, self.heard = True, heard
         self._orphans = tuple(dialogs)
         self._forks.used = max([self.seq + AHEAD, *(dialog.local_seq for dialog in dialogs)])
         leg.our_invite = self
@@ -153,9 +153,7 @@ class OurInvite:
 
     def _take_up(self, flow: Flow) -> None:
         """Go on with the INVITE of another process, which is to be cancelled."""
-        self._client = self.leg.context.layer.take_up_client(
-            self._sent, flow, self._heard, heard=self._heard_before
-        )
+        self._client = self.leg.context.layer.take_up_client(self._sent, flow, self._heard, heard=self.heard)
         self._client.cancel()
         if self._orphans:
             self.leg.context.layer.start(self.leg.timers.t2, self._dismiss_orphans)
@@ -243,7 +241,7 @@ class OurInvite:
 
     def _provisional(self, response: Response) -> None:
         """Take a 1xx: an early dialog, a PRACK, a word."""
-        leg = self.leg
+        leg, self.heard = self.leg, True
         if response.code == 100 or self._cancelled or self._winner is not None or leg.our_invite is not self:
             return
         self._stay()  # who answers has come back, registered or not

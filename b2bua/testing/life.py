@@ -35,6 +35,7 @@ class Life(Dialog):
         """The last status of our first INVITE; 408 also when none came."""
         self.codes: list[int] = []
         self.dialled = ""
+        self.began = phone.now()
         self.since = 0.0
         """When it was answered."""
         self.clocks: list[Timer] = []

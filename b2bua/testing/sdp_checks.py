@@ -33,6 +33,8 @@ class Exchange:
         self._versions: dict[int, bytes] = {}
         self._refused = False
         """Was the server's last offer refused, so that the one before it holds?"""
+        self._owed: bytes | None = None
+        """The peer's offer that had no answer when the server died; a 2xx brings it again."""
         self._crashed = False
         """Has the server lost its memory since its last body, so that its versions may leave a gap?"""
 
@@ -40,6 +42,7 @@ class Exchange:
 
     def crashed(self) -> None:
         """The server is gone, and with it what it has not been answered, or has not answered."""
+        self._owed = self.peer_offer
         self.server_offer = self.peer_offer = None
         self._crashed = True
 
@@ -68,6 +71,9 @@ class Exchange:
         elif self.peer_offer is not None:
             self._complain("ACK without the answer to the offer of the 2xx", "RFC 3261 13.2.2.4")
             self.peer_offer = None
+        elif self._owed is not None and body is not None:
+            self._server_answers(body, self._owed, "ACK")
+            self._owed = None
         elif body is not None:
             self._complain("ACK with SDP that nobody asked for", "RFC 6337 2.2")
 

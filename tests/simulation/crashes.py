@@ -24,6 +24,8 @@ from b2bua_plugins.blind_transfer import BlindTransfer
 from b2bua_plugins.replaces import Replaces
 
 if TYPE_CHECKING:
+    from b2bua.calls.records.record import CallRecord
+    from b2bua.store.ports import IStore, Snapshot
     from b2bua.testing.session import Session
 
 FEATURES = (AttendedTransfer, BlindTransfer, Replaces)
@@ -77,20 +79,22 @@ class CrashPlay(Play):
 
     def records(self) -> None:
         """Each call has one record, which has an end."""
-        found = []
-        self.store.find_records(limit=100_000).addCallback(found.extend)
-        twice = [id for id, count in Counter(record.id for record in found).items() if count > 1]
-        if twice:
-            raise self.world.failure(f"the calls {twice} have more than one record")
         self.world.run(1)
-        left = []
-        self.store.load_open().addCallback(left.extend)
-        if left:
-            raise self.world.failure(f"the record of call {left[0].id} has no end")
-        kept = []
-        self.store.load_snapshots().addCallback(kept.extend)
-        if kept:
-            raise self.world.failure(f"call {kept[0].call} is kept, and over")
+        if problem := badly_kept(self.store):
+            raise self.world.failure(problem)
+
+
+def badly_kept(store: IStore) -> str:
+    """When all calls are over: say which has not one record with an end, and what is kept for nothing."""
+    found: list[CallRecord] = []
+    store.find_records(limit=100_000).addCallback(found.extend)
+    if twice := [id for id, count in Counter(record.id for record in found).items() if count > 1]:
+        return f"the calls {twice} have more than one record"
+    if left := [record.id for record in found if record.open]:
+        return f"the record of call {left[0]} has no end"
+    kept: list[Snapshot] = []
+    store.load_snapshots().addCallback(kept.extend)
+    return f"call {kept[0].call} is kept, and over" if kept else ""
 
 
 def crash(play: Play) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from b2bua.store.memory import MemoryStore
+from b2bua.store.ports import IStore
 from b2bua.testing import Manners, World
 from b2bua.testing.manners import by_hand
 from b2bua.testing.phone import Phone
@@ -30,9 +31,9 @@ GONE = 4000.0
 class Scene:
     """Three phones, and one that watches them."""
 
-    def __init__(self) -> None:
+    def __init__(self, store: IStore | None = None) -> None:
         """All are there, and nothing happens."""
-        self.world = World(features="installed", store=MemoryStore())
+        self.world = World(features="installed", store=store or MemoryStore())
         self.alice, self.bob, self.carol = self.world.phones("alice", "bob", "carol", manners=calm())
         self.phones = {phone.name: phone for phone in (self.alice, self.bob, self.carol)}
         [self.erin] = self.world.phones("erin", manners=calm())
@@ -185,7 +186,7 @@ def hang_up(scene: Scene, phone: Phone) -> bool:
 
 def answer(scene: Scene, phone: Phone) -> bool:
     """Pick up."""
-    rings = [one for one in phone.live if one.incoming and one.state == "ringing"]
+    rings = [one for one in phone.live if one.incoming and one.state == "called"]
     for session in rings:
         session.answer()
     return bool(rings)

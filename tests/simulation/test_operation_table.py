@@ -22,6 +22,7 @@ from b2bua.calls.operations.call_control import Busy, Gone, NotJoined, connect, 
 from b2bua.calls.operations.waiting import keep_waiting
 from b2bua.calls.verdicts import Outcome, Wait
 from b2bua.legs.leg import Leg
+from b2bua.store.ports import IStore
 from b2bua.testing import World
 from b2bua.testing.manners import Manners
 from b2bua.testing.phone import Phone
@@ -48,15 +49,19 @@ MANNERS = Manners(answers_after=0.3, session_expires=90, refresher="uas")
 class Scene:
     """Two calls, and one more phone."""
 
-    def __init__(self) -> None:
-        """Let them talk."""
+    def __init__(self, store: IStore | None = None) -> None:
+        """
+        Let them talk.
+
+        @param store: what outlives the server; the calls are in it when this returns.
+        """
         self.board = Switchboard()
-        self.world = World(seed=1, features=[self.board, *FEATURES])
+        self.world = World(seed=1, features=[self.board, *FEATURES], store=store)
         phones = self.world.phones(*PARTIES, manners=MANNERS)
         self.phones = dict(zip(PARTIES, phones, strict=True))
         self.phones["alice"].dial("bob")
         self.phones["carol"].dial("dave")
-        self.world.run(2)
+        self.world.run(2 if store is None else 5)
         served = self.world.served
         assert served is not None
         self.first, self.second = served.server.core.calls.going.values()

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 from b2bua.calls.call import Call
 from b2bua.legs.leg import Leg
+from b2bua.store.ports import IStore
 from b2bua.testing import World
 from b2bua.testing.dialog import Fields
 from b2bua.testing.manners import Manners
@@ -32,6 +33,8 @@ PARTIES = ("alice", "bob", "carol")
 
 TALKS = Manners(rings_after=0.05, answers_after=1.0, session_expires=1800, refresher="uac")
 """Whose sessions we refresh when they are called, and by L{dial} also when they call."""
+WRITTEN = 4.0
+"""Seconds after which a call is in the store."""
 CALM = 200.0
 """Seconds after which whatever was begun is over, but for what only the next sign of life shows."""
 
@@ -103,15 +106,18 @@ KINDS = (
 class Scene:
     """One world, at the moment at which the REFER has just been sent."""
 
-    def __init__(self, kind: Kind, stream: str = "", extra: bool = False) -> None:
+    def __init__(
+        self, kind: Kind, stream: str = "", extra: bool = False, store: IStore | None = None
+    ) -> None:
         """
         Play up to the REFER.
 
         @param stream: whose phone uses TCP.
         @param extra: is there a fourth phone?
+        @param store: what outlives the server; the calls are in it before the REFER.
         """
         self.kind = kind
-        self.world = world = World(seed=1, features=FEATURES, settings=self.settings(kind))
+        self.world = world = World(seed=1, features=FEATURES, settings=self.settings(kind), store=store)
         names = (*PARTIES, "dave") if extra or not kind.recalled else PARTIES
         phones = [world.phone(n, TALKS.but(), transport="TCP" if n == stream else "UDP") for n in names]
         for phone in phones:
@@ -127,7 +133,7 @@ class Scene:
         world.run(2)
         first = bob.session
         first.hold()
-        world.run(0.5)
+        world.run(0.5 if store is None else WRITTEN)
         if kind.target == "refuses":
             carol.manners.refuses, carol.manners.refuses_after = 486, 1.0
             carol.manners.rings_first = True

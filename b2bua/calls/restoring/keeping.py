@@ -96,6 +96,12 @@ class CallKeeper:
         if self._timer is None:
             self._timer = self._clock.start(CHANGE, self._look)
 
+    def leave(self, call: Call) -> None:
+        """An operation begins, which may take long: a call that was never written is written as it is."""
+        if call in self._fresh and is_settled(call):
+            del self._fresh[call]
+            self._keep(call, tuple(call.legs))
+
     def adopt(self, call: Call, legs: Iterable[Leg]) -> None:
         """A call was restored, and is kept as it is."""
         self._fresh.pop(call, None)
