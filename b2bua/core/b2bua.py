@@ -150,8 +150,8 @@ class B2BUA:
         """A connection is closed: its bindings are gone, and its legs must find another way."""
         self.registrar.flow_lost(flow)
         self.notifier.flow_lost(flow)
-        for leg in self.context.lose(flow):
-            self.calls.run(leg.flow_lost, flow)
+        for channel in self.context.connections.lose(flow):
+            self.calls.run(channel.usage.flow_lost, flow)
 
     # ---- the end --------------------------------------------------------
 

@@ -2,23 +2,30 @@
 The way to the peer of a dialog: what any usage needs to speak within it.
 
 A call, the news of a transfer and a watched lamp have this in common: a Contact
-of ours, the flow by which the peer is reached, requests with the next CSeq,
-a challenge that is answered, and answers (RFC 3261 section 12.2).
+of ours, the flow by which the peer is reached, the phone that it follows,
+requests with the next CSeq, a challenge that is answered, and answers (RFC 3261
+section 12.2).  The dialog itself is handed in with each request, since the legs
+of an INVITE that forks are several dialogs with one way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Iterable
+from sys import intern
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from b2bua.dialogs.dialog_request import DialogRequest
+from b2bua.wire.message import Request, Response
 
 if TYPE_CHECKING:
+    from b2bua.dialogs.connections import Connections
+    from b2bua.dialogs.device import Device, IDevices
     from b2bua.dialogs.dialog import Dialog
     from b2bua.transactions.flow import Flow
-    from b2bua.transactions.ports import IClientTransaction, IServerTransaction, ITransactionLayer
-    from b2bua.wire.message import Field, Request, Response
+    from b2bua.transactions.ports import IServerTransaction, ITransactionLayer
+    from b2bua.wire.message import Field
     from b2bua.wire.uri import Uri
+
+M = TypeVar("M", Request, Response)
 
 
 def contact_value(layer: ITransactionLayer, flow: Flow, user: str = "", *, secure: bool = False) -> str:
@@ -30,135 +37,201 @@ def contact_value(layer: ITransactionLayer, flow: Flow, user: str = "", *, secur
     """
     user = f"{user}@" if user else ""
     transport = "" if flow.transport == "UDP" else f";transport={flow.transport.lower()}"
-    return f"<{'sips' if secure else 'sip'}:{user}{layer.contact_host(flow)}{transport}>"
+    return intern(f"<{'sips' if secure else 'sip'}:{user}{layer.contact_host(flow)}{transport}>")
 
 
-def next_hop(dialog: Dialog, flow: Flow | None, *, sticky: bool) -> Flow | Uri:
-    """
-    Where a request within a dialog goes.
+class OpenRequest(Protocol):
+    """A request of ours within the dialog, until its final answer."""
 
-    Phones are reached by the flow they came from, since their Contact is
-    often not what is seen of them (and C{sip_trust_ctrl} of a Yealink
-    wants the address it registered to); with a route set, by the route.
-    """
-    if not dialog.routes and flow is not None and (sticky or flow.connection):
-        return flow
-    return dialog.next_hop
+    def follow(self, flow: Flow) -> None:
+        """The peer is there now."""
+
+
+class Usage(Protocol):
+    """What speaks within the dialog: a leg, a subscription."""
+
+    def moved(self, flow: Flow) -> None:
+        """The peer is reached by this way now, and what was on its way goes there."""
+
+    def flow_lost(self, flow: Flow) -> None:
+        """The connection to the peer is closed."""
 
 
 class Surroundings(Protocol):
     """What all channels of one kind share."""
 
     layer: ITransactionLayer
+    connections: Connections[Channel]
+    devices: IDevices | None
+    """Knows where phones are that have left their connection or port; None leaves it to their Contact."""
 
-    def credentials(self, channel: Channel, response: Response, request: Request) -> Iterable[Field] | None:
-        """Credentials for a peer that asks for them."""
+    def credentials(
+        self, usage: Any, response: Response, request: Request, flow: Flow | None
+    ) -> Iterable[Field] | None:
+        """Credentials for a peer that asks for them, of a request that went by a flow."""
 
-    def moved(self, channel: Channel, before: Flow | None) -> None:
-        """The channel takes another flow than before."""
+    def edited(self, usage: Any, message: M) -> M:
+        """Let the features edit a message that is about to leave."""
 
 
 class Channel:
     """
-    The way to one peer within one dialog that is no call.
+    The way to one peer.
 
     There may be a hundred thousand of them, so it keeps nothing that it can
     find out.
     """
 
-    __slots__ = ("_request", "dialog", "flow", "owner", "surroundings")
+    __slots__ = (
+        "closed",
+        "contact_user",
+        "device",
+        "flow",
+        "requests",
+        "secure",
+        "sticky",
+        "surroundings",
+        "usage",
+        "written",
+    )
 
-    def __init__(self, surroundings: Surroundings, dialog: Dialog) -> None:
+    patient = False
+    """Does a request that was lost with the peer's connection wait until the peer is back?"""
+
+    def __init__(self, surroundings: Surroundings, usage: Usage) -> None:
         """Have no way yet but the peer's Contact."""
         self.surroundings = surroundings
-        self.dialog = dialog
+        self.usage = usage
         self.flow: Flow | None = None
-        self.owner: Any = None
-        """The usage of the dialog, for whom the surroundings may ask."""
-        self._request: DialogRequest | None = None
-        """Our request that is on its way."""
+        """The way that requests take by now; None while that is lost."""
+        self.device: Device | None = None
+        """The phone of a user that the peer is, which is followed to where it registers."""
+        self.sticky = False
+        """Do requests follow the flow of the peer, not its Contact?"""
+        self.secure = False
+        """Was the dialog made by a sips: URI, so that our Contact is one too (section 12.1.1)?"""
+        self.contact_user = ""
+        self.written = ""
+        """The value of our Contact, as long as the flow is the same."""
+        self.requests: list[OpenRequest] | None = None
+        """Ours that have no final answer yet."""
+        self.closed = False
 
-    def contact(self, flow: Flow) -> Field:
-        """Where the peer reaches us in this dialog."""
-        value = contact_value(self.surroundings.layer, flow, secure=self.dialog.secure)
-        return ("Contact", value)
+    # Where the peer is
 
     def take_flow(self, flow: Flow | None) -> None:
         """Be reached by this way from now on."""
-        before = self.flow
-        if flow != before:
-            self.flow = flow
-            self.surroundings.moved(self, before)
+        connections, before = self.surroundings.connections, self.flow
+        if flow is not None and flow.connection and flow in connections.lost:
+            flow = None
+        self.flow = flow
+        if before == flow:
+            return
+        self.written = ""
+        if before is not None and before.connection:
+            connections.leave(self, before)
+        if flow is not None and flow.connection and not self.closed:
+            connections.join(self, flow)
 
-    def follow(self, flow: Flow | None) -> None:
-        """The peer is there now, and so goes what is on its way to it."""
+    def meet(self, aor: str, contact: str, flow: Flow | None) -> None:
+        """
+        Find out which phone of its user the peer is, and follow it from now on.
+
+        @param contact: the Contact of its request, or the one that is called.
+        @param flow: where its request came from, or where ours goes.
+        """
+        devices = self.surroundings.devices
+        if devices is None or not aor:
+            return
+        if self.device is not None:
+            devices.remove(self)
+        self.device = device = devices.identify(aor, contact, flow)
+        if device.flow == self.flow:
+            self.flow = device.flow  # the same object as the registrar's
+        devices.add(self)
+
+    def follow(self, device: Device) -> None:
+        """
+        The phone has registered from another place: all that is for it goes there.
+
+        Its requests in the dialog may be on their way from there already, and
+        a BYE that waited must not be late.
+        """
+        self.device = device
+        if device.flow is not None and device.flow != self.flow:
+            self.go_on_by(device.flow)
+
+    def go_on_by(self, flow: Flow) -> None:
+        """Be reached by another way; what is on its way to the peer goes there, too."""
         self.take_flow(flow)
-        if self._request is not None and flow is not None:
-            self._request.follow(flow)
+        for request in list(self.requests or ()):
+            request.follow(flow)
+        self.usage.moved(flow)
 
-    def request(
-        self,
-        method: str,
-        hear: Callable[[Response], None],
-        fields: tuple[Field, ...] = (),
-        body: bytes = b"",
-    ) -> None:
-        """Send a request within the dialog that says where we are; C{hear} is told its final answer."""
-        self._request = _ChannelRequest(self, method, hear, fields, body)
-        self._request.send()
+    def lose(self, flow: Flow) -> None:
+        """The connection is closed: go where the phone is else, if that is known."""
+        if self.flow == flow:
+            self.take_flow(None)
+            self.resume()
 
-    def answered(self) -> None:
-        """The request has its final answer."""
-        self._request = None
+    def resume(self) -> None:
+        """Follow the phone that is known, to begin with to where it is by now."""
+        if self.device is not None and self.surroundings.devices is not None:
+            self.surroundings.devices.add(self)
+
+    def close(self) -> None:
+        """Follow nobody, and hear no more of connections."""
+        self.closed = True
+        flow, devices = self.flow, self.surroundings.devices
+        if flow is not None and flow.connection:
+            self.surroundings.connections.leave(self, flow)
+        if self.device is not None and devices is not None:
+            devices.remove(self)
+
+    # What we say
+
+    def contact(self, flow: Flow) -> Field:
+        """Where the peer reaches us in this dialog."""
+        if flow is self.flow and self.written:
+            return ("Contact", self.written)
+        value = contact_value(self.surroundings.layer, flow, self.contact_user, secure=self.secure)
+        if flow is self.flow:
+            self.written = value
+        return ("Contact", value)
+
+    def next_hop(self, dialog: Dialog) -> Flow | Uri:
+        """
+        Where a request within a dialog goes.
+
+        Phones are reached by the flow they came from, since their Contact is
+        often not what is seen of them (and C{sip_trust_ctrl} of a Yealink
+        wants the address it registered to); with a route set, by the route.
+        """
+        flow = self.flow
+        if not dialog.routes and flow is not None and (self.sticky or flow.connection):
+            return flow
+        return dialog.next_hop
+
+    def otherwise(self, target: Flow | Uri) -> Flow | None:
+        """
+        The way for what cannot be sent to C{target}: the open connection of the dialog itself.
+
+        A carrier may name a port in Record-Route that nobody can connect to, and
+        use the connection on which the call came (RFC 5923 section 4).
+        """
+        flow = self.flow
+        return flow if flow is not None and flow.connection and flow is not target else None
 
     def respond(
-        self, server: IServerTransaction, code: int, fields: tuple[Field, ...] = (), reason: str = ""
+        self,
+        dialog: Dialog,
+        server: IServerTransaction,
+        code: int,
+        fields: tuple[Field, ...] = (),
+        reason: str = "",
     ) -> None:
-        """Answer a request within the dialog."""
+        """Answer a request within the dialog; a 2xx says where we are."""
         request = server.request
         if code < 300:
             fields = (self.contact(server.flow), *fields)
-        server.respond(request.response(code, reason, to_tag=self.dialog.local_tag, fields=fields))
-
-
-class _ChannelRequest(DialogRequest):
-    """One request within the dialog of a channel; it says where we are."""
-
-    __slots__ = ("_channel",)
-
-    def __init__(
-        self,
-        channel: Channel,
-        method: str,
-        hear: Callable[[Response], None],
-        fields: tuple[Field, ...],
-        body: bytes,
-    ) -> None:
-        """Take what is to be sent."""
-        super().__init__(channel.dialog, method, hear, fields, body)
-        self._channel = channel
-
-    def _leave(self) -> IClientTransaction:
-        """Go by the way of the channel."""
-        channel = self._channel
-        way = next_hop(channel.dialog, channel.flow, sticky=True)
-        return channel.surroundings.layer.request(self._write, way, self._heard)
-
-    def _write(self, flow: Flow, via: str) -> Request:
-        """Write it for the hop that it takes."""
-        fields = (self._channel.contact(flow), *self._fields, *self._proof)
-        self._sent = self._dialog.request(self._method, via, self.seq, fields, self._body)
-        return self._sent
-
-    def _credentials(self, response: Response) -> Iterable[Field] | None:
-        """Those that the surroundings know."""
-        return self._channel.surroundings.credentials(self._channel, response, self._sent)
-
-    def _heard(self, response: Response) -> None:
-        """Take a response, unless it only asks who we are."""
-        if response.provisional:
-            return
-        self._client = None
-        if not self._answers_challenge(response):
-            self._channel.answered()
-            self._hear(response)
+        server.respond(request.response(code, reason, to_tag=dialog.local_tag, fields=fields))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from b2bua.legs import bye, sending
+from b2bua.legs import bye
 from b2bua.legs.context import SDP
 
 if TYPE_CHECKING:
@@ -62,8 +62,9 @@ class Ack:
         if body is not None:
             self._body = body
         self.sent = True
-        way = sending.target(self.leg, self.dialog)
-        self.leg.context.layer.acknowledge(self._write, way, sending.otherwise(self.leg, way))
+        channel = self.leg.channel
+        way = channel.next_hop(self.dialog)
+        self.leg.context.layer.acknowledge(self._write, way, channel.otherwise(way))
 
     def repeat(self) -> None:
         """The 2xx came again: so does the ACK, unless it is not due yet."""

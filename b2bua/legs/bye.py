@@ -13,7 +13,7 @@ from b2bua.wire.fields import Reason
 
 if TYPE_CHECKING:
     from b2bua.dialogs.dialog import Dialog
-    from b2bua.legs.our_requests import OurRequest
+    from b2bua.dialogs.dialog_request import DialogRequest
     from b2bua.legs.state import LegData
     from b2bua.transactions.ports import IServerTransaction
     from b2bua.wire.message import Request, Response
@@ -28,7 +28,7 @@ class OurBye:
         """Take what it says."""
         self.leg = leg
         self._fields = fields
-        self._bye: OurRequest | None = None
+        self._bye: DialogRequest | None = None
 
     @property
     def sent(self) -> bool:

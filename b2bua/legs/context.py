@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
+from b2bua.dialogs.connections import Connections
 from b2bua.legs.words import Fields
 from b2bua.wire.message import Request, Response
 from b2bua.wire.registry import canonical
 
 if TYPE_CHECKING:
+    from b2bua.dialogs.channel import Channel
     from b2bua.dialogs.device import IDevices
     from b2bua.dialogs.index import DialogIndex
     from b2bua.transactions.flow import Flow
@@ -20,9 +22,6 @@ if TYPE_CHECKING:
     from b2bua.wire.uri import Uri
 
 SDP = ("Content-Type", "application/sdp")
-
-LOST = 1000
-"""So many closed connections are remembered."""
 
 L = TypeVar("L")
 M = TypeVar("M", Request, Response)
@@ -95,30 +94,15 @@ class LegContext(Generic[L]):
     """Told when nothing of a leg is left."""
     devices: IDevices | None = None
     """Knows where phones are that have left their connection or port; None leaves it to their Contact."""
-    connected: dict[Flow, dict[L, None]] = field(default_factory=dict)
-    """The legs that live with a connection."""
-    lost: dict[Flow, None] = field(default_factory=dict)
-    """Connections that were closed lately, lest an answer that is late brings a leg back to one."""
+    connections: Connections[Channel] = field(default_factory=Connections)
+    """The connections by which peers are reached."""
     serial: int = 0
 
-    def lose(self, flow: Flow) -> list[L]:
-        """Note that a connection is closed; give the legs that lived with it."""
-        self.lost[flow] = None
-        if len(self.lost) > LOST:
-            del self.lost[next(iter(self.lost))]
-        return list(self.connected.get(flow, ()))
-
-    def connect(self, leg: L, flow: Flow) -> None:
-        """Have a leg hear of the loss of its connection."""
-        self.connected.setdefault(flow, {})[leg] = None
-
-    def disconnect(self, leg: L, flow: Flow) -> None:
-        """Have it hear of that no more."""
-        legs = self.connected.get(flow)
-        if legs is not None:
-            legs.pop(leg, None)
-            if not legs:
-                del self.connected[flow]
+    def credentials(
+        self, leg: L, response: Response, request: Request, flow: Flow | None
+    ) -> list[Field] | None:
+        """Credentials for a challenge to a request that went by a flow, if there are any."""
+        return None if self.challenged is None else self.challenged(leg, response, request, flow)
 
     def token(self) -> str:
         """Make a tag or Call-ID nobody can guess (RFC 3261 section 19.3)."""

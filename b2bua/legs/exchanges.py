@@ -152,13 +152,6 @@ class IPeerRequest(Protocol):
         """Refuse it."""
 
 
-class IOurRequest(Protocol):
-    """A request of ours within a dialog, until its final answer."""
-
-    def follow(self, flow: Flow) -> None:
-        """The phone is there now."""
-
-
 class IPeerRefer(Referral, Protocol):
     """A REFER of the peer, until the last NOTIFY about it is answered."""
 

@@ -69,12 +69,14 @@ def _dialog(leg: LegData, request: Request) -> Dialog | None:
 
 def _follow_flow(leg: LegData, request: Request, server: IServerTransaction) -> None:
     """A phone that has got another address or connection is answered and called there from now on."""
-    flow = server.flow
-    if flow != leg.flow and (leg.flow is None or leg.sticky or request.method in ("INVITE", "UPDATE")):
+    flow, channel = server.flow, leg.channel
+    if flow != channel.flow and (
+        channel.flow is None or channel.sticky or request.method in ("INVITE", "UPDATE")
+    ):
         if request.method == "BYE":
-            leg.take_flow(flow)  # it wants nothing more of what is on its way
+            channel.take_flow(flow)  # it wants nothing more of what is on its way
         else:
-            leg.go_on_by(flow)
+            channel.go_on_by(flow)
 
 
 def _open(leg: LegData) -> Open:
@@ -139,7 +141,7 @@ def _update(leg: LegData, request: Request, server: IServerTransaction) -> None:
         dialog.refresh(request)
     agreed = session_expires.answer(leg, request) if leg.state is LegState.ANSWERED else ()
     sending.respond(
-        leg, server, 200, "", (sending.contact(leg, server.flow), ALLOW, SUPPORTED_ANSWER, *agreed)
+        leg, server, 200, "", (leg.channel.contact(server.flow), ALLOW, SUPPORTED_ANSWER, *agreed)
     )
     if fields:
         # An UPDATE must be answered at once (RFC 3311 section 5.2), so the
@@ -168,9 +170,7 @@ def _prack(leg: LegData, request: Request, server: IServerTransaction) -> None:
 
 def _options(leg: LegData, request: Request, server: IServerTransaction) -> None:
     """Answer OPTIONS ourselves: what this dialog can do is what we can do (RFC 3261 section 11.2)."""
-    sending.respond(
-        leg, server, 200, "", (sending.contact(leg, server.flow), ALLOW, SUPPORTED_ANSWER, ACCEPT)
-    )
+    sending.respond(leg, server, 200, "", (leg.channel.contact(server.flow), ALLOW, SUPPORTED_ANSWER, ACCEPT))
 
 
 def _notify(leg: LegData, request: Request, server: IServerTransaction) -> None:

@@ -149,14 +149,13 @@ class Leg(LegData):
         A call that stands goes on: media do not need it, and the phone will
         come back.  A caller who is gone before the answer is gone.
         """
-        if self.flow != flow:
+        channel = self.channel
+        if channel.flow != flow:
             return
-        self.take_flow(None)
-        if self.device is not None and self.context.devices is not None:
-            self.context.devices.add(self)
-        if self.flow is not None:
+        channel.lose(flow)
+        if channel.flow is not None:
             return
-        if self.our_invite is not None and self.device is not None:
+        if self.our_invite is not None and channel.device is not None:
             self.our_invite.stranded()
         if self.incoming and self.state is LegState.CALLING and self.peer_invite is not None:
             self.peer_invite.refuse(480, "", ())

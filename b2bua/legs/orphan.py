@@ -52,7 +52,7 @@ def write_open(leg: Leg, start: int) -> dict[str, Any] | None:
     if leg.state is not LegState.CALLING:
         return None
     if leg.our_invite is not None:
-        sent, flow, device = leg.our_invite.sent, leg.our_invite.flow, leg.device
+        sent, flow, device = leg.our_invite.sent, leg.our_invite.flow, leg.channel.device
         if sent is None or flow is None:
             return None
         return {
@@ -118,8 +118,8 @@ def end(
         elif flow is not None:
             dialog = _ahead(plain["dialog"], lives)
             leg.end()
-            leg.take_flow(flow)
-            leg.sticky = leg.party.internal
+            leg.channel.take_flow(flow)
+            leg.channel.sticky = leg.party.internal
             server = context.layer.take_up_server(invite, flow)
             server.failed = lambda code: bye.dismiss(leg, dialog)
             server.respond(invite.response(*RESTARTED, to_tag=dialog.local_tag))

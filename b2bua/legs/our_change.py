@@ -18,7 +18,7 @@ from b2bua.legs.words import Answered, Changed, Refused
 
 if TYPE_CHECKING:
     from b2bua.clock import ITimer
-    from b2bua.legs.our_requests import OurRequest
+    from b2bua.dialogs.dialog_request import DialogRequest
     from b2bua.legs.state import LegData
     from b2bua.legs.words import Fields
     from b2bua.wire.message import Response
@@ -80,7 +80,7 @@ class OurChange:
         self._order: InOrder | None = None
         self._over = False
         self._owes_ack = False
-        self._sent: OurRequest | None = None
+        self._sent: DialogRequest | None = None
         self._proceeding = False
         """Has the peer got it, as a provisional response says?"""
         self._timer: ITimer | None = None
@@ -320,9 +320,9 @@ class OurChange:
         ):
             self._wait(away, away=True)
             return True
-        if code in (401, 407) and leg.context.challenged is not None:
+        if code in (401, 407):
             request = leg.dialog.request(self.method, "", self.seq)
-            fields = leg.context.challenged(leg, response, request, leg.flow)
+            fields = leg.context.credentials(leg, response, request, leg.channel.flow)
             if fields is None:
                 return False
             self._credentials = tuple(fields)
@@ -343,10 +343,10 @@ class OurChange:
 
         All attempts together take as long as one over UDP, 64*T1.
         """
-        leg = self.leg
-        if leg.flow is None and code == 503:
+        leg, channel = self.leg, self.leg.channel
+        if channel.flow is None and code == 503:
             return 64 * leg.timers.t1 / ATTEMPTS
-        elsewhere = leg.device is not None and self._sent is not None and self._sent.astray
+        elsewhere = channel.device is not None and self._sent is not None and self._sent.astray
         return 0.0 if elsewhere else None
 
     def _wait(self, seconds: float, *, away: bool = False) -> None:

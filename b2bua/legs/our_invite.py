@@ -83,8 +83,10 @@ class OurInvite:
         self.from_value = f"{name_addr(invitation.from_display, from_uri)};tag={self.local_tag}"
         self.to_value = name_addr(invitation.to_display, invitation.to_uri)
         self.seq = context.random.getrandbits(16)
-        leg.contact_user = Uri.parse(from_uri).user or ""
-        leg.sticky = isinstance(invitation.target, FlowType)
+        channel = leg.channel
+        channel.contact_user = Uri.parse(from_uri).user or ""
+        channel.sticky = isinstance(invitation.target, FlowType)
+        channel.secure = invitation.request_uri.startswith("sips:")
         self._stranded: ITimer | None = None
         self.offer = b""
         self._require = leg.party.policy.reliable == "required"
@@ -142,13 +144,12 @@ class OurInvite:
         leg.linger()
         leg.end()
         if flow is not None:
-            leg.take_flow(flow)
+            leg.channel.take_flow(flow)
             self._take_up(flow)
         else:
             self._stranded = leg.context.layer.start(ORPHAN_PATIENCE, self._over)
-        if device is not None and leg.context.devices is not None:
-            leg.device = device
-            leg.context.devices.add(leg)
+        leg.channel.device = device
+        leg.channel.resume()
         return self
 
     def _take_up(self, flow: Flow) -> None:
@@ -180,8 +181,8 @@ class OurInvite:
         self.seq += 1
         self._attempts += 1
         leg, target = self.leg, self.invitation.target
-        if leg.device is None and isinstance(target, FlowType):
-            leg.meet(self.invitation.request_uri, target)
+        if leg.channel.device is None and isinstance(target, FlowType):
+            leg.channel.meet(leg.party.aor, self.invitation.request_uri, target)
         self._client = self.leg.context.layer.request(self._write, self.invitation.target, self._heard)
 
     def _write(self, flow: Flow, via: str) -> Request:
@@ -197,7 +198,7 @@ class OurInvite:
             ("To", self.to_value),
             ("Call-ID", self.call_id),
             ("CSeq", f"{self.seq} INVITE"),
-            sending.contact(leg, flow),
+            leg.channel.contact(flow),
             ALLOW,
             # Without an offer of ours a reliable 1xx would have to bring one
             # (RFC 3262 section 5), so that is asked for only on purpose.
@@ -431,8 +432,7 @@ class OurInvite:
         """Mend what the response complains about and send the INVITE once more."""
         leg, code = self.leg, response.code
         if code in (401, 407):
-            challenged = leg.context.challenged
-            fields = challenged(leg, response, self._sent, leg.flow) if challenged is not None else None
+            fields = leg.context.credentials(leg, response, self._sent, leg.channel.flow)
             if fields is None:
                 return False
             self._credentials = tuple(fields)

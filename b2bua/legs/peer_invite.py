@@ -58,15 +58,17 @@ class PeerInvite(ProvisionalResponses):
         context = leg.context
         self.server.respond(request.response(100))
         try:
-            leg.take_flow(self.server.flow)
-            leg.contact_user = escape_user(request.request_uri.telephone[0])
-            leg.sticky = leg.party.kind == "extension"
+            channel = leg.channel
+            channel.take_flow(self.server.flow)
+            channel.contact_user = escape_user(request.request_uri.telephone[0])
+            channel.sticky = leg.party.kind == "extension"
             dialog = Dialog.of_request(request, context.token(), context.random.getrandbits(16))
             if not dialog.target:
                 raise PeerError("An INVITE needs a Contact", section="RFC 3261 8.1.1.8")
             leg.dialog = dialog
-            if leg.sticky:
-                leg.meet(dialog.target, self.server.flow)
+            channel.secure = dialog.secure
+            if channel.sticky:
+                channel.meet(leg.party.aor, dialog.target, self.server.flow)
             leg.learn(request)
             fault = self._fault()
             expires, breadth = request.expires, request.max_breadth

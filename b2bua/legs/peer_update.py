@@ -51,7 +51,7 @@ class PeerUpdate:
             leg.dialog.refresh(self.request)
         head: Fields = ()
         if self.request.method == "UPDATE":
-            head = (sending.contact(leg, self.server.flow), ALLOW, SUPPORTED_ANSWER)
+            head = (leg.channel.contact(self.server.flow), ALLOW, SUPPORTED_ANSWER)
             head += session_expires.answer(leg, self.request)
         sending.respond(
             leg, self.server, 200, "", (*head, *fields, SDP), sending.signed(leg, session, self.offer)

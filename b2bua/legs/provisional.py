@@ -289,7 +289,7 @@ class ProvisionalResponses:
         leg = self.leg
         assert leg.dialog is not None
         supported = SUPPORTED if leg.party.policy.reliable == "never" else SUPPORTED_ANSWER
-        head: Fields = (sending.contact(leg, self.server.flow), ALLOW, supported)
+        head: Fields = (leg.channel.contact(self.server.flow), ALLOW, supported)
         if code >= 200 and self.initial:
             head += (("Server", leg.context.user_agent),)
         if fields:

@@ -133,7 +133,7 @@ class PeerRefer:
         leg = self.leg
         # A target refresh of one usage is one of all (RFC 5057 section 5.4).
         self.dialog.refresh(self.request)
-        fields: Fields = (sending.contact(leg, self._server.flow), ALLOW, SUPPORTED)
+        fields: Fields = (leg.channel.contact(self._server.flow), ALLOW, SUPPORTED)
         subscribing = self.wants_notify
         if not subscribing:
             fields += (("Refer-Sub", "false"),)
@@ -246,7 +246,7 @@ class PeerRefer:
         self.dialog.refresh(request)
         seconds = min(SECONDS if request.expires is None else request.expires, SECONDS)
         subscription.refreshed(seconds, leg.context.layer.now())
-        fields = (sending.contact(leg, server.flow), ("Expires", str(seconds)))
+        fields = (leg.channel.contact(server.flow), ("Expires", str(seconds)))
         sending.respond(leg, server, 200, "", fields)
         self._stop()
         if subscription.active:

@@ -61,17 +61,17 @@ def write(leg: LegData) -> dict[str, Any]:
     dialog = leg.dialog
     if leg.state is not LegState.ANSWERED or dialog is None:
         raise UsageError(f"Only an established leg can be written down: {leg!r}")
-    timer, device, origin = leg.timer, leg.device, leg.origin
+    timer, origin, channel = leg.timer, leg.origin, leg.channel
     return {
         "version": VERSION,
         "id": leg.id,
         "incoming": leg.incoming,
         "party": write_party(leg.party),
         "dialog": dialog.snapshot(),
-        "flow": write_flow(leg.flow),
-        "device": None if device is None else write_device(device),
-        "sticky": leg.sticky,
-        "contact_user": leg.contact_user,
+        "flow": write_flow(channel.flow),
+        "device": None if channel.device is None else write_device(channel.device),
+        "sticky": channel.sticky,
+        "contact_user": channel.contact_user,
         "ringing": leg.ringing,
         "referred": leg.referred,
         "allows": None if leg.peer_allows is None else _joined(leg.peer_allows),
@@ -94,10 +94,12 @@ def read(leg: LegData, plain: dict[str, Any], lives: int = 1) -> None:
     leg.state = LegState.ANSWERED
     leg.dialog = dialog = Dialog.restore(plain["dialog"])
     dialog.local_seq += AHEAD * lives
-    leg.take_flow(read_flow(plain["flow"]))
-    leg.device = None if plain["device"] is None else read_device(plain["device"])
-    leg.sticky = plain["sticky"]
-    leg.contact_user = plain["contact_user"]
+    channel = leg.channel
+    channel.take_flow(read_flow(plain["flow"]))
+    channel.device = None if plain["device"] is None else read_device(plain["device"])
+    channel.sticky = plain["sticky"]
+    channel.secure = dialog.secure
+    channel.contact_user = plain["contact_user"]
     leg.ringing = plain["ringing"]
     leg.referred = plain["referred"]
     leg.peer_allows = None if plain["allows"] is None else frozenset(plain["allows"].split())
@@ -109,8 +111,7 @@ def read(leg: LegData, plain: dict[str, Any], lives: int = 1) -> None:
     left = None if expires is None else float(expires) - leg.context.layer.wall()
     # What others see of it comes last, when all of it could be read.
     leg.context.dialogs.add(dialog, leg)
-    if leg.device is not None and leg.context.devices is not None:
-        leg.context.devices.add(leg)
+    channel.resume()
     session_expires.resume(leg, left)
 
 

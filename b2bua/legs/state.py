@@ -11,9 +11,10 @@ from enum import Enum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from b2bua.dialogs.channel import Channel, contact_value
+
 if TYPE_CHECKING:
     from b2bua.clock import ITimer
-    from b2bua.dialogs.device import Device
     from b2bua.dialogs.dialog import Dialog
     from b2bua.dialogs.offer_answer import Origin
     from b2bua.dialogs.session_timer import SessionTimer
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
         IOurBye,
         IOurChange,
         IOurInvite,
-        IOurRequest,
         IPeerInvite,
         IPeerRefer,
         IPeerRequest,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from b2bua.legs.words import Changed, Word
     from b2bua.transactions.effects import TimerValues
     from b2bua.transactions.flow import Flow
-    from b2bua.wire.message import Message
+    from b2bua.wire.message import Field, Message
 
 
 FINAL_BY = 56
@@ -55,6 +55,26 @@ class LegState(Enum):
     """It is over for the call; something of it may linger, until C{context.ended}."""
 
 
+class LegChannel(Channel):
+    """
+    The way to the peer of a leg.
+
+    A call is one conversation, so what was lost on the way is not told anew
+    but sent again, and the way that our last word took is the way to the peer.
+    """
+
+    __slots__ = ()
+
+    patient = True
+
+    def contact(self, flow: Flow) -> Field:
+        """Where the peer reaches us in this dialog."""
+        if flow is not self.flow or not self.written:
+            self.take_flow(flow)
+            self.written = contact_value(self.surroundings.layer, flow, self.contact_user, secure=self.secure)
+        return ("Contact", self.written)
+
+
 class LegData:
     """
     What a leg knows of its peer, and what is open between the two.
@@ -65,13 +85,10 @@ class LegData:
 
     __slots__ = (
         "call",
-        "contact_user",
-        "contact_value",
+        "channel",
         "context",
-        "device",
         "dialog",
         "early",
-        "flow",
         "gone",
         "hear",
         "id",
@@ -82,7 +99,6 @@ class LegData:
         "our_bye",
         "our_change",
         "our_invite",
-        "our_requests",
         "party",
         "peer_allows",
         "peer_invite",
@@ -98,7 +114,6 @@ class LegData:
         "ringing",
         "session_end",
         "state",
-        "sticky",
         "timer",
         "unasked",
         "withdrawn",
@@ -117,18 +132,11 @@ class LegData:
         self.call: Any = None
         self.identity: Identity | None = None
         """Who the peer was found to be when it called; None: its party says it all."""
+        self.channel = LegChannel(context, self)
+        """The way to the peer."""
         self.dialog: Dialog | None = None
         self.early: list[Dialog] | None = None
         """Early dialogs besides that one, while the INVITE is open."""
-        self.flow: Flow | None = None
-        self.sticky = False
-        """Do requests follow the flow of the peer, not its Contact?"""
-        self.device: Device | None = None
-        """The phone of a user that the peer is, which is followed to where it registers."""
-        self.our_requests: list[IOurRequest] | None = None
-        """Our requests within its dialogs that have no final answer yet."""
-        self.contact_user = ""
-        self.contact_value = ""
         self.ringing = False
         self.origin: Origin | None = None
         self.remote_session: bytes | None = None
@@ -197,7 +205,7 @@ class LegData:
     @property
     def timers(self) -> TimerValues:
         """The T1 and T2 that hold for the peer, or for its transport."""
-        return self.context.layer.timers_of(self.flow)
+        return self.context.layer.timers_of(self.channel.flow)
 
     def allows(self, method: str) -> bool:
         """Has the peer said that it takes this method?"""
@@ -252,52 +260,21 @@ class LegData:
 
     # Where the peer is
 
-    def take_flow(self, flow: Flow | None) -> None:
-        """Be reached by this way from now on."""
-        context, old = self.context, self.flow
-        if flow is not None and flow.connection and flow in context.lost:
-            flow = None
-        self.flow = flow
-        if old == flow:
-            return
-        self.contact_value = ""
-        if old is not None and old.connection:
-            context.disconnect(self, old)
-        if flow is not None and flow.connection and not self.gone:
-            context.connect(self, flow)
+    @property
+    def flow(self) -> Flow | None:
+        """The way to the peer by now; None while that is lost."""
+        return self.channel.flow
 
-    def meet(self, contact: str, flow: Flow | None) -> None:
-        """
-        Find out which phone of its user the peer is, and follow it from now on.
-
-        @param contact: the Contact of its request, or the one that is called.
-        @param flow: where its request came from, or where ours goes.
-        """
-        devices = self.context.devices
-        if devices is not None and self.party.aor:
-            self.device = devices.identify(self.party.aor, contact, flow)
-            devices.add(self)
-
-    def follow(self, device: Device) -> None:
-        """
-        The phone has registered from another place: all that is for it goes there.
-
-        Its requests in the dialog may be on their way from there already, and
-        a BYE that waited must not be late.
-        """
-        self.device = device
-        if device.flow is not None and device.flow != self.flow:
-            self.go_on_by(device.flow)
-
-    def go_on_by(self, flow: Flow) -> None:
-        """Be reached by another way; what is on its way to the peer goes there, too."""
-        self.take_flow(flow)
+    def moved(self, flow: Flow) -> None:
+        """The peer is there now, and so goes what is on its way to it."""
         if self.our_invite is not None:
             self.our_invite.follow(flow)
-        for request in list(self.our_requests or ()):
-            request.follow(flow)
         if self.queued_change is not None:
             self.queued_change.phone_is_back()
+
+    def flow_lost(self, flow: Flow) -> None:
+        """The connection to the peer is closed; the leg on top knows what is to be done."""
+        raise NotImplementedError
 
     # How it ends
 
@@ -335,10 +312,7 @@ class LegData:
         if self.peer_invite or self.our_bye or self.peer_refers or self.relayed_refer:
             return
         self.gone = True
-        if self.flow is not None and self.flow.connection:
-            self.context.disconnect(self, self.flow)
-        if self.device is not None and self.context.devices is not None:
-            self.context.devices.remove(self)
+        self.channel.close()
         dialogs = self.context.dialogs
         if self.early:
             for dialog in self.early:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from b2bua.dialogs.channel import Channel
 from b2bua.dialogs.dialog import Dialog
 from b2bua.errors import PeerError
 from b2bua.subscriptions.packages import Watcher
@@ -109,8 +108,8 @@ class SubscriptionKeeper:
         watcher = Watcher(
             party, plain["uri"], event, plain["user_agent"], plain["accepts"], frozenset(plain["supports"])
         )
-        channel = Channel(notifier, Dialog.restore(plain["dialog"]))
-        subscription = PackageSubscription(notifier, channel, served, plain["resource"], watcher, seconds)
+        dialog = Dialog.restore(plain["dialog"])
+        subscription = PackageSubscription(notifier, dialog, served, plain["resource"], watcher, seconds)
         subscription.first_seq = plain["first_seq"]
         subscription.reserved = 0  # a new block, before the first NOTIFY
         notifier.add(subscription, _flow(plain["flow"], usable))

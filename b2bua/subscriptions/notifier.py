@@ -8,14 +8,14 @@ and how it is told is said by event packages.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from b2bua.capabilities import OPTION_TAGS
-from b2bua.dialogs.channel import Channel
+from b2bua.dialogs.connections import Connections
 from b2bua.dialogs.dialog import Dialog
 from b2bua.errors import PeerError
 from b2bua.subscriptions.packages import PackageFailed, Packages, ServedPackage, Watcher
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from b2bua.calls.verdicts import Refuse
+    from b2bua.dialogs.channel import Channel
     from b2bua.dialogs.device import IDevices
     from b2bua.dialogs.dialog import DialogKey
     from b2bua.legs.party import Party
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from b2bua.wire.message import Field
 
 Answer = TypeVar("Answer")
+M = TypeVar("M", Request, Response)
 
 HOUR = 3600
 """A time as long as this is never too short (RFC 6665 section 4.2.1.1)."""
@@ -89,6 +91,8 @@ class Notifier:
         self.run = run
         self.limits = SubscriptionLimits()
         self.packages: Packages = {}
+        self.connections: Connections[Channel] = Connections()
+        """By which of them watchers are reached."""
         self.devices: IDevices | None = None
         """Knows where phones are that have left their connection or port."""
         self.refused: Counter[int] = Counter()
@@ -99,7 +103,6 @@ class Notifier:
         self._by_dialog: dict[DialogKey, PackageSubscription] = {}
         self._by_resource: dict[tuple[str, str], dict[PackageSubscription, None]] = {}
         self._by_party: dict[tuple[str, str], dict[PackageSubscription, None]] = {}
-        self._by_connection: dict[Flow, dict[PackageSubscription, None]] = {}
 
     def __len__(self) -> int:
         """How many there are."""
@@ -202,10 +205,9 @@ class Notifier:
         except Refused as refused:
             self._refuse(request, server, refused, tag)
             return
-        channel = Channel(self, dialog)
-        subscription = PackageSubscription(self, channel, served, resource, watcher, seconds)
+        subscription = PackageSubscription(self, dialog, served, resource, watcher, seconds)
         self.add(subscription, server.flow)
-        channel.respond(server, 200, subscription.granted(seconds))
+        subscription.respond(server, 200, subscription.granted(seconds))
         if seconds:
             subscription.watch()
             self._look_for_elder(subscription)
@@ -232,7 +234,9 @@ class Notifier:
             self._command(request, served, subscription.resource, watcher)
         except Refused as refused:
             self.refused[refused.code] += 1
-            subscription.channel.respond(server, refused.code, refused.fields, refused.reason)
+            subscription.channel.respond(
+                subscription.dialog, server, refused.code, refused.fields, refused.reason
+            )
             if refused.code in (403, 404, 603):
                 subscription.end("rejected")
             return
@@ -333,23 +337,19 @@ class Notifier:
 
     def meet(self, subscription: PackageSubscription, flow: Flow | None) -> None:
         """Reach a watcher by this way, and where its phone goes from there."""
-        subscription.channel.take_flow(flow)
-        devices, party = self.devices, subscription.party
-        if devices is not None and party.internal:
-            devices.remove(subscription)
-            device = devices.identify(party.aor, subscription.dialog.target, flow)
-            if device.flow == flow:
-                subscription.channel.flow = device.flow  # the same object as the registrar's
-            subscription.device = device
-            devices.add(subscription)
+        channel, party = subscription.channel, subscription.party
+        if flow is not None and channel.flow is not None:
+            channel.go_on_by(flow)
+        else:
+            channel.take_flow(flow)
+        if party.internal:
+            channel.meet(party.aor, subscription.dialog.target, flow)
 
     def forget(self, subscription: PackageSubscription) -> None:
         """It is over, and nothing more is told."""
         if subscription.over:
             return
         subscription.stop()
-        if self.devices is not None:
-            self.devices.remove(subscription)
         del self._by_dialog[subscription.dialog.key]
         key = subscription.package, subscription.resource
         _take_out(self._by_resource, key, subscription)
@@ -368,32 +368,26 @@ class Notifier:
         """Let go of all, without a word: the watchers will find us again, or others."""
         for subscription in self:
             subscription.stop()
-            if self.devices is not None:
-                self.devices.remove(subscription)
-        for table in (self._by_dialog, self._by_resource, self._by_party, self._by_connection):
+        for table in (self._by_dialog, self._by_resource, self._by_party):
             table.clear()
 
     # Where the watchers are
 
     def flow_lost(self, flow: Flow) -> None:
         """A connection is closed: its watchers are told when they are back."""
-        for subscription in tuple(self._by_connection.get(flow, ())):
-            subscription.channel.take_flow(None)
+        for channel in self.connections.lose(flow):
+            channel.usage.flow_lost(flow)
 
     # What channels ask
 
-    def credentials(self, channel: Channel, response: Response, request: Request) -> Iterable[Field] | None:
+    def credentials(
+        self, usage: PackageSubscription, response: Response, request: Request, flow: Flow | None
+    ) -> None:
         """A phone that asks us for a password gets none."""
-        return None
 
-    def moved(self, channel: Channel, before: Flow | None) -> None:
-        """Note by which connection a watcher is reached."""
-        owner: PackageSubscription = channel.owner
-        if before is not None and before.connection:
-            _take_out(self._by_connection, before, owner)
-        flow = channel.flow
-        if flow is not None and flow.connection:
-            self._by_connection.setdefault(flow, {})[owner] = None
+    def edited(self, usage: PackageSubscription, message: M) -> M:
+        """What watchers are told is nothing that features edit."""
+        return message
 
 
 def _take_out(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache, partial
 from sys import intern
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from b2bua.dialogs.channel import Channel, Surroundings
+from b2bua.dialogs.dialog_request import DialogRequest
 from b2bua.dialogs.notify_queue import NotifyQueue
 from b2bua.dialogs.subscription import FATAL, Subscription
 from b2bua.errors import PeerError
@@ -14,14 +17,11 @@ from b2bua.wire.fields import Event
 
 if TYPE_CHECKING:
     from b2bua.clock import ITimer
-    from b2bua.dialogs.channel import Channel
-    from b2bua.dialogs.device import Device
     from b2bua.dialogs.dialog import Dialog
     from b2bua.legs.party import Party
-    from b2bua.subscriptions.notifier import Notifier
     from b2bua.subscriptions.packages import ServedPackage
     from b2bua.transactions.flow import Flow
-    from b2bua.transactions.ports import IServerTransaction
+    from b2bua.transactions.ports import IServerTransaction, ITransactionLayer
     from b2bua.wire.message import Field, Request, Response
 
 BLOCK = 100
@@ -36,6 +36,32 @@ That nobody answers does not: one lost NOTIFY would darken a lamp until the next
 refresh (OpenSIPS#380).  It is tried again until the subscription expires.
 """
 ALLOW = ("Allow", "SUBSCRIBE, NOTIFY, OPTIONS")
+
+
+class INotifier(Surroundings, Protocol):
+    """What a subscription needs of the notifier that serves it."""
+
+    layer: ITransactionLayer
+
+    def now(self) -> float:
+        """The clock."""
+
+    def run(self, step: Callable[..., None], *values: object) -> None:
+        """Take a step when the present one is done."""
+
+    def refresh(
+        self, subscription: PackageSubscription, request: Request, server: IServerTransaction
+    ) -> None:
+        """Take a SUBSCRIBE within a subscription, which is in order."""
+
+    def meet(self, subscription: PackageSubscription, flow: Flow | None) -> None:
+        """Reach a watcher by this way, and where its phone goes from there."""
+
+    def keep(self, subscription: PackageSubscription) -> None:
+        """Have a subscription written down."""
+
+    def forget(self, subscription: PackageSubscription) -> None:
+        """It is over, and nothing more is told."""
 
 
 class PackageSubscription(Subscription):
@@ -56,7 +82,7 @@ class PackageSubscription(Subscription):
         "_timer",
         "_user_agent",
         "channel",
-        "device",
+        "dialog",
         "first_seq",
         "over",
         "party",
@@ -68,8 +94,8 @@ class PackageSubscription(Subscription):
 
     def __init__(
         self,
-        notifier: Notifier,
-        channel: Channel,
+        notifier: INotifier,
+        dialog: Dialog,
         served: ServedPackage,
         resource: str,
         watcher: Watcher,
@@ -78,10 +104,9 @@ class PackageSubscription(Subscription):
         """Start active; nothing is told before L{tell}."""
         super().__init__(intern(str(watcher.event)), 0, notifier.now() + seconds)
         self._notifier = notifier
-        self.channel = channel
-        channel.owner = self
-        self.device: Device | None = None
-        """The phone of the watcher."""
+        self.dialog = dialog
+        self.channel = channel = Channel(notifier, self)
+        channel.sticky, channel.secure = True, dialog.secure
         self.served = served
         self.resource = resource
         self.party: Party = watcher.party
@@ -89,7 +114,7 @@ class PackageSubscription(Subscription):
         self._user_agent = intern(watcher.user_agent)
         self._accepts = watcher.accepts
         self._supports = _shared(watcher.supports)
-        self.first_seq = channel.dialog.local_seq + 1
+        self.first_seq = dialog.local_seq + 1
         self.reserved = 0
         """CSeq numbers up to this one may have been used, as far as the store knows."""
         self.over = False
@@ -100,11 +125,6 @@ class PackageSubscription(Subscription):
         self._queue = NotifyQueue(notifier.layer, self._send, served.package.gap)
 
     # What a dialog of ours has
-
-    @property
-    def dialog(self) -> Dialog:
-        """Its dialog."""
-        return self.channel.dialog
 
     @property
     def flow(self) -> Flow | None:
@@ -121,6 +141,12 @@ class PackageSubscription(Subscription):
         event = Event.parse(self.event)
         return Watcher(self.party, self.uri, event, self._user_agent, self._accepts, self._supports, version)
 
+    def respond(
+        self, server: IServerTransaction, code: int, fields: tuple[Field, ...] = (), reason: str = ""
+    ) -> None:
+        """Answer a request within the dialog."""
+        self.channel.respond(self.dialog, server, code, fields, reason)
+
     # What the watcher wants
 
     def request_received(self, request: Request, server: IServerTransaction) -> None:
@@ -129,19 +155,21 @@ class PackageSubscription(Subscription):
         try:
             self._received(request, server)
         except PeerError as error:
-            self.channel.respond(server, error.code, reason=error.why)
+            self.respond(server, error.code, reason=error.why)
 
     def _received(self, request: Request, server: IServerTransaction) -> None:
         """Take a request, if it is in order and for a subscription that there is."""
         if self.over or not self.active:
             # The NOTIFY that ended it is on its way (RFC 6665 section 4.4.1).
-            self.channel.respond(server, 481)
+            self.respond(server, 481)
         elif not self.dialog.accepts(request.cseq.number):
-            self.channel.respond(server, 500, (("Retry-After", "1"),))
+            self.respond(server, 500, (("Retry-After", "1"),))
         elif request.method == "OPTIONS":
-            self.channel.respond(server, 200, (ALLOW,))
+            self.respond(server, 200, (ALLOW,))
         elif request.method != "SUBSCRIBE":
-            self.channel.respond(server, 481 if request.method in ("NOTIFY", "BYE") else 405, (ALLOW,))
+            self.channel.respond(
+                self.dialog, server, 481 if request.method in ("NOTIFY", "BYE") else 405, (ALLOW,)
+            )
         else:
             self._notifier.refresh(self, request, server)
 
@@ -152,7 +180,7 @@ class PackageSubscription(Subscription):
         if self.dialog.target != before or self.flow != server.flow:
             self._notifier.meet(self, server.flow)
         self.refreshed(seconds, self._notifier.now())
-        self.channel.respond(server, 200, self.granted(seconds))
+        self.respond(server, 200, self.granted(seconds))
         self._failures = 0
         self.watch()
         self.keep()
@@ -192,13 +220,15 @@ class PackageSubscription(Subscription):
         self._stop()
         self.tell(at_once=True)
 
-    def follow(self, device: Device) -> None:
+    def moved(self, flow: Flow) -> None:
         """The phone is there now: tell it what it may have missed."""
-        self.device = device
-        self.channel.follow(device.flow)
         self._failures = 0
         if not self.over and not self._queue.idle:
             self._notifier.run(partial(self.tell, at_once=True))
+
+    def flow_lost(self, flow: Flow) -> None:
+        """The connection to the phone is closed: it is told when it is back."""
+        self.channel.lose(flow)
 
     def _send(self) -> bool:
         """Send a NOTIFY that says what is so now (section 4.2.2)."""
@@ -229,7 +259,7 @@ class PackageSubscription(Subscription):
                 content = body.content
                 fields += (("Content-Type", body.type),)
         self._end_told = not self.active
-        self.channel.request("NOTIFY", self._heard, fields, content)
+        DialogRequest(self.channel, self.dialog, "NOTIFY", self._heard, fields, content)
         return True
 
     def _heard(self, response: Response) -> None:
@@ -267,7 +297,7 @@ class PackageSubscription(Subscription):
         self.over = True
         self._stop()
         self._queue.stop()
-        self.channel.take_flow(None)
+        self.channel.close()
 
     def _stop(self) -> None:
         """Stop the timer of its end."""

@@ -204,7 +204,7 @@ class Served:
             **server.core.remains(),
             "transactions": server.runner.live,
             "timers of calls": sum(map(_of_a_call, server.runner.transport.wheel.waiting())),
-            "legs with a connection": sum(map(len, server.context.connected.values())),
+            "legs with a connection": sum(map(len, server.context.connections.channels.values())),
         }
         return {what: number for what, number in left.items() if number}
 

@@ -7,11 +7,15 @@ from collections.abc import Iterable
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.dialogs.channel import Channel
+from b2bua.dialogs.channel import Channel, M
+from b2bua.dialogs.connections import Connections
 from b2bua.dialogs.dialog import Dialog
+from b2bua.dialogs.dialog_request import DialogRequest
 from b2bua.transactions.flow import Flow
 from b2bua.wire.message import Field, Request, Response
 from tests.legs.layer import OTHER, PHONE, FakeLayer
+
+TCP = Flow("TCP", PHONE.local, PHONE.remote, 3)
 
 
 class Around:
@@ -21,12 +25,18 @@ class Around:
         """Know an answer to challenges."""
         self.layer = FakeLayer(Clock())
 
-    def credentials(self, channel: Channel, response: Response, request: Request) -> Iterable[Field] | None:
+        self.connections: Connections[Channel] = Connections()
+        self.devices = None
+
+    def credentials(
+        self, usage: object, response: Response, request: Request, flow: Flow | None
+    ) -> Iterable[Field] | None:
         """Prove who we are, for the request as it was sent."""
         return [("Authorization", f"for {request.cseq.number}")]
 
-    def moved(self, channel: Channel, before: Flow | None) -> None:
-        """Take note of nothing."""
+    def edited(self, usage: object, message: M) -> M:
+        """Change nothing."""
+        return message
 
 
 class ChannelTests(SynchronousTestCase):
@@ -48,12 +58,22 @@ class ChannelTests(SynchronousTestCase):
             routes=(),
             owner=False,
         )
-        self.channel = Channel(self.around, self.dialog)
+        self.moves: list[Flow] = []
+        self.channel = Channel(self.around, self)
+        self.channel.sticky = True
         self.channel.take_flow(PHONE)
+
+    def moved(self, flow: Flow) -> None:
+        """Hear that the peer is elsewhere."""
+        self.moves.append(flow)
+
+    def flow_lost(self, flow: Flow) -> None:
+        """Lose the way to the peer."""
+        self.channel.lose(flow)
 
     def send(self) -> None:
         """Send a request."""
-        self.channel.request("NOTIFY", lambda response: self.heard.append(response.code))
+        DialogRequest(self.channel, self.dialog, "NOTIFY", lambda response: self.heard.append(response.code))
 
     def challenge(self, *, stale: bool = False) -> None:
         """Let the peer ask who we are."""
@@ -103,8 +123,31 @@ class ChannelTests(SynchronousTestCase):
     def test_followed(self) -> None:
         """What is on its way to a phone goes where it has registered anew."""
         self.send()
-        self.channel.follow(OTHER)
+        self.channel.go_on_by(OTHER)
+        self.assertEqual(self.moves, [OTHER])
         self.assertEqual(self.around.layer.clients[-1].flow, OTHER)
         self.around.layer.clients[-1].answer(200)
         self.send()
         self.assertEqual(self.around.layer.targets[-1], OTHER)
+
+    def test_connection_closed(self) -> None:
+        """Who lives with a connection hears that it is closed, and nothing late leads back to it."""
+        self.channel.take_flow(TCP)
+        for channel in self.around.connections.lose(TCP):
+            channel.usage.flow_lost(TCP)
+        self.assertIsNone(self.channel.flow)
+        self.channel.take_flow(TCP)
+        self.assertIsNone(self.channel.flow)
+        self.assertEqual(self.around.connections.lose(TCP), [])
+
+    def test_closed(self) -> None:
+        """A channel that is closed hears of no connection any more."""
+        self.channel.take_flow(TCP)
+        self.channel.close()
+        self.assertEqual(self.around.connections.lose(TCP), [])
+
+    def test_impatient(self) -> None:
+        """What is told anew in any case does not wait for the phone: its sender hears of the loss."""
+        self.send()
+        self.around.layer.clients[-1].answer(503, local=True)
+        self.assertEqual((self.heard, self.channel.requests), ([503], None))

@@ -262,7 +262,7 @@ class LegCase(SynchronousTestCase):
 
     def comes_back(self, leg: Leg, flow: Flow = OTHER) -> None:
         """The phone has registered by another flow."""
-        leg.follow(Device("101@example.com", "sip:101@198.51.100.8:5070", flow=flow))
+        leg.channel.follow(Device("101@example.com", "sip:101@198.51.100.8:5070", flow=flow))
 
     def party(self, policy: Policy | None = None) -> Party:
         """Make somebody for the far end."""

@@ -333,7 +333,7 @@ class NotifyTests(NotifierCase):
         self.notifier.flow_lost(flow)
         [subscription] = self.notifier
         self.assertIsNone(subscription.flow)
-        subscription.channel.follow(OTHER)
+        subscription.channel.go_on_by(OTHER)
         self.lamp.changed("lamp")
         self.assertEqual(self.layer.targets[-1], OTHER)
         self.notifier.stop()

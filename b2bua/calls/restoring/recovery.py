@@ -98,7 +98,7 @@ def recover(
             after = FIRST + asked / RATE
             if leg in alone:
                 calls.later(after, _dismiss, leg)
-            elif leg.flow is None and leg.device is not None:
+            elif leg.flow is None and leg.channel.device is not None:
                 calls.later(BACK + asked / RATE, refresh.probe, leg)
             else:
                 calls.later(after, refresh.probe, leg)
