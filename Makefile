@@ -16,7 +16,7 @@ TREE := $(shell find b2bua plugins twistd-plugins -name '*.py' | LC_ALL=C sort |
 INSTALLED = $(VENV)/.installed-$(TREE)
 DEVELOPS  = $(VENV)/.develops-$(TREE)
 
-.PHONY: run test test-all fast on-sockets in-memory simulate lint coverage format fuzz soak churn bench bench-check docs clean
+.PHONY: run test tables test-all fast on-sockets in-memory simulate lint coverage format fuzz soak churn bench bench-check docs clean
 
 run: $(INSTALLED)
 	@test -e $(CONFIG) || $(BIN)/b2bua init --port $(PORT) $(CONFIG)
@@ -38,11 +38,14 @@ IN_MEMORY  = $(filter-out $(ON_SOCKETS),$(subst /,.,$(patsubst %/__init__.py,%,$
 on-sockets in-memory: $(DEVELOPS)
 	$(BIN)/python -m twisted.trial $(if $(filter in-memory,$@),$(IN_MEMORY),$(ON_SOCKETS))
 
-# What "make test" plays a sample of: every message with each of its fields broken in every way, and
-# fresh random worlds.  It takes hours.
-test-all: test
+# All cells of the tables of states and events, of which "make test" plays a sample: ten minutes.
+tables: $(DEVELOPS)
+	$(BIN)/python -m tests.simulation.tables
+
+# All that "make test" plays a sample of: the tables, every message with each of its fields broken in
+# every way, and fresh random worlds.  It takes hours.
+test-all: test tables
 	$(BIN)/python -m tests.simulation.broken_fields
-	$(BIN)/python -m tests.simulation.crash_table
 	$(MAKE) --no-print-directory simulate SEEDS=20000
 
 # Neither sockets nor worlds: a minute or two, for another Python than the usual one.

@@ -5,17 +5,11 @@ It dies at every moment of every transfer and operation, and before everything
 that may happen while a call is in one of its states; what the store has by then
 is another thing each time.  Every pair that talked still does, or was told;
 each call has one record; every lamp shows what the phones know themselves.
-
-    python -m tests.simulation.crash_table            # all of it: some minutes
-    python -m tests.simulation.crash_table --every 20
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
 from typing import NamedTuple, TypeAlias
 
 from twisted.internet.defer import Deferred
@@ -26,10 +20,10 @@ from b2bua.store.ports import Batch
 from b2bua.testing import World
 from b2bua.testing.phone import Phone
 from b2bua.testing.session import Session
-from tests.simulation import lamp_table, test_operation_table, transfer_table
+from tests.simulation import lamp_table, operation_table, transfer_table
 from tests.simulation.crashes import badly_kept
 from tests.simulation.lamp_table import STATES
-from tests.simulation.test_operation_table import FOUR, OPERATIONS
+from tests.simulation.operation_table import FOUR, OPERATIONS
 from tests.simulation.transfer_table import KINDS, Kind, undisturbed
 
 FOUND_OUT = 2000.0
@@ -42,8 +36,6 @@ TOLD = 10.0
 """Seconds after the start at which all have been told who were known to ring."""
 UNKNOWN = 1.5
 """Who has not rung for longer when the server dies may not be known: seconds."""
-SMALL = 23
-"""Of so many cells one is played by C{make test}."""
 
 
 class TornStore(MemoryStore):
@@ -175,7 +167,7 @@ class OperationCell(NamedTuple):
     def play(self) -> str:
         """Play it; what is wrong, or nothing."""
         store = TornStore()
-        at = test_operation_table.Scene(store)
+        at = operation_table.Scene(store)
         world = at.world
         store.now = world.clock.seconds
         Deferred.fromCoroutine(OPERATIONS[self.operation].begin(at)).addErrback(lambda _: None)
@@ -191,7 +183,7 @@ class OperationCell(NamedTuple):
         world.run(BACK + 40)
         return problem_of(world, problem or self.wrong(at), store)
 
-    def wrong(self, at: test_operation_table.Scene) -> str:
+    def wrong(self, at: operation_table.Scene) -> str:
         """Say who is alone: in a session that the server does not know, or that nobody else hears."""
         served = at.world.served
         assert served is not None
@@ -301,6 +293,10 @@ BY_HAND = frozenset(("reload", "wants no calls", "hangs up unheard", "reboot"))
 """What needs the server to happen, or is about a network that loses packets."""
 
 
+SIZE = 1776
+"""How many cells there are; each can happen."""
+
+
 def cells() -> Iterator[Cell]:
     """Every cell of the three tables."""
     for kind in KINDS:
@@ -320,39 +316,3 @@ def cells() -> Iterator[Cell]:
                 for party in ("alice", "bob", "carol"):
                     for death in DEATHS[:2]:
                         yield LampCell(state, event, party, death)
-
-
-def play(every: int = 1, first: int = 0) -> tuple[int, list[str]]:
-    """
-    Play the tables.
-
-    @param every: of so many cells one.
-    @param first: which of them.
-    @return: how many were played, and what was wrong.
-    """
-    wrong, played = [], 0
-    for cell in islice(cells(), first, None, every):
-        played += 1
-        if problem := cell.play():
-            wrong.append(f"{cell}\n{problem}")
-    return played, wrong
-
-
-def main() -> int:
-    """Play them from the command line."""
-    parser = argparse.ArgumentParser(prog="python -m tests.simulation.crash_table")
-    parser.add_argument("--every", type=int, default=1)
-    parser.add_argument("--first", type=int, default=0)
-    parser.add_argument("--ladder", action="store_true", help="of the first that is wrong")
-    wanted = parser.parse_args()
-    played, wrong = play(wanted.every, wanted.first)
-    for problem in wrong:
-        print("; ".join(problem.splitlines()[:2]))  # noqa: T201
-    if wrong and wanted.ladder:
-        print(wrong[0])  # noqa: T201
-    print(f"{played} cells, {len(wrong)} wrong")  # noqa: T201
-    return bool(wrong)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -324,6 +324,10 @@ class Cell(NamedTuple):
         return f"{problem or violations}\n{scene.world.ladder()}" if problem or violations else ""
 
 
+POSSIBLE = 286
+"""In so many of the 420 cells the event can happen."""
+
+
 def cells() -> Iterator[Cell]:
     """All states, all events, all parties."""
     for state in STATES:

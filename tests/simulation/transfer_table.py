@@ -457,6 +457,8 @@ EVENTS: dict[str, Callable[[Scene, Phone], bool]] = {
     "re-INVITEs unanswered": ignore_changes,
     "re-INVITEs never decided": think_forever,
 }
+POSSIBLE = 12423
+"""In so many of the 20,100 cells the event can happen."""
 HARMLESS = {
     "re-INVITE",
     "re-INVITE with another port",
