@@ -84,6 +84,8 @@ class Directory:
         self._bindings = bindings
         self._trunks = trunks
         self._legs: dict[tuple[str, str], int] = {}
+        self._guests: dict[str, str] = {}
+        """Who has logged in at the phones of an extension, by that extension."""
         self._told = Once()
         self.configure(settings)
 
@@ -100,6 +102,8 @@ class Directory:
             )
             for name, extension in settings.extensions.items()
         }
+        both = self._extensions.keys()
+        self._guests = {at: who for at, who in self._guests.items() if at in both and who in both}
         self._trunk_parties = {
             name: Party("trunk", name, "", name, self._trunk_policy(trunk))
             for name, trunk in settings.trunks.items()
@@ -162,15 +166,55 @@ class Directory:
         """An extension as a party, if it is there."""
         return self._extensions.get(extension)
 
-    def known_party(self, kind: str, name: str) -> Party | None:
-        """An extension or a trunk by its name, if it is there."""
+    def known_party(self, kind: str, name: str, at: str = "") -> Party | None:
+        """An extension, at the phones of another one perhaps, or a trunk, by its name, if it is there."""
         if kind == "trunk":
             return self._trunk_parties.get(name)
-        return self._extensions.get(name) if kind == "extension" else None
+        party = self._extensions.get(name) if kind == "extension" else None
+        return party if party is None or at not in self._extensions else self._as_guest(party, at)
 
     def trunk_party(self, name: str) -> Party:
         """A trunk as a party."""
         return self._trunk_parties[name]
+
+    # ---- guests at phones -----------------------------------------------
+
+    def lodge(self, phone: str, guest: str | None) -> None:
+        """
+        Let an extension log in at the phones of another one, or nobody any more.
+
+        From then on calls from there are the guest's, and calls for the guest
+        ring there too.  Who logs in at a second place leaves the first.
+        """
+        self._guests = {at: who for at, who in self._guests.items() if at != phone and who != guest}
+        if guest is not None:
+            self._guests[phone] = guest
+
+    def guest(self, phone: str) -> str | None:
+        """The extension that has logged in at the phones of another one."""
+        return self._guests.get(phone)
+
+    def caller(self, phone: str) -> Party:
+        """Who calls from the phones of an extension: itself, or who has logged in there."""
+        party = self._extensions[phone]
+        return (
+            party
+            if phone not in self._guests
+            else self._as_guest(self._extensions[self._guests[phone]], phone)
+        )
+
+    def _as_guest(self, party: Party, phone: str) -> Party:
+        """An extension at the phones of another one, whose policy is about the phones."""
+        return replace(party, at=phone, policy=self._extensions[phone].policy)
+
+    def _lodgings(self, extension: str) -> list[tuple[Party, Binding]]:
+        """The phones of others at which an extension has logged in."""
+        return [
+            (self._as_guest(self._extensions[extension], phone), binding)
+            for phone, guest in self._guests.items()
+            if guest == extension
+            for binding in self._bindings.contacts(self._extensions[phone].aor)
+        ]
 
     # ---- how many calls they have ---------------------------------------
 
@@ -245,11 +289,12 @@ class Directory:
 
     def is_registered(self, extension: str) -> bool:
         """Has an extension a contact that would be called?"""
-        return bool(self._bindings.contacts(self._domain.address(extension)))
+        return bool(self._bindings.contacts(self._domain.address(extension)) or self._lodgings(extension))
 
     def registrations(self, extension: str) -> tuple[Registration, ...]:
         """Where the phones of an extension are, as features are told."""
-        return tuple(map(registration, self._bindings.contacts(self._domain.address(extension))))
+        own = self._bindings.contacts(self._domain.address(extension))
+        return tuple(map(registration, (*own, *(binding for _, binding in self._lodgings(extension)))))
 
     def phone(self, extension: str, contact: str) -> Destination | None:
         """One phone of an extension by its Contact, to send it something; None if it has gone."""
@@ -358,6 +403,9 @@ class Directory:
             return OCCUPIED
         to_uri = f"sip:{party.aor}"
         bindings = self._bindings.contacts(party.aor)
+        if self._guests and (lodgings := self._lodgings(name)):
+            phones = [*lodgings, *((party, binding) for binding in bindings)]
+            return [[_bound(who, binding, to_uri) for who, binding in phones]]
         if not bindings:
             return UNREACHABLE
         if len(bindings) == 1:

@@ -38,13 +38,13 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from b2bua import NotConfigured, Options, Service, Table, hookimpl
 from b2bua.calls import Dial, Member, Refuse
+from b2bua_plugins._pins import PIN, Guesses
 
 if TYPE_CHECKING:
     from b2bua.calls import Attempt, Call, CallState, Leg
 
 DENIED = Refuse(403, "Not in your class of service")
 SPENT = Refuse(403, "No minutes left today")
-WRONG_MAX, WRONG_SECONDS = 5, 600.0
 
 
 def expression(text: str) -> str:
@@ -76,7 +76,7 @@ class OfExtension(Table):
     classes: tuple[str, ...] | None = None
     minutes_max: Minutes | None = None
     minutes_a_day: Minutes | None = None
-    pin: Annotated[str, StringConstraints(pattern=r"^([0-9]{4,16})?$")] = Field(default="", repr=False)
+    pin: Annotated[str, StringConstraints(pattern=PIN)] = Field(default="", repr=False)
 
 
 class OfTrunk(Table):
@@ -125,7 +125,7 @@ class ClassOfService:
         """The number that a PIN has opened, by call."""
         self._payers: dict[str, str] = {}
         """Who has dialled last in a call."""
-        self._wrong: dict[str, list[float]] = {}
+        self._guesses = Guesses(options.now)
 
     @hookimpl
     def service_started(self, service: Service) -> None:
@@ -158,12 +158,9 @@ class ClassOfService:
     @hookimpl
     def code_dialled(self, attempt: Attempt, argument: str) -> Dial | Refuse:
         """Dial a number of any class, with the PIN before it."""
-        own, now = attempt.caller.name, self._options.now().timestamp()
+        own = attempt.caller.name
         pin, _, number = argument.partition("*")
-        wrong = [at for at in self._wrong.get(own, ()) if now - at < WRONG_SECONDS]
-        right = self._options.of(OfExtension, own).pin
-        if len(wrong) >= WRONG_MAX or not right or pin != right:
-            self._wrong[own] = [*wrong, now][-WRONG_MAX:]
+        if not self._guesses.opens(pin, self._options.of(OfExtension, own).pin, own):
             return Refuse(403, "Wrong PIN")
         if not number:
             return Refuse(484, "Dial the number after the PIN and a star")

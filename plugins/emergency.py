@@ -119,7 +119,8 @@ class Emergency:
             return
         draft.replace("Priority", "emergency")
         draft.remove("Privacy")  # whom to help is no secret
-        own = self._options.of(OfExtension, attempt.caller.name) if attempt.caller.internal else OfExtension()
+        phone = attempt.caller.at or attempt.caller.name  # help is for where the phone is
+        own = self._options.of(OfExtension, phone) if attempt.caller.internal else OfExtension()
         if attempt.caller.internal and (
             own.number or attempt.leg is None or attempt.leg.identity is not None
         ):

@@ -47,7 +47,7 @@ class FeaturePackage(EventPackage):
         """Set what the phone wants; whatever it says of its device is its own affair."""
         try:
             root = xml.read(body)
-            for path, value in _wanted(resource, root):
+            for path, value in _wanted(self.service.user(resource), root):
                 if self.service.setting(path) != value:
                     self.service.change(path, value)
         except PeerError as error:
@@ -58,7 +58,7 @@ class FeaturePackage(EventPackage):
 
     def state(self, resource: str, watcher: Watcher) -> Body:
         """Tell all: one state is a plain body, several are a multipart."""
-        states = list(self._states(resource))
+        states = list(self._states(self.service.user(resource)))
         if len(states) == 1:
             return Body(TYPE, states[0])
         parts = [
@@ -107,7 +107,9 @@ class FeatureKeys:
         """Tell all phones of whoever has changed one of these."""
         table, _, name = owner.partition(".")
         if table == "extensions" and (key == "do_not_disturb" or key.startswith("forward.")):
-            self._package.changed(name)
+            phones = self._package.service.registrations(name)  # also those at which they have logged in
+            for one in {name, *(phone.extension for phone in phones)}:
+                self._package.changed(one)
 
 
 def _wanted(extension: str, root: xml.Element) -> Iterator[tuple[str, object]]:

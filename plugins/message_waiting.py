@@ -72,7 +72,9 @@ class SummaryPackage(EventPackage):
 
     def state(self, resource: str, watcher: Watcher) -> Body:
         """Say how many there are: none for who has no mailbox (ivozprovider#14)."""
-        return Body(TYPE, self._waiting.summary(self._waiting.account(resource, watcher.party.name)))
+        account = self._waiting.account(resource, watcher.party.name)
+        own = account == watcher.party.name
+        return Body(TYPE, self._waiting.summary(self._waiting.user(account) if own else account))
 
     def watched(self, resource: str, anybody: bool) -> None:
         """Who is told by a subscription is not told besides."""
@@ -135,6 +137,11 @@ class MessageWaiting:
         """Whose mailbox is meant: who subscribes to the number of the voicemail means their own."""
         assert self._service is not None
         return resource if self._service.is_extension(resource) else watcher
+
+    def user(self, phone: str) -> str:
+        """Whose messages a phone shows: its own, or those of who has logged in there."""
+        assert self._service is not None
+        return self._service.user(phone)
 
     def count(self, account: str) -> Messages:
         """How many messages wait."""
@@ -218,7 +225,7 @@ class MessageWaiting:
     def contact_registered(self, binding: Registration) -> None:
         """A phone that has just been switched on shows what waits (fusionpbx#1193)."""
         self._unwilling.discard((binding.extension, binding.contact))
-        if self._service is not None and self.count(binding.extension) != Messages():
+        if self._service is not None and self.count(self.user(binding.extension)) != Messages():
             self._service.after(0, self._tell, binding)
 
     async def _tell(self, phone: Registration) -> None:
@@ -231,7 +238,7 @@ class MessageWaiting:
             or phone.extension in self._package.subscribed
         ):
             return
-        body = self.summary(phone.extension)
+        body = self.summary(self.user(phone.extension))
         # Yealinks take no notice of a terminated one.
         code = await self._service.notify(phone, "message-summary", body, TYPE, "active")
         if code in NOT_WANTED:

@@ -131,6 +131,37 @@ class MessageTests(DirectoryTestCase):
         self.assertEqual([str(one) for one in self.to("030123456")], ["sip:198.51.100.7"])
 
 
+class GuestTests(DirectoryTestCase):
+    """Who logs in at the phones of others."""
+
+    def test_lodge(self) -> None:
+        """Calls from the phone are the guest's, under the phone's policy, and the guest is found there."""
+        self.assertFalse(self.directory.is_registered("102"))
+        self.directory.lodge("101", "102")
+        caller = self.directory.caller("101")
+        self.assertEqual((caller.name, caller.at, caller.registered_as), ("102", "101", f"101@{DOMAIN}"))
+        self.assertIs(caller.policy, self.directory.party("101").policy)
+        self.assertEqual([one.extension for one in self.directory.registrations("102")], ["101"])
+        self.assertTrue(self.directory.is_registered("101"))
+        self.assertEqual(self.directory.known_party("extension", "102", "101"), caller)
+
+    def test_one_place(self) -> None:
+        """A guest is at one phone, and a phone has one guest."""
+        self.directory.lodge("101", "102")
+        self.directory.lodge("102", "101")
+        self.assertEqual((self.directory.guest("101"), self.directory.guest("102")), ("102", "101"))
+        self.directory.lodge("101", None)
+        self.assertIsNone(self.directory.guest("101"))
+        self.assertEqual(self.directory.caller("101").at, "")
+
+    def test_gone(self) -> None:
+        """With the extension its stay is over."""
+        self.directory.lodge("101", "102")
+        del (document := dict(DOCUMENT))["extensions"]
+        self.directory.configure(read(document | {"extensions": {"101": {"password": "x"}}}))
+        self.assertIsNone(self.directory.guest("101"))
+
+
 class CountTests(DirectoryTestCase):
     """How many calls somebody has."""
 

@@ -67,8 +67,14 @@ class Directory(Protocol):
     def is_registered(self, extension: str) -> bool:
         """Has an extension a contact that would be called?"""
 
-    def known_party(self, kind: str, name: str) -> Party | None:
-        """An extension or a trunk by its name, if it is there."""
+    def known_party(self, kind: str, name: str, at: str = "") -> Party | None:
+        """An extension, at the phones of another one perhaps, or a trunk, by its name, if it is there."""
+
+    def lodge(self, phone: str, guest: str | None) -> None:
+        """Let an extension log in at the phones of another one, or nobody any more."""
+
+    def guest(self, phone: str) -> str | None:
+        """The extension that has logged in at the phones of another one."""
 
     def registrations(self, extension: str) -> tuple[Registration, ...]:
         """Where the phones of an extension are, as features are told."""

@@ -80,7 +80,9 @@ class OutsideRequests:
         sender = self._senders.admit(request, server)
         if sender is not None:
             watched = self._directory.watched(request, server.flow)
-            self._notifier.subscribe(request, server, sender.party, watched)
+            # What a phone watches is its own affair, whoever has logged in there.
+            watcher = self._directory.party(sender.party.at) if sender.party.at else sender.party
+            self._notifier.subscribe(request, server, watcher, watched)
 
     def message(self, request: Request, server: IServerTransaction) -> None:
         """Pass a message on (RFC 3428)."""
@@ -117,7 +119,7 @@ class OutsideRequests:
             )
         if leg is None or leg.call is None or leg.ended:
             self._answer(request, server, 481 if target is not None else 603)
-        elif leg.party.key != sender.party.key:
+        elif leg.party.phone != sender.party.phone:
             self._answer(request, server, 403)  # RFC 4538 section 4: only a party of that dialog
         else:
             leg.referred_from_outside(request, server)

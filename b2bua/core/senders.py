@@ -95,7 +95,7 @@ class Senders:
         proved = self._authenticator.admit(request, server)
         if proved is None:
             return None
-        party = self._directory.party(proved.user)
+        party = self._directory.caller(proved.user)
         wants_privacy = _is_anonymous(request) or not request.privacy.isdisjoint(("id", "user"))
         return Sender(party, Identity(party.display, f"sip:{party.aor}", private=wants_privacy))
 
@@ -105,7 +105,7 @@ class Senders:
         if known is None or known.remote[0] == host:
             return True
         if party.kind == "extension":
-            bound = self._bindings.all(party.aor)
+            bound = self._bindings.all(party.registered_as)
             return any(b.flow is not None and b.flow.remote[0] == host for b in bound)
         if party.kind == "trunk" and self._identify(request, flow) == party.name:
             return True
@@ -131,7 +131,7 @@ class Senders:
             proved = self._authenticator.admit(request, server)
             if proved is None:
                 return
-            if proved.user == owner.party.name:
+            if proved.aor == owner.party.registered_as:
                 owner.request_received(request, server)
                 return
         elif owner.dialog is not None:

@@ -127,6 +127,8 @@ class Service:
         self._plugin = plugin
         self._calls = calls
         self._timers: set[Timer] = set()
+        self._lodged: set[str] = set()
+        """Phones at which somebody has logged in by way of this plugin."""
         self._closed = False
         self.data = data
 
@@ -209,6 +211,31 @@ class Service:
     def registrations(self, extension: str) -> tuple[Registration, ...]:
         """Where its phones are; empty when none is registered."""
         return self._calls.directory.registrations(extension)
+
+    # ---- guests at phones -----------------------------------------------
+
+    def lodge(self, phone: str, guest: str | None) -> None:
+        """
+        Let an extension log in at the phones of another one, or nobody any more; until the service ends.
+
+        Calls from there are the guest's then, with all settings, and calls for
+        the guest ring there too.  Calls that go on stay whose they are.
+
+        @param phone: the extension whose phones they are.
+        @raise ValueError: if one of the two is no extension, or both are the same.
+        """
+        if phone == guest or not all(self.is_extension(one) for one in (phone, guest) if one is not None):
+            raise ValueError(f"{guest} cannot log in at {phone}")
+        before = self._calls.directory.guest(phone)
+        self._calls.directory.lodge(phone, guest)
+        self._lodged.add(phone)
+        for event in ("dialog", "presence", "message-summary", "as-feature-event"):
+            for one in filter(None, (phone, before, guest)):
+                self.changed(event, one)
+
+    def user(self, phone: str) -> str:
+        """Whose the phones of an extension are just now: who has logged in there, else its own."""
+        return self._calls.directory.guest(phone) or phone
 
     # ---- what it shows, and what users have chosen ----------------------
 
@@ -392,8 +419,10 @@ class Service:
         return timer
 
     def close(self) -> None:
-        """This generation is over: its timers are, but for those of calls."""
+        """This generation is over: its timers are, but for those of calls, and so is what it has lent."""
         self._closed = True
+        for phone in self._lodged:
+            self._calls.directory.lodge(phone, None)
         for timer in list(self._timers):
             timer.stop()
 

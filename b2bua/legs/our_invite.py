@@ -182,7 +182,7 @@ class OurInvite:
         self._attempts += 1
         leg, target = self.leg, self.invitation.target
         if leg.channel.device is None and isinstance(target, FlowType):
-            leg.channel.meet(leg.party.aor, self.invitation.request_uri, target)
+            leg.channel.meet(leg.party.registered_as, self.invitation.request_uri, target)
         self._client = self.leg.context.layer.request(self._write, self.invitation.target, self._heard)
 
     def _write(self, flow: Flow, via: str) -> Request:

@@ -50,6 +50,13 @@ class Party:
     """C{user@domain} of an extension, empty otherwise."""
     display: str = ""
     policy: Policy = field(default_factory=Policy)
+    at: str = ""
+    """The extension by which its phone registers, if it has logged in at the phone of another one."""
+
+    @property
+    def registered_as(self) -> str:
+        """The address-of-record by which its phone registers."""
+        return f"{self.at}@{self.aor.rpartition('@')[2]}" if self.at else self.aor
 
     @property
     def internal(self) -> bool:
@@ -60,6 +67,11 @@ class Party:
     def key(self) -> tuple[str, str]:
         """What tells it from all others."""
         return (self.kind, self.name)
+
+    @property
+    def phone(self) -> tuple[str, str]:
+        """What tells its phone from those of all others, whoever has logged in there."""
+        return (self.kind, self.at or self.name)
 
     def __str__(self) -> str:
         """For logs and traces."""

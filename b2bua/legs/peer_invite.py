@@ -68,7 +68,7 @@ class PeerInvite(ProvisionalResponses):
             leg.dialog = dialog
             channel.secure = dialog.secure
             if channel.sticky:
-                channel.meet(leg.party.aor, dialog.target, self.server.flow)
+                channel.meet(leg.party.registered_as, dialog.target, self.server.flow)
             leg.learn(request)
             fault = self._fault()
             expires, breadth = request.expires, request.max_breadth

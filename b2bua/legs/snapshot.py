@@ -117,7 +117,7 @@ def read(leg: LegData, plain: dict[str, Any], lives: int = 1) -> None:
 
 def write_party(party: Party) -> list[str]:
     """Write down who it is; what we let it do is said by the configuration of the time."""
-    return [party.kind, party.name, party.aor, party.display]
+    return [party.kind, party.name, party.aor, party.display, party.at]
 
 
 def write_flow(flow: Flow | None) -> list[Any] | None:

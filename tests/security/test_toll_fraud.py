@@ -71,6 +71,11 @@ TABLE = (
     Row("dials again", "free", True, True, True),
     Row("dials again", "kept", True, False, False),
     Row("dials again", "carrier", False, False, False),
+    # At the phone of the other one, who may dial less, or more.
+    Row("logs in elsewhere", "free", True, True, True),
+    Row("logs in elsewhere", "kept", True, False, False),
+    Row("logs in elsewhere", "carrier", False, False, False),
+    Row("logs in elsewhere", "stranger", False, False, False),
     Row("dials short numbers", "free", True, True, True),
     Row("dials short numbers", "kept", True, False, False),
     Row("dials short numbers", "carrier", False, False, False),
@@ -265,6 +270,20 @@ class TollFraudTests(SynchronousTestCase):
         self.world.run(3)
         self.phone(who).dial(f"sip:*70@{self.world.domain}")
         return self.reached(what, self.phone(who), before)
+
+    def logs_in_elsewhere(self, who: str, what: str) -> bool:
+        """It logs in at the phone of another one, with its PIN, and dials there."""
+        assert self.world.served is not None
+        for name in ("free", "kept"):
+            self.world.served.document["extensions"][name]["hot_desk"] = {"pin": "4711"}
+        self.configure({"hot_desk": {}})
+        phone = self.phone({"free": "kept", "kept": "free"}.get(who, who))
+        phone.dial(f"sip:*461{who if who in ('free', 'kept') else 'free'}*4711@{self.world.domain}")
+        self.world.run(6)
+        target = TARGETS[what]
+        if who in ("free", "kept"):
+            phone.dial(target if ":" in target else f"sip:{target}@{self.world.domain}")
+        return self.reached(what, phone)
 
     def dials_short_numbers(self, who: str, what: str) -> bool:
         """It dials the short number that stands for the target."""

@@ -60,6 +60,9 @@ CODES = (
     "*67bob",
     "*36",
     "*37",
+    "*461alice*4711",
+    "*461bob*4711",
+    "*462",
     "801",
     "802",
     "112",
@@ -131,6 +134,8 @@ class Parking(Transfers):
         """Draw what the plugin has to keep calls at."""
         drawn: dict[str, Any] = super().settings() | {"park": PARK} | OFFICE
         drawn["extensions"]["carol"]["boss_secretary"] = {"secretaries": ["dave"], "ring_seconds": 3}
+        for name in ("alice", "bob"):
+            drawn["extensions"][name]["hot_desk"] = {"pin": "4711"}
         drawn["extensions"]["alice"]["caller_id"] = {"hidden": self.random.random() < 0.5}
         return drawn
 

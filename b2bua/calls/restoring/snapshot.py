@@ -169,8 +169,9 @@ def _restore_legs(calls: Calls, kept: list[dict[str, Any]], lives: int) -> list[
 
 def read_party(directory: Directory, plain: list[Any]) -> Party:
     """Who it is, with what the configuration of now lets it do."""
-    kind, name, aor, display = plain
-    return directory.known_party(kind, name) or Party(cast(Kind, kind), name, aor, display)
+    kind, name, aor, display, *at = plain  # before there were guests at phones nothing stood there
+    known = directory.known_party(kind, name, *at)
+    return known or Party(cast(Kind, kind), name, aor, display, at=str(*at))
 
 
 def _write_identity(identity: Identity) -> list[Any]:

@@ -1,0 +1,39 @@
+"""PINs that are dialled: who guesses has to wait."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from datetime import datetime
+from hmac import compare_digest
+
+WRONG_MAX, WRONG_SECONDS = 5, 600.0
+PIN = r"^([0-9]{4,16})?$"
+"""How a PIN is written in a table; an empty one opens nothing."""
+
+
+class Guesses:
+    """Counts wrong PINs: after five none is good for ten minutes."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        """Nobody has guessed yet."""
+        self._now = now
+        self._wrong: dict[str, deque[float]] = {}
+
+    def opens(self, given: str, pin: str, *by: str) -> bool:
+        """
+        Is it the PIN, and has nobody guessed too often?
+
+        @param by: whose guesses count: the phone's, say, and those of whom it is about.
+        """
+        now = self._now().timestamp()
+        held = any(len(wrong) == WRONG_MAX and now - wrong[0] < WRONG_SECONDS for wrong in map(self._of, by))
+        if pin and not held and compare_digest(given.encode(), pin.encode()):
+            return True
+        for one in by:
+            self._wrong.setdefault(one, deque(maxlen=WRONG_MAX)).append(now)
+        return False
+
+    def _of(self, who: str) -> deque[float]:
+        """When somebody was wrong."""
+        return self._wrong.get(who, deque())
