@@ -36,7 +36,7 @@ class QueuedChange:
         Take what is to be sent.
 
         @param send: sends it, by the method that it is given.
-        @param refresh: is it our own session refresh, for which nobody waits?
+        @param refresh: is it our own, such as a session refresh, for which nobody waits?
         @param attempts: how often it was sent before.
         """
         self._away = False

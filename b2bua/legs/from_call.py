@@ -54,7 +54,8 @@ def _answered(leg: LegData, word: Answered) -> None:
         elif leg.unasked:
             leg.unasked = False
             if _news(leg, word.session):
-                change.change(leg, Changed(word.session))  # it has moved on with its answer
+                # It has moved on with its answer, and so may the peer with its own.
+                change.change(leg, Changed(word.session), refresh=True)
         elif leg.peer_invite is not None and not word.early:
             leg.peer_invite.accept(word.session, word.fields)
     elif leg.peer_invite is not None:

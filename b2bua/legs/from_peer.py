@@ -36,6 +36,7 @@ def request_received(leg: LegData, request: Request, server: IServerTransaction)
     """Take a request within one of the dialogs of a leg."""
     server.user = leg
     method = request.method
+    moved = False
     try:
         dialog = _dialog(leg, request)
         if dialog is None or (leg.state is LegState.ENDED and method not in _AFTER_THE_END):
@@ -47,7 +48,7 @@ def request_received(leg: LegData, request: Request, server: IServerTransaction)
             return
         if request.get("Require") is not None:
             check_required(request, OPTION_TAGS)
-        _follow_flow(leg, request, server)
+        moved = _follow_flow(leg, request, server)
         take = _TAKERS.get(method)
         if take is None:
             sending.respond(leg, server, 405, "", (ALLOW,))
@@ -55,6 +56,9 @@ def request_received(leg: LegData, request: Request, server: IServerTransaction)
             take(leg, request, server)
     except PeerError as error:
         sending.respond(leg, server, error.code, error.why, fields_with(error))
+    if moved:
+        # Not before, since a change of its own that it comes back with is first (RFC 3261 section 14.1).
+        leg.channel.go_on_by(server.flow)
 
 
 def _dialog(leg: LegData, request: Request) -> Dialog | None:
@@ -67,16 +71,18 @@ def _dialog(leg: LegData, request: Request) -> Dialog | None:
     return next((other for other in others if other.key == key), None)
 
 
-def _follow_flow(leg: LegData, request: Request, server: IServerTransaction) -> None:
-    """A phone that has got another address or connection is answered and called there from now on."""
+def _follow_flow(leg: LegData, request: Request, server: IServerTransaction) -> bool:
+    """
+    A phone that has got another address or connection is reached there from now on.
+
+    @return: True if what is on its way to it, or waits for it, is to go there, too.
+    """
     flow, channel = server.flow, leg.channel
-    if flow != channel.flow and (
-        channel.flow is None or channel.sticky or request.method in ("INVITE", "UPDATE")
-    ):
-        if request.method == "BYE":
-            channel.take_flow(flow)  # it wants nothing more of what is on its way
-        else:
-            channel.go_on_by(flow)
+    stays = channel.flow is not None and not channel.sticky and request.method not in ("INVITE", "UPDATE")
+    if flow == channel.flow or stays:
+        return False
+    channel.take_flow(flow)
+    return request.method != "BYE"  # after which it wants nothing more
 
 
 def _open(leg: LegData) -> Open:

@@ -60,7 +60,7 @@ class OurChange:
         """
         Take what to send; L{start} sends it.
 
-        @param refresh: is it our own session refresh, for which nobody waits?
+        @param refresh: is it our own, such as a session refresh, for which nobody waits?
         @param attempts: how often it was sent before.
         """
         self.leg = leg

@@ -134,6 +134,24 @@ class FollowingTests(LadderTestCase):
                 self.alice.hang_up()
                 self.quiet()
 
+    def test_comes_back_with_a_change(self) -> None:
+        """
+        A change that the phone comes back with is answered before ours goes on.
+
+        No re-INVITE leaves while one of the peer is open (RFC 3261 section 14.1).
+        """
+        self.talking("TCP", UUID)
+        self.bob.close_connections()
+        self.world.run(0.012)
+        self.bob.session.move_media()
+        self.world.run(0.005)
+        self.alice.hold()  # it is to open a connection, when Bob's arrives
+        self.world.run(10)
+        self.assertEqual(self.bob.session.changes[0], 491)
+        self.assertEqual(self.world.talking(), {("alice", "bob")})
+        self.alice.hang_up()
+        self.quiet()
+
     def test_info_waits(self) -> None:
         """And whatever else is sent within the dialog."""
         self.talking("TCP", UUID)

@@ -58,6 +58,20 @@ class WithdrawnTests(LadderTestCase):
         self.assertEqual(self.alice.session.changes, [487])
         self.end()
 
+    def test_all_move_on(self) -> None:
+        """Each may move on with its answer to what it is told in the other's stead: all is told, to both."""
+        self.bob.manners.change_after = 0.5
+        self.bob.manners.honours_cancel = False
+        self.alice.session.move_media()
+        self.world.run(0.3)
+        self.alice.session.withdraw()
+        self.bob.session.media.port = self.world.new_media_port()  # which its answer shows
+        self.world.run(0.3)
+        self.bob.session.media.port = self.world.new_media_port()
+        self.world.run(3)
+        self.assertEqual(self.alice.session.changes, [487])
+        self.end()
+
     def test_next_change(self) -> None:
         """
         What comes next of who gave up waits until the other side has said what it makes of that.
