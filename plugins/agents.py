@@ -34,6 +34,7 @@ from pydantic import Field, StringConstraints
 
 from b2bua import Elsewhere, NotConfigured, Options, Seconds, Service, Table, hookimpl
 from b2bua.calls import Confirm, Diverted, Forward, Lamp, PickUp, Refuse, Wait
+from b2bua_plugins._agents import AgentBook
 
 if TYPE_CHECKING:
     from b2bua.calls import Attempt, CallState, Origination, Party, PartyState
@@ -107,21 +108,29 @@ class Agents:
                     raise ValueError(f"[queues.{number}] members: there is no extension {name}")
         self._offers: dict[str, Offer] = {}
         """Of each leg that waits and for which somebody rings."""
-        self._resting: dict[str, float] = {}
-        """Until when an agent is left alone."""
         self._talks: dict[str, tuple[str, str]] = {}
         """The queue and the agent of calls that agents have taken."""
         self._due = False
-        self._turn: dict[str, str] = {}
-        """Whom each queue has rung last."""
         self._at: dict[str, set[str]] = {}
         """The queues in which somebody of a call waits."""
 
     @hookimpl
     def service_started(self, service: Service) -> None:
-        """After a reload there may be callers already."""
+        """After a reload, or a restart, there may be callers and calls of agents already."""
         self._service = service
-        self._soon()
+        self._book = AgentBook(service, self._now)
+        self._talks = self._book.taken()
+        service.after(0, self._go_on)
+
+    def _go_on(self) -> None:
+        """What went on is there again by now: forget calls that have ended meanwhile, and serve."""
+        for call, (number, agent) in list(self._talks.items()):
+            if number not in self._queues or not _is_in(self._service.call(call), agent):
+                self._forget(call)
+        for name in {name for queue in self._queues.values() for name in queue.members}:
+            if rest := self._book.rest_of(name):
+                self._service.after(rest + 0.1, self._serve)
+        self._serve()
 
     # ---- callers --------------------------------------------------------
 
@@ -138,19 +147,19 @@ class Agents:
         for offer in self._offers.values():
             if offer.queue == number and _is_answer(attempt, offer):
                 return self._take(offer, attempt.caller.name)
-        if not any(self._state(number, name)["state"] != "out" for name in queue.members):
+        if not any(self._state(number, name) != "out" for name in queue.members):
             return self._overflow(number, queue, Diverted.UNREACHABLE, 480)
         before = len(self._service.waiting(number))
         if before >= queue.length:
             return self._overflow(number, queue, Diverted.BUSY, 486)
-        self._count(number, "callers")
+        self._book.count(number, "callers")
         self._soon()
         text = f"{queue.name or number}: {before} before you" if before else queue.name or number
         return Wait(number, queue.seconds, OVERFLOW + number, text)
 
     def _overflow(self, number: str, queue: Queue, why: Diverted, code: int) -> Forward | Refuse:
         """Send somebody on whom the queue does not take, or no longer keeps."""
-        self._count(number, "sent on")
+        self._book.count(number, "sent on")
         return Forward(queue.otherwise, why, granted=True) if queue.otherwise else Refuse(code)
 
     def _in_order(self, number: str) -> list[tuple[CallState, PartyState]]:
@@ -180,7 +189,7 @@ class Agents:
                 offer = self._offers[party.leg] = Offer(number, call.id, party.leg)
                 name = " ".join(dict.fromkeys(filter(None, (party.display, party.number))))
                 for agent in chosen:
-                    self._turn[number] = agent
+                    self._book.rings(number, agent)
                     offer.rings[agent] = self._service.originate(
                         agent,
                         number,
@@ -194,19 +203,19 @@ class Agents:
         free = [name for name in queue.members if self._is_free(number, name)]
         if queue.strategy == "all" or not free:
             return free
-        if queue.strategy == "round_robin" and self._turn.get(number) in queue.members:
-            turn = queue.members.index(self._turn[number]) + 1
+        if queue.strategy == "round_robin" and (last := self._book.turn(number)) in queue.members:
+            turn = queue.members.index(last) + 1
             free.sort(key=lambda name: (queue.members.index(name) - turn) % len(queue.members))
         elif queue.strategy in ("least_recent", "fewest"):
             key = "last" if queue.strategy == "least_recent" else "calls"
-            free.sort(key=lambda name: float(self._state(number, name)[key]))
+            free.sort(key=lambda name: float(self._book.of(number, name)[key]))
         return free[:1]
 
     def _is_free(self, number: str, name: str) -> bool:
         """Can an agent be rung now?"""
         return (
-            self._state(number, name)["state"] == "in"
-            and self._resting.get(name, 0.0) <= self._now().timestamp()
+            self._state(number, name) == "in"
+            and not self._book.rest_of(name)
             and not any(name in offer.rings for offer in self._offers.values())
             and not self._service.calls(name)
             and self._service.is_registered(name)
@@ -230,20 +239,21 @@ class Agents:
         del offer.rings[agent]
         if outcome is None:
             self._talks[ring.id] = offer.queue, agent
-            self._count(offer.queue, "answered")
-            row = self._state(offer.queue, agent)
-            row |= {"calls": row["calls"] + 1, "last": self._now().timestamp()}
-            with self._service.data.change() as rows:
-                rows[f"agent {offer.queue} {agent}"] = row
+            self._book.takes(offer.queue, agent, ring.id)
         elif not offer.taken and outcome.code != 487:
             self._rest(agent, queue.rest_seconds)
         if not offer.rings:
             self._offers.pop(offer.leg, None)
         self._serve()
 
+    def _forget(self, call: str) -> tuple[str, str]:
+        """An agent has left a call of a queue."""
+        self._book.leaves(call)
+        return self._talks.pop(call)
+
     def _rest(self, agent: str, seconds: float) -> None:
         """Leave an agent alone for a while."""
-        self._resting[agent] = self._now().timestamp() + seconds
+        self._book.rests(agent, seconds)
         self._service.after(seconds + 0.1, self._serve)
 
     @hookimpl
@@ -255,9 +265,9 @@ class Agents:
                 offer.taken = "nobody"
                 for ring in offer.rings.values():
                     ring.cancel()
-        if not state.parties and state.id in self._talks:
-            number, agent = self._talks.pop(state.id)
-            if self._queues[number].wrap_up_seconds:
+        if state.id in self._talks and not _is_in(state, self._talks[state.id][1]):
+            number, agent = self._forget(state.id)
+            if number in self._queues and self._queues[number].wrap_up_seconds:
                 self._rest(agent, self._queues[number].wrap_up_seconds)
         queues = {party.waits_at for party in state.parties} & self._queues.keys()
         for number in queues ^ self._at.pop(state.id, set()):
@@ -276,11 +286,10 @@ class Agents:
 
     # ---- agents ---------------------------------------------------------
 
-    def _state(self, number: str, name: str) -> dict[str, Any]:
-        """How an agent is in a queue: in, out or paused, and what was done so far."""
+    def _state(self, number: str, name: str) -> str:
+        """How an agent is in a queue: in, out or paused."""
         usual = "in" if self._queues[number].logged_in else "out"
-        kept: Mapping[str, Any] = self._service.data.get(f"agent {number} {name}", {})
-        return {"state": usual, "calls": 0, "last": 0.0, **kept}
+        return str(self._book.of(number, name).get("state", usual))
 
     @hookimpl
     def contact_registered(self) -> None:
@@ -291,7 +300,7 @@ class Agents:
     def code_shown(self, name: str, argument: str, watcher: Party) -> Lamp | None:
         """A key that logs an agent in, out or off is lit while they are so, in any of their queues."""
         numbers = [n for n, queue in self._queues.items() if watcher.name in queue.members]
-        states = [self._state(n, watcher.name)["state"] for n in numbers if argument in ("", n)]
+        states = [self._state(n, watcher.name) for n in numbers if argument in ("", n)]
         return Lamp("busy" if STATES[name] in states else "idle") if states else None
 
     @hookimpl
@@ -301,20 +310,13 @@ class Agents:
         numbers = [n for n, queue in self._queues.items() if own in queue.members and argument in ("", n)]
         if not numbers:
             return Refuse(403, "No agent of such a queue")
-        with self._service.data.change() as rows:
-            for number in numbers:
-                rows[f"agent {number} {own}"] = self._state(number, own) | {"state": STATES[name]}
+        for number in numbers:
+            self._book.sets(number, own, STATES[name])
         self._soon()
         self._service.changed("dialog", None)
         return Confirm(f"{SPOKEN[name]}: {', '.join(self._queues[n].name or n for n in numbers)}")
 
     # ---- figures --------------------------------------------------------
-
-    def _count(self, number: str, what: str) -> None:
-        """One more."""
-        with self._service.data.change() as rows:
-            row = rows.get(f"figures {number}", {})
-            rows[f"figures {number}"] = row | {what: row.get(what, 0) + 1}
 
     def queues(self) -> list[dict[str, Any]]:
         """Show each queue: who waits, the longest wait in seconds, agents logged in, and what was so far."""
@@ -327,11 +329,8 @@ class Agents:
                     "queue": number,
                     "waiting": len(waiting),
                     "longest": round(self._now().timestamp() - min(since)) if since else 0,
-                    "agents": sum(self._state(number, name)["state"] == "in" for name in queue.members),
-                    "callers": 0,
-                    "answered": 0,
-                    "sent on": 0,
-                    **self._service.data.get(f"figures {number}", {}),
+                    "agents": sum(self._state(number, name) == "in" for name in queue.members),
+                    **self._book.figures(number),
                 }
             )
         return found
@@ -343,12 +342,17 @@ class Agents:
         return [
             {
                 "agent": name,
-                "state": (state := self._state(queue, name))["state"],
+                "state": self._state(queue, name),
                 "free": self._is_free(queue, name),
-                "calls": state["calls"],
+                "calls": self._book.of(queue, name)["calls"],
             }
             for name in self._queues[queue].members
         ]
+
+
+def _is_in(call: CallState | None, agent: str) -> bool:
+    """Is an agent in a call?"""
+    return call is not None and any(one.kind == "extension" and one.name == agent for one in call.parties)
 
 
 def _is_answer(attempt: Attempt, offer: Offer) -> bool:

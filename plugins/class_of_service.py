@@ -129,15 +129,20 @@ class ClassOfService:
 
     @hookimpl
     def service_started(self, service: Service) -> None:
-        """Go on with calls that cost something."""
+        """After a reload, or a restart, calls may cost something already."""
         self._service = service
-        going = {party.leg for call in service.calls() for party in call.parties}
-        for key, row in service.data.items():
+        service.after(0, self._go_on)
+
+    def _go_on(self) -> None:
+        """What went on is there again by now, and ends in time; what has ended meanwhile costs nothing."""
+        going = {party.leg for call in self._service.calls() for party in call.parties}
+        for key, row in self._service.data.items():
             if key.startswith("leg "):
                 if key.removeprefix("leg ") in going:
                     self._limit(key.removeprefix("leg "), row)
                 else:
-                    self._forget(key)
+                    with self._service.data.change() as rows:
+                        del rows[key]
 
     # ---- who may dial what ----------------------------------------------
 
@@ -240,8 +245,3 @@ class ClassOfService:
         """Forget who has dialled in it."""
         self._payers.pop(call.id, None)
         self._unlocked.pop(call.id, None)
-
-    def _forget(self, key: str) -> None:
-        """A call that has ended while nobody looked is not counted."""
-        with self._service.data.change() as rows:
-            del rows[key]
