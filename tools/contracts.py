@@ -3,7 +3,8 @@ The contracts between the rooms that import-linter cannot say.
 
 A plugin sees the public face only.  The core names no plugin: neither the
 package C{b2bua_plugins} nor, as a string, one of our features, for a feature
-that the core knows is not a feature but a part of the core.
+that the core knows is not a feature but a part of the core.  And nowhere do
+modules import each other in a circle, not even for their types.
 
 C{python -m tools.contracts} prints one line for each breach.
 """
@@ -77,6 +78,47 @@ def breaches_of_core(tree: ast.AST, features: set[str]) -> Iterator[tuple[int, s
             yield node.lineno, f"the core names the feature {node.value!r}"
 
 
+def imports_of(root: Path) -> dict[str, set[str]]:
+    """The modules below C{root}, each with those of them that it imports, for types only or not."""
+    paths = {}
+    for path in sorted((root / "b2bua").rglob("*.py")):
+        parts = path.relative_to(root).with_suffix("").parts
+        paths[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    found: dict[str, set[str]] = {}
+    for module, path in paths.items():
+        package = module if path.stem == "__init__" else module.rpartition(".")[0]
+        found[module] = set()
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            if isinstance(node, ast.Import):
+                found[module] |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+                home = ".".join([*above, *filter(None, [node.module])])
+                inside = {f"{home}.{alias.name}" for alias in node.names}
+                found[module] |= inside & paths.keys() or {home}
+        found[module] = (found[module] & paths.keys()) - {module}
+    return found
+
+
+def circles(imports: dict[str, set[str]]) -> list[str]:
+    """Modules that import each other, by way of whatever others; each once, with the way back to it."""
+    found: list[str] = []
+    done: set[str] = set()  # no circle leads through these any more
+
+    def follow(module: str, way: list[str]) -> None:
+        """Go on along C{way}, which leads to C{module}."""
+        if module in way:
+            found.append(" -> ".join([*way[way.index(module) :], module]))
+        elif module not in done:
+            for other in sorted(imports[module]):
+                follow(other, [*way, module])
+            done.add(module)
+
+    for module in sorted(imports):
+        follow(module, [])
+    return found
+
+
 def check(root: Path = ROOT) -> list[str]:
     """All breaches below C{root}, one line each."""
     plugins = sorted((root / "plugins").glob("*.py"))
@@ -90,6 +132,7 @@ def check(root: Path = ROOT) -> list[str]:
         say(path, breaches_of_plugin(ast.parse(path.read_bytes())))
     for path in sorted((root / "b2bua").rglob("*.py")):
         say(path, breaches_of_core(ast.parse(path.read_bytes()), features))
+    found.extend(f"a circle of imports: {circle}" for circle in circles(imports_of(root)))
     return found
 
 

@@ -4,8 +4,9 @@ from b2bua.testing.case import LadderTestCase
 from b2bua.testing.manners import Manners, by_hand
 from b2bua.testing.network import Link, Network
 from b2bua.testing.phone import Phone
+from b2bua.testing.surroundings import Violation
 from b2bua.testing.trunk import Trunk
-from b2bua.testing.world import Violation, World
+from b2bua.testing.world import World
 
 __all__ = [
     "LadderTestCase",

@@ -8,56 +8,20 @@ inherit: phones, trunks, forking proxies, and peers that a test scripts itself.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from b2bua.errors import PeerError
-from b2bua.testing.exchange import Asked, Asking, key_of
+from b2bua.testing.clock import Timer
+from b2bua.testing.exchange import Asked, Asking, Path, key_of
 from b2bua.testing.network import Address, Stream
 from b2bua.wire.message import Request, Response, parse, write
 from b2bua.wire.stream import Framer
 
 if TYPE_CHECKING:
-    from b2bua.testing.world import World
+    from b2bua.testing.surroundings import Surroundings
 
 Message: TypeAlias = Request | Response
 Hear: TypeAlias = Callable[[Response | None], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Path:
-    """The way a message goes or came."""
-
-    remote: Address
-    stream: Stream | None = None
-
-    @property
-    def reliable(self) -> bool:
-        """Does the transport retransmit by itself?"""
-        return self.stream is not None
-
-
-class Timer:
-    """A timer of an agent, which is forgotten when it has fired or was cancelled."""
-
-    __slots__ = ("_agent", "_call", "_delayed")
-
-    def __init__(self, agent: Agent, seconds: float, call: Callable[[], None]) -> None:
-        """Call back after C{seconds}."""
-        self._agent = agent
-        self._call = call
-        self._delayed = agent.world.clock.callLater(seconds, self._fire)
-        agent.timers.add(self)
-
-    def _fire(self) -> None:
-        self._agent.timers.discard(self)
-        self._call()
-
-    def cancel(self) -> None:
-        """Forget it; without effect when it is over."""
-        if self in self._agent.timers:
-            self._agent.timers.discard(self)
-            self._delayed.cancel()
 
 
 class Agent:
@@ -70,7 +34,7 @@ class Agent:
 
     def __init__(
         self,
-        world: World,
+        world: Surroundings,
         name: str,
         *,
         host: str = "",
@@ -149,7 +113,7 @@ class Agent:
 
     def later(self, seconds: float, call: Callable[[], None]) -> Timer:
         """Call back after C{seconds}, unless we have vanished by then."""
-        return Timer(self, seconds, call)
+        return Timer(self.world.clock, self.timers, seconds, call)
 
     # Sending
 

@@ -10,14 +10,14 @@ from b2bua.testing.exchange import Asked
 from b2bua.wire.message import Request, Response
 
 if TYPE_CHECKING:
-    from b2bua.testing.agent import Timer
-    from b2bua.testing.phone import Phone
+    from b2bua.testing.account import Account
+    from b2bua.testing.clock import Timer
 
 
 class Answering(Dialing):
     """What a session can do that the peer began, until it is up."""
 
-    def __init__(self, phone: Phone, incoming: bool) -> None:
+    def __init__(self, phone: Account, incoming: bool) -> None:
         """Know nobody yet."""
         super().__init__(phone, incoming)
         self._rseq = phone.world.random.randrange(1, 2**20)

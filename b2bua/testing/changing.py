@@ -10,13 +10,13 @@ from b2bua.testing.exchange import Asked
 from b2bua.wire.message import Request, Response
 
 if TYPE_CHECKING:
-    from b2bua.testing.phone import Phone
+    from b2bua.testing.account import Account
 
 
 class Changing(Answering):
     """What a session can do once it is up."""
 
-    def __init__(self, phone: Phone, incoming: bool) -> None:
+    def __init__(self, phone: Account, incoming: bool) -> None:
         """Nothing has been changed yet."""
         super().__init__(phone, incoming)
         self.changes: list[int] = []

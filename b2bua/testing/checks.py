@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from math import inf
 from typing import TYPE_CHECKING
 
 from b2bua.errors import PeerError
@@ -22,12 +20,13 @@ from b2bua.testing.dialog_checks import Talk
 from b2bua.testing.field_grammar import SECTION as GRAMMAR
 from b2bua.testing.field_grammar import is_request_uri, is_right
 from b2bua.testing.network import FIRST_PORT, Address, Packet
+from b2bua.testing.seen import Came, Sent
 from b2bua.wire.message import Request, Response, parse
 from b2bua.wire.registry import canonical
 from b2bua.wire.stream import Framer
 
 if TYPE_CHECKING:
-    from b2bua.testing.world import World
+    from b2bua.testing.surroundings import Surroundings
 
 _NEEDED = ("Via", "From", "To", "Call-ID", "CSeq")
 _WITH_CONTACT = frozenset({"INVITE", "UPDATE", "SUBSCRIBE", "REFER", "NOTIFY"})
@@ -39,50 +38,10 @@ PATIENCE = 32.0
 """64*T1: so long the server waits for an answer, and so long it still takes one that is late."""
 
 
-@dataclass(slots=True)
-class Sent:
-    """A request of the server, as it left, and what came back."""
-
-    request: Request
-    peer: str
-    data: bytes
-    at: float
-    destination: Address
-    provisional: bool = False
-    final: Response | None = None
-    given_up: float = inf
-    """When the server stopped waiting: there was no response, or no way for one."""
-    stray: bool = False
-    """Was its first 2xx so late that nobody remembers the INVITE?"""
-    orphaned: bool = False
-    """Has its process died, so that the next one may not know that it was answered?"""
-
-
-@dataclass(slots=True)
-class Came:
-    """A request of a peer, as it arrived, and what the server answered."""
-
-    request: Request
-    at: float
-    source: Address
-    answers: list[Response] = field(default_factory=list)
-    excused: bool = False
-    """Has its sender closed the connection on which it came?"""
-    orphaned: bool = False
-    """Has its process died, so that the next one may not know how it was answered?"""
-    answered: float = inf
-    """When the final answer was given; so long, and PATIENCE more, it is remembered (Timers H, I, J)."""
-
-    @property
-    def final(self) -> Response | None:
-        """The final answer, if it was given."""
-        return self.answers[-1] if self.answers and self.answers[-1].code >= 200 else None
-
-
 class Witness:
     """Reads along at the edge of one server."""
 
-    def __init__(self, world: World, hosts: set[str]) -> None:
+    def __init__(self, world: Surroundings, hosts: set[str]) -> None:
         """
         Begin to read along.
 

@@ -67,3 +67,32 @@ class StandingClock(Clock):
         return [
             f"{getattr(call.func, '__qualname__', call.func)} at {call.getTime():.3f}" for call in self.calls
         ]
+
+
+class Timer:
+    """A timer of somebody, which is forgotten when it has fired or was cancelled."""
+
+    __slots__ = ("_call", "_delayed", "_timers")
+
+    def __init__(
+        self, clock: StandingClock, timers: set[Timer], seconds: float, call: Callable[[], None]
+    ) -> None:
+        """
+        Call back after C{seconds}.
+
+        @param timers: all that its owner has.
+        """
+        self._timers = timers
+        self._call = call
+        self._delayed = clock.callLater(seconds, self._fire)
+        timers.add(self)
+
+    def _fire(self) -> None:
+        self._timers.discard(self)
+        self._call()
+
+    def cancel(self) -> None:
+        """Forget it; without effect when it is over."""
+        if self in self._timers:
+            self._timers.discard(self)
+            self._delayed.cancel()

@@ -2,16 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 if TYPE_CHECKING:
-    from b2bua.testing.chance import Play
+    from b2bua.testing.phone import Phone
+    from b2bua.testing.session import Session
+    from b2bua.testing.world import World
 
-Deed: TypeAlias = "Callable[[Play], None]"
+
+class Scene(Protocol):
+    """The world in which something is done."""
+
+    random: Random
+    world: World
+    names: Sequence[str]
+    faults: bool
+    cut: set[str]
+    """Who was cut off."""
+
+    def phone(self) -> Phone | None:
+        """Draw a phone that is there."""
+
+    def session(self, *states: str) -> Session | None:
+        """Draw a call of one of these states."""
+
+    def may_move(self, phone: Phone) -> bool:
+        """May the phone get another place now?"""
+
+    def new_port(self) -> int:
+        """Give a port that no phone has had."""
 
 
-def dial(play: Play) -> None:
+Deed: TypeAlias = Callable[[Any], None]
+
+
+def dial(play: Scene) -> None:
     """Call one of the others, oneself perhaps, or nobody; now and then without an offer."""
     phone = play.phone()
     if phone is not None and len(phone.live) < 4:
@@ -20,42 +47,42 @@ def dial(play: Play) -> None:
         phone.dial(to, offer=play.random.random() < 0.85)
 
 
-def hang_up(play: Play) -> None:
+def hang_up(play: Scene) -> None:
     """End some call, whatever its state."""
     session = play.session("calling", "called", "up")
     if session is not None:
         session.hang_up()
 
 
-def answer(play: Play) -> None:
+def answer(play: Scene) -> None:
     """Pick up before the manners say so."""
     session = play.session("called")
     if session is not None:
         session.answer()
 
 
-def refuse(play: Play) -> None:
+def refuse(play: Scene) -> None:
     """Refuse a call that rings."""
     session = play.session("called")
     if session is not None:
         session.refuse(play.random.choice([480, 486, 603]))
 
 
-def hold(play: Play) -> None:
+def hold(play: Scene) -> None:
     """Hold."""
     session = play.session("up")
     if session is not None and not session.busy:
         session.hold(play.random.choice(["sendonly", "inactive", "zeros"]))
 
 
-def resume(play: Play) -> None:
+def resume(play: Scene) -> None:
     """Resume."""
     session = play.session("up")
     if session is not None and not session.busy:
         session.resume()
 
 
-def update(play: Play) -> None:
+def update(play: Scene) -> None:
     """Change or refresh by UPDATE."""
     session = play.session("up")
     if session is not None and not session.busy:
@@ -63,14 +90,14 @@ def update(play: Play) -> None:
         session.update(play.random.choice(["sendrecv", "sendonly"]), offer=offer)
 
 
-def update_early(play: Play) -> None:
+def update_early(play: Scene) -> None:
     """Change the session by UPDATE before the call is answered, from either side."""
     session = play.session("calling", "called")
     if session is not None and session.agreed_early and not session.media.open_exchange():
         session.update(play.random.choice(["sendrecv", "sendonly"]))
 
 
-def withdraw(play: Play) -> None:
+def withdraw(play: Scene) -> None:
     """Cancel a re-INVITE, or send one that is given up at once."""
     session = play.session("up")
     if session is not None:
@@ -79,35 +106,35 @@ def withdraw(play: Play) -> None:
         session.withdraw()
 
 
-def offerless(play: Play) -> None:
+def offerless(play: Scene) -> None:
     """Ask the peer for an offer."""
     session = play.session("up")
     if session is not None and not session.busy:
         session.reinvite(offer=False)
 
 
-def tell(play: Play) -> None:
+def tell(play: Scene) -> None:
     """Send something that is not about the session."""
     session = play.session("up")
     if session is not None:
         session.ask(play.random.choice(["INFO", "MESSAGE", "OPTIONS", "SUBSCRIBE"]))
 
 
-def lose_power(play: Play) -> None:
+def lose_power(play: Scene) -> None:
     """Vanish without a word."""
     phone = play.phone()
     if phone is not None and play.random.random() < 0.4:
         phone.vanish()
 
 
-def unregister(play: Play) -> None:
+def unregister(play: Scene) -> None:
     """Take the binding back, or renew it."""
     phone = play.phone()
     if phone is not None:
         phone.register(play.random.choice([0, 3600, 3600]))
 
 
-def reconnect(play: Play) -> None:
+def reconnect(play: Scene) -> None:
     """Close all connections and register again."""
     phone = play.phone()
     # An INVITE of its own could not be answered any more, and it would know that.
@@ -116,7 +143,7 @@ def reconnect(play: Play) -> None:
         phone.register()
 
 
-def other_port(play: Play) -> None:
+def other_port(play: Scene) -> None:
     """Have the router of a phone forget its port or its connections; later it registers anew."""
     phone = play.phone()
     if phone is None or not phone.registered or not play.may_move(phone):
@@ -132,7 +159,7 @@ def other_port(play: Play) -> None:
     phone.later(play.random.choice([0.0, 0.3, 3.0, 15.0]), phone.register)
 
 
-def cut_off(play: Play) -> None:
+def cut_off(play: Scene) -> None:
     """Cut the way between the server and a phone for a while."""
     phone, network = play.phone(), play.world.network
     if phone is None or play.random.random() < 0.5:

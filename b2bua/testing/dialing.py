@@ -10,13 +10,13 @@ from b2bua.testing.life import Life
 from b2bua.wire.message import Request, Response
 
 if TYPE_CHECKING:
-    from b2bua.testing.phone import Phone
+    from b2bua.testing.account import Account
 
 
 class Dialing(Life):
     """What a session can do that we began, until it is up."""
 
-    def __init__(self, phone: Phone, incoming: bool) -> None:
+    def __init__(self, phone: Account, incoming: bool) -> None:
         """Know nobody yet."""
         super().__init__(phone, incoming)
         self.surplus: dict[str, Request] = {}

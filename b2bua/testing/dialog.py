@@ -9,7 +9,7 @@ from b2bua.testing.exchange import Asked, Asking
 from b2bua.wire.message import Request, Response
 
 if TYPE_CHECKING:
-    from b2bua.testing.phone import Phone
+    from b2bua.testing.account import Account
 
 Field = tuple[str, str]
 Fields = Iterable[Field]
@@ -20,7 +20,7 @@ ALLOW = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, PRACK, UPDATE, REFER, NOTIFY, 
 class Dialog:
     """Identifiers, sequence numbers and routes; requests and answers within them."""
 
-    def __init__(self, phone: Phone, incoming: bool) -> None:
+    def __init__(self, phone: Account, incoming: bool) -> None:
         """Begin with nothing known of the peer."""
         self.phone = phone
         self.incoming = incoming

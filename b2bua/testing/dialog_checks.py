@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from b2bua.testing.sdp_checks import Exchange
 from b2bua.testing.subscription_checks import Notifications
 from b2bua.wire.message import Request, Response
 
 if TYPE_CHECKING:
-    from b2bua.testing.checks import Came, Sent, Witness
+    from b2bua.testing.seen import Came, Sent
+    from b2bua.testing.surroundings import Surroundings
 
 _AFTER_THE_END = frozenset({"NOTIFY", "ACK", "CANCEL", "PRACK"})
+
+
+class Reader(Protocol):
+    """Who reads along."""
+
+    world: Surroundings
+
+    @property
+    def newly_connected(self) -> bool:
+        """Does what leaves now leave by a connection that the server has opened?"""
+
+    def complain(self, peer: str, what: str, section: str) -> None:
+        """Note a broken rule."""
 
 
 class Talk:
@@ -22,12 +36,12 @@ class Talk:
     several far ends, told apart by their tags.
     """
 
-    def __init__(self, witness: Witness, peer: str, server_called: bool) -> None:
+    def __init__(self, witness: Reader, peer: str, server_called: bool) -> None:
         """Begin with the first message."""
         self._witness = witness
         self.peer = peer
         self.server_called = server_called
-        self.exchange = Exchange(self)
+        self.exchange = Exchange(self.complain)
         self.notifications = Notifications(self.complain, self._reaches)
         self.last_cseq: dict[str, int] = {}
         """The last CSeq number of the server, by the peer's tag."""

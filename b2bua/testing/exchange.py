@@ -8,14 +8,47 @@ made there is not made here as well; and only as far as a phone needs them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 from b2bua.wire.message import Request, Response
 
 if TYPE_CHECKING:
-    from b2bua.testing.agent import Agent, Path, Timer
+    from b2bua.testing.clock import Timer
+    from b2bua.testing.network import Address, Stream
 
 T1, T2, T4 = 0.5, 4.0, 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """The way a message goes or came."""
+
+    remote: Address
+    stream: Stream | None = None
+
+    @property
+    def reliable(self) -> bool:
+        """Does the transport retransmit by itself?"""
+        return self.stream is not None
+
+
+class Speaker(Protocol):
+    """Whose transactions they are."""
+
+    t1: float
+    acknowledges_refusals: bool
+    asking: dict[tuple[str, str], Asking]
+    asked: dict[tuple[str, str, str], Asked]
+
+    def transmit(self, message: Request | Response, path: Path) -> None:
+        """Put a message on the wire."""
+
+    def later(self, seconds: float, call: Callable[[], None]) -> Timer:
+        """Call back after C{seconds}."""
+
+    def cancel_answered(self, response: Response | None) -> None:
+        """Something, or nothing, came as the answer to a CANCEL of ours."""
 
 
 class Asking:
@@ -38,7 +71,7 @@ class Asking:
 
     def __init__(
         self,
-        agent: Agent,
+        agent: Speaker,
         request: Request,
         path: Path,
         hear: Callable[[Response | None], None],
@@ -178,7 +211,7 @@ class Asked:
 
     __slots__ = ("_agent", "_interval", "_repeat", "_wait", "acked", "last", "never_acked", "path", "request")
 
-    def __init__(self, agent: Agent, request: Request, path: Path) -> None:
+    def __init__(self, agent: Speaker, request: Request, path: Path) -> None:
         """Take C{request}, which was not seen before."""
         self._agent = agent
         self.request = request

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from b2bua.testing.account import Got
 from b2bua.testing.exchange import Asked
-from b2bua.testing.phone import Got, Phone
+from b2bua.testing.phone import Phone
 from b2bua.testing.session import Session
 from b2bua.wire.message import Request, Response
 

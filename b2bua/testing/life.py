@@ -9,14 +9,14 @@ from b2bua.testing.exchange import Asked, Asking
 from b2bua.wire.message import Request, Response
 
 if TYPE_CHECKING:
-    from b2bua.testing.agent import Timer
-    from b2bua.testing.phone import Phone
+    from b2bua.testing.account import Account
+    from b2bua.testing.clock import Timer
 
 
 class Life(Dialog):
     """The state of an INVITE session from its beginning to its end."""
 
-    def __init__(self, phone: Phone, incoming: bool) -> None:
+    def __init__(self, phone: Account, incoming: bool) -> None:
         """Begin with nothing said."""
         super().__init__(phone, incoming)
         self.state = "new"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from b2bua.testing.agent import Agent
+from b2bua.testing.account import Account
 from b2bua.wire.message import Request, Response
 
 if TYPE_CHECKING:
@@ -21,21 +21,8 @@ class Sent:
         self.response: Response | None = None
 
 
-class Outside(Agent):
+class Outside(Account):
     """What a phone sends outside of dialogs, registrations apart."""
-
-    @property
-    def name_addr(self) -> str:
-        """What stands in From."""
-        raise NotImplementedError
-
-    def uri_of(self, to: str) -> str:
-        """Make a URI of what a person dials."""
-        raise NotImplementedError
-
-    def with_credentials(self, request: Request, response: Response) -> Request | None:
-        """Answer a challenge."""
-        raise NotImplementedError
 
     def outside(self, method: str, to: str, *, fields: Fields = (), body: bytes = b"") -> Sent:
         """Send one to somebody."""

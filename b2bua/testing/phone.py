@@ -2,38 +2,24 @@
 
 from __future__ import annotations
 
-from collections import deque
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from b2bua.testing.agent import Agent, Message, Path
-from b2bua.testing.dialog import Dialog, Field, Fields
+from b2bua.testing.account import Got
+from b2bua.testing.agent import Message
+from b2bua.testing.dialog import Dialog, Fields
 from b2bua.testing.exchange import Asked
-from b2bua.testing.manners import Manners
-from b2bua.testing.media import Media
 from b2bua.testing.outside import Outside
 from b2bua.testing.registering import Registering
 from b2bua.testing.script import Scripted
 from b2bua.testing.session import Session
 from b2bua.testing.watching import Watching
-from b2bua.wire.digest import answer_challenge, choose
 from b2bua.wire.message import Request, Response
 
 if TYPE_CHECKING:
-    from b2bua.testing.life import Life
-    from b2bua.testing.refreshing import Refreshing
-    from b2bua.testing.world import World
+    from b2bua.testing.surroundings import Surroundings
 
 
-class Got(NamedTuple):
-    """Something that arrived, for a script to look at."""
-
-    at: float
-    message: Message
-    session: Dialog | None
-    asked: Asked | None
-
-
-class Phone(Registering, Outside, Scripted, Agent):
+class Phone(Registering, Outside, Scripted):
     """
     A phone with one account.
 
@@ -42,77 +28,13 @@ class Phone(Registering, Outside, Scripted, Agent):
     not at all, when its L{Manners} say what it does.
     """
 
-    def __init__(
-        self,
-        world: World,
-        name: str,
-        *,
-        manners: Manners | None = None,
-        transport: str = "UDP",
-        password: str = "",
-        domain: str = "",
-        display: str = "",
-        host: str = "",
-        port: int = 5060,
-        kinds: tuple[str, ...] = ("audio",),
-        instance: str = "",
-    ) -> None:
-        """Unpack it and plug it in; use C{World.phone} instead."""
-        super().__init__(world, name, host=host, port=port, transport=transport)
-        self.manners = manners or Manners()
-        self.acknowledges_refusals = self.manners.acknowledges_refusals
-        self.password = password
-        self.domain = domain or world.domain
-        self.display = display or name.capitalize()
-        self.instance = instance
-        self.kinds = kinds
-        """The m-lines of its offers."""
-        self.describes: type[Media] = Media
-        """How its sessions describe their media: for a browser it is L{b2bua.testing.secured.Secured}."""
-        self.user_agent = f"Yealink SIP-T46U 108.86.0.{self.mark}"
-        self.anonymous = False
-        """Does its From name nobody (RFC 3323 section 4.1)?"""
-        self.refuse_code = 486
-        self.more_supported: tuple[str, ...] = ()
-        """Option tags that it claims besides what its manners say."""
+    def __init__(self, world: Surroundings, name: str, **options: Any) -> None:
+        """Unpack it and plug it in, with the options of its L{Account}; use C{World.phone} instead."""
+        super().__init__(world, name, **options)
         self.sessions: list[Session] = []
         self.subscriptions: list[Watching] = []
-        self.inbox: deque[Got] = deque(maxlen=500)
         self.unanswered: list[Got] = []
         self.expects_missing_ack = False
-        self._nonces: dict[str, int] = {}
-
-    # Who it is
-
-    @property
-    def aor(self) -> str:
-        """The address of record."""
-        return f"sip:{self.name}@{self.domain}"
-
-    @property
-    def name_addr(self) -> str:
-        """What stands in From."""
-        if self.anonymous:
-            return '"Anonymous" <sip:anonymous@anonymous.invalid>'
-        return f'"{self.display}" <{self.aor}>'
-
-    @property
-    def supported(self) -> list[str]:
-        """The option tags of Supported."""
-        options = ["replaces", *self.more_supported]
-        if self.manners.hundred_rel != "none":
-            options.append("100rel")
-        if self.manners.session_expires:
-            options.append("timer")
-        return options
-
-    def uri_of(self, to: str) -> str:
-        """Make a URI of what a person dials."""
-        return to if to.startswith(("sip:", "sips:", "tel:")) else f"sip:{to}@{self.domain}"
-
-    def now(self) -> float:
-        """Look at the clock of the world."""
-        return self.world.clock.seconds()
 
     # Deeds
 
@@ -193,54 +115,11 @@ class Phone(Registering, Outside, Scripted, Agent):
         """Does the other's voice arrive here?"""
         return any(mine.hears(theirs) for mine in self.live for theirs in other.live)
 
-    # What Dialog and Session need
-
-    def invite_fields(self, session: Life) -> list[Field]:
-        """Say what the INVITE of a session has."""
-        fields: list[Field] = [("Allow-Events", "talk, hold, conference, refer, check-sync")]
-        if self.manners.hundred_rel == "required":
-            fields.append(("Require", "100rel"))
-        return fields + session.refresh_fields()
-
-    def with_credentials(self, request: Request, response: Response) -> Request | None:
-        """Answer a challenge, or give up when it was answered already (RFC 3261 section 22)."""
-        name = "Authorization" if response.code == 401 else "Proxy-Authorization"
-        challenge = choose(response.challenges)
-        if not self.password or challenge is None:
-            return None
-        if request.get(name) is not None and not challenge.stale:
-            return None
-        count = self._nonces[challenge.nonce] = self._nonces.get(challenge.nonce, 0) + 1
-        value = answer_challenge(
-            challenge,
-            user=self.name,
-            password=self.password,
-            method=request.method,
-            uri=request.uri,
-            body=request.body,
-            cnonce=self.token(),
-            nc=count,
-        )
-        return request.with_fields(remove=(name,), add=[(name, value)])
-
-    def transmit(self, message: Message, path: Path) -> None:
-        """
-        Put a message on the wire, more than once if that is its manner.
-
-        On a connection a second one would be a new one (RFC 3261 section 17.2.2, Timer J).
-        """
-        for _ in range(1 if path.stream is not None else 1 + self.manners.repeats):
-            super().transmit(message, path)
-
-    def transmit_ack(self, ack: Request) -> None:
-        """Send an ACK for a 2xx, for the first time or again."""
-        self.transmit(ack, self.path_to(ack))
-
     # What arrives
 
     def got(self, message: Message, session: Dialog | None, asked: Asked | None = None) -> None:
         """Put it where a script finds it, and tell who waits for news."""
-        self.inbox.append(Got(self.now(), message, session, asked))
+        super().got(message, session, asked)
         if isinstance(message, Response) and message.cseq.method == "INVITE" and isinstance(session, Session):
             session.report(message.code)
 
@@ -307,24 +186,6 @@ class Phone(Registering, Outside, Scripted, Agent):
     def connection_lost(self, address: tuple[str, int]) -> None:
         """Register anew, since the registration lived by the connection."""
         self.registration_lost()
-
-    # News of sessions
-
-    def talk_began(self, session: Life) -> None:
-        """Plan when to hang up, if that is our manner."""
-        session.plan(self.manners.hangs_up_after, "hang_up")
-
-    def session_over(self, session: Life) -> None:
-        """A session is over; the world may want to know."""
-
-    def missed_ack(self, session: Life) -> None:
-        """Nobody acknowledged our 2xx."""
-        self.world.trouble(self.name, "got no ACK for its 2xx", "RFC 3261 13.2.2.4")
-
-    def session_expired(self, session: Refreshing) -> None:
-        """Nobody refreshed in time, though somebody else should have."""
-        if not session.we_refresh:
-            self.world.trouble(self.name, "saw its session expire without a refresh", "RFC 4028 10")
 
     def remains(self) -> dict[str, int]:
         """Count what is left, calls included."""

@@ -11,13 +11,13 @@ from b2bua.testing.refreshing import Refreshing
 from b2bua.wire.message import Request, Response
 
 if TYPE_CHECKING:
-    from b2bua.testing.phone import Phone
+    from b2bua.testing.account import Account
 
 
 class Referring(Refreshing):
     """What a session has to do with transfers, in all three parts."""
 
-    def __init__(self, phone: Phone, incoming: bool) -> None:
+    def __init__(self, phone: Account, incoming: bool) -> None:
         """Nobody has been transferred yet."""
         super().__init__(phone, incoming)
         self.refer: Asking | None = None

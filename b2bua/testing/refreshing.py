@@ -9,14 +9,14 @@ from b2bua.testing.dialog import Field
 from b2bua.wire.message import Request, Response
 
 if TYPE_CHECKING:
-    from b2bua.testing.agent import Timer
-    from b2bua.testing.phone import Phone
+    from b2bua.testing.account import Account
+    from b2bua.testing.clock import Timer
 
 
 class Refreshing(Changing):
     """The session timer of one session."""
 
-    def __init__(self, phone: Phone, incoming: bool) -> None:
+    def __init__(self, phone: Account, incoming: bool) -> None:
         """No timer runs yet."""
         super().__init__(phone, incoming)
         self.interval = 0
@@ -128,5 +128,5 @@ class Refreshing(Changing):
 
     def _expired(self) -> None:
         if self.state == "up":
-            self.phone.session_expired(self)
+            self.phone.session_expired(self.we_refresh)
             self.send_bye()

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from b2bua.testing.agent import Agent, Timer
+from b2bua.testing.account import Account
+from b2bua.testing.clock import Timer
 from b2bua.wire.message import Request, Response
 
 if TYPE_CHECKING:
     from b2bua.testing.dialog import Field
-    from b2bua.testing.manners import Manners
 
 
-class Registering(Agent):
+class Registering(Account):
     """The registration of a phone's one account."""
-
-    manners: Manners
-    domain: str
-    user_agent: str
 
     registered = False
     register_code = 0
@@ -30,15 +26,6 @@ class Registering(Agent):
     _register_cseq = 0
     _register_timer: Timer | None = None
     _register_open = False
-
-    @property
-    def aor(self) -> str:
-        """The address of record."""
-        raise NotImplementedError
-
-    def with_credentials(self, request: Request, response: Response) -> Request | None:
-        """Answer a challenge."""
-        raise NotImplementedError
 
     def register(
         self, expires: int | None = None, *, contact: str | None = None, fields: list[Field] | None = None

@@ -16,27 +16,33 @@ begun last, unless it is told which C{session} is meant::
 
 from __future__ import annotations
 
-from collections import deque
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
-from b2bua.testing.agent import Agent, Message
+from b2bua.testing.account import Account, Got
+from b2bua.testing.agent import Message
 from b2bua.testing.dialog import Fields
 from b2bua.testing.exchange import Asked
 from b2bua.testing.session import Session
 from b2bua.wire.message import Request, Response
 
-if TYPE_CHECKING:
-    from b2bua.testing.phone import Got, Phone
-
 PATIENCE = 5.0
 """Seconds that C{gets} waits unless told otherwise: longer than any two retransmissions."""
 
 
-class Scripted(Agent):
+class Scripted(Account):
     """The verbs of a ladder."""
 
-    inbox: deque[Got]
     unanswered: list[Got]
+    """Requests that were got and have no final answer."""
+
+    @property
+    def session(self) -> Session:
+        """The call that was begun last and is not over; else the last one."""
+        raise NotImplementedError
+
+    def dial(self, to: str, *, offer: bool = True, fields: Fields = (), max_forwards: int = 70) -> Session:
+        """Call somebody."""
+        raise NotImplementedError
 
     # Saying
 
@@ -62,10 +68,9 @@ class Scripted(Agent):
         @param more: what the method has more: C{wish}, the direction of a
             re-INVITE or UPDATE; C{replaces}, the other call of a REFER.
         """
-        phone = cast("Phone", self)
         if method == "INVITE" and to:
-            return phone.dial(to, offer=offer, fields=fields, **more)
-        session = session or phone.session
+            return self.dial(to, offer=offer, fields=fields, **more)
+        session = session or self.session
         match method:
             case "INVITE":
                 session.reinvite(more.get("wish"), offer=offer, fields=fields, body=body or None)

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from b2bua.testing.sdp import MIRROR, Description, read, without_origin
 from b2bua.wire.message import Request, Response
-
-if TYPE_CHECKING:
-    from b2bua.testing.dialog_checks import Talk
 
 
 class Exchange:
     """The offers and answers of one dialog."""
 
-    def __init__(self, talk: Talk) -> None:
-        """Begin before the first offer."""
-        self._talk = talk
+    def __init__(self, complain: Callable[[str, str], None]) -> None:
+        """
+        Begin before the first offer.
+
+        @param complain: told what is wrong, and the section that says so.
+        """
+        self._complain = complain
         self.server_offer: bytes | None = None
         """The server's offer that has no answer."""
         self.peer_offer: bytes | None = None
@@ -153,9 +154,6 @@ class Exchange:
             self._agreed = True
 
     # The rules
-
-    def _complain(self, what: str, section: str) -> None:
-        self._talk.complain(what, section)
 
     def _read(self, body: bytes, title: str) -> Description | None:
         try:

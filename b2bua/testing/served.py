@@ -20,7 +20,7 @@ from b2bua.testing.wires import DatagramWire, StreamWire
 if TYPE_CHECKING:
     from b2bua.calls.records.record import CallRecord
     from b2bua.store.ports import IStore
-    from b2bua.testing.world import World
+    from b2bua.testing.surroundings import Surroundings
 
 HOST = "192.0.2.1"
 EXTENSIONS = ("alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi")
@@ -72,7 +72,7 @@ class Served:
 
     def __init__(
         self,
-        world: World,
+        world: Surroundings,
         document: dict[str, Any],
         features: Sequence[object] | str | None,
         host: str = HOST,
@@ -94,6 +94,8 @@ class Served:
         self._rows = Rows()
         self._stopped = False
         self.records: list[CallRecord] = []
+        self.crashed: Callable[[], None] = _nobody
+        """Told of a crash."""
         self._start()
 
     def _start(self) -> None:
@@ -136,8 +138,7 @@ class Served:
         self.datagrams.close()
         self.streams.close()
         self.server.runner.close()
-        if self.world.witness is not None:
-            self.world.witness.crashed()
+        self.crashed()
 
     def restart(self) -> Recovery:
         """Start it again, with what the store has."""
@@ -232,3 +233,7 @@ def _of_a_call(timer: tuple[Callable[[Any], None], object]) -> bool:
     while isinstance(called, partial):
         called = called.func
     return called.__module__.startswith(("b2bua.calls.", "b2bua.legs.", "b2bua.dialogs."))
+
+
+def _nobody() -> None:
+    """Where nobody wants to know."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from b2bua.wire.message import Request, Response
 
 if TYPE_CHECKING:
-    from b2bua.testing.checks import Sent
+    from b2bua.testing.seen import Sent
 
 SECTION = "RFC 6665 4.2.2"
 PRESSED = ("talk", "hold")

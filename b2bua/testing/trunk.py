@@ -11,7 +11,7 @@ from b2bua.wire.digest import ha1
 from b2bua.wire.message import Request
 
 if TYPE_CHECKING:
-    from b2bua.testing.world import World
+    from b2bua.testing.surroundings import Surroundings
 
 
 class Trunk(Phone):
@@ -24,7 +24,7 @@ class Trunk(Phone):
 
     def __init__(
         self,
-        world: World,
+        world: Surroundings,
         name: str,
         *,
         number: str = "+15550100",

@@ -14,7 +14,7 @@ from b2bua.media.endpoint import Happened
 from b2bua.media.ports import Hear, IVoice, IVoices, NoVoice
 
 if TYPE_CHECKING:
-    from b2bua.testing.world import World
+    from b2bua.testing.surroundings import Surroundings
 
 FIRST_PORT = 30_000
 SECONDS = 2.0
@@ -107,7 +107,7 @@ class SimulatedVoice:
 class SimulatedVoices:
     """All voices of a world."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: Surroundings) -> None:
         """Begin without any."""
         self.world = world
         self.open_voices: set[SimulatedVoice] = set()

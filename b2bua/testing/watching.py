@@ -10,8 +10,8 @@ from b2bua.testing.exchange import Asked
 from b2bua.wire.message import Request, Response
 
 if TYPE_CHECKING:
-    from b2bua.testing.agent import Timer
-    from b2bua.testing.phone import Phone
+    from b2bua.testing.account import Account
+    from b2bua.testing.clock import Timer
 
 _VERSION = re.compile(rb"""<[a-z-]+[^<>]*\sversion=["'](\d+)["']""")
 SECTION = "RFC 6665 4.2.2"
@@ -33,7 +33,7 @@ class Watching(Dialog):
 
     def __init__(
         self,
-        phone: Phone,
+        phone: Account,
         to: str,
         event: str,
         *,

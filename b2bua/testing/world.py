@@ -15,47 +15,26 @@ again.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from random import Random
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 
-from b2bua.testing import ladder
+from b2bua.testing.agent import Agent
 from b2bua.testing.checks import Witness
-from b2bua.testing.clock import StandingClock
+from b2bua.testing.forking import Forking
 from b2bua.testing.manners import Manners
-from b2bua.testing.network import Address, Network
+from b2bua.testing.phone import Phone
+from b2bua.testing.served import EXTENSIONS, HOST, Served, document_of
+from b2bua.testing.surroundings import Surroundings
+from b2bua.testing.trunk import Trunk
 from b2bua.testing.voices import SimulatedVoice, SimulatedVoices
 
 if TYPE_CHECKING:
     from b2bua.store.ports import IStore
-    from b2bua.testing.agent import Agent, Message
-    from b2bua.testing.forking import Forking
-    from b2bua.testing.phone import Phone
-    from b2bua.testing.served import Served
-    from b2bua.testing.trunk import Trunk
-    from b2bua.wire.message import Request
-
-DAWN = 20_006 * 86400.0
-"""A midnight from Wednesday to Thursday, as that of 1970 was."""
 
 
-class Violation(NamedTuple):
-    """A rule that somebody broke."""
-
-    at: float
-    who: str
-    what: str
-    section: str
-
-    def __str__(self) -> str:
-        """One line for a report."""
-        return f"{self.at:.3f} {self.who}: {self.what} ({self.section})"
-
-
-class World:
+class World(Surroundings):
     """Everything that a test of whole calls needs."""
 
     def __init__(
@@ -79,33 +58,18 @@ class World:
         @param store: what outlives the server, for L{Served.crash}; None keeps nothing.
         @param server: False leaves phones alone with each other.
         """
-        self.seed = seed
-        self.random = Random(seed)
-        self.clock = StandingClock()
-        self.dawn = DAWN
-        """The time of day when the clock began, until somebody sets it."""
-        self.network = Network(self.clock, self.random)
-        self.domain = domain
+        super().__init__(seed, domain)
         self.agents: list[Agent] = []
-        self.violations: list[Violation] = []
-        """Rules that were broken."""
-        self.troubles: list[Violation] = []
-        """What phones missed; on a network that loses packets it may happen."""
-        self.server_address: Address | None = None
-        self.voices = SimulatedVoices(self)
+        self.voices: SimulatedVoices = SimulatedVoices(self)
         """What the server plays and hears."""
         self.served: Served | None = None
         self.witness: Witness | None = None
         if server:
-            from b2bua.testing.served import EXTENSIONS, HOST, Served, document_of
-
             document = document_of(domain, EXTENSIONS, settings)
             self.served = Served(self, document, features, store=store)
             self.witness = Witness(self, {HOST})
+            self.served.crashed = self.witness.crashed
             self.server_address = (HOST, 5060)
-        self._marks = 0
-        self._media_port = 10_000
-        self._parsed: OrderedDict[bytes, Message] = OrderedDict()
 
     def other_server(
         self,
@@ -115,20 +79,12 @@ class World:
         features: Sequence[object] | str | None = None,
     ) -> Served:
         """Set up a second server, with no extensions but those of its settings."""
-        from b2bua.testing.served import Served, document_of
-
         return Served(self, document_of(domain, (), settings, host), features, host)
-
-    def wall(self) -> float:
-        """The time of day, in seconds since 1970; by the clock it cannot be mistaken for a time of ours."""
-        return self.dawn + self.clock.seconds()
 
     # Phones
 
     def phone(self, name: str, manners: Manners | None = None, **options: Any) -> Phone:
         """Set up one phone; the options are those of L{Phone}."""
-        from b2bua.testing.phone import Phone
-
         if self.served is not None:
             self.served.add_extension(name)
             options.setdefault("password", self.served.password_of(name))
@@ -147,16 +103,12 @@ class World:
 
     def trunk(self, name: str, manners: Manners | None = None, **options: Any) -> Trunk:
         """Set up the far end of a trunk; the options are those of L{Trunk}."""
-        from b2bua.testing.trunk import Trunk
-
         trunk = Trunk(self, name, manners=manners, **options)
         self.agents.append(trunk)
         return trunk
 
     def forking(self, name: str, manners: Manners | None = None, **options: Any) -> Forking:
         """Set up a proxy that forks, in the place of a phone of the extension C{name}."""
-        from b2bua.testing.forking import Forking
-
         if self.served is not None:
             self.served.add_extension(name)
             options.setdefault("password", self.served.password_of(name))
@@ -192,57 +144,6 @@ class World:
         assert self.served is not None
         self.served.configure()
 
-    # What agents need
-
-    def new_mark(self) -> tuple[str, int]:
-        """Give an agent what all its identifiers will begin with, and its number."""
-        self._marks += 1
-        return f"zq{self._marks:03d}", self._marks
-
-    def new_media_port(self) -> int:
-        """Give a session a port that no other has; after some thousands they come again."""
-        self._media_port = self._media_port + 10 if self._media_port < 65_000 else 10_010
-        return self._media_port
-
-    def mark_of(self, host: str) -> str:
-        """Find what all identifiers of the agent at an address begin with."""
-        return next((agent.mark for agent in self.agents if agent.host == host), "")
-
-    def hosts_of(self, host: str) -> set[str]:
-        """Find every address that the agent at an address has had: a dialog may name an older one."""
-        return next((agent.hosts for agent in self.agents if agent.host == host), {host})
-
-    def may_be_unanswered(self, host: str) -> bool:
-        """Is whoever was there gone, so that nothing can be expected to be finished with it?"""
-        return any(agent.gone for agent in self.agents if agent.host == host)
-
-    def locate(self, agent: Agent, request: Request) -> Address:
-        """Say where the URI of a request points, for agents without a server."""
-        routes = request.routes
-        uri = routes[0].uri if routes else request.request_uri
-        for other in self.agents:
-            if uri.host == self.domain and uri.user == other.name:
-                return other.host, other.port
-        return uri.host, uri.port or 5060
-
-    def parsed(self, data: bytes, parse: Callable[[bytes], Message]) -> Message:
-        """Parse what several parties look at only once."""
-        message = self._parsed.get(data)
-        if message is None:
-            message = self._parsed[data] = parse(data)
-            if len(self._parsed) > 64:
-                self._parsed.popitem(last=False)
-        return message
-
-    def violation(self, who: str, what: str, section: str) -> None:
-        """Note that somebody broke a rule."""
-        self.violations.append(Violation(self.clock.seconds(), who, what, section))
-
-    def trouble(self, who: str, what: str, section: str) -> None:
-        """Note what may happen on a bad network, and is a broken rule on a good one."""
-        where = self.troubles if not self.network.faithful else self.violations
-        where.append(Violation(self.clock.seconds(), who, what, section))
-
     # What is going on
 
     def talking(self) -> set[tuple[str, str]]:
@@ -275,8 +176,6 @@ class World:
         raise self.failure(f"the server does not talk to {phone.name}")
 
     def _phones(self) -> list[Phone]:
-        from b2bua.testing.phone import Phone
-
         return [agent for agent in self.agents if isinstance(agent, Phone)]
 
     # The end
@@ -321,14 +220,6 @@ class World:
         if any(agent.remains() for agent in self.agents if not agent.gone):
             return False
         return self.served is None or not self.served.remains()
-
-    def ladder(self) -> str:
-        """Draw all that went over the network."""
-        return ladder.draw(self.network.log, self.network.names)
-
-    def failure(self, complaint: str) -> AssertionError:
-        """Make the exception that says what is wrong, with seed and ladder."""
-        return AssertionError(f"{complaint}\nseed {self.seed}\n\n{self.ladder()}")
 
 
 def _watches(phone: Phone) -> bool:

@@ -55,3 +55,21 @@ class ContractTests(SynchronousTestCase):
             self.tree(core="\nif name == 'night':\n    pass\n"),
             ["b2bua/calls.py:2: the core names the feature 'night'"],
         )
+
+    def test_circles(self) -> None:
+        """Modules do not import each other, whoever stands between them, and not for their types either."""
+        root = Path(self.mktemp())
+        for name, text in (
+            ("legs/__init__.py", ""),
+            ("legs/leg.py", "from b2bua.legs import state\n"),
+            ("legs/state.py", "if TYPE_CHECKING:\n    from b2bua.legs.ack import Ack\n"),
+            ("legs/ack.py", "def f():\n    import b2bua.legs.leg\n"),
+            ("calls.py", "from b2bua.legs import leg\n"),
+        ):
+            path = root / "b2bua" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        self.assertEqual(
+            check(root),
+            ["a circle of imports: b2bua.legs.leg -> b2bua.legs.state -> b2bua.legs.ack -> b2bua.legs.leg"],
+        )

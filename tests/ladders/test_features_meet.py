@@ -19,7 +19,8 @@ from b2bua.explain.scene import Behaviour
 from b2bua.explain.whatif import Question, ask
 from b2bua.testing.manners import Manners
 from b2bua.testing.phone import Phone
-from b2bua.testing.world import DAWN, World
+from b2bua.testing.surroundings import DAWN
+from b2bua.testing.world import World
 from b2bua.wire.message import Request, parse
 
 PAGE = Path(__file__).parents[2] / "docs" / "forwarding.md"
