@@ -20,8 +20,10 @@ from twisted.trial.unittest import FailTest, SkipTest
 # Which package of Debian brings which program.
 PACKAGES = {
     "baresip": "baresip-core",
+    "chromium": "chromium",
     "initdb": "postgresql",
     "kamailio": "kamailio",
+    "npm": "npm",
     "sipp": "sip-tester",
     "stunnel": "stunnel4",
     "svwar": "sipvicious",

@@ -31,6 +31,7 @@ class Service:
         extensions: Mapping[str, str] = PASSWORDS,
         algorithms: Sequence[str] = ("MD5",),
         tls: bool = False,
+        ws: bool = False,
         web: bool = False,
         python: str = sys.executable,
     ) -> None:
@@ -43,6 +44,7 @@ class Service:
         @param algorithms: for digest; baresip 1.x gives up when another one
             than MD5 is offered, even beside it.
         @param tls: with a TLS socket, whose certificate is in C{directory}.
+        @param ws: with a WebSocket, for browsers.
         @param web: with the page, on a port of its own.
         @param python: the interpreter of the environment it is installed in.
         """
@@ -51,6 +53,7 @@ class Service:
         self.host = "127.0.0.1"
         self.port = free_port()
         self.tls_port = free_port() if tls else 0
+        self.ws_port = free_port() if ws else 0
         self.config = self.directory / "b2bua.toml"
         self.program = Program("b2bua")
         self._python = python
@@ -63,6 +66,8 @@ class Service:
         listen = [f"sip:{self.host}:{self.port};transport={name}" for name in ("udp", "tcp")]
         if self.tls_port:
             listen.append(f"sips:{self.host}:{self.tls_port}")
+        if self.ws_port:
+            listen.append(f"sip:{self.host}:{self.ws_port};transport=ws")
         web = f"{self.host}:{self.web_port}" if self.web_port else ""
         text = f'[server]\ndomain = "{self.host}"\nlisten = {listen!r}\n{server}\n'
         text += f'[web]\nlisten = "{web}"\n'
