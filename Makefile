@@ -11,12 +11,12 @@ CALLS  ?= 200000
 VENV = .venv
 BIN  = $(VENV)/bin
 
-# The editable install is a tree of links: it is made again when a module comes or goes.
-TREE := $(shell find b2bua plugins twistd-plugins -name '*.py' | LC_ALL=C sort | cksum | cut -d' ' -f1)
+# The editable install is a tree of links: it is made again when a module or a file of the page comes or goes.
+TREE := $(shell find b2bua plugins twistd-plugins -name '*.py' -o -path '*/static/*' | LC_ALL=C sort | cksum | cut -d' ' -f1)
 INSTALLED = $(VENV)/.installed-$(TREE)
 DEVELOPS  = $(VENV)/.develops-$(TREE)
 
-.PHONY: run test tables test-all fast on-sockets in-memory simulate lint coverage format fuzz soak churn bench bench-check docs clean
+.PHONY: run test tables test-all fast on-sockets in-memory simulate lint coverage format fuzz soak churn bench bench-check docs pictures clean
 
 run: $(INSTALLED)
 	@test -e $(CONFIG) || $(BIN)/b2bua init --port $(PORT) $(CONFIG)
@@ -102,6 +102,12 @@ docs: $(DEVELOPS)
 	$(BIN)/python -m tools.hook_pages
 	$(BIN)/python -m tools.pairs
 	$(BIN)/pydoctor --html-output=build/docs --project-name=b2bua b2bua
+
+# The pictures of the page in docs/, by the browser of the tests.
+pictures: $(DEVELOPS)
+	mkdir -p build/pictures docs/pictures
+	B2BUA_PICTURES=$(CURDIR)/build/pictures $(BIN)/python -m twisted.trial tests.interop.test_page.OperatorTests.test_looks
+	cp $(addprefix build/pictures/,now-light.png now-dark.png now-small.png call-light.png person-light.png past-light.png) docs/pictures
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say which: make PYTHON=python3.x")'

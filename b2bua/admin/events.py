@@ -118,6 +118,8 @@ class Events:
             self._calls[state.id] = state
         parties = (*state.parties, *(before.parties if before is not None else ()))
         extensions = [party.name for party in parties if party.kind == "extension"]
+        if state.dialled in self._server.settings.extensions:
+            extensions.append(state.dialled)  # whose calls are sent on has to hear of them as well
         self.tell("call", what_happened(before, state), extensions, CallEvent.model_validate(state))
 
     def _bound(self, change: Change) -> None:

@@ -55,7 +55,7 @@ class Choices:
             after = self._features().change(path, value)
         except (ValueError, NotConfigured) as error:
             raise Mistaken(str(error)) from None
-        return SettingChanged(path=after.path, value=after.value, changed=after.changed, before=before)
+        return SettingChanged(**dict(_row(after)), before=before)
 
     def _now(self, owner: str, path: str) -> Any:
         """The value of a setting as it holds now."""
@@ -100,4 +100,10 @@ class Choices:
 
 def _row(setting: Setting) -> SettingRow:
     """Show a setting."""
-    return SettingRow(path=setting.path, value=setting.value, changed=setting.changed)
+    return SettingRow(
+        path=setting.path,
+        value=setting.value,
+        changed=setting.changed,
+        feature=setting.feature,
+        form=dict(setting.form),
+    )

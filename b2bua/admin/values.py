@@ -193,6 +193,8 @@ class SettingRow(Value):
     path: str = Field(description="as in the file: extensions.102.forward.busy")
     value: Any
     changed: bool = Field(description="does it differ from the file?")
+    feature: str = Field(default="", description="the plugin whose it is")
+    form: dict[str, Any] = Field(default={}, description="what it may be, as JSON Schema")
 
 
 class SettingChanged(SettingRow):

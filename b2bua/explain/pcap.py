@@ -11,6 +11,7 @@ from __future__ import annotations
 import struct
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from io import BytesIO
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -46,12 +47,22 @@ def write(call: TracedCall, path: Path) -> int:
 
     @return: how many messages it has.
     """
-    dpkt = _dpkt()
-    with path.open("wb") as file:
-        writer = dpkt.pcap.Writer(file, linktype=RAW_IP, nano=True)
-        for message in call.messages:
-            writer.writepkt(_packet(dpkt, message), message.at)
+    path.write_bytes(packed(call))
     return len(call.messages)
+
+
+def packed(call: TracedCall) -> bytes:
+    """
+    The messages of a call as a capture.
+
+    @raise SettingsError: if what writes it is not installed.
+    """
+    dpkt = _dpkt()
+    file = BytesIO()
+    writer = dpkt.pcap.Writer(file, linktype=RAW_IP, nano=True)
+    for message in call.messages:
+        writer.writepkt(_packet(dpkt, message), message.at)
+    return file.getvalue()
 
 
 def _packet(dpkt: Any, message: Message) -> bytes:

@@ -147,7 +147,11 @@ class TracedCall(_Value):
 
     def save(self, path: Path) -> None:
         """Write it to a file."""
-        path.write_text(self.model_dump_json(indent=1) + "\n")
+        path.write_text(self.saved())
+
+    def saved(self) -> str:
+        """The text of that file."""
+        return self.model_dump_json(indent=1) + "\n"
 
     @classmethod
     def open(cls, path: Path) -> TracedCall:

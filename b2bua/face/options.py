@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
@@ -14,6 +15,7 @@ from b2bua.face.tables import (
     Claim,
     Taken,
     changeable,
+    form_of,
     matched,
     place,
     problems_of,
@@ -44,6 +46,10 @@ class Setting(NamedTuple):
     value: object
     changed: bool
     """Has the owner changed it?"""
+    feature: str = ""
+    """Whose it is."""
+    form: Mapping[str, Any] = MappingProxyType({})
+    """What it may be, as JSON Schema; empty where that cannot say it."""
 
 
 class Options:
@@ -148,7 +154,8 @@ class Options:
         @raise NotConfigured: if its table has to be in the file first.
         """
         path = ".".join((*place(self._patterns[model], names), key))
-        return Setting(path, getattr(self.of(model, *names), key), key in self.changed(model, *names))
+        value, changed = getattr(self.of(model, *names), key), key in self.changed(model, *names)
+        return Setting(path, value, changed, self.feature, form_of(model, key))
 
     def aims(self) -> Iterator[Aim]:
         """The targets that the tables in the file name."""

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, TypeAlias, TypeVar, get_origin
 
 from pydantic import ValidationError
+from pydantic.errors import PydanticInvalidForJsonSchema
 
 from b2bua.settings import Extension, Problem, Settings, Table, Trunk
 from b2bua.settings.problems import problems_of as settings_problems
@@ -45,6 +47,29 @@ def changeable(model: type[Table]) -> frozenset[str]:
 def is_list(model: type[Table], key: str) -> bool:
     """Is it a list that the key holds?"""
     return get_origin(model.model_fields[key].annotation) in (tuple, list, set, frozenset)
+
+
+def form_of(model: type[Table], key: str) -> Mapping[str, Any]:
+    """What a key may be, as JSON Schema; empty where that cannot say it."""
+    return _forms(model).get(key, {})
+
+
+@lru_cache(maxsize=256)
+def _forms(model: type[Table]) -> Mapping[str, Mapping[str, Any]]:
+    """The keys of a table."""
+    try:
+        schema = model.model_json_schema()
+    except PydanticInvalidForJsonSchema:
+        return {}
+    definitions = schema.get("$defs", {})
+    return {key: _whole(one, definitions) for key, one in schema.get("properties", {}).items()}
+
+
+def _whole(form: Mapping[str, Any], definitions: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A form with what it refers to, if that is all of it."""
+    return (
+        {**definitions.get(str(form.get("$ref")).rpartition("/")[2], {}), **form} if "$ref" in form else form
+    )
 
 
 class Claim(NamedTuple):

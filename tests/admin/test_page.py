@@ -267,8 +267,8 @@ class SafetyTests(PageCase):
 KNOWN = {
     "html", "head", "meta", "title", "link", "script", "body", "a", "header", "nav", "span", "strong", "main",
     "h1", "h2", "p", "ul", "ol", "li", "div", "table", "thead", "tbody", "tr", "th", "td", "time", "button",
-    "form", "label", "input", "select", "option", "output", "noscript", "live-part", "em", "details",
-    "summary", "pre", "img",
+    "form", "label", "input", "output", "noscript", "live-part", "em", "details", "summary", "pre", "img",
+    "section", "dl", "dt", "dd", "small", "b", "time-since", "fieldset", "legend", "select", "option",
 }  # fmt: skip
 """The elements that pages of ours are made of."""
 

@@ -179,7 +179,7 @@ class OptionsTests(SynchronousTestCase):
     def test_by_path(self) -> None:
         """Anybody changes a setting by its path in the file; text becomes what it should be."""
         changed = self.features.change("extensions.103.wish.size", "7")
-        self.assertEqual(changed, ("extensions.103.wish.size", 7, True))
+        self.assertEqual(changed[:3], ("extensions.103.wish.size", 7, True))
         self.features.change("extensions.103.marked", "true")
         self.assertEqual(self.options.of(Wish, "103").size, 7)
         self.assertTrue(self.options.of(Mark, "103").marked)
@@ -197,20 +197,27 @@ class OptionsTests(SynchronousTestCase):
 
     def test_of_a_table(self) -> None:
         """A key of a table that is nobody's own can be changed as well."""
-        self.assertEqual(self.features.change("shop.open", "false"), ("shop.open", False, True))
+        self.assertEqual(self.features.change("shop.open", "false")[:3], ("shop.open", False, True))
         self.assertFalse(self.options.of(Shop).open)
 
     def test_shown(self) -> None:
         """What can be changed for an extension, and what has been."""
         self.options.change(Wish, "102", size=3)
         self.assertEqual(
-            [tuple(setting) for setting in self.features.settings("102")],
+            [setting[:3] for setting in self.features.settings("102")],
             [
                 ("extensions.102.wish.colour", "blue", False),
                 ("extensions.102.wish.size", 3, True),
                 ("extensions.102.marked", True, False),
             ],
         )
+
+    def test_form(self) -> None:
+        """Each says whose it is, and what it may be, so that a form can be made of it."""
+        found = {one.path.rpartition(".")[2]: one for one in self.features.settings("102")}
+        self.assertEqual(found["size"].form["type"], "integer")
+        self.assertEqual(found["marked"].form["type"], "boolean")
+        self.assertEqual({one.feature for one in found.values()}, {"keeper"})
 
     def test_restored(self) -> None:
         """After a restart changes are as they were; one that is no longer good does not count."""

@@ -20,6 +20,7 @@ from twisted.trial.unittest import FailTest, SkipTest
 # Which package of Debian brings which program.
 PACKAGES = {
     "baresip": "baresip-core",
+    "chromedriver": "chromium-driver",
     "chromium": "chromium",
     "initdb": "postgresql",
     "kamailio": "kamailio",

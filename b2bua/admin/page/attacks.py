@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from urllib.parse import quote
 
-from b2bua.admin.page.frame import Part, Reader, button, duration, live, table
+from b2bua.admin.page.frame import Part, Reader, button, duration, live, section, table
 
 
 def attacks(reader: Reader) -> Iterable[Part]:
@@ -22,4 +22,5 @@ def ignored(reader: Reader) -> Iterable[Part]:
                 label=f"{say('Pardon')}: {row.source}"))
         for row in reader.administration.service.status().ignored
     ]  # fmt: skip
-    yield table([say("Source"), say("Ignored for"), ""], rows, say("Nobody is ignored."))
+    shown = table([say("Source"), say("Ignored for"), ""], rows, say("Nobody is ignored."))
+    yield section(say("Ignored"), shown, count=len(rows))

@@ -5,12 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable
 from urllib.parse import quote
 
-from twisted.web.template import tags
+from twisted.web.template import Tag, tags
 
-from b2bua.admin.page.frame import Part, Reader, clock, table
+from b2bua.admin.page.frame import Part, Reader, badge, clock, facts, section, table
+from b2bua.admin.page.now import TONES
+from b2bua.admin.refused import Refused
 from b2bua.calls.records.record import state
+from b2bua.explain import pcap
 from b2bua.explain.svg import svg
 from b2bua.explain.text import ladder
+from b2bua.explain.traced import Message
+from b2bua.settings import SettingsError
+
+FILES = (
+    ("As text", "ladder.txt"),
+    ("As a picture", "ladder.svg"),
+    ("As a capture", "call.pcap"),
+    ("All of it", "call.json"),
+)
+"""What one call can be taken away as."""
 
 
 def call(reader: Reader) -> Iterable[Part]:
@@ -19,27 +32,58 @@ def call(reader: Reader) -> Iterable[Part]:
     traced = reader.administration.calls.trace(reader.steps[0])
     record = traced.record
     name = quote(record.id, safe="")
-    yield tags.p(f"{record.caller} → {record.dialled}: {say(state(record))}")
-    yield tags.p(
-        tags.a(say("As text"), href=f"/calls/{name}/ladder.txt"),
-        tags.a(say("As a picture"), href=f"/calls/{name}/ladder.svg"),
-        class_="links",
-    )
-    yield tags.h2(say("Ladder"))
+    how = state(record)
+    yield tags.section(
+        tags.p(
+            tags.strong(record.caller),
+            "→",
+            tags.strong(record.dialled),
+            badge(say(how), TONES.get(how, "bad")),
+            class_="path",
+        ),
+        facts(
+            (say("Began"), clock(record.started)),
+            (say("Answered"), clock(record.answered)),
+            (say("Until"), clock(record.ended)),
+            (say("With"), record.answered_by),
+            (say("Hung up by"), record.hung_up_by),
+            (say("Plugins"), ", ".join(record.features)),
+        ),
+    )  # fmt: skip
     picture = tags.img(src=f"/calls/{name}/ladder.svg", alt=f"{record.caller} → {record.dialled}")
-    yield tags.div(picture, class_="wide picture", tabindex="0")
-    yield tags.h2(say("Legs"))
+    yield section(
+        say("Ladder"),
+        tags.div(picture, class_="wide picture", tabindex="0"),
+        tags.p(
+            tags.button(say("Copy as text"), type="button", **{"data-copy": f"/calls/{name}/ladder.txt"}),
+            *[tags.a(say(text), href=f"/calls/{name}/{file}", class_="button") for text, file in FILES],
+            class_="actions",
+        ),
+    )
     rows = [(leg.party, leg.name, clock(leg.started), clock(leg.answered), clock(leg.ended), leg.why)
             for leg in record.legs]  # fmt: skip
-    yield table([say(head) for head in ("Party", "Name", "Began", "answered", "Until", "Reasons")], rows, "")
-    yield tags.h2(say("Reasons"))
-    yield tags.ol(*[tags.li(reason.text) for reason in traced.others])
-    yield tags.h2(say("Messages"))
-    start = traced.messages[0].at if traced.messages else 0.0
-    for message in traced.messages:
-        way = "→" if message.outgoing else "←"
-        head = f"{message.at - start:.3f} {way} {message.transport} {message.remote[0]}:{message.remote[1]}: "
-        yield tags.details(tags.summary(head + message.title), tags.pre(message.text))
+    heads = ("Party", "Name", "Began", "Answered", "Until", "Reasons")
+    yield section(say("Legs"), table([say(head) for head in heads], rows, ""), count=len(rows))
+    start = traced.began
+    reasons = [
+        tags.li(tags.time(f"{max(0.0, one.at - start):.3f}"), tags.span(one.text)) for one in traced.others
+    ]
+    yield section(say("Reasons"), tags.ol(*reasons, class_="reasons"))
+    yield section(
+        say("Messages"),
+        *[_message(message, start) for message in traced.messages],
+        count=len(traced.messages),
+    )
+
+
+def _message(message: Message, start: float) -> Tag:
+    """One of its messages, to unfold."""
+    way = "→" if message.outgoing else "←"
+    head = f"{way} {message.transport} {message.remote[0]}:{message.remote[1]} "
+    return tags.details(
+        tags.summary(tags.b(f"{message.at - start:.3f}"), head, tags.strong(message.title)),
+        tags.pre(message.text, tabindex="0"),
+    )
 
 
 def as_svg(reader: Reader) -> bytes:
@@ -50,3 +94,16 @@ def as_svg(reader: Reader) -> bytes:
 def as_text(reader: Reader) -> bytes:
     """Its ladder as text."""
     return ladder(reader.administration.calls.trace(reader.steps[0])).encode()
+
+
+def as_capture(reader: Reader) -> bytes:
+    """Its messages as a capture of packets, for Wireshark and sngrep."""
+    try:
+        return pcap.packed(reader.administration.calls.trace(reader.steps[0]))
+    except SettingsError as error:
+        raise Refused(error.problems[0].text, 409) from None
+
+
+def as_saved(reader: Reader) -> bytes:
+    """All that is known of it, for C{b2bua trace --open} and C{b2bua replay}."""
+    return reader.administration.calls.trace(reader.steps[0]).saved().encode()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.web.template import Tag, tags
 
-from b2bua.admin.page.frame import frame
+from b2bua.admin.page.frame import brand, frame
 from b2bua.admin.page.words import Say
 
 
@@ -18,8 +18,8 @@ def log_in(language: str, say: Say) -> Tag:
                 name="password", type="password", autocomplete="current-password", required="required"
             ),
         ),
-        tags.button(say("Log in")),
+        tags.button(say("Log in"), class_="first"),
         class_="login",
     )
     form.attributes.update({"data-method": "POST", "data-path": "/login", "data-then": "/"})
-    return frame(None, language, say, "login", "Log in", [form])
+    return frame(None, language, say, "login", "Log in", [tags.section(tags.h1(brand()), form)])

@@ -7,73 +7,119 @@ from urllib.parse import quote
 
 from twisted.web.template import Tag, tags
 
-from b2bua.admin.page.frame import Part, Reader, button, clock, duration, live, table
-from b2bua.admin.values import CallRow, RegistrationRow
+from b2bua.admin.page.frame import (
+    Part,
+    Reader,
+    badge,
+    button,
+    clock,
+    duration,
+    live,
+    running,
+    section,
+    table,
+    tiles,
+)
+from b2bua.admin.values import CallRow, RegistrationRow, TrunkRow
 
 SHOWN = 200
 """So many rows of a table are shown."""
 
 
+TONES = {
+    "talking": "good",
+    "answered": "good",
+    "ringing": "warn",
+    "on hold": "busy",
+    "busy": "warn",
+    "no answer": "warn",
+}
+"""Colours of what a call is, or how it ended; another end than these is a bad one."""
+
+
 def now(reader: Reader) -> Iterable[Part]:
     """The view; its parts are read again when something happens."""
-    yield live("/now/alarms", "trunk ignored plugin", *alarms(reader))
+    yield live("/now/alarms", "trunk ignored plugin call phone", *alarms(reader))
     yield live("/now/calls", "call", *going(reader))
     yield live("/now/phones", "phone", *phones(reader))
-
-
-def part(reader: Reader) -> Iterable[Part]:
-    """One of its parts."""
-    parts = {"alarms": alarms, "calls": going, "phones": phones}
-    return parts[reader.steps[0]](reader)
+    yield live("/now/trunks", "trunk", *trunks(reader))
 
 
 def alarms(reader: Reader) -> Iterable[Part]:
-    """What somebody has to look after, in words; and the trunks."""
+    """What somebody has to look after, in words; and the figures that are seen at once."""
     say, status = reader.say, reader.administration.service.status()
-    yield tags.h2(say("Alarms"))
     if status.problems:
-        yield tags.ul(*[tags.li(problem) for problem in status.problems], class_="alarms", role="alert")
+        yield tags.ul(*[tags.li(problem) for problem in status.problems], class_="alarms")
     else:
-        yield tags.p(say("Everything is well."))
-    if status.trunks:
-        yield table(
-            (say("Trunk"), say("State"), say("Address")),
-            [
-                (
-                    trunk.name,
-                    say("up" if trunk.alive and trunk.registered is not False else "down"),
-                    trunk.uri,
-                )
-                for trunk in status.trunks
-            ],
-            "",
+        yield tags.p(say("Everything is well."), class_="well")
+    up = sum(is_up(trunk) for trunk in status.trunks)
+    yield tiles(
+        (say("Calls"), str(status.calls)),
+        (say("Phones"), str(status.registrations)),
+        (say("Trunks"), tags.span(str(up), tags.small(f" / {len(status.trunks)}"))),
+        (
+            say("Answered"),
+            tags.span(str(status.answered), tags.small(f" / {status.answered + status.refused}")),
+        ),
+    )
+
+
+def is_up(trunk: TrunkRow) -> bool:
+    """Can calls go there?"""
+    return trunk.alive and trunk.registered is not False
+
+
+def trunks(reader: Reader) -> Iterable[Part]:
+    """The trunks, and why one is down."""
+    say = reader.say
+    found = reader.administration.service.status().trunks
+    rows = [
+        (
+            trunk.name,
+            badge(say("up"), "good") if is_up(trunk) else badge(say("down"), "bad"),
+            trunk.uri,
+            trunk.why,
         )
+        for trunk in found
+    ]
+    if rows:
+        heads = [say(head) for head in ("Trunk", "State", "Address", "Reasons")]
+        yield section(say("Trunks"), table(heads, rows, ""), count=len(rows))
 
 
 def going(reader: Reader) -> Iterable[Part]:
     """The calls that go on."""
     say = reader.say
     found = reader.administration.calls.going(limit=SHOWN)
-    count = len(reader.administration.calls)
-    yield tags.h2(f"{say('Calls')} ({count})")
     rows = [
-        (opened(call), caller(call), call.dialled, parties(call), say(call.state), duration(call.seconds),
-         button(say("Hang up"), "DELETE", f"/api/calls/{call.id}", label=f"{say('Hang up')}: {call.caller}"))
+        (opened(call), caller(call), call.dialled, parties(call), ended(reader, call), running(call.seconds),
+         _hang_up(reader, call))
         for call in found
     ]  # fmt: skip
     heads = ("Began", "From", "Dialled", "With", "State", "Talked")
-    yield table([*map(say, heads), ""], rows, say("No call goes on."))
+    shown = table([*map(say, heads), ""], rows, say("No call goes on."))
+    yield section(say("Calls"), shown, count=len(reader.administration.calls))
+
+
+def _hang_up(reader: Reader, call: CallRow) -> Tag:
+    """The button that ends a call."""
+    text = reader.say("Hang up")
+    path = f"/api/calls/{quote(call.id, safe='')}"
+    return button(text, "DELETE", path, label=f"{text}: {call.caller}", tone="end")
+
+
+def ended(reader: Reader, call: CallRow) -> Tag:
+    """How far a call is, or how it ended."""
+    return badge(reader.say(call.state), TONES.get(call.state, "bad"))
 
 
 def phones(reader: Reader) -> Iterable[Part]:
     """The phones that are registered."""
-    say = reader.say
     found = reader.administration.phones.registrations()
-    yield tags.h2(f"{say('Phones')} ({len(found)})")
-    yield registrations(reader, found[:SHOWN])
+    yield section(reader.say("Phones"), registrations(reader, found[:SHOWN]), count=len(found))
 
 
-def registrations(reader: Reader, found: list[RegistrationRow]) -> Tag:
+def registrations(reader: Reader, found: list[RegistrationRow]) -> Part:
     """Phones as a table."""
     say = reader.say
     rows = [

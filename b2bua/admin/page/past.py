@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from twisted.web.template import Tag, tags
 
 from b2bua.admin.page.frame import Part, Reader, duration, table
-from b2bua.admin.page.now import caller, opened, parties
+from b2bua.admin.page.now import caller, ended, opened, parties
 from b2bua.admin.refused import Mistaken
 from b2bua.admin.values import CallRow
 from b2bua.calls.records.record import STATES
@@ -40,12 +40,14 @@ async def past(reader: Reader) -> Iterable[Part]:
         tags.label(say("Until"), tags.input(name="until", type="date", value=query.get("until", ""))),
         tags.label(say("State"), _states(reader)),
     ]
-    form = tags.form(*fields, tags.button(say("Search")), class_="search", method="get", action="/past")
-    links: list[Part] = [tags.a(say("As CSV"), href=f"/past.csv?{urlencode(query)}")]
+    form = tags.form(
+        *fields, tags.button(say("Search"), class_="first"), class_="search", method="get", action="/past"
+    )
+    links: list[Part] = [tags.a(say("As CSV"), href=f"/past.csv?{urlencode(query)}", class_="button")]
     if len(found) == PAGE:
         older = {**query, "before": repr(found[-1].started)}
-        links.append(tags.a(say("Older"), href=f"/past?{urlencode(older)}", rel="next"))
-    return [form, records(reader, found), tags.p(*links, class_="links")]
+        links.append(tags.a(say("Older"), href=f"/past?{urlencode(older)}", rel="next", class_="button"))
+    return [tags.section(form), tags.section(records(reader, found)), tags.p(*links, class_="actions")]
 
 
 def _states(reader: Reader) -> Tag:
@@ -58,11 +60,11 @@ def _states(reader: Reader) -> Tag:
     return tags.select(*options, name="state")
 
 
-def records(reader: Reader, found: Sequence[CallRow]) -> Tag:
+def records(reader: Reader, found: Sequence[CallRow]) -> Part:
     """Records as a table."""
     say = reader.say
     rows = [
-        (opened(call), caller(call), call.dialled, parties(call), duration(call.seconds), say(call.state))
+        (opened(call), caller(call), call.dialled, parties(call), duration(call.seconds), ended(reader, call))
         for call in found
     ]
     heads = ("Began", "From", "Dialled", "With", "Talked", "State")

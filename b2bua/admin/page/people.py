@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from itertools import groupby
+from typing import Any
 from urllib.parse import quote
 
 from twisted.web.template import Tag, tags
 
-from b2bua.admin.page.frame import Part, Reader, button, table
+from b2bua.admin.page.frame import Part, Reader, badge, button, live, section, table
 from b2bua.admin.page.now import registrations
 from b2bua.admin.page.past import records
 from b2bua.admin.refused import Unknown
-from b2bua.admin.values import SettingRow
+from b2bua.admin.route import Role
+from b2bua.admin.values import ExtensionRow, SettingRow
 
 LAST = 20
 """So many of its last calls are shown."""
@@ -24,41 +27,88 @@ def people(reader: Reader) -> Iterable[Part]:
         (
             tags.a(row.extension, href=f"/people/{quote(row.extension, safe='')}"),
             row.name,
-            str(row.registrations),
+            badge(str(row.registrations), "good") if row.registrations else badge(say("not registered")),
         )
         for row in reader.administration.phones.extensions()
     ]
-    yield table([say(head) for head in ("Extension", "Name", "Phones")], rows, "")
+    yield tags.section(
+        table([say(head) for head in ("Extension", "Name", "Phones")], rows, say("There is no extension."))
+    )
 
 
 async def person(reader: Reader) -> Iterable[Part]:
     """One of them."""
-    return await of_extension(reader, reader.steps[0])
+    return await of_extension(reader, reader.steps[0], f"/people/{quote(reader.steps[0], safe='')}")
+
+
+async def person_part(reader: Reader) -> Iterable[Part]:
+    """A part of that, to be read again."""
+    return await PARTS[reader.steps[1]](reader, _known(reader, reader.steps[0]))
 
 
 async def mine(reader: Reader) -> Iterable[Part]:
     """What concerns who reads it."""
-    return await of_extension(reader, reader.person.extension)
+    return await of_extension(reader, reader.person.extension, "/mine")
 
 
-async def of_extension(reader: Reader, extension: str) -> list[Part]:
-    """All that concerns an extension."""
-    say, administration = reader.say, reader.administration
-    found = {row.extension: row for row in administration.phones.extensions()}
-    if extension not in found:
+async def my_part(reader: Reader) -> Iterable[Part]:
+    """A part of that, to be read again."""
+    return await PARTS[reader.steps[0]](reader, _known(reader, reader.person.extension))
+
+
+def _known(reader: Reader, extension: str) -> ExtensionRow:
+    """
+    The row of an extension.
+
+    @raise Unknown: if there is none.
+    """
+    found = next(
+        (row for row in reader.administration.phones.extensions() if row.extension == extension), None
+    )
+    if found is None:
         raise Unknown(f"there is no extension {extension}")
-    last = await administration.calls.past(extension, limit=LAST)
-    may_change = reader.person.extension == extension or reader.person.role.word == "administrator"
-    return [
-        tags.p(tags.strong(extension), f" {found[extension].name}"),
-        _dial(reader, extension),
-        tags.h2(say("Phones")),
-        registrations(reader, administration.phones.registrations(extension)),
-        tags.h2(say("Settings")),
-        *settings(reader, administration.choices.settings(extension), may_change),
-        tags.h2(say("Last calls")),
-        records(reader, last),
+    return found
+
+
+async def of_extension(reader: Reader, extension: str, place: str) -> list[Part]:
+    """All that concerns an extension; its parts are read again when something happens to it."""
+    row = _known(reader, extension)
+    parts = [
+        live(f"{place}/{name}", kinds, *await PARTS[name](reader, row), extension=extension)
+        for name, kinds in (("phones", "phone call"), ("settings", "setting"), ("calls", "call"))
     ]
+    return [parts[0], section(reader.say("Call somebody"), _dial(reader, extension)), *parts[1:]]
+
+
+async def _phones(reader: Reader, row: ExtensionRow) -> list[Part]:
+    """Who it is, and its phones."""
+    say, there = reader.say, reader.administration.phones.registrations(row.extension)
+    state = badge(say("registered"), "good") if there else badge(say("not registered"), "bad")
+    return [
+        tags.p(tags.strong(row.extension), row.name, state, class_="path"),
+        section(say("Phones"), registrations(reader, there), count=len(there)),
+    ]
+
+
+async def _settings(reader: Reader, row: ExtensionRow) -> list[Part]:
+    """What can be changed."""
+    person = reader.person
+    may_change = person.extension == row.extension or person.role >= Role.ADMINISTRATOR
+    found = reader.administration.choices.settings(row.extension)
+    return [section(reader.say("Settings"), *settings(reader, found, may_change))]
+
+
+async def _calls(reader: Reader, row: ExtensionRow) -> list[Part]:
+    """Its last calls."""
+    last = await reader.administration.calls.past(row.extension, limit=LAST)
+    return [section(reader.say("Last calls"), records(reader, last))]
+
+
+PARTS: Mapping[str, Callable[[Reader, ExtensionRow], Awaitable[list[Part]]]] = {
+    "phones": _phones,
+    "settings": _settings,
+    "calls": _calls,
+}
 
 
 def _dial(reader: Reader, extension: str) -> Tag:
@@ -66,45 +116,78 @@ def _dial(reader: Reader, extension: str) -> Tag:
     say = reader.say
     field = tags.input(name="number", type="tel", required="required", autocomplete="off")
     mine = tags.input(name="extension", type="hidden", value=extension)
-    form = tags.form(tags.label(say("Dialled"), field), mine, tags.button(say("Call")), class_="search")
-    form.attributes.update({"data-method": "POST", "data-path": "/api/calls"})
+    form = tags.form(
+        tags.label(say("Number"), field), mine, tags.button(say("Call"), class_="first"), class_="search"
+    )
+    form.attributes.update(
+        {
+            "data-method": "POST",
+            "data-path": "/api/calls",
+            "data-done": say("The phones of the extension ring."),
+        }
+    )
     return form
 
 
 def settings(reader: Reader, rows: list[SettingRow], may_change: bool) -> Iterable[Part]:
-    """Forms for what can be changed, in the order of the plugins."""
+    """Forms for what can be changed, plugin by plugin in their order."""
     say = reader.say
     if not rows:
-        yield tags.p(say("Nothing can be changed here."))
-    for row in rows:
-        path = f"/api/settings/{quote(row.path, safe='')}"
-        name = row.path.partition(".")[2].partition(".")[2]
-        form = tags.form(tags.label(tags.span(name), _field(row, may_change)), class_="setting")
-        form.attributes.update({"data-method": "PUT", "data-path": path})
-        if may_change:
-            form(tags.button(say("Save"), **{"aria-label": f"{say('Save')}: {name}"}))
-        if row.changed:
-            form(tags.em(say("changed")))
-            if may_change:
-                label = f"{say('As in the file')}: {name}"
-                form(button(say("As in the file"), "PUT", path, label=label))
-        yield form
+        yield tags.p(say("Nothing can be changed here."), class_="none")
+    groups = [
+        tags.fieldset(
+            tags.legend(name.replace("_", " ").capitalize()),
+            *[_setting(reader, row, name, may_change) for row in group],
+        )
+        for name, group in groupby(rows, key=lambda row: row.feature)
+    ]
+    yield tags.div(*groups, class_="groups")
+
+
+def _setting(reader: Reader, row: SettingRow, feature: str, may_change: bool) -> Tag:
+    """A form for one setting; its name is the key, without the plugin's."""
+    say = reader.say
+    path = f"/api/settings/{quote(row.path, safe='')}"
+    key = row.path.partition(".")[2].partition(".")[2]
+    name = key.removeprefix(f"{feature}.").replace("_", " ")
+    text = row.form.get("description", "")
+    words = tags.span(name, *([tags.small(text)] if text else []))
+    form = tags.form(tags.label(words, _field(row, may_change)), class_="setting")
+    form.attributes.update({"data-method": "PUT", "data-path": path, "data-key": key})
+    if row.changed:
+        words(tags.small(say("changed"), class_="marked"))
+    if row.changed and may_change:
+        form(button(say("As in the file"), "PUT", path, label=f"{say('As in the file')}: {key}"))
+    if may_change:
+        form(tags.button(say("Save"), class_="save", **{"aria-label": f"{say('Save')}: {key}"}))
+    return form
 
 
 def _field(row: SettingRow, may_change: bool) -> Tag:
-    """A field that fits the value."""
-    value = row.value
-    if isinstance(value, bool):
-        field = tags.input(name="value", type="checkbox")
-        if value:
-            field.attributes["checked"] = "checked"
-    elif isinstance(value, int | float):
-        field = tags.input(name="value", type="number", step="any", value=str(value))
-    elif isinstance(value, list | tuple):
+    """A field that fits what the value may be."""
+    value, form = row.value, _form(row.form)
+    if choices := form.get("enum"):
+        field = tags.select(
+            *[
+                tags.option(str(one), value=str(one), **({"selected": "selected"} if one == value else {}))
+                for one in choices
+            ],
+            name="value",
+        )
+    elif form.get("type") == "boolean":
+        field = tags.input(name="value", type="checkbox", **({"checked": "checked"} if value else {}))
+    elif form.get("type") in ("integer", "number"):
+        field = tags.input(name="value", type="number", step="any", value="" if value is None else str(value))
+    elif form.get("type") == "array":
         field = tags.input(name="value", value=", ".join(map(str, value)))
         field.attributes["data-kind"] = "list"
     else:
-        field = tags.input(name="value", value="" if value is None else str(value))
+        field = tags.input(name="value", value="" if value is None else str(value), autocomplete="off")
     if not may_change:
         field.attributes["disabled"] = "disabled"
     return field
+
+
+def _form(form: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a value may be that is there."""
+    return next((one for one in form.get("anyOf", ()) if one.get("type") != "null"), form)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from twisted.web.template import tags
 
-from b2bua.admin.page.frame import Part, Reader, button, clock, table
+from b2bua.admin.page.frame import Part, Reader, badge, button, clock, section, table
 
 LAST = 50
 """So many changes are shown."""
@@ -16,16 +16,22 @@ LAST = 50
 def settings(reader: Reader) -> Iterable[Part]:
     """The view."""
     say, administration = reader.say, reader.administration
-    yield tags.p(button(say("Read the configuration again"), "POST", "/api/reload"))
-    yield tags.h2(say("Plugins"))
+    again = button(say("Read the configuration again"), "POST", "/api/reload", tone="first")
+    again.attributes["data-done"] = say("The configuration was read.")
+    yield tags.section(
+        tags.p(again, say("The file as it is now takes the place of what was read."), class_="hint")
+    )
+    found = administration.choices.features()
     rows = [
-        (row.name, row.version, ", ".join(f"{code} {name}" for name, code in row.codes.items()), row.out)
-        for row in administration.choices.features()
-    ]
-    yield table([say(head) for head in ("Name", "Version", "Codes", "Not asked")], rows, "")
-    yield tags.h2(say("Last changes"))
+        (row.name, row.version, badge(row.out, "") if row.out else badge(say("asked"), "good"),
+         ", ".join(f"{code} {name}" for name, code in row.codes.items()))
+        for row in found
+    ]  # fmt: skip
+    heads = [say(head) for head in ("Name", "Version", "State", "Codes")]
+    yield section(say("Plugins"), table(heads, rows, ""), count=len(rows))
     changes = [
         (clock(row.at), row.who, f"{row.what} {json.dumps(row.said, ensure_ascii=False)}")
         for row in administration.audit.changes(LAST)
     ]
-    yield table([say(head) for head in ("When", "Who", "What")], changes, "")
+    shown = table([say(head) for head in ("When", "Who", "What")], changes, say("Nothing was changed."))
+    yield section(say("Last changes"), shown)

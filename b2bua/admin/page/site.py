@@ -23,15 +23,21 @@ from b2bua.admin.page.words import language
 from b2bua.admin.refused import Refused, Unknown
 from b2bua.admin.route import Role
 
-HTML, SVG, TEXT, CSV = (
+HTML, SVG, TEXT, CSV, PCAP, JSON = (
     "text/html; charset=utf-8",
     "image/svg+xml",
     "text/plain; charset=utf-8",
     "text/csv; charset=utf-8",
+    "application/vnd.tcpdump.pcap",
+    "application/json",
 )
 PICTURE = "default-src 'none'; style-src 'unsafe-inline'"
 """What a picture of ours may do: have colours.  It has no script, and is shown as an image."""
-STATIC = {"page.css": "text/css; charset=utf-8", "page.js": "text/javascript; charset=utf-8"}
+STATIC = {
+    "page.css": "text/css; charset=utf-8",
+    "page.js": "text/javascript; charset=utf-8",
+    "icon.svg": SVG,
+}
 
 
 class Page(NamedTuple):
@@ -52,17 +58,26 @@ PAGES = (
     Page("now/alarms", "", OPERATOR, now.alarms),
     Page("now/calls", "", OPERATOR, now.going),
     Page("now/phones", "", OPERATOR, now.phones),
+    Page("now/trunks", "", OPERATOR, now.trunks),
     Page("past", "Past", OPERATOR, past.past),
     Page("past.csv", "", OPERATOR, past.as_csv, CSV),
     Page("calls/*", "Calls", OPERATOR, call.call),
     Page("calls/*/ladder.svg", "", OPERATOR, call.as_svg, SVG),
     Page("calls/*/ladder.txt", "", OPERATOR, call.as_text, TEXT),
+    Page("calls/*/call.pcap", "", OPERATOR, call.as_capture, PCAP),
+    Page("calls/*/call.json", "", OPERATOR, call.as_saved, JSON),
     Page("people", "People", OPERATOR, people.people),
     Page("people/*", "People", OPERATOR, people.person),
+    Page("people/*/phones", "", OPERATOR, people.person_part),
+    Page("people/*/settings", "", OPERATOR, people.person_part),
+    Page("people/*/calls", "", OPERATOR, people.person_part),
     Page("attacks", "Attacks", OPERATOR, attacks.attacks),
     Page("attacks/list", "", OPERATOR, attacks.ignored),
     Page("settings", "Settings", ADMINISTRATOR, settings.settings),
     Page("mine", "Mine", Role.USER, people.mine),
+    Page("mine/phones", "", Role.USER, people.my_part),
+    Page("mine/settings", "", Role.USER, people.my_part),
+    Page("mine/calls", "", Role.USER, people.my_part),
 )
 
 
@@ -110,7 +125,7 @@ class Site(Resource):
         reader = Reader(self._administration, person, session.secret, code, say, steps[1:], query)
         try:
             found = _find(steps)
-            if person.role < found.role or (found.view is people.mine and not person.extension):
+            if person.role < found.role or (steps[0] == "mine" and not person.extension):
                 raise Refused(say("This is not for you."), 403)
             content = found.view(reader)
             if inspect.isawaitable(content):

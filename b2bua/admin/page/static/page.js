@@ -16,6 +16,7 @@ class LivePart extends HTMLElement {
 
   async read() {
     this.timer = undefined;
+    if (this.querySelector("[data-dirty]")) return this.soon(); // somebody is writing in it
     const answer = await fetch(this.dataset.path, { headers: { "Accept-Language": document.documentElement.lang } });
     if (answer.redirected) location.href = "/login";
     if (!answer.ok || answer.redirected) return;
@@ -23,6 +24,25 @@ class LivePart extends HTMLElement {
     // The service has escaped all text; what it sends is markup of its own.
     this.innerHTML = await answer.text();
     if (focused) this.querySelector(`[data-path="${CSS.escape(focused)}"]`)?.focus();
+  }
+}
+
+// How long something has lasted that goes on: it counts on by itself.
+class TimeSince extends HTMLElement {
+  connectedCallback() {
+    this.began = Date.now() - Number(this.dataset.seconds) * 1000;
+    this.timer = setInterval(() => this.show(), 1000);
+  }
+
+  disconnectedCallback() {
+    clearInterval(this.timer);
+  }
+
+  show() {
+    const seconds = Math.round((Date.now() - this.began) / 1000);
+    const [hours, minutes, rest] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
+    const two = (number) => String(number).padStart(2, "0");
+    this.textContent = hours ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
   }
 }
 
@@ -37,7 +57,8 @@ function listen() {
   if (!parts.size) return;
   const everything = () => new Set([...parts.values()].flatMap((some) => [...some])).forEach((part) => part.soon());
   const kinds = [...parts.keys()].map((kind) => `kind=${kind}`).join("&");
-  const events = new EventSource(`/api/events?${kinds}`);
+  const extension = document.querySelector("live-part").dataset.extension;
+  const events = new EventSource(`/api/events?${kinds}${extension ? `&extension=${encodeURIComponent(extension)}` : ""}`);
   for (const kind of parts.keys()) {
     events.addEventListener(kind, () => parts.get(kind).forEach((part) => part.soon()));
   }
@@ -45,8 +66,14 @@ function listen() {
   events.addEventListener("resync", everything);
 }
 
+function tell(text, well) {
+  said.className = well ? "well" : "";
+  said.textContent = text;
+  if (well) setTimeout(() => said.textContent === text && (said.textContent = ""), 4000);
+}
+
 async function ask(method, path, value) {
-  said.textContent = "";
+  tell("");
   const answer = await fetch(path, {
     method,
     headers: { "Content-Type": "application/json", "X-CSRF-Token": csrf },
@@ -64,13 +91,22 @@ async function act(element, value) {
     await ask(element.dataset.method, element.dataset.path, value);
     const part = element.closest("live-part");
     if (element.dataset.then) location.href = element.dataset.then;
-    else if (part) part.soon();
+    else if (element.dataset.done) tell(element.dataset.done, true);
+    delete element.dataset.dirty;
+    if (element.dataset.then || element.dataset.done) return;
+    if (part) part.soon();
     else location.reload();
   } catch (error) {
-    said.textContent = error.message;
+    tell(error.message);
   } finally {
     element.removeAttribute("aria-busy");
   }
+}
+
+async function copy(button) {
+  const answer = await fetch(button.dataset.copy);
+  await navigator.clipboard.writeText(await answer.text());
+  tell("✓", true);
 }
 
 function valueOf(field) {
@@ -81,8 +117,9 @@ function valueOf(field) {
 }
 
 document.addEventListener("click", (event) => {
-  const button = event.target.closest("button[data-path]");
-  if (button) act(button);
+  const button = event.target.closest("button[data-path], button[data-copy]");
+  if (button?.dataset.copy) copy(button);
+  else if (button) act(button);
 });
 
 document.addEventListener("submit", (event) => {
@@ -98,11 +135,20 @@ document.addEventListener("submit", (event) => {
   act(form, Object.fromEntries([...form.elements].filter((one) => one.name).map((one) => [one.name, valueOf(one)])));
 });
 
+// A setting can be saved when it was changed; a box that is ticked is saved at once.
+document.addEventListener("input", (event) => {
+  const form = event.target.closest(".setting");
+  if (!form) return;
+  form.dataset.dirty = "";
+  if (event.target.type === "checkbox") form.requestSubmit();
+});
+
+customElements.define("time-since", TimeSince);
 customElements.define("live-part", LivePart);
 listen();
 
 const link = location.pathname === "/login" ? location.hash.slice(1) : "";
 if (link) {
   history.replaceState(null, "", "/login");
-  ask("POST", "/login", { link }).then(() => (location.href = "/")).catch((error) => (said.textContent = error.message));
+  ask("POST", "/login", { link }).then(() => (location.href = "/")).catch((error) => tell(error.message));
 }
