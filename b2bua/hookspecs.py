@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         ReplaceVerdict,
         RouteVerdict,
         TransferVerdict,
+        Waits,
     )
     from b2bua.face.options import Options
     from b2bua.face.service import Service
@@ -369,6 +370,26 @@ def extension_unavailable(extension: str) -> str | None:
 
     @param extension: its number.
     @return: a few words for who would have called, C{Do not disturb}, or L{None}.
+    """
+    raise NotImplementedError
+
+
+@_hook("question", "")  # asked by ask_music, which waits for nobody
+def music_wanted(call: Call, leg: Leg, waits: Waits) -> str | None:
+    """
+    Say what a party hears that is about to wait.
+
+    Asked when the other party holds it, when it is parked or put into a queue,
+    and when a transfer seeks its target for it; again when it begins to wait
+    for something else.  The file is played again and again until it waits no
+    more.  The first answer counts, and nobody waits for one that takes its time;
+    with none, or without a voice of the server, the party hears what the other
+    phone sends, or silence.
+
+    @param call: the call.
+    @param leg: the leg of who waits.
+    @param waits: why, by whom and where.
+    @return: the path of a WAV file, or L{None}.
     """
     raise NotImplementedError
 

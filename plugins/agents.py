@@ -19,7 +19,7 @@ log in again; the number of a queue behind the code means that queue only.
 That, and the figures, are kept over restarts.  Who is in a call, rings, is not
 registered or wants no calls is not free; forwards of agents do not count.
 
-Callers are answered, and hear silence until an agent takes them.  C{b2bua queues}
+Callers are answered, and hear music, if there is any, until an agent takes them.  C{b2bua queues}
 and C{b2bua agents 610} show how it goes.
 """
 

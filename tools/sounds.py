@@ -1,5 +1,5 @@
 """
-Speak the sounds that the plugins play: C{python -m tools.sounds}, with Debian's espeak-ng and sox.
+Make the sounds that the plugins play: C{python -m tools.sounds}, with Debian's espeak-ng and sox.
 
 The texts stand here; the files are kept in C{plugins/sounds/LANGUAGE/}, so that
 nobody needs the synthesizer.  Own recordings of the same names replace them.
@@ -7,7 +7,11 @@ nobody needs the synthesizer.  Own recordings of the same names replace them.
 
 from __future__ import annotations
 
+import math
+import struct
 import subprocess
+import wave
+from collections.abc import Iterable
 from pathlib import Path
 
 SOUNDS = Path(__file__).resolve().parent.parent / "plugins" / "sounds"
@@ -41,8 +45,60 @@ TEXTS = {
 }
 
 
+RATE = 8000
+BEAT = 0.3
+"""Seconds of a note."""
+TUNE = """
+C4 E4 G4 C5 E4 G4 C5 G4  A3 C4 E4 A4 C4 E4 A4 E4  F3 A3 C4 F4 A3 C4 F4 C4  G3 B3 D4 G4 B3 D4 G4 D4
+C4 E4 G4 E5 E4 G4 E5 G4  A3 C4 E4 C5 C4 E4 C5 E4  D4 F4 A4 D5 F4 A4 D5 A4  G3 B3 D4 F4 B3 D4 F4 B4
+"""
+"""Broken chords, which nobody has to be paid for."""
+SEMITONES = {"C": -9, "D": -7, "E": -5, "F": -4, "G": -2, "A": 0, "B": 2}
+
+
+def pitch(note: str) -> float:
+    """The frequency of a note such as C{A4}, which has 440 Hz."""
+    return 440.0 * 2 ** ((SEMITONES[note[0]] + 12 * (int(note[1]) - 4)) / 12)
+
+
+def tune() -> Iterable[int]:
+    """The samples of the music: each note is struck and fades, over the end of the one before."""
+    length, fade = int(BEAT * RATE), int(3 * BEAT * RATE)
+    notes = TUNE.split()
+    samples = [0.0] * (length * len(notes))
+    for number, note in enumerate(notes):
+        turn = 2 * math.pi * pitch(note) / RATE
+        for at in range(fade):
+            loud = math.exp(-4.0 * at / fade) * min(at / 40, 1.0)
+            tone = math.sin(turn * at) + 0.3 * math.sin(2 * turn * at)
+            samples[(number * length + at) % len(samples)] += loud * tone
+    most = max(map(abs, samples))
+    return [int(6000 * sample / most) for sample in samples]
+
+
+def ringing() -> Iterable[int]:
+    """The ringing that a caller hears in Germany, and understands anywhere (ITU-T E.180): 1 s in 5."""
+    turn = 2 * math.pi * 425 / RATE
+    return [int(4000 * math.sin(turn * at)) if at < RATE else 0 for at in range(5 * RATE)]
+
+
+def _keep(name: str, samples: Iterable[int]) -> None:
+    """Write samples to a file of C{plugins/sounds/music/}."""
+    path = SOUNDS / "music" / f"{name}.wav"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = list(samples)
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        file.writeframes(struct.pack(f"<{len(data)}h", *data))
+
+
 def main() -> None:
-    """Speak all of them."""
+    """Make all of them."""
+    _keep("music", tune())
+    _keep("ringing", ringing())
+    _keep("silence", [0] * RATE)
     for language, texts in TEXTS.items():
         place = SOUNDS / language
         place.mkdir(parents=True, exist_ok=True)

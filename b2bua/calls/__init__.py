@@ -30,6 +30,7 @@ from b2bua.calls.verdicts import (
     Talk,
     Transfer,
     Wait,
+    Waits,
 )
 from b2bua.legs.party import Party, Policy
 from b2bua.legs.words import LegEnd, Replied, Requested
@@ -78,6 +79,7 @@ __all__ = [
     "Talk",
     "Transfer",
     "Wait",
+    "Waits",
     "connect",
     "dial",
     "hang_up",

@@ -17,6 +17,7 @@ from twisted.internet.defer import Deferred
 from b2bua.calls.operations.call_control import go_on_after_waiting
 from b2bua.calls.operations.confirming import confirm
 from b2bua.calls.operations.conversation import Conversation
+from b2bua.calls.operations.leg_waiter import LegWaiter
 from b2bua.calls.operations.picking import pick_up
 from b2bua.calls.operations.protocol import CallTable
 from b2bua.calls.operations.transfer import transfer_requested
@@ -149,6 +150,8 @@ class Call:
         self.dialled = dialled
         self.features: Decisions = calls.features
         """The generation of features that this call began with."""
+        if self.features.plays_music:
+            calls.context.music = calls.entertained
         self.path = path or Path()
         self.fields: SeenFields = NO_FIELDS
         """The header fields of the caller's INVITE that features have asked for (C{b2bua_fields})."""
@@ -231,6 +234,10 @@ class Call:
             waiting.stop()
         self.waiting = self.waiting or None
 
+    def listener(self, leg: Leg) -> Listener | None:
+        """Who hears the words of a leg."""
+        return self._listeners.get(leg)
+
     def is_busy(self, leg: Leg) -> bool:
         """Is something at work on the leg: a search, a transfer, an operation of a feature?"""
         listener = self._listeners.get(leg)
@@ -263,8 +270,11 @@ class Call:
     def hang_up(self, leg: Leg, why: str = "bye", fields: Fields = ()) -> None:
         """End a leg, in whatever state it is."""
         if leg in self.legs:
+            listener = self._listeners.get(leg)
             self.part_with(leg, f"we: {why}", LEG_ENDS[why], by_us=True)
             leg.say(HungUp(why, fields))
+            if type(listener) is LegWaiter:
+                listener.hear(leg, HungUp(why))  # an operation must not wait for who is gone
             self.settle()
 
     def refuse(self, leg: Leg, code: int, reason: str = "", fields: Fields = ()) -> None:

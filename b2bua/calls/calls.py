@@ -13,6 +13,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from b2bua.calls.call import Call
+from b2bua.calls.operations import hold_music
 from b2bua.calls.state import state_of
 from b2bua.legs.words import Word
 
@@ -84,6 +85,8 @@ class Calls:
         """Told of each call when it is over, once."""
         self.hear: Callable[[Leg, Word], None] = partial(self.run, self._heard)
         """Takes a word of a leg, after all that came before."""
+        self.entertained: Callable[[Leg, Word], bool] = partial(hold_music.said, self)
+        """Looks at a word on its way to a leg: is its party about to wait, and is there something to hear?"""
         self._inbox: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
         self._busy = False
         self._changes: dict[Call, None] = {}
@@ -99,7 +102,11 @@ class Calls:
         if call is None:
             return
         try:
-            call.hear(leg, word)
+            if leg.music is None:
+                call.hear(leg, word)
+            else:
+                for one in leg.music.heard(word):
+                    call.hear(leg, one)
         except Exception:  # noqa: BLE001  # a bug of ours costs this call, and no other one
             self.log.failure("{call} broke on {word!r}", Failure(), call=call.id, word=word)
             call.abandon()

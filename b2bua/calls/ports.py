@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from b2bua.calls.decisions import Decisions as HookDecisions
-from b2bua.calls.verdicts import Outcome
+from b2bua.calls.verdicts import Outcome, Waits
 from b2bua.legs.party import Party
 from b2bua.legs.words import Word
 from b2bua.transactions.flow import Flow
 from b2bua.wire.uri import Uri
 
 if TYPE_CHECKING:
-    from b2bua.calls.face import Attempt
+    from b2bua.calls.face import Attempt, Call
     from b2bua.calls.outside import Registration
     from b2bua.calls.shown import Lamp, Messages
     from b2bua.legs.leg import Leg
@@ -111,6 +111,13 @@ class Decisions(HookDecisions, Protocol):
     @property
     def edits_invitation(self) -> bool:
         """Does any feature edit what an INVITE will say?"""
+
+    @property
+    def plays_music(self) -> bool:
+        """Has any feature music for those who wait?"""
+
+    def ask_music(self, call: Call, leg: Leg, waits: Waits) -> str | None:
+        """What does a party hear that is about to wait?"""
 
     @property
     def fields(self) -> frozenset[str]:

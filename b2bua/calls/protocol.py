@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from b2bua.dialogs.index import DialogIndex
     from b2bua.legs.context import Invitation, LegContext
     from b2bua.legs.leg import Leg
-    from b2bua.legs.words import Fields, Requested
+    from b2bua.legs.words import Fields, Requested, Word
     from b2bua.media.ports import IVoices
 
 T = TypeVar("T")
@@ -58,6 +58,10 @@ class Shared(Protocol):
     @property
     def voices(self) -> IVoices | None:
         """Who can play and listen; None where nobody can."""
+
+    @property
+    def entertained(self) -> Callable[[Leg, Word], bool]:
+        """Looks at a word on its way to a leg: is its party about to wait, and is there something to hear?"""
 
     @property
     def now(self) -> Callable[[], float]:

@@ -23,6 +23,9 @@ class StandIn:
 
     __slots__ = ("_call",)
 
+    waits_for = "transfer"
+    """Why its party waits, as L{Waits} has it; empty where it hears nothing meanwhile."""
+
     def __init__(self, call: LiveCall) -> None:
         """Answer for C{call}."""
         self._call = call

@@ -197,13 +197,29 @@ class Wait:
     """What is dialled for it when that time is over; with nothing, or nobody there, it is hung up."""
     text: str = ""
     """What its display shows meanwhile."""
+    script: Callable[..., Coroutine[Any, Any, None]] | None = None
+    """What it hears meanwhile, as in L{Talk}; its end is the end of the waiting."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be carried out, where it is written."""
+        if self.script is not None and not callable(self.script):
+            raise TypeError("Wait: a script that is no coroutine function")
         if not all(map(is_line, (self.at, self.otherwise, self.text))):
             raise TypeError("Wait: a text that is not one line")
         if self.seconds is not None and not is_time(self.seconds):
             raise TypeError(f"Wait: {self.seconds!r} is no time to wait")
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """Why a party waits; features are asked what it hears meanwhile."""
+
+    why: Literal["hold", "waiting", "transfer"]
+    """The other party holds it; it is parked or in a queue; a transfer, or the like, seeks one for it."""
+    by: Party | None = None
+    """Who holds it, or who has sent it to wait."""
+    at: str = ""
+    """The orbit or the queue, under its name."""
 
 
 @dataclass(frozen=True, slots=True)

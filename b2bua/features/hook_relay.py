@@ -14,9 +14,9 @@ from b2bua.hookspecs import FACE, HOOKS
 
 if TYPE_CHECKING:
     from b2bua.calls.decisions import Decisions
-    from b2bua.calls.face import Attempt
+    from b2bua.calls.face import Attempt, Call, Leg
     from b2bua.calls.shown import Lamp, Messages
-    from b2bua.calls.verdicts import FailureVerdict, Outcome, RouteVerdict
+    from b2bua.calls.verdicts import FailureVerdict, Outcome, RouteVerdict, Waits
     from b2bua.legs.party import Party
 else:
     Decisions = object  # the methods are made below
@@ -37,12 +37,15 @@ class HookRelay(Decisions):
         """The methods outside of dialogs that features answer."""
         self.hears_changes = False
         """Does any feature want to know how each call is whenever that changes?"""
+        self.plays_music = False
+        """Has any feature music for those who wait?"""
         dispatch.arranged = self._arranged
         self._arranged()
 
     def _arranged(self) -> None:
         """Look at once what is asked often."""
         self.hears_changes = bool(self._impls["call_changed"])
+        self.plays_music = bool(self._impls["music_wanted"])
 
     # ---- questions ------------------------------------------------------
 
@@ -93,6 +96,12 @@ class HookRelay(Decisions):
         """Why does an extension take no calls?  Who takes their time over it is not waited for."""
         impls = self._impls["extension_unavailable"]
         said: str | None = _at_once(self._dispatch.ask("extension_unavailable", impls, None, extension))
+        return said
+
+    def ask_music(self, call: Call, leg: Leg, waits: Waits) -> str | None:
+        """What does a party hear that is about to wait?"""
+        impls = self._impls["music_wanted"]
+        said: str | None = _at_once(self._dispatch.ask("music_wanted", impls, call.story, call, leg, waits))
         return said
 
     def ask_lamp(self, number: str, watcher: Party) -> Lamp | None:

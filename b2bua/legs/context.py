@@ -8,7 +8,7 @@ from random import Random
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from b2bua.dialogs.connections import Connections
-from b2bua.legs.words import Fields
+from b2bua.legs.words import Fields, Word
 from b2bua.wire.message import Request, Response
 from b2bua.wire.registry import canonical
 
@@ -92,6 +92,8 @@ class LegContext(Generic[L]):
     """Told when a 2xx has refreshed the session, and perhaps the target, of a leg."""
     ended: Callable[[L], None] | None = None
     """Told when nothing of a leg is left."""
+    music: Callable[[L, Word], bool] | None = None
+    """Takes words on their way to a leg whose party is about to wait; None while there is nothing to hear."""
     devices: IDevices | None = None
     """Knows where phones are that have left their connection or port; None leaves it to their Contact."""
     connections: Connections[Channel] = field(default_factory=Connections)

@@ -16,10 +16,30 @@ if TYPE_CHECKING:
     from b2bua.dialogs.dialog import Dialog
     from b2bua.dialogs.reliable import ReliableResponses
     from b2bua.legs.context import Invitation
-    from b2bua.legs.words import Answered, Fields, Replied
+    from b2bua.legs.words import Answered, Fields, Replied, Word
     from b2bua.transactions.flow import Flow
     from b2bua.transactions.ports import IServerTransaction
     from b2bua.wire.message import Request
+
+
+class IMusic(Protocol):
+    """A voice of ours that stands before the call while its party waits."""
+
+    described: bytes | None
+    """What the peer has said of itself to somebody who is no voice of ours."""
+
+    @property
+    def asked(self) -> bool:
+        """Is there a change of the call, for which an answer will be heard?"""
+
+    def said(self, word: Word) -> bool:
+        """Take a word of the call; False leaves it to the leg."""
+
+    def heard(self, word: Word) -> tuple[Word, ...]:
+        """Take a word of the peer, and give what the call is to hear."""
+
+    def review(self) -> None:
+        """See what there is to hear now."""
 
 
 class IOurInvite(Protocol):
@@ -59,7 +79,9 @@ class IPeerInvite(Protocol):
 
     request: Request
     server: IServerTransaction
+    offer: bytes | None
     offering: bool
+    """Does its offer wait for the answer, or the peer for ours?"""
     reliable: ReliableResponses | None
 
     @property
@@ -134,6 +156,8 @@ class IQueuedChange(Protocol):
 
 class IPeerUpdate(Protocol):
     """An UPDATE of the peer, or a PRACK, whose offer waits for its answer."""
+
+    offer: bytes
 
     def accept(self, session: bytes | None, fields: Fields) -> None:
         """Send the 200 with the answer."""

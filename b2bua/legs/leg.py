@@ -113,6 +113,8 @@ class Leg(LegData):
 
     def say(self, word: Word) -> None:
         """Tell the peer a word of the other side."""
+        if self.context.music is not None and self.context.music(self, word):
+            return
         # By its type, since a match looks at one type after the other.
         verb = from_call.VERBS.get(type(word))
         if verb is not None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from b2bua.dialogs.session_timer import SessionTimer
     from b2bua.legs.context import LegContext
     from b2bua.legs.exchanges import (
+        IMusic,
         IOurBye,
         IOurChange,
         IOurInvite,
@@ -95,6 +96,7 @@ class LegData:
         "identity",
         "incoming",
         "lingering",
+        "music",
         "origin",
         "our_bye",
         "our_change",
@@ -170,6 +172,8 @@ class LegData:
         self.unasked = False
         """Has it told the other side of its peer's session by itself, and no answer yet?"""
         self.gone = False
+        self.music: IMusic | None = None
+        """The voice of ours that the peer hears while its party waits."""
 
     @property
     def answered(self) -> bool:
@@ -234,6 +238,11 @@ class LegData:
         return (self.origin.last or None) if self.origin is not None else None
 
     @property
+    def described(self) -> bytes | None:
+        """The last session description that the peer has shown to somebody who is no voice of ours."""
+        return self.remote_session if self.music is None else self.music.described
+
+    @property
     def stable(self) -> bool:
         """May a new offer be made now: nothing is open in either direction?"""
         return (
@@ -248,6 +257,8 @@ class LegData:
     @property
     def asked(self) -> bool:
         """Is there a change of the call, for which L{Answered} or L{Refused} will be heard?"""
+        if self.music is not None:
+            return self.music.asked
         change = self.our_change or self.queued_change
         return change is not None and not change.refresh
 

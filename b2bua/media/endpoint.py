@@ -30,7 +30,7 @@ class Happened(NamedTuple):
 
     what: Literal["played", "digit", "recorded", "nobody"]
     detail: str = ""
-    """The key that was pressed, or why a recording ended: C{key}, C{silence}, C{full}."""
+    """The key that was pressed, or why a recording ended: C{key}, C{silence}, C{full}, C{left}."""
 
 
 @dataclass(slots=True)

@@ -42,6 +42,9 @@ class IVoice(Interface):
     def record(path: str, seconds: float, silence: float = 0.0, keys: str = "#") -> None:
         """Record to a WAV file, which is there when C{recorded} is heard."""
 
+    def end_recording() -> None:
+        """End the recording now; C{recorded} is heard with C{left} when its file is there."""
+
     def close() -> None:
         """Be done with the party."""
 

@@ -56,6 +56,13 @@ class Record(amp.Command):
     response: ClassVar = []
 
 
+class EndRecording(amp.Command):
+    """End the recording; L{Hear} says when its file is there."""
+
+    arguments: ClassVar = [VOICE]
+    response: ClassVar = []
+
+
 class Close(amp.Command):
     """Be done with a party."""
 

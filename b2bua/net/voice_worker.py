@@ -178,6 +178,14 @@ class Worker(amp.AMP):
             ear.endpoint.record(seconds, silence=silence, keys=keys)
         return {}
 
+    @commands.EndRecording.responder
+    def end_recording(self, voice: int) -> dict[str, Any]:
+        """The party has left: what was recorded of it is kept."""
+        ear = self._ears.get(voice)
+        if ear is not None and ear.endpoint is not None:
+            self.tell(ear, [Happened("recorded", "left")])
+        return {}
+
     @commands.Close.responder
     def close(self, voice: int) -> dict[str, Any]:
         """Be done with a party."""

@@ -104,6 +104,10 @@ class Voice:
         """Record to a file."""
         self._tell(commands.Record, path=path, seconds=seconds, silence=silence, keys=keys)
 
+    def end_recording(self) -> None:
+        """End the recording."""
+        self._tell(commands.EndRecording)
+
     def close(self) -> None:
         """Be done."""
         if self._line.parties.pop(self._number, None) is not None:

@@ -199,13 +199,19 @@ class Play:
             if session.state == "up"
         }
         vanished = {phone.host for phone in self.phones if phone.gone}
+        voices = {(voice.host, voice.port) for voice in self.world.voices.open_voices}
         for phone in self.phones:
             for session in phone.live:
                 to = session.media.sends_to()
                 if phone.gone or session.state != "up" or to is None or to[0] in vanished:
                     continue
-                if to not in ears and not self.missed(session, to):
+                if to not in ears and to not in voices and not self.missed(session, to):
                     raise self.world.failure(f"{session} sends to {to}, where nobody listens")
+
+        for voice in self.world.voices.open_voices:
+            to = voice.sends_to()
+            if to is not None and to not in ears and to[0] not in vanished | self.cut:
+                raise self.world.failure(f"{voice.playing} is played to {to}, where nobody listens")
 
     def still_served(self) -> None:
         """Wherever the phone of one has got to, the other can change the call, and end it."""

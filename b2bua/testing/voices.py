@@ -50,7 +50,7 @@ class SimulatedVoice:
         if reply is None:
             return fail(NoVoice("nothing is understood"))
         self.session, self.agreed = reply
-        return succeed(self.session)
+        return self._voices.late(self.session)
 
     def accepted(self, session: bytes) -> None:
         """Take the answer to our offer."""
@@ -63,7 +63,7 @@ class SimulatedVoice:
         self._voices.played.append(self.playing)
         if not repeat:
             self._timer = self._world.clock.callLater(SECONDS, self._played)
-        return succeed(SECONDS)
+        return self._voices.late(SECONDS)
 
     def _played(self) -> None:
         self._timer, self.playing = None, ""
@@ -84,6 +84,11 @@ class SimulatedVoice:
         self.recorded = None
         self.hear(Happened("recorded", why))
 
+    def end_recording(self) -> None:
+        """End it, since the party has left."""
+        if self.recorded is not None:
+            self._end("left")
+
     def press(self, keys: str) -> None:
         """Let the party press keys."""
         for key in keys:
@@ -96,6 +101,16 @@ class SimulatedVoice:
             self._timer.cancel()
             self._timer = None
         self.playing = ""
+
+    def sends_to(self) -> tuple[str, int] | None:
+        """Where what is played goes; None while nothing is, or the party does not want to hear."""
+        agreed = self.agreed
+        return (agreed.host, agreed.port) if self.playing and agreed is not None and agreed.sends else None
+
+    def lose(self) -> None:
+        """The worker is gone."""
+        self._stop()
+        self.hear(Happened("nobody", "worker"))
 
     def close(self) -> None:
         """Be done."""
@@ -117,6 +132,8 @@ class SimulatedVoices:
         """What was recorded, with its seconds."""
         self.broken = False
         """Let there be no voice for anybody."""
+        self.delay = 0.0
+        """Seconds until there is an answer to what is asked of a voice."""
         self._port = FIRST_PORT
 
     def open(self, host: str, hear: Hear, offer: bytes | None = None) -> Deferred[Any]:
@@ -133,7 +150,21 @@ class SimulatedVoices:
                 return fail(NoVoice("nothing is understood"))
             voice.session, voice.agreed = reply
         self.open_voices.add(voice)
-        return succeed(voice)
+        return self.late(voice)
+
+    def late(self, value: Any) -> Deferred[Any]:
+        """A value that takes its time."""
+        if not self.delay:
+            return succeed(value)
+        waiting: Deferred[Any] = Deferred()
+        self.world.clock.callLater(self.delay, waiting.callback, value)
+        return waiting
+
+    def lose(self) -> None:
+        """Let the worker die: its voices are gone, and whoever uses them hears so."""
+        lost, self.open_voices = self.open_voices, set()
+        for voice in lost:
+            voice.lose()
 
     def to(self, place: tuple[str, int]) -> SimulatedVoice | None:
         """The voice that talks to somebody who receives at a place."""

@@ -10,7 +10,7 @@ is left.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from twisted.internet.defer import Deferred
@@ -25,6 +25,7 @@ from b2bua.store.ports import IStore
 from b2bua.testing import World
 from b2bua.testing.manners import Manners
 from b2bua.testing.phone import Phone
+from b2bua_plugins.music_on_hold import MusicOnHold
 from tests.ladders.transfers import FEATURES
 from tests.simulation.parking import Switchboard
 
@@ -46,14 +47,20 @@ MANNERS = Manners(answers_after=0.3, session_expires=90, refresher="uas")
 class Scene:
     """Two calls, and one more phone."""
 
-    def __init__(self, store: IStore | None = None) -> None:
+    def __init__(self, store: IStore | None = None, voices: float | None = None) -> None:
         """
         Let them talk.
 
         @param store: what outlives the server; the calls are in it when this returns.
+        @param voices: who waits hears music, from voices that take so many seconds; None is silence.
         """
         self.board = Switchboard()
-        self.world = World(seed=1, features=[self.board, *FEATURES], store=store)
+        features: list[object] = [self.board, *FEATURES]
+        settings: dict[str, Any] = {}
+        if voices is not None:
+            features, settings = [*features, MusicOnHold], {"music_on_hold": {}}
+        self.world = World(seed=1, features=features, settings=settings, store=store)
+        self.world.voices.delay = voices or 0.0
         phones = self.world.phones(*PARTIES, manners=MANNERS)
         self.phones = dict(zip(PARTIES, phones, strict=True))
         self.phones["alice"].dial("bob")
@@ -135,6 +142,17 @@ async def taken_by_transfer(at: Scene) -> None:
     keep_waiting(at.second, at.legs["carol"], Wait("591"), at.legs["dave"].party)
     hang_up(at.second, at.legs["dave"])
     at.transfer("bob", "591")
+
+
+async def held(at: Scene) -> None:
+    """Alice's user holds Bob."""
+    at.phones["alice"].hold()
+
+
+async def held_and_resumed(at: Scene) -> None:
+    """Alice's user holds Bob, and takes him back at once."""
+    at.phones["alice"].hold()
+    at.world.clock.callLater(0.035, reinvite, at.phones["alice"])
 
 
 class Operation(NamedTuple):
@@ -299,6 +317,13 @@ IN_TURNS = {"another port"}
 """Of these one party a moment, in turns, since only its own leg is moved."""
 
 
+WITH_MUSIC = {
+    "hold by phone": Operation(held, None, TWO),
+    "hold and resume by phone": Operation(held_and_resumed, None, TWO),
+}
+"""What is of interest only where who is held hears music."""
+
+
 class Cell(NamedTuple):
     """One entry of the table."""
 
@@ -306,14 +331,17 @@ class Cell(NamedTuple):
     moment: float
     event: str
     party: str
+    voices: float | None = None
+    """Who waits hears music, from voices that take so many seconds; None is silence."""
 
     def __str__(self) -> str:
         """For the report."""
-        return f"{self.operation}; {self.party}: {self.event} at {self.moment * 1000:.0f} ms"
+        name = f"{self.operation}; {self.party}: {self.event} at {self.moment * 1000:.0f} ms"
+        return name if self.voices is None else f"{name}; music after {self.voices * 1000:.0f} ms"
 
     def play(self) -> str:
         """Play it; what is wrong, or nothing."""
-        at, operation = Scene(), OPERATIONS[self.operation]
+        at, operation = Scene(voices=self.voices), {**OPERATIONS, **WITH_MUSIC}[self.operation]
         world, event = at.world, EVENTS[self.event]
         if self.moment < 0:
             event(at.phones[self.party])
@@ -357,16 +385,27 @@ class Cell(NamedTuple):
             at.world.quiet(patience=4000)
         except AssertionError as failure:
             return str(failure)
-        return ""
+        return "a voice is left" if at.world.voices.open_voices else ""
 
 
 SIZE = 3700
 """How many cells there are; each can happen."""
 
 
-def cells() -> Iterator[Cell]:
+MUSIC_SIZE = 8500
+"""How many there are with music."""
+
+
+def music_cells() -> Iterator[Cell]:
+    """The whole table with music: from voices that are there at once, or late."""
+    for voices in (0.0, 0.012):
+        for cell in cells({**OPERATIONS, **WITH_MUSIC}):
+            yield cell._replace(voices=voices)
+
+
+def cells(operations: Mapping[str, Operation] = OPERATIONS) -> Iterator[Cell]:
     """The whole table."""
-    for name, operation in OPERATIONS.items():
+    for name, operation in operations.items():
         for number, moment in enumerate(operation.moments):
             parties = operation.parties if moment > 0 or operation.parties is FOUR else TWO
             for event in EVENTS:

@@ -25,6 +25,7 @@ OFFICE: dict[str, Any] = {
     "emergency": {"numbers": ["112"]},
     "class_of_service": {"classes": ["short"], "numbers": {"short": "801", "orbit": "802"}},
     "last_call": {},
+    "music_on_hold": {"numbers": {"592": "silence"}},
     "queues": {
         "610": {
             "members": ["alice", "bob"],
@@ -127,6 +128,7 @@ class Parking(Transfers):
         """Draw it, with every feature that is installed, and the switchboard first."""
         self.board = Switchboard()
         super().__init__(seed, [self.board, *(source.load().thing for source in installed())])
+        self.world.voices.delay = (0.0, 0.004, 0.03, 0.3)[seed % 4]
         self.deeds += [orbit, orbit, park, park, park, code, begin, begin, blind, attended, pick_up]
         self.begun: list[Deferred[Outcome | None]] = []
 
@@ -150,6 +152,29 @@ class Parking(Transfers):
         }  # the last one may be leaving
         if said != so:
             raise self.world.failure(f"told were {said}, but so is {so}")
+        self.hear_music()
+
+    def hear_music(self) -> None:
+        """Insist that whoever is held, or waits at an orbit, hears what there is to hear, if all is calm."""
+        sessions = [session for phone in self.phones if not phone.gone for session in phone.live]
+        if any(session.busy for session in sessions):
+            return
+        assert self.world.served is not None
+        server = self.world.served.server
+        for call in server.core.calls.going.values():
+            bridge = call.bridge
+            waiting = list(call.waiting or ())
+            if bridge is not None:
+                waiting += [bridge.other(leg) for leg in call.holders]
+            for leg in waiting:
+                for session in sessions:
+                    key = (session.call_id, session.remote_tag, session.local_tag)
+                    if server.context.dialogs.find_replaced(*key) is not leg or session.state != "up":
+                        continue
+                    place = session.media.receives_at()
+                    voice = None if place is None else self.world.voices.to(place)
+                    if voice is None or not voice.playing:
+                        raise self.world.failure(f"{session} waits, and hears nothing")
 
     def records(self) -> None:
         """Insist too that every call that a feature began has its result."""

@@ -42,6 +42,7 @@ TABLES = {
         lambda: chain.from_iterable(map(transfer_table.cells, transfer_table.KINDS)), transfer_table.POSSIBLE
     ),
     "operations": Table(operation_table.cells, operation_table.SIZE),
+    "music": Table(operation_table.music_cells, operation_table.MUSIC_SIZE),
     "lamps": Table(lamp_table.cells, lamp_table.POSSIBLE),
     "crashes": Table(crash_table.cells, crash_table.SIZE),
 }

@@ -69,12 +69,14 @@ async def connect(call: OperatedCall, one: Leg, other: Leg) -> None:
     @raise Busy: something else is at work on one of them.
     """
     pairs: list[tuple[OperatedCall, Leg, Leg]] = []
+    ours: list[Leg] = []
     try:
         for leg in (one, other):
             pairs += await _part(call, leg)
+            ours.append(leg)
         await join(call, one, other)
     except (Gone, NotJoined, Busy):
-        _leave_alone(call, one, other)
+        _leave_alone(call, *ours)  # what else is at work on a leg that is busy goes on
         for former, leg, partner in pairs:
             await _together(former, leg, partner)
         raise
@@ -93,7 +95,7 @@ async def dial(
     @raise Busy: something else is at work on it.
     """
     await _part(call, waiting)
-    offer = None if waiting.remote_session is None else resumed(waiting.remote_session)
+    offer = None if waiting.described is None else resumed(waiting.described)
     return await ring_for(call, waiting, offer, Dialling(target, Path(), behalf, ring_seconds))
 
 

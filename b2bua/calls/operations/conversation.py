@@ -20,100 +20,34 @@ from twisted.logger import Logger
 
 from b2bua.calls.media import silent_answer
 from b2bua.calls.operations.leg_waiter import Gone
+from b2bua.calls.operations.speech import Speech
 from b2bua.calls.stand_in import StandIn
 from b2bua.calls.verdicts import Talk
 from b2bua.legs.words import Answered, Changed, Confirmed, HungUp, Moved, Refused, Word
-from b2bua.media.endpoint import Happened
 from b2bua.media.ports import IVoice, NoVoice
 
 if TYPE_CHECKING:
     from b2bua.calls.operations.protocol import OperatedCall
-    from b2bua.clock import ITimer
     from b2bua.legs.leg import Leg
-    from b2bua.legs.party import Party
+    from b2bua.media.endpoint import Happened
 
 
-class Conversation(StandIn):
+class Conversation(StandIn, Speech):
     """Listens to a leg, and has a voice for it."""
 
     log = Logger()
 
+    waits_for = ""
+
     def __init__(self, call: OperatedCall, leg: Leg, talk: Talk) -> None:
         """Prepare; L{begin} answers the party."""
-        super().__init__(call)
+        StandIn.__init__(self, call)
+        Speech.__init__(self, call.calls, leg)
         self._call: OperatedCall = call
-        self._leg = leg
         self._talk = talk
-        self._voice: IVoice | None = None
-        self._waits: Deferred[str] | None = None
-        """What the script waits for: the end of what is played, a key, a recording."""
-        self._for = ""
-        self._keys = ""
-        """Keys that were pressed before anybody asked."""
-        self._timer: ITimer | None = None
         self._offered = False
         """Does an offer of ours wait for its answer?"""
         self._over = False
-
-    # ---- what a script can do ----------------------------------------------
-
-    @property
-    def party(self) -> Party:
-        """Who talks to us."""
-        return self._leg.party
-
-    async def play(self, *paths: str, until: str = "") -> str:
-        """
-        Play WAV files, one after the other.
-
-        @param until: the keys that end it early.
-        @return: the key that did; empty if all was played.
-        @raise NoVoice: if a file cannot be played.
-        @raise Gone: if the party has left.
-        """
-        for path in paths:
-            if self._keys and self._keys[0] in until:
-                break
-            await self._of(lambda voice, path=path: voice.play(path))
-            key = await self._wait("played" + until)
-            if key:
-                return key
-        return self._take(until) if until else ""
-
-    async def key(self, seconds: float, among: str = "0123456789*#") -> str:
-        """
-        Wait for a key.
-
-        @return: the key; empty if none came in time.
-        """
-        return self._take(among) or await self._wait(among, seconds)
-
-    async def keys(self, most: int, seconds: float, end: str = "#") -> str:
-        """
-        Wait for several keys, each for so long at the most.
-
-        @param end: the key that ends them, which is not given.
-        """
-        found = ""
-        while len(found) < most:
-            key = await self.key(seconds)
-            if not key or key in end:
-                break
-            found += key
-        return found
-
-    async def record(self, path: str, seconds: float, *, silence: float = 0.0, keys: str = "#") -> str:
-        """
-        Record to a WAV file, which is there when this is done.
-
-        @param seconds: how long at the most.
-        @param silence: seconds of silence that end it; 0 for none.
-        @return: what ended it: C{key}, C{silence}, C{full}, C{failed: ...}.
-        """
-        voice = self._need()
-        self._keys = ""
-        voice.record(path, seconds, silence, keys)
-        return await self._wait("recorded")
 
     # ---- from its beginning to its end -----------------------------------------
 
@@ -184,72 +118,18 @@ class Conversation(StandIn):
     def _stop(self) -> None:
         """Let the voice go."""
         self._over = True
-        if self._timer is not None:
-            self._timer.stop()
-            self._timer = None
-        if self._voice is not None:
-            self._voice.close()
-            self._voice = None
+        self._silence()
 
-    # ---- waiting ------------------------------------------------------------------
-
-    def _need(self) -> IVoice:
-        """The voice, while the party is there."""
-        if self._voice is None:
-            raise Gone(self._leg)
-        return self._voice
-
-    async def _of(self, ask: Any) -> Any:
-        """Ask the voice something."""
-        return await ask(self._need())
-
-    def _wait(self, what: str, seconds: float | None = None) -> Deferred[str]:
-        """
-        Wait for a key, or for C{played} or C{recorded}.
-
-        @param what: the keys that count, behind C{played} or C{recorded} if that counts.
-        """
-        self._need()
-        self._for, self._waits = what, Deferred()
-        if seconds is not None:
-            self._timer = self._call.calls.later(seconds, self._answer, "")
-        return self._waits
-
-    def _take(self, among: str) -> str:
-        """A key that was pressed before; those that nobody wants are forgotten."""
-        while self._keys:
-            key, self._keys = self._keys[0], self._keys[1:]
-            if key in among:
-                return key
-        return ""
-
-    def _answer(self, value: str) -> None:
-        """Let the script go on."""
-        if self._timer is not None:
-            self._timer.stop()
-            self._timer = None
-        waits, self._waits = self._waits, None
-        if waits is not None:
-            waits.callback(value)
-
-    def _happened(self, happened: Happened) -> None:
-        """The voice has heard something."""
-        self._call.calls.run(self._took, happened)
-
-    def _took(self, happened: Happened) -> None:
-        """Take what the voice has heard."""
-        wanted = self._for if self._waits is not None else ""
-        match happened.what:
-            case "nobody":
-                self._lost("lost")
-            case "digit" if wanted.startswith("recorded") or happened.detail not in wanted:
-                self._keys += happened.detail
-            case "digit":
-                self._answer(happened.detail)
-            case "played" if wanted.startswith("played"):
-                self._answer("")
-            case "recorded" if wanted.startswith("recorded"):
-                self._answer(happened.detail)
+    def _unheard(self, why: str) -> None:
+        """Nobody is heard: there is nobody to talk to."""
+        if self._over:  # what was being recorded when the party left is lost with the worker
+            self._silence()
+            self._part()
+            return
+        said = "the voice is gone" if why == "worker" else "no media"
+        self._call.story.note("{}: {}", self._leg.party, said)
+        self._call.record.ended_by_us(said)
+        self._lost("lost")
 
     # ---- what the party says --------------------------------------------------------
 
@@ -288,12 +168,22 @@ class Conversation(StandIn):
             self._leg.say(word)
 
     def _lost(self, why: str) -> None:
-        """The party has left, or is not heard any more."""
+        """The party has left, or is not heard any more; what is being recorded is brought to its end."""
         if self._over:
             return
-        self._stop()
+        self._over = True
         if why:
             self._call.hang_up(self._leg, why)
-        waits, self._waits = self._waits, None
-        if waits is not None:
-            waits.errback(Gone(self._leg))
+        if self._voice is not None and self._waits is not None and self._for == "recorded":
+            self._voice.end_recording()
+        else:
+            self._silence()
+            self._part()
+
+    def _took(self, happened: Happened) -> None:
+        """Take what the voice has heard; the end of a recording may come after the party has left."""
+        if self._over and happened.what == "recorded":
+            self._silence()
+            self._answer(happened.detail)
+        else:
+            super()._took(happened)

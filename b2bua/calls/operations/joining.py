@@ -120,10 +120,10 @@ async def _join(waiter: LegWaiter, first: Leg, second: Leg) -> Bridge:
 
 async def _join_by_offer(waiter: LegWaiter, known: Leg, asked: Leg) -> Bridge:
     """Offer C{asked} what C{known} said last, and C{known} what comes back."""
-    if known.remote_session is None:
+    if known.described is None:
         raise NotJoined(asked, 488)
     shown, alignment = Alignment().translate(
-        resumed(known.remote_session), to_b=True, previous=asked.local_session
+        resumed(known.described), to_b=True, previous=asked.local_session
     )
     waiter.change(asked, shown, _told(waiter, asked, known))
     answer = _accepted(asked, await waiter.answer(asked, known))
@@ -143,7 +143,7 @@ async def _join_answered(waiter: LegWaiter, waiting: Leg, found: Leg, answer: by
     """Offer C{waiting} what C{found} has said, and see whether that was all."""
     offered = found.local_session
     if found.answered:
-        answer = found.remote_session or answer  # it may have changed since, by an early UPDATE
+        answer = found.described or answer  # it may have changed since, by an early UPDATE
         waiter.keep(found)
     shown, alignment = Alignment().translate(
         answer if is_hold(answer) else resumed(answer), to_b=False, previous=waiting.local_session
@@ -164,7 +164,7 @@ async def _join_answered(waiter: LegWaiter, waiting: Leg, found: Leg, answer: by
 
 def _knows(leg: Leg, shown: bytes, now: bytes) -> bool:
     """Can the peer of C{leg} go on with what it was shown, now that the other side says that?"""
-    return same_media(now, shown) and can_send(shown, leg.remote_session or now, now)
+    return same_media(now, shown) and can_send(shown, leg.described or now, now)
 
 
 def _accepted(leg: Leg, word: Answered | Refused) -> bytes:

@@ -59,6 +59,9 @@ class LegWaiter:
     has left is never missed, even when nobody waits at that moment.
     """
 
+    waits_for = "transfer"
+    """Why the parties wait, as L{Waits} has it."""
+
     def __init__(self, call: BridgedCall, *legs: Leg) -> None:
         """Begin to listen."""
         self.call = call

@@ -11,6 +11,7 @@ from b2bua.calls.setup import CallInSetup
 
 if TYPE_CHECKING:
     from b2bua.calls.path import Path
+    from b2bua.calls.ports import Listener
     from b2bua.calls.records.record import CallRecord
     from b2bua.legs.leg import Leg
     from b2bua.legs.party import Party
@@ -32,6 +33,10 @@ class OperatedCall(SearchingCall, CallInSetup, WaitedCall, Protocol):
 
     def is_busy(self, leg: Leg) -> bool:
         """Is something at work on the leg: a search, a transfer, an operation of a feature?"""
+        raise NotImplementedError
+
+    def listener(self, leg: Leg) -> Listener | None:
+        """Who hears the words of a leg."""
         raise NotImplementedError
 
     def start(self) -> None:

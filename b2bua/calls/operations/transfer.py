@@ -16,6 +16,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from b2bua.calls.media import resumed
+from b2bua.calls.operations.hold_music import entertain
 from b2bua.calls.operations.joining import NotJoined, join
 from b2bua.calls.operations.leg_waiter import Gone, LegWaiter
 from b2bua.calls.operations.meeting import meet
@@ -147,9 +148,15 @@ class _Transferring:
         party = self.survivor.party
         if party.internal and self.call.calls.directory.extension(target) == party.name:
             return LOOPED
+        self._entertain()
         self._let_go()
         found = await search.seek(Dialling(target, path, self.transferor.party, self.how.ring_seconds))
         return await self._join(found)
+
+    def _entertain(self) -> None:
+        """Let the survivor hear music or ringing meanwhile, if there is any; nothing waits for its answer."""
+        if entertain(self.call, self.survivor, self.waiter.change):
+            self.waiter.disturbed = True
 
     def _let_go(self) -> None:
         """Send a transferor home that is not to wait for the end."""
@@ -161,7 +168,7 @@ class _Transferring:
     def _new_search(self) -> Search:
         """A search in the name of the survivor, who is to be connected."""
         survivor = self.survivor
-        offer = None if survivor.remote_session is None else resumed(survivor.remote_session)
+        offer = None if survivor.described is None else resumed(survivor.described)
         referral = self.referral
         template = InviteTemplate(
             survivor, offer, referral.passed_on(self.transferor), referral.max_forwards - 1
@@ -227,6 +234,7 @@ class _Transferring:
         search = self._new_search()
         before = attempt.every_leg()
         attempt.move(self.call, search.template)
+        self._entertain()
         self._let_go()
         if attempt.rang:
             search.on_progress(180)

@@ -38,6 +38,8 @@ class WaitingParty(StandIn):
 
     __slots__ = ("_timer", "behalf", "call", "ends", "leg", "since", "wait")
 
+    waits_for = "waiting"
+
     def __init__(self, call: WaitedCall, leg: Leg, wait: Wait, behalf: Party) -> None:
         """
         Prepare; L{begin} lets it wait.
@@ -57,6 +59,8 @@ class WaitingParty(StandIn):
     def begin(self) -> None:
         """Listen, and look at the clock; also once more, after somebody could not take it."""
         call = self.call
+        if self.wait.script is not None:
+            call.calls.context.music = call.calls.entertained
         call.listen(self.leg, self)
         call.waiting = {**(call.waiting or {}), self.leg: self}
         call.changed()
@@ -81,8 +85,8 @@ class WaitingParty(StandIn):
 def answer_waiting(call: WaitedCall, leg: Leg, offer: bytes | None, wait: Wait, behalf: Party) -> None:
     """Answer a caller, and keep it waiting."""
     call.was_taken(None)
-    leg.say(Answered(NOTHING if offer is None else silent_answer(offer, None), shown(call, wait.text)))
     WaitingParty(call, leg, wait, behalf).begin()
+    leg.say(Answered(NOTHING if offer is None else silent_answer(offer, None), shown(call, wait.text)))
 
 
 def keep_waiting(call: WaitedCall, leg: Leg, wait: Wait, behalf: Party) -> None:

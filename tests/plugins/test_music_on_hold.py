@@ -1,0 +1,267 @@
+"""Music on hold: who hears what while they wait, and that they talk again afterwards."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from b2bua.testing import LadderTestCase, Manners, World
+from b2bua_plugins.attended_transfer import AttendedTransfer
+from b2bua_plugins.blind_transfer import BlindTransfer
+from b2bua_plugins.music_on_hold import MusicOnHold
+from b2bua_plugins.park import Park
+from b2bua_plugins.pickup import Pickup
+
+
+class MusicCase(LadderTestCase):
+    """Alice talks to Bob; a voice takes a moment to come."""
+
+    settings: ClassVar[dict[str, Any]] = {"music_on_hold": {}}
+    delay = 0.005
+
+    def make_world(self) -> World:
+        """Music, transfers and orbits."""
+        park = {"park": {"orbits": "701-703", "seconds": 60}}
+        features = [MusicOnHold, AttendedTransfer, BlindTransfer, Park, Pickup]
+        return World(features=features, settings={**park, **self.settings})
+
+    def setUp(self) -> None:
+        """Let them talk."""
+        super().setUp()
+        self.world.voices.delay = self.delay
+        self.alice, self.bob, self.carol = self.world.phones(
+            "alice", "bob", "carol", manners=Manners(answers_after=1)
+        )
+        self.alice.dial("bob")
+        self.world.run(2)
+        self.assertTalking(("alice", "bob"))
+
+    def over(self) -> None:
+        """Everybody hangs up; nothing is left, no voice either."""
+        for phone in (self.alice, self.bob, self.carol):
+            for session in list(phone.live):
+                session.hang_up()
+        self.world.run(2)
+        self.assertEqual(self.world.voices.open_voices, set())
+        self.quiet()
+
+
+class HoldTests(MusicCase):
+    """One party holds the other."""
+
+    def test_hold_and_resume(self) -> None:
+        """Whom Alice holds hears music, and Alice again when she takes him back."""
+        self.alice.hold()
+        self.world.run(1)
+        self.assertEqual(self.world.hears(self.bob), "music")
+        self.assertEqual(self.world.hears(self.alice), "")
+        self.assertFalse(self.bob.hears(self.alice))
+        self.alice.session.resume()
+        self.world.run(1)
+        self.assertTalking(("alice", "bob"))
+        self.assertEqual(self.world.voices.open_voices, set())
+        self.over()
+
+    def test_other_side(self) -> None:
+        """Whom is called may hold as well; so may both, and then nobody hears music that is not wanted."""
+        self.bob.hold()
+        self.world.run(1)
+        self.assertEqual(self.world.hears(self.alice), "music")
+        self.alice.hold()
+        self.world.run(1)
+        self.bob.session.resume()
+        self.world.run(1)
+        self.assertEqual(self.world.hears(self.bob), "music")
+        self.assertEqual(self.world.hears(self.alice), "")
+        self.alice.session.resume()
+        self.world.run(1)
+        self.assertTalking(("alice", "bob"))
+        self.over()
+
+    def test_held_party_refreshes(self) -> None:
+        """A re-INVITE of who is held is answered by the phone that holds, and the music goes on."""
+        self.alice.hold()
+        self.world.run(1)
+        self.bob.session.move_media()
+        self.world.run(1)
+        self.assertEqual(self.world.hears(self.bob), "music")
+        self.bob.session.reinvite(offer=False)
+        self.world.run(1)
+        self.assertEqual(self.world.hears(self.bob), "music")
+        self.alice.session.resume()
+        self.world.run(1)
+        self.assertTalking(("alice", "bob"))
+        self.over()
+
+    def test_crossing(self) -> None:
+        """A hold that crosses a change of the other side waits for it (RFC 3261 section 14.1)."""
+        for moment in (0.0, 0.005, 0.01, 0.015, 0.02):
+            self.alice.hold()
+            self.world.run(moment)
+            if not self.bob.session.busy:
+                self.bob.session.move_media()
+            self.world.run(10)
+            self.assertEqual(self.world.hears(self.bob), "music")
+            self.alice.session.resume()
+            self.world.run(10)
+            self.assertTalking(("alice", "bob"))
+        self.over()
+
+    def test_hangs_up(self) -> None:
+        """Who hangs up on hold takes the voice along."""
+        self.alice.hold()
+        self.world.run(1)
+        self.bob.hang_up()
+        self.world.run(1)
+        self.assertEqual(self.alice.live, [])
+        self.over()
+
+    def test_hangs_up_at_once(self) -> None:
+        """A party that leaves while the voice is on its way leaves nothing behind."""
+        self.alice.hold()
+        self.world.run(0.012)
+        self.bob.hang_up()
+        self.world.run(1)
+        self.over()
+
+    def test_no_voice(self) -> None:
+        """Without a voice a hold is what it was before."""
+        self.world.voices.broken = True
+        self.alice.hold()
+        self.world.run(1)
+        self.assertEqual(self.bob.session.media.ours.streams[0].direction, "recvonly")
+        self.alice.session.resume()
+        self.world.run(1)
+        self.assertTalking(("alice", "bob"))
+        self.over()
+
+    def test_refused(self) -> None:
+        """A phone that refuses the voice is held in silence, if it takes that."""
+        self.bob.manners.change_code = 488
+        self.alice.hold()
+        self.world.run(1)
+        self.bob.manners.change_code = 0
+        self.alice.session.resume()
+        self.world.run(1)
+        self.assertTalking(("alice", "bob"))
+        self.over()
+
+    def test_worker_dies(self) -> None:
+        """The music goes on from another worker."""
+        self.alice.hold()
+        self.world.run(1)
+        self.world.voices.lose()
+        self.world.run(1)
+        self.assertEqual(self.world.hears(self.bob), "music")
+        self.alice.session.resume()
+        self.world.run(1)
+        self.assertTalking(("alice", "bob"))
+        self.over()
+
+    def test_codecs_come_back(self) -> None:
+        """After the music the other phone is offered all that this one can do, not what the voice could."""
+        theirs = self.alice.session.media.theirs
+        assert theirs is not None
+        self.alice.hold()
+        self.world.run(1)
+        self.alice.session.transfer("carol")
+        self.world.run(4)
+        offered = self.carol.session.media.theirs
+        assert offered is not None
+        self.assertEqual(offered.streams[0].formats, theirs.streams[0].formats)
+        self.assertTalking(("bob", "carol"))
+        self.over()
+
+
+class TransferTests(MusicCase):
+    """Transfers, in which nobody waits in silence."""
+
+    def test_blind(self) -> None:
+        """Who is transferred hears ringing until the target answers."""
+        self.carol.manners.answers_after = 3
+        self.bob.session.transfer("carol")
+        self.world.run(1)
+        self.assertEqual(self.world.hears(self.alice), "ringing")
+        self.world.run(4)
+        self.assertTalking(("alice", "carol"))
+        self.over()
+
+    def test_held_before(self) -> None:
+        """Who was held before the transfer hears music, then ringing, then the target."""
+        self.carol.manners.answers_after = 3
+        self.bob.hold()
+        self.world.run(1)
+        self.assertEqual(self.world.hears(self.alice), "music")
+        self.bob.session.transfer("carol")
+        self.world.run(1)
+        self.assertEqual(self.world.hears(self.alice), "ringing")
+        self.world.run(4)
+        self.assertTalking(("alice", "carol"))
+        self.over()
+
+    def test_target_fails(self) -> None:
+        """The target is busy, and the transferor is still there: the two talk again."""
+        self.carol.manners.refuses = 486
+        self.bob.session.transfer("carol")
+        self.world.run(3)
+        self.assertTalking(("alice", "bob"))
+        self.over()
+
+    def test_attended(self) -> None:
+        """Alice hears music while Bob asks Carol, and then talks to Carol."""
+        self.bob.hold()
+        self.world.run(1)
+        self.bob.dial("carol")
+        self.world.run(2)
+        self.assertEqual(self.world.hears(self.alice), "music")
+        first, second = self.bob.live
+        first.transfer(replaces=second)
+        self.world.run(3)
+        self.assertTalking(("alice", "carol"))
+        self.over()
+
+
+class ParkTests(MusicCase):
+    """Orbits."""
+
+    settings: ClassVar[dict[str, Any]] = {"music_on_hold": {"numbers": {"702": "silence"}}}
+
+    def test_parked(self) -> None:
+        """Park × music on hold: who is parked hears music, and talks to who takes the call."""
+        self.bob.session.transfer("701")
+        self.world.run(2)
+        self.assertEqual(self.world.hears(self.alice), "music")
+        self.carol.dial("701")
+        self.world.run(2)
+        self.assertTalking(("alice", "carol"))
+        self.over()
+
+    def test_orbit(self) -> None:
+        """An orbit may have music of its own."""
+        self.bob.session.transfer("702")
+        self.world.run(2)
+        self.assertEqual(self.world.hears(self.alice), "silence")
+        self.over()
+
+
+class OwnTests(MusicCase):
+    """What is said of extensions, groups and trunks."""
+
+    settings: ClassVar[dict[str, Any]] = {
+        "music_on_hold": {"file": "silence"},
+        "extensions": {
+            "alice": {"music_on_hold": {"file": "phone"}},
+            "bob": {"music_on_hold": {"file": "music"}},
+        },
+    }
+
+    def test_extension(self) -> None:
+        """Whom Alice holds hears her phone, whom Bob holds hears music."""
+        self.alice.hold()
+        self.world.run(1)
+        self.assertEqual(self.world.voices.open_voices, set())
+        self.alice.session.resume()
+        self.world.run(1)
+        self.bob.hold()
+        self.world.run(1)
+        self.assertEqual(self.world.hears(self.alice), "music")
+        self.over()
