@@ -21,6 +21,7 @@ from b2bua.calls.verdicts import Outcome
 from b2bua.errors import PeerError
 from b2bua.legs.party import Party, Policy
 from b2bua.once import Once
+from b2bua.subscriptions.wanted import Place
 from b2bua.wire.uri import Uri, telephone, telephone_user
 
 if TYPE_CHECKING:
@@ -161,10 +162,6 @@ class Directory:
     def party(self, extension: str) -> Party:
         """An extension as a party."""
         return self._extensions[extension]
-
-    def find_party(self, extension: str) -> Party | None:
-        """An extension as a party, if it is there."""
-        return self._extensions.get(extension)
 
     def known_party(self, kind: str, name: str, at: str = "") -> Party | None:
         """An extension, at the phones of another one perhaps, or a trunk, by its name, if it is there."""
@@ -385,6 +382,15 @@ class Directory:
     ) -> list[tuple[str, str]] | None:
         """Credentials for a trunk that asks for them by a flow, if we have any."""
         return self._trunks.answer(trunk, response, request, flow)
+
+    def at_trunk(self, trunk: str, user: str) -> Place | None:
+        """Where a user of a trunk is, to be watched, and by which URI it knows us; None without the trunk."""
+        table = self._settings.trunks.get(trunk)
+        if table is None:
+            return None
+        server = self._trunks.servers(trunk)[0]
+        host = self._trunk_parties[trunk].policy.domain or server.host
+        return Place(self._through(trunk, server, user, ""), str(Uri.make(table.username or user, host)))
 
     def _may_dial(self, party: Party, place: str) -> bool:
         """Does the configuration let the party reach such a place?"""

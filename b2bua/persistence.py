@@ -42,7 +42,7 @@ class Persistence:
         store: IStore,
         clock: IClock,
         core: B2BUA,
-        find_party: Callable[[str], Party | None],
+        find_party: Callable[[str, str], Party | None],
         *,
         survive: bool,
     ) -> None:
@@ -50,7 +50,7 @@ class Persistence:
         Write everything down from now on.
 
         @param store: it is open before any request comes.
-        @param find_party: an extension as a party, if it is still there.
+        @param find_party: an extension or a trunk by its name, if it is still there.
         @param survive: whether calls are to outlive the process too.
         """
         calls, registrar = core.calls, core.registrar

@@ -103,7 +103,7 @@ class Server:
         self.persistence: Persistence | None = None
         if store is not None:
             self.persistence = Persistence(
-                store, self.runner, self.core, self.directory.find_party, survive=settings.calls.survive
+                store, self.runner, self.core, self.directory.known_party, survive=settings.calls.survive
             )
 
     def _find_people(self, settings: Settings, random: Random, trunks: ITrunks | None) -> None:

@@ -189,7 +189,7 @@ class B2BUAService(Service):
         await self.store.open()
         kept = await self._restore()
         calls, cut = await self.store.load_snapshots(), await self.store.load_open()
-        self.features.bind(self.server.runner, self.server.core.calls)
+        self.features.bind(self.server.runner, self.server.core.calls, self.server.core.subscriber)
         for wire in self._sockets:
             wire.listen()
             self.log.info(
@@ -485,7 +485,7 @@ class B2BUAService(Service):
             self._credentials.reload()
         self.features.stop()
         self.settings, self.features = configured.settings, configured.features
-        self.features.bind(self.server.runner, self.server.core.calls)
+        self.features.bind(self.server.runner, self.server.core.calls, self.server.core.subscriber)
         self._configure()
         self.features.start()
         self._show_features()

@@ -18,11 +18,19 @@ of the extension, and may be named in Replaces, to pick a call up.
     phones = { "Acme X1" = "one call" }   # or by the beginning of User-Agent
 
     [extensions.102.busy_lamps]
-    watched_by = ["101"]         # who may watch this extension; all extensions by default
+    watched_by = ["101"]         # who may watch this extension; all extensions by default.  A trunk
+                                 # to another server may if it is named here
     callers_shown_to = ["101"]   # who may see to whom it talks; all who may watch by default
 
 C{off} is a document without any dialog: phones that tell the two apart turn the
 lamp off, others show it as idle.
+
+Numbers of another server have lamps too: they are watched there as long as somebody
+watches them here, by the SUBSCRIBE that our own phones send:
+
+    [trunks.branch.busy_lamps]
+    numbers = ["201", "202"]
+    watched_by = ["101"]         # all extensions by default
 
 Other numbers have lamps if a feature says how they are (C{lamp_shown}): an
 orbit, a feature code.  A phone that can (RFC 4662) watches many by one
@@ -46,6 +54,7 @@ from b2bua.subscriptions import Body, EventPackage, Watcher
 from b2bua.wire import resource_list
 from b2bua.wire.dialog_info import TYPE, Dialog, End, State, document
 from b2bua_plugins._presence import PresencePackage
+from b2bua_plugins._remote_lamps import RemoteLamps
 
 if TYPE_CHECKING:
     from b2bua.calls import Lamp, Registration
@@ -108,6 +117,13 @@ class OfExtension(Table):
     callers_shown_to: tuple[str, ...] | None = None
 
 
+class AtTrunk(Table):
+    """C{[trunks.NAME.busy_lamps]}: whose lamps another server shows us."""
+
+    numbers: tuple[Annotated[str, Field(min_length=1, max_length=64)], ...] = ()
+    watched_by: tuple[str, ...] | None = None
+
+
 class LampList(Table):
     """C{[lamp_lists.NAME]}: numbers that are watched by one subscription."""
 
@@ -133,6 +149,7 @@ class DialogPackage(EventPackage):
                 raise ValueError(f"[lamp_lists.{name}] has the number of an extension; give it another name")
             if len(self._members(name)) > LIST_MAX:
                 raise ValueError(f"[lamp_lists.{name}] has more than {LIST_MAX} members; make several lists")
+        self._remote = RemoteLamps(self._numbers_elsewhere(), self.tell)
         self._calls: dict[str, CallState] = {}
         self._of: dict[str, set[str]] = {}
         """The calls of each extension."""
@@ -142,6 +159,18 @@ class DialogPackage(EventPackage):
         self.presence = PresencePackage(self._refuses_presence, self._met_with, self._presence_watched)
         self._listens = False
         self._service: Service | None = None
+
+    def _numbers_elsewhere(self) -> dict[str, str]:
+        """The numbers of other servers, each with its trunk."""
+        found: dict[str, str] = {}
+        for trunk in (names[0] for names in self._options.names(AtTrunk)):
+            where = f"trunks.{trunk}.busy_lamps.numbers"
+            for number in self._options.of(AtTrunk, trunk).numbers:
+                if number in self._options.extensions:
+                    raise ValueError(f"{where}: {number} is an extension of ours; leave it out")
+                if found.setdefault(number, trunk) != trunk:
+                    raise ValueError(f"{where}: {number} is at the trunk {found[number]} already")
+        return found
 
     # What there is
 
@@ -171,6 +200,9 @@ class DialogPackage(EventPackage):
             self._of.clear()
             for state in self._service.calls() if listens else ():
                 self.note(state)
+        seen = self._watched | self._met
+        lists = [self._members(name) for name in self._lists if name in seen]
+        self._remote.want(seen.union(*lists), self._service)
 
     @property
     def service(self) -> Service:
@@ -189,7 +221,9 @@ class DialogPackage(EventPackage):
     def tell_others(self) -> None:
         """Numbers that are no extensions may be shown otherwise: codes are about settings."""
         for number in self._watched | self._met:
-            if number in self._lists or not self.service.is_extension(number):
+            if number not in self._remote and (
+                number in self._lists or not self.service.is_extension(number)
+            ):
                 self.changed(number)
                 self.presence.changed(number)
 
@@ -217,7 +251,10 @@ class DialogPackage(EventPackage):
     def refuses(self, resource: str, watcher: Watcher) -> Refuse | None:
         """Extensions and lists are watched by those who may, other numbers if a feature shows them."""
         if not watcher.party.internal:
-            return Refuse(403)
+            return self._refuses_server(resource, watcher)
+        if resource in self._remote:
+            trunk = self._remote.trunk(resource)
+            return self._welcome(watcher, resource, self._options.of(AtTrunk, trunk).watched_by)
         if resource in self._lists:
             if not self._profile(watcher).lists:
                 return Refuse(403, "No lists for this phone")
@@ -225,6 +262,13 @@ class DialogPackage(EventPackage):
         if self.service.is_extension(resource):
             return self._welcome(watcher, resource, self._options.of(OfExtension, resource).watched_by)
         return None if self.service.lamp(resource, watcher.party) is not None else Refuse(404)
+
+    def _refuses_server(self, resource: str, watcher: Watcher) -> Refuse | None:
+        """Another server watches what it is named for, and nothing else."""
+        if watcher.party.kind != "trunk" or not self.service.is_extension(resource):
+            return Refuse(403)
+        allowed = self._options.of(OfExtension, resource).watched_by
+        return None if allowed is not None and watcher.party.name in allowed else Refuse(403)
 
     def needs(self, resource: str) -> frozenset[str]:
         """A list is told as one, by RLMI (RFC 4662 section 4.1)."""
@@ -257,6 +301,8 @@ class DialogPackage(EventPackage):
             if profile.one_call:
                 dialogs = sorted(dialogs, key=_rank)[:1]
             dialogs += self._parked(number, watcher)
+        elif number in self._remote:
+            dialogs = self._elsewhere(number, profile)
         else:
             dialogs = self._pretended_by(self.service.lamp(number, watcher.party), number, profile)
         return document(self.service.address(number), watcher.version, dialogs)
@@ -280,6 +326,8 @@ class DialogPackage(EventPackage):
         profile = self._profile(watcher)
         if self.service.is_extension(number):
             return self.service.address(number), self._dialogs(number, False, profile)
+        if number in self._remote:
+            return self.service.address(number), self._elsewhere(number, profile)
         lamp = self.service.lamp(number, watcher.party)
         return self.service.address(number), self._pretended_by(lamp, number, profile)
 
@@ -315,6 +363,16 @@ class DialogPackage(EventPackage):
         if not self.service.is_registered(extension) and self._lamps.unregistered != "idle":
             return self._pretended("unregistered", self._lamps.unregistered, extension, "Not registered")
         return [IDLE]
+
+    def _elsewhere(self, number: str, profile: Profile) -> list[Dialog]:
+        """The dialogs of a number at another server, as far as that has told us."""
+        found = self._remote.dialogs(number, self.service.address(number), callers=self._lamps.callers)
+        if found is None:
+            if self._lamps.unregistered == "idle":
+                return [IDLE]
+            return self._pretended("unregistered", self._lamps.unregistered, number, "Not known")
+        found = sorted(found, key=_rank)
+        return (found[:1] if profile.one_call else found) or [IDLE]
 
     def _parked(self, extension: str, watcher: Watcher) -> Iterator[Dialog]:
         """Who is parked against an extension, for phones that know BroadWorks' element."""
@@ -392,7 +450,12 @@ class BusyLamps:
     @hookimpl
     def b2bua_settings(self) -> Mapping[str, type[Table]]:
         """The tables of this feature."""
-        return {"busy_lamps": Lamps, "extensions.*.busy_lamps": OfExtension, "lamp_lists.*": LampList}
+        return {
+            "busy_lamps": Lamps,
+            "extensions.*.busy_lamps": OfExtension,
+            "trunks.*.busy_lamps": AtTrunk,
+            "lamp_lists.*": LampList,
+        }
 
     @hookimpl
     def b2bua_configure(self, options: Options) -> None:

@@ -2,7 +2,8 @@
 Messages waiting: the lamp that says that somebody has left one (RFC 3842).
 
 Whoever keeps messages says how many there are, by the hook C{messages_waiting}, by
-the command C{b2bua messages 102 --new 2}, or as a carrier whose NOTIFY comes in::
+the command C{b2bua messages 102 --new 2}, or as a carrier whose NOTIFY comes in, by
+itself or because we have subscribed to a mailbox there::
 
     [message_waiting]
     unsolicited = true         # tell also phones that have not subscribed
@@ -10,7 +11,9 @@ the command C{b2bua messages 102 --new 2}, or as a carrier whose NOTIFY comes in
     [extensions.102.message_waiting]
     account = "*97"            # what the phone dials to hear them
     numbers = ["+4930123456"]  # whose messages at a carrier are this extension's
-    watched_by = ["100"]       # who else may see them
+    subscribe_at = "carrier"   # have that trunk tell of them (SUBSCRIBE)
+    mailbox = "5512"           # what they are called there; else the first of numbers
+    watched_by = ["100"]       # who else may see them: extensions, or trunks to other servers
 
 A phone that has subscribed is told by its subscription, any other one of the
 extension by a NOTIFY that it has not asked for, as many phones want it; who turns
@@ -19,7 +22,8 @@ that down with 489 or 481 is told no more until it registers anew.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import StringConstraints
@@ -27,12 +31,13 @@ from pydantic import StringConstraints
 from b2bua import Options, Service, Table, Target, hookimpl
 from b2bua.calls import Messages, OutsideRequest, Refuse, Respond
 from b2bua.errors import PeerError
-from b2bua.subscriptions import Body, EventPackage, Watcher
+from b2bua.subscriptions import Body, EventPackage, Told, Watcher
 from b2bua.wire.message_summary import TYPE, parse, write
 
 if TYPE_CHECKING:
     from b2bua.calls import Registration
 
+COUNT_MAX = 2**32 - 1
 NOT_WANTED = (405, 481, 489, 501)
 """Who answers so wants no NOTIFY without a subscription."""
 
@@ -48,6 +53,8 @@ class OfExtension(Table):
 
     account: Annotated[str, StringConstraints(max_length=64)] | None = None
     numbers: tuple[Target, ...] = ()
+    subscribe_at: str | None = None
+    mailbox: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
     watched_by: tuple[str, ...] = ()
 
 
@@ -65,10 +72,11 @@ class SummaryPackage(EventPackage):
 
     def refuses(self, resource: str, watcher: Watcher) -> Refuse | None:
         """The mailbox is one's own, or one that one may see."""
-        if not watcher.party.internal:
+        if not watcher.party.internal and not self._waiting.is_account(resource):
             return Refuse(403)
         account = self._waiting.account(resource, watcher.party.name)
-        return None if watcher.party.name in (account, *self._waiting.of(account).watched_by) else Refuse(403)
+        own = watcher.party.internal and watcher.party.name == account
+        return None if own or watcher.party.name in self._waiting.of(account).watched_by else Refuse(403)
 
     def state(self, resource: str, watcher: Watcher) -> Body:
         """Say how many there are: none for who has no mailbox (ivozprovider#14)."""
@@ -100,9 +108,25 @@ class MessageWaiting:
         self._package = SummaryPackage(self)
         self._service: Service | None = None
         self._unwilling: set[tuple[str, str]] = set()
-        self._numbers = {
-            number: names[0] for names in options.names(OfExtension) for number in self.of(names[0]).numbers
-        }
+        accounts = [names[0] for names in options.names(OfExtension)]
+        self._numbers = {number: account for account in accounts for number in self.of(account).numbers}
+        self._mailboxes = dict(self._mailboxes_elsewhere(accounts))
+        self._told: dict[str, dict[str, Messages]] = {}
+        """What each mailbox elsewhere has told, by who tells it: a SUBSCRIBE may be forked."""
+
+    def _mailboxes_elsewhere(self, accounts: Iterable[str]) -> Iterator[tuple[str, tuple[str, str]]]:
+        """Whose messages are elsewhere: at which trunk, and what the mailbox is called there."""
+        for account in accounts:
+            own, where = self.of(account), f"extensions.{account}.message_waiting"
+            if own.subscribe_at is None:
+                if own.mailbox is not None:
+                    raise ValueError(f"{where}.mailbox is of use with subscribe_at only")
+                continue
+            if own.subscribe_at not in self._options.trunks:
+                raise ValueError(f"{where}.subscribe_at: there is no trunk {own.subscribe_at}")
+            if own.mailbox is None and not own.numbers:
+                raise ValueError(f"{where}.subscribe_at needs a mailbox, or numbers of which the first is it")
+            yield account, (own.subscribe_at, own.mailbox or own.numbers[0])
 
     @hookimpl
     def b2bua_event_packages(self) -> Iterable[EventPackage]:
@@ -126,8 +150,14 @@ class MessageWaiting:
 
     @hookimpl
     def service_started(self, service: Service) -> None:
-        """Be ready to tell."""
+        """Be ready to tell, and ask for what waits elsewhere."""
         self._service = service
+        for account, (trunk, mailbox) in self._mailboxes.items():
+            service.subscribe(trunk, mailbox, SummaryPackage.name, (TYPE,), partial(self._heard, account))
+
+    def is_account(self, resource: str) -> bool:
+        """Is it an extension, and not the number of the voicemail?"""
+        return self._service is not None and self._service.is_extension(resource)
 
     def of(self, account: str) -> OfExtension:
         """What is said of an extension."""
@@ -195,19 +225,33 @@ class MessageWaiting:
         if account is None:
             return Respond(404)
         try:
-            summary = parse(request.body)
-            counts = summary.voice or (int(summary.waiting), 0, 0, 0)
-            self._keep(account, Messages(*counts))
+            self._keep(account, _counted(request.body))
         except PeerError as error:
             return Respond(error.code, error.why)
-        except TypeError:
-            return Respond(400, "More urgent messages than messages")
         return Respond(200)
+
+    def _heard(self, account: str, told: Told) -> Refuse | None:
+        """A mailbox at another server tells what waits there (RFC 3842 section 3.9)."""
+        sources = self._told.setdefault(account, {})
+        if told.over:
+            # What the last one has said stays, until somebody knows better: no message has gone with it.
+            if len(sources) > 1:
+                del sources[told.source]
+        elif told.body:
+            try:
+                counted = _counted(told.body)
+            except PeerError as error:
+                return Refuse(error.code, error.why)
+            sources[told.source] = counted
+        else:
+            return None
+        self._keep(account, _sum(sources.values()))
+        return None
 
     def _keep(self, account: str, count: Messages) -> None:
         """Remember it and have it told, if it is another than before."""
         assert self._service is not None
-        row = [count.new, count.old, count.urgent_new, count.urgent_old]
+        row = _row(count)
         if self._service.data.get(account) == row:
             return
         with self._service.data.change() as rows:
@@ -243,3 +287,27 @@ class MessageWaiting:
         code = await self._service.notify(phone, "message-summary", body, TYPE, "active")
         if code in NOT_WANTED:
             self._unwilling.add(key)
+
+
+def _counted(body: bytes) -> Messages:
+    """
+    What a document says.
+
+    @raise PeerError: if it cannot be read, or cannot be.
+    """
+    summary = parse(body)
+    counts = summary.voice or (int(summary.waiting), 0, 0, 0)
+    try:
+        return Messages(*counts)
+    except TypeError:
+        raise PeerError("More urgent messages than messages", section="RFC 3842 5.2") from None
+
+
+def _sum(counts: Iterable[Messages]) -> Messages:
+    """What several mailboxes hold."""
+    return Messages(*(min(sum(column), COUNT_MAX) for column in zip(*map(_row, counts), strict=True)))
+
+
+def _row(count: Messages) -> list[int]:
+    """The counts in their order, as they are kept."""
+    return [count.new, count.old, count.urgent_new, count.urgent_old]

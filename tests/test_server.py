@@ -64,7 +64,7 @@ class ServerTests(LadderTestCase):
         self.server.configure(read(document), self.world.served.features)
         self.assertIsNone(self.server.accounts.find("alice"))
         self.assertIsNotNone(self.server.accounts.find("901"))
-        self.assertIsNotNone(self.server.directory.find_party("901"))
+        self.assertIsNotNone(self.server.directory.known_party("extension", "901"))
         self.assertEqual(self.server.registrar.settings.contacts, 3)
 
     def test_persistence(self) -> None:

@@ -22,6 +22,7 @@ from b2bua.core.outside import OutsideRequests, check_outside
 from b2bua.core.senders import Owner, Senders
 from b2bua.errors import PeerError
 from b2bua.subscriptions.notifier import Notifier
+from b2bua.subscriptions.subscriber import Subscriber
 from b2bua.transactions.ports import ITransactionUser
 from b2bua.wire.refusals import fields_with
 
@@ -67,6 +68,9 @@ class B2BUA:
         self.registrar = registrar
         self.calls = Calls(context, directory, Identities(domain.name), features, calls_max=calls_max)
         self.notifier = Notifier(context.layer, self.calls.run, context.random)
+        self.subscriber = Subscriber(
+            context.layer, self.calls.run, context.random, directory, context.user_agent
+        )
         self.senders = Senders(self.calls, directory, domain, registrar.bindings, authenticator, identify)
         self.outside = OutsideRequests(self.calls, directory, self.senders, self.notifier)
         self._methods: dict[str, Callable[[Request, IServerTransaction], None]] = {
@@ -120,7 +124,9 @@ class B2BUA:
 
     def _owner(self, request: Request) -> Owner | None:
         """Who has the requests of a dialog."""
-        return self.context.dialogs.find(request) or self.notifier.find(request)
+        return (
+            self.context.dialogs.find(request) or self.notifier.find(request) or self.subscriber.find(request)
+        )
 
     def ack_received(self, request: Request, flow: Flow) -> None:
         """
@@ -150,6 +156,7 @@ class B2BUA:
         """A connection is closed: its bindings are gone, and its legs must find another way."""
         self.registrar.flow_lost(flow)
         self.notifier.flow_lost(flow)
+        self.subscriber.flow_lost(flow)
         for channel in self.context.connections.lose(flow):
             self.calls.run(channel.usage.flow_lost, flow)
 

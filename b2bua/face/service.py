@@ -28,11 +28,14 @@ if TYPE_CHECKING:
     from b2bua.calls.face import Call, Leg
     from b2bua.calls.outside import Registration
     from b2bua.calls.shown import Lamp, Messages
+    from b2bua.calls.verdicts import Refuse
     from b2bua.clock import ITimer
     from b2bua.face.options import Setting
     from b2bua.legs.leg import Leg as LiveLeg
     from b2bua.legs.party import Party
+    from b2bua.subscriptions import Subscribed, Told
     from b2bua.subscriptions.packages import Packages
+    from b2bua.subscriptions.subscriber import Subscriber
 
 
 class Timer:
@@ -109,6 +112,9 @@ class Plugin(Protocol):
     def call(self, do: Callable[..., object], values: tuple[object, ...]) -> None:
         """Call a function of it, unless it has been set aside."""
 
+    def judges(self, what: str, judge: Callable[[Told], Refuse | None]) -> Callable[[Told], Refuse | None]:
+        """A function of it that may turn something down."""
+
 
 class Service:
     """
@@ -121,8 +127,17 @@ class Service:
     data: Data
     """The plugin's own rows, which outlive the process."""
 
-    def __init__(self, plugin: Plugin, calls: Calls, data: Data, generation: Generation) -> None:
+    def __init__(
+        self,
+        plugin: Plugin,
+        calls: Calls,
+        data: Data,
+        generation: Generation,
+        subscriber: Subscriber | None = None,
+    ) -> None:
         """Serve one plugin."""
+        self._subscriber = subscriber
+        self._subscribed: list[Subscribed] = []
         self._generation = generation
         self._plugin = plugin
         self._calls = calls
@@ -268,6 +283,38 @@ class Service:
         @raise ValueError: if there is no such setting, or the value is not good.
         """
         self._generation.change(path, value)
+
+    # ---- watching something at another server ---------------------------
+
+    def subscribe(
+        self,
+        trunk: str,
+        user: str,
+        event: str,
+        accept: tuple[str, ...],
+        hear: Callable[[Told], Refuse | None],
+    ) -> Subscribed:
+        """
+        Watch something at a trunk (RFC 6665 section 4.1), until this generation ends or it is stopped.
+
+        Whatever happens there, the subscription is refreshed, or made anew as
+        soon as that may be.
+
+        @param user: what is watched there: a number, the name of a mailbox.
+        @param event: the name of the event package.
+        @param accept: the types of body that C{hear} can read.
+        @param hear: told what each NOTIFY says, and when nothing more comes.
+            What it cannot read it turns down with a L{Refuse}, before anything has changed.
+        @raise ValueError: if it is no event.
+        """
+        if not is_token(event) or not user or self._subscriber is None:
+            raise ValueError(f"{event!r:.60} of {user!r:.60} cannot be watched at {trunk}")
+        contained = self._plugin.judges(f"what {trunk} tells of {event}", hear)
+        subscribed = self._subscriber.subscribe(trunk, user, event, accept, contained)
+        self._subscribed.append(subscribed)
+        if self._closed:
+            subscribed.stop()
+        return subscribed
 
     # ---- telling phones what they have not asked for --------------------
 
@@ -425,6 +472,8 @@ class Service:
             self._calls.directory.lodge(phone, None)
         for timer in list(self._timers):
             timer.stop()
+        for subscribed in self._subscribed:
+            subscribed.stop()
 
 
 def _nobody(timer: Timer) -> None:

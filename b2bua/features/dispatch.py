@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from inspect import signature
 from types import CoroutineType
 from typing import Any, NamedTuple
@@ -16,10 +17,12 @@ from zope.interface import implementer
 from b2bua import hookspecs
 from b2bua.calls.draft import InvitationDraft
 from b2bua.calls.records.story import Story
+from b2bua.calls.verdicts import Refuse
 from b2bua.clock import IClock, ITimer
-from b2bua.features.answers import wrong_answer, wrong_edit
+from b2bua.features.answers import wrong_answer, wrong_edit, wrong_refusal
 from b2bua.features.plugin import Plugin
 from b2bua.hookspecs import HOOKS
+from b2bua.subscriptions import Told
 from b2bua.subscriptions.packages import PackageFailed
 
 BUDGET = 5.0
@@ -388,6 +391,15 @@ class Contained:
         """Call a function of it when its timer fires, unless it has been set aside."""
         if not self._plugin.out:
             self._dispatch.tell("timer", (HookImpl(self._plugin, do),), None, *values)
+
+    def judges(self, what: str, judge: Callable[[Told], Refuse | None]) -> Callable[[Told], Refuse | None]:
+        """
+        Have it take what it is told, or turn it down.
+
+        @param what: what that is, for the log.
+        @return: what raises L{PackageFailed} where the plugin fails.
+        """
+        return partial(self._dispatch.contained, self._plugin, what, judge, wrong_refusal)
 
 
 def _nothing() -> None:

@@ -30,6 +30,7 @@ from b2bua.settings import Claimed, Problem, Table, meant
 
 if TYPE_CHECKING:
     from b2bua.calls.calls import Calls
+    from b2bua.subscriptions.subscriber import Subscriber
 
 
 class Features(HookRelay):
@@ -186,20 +187,25 @@ class Features(HookRelay):
             )
             reimport.keep()
 
-    def bind(self, timers: IClock, calls: Calls | None = None) -> None:
+    def bind(self, timers: IClock, calls: Calls | None = None, subscriber: Subscriber | None = None) -> None:
         """
         Take the clock of the server; until then no budget runs out.
 
         From now on this is the generation that hears of changed settings.
 
         @param calls: those of the server, for what plugins may ask and do.
+        @param subscriber: for what they watch at other servers.
         """
         self._dispatch.timers = timers
         self.preferences.changed = self.tell_setting_changed
         if calls is not None:
             self._services = {
                 plugin.name: Service(
-                    Contained(plugin, self._dispatch), calls, Data(plugin.name, self.rows), self
+                    Contained(plugin, self._dispatch),
+                    calls,
+                    Data(plugin.name, self.rows),
+                    self,
+                    subscriber,
                 )
                 for plugin in self.plugins
             }

@@ -53,6 +53,7 @@ class SubscriptionKeeper:
             "version": VERSION,
             "package": subscription.package,
             "resource": subscription.resource,
+            "kind": subscription.party.kind,
             "party": subscription.party.name,
             "uri": watcher.uri,
             "event": subscription.event,
@@ -68,13 +69,13 @@ class SubscriptionKeeper:
     def restore(
         self,
         rows: Iterable[tuple[str, Json]],
-        party_of: Callable[[str], Party | None],
+        party_of: Callable[[str, str], Party | None],
         usable: Callable[[Flow], bool] = lambda flow: True,
     ) -> int:
         """
         Go on with what was kept, and tell every watcher how it is now.
 
-        @param party_of: the extension of a name, if there is one still.
+        @param party_of: the extension or the trunk of a name, if it is there still.
         @param usable: whether we still have the socket of a flow.
         @return: how many subscriptions that were.
         """
@@ -91,14 +92,18 @@ class SubscriptionKeeper:
         return len(restored)
 
     def _restored(
-        self, plain: dict[str, Json], party_of: Callable[[str], Party | None], usable: Callable[[Flow], bool]
+        self,
+        plain: dict[str, Json],
+        party_of: Callable[[str, str], Party | None],
+        usable: Callable[[Flow], bool],
     ) -> PackageSubscription | None:
         """One that can go on; None for what has expired, or what nobody serves or may watch any more."""
         notifier, clock = self._notifier, self._clock
         if plain.get("version") != VERSION:
             return None
         seconds = plain["ends"] - clock.wall()
-        served, party = notifier.packages.get(plain["package"]), party_of(plain["party"])
+        served = notifier.packages.get(plain["package"])
+        party = party_of(plain.get("kind", "extension"), plain["party"])
         if seconds <= 0 or served is None or party is None:
             return None
         try:

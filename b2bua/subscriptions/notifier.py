@@ -361,7 +361,7 @@ class Notifier:
 
     def keep(self, subscription: PackageSubscription) -> None:
         """Have a subscription written down."""
-        if self.kept is not None and subscription.active and subscription.party.internal:
+        if self.kept is not None and subscription.active:
             self.kept(subscription, False)
 
     def stop(self) -> None:

@@ -115,7 +115,7 @@ class Served:
         self.features = loaded
         """The features that new calls get."""
         self.server.core.calls.voices = world.voices
-        loaded.bind(self.server.runner, self.server.core.calls)
+        loaded.bind(self.server.runner, self.server.core.calls, self.server.core.subscriber)
         address = (host, 5060)
         self.datagrams = DatagramWire(world.network, address, self.server.runner)
         self.streams = StreamWire(world.network, address, self.server.runner)
@@ -132,6 +132,7 @@ class Served:
             self.server.trunks.stop()
             self.features.stop()
             self.server.notifier.stop()
+            self.server.core.subscriber.stop()
 
     def crash(self) -> None:
         """End the process as kill -9 does: nothing is said to anybody, and what was not written is lost."""
@@ -194,7 +195,7 @@ class Served:
         settings, features = self._configured()
         self.features.stop()
         self.features = features
-        features.bind(self.server.runner, self.server.core.calls)
+        features.bind(self.server.runner, self.server.core.calls, self.server.core.subscriber)
         self.server.configure(settings, features)
         features.start()
 

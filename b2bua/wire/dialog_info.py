@@ -66,7 +66,7 @@ def _around_version(entity: str, dialogs: tuple[Dialog, ...]) -> tuple[bytes, by
 def _write(root: Element, dialog: Dialog) -> None:
     """Write one dialog."""
     named = {
-        "id": dialog.id,
+        "id": plain(dialog.id),
         "call-id": plain(dialog.call_id),
         "local-tag": plain(dialog.local_tag),
         "remote-tag": plain(dialog.remote_tag),

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
+from twisted.trial.unittest import SynchronousTestCase
+
+from b2bua.features import Features
+from b2bua.settings import SettingsError
 from b2bua.testing import LadderTestCase, Manners, World
 from b2bua.testing.manners import by_hand
 from b2bua.wire.message import Request
+from tests.subscriptions.teller import CARRIER, Teller
 
 SETTINGS: dict[str, Any] = {
     "extensions": {
@@ -156,6 +161,96 @@ class CarrierTests(MessageCase):
         alive = self.alice.outside("NOTIFY", "bob", fields=(("Event", "keep-alive"),))
         self.world.run(1)
         self.assertEqual((told.code, other.code, alive.code), (403, 481, 200))
+
+
+class SubscribedThereTests(LadderTestCase):
+    """A mailbox at a carrier that tells who has subscribed (RFC 6665 section 4.1)."""
+
+    own: ClassVar[dict[str, Any]] = {"numbers": ["5512"], "subscribe_at": "carrier"}
+
+    def make_world(self) -> World:
+        """Bob's messages are there."""
+        settings = {
+            "extensions": {"bob": {"message_waiting": {"account": "*97", **self.own}}},
+            "trunks": {"carrier": CARRIER},
+        }
+        return World(features="installed", settings=settings)
+
+    def setUp(self) -> None:
+        """It is there."""
+        super().setUp()
+        self.carrier = Teller(self.world)
+        self.carrier.tells = False
+        [self.bob] = self.world.phones("bob", manners=Manners())
+        self.watching = self.bob.watch("bob", "message-summary")
+        self.world.run(1)
+
+    def tell(self, counts: str, tag: str = "t1") -> int:
+        """The carrier tells."""
+        body = f"Messages-Waiting: yes\r\nVoice-Message: {counts}\r\n".encode()
+        self.carrier.notify(tag=tag, body=body, type=SUMMARY)
+        self.world.run(1)
+        return self.carrier.answers[-1][1]
+
+    def test_told(self) -> None:
+        """What it tells is shown by the phone, under the number that the phone dials."""
+        self.assertEqual(self.carrier.latest.uri, "sip:5512@198.51.100.7")
+        self.assertEqual(self.carrier.latest.get("Event"), "message-summary")
+        self.assertEqual(self.tell("3/1 (1/0)"), 200)
+        self.assertIn(b"Voice-Message: 3/1 (1/0)", self.watching.body)
+        self.assertIn(b"Message-Account: sip:*97@pbx.example.com", self.watching.body)
+        self.tell("0/4")
+        self.assertIn(b"Voice-Message: 0/4 (0/0)", self.watching.body)
+
+    def test_forked(self) -> None:
+        """Several mailboxes that answer are added up (RFC 3842 section 3.10)."""
+        self.tell("3/1 (1/0)")
+        self.tell("2/0", tag="t2")
+        self.assertIn(b"Voice-Message: 5/1 (1/0)", self.watching.body)
+        self.carrier.notify("terminated;reason=noresource", tag="t1", body=b"")
+        self.world.run(1)
+        self.tell("2/1", tag="t2")
+        self.assertIn(b"Voice-Message: 2/1 (0/0)", self.watching.body)
+
+    def test_stays(self) -> None:
+        """Messages do not vanish with the subscription."""
+        self.tell("3/0")
+        self.carrier.notify("terminated;reason=probation;retry-after=100", body=b"")
+        self.world.run(60)
+        self.assertIn(b"Voice-Message: 3/0", self.watching.body)
+
+    def test_bad(self) -> None:
+        """What cannot be read is refused, and changes nothing (RFC 3842 section 5.2)."""
+        self.tell("3/0")
+        for counts in ("1/1 (2/0)", "9" * 30 + "/0 (1/0)"):
+            self.assertIn(self.tell(counts), (200, 400), counts)
+        self.carrier.notify(body=b"\xff\x00", type=SUMMARY)
+        self.world.run(1)
+        self.assertEqual(self.carrier.answers[-1][1], 400)
+        self.assertIn(b"Messages-Waiting: yes", self.watching.body)
+
+
+class MailboxSettingsTests(SynchronousTestCase):
+    """What is wrong with where messages are."""
+
+    def wrong(self, **own: object) -> str:
+        """What the administrator reads."""
+        document = {
+            "server": {"domain": "pbx.example.com"},
+            "extensions": {"bob": {"password": "secret", "message_waiting": own}},
+            "trunks": {"carrier": {"uri": "sip:198.51.100.7"}},
+        }
+        refused = self.assertRaises(SettingsError, Features.load, document)
+        return str(refused)
+
+    def test_lines(self) -> None:
+        """Each is one line that names the key and the remedy."""
+        where = "extensions.bob.message_waiting"
+        self.assertIn(
+            f"{where}.subscribe_at: there is no trunk elsewhere", self.wrong(subscribe_at="elsewhere")
+        )
+        self.assertIn(f"{where}.subscribe_at needs a mailbox", self.wrong(subscribe_at="carrier"))
+        self.assertIn(f"{where}.mailbox is of use with subscribe_at only", self.wrong(mailbox="5512"))
 
 
 class CommandTests(MessageCase):
