@@ -37,7 +37,7 @@ def contact_value(layer: ITransactionLayer, flow: Flow, user: str = "", *, secur
     """
     user = f"{user}@" if user else ""
     transport = "" if flow.transport == "UDP" else f";transport={flow.transport.lower()}"
-    return intern(f"<{'sips' if secure else 'sip'}:{user}{layer.contact_host(flow)}{transport}>")
+    return f"<{'sips' if secure else 'sip'}:{user}{layer.contact_host(flow)}{transport}>"
 
 
 class OpenRequest(Protocol):
@@ -196,7 +196,7 @@ class Channel:
             return ("Contact", self.written)
         value = contact_value(self.surroundings.layer, flow, self.contact_user, secure=self.secure)
         if flow is self.flow:
-            self.written = value
+            self.written = intern(value)  # the same for all phones at one socket
         return ("Contact", value)
 
     def next_hop(self, dialog: Dialog) -> Flow | Uri:

@@ -245,7 +245,8 @@ class OurInvite:
         leg, self.heard = self.leg, True
         if response.code == 100 or self._cancelled or self._winner is not None or leg.our_invite is not self:
             return
-        self._stay()  # who answers has come back, registered or not
+        if self._stranded is not None:
+            self._stay()  # who answers has come back, registered or not
         tag = response.to.tag
         if response.code == 199:
             if self._forks.end(tag):
@@ -370,7 +371,8 @@ class OurInvite:
 
     def _done(self) -> None:
         """The exchange is through: the leg lets go."""
-        self._stay()
+        if self._stranded is not None:
+            self._stay()
         self._client = None
         if self.leg.our_invite is self:
             self.leg.our_invite = None

@@ -152,10 +152,10 @@ class PeerRefer:
     def _event(self) -> str:
         """Give the value of Event, with the id of all but the first REFER (RFC 3515 section 2.4.6)."""
         leg = self.leg
-        if self.dialog is leg.dialog and leg.referred:
+        if self.dialog is leg.dialog and leg.refers.named:
             return f"refer;id={self.request.cseq.number}"
         if self.dialog is leg.dialog:
-            leg.referred = True
+            leg.refers.named = True
         return "refer"
 
     def refuse(self, code: int, reason: str = "") -> None:
@@ -288,14 +288,13 @@ class PeerRefer:
         self._queue.stop()
         self._subscription = None
         leg, follower = self.leg, self._follower
-        if follower is not None and follower.relayed_refer is self:
-            follower.relayed_refer = None
+        if follower is not None and follower.refers.relayed is self:
+            follower.refers.relayed = None
             follower.check_gone()
         if leg.dialog is None or self.dialog.key != leg.dialog.key:
             leg.context.dialogs.remove(self.dialog)
-        if leg.peer_refers and self in leg.peer_refers:
-            leg.peer_refers.remove(self)
-            leg.peer_refers = leg.peer_refers or None
+        if self in leg.refers.open:
+            leg.refers.open.remove(self)
             leg.check_gone()
 
     # Handing it on
@@ -314,7 +313,7 @@ class PeerRefer:
         def answered(response: Response) -> None:
             """Take the answer to the REFER."""
             if response.success:
-                other.relayed_refer = self
+                other.refers.relayed = self
                 self._follower = other
                 self.accept(response.code)
             elif response.final:
@@ -327,7 +326,5 @@ class PeerRefer:
 def refer_received(leg: LegData, request: Request, server: IServerTransaction, dialog: Dialog) -> PeerRefer:
     """Take a REFER, and remember it with its leg."""
     referral = PeerRefer(leg, dialog, request, server)
-    if leg.peer_refers is None:
-        leg.peer_refers = []
-    leg.peer_refers.append(referral)
+    leg.refers.open.append(referral)
     return referral

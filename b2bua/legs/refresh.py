@@ -19,12 +19,12 @@ LATER = 2.0
 
 def due(leg: LegData) -> None:
     """Refresh, or give up if the other side should have."""
-    leg.refresh_timer = None
+    leg.expiry.timer = None
     if leg.state is not LegState.ANSWERED:
         return
-    if leg.timer is None or not leg.timer.interval:
+    if leg.expiry.agreed is None or not leg.expiry.agreed.interval:
         probe(leg)
-    elif not leg.timer.refreshing or leg.context.layer.now() >= leg.session_end:
+    elif not leg.expiry.agreed.refreshing or leg.context.layer.now() >= leg.expiry.end:
         bye.lose(leg, "timeout")
     elif leg.stable:
         change.change(leg, Changed(), refresh=True)
@@ -52,7 +52,7 @@ def probe(leg: LegData) -> None:
         code = response.code
         if response.local or code == 481 or effect_of("OPTIONS", code) is Effect.DIALOG:
             bye.lose(leg, "timeout" if code == 408 else "lost")
-        elif leg.refresh_timer is None:
+        elif leg.expiry.timer is None:
             session_expires.run(leg, leg.party.policy.session_expires / 2)
 
     our_requests.request(leg, leg.dialog, "OPTIONS", heard)

@@ -28,7 +28,7 @@ def _fresh(wanted: int, ours: int) -> SessionTimer:
 def _timer(leg: LegData) -> SessionTimer:
     """What is known so far."""
     policy = leg.party.policy
-    return leg.timer or _fresh(policy.session_expires, policy.min_se)
+    return leg.expiry.agreed or _fresh(policy.session_expires, policy.min_se)
 
 
 @lru_cache(maxsize=64)
@@ -39,10 +39,10 @@ def _first_asking(wanted: int, ours: int) -> Fields:
 
 def asking(leg: LegData) -> Fields:
     """Give the fields of an INVITE or UPDATE of ours."""
-    if leg.timer is None:
+    if leg.expiry.agreed is None:
         policy = leg.party.policy
         return _first_asking(policy.session_expires, policy.min_se)
-    return leg.timer.asking()
+    return leg.expiry.agreed.asking()
 
 
 def judge(leg: LegData, request: Request) -> TooBrief | None:
@@ -72,42 +72,38 @@ def refused(leg: LegData, response: Response) -> bool:
     timer = _timer(leg).refused(response)
     if timer is None:
         return False
-    leg.timer = timer
+    leg.expiry.agreed = timer
     return True
 
 
 def _agree(leg: LegData, timer: SessionTimer) -> None:
     """Start the clock over, if there is one."""
-    leg.timer = timer if timer.interval or timer.min_se else None
+    leg.expiry.agreed = timer if timer.interval or timer.min_se else None
     if leg.context.agreed is not None:
         leg.context.agreed(leg)
     if not timer.interval:
         # Nobody refreshes, so we ask now and then whether the peer is there.
         run(leg, leg.party.policy.session_expires / 2)
         return
-    leg.session_end = leg.context.layer.now() + timer.interval
+    leg.expiry.end = leg.context.layer.now() + timer.interval
     run(leg, timer.delay)
 
 
 def run(leg: LegData, seconds: float) -> None:
     """Start the timer over: C{leg.session_due} is called when it fires."""
-    stop(leg)
+    expiry = leg.expiry
+    if expiry.timer is not None:
+        expiry.timer.stop()
+        expiry.timer = None
     if seconds > 0 and leg.state is not LegState.ENDED:
-        leg.refresh_timer = leg.context.layer.start(seconds, leg.session_due)
-
-
-def stop(leg: LegData) -> None:
-    """Stop the timer."""
-    if leg.refresh_timer is not None:
-        leg.refresh_timer.stop()
-        leg.refresh_timer = None
+        expiry.timer = leg.context.layer.start(seconds, leg.session_due)
 
 
 def left(leg: LegData) -> float | None:
     """Seconds until the session expires; None without a session timer."""
-    if leg.timer is None or not leg.timer.interval:
+    if leg.expiry.agreed is None or not leg.expiry.agreed.interval:
         return None
-    return max(0.0, leg.session_end - leg.context.layer.now())
+    return max(0.0, leg.expiry.end - leg.context.layer.now())
 
 
 def resume(leg: LegData, seconds: float | None) -> None:
@@ -116,29 +112,29 @@ def resume(leg: LegData, seconds: float | None) -> None:
 
     A peer that should have refreshed meanwhile repeats its request for 64*T1.
     """
-    timer = leg.timer
+    timer = leg.expiry.agreed
     if seconds is None or timer is None:
         run(leg, leg.party.policy.session_expires / 2)
         return
-    leg.session_end = leg.context.layer.now() + seconds
+    leg.expiry.end = leg.context.layer.now() + seconds
     least = 0.1 if timer.refreshing else 64 * leg.timers.t1
     run(leg, max(least, timer.delay - (timer.interval - seconds)))
 
 
 def _left(leg: LegData, timer: SessionTimer) -> float:
     """Seconds until a peer that was not refreshed gives up (section 10)."""
-    return leg.session_end - timer.interval + timer.deadline - leg.context.layer.now()
+    return leg.expiry.end - timer.interval + timer.deadline - leg.context.layer.now()
 
 
 def margin(leg: LegData) -> float:
     """How long a change may take so that there is time for a refresh after it."""
-    timer = leg.timer
+    timer = leg.expiry.agreed
     return max(0.1, _left(leg, timer) / 2) if timer is not None and timer.interval else inf
 
 
 def failed(leg: LegData) -> None:
     """A refresh was refused: only a 2xx extends the session (section 10)."""
-    timer = leg.timer
+    timer = leg.expiry.agreed
     if timer is None:
         return
     left = _left(leg, timer)

@@ -61,7 +61,7 @@ def write(leg: LegData) -> dict[str, Any]:
     dialog = leg.dialog
     if leg.state is not LegState.ANSWERED or dialog is None:
         raise UsageError(f"Only an established leg can be written down: {leg!r}")
-    timer, origin, channel = leg.timer, leg.origin, leg.channel
+    timer, origin, channel = leg.expiry.agreed, leg.origin, leg.channel
     return {
         "version": VERSION,
         "id": leg.id,
@@ -73,7 +73,7 @@ def write(leg: LegData) -> dict[str, Any]:
         "sticky": channel.sticky,
         "contact_user": channel.contact_user,
         "ringing": leg.ringing,
-        "referred": leg.referred,
+        "referred": leg.refers.named,
         "allows": None if leg.peer_allows is None else _joined(leg.peer_allows),
         "supports": _joined(leg.peer_supports),
         "origin": None if origin is None else _write_origin(origin),
@@ -101,12 +101,12 @@ def read(leg: LegData, plain: dict[str, Any], lives: int = 1) -> None:
     channel.secure = dialog.secure
     channel.contact_user = plain["contact_user"]
     leg.ringing = plain["ringing"]
-    leg.referred = plain["referred"]
+    leg.refers.named = plain["referred"]
     leg.peer_allows = None if plain["allows"] is None else frozenset(plain["allows"].split())
     leg.peer_supports = frozenset(plain["supports"].split())
     leg.origin = None if plain["origin"] is None else _read_origin(plain["origin"], AHEAD * lives)
     leg.remote_session = _bytes(plain["remote_session"])
-    leg.timer = None if plain["timer"] is None else SessionTimer(*plain["timer"])
+    leg.expiry.agreed = None if plain["timer"] is None else SessionTimer(*plain["timer"])
     expires = plain["expires"]
     left = None if expires is None else float(expires) - leg.context.layer.wall()
     # What others see of it comes last, when all of it could be read.

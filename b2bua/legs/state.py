@@ -56,6 +56,36 @@ class LegState(Enum):
     """It is over for the call; something of it may linger, until C{context.ended}."""
 
 
+class Expiry:
+    """How long the session of a leg lasts (RFC 4028)."""
+
+    __slots__ = ("agreed", "end", "timer")
+
+    def __init__(self) -> None:
+        """Last for ever."""
+        self.agreed: SessionTimer | None = None
+        """What was agreed on last."""
+        self.end = 0.0
+        """When the session expires, if there is an interval."""
+        self.timer: ITimer | None = None
+        """Fires when it is to be refreshed, or the peer to be asked whether it is there."""
+
+
+class Refers:
+    """The REFERs of the peer, and the subscriptions that came of them (RFC 3515)."""
+
+    __slots__ = ("named", "open", "relayed")
+
+    def __init__(self) -> None:
+        """There has been none."""
+        self.open: list[IPeerRefer] = []
+        """Those that are to be answered, or to be told more of."""
+        self.named = False
+        """Was there a REFER in the dialog before, so that the next needs an id?"""
+        self.relayed: IPeerRefer | None = None
+        """The referral of another leg that was handed on to this peer."""
+
+
 class LegChannel(Channel):
     """
     The way to the peer of a leg.
@@ -90,6 +120,7 @@ class LegData:
         "context",
         "dialog",
         "early",
+        "expiry",
         "gone",
         "hear",
         "id",
@@ -104,19 +135,14 @@ class LegData:
         "party",
         "peer_allows",
         "peer_invite",
-        "peer_refers",
         "peer_requests",
         "peer_supports",
         "peer_update",
         "queued_change",
-        "referred",
-        "refresh_timer",
-        "relayed_refer",
+        "refers",
         "remote_session",
         "ringing",
-        "session_end",
         "state",
-        "timer",
         "unasked",
         "withdrawn",
     )
@@ -156,14 +182,8 @@ class LegData:
         """What is to be changed as soon as it may."""
         self.peer_requests: dict[int, IPeerRequest] | None = None
         """Requests of the peer that wait for an answer, by their token."""
-        self.timer: SessionTimer | None = None
-        self.refresh_timer: ITimer | None = None
-        self.session_end = 0.0
-        self.peer_refers: list[IPeerRefer] | None = None
-        self.referred = False
-        """Was there a REFER in the dialog before, so that the next needs an id?"""
-        self.relayed_refer: IPeerRefer | None = None
-        """The referral of another leg that was handed on to this peer."""
+        self.expiry = Expiry()
+        self.refers = Refers()
         self.our_bye: IOurBye | None = None
         self.lingering = 0
         """How many things keep an ended leg from being forgotten."""
@@ -301,9 +321,9 @@ class LegData:
     def end(self) -> None:
         """Be over for the call: stop whatever would go on by itself."""
         self.state = LegState.ENDED
-        if self.refresh_timer is not None:
-            self.refresh_timer.stop()
-            self.refresh_timer = None
+        if self.expiry.timer is not None:
+            self.expiry.timer.stop()
+            self.expiry.timer = None
         if self.queued_change is not None:
             self.queued_change.stop()
             self.queued_change = None
@@ -320,7 +340,7 @@ class LegData:
         """If nothing of an ended leg is left, forget its dialogs."""
         if self.gone or self.state is not LegState.ENDED or self.lingering:
             return
-        if self.peer_invite or self.our_bye or self.peer_refers or self.relayed_refer:
+        if self.peer_invite or self.our_bye or self.refers.open or self.refers.relayed:
             return
         self.gone = True
         self.channel.close()

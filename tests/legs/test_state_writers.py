@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 import b2bua.legs
 from b2bua.dialogs.channel import Channel
-from b2bua.legs.state import LegData
+from b2bua.legs.state import Expiry, LegData, Refers
 
 ROOM = Path(b2bua.legs.__file__).parent
 
@@ -30,11 +30,9 @@ WRITERS = {
     "peer_allows": "our_change snapshot",
     "peer_supports": "snapshot",
     # The session.
+    "expiry": "",
     "origin": "sending snapshot",
-    "refresh_timer": "refresh session_expires",
     "remote_session": "early_dialogs our_change our_invite peer_invite peer_update provisional snapshot",
-    "session_end": "session_expires",
-    "timer": "session_expires snapshot",
     # How far it is, and what is open.
     "gone": "",
     "lingering": "",
@@ -43,18 +41,30 @@ WRITERS = {
     "our_change": "our_change",
     "our_invite": "leg our_invite",
     "peer_invite": "from_peer leg peer_invite",
-    "peer_refers": "refer",
     "peer_requests": "relayed_requests",
     "peer_update": "from_peer peer_update provisional",
+    "refers": "",
     "queued_change": "change change_queue our_change",
-    "referred": "refer snapshot",
-    "relayed_refer": "from_peer refer",
     "ringing": "our_invite provisional snapshot",
     "state": "our_invite peer_invite snapshot",
     "unasked": "from_call our_change",
     "withdrawn": "from_call peer_invite peer_update",
 }
 """The files that write each part of a leg, besides C{state} itself."""
+
+OF_EXPIRY = {
+    "agreed": "session_expires snapshot",
+    "end": "session_expires",
+    "timer": "refresh session_expires",
+}
+"""The files that write each part of its session timer."""
+
+OF_REFERS = {
+    "named": "refer snapshot",
+    "open": "",
+    "relayed": "from_peer refer",
+}
+"""The files that write each part of what came of the peer's REFERs."""
 
 OF_CHANNEL = {
     "closed": "",
@@ -108,6 +118,11 @@ class StateWritersTests(SynchronousTestCase):
     def test_writers(self) -> None:
         """Each part is written by its own files only; a new writer is a decision."""
         self.assertEqual(self.writers(LegData.__slots__, LEGS), WRITERS)
+
+    def test_groups(self) -> None:
+        """So is each part of what belongs together in a leg."""
+        self.assertEqual(self.writers(Expiry.__slots__, frozenset(("expiry",))), OF_EXPIRY)
+        self.assertEqual(self.writers(Refers.__slots__, frozenset(("refers",))), OF_REFERS)
 
     def test_channel(self) -> None:
         """So is each part of the way to the peer."""

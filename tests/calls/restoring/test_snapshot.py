@@ -55,7 +55,7 @@ class RestoringTests(TransferTestCase):
     @staticmethod
     def stop_timer(leg: object) -> None:
         """A process that is gone has no timers."""
-        timer = getattr(leg, "refresh_timer", None)
+        timer = getattr(getattr(leg, "expiry", None), "timer", None)
         if timer is not None:
             timer.stop()
 
