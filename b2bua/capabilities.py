@@ -12,7 +12,9 @@ from typing import TypeAlias
 
 Named: TypeAlias = tuple[str, str]
 
-OUTSIDE = ("INVITE", "ACK", "CANCEL", "OPTIONS", "REGISTER", "REFER", "NOTIFY", "SUBSCRIBE", "MESSAGE")
+OUTSIDE = (
+    "INVITE", "ACK", "CANCEL", "OPTIONS", "REGISTER", "REFER", "NOTIFY", "SUBSCRIBE", "MESSAGE", "PUBLISH",
+)  # fmt: skip
 """The methods that we take outside of dialogs."""
 INSIDE = (
     "INVITE", "ACK", "CANCEL", "BYE", "PRACK", "UPDATE", "OPTIONS", "INFO", "MESSAGE", "REFER", "NOTIFY",

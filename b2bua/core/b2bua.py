@@ -22,6 +22,7 @@ from b2bua.core.outside import OutsideRequests, check_outside
 from b2bua.core.senders import Owner, Senders
 from b2bua.errors import PeerError
 from b2bua.subscriptions.notifier import Notifier
+from b2bua.subscriptions.publications import Publications
 from b2bua.subscriptions.subscriber import Subscriber
 from b2bua.transactions.ports import ITransactionUser
 from b2bua.wire.refusals import fields_with
@@ -72,7 +73,8 @@ class B2BUA:
             context.layer, self.calls.run, context.random, directory, context.user_agent
         )
         self.senders = Senders(self.calls, directory, domain, registrar.bindings, authenticator, identify)
-        self.outside = OutsideRequests(self.calls, directory, self.senders, self.notifier)
+        self.publications = Publications(self.notifier, context.random)
+        self.outside = OutsideRequests(self.calls, directory, self.senders, self.notifier, self.publications)
         self._methods: dict[str, Callable[[Request, IServerTransaction], None]] = {
             "INVITE": Invites(self.calls, directory, self.senders).receive,
             "REGISTER": registrar.register,
@@ -81,6 +83,7 @@ class B2BUA:
             "REFER": self.outside.refer,
             "SUBSCRIBE": self.outside.subscribe,
             "MESSAGE": self.outside.message,
+            "PUBLISH": self.outside.publish,
         }
 
     # ---- from the transaction layer -------------------------------------

@@ -18,20 +18,29 @@ if TYPE_CHECKING:
     from b2bua.core.senders import Sender, Senders
     from b2bua.directory import Directory
     from b2bua.subscriptions.notifier import Notifier
+    from b2bua.subscriptions.publications import Publications
     from b2bua.transactions.flow import Flow
     from b2bua.transactions.ports import IServerTransaction
     from b2bua.wire.message import Request, Response
 
 
 class OutsideRequests:
-    """Takes OPTIONS, MESSAGE, SUBSCRIBE, NOTIFY and REFER that belong to no dialog."""
+    """Takes OPTIONS, MESSAGE, SUBSCRIBE, NOTIFY, PUBLISH and REFER that belong to no dialog."""
 
-    def __init__(self, calls: Calls, directory: Directory, senders: Senders, notifier: Notifier) -> None:
+    def __init__(
+        self,
+        calls: Calls,
+        directory: Directory,
+        senders: Senders,
+        notifier: Notifier,
+        publications: Publications,
+    ) -> None:
         """Answer for these."""
         self._calls = calls
         self._directory = directory
         self._senders = senders
         self._notifier = notifier
+        self._publications = publications
         self._key = calls.context.token().encode()
 
     def _answer(
@@ -83,6 +92,13 @@ class OutsideRequests:
             # What a phone watches is its own affair, whoever has logged in there.
             watcher = self._directory.party(sender.party.at) if sender.party.at else sender.party
             self._notifier.subscribe(request, server, watcher, watched)
+
+    def publish(self, request: Request, server: IServerTransaction) -> None:
+        """Let somebody who is known say how they are (RFC 3903 section 6)."""
+        sender = self._senders.admit(request, server)
+        if sender is not None:
+            watched = self._directory.watched(request, server.flow)
+            self._publications.publish(request, server, sender.party, watched)
 
     def message(self, request: Request, server: IServerTransaction) -> None:
         """Pass a message on (RFC 3428)."""

@@ -15,6 +15,7 @@ from b2bua.wire.grammar import is_token
 if TYPE_CHECKING:
     from b2bua.features.dispatch import Dispatch
     from b2bua.features.plugin import Plugin
+    from b2bua.legs.party import Party
     from b2bua.subscriptions import Watcher
 
 HOOK = "b2bua_event_packages"
@@ -57,6 +58,16 @@ class ContainedPackage:
         """Carry out what the body of a SUBSCRIBE wants, or turn it down."""
         refusal: Refuse | None = self._ask("commanded", wrong_refusal, resource, watcher, body)
         return refusal
+
+    def takes(self, resource: str, publisher: Party, body: bytes) -> Refuse | None:
+        """Turn down what somebody publishes, or say None."""
+        refusal: Refuse | None = self._ask("takes", wrong_refusal, resource, publisher, body)
+        return refusal
+
+    def published(self, resource: str, bodies: tuple[bytes, ...]) -> None:
+        """Hear what is published of a resource by now."""
+        with suppress(PackageFailed):
+            self._ask("published", _no_answer, resource, bodies)
 
     def _ask(self, method: str, check: Callable[[object], str | None], *values: object) -> Any:
         """Call a method of the package."""

@@ -99,6 +99,8 @@ class Notifier:
         """How many SUBSCRIBEs were turned down, by status."""
         self.kept: Callable[[PackageSubscription, bool], None] | None = None
         """Told of each subscription that is to be written down, and whether it is over."""
+        self.renewed: Callable[[], None] = _nothing
+        """Told when the packages are others than before."""
         self._random = random
         self._by_dialog: dict[DialogKey, PackageSubscription] = {}
         self._by_resource: dict[tuple[str, str], dict[PackageSubscription, None]] = {}
@@ -138,6 +140,7 @@ class Notifier:
         for package, resource in self._by_resource:
             if package in self.packages:
                 self.packages[package].watched(resource, True)
+        self.renewed()
         self.tell_all(renewed)
 
     def tell_all(self, subscriptions: Sequence[PackageSubscription]) -> None:
@@ -264,12 +267,12 @@ class Notifier:
             if len(request.body) > self.limits.body:
                 raise Refused(413)
         seconds = self._granted(request, served)
-        lacking = _asked(served.needs, resource) - watcher.supports
+        lacking = asked(served.needs, resource) - watcher.supports
         if lacking:
             raise Refused(421, "", require(lacking))
         unsubscribes = not seconds and request.to.tag and not request.body
-        if not unsubscribes and (refusal := _asked(served.refuses, resource, watcher)) is not None:
-            _turn_down(refusal)
+        if not unsubscribes and (refusal := asked(served.refuses, resource, watcher)) is not None:
+            turn_down(refusal)
         return seconds
 
     def _granted(self, request: Request, served: ServedPackage) -> int:
@@ -285,11 +288,8 @@ class Notifier:
 
     def _command(self, request: Request, served: ServedPackage, resource: str, watcher: Watcher) -> None:
         """Carry out what a body wants."""
-        if (
-            request.body
-            and (refusal := _asked(served.commanded, resource, watcher, request.body)) is not None
-        ):
-            _turn_down(refusal)
+        if request.body and (refusal := asked(served.commanded, resource, watcher, request.body)) is not None:
+            turn_down(refusal)
 
     def _make_room(self, party: Party) -> None:
         """See that there are not too many."""
@@ -401,7 +401,7 @@ def _take_out(
             del table[key]
 
 
-def _asked(question: Callable[..., Answer], *values: object) -> Answer:
+def asked(question: Callable[..., Answer], *values: object) -> Answer:
     """Ask a package; one that is broken serves nobody, for now."""
     try:
         return question(*values)
@@ -409,6 +409,10 @@ def _asked(question: Callable[..., Answer], *values: object) -> Answer:
         raise Refused(500) from None
 
 
-def _turn_down(refusal: Refuse) -> NoReturn:
+def turn_down(refusal: Refuse) -> NoReturn:
     """Say no, as a package wants it."""
     raise Refused(refusal.code, refusal.reason)
+
+
+def _nothing() -> None:
+    """Where nobody wants to know."""

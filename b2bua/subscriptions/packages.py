@@ -59,6 +59,8 @@ class EventPackage:
     """The types of body that its NOTIFYs may have, the usual one first."""
     commands: tuple[str, ...] = ()
     """The types of body that a SUBSCRIBE may have; such a body is a command."""
+    publications: tuple[str, ...] = ()
+    """The types of body that phones may publish for it (RFC 3903); none takes no PUBLISH."""
     option_tags: frozenset[str] = frozenset()
     """The option tags that a SUBSCRIBE may require."""
     default_expires: int = 3600
@@ -120,6 +122,21 @@ class EventPackage:
         """
         return None
 
+    def takes(self, resource: str, publisher: Party, body: bytes) -> Refuse | None:
+        """
+        Turn down what somebody publishes (RFC 3903), or say None.
+
+        Called before the PUBLISH is answered, so a body that cannot be read is
+        refused here.  By default an extension may say anything of itself.
+
+        @param body: of one of the types in C{publications}; empty where
+            something that was published is refreshed or removed.
+        """
+        return None if publisher.internal and publisher.name == resource else Refuse(403)
+
+    def published(self, resource: str, bodies: tuple[bytes, ...]) -> None:
+        """Hear what is published of a resource by now: all of it, the oldest first."""
+
 
 class PackageFailed(Exception):
     """A package has no answer, because of a fault of its own that has been logged."""
@@ -144,6 +161,12 @@ class ServedPackage(Protocol):
 
     def commanded(self, resource: str, watcher: Watcher, body: bytes) -> Refuse | None:
         """Carry out what the body of a SUBSCRIBE wants, or turn it down."""
+
+    def takes(self, resource: str, publisher: Party, body: bytes) -> Refuse | None:
+        """Turn down what somebody publishes, or say None."""
+
+    def published(self, resource: str, bodies: tuple[bytes, ...]) -> None:
+        """Hear what is published of a resource by now."""
 
 
 Packages: TypeAlias = Mapping[str, ServedPackage]

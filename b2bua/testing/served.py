@@ -133,6 +133,7 @@ class Served:
             self.features.stop()
             self.server.notifier.stop()
             self.server.core.subscriber.stop()
+            self.server.core.publications.stop()
 
     def crash(self) -> None:
         """End the process as kill -9 does: nothing is said to anybody, and what was not written is lost."""

@@ -56,6 +56,8 @@ class Plain:
         self.state = package.state
         self.commanded = package.commanded
         self.watched = package.watched
+        self.takes = package.takes
+        self.published = package.published
 
 
 def at_once(step: Any, *values: Any) -> None:
