@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from b2bua.calls.records.view import CallState
     from b2bua.calls.shown import Lamp, Messages
     from b2bua.calls.verdicts import (
+        Announcement,
         CodeVerdict,
         FailureVerdict,
         Outcome,
@@ -390,6 +391,25 @@ def music_wanted(call: Call, leg: Leg, waits: Waits) -> str | None:
     @param leg: the leg of who waits.
     @param waits: why, by whom and where.
     @return: the path of a WAV file, or L{None}.
+    """
+    raise NotImplementedError
+
+
+@_hook("question", "")  # asked by ask_announcement, which waits for nobody
+def announcement_wanted(call: Call, leg: Leg, code: int, text: str) -> Announcement | None:
+    """
+    Say what a caller hears who is about to be refused, or has dialled a feature code.
+
+    Asked once when nothing else can be done for the call, and once for each
+    code that is confirmed.  The first answer counts, and nobody waits for one
+    that takes its time; with none, or without a voice of the server, the caller
+    is refused, or is shown the text, without a word.
+
+    @param call: the call.
+    @param leg: the caller's leg.
+    @param code: the status that the caller gets; 200 for a feature code.
+    @param text: the reason that goes with it, or what the display shows.
+    @return: what is played, or L{None}.
     """
     raise NotImplementedError
 

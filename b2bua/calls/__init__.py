@@ -16,6 +16,7 @@ from b2bua.calls.records.record import CallRecord, LegRecord
 from b2bua.calls.records.view import CallState, PartyState, Phase
 from b2bua.calls.shown import Lamp, Messages
 from b2bua.calls.verdicts import (
+    Announcement,
     Confirm,
     Dial,
     Diverted,
@@ -37,6 +38,7 @@ from b2bua.legs.words import LegEnd, Replied, Requested
 from b2bua.media.ports import NoVoice
 
 __all__ = [
+    "Announcement",
     "Attempt",
     "Busy",
     "Call",

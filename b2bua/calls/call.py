@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from twisted.internet.defer import Deferred
 
+from b2bua.calls.operations.announcing import confirm_in_words, refuse_in_words
 from b2bua.calls.operations.call_control import go_on_after_waiting
-from b2bua.calls.operations.confirming import confirm
 from b2bua.calls.operations.conversation import Conversation
 from b2bua.calls.operations.leg_waiter import LegWaiter
 from b2bua.calls.operations.picking import pick_up
@@ -401,11 +401,18 @@ class Call:
         self.started = True
         self.features.tell_call_started(self)
 
+    def turn_away(self, leg: Leg, offer: bytes | None, code: int, reason: str) -> None:
+        """Refuse a caller, who may be told in words."""
+        if self.features.announces:
+            refuse_in_words(self, leg, offer, code, reason)
+        else:
+            self.refuse(leg, code, reason)
+
     def feature_answers(self, leg: Leg, offer: bytes | None, answer: Answer, behalf: Party) -> None:
         """A feature answers the caller, who has not been answered yet."""
         match answer:
             case Confirm(text):
-                confirm(self, leg, offer, text)
+                confirm_in_words(self, leg, offer, text)
             case Wait():
                 answer_waiting(self, leg, offer, answer, behalf)
             case PickUp():

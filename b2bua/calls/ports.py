@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from b2bua.calls.decisions import Decisions as HookDecisions
-from b2bua.calls.verdicts import Outcome, Waits
+from b2bua.calls.verdicts import Announcement, Outcome, Waits
 from b2bua.legs.party import Party
 from b2bua.legs.words import Word
 from b2bua.transactions.flow import Flow
@@ -118,6 +118,13 @@ class Decisions(HookDecisions, Protocol):
 
     def ask_music(self, call: Call, leg: Leg, waits: Waits) -> str | None:
         """What does a party hear that is about to wait?"""
+
+    @property
+    def announces(self) -> bool:
+        """Has any feature words for callers?"""
+
+    def ask_announcement(self, call: Call, leg: Leg, code: int, text: str) -> Announcement | None:
+        """What is said to a caller who is refused, or has dialled a feature code?"""
 
     @property
     def fields(self) -> frozenset[str]:

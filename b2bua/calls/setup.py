@@ -45,6 +45,9 @@ class CallInSetup(BridgedCall, Protocol):
     def redirect(self, leg: Leg, code: int, targets: tuple[str, ...], reason: str = "") -> None:
         """Send a leg that has not been answered elsewhere (3xx)."""
 
+    def turn_away(self, leg: Leg, offer: bytes | None, code: int, reason: str) -> None:
+        """Refuse a caller, who may be told in words."""
+
     def feature_answers(self, leg: Leg, offer: bytes | None, answer: Answer, behalf: Party) -> None:
         """A feature answers the caller, who has not been answered yet."""
 
@@ -135,7 +138,7 @@ class Setup:
         if outcome.kind == "moved" and 300 <= outcome.code < 400 and outcome.targets:
             self.call.redirect(self.caller, outcome.code, outcome.targets, outcome.reason)
         else:
-            self.call.refuse(self.caller, code, reason)
+            self.call.turn_away(self.caller, self.template.offer, code, reason)
 
     def instead(self, attempt: LiveAttempt, answer: Answer) -> None:
         """A feature answers the caller, who has not been answered yet."""

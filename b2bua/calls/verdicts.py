@@ -223,6 +223,21 @@ class Waits:
 
 
 @dataclass(frozen=True, slots=True)
+class Announcement:
+    """What a caller is told before it is refused, or when a feature code is confirmed."""
+
+    files: tuple[str, ...]
+    """The paths of WAV files, which are played one after the other."""
+    answer: bool = False
+    """Is a call that is refused answered for it?  By a few trunks nobody hears what comes before."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be carried out, where it is written."""
+        if not isinstance(self.files, tuple) or not self.files or not all(map(is_target, self.files)):
+            raise TypeError("Announcement: files that are no tuple of paths")
+
+
+@dataclass(frozen=True, slots=True)
 class PickUp:
     """
     Take a party of another call: who waits there, or the caller whose call rings.

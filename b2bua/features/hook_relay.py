@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from b2bua.calls.decisions import Decisions
     from b2bua.calls.face import Attempt, Call, Leg
     from b2bua.calls.shown import Lamp, Messages
-    from b2bua.calls.verdicts import FailureVerdict, Outcome, RouteVerdict, Waits
+    from b2bua.calls.verdicts import Announcement, FailureVerdict, Outcome, RouteVerdict, Waits
     from b2bua.legs.party import Party
 else:
     Decisions = object  # the methods are made below
@@ -39,6 +39,8 @@ class HookRelay(Decisions):
         """Does any feature want to know how each call is whenever that changes?"""
         self.plays_music = False
         """Has any feature music for those who wait?"""
+        self.announces = False
+        """Has any feature words for callers?"""
         dispatch.arranged = self._arranged
         self._arranged()
 
@@ -46,6 +48,7 @@ class HookRelay(Decisions):
         """Look at once what is asked often."""
         self.hears_changes = bool(self._impls["call_changed"])
         self.plays_music = bool(self._impls["music_wanted"])
+        self.announces = bool(self._impls["announcement_wanted"])
 
     # ---- questions ------------------------------------------------------
 
@@ -102,6 +105,14 @@ class HookRelay(Decisions):
         """What does a party hear that is about to wait?"""
         impls = self._impls["music_wanted"]
         said: str | None = _at_once(self._dispatch.ask("music_wanted", impls, call.story, call, leg, waits))
+        return said
+
+    def ask_announcement(self, call: Call, leg: Leg, code: int, text: str) -> Announcement | None:
+        """What is said to a caller who is refused, or has dialled a feature code?"""
+        impls = self._impls["announcement_wanted"]
+        said: Announcement | None = _at_once(
+            self._dispatch.ask("announcement_wanted", impls, call.story, call, leg, code, text)
+        )
         return said
 
     def ask_lamp(self, number: str, watcher: Party) -> Lamp | None:

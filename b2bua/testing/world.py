@@ -166,6 +166,17 @@ class World(Surroundings):
                 return voice.playing
         return ""
 
+    def hears_early(self, phone: Phone) -> str:
+        """Name what the server plays to a phone before the answer; empty if it plays nothing."""
+        for session in phone.live:
+            offer = session.media.ours
+            streams = () if offer is None else offer.streams
+            for stream in streams:
+                voice = self.voices.to((stream.address, stream.port))
+                if voice is not None:
+                    return voice.playing
+        return ""
+
     def voice(self, phone: Phone) -> SimulatedVoice:
         """The voice that talks to a phone, for pressing keys."""
         for session in phone.live:

@@ -66,7 +66,7 @@ class DocumentationTests(SynchronousTestCase):
             self.assertTrue(callable(getattr(HookRelay, name)), hook)
         left = {hook for hook, kind in HOOKS.items() if kind != "declaration"} - set(FACE)
         by_hand = {"extension_unavailable", "code_dialled", "code_referred", "lamp_shown", "code_shown"}
-        by_hand |= {"messages_waiting", "music_wanted"}
+        by_hand |= {"messages_waiting", "music_wanted", "announcement_wanted"}
         self.assertEqual(left, by_hand | {"service_started", "service_stopping"})
 
 

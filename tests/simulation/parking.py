@@ -24,6 +24,7 @@ OFFICE: dict[str, Any] = {
     "call_back": {"minutes": 1, "ring_seconds": 5, "wake_up_again": 1},
     "emergency": {"numbers": ["112"]},
     "class_of_service": {"classes": ["short"], "numbers": {"short": "801", "orbit": "802"}},
+    "announcements": {},
     "last_call": {},
     "music_on_hold": {"numbers": {"592": "silence"}},
     "queues": {

@@ -23,7 +23,7 @@ from b2bua.calls.operations.leg_waiter import Gone
 from b2bua.calls.operations.speech import Speech
 from b2bua.calls.stand_in import StandIn
 from b2bua.calls.verdicts import Talk
-from b2bua.legs.words import Answered, Changed, Confirmed, HungUp, Moved, Refused, Word
+from b2bua.legs.words import Answered, Changed, Confirmed, Fields, HungUp, Moved, Refused, Word
 from b2bua.media.ports import IVoice, NoVoice
 
 if TYPE_CHECKING:
@@ -77,12 +77,16 @@ class Conversation(StandIn, Speech):
             return
         self._voice, self._offered = voice, not agreed
         if self._leg.answered:
-            self._leg.say(Changed(voice.session))
+            self._leg.say(Changed(voice.session, self._answer_fields()))
             return
         self._call.was_taken(None)
-        self._leg.say(Answered(voice.session))
+        self._leg.say(Answered(voice.session, self._answer_fields()))
         if agreed:
             self._start()
+
+    def _answer_fields(self) -> Fields:
+        """What the party is shown."""
+        return ()
 
     def _start(self) -> None:
         """Media flow: let the script go."""
@@ -108,6 +112,10 @@ class Conversation(StandIn, Speech):
             self.log.failure("a conversation with {party} broke", failure, party=str(self.party))
             self._call.story.note("the conversation broke: {}", failure.getErrorMessage())
         self._call.calls.run(self._done)
+
+    def now(self) -> float:
+        """The clock that nobody sets."""
+        return self._calls.now()
 
     def _done(self) -> None:
         """The script is done: hang up."""

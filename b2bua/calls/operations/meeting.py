@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from b2bua.calls.operations.confirming import show
+from b2bua.calls.operations.announcing import confirm_in_words
 from b2bua.calls.operations.conversation import Conversation
 from b2bua.calls.operations.joining import join_answered
 from b2bua.calls.operations.picking import pick_up_for
@@ -31,7 +31,7 @@ async def meet(call: OperatedCall, leg: Leg, found: Reached | Instead | Outcome)
             call.talks_with(found.leg)
             return found.leg
         case Instead(Confirm(text)):
-            show(call, leg, text)
+            confirm_in_words(call, leg, None, text)
             return leg
         case Instead(Wait() as wait, behalf):
             keep_waiting(call, leg, wait, behalf)
