@@ -21,8 +21,12 @@ COLUMN = 260
 """From one line to the next."""
 HEAD = 58
 RUNG = 34
+MEDIA = 12
+"""More for a rung with a session description below it, so that nothing is written over that."""
 REASON = 20
 FOOT = 24
+LETTER = 6.5
+"""Pixels of a letter, about: a picture is as wide as its longest reason."""
 TEXT_MAX = 120
 """Characters of a reason that are drawn; all of it is shown when a pointer rests on it."""
 MEDIA_MAX = 44
@@ -49,8 +53,10 @@ text { fill: var(--ink) } .faint { fill: var(--faint); font-size: 11px } .name {
 def svg(call: TracedCall) -> str:
     """Draw a call; the text is a whole document."""
     drawn = picture(call)
-    height = HEAD + sum(RUNG if isinstance(row, Rung) else REASON for row in drawn.rows) + FOOT
-    width = max(MARGIN + COLUMN * len(drawn.columns), 640)
+    height = HEAD + sum(map(_height, drawn.rows)) + FOOT
+    reasons = [min(len(row.text), TEXT_MAX) for row in drawn.rows if isinstance(row, Between)]
+    longest = REASON_X + round(LETTER * max(reasons, default=0))
+    width = max(MARGIN + COLUMN * len(drawn.columns), longest, 640)
     title = f"{call.record.caller} calls {call.record.dialled}"
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}"',
@@ -62,19 +68,29 @@ def svg(call: TracedCall) -> str:
     y, before = HEAD, drawn.began
     for row in drawn.rows:
         if isinstance(row, Rung):
-            y += RUNG
-            parts += _rung(row, y, row.at - drawn.began, row.at - before)
+            parts += _rung(row, y + RUNG, row.at - drawn.began, row.at - before)
             before = row.at
         else:
-            y += REASON
-            parts += _reason(row, y, row.at - drawn.began)
+            parts += _reason(row, y + REASON, row.at - drawn.began)
+        y += _height(row)
     parts.append("</svg>")
     return "\n".join(parts) + "\n"
+
+
+def _height(row: Rung | Between) -> int:
+    """How much room a row takes."""
+    if isinstance(row, Between):
+        return REASON
+    return RUNG + MEDIA if row.media else RUNG
 
 
 def _x(column: int) -> int:
     """Where the line of a column is."""
     return MARGIN + COLUMN // 2 + COLUMN * column
+
+
+REASON_X = _x(US) + 10
+"""Reasons stand beside our line."""
 
 
 def _posts(columns: tuple[Column, ...], height: int) -> Iterator[str]:
@@ -118,7 +134,7 @@ def _reason(row: Between, y: int, at: float) -> Iterator[str]:
     """Write what was decided, beside our line."""
     yield f"<g><title>{_text(row.text)}</title>"
     yield f'<text class="faint" x="8" y="{y + 4}">{at:.3f}</text>'
-    yield f'<text class="why" x="{_x(US) + 10}" y="{y + 4}">{_text(_cut(row.text, TEXT_MAX))}</text></g>'
+    yield f'<text class="why" x="{REASON_X}" y="{y + 4}">{_text(_cut(row.text, TEXT_MAX))}</text></g>'
 
 
 def _short(seconds: float) -> str:
