@@ -171,6 +171,21 @@ def b2bua_commands() -> Mapping[str, Callable[..., Any]]:
 
 
 @_hook("declaration")
+def b2bua_files() -> Mapping[str, Callable[[], tuple[str, bytes]]]:
+    """
+    Name the files that the feature has for phones and programs, to be got by HTTP.
+
+    Asked once for each generation of features.  A file is at C{/files/NAME} of
+    the page's address, for whoever has logged in or has a token; phones give a
+    token as the password of HTTP Basic.  Its function is called for each GET, and
+    what it gives is not kept.
+
+    @return: for each name, C{phonebook.xml} say, a function that gives the type and the content.
+    """
+    raise NotImplementedError
+
+
+@_hook("declaration")
 def b2bua_before() -> tuple[str, ...]:
     """
     Name the features that should be asked after this one.

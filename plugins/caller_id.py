@@ -2,13 +2,18 @@
 Caller id: who calls, as others see it.
 
     [caller_id]
-    phone_book = "names.csv"     # lines of number and name: +4930123456,Anna Schmidt
+    phone_book = "names.csv"     # lines of number and name: +4930123456,Anna Schmidt; or cards, names.vcf
     country = "DE"               # how numbers without + are meant, there and when they call
+    shown = "e164"               # how callers from outside are shown: e164 is +4930123456, national 030123456
 
     [extensions.102.caller_id]
     name = "Sales"               # shown outside in place of its name
     number = "+4930123450"       # and in place of its number, unless the trunk has a rule of its own
     hidden = false               # does it call without a number?
+
+    [trunks.vienna.caller_id]
+    country = "AT"               # how numbers without + are meant of whom calls by this trunk
+    shown = "as_received"        # the default; emergency calls and extensions are never written otherwise
 
 Callers from outside whom the phone book knows are shown by the name that it has
 for them, however their number is written.  C{*67} before a number hides who
@@ -21,21 +26,22 @@ library, with C{pip install b2bua[numbers]}, and without C{country} as they are.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import StringConstraints
 
 from b2bua import Changeable, File, NotConfigured, Options, Table, hookimpl
 from b2bua.calls import Confirm, Dial, Lamp, Member, Refuse, hide_identity
+from b2bua.wire.uri import Uri
+from b2bua_plugins._phone_book import Country, e164, national, read
 
 if TYPE_CHECKING:
     from b2bua.calls import Attempt, InvitationDraft, Party
 
-NAMES_MAX = 100_000
-BYTES_MAX = 10_000_000
+Shown = Literal["as_received", "e164", "national"]
 Name = Annotated[str, StringConstraints(max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
@@ -43,7 +49,15 @@ class ForAll(Table):
     """C{[caller_id]}: the names of others."""
 
     phone_book: File | None = None
-    country: Annotated[str, StringConstraints(pattern=r"^([A-Z]{2})?$")] = ""
+    country: Country = ""
+    shown: Shown = "as_received"
+
+
+class OfTrunk(Table):
+    """C{[trunks.NAME.caller_id]}: how those are shown who call by a trunk."""
+
+    country: Country | None = None
+    shown: Shown | None = None
 
 
 class OfExtension(Table):
@@ -60,7 +74,7 @@ class CallerId:
     @hookimpl
     def b2bua_settings(self) -> Mapping[str, type[Table]]:
         """The tables of this feature."""
-        return {"caller_id": ForAll, "extensions.*.caller_id": OfExtension}
+        return {"caller_id": ForAll, "trunks.*.caller_id": OfTrunk, "extensions.*.caller_id": OfExtension}
 
     @hookimpl
     def b2bua_codes(self) -> Mapping[str, str]:
@@ -70,12 +84,27 @@ class CallerId:
     @hookimpl
     def b2bua_configure(self, options: Options) -> None:
         """Read the phone book."""
-        if not options.names(ForAll) and not options.names(OfExtension):
+        if not (options.names(ForAll) or options.names(OfTrunk) or options.names(OfExtension)):
             raise NotConfigured("no [caller_id] table")
         self._options = options
         table = options.of(ForAll)
-        self._plain = plainly(table.country)
-        self._names = {} if table.phone_book is None else read_names(Path(table.phone_book), self._plain)
+        plain = e164(table.country, "[caller_id] country")
+        book = read(Path(table.phone_book), "[caller_id] phone_book") if table.phone_book is not None else ()
+        self._names = {plain(number): entry.name for entry in book for number in entry.numbers}
+        self._ways = {trunk: self._way(options.of(OfTrunk, trunk), trunk) for trunk in options.trunks}
+        self._usual = self._way(OfTrunk(), "")
+
+    def _way(self, own: OfTrunk, trunk: str) -> tuple[Callable[[str], str], Callable[[str], str]]:
+        """How numbers of those who call by a trunk are looked up, and how they are shown."""
+        table = self._options.of(ForAll)
+        country = table.country if own.country is None else own.country
+        shown, where = own.shown or table.shown, f"trunks.{trunk}.caller_id" if trunk else "caller_id"
+        if shown != "as_received" and not country:
+            raise ValueError(f"[{where}] shown: say which country is meant, by country")
+        plain = e164(country, f"[{where}] country")
+        if shown == "as_received":
+            return plain, str
+        return plain, plain if shown == "e164" else national(country, f"[{where}] country")
 
     @hookimpl
     def code_shown(self, name: str, argument: str, watcher: Party) -> Lamp | None:
@@ -118,9 +147,22 @@ class CallerId:
         if attempt.internal and attempt.extension is None:
             self._show_outside(attempt, draft)
         elif not attempt.internal and attempt.caller_number:
-            name = self._names.get(self._plain(attempt.caller_number))
-            if name:
-                draft.from_display = name
+            self._show_others(attempt, draft)
+
+    def _show_others(self, attempt: Attempt, draft: InvitationDraft) -> None:
+        """Show who calls from outside by the name that is known, and the number as it is wanted."""
+        number, uri = attempt.caller_number, Uri.parse(draft.from_uri)
+        if uri.user_unescaped != number:
+            return  # it is hidden
+        plain, shown = self._ways.get(attempt.caller.name, self._usual)
+        if name := self._names.get(plain(number)):
+            draft.from_display = name
+        if (other := shown(number)) != number:
+            known, draft.from_uri = draft.from_uri, str(replace(uri, user=other))
+            draft.fields = [
+                (name, value.replace(known, draft.from_uri) if name == "P-Asserted-Identity" else value)
+                for name, value in draft.fields
+            ]
 
     def _show_outside(self, attempt: Attempt, draft: InvitationDraft) -> None:
         """Put the name and the number in place that an extension has for those outside."""
@@ -136,48 +178,3 @@ class CallerId:
                 (name, value.replace(known, f"sip:{own.number}@") if name == "P-Asserted-Identity" else value)
                 for name, value in draft.fields
             ]
-
-
-def plainly(country: str) -> Callable[[str], str]:
-    """How to make all ways to write a number the same one."""
-    if not country:
-        return lambda number: number
-    try:
-        import phonenumbers
-    except ImportError:
-        raise ValueError(
-            "[caller_id] country: what knows numbers is missing; install b2bua[numbers]"
-        ) from None
-    if country not in phonenumbers.SUPPORTED_REGIONS:
-        raise ValueError(f"[caller_id] country: {country} is no country whose numbers are known")
-
-    def plain(number: str) -> str:
-        try:
-            parsed = phonenumbers.parse(number, country)
-        except phonenumbers.NumberParseException:
-            return number
-        return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
-
-    return plain
-
-
-def read_names(path: Path, plain: Callable[[str], str]) -> dict[str, str]:
-    """The names in a phone book, by number."""
-    where = f"[caller_id] phone_book: {path}"
-    try:
-        if path.stat().st_size > BYTES_MAX:
-            raise ValueError(f"{where} is longer than {BYTES_MAX} bytes")
-        rows = list(csv.reader(path.read_text(encoding="utf-8-sig").splitlines()))
-    except OSError as error:
-        raise ValueError(f"{where} cannot be read: {error.strerror}") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{where} cannot be read: it is no CSV in UTF-8: {error}") from None
-    names = {}
-    for line, row in enumerate(rows, 1):
-        if row and not row[0].startswith("#"):
-            if len(row) != 2 or not row[1].strip().isprintable():
-                raise ValueError(f"{where}: line {line} is not like +4930123456,Anna Schmidt")
-            names[plain(row[0].strip())] = row[1].strip()[:64]
-    if len(names) > NAMES_MAX:
-        raise ValueError(f"{where} has more than {NAMES_MAX} names")
-    return names

@@ -10,6 +10,7 @@ together with those who guess passwords of phones.
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -71,8 +72,7 @@ class Entrance:
         host = source(request)
         if self._throttle.ignores(host):
             raise Refused("too many attempts; wait", 429)
-        kind, _, token = given.partition(" ")
-        person = self._accounts.program(token.strip()) if kind.lower() == "bearer" else None
+        person = self._accounts.program(_token(given, request.method in SAFE))
         if person is None:
             self._failed(host, "token")
             raise Refused("nobody has this token", 401)
@@ -150,6 +150,22 @@ class Entrance:
                 source=host,
                 seconds=self._throttle.limits.ignored,
             )
+
+
+def _token(given: str, safe: bool) -> str:
+    """
+    The token in an Authorization: that of Bearer, or the password of Basic, which is all that phones know.
+
+    Browsers send what they know of Basic by themselves, whoever's page it is, so
+    it changes nothing.
+    """
+    kind, _, rest = given.partition(" ")
+    if kind.lower() == "basic" and safe:
+        try:
+            return b64decode(rest.strip(), validate=True).decode().partition(":")[2]  # RFC 7617 section 2
+        except ValueError:
+            return ""
+    return rest.strip() if kind.lower() == "bearer" else ""
 
 
 class LogIn(Resource):

@@ -67,6 +67,16 @@ class Choices:
             CommandRow.model_validate(command.described()) for command in self._features().commands.values()
         ]
 
+    def file(self, name: str) -> tuple[str, bytes]:
+        """What a plugin has to be got by HTTP: its type and content."""
+        try:
+            found = self._features().file(name)
+        except ValueError as error:
+            raise Refused(str(error), 500) from None
+        if found is None:
+            raise Unknown(f"there is no file {name:.60}")
+        return found
+
     async def run(self, command: str, arguments: dict[str, Any]) -> Any:
         """Run the command of a plugin."""
         features = self._features()

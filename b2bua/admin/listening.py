@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.web.resource import Resource
 
 from b2bua.admin.administration import Administration
+from b2bua.admin.files import Files
 from b2bua.admin.monitoring import Figures, Health
 from b2bua.admin.page.site import Site
 from b2bua.admin.person import Person
@@ -62,6 +63,7 @@ def _fill(tree: Resource, administration: Administration, identify: Identify, cl
     api = Api(administration.routes, identify, administration.version, administration.audit)
     api.putChild(b"events", Stream(administration.events, identify, clock))
     tree.putChild(b"api", api)
+    tree.putChild(b"files", Files(administration.choices, identify))
     tree.putChild(b"metrics", Figures(administration, identify))
     tree.putChild(b"health", Health(administration))
 

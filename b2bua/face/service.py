@@ -211,6 +211,11 @@ class Service:
         """Why an extension takes no calls, if a feature says so (C{extension_unavailable})."""
         return self._calls.features.ask_unavailable(extension)
 
+    def display(self, extension: str) -> str:
+        """The name of an extension."""
+        party = self._calls.directory.known_party("extension", extension)
+        return "" if party is None else party.display
+
     def address(self, number: str) -> str:
         """A number as a SIP URI that may be told to others."""
         return self._calls.directory.uri(number)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from b2bua.legs.header_policy import SECRET
 from b2bua.settings import Problem, meant
 from b2bua.wire.grammar import is_token
 from b2bua.wire.registry import canonical
+
+_FILE = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
 class Declarations:
@@ -47,7 +50,8 @@ class Declarations:
         self.taken = self._take(document)
         self.problems[:0] = self._strangers({source.name for source in sources})
         self.codes = self._settle(document)
-        self.problems += _same_commands(self.plugins)
+        self.problems += _twice(self.plugins, "command", lambda plugin: [c.name for c in plugin.commands])
+        self.problems += _twice(self.plugins, "file", lambda plugin: plugin.files)
 
     def _names(self, key: str) -> Sequence[str]:
         """A list of names in the table C{[plugins]}; that it is one is checked elsewhere."""
@@ -71,6 +75,7 @@ class Declarations:
             plugin.before = frozenset(plugin.declares("b2bua_before", ()))
             plugin.fields = _fields(plugin.declares("b2bua_fields", ()))
             plugin.methods = _methods(plugin.declares("b2bua_methods", ()))
+            plugin.files = _files(plugin.declares("b2bua_files", {}))
             plugin.commands = tuple(commands_of(plugin.name, plugin.declares("b2bua_commands", {})))
         except ValueError as error:
             if plugin.name not in self._off:
@@ -139,12 +144,28 @@ def _methods(names: Iterable[str]) -> frozenset[str]:
     return methods
 
 
-def _same_commands(plugins: Iterable[Plugin]) -> Iterator[Problem]:
-    """Complain of two plugins that add the same command."""
+def _files(
+    declared: Mapping[str, Callable[[], tuple[str, bytes]]],
+) -> dict[str, Callable[[], tuple[str, bytes]]]:
+    """
+    The files that a plugin has for phones.
+
+    @raise ValueError: if one has a name that is none.
+    """
+    for name in declared:
+        if not _FILE.fullmatch(name):
+            raise ValueError(f"b2bua_files: {name!r:.60} is no name like phonebook.xml")
+    return dict(declared)
+
+
+def _twice(
+    plugins: Iterable[Plugin], what: str, names: Callable[[Plugin], Iterable[str]]
+) -> Iterator[Problem]:
+    """Complain of two plugins that bring the same thing."""
     owners: dict[str, str] = {}
     for plugin in plugins:
-        for command in plugin.commands:
-            owner = owners.setdefault(command.name, plugin.name)
+        for name in names(plugin):
+            owner = owners.setdefault(name, plugin.name)
             if owner != plugin.name:
-                text = f"the command {command.name} belongs to the plugin {owner} already"
+                text = f"the {what} {name} belongs to the plugin {owner} already"
                 yield Problem(f"plugin {plugin.name}", text)

@@ -257,6 +257,21 @@ class Features(HookRelay):
         """What plugins add to the command C{b2bua}, by name."""
         return {one.name: one for plugin in self.plugins if not plugin.out for one in plugin.commands}
 
+    def file(self, name: str) -> tuple[str, bytes] | None:
+        """
+        What a plugin has under a name: its type and content; None if there is no such file.
+
+        @raise ValueError: it has failed; the text is for people.
+        """
+        for plugin in self.plugins:
+            if name in plugin.files and not plugin.out:
+                try:
+                    return plugin.files[name]()
+                except CONTAINED as error:
+                    self._dispatch.failed(f"the file {name}", plugin)
+                    raise ValueError(f"the plugin {plugin.name} failed: {type(error).__name__}") from None
+        return None
+
     async def run(self, command: Command, given: Mapping[str, object]) -> Any:
         """
         Run the command of a plugin.

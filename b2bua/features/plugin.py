@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 from typing import Any
@@ -41,6 +41,8 @@ class Plugin:
     """The methods outside of dialogs that it answers."""
     commands: tuple[Command, ...] = ()
     """What it adds to the command C{b2bua}."""
+    files: Mapping[str, Callable[[], tuple[str, bytes]]] = field(default_factory=dict)
+    """What it has to be got by HTTP, by its name."""
     out: str = ""
     """Why it has no say: it took itself out, or was set aside."""
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import Any
 
 from b2bua.admin import accounts, sessions
+from b2bua.features import Features
 from tests.admin.case import request
 from tests.admin.door import PASSWORD, Browser, DoorCase
 
@@ -308,3 +310,42 @@ class AuditTests(DoorCase):
         kept = [row for row in self.successResultOf(self.store.load_settings()) if row.table == "b2bua.audit"]
         names = [row.value["said"]["name"] for row in kept]
         self.assertEqual(sorted(names)[-5:], [f"t{number}" for number in range(3, 8)])
+
+
+class FileTests(DoorCase):
+    """What plugins have for phones, C{/files/NAME}."""
+
+    def setUp(self) -> None:
+        """A phone with a token."""
+        super().setUp()
+        self.token = self.ask("POST", "/tokens", name="phones", role="user")["token"]
+
+    def get(self, path: str, said: str = "", method: str = "GET") -> Any:
+        """What somebody gets who gives a name and a password by HTTP Basic (RFC 7617 section 2)."""
+        known = {"Authorization": f"Basic {b64encode(said.encode()).decode()}"} if said else {}
+        return self.browser().send(method, path, **known)
+
+    def test_phone(self) -> None:
+        """A phone gives the token as its password; without one it is asked for it."""
+        self.patch(
+            Features, "file", lambda features, name: ("text/xml", b"<x/>") if name == "x.xml" else None
+        )
+        answer = self.get("/files/x.xml", f"phone:{self.token}")
+        self.assertEqual((answer.status, answer.body), (200, b"<x/>"))
+        for said in ("", "phone:wrong", "phone"):
+            self.assertEqual(self.get("/files/x.xml", said).status, 401, said)
+        for path in ("/files/y.xml", "/files", "/files/x.xml/more", "/files/../x.xml"):
+            self.assertEqual(self.get(path, f"phone:{self.token}").status, 404, path)
+        self.assertEqual(self.browser("alice").send("GET", "/files/x.xml").status, 200)
+
+    def test_nonsense(self) -> None:
+        """An Authorization that cannot be read lets nobody in."""
+        for given in ("Basic", "Basic ???", "Basic /w==", "Digest x", "Bearer"):
+            self.assertEqual(
+                self.browser().send("GET", "/files/x.xml", Authorization=given).status, 401, given
+            )
+
+    def test_changes_nothing(self) -> None:
+        """By Basic, which browsers send to whoever asks, nothing can be changed."""
+        token = self.ask("POST", "/tokens", name="root", role="administrator", reads=False)["token"]
+        self.assertEqual(self.get("/api/reload", f"x:{token}", "POST").status, 401)

@@ -185,3 +185,32 @@ class LineTests(CommandTestCase):
         ):
             with self.subTest(value):
                 self.assertEqual(_of_plugin._people(value), text)
+
+
+class FileTests(SynchronousTestCase):
+    """What plugins have to be got by HTTP."""
+
+    def test_given(self) -> None:
+        """A file is what its function gives; one that fails costs nobody more than that."""
+
+        def broken() -> tuple[str, bytes]:
+            raise KeyError("x")
+
+        files = {"a.txt": lambda: ("text/plain", b"a"), "b.txt": broken}
+        features = Features.of(type("Board", (), {"b2bua_files": hookimpl(lambda self: files)}))
+        self.assertEqual(features.file("a.txt"), ("text/plain", b"a"))
+        self.assertIsNone(features.file("c.txt"))
+        refused = self.assertRaises(ValueError, features.file, "b.txt")
+        self.assertEqual(str(refused), "the plugin board failed: KeyError")
+        self.flushLoggedErrors(KeyError)
+
+    def test_declared_wrongly(self) -> None:
+        """A name that is none, and one that two plugins want, are refused at start."""
+        one, other, odd = (
+            type(kind, (), {"b2bua_files": hookimpl(lambda self, n=name: {n: lambda: ("", b"")})})
+            for kind, name in (("One", "a.txt"), ("Other", "a.txt"), ("Odd", "../a"))
+        )
+        refused = self.assertRaises(FeaturesRefused, Features.of, one, other)
+        self.assertIn("the file a.txt belongs to the plugin one already", str(refused))
+        refused = self.assertRaises(FeaturesRefused, Features.of, odd)
+        self.assertIn("'../a' is no name like phonebook.xml", str(refused))

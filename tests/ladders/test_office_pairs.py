@@ -208,6 +208,19 @@ class OthersMeet(PairCase):
         self.assertEqual(self.call(self.bob, "*69"), 404)
         self.end()
 
+    def test_caller_id_block_callers(self) -> None:
+        """Caller id × block callers: numbers are blocked as the carrier writes them."""
+        self.start(
+            caller_id={"country": "DE", "shown": "national"},
+            block_callers={"blocked": ["+49301234*"], "allowed": ["030*"]},
+        )
+        for number, code in (("+493012345", 603), ("+493056789", 200)):
+            asserted = (("P-Asserted-Identity", f"<sip:{number}@{CARRIER}>"),)
+            session = self.carrier.dial("bob", fields=asserted)
+            self.world.run(3)
+            self.assertEqual(session.code, code)
+        self.end()
+
     def test_call_back_office_hours(self) -> None:
         """Call back × office hours: a number that is clicked goes where its hours send it."""
         hours = {"shop": {"numbers": ["bob"], "zone": "UTC", "open": [], "otherwise": "carol"}}

@@ -9,8 +9,9 @@ from b2bua.features import Features, FeaturesRefused
 from b2bua.testing import LadderTestCase, Manners, World
 from b2bua.testing.phone import Phone
 from b2bua.wire.message import Request
+from b2bua_plugins._phone_book import read
 from b2bua_plugins.blind_transfer import BlindTransfer
-from b2bua_plugins.caller_id import CallerId, plainly, read_names
+from b2bua_plugins.caller_id import CallerId
 from b2bua_plugins.emergency import Emergency
 
 CARRIER = "198.51.100.7"
@@ -138,12 +139,12 @@ class BookTests(LadderTestCase):
         for text, complaint in (
             (b"+49301\n", "line 1 is not like"),
             (b"1,a\n1,a,b\n", "line 2 is not like"),
-            (b"\xff\xfe", "it is no CSV in UTF-8"),
+            (b"\xff\xfe", "it is not in UTF-8"),
         ):
             book = Path(self.mktemp())
             book.write_bytes(text)
             with self.assertRaises(ValueError) as caught:
-                read_names(book, plainly(""))
+                read(book, "[caller_id] phone_book")
             self.assertIn(complaint, str(caught.exception))
         with self.assertRaises(FeaturesRefused) as refused:
             Features.of(CallerId, document={"caller_id": {"phone_book": "/nowhere/book.csv"}})
@@ -151,3 +152,57 @@ class BookTests(LadderTestCase):
         with self.assertRaises(FeaturesRefused) as refused:
             Features.of(CallerId, document={"caller_id": {"country": "XX"}})
         self.assertIn("XX is no country", str(refused.exception))
+        for table, complaint in (
+            ({"caller_id": {"shown": "e164"}}, "[caller_id] shown: say which country is meant"),
+            (
+                {"trunks": {"vienna": {"uri": "sip:x.example", "caller_id": {"shown": "national"}}}},
+                "[trunks.vienna.caller_id] shown: say which country is meant",
+            ),
+        ):
+            with self.assertRaises(FeaturesRefused) as refused:
+                Features.of(CallerId, document=table)
+            self.assertIn(complaint, str(refused.exception))
+
+
+class ShownTests(LadderTestCase):
+    """How callers from outside are shown, by trunk and country."""
+
+    def shown(self, number: str, **more: Any) -> tuple[str, str]:
+        """The name and the number that Bob sees when somebody calls."""
+        book = Path(self.mktemp())
+        book.write_text("+4930123456,Anna Schmidt\n+43123456789,Franz\n")
+        trunk = {"uri": f"sip:{CARRIER}", "accept_from": [CARRIER], "trusted": True}
+        world = World(
+            features=[CallerId],
+            settings={
+                "trunks": {"carrier": trunk | {"caller_id": more}},
+                "caller_id": {"phone_book": str(book), "country": "DE", "shown": "e164"},
+            },
+        )
+        [bob] = world.phones("bob", manners=Manners(answers_after=1))
+        carrier = world.trunk("carrier", Manners(), host=CARRIER, number=number)
+        carrier.dial("bob")
+        world.run(2)
+        [invite] = [got.message for got in bob.inbox if isinstance(got.message, Request)][:1]
+        carrier.hang_up()
+        world.run(2)
+        world.quiet()
+        told = {one.uri.user for one in invite.asserted}
+        self.assertLessEqual(told, {invite.from_.uri.user})
+        return invite.from_.display, invite.from_.uri.user
+
+    def test_ways(self) -> None:
+        """A number is shown in E.164, as it is dialled in the country, or as the carrier has it."""
+        self.assertEqual(self.shown("030123456"), ("Anna Schmidt", "+4930123456"))
+        self.assertEqual(self.shown("030123456", shown="national"), ("Anna Schmidt", "030123456"))
+        self.assertEqual(self.shown("+4930123456", shown="national"), ("Anna Schmidt", "030123456"))
+        self.assertEqual(self.shown("+43123456789", shown="national"), ("Franz", "0043123456789"))
+        self.assertEqual(self.shown("030123456", shown="as_received"), ("Anna Schmidt", "030123456"))
+
+    def test_country(self) -> None:
+        """Each trunk has its country: the same digits are somebody else's there."""
+        self.assertEqual(self.shown("0123456789", country="AT"), ("Franz", "+43123456789"))
+
+    def test_no_number(self) -> None:
+        """What is no number of a country is shown as it is."""
+        self.assertEqual(self.shown("112")[1], "112")

@@ -1,0 +1,38 @@
+"""What plugins have for phones: C{/files/NAME}, a phone book say."""
+
+from __future__ import annotations
+
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET, Request
+
+from b2bua.admin.features import Choices
+from b2bua.admin.refused import Refused
+from b2bua.admin.web import Identify, send, send_error
+
+
+class Files(Resource):
+    """C{GET /files/NAME}, for whoever is known."""
+
+    def __init__(self, choices: Choices, identify: Identify) -> None:
+        """Give what the plugins of the time have."""
+        super().__init__()
+        self._choices = choices
+        self._identify = identify
+
+    def getChild(self, path: bytes, request: Request) -> Resource:
+        """Answer for all that is below."""
+        return self
+
+    def render_GET(self, request: Request) -> int:
+        """Give one; who has not said who they are is asked (RFC 7617 section 2)."""
+        try:
+            self._identify(request)
+            steps = [step.decode("utf-8", "replace") for step in (request.prepath or ())[1:]]
+            kind, content = self._choices.file("/".join(steps))
+        except Refused as error:
+            if error.status == 401:
+                request.setHeader("WWW-Authenticate", 'Basic realm="b2bua", charset="UTF-8"')
+            send(request, *send_error(error))
+        else:
+            send(request, 200, content, kind)
+        return NOT_DONE_YET
