@@ -12,11 +12,9 @@ from __future__ import annotations
 import atexit
 import os
 import signal
-import socket
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import partial, reduce
+from functools import partial
 from importlib.metadata import version
 from random import SystemRandom
 from typing import Any
@@ -31,14 +29,14 @@ from twisted.logger import ILogObserver, Logger
 from twisted.names.client import Resolver
 from twisted.python.failure import Failure
 
-from b2bua import collector
+from b2bua import collector, systemd
 from b2bua.admin.administration import Administration
 from b2bua.admin.listening import listen_locally, local_site, web_site
 from b2bua.admin.person import LOCAL
 from b2bua.admin.values import Reloaded
 from b2bua.calls.records.record import CallRecord, state
 from b2bua.calls.restoring.recovery import Unreadable
-from b2bua.configuration import Configuration, steps
+from b2bua.configuration import Configuration
 from b2bua.doubts import doubts
 from b2bua.extensions import AddedExtensions
 from b2bua.net.address import WILDCARDS
@@ -47,10 +45,11 @@ from b2bua.net.listen import AnyWire, open_wire
 from b2bua.net.tls import Credentials, over_tls
 from b2bua.net.voices import Voices
 from b2bua.plural import counted
-from b2bua.preflight import obstacles, why_not
+from b2bua.preflight import why_not
 from b2bua.registrar.keep_alive import KeepAlive
+from b2bua.rereading import read_again, takes_a_restart
 from b2bua.server import Server
-from b2bua.settings import Listen, Settings, SettingsError, Tls, document
+from b2bua.settings import Listen, SettingsError, Tls
 from b2bua.store.ports import IStore, Setting, Snapshot, StoreError
 from b2bua.store.set_aside import place, set_aside
 from b2bua.store.sql import SqlStore
@@ -59,26 +58,8 @@ from b2bua.transactions.flow import Flow
 GOODBYE = 4.0
 """Seconds that phones have to answer our BYEs before the sockets are closed."""
 DAY = 86400.0
-WATCHED = "WATCHDOG_USEC"
-"""Where systemd says how many microseconds of silence it bears (sd_watchdog_enabled(3))."""
 LOOK = 0.1
 """Seconds between two looks at what is left while we drain."""
-# What a configuration that is read again cannot change in a service that runs.
-FIXED = (
-    "server.domain",
-    "server.listen",
-    "server.advertise",
-    "server.database",
-    "server.node",
-    "server.control",
-    "server.user_agent",
-    "calls.survive",
-    "tls",
-    "timers",
-    "limits",
-    "log",
-    "web",
-)
 
 
 class CannotStart(Exception):
@@ -120,7 +101,7 @@ class B2BUAService(Service):
         self._collector = collector.Collector(reactor.seconds)
         self._collecting = LoopingCall(self._collector.look)
         self._reading = DeferredLock()
-        self._alive = LoopingCall(notify, "WATCHDOG=1")
+        self._watchdog = systemd.Watchdog()
         self._credentials: Credentials | None = None
         self._starting: Deferred[None] | None = None
         self._hurry = False
@@ -211,9 +192,7 @@ class B2BUAService(Service):
         collector.settle()
         self._collecting.clock = self._reactor
         self._collecting.start(collector.LOOK, now=False)
-        if (limit := os.environ.get(WATCHED, "")).isdigit():
-            self._alive.clock = self._reactor
-            self._alive.start(int(limit) / 2e6)
+        self._watchdog.start(self._reactor)
         table = self.settings
         self.log.info(
             "ready: {domain} with {extensions} and {trunks}",
@@ -221,7 +200,7 @@ class B2BUAService(Service):
             extensions=counted(len(self.server.settings.extensions), "extension"),
             trunks=counted(len(table.trunks), "trunk"),
         )
-        notify("READY=1")
+        systemd.notify("READY=1")
 
     async def _restore(self) -> Sequence[Setting]:
         """Take up what was kept, but for calls: registrations, subscriptions, what users have changed."""
@@ -314,7 +293,7 @@ class B2BUAService(Service):
         """Let the calls end, then end the rest, then close everything."""
         if self._starting is not None:
             self._starting.cancel()
-        notify("STOPPING=1")
+        systemd.notify("STOPPING=1")
         core = self.server.core
         core.calls.draining = True
         self._reactor_signal(signal.SIGTERM, self._hasten)
@@ -333,9 +312,10 @@ class B2BUAService(Service):
         self.server.trunks.stop()
         if self._keep_alive is not None:
             self._keep_alive.stop()
-        for loop in (self._forgetting, self._collecting, self._alive):
+        for loop in (self._forgetting, self._collecting):
             if loop.running:
                 loop.stop()
+        self._watchdog.stop()
         self.features.stop()
         self._voices.stop()
         await self._voices.gone
@@ -452,34 +432,17 @@ class B2BUAService(Service):
 
     async def _read_again(self) -> list[str]:
         """Read it, and take it."""
-        notify("RELOADING=1")
+        systemd.notify("RELOADING=1")
         try:
-            tables = await deferToThreadPool(
-                self._reactor, self._reactor.getThreadPool(), document, self._path
-            )
-            with self.features.renewal() as load:
-                making = steps(self._path, tables, load)
-                while True:
-                    try:
-                        next(making)
-                    except StopIteration as made:
-                        configured = made.value
-                        break
-                    await deferLater(self._reactor, 0)
-                if problems := obstacles(configured.settings, running=True):
-                    raise SettingsError(self._path, problems)
+            configured = await read_again(self._reactor, self._path, self.features)
         except SettingsError as error:
             for line in str(error).splitlines():
                 self.log.error("not reloaded: {line}", line=line)
             raise
         finally:
-            notify("READY=1")
+            systemd.notify("READY=1")
         await deferLater(self._reactor, 0)
-        said = [
-            f"{path} is another than that of the running service; that takes a restart"
-            for path in FIXED
-            if _at(self._began_with, path) != _at(configured.settings, path)
-        ]
+        said = [*takes_a_restart(self._began_with, configured.settings)]
         said += [f"warning: {doubt}" for doubt in doubts(configured)]
         if self._credentials is not None:
             self._credentials.reload()
@@ -526,23 +489,6 @@ def credentials(tls: Tls) -> Credentials:
         return Credentials(tls.certificate, tls.key, tls.authorities, verify=tls.verify_servers)
     except (OSError, ValueError) as error:
         raise CannotStart(f"tls: {error}") from None
-
-
-def notify(state: str) -> None:
-    """Tell systemd how we are, if it wants to know (sd_notify(3))."""
-    name = os.environ.get("NOTIFY_SOCKET", "")
-    if not name:
-        return
-    if state == "RELOADING=1":
-        state += f"\nMONOTONIC_USEC={time.monotonic_ns() // 1000}"
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as out, suppress(OSError):
-        out.connect("\0" + name[1:] if name.startswith("@") else name)
-        out.send(state.encode())
-
-
-def _at(settings: Settings, path: str) -> object:
-    """The value at a key path."""
-    return reduce(getattr, path.split("."), settings)
 
 
 def _pair(local: tuple[str, int]) -> str:

@@ -18,20 +18,24 @@ from typing import TYPE_CHECKING, Any
 from b2bua.dialogs.dialog import AHEAD, Dialog
 from b2bua.errors import UsageError
 from b2bua.legs import bye
+from b2bua.legs.context import Invitation
 from b2bua.legs.leg import Leg
 from b2bua.legs.our_invite import OurInvite
 from b2bua.legs.snapshot import read_device, read_flow, reading, write_device, write_flow, write_party
 from b2bua.legs.state import LegState
 from b2bua.wire.message import Request, parse
 from b2bua.wire.registry import canonical
+from b2bua.wire.uri import Uri
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from b2bua.dialogs.device import Device
     from b2bua.legs.context import LegContext
     from b2bua.legs.exchanges import IOurInvite
     from b2bua.legs.party import Party
     from b2bua.legs.words import Word
+    from b2bua.transactions.flow import Flow
 
 VERSION = 1
 """Changes with what is written, from the first release on; what another version wrote is refused."""
@@ -39,8 +43,83 @@ VERSION = 1
 RESTARTED = (500, "The server was restarted")
 """What a caller hears; 503 would have its proxy ask nobody here for a while (RFC 3263 section 4.3)."""
 
+PATIENCE = 180.0
+"""Seconds that a CANCEL waits for a phone to come back."""
+
 _OURS = frozenset(("Via", "Route", "From", "To", "Call-ID", "CSeq", "Max-Forwards", "Contact"))
 _THEIRS = frozenset(("Via", "From", "To", "Call-ID", "CSeq"))
+
+
+class OrphanedInvite(OurInvite):
+    """The INVITE of a process that is gone, which is to be cancelled."""
+
+    __slots__ = ("_orphans",)
+
+    def __init__(
+        self,
+        leg: Leg,
+        invite: Request,
+        flow: Flow | None,
+        device: Device | None,
+        dialogs: Sequence[Dialog] = (),
+        *,
+        heard: bool,
+        offered: bool,
+    ) -> None:
+        """
+        Cancel it.
+
+        @param invite: it as it was sent.
+        @param flow: the way it went; None if that was a connection, which is
+            closed by now: then the CANCEL waits for the phone to come back.
+        @param device: the phone, as far as it is known.
+        @param dialogs: those that provisional responses have made.
+        @param heard: has there been a provisional response?
+        @param offered: did it bring an offer?
+        """
+        uri = invite.uri
+        from_uri, to_uri = str(invite.from_.uri), str(invite.to.uri)
+        session = b"" if offered else None
+        super().__init__(leg, Invitation(uri, flow or Uri.parse(uri), from_uri, to_uri, session=session))
+        self.call_id, self.local_tag = invite.call_id, invite.from_.tag
+        self.from_value, self.to_value = invite.get("From") or "", invite.get("To") or ""
+        self.seq = invite.cseq.number
+        self._sent = invite
+        self._cancelled, self.heard = True, heard
+        self._orphans = tuple(dialogs)
+        """The dialogs in which the process that is gone has rung the phone."""
+        self._forks.used = max([self.seq + AHEAD, *(dialog.local_seq for dialog in dialogs)])
+        leg.our_invite = self
+        leg.linger()
+        leg.end()
+        if flow is not None:
+            leg.channel.take_flow(flow)
+            self._take_up(flow)
+        else:
+            self._stranded = leg.context.layer.start(PATIENCE, self._over)
+        leg.channel.device = device
+        leg.channel.resume()
+
+    def _take_up(self, flow: Flow) -> None:
+        """Go on with the INVITE of another process, which is to be cancelled."""
+        self._client = self.leg.context.layer.take_up_client(self._sent, flow, self._heard, heard=self.heard)
+        self._client.cancel()
+        if self._orphans:
+            self.leg.context.layer.start(self.leg.timers.t2, self._dismiss_orphans)
+
+    def _dismiss_orphans(self) -> None:
+        """The CANCEL has ended nothing: the INVITE was answered before, and its dialog needs a BYE."""
+        if self.leg.our_invite is self:
+            for dialog in self._orphans:
+                bye.dismiss(self.leg, dialog)
+                self._forks.used = max(self._forks.used, dialog.local_seq)
+
+    def follow(self, flow: Flow) -> None:
+        """The phone is there now, and so goes the CANCEL that has waited for it."""
+        waited = self._client is None
+        super().follow(flow)
+        if waited:
+            self._take_up(flow)
 
 
 def write_open(leg: Leg, start: int) -> dict[str, Any] | None:
@@ -112,7 +191,7 @@ def end(
         if plain["ours"]:
             device = None if plain["device"] is None else read_device(plain["device"])
             dialogs = [_ahead(dialog, lives) for dialog in plain["dialogs"]]
-            OurInvite.orphaned(
+            OrphanedInvite(
                 leg, invite, flow, device, dialogs, heard=bool(plain["heard"]), offered=bool(plain["offered"])
             )
         elif flow is not None:

@@ -2,45 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from b2bua.capabilities import ALLOW, SUPPORTED_INVITE, SUPPORTED_UNRELIABLE
-from b2bua.dialogs.dialog import AHEAD, Dialog
+from b2bua.dialogs.dialog import Dialog
 from b2bua.dialogs.offer_answer import rejection
 from b2bua.errors import PeerError
 from b2bua.legs import bye, sending, session_expires
 from b2bua.legs.ack import Ack
-from b2bua.legs.context import SDP, Invitation
 from b2bua.legs.early_dialogs import EarlyDialog, EarlyDialogs
 from b2bua.legs.header_policy import FAILURE, MOVED, PROVISIONAL, SUCCESS, entering, leaving, session_within
+from b2bua.legs.invite_request import InviteRequest
 from b2bua.legs.state import LegState
 from b2bua.legs.words import Answered, Moved, Progress, Refused, Ringing
-from b2bua.transactions.flow import Flow as FlowType
 from b2bua.wire.message import Request
-from b2bua.wire.names import NameAddr, name_addr
-from b2bua.wire.uri import Uri
+from b2bua.wire.names import NameAddr
 
 if TYPE_CHECKING:
     from b2bua.clock import ITimer
-    from b2bua.dialogs.device import Device
+    from b2bua.legs.context import Invitation
     from b2bua.legs.state import LegData
     from b2bua.legs.words import Fields
     from b2bua.transactions.flow import Flow
-    from b2bua.transactions.ports import IClientTransaction
-    from b2bua.wire.message import Field, Response
-
-ATTEMPTS = 5
-"""How often an INVITE is sent at most: credentials, longer timers, fewer extensions."""
-
-ORPHAN_PATIENCE = 180.0
-"""Seconds that the CANCEL for a process that is gone waits for a phone to come back."""
+    from b2bua.wire.message import Response
 
 # What a dialog takes from the request that made it (section 12.1.2).
 _OF_DIALOG = frozenset(("From", "To", "Call-ID", "CSeq"))
 
 
-class OurInvite:
+class OurInvite(InviteRequest):
     """
     The client side of the first INVITE.
 
@@ -48,180 +37,20 @@ class OurInvite:
     2xx are met when the leg has long let go of it.
     """
 
-    __slots__ = (
-        "_acks",
-        "_attempts",
-        "_cancelled",
-        "_client",
-        "_credentials",
-        "_forks",
-        "_orphans",
-        "_owing",
-        "_require",
-        "_sent",
-        "_stranded",
-        "_winner",
-        "call_id",
-        "from_value",
-        "heard",
-        "invitation",
-        "leg",
-        "local_tag",
-        "offer",
-        "seq",
-        "to_value",
-    )
+    __slots__ = ("_acks", "_cancelled", "_forks", "_owing", "_stranded", "_winner", "heard")
 
     def __init__(self, leg: LegData, invitation: Invitation) -> None:
-        """Take what is to be sent; L{start} sends it."""
-        self.leg = leg
-        self.invitation = invitation
-        context = leg.context
-        self.call_id = context.token()
-        self.local_tag = context.token()
-        from_uri = invitation.from_uri
-        self.from_value = f"{name_addr(invitation.from_display, from_uri)};tag={self.local_tag}"
-        self.to_value = name_addr(invitation.to_display, invitation.to_uri)
-        self.seq = context.random.getrandbits(16)
-        channel = leg.channel
-        channel.contact_user = Uri.parse(from_uri).user or ""
-        channel.sticky = isinstance(invitation.target, FlowType)
-        channel.secure = invitation.request_uri.startswith("sips:")
+        """Take what is to be sent; C{start} sends it."""
+        super().__init__(leg, invitation)
         self._stranded: ITimer | None = None
-        self.offer = b""
-        self._require = leg.party.policy.reliable == "required"
-        self._attempts = 0
         self._cancelled = False
-        self._orphans: tuple[Dialog, ...] = ()
-        """The dialogs in which another process has rung."""
         self.heard = False
-        """Has there been a provisional response, if only a 100?"""
-        self._sent: Request
-        """The INVITE as last sent."""
-        self._client: IClientTransaction | None = None
-        self._credentials: tuple[Field, ...] = ()
+        """Has there been a provisional response?"""
         self._forks = EarlyDialogs(leg, invitation.session is not None)
         self._owing: EarlyDialog | None = None
         """The fork that won while the PRACK with our answer was owed."""
         self._winner: str | None = None
         self._acks: dict[str, Ack] = {}
-
-    @classmethod
-    def orphaned(
-        cls,
-        leg: LegData,
-        invite: Request,
-        flow: Flow | None,
-        device: Device | None,
-        dialogs: Sequence[Dialog] = (),
-        *,
-        heard: bool,
-        offered: bool,
-    ) -> OurInvite:
-        """
-        Cancel the INVITE of a process that is gone.
-
-        @param invite: it as it was sent.
-        @param flow: the way it went; None if that was a connection, which is
-            closed by now: then the CANCEL waits for the phone to come back.
-        @param device: the phone, as far as it is known.
-        @param dialogs: those that provisional responses have made.
-        @param heard: has there been a provisional response?
-        @param offered: did it bring an offer?
-        """
-        uri = invite.uri
-        target = flow or Uri.parse(uri)
-        from_uri, to_uri = str(invite.from_.uri), str(invite.to.uri)
-        self = cls(leg, Invitation(uri, target, from_uri, to_uri, session=b"" if offered else None))
-        self.call_id, self.local_tag = invite.call_id, invite.from_.tag
-        self.from_value, self.to_value = invite.get("From") or "", invite.get("To") or ""
-        self.seq = invite.cseq.number
-        self._sent = invite
-        self._cancelled, self.heard = True, heard
-        self._orphans = tuple(dialogs)
-        self._forks.used = max([self.seq + AHEAD, *(dialog.local_seq for dialog in dialogs)])
-        leg.our_invite = self
-        leg.linger()
-        leg.end()
-        if flow is not None:
-            leg.channel.take_flow(flow)
-            self._take_up(flow)
-        else:
-            self._stranded = leg.context.layer.start(ORPHAN_PATIENCE, self._over)
-        leg.channel.device = device
-        leg.channel.resume()
-        return self
-
-    def _take_up(self, flow: Flow) -> None:
-        """Go on with the INVITE of another process, which is to be cancelled."""
-        self._client = self.leg.context.layer.take_up_client(self._sent, flow, self._heard, heard=self.heard)
-        self._client.cancel()
-        if self._orphans:
-            self.leg.context.layer.start(self.leg.timers.t2, self._dismiss_orphans)
-
-    def _dismiss_orphans(self) -> None:
-        """The CANCEL has ended nothing: the INVITE was answered before, and its dialog needs a BYE."""
-        if self.leg.our_invite is self:
-            for dialog in self._orphans:
-                bye.dismiss(self.leg, dialog)
-                self._forks.used = max(self._forks.used, dialog.local_seq)
-
-    @property
-    def sent(self) -> Request | None:
-        """It as last sent, with its Via."""
-        return None if self.flow is None else self._sent
-
-    @property
-    def flow(self) -> Flow | None:
-        """The way it went."""
-        return None if self._client is None else self._client.flow
-
-    def start(self) -> None:
-        """Send the INVITE, or send it again with something changed (section 8.1.3.5)."""
-        self.seq += 1
-        self._attempts += 1
-        leg, target = self.leg, self.invitation.target
-        if leg.channel.device is None and isinstance(target, FlowType):
-            leg.channel.meet(leg.party.registered_as, self.invitation.request_uri, target)
-        self._client = self.leg.context.layer.request(self._write, self.invitation.target, self._heard)
-
-    def _write(self, flow: Flow, via: str) -> Request:
-        """Write the INVITE for the hop that it takes."""
-        leg, invitation = self.leg, self.invitation
-        fields: list[Field] = [("Via", via)]
-        if invitation.route:
-            fields += [("Route", f"<{uri}>") for uri in invitation.route]
-        fields += (
-            ("Max-Forwards", str(invitation.max_forwards)),
-            ("Max-Breadth", str(invitation.max_breadth)),
-            ("From", self.from_value),
-            ("To", self.to_value),
-            ("Call-ID", self.call_id),
-            ("CSeq", f"{self.seq} INVITE"),
-            leg.channel.contact(flow),
-            ALLOW,
-            # Without an offer of ours a reliable 1xx would have to bring one
-            # (RFC 3262 section 5), so that is asked for only on purpose.
-            SUPPORTED_INVITE if self._reliable else SUPPORTED_UNRELIABLE,
-            ("User-Agent", leg.context.user_agent),
-        )
-        if self._require:
-            fields.append(("Require", "100rel"))
-        fields += session_expires.asking(leg)
-        fields += leaving(invitation.fields, leg.party)
-        fields += self._credentials
-        if invitation.session is not None:
-            self.offer = sending.signed(leg, invitation.session)
-            fields.append(SDP)
-        request = Request("INVITE", invitation.request_uri, fields, self.offer)
-        self._sent = leg.context.edited(leg, request)
-        return self._sent
-
-    @property
-    def _reliable(self) -> bool:
-        """Do we say that we know 100rel?"""
-        policy = self.leg.party.policy.reliable
-        return self._require or (policy != "never" and self.invitation.session is not None)
 
     def _heard(self, response: Response) -> None:
         """Take a response; what is malformed in it makes it worthless."""
@@ -414,7 +243,7 @@ class OurInvite:
         if self._cancelled:
             self._over()
             return
-        if self._attempts < ATTEMPTS and self._try_again(response):
+        if self._try_again(response):
             return
         party = leg.party
         if 300 <= response.code < 400:
@@ -429,25 +258,6 @@ class OurInvite:
             return
         fields = entering(response, FAILURE, party)
         self._fail(Refused(response.code, response.reason, fields, local=response.local))
-
-    def _try_again(self, response: Response) -> bool:
-        """Mend what the response complains about and send the INVITE once more."""
-        leg, code = self.leg, response.code
-        if code in (401, 407):
-            fields = leg.context.credentials(leg, response, self._sent, leg.channel.flow)
-            if fields is None:
-                return False
-            self._credentials = tuple(fields)
-        elif code == 422:
-            if not session_expires.refused(leg, response):
-                return False
-        elif code == 420 and self._require and "100rel" in response.unsupported:
-            self._require = False
-        else:
-            return False
-        self._forget_forks()
-        self.start()
-        return True
 
     def _forget_forks(self) -> None:
         """Drop all early dialogs: the transaction that made them is over."""
@@ -505,8 +315,6 @@ class OurInvite:
         self._stay()
         if self._client is not None:
             self._client.move(flow)
-        elif self._cancelled:
-            self._take_up(flow)
 
     def _stay(self) -> None:
         """Wait for the phone no longer."""

@@ -17,7 +17,9 @@ ELSEWHERE = {
     "liveness.py": "tests/trunks/test_trunks.py",
     "persistence.py": "tests/ladders/test_calls_kept.py",
     "plural.py": "tests/house/test_messages.py",
+    "rereading.py": "tests/interop/test_service.py",
     "service.py": "tests/interop/test_service.py",
+    "systemd.py": "tests/interop/test_systemd.py",
 }
 """What is tested with those that use it, and where."""
 

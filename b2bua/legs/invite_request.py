@@ -1,0 +1,152 @@
+"""An INVITE of ours as it is sent: what it says, and what is mended when it is sent again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from b2bua.capabilities import ALLOW, SUPPORTED_INVITE, SUPPORTED_UNRELIABLE
+from b2bua.legs import sending, session_expires
+from b2bua.legs.context import SDP, Invitation
+from b2bua.legs.header_policy import leaving
+from b2bua.transactions.flow import Flow as FlowType
+from b2bua.wire.message import Request
+from b2bua.wire.names import name_addr
+from b2bua.wire.uri import Uri
+
+if TYPE_CHECKING:
+    from b2bua.legs.state import LegData
+    from b2bua.transactions.flow import Flow
+    from b2bua.transactions.ports import IClientTransaction
+    from b2bua.wire.message import Field, Response
+
+ATTEMPTS = 5
+"""How often an INVITE is sent at most: credentials, longer timers, fewer extensions."""
+
+
+class InviteRequest:
+    """The request; those who inherit say what comes of it."""
+
+    __slots__ = (
+        "_attempts",
+        "_client",
+        "_credentials",
+        "_require",
+        "_sent",
+        "call_id",
+        "from_value",
+        "invitation",
+        "leg",
+        "local_tag",
+        "offer",
+        "seq",
+        "to_value",
+    )
+
+    def __init__(self, leg: LegData, invitation: Invitation) -> None:
+        """Take what is to be sent; L{start} sends it."""
+        self.leg = leg
+        self.invitation = invitation
+        context = leg.context
+        self.call_id = context.token()
+        self.local_tag = context.token()
+        from_uri = invitation.from_uri
+        self.from_value = f"{name_addr(invitation.from_display, from_uri)};tag={self.local_tag}"
+        self.to_value = name_addr(invitation.to_display, invitation.to_uri)
+        self.seq = context.random.getrandbits(16)
+        channel = leg.channel
+        channel.contact_user = Uri.parse(from_uri).user or ""
+        channel.sticky = isinstance(invitation.target, FlowType)
+        channel.secure = invitation.request_uri.startswith("sips:")
+        self.offer = b""
+        self._require = leg.party.policy.reliable == "required"
+        self._attempts = 0
+        self._sent: Request
+        """The INVITE as last sent."""
+        self._client: IClientTransaction | None = None
+        self._credentials: tuple[Field, ...] = ()
+
+    @property
+    def sent(self) -> Request | None:
+        """It as last sent, with its Via."""
+        return None if self.flow is None else self._sent
+
+    @property
+    def flow(self) -> Flow | None:
+        """The way it went."""
+        return None if self._client is None else self._client.flow
+
+    def start(self) -> None:
+        """Send the INVITE, or send it again with something changed (section 8.1.3.5)."""
+        self.seq += 1
+        self._attempts += 1
+        leg, target = self.leg, self.invitation.target
+        if leg.channel.device is None and isinstance(target, FlowType):
+            leg.channel.meet(leg.party.registered_as, self.invitation.request_uri, target)
+        self._client = self.leg.context.layer.request(self._write, self.invitation.target, self._heard)
+
+    def _write(self, flow: Flow, via: str) -> Request:
+        """Write the INVITE for the hop that it takes."""
+        leg, invitation = self.leg, self.invitation
+        fields: list[Field] = [("Via", via)]
+        if invitation.route:
+            fields += [("Route", f"<{uri}>") for uri in invitation.route]
+        fields += (
+            ("Max-Forwards", str(invitation.max_forwards)),
+            ("Max-Breadth", str(invitation.max_breadth)),
+            ("From", self.from_value),
+            ("To", self.to_value),
+            ("Call-ID", self.call_id),
+            ("CSeq", f"{self.seq} INVITE"),
+            leg.channel.contact(flow),
+            ALLOW,
+            # Without an offer of ours a reliable 1xx would have to bring one
+            # (RFC 3262 section 5), so that is asked for only on purpose.
+            SUPPORTED_INVITE if self._reliable else SUPPORTED_UNRELIABLE,
+            ("User-Agent", leg.context.user_agent),
+        )
+        if self._require:
+            fields.append(("Require", "100rel"))
+        fields += session_expires.asking(leg)
+        fields += leaving(invitation.fields, leg.party)
+        fields += self._credentials
+        if invitation.session is not None:
+            self.offer = sending.signed(leg, invitation.session)
+            fields.append(SDP)
+        request = Request("INVITE", invitation.request_uri, fields, self.offer)
+        self._sent = leg.context.edited(leg, request)
+        return self._sent
+
+    @property
+    def _reliable(self) -> bool:
+        """Do we say that we know 100rel?"""
+        policy = self.leg.party.policy.reliable
+        return self._require or (policy != "never" and self.invitation.session is not None)
+
+    def _heard(self, response: Response) -> None:
+        """Take a response."""
+        raise NotImplementedError
+
+    def _try_again(self, response: Response) -> bool:
+        """Mend what a response complains about and send the INVITE once more, if that can be done."""
+        leg, code = self.leg, response.code
+        if self._attempts >= ATTEMPTS:
+            return False
+        if code in (401, 407):
+            fields = leg.context.credentials(leg, response, self._sent, leg.channel.flow)
+            if fields is None:
+                return False
+            self._credentials = tuple(fields)
+        elif code == 422:
+            if not session_expires.refused(leg, response):
+                return False
+        elif code == 420 and self._require and "100rel" in response.unsupported:
+            self._require = False
+        else:
+            return False
+        self._forget_forks()
+        self.start()
+        return True
+
+    def _forget_forks(self) -> None:
+        """Drop all early dialogs: the transaction that made them is over."""
+        raise NotImplementedError
