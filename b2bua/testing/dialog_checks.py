@@ -131,7 +131,7 @@ class Talk:
                 self.complain("re-INVITE while its own is open", "RFC 3261 14.1")
             elif out is not None and out.final is None:
                 self.exchange.offer_lost(out.request)  # it was given up
-            if came is not None and came.final is None:
+            if came is not None and came.final is None and not came.orphaned:
                 self.complain("re-INVITE while the peer's is open", "RFC 3261 14.1")
         self.invite_out = sent
 

@@ -23,6 +23,8 @@ class Exchange:
         self.peer_offer: bytes | None = None
         """The peer's offer that has no answer."""
         self._server_last: bytes | None = None
+        self._server_held: bytes | None = None
+        """What the server said before its last offer, and what holds again when that is refused."""
         self._peer_last: bytes | None = None
         self._preview: dict[str, bytes] = {}
         """What an unreliable response said before, by the tag of To."""
@@ -59,9 +61,10 @@ class Exchange:
             self._server_offers(body, request.method)
 
     def offer_lost(self, request: Request) -> None:
-        """A request of the server got lost with its connection: its offer counts as refused."""
+        """A request of the server was refused, or got lost with its connection: all is as it was (14.1)."""
         if session_of(request) is not None and self.server_offer is not None:
             self.server_offer, self._refused = None, True
+            self._server_last = self._server_held or self._server_last
 
     def ack_leaves(self, ack: Request) -> None:
         """The server's ACK of a 2xx: with the answer, if the 2xx brought the offer."""
@@ -82,8 +85,7 @@ class Exchange:
         """The peer's answer to a request of the server."""
         body = session_of(response)
         if response.code >= 300:
-            if session_of(request) is not None and self.server_offer is not None:
-                self.server_offer, self._refused = None, True
+            self.offer_lost(request)
             return
         if body is None:
             return
@@ -167,6 +169,7 @@ class Exchange:
             self._complain(f"{title} offers while an offer is open", "RFC 3264 4")
         if self.peer_offer is not None:
             self._complain(f"{title} offers while the peer's offer is open", "RFC 3264 4")
+        self._server_held = self._server_last
         self._lines(body, title, offers=True)
         self._refused = False
         self.server_offer = body

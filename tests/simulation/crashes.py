@@ -67,7 +67,13 @@ class CrashPlay(Play):
         super().agree()
 
     def missed(self, session: Session, to: tuple[str, int]) -> bool:
-        """Was a call so young that a crash took it along?"""
+        """
+        Was a call so young that a crash took it along?
+
+        It is written when nothing is open in it, so never with one who does not acknowledge.
+        """
+        if self.crashes and not session.phone.manners.acknowledges:
+            return True
         young = any(
             abs(at - other.since) < UNWRITTEN or other.since == 0.0
             for at in self.crashes

@@ -222,6 +222,22 @@ class Lying(LadderTestCase):
         self.world.run(0.1)
         self.assertIn("re-INVITE while its own is open", self.complaints())
 
+    def test_crossing_reinvites(self) -> None:
+        """So is one while that of the peer is open, unless the process that knew of it has died."""
+        for crashed in (False, True):
+            with self.subTest(crashed=crashed):
+                self.setUp()
+                self.call_out()
+                self.other.sends("INVITE")
+                self.world.run(0.1)
+                if crashed:
+                    self.witness.crashed()
+                self.liar.session.asked = None
+                self.liar.sends("INVITE")
+                self.world.run(0.1)
+                found = "re-INVITE while the peer's is open" in self.complaints()
+                self.assertEqual(found, not crashed, self.complaints())
+
     def test_never_acknowledged(self) -> None:
         """A 2xx that the server does not acknowledge is found."""
         self.liar.manners.acknowledges = False
@@ -287,6 +303,21 @@ class Lying(LadderTestCase):
                 self.liar.sends("INVITE", wish="sendonly")
                 self.world.run(0.1)
                 self.assertIn(text, self.complaints())
+
+    def test_lines(self) -> None:
+        """An offer has no fewer m-lines than the one before, unless that was refused (section 8; 14.1)."""
+        for code, complaint in ((200, "has fewer m-lines than before"), (488, "")):
+            with self.subTest(code=code):
+                self.setUp()
+                self.call_out()
+                for kinds in (("audio", "video"), ("audio",)):
+                    self.liar.session.media.kinds = list(kinds)
+                    self.liar.sends("INVITE")
+                    self.world.run(0.1)
+                    self.other.session.answer_change(self.other.session.asked, code)
+                    self.world.run(0.1)
+                self.assertIn(complaint, self.complaints())
+                self.assertEqual(bool(self.complaints()), bool(complaint))
 
     def test_direction(self) -> None:
         """An answer that sends to who only sends is found (RFC 3264 section 6.1)."""
