@@ -7,7 +7,7 @@ its members tomorrow.  So these are warnings, and all are said at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
 from b2bua.settings import Problem, meant
@@ -26,13 +26,13 @@ Code: TypeAlias = Callable[[str], bool]
 def doubts(configured: Configuration) -> list[Problem]:
     """All that looks like a mistake, by key."""
     settings, features = configured.settings, configured.features
-    groups = features.numbers()
+    groups, aims = features.numbers(), tuple(features.aims())
     return [
         *_unreachable(settings, groups, features.is_code),
         *_hidden_routes(settings),
         *_hidden_extensions(settings),
-        *_nowhere(settings, features.aims(), groups, features.is_code),
-        *_circles(settings, features.aims(), groups),
+        *_nowhere(settings, aims, groups, features.is_code),
+        *_circles(settings, aims, groups),
     ]
 
 
@@ -79,7 +79,7 @@ def _hidden_extensions(settings: Settings) -> Iterator[Problem]:
 
 
 def _nowhere(
-    settings: Settings, aims: Iterator[Aim], groups: Mapping[str, str], is_code: Code
+    settings: Settings, aims: Iterable[Aim], groups: Mapping[str, str], is_code: Code
 ) -> Iterator[Problem]:
     """Targets that are no extension, no group, no code and on no route."""
     hosts = _hosts(settings)
@@ -97,7 +97,7 @@ def _nowhere(
             yield Problem(key_path(aim.path), text)
 
 
-def _circles(settings: Settings, aims: Iterator[Aim], groups: Mapping[str, str]) -> Iterator[Problem]:
+def _circles(settings: Settings, aims: Iterable[Aim], groups: Mapping[str, str]) -> Iterator[Problem]:
     """Groups that are members of themselves, by whatever way."""
     hosts = _hosts(settings)
     paths = {path: number for number, path in groups.items()}

@@ -444,6 +444,7 @@ class B2BUAService(Service):
         await deferLater(self._reactor, 0)
         said = [*takes_a_restart(self._began_with, configured.settings)]
         said += [f"warning: {doubt}" for doubt in doubts(configured)]
+        await deferLater(self._reactor, 0)
         if self._credentials is not None:
             self._credentials.reload()
         self.features.stop()

@@ -35,6 +35,7 @@ Changeable: TypeAlias = Annotated[T, _ByUser()]
 """C{busy: Changeable[str]} is a key that a user may change at run time; the file has its default."""
 
 
+@lru_cache(maxsize=256)
 def changeable(model: type[Table]) -> frozenset[str]:
     """Which keys of a table may a user change?"""
     return frozenset(
@@ -242,7 +243,7 @@ def _found(rest: dict[str, Any], claim: Claim) -> Iterator[tuple[tuple[str, ...]
             here = (*names, key) if head == "*" else names
             value = table[key]
             if below:
-                if isinstance(value, dict):
+                if isinstance(value, dict) and (below[0] == "*" or below[0] in value):
                     yield from walk(value, below, here)
             elif not shared:
                 yield here, table, lift_table(key)

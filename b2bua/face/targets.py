@@ -25,14 +25,15 @@ class Aim(NamedTuple):
 def aims(table: Table, path: tuple[str | int, ...]) -> Iterator[Aim]:
     """All targets in a table, with their places."""
     for name, field in type(table).model_fields.items():
-        yield from _aims(getattr(table, name), field, (*path, field.alias or name))
+        if value := getattr(table, name):
+            yield from _aims(value, field, (*path, field.alias or name))
 
 
 def _aims(value: Any, field: FieldInfo, path: tuple[str | int, ...]) -> Iterator[Aim]:
     """The targets in the value of one key."""
     if isinstance(value, str):
-        checks = list(_checks(field.annotation, field.metadata))
-        if value and target in checks:
+        checks = list(_checks(field.annotation, field.metadata)) if value else ()
+        if target in checks:
             yield Aim(path, value, not_itself in checks)
     elif isinstance(value, BaseModel):
         for name, inner in type(value).model_fields.items():
