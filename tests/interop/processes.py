@@ -106,8 +106,8 @@ class Program(ProcessProtocol):
         self._gone.append(deferred)
         return self._limited(deferred, "its end", limit)
 
-    def signal(self, name: str) -> None:
-        """Send it a signal, C{TERM} say."""
+    def signal(self, name: str | int) -> None:
+        """Send it a signal, C{TERM} say, or one of those that have no name here."""
         assert self.transport is not None
         self.transport.signalProcess(name)
 

@@ -8,20 +8,52 @@ import signal
 import socket
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from twisted.internet.defer import gatherResults, inlineCallbacks
+from twisted.internet.defer import Deferred, gatherResults, inlineCallbacks
+from twisted.internet.protocol import DatagramProtocol
+from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
 from tests.interop.baresip import Baresip
 from tests.interop.certificates import pair
-from tests.interop.processes import Program
+from tests.interop.processes import LIMIT, Program, reactor
 from tests.interop.programs import need
 from tests.interop.service import PASSWORDS, Service
 from tests.interop.test_install import run
 
 TRACEBACK = "Traceback (most recent call last)"
+
+
+class Notified(DatagramProtocol):
+    """What systemd is to the service: a socket that hears how it is."""
+
+    def __init__(self) -> None:
+        """Nothing was said yet."""
+        self.heard: list[str] = []
+        """What was said, and nobody has waited for."""
+        self._waiting: list[tuple[str, Deferred[str]]] = []
+
+    def datagramReceived(self, datagram: bytes, addr: Any) -> None:
+        """Hear something."""
+        self.heard.append(datagram.decode().splitlines()[0])
+        self._look()
+
+    def says(self, state: str) -> Deferred[str]:
+        """Wait until something is said; what came before it is passed over."""
+        deferred: Deferred[str] = Deferred()
+        self._waiting.append((state, deferred))
+        self._look()
+        return deferred.addTimeout(LIMIT, reactor)
+
+    def _look(self) -> None:
+        """Give what was heard to those who wait for it, in the order of both."""
+        while self._waiting and self._waiting[0][0] in self.heard:
+            state, deferred = self._waiting.pop(0)
+            del self.heard[: self.heard.index(state) + 1]
+            deferred.callback(state)
 
 
 class Case(TestCase):
@@ -190,6 +222,36 @@ class LifeTests(Case):
             shown = yield self.command(service, "status", "--json")
             self.assertEqual(json.loads(shown)["extensions"], 4 if "again" in said else 3)
         self.assertNotIn(TRACEBACK, "\n".join(service.program.lines))
+
+    @inlineCallbacks
+    def test_watchdog(self) -> Any:
+        """Who has started it hears that it is ready, that it is alive, and that it ends (sd_notify(3))."""
+        service = self.made()
+        systemd = Notified()
+        with TemporaryDirectory() as directory:  # whose name is short enough for a socket
+            place = os.path.join(directory, "notify")
+            listening = reactor.listenUNIXDatagram(place, systemd)
+            self.addCleanup(listening.stopListening)
+            for key, value in (("NOTIFY_SOCKET", place), ("WATCHDOG_USEC", "400000")):
+                os.environ[key] = value
+                self.addCleanup(os.environ.pop, key)
+            yield service.start()
+            yield systemd.says("READY=1")
+            for _ in range(3):
+                yield systemd.says("WATCHDOG=1")
+            service.program.signal("HUP")
+            yield systemd.says("RELOADING=1")
+            yield systemd.says("READY=1")
+            yield systemd.says("WATCHDOG=1")
+            service.program.signal(signal.SIGSTOP)
+            yield deferLater(reactor, 0.5)  # what was said before has come
+            systemd.heard.clear()
+            yield deferLater(reactor, 1.0)
+            self.assertEqual(systemd.heard, [])  # who is stuck says nothing, and would be started anew
+            service.program.signal(signal.SIGCONT)
+            yield systemd.says("WATCHDOG=1")
+            service.program.signal("TERM")
+            yield systemd.says("STOPPING=1")
 
     @inlineCallbacks
     def test_reload(self) -> Any:
