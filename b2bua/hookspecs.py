@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from b2bua.face.options import Options
     from b2bua.face.service import Service
     from b2bua.legs.party import Party
-    from b2bua.legs.words import LegEnd, Replied, Requested
+    from b2bua.legs.words import Fields, LegEnd, Replied, Requested
     from b2bua.settings import Table
     from b2bua.subscriptions import EventPackage
 
@@ -553,14 +553,16 @@ def call_answered(call: Call, leg: Leg) -> None:
 
 
 @_hook("news")
-def call_held(call: Call, leg: Leg) -> None:
+def call_held(call: Call, leg: Leg, fields: Fields) -> None:
     """
     A party has put the other one on hold.
 
-    Told each time, after the other side has agreed.
+    Told each time, when the phone says so.
 
     @param call: the call.
     @param leg: the leg of the party that holds.
+    @param fields: the header fields of its re-INVITE or UPDATE that may reach the other side, each a name
+        and a value: C{Call-Info}, say.
     """
 
 

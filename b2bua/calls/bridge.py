@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from twisted.internet.defer import Deferred
 
 from b2bua.calls.media import is_hold
 from b2bua.calls.protocol import LiveCall
+from b2bua.legs.header_policy import without_appearances
 from b2bua.legs.words import (
     Answered,
     Changed,
@@ -120,6 +122,8 @@ class Bridge:
                     self._exchange = leg
                     self._late_answer = word.session is None and not word.identity_only
                     self._note_hold(leg, word)
+                    if word.fields:
+                        word = replace(word, fields=without_appearances(word.fields))
                 other.say(word if self.alignment is None else self._aligned(leg, word))
                 if self._exchange is not None:
                     self._follow(leg, word)
@@ -181,7 +185,7 @@ class Bridge:
         if held and leg not in holders:
             self.call.holders = holders | {leg}
             self.call.changed()
-            self.call.features.tell_call_held(self.call, leg)
+            self.call.features.tell_call_held(self.call, leg, word.fields)
         elif not held and leg in holders:
             self.call.holders = holders - {leg}
             self.call.changed()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from b2bua.calls.records.record import CallRecord
     from b2bua.calls.records.view import CallState
     from b2bua.calls.verdicts import FailureVerdict, Outcome, ReplaceVerdict, RouteVerdict, TransferVerdict
-    from b2bua.legs.words import LegEnd, Replied, Requested
+    from b2bua.legs.words import Fields, LegEnd, Replied, Requested
 
 
 class Decisions(Protocol):
@@ -73,7 +73,7 @@ class Decisions(Protocol):
         """The call was answered."""
         raise NotImplementedError
 
-    def tell_call_held(self, call: Call, leg: Leg) -> None:
+    def tell_call_held(self, call: Call, leg: Leg, fields: Fields) -> None:
         """A party has put the other one on hold."""
         raise NotImplementedError
 

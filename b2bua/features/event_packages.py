@@ -54,6 +54,16 @@ class ContainedPackage:
         with suppress(PackageFailed):
             self._ask("watched", _no_answer, resource, anybody)
 
+    def began(self, resource: str, watcher: Watcher) -> None:
+        """Hear that a subscription begins."""
+        with suppress(PackageFailed):
+            self._ask("began", _no_answer, resource, watcher)
+
+    def ended(self, resource: str, watcher: Watcher) -> None:
+        """Hear that one is over."""
+        with suppress(PackageFailed):
+            self._ask("ended", _no_answer, resource, watcher)
+
     def commanded(self, resource: str, watcher: Watcher, body: bytes) -> Refuse | None:
         """Carry out what the body of a SUBSCRIBE wants, or turn it down."""
         refusal: Refuse | None = self._ask("commanded", wrong_refusal, resource, watcher, body)

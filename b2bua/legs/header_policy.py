@@ -167,6 +167,11 @@ def seen(message: Message, names: frozenset[str], party: Party) -> SeenFields:
     return SeenFields(found) if found else NO_FIELDS
 
 
+def without_appearances(fields: Fields) -> Fields:
+    """Leave out which key of a shared line a call is on: that is a matter of the line's own phones."""
+    return tuple([item for item in fields if item[0] != "Call-Info" or "appearance-" not in item[1].lower()])
+
+
 def leaving(fields: Fields, party: Party) -> Fields:
     """
     Keep back from a peer what it may not know.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from b2bua.dialogs.dialog import Dialog
 from b2bua.errors import PeerError
+from b2bua.legs.header_policy import SeenFields
 from b2bua.subscriptions.packages import Watcher
 from b2bua.subscriptions.subscription import PackageSubscription
 from b2bua.transactions.flow import Flow
@@ -60,6 +61,7 @@ class SubscriptionKeeper:
             "user_agent": watcher.user_agent,
             "accepts": watcher.accepts,
             "supports": sorted(watcher.supports),
+            "fields": {name: list(values) for name, values in watcher.fields.items()},
             "ends": subscription.ends + self._clock.wall() - self._clock.now(),
             "first_seq": subscription.first_seq,
             "dialog": {**subscription.dialog.snapshot(), "local_seq": subscription.reserved},
@@ -110,10 +112,16 @@ class SubscriptionKeeper:
             event = Event.parse(plain["event"])
         except PeerError:
             return None
-        watcher = Watcher(
-            party, plain["uri"], event, plain["user_agent"], plain["accepts"], frozenset(plain["supports"])
-        )
         dialog = Dialog.restore(plain["dialog"])
+        watcher = Watcher(
+            party,
+            plain["uri"],
+            event,
+            plain["user_agent"],
+            plain["accepts"],
+            frozenset(plain["supports"]),
+            fields=SeenFields({name: tuple(values) for name, values in plain.get("fields", {}).items()}),
+        )
         subscription = PackageSubscription(notifier, dialog, served, plain["resource"], watcher, seconds)
         subscription.first_seq = plain["first_seq"]
         subscription.reserved = 0  # a new block, before the first NOTIFY

@@ -18,6 +18,7 @@ from b2bua.capabilities import OPTION_TAGS
 from b2bua.dialogs.connections import Connections
 from b2bua.dialogs.dialog import Dialog
 from b2bua.errors import PeerError
+from b2bua.legs.header_policy import seen
 from b2bua.subscriptions.packages import PackageFailed, Packages, ServedPackage, Watcher
 from b2bua.subscriptions.subscription import PackageSubscription, require
 from b2bua.wire.message import Request, Response
@@ -124,11 +125,12 @@ class Notifier:
         what that one says; where there is none any more they end.
         """
         for served in self.packages.values():
-            served.package.hear = None
+            served.package.hear = served.package.stop = None
         self.packages = dict(packages)
         self.limits = limits
         for name, served in self.packages.items():
             served.package.hear = partial(self.run, self._changed, name)
+            served.package.stop = partial(self.run, self._finish, name)
         renewed: list[PackageSubscription] = []
         for subscription in self:
             found = self.packages.get(subscription.package)
@@ -140,6 +142,9 @@ class Notifier:
         for package, resource in self._by_resource:
             if package in self.packages:
                 self.packages[package].watched(resource, True)
+        for subscription in renewed:
+            if subscription.active:
+                subscription.know()
         self.renewed()
         self.tell_all(renewed)
 
@@ -161,6 +166,12 @@ class Notifier:
                 subscription.tell()
             return
         self.tell_all([one for one in self if one.package == package])
+
+    def _finish(self, package: str, resource: str, id: str, reason: str) -> None:
+        """End a subscription, as its package wants it."""
+        for subscription in tuple(self._by_resource.get((package, resource), ())):
+            if subscription.dialog.local_tag == id and subscription.active:
+                subscription.end(reason)
 
     # Who watches
 
@@ -201,6 +212,9 @@ class Notifier:
                 request.get("User-Agent") or "",
                 self._accepted(request, served),
                 request.supported,
+                id=tag,
+                contact=dialog.target,
+                fields=seen(request, served.package.fields, party) if served.package.fields else {},
             )
             seconds = self._judged(request, served, resource, watcher)
             self._make_room(party)
@@ -277,7 +291,8 @@ class Notifier:
 
     def _granted(self, request: Request, served: ServedPackage) -> int:
         """How long it lasts: never longer than was asked for, and not too short (section 4.2.1.1)."""
-        wanted, package, most = request.expires, served.package, self.limits.max_expires
+        wanted, package = request.expires, served.package
+        most = self.limits.max_expires if package.max_expires is None else package.max_expires
         least = package.min_expires if package.min_expires is not None else self.limits.min_expires
         if wanted is not None and wanted <= most:
             if 0 < wanted < min(least, HOUR):
@@ -332,6 +347,7 @@ class Notifier:
         of_resource[subscription] = None
         if len(of_resource) == 1:
             subscription.served.watched(subscription.resource, True)
+        subscription.know()
         self._by_party.setdefault(subscription.party.key, {})[subscription] = None
         self.meet(subscription, flow)
 
@@ -349,6 +365,7 @@ class Notifier:
         """It is over, and nothing more is told."""
         if subscription.over:
             return
+        subscription.unknow()
         subscription.stop()
         del self._by_dialog[subscription.dialog.key]
         key = subscription.package, subscription.resource

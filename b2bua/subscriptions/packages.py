@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 from b2bua.calls.verdicts import Refuse
@@ -43,6 +43,12 @@ class Watcher:
     """The option tags of its Supported."""
     version: int = 0
     """The place of this NOTIFY among those of the subscription, from 0; it never goes back."""
+    id: str = ""
+    """What tells this subscription from all others."""
+    contact: str = ""
+    """The URI by which the phone says that it is reached."""
+    fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    """The header fields of its first SUBSCRIBE that the package wants to see, each with its values."""
 
 
 class EventPackage:
@@ -67,11 +73,17 @@ class EventPackage:
     """Seconds of a subscription that asks for no time."""
     min_expires: int | None = None
     """The shortest that is granted, in seconds; None takes that of the configuration."""
+    max_expires: int | None = None
+    """The longest, likewise."""
+    fields: frozenset[str] = frozenset()
+    """The header fields of a SUBSCRIBE that it wants to see: C{Call-Info}, say."""
     gap: float = 0.0
     """Seconds from one NOTIFY of a subscription to the next; a refresh does not wait."""
 
     hear: Callable[[str | None], None] | None = None
     """Who is told of changes; set by the server."""
+    stop: Callable[[str, str, str], None] | None = None
+    """Who ends a subscription; set by the server."""
 
     def changed(self, resource: str | None) -> None:
         """
@@ -82,6 +94,16 @@ class EventPackage:
         """
         if self.hear is not None:
             self.hear(resource)
+
+    def finish(self, resource: str, id: str, reason: str = "noresource") -> None:
+        """
+        End a subscription, with a last NOTIFY; without effect when there is none.
+
+        @param id: which one, as L{Watcher.id} says.
+        @param reason: one of those of RFC 6665 section 4.1.3.
+        """
+        if self.stop is not None:
+            self.stop(resource, id, reason)
 
     def refuses(self, resource: str, watcher: Watcher) -> Refuse | None:
         """
@@ -113,6 +135,17 @@ class EventPackage:
         A package that has to do something to know of changes does it as long as
         somebody wants to be told of them.
         """
+
+    def began(self, resource: str, watcher: Watcher) -> None:
+        """
+        Hear that a subscription begins, in the same step in which C{refuses} let it.
+
+        So what is given to one watcher alone is given here.  After a reload or a
+        restart those are told again that there are.
+        """
+
+    def ended(self, resource: str, watcher: Watcher) -> None:
+        """Hear that a subscription is over: it has expired, or the watcher wants it no more."""
 
     def commanded(self, resource: str, watcher: Watcher, body: bytes) -> Refuse | None:
         """
@@ -149,6 +182,12 @@ class ServedPackage(Protocol):
 
     def watched(self, resource: str, anybody: bool) -> None:
         """Hear that somebody begins to watch a resource, or that nobody does any more."""
+
+    def began(self, resource: str, watcher: Watcher) -> None:
+        """Hear that a subscription begins."""
+
+    def ended(self, resource: str, watcher: Watcher) -> None:
+        """Hear that one is over."""
 
     def refuses(self, resource: str, watcher: Watcher) -> Refuse | None:
         """Turn a watcher away, or say None."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from sys import intern
 from typing import TYPE_CHECKING, Protocol
@@ -28,6 +28,7 @@ BLOCK = 100
 """So many CSeq numbers are reserved at a time in the store."""
 LONGEST = 60.0
 """The longest pause between two attempts to tell a phone that does not answer, in seconds."""
+NO_FIELDS: Mapping[str, tuple[str, ...]] = {}
 GONE = FATAL - {408}
 """
 Answers to a NOTIFY that end the subscription (RFC 6665 section 4.2.2).
@@ -83,7 +84,9 @@ class PackageSubscription(Subscription):
         "_user_agent",
         "channel",
         "dialog",
+        "fields",
         "first_seq",
+        "known",
         "over",
         "party",
         "reserved",
@@ -114,6 +117,9 @@ class PackageSubscription(Subscription):
         self._user_agent = intern(watcher.user_agent)
         self._accepts = watcher.accepts
         self._supports = _shared(watcher.supports)
+        self.fields = watcher.fields or NO_FIELDS
+        self.known = False
+        """Does the package know of it?"""
         self.first_seq = dialog.local_seq + 1
         self.reserved = 0
         """CSeq numbers up to this one may have been used, as far as the store knows."""
@@ -139,7 +145,18 @@ class PackageSubscription(Subscription):
     def watcher(self, version: int = 0) -> Watcher:
         """Who watches, as the package sees it."""
         event = Event.parse(self.event)
-        return Watcher(self.party, self.uri, event, self._user_agent, self._accepts, self._supports, version)
+        return Watcher(
+            self.party,
+            self.uri,
+            event,
+            self._user_agent,
+            self._accepts,
+            self._supports,
+            version,
+            self.dialog.local_tag,
+            self.dialog.target,
+            self.fields,
+        )
 
     def respond(
         self, server: IServerTransaction, code: int, fields: tuple[Field, ...] = (), reason: str = ""
@@ -180,6 +197,8 @@ class PackageSubscription(Subscription):
         if self.dialog.target != before or self.flow != server.flow:
             self._notifier.meet(self, server.flow)
         self.refreshed(seconds, self._notifier.now())
+        if not self.active:
+            self.unknow()
         self.respond(server, 200, self.granted(seconds))
         self._failures = 0
         self.watch()
@@ -217,6 +236,7 @@ class PackageSubscription(Subscription):
     def end(self, reason: str) -> None:
         """End it, with a last NOTIFY."""
         self.terminate(reason)
+        self.unknow()
         self._stop()
         self.tell(at_once=True)
 
@@ -291,6 +311,17 @@ class PackageSubscription(Subscription):
         """Have it written down, if it is to last."""
         if not self.over:
             self._notifier.keep(self)
+
+    def know(self) -> None:
+        """Tell the package that it is there."""
+        self.known = True
+        self.served.began(self.resource, self.watcher())
+
+    def unknow(self) -> None:
+        """Tell the package that it is over, once."""
+        if self.known:
+            self.known = False
+            self.served.ended(self.resource, self.watcher())
 
     def stop(self) -> None:
         """Do nothing any more."""

@@ -56,6 +56,8 @@ class Plain:
         self.state = package.state
         self.commanded = package.commanded
         self.watched = package.watched
+        self.began = package.began
+        self.ended = package.ended
         self.takes = package.takes
         self.published = package.published
 
