@@ -75,7 +75,7 @@ class ViewTests(PageCase):
         for name, role in (("root", 3), ("desk", 2), ("alice", 1)):
             browser = self.browser(name)
             for page in PAGES:
-                if page.path == "mine":
+                if page.path.startswith("mine"):
                     continue
                 path = page.path.replace("*", row["id"] if page.path.startswith("calls") else "bob")
                 self.assertEqual(
