@@ -33,6 +33,7 @@ from b2bua import collector, systemd
 from b2bua.admin.administration import Administration
 from b2bua.admin.listening import listen_locally, local_site, web_site
 from b2bua.admin.person import LOCAL
+from b2bua.admin.posting import Posting
 from b2bua.admin.values import Reloaded
 from b2bua.calls.records.record import CallRecord, state
 from b2bua.calls.restoring.recovery import Unreadable
@@ -93,6 +94,7 @@ class B2BUAService(Service):
         self.store: IStore = SqlStore(self.settings.server.database, reactor, self.settings.server.node)
         self._sockets: list[AnyWire] = []
         self.administration: Administration
+        self._posting = Posting(reactor)
         self._extensions: AddedExtensions
         self._control: IListeningPort | None = None
         self._web: IListeningPort | None = None
@@ -132,6 +134,7 @@ class B2BUAService(Service):
             self._configure,
             self._told_to_reload,
             partial(deferToThreadPool, reactor, reactor.getThreadPool()),
+            self._posting,
             version("b2bua"),
         )
         media = table.media
@@ -317,6 +320,8 @@ class B2BUAService(Service):
                 loop.stop()
         self._watchdog.stop()
         self.features.stop()
+        self.administration.webhooks.stop()
+        await self._posting.close()
         self._voices.stop()
         await self._voices.gone
         self._close_sockets()
@@ -451,6 +456,7 @@ class B2BUAService(Service):
         self.settings, self.features = configured.settings, configured.features
         self.features.bind(self.server.runner, self.server.core.calls, self.server.core.subscriber)
         self._configure()
+        self.administration.configured()
         self.features.start()
         self._show_features()
         self._collector.expect()

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic_core import PydanticUndefined
 
-from b2bua.settings import Extension, OwnTimers, Route, Rule, Settings, Table, Trunk
+from b2bua.settings import Extension, OwnTimers, Route, Rule, Settings, Table, Trunk, Webhook
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "configuration.md"
 MARK = "<!-- From here on it is written by: python -m tools.configuration -->\n"
@@ -21,6 +21,7 @@ MARK = "<!-- From here on it is written by: python -m tools.configuration -->\n"
 # How the head of each table is written in a file.
 HEADS: dict[str, tuple[str, type[Table]]] = {
     "extensions": ("[extensions.NUMBER]", Extension),
+    "webhooks": ("[webhooks.NAME]", Webhook),
     "trunks": ("[trunks.NAME]", Trunk),
     "routes": ("[[routes]]", Route),
 }

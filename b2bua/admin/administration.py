@@ -17,6 +17,7 @@ from b2bua.admin.routes import routes
 from b2bua.admin.sessions import Sessions
 from b2bua.admin.status import ServiceStatus
 from b2bua.admin.values import Reloaded
+from b2bua.admin.webhooks import Post, Webhooks
 
 if TYPE_CHECKING:
     from b2bua.calls.call import Call
@@ -39,6 +40,7 @@ class Administration:
         configure: Callable[[], None],
         reload: Callable[[], Awaitable[Reloaded]],
         in_thread: InThread,
+        post: Post,
         version: str = "",
     ) -> None:
         """
@@ -47,9 +49,11 @@ class Administration:
         @param features: the generation that new calls get.
         @param configure: makes the server take the extensions as they are now.
         @param in_thread: does work that takes its time, such as hashing a password.
+        @param post: sends what happens to programs elsewhere.
         @param reload: makes the service read its configuration again.
         """
         self.version = version
+        self._server = server
         self.calls = Calls(server, journal, version)
         self.phones = Phones(server, journal, extensions, configure)
         self.choices = Choices(features, lambda: server.settings)
@@ -61,9 +65,18 @@ class Administration:
         self.audit = Audit(journal, server.runner.wall)
         self.entrance = Entrance(self.accounts, self.sessions, server.authenticator.throttle)
         self.events = Events(server, features)
+        self.webhooks = Webhooks(self.events, journal, server.runner, post)
+        self.service.look(self.webhooks.problems)
         self.metrics = Metrics(server, self.service, self.sessions, self.events)
         self.routes = routes(
-            self.service, self.phones, self.calls, self.choices, self.accounts, self.audit, reload
+            self.service,
+            self.phones,
+            self.calls,
+            self.choices,
+            self.accounts,
+            self.audit,
+            self.webhooks,
+            reload,
         )
         server.over = self.over
 
@@ -73,6 +86,12 @@ class Administration:
         self.metrics.over(call.record)
 
     def restore(self, rows: Sequence[Setting]) -> None:
-        """Take what was kept: accounts, tokens, and who has changed what."""
+        """Take what was kept: accounts, tokens, who has changed what, and what was not delivered."""
         self.accounts.restore(rows)
         self.audit.restore(rows)
+        self.configured()
+        self.webhooks.restore(rows)
+
+    def configured(self) -> None:
+        """The configuration was read, or read again."""
+        self.webhooks.configure(self._server.settings.webhooks)

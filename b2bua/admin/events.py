@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from b2bua.admin.values import CallEvent, Event, IgnoredRow, PhoneEvent, PluginEvent, SettingEvent, TrunkRow
 from b2bua.calls.records.view import CallState, Phase
+from b2bua.settings import EventKind as Kind
 from b2bua.trunks.trunks import Trunks
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ LOOK = 1.0
 """Seconds between two looks at what tells nobody when it changes: trunks, ignored sources, plugins."""
 PATIENCE = 60.0
 """Seconds for which events are kept when the last reader has gone, so that they can come back."""
-
-Kind = Literal["call", "phone", "setting", "trunk", "ignored", "plugin"]
 
 
 class Reader(Protocol):

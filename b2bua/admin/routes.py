@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from b2bua.admin.phones import Phones
     from b2bua.admin.status import ServiceStatus
     from b2bua.admin.values import Reloaded
+    from b2bua.admin.webhooks import Webhooks
 
 USER, OPERATOR, ADMINISTRATOR = Role.USER, Role.OPERATOR, Role.ADMINISTRATOR
 
@@ -26,6 +27,7 @@ def routes(
     choices: Choices,
     accounts: Accounts,
     audit: Audit,
+    webhooks: Webhooks,
     reload: Callable[[], Awaitable[Reloaded]],
 ) -> tuple[Route, ...]:
     """All of them; of two that match a path the first one counts."""
@@ -52,6 +54,11 @@ def routes(
         Route("GET", "/extensions/{extension}/settings", OPERATOR, choices.settings, own="extension"),
         Route("GET", "/settings", OPERATOR, choices.changed),
         Route("PUT", "/settings/{path}", ADMINISTRATOR, choices.change, own="path"),
+        # Who is told by us.
+        Route("GET", "/webhooks", OPERATOR, webhooks.webhooks),
+        Route("GET", "/webhooks/{name}/dead", OPERATOR, webhooks.dead),
+        Route("POST", "/webhooks/{name}/dead/again", ADMINISTRATOR, webhooks.again),
+        Route("DELETE", "/webhooks/{name}/dead", ADMINISTRATOR, webhooks.forget),
         # Who may come in from the network, and what they have changed.
         Route("GET", "/accounts", ADMINISTRATOR, accounts.accounts),
         Route("POST", "/accounts", ADMINISTRATOR, accounts.add),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from b2bua.admin.values import IgnoredRow, Status, StoreState, TrunkRow
@@ -26,8 +26,13 @@ class ServiceStatus:
         self._calls = calls
         self._version = version
         self._began = server.runner.now()
+        self._looks: list[Callable[[], Iterable[str]]] = [lambda: self.complaints]
         self.complaints: list[str] = []
         """What has gone wrong around it and stays so, line by line, such as a page that cannot be served."""
+
+    def look(self, find: Callable[[], Iterable[str]]) -> None:
+        """Ask somebody else as well what there is to look after."""
+        self._looks.append(find)
 
     def status(self) -> Status:
         """How the service does."""
@@ -37,7 +42,7 @@ class ServiceStatus:
         trunks = server.trunks.status() if isinstance(server.trunks, Trunks) else []
         ignored = server.authenticator.throttle.ignored()
         return Status(
-            problems=[*_problems(trunks, health), *self.complaints],
+            problems=[*_problems(trunks, health), *[one for look in self._looks for one in look()]],
             version=self._version,
             domain=server.domain.name,
             seconds=round(now - self._began),

@@ -18,12 +18,13 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 from zope.interface import implementer
 
-from b2bua.admin.events import Events, Kind
+from b2bua.admin.events import Events
 from b2bua.admin.person import Person
 from b2bua.admin.refused import Mistaken, Refused
 from b2bua.admin.route import Role
 from b2bua.admin.values import Event
 from b2bua.admin.web import Identify, send, send_error
+from b2bua.settings import EventKind as Kind
 
 QUEUE = 200
 """So many events wait for a reader who does not read; then they have to look at the whole state again."""

@@ -239,6 +239,38 @@ class Reloaded(Value):
     )
 
 
+# ---- who is told by us ---------------------------------------------------
+
+
+class WebhookRow(Value):
+    """A program that is told what happens."""
+
+    name: str
+    url: str
+    kinds: list[str] = Field(description="of events; empty: all")
+    extensions: list[str] = Field(description="whose events; empty: all events")
+    waiting: int = Field(description="events that are not delivered yet")
+    dead: int = Field(description="events that were given up")
+    failing: str = Field(description="why the last request failed; empty when it did not")
+    since: float | None = Field(description="since when they fail")
+
+
+class DeadLetter(Value):
+    """An event that could not be delivered."""
+
+    id: int
+    at: float
+    why: str
+    event: str = Field(description="the event, as JSON")
+
+
+class SentAgain(Value):
+    """Dead letters that are sent once more."""
+
+    name: str
+    events: int
+
+
 # ---- who may come in -----------------------------------------------------
 
 

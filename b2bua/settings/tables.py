@@ -17,6 +17,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
+from b2bua.settings.outward import Webhook
 from b2bua.settings.peers import Extension, Route, Trunk
 from b2bua.settings.table import Beside, Count, Long, Seconds, Short, Table, beside, none
 from b2bua.settings.values import (
@@ -410,6 +411,9 @@ class Settings(Table):
     auth: Auth = Field(default_factory=Auth)
     log: Log = Field(default_factory=Log)
     web: Web = Field(default_factory=Web)
+    webhooks: Frozen[Webhook] = Field(
+        default_factory=none, description="the tables [webhooks.NAME], one for each program that is told"
+    )
     media: Media = Field(default_factory=Media)
     extensions: Frozen[Extension] = Field(
         default_factory=none, description="the tables [extensions.NUMBER], one for each user"

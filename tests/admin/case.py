@@ -102,6 +102,8 @@ class AdministrationCase(SynchronousTestCase):
         self.journal = Journal(self.store, self.server.runner)
         self.server.core.calls.began = lambda call: self.journal.record(call.record)
         self.extensions = AddedExtensions(self.journal)
+        self.posted: list[tuple[str, dict[str, str], bytes]] = []
+        self.answers: list[int] = []
         self.reloaded = Reloaded(said=[], problems=[])
         served = self.world.served
         self.administration = Administration(
@@ -112,11 +114,17 @@ class AdministrationCase(SynchronousTestCase):
             self.configure,
             self.reload,
             at_once,
+            self.post,
             "1.0",
         )
         self.server.over = self.over
         self.site: IProtocolFactory = local_site(self.administration, LOCAL, self.world.clock)
         self.alice, self.bob = self.world.phones("alice", "bob")
+
+    async def post(self, url: str, fields: Mapping[str, str], body: bytes) -> int:
+        """Take what is sent to programs elsewhere."""
+        self.posted.append((url, dict(fields), body))
+        return self.answers.pop(0) if self.answers else 200
 
     def over(self, call: Any) -> None:
         """A call is over."""
@@ -138,7 +146,9 @@ class AdministrationCase(SynchronousTestCase):
         connection = Connection(self.site)
         connection.send(data)
         self.world.run(0.0)
-        return connection.read()
+        answer = connection.read()
+        connection.close()
+        return answer
 
     def request(self, method: str, path: str, /, **values: Any) -> Answer:
         """Ask as the command does; what is in braces is one of the values."""

@@ -36,7 +36,7 @@ class ConversationTests(AdministrationCase):
         """Read the description."""
         super().setUp()
         self.document = self.send(request("GET", "/api/openapi.json")).value
-        self.answers: Counter[int] = Counter()
+        self.statuses: Counter[int] = Counter()
 
     def ask_as(self, case: Any) -> schemathesis.Response:
         """Send what schemathesis has made up."""
@@ -49,7 +49,7 @@ class ConversationTests(AdministrationCase):
         self.world.run(1)
         answer = connection.read()
         connection.close()
-        self.answers[answer.status] += 1
+        self.statuses[answer.status] += 1
         headers = {name: [text] for name, text in answer.all_fields}
         return schemathesis.Response(answer.status, headers, answer.body, prepared, 0.0, False)
 
@@ -90,7 +90,7 @@ class ConversationTests(AdministrationCase):
             where.clear()
             where.update({**kind, "enum": [*names, "nobody"], "type": "string"})
         self.converse(GenerationMode.POSITIVE)
-        self.assertGreater(self.answers[200], self.answers[404])
+        self.assertGreater(self.statuses[200], self.statuses[404])
         self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_not_allowed(self) -> None:

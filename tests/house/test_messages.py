@@ -165,9 +165,8 @@ def tables() -> Iterator[tuple[str, tuple[str, ...], type[BaseModel]]]:
     """Every table of a configuration: its path with names in it, and its model."""
     for name, field in Settings.model_fields.items():
         for kind in _models(field.annotation):
-            inside = (
-                (name,) if kind is field.annotation or name not in ("extensions", "trunks") else (name, "1")
-            )
+            many = name in ("extensions", "trunks", "webhooks") and kind is not field.annotation
+            inside = (name, "1") if many else (name,)
             yield name, inside, kind
     plugins, problems = load(installed())
     assert not problems
@@ -256,6 +255,7 @@ class ConfigurationTests(SynchronousTestCase):
             (("extensions", "1"), {"password": ["hunter2"]}),
             (("extensions", "1"), {"ha1": {"MD5": "hunter2"}}),
             (("trunks", "1"), {"password": {"x": "hunter2"}}),
+            (("webhooks", "1"), {"url": "https://me:hunter2@crm.example", "secret": "hunter2"}),
             (("server",), {"database": "mysql://me:hunter2@db/x"}),
             (("server",), {"database": ["postgresql+psycopg://me:hunter2@db/x"]}),
         ):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from urllib.parse import quote
 
 from twisted.web.template import tags
 
 from b2bua.admin.page.frame import Part, Reader, badge, button, clock, section, table
+from b2bua.admin.values import WebhookRow
 
 LAST = 50
 """So many changes are shown."""
@@ -29,9 +31,27 @@ def settings(reader: Reader) -> Iterable[Part]:
     ]  # fmt: skip
     heads = [say(head) for head in ("Name", "Version", "State", "Codes")]
     yield section(say("Plugins"), table(heads, rows, ""), count=len(rows))
+    hooks = [_webhook(reader, row) for row in administration.webhooks.webhooks()]
+    if hooks:
+        heads = [say(head) for head in ("Name", "Address", "State", "Waiting")]
+        yield section(say("Webhooks"), table([*heads, ""], hooks, ""), count=len(hooks))
     changes = [
         (clock(row.at), row.who, f"{row.what} {json.dumps(row.said, ensure_ascii=False)}")
         for row in administration.audit.changes(LAST)
     ]
     shown = table([say(head) for head in ("When", "Who", "What")], changes, say("Nothing was changed."))
     yield section(say("Last changes"), shown)
+
+
+def _webhook(reader: Reader, row: WebhookRow) -> Sequence[Part]:
+    """A program that is told what happens, and what can be done about what it was not told."""
+    say, path = reader.say, f"/api/webhooks/{quote(row.name, safe='')}/dead"
+    state = badge(row.failing, "bad") if row.failing else badge(say("up"), "good")
+    buttons = tags.span()
+    if row.dead:
+        buttons(
+            button(f"{say('Send again')} ({row.dead})", "POST", f"{path}/again"),
+            " ",
+            button(say("Remove"), "DELETE", path, label=f"{say('Remove')}: {row.name}", tone="end"),
+        )
+    return row.name, row.url, state, str(row.waiting), buttons if row.dead else ""

@@ -94,6 +94,10 @@ GERMAN = {
     "registered": "angemeldet",
     "not registered": "nicht angemeldet",
     "There is no extension.": "Es gibt keine Nebenstelle.",
+    "Webhooks": "Webhooks",
+    "Waiting": "Wartet",
+    "Send again": "Noch einmal senden",
+    "Remove": "Entfernen",
     # How far calls are, and how they ended.
     "ringing": "klingelt",
     "talking": "im Gespräch",

@@ -1,0 +1,73 @@
+"""Requests of ours to programs elsewhere, by HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from io import BytesIO
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Protocol
+from twisted.python.failure import Failure
+from twisted.web.client import Agent, FileBodyProducer, HTTPConnectionPool
+from twisted.web.http_headers import Headers
+
+SECONDS = 15.0
+"""So long an answer may take."""
+READ = 65_536
+"""Bytes of an answer that are read, and thrown away; a longer one has its connection closed."""
+
+
+class Posting:
+    """
+    Sends bodies by POST.
+
+    Certificates are checked against those that the host trusts; nobody is
+    followed elsewhere, since a redirection is an answer like any other.
+    """
+
+    def __init__(self, reactor: Any) -> None:
+        """Keep connections open between requests."""
+        self._reactor = reactor
+        self._pool = HTTPConnectionPool(reactor)
+        self._agent = Agent(reactor, connectTimeout=SECONDS, pool=self._pool)
+
+    async def __call__(self, url: str, fields: Mapping[str, str], body: bytes) -> int:
+        """Send one, and give the status of the answer."""
+        headers = Headers({name: [text] for name, text in {"User-Agent": "b2bua", **fields}.items()})
+        asked = self._agent.request(b"POST", url.encode(), headers, FileBodyProducer(BytesIO(body)))
+        response = await asked.addTimeout(SECONDS, self._reactor)
+        done = Drain()
+        response.deliverBody(done)
+        await done.over.addTimeout(SECONDS, self._reactor)
+        return int(response.code)
+
+    def close(self) -> Deferred[Any]:
+        """Close the connections that are kept."""
+        closed: Deferred[Any] = self._pool.closeCachedConnections()
+        return closed
+
+
+class Drain(Protocol):
+    """Reads an answer, for the connection to be used again, and keeps nothing of it."""
+
+    def __init__(self) -> None:
+        """Have read nothing."""
+        self._left = READ
+        self.over: Deferred[None] = Deferred(lambda _: self._cut())
+
+    def dataReceived(self, data: bytes) -> None:
+        """Throw it away."""
+        self._left -= len(data)
+        if self._left < 0:
+            self._cut()
+
+    def _cut(self) -> None:
+        """Read no more."""
+        if self.transport is not None:
+            self.transport.loseConnection()
+
+    def connectionLost(self, reason: Failure | None = None) -> None:
+        """It is over."""
+        if not self.over.called:
+            self.over.callback(None)
