@@ -160,6 +160,8 @@ class LegWaiter:
         for leg, words in kept.items():
             for change in words:
                 self.hear(leg, change)
+        for leg in self._asked:
+            leg.say(Withdrawn())  # a phone that asks its user may take a minute
         for leg, asked in list(self._asked.items()):
             try:
                 word = await self.answer(leg, repeats=0)
