@@ -282,7 +282,7 @@ def refreshed(phone: Phone) -> None:
     dialogs = phone.world.served.server.context.dialogs
     for session in phone.live[:1]:
         leg = dialogs.find_replaced(session.call_id, session.remote_tag, session.local_tag)
-        if leg is not None and leg.timer is not None and leg.timer.refreshing:
+        if leg is not None and leg.expiry.agreed is not None and leg.expiry.agreed.refreshing:
             leg.session_due()
 
 

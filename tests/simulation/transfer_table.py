@@ -376,7 +376,10 @@ def other_port(scene: Scene, phone: Phone) -> bool:
 
 def refresh(scene: Scene, phone: Phone) -> bool:
     """We refresh the session of a leg (RFC 4028)."""
-    return fire(scene, [leg for leg in scene.legs(phone) if leg.timer is not None and leg.timer.refreshing])
+    return fire(
+        scene,
+        [leg for leg in scene.legs(phone) if leg.expiry.agreed is not None and leg.expiry.agreed.refreshing],
+    )
 
 
 def fire(scene: Scene, legs: list[Leg]) -> bool:
