@@ -10,6 +10,7 @@ themselves use for it by default (480 with a Yealink)::
     [do_not_disturb]
     status = 480               # or 486, 603, 404
     reason = "Do not disturb"
+    otherwise = "97"           # where such calls go, the extension behind it: 97102 is its mailbox
 
 Users turn it on with C{*78} and off with C{*79}.  Who is not to be disturbed is
 not looked for elsewhere either: it comes before every forward, unless the
@@ -24,7 +25,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import StringConstraints
 
 from b2bua import Changeable, Options, Table, hookimpl
-from b2bua.calls import Confirm, Lamp, Refuse
+from b2bua.calls import Confirm, Diverted, Forward, Lamp, Refuse
 
 if TYPE_CHECKING:
     from b2bua.calls import Attempt, Party
@@ -35,6 +36,7 @@ class Answer(Table):
 
     status: Literal[404, 480, 486, 603] = 480
     reason: Annotated[str, StringConstraints(pattern=r"^[ -~]*$", max_length=64)] = "Do not disturb"
+    otherwise: Annotated[str, StringConstraints(pattern=r"^[0-9]{0,8}$")] = ""
 
 
 class OfExtension(Table):
@@ -67,13 +69,16 @@ class DoNotDisturb:
         self._options = options
         answer = options.of(Answer)
         self._refusal = Refuse(answer.status, answer.reason)
+        self._otherwise = answer.otherwise
 
     @hookimpl
-    def route_call(self, attempt: Attempt) -> Refuse | None:
-        """Refuse, if the extension is not to be disturbed."""
+    def route_call(self, attempt: Attempt) -> Forward | Refuse | None:
+        """Refuse, if the extension is not to be disturbed, or let the mailbox have the call."""
         name = attempt.extension
         if name is None or not self._options.of(OfExtension, name).do_not_disturb:
             return None
+        if self._otherwise and attempt.forwards:
+            return Forward(self._otherwise + name, Diverted.DO_NOT_DISTURB, granted=True)
         return self._refusal
 
     @hookimpl

@@ -84,6 +84,12 @@ class SummaryPackage(EventPackage):
         own = account == watcher.party.name
         return Body(TYPE, self._waiting.summary(self._waiting.user(account) if own else account))
 
+    def changed(self, resource: str | None) -> None:
+        """Tell who watches, also the number of the voicemail, and the phones that have not subscribed."""
+        super().changed(None)
+        if resource is not None:
+            self._waiting.tell(resource)
+
     def watched(self, resource: str, anybody: bool) -> None:
         """Who is told by a subscription is not told besides."""
         if anybody:
@@ -260,7 +266,10 @@ class MessageWaiting:
 
     def changed(self, account: str) -> None:
         """Tell all phones of an account."""
-        self._package.changed(None)  # who watches the number of the voicemail means an account as well
+        self._package.changed(account)
+
+    def tell(self, account: str) -> None:
+        """Tell the phones of an account that have not subscribed."""
         assert self._service is not None
         for phone in self._service.registrations(account):
             self._service.after(0, self._tell, phone)

@@ -2,21 +2,34 @@
 Voicemail: callers leave a message when nobody takes their call.
 
     [voicemail]
-    directory = "voicemail"    # messages: EXTENSION/new/*.wav and EXTENSION/kept/*.wav
-    number = "97"              # one's own mailbox; 97102 is that of 102
+    directory = "voicemail"    # the messages; plugins/_mailbox.py says how they lie there
+    number = "97"              # one's own mailbox; 97102 leaves a message for 102
+    remote = "98"              # one's mailbox from any phone, with extension and PIN; off without it
     language = "en"            # or "de", or a directory with own sounds
-    seconds = 180              # the longest message
+    seconds = 180              # the longest message; shorter ones than shortest are none
     messages = 100             # so many in a mailbox
+    days = 90                  # older ones are deleted; without it never
+
+    [voicemail.mail]
+    server = "localhost"       # takes mails to [extensions.102.voicemail] mail
+    sender = "voicemail@example.com"
 
     [extensions.102.voicemail]
     on = true
+    when = ["busy", "no_answer", "refused", "unreachable"]
+    always = false             # every call, at once
+    pin = "4711"               # asked for at remote, and with ask_pin at one's own phone, too
+    mail = "bob@example.com"   # each message, with its sound
+    mailed = "keep"            # or "delete": it is gone from here when it was sent
 
 A call of 102 that is busy, not answered, declined or not to be delivered goes to
-the mailbox, unless a forward of 102 says otherwise.  The caller hears the greeting
+the mailbox, unless a forward of 102 says otherwise; C{[do_not_disturb] otherwise = "97"} sends
+those there that want none.  The caller hears the greeting
 (or a standard one) and a tone, and hangs up or presses the hash key when done.
-Who dials 97 hears the own messages: 1 repeats one, 2 keeps it, 3 deletes it.
-With C{*98} one speaks an own greeting.  A message is there whole or not at all, also
-after a power cut.  It needs a voice of the server (C{[media]}).
+Who dials 97 hears the messages: 1 repeats one, 2 keeps it, 3 deletes it, 4 calls
+back, 5 and an extension forwards it, 0 has a greeting and the PIN.  C{*98} speaks a
+greeting, C{*97} turns the mailbox on for every call, and off again.  Phones show
+that there are messages.  It needs a voice of the server (C{[media]}).
 """
 
 from __future__ import annotations
@@ -24,24 +37,30 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
 from b2bua import Changeable, File, NotConfigured, Options, Table, hookimpl
-from b2bua.calls import Diverted, Forward, Refuse, Talk
+from b2bua.calls import Confirm, Diverted, Forward, Messages, Refuse, Talk
+from b2bua_plugins._mailbox import Mailbox, age
+from b2bua_plugins._mailbox_mail import Mail, Outbox
+from b2bua_plugins._mailbox_talk import Talks
+from b2bua_plugins._pins import PIN, Guesses
 
 if TYPE_CHECKING:
-    from b2bua.calls import Attempt, Conversation, Outcome
+    from b2bua import Service
+    from b2bua.calls import Attempt, Outcome
 
 SOUNDS = Path(__file__).resolve().parent / "sounds"
-KEY_SECONDS = 6.0
+DAY = 24 * 3600.0
 WHY = {
     "busy": Diverted.BUSY,
     "no_answer": Diverted.NO_ANSWER,
     "refused": Diverted.UNKNOWN,
     "unreachable": Diverted.UNREACHABLE,
 }
+Number = Annotated[str, StringConstraints(pattern=r"^[0-9]{0,8}$")]
 
 
 class ForAll(Table):
@@ -49,43 +68,31 @@ class ForAll(Table):
 
     directory: File
     number: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,8}$")] = "97"
+    remote: Number = ""
     language: str = "en"
     seconds: Annotated[float, Field(ge=5, le=1800)] = 180
+    shortest: Annotated[float, Field(ge=0, le=60)] = 1
     silence: Annotated[float, Field(ge=1, le=60)] = 8
     messages: Annotated[int, Field(ge=1, le=10_000)] = 100
+    days: Annotated[float, Field(gt=0, le=36_500)] | None = None
+    mail: Mail | None = None
 
 
 class OfExtension(Table):
     """C{[extensions.NUMBER.voicemail]}."""
 
     on: Changeable[bool] = False
-
-
-class Mailbox:
-    """The messages of one extension, as files."""
-
-    def __init__(self, directory: Path) -> None:
-        """Look there."""
-        self.greeting = directory / "greeting.wav"
-        self._new, self._kept = directory / "new", directory / "kept"
-
-    def new(self) -> list[Path]:
-        """The messages that nobody has heard, the oldest first."""
-        return sorted(self._new.glob("*.wav"))
-
-    def count(self) -> int:
-        """How many messages there are."""
-        return len(self.new()) + len(list(self._kept.glob("*.wav")))
-
-    def place(self, name: str) -> Path:
-        """Where a new message goes."""
-        self._new.mkdir(parents=True, exist_ok=True)
-        return self._new / f"{name}.wav"
-
-    def keep(self, message: Path) -> None:
-        """A message was heard, and is kept."""
-        self._kept.mkdir(parents=True, exist_ok=True)
-        message.replace(self._kept / message.name)
+    when: tuple[Literal["busy", "no_answer", "refused", "unreachable"], ...] = (
+        "busy",
+        "no_answer",
+        "refused",
+        "unreachable",
+    )
+    always: Changeable[bool] = False
+    pin: Changeable[Annotated[str, StringConstraints(pattern=PIN), Field(repr=False)]] = ""
+    ask_pin: bool = False
+    mail: str = ""
+    mailed: Literal["keep", "delete"] = "keep"
 
 
 class Voicemail:
@@ -98,8 +105,8 @@ class Voicemail:
 
     @hookimpl
     def b2bua_codes(self) -> Mapping[str, str]:
-        """Speak a greeting."""
-        return {"voicemail_greeting": "*98"}
+        """Speak a greeting; every call to the mailbox."""
+        return {"voicemail_greeting": "*98", "voicemail_always": "*97"}
 
     @hookimpl
     def b2bua_configure(self, options: Options) -> None:
@@ -109,99 +116,128 @@ class Voicemail:
         self._options = options
         self._all = options.of(ForAll)
         own = Path(self._all.language)
-        self._sounds = own if own.is_absolute() else SOUNDS / own
-        if not self._sounds.is_dir():
+        sounds = own if own.is_absolute() else SOUNDS / own
+        if not sounds.is_dir():
             raise ValueError(f'[voicemail] there are no sounds for language = "{own}"; choose "en" or "de"')
+        if self._all.remote and self._all.remote.startswith(self._all.number):
+            raise ValueError(
+                f"[voicemail] remote begins with number ({self._all.number}); give it another one"
+            )
+        for [name] in options.names(OfExtension):
+            if options.of(OfExtension, name).mail and self._all.mail is None:
+                raise ValueError(f"[extensions.{name}.voicemail] mail needs a table [voicemail.mail]")
+        self._service: Service | None = None
+        self._outbox: Outbox | None = None
+        self._talks = Talks(self, sounds, Guesses(options.now))
 
-    def _has(self, extension: str) -> bool:
+    @hookimpl
+    def service_started(self, service: Service) -> None:
+        """See what was being spoken when the power failed, and what is too old."""
+        self._service = service
+        if self._all.mail is not None:
+            self._outbox = Outbox(self._all.mail, service)
+        for [name] in self._options.names(OfExtension):
+            self.mailbox(name).rescue()
+        if self._all.days is not None:
+            self._expire()
+            service.every(DAY, self._expire)
+
+    def _expire(self) -> None:
+        """Delete what is too old."""
+        assert self._all.days is not None
+        for [name] in self._options.names(OfExtension):
+            if self.mailbox(name).expire(self._options.now() - age(self._all.days)):
+                self.changed(name)
+
+    # ---- what the conversations ask ----------------------------------------------
+
+    @property
+    def limits(self) -> ForAll:
+        """What holds for all mailboxes."""
+        return self._all
+
+    def of(self, extension: str) -> OfExtension:
+        """What an extension wants."""
+        return self._options.of(OfExtension, extension)
+
+    def has(self, extension: str) -> bool:
         """Has an extension a mailbox?"""
-        return extension in self._options.extensions and self._options.of(OfExtension, extension).on
+        return extension in self._options.extensions and self.of(extension).on
 
-    def _mailbox(self, extension: str) -> Mailbox:
+    def mailbox(self, extension: str) -> Mailbox:
         """The mailbox of an extension."""
         return Mailbox(Path(self._all.directory) / extension)
 
-    def _sound(self, name: str) -> str:
-        """The file of a sound."""
-        return str(self._sounds / f"{name}.wav")
+    def place(self, extension: str, caller: str) -> Path:
+        """Where a new message of a caller goes."""
+        return self.mailbox(extension).place(self._options.now(), caller)
+
+    def changed(self, extension: str) -> None:
+        """Another message, or one less: phones show it."""
+        if self._service is not None:
+            self._service.changed("message-summary", extension)
+
+    def arrived(self, extension: str, message: Path) -> None:
+        """There is a new message."""
+        own = self.of(extension)
+        if own.mail and self._outbox is not None:
+            self._outbox.send(
+                own.mail, message, delete=own.mailed == "delete", then=lambda: self.changed(extension)
+            )
+        self.changed(extension)
+
+    def set_pin(self, extension: str, pin: str) -> None:
+        """Take another PIN."""
+        self._options.change(OfExtension, extension, pin=pin)
 
     # ---- where calls go --------------------------------------------------------
 
     @hookimpl
     def target_failed(self, attempt: Attempt, outcome: Outcome) -> Forward | None:
         """Send the call of somebody who does not take it to the mailbox."""
-        name, why = attempt.extension, WHY.get(outcome.kind)
-        if name is None or why is None or not self._has(name):
+        name = attempt.extension
+        if name is None or not self.has(name):
             return None
-        return Forward(self._all.number + name, why, granted=True)
+        if outcome.kind not in self.of(name).when:
+            return None
+        return Forward(self._all.number + name, WHY[outcome.kind], granted=True)
 
     @hookimpl
-    def route_call(self, attempt: Attempt) -> Talk | Refuse | None:
-        """Answer the number of the mailboxes."""
-        number, user = self._all.number, attempt.user
-        if attempt.extension is not None or not user.startswith(number):
+    def route_call(self, attempt: Attempt) -> Talk | Forward | Refuse | None:
+        """Answer the numbers of the mailboxes, and calls of those who take none."""
+        number, user, name = self._all.number, attempt.user, attempt.extension
+        if name is not None:
+            if attempt.forwards and self.has(name) and self.of(name).always and attempt.caller.name != name:
+                return Forward(number + name, Diverted.ALWAYS, granted=True)
+            return None
+        if self._all.remote and user == self._all.remote and attempt.local:
+            return Talk(self._talks.remote)
+        if not user.startswith(number) or not attempt.local:
             return None
         owner = user.removeprefix(number)
-        if owner and self._has(owner):
+        if owner and self.has(owner):
             caller = re.sub(r"[^0-9+]", "", attempt.caller_number) or "anonymous"
-            return Talk(lambda talk: self._take(talk, owner, caller))
+            return Talk(lambda talk: self._talks.take(talk, owner, caller))
+        if owner in self._options.extensions:
+            return Refuse(480, "No mailbox")  # as when its user wants no calls, and no messages
         if owner or not attempt.internal:
             return None
-        name = attempt.caller.name
-        if not self._has(name):
-            return Refuse(404, "No mailbox")
-        return Talk(lambda talk: self._tell(talk, name))
+        own = attempt.caller.name
+        return Talk(lambda talk: self._talks.own(talk, own)) if self.has(own) else Refuse(404, "No mailbox")
 
     @hookimpl
-    def code_dialled(self, attempt: Attempt, name: str) -> Talk | Refuse:
-        """Let the owner of a mailbox speak a greeting."""
+    def code_dialled(self, attempt: Attempt, name: str) -> Talk | Confirm | Refuse:
+        """Let the owner of a mailbox speak a greeting, or have every call sent there."""
         owner = attempt.caller.name
-        if not self._has(owner):
+        if not self.has(owner):
             return Refuse(404, "No mailbox")
-        return Talk(lambda talk: self._greeting(talk, owner))
+        if name == "voicemail_greeting":
+            return Talk(lambda talk: self._talks.greeting(talk, owner))
+        always = not self.of(owner).always
+        self._options.change(OfExtension, owner, always=always)
+        return Confirm(f"Voicemail for every call: {'on' if always else 'off'}")
 
-    # ---- what is said ------------------------------------------------------------
-
-    async def _take(self, talk: Conversation, owner: str, caller: str) -> None:
-        """Take a message."""
-        mailbox, limits = self._mailbox(owner), self._all
-        if mailbox.count() >= limits.messages:
-            await talk.play(self._sound("full"))
-            return
-        greeting = str(mailbox.greeting) if mailbox.greeting.exists() else self._sound("not_there")
-        await talk.play(greeting, self._sound("tone"), until="#")
-        stamp = self._options.now().strftime("%Y%m%d-%H%M%S-%f")
-        path = mailbox.place(f"{stamp}-{caller}")
-        await talk.record(str(path), limits.seconds, silence=limits.silence)
-
-    async def _tell(self, talk: Conversation, owner: str) -> None:
-        """Play the messages of the owner, and do with each what they want."""
-        mailbox = self._mailbox(owner)
-        messages = mailbox.new()
-        if not messages:
-            await talk.play(self._sound("no_messages"), self._sound("goodbye"))
-            return
-        count = str(len(messages)) if len(messages) < 10 else "more"
-        await talk.play(self._sound("new_messages"), self._sound(count))
-        for message in messages:
-            key = "1"
-            while key == "1":
-                key = await talk.play(str(message), self._sound("menu"), until="123")
-                key = key or await talk.key(KEY_SECONDS, among="123")
-            if key == "3":
-                message.unlink(missing_ok=True)
-                await talk.play(self._sound("deleted"))
-            elif key == "2":
-                mailbox.keep(message)
-                await talk.play(self._sound("kept"))
-            else:
-                return  # nobody presses anything: the message stays new
-        await talk.play(self._sound("goodbye"))
-
-    async def _greeting(self, talk: Conversation, owner: str) -> None:
-        """Record a greeting, and play it."""
-        mailbox = self._mailbox(owner)
-        mailbox.greeting.parent.mkdir(parents=True, exist_ok=True)
-        await talk.play(self._sound("greeting"), self._sound("tone"))
-        await talk.record(str(mailbox.greeting), 60, silence=self._all.silence)
-        await talk.play(self._sound("saved"), str(mailbox.greeting))
+    @hookimpl
+    def messages_waiting(self, account: str) -> Messages | None:
+        """Say how many messages there are."""
+        return self.mailbox(account).counts() if self.has(account) else None

@@ -36,6 +36,7 @@ from b2bua.calls.verdicts import (
 from b2bua.legs.party import Party, Policy
 from b2bua.legs.words import LegEnd, Replied, Requested
 from b2bua.media.ports import NoVoice
+from b2bua.media.sounds import rescue
 
 __all__ = [
     "Announcement",
@@ -88,4 +89,5 @@ __all__ = [
     "hide_identity",
     "hold",
     "replace",
+    "rescue",
 ]

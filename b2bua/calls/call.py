@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Protocol
 from twisted.internet.defer import Deferred
 
 from b2bua.calls.operations.announcing import confirm_in_words, refuse_in_words
-from b2bua.calls.operations.call_control import go_on_after_waiting
+from b2bua.calls.operations.call_control import go_on_after_waiting, ring_from
 from b2bua.calls.operations.conversation import Conversation
 from b2bua.calls.operations.leg_waiter import LegWaiter
 from b2bua.calls.operations.picking import pick_up
-from b2bua.calls.operations.protocol import CallTable
+from b2bua.calls.operations.protocol import CallTable, Talking
 from b2bua.calls.operations.transfer import transfer_requested
 from b2bua.calls.operations.waiting import WaitingParty, answer_waiting
 from b2bua.calls.path import Path
@@ -29,7 +29,7 @@ from b2bua.calls.records.story import Story
 from b2bua.calls.routing.template import BREADTH_MAX, InviteTemplate
 from b2bua.calls.setup import Setup
 from b2bua.calls.stand_in import StandIn
-from b2bua.calls.verdicts import Answer, Confirm, PickUp, Talk, Wait
+from b2bua.calls.verdicts import Answer, Confirm, Outcome, PickUp, Talk, Wait
 from b2bua.legs.header_policy import NO_FIELDS, SeenFields
 from b2bua.legs.leg import Invitation, Leg
 from b2bua.legs.words import (
@@ -419,6 +419,12 @@ class Call:
                 pick_up(self, leg, offer, answer)
             case Talk():
                 Conversation(self, leg, answer).begin(offer)
+
+    async def ring_from(
+        self, talk: Talking, leg: Leg, target: str, behalf: Party, ring_seconds: float | None
+    ) -> Outcome:
+        """Ring a target for a party that talks to us."""
+        return await ring_from(self, talk, leg, target, behalf, ring_seconds)
 
     def waited(self, waiting: WaitingParty) -> None:
         """Nobody has come in time: ring elsewhere for who waits, or hang up."""

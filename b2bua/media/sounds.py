@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import struct
 import wave
 from collections import OrderedDict
 from pathlib import Path
+from typing import BinaryIO
 
 from b2bua.media.g711 import WIDTH, converted
 from b2bua.media.rtp import RATE
@@ -46,14 +49,84 @@ def load(path: str | Path) -> bytes:
 
 
 def save(path: str | Path, pcm: bytes) -> None:
-    """Write samples as a WAV file; it is there whole, or not at all."""
-    part = Path(f"{path}.part")
-    with wave.open(str(part), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(WIDTH)
-        file.setframerate(RATE)
-        file.writeframes(pcm)
-    part.replace(path)
+    """Write samples as a WAV file; it is there whole, or not at all, whenever the power fails."""
+    path, whole = Path(path), Path(f"{path}.whole")
+    with whole.open("wb") as file:
+        file.write(_head(len(pcm)) + pcm)
+        file.flush()
+        os.fsync(file.fileno())
+    whole.replace(path)
+    place = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(place)
+    finally:
+        os.close(place)
+
+
+HEAD = struct.Struct("<4sI4s4sIHHIIHH4sI")
+"""The head of a WAV file of plain samples."""
+
+
+def _head(size: int) -> bytes:
+    """The head before so many bytes of samples."""
+    rate = RATE * WIDTH
+    return HEAD.pack(
+        b"RIFF", 36 + size, b"WAVE", b"fmt ", 16, 1, 1, RATE, rate, WIDTH, 8 * WIDTH, b"data", size
+    )
+
+
+class Part:
+    """
+    What has been recorded so far, in a file of its own beside the one that will be.
+
+    When the power fails, or the worker dies, L{rescue} makes a recording of it.
+    """
+
+    SECONDS = 2.0
+    """So much may be lost."""
+
+    def __init__(self, path: str | Path) -> None:
+        """
+        Begin.
+
+        @raise OSError: if there is no place for it.
+        """
+        self.path = part_of(path)
+        self._file: BinaryIO = self.path.open("wb")
+        self._written = 0
+
+    def add(self, pcm: bytes | bytearray) -> None:
+        """
+        Write what is new, if it is worth it.
+
+        @raise OSError: if there is no place for it any more.
+        """
+        if len(pcm) - self._written >= self.SECONDS * RATE * WIDTH:
+            self._file.write(pcm[self._written :])
+            self._file.flush()
+            self._written = len(pcm)
+
+    def remove(self) -> None:
+        """It is whole by now, or wanted no more."""
+        self._file.close()
+        self.path.unlink(missing_ok=True)
+
+
+def part_of(path: str | Path) -> Path:
+    """Where a recording grows."""
+    return Path(f"{path}.part")
+
+
+def rescue(part: Path) -> Path:
+    """
+    Make a recording of what there is of one that came to no end.
+
+    @raise OSError: if it cannot be read or written.
+    """
+    pcm, path = part.read_bytes(), part.with_suffix("")
+    save(path, pcm[: len(pcm) - len(pcm) % WIDTH])
+    part.unlink(missing_ok=True)
+    return path
 
 
 class Sounds:

@@ -25,7 +25,7 @@ from b2bua.media.endpoint import FRAME_SECONDS, Endpoint, Happened
 from b2bua.media.g711 import WIDTH
 from b2bua.media.ports import NoVoice
 from b2bua.media.rtp import RATE
-from b2bua.media.sounds import NotASound, Sounds, save
+from b2bua.media.sounds import NotASound, Part, Sounds, save
 from b2bua.net import voice_commands as commands
 
 reactor: Any = _reactor
@@ -45,6 +45,8 @@ class Ear(DatagramProtocol):
         """How the party reaches us."""
         self.path = ""
         """Where the recording goes."""
+        self.part: Part | None = None
+        """What there is of it on the disk."""
 
     def datagramReceived(self, datagram: bytes, addr: Any) -> None:
         """Take a packet."""
@@ -55,9 +57,19 @@ class Ear(DatagramProtocol):
         """Let 20 ms pass."""
         if self.endpoint is not None:
             packet, happened = self.endpoint.tick()
+            if self.part is not None and self.endpoint.recording is not None:
+                happened += self._keep(self.part, self.endpoint.recording.pcm)
             if packet is not None and self.transport is not None:
                 self.transport.write(packet, self.endpoint.target)
             self.worker.tell(self, happened)
+
+    def _keep(self, part: Part, pcm: bytearray) -> list[Happened]:
+        """Have on the disk what is recorded; with no place for more the recording ends."""
+        try:
+            part.add(pcm)
+        except OSError:
+            return [Happened("recorded", "full")]
+        return []
 
 
 class Worker(amp.AMP):
@@ -91,12 +103,24 @@ class Worker(amp.AMP):
         """Tell the service what has happened."""
         for one in happened:
             if one.what == "recorded" and ear.endpoint is not None:
-                try:
-                    save(ear.path, ear.endpoint.recorded())
-                except OSError as error:
-                    one = Happened("recorded", f"failed: {error.strerror}")
-            told = self.callRemote(commands.Hear, voice=ear.number, what=one.what, detail=one.detail)
-            told.addErrback(lambda failure: failure.trap(ConnectionError))  # the service ends
+                one = self._save(ear, ear.endpoint.recorded(), one)
+            self._tell(ear, one)
+
+    def _tell(self, ear: Ear, one: Happened) -> None:
+        """Tell the service one thing."""
+        told = self.callRemote(commands.Hear, voice=ear.number, what=one.what, detail=one.detail)
+        told.addErrback(lambda failure: failure.trap(ConnectionError))  # the service ends
+
+    def _save(self, ear: Ear, pcm: bytes, happened: Happened) -> Happened:
+        """Write a recording; what there is of it on the disk stays until it is whole."""
+        try:
+            save(ear.path, pcm)
+        except OSError as error:
+            return Happened("recorded", f"failed: {error.strerror}")
+        part, ear.part = ear.part, None
+        if part is not None:
+            part.remove()
+        return happened
 
     # ---- what the service says ----------------------------------------------
 
@@ -175,6 +199,11 @@ class Worker(amp.AMP):
         ear = self._ears.get(voice)
         if ear is not None and ear.endpoint is not None:
             ear.path = path
+            try:
+                ear.part = Part(path)
+            except OSError as error:
+                self._tell(ear, Happened("recorded", f"failed: {error.strerror}"))
+                return {}
             ear.endpoint.record(seconds, silence=silence, keys=keys)
         return {}
 

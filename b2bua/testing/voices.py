@@ -11,7 +11,10 @@ from zope.interface import implementer
 
 from b2bua.media import negotiation
 from b2bua.media.endpoint import Happened
+from b2bua.media.g711 import WIDTH
 from b2bua.media.ports import Hear, IVoice, IVoices, NoVoice
+from b2bua.media.rtp import RATE
+from b2bua.media.sounds import save
 
 if TYPE_CHECKING:
     from b2bua.testing.surroundings import Surroundings
@@ -81,6 +84,8 @@ class SimulatedVoice:
         self._stop()
         seconds = self._world.clock.seconds() - self.recorded.began
         self._voices.recordings[self.recorded.path] = seconds
+        if Path(self.recorded.path).parent.is_dir():
+            save(self.recorded.path, bytes(int(seconds * RATE) * WIDTH))
         self.recorded = None
         self.hear(Happened("recorded", why))
 

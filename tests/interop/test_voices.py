@@ -105,6 +105,51 @@ class VoicesTests(TestCase):
         self.assertGreater(max(level(pcm[at : at + 2 * FRAME]) for at in range(0, len(pcm), 2 * FRAME)), 4000)
         voice.close()
 
+    async def test_party_leaves(self) -> None:
+        """What was said before a party left is kept."""
+        party = Party(echo=True)
+        voice = await self.voices.open(HOST, self.hear, self.listen(party))
+        path = Path(self.mktemp()).absolute()
+        played, recorded = self.until("played"), self.until("recorded")
+        voice.record(str(path), 20.0)
+        await voice.play(str(self.sound))
+        await played
+        voice.end_recording()
+        self.assertEqual((await recorded).detail, "left")
+        self.assertGreater(len(sounds.load(path)) / 2 / RATE, 0.3)
+        self.assertFalse(sounds.part_of(path).exists())
+        voice.close()
+
+    async def test_killed_while_recording(self) -> None:
+        """What a worker had recorded when it was killed is on the disk, two seconds at a time."""
+        party = Party(echo=True)
+        sounds.save(self.sound, tone(4.0))
+        voice = await self.voices.open(HOST, self.hear, self.listen(party))
+        path = Path(self.mktemp()).absolute()
+        played, gone = self.until("played"), self.until("nobody")
+        voice.record(str(path), 20.0)
+        await voice.play(str(self.sound))
+        await played
+        (pid,) = self.voices.pids
+        os.kill(pid, signal.SIGKILL)
+        await gone
+        self.assertFalse(path.exists())
+        self.assertEqual(sounds.rescue(sounds.part_of(path)), path)
+        pcm = sounds.load(path)
+        self.assertGreaterEqual(len(pcm) / 2 / RATE, 2.0)
+        self.assertGreater(level(pcm[RATE : 2 * RATE]), 4000)
+
+    async def test_no_place(self) -> None:
+        """A recording that cannot be written says why, and the party can be talked to all the same."""
+        voice = await self.voices.open(HOST, self.hear, self.listen(Party()))
+        recorded = self.until("recorded")
+        voice.record("/nowhere/message.wav", 20.0)
+        self.assertEqual((await recorded).detail, "failed: No such file or directory")
+        played = self.until("played")
+        await voice.play(str(self.sound))
+        await played
+        voice.close()
+
     async def test_bad_files_and_offers(self) -> None:
         """A file that is none, and an offer that is not understood, are refused in one line."""
         voice = await self.voices.open(HOST, self.hear, self.listen(Party()))

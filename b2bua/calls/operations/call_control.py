@@ -34,7 +34,7 @@ from b2bua.legs.words import Fields
 from b2bua.wire.fields import Reason
 
 if TYPE_CHECKING:
-    from b2bua.calls.operations.protocol import OperatedCall
+    from b2bua.calls.operations.protocol import OperatedCall, Talking
     from b2bua.calls.operations.waiting import WaitingParty
     from b2bua.legs.leg import Leg
     from b2bua.legs.party import Party
@@ -122,6 +122,42 @@ async def ring_for(
             call.hang_up(found.leg)
         _leave_alone(call, waiting)
     return outcome
+
+
+async def ring_from(
+    call: OperatedCall, talk: Talking, leg: Leg, target: str, behalf: Party, ring_seconds: float | None
+) -> Outcome:
+    """
+    Ring a target for a party that talks to us, and goes on to do so meanwhile.
+
+    @return: how it failed.
+    @raise Gone: the party talks to somebody, waits elsewhere, or has left.
+    """
+    offer = None if leg.described is None else resumed(leg.described)
+    search = Search(call, InviteTemplate(leg, offer, (), call.max_forwards, call.max_breadth))
+    call.hold_open()
+    try:
+        found = await search.seek(Dialling(target, Path(), behalf, ring_seconds))
+        if leg.ended or call.listener(leg) is not talk:
+            if isinstance(found, Reached):
+                call.hang_up(found.leg)
+            raise Gone(leg)
+        if isinstance(found, Outcome):
+            return found
+        talk.over()
+        try:
+            outcome = await meet(call, leg, found)
+        except NotJoined as problem:
+            outcome = Outcome("refused", problem.code, problem.reason)
+        except Gone as gone:
+            outcome = Outcome("refused", 487) if gone.leg is leg else Outcome("unreachable", 480)
+        if isinstance(outcome, Outcome):
+            if isinstance(found, Reached):
+                call.hang_up(found.leg)
+            call.hang_up(leg, "bye", (("Reason", str(Reason("SIP", outcome.code, outcome.reason))),))
+        raise Gone(leg)
+    finally:
+        call.let_close()
 
 
 async def go_on_after_waiting(call: OperatedCall, waiting: WaitingParty) -> None:

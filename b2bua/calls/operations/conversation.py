@@ -28,7 +28,9 @@ from b2bua.media.ports import IVoice, NoVoice
 
 if TYPE_CHECKING:
     from b2bua.calls.operations.protocol import OperatedCall
+    from b2bua.calls.verdicts import Outcome
     from b2bua.legs.leg import Leg
+    from b2bua.legs.party import Party
     from b2bua.media.endpoint import Happened
 
 
@@ -48,6 +50,32 @@ class Conversation(StandIn, Speech):
         self._offered = False
         """Does an offer of ours wait for its answer?"""
         self._over = False
+        self._searching = False
+        """Does it ring somewhere for the party?"""
+
+    async def dial(
+        self, target: str, *, hears: str = "", ring_seconds: float | None = None, behalf: Party | None = None
+    ) -> Outcome:
+        """
+        Ring a target for the party; when it answers the two talk, and the conversation is over (L{Gone}).
+
+        @param hears: a WAV file that the party hears again and again meanwhile.
+        @param behalf: whose permission to dial counts; the party's, if nobody else's.
+        @return: how it failed; the conversation goes on.
+        @raise Gone: the party talks to somebody, waits elsewhere, or has left.
+        """
+        if hears:
+            await self._need().play(hears, True)
+        self._need()
+        self._searching = True
+        try:
+            return await self._call.ring_from(self, self._leg, target, behalf or self.party, ring_seconds)
+        finally:
+            self._searching = False
+
+    def over(self) -> None:
+        """Somebody else talks to the party from now on."""
+        self._stop()
 
     # ---- from its beginning to its end -----------------------------------------
 
@@ -118,10 +146,11 @@ class Conversation(StandIn, Speech):
         return self._calls.now()
 
     def _done(self) -> None:
-        """The script is done: hang up."""
+        """The script is done: hang up, unless somebody else has taken the party."""
         if not self._over:
             self._stop()
-            self._call.hang_up(self._leg)
+            if self._call.listener(self._leg) is self:
+                self._call.hang_up(self._leg)
 
     def _stop(self) -> None:
         """Let the voice go."""
@@ -182,6 +211,8 @@ class Conversation(StandIn, Speech):
         self._over = True
         if why:
             self._call.hang_up(self._leg, why)
+        if self._searching and self._call.search is not None:
+            self._call.search.cancel()
         if self._voice is not None and self._waits is not None and self._for == "recorded":
             self._voice.end_recording()
         else:

@@ -5,17 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from b2bua.calls.operations.waiting import WaitedCall
+from b2bua.calls.ports import Listener
 from b2bua.calls.protocol import Shared
 from b2bua.calls.routing.search import SearchingCall
 from b2bua.calls.setup import CallInSetup
 
 if TYPE_CHECKING:
     from b2bua.calls.path import Path
-    from b2bua.calls.ports import Listener
     from b2bua.calls.records.record import CallRecord
+    from b2bua.calls.verdicts import Outcome
     from b2bua.legs.leg import Leg
     from b2bua.legs.party import Party
     from b2bua.legs.words import Word
+
+
+class Talking(Listener, Protocol):
+    """A conversation of ours with a party."""
+
+    def over(self) -> None:
+        """Somebody else talks to the party from now on."""
 
 
 class OperatedCall(SearchingCall, CallInSetup, WaitedCall, Protocol):
@@ -37,6 +45,12 @@ class OperatedCall(SearchingCall, CallInSetup, WaitedCall, Protocol):
 
     def listener(self, leg: Leg) -> Listener | None:
         """Who hears the words of a leg."""
+        raise NotImplementedError
+
+    async def ring_from(
+        self, talk: Talking, leg: Leg, target: str, behalf: Party, ring_seconds: float | None
+    ) -> Outcome:
+        """Ring a target for a party that talks to us."""
         raise NotImplementedError
 
     def start(self) -> None:

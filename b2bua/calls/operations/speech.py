@@ -97,6 +97,13 @@ class Speech:
             found += key
         return found
 
+    async def ask(self, *paths: str, most: int, seconds: float, end: str = "#") -> str:
+        """Play, and wait for several keys, as L{keys} does; the first one ends what is played."""
+        first = await self.play(*paths, until=KEYS) or await self.key(seconds)
+        if not first or first in end or most == 1:
+            return first.strip(end)
+        return first + await self.keys(most - 1, seconds, end)
+
     async def record(self, path: str, seconds: float, *, silence: float = 0.0, keys: str = "#") -> str:
         """
         Record to a WAV file, which is there when this is done; also what was said before the party left.

@@ -1,0 +1,96 @@
+"""
+The mailbox of an extension, as files; other programs may read, add and remove them.
+
+    DIRECTORY/102/greeting.wav                          its own greeting, if it has one
+    DIRECTORY/102/new/20261126-101500-000000-101.wav    nobody has heard it: when it came, and from whom
+    DIRECTORY/102/kept/20261125-160233-000000-+49301.wav
+    DIRECTORY/102/new/....wav.part                      a message that is being spoken just now
+
+A message is there whole or not at all.  What was being spoken when the power
+failed is made a message when the service starts again, but for its last seconds.
+"""
+
+from __future__ import annotations
+
+import shutil
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from b2bua.calls import Messages, rescue
+
+STAMP = "%Y%m%d-%H%M%S-%f"
+HEAD_BYTES = 44
+BYTES_A_SECOND = 16_000
+
+
+class Mailbox:
+    """The messages of one extension."""
+
+    def __init__(self, directory: Path) -> None:
+        """Look there."""
+        self.greeting = directory / "greeting.wav"
+        self._new, self._kept = directory / "new", directory / "kept"
+
+    def new(self) -> list[Path]:
+        """The messages that nobody has heard, the oldest first."""
+        return sorted(self._new.glob("*.wav"))
+
+    def kept(self) -> list[Path]:
+        """Those that were heard and kept, the oldest first."""
+        return sorted(self._kept.glob("*.wav"))
+
+    def counts(self) -> Messages:
+        """How many there are."""
+        return Messages(len(self.new()), len(self.kept()))
+
+    def place(self, when: datetime, caller: str) -> Path:
+        """Where a new message goes."""
+        self._new.mkdir(parents=True, exist_ok=True)
+        return self._new / f"{when.strftime(STAMP)}-{caller}.wav"
+
+    def keep(self, message: Path) -> None:
+        """A message was heard, and is kept."""
+        self._kept.mkdir(parents=True, exist_ok=True)
+        if message.exists():
+            message.replace(self._kept / message.name)
+
+    def take(self, message: Path) -> None:
+        """Have a copy of the message of another mailbox, as a new one."""
+        self._new.mkdir(parents=True, exist_ok=True)
+        place = self._new / message.name
+        copy = place.with_suffix(".copy")
+        shutil.copyfile(message, copy)
+        copy.replace(place)
+
+    def expire(self, before: datetime) -> int:
+        """Remove the messages that came before a time; gives how many."""
+        old = [one for one in (*self.new(), *self.kept()) if one.name < before.strftime(STAMP)]
+        for message in old:
+            message.unlink(missing_ok=True)
+        return len(old)
+
+    def rescue(self) -> int:
+        """Make messages of those that came to no end; gives how many."""
+        parts = sorted(self._new.glob("*.wav.part"))
+        for part in parts:
+            rescue(part)
+        self.greeting.with_name("greeting.wav.part").unlink(missing_ok=True)
+        return sum(seconds(part.with_suffix("")) >= 1 for part in parts)
+
+
+def seconds(message: Path) -> float:
+    """How long a message lasts; 0 if it is not there."""
+    try:
+        return max(message.stat().st_size - HEAD_BYTES, 0) / BYTES_A_SECOND
+    except OSError:
+        return 0.0
+
+
+def caller_of(message: Path) -> str:
+    """The number of who has left it; empty if it was not told."""
+    return number if (number := message.stem.split("-", 3)[-1]) != "anonymous" else ""
+
+
+def age(days: float) -> timedelta:
+    """So many days."""
+    return timedelta(days=days)
