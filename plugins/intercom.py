@@ -18,27 +18,20 @@ itself is a microphone (RFC 5373 section 7)::
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated
-
-from pydantic import StringConstraints
+from typing import TYPE_CHECKING
 
 from b2bua import Options, Table, hookimpl
 from b2bua.calls import Dial, Member, Refuse
+from b2bua_plugins._auto_answer import USUAL, AlertInfo, ask, asks
 
 if TYPE_CHECKING:
     from b2bua.calls import Attempt, Call, CallRecord, InvitationDraft, Party
-
-ASKS = ("auto-answer", "autoanswer", "auto answer", "answer-after", "intercom=true", "ring answer")
-"""How Alert-Info and Call-Info ask a phone to answer by itself, whatever stands around it."""
-ALWAYS = ("Answer-Mode", "Priv-Answer-Mode")
 
 
 class Words(Table):
     """C{[intercom]}: what Alert-Info says."""
 
-    alert_info: Annotated[str, StringConstraints(pattern=r"^[ -~]*$", max_length=256)] = (
-        "<http://localhost>;info=alert-autoanswer;delay=0"
-    )
+    alert_info: AlertInfo = USUAL
 
 
 class OfExtension(Table):
@@ -84,14 +77,10 @@ class Intercom:
         """Ask the phone, if it was us who decided so; else take out what asks it."""
         called, parent = attempt.extension or "", attempt.parent
         ours = parent is not None and parent is self._attempts.get(attempt.call.id)
-        if not ours and self._may(attempt.caller, called):
-            return
-        draft.fields = [(name, value) for name, value in draft.fields if not asks(name, value)]
         if ours:
-            if self._alert_info:
-                draft.replace("Alert-Info", self._alert_info)
-            draft.add("Call-Info", f"<{draft.from_uri}>;answer-after=0")
-            draft.add("Answer-Mode", "Auto")
+            ask(draft, self._alert_info)
+        elif not self._may(attempt.caller, called):
+            draft.fields = [(name, value) for name, value in draft.fields if not asks(name, value)]
 
     @hookimpl
     def call_ended(self, call: Call, record: CallRecord) -> None:
@@ -104,10 +93,3 @@ class Intercom:
             return False
         allowed = self._options.of(OfExtension, called).called_by if called else None
         return allowed is None or caller.name in allowed
-
-
-def asks(name: str, value: str) -> bool:
-    """Does a header field ask the phone to answer by itself?"""
-    if name in ALWAYS:
-        return True
-    return name in ("Alert-Info", "Call-Info") and any(word in value.lower() for word in ASKS)

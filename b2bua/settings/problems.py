@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 _SHOWN_MAX = 60
+NAMED_MAX = 30
+"""So many names are listed in one line."""
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 # What must not be shown, not even to say that it is wrong.
 _SECRET = re.compile(r"password|passwd|secret|token|ha1", re.IGNORECASE)
@@ -180,11 +182,11 @@ def _more(more: Mapping[tuple[str, ...], Iterable[str]], steps: Sequence[str | i
 
 
 def meant(name: str, known: Iterable[str], *, all_of_them: bool = True) -> str:
-    """What to say behind a name that is wrong: the one that is meant, or those there are."""
+    """What to say behind a name that is wrong: the one that is meant, or those there are if they are few."""
     there = sorted(known)
     if close := get_close_matches(name, there, 1):
         return f"; is {close[0]} meant?"
-    if not all_of_them:
+    if not all_of_them or len(there) > NAMED_MAX:
         return ""
     return f"; there {'is' if len(there) == 1 else 'are'} {', '.join(there)}" if there else ""
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -89,6 +90,21 @@ TABLE = (
     Row("calls a full queue", "kept", True, True, True),
     Row("calls a full queue", "carrier", True, True, True),
     Row("calls a full queue", "stranger", False, False, False),
+    Row("rings at night", "free", True, True, True),
+    Row("rings at night", "kept", True, True, True),
+    Row("rings at night", "carrier", True, True, True),
+    Row("rings at night", "stranger", False, False, False),
+    Row("closed office", "kept", True, True, True),
+    Row("closed office", "carrier", True, True, True),
+    Row("closed office", "stranger", False, False, False),
+    # A PIN opens a class, and not what the extension may dial at all.
+    Row("dials a secret", "free", True, True, True),
+    Row("dials a secret", "kept", True, False, False),
+    Row("dials a secret", "carrier", False, False, False),
+    Row("hides its number", "free", True, True, True),
+    Row("hides its number", "kept", True, False, False),
+    Row("hides its number", "carrier", False, False, False),
+    Row("forwards to an emergency", "kept", False, False, False),
     Row("refers no call", "free", False, False, False),
     Row("refers no call", "kept", False, False, False),
     Row("refers no call", "carrier", False, False, False),
@@ -307,6 +323,47 @@ class TollFraudTests(SynchronousTestCase):
         self.configure({"queues": {"610": queue}})
         self.phone(who).dial(f"sip:610@{self.world.domain}")
         return self.reached(what, self.phone(who))
+
+    def rings_at_night(self, who: str, what: str) -> bool:
+        """It calls a number that rings all over the house."""
+        self.configure({"night_ring": {"690": {"members": [TARGETS[what]]}}})
+        self.phone(who).dial(f"sip:690@{self.world.domain}")
+        return self.reached(what, self.phone(who))
+
+    def closed_office(self, who: str, what: str) -> bool:
+        """It calls an office that is closed."""
+        office = {"numbers": ["partner"], "zone": "UTC", "open": [], "otherwise": TARGETS[what]}
+        self.configure({"office_hours": {"shop": office}})
+        self.phone(who).dial(f"sip:partner@{self.world.domain}")
+        return self.reached(what, self.phone(who))
+
+    def dials_a_secret(self, who: str, what: str) -> bool:
+        """It dials the PIN of its extension before the target."""
+        assert self.world.served is not None
+        for name in ("free", "kept"):
+            self.world.served.document["extensions"][name]["class_of_service"] = {"pin": "4711"}
+        self.configure({"class_of_service": {"numbers": {"all": ".*"}}})
+        return self._by_code(who, what, "*474711*")
+
+    def hides_its_number(self, who: str, what: str) -> bool:
+        """It dials the target without a number."""
+        self.configure({"caller_id": {}})
+        return self._by_code(who, what, "*67")
+
+    def _by_code(self, who: str, what: str, code: str) -> bool:
+        """Dial a code and the target behind it."""
+        self.phone(who).dial(f"sip:{quote(code + TARGETS[what], safe='*+')}@{self.world.domain}")
+        return self.reached(what, self.phone(who))
+
+    def forwards_to_an_emergency(self, who: str, what: str) -> bool:
+        """It forwards to an emergency number, and the target is where that goes."""
+        if what == "number":
+            self.configure({"emergency": {"numbers": ["112"], "trunks": ["exit"]}})
+        assert self.world.served is not None
+        self.world.served.document["extensions"][who]["forward"] = {"always": "112"}
+        self.world.served.configure()
+        self.partner.dial(f"sip:{who}@{self.world.domain}")
+        return self.reached(what, self.partner)
 
     def refer(self, phone: Any, target: str, dialog: Session | None) -> None:
         """Send a REFER outside of any dialog, with credentials if they are asked for."""

@@ -45,6 +45,8 @@ OFFICE: dict[str, Any] = {
     "office_hours": {
         "shop": {"numbers": ["bob"], "zone": "UTC", "open": [], "otherwise": "610", "mode": "open"}
     },
+    "night_ring": {"690": {"members": ["carol", "erin"], "ring_seconds": 6, "otherwise": "dave"}},
+    "pages": {"650": {"members": ["alice", "bob", "dave"], "seconds": 2, "ring_seconds": 3}},
     "speed_dial": {"numbers": {"801": "carol", "802": "701"}},
 }
 CODES = (
@@ -65,12 +67,29 @@ CODES = (
     "*461alice*4711",
     "*461bob*4711",
     "*462",
+    "*39",
+    "650",
+    "690",
     "801",
     "802",
     "112",
 )
 PARK = {"orbits": "701-702", "next_free": "700", "seconds": 10, "ring_seconds": 4, "otherwise": "erin"}
-PLACES = (*ORBITS, "700", "701", "702", "*68", "*88", "*68dave", "*88dave", "610", "611", "801", "*281")
+PLACES = (
+    *ORBITS,
+    "700",
+    "701",
+    "702",
+    "*68",
+    "*88",
+    "*68dave",
+    "*88dave",
+    "610",
+    "611",
+    "690",
+    "801",
+    "*281",
+)
 
 
 class Switchboard:
