@@ -24,6 +24,7 @@ PACKAGES = {
     "chromium": "chromium",
     "initdb": "postgresql",
     "kamailio": "kamailio",
+    "linphone-daemon": "linphone-cli",
     "npm": "npm",
     "sipp": "sip-tester",
     "stunnel": "stunnel4",

@@ -1,15 +1,18 @@
-"""Real phones whose router forgets them within a call: what is for them finds them where they are by then."""
+"""Real phones that get another place within a call: what is for them finds them where they are by then."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from twisted.internet.defer import gatherResults
+from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from tests.interop.baresip4 import Baresip4
-from tests.interop.day import Day
+from tests.interop.day import LOOK, Day
+from tests.interop.linphone import Linphone
 from tests.interop.pjsip import Pjsip
+from tests.interop.processes import reactor
 from tests.interop.router import Router
 from tests.interop.service import PASSWORDS, Service
 
@@ -67,5 +70,67 @@ class MovingTests(TestCase):
 
 class MovingTcpTests(MovingTests):
     """The same when TCP connections are cut."""
+
+    transport = "tcp"
+
+
+class LinphoneTests(TestCase):
+    """B is linphone, which takes another port, and registers from there under the name of its instance."""
+
+    timeout = 120
+    transport = "udp"
+
+    async def test_found(self) -> None:
+        """Hold, resume and BYE find it, whoever called (RFC 5626 section 4.1)."""
+        Pjsip.needed()
+        Linphone.needed()
+        directory = str(Path(self.mktemp()).resolve())
+        self.service = Service(directory)
+        self.addCleanup(self.service.kill)
+        await self.service.start()
+        a, b = (
+            make(directory, number, PASSWORDS[number], self.service.uri, self.transport)
+            for make, number in ((Pjsip, "101"), (Linphone, "102"))
+        )
+        for phone in (a, b):
+            self.addCleanup(phone.stop)
+        await gatherResults([phone.start() for phone in (a, b)])
+        await gatherResults([phone.register() for phone in (a, b)])
+        place = await self.elsewhere(b, "")
+        for called in (True, False):
+            if called:
+                await a.dial(b.user)
+                await b.tells("CallIncomingReceived")
+                await b.answer()
+            else:
+                await b.dial(a.user)
+                await a.tells("CALL_INCOMING")
+                await a.answer()
+            await b.tells("CallStreamsRunning")
+            await a.tells("CALL_ESTABLISHED")
+            await b.move()
+            place = await self.elsewhere(b, place)
+            await a.hold()
+            await b.tells("CallPausedByRemote")
+            await b.move()
+            place = await self.elsewhere(b, place)
+            await a.resume()
+            await b.tells("CallStreamsRunning")
+            await a.hang_up()
+            await b.tells("CallReleased")
+        self.assertNotIn("Traceback", "\n".join(self.service.program.lines))
+
+    async def elsewhere(self, phone: Linphone, before: str) -> str:
+        """Wait until the service knows it at another place than before; gives that."""
+        while True:
+            rows = await self.service.ask("/registrations")
+            places = {row["source"] for row in rows if row["extension"] == phone.user} - {"", before}
+            if places:
+                return str(places.pop())
+            await deferLater(reactor, LOOK)
+
+
+class LinphoneTcpTests(LinphoneTests):
+    """The same over TCP, where its connections are closed, too."""
 
     transport = "tcp"
