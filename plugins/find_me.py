@@ -21,26 +21,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
-from b2bua import Changeable, Options, Seconds, Table, Target, hookimpl
-from b2bua.calls import Confirm, Dial, Diverted, Member, Refuse
+from b2bua import Changeable, Options, Seconds, Table, hookimpl
+from b2bua.calls import Confirm, Dial, Diverted, Refuse
+from b2bua_plugins._members import Wants, members
 
 if TYPE_CHECKING:
     from b2bua.calls import Attempt
-
-
-class Place(Table):
-    """One place to look, where more is to be said than its number."""
-
-    target: Annotated[Target, Field(min_length=1)]
-    after: Annotated[float, Field(ge=0, le=3600)] = 0.0
-    ring_seconds: Seconds | None = None
-
-
-def place(value: object) -> object:
-    """Read a place of which no more is said than its number."""
-    return {"target": value} if isinstance(value, str) else value
 
 
 class Search(Table):
@@ -50,12 +38,12 @@ class Search(Table):
     mode: Literal["sequential", "parallel"] = "sequential"
     ring_seconds: Seconds = 15.0
     forwards: bool = True
-    places: Annotated[tuple[Annotated[Place, BeforeValidator(place)], ...], Field(max_length=16)] = ()
+    places: Annotated[Wants, Field(max_length=16)] = ()
 
     def dial(self) -> Dial:
         """The search as a verdict."""
-        members = (Member(p.target, p.after, p.ring_seconds or self.ring_seconds) for p in self.places)
-        return Dial(tuple(members), self.mode, self.forwards, why=Diverted.FOLLOW_ME)
+        where = members(self.places, self.ring_seconds)
+        return Dial(where, self.mode, self.forwards, why=Diverted.FOLLOW_ME)
 
 
 class FindMe:

@@ -21,10 +21,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
-from b2bua import Elsewhere, NotConfigured, Options, Seconds, Table, Target, hookimpl
-from b2bua.calls import Dial, Diverted, Forward, Member
+from b2bua import Elsewhere, NotConfigured, Options, Seconds, Table, hookimpl
+from b2bua.calls import Dial, Diverted, Forward
+from b2bua_plugins._members import Wants, members
 
 if TYPE_CHECKING:
     from b2bua.calls import Attempt, InvitationDraft, Outcome
@@ -36,26 +37,11 @@ WHY = {
 }
 
 
-class One(Table):
-    """One member, where more is to be said than its number."""
-
-    target: Annotated[Target, Field(min_length=1)]
-    after: Annotated[float, Field(ge=0, le=3600)] = 0.0
-    ring_seconds: Seconds | None = None
-
-
-def member(value: object) -> object:
-    """Read a member of whom no more is said than the number."""
-    return {"target": value} if isinstance(value, str) else value
-
-
 class Group(Table):
     """C{[ring_groups.NUMBER]}: who rings, how, and what then."""
 
     name: Annotated[str, StringConstraints(max_length=64)] = ""
-    members: Annotated[
-        tuple[Annotated[One, BeforeValidator(member)], ...], Field(min_length=1, max_length=64)
-    ]
+    members: Annotated[Wants, Field(min_length=1, max_length=64)]
     mode: Literal["parallel", "sequential"] = "parallel"
     ring_seconds: Seconds = 20.0
     forwards: bool = True
@@ -64,7 +50,7 @@ class Group(Table):
     def dial(self) -> Dial:
         """The group as a verdict."""
         return Dial(
-            tuple(Member(m.target, m.after, m.ring_seconds or self.ring_seconds) for m in self.members),
+            members(self.members, self.ring_seconds),
             self.mode,
             forwards=self.forwards,
             granted=True,

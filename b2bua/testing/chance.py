@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -374,22 +374,33 @@ def simulate(
     return failed
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Play worlds from the command line; the exit status is 1 when one of them failed."""
-    parser = argparse.ArgumentParser(prog="python -m b2bua.testing.chance", description="Random worlds.")
+def main(
+    arguments: list[str] | None = None,
+    kind: type[Play] = Play,
+    prog: str = "python -m b2bua.testing.chance",
+    others: Mapping[str, type[Play]] | None = None,
+) -> int:
+    """
+    Play worlds from the command line; the exit status is 1 when one of them failed.
+
+    @param kind: what is played.
+    @param others: what is played instead, by the option that says so.
+    """
+    parser = argparse.ArgumentParser(prog=prog, description=(kind.__doc__ or "").partition("\n")[0])
     parser.add_argument("--seeds", type=int, default=1000, help="how many")
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--seed", type=int, help="only this one, with its ladder")
+    for name, other in (others or {}).items():
+        help = (other.__doc__ or "").partition("\n")[0]
+        parser.add_argument(f"--{name}", dest="kind", action="store_const", const=other, help=help)
+    parser.set_defaults(kind=kind)
     wanted = parser.parse_args(arguments)
     if wanted.seed is not None:
-        outcome = play(wanted.seed)
+        outcome = play(wanted.seed, kind=wanted.kind)
         sys.stdout.write((outcome.complaint or "all was well") + "\n")
         return bool(outcome.complaint)
-    failed = simulate(
-        range(wanted.first, wanted.first + wanted.seeds),
-        lambda text: print(text, flush=True),  # noqa: T201
-    )
-    return bool(failed)
+    seeds = range(wanted.first, wanted.first + wanted.seeds)
+    return bool(simulate(seeds, lambda text: print(text, flush=True), kind=wanted.kind))  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua import Changeable, NotConfigured, Options, Table, hookimpl
 from b2bua.features import Features, FeaturesRefused, Preferences
-from tests.features.stage import Timers
+from tests.timers import FakeClock
 
 
 class Shop(Table):
@@ -236,7 +236,7 @@ class OptionsTests(SynchronousTestCase):
     def test_generations(self) -> None:
         """All generations see a change; the one that the server has taken up hears of it."""
         newer = self.features.reload(DOCUMENT)
-        newer.bind(Timers())
+        newer.bind(FakeClock())
         self.options.change(Wish, "102", colour="green")
         self.assertEqual(newer.plugins[0].thing.options.of(Wish, "102").colour, "green")
         self.assertEqual((len(self.keeper.heard), len(newer.plugins[0].thing.heard)), (0, 1))

@@ -13,7 +13,7 @@ from b2bua.features.plugin import named
 from b2bua.store.journal import Journal
 from b2bua.store.memory import MemoryStore
 from b2bua.testing import Manners, World
-from tests.features.stage import Timers
+from tests.timers import FakeClock
 
 
 class Watch:
@@ -225,7 +225,7 @@ class DataTests(SynchronousTestCase):
     def setUp(self) -> None:
         """Make rows that are kept in memory."""
         self.store = MemoryStore()
-        self.timers = Timers()
+        self.timers = FakeClock()
         self.journal = Journal(self.store, self.timers)
         self.rows = self.kept(())
         self.data = Data("park", self.rows)

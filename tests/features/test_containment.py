@@ -26,6 +26,7 @@ from b2bua_plugins.blind_transfer import BlindTransfer
 from b2bua_plugins.forward import CallForward
 from b2bua_plugins.replaces import Replaces
 from tests.features.stage import attempt
+from tests.timers import FakeClock
 
 
 class Good:
@@ -298,9 +299,7 @@ class ContainmentTests(SynchronousTestCase):
 
     def test_set_aside_is_rare(self) -> None:
         """One that fails now and then keeps its say."""
-        from tests.features.stage import Timers
-
-        timers = Timers()
+        timers = FakeClock()
         features = Features.of(broken("route_call", raises), timers=timers)
         for _ in range(3 * STRIKES_MAX):
             features.ask_route(attempt())

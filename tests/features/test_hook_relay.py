@@ -11,7 +11,8 @@ from b2bua import NotConfigured, Options, Table, hookimpl
 from b2bua.calls.draft import InvitationDraft
 from b2bua.calls.verdicts import Confirm, Forward, Refuse
 from b2bua.features import Features, FeaturesRefused
-from tests.features.stage import Timers, attempt
+from tests.features.stage import attempt
+from tests.timers import FakeClock
 
 
 class Silent:
@@ -97,7 +98,7 @@ class QuestionTests(SynchronousTestCase):
 
         pluggy#320, #378: no asynchronous hooks; an awaitable counted as an answer.
         """
-        features = Features.of(Patient, First, timers=Timers())
+        features = Features.of(Patient, First, timers=FakeClock())
         [patient, _] = features.plugins
         answer = features.ask_route(attempt())
         assert isinstance(answer, Deferred)
@@ -107,7 +108,7 @@ class QuestionTests(SynchronousTestCase):
 
     def test_budget(self) -> None:
         """Who has not answered in 5 seconds loses its say, and the others are asked."""
-        timers = Timers()
+        timers = FakeClock()
         asked = attempt()
         answer = Features.of(Patient, First, timers=timers).ask_route(asked)
         assert isinstance(answer, Deferred)
@@ -120,7 +121,7 @@ class QuestionTests(SynchronousTestCase):
 
     def test_cancelled(self) -> None:
         """Who asked may lose interest; that is no failure of the feature."""
-        timers = Timers()
+        timers = FakeClock()
         answer = Features.of(Patient, First, timers=timers).ask_route(attempt())
         assert isinstance(answer, Deferred)
         answer.addErrback(lambda failure: None)

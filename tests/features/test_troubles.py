@@ -12,13 +12,14 @@ from b2bua import File, Table, hookimpl
 from b2bua.calls import Refuse
 from b2bua.features import Features, FeaturesRefused
 from b2bua.features.dispatch import Dispatch
-from tests.features.stage import Timers, attempt
+from tests.features.stage import attempt
+from tests.timers import FakeClock
 
 
 class Slow:
     """Keeps the server from all other work."""
 
-    timers: Timers
+    timers: FakeClock
 
     @hookimpl
     def route_call(self) -> None:
@@ -71,7 +72,7 @@ class TroubleTests(SynchronousTestCase):
 
     def test_blocking(self) -> None:
         """Who blocks the loop is named with its hook and its seconds, in every kind of hook, now and then."""
-        timers = Slow.timers = Timers()
+        timers = Slow.timers = FakeClock()
         features = Features.of(Slow, timers=timers)
         one = attempt()
         one.call.story.call = "c4ll"

@@ -57,21 +57,7 @@ class CrashTests(KeptCase):
         """Hold, resume, UPDATE, INFO and BYE from either side work as if nothing had happened."""
         for holder, other in ((self.alice, self.bob), (self.bob, self.alice)):
             self.talk()
-            self.assertEqual(self.crash().restored, 1)
-            self.only_talking(self.alice, self.bob)
-            holder.hold()
-            self.world.run(KEPT)
-            self.insist(self.world.talking() == {(holder.name, other.name)}, "no hold")
-            self.crash()
-            holder.resume()
-            self.world.run(2)
-            self.only_talking(self.alice, self.bob)
-            other.session.update(offer=False)
-            other.session.ask("INFO")
-            self.world.run(2)
-            other.hang_up()
-            self.world.run(2)
-            self.assertEqual(self.alice.live + self.bob.live, [])
+            self.goes_on(holder, other, lambda: self.assertEqual(self.crash().restored, 1))
         self.assertEqual(self.kept(), [])
         self.quiet()
 

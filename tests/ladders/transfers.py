@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from b2bua.testing import World
 from b2bua.testing.case import LadderTestCase
 from b2bua.testing.manners import Manners
@@ -48,6 +50,28 @@ class TransferTestCase(LadderTestCase):
             self.world.talking() == {(one.name, other.name), (other.name, one.name)},
             f"talking are {self.world.talking()}",
         )
+
+    def goes_on(self, holder: Phone, other: Phone, restart: Callable[[], object]) -> None:
+        """
+        Insist that hold, resume, UPDATE, INFO and BYE work in a call that goes on after a restart.
+
+        @param restart: lets the server die and start again; it is done twice.
+        """
+        restart()
+        self.only_talking(holder, other)
+        holder.hold()
+        self.world.run(2)
+        self.insist(self.world.talking() == {(holder.name, other.name)}, "no hold")
+        restart()
+        holder.resume()
+        self.world.run(2)
+        self.only_talking(holder, other)
+        other.session.update(offer=False)
+        other.session.ask("INFO")
+        self.world.run(2)
+        other.hang_up()
+        self.world.run(2)
+        self.assertEqual(holder.live + other.live, [])
 
 
 class StepsTestCase(LadderTestCase):

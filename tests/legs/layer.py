@@ -10,7 +10,6 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from b2bua.clock import ITimer
 from b2bua.dialogs.device import Device
 from b2bua.dialogs.index import DialogIndex
 from b2bua.legs.context import Invitation, LegContext
@@ -22,6 +21,7 @@ from b2bua.transactions.flow import Flow
 from b2bua.transactions.ports import IClientTransaction, IServerTransaction, ITransactionLayer
 from b2bua.wire.message import Field, Request, Response, parse, write
 from b2bua.wire.uri import Uri
+from tests.timers import FakeTimer
 
 PHONE = Flow("UDP", ("192.0.2.1", 5060), ("198.51.100.7", 5060))
 OTHER = Flow("UDP", ("192.0.2.1", 5060), ("198.51.100.8", 5070))
@@ -42,20 +42,6 @@ def sdp(
 OFFER = sdp()
 ANSWER = sdp("198.51.100.8", 6000)
 HELD_SDP = sdp("198.51.100.8", 6000, direction="recvonly", version=2)
-
-
-@implementer(ITimer)
-class FakeTimer:
-    """A timer on the clock of a test."""
-
-    def __init__(self, call: Any) -> None:
-        """Take the call that L{Clock} made."""
-        self._call = call
-
-    def stop(self) -> None:
-        """Forget it."""
-        if self._call.active():
-            self._call.cancel()
 
 
 @implementer(IServerTransaction)

@@ -14,7 +14,6 @@ from b2bua.authentication.accounts import Account, Accounts
 from b2bua.authentication.authenticator import Authenticator
 from b2bua.authentication.domain import Domain
 from b2bua.authentication.throttle import Limits
-from b2bua.clock import IClock, ITimer
 from b2bua.registrar.bindings import Bindings
 from b2bua.registrar.registrar import IKeeper, Registrar, RegistrarSettings
 from b2bua.transactions.effects import TimerValues
@@ -23,47 +22,11 @@ from b2bua.transactions.ports import IClientTransaction, IServerTransaction, ITr
 from b2bua.wire.digest import Challenge, answer
 from b2bua.wire.message import Request, Response
 from b2bua.wire.uri import Uri
+from tests.timers import FakeClock
 
 DOMAIN = "pbx.example.com"
 PHONE = Flow("UDP", ("192.0.2.1", 5060), ("192.0.2.101", 5062))
 SECRETS = {"101": "one-oh-one", "102": "one-oh-two"}
-
-
-@implementer(ITimer)
-class FakeTimer:
-    """A timer on a clock that stands still."""
-
-    def __init__(self, call: Any) -> None:
-        """Hold a delayed call."""
-        self._call = call
-
-    def stop(self) -> None:
-        """Forget it."""
-        if self._call.active():
-            self._call.cancel()
-
-
-@implementer(IClock)
-class FakeClock:
-    """The clock of a server that goes when it is told to."""
-
-    def __init__(self, clock: Clock | None = None) -> None:
-        """Stand at 0."""
-        self.clock = clock or Clock()
-        self.late = 1_700_000_000.0
-        """What the time of day is ahead."""
-
-    def now(self) -> float:
-        """Seconds."""
-        return self.clock.seconds()
-
-    def start(self, seconds: float, call: Callable[[], None]) -> ITimer:
-        """Call back later."""
-        return FakeTimer(self.clock.callLater(seconds, call))
-
-    def wall(self) -> float:
-        """The time of day."""
-        return self.late + self.clock.seconds()
 
 
 @implementer(IServerTransaction)

@@ -10,14 +10,13 @@ one record.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections import Counter
 from typing import TYPE_CHECKING
 
 from b2bua.calls.restoring.recovery import BACK
 from b2bua.store.memory import MemoryStore
-from b2bua.testing.chance import Play, play, simulate
+from b2bua.testing.chance import Play, main
 from b2bua.testing.world import World
 from b2bua_plugins.attended_transfer import AttendedTransfer
 from b2bua_plugins.blind_transfer import BlindTransfer
@@ -109,19 +108,5 @@ def crash(play: Play) -> None:
     play.crash()
 
 
-def main() -> int:
-    """Play worlds from the command line."""
-    parser = argparse.ArgumentParser(prog="python -m tests.simulation.crashes")
-    parser.add_argument("--seeds", type=int, default=1000)
-    parser.add_argument("--first", type=int, default=0)
-    parser.add_argument("--seed", type=int, help="only this one, with its ladder")
-    wanted = parser.parse_args()
-    if wanted.seed is not None:
-        sys.stdout.write((play(wanted.seed, kind=CrashPlay).complaint or "all was well") + "\n")
-        return 0
-    seeds = range(wanted.first, wanted.first + wanted.seeds)
-    return bool(simulate(seeds, lambda text: print(text, flush=True), kind=CrashPlay))  # noqa: T201
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(kind=CrashPlay, prog="python -m tests.simulation.crashes"))

@@ -7,12 +7,11 @@ Random worlds in which everybody forwards: at random, in circles, into groups an
 
 from __future__ import annotations
 
-import argparse
 import sys
 from typing import Any
 
 from b2bua.calls.diversion import path_from
-from b2bua.testing.chance import NAMES, Play, play, simulate
+from b2bua.testing.chance import NAMES, Play, main
 from b2bua.testing.manners import Manners
 from b2bua.wire.message import Request
 
@@ -153,21 +152,5 @@ def change(scene: Play) -> None:
     features.change(f"extensions.{name}.forward.{key}", None if target == name else target)
 
 
-def main() -> int:
-    """Play worlds; the exit status is 1 when one of them failed."""
-    parser = argparse.ArgumentParser(description="Random worlds with forwards.")
-    parser.add_argument("--seeds", type=int, default=1000, help="how many")
-    parser.add_argument("--first", type=int, default=0, help="the first seed")
-    parser.add_argument("--seed", type=int, help="only this one, with its ladder")
-    wanted = parser.parse_args()
-    if wanted.seed is not None:
-        outcome = play(wanted.seed, kind=Forwards)
-        sys.stdout.write((outcome.complaint or "all was well") + "\n")
-        return bool(outcome.complaint)
-    seeds = range(wanted.first, wanted.first + wanted.seeds)
-    failed = simulate(seeds, lambda text: print(text, flush=True), kind=Forwards)  # noqa: T201
-    return bool(failed)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(kind=Forwards, prog="python -m tests.simulation.forwards"))

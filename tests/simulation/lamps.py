@@ -9,11 +9,10 @@ That no version and no CSeq number goes back is seen by the phones themselves.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections import Counter
 
-from b2bua.testing.chance import Play, play, simulate
+from b2bua.testing.chance import Play, main
 from b2bua.testing.watching import Watching
 from b2bua_plugins.attended_transfer import AttendedTransfer
 from b2bua_plugins.blind_transfer import BlindTransfer
@@ -74,19 +73,5 @@ class LampPlay(Play):
         return "" if wanted == seen else f"{watching.phone.name} sees {name} as {seen}, not {wanted}"
 
 
-def main() -> int:
-    """Play worlds from the command line."""
-    parser = argparse.ArgumentParser(prog="python -m tests.simulation.lamps")
-    parser.add_argument("--seeds", type=int, default=1000)
-    parser.add_argument("--first", type=int, default=0)
-    parser.add_argument("--seed", type=int, help="only this one, with its ladder")
-    wanted = parser.parse_args()
-    if wanted.seed is not None:
-        sys.stdout.write((play(wanted.seed, kind=LampPlay).complaint or "all was well") + "\n")
-        return 0
-    seeds = range(wanted.first, wanted.first + wanted.seeds)
-    return bool(simulate(seeds, lambda text: print(text, flush=True), kind=LampPlay))  # noqa: T201
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(kind=LampPlay, prog="python -m tests.simulation.lamps"))

@@ -16,8 +16,8 @@ from twisted.internet.defer import Deferred
 from b2bua import Service, hookimpl
 from b2bua.calls import Attempt, CallState, Confirm, Outcome, PickUp, Refuse, Wait
 from b2bua.features.plugin import installed
-from b2bua.testing.chance import Play
-from tests.simulation.transfers import Transfers, attended, blind, main, pick_up
+from b2bua.testing.chance import Play, main
+from tests.simulation.transfers import Transfers, attended, blind, pick_up
 
 ORBITS = ("591", "592", "593")
 OFFICE: dict[str, Any] = {
@@ -242,4 +242,4 @@ def begin(scene: Play) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Parking))
+    sys.exit(main(kind=Parking, prog="python -m tests.simulation.parking"))

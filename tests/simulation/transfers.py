@@ -8,11 +8,10 @@ Random worlds with transfers and forwards in them.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from typing import Any
 
-from b2bua.testing.chance import NAMES, Play, play, simulate
+from b2bua.testing.chance import NAMES, Play, main
 from tests.simulation.forwards import Forwards
 
 
@@ -99,23 +98,5 @@ def outside(scene: Play) -> None:
         session.hang_up()
 
 
-def main(usual: type[Play] = Transfers) -> int:
-    """Play worlds of a kind; the exit status is 1 when one of them failed."""
-    parser = argparse.ArgumentParser(description="Random worlds with transfers.")
-    parser.add_argument("--seeds", type=int, default=1000, help="how many")
-    parser.add_argument("--first", type=int, default=0, help="the first seed")
-    parser.add_argument("--seed", type=int, help="only this one, with its ladder")
-    parser.add_argument("--mixed", action="store_true", help="with every kind of forward")
-    wanted = parser.parse_args()
-    kind = Mixed if wanted.mixed else usual
-    if wanted.seed is not None:
-        outcome = play(wanted.seed, kind=kind)
-        sys.stdout.write((outcome.complaint or "all was well") + "\n")
-        return bool(outcome.complaint)
-    seeds = range(wanted.first, wanted.first + wanted.seeds)
-    failed = simulate(seeds, lambda text: print(text, flush=True), kind=kind)  # noqa: T201
-    return bool(failed)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(kind=Transfers, prog="python -m tests.simulation.transfers", others={"mixed": Mixed}))
