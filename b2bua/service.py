@@ -321,6 +321,7 @@ class B2BUAService(Service):
         self._watchdog.stop()
         self.features.stop()
         self.administration.webhooks.stop()
+        self.administration.calls.traces.finish()
         await self._posting.close()
         self._voices.stop()
         await self._voices.gone
@@ -335,6 +336,7 @@ class B2BUAService(Service):
 
     def _forget_records(self) -> None:
         """Remove the records of calls that are too old; a store that fails is asked again tomorrow."""
+        self.administration.calls.traces.tidy()
         if days := self.settings.calls.records_days:
             dropped = self.store.drop_records(self.server.runner.wall() - days * DAY)
             dropped.addCallbacks(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
 from b2bua.admin.refused import Mistaken, Refused, Unknown
+from b2bua.admin.traces import Told, Traces
 from b2bua.admin.values import CallRow, HungUp, Started
 from b2bua.calls.operations.origination import Origination, Wish
 from b2bua.calls.records.record import STATES
@@ -28,13 +29,6 @@ NUMBER_LONGEST = 256
 Limit = Annotated[int, Field(ge=1, le=10_000, description="so many at most")]
 
 
-class Told(NamedTuple):
-    """A call that is over, with what it can still tell."""
-
-    record: CallRecord
-    story: Story
-
-
 class Calls:
     """Answers questions about calls, and ends them."""
 
@@ -44,11 +38,14 @@ class Calls:
         self._journal = journal
         self._version = version
         self._over: deque[Told] = deque()
+        self.traces = Traces(server, journal, version)
         self.answered = self.refused = 0
 
     def over(self, call: Call) -> None:
         """Remember a call that is over, in place of the oldest."""
-        self._over.append(Told(call.record, call.story))
+        told = Told(call.record, call.story)
+        self._over.append(told)
+        self.traces.over(told)
         while len(self._over) > self._server.settings.calls.trace:
             self._over.popleft()
         if call.record.answered is not None:
@@ -106,7 +103,7 @@ class Calls:
         talked = 0.0 if record.answered is None else max(0.0, end - record.answered)
         return CallRow.of(record, "on hold" if held else state_of(record), talked, restored=restored)
 
-    def trace(self, call: str) -> TracedCall:
+    async def trace(self, call: str) -> TracedCall:
         """
         Why a call did what it did: its messages, and the reasons.
 
@@ -114,11 +111,30 @@ class Calls:
         or a number, which stands for its last call.
         """
         record, story = self._find(call)
-        if record is None or story is None:
-            raise Unknown(f"there is no call {call} among those that go on or ended lately")
-        runner = self._server.runner
-        past = runner.wall() - runner.now()
-        return TracedCall.of(record, story, self._server.trace, self._version, past)
+        traced = None
+        if record is not None and story is not None:
+            runner = self._server.runner
+            past = runner.wall() - runner.now()
+            traced = TracedCall.of(record, story, self._server.trace, self._version, past)
+            if record.ended is None or (traced.messages and not traced.missing):
+                return traced
+        kept = await self._kept(call if record is None else record.id)
+        if kept is not None and (traced is None or len(kept.messages) > len(traced.messages)):
+            return kept
+        if traced is None:
+            raise Unknown(f"there is no call {call} that goes on, and none of which a trace is kept")
+        return traced
+
+    async def _kept(self, call: str) -> TracedCall | None:
+        """What the store knows of how a call went."""
+        try:
+            found = await self.traces.find(call)
+            if found is None:
+                last = await self._journal.store.find_records(party=call, limit=1)
+                found = await self.traces.find(last[0].id) if last else None
+        except StoreError as error:
+            raise Refused(f"the store fails: {error}", 503) from None
+        return found
 
     def _find(self, start: str) -> tuple[CallRecord | None, Story | None]:
         """A call by its id, the beginning of it if that is clear, a Call-ID, or a number: its last call."""

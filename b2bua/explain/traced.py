@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -16,7 +16,7 @@ from b2bua.transactions.flow import Flow
 
 if TYPE_CHECKING:
     from b2bua.calls.records.story import Story
-    from b2bua.calls.records.trace import Trace
+    from b2bua.calls.records.trace import Heard
 
 FORMAT: Literal[1] = 1
 """Raised when a saved call cannot be read by the version before."""
@@ -89,6 +89,16 @@ class Reason(_Value):
     """Had the feature no opinion, and took no time for it?"""
 
 
+class Passing(Protocol):
+    """Knows the messages and words of calls."""
+
+    def of(self, call_ids: list[str]) -> Iterator[Passed]:
+        """The messages of some dialogs, by their Call-IDs."""
+
+    def words(self, call: str) -> Iterable[Heard]:
+        """The words of one call."""
+
+
 class TracedCall(_Value):
     """A call with all that is known of how it went."""
 
@@ -104,7 +114,7 @@ class TracedCall(_Value):
 
     @classmethod
     def of(
-        cls, record: CallRecord, story: Story, trace: Trace, version: str = "", past: float = 0.0
+        cls, record: CallRecord, story: Story, trace: Passing, version: str = "", past: float = 0.0
     ) -> TracedCall:
         """
         Gather what a server still knows of a call.

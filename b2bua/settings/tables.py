@@ -236,6 +236,14 @@ class Calls(Table):
     trace_bytes: Annotated[Whole, Field(ge=0)] = Field(
         default=2 * 1024 * 1024, description="how many bytes of messages are kept for traces, of all calls"
     )
+    traces_days: Annotated[Whole, Field(ge=0)] = Field(
+        default=7,
+        description="how many days the traces of ended calls are kept in the database; 0 keeps none",
+    )
+    traces_bytes: Annotated[Whole, Field(ge=0)] = Field(
+        default=100 * 1024 * 1024,
+        description="how many bytes they may have there; then the oldest are removed",
+    )
 
 
 class Registrar(Table):

@@ -33,6 +33,7 @@ from b2bua.store.ports import (
     Snapshot,
     StoreError,
     SubscriptionRow,
+    TraceRow,
     as_text,
 )
 
@@ -54,6 +55,8 @@ AT_ONCE = 5_000
 """So many changes of one kind at most are in one batch, but for settings."""
 RECORDS = 200_000
 """So many records wait for a store that fails; then the oldest are given up."""
+TRACES = 500
+"""So many traces of calls do."""
 
 
 class Health(NamedTuple):
@@ -84,6 +87,7 @@ class Journal:
         self._records: dict[str, CallRecord] = {}
         self._snapshots: dict[str, Snapshot] = {}
         self._subscriptions: dict[str, SubscriptionRow] = {}
+        self._traces: dict[str, TraceRow] = {}
         self._waiters: list[Deferred[None]] = []
         self._timer: ITimer | None = None
         self._writing: Deferred[None] | None = None
@@ -144,6 +148,13 @@ class Journal:
         self._subscriptions[id] = SubscriptionRow(id, value)
         self._soon(False)
 
+    def trace(self, row: TraceRow) -> None:
+        """It is known how a call went that is over."""
+        self._traces[row.call] = row
+        if len(self._traces) > TRACES:
+            del self._traces[next(iter(self._traces))]
+        self._soon(False)
+
     @property
     def health(self) -> Health:
         """How the store does."""
@@ -198,7 +209,7 @@ class Journal:
     def _waiting(self) -> int:
         """How many changes are not written yet."""
         known = len(self._aors) + len(self._settings) + len(self._records)
-        return known + len(self._snapshots) + len(self._subscriptions)
+        return known + len(self._snapshots) + len(self._subscriptions) + len(self._traces)
 
     def _soon(self, wait: bool) -> Deferred[None] | None:
         """See that it is written; at once if somebody waits."""
@@ -251,6 +262,7 @@ class Journal:
             tuple(_first(self._records).values()),
             tuple(_first(self._snapshots).values()),
             tuple(_first(self._subscriptions).values()),
+            tuple(_first(self._traces).values()),
         )
 
     def _give_up_waiting(self, waiters: list[Deferred[None]]) -> None:
@@ -310,6 +322,7 @@ class Journal:
         self._records = {**{r.id: r for r in batch.records}, **self._records}
         self._snapshots = {**{s.call: s for s in batch.snapshots}, **self._snapshots}
         self._subscriptions = {**{s.id: s for s in batch.subscriptions}, **self._subscriptions}
+        self._traces = {**{t.call: t for t in batch.traces}, **self._traces}
 
     def _next(self) -> None:
         """Set out for the next batch, if there is anything for one."""

@@ -20,6 +20,7 @@ from b2bua.store.ports import (
     Snapshot,
     StoreError,
     SubscriptionRow,
+    TraceRow,
     as_text,
 )
 
@@ -41,6 +42,7 @@ class MemoryStore:
         self._records: dict[str, dict[str, Any]] = {}
         self._snapshots: dict[str, str] = {}
         self._subscriptions: dict[str, str] = {}
+        self._traces: dict[str, TraceRow] = {}
 
     def open(self) -> Deferred[None]:
         """Do nothing."""
@@ -87,7 +89,25 @@ class MemoryStore:
                 self._subscriptions.pop(id, None)
             else:
                 self._subscriptions[id] = text
+        self._traces.update({row.call: row for row in batch.traces})
         return succeed(None)
+
+    def find_trace(self, call: str) -> Deferred[TraceRow | None]:
+        """That of a call."""
+        found = [row for row in self._traces.values() if row.call.startswith(call)]
+        return self._fault() or succeed(max(found, key=lambda row: row.at, default=None))
+
+    def drop_traces(self, before: float, bytes_max: int) -> Deferred[int]:
+        """Remove the old ones, and what is too much."""
+        if (fault := self._fault()) is not None:
+            return fault
+        total, kept = 0, {}
+        for row in sorted(self._traces.values(), key=lambda row: (row.at, row.call), reverse=True):
+            total += len(row.data)
+            if row.at >= before and total <= bytes_max:
+                kept[row.call] = row
+        dropped, self._traces = len(self._traces) - len(kept), kept
+        return succeed(dropped)
 
     def load_bindings(self, now: float) -> Deferred[Sequence[BindingRow]]:
         """All that have not expired."""

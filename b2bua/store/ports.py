@@ -97,6 +97,16 @@ class SubscriptionRow(NamedTuple):
     """None removes it."""
 
 
+class TraceRow(NamedTuple):
+    """What is known of how a call went, when it is over."""
+
+    call: str
+    at: float
+    """When it began."""
+    data: bytes
+    """Compressed; only who wrote it knows what is in it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Changes that are written together, or not at all."""
@@ -112,10 +122,12 @@ class Batch:
     """
     snapshots: tuple[Snapshot, ...] = ()
     subscriptions: tuple[SubscriptionRow, ...] = ()
+    traces: tuple[TraceRow, ...] = ()
 
     def __len__(self) -> int:
         """How many changes there are."""
-        kinds = (self.bindings, self.settings, self.records, self.snapshots, self.subscriptions)
+        calls = (self.records, self.snapshots, self.traces)
+        kinds = (self.bindings, self.settings, self.subscriptions, *calls)
         return sum(map(len, kinds))
 
 
@@ -168,6 +180,20 @@ class ISnapshots(Interface):
         """Those of this node."""
 
 
+class ITraces(Interface):
+    """How calls went that are over."""
+
+    def find_trace(call: str) -> Deferred[TraceRow | None]:
+        """That of the call with this id, or whose id begins so; of several the latest."""
+
+    def drop_traces(before: float, bytes_max: int) -> Deferred[int]:
+        """
+        Remove those of calls that began before, and the oldest until the rest has so many bytes.
+
+        @return: how many were removed.
+        """
+
+
 class ISubscriptions(Interface):
     """The subscriptions that outlive a restart."""
 
@@ -175,7 +201,7 @@ class ISubscriptions(Interface):
         """Those of this node."""
 
 
-class IStore(IBindings, ISettings, IRecords, ISnapshots, ISubscriptions):
+class IStore(IBindings, ISettings, IRecords, ISnapshots, ISubscriptions, ITraces):
     """
     Everything that is kept.
 

@@ -40,6 +40,7 @@ from b2bua.store.ports import (
     Snapshot,
     StoreError,
     SubscriptionRow,
+    TraceRow,
     as_text,
 )
 
@@ -191,6 +192,11 @@ class SqlStore:
                 tables.subscriptions,
                 [{"node": self.node, "id": id, "value": text} for id, text in subscriptions],
             )
+            self._put(
+                connection,
+                tables.traces,
+                [{"call": t.call, "at": t.at, "size": len(t.data), "data": t.data} for t in batch.traces],
+            )
 
     def _write_bindings(self, connection: sa.Connection, batch: Batch) -> None:
         """Replace the bindings of some addresses-of-record."""
@@ -298,6 +304,33 @@ class SqlStore:
         """Remove old ones."""
         table = tables.records
         old = table.delete().where(table.c.ended.is_not(None), table.c.started < before)
+
+        def drop() -> int:
+            with self._connected().begin() as connection:
+                return connection.execute(old).rowcount
+
+        return self._do(drop)
+
+    def find_trace(self, call: str) -> Deferred[TraceRow | None]:
+        """That of a call."""
+        table = tables.traces
+        query = (
+            sa.select(table.c.call, table.c.at, table.c.data)
+            .where(table.c.call.startswith(call, autoescape=True))
+            .order_by(table.c.at.desc())
+            .limit(1)
+        )
+        return self._do(
+            lambda: next((TraceRow(r.call, r.at, bytes(r.data)) for r in self._rows(query)), None)
+        )
+
+    def drop_traces(self, before: float, bytes_max: int) -> Deferred[int]:
+        """Remove the old ones, and what is too much."""
+        table = tables.traces
+        so_far = sa.func.sum(table.c.size).over(order_by=(table.c.at.desc(), table.c.call.desc()))
+        sums = sa.select(table.c.call, so_far.label("total")).subquery()
+        too_much = sa.select(sums.c.call).where(sums.c.total > bytes_max)
+        old = table.delete().where((table.c.at < before) | table.c.call.in_(too_much))
 
         def drop() -> int:
             with self._connected().begin() as connection:

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Double,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Row,
     String,
@@ -101,6 +102,16 @@ subscriptions = Table(
     Column("node", String(255), primary_key=True),
     Column("id", String(255), primary_key=True),
     Column("value", Text, nullable=False),
+)
+
+traces = Table(
+    "traces",
+    metadata,
+    Column("call", String(255), primary_key=True),
+    Column("at", Double, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    Index("traces_at", "at"),
 )
 
 

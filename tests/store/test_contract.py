@@ -21,7 +21,16 @@ from zope.interface.verify import verifyObject
 from b2bua.calls.records.record import STATES, CallRecord, LegRecord, state
 from b2bua.store import sql
 from b2bua.store.memory import MemoryStore
-from b2bua.store.ports import Batch, BindingRow, IStore, Setting, Snapshot, StoreError, SubscriptionRow
+from b2bua.store.ports import (
+    Batch,
+    BindingRow,
+    IStore,
+    Setting,
+    Snapshot,
+    StoreError,
+    SubscriptionRow,
+    TraceRow,
+)
 from b2bua.store.sql import SqlStore
 from tests.store.postgresql import database
 
@@ -274,6 +283,23 @@ class Contract:
         yield self.store.write(Batch(subscriptions=rows))
         yield self.again()
         t.assertEqual((yield self.store.load_subscriptions()), [rows[1]])
+
+    @inlineCallbacks
+    def test_traces(self) -> Steps:
+        """They are found by the call or the beginning of its id, and the oldest go first."""
+        t: Any = self
+        rows = [TraceRow(f"a%{n}", 100.0 + n, bytes([n]) * 10) for n in range(5)]
+        yield self.store.write(Batch(traces=tuple(rows)))
+        yield self.store.write(Batch(traces=(rows[1]._replace(data=b"later"),)))
+        yield self.again()
+        t.assertEqual((yield self.store.find_trace("a%1")), rows[1]._replace(data=b"later"))
+        t.assertEqual((yield self.store.find_trace("a")), rows[4])
+        t.assertIsNone((yield self.store.find_trace("%")))
+        t.assertEqual((yield self.store.drop_traces(101.0, 1000)), 1)
+        t.assertEqual((yield self.store.drop_traces(0.0, 25)), 2)
+        t.assertIsNone((yield self.store.find_trace("a%2")))
+        t.assertEqual((yield self.store.find_trace("a%3")), rows[3])
+        t.assertEqual((yield self.store.drop_traces(0.0, 0)), 2)
 
     @inlineCallbacks
     def test_all_or_nothing(self) -> Steps:

@@ -14,7 +14,7 @@ from b2bua.calls.records.record import state
 from b2bua.explain import pcap
 from b2bua.explain.svg import svg
 from b2bua.explain.text import ladder
-from b2bua.explain.traced import Message
+from b2bua.explain.traced import Message, TracedCall
 from b2bua.settings import SettingsError
 
 FILES = (
@@ -26,10 +26,14 @@ FILES = (
 """What one call can be taken away as."""
 
 
-def call(reader: Reader) -> Iterable[Part]:
+async def call(reader: Reader) -> Iterable[Part]:
     """The view."""
+    return list(_shown(reader, await reader.administration.calls.trace(reader.steps[0])))
+
+
+def _shown(reader: Reader, traced: TracedCall) -> Iterable[Part]:
+    """All that is known of it."""
     say = reader.say
-    traced = reader.administration.calls.trace(reader.steps[0])
     record = traced.record
     name = quote(record.id, safe="")
     how = state(record)
@@ -86,24 +90,25 @@ def _message(message: Message, start: float) -> Tag:
     )
 
 
-def as_svg(reader: Reader) -> bytes:
+async def as_svg(reader: Reader) -> bytes:
     """Its ladder as a picture."""
-    return svg(reader.administration.calls.trace(reader.steps[0])).encode()
+    return svg(await reader.administration.calls.trace(reader.steps[0])).encode()
 
 
-def as_text(reader: Reader) -> bytes:
+async def as_text(reader: Reader) -> bytes:
     """Its ladder as text."""
-    return ladder(reader.administration.calls.trace(reader.steps[0])).encode()
+    return ladder(await reader.administration.calls.trace(reader.steps[0])).encode()
 
 
-def as_capture(reader: Reader) -> bytes:
+async def as_capture(reader: Reader) -> bytes:
     """Its messages as a capture of packets, for Wireshark and sngrep."""
     try:
-        return pcap.packed(reader.administration.calls.trace(reader.steps[0]))
+        return pcap.packed(await reader.administration.calls.trace(reader.steps[0]))
     except SettingsError as error:
         raise Refused(error.problems[0].text, 409) from None
 
 
-def as_saved(reader: Reader) -> bytes:
+async def as_saved(reader: Reader) -> bytes:
     """All that is known of it, for C{b2bua trace --open} and C{b2bua replay}."""
-    return reader.administration.calls.trace(reader.steps[0]).saved().encode()
+    traced = await reader.administration.calls.trace(reader.steps[0])
+    return traced.saved().encode()

@@ -142,6 +142,10 @@ class Trace:
         """The words of one call."""
         return (Heard(*heard) for heard in self._words if heard[1] == call)
 
+    def heard(self) -> Iterator[Heard]:
+        """The words of all calls, oldest first."""
+        return (Heard(*heard) for heard in self._words)
+
 
 def call_id_of(raw: bytes) -> str:
     """The Call-ID of a message, found without parsing the rest."""

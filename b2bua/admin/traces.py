@@ -1,0 +1,151 @@
+"""
+How calls went that are over, kept in the store, so that yesterday's can be explained.
+
+Each is written down a moment after its end, when its last answers have come,
+as C{b2bua trace --save} would have it, and compressed.  When more calls end than can be written down
+without being felt, some are left out.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections import deque
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from pydantic import ValidationError
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from b2bua.calls.records.trace import Heard, Passed
+from b2bua.explain.traced import TracedCall
+from b2bua.store.ports import StoreError, TraceRow
+
+if TYPE_CHECKING:
+    from b2bua.calls.records.record import CallRecord
+    from b2bua.calls.records.story import Story
+    from b2bua.clock import ITimer
+    from b2bua.server import Server
+    from b2bua.store.journal import Journal
+
+LATE = 1.0
+"""Seconds after which the last messages of a call have come; calls are written down so often."""
+MOST = 10
+"""So many calls are written down each time: some milliseconds of work."""
+TIDY = 600.0
+"""Seconds between two looks at what is too old, and too much."""
+DAY = 86_400.0
+LARGEST = 16 * 1024 * 1024
+"""Bytes of one trace."""
+
+
+class Told(NamedTuple):
+    """A call that is over, with what it can still tell."""
+
+    record: CallRecord
+    story: Story
+
+
+class Found:
+    """The messages and words of some calls, found in one walk through what is kept."""
+
+    def __init__(self, server: Server, calls: list[Told]) -> None:
+        """Find them."""
+        self._passed: dict[str, list[Passed]] = {}
+        ids = {leg.call_id for told in calls for leg in told.record.legs if leg.call_id}
+        for passed in server.trace.of(ids):
+            self._passed.setdefault(passed.call_id, []).append(passed)
+        self._heard: dict[str, list[Heard]] = {}
+        for heard in server.trace.heard():
+            self._heard.setdefault(heard.call, []).append(heard)
+
+    def of(self, call_ids: list[str]) -> Iterator[Passed]:
+        """The messages of some dialogs, by their Call-IDs, in their order."""
+        return iter(
+            sorted((one for id in call_ids for one in self._passed.get(id, ())), key=lambda one: one.at)
+        )
+
+    def words(self, call: str) -> list[Heard]:
+        """The words of one call."""
+        return self._heard.get(call, [])
+
+
+class Traces:
+    """Writes down how calls went, and finds it again."""
+
+    log = Logger()
+
+    def __init__(self, server: Server, journal: Journal, version: str) -> None:
+        """Have nothing to write."""
+        self._server = server
+        self._journal = journal
+        self._version = version
+        self._waiting: deque[Told] = deque(maxlen=MOST)
+        self._timer: ITimer | None = None
+        self._tidied = server.runner.now()
+        self.left_out = 0
+        """Calls that were not written down since there were too many."""
+
+    def over(self, told: Told) -> None:
+        """A call is over."""
+        if not self._server.settings.calls.traces_days:
+            return
+        self.left_out += len(self._waiting) == MOST
+        self._waiting.append(told)
+        if self._timer is None:
+            self._timer = self._server.runner.start(LATE, self._write)
+
+    def finish(self) -> None:
+        """Write down what waits, since the service ends."""
+        if self._timer is not None:
+            self._timer.stop()
+            self._write()
+
+    def _write(self) -> None:
+        """Write down what has ended lately."""
+        self._timer = None
+        runner = self._server.runner
+        calls = list(self._waiting)
+        self._waiting.clear()
+        past = runner.wall() - runner.now()
+        found = Found(self._server, calls)
+        for told in calls:
+            traced = TracedCall.of(told.record, told.story, found, self._version, past)
+            if traced.messages:
+                text = traced.model_dump_json()
+                self._journal.trace(
+                    TraceRow(told.record.id, told.record.started, zlib.compress(text.encode()))
+                )
+        if runner.now() - self._tidied >= TIDY:
+            self.tidy()
+
+    def tidy(self) -> None:
+        """Remove what is too old, and what is too much."""
+        runner, table = self._server.runner, self._server.settings.calls
+        self._tidied = runner.now()
+        dropped = self._journal.store.drop_traces(runner.wall() - table.traces_days * DAY, table.traces_bytes)
+        dropped.addErrback(self._stay)
+
+    def _stay(self, failure: Failure) -> None:
+        """They cannot be removed now; the next look comes."""
+        failure.trap(StoreError)
+        self.log.warn("old traces stay: {why}", why=failure.getErrorMessage())
+
+    async def find(self, call: str) -> TracedCall | None:
+        """
+        How a call went, by its id or the beginning of it.
+
+        @raise StoreError: if the store cannot say.
+        """
+        if not call:
+            return None
+        await self._journal.flush()
+        row = await self._journal.store.find_trace(call)
+        if row is None:
+            return None
+        try:
+            text = zlib.decompressobj().decompress(row.data, LARGEST)
+            return TracedCall.model_validate_json(text)
+        except (zlib.error, ValidationError):
+            self.log.warn("the trace of {call} cannot be read: another version wrote it", call=row.call)
+            return None

@@ -1,0 +1,100 @@
+"""How calls went, kept in the store."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from b2bua.admin import traces
+from tests.admin.door import DoorCase
+
+
+class KeptTests(DoorCase):
+    """Yesterday's call can be explained."""
+
+    def call(self) -> str:
+        """Alice talks to Bob; the id of the call."""
+        self.talk()
+        [row] = self.ask("GET", "/calls")
+        self.alice.hang_up()
+        self.world.run(5)
+        return str(row["id"])
+
+    def forget(self) -> None:
+        """Be as after a restart, and much traffic."""
+        self.administration.calls._over.clear()
+        self.server.trace.bytes_max = 0
+
+    def test_kept(self) -> None:
+        """It is found by its id, the beginning of it, and by a number; with its ladder on the page."""
+        call = self.call()
+        fresh = self.ask("GET", "/calls/{call}/trace", call=call)
+        self.forget()
+        for name in (call, call[:6], "bob"):
+            kept = self.ask("GET", "/calls/{call}/trace", call=name)
+            self.assertEqual(len(kept["messages"]), len(fresh["messages"]))
+            self.assertEqual(kept["record"], fresh["record"])
+            self.assertEqual(len(kept["reasons"]), len(fresh["reasons"]))
+        page = self.browser("desk").send("GET", f"/calls/{call}").body.decode()
+        self.assertIn("INVITE", page)
+        self.assertRefused(404, "there is no call x", "GET", "/calls/{call}/trace", call="x")
+
+    def test_whole(self) -> None:
+        """Of a call whose beginning has fallen out of memory, the store knows more."""
+        call = self.call()
+        self.server.trace.bytes_max = 1
+        self.assertGreater(len(self.ask("GET", "/calls/{call}/trace", call=call)["messages"]), 10)
+
+    def test_bounded(self) -> None:
+        """Old ones go, and the oldest when there is too much."""
+        calls = [self.call() for _ in range(4)]
+        size = max(len(row.data) for row in self.store._traces.values())
+        self.put(traces_bytes=2 * size)
+        self.administration.calls.traces.tidy()
+        self.assertEqual(set(self.store._traces), set(calls[2:]))
+        self.world.run(3 * traces.DAY)
+        self.put(traces_days=2)
+        self.administration.calls.traces.tidy()
+        self.assertEqual(self.store._traces, {})
+
+    def test_none(self) -> None:
+        """With traces_days = 0 nothing is kept."""
+        self.put(traces_days=0)
+        self.call()
+        self.assertEqual(self.store._traces, {})
+
+    def test_too_many(self) -> None:
+        """More calls than can be written down without being felt cost nothing more."""
+        self.patch(traces, "MOST", 2)
+        self.administration.calls.traces = kept = traces.Traces(self.server, self.journal, "1.0")
+        for _ in range(5):
+            self.alice.dial("nobody")
+            self.world.run(0.05)
+        self.world.run(40)
+        self.assertGreater(kept.left_out, 0)
+        self.successResultOf(self.journal.flush())
+        self.assertLessEqual(len(self.store._traces), 4)
+
+    def test_unreadable(self) -> None:
+        """One that another version wrote is as if there were none."""
+        call = self.call()
+        self.forget()
+        row = self.store._traces[call]
+        for data in (b"nonsense", traces.zlib.compress(b"{}"), traces.zlib.compress(b"\xff")):
+            self.store._traces[call] = row._replace(data=data)
+            self.assertRefused(404, "there is no call", "GET", "/calls/{call}/trace", call=call)
+
+    def test_end(self) -> None:
+        """What has just ended when the service ends is written down."""
+        self.talk()
+        self.alice.hang_up()
+        self.world.run(0.2)
+        self.assertEqual(self.store._traces, {})
+        self.administration.calls.traces.finish()
+        self.successResultOf(self.journal.flush())
+        self.assertEqual(len(self.store._traces), 1)
+
+    def put(self, **values: Any) -> None:
+        """Change the table [calls]."""
+        settings = self.server.settings
+        calls = settings.calls.model_copy(update=values)
+        self.server.settings = settings.model_copy(update={"calls": calls})
