@@ -219,7 +219,8 @@ class QuestionTests(AdministrationCase):
         calls: list[str] = []
         for kept in (2, 1, 0):
             settings = self.server.settings
-            changed = settings.calls.model_copy(update={"trace": kept, "trace_bytes": kept * 1000})
+            values = {"trace": kept, "trace_bytes": kept * 1000, "traces_days": 0}
+            changed = settings.calls.model_copy(update=values)
             self.server.configure(
                 settings.model_copy(update={"calls": changed}), self.server.core.calls.features
             )
