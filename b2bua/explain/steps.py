@@ -130,6 +130,15 @@ def _resume(scene: Scene, phone: Phone, number: str) -> None:
     _talking(phone).resume()
 
 
+def _presses(scene: Scene, phone: Phone, keys: str) -> None:
+    """Press keys, for the server to hear."""
+    try:
+        voice = scene.world.voice(phone)
+    except AssertionError:
+        raise Impossible("does not talk to the server then") from None
+    voice.press(keys)
+
+
 def _hangs_up(scene: Scene, phone: Phone, number: str) -> None:
     """End the call."""
     if not phone.live:
@@ -144,6 +153,7 @@ DEEDS = {
     "holds": Deed(_hold),
     "resumes": Deed(_resume),
     "dials": Deed(_dials, "104"),
+    "presses": Deed(_presses, "1"),
     "hangs up": Deed(_hangs_up),
 }
 """By its verb.  A feature code may be dialled by name, with what comes after it: C{103 dials pickup 102}."""

@@ -48,7 +48,7 @@ def _came_of(step: Step) -> str:
     if step.cannot:
         return f"cannot be done, {step.cannot}"
     talking = [" talks to ".join(pair.split(" - ")) for pair in step.talking]
-    return ", ".join([*talking, *(f"{who} waits" for who in step.waiting)]) or "nobody talks"
+    return ", ".join([*talking, *(f"{who} waits" for who in step.waiting), *step.hears]) or "nobody talks"
 
 
 def _node(node: Node, names: Mapping[str, str], first: str, rest: str) -> Iterator[str]:

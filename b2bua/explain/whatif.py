@@ -69,6 +69,8 @@ class Step(Value):
     """Who talks to whom afterwards: C{101 - 104}."""
     waiting: list[str]
     """Who waits then, parked say."""
+    hears: list[str]
+    """Who hears what is played by the server: C{101 hears welcome}."""
 
 
 class Answer(Value):
@@ -191,7 +193,14 @@ class Play:
         at = self._now()
         cannot = steps.do(self.scene, what)
         self.world.run(0 if cannot else self.scene.answers_after + TALK)
-        return Step(at=at, what=what, cannot=cannot, talking=self._talking(), waiting=self._waiting())
+        return Step(
+            at=at,
+            what=what,
+            cannot=cannot,
+            talking=self._talking(),
+            waiting=self._waiting(),
+            hears=self._hears(),
+        )
 
     def _end(self) -> None:
         """Hang up, and let all be as it was before."""
@@ -239,6 +248,13 @@ class Play:
         """Who hears whom, each pair once."""
         pairs = self.world.talking()
         return sorted({" - ".join(sorted(pair)) for pair in pairs if (pair[1], pair[0]) in pairs})
+
+    def _hears(self) -> list[str]:
+        """Who hears what the server plays."""
+        there = {**self.scene.phones, **self.scene.trunks}
+        return [
+            f"{name} hears {heard}" for name, phone in there.items() if (heard := self.world.hears(phone))
+        ]
 
     def _waiting(self) -> list[str]:
         """Who waits alone, at an orbit say."""

@@ -39,6 +39,9 @@ class IVoice(Interface):
         @return: how many seconds it lasts; fails with L{NoVoice} if it cannot be played.
         """
 
+    def stop() -> None:
+        """Play no more."""
+
     def record(path: str, seconds: float, silence: float = 0.0, keys: str = "#") -> None:
         """Record to a WAV file, which is there when C{recorded} is heard."""
 

@@ -43,6 +43,13 @@ class Play(amp.Command):
     errors: ClassVar = ERRORS
 
 
+class Stop(amp.Command):
+    """Play no more."""
+
+    arguments: ClassVar = [VOICE]
+    response: ClassVar = []
+
+
 class Record(amp.Command):
     """Record to a file."""
 

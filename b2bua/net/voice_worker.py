@@ -193,6 +193,14 @@ class Worker(amp.AMP):
             ear.endpoint.play(pcm, repeat=repeat)
         return {"seconds": len(pcm) / WIDTH / RATE}
 
+    @commands.Stop.responder
+    def stop(self, voice: int) -> dict[str, Any]:
+        """Play no more."""
+        ear = self._ears.get(voice)
+        if ear is not None and ear.endpoint is not None:
+            ear.endpoint.play(b"")
+        return {}
+
     @commands.Record.responder
     def record(self, voice: int, path: str, seconds: float, silence: float, keys: str) -> dict[str, Any]:
         """Record to a file."""

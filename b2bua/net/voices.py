@@ -100,6 +100,10 @@ class Voice:
         """Play a file."""
         return self._ask(commands.Play, path=path, repeat=repeat).addCallback(lambda said: said["seconds"])
 
+    def stop(self) -> None:
+        """Play no more."""
+        self._tell(commands.Stop)
+
     def record(self, path: str, seconds: float, silence: float = 0.0, keys: str = "#") -> None:
         """Record to a file."""
         self._tell(commands.Record, path=path, seconds=seconds, silence=silence, keys=keys)

@@ -101,6 +101,11 @@ class SimulatedVoice:
             if self.recorded is not None and key in self._keys:
                 self._end("key")
 
+    def stop(self) -> None:
+        """Play no more."""
+        if self.recorded is None:
+            self._stop()
+
     def _stop(self) -> None:
         if self._timer is not None:
             self._timer.cancel()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -51,6 +52,9 @@ def office() -> dict[str, Any]:
         },
         "routes": [{"match": "0\\d{6,}", "trunk": "carrier", "strip": 1, "prepend": "+49"}],
     }
+
+
+SOUND = Path(__file__).resolve().parents[2] / "plugins" / "sounds" / "music" / "music.wav"
 
 
 class WhatIfTests(SynchronousTestCase):
@@ -123,6 +127,21 @@ class WhatIfTests(SynchronousTestCase):
         answer = self.asked("101", "*72103")
         self.assertEqual(answer.answered_by, "the server")
         self.assertIn("Confirm(", answer.targets[0].decisions[0].said)
+
+    def test_menu(self) -> None:
+        """Keys of a menu: who hears what, whom they ring, and who talks then."""
+        document = office()
+        document["auto_attendant"] = {
+            "500": {"prompt": str(SOUND), "keys": {"1": "102", "2": "501"}},
+            "501": {"prompt": str(SOUND), "keys": {"1": "103"}},
+        }
+        then = ("101 presses 2", "101 presses 1", "102 presses 1")
+        answer = ask(document, Question("101", "500", EVENING, then=then)).run()
+        menu, rung, cannot = answer.steps
+        self.assertEqual((menu.hears, menu.talking), (["101 hears music"], []))
+        self.assertEqual(rung.talking, ["101 - 103"])
+        self.assertEqual(cannot.cannot, "102 does not talk to the server then")
+        self.assertEqual(answer.problems, [])
 
     def test_transfer(self) -> None:
         """What a party does then, and who talks to whom after it."""

@@ -191,6 +191,8 @@ class Parking(Transfers):
                     key = (session.call_id, session.remote_tag, session.local_tag)
                     if server.context.dialogs.find_replaced(*key) is not leg or session.state != "up":
                         continue
+                    if session.media.wish != "sendrecv":
+                        continue  # its user holds, and does not want to hear
                     place = session.media.receives_at()
                     voice = None if place is None else self.world.voices.to(place)
                     if voice is None or not voice.playing:

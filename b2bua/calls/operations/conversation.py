@@ -21,6 +21,7 @@ from twisted.logger import Logger
 from b2bua.calls.media import silent_answer
 from b2bua.calls.operations.leg_waiter import Gone
 from b2bua.calls.operations.speech import Speech
+from b2bua.calls.routing.permission import SERVER
 from b2bua.calls.stand_in import StandIn
 from b2bua.calls.verdicts import Talk
 from b2bua.legs.words import Answered, Changed, Confirmed, Fields, HungUp, Moved, Refused, Word
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from b2bua.calls.operations.protocol import OperatedCall
     from b2bua.calls.verdicts import Outcome
     from b2bua.legs.leg import Leg
-    from b2bua.legs.party import Party
     from b2bua.media.endpoint import Happened
 
 
@@ -54,13 +54,13 @@ class Conversation(StandIn, Speech):
         """Does it ring somewhere for the party?"""
 
     async def dial(
-        self, target: str, *, hears: str = "", ring_seconds: float | None = None, behalf: Party | None = None
+        self, target: str, *, hears: str = "", ring_seconds: float | None = None, granted: bool = False
     ) -> Outcome:
         """
         Ring a target for the party; when it answers the two talk, and the conversation is over (L{Gone}).
 
         @param hears: a WAV file that the party hears again and again meanwhile.
-        @param behalf: whose permission to dial counts; the party's, if nobody else's.
+        @param granted: may it be dialled whoever calls, since the configuration names it?
         @return: how it failed; the conversation goes on.
         @raise Gone: the party talks to somebody, waits elsewhere, or has left.
         """
@@ -69,7 +69,9 @@ class Conversation(StandIn, Speech):
         self._need()
         self._searching = True
         try:
-            return await self._call.ring_from(self, self._leg, target, behalf or self.party, ring_seconds)
+            return await self._call.ring_from(
+                self, self._leg, target, SERVER if granted else self.party, ring_seconds
+            )
         finally:
             self._searching = False
 

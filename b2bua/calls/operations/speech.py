@@ -59,6 +59,7 @@ class Speech:
             await self._need().play(path)
             key = await self._wait("played" + until)
             if key:
+                self._need().stop()
                 return key
         return self._take(until) if until else ""
 
@@ -73,7 +74,9 @@ class Speech:
         @raise Gone: if the party has left.
         """
         await self._need().play(path, True)
-        return self._take(until) or await self._wait(until, seconds)
+        key = self._take(until) or await self._wait(until, seconds)
+        self._need().stop()
+        return key
 
     async def key(self, seconds: float, among: str = KEYS) -> str:
         """
