@@ -153,7 +153,7 @@ class ClassOfService:
         if not payer.internal or attempt.extension is not None:
             return None
         found = next((name for name, one in self._numbers.items() if one.fullmatch(attempt.user)), None)
-        if found is not None and self._unlocked.get(attempt.call.id) != attempt.user:
+        if found is not None and self._unlocked.get(attempt.call.id) not in (attempt.user, attempt.target):
             own = self._options.of(OfExtension, payer.name).classes
             if found not in (self._all.classes if own is None else own):
                 return DENIED
