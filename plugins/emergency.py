@@ -5,10 +5,12 @@ Emergency calls: numbers that always go, whatever else is set.
     numbers = ["112", "110"]
     trunks = ["carrier", "mobile"]      # tried in this order, also when they are full or seem to be down;
                                         # without it, those of the route that matches the number
-    location = "https://lis.example.com/office"      # Geolocation (RFC 6442), if the carrier takes one
+    location = "https://lis.example.com/office"      # where we are (RFC 6442): by its URI,
+    # address = { country = "DE", A3 = "Berlin", RD = "Hauptstrasse", HNO = "5", PC = "10115" }
+    # position = [52.5200, 13.4050]                  # or by value, if the carrier takes one
 
     [extensions.102.emergency]
-    location = "https://lis.example.com/second-floor"
+    address = { country = "DE", A3 = "Berlin", RD = "Hauptstrasse", HNO = "5", FLR = "2" }
     number = "+4930123456102"           # shown in place of the extension, so that they can call back
 
 A number of this list is dialled before any other feature has a say, with the
@@ -25,34 +27,62 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 from twisted.logger import Logger
 
 from b2bua import Options, Table, hookimpl
 from b2bua.calls import Dial, Member
+from b2bua.wire import pidf_lo
 from b2bua.wire.uri import Uri
 
 if TYPE_CHECKING:
     from b2bua.calls import Attempt, InvitationDraft
 
 Location = Annotated[str, StringConstraints(pattern=r"^((https?|sips?|pres):[!-;=?-~]+)?$", max_length=1024)]
+Civic = Annotated[str, StringConstraints(pattern=r"^(country|[A-Z][A-Z0-9]{1,5})$")]
+KEPT = timedelta(days=1)
+"""How long others may keep where somebody was."""
 Number = Annotated[str, StringConstraints(pattern=r"^\+?[0-9]{1,15}$")]
 
 
-class Numbers(Table):
+class Place(Table):
+    """Where phones are: by a URI, by a civic address, or by latitude and longitude (RFC 6442 section 5)."""
+
+    location: Location = ""
+    address: Annotated[
+        Mapping[Civic, Annotated[str, StringConstraints(min_length=1, max_length=128)]], Field(max_length=30)
+    ] = Field(default_factory=dict)
+    position: (
+        tuple[Annotated[float, Field(ge=-90, le=90)], Annotated[float, Field(ge=-180, le=180)]] | None
+    ) = None
+
+    @model_validator(mode="after")
+    def one_of_them(self) -> Place:
+        """Two that differ would send help to either."""
+        if sum(map(bool, (self.location, self.address, self.position))) > 1:
+            raise ValueError("says where twice; give one of location, address and position")
+        return self
+
+    def written(self, entity: str, now: datetime) -> bytes:
+        """The place by value, if it is given so."""
+        if not self.address and self.position is None:
+            return b""
+        return pidf_lo.document(entity, now.astimezone(UTC) + KEPT, self.address, self.position)
+
+
+class Numbers(Place):
     """C{[emergency]}: which numbers, and which ways."""
 
     numbers: Annotated[tuple[Number, ...], Field(min_length=1)]
     trunks: tuple[str, ...] = ()
-    location: Location = ""
 
 
-class OfExtension(Table):
+class OfExtension(Place):
     """C{[extensions.NUMBER.emergency]}: where the phone is, and by which number it is called back."""
 
-    location: Location = ""
     number: Annotated[str, StringConstraints(pattern=r"^(\+?[0-9]{1,15})?$")] = ""
 
 
@@ -129,7 +159,10 @@ class Emergency:
             draft.from_display, draft.from_uri = attempt.caller.display, uri
             if any(name == "P-Asserted-Identity" for name, _ in draft.fields):
                 draft.replace("P-Asserted-Identity", f"<{uri}>")
-        location = own.location or self._numbers.location
-        if location:
-            draft.replace("Geolocation", f"<{location}>")
+        place = own if own.location or own.address or own.position else self._numbers
+        uri, value = place.location, place.written(f"pres:{attempt.caller.aor}", self._options.now())
+        if value:
+            uri = draft.attach(pidf_lo.TYPE, value)
+        if uri:
+            draft.replace("Geolocation", f"<{uri}>")
             draft.replace("Geolocation-Routing", "yes")  # RFC 6442 section 4.2: they may route by it

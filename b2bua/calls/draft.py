@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import TypeAlias
 
 from b2bua.legs.words import Fields
 from b2bua.wire.grammar import is_token
 from b2bua.wire.registry import NEVER, canonical
+from b2bua.wire.uri import Uri
 
 OURS = NEVER | {"Content-Type"}
 """Header fields that features cannot write, since we write them for each leg."""
 
 
-Kept: TypeAlias = tuple[str, str, str, str, list[tuple[str, str]]]
-"""What a draft says: names and URIs of From and To, and the header fields."""
-KEPT = ("from_display", "from_uri", "to_uri", "to_display", "fields")
+Part: TypeAlias = tuple[str, str, bytes]
+"""A body besides the session: its Content-ID without the angle brackets, its type and content."""
+Kept: TypeAlias = tuple[str, str, str, str, list[tuple[str, str]], list[Part]]
+"""What a draft says: names and URIs of From and To, the header fields, and further bodies."""
+KEPT = ("from_display", "from_uri", "to_uri", "to_display", "fields", "parts")
 
 
 @dataclass(slots=True)
@@ -27,14 +31,22 @@ class InvitationDraft:
     to_uri: str
     to_display: str = ""
     fields: list[tuple[str, str]] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
 
     def kept(self) -> Kept:
         """What it says now, to be compared, or put back."""
-        return self.from_display, self.from_uri, self.to_uri, self.to_display, list(self.fields)
+        return (
+            self.from_display,
+            self.from_uri,
+            self.to_uri,
+            self.to_display,
+            list(self.fields),
+            list(self.parts),
+        )
 
     def put_back(self, kept: Kept) -> None:
         """Let it say again what it said."""
-        self.from_display, self.from_uri, self.to_uri, self.to_display, self.fields = kept
+        self.from_display, self.from_uri, self.to_uri, self.to_display, self.fields, self.parts = kept
 
     def add(self, name: str, value: str) -> None:
         """Add a header field after those that are there."""
@@ -48,6 +60,17 @@ class InvitationDraft:
         """Put one header field in the place of all of that name."""
         self.remove(name)
         self.add(name, value)
+
+    def attach(self, kind: str, content: bytes) -> str:
+        """
+        Add a body besides the session, to which a header field refers.
+
+        @param kind: its type, as C{application/pidf+xml}.
+        @return: its URL, C{cid:...} (RFC 2392 section 2).
+        """
+        id = f"{blake2b(content, digest_size=12).hexdigest()}@{Uri.parse(self.from_uri).host}"
+        self.parts.append((id, kind, content))
+        return f"cid:{id}"
 
     def finished(self) -> Fields:
         """The header fields, which nobody can change any more."""
@@ -64,3 +87,12 @@ def is_field(item: object) -> bool:
     if not isinstance(item, tuple) or len(item) != 2 or not all(map(is_safe, item)):
         return False
     return is_token(item[0]) and canonical(item[0]) not in OURS
+
+
+def is_part(item: object) -> bool:
+    """Is it a body that can be sent: a Content-ID, a type, and some bytes?"""
+    if not isinstance(item, tuple) or len(item) != 3:
+        return False
+    id, kind, content = item
+    named = all(isinstance(text, str) and text.isascii() and text.isprintable() for text in (id, kind))
+    return named and "@" in id and "/" in kind and isinstance(content, bytes)

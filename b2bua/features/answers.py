@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from b2bua.calls.draft import KEPT, InvitationDraft, Kept, is_field, is_safe
+from b2bua.calls.draft import KEPT, InvitationDraft, Kept, is_field, is_part, is_safe
 from b2bua.calls.verdicts import Refuse, is_line, is_time
 from b2bua.errors import PeerError
 from b2bua.features.signatures import accepted_by
@@ -72,6 +72,7 @@ def wrong_edit(draft: InvitationDraft, before: Kept) -> str | None:
 
     @param before: what it said.
     """
+    was: Any
     for name, was in zip(KEPT, before, strict=True):
         now: Any = getattr(draft, name)
         if now == was:
@@ -82,6 +83,9 @@ def wrong_edit(draft: InvitationDraft, before: Kept) -> str | None:
             bad = [item for item in now if item not in was and not is_field(item)]
             if bad:
                 return f"left the field {bad[0]!r:.60}"
+        elif name == "parts":
+            if not isinstance(now, list) or not all(item in was or is_part(item) for item in now):
+                return "left a body that is none"
         elif not is_safe(now) or (name.endswith("_uri") and not _is_uri(now)):
             return f"left {name} as {now!r:.60}"
     return None

@@ -141,3 +141,5 @@ class Invitation(NamedTuple):
     max_breadth: int = 60
     route: tuple[str, ...] = ()
     """The URIs of a Route to preload, such as the Path of a binding (RFC 3327 section 5.4)."""
+    parts: tuple[tuple[str, str, bytes], ...] = ()
+    """Bodies besides the offer, to which header fields refer: Content-ID, type and content."""

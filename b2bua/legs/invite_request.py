@@ -10,6 +10,7 @@ from b2bua.legs.context import SDP, Invitation
 from b2bua.legs.header_policy import leaving
 from b2bua.transactions.flow import Flow as FlowType
 from b2bua.wire.message import Request
+from b2bua.wire.multipart import write_multipart
 from b2bua.wire.names import name_addr
 from b2bua.wire.uri import Uri
 
@@ -112,9 +113,23 @@ class InviteRequest:
         if invitation.session is not None:
             self.offer = sending.signed(leg, invitation.session)
             fields.append(SDP)
-        request = Request("INVITE", invitation.request_uri, fields, self.offer)
+        body = self._with_parts(fields) if invitation.parts else self.offer
+        request = Request("INVITE", invitation.request_uri, fields, body)
         self._sent = leg.context.edited(leg, request)
         return self._sent
+
+    def _with_parts(self, fields: list[Field]) -> bytes:
+        """Put the offer and further bodies together, and their type among the fields (RFC 5621 9.4)."""
+        parts: list[tuple[list[Field], bytes]] = []
+        if fields[-1] == SDP:
+            parts.append(([fields.pop()], self.offer))
+        for id, kind, content in self.invitation.parts:
+            head = [("Content-Type", kind), ("Content-ID", f"<{id}>")]
+            head.append(("Content-Disposition", "by-reference;handling=optional"))
+            parts.append((head, content))
+        kind, body = write_multipart(parts, f"part-{self.local_tag}")
+        fields.append(("Content-Type", kind))
+        return body
 
     @property
     def _reliable(self) -> bool:

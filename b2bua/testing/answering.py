@@ -8,6 +8,7 @@ from b2bua.testing.dialing import Dialing
 from b2bua.testing.dialog import Field, Fields
 from b2bua.testing.exchange import Asked
 from b2bua.wire.message import Request, Response
+from b2bua.wire.multipart import session_of
 
 if TYPE_CHECKING:
     from b2bua.testing.account import Account
@@ -39,8 +40,9 @@ class Answering(Dialing):
         """An INVITE has come that begins a session."""
         self.asked, self.invite, self.state = asked, asked.request, "called"
         self.learn_from_request(asked.request)
-        if asked.request.body:
-            self.media.received_offer(asked.request.body)
+        offer = session_of(asked.request)  # which may have a location beside it
+        if offer:
+            self.media.received_offer(offer)
 
     def follow_manners(self) -> None:
         """Plan what the phone does by itself with the call."""

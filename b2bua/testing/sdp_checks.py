@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from b2bua.testing.sdp import MIRROR, Description, read, without_origin
 from b2bua.wire.message import Request, Response
+from b2bua.wire.multipart import session_of
 
 
 class Exchange:
@@ -231,10 +232,3 @@ class Exchange:
         for was, now in zip(old.streams, new.streams, strict=False):
             if was.kind != now.kind and was.port != 0:
                 self._complain(f"{title} turns {was.kind} into {now.kind}", "RFC 3264 8")
-
-
-def session_of(message: Request | Response) -> bytes | None:
-    """Find the session description of a message, if it has one."""
-    if message.body and message.content_type == "application/sdp":
-        return message.body
-    return None

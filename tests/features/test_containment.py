@@ -353,6 +353,10 @@ class ContainmentTests(SynchronousTestCase):
             ("fields", [("Sub ject", "x")]),
             ("fields", [("i", "of-our-own")]),
             ("fields", [("Via", "SIP/2.0/UDP 198.51.100.1")]),
+            ("parts", None),
+            ("parts", [("no-id", "text/plain", b"x")]),
+            ("parts", [("a@b", "text/plain\r\nX-Evil: 1", b"x")]),
+            ("parts", [("a@b", "text/plain", "x")]),
         ):
             with self.subTest(name, value=value):
 

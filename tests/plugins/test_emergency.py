@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
+from xml.etree import ElementTree
 
 from b2bua.features import Features, FeaturesRefused
 from b2bua.testing import LadderTestCase, Manners, World
 from b2bua.wire.message import Request
+from b2bua.wire.multipart import leaves
 from b2bua_plugins.blind_transfer import BlindTransfer
 from b2bua_plugins.do_not_disturb import DoNotDisturb
 from b2bua_plugins.emergency import Emergency
@@ -65,6 +67,68 @@ class EmergencyTests(LadderTestCase):
         self.assertEqual(invite.get("Geolocation"), "<https://lis.example.com/alice>")
         self.assertEqual(invite.from_.uri.user, "+49301")
         self.assertEqual(invite.asserted[0].uri.user, "+49301")
+        self.everybody_leaves()
+
+    def invite(self, **place: Any) -> Request:
+        """The INVITE for help of somebody who is there."""
+        served = self.world.served
+        assert served is not None
+        served.document["extensions"]["alice"]["emergency"] = place
+        self.world.reload()
+        self.alice.dial("112")
+        self.world.run(2)
+        self.assertTrue(self.alice.talks_to(self.carrier), self.world.ladder())
+        requests = [got.message for got in self.carrier.inbox if isinstance(got.message, Request)]
+        return [one for one in requests if one.method == "INVITE"][-1]
+
+    def test_by_value(self) -> None:
+        """An address goes in the body, and Geolocation points to it (RFC 6442 section 5.1)."""
+        invite = self.invite(address={"country": "DE", "A3": "Köln", "RD": "Am Markt <1>", "HNO": "5"})
+        session, location = leaves(invite)
+        self.assertEqual(session.content_type, "application/sdp")
+        self.assertEqual(location.content_type, "application/pidf+xml")
+        self.assertEqual(invite.get("Geolocation"), f"<cid:{(location.get('Content-ID') or '').strip('<>')}>")
+        self.assertEqual(invite.get("Geolocation-Routing"), "yes")
+        self.assertEqual(location.get("Content-Disposition"), "by-reference;handling=optional")
+        root = ElementTree.fromstring(location.body)
+        self.assertEqual(root.get("entity"), "pres:alice@pbx.example.com")
+        civic = root.find(".//{urn:ietf:params:xml:ns:pidf:geopriv10:civicAddr}civicAddress")
+        assert civic is not None
+        said = [(one.tag.rpartition("}")[2], one.text) for one in civic]
+        self.assertEqual(said, [("country", "DE"), ("A3", "Köln"), ("RD", "Am Markt <1>"), ("HNO", "5")])
+        self.everybody_leaves()
+
+    def test_position(self) -> None:
+        """A position is a point of WGS 84, latitude first (RFC 6442 section 5.1)."""
+        _, location = leaves(self.invite(position=[52.52, 13.405]))
+        self.assertEqual(
+            ElementTree.fromstring(location.body).findtext(".//{http://www.opengis.net/gml}pos"),
+            "52.52 13.405",
+        )
+        self.everybody_leaves()
+
+    def test_own_place_first(self) -> None:
+        """What is said of an extension stands in the place of what is said of all."""
+        served = self.world.served
+        assert served is not None
+        served.document["emergency"]["location"] = "https://lis.example.com/office"
+        self.assertEqual(self.invite().get("Geolocation"), "<https://lis.example.com/office>")
+        self.alice.hang_up()
+        self.world.run(2)
+        self.assertTrue((self.invite(position=[1.0, 2.0]).get("Geolocation") or "").startswith("<cid:"))
+        self.everybody_leaves()
+
+    def test_without_offer(self) -> None:
+        """A phone that sends no offer is located as well."""
+        served = self.world.served
+        assert served is not None
+        served.document["extensions"]["alice"]["emergency"] = {"position": [1.0, 2.0]}
+        self.world.reload()
+        self.alice.dial("112", offer=False)
+        self.world.run(2)
+        self.assertTrue(self.alice.talks_to(self.carrier), self.world.ladder())
+        [invite] = [got.message for got in self.carrier.inbox if isinstance(got.message, Request)][:1]
+        self.assertEqual([part.content_type for part in leaves(invite)], ["application/pidf+xml"])
         self.everybody_leaves()
 
     def test_next_trunk(self) -> None:
@@ -141,6 +205,12 @@ class SettingsTests(LadderTestCase):
             ({"numbers": []}, "emergency.numbers"),
             ({"numbers": ["112"], "trunks": ["nobody"]}, "[emergency] trunks: there is no trunk nobody"),
             ({"numbers": ["112"], "location": "here"}, "emergency.location"),
+            (
+                {"numbers": ["112"], "location": "https://x.example", "position": [1.0, 2.0]},
+                "says where twice; give one of location, address and position",
+            ),
+            ({"numbers": ["112"], "position": [91.0, 2.0]}, "emergency.position[0]"),
+            ({"numbers": ["112"], "address": {"town": "X"}}, "emergency.address.town"),
             ({"numbers": ["101"]}, "[emergency] has the number of the extension 101"),
         ):
             with self.subTest(**table):

@@ -35,6 +35,7 @@ def invitation(attempt: LiveAttempt, destination: Destination, breadth: int) -> 
         max_forwards=template.max_forwards,
         max_breadth=breadth,
         route=destination.route,
+        parts=tuple(draft.parts),
     )
 
 
