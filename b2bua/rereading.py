@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 FIXED = (
     "server.domain",
     "server.listen",
+    "server.multicast",
     "server.advertise",
     "server.database",
     "server.node",

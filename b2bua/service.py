@@ -44,6 +44,7 @@ from b2bua.net.address import WILDCARDS
 from b2bua.net.dns import DnsLocator
 from b2bua.net.listen import AnyWire, open_wire
 from b2bua.net.tls import Credentials, over_tls
+from b2bua.net.udp import UdpWire
 from b2bua.net.voices import Voices
 from b2bua.plural import counted
 from b2bua.preflight import why_not
@@ -159,8 +160,19 @@ class B2BUAService(Service):
             )
         except OSError as error:
             raise CannotStart(f"server.listen[{index}]: {place} {why_not(error)}") from None
+        if isinstance(wire, UdpWire) and place.host == "0.0.0.0":
+            for group in self.settings.server.multicast:
+                self._join(wire, group)
         self._sockets.append(wire)
         server.runner.attach(wire, self.settings.server.advertise or "")
+
+    def _join(self, wire: UdpWire, group: str) -> None:
+        """Hear a multicast group, if there is a network for it: phones that are set up need none."""
+        try:
+            wire.join(group)
+        except OSError as error:
+            text = "the multicast group {group} cannot be joined ({why}); phones that ask it hear nothing"
+            self.log.warn(text, group=group, why=error.strerror)
 
     def startService(self) -> None:
         """Bring back what was kept, then listen."""

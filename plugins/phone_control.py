@@ -7,17 +7,32 @@ lest the provisioning server be overrun.  C{b2bua talk 102} and C{b2bua hold 102
 those keys in the call of 102 (phones that list them in Allow-Events), and C{b2bua
 press-key 102 OK} any key of a Yealink, which asks its user once whether it may
 (C{features.action_uri.enable}).
+
+Phones fresh out of the box ask the whole network where their configuration is (PnP,
+C{Event: ua-profile} to 224.0.1.75).  They are told, if there is something to tell::
+
+    [server]
+    multicast = ["224.0.1.75"]
+
+    [phone_control]
+    provisioning = "https://prov.example.com/{mac}.cfg"   # {vendor} and {model} as well
+
+    [phone_control.vendors]
+    snom = "https://prov.example.com/snom/{mac}.xml"      # those whose vendor begins so
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from pydantic import AfterValidator, Field
 from twisted.internet.defer import gatherResults
 
-from b2bua import Options, Service, hookimpl
-from b2bua.calls import Phase
+from b2bua import Options, Service, Table, hookimpl
+from b2bua.calls import Phase, Refuse
+from b2bua.subscriptions import Body, EventPackage, Watcher
 
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
@@ -25,12 +40,83 @@ if TYPE_CHECKING:
     from b2bua.calls import Registration
 
 OVER_MAX = 24 * 3600.0
+MAC = re.compile(r"(?:MAC:)?[0-9A-Fa-f]{12}", re.ASCII | re.IGNORECASE)
+"""The user of what a phone subscribes to, C{MAC%3a0015655e1234}."""
 RESYNC = ("cisco/spa", "linksys/spa")
 """How the User-Agent of phones begins that have words of their own for it."""
 
 
+def place(text: str) -> str:
+    """Check the address of a configuration."""
+    if (
+        not text.startswith(("https://", "http://", "tftp://", "ftp://"))
+        or not text.isprintable()
+        or " " in text
+    ):
+        raise ValueError("is no address such as https://prov.example.com/{mac}.cfg")
+    if left := re.search(r"[{}]", re.sub(r"\{(?:mac|vendor|model)\}", "", text)):
+        raise ValueError(f"has {left[0]} outside of {{mac}}, {{vendor}} and {{model}}")
+    return text
+
+
+PlaceURL = Annotated[str, AfterValidator(place)]
+
+
+class Provisioning(Table):
+    """C{[phone_control]}: where phones find their configuration."""
+
+    provisioning: PlaceURL | None = None
+    vendors: Mapping[str, PlaceURL] = Field(
+        default_factory=dict, description="the same for phones whose vendor begins so"
+    )
+
+
+class ProfilePackage(EventPackage):
+    """C{Event: ua-profile}: where a phone finds its configuration (RFC 6080 section 5.1)."""
+
+    name = "ua-profile"
+    bodies = ("application/url",)
+    open = True
+
+    def __init__(self, places: Provisioning) -> None:
+        """Tell of these."""
+        self._places = places
+
+    def refuses(self, resource: str, watcher: Watcher) -> Refuse | None:
+        """A phone names its hardware address, and has something to fetch."""
+        known = MAC.fullmatch(resource) is not None and self._url(resource, watcher) is not None
+        return None if known else Refuse(404)
+
+    def state(self, resource: str, watcher: Watcher) -> Body:
+        """The address."""
+        return Body("application/url", (self._url(resource, watcher) or "").encode())
+
+    def _url(self, resource: str, watcher: Watcher) -> str | None:
+        """What the phone is to fetch."""
+        said = {name: _plain(watcher.event.param(name) or "") for name in ("vendor", "model")}
+        vendors = [name for name in self._places.vendors if said["vendor"].lower().startswith(name.lower())]
+        url = self._places.vendors[max(vendors, key=len)] if vendors else self._places.provisioning
+        if url is None:
+            return None
+        mac = resource[-12:].lower()
+        for name, value in (("mac", mac), *said.items()):
+            url = url.replace(f"{{{name}}}", value)
+        return url
+
+
 class PhoneControl:
     """Adds commands that make phones do something."""
+
+    @hookimpl
+    def b2bua_settings(self) -> Mapping[str, type[Table]]:
+        """Where phones find their configuration."""
+        return {"phone_control": Provisioning}
+
+    @hookimpl
+    def b2bua_event_packages(self) -> Iterable[EventPackage]:
+        """What new phones ask for, if there is an answer."""
+        places = self._options.of(Provisioning)
+        return (ProfilePackage(places),) if places.provisioning or places.vendors else ()
 
     @hookimpl
     def b2bua_configure(self, options: Options) -> None:
@@ -137,3 +223,8 @@ def _row(phone: Registration, code: int) -> dict[str, Any]:
         "phone": phone.user_agent,
         "answer": code if code != 408 else "none",
     }
+
+
+def _plain(text: str) -> str:
+    """What a phone says of itself, as far as it may stand in an address."""
+    return re.sub(r"[^A-Za-z0-9._-]", "", text.strip('"'))[:40]

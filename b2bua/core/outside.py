@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from hashlib import blake2b
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from b2bua.calls.messages import MessageRelay
@@ -11,6 +12,7 @@ from b2bua.calls.outside import OutsideRequest, Respond
 from b2bua.capabilities import ABILITIES, ANY_BODY, BODIES, option_tags_of
 from b2bua.errors import PeerError
 from b2bua.legs.header_policy import seen
+from b2bua.legs.party import Party
 from b2bua.wire.refusals import check, refuse
 
 if TYPE_CHECKING:
@@ -86,12 +88,25 @@ class OutsideRequests:
             self._notifier.refused[489] += 1
             server.dismiss(489, fields=(self._notifier.allow_events,))
             return
+        if self._notifier.is_open(request):
+            self._subscribe_stranger(request, server)
+            return
         sender = self._senders.admit(request, server)
         if sender is not None:
             watched = self._directory.watched(request, server.flow)
             # What a phone watches is its own affair, whoever has logged in there.
             watcher = self._directory.party(sender.party.at) if sender.party.at else sender.party
             self._notifier.subscribe(request, server, watcher, watched)
+
+    def _subscribe_stranger(self, request: Request, server: IServerTransaction) -> None:
+        """Answer a phone that knows nothing yet, if it is in a network of ours."""
+        host = server.flow.remote[0]
+        if not ip_address(host.partition("%")[0]).is_private:
+            server.dismiss(403)  # the answer is larger than the question, and the address may be a lie
+            return
+        uri = request.request_uri
+        named = uri.user_unescaped if uri.scheme in ("sip", "sips") else None
+        self._notifier.subscribe(request, server, Party("stranger", host), named or "")
 
     def publish(self, request: Request, server: IServerTransaction) -> None:
         """Let somebody who is known say how they are (RFC 3903 section 6)."""

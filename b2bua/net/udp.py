@@ -82,6 +82,15 @@ class UdpWire:
         self._open = True
         self.dropped = 0
 
+    def join(self, group: str) -> None:
+        """
+        Receive what is sent to a multicast group as well; answers leave from an address of ours.
+
+        @raise OSError: if there is no interface for it.
+        """
+        membership = socket.inet_aton(group) + socket.inet_aton("0.0.0.0")
+        self._socket.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, membership)
+
     def listen(self) -> None:
         """Begin to read."""
         self._reactor.addReader(self)

@@ -39,6 +39,10 @@ def _sockets(data: Text) -> Iterator[Problem]:
         if place.port and place in seen:
             yield Problem(path, f"{place} is the same as server.listen[{seen[place]}]; remove one")
         seen.setdefault(place, index)
+    everywhere = any(place.transport == "UDP" and place.host == "0.0.0.0" for place in seen)
+    if _in(data, "server").get("multicast") and seen and not everywhere:
+        why = 'needs a UDP socket on all addresses in server.listen, such as "sip:0.0.0.0:5060;transport=udp"'
+        yield Problem("server.multicast", why)
 
 
 def _web(data: Text) -> Iterator[Problem]:

@@ -24,6 +24,7 @@ from b2bua.settings.values import (
     TRANSPORTS,
     Flag,
     Frozen,
+    Group,
     Host,
     HostPort,
     ListenURI,
@@ -78,6 +79,11 @@ class Server(Table):
         validate_default=True,
         description="the list of sockets to open, such as "
         '["sip:0.0.0.0:5060;transport=udp", "sips:[::]:5061"]',
+    )
+    multicast: tuple[Group, ...] = Field(
+        default=(),
+        description='the list of multicast groups that the UDP socket on 0.0.0.0 joins: ["224.0.1.75"] for '
+        "phones that ask everybody where their configuration is",
     )
     advertise: HostPort | None = Field(
         default=None,

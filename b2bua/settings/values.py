@@ -206,6 +206,20 @@ Target = Annotated[str, AfterValidator(target)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 """A time to ring or to wait, as a person enters it: up to an hour."""
 Pattern = Annotated[re.Pattern[str], BeforeValidator(pattern)]
+
+
+def group(text: object) -> str:
+    """Read the address of a multicast group: C{224.0.1.75}."""
+    try:
+        address = IPv4Address(text) if isinstance(text, str) else None
+    except ValueError:
+        address = None
+    if address is None or not address.is_multicast:
+        raise ValueError('is no multicast address such as "224.0.1.75"')
+    return str(address)
+
+
+Group = Annotated[str, BeforeValidator(group)]
 ListenURI = Annotated[Listen, BeforeValidator(listen)]
 SipURI = Annotated[str, AfterValidator(sip_uri)]
 PeerSource = Annotated[Source, BeforeValidator(source)]

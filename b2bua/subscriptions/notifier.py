@@ -184,6 +184,12 @@ class Notifier:
         event = request.event
         return event is not None and event.package in self.packages
 
+    def is_open(self, request: Request) -> bool:
+        """Is the package of a SUBSCRIBE for phones without a password?"""
+        event = request.event
+        served = None if event is None else self.packages.get(event.package)
+        return served is not None and served.package.open
+
     def subscribe(self, request: Request, server: IServerTransaction, party: Party, resource: str) -> None:
         """
         Take a SUBSCRIBE outside of dialogs from somebody who is known.
@@ -292,6 +298,8 @@ class Notifier:
     def _granted(self, request: Request, served: ServedPackage) -> int:
         """How long it lasts: never longer than was asked for, and not too short (section 4.2.1.1)."""
         wanted, package = request.expires, served.package
+        if package.open:
+            return 0
         most = self.limits.max_expires if package.max_expires is None else package.max_expires
         least = package.min_expires if package.min_expires is not None else self.limits.min_expires
         if wanted is not None and wanted <= most:

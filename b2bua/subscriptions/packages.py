@@ -80,6 +80,12 @@ class EventPackage:
     gap: float = 0.0
     """Seconds from one NOTIFY of a subscription to the next; a refresh does not wait."""
 
+    open: bool = False
+    """
+    Is it for phones that have no password yet?
+
+    Such a SUBSCRIBE is taken from private addresses only, and answered once: nothing is kept of it.
+    """
     hear: Callable[[str | None], None] | None = None
     """Who is told of changes; set by the server."""
     stop: Callable[[str, str, str], None] | None = None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from b2bua.testing.dialog import Dialog, Fields
 from b2bua.testing.exchange import Asked
+from b2bua.wire.fields import Event
 from b2bua.wire.message import Request, Response
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ class Watching(Dialog):
         if said is None:
             self._complain("NOTIFY without Subscription-State", SECTION)
             return
-        if request.event is None or str(request.event) != self.event:
+        if request.event is None or str(request.event) != str(Event.parse(self.event)):
             self._complain(f"NOTIFY of {request.get('Event')}, not {self.event}", SECTION)
         if said.state == "active" and not said.expires:
             self._complain("an active subscription without the rest of its time", SECTION)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from ipaddress import ip_address
 from typing import Any
 
 from twisted.internet import reactor
@@ -59,6 +60,24 @@ class UdpTests(TestCase):
             heard.callback,
         )
         return heard
+
+    async def test_multicast(self) -> None:
+        """What is sent to a group that was joined comes in, and the answer is from an address of ours."""
+        bob = self.peer("0.0.0.0")
+        bob.wire.join("224.0.1.75")
+        bob.user.answer = lambda message, server: server.respond(message.response(200, to_tag="x"))
+        phone = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(phone.close)
+        phone.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 0)
+        phone.bind(("0.0.0.0", 0))
+        phone.settimeout(5)
+        port = phone.getsockname()[1]
+        asked = request("OPTIONS", via=f"SIP/2.0/UDP 127.0.0.1:{port};branch=z9hG4bKgroup;rport")
+        phone.sendto(write(asked), ("224.0.1.75", bob.wire.local[1]))
+        data, source = await deferToThread(phone.recvfrom, 65535)
+        answer = parse(data)
+        self.assertIsInstance(answer, Response)
+        self.assertFalse(ip_address(source[0]).is_multicast)
 
     async def test_answer(self) -> None:
         """A request finds the other side and its answer comes back."""

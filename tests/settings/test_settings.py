@@ -359,6 +359,13 @@ class AgreementTests(Case):
         twice = ["sip:127.0.0.1:0", "sip:127.0.0.1:0"]
         self.assertEqual(len(read({"server": {"domain": "a", "listen": twice}}).server.listen), 2)
 
+    def test_multicast(self) -> None:
+        """A group is one, and there is a socket that hears it."""
+        self.wrong_one("server.multicast = ['10.0.0.1']", "server.multicast[0]")
+        one = "server.listen = ['sip:10.0.0.1:5060']\n"
+        self.wrong_one(f"{one}server.multicast = ['224.0.1.75']", "server.multicast")
+        load(self.file("server.domain = 'a'\nserver.multicast = ['224.0.1.75']"))
+
     def test_extensions(self) -> None:
         """Extensions can be dialled and told apart."""
         self.wrong_one("extensions.'1 1'.password = 'a'", 'extensions."1 1"')
