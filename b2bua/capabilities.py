@@ -27,6 +27,15 @@ ONLY_INSIDE = frozenset(("BYE", "PRACK", "UPDATE", "INFO"))
 ALLOW_OUTSIDE: Named = ("Allow", ", ".join([*OUTSIDE, *(m for m in INSIDE if m in ONLY_INSIDE)]))
 ALLOW: Named = ("Allow", ", ".join(INSIDE))
 
+ALLOW_BUT_MESSAGE: Named = ("Allow", ", ".join(m for m in ALLOW_OUTSIDE[1].split(", ") if m != "MESSAGE"))
+"""What is left for whoever takes no messages (section 21.4.6)."""
+ALLOW_IN_SUBSCRIPTION: Named = ("Allow", "SUBSCRIBE, NOTIFY, OPTIONS")
+"""What we take within a dialog that is no call's, whichever side of the subscription we are."""
+
+EVENTS = frozenset({"refer"})
+"""The event packages that come with calls (RFC 3515); all others are brought along by features."""
+ALLOW_EVENTS: Named = ("Allow-Events", ", ".join(sorted(EVENTS)))
+
 OPTION_TAGS = frozenset(
     {"100rel", "199", "from-change", "histinfo", "norefersub", "replaces", "tdialog", "timer"}
 )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 from b2bua.authentication.accounts import Accounts, accounts_of
 from b2bua.authentication.authenticator import Authenticator
 from b2bua.authentication.domain import Domain
-from b2bua.authentication.throttle import Limits as Throttling
+from b2bua.authentication.throttle import ThrottleLimits
 from b2bua.calls.ports import Decisions
 from b2bua.calls.records.trace import Trace
 from b2bua.core.b2bua import B2BUA
@@ -35,7 +35,7 @@ from b2bua.registrar.registrar import Registrar, RegistrarSettings
 from b2bua.subscriptions.notifier import SubscriptionLimits
 from b2bua.transactions.effects import TimerValues
 from b2bua.trunks.trunks import Trunks
-from b2bua.wire.message import Limits as MessageLimits
+from b2bua.wire.message import MessageLimits
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
@@ -116,7 +116,7 @@ class Server:
             self.accounts,
             self.domain,
             runner.now,
-            Throttling.of(settings.auth),
+            ThrottleLimits.of(settings.auth),
             algorithms=settings.auth.algorithms,
             nonce_seconds=settings.auth.nonce_seconds,
             secret=random.randbytes(32),
@@ -206,7 +206,7 @@ class Server:
         self.settings = settings
         self.accounts.configure(accounts_of(settings, self.accounts))
         self.authenticator.algorithms = settings.auth.algorithms
-        self.authenticator.throttle.limits = Throttling.of(settings.auth)
+        self.authenticator.throttle.limits = ThrottleLimits.of(settings.auth)
         self.registrar.settings = RegistrarSettings.of(settings.registrar)
         self.trunks.configure(settings.trunks)
         self.directory.configure(settings)

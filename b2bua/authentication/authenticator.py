@@ -17,9 +17,10 @@ from twisted.logger import Logger
 from b2bua.authentication.accounts import ALGORITHMS, Account, Accounts
 from b2bua.authentication.complaints import Complaints
 from b2bua.authentication.nonces import Age, Nonces
-from b2bua.authentication.throttle import Limits, Throttle, place
+from b2bua.authentication.throttle import Throttle, ThrottleLimits
 from b2bua.errors import PeerError
 from b2bua.once import Once
+from b2bua.transactions.flow import source_of
 from b2bua.wire.digest import Challenge, Credentials, hashed
 from b2bua.wire.grammar import quote
 from b2bua.wire.names import NameAddr
@@ -35,7 +36,7 @@ SECTION = "RFC 3261 22"
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class Authenticated:
     """Who was proved to have sent a request."""
 
     user: str
@@ -71,7 +72,7 @@ class Ignored:
     """The source has guessed too often: do not answer at all."""
 
 
-Outcome: TypeAlias = Identity | Challenged | Refusal | Ignored
+Outcome: TypeAlias = Authenticated | Challenged | Refusal | Ignored
 
 
 class Authenticator:
@@ -84,7 +85,7 @@ class Authenticator:
         accounts: Accounts,
         domain: Domain,
         now: Callable[[], float],
-        limits: Limits | None = None,
+        limits: ThrottleLimits | None = None,
         *,
         algorithms: Iterable[str] = ALGORITHMS,
         nonce_seconds: float = 300.0,
@@ -145,7 +146,7 @@ class Authenticator:
         if request.method != "REGISTER" and not self._may_claim(account, request, flow):
             self._tell_claim(account, request, host)
             return Refusal(403, "Not Your Address")
-        return Identity(account.user, account.aor, account.name)
+        return Authenticated(account.user, account.aor, account.name)
 
     def _tell_claim(self, account: Account, request: Request, host: str) -> None:
         """Say once that somebody calls in the name of another, and what to do about it."""
@@ -157,14 +158,14 @@ class Authenticator:
                 user=account.user, host=host, claimed=_printable(request.from_.uri_text),
             )  # fmt: skip
 
-    def admit(self, request: Request, server: IServerTransaction) -> Identity | None:
+    def admit(self, request: Request, server: IServerTransaction) -> Authenticated | None:
         """Say who sent it; or answer the request, and say None."""
         try:
             outcome = self.check(request, server.flow)
         except PeerError as error:
             outcome = Refusal(error.code)
         match outcome:
-            case Identity():
+            case Authenticated():
                 return outcome
             case Challenged(fields, counted=False):
                 # Anybody may ask, from an address that may not be hers.
@@ -202,7 +203,7 @@ class Authenticator:
 
         The same work is done whether there is such a user or not.
         """
-        age = self._nonces.age(given.nonce, place(host))
+        age = self._nonces.age(given.nonce, source_of(host))
         user, _, realm = given.username.partition("@")
         account = self.accounts.find(user) if realm in ("", self._realm) else None
         algorithm = given.algorithm.upper()
@@ -242,7 +243,7 @@ class Authenticator:
 
     def _challenge(self, host: str, *, stale: bool = False, counted: bool = False) -> Challenged:
         """One challenge for each algorithm, best first (RFC 8760 section 2.3)."""
-        nonce = self._nonces.make(place(host))
+        nonce = self._nonces.make(source_of(host))
         qop = ("auth", "auth-int")
         return Challenged(
             tuple(

@@ -11,12 +11,12 @@ another phone in the same house.
 
 from __future__ import annotations
 
-import ipaddress
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
+
+from b2bua.transactions.flow import source_of
 
 if TYPE_CHECKING:
     from b2bua import settings
@@ -26,7 +26,7 @@ V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ThrottleLimits:
     """How much is borne."""
 
     per_source: int = 20
@@ -43,17 +43,17 @@ class Limits:
     """The most sources, users and places that are remembered; the oldest go first."""
 
     @staticmethod
-    def of(table: settings.Auth) -> Limits:
+    def of(table: settings.Auth) -> ThrottleLimits:
         """What the configuration says."""
-        return Limits(table.failures, table.failures, table.failures_seconds, table.ignore_seconds)
+        return ThrottleLimits(table.failures, table.failures, table.failures_seconds, table.ignore_seconds)
 
 
 class Throttle:
     """Counts failures; memory and time are bounded whatever comes."""
 
-    def __init__(self, now: Callable[[], float], limits: Limits | None = None) -> None:
+    def __init__(self, now: Callable[[], float], limits: ThrottleLimits | None = None) -> None:
         """Start with a clean slate."""
-        self.limits = limits or Limits()
+        self.limits = limits or ThrottleLimits()
         self._now = now
         self._buckets: OrderedDict[tuple[str, str], tuple[float, float]] = OrderedDict()
         self._ignored: OrderedDict[str, float] = OrderedDict()
@@ -63,7 +63,7 @@ class Throttle:
         """Is C{host} ignored, unless C{user} has logged in from there before?"""
         if not self._ignored:
             return False
-        source = place(host)
+        source = source_of(host)
         until = self._ignored.get(source)
         if until is None:
             return False
@@ -75,7 +75,7 @@ class Throttle:
     def holds_back(self, host: str, user: str) -> bool:
         """Is C{user} under attack, and C{host} not a place she is known to be?"""
         level = self._level(("user", user)) if self._buckets else 0.0
-        return level >= self.limits.per_user and not self._knows(user, place(host))
+        return level >= self.limits.per_user and not self._knows(user, source_of(host))
 
     def failed(self, host: str, user: str) -> bool:
         """
@@ -83,7 +83,7 @@ class Throttle:
 
         @return: whether the source is ignored from now on.
         """
-        source = place(host)
+        source = source_of(host)
         self._fill(("user", user))
         if (user, source) in self._known and self._fill((user, source)) >= self.limits.per_user:
             del self._known[user, source]  # someone guesses from her own house
@@ -96,7 +96,7 @@ class Throttle:
     def succeeded(self, host: str, user: str) -> None:
         """Remember where a user is."""
         _remember(
-            self._known, (user, place(host)), self._now() + self.limits.remembered, self.limits.capacity
+            self._known, (user, source_of(host)), self._now() + self.limits.remembered, self.limits.capacity
         )
 
     def ignored(self) -> dict[str, float]:
@@ -106,7 +106,7 @@ class Throttle:
 
     def pardon(self, host: str) -> bool:
         """Listen to a source again; False if it was not ignored."""
-        return self._ignored.pop(place(host), None) is not None
+        return self._ignored.pop(source_of(host), None) is not None
 
     def _knows(self, user: str, source: str) -> bool:
         """Has C{user} logged in from C{source} lately?"""
@@ -134,18 +134,3 @@ def _remember(known: OrderedDict[K, V], key: K, value: V, capacity: int) -> None
     known.move_to_end(key)
     if len(known) > capacity:
         known.popitem(last=False)
-
-
-@lru_cache(maxsize=4096)
-def place(host: str) -> str:
-    """
-    What counts as one source: an address, or a network for IPv6.
-
-    Whoever has one IPv6 address has a whole /64 of them.
-    """
-    if ":" not in host:
-        return host
-    try:
-        return str(ipaddress.ip_network((host.partition("%")[0], 64), strict=False))
-    except ValueError:
-        return host

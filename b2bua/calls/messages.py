@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from b2bua.calls.outcomes import NO_ANSWER, best, outcome_of, towards_caller
 from b2bua.calls.verdicts import Outcome
+from b2bua.capabilities import ALLOW_BUT_MESSAGE
 from b2bua.legs.header_policy import REPLY, REQUEST, entering, leaving
 from b2bua.wire.message import Request
 
@@ -31,8 +32,6 @@ ANSWERED_BY = 56
 HOPS = 70
 REFUSAL = REPLY | {"Accept"}
 """What is told of a refusal: a 415 says what would be understood (RFC 3261 section 21.4.13)."""
-TAKEN = ("Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS")
-"""What whoever takes no messages takes (section 21.4.6)."""
 
 
 class MessageRelay:
@@ -117,7 +116,7 @@ class MessageRelay:
         """Tell the sender why it does not arrive."""
         self._finish()
         code, reason = towards_caller(outcome, phone=self._sender.internal)
-        fields = (*outcome.fields, TAKEN) if code == 405 else outcome.fields
+        fields = (*outcome.fields, ALLOW_BUT_MESSAGE) if code == 405 else outcome.fields
         token = self._calls.context.token()
         self._server.respond(self._request.response(code, reason, to_tag=token, fields=fields))
 

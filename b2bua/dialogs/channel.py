@@ -47,7 +47,7 @@ class OpenRequest(Protocol):
         """The peer is there now."""
 
 
-class Usage(Protocol):
+class IUsage(Protocol):
     """What speaks within the dialog: a leg, a subscription."""
 
     def moved(self, flow: Flow) -> None:
@@ -57,7 +57,7 @@ class Usage(Protocol):
         """The connection to the peer is closed."""
 
 
-class Surroundings(Protocol):
+class ISurroundings(Protocol):
     """What all channels of one kind share."""
 
     layer: ITransactionLayer
@@ -98,7 +98,7 @@ class Channel:
     patient = False
     """Does a request that was lost with the peer's connection wait until the peer is back?"""
 
-    def __init__(self, surroundings: Surroundings, usage: Usage) -> None:
+    def __init__(self, surroundings: ISurroundings, usage: IUsage) -> None:
         """Have no way yet but the peer's Contact."""
         self.surroundings = surroundings
         self.usage = usage

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from b2bua.calls.verdicts import Refuse
+from b2bua.capabilities import EVENTS
 from b2bua.features.answers import wrong_body, wrong_refusal, wrong_tags
 from b2bua.subscriptions import Body, EventPackage
 from b2bua.subscriptions.packages import PackageFailed
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from b2bua.subscriptions import Watcher
 
 HOOK = "b2bua_event_packages"
-OURS = frozenset({"refer"})
-"""Packages that the core serves itself."""
 
 
 class ContainedPackage:
@@ -116,6 +115,6 @@ def _declared(plugins: Sequence[Plugin]) -> Iterator[tuple[Plugin, EventPackage]
         for package in plugin.declares(HOOK, ()):
             if not isinstance(package, EventPackage):
                 raise ValueError(f"plugin {plugin.name}: {package!r:.60} is no EventPackage")
-            if not is_token(package.name) or package.name in OURS:
+            if not is_token(package.name) or package.name in EVENTS:
                 raise ValueError(f"plugin {plugin.name}: {package.name!r:.60} cannot be an event package")
             yield plugin, package

@@ -24,13 +24,20 @@ from b2bua.features.dispatch import BUDGET, CONTAINED, Contained, Dispatch, Stop
 from b2bua.features.event_packages import ContainedPackage, packages_of
 from b2bua.features.hook_relay import HookRelay
 from b2bua.features.plugin import Plugin, Source
-from b2bua.features.problems import FeaturesRefused
 from b2bua.features.reimport import Reimport, look_around
-from b2bua.settings import Claimed, Problem, Table, meant
+from b2bua.settings import Claimed, Problem, SettingsError, Table, meant
 
 if TYPE_CHECKING:
     from b2bua.calls.calls import Calls
     from b2bua.subscriptions.subscriber import Subscriber
+
+
+class FeaturesRefused(SettingsError):
+    """The features cannot be loaded as they are; nothing has been changed."""
+
+    def __init__(self, problems: Sequence[Problem], file: str = "plugins") -> None:
+        """Say all that is wrong at once."""
+        super().__init__(file, problems)
 
 
 class Features(HookRelay):

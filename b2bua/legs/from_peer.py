@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from b2bua.capabilities import ACCEPT, ALLOW, OPTION_TAGS, SUPPORTED_ANSWER
+from b2bua.capabilities import ACCEPT, ALLOW, ALLOW_EVENTS, OPTION_TAGS, SUPPORTED_ANSWER
 from b2bua.dialogs.dialog import Dialog
 from b2bua.dialogs.offer_answer import Open, refusal
 from b2bua.dialogs.session_timer import TooBrief
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from b2bua.wire.message import Request
 
 
-ALLOW_EVENTS = ("Allow-Events", "refer")
 """What may be watched within a call (RFC 6665 section 8.3.2)."""
 
 _AFTER_THE_END = frozenset(("BYE", "NOTIFY", "SUBSCRIBE"))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import socket
 from typing import Protocol
+
+from b2bua.transactions.flow import source_of
 
 
 class Admission:
@@ -36,7 +37,7 @@ class Admission:
         """Count a message from C{host}, or several; may it be looked at?"""
         if host in self.known:
             return True
-        host = _source(host)
+        host = source_of(host)
         accounts = self._accounts
         full = accounts.get(host)
         if full is None:
@@ -83,7 +84,7 @@ class ConnectionCount:
 
         @param ours: whether we open it; then it is not held against the host.
         """
-        host = "" if ours else _source(host)
+        host = "" if ours else source_of(host)
         if self.taken >= self._most or (host and self._hosts.get(host, 0) >= self._most_per_host):
             self.refused += 1
             return False
@@ -93,7 +94,7 @@ class ConnectionCount:
 
     def give_back(self, host: str, *, ours: bool = False) -> None:
         """The connection is gone, or did not come about."""
-        host = "" if ours else _source(host)
+        host = "" if ours else source_of(host)
         self.taken -= 1
         left = self._hosts[host] = self._hosts[host] - 1
         if not left:
@@ -133,16 +134,3 @@ class Halves:
             first = next(iter(self._of))
             self.bytes -= self._of.pop(first)
             first.lose(at_once=True)
-
-
-def _source(host: str) -> str:
-    """What counts as one source: an IPv4 address, or an IPv6 network."""
-    return _network(host) if ":" in host else host
-
-
-def _network(host: str) -> str:
-    """Give the /64 of an IPv6 address: whoever has one address of it has them all."""
-    try:
-        return socket.inet_pton(socket.AF_INET6, host.partition("%")[0])[:8].hex()
-    except OSError:
-        return host

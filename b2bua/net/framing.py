@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from b2bua.wire.message import Limits, Malformed
+from b2bua.wire.message import Malformed, MessageLimits
 from b2bua.wire.stream import Framer, KeepAlive
 
 
@@ -46,7 +46,7 @@ class PlainFraming:
 
     ready = True
 
-    def __init__(self, limits: Limits, *, opened: bool) -> None:
+    def __init__(self, limits: MessageLimits, *, opened: bool) -> None:
         """Begin with an empty buffer."""
         self._framer = Framer(limits, opened=opened)
 

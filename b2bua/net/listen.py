@@ -10,7 +10,7 @@ from b2bua.net.streams import TcpWire
 from b2bua.net.tls import Credentials, TlsWire
 from b2bua.net.udp import UdpWire
 from b2bua.net.websocket import SecureWebSocketWire, WebSocketWire
-from b2bua.wire.message import LIMITS, Limits
+from b2bua.wire.message import LIMITS, MessageLimits
 
 AnyWire: TypeAlias = UdpWire | TcpWire | TlsWire | WebSocketWire | SecureWebSocketWire
 
@@ -23,7 +23,7 @@ def open_wire(
     port: int,
     *,
     credentials: Credentials | None = None,
-    messages: Limits = LIMITS,
+    messages: MessageLimits = LIMITS,
 ) -> AnyWire:
     """
     Bind a socket; it is to be attached to the runner, and to C{listen}.

@@ -30,7 +30,7 @@ from b2bua.transactions.effects import TimerValues
 from b2bua.transactions.flow import Flow
 from b2bua.transactions.ports import ITransactionLayer, ITransactionUser
 from b2bua.wire import stun
-from b2bua.wire.message import LIMITS, Limits, Malformed, Request, Response, parse, write
+from b2bua.wire.message import LIMITS, Malformed, MessageLimits, Request, Response, parse, write
 from b2bua.wire.uri import Uri
 
 PING = b"\r\n\r\n"
@@ -51,7 +51,7 @@ class Runner:
         locator: Locator,
         timers: TimerValues | None = None,
         limits: NetLimits | None = None,
-        messages: Limits = LIMITS,
+        messages: MessageLimits = LIMITS,
         token: Callable[[], str] | None = None,
         wall: Callable[[], float] = time.time,
     ) -> None:

@@ -20,7 +20,7 @@ from b2bua.net.address import WILDCARDS, is_ipv6, source_for
 from b2bua.net.connection import Connection
 from b2bua.net.framing import Framing, PlainFraming
 from b2bua.transactions.flow import Flow
-from b2bua.wire.message import LIMITS, Limits, Malformed, parse
+from b2bua.wire.message import LIMITS, Malformed, MessageLimits, parse
 
 if TYPE_CHECKING:
     from b2bua.net.limits import NetLimits
@@ -39,7 +39,9 @@ class StreamWire:
     """Must a peer that we connect to prove who it is?"""
     log = Logger()
 
-    def __init__(self, reactor: Any, runner: Runner, host: str, port: int, limits: Limits = LIMITS) -> None:
+    def __init__(
+        self, reactor: Any, runner: Runner, host: str, port: int, limits: MessageLimits = LIMITS
+    ) -> None:
         """
         Bind the socket; nothing is accepted before L{listen}.
 

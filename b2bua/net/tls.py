@@ -32,7 +32,7 @@ from b2bua.net.address import is_numeric
 from b2bua.net.connection import Connection
 from b2bua.net.runner import Runner
 from b2bua.net.streams import Accepting, StreamWire
-from b2bua.wire.message import LIMITS, Limits
+from b2bua.wire.message import LIMITS, MessageLimits
 
 
 class Credentials:
@@ -202,7 +202,7 @@ class TlsWire(StreamWire):
         host: str,
         port: int,
         credentials: Credentials,
-        limits: Limits = LIMITS,
+        limits: MessageLimits = LIMITS,
     ) -> None:
         """Bind the socket; nothing is accepted before C{listen}."""
         super().__init__(reactor, runner, host, port, limits)

@@ -29,7 +29,7 @@ from b2bua.net.framing import Closed
 from b2bua.net.streams import StreamWire
 from b2bua.net.tls import TlsWire
 from b2bua.transactions.flow import Flow
-from b2bua.wire.message import Limits, Malformed
+from b2bua.wire.message import Malformed, MessageLimits
 
 if TYPE_CHECKING:
     from b2bua.net.framing import Framing
@@ -43,7 +43,7 @@ IDLE_MAX = 256
 class WebSocketFraming:
     """One message in each WebSocket message (RFC 7118 section 5)."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: MessageLimits) -> None:
         """Wait for the handshake."""
         self._limits = limits
         self._socket = WSConnection(ConnectionType.SERVER)

@@ -15,7 +15,7 @@ from email.utils import formatdate
 from secrets import token_hex
 from typing import TYPE_CHECKING, Protocol
 
-from b2bua.authentication.authenticator import Identity
+from b2bua.authentication.authenticator import Authenticated
 from b2bua.capabilities import SUPPORTED_REGISTRATION
 from b2bua.errors import PeerError
 from b2bua.registrar.bindings import Binding, Bindings
@@ -144,7 +144,7 @@ class Registrar:
             after = self._changed(request, server, aor)
         self._commit(request, server, aor, after)
 
-    def _aor(self, request: Request, server: IServerTransaction, identity: Identity) -> str:
+    def _aor(self, request: Request, server: IServerTransaction, identity: Authenticated) -> str:
         """Steps 4 and 5: whose bindings, and may she?"""
         if self._domain.aor(request.to.uri, server.flow) != identity.aor:
             # The same whether there is such a user or not: nobody learns names here.

@@ -14,12 +14,12 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from b2bua.capabilities import OPTION_TAGS
+from b2bua.capabilities import EVENTS, OPTION_TAGS
 from b2bua.dialogs.connections import Connections
 from b2bua.dialogs.dialog import Dialog
 from b2bua.errors import PeerError
 from b2bua.legs.header_policy import seen
-from b2bua.subscriptions.packages import PackageFailed, Packages, ServedPackage, Watcher
+from b2bua.subscriptions.packages import PackageFailed, Packages, Refused, ServedPackage, Watcher
 from b2bua.subscriptions.subscription import PackageSubscription, require
 from b2bua.wire.message import Request, Response
 
@@ -59,17 +59,6 @@ class SubscriptionLimits:
     per_extension: int = 500
     total: int = 100_000
     body: int = 16_384
-
-
-class Refused(Exception):
-    """A SUBSCRIBE is turned down: with what status, and which fields."""
-
-    def __init__(self, code: int, reason: str = "", *fields: Field) -> None:
-        """Say why."""
-        super().__init__(code)
-        self.code = code
-        self.reason = reason
-        self.fields = fields
 
 
 class Notifier:
@@ -157,7 +146,7 @@ class Notifier:
     @property
     def allow_events(self) -> Field:
         """The packages that we serve (section 4.4.4); C{refer} comes with calls."""
-        return ("Allow-Events", ", ".join(sorted({"refer", *self.packages})))
+        return ("Allow-Events", ", ".join(sorted({*EVENTS, *self.packages})))
 
     def _changed(self, package: str, resource: str | None) -> None:
         """Tell the watchers of a resource."""
@@ -204,7 +193,7 @@ class Notifier:
             event = request.event
             served = self.packages.get(event.package) if event is not None else None
             if event is None or served is None:
-                raise Refused(489, "", self.allow_events)
+                raise Refused(489, self.allow_events)
             if not resource:
                 raise Refused(404)
             dialog = Dialog.of_request(request, tag, self._random.getrandbits(16))
@@ -249,7 +238,7 @@ class Notifier:
         event, served = request.event, subscription.served
         try:
             if event is None or str(event) != subscription.event:
-                raise Refused(489, "", ("Allow-Events", subscription.package))
+                raise Refused(489, ("Allow-Events", subscription.package))
             for contact in request.contacts:
                 _ = contact.uri
             watcher = subscription.watcher()
@@ -273,23 +262,23 @@ class Notifier:
         for body in bodies:
             if body.lower() in wanted or f"{body.partition('/')[0]}/*" in wanted or "*/*" in wanted:
                 return body
-        raise Refused(406, "", ("Accept", ", ".join(bodies)))
+        raise Refused(406, ("Accept", ", ".join(bodies)))
 
     def _judged(self, request: Request, served: ServedPackage, resource: str, watcher: Watcher) -> int:
         """The seconds that a SUBSCRIBE is granted, if it is welcome."""
         package = served.package
         unknown = request.require - OPTION_TAGS - package.option_tags
         if unknown:
-            raise Refused(420, "", ("Unsupported", ", ".join(sorted(unknown))))
+            raise Refused(420, ("Unsupported", ", ".join(sorted(unknown))))
         if request.body:
             if request.content_type not in package.commands:
-                raise Refused(415, "", ("Accept", ", ".join(package.commands)))
+                raise Refused(415, ("Accept", ", ".join(package.commands)))
             if len(request.body) > self.limits.body:
                 raise Refused(413)
         seconds = self._granted(request, served)
         lacking = asked(served.needs, resource) - watcher.supports
         if lacking:
-            raise Refused(421, "", require(lacking))
+            raise Refused(421, require(lacking))
         unsubscribes = not seconds and request.to.tag and not request.body
         if not unsubscribes and (refusal := asked(served.refuses, resource, watcher)) is not None:
             turn_down(refusal)
@@ -304,7 +293,7 @@ class Notifier:
         least = package.min_expires if package.min_expires is not None else self.limits.min_expires
         if wanted is not None and wanted <= most:
             if 0 < wanted < min(least, HOUR):
-                raise Refused(423, "", ("Min-Expires", str(least)))
+                raise Refused(423, ("Min-Expires", str(least)))
             return wanted
         chosen = min(package.default_expires, most) if wanted is None else most
         return chosen - int(self._random.random() * JITTER * chosen)
@@ -318,9 +307,9 @@ class Notifier:
         """See that there are not too many."""
         own = self._by_party.get(party.key, ())
         if len(own) >= self.limits.per_extension:
-            raise Refused(403, "Too Many Subscriptions")
+            raise Refused(403, reason="Too Many Subscriptions")
         if len(self) >= self.limits.total:
-            raise Refused(500, "Too Many Subscriptions", ("Retry-After", str(FULL)))
+            raise Refused(500, ("Retry-After", str(FULL)), reason="Too Many Subscriptions")
 
     def _look_for_elder(self, subscription: PackageSubscription) -> None:
         """
@@ -436,7 +425,7 @@ def asked(question: Callable[..., Answer], *values: object) -> Answer:
 
 def turn_down(refusal: Refuse) -> NoReturn:
     """Say no, as a package wants it."""
-    raise Refused(refusal.code, refusal.reason)
+    raise Refused(refusal.code, reason=refusal.reason)
 
 
 def _nothing() -> None:

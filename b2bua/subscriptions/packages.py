@@ -177,6 +177,17 @@ class EventPackage:
         """Hear what is published of a resource by now: all of it, the oldest first."""
 
 
+class Refused(Exception):
+    """A SUBSCRIBE, a NOTIFY or a PUBLISH is turned down: with what status, and which fields."""
+
+    def __init__(self, code: int, *fields: Field, reason: str = "") -> None:
+        """Say why."""
+        super().__init__(code)
+        self.code = code
+        self.reason = reason
+        self.fields = fields
+
+
 class PackageFailed(Exception):
     """A package has no answer, because of a fault of its own that has been logged."""
 

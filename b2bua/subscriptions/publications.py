@@ -13,7 +13,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from b2bua.errors import PeerError
-from b2bua.subscriptions.notifier import HOUR, Notifier, Refused, asked, turn_down
+from b2bua.subscriptions.notifier import HOUR, Notifier, asked, turn_down
+from b2bua.subscriptions.packages import Refused
 from b2bua.wire.grammar import is_token
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class Publications:
             if not resource:
                 raise Refused(404)
             if event is None or served is None or not served.package.publications:
-                raise Refused(489, "", self._notifier.allow_events)
+                raise Refused(489, self._notifier.allow_events)
             old = _precondition(request)
             known = self._of.get((event.package, resource), {})
             if old and old not in known:
@@ -102,7 +103,7 @@ class Publications:
             return min(served.package.default_expires, most)
         least = self._notifier.limits.min_expires
         if 0 < wanted < min(least, HOUR):
-            raise Refused(423, "", ("Min-Expires", str(least)))
+            raise Refused(423, ("Min-Expires", str(least)))
         return min(wanted, most)
 
     def _judged(
@@ -111,13 +112,13 @@ class Publications:
         """The body, if the package takes it (step 5)."""
         body, types = request.body, served.package.publications
         if not body and not old:
-            raise Refused(400, "Nothing Published")
+            raise Refused(400, reason="Nothing Published")
         if body and request.content_type not in types:
-            raise Refused(415, "", ("Accept", ", ".join(types)))
+            raise Refused(415, ("Accept", ", ".join(types)))
         if len(body) > self._notifier.limits.body:
             raise Refused(413)
         if not old and self._count >= self._notifier.limits.total:
-            raise Refused(500, "Too Many Publications", ("Retry-After", str(FULL)))
+            raise Refused(500, ("Retry-After", str(FULL)), reason="Too Many Publications")
         refusal = asked(served.takes, resource, party, body)
         if refusal is not None:
             turn_down(refusal)

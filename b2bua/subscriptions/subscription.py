@@ -7,7 +7,8 @@ from functools import lru_cache, partial
 from sys import intern
 from typing import TYPE_CHECKING, Protocol
 
-from b2bua.dialogs.channel import Channel, Surroundings
+from b2bua.capabilities import ALLOW_IN_SUBSCRIPTION
+from b2bua.dialogs.channel import Channel, ISurroundings
 from b2bua.dialogs.dialog_request import DialogRequest
 from b2bua.dialogs.notify_queue import NotifyQueue
 from b2bua.dialogs.subscription import FATAL, Subscription
@@ -36,10 +37,9 @@ Answers to a NOTIFY that end the subscription (RFC 6665 section 4.2.2).
 That nobody answers does not: one lost NOTIFY would darken a lamp until the next
 refresh (OpenSIPS#380).  It is tried again until the subscription expires.
 """
-ALLOW = ("Allow", "SUBSCRIBE, NOTIFY, OPTIONS")
 
 
-class INotifier(Surroundings, Protocol):
+class INotifier(ISurroundings, Protocol):
     """What a subscription needs of the notifier that serves it."""
 
     layer: ITransactionLayer
@@ -182,10 +182,13 @@ class PackageSubscription(Subscription):
         elif not self.dialog.accepts(request.cseq.number):
             self.respond(server, 500, (("Retry-After", "1"),))
         elif request.method == "OPTIONS":
-            self.respond(server, 200, (ALLOW,))
+            self.respond(server, 200, (ALLOW_IN_SUBSCRIPTION,))
         elif request.method != "SUBSCRIBE":
             self.channel.respond(
-                self.dialog, server, 481 if request.method in ("NOTIFY", "BYE") else 405, (ALLOW,)
+                self.dialog,
+                server,
+                481 if request.method in ("NOTIFY", "BYE") else 405,
+                (ALLOW_IN_SUBSCRIPTION,),
             )
         else:
             self._notifier.refresh(self, request, server)

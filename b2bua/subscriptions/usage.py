@@ -10,9 +10,11 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from b2bua.dialogs.channel import Channel, Surroundings
+from b2bua.capabilities import ALLOW_IN_SUBSCRIPTION
+from b2bua.dialogs.channel import Channel, ISurroundings
 from b2bua.dialogs.subscription import FATAL
 from b2bua.errors import PeerError
+from b2bua.subscriptions.packages import Refused
 
 if TYPE_CHECKING:
     from b2bua.clock import ITimer
@@ -29,7 +31,6 @@ TOO_BRIEF_MAX = 3
 """So often a 423 has us ask for longer, in a row."""
 OVER = FATAL - {408}
 """What ends a subscription when a refresh is answered so (section 4.1.2.2)."""
-ALLOW: Field = ("Allow", "NOTIFY, SUBSCRIBE, OPTIONS")
 
 
 class Told(NamedTuple):
@@ -44,23 +45,12 @@ class Told(NamedTuple):
     """Nothing more comes from there, and what it has said holds no longer."""
 
 
-class Refused(Exception):
-    """A NOTIFY is turned down: with what status, and which fields."""
-
-    def __init__(self, code: int, *fields: Field, reason: str = "") -> None:
-        """Say why."""
-        super().__init__(code)
-        self.code = code
-        self.fields = fields
-        self.reason = reason
-
-
 class ServerChannel(Channel):
     """The way to another server, which is also known by it."""
 
     __slots__ = ("way",)
 
-    def __init__(self, surroundings: Surroundings, usage: Any, secure: bool) -> None:
+    def __init__(self, surroundings: ISurroundings, usage: Any, secure: bool) -> None:
         """Go where the dialog says."""
         super().__init__(surroundings, usage)
         self.secure = secure
@@ -86,7 +76,7 @@ class IWanted(Protocol):
     """The seconds that are asked for."""
 
     @property
-    def surroundings(self) -> Surroundings:
+    def surroundings(self) -> ISurroundings:
         """What all of them share."""
 
     @property
@@ -267,9 +257,9 @@ class Usage:
             if not self.dialog.accepts(request.cseq.number):
                 raise Refused(500, ("Retry-After", "1"))  # out of order (RFC 3261 section 12.2.2)
             if request.method == "OPTIONS":
-                self.channel.respond(self.dialog, server, 200, (ALLOW,))
+                self.channel.respond(self.dialog, server, 200, (ALLOW_IN_SUBSCRIPTION,))
             elif request.method != "NOTIFY":
-                raise Refused(481 if request.method in ("SUBSCRIBE", "BYE") else 405, ALLOW)
+                raise Refused(481 if request.method in ("SUBSCRIBE", "BYE") else 405, ALLOW_IN_SUBSCRIPTION)
             else:
                 self._notified(request, server, wanted.judged(request))
         except Refused as refused:

@@ -15,15 +15,14 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from twisted.logger import Logger
 
-from b2bua.dialogs.channel import Channel, Surroundings
+from b2bua.dialogs.channel import Channel, ISurroundings
 from b2bua.dialogs.dialog import Dialog
 from b2bua.dialogs.dialog_request import DialogRequest
 from b2bua.errors import PeerError
-from b2bua.subscriptions.packages import PackageFailed
+from b2bua.subscriptions.packages import PackageFailed, Refused
 from b2bua.subscriptions.usage import (
     MOST,
     TOO_BRIEF_MAX,
-    Refused,
     ServerChannel,
     Told,
     Usage,
@@ -87,7 +86,7 @@ class Hearer(Protocol):
         """Takes what was told; or says with what status the NOTIFY is refused, since it cannot be read."""
 
 
-class ISubscriber(Surroundings, Protocol):
+class ISubscriber(ISurroundings, Protocol):
     """What all that is wanted shares."""
 
     random: Random
@@ -208,7 +207,7 @@ class Wanted:
         DialogRequest(channel, dialog, "SUBSCRIBE", heard, fields)
 
     @property
-    def surroundings(self) -> Surroundings:
+    def surroundings(self) -> ISurroundings:
         """What all of them share."""
         return self.subscriber
 

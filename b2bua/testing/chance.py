@@ -38,7 +38,7 @@ LENGTH = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Played:
     """What came of one world."""
 
     seed: int
@@ -321,7 +321,7 @@ def reached(session: Session) -> bool:
 # Running many
 
 
-def play(seed: int, features: object = None, kind: type[Play] = Play) -> Outcome:
+def play(seed: int, features: object = None, kind: type[Play] = Play) -> Played:
     """
     Play the world of a seed.
 
@@ -348,7 +348,7 @@ def play(seed: int, features: object = None, kind: type[Play] = Play) -> Outcome
     served = scene.world.served
     assert served is not None
     answered = sum(record.answered is not None for record in served.records)
-    return Outcome(seed, complaint, len(served.records), answered)
+    return Played(seed, complaint, len(served.records), answered)
 
 
 def simulate(

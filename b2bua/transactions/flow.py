@@ -1,7 +1,9 @@
-"""Which way a message came, and the way one goes: a transport and two addresses."""
+"""Which way a message came, and the way one goes: a transport and two addresses; who counts as one source."""
 
 from __future__ import annotations
 
+import ipaddress
+from functools import lru_cache
 from typing import NamedTuple
 
 
@@ -28,3 +30,18 @@ class Flow(NamedTuple):
     def reliable(self) -> bool:
         """Does the transport itself deliver and order what is sent?"""
         return self.transport != "UDP"
+
+
+@lru_cache(maxsize=4096)
+def source_of(host: str) -> str:
+    """
+    What counts as one source: an IPv4 address, or the /64 of an IPv6 address.
+
+    Whoever has one address of such a network has them all.
+    """
+    if ":" not in host:
+        return host
+    try:
+        return str(ipaddress.ip_network((host.partition("%")[0], 64), strict=False))
+    except ValueError:
+        return host

@@ -58,7 +58,7 @@ class TrunkStatus:
     why: str = ""
 
 
-class Trunk:
+class LiveTrunk:
     """One trunk, as it is now."""
 
     log = Logger()

@@ -16,7 +16,7 @@ from twisted.logger import Logger
 from b2bua.errors import PeerError
 from b2bua.liveness import Asker
 from b2bua.once import Once
-from b2bua.trunks.trunk import Trunk, TrunkStatus, is_among
+from b2bua.trunks.trunk import LiveTrunk, TrunkStatus, is_among
 from b2bua.wire.uri import Uri, telephone
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Trunks:
         self._random = random
         self._started = False
         self._told = Once()
-        self._trunks: dict[str, Trunk] = {}
+        self._trunks: dict[str, LiveTrunk] = {}
         self._places: list[tuple[settings.Source, str]] = []
         self._known: dict[str, tuple[tuple[int | None, str], ...]] = {}
         self.configure(tables)
@@ -72,7 +72,7 @@ class Trunks:
                 del self._trunks[name]
         for name, table in tables.items():
             if name not in self._trunks:
-                self._trunks[name] = Trunk(name, table, self._layer, self._asker, self._random)
+                self._trunks[name] = LiveTrunk(name, table, self._layer, self._asker, self._random)
                 if self._started:
                     self._trunks[name].start()
         self._places = [(place, name) for name, table in tables.items() for place in table.accept_from]

@@ -22,7 +22,7 @@ Parts: TypeAlias = tuple[str, Sequence[tuple[str, str]], bytes]
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class MessageLimits:
     """How much of everything is taken from a peer."""
 
     message: int = 65536
@@ -39,7 +39,7 @@ class Limits:
     """Values of Route or Record-Route."""
 
 
-LIMITS = Limits()
+LIMITS = MessageLimits()
 
 # Request-Line = Method SP Request-URI SP SIP-Version CRLF (section 7.1); the
 # version is compared regardless of case.
@@ -57,7 +57,7 @@ _VERSION = re.compile(r"(?:\A|.* )[Ss][Ii][Pp]/([0-9]++\.[0-9]++)(?: |\Z)", re.D
 _ASCII = frozenset(("Via", "Call-ID", "CSeq", "Max-Forwards", "Content-Length"))
 
 
-def read_carefully(data: bytes, limits: Limits) -> Parts:
+def read_carefully(data: bytes, limits: MessageLimits) -> Parts:
     """
     Take a message apart into start-line, fields and body.
 
@@ -80,7 +80,7 @@ def read_carefully(data: bytes, limits: Limits) -> Parts:
     return line, fields, data[end + 4 :]
 
 
-def _check_size(data: bytes, limits: Limits) -> None:
+def _check_size(data: bytes, limits: MessageLimits) -> None:
     """Refuse what is too long: the head (513), or else the body (413)."""
     end = data.find(b"\r\n\r\n", 0, limits.head + 4)
     if end < 0 and len(data) > limits.head:
@@ -92,7 +92,7 @@ def _check_size(data: bytes, limits: Limits) -> None:
         raise PeerError("Too large a body", section="RFC 3261 21.4.11", code=413)
 
 
-def read_lines(head: str, limits: Limits) -> list[tuple[str, str]]:
+def read_lines(head: str, limits: MessageLimits) -> list[tuple[str, str]]:
     """Take header fields apart: lines as they came, folded or not."""
     if "\r\n " in head or "\r\n\t" in head:
         head = _FOLD.sub(" ", head)
@@ -102,7 +102,7 @@ def read_lines(head: str, limits: Limits) -> list[tuple[str, str]]:
     return [_read_field(item, limits) for item in lines]
 
 
-def _read_field(line: str, limits: Limits) -> tuple[str, str]:
+def _read_field(line: str, limits: MessageLimits) -> tuple[str, str]:
     """Take one header field apart."""
     if len(line) > limits.field:
         raise PeerError("Too long a header field", section="RFC 3261 21.5.7", where=line, code=513)

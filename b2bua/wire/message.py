@@ -16,7 +16,7 @@ from typing import Self, TypeAlias
 from b2bua.errors import PeerError, UsageError
 from b2bua.wire.careful import (
     LIMITS,
-    Limits,
+    MessageLimits,
     Parts,
     count_values,
     read_carefully,
@@ -36,9 +36,9 @@ __all__ = [
     "LIMITS",
     "REASONS",
     "Field",
-    "Limits",
     "Malformed",
     "Message",
+    "MessageLimits",
     "Request",
     "Response",
     "parse",
@@ -262,7 +262,7 @@ _AGAIN: _Readers = (
 )
 
 
-def parse(data: bytes, limits: Limits = LIMITS) -> Request | Response:
+def parse(data: bytes, limits: MessageLimits = LIMITS) -> Request | Response:
     """
     Parse a message: a datagram, or what a framer cut out of a stream.
 
@@ -279,7 +279,7 @@ def parse(data: bytes, limits: Limits = LIMITS) -> Request | Response:
         ) from error
 
 
-def _read_quickly(data: bytes, limits: Limits) -> Parts | None:
+def _read_quickly(data: bytes, limits: MessageLimits) -> Parts | None:
     """Take a message apart that is written as nearly all are; None if this one is not."""
     end = data.find(b"\r\n\r\n", 0, limits.message)
     # A head that is no longer than a field may be has no field that is too long.
@@ -298,7 +298,7 @@ def _read_quickly(data: bytes, limits: Limits) -> Parts | None:
     return line, fields, data[end + 4 :]
 
 
-def _build(parts: Parts, limits: Limits, readers: _Readers) -> Request | Response:
+def _build(parts: Parts, limits: MessageLimits, readers: _Readers) -> Request | Response:
     """Make a message of its parts, and look at what every message must have."""
     line, fields, body = parts
     read_start, read_party, read_cseq = readers
@@ -332,14 +332,16 @@ def _build(parts: Parts, limits: Limits, readers: _Readers) -> Request | Respons
     return message
 
 
-def _topmost(vias: str, limits: Limits) -> str:
+def _topmost(vias: str, limits: MessageLimits) -> str:
     """Take the first of several values of Via that stand on one line."""
     if vias.count(",") >= limits.vias:
         raise too_many("Via")
     return ([*split_list(vias), ""])[0]
 
 
-def _check_repeated(fields: Sequence[Field], limits: Limits, distinct: int, well_spelled: bool) -> None:
+def _check_repeated(
+    fields: Sequence[Field], limits: MessageLimits, distinct: int, well_spelled: bool
+) -> None:
     """
     Refuse fields that are there twice but may be only once, and too long lists.
 

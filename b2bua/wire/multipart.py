@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from b2bua.errors import PeerError
-from b2bua.wire.careful import LIMITS, Limits, read_lines
+from b2bua.wire.careful import LIMITS, MessageLimits, read_lines
 from b2bua.wire.grammar import find_param, is_token, parse_params, refuse_breaks
 from b2bua.wire.views import Field, Message
 
@@ -56,7 +56,7 @@ class Content:
     parts: tuple[Part, ...]
 
 
-def parse_multipart(content_type: str, body: bytes, limits: Limits = LIMITS) -> Content:
+def parse_multipart(content_type: str, body: bytes, limits: MessageLimits = LIMITS) -> Content:
     """
     Take a multipart body apart.
 
@@ -73,7 +73,7 @@ def parse_multipart(content_type: str, body: bytes, limits: Limits = LIMITS) -> 
     return Content(subtype, tuple(_split(body, boundary.encode(), limits)))
 
 
-def _split(body: bytes, boundary: bytes, limits: Limits) -> list[Part]:
+def _split(body: bytes, boundary: bytes, limits: MessageLimits) -> list[Part]:
     """Cut the body at its boundaries; what is before and after them is dropped."""
     delimiter = re.compile(rb"(?:\A|\r\n)--" + re.escape(boundary) + rb"(?>(--)?)[ \t]*+(?:\r\n|\Z)")
     parts: list[Part] = []
@@ -92,7 +92,7 @@ def _split(body: bytes, boundary: bytes, limits: Limits) -> list[Part]:
     raise PeerError("The last boundary is missing", section="RFC 2046 5.1.1")
 
 
-def _read_part(data: bytes, limits: Limits) -> Part:
+def _read_part(data: bytes, limits: MessageLimits) -> Part:
     """Take a part apart into header fields and body."""
     if data.startswith(b"\r\n"):
         return Part((), data[2:])
@@ -123,7 +123,7 @@ def write_multipart(
     return f"multipart/{kind};boundary={boundary}", b"".join(pieces)
 
 
-def leaves(message: Message, limits: Limits = LIMITS) -> list[Part]:
+def leaves(message: Message, limits: MessageLimits = LIMITS) -> list[Part]:
     """
     List the bodies of a message, with multiparts taken apart.
 
@@ -132,7 +132,7 @@ def leaves(message: Message, limits: Limits = LIMITS) -> list[Part]:
     return _leaves(message.get("Content-Type") or "", Part(message.fields, message.body), limits, 0)
 
 
-def _leaves(content_type: str, whole: Part, limits: Limits, depth: int) -> list[Part]:
+def _leaves(content_type: str, whole: Part, limits: MessageLimits, depth: int) -> list[Part]:
     """List the bodies of a part."""
     if not whole.body:
         return []
@@ -146,7 +146,7 @@ def _leaves(content_type: str, whole: Part, limits: Limits, depth: int) -> list[
     return found
 
 
-def session_of(message: Message, limits: Limits = LIMITS) -> bytes | None:
+def session_of(message: Message, limits: MessageLimits = LIMITS) -> bytes | None:
     """Find the SDP of a message, alone or among other parts; None if there is none."""
     if not message.body:
         return None
@@ -165,7 +165,9 @@ def session_of(message: Message, limits: Limits = LIMITS) -> bytes | None:
     )
 
 
-def unsupported_parts(message: Message, understood: Collection[str], limits: Limits = LIMITS) -> list[str]:
+def unsupported_parts(
+    message: Message, understood: Collection[str], limits: MessageLimits = LIMITS
+) -> list[str]:
     """
     List the types of the parts that are neither understood, as the whole may be, nor may be ignored.
 

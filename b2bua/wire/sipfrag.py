@@ -8,7 +8,7 @@ section 2.4.5): a Status-Line, seldom more.
 from __future__ import annotations
 
 from b2bua.errors import PeerError
-from b2bua.wire.careful import LIMITS, REQUEST_LINE, STATUS_LINE, Limits, read_lines
+from b2bua.wire.careful import LIMITS, REQUEST_LINE, STATUS_LINE, MessageLimits, read_lines
 from b2bua.wire.grammar import refuse_breaks
 from b2bua.wire.message import Request, Response
 from b2bua.wire.registry import REASONS
@@ -18,7 +18,7 @@ TYPE = "message/sipfrag"
 """The content type; phones also expect C{;version=2.0} behind it."""
 
 
-def parse_sipfrag(body: bytes, limits: Limits = LIMITS) -> Message:
+def parse_sipfrag(body: bytes, limits: MessageLimits = LIMITS) -> Message:
     """
     Parse a fragment: a start-line, header fields and a body, each of them optional.
 

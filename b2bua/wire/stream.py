@@ -11,7 +11,7 @@ import enum
 import re
 from typing import Final, Literal, NoReturn, TypeAlias
 
-from b2bua.wire.careful import LIMITS, Limits
+from b2bua.wire.careful import LIMITS, MessageLimits
 from b2bua.wire.message import Malformed
 
 
@@ -46,7 +46,7 @@ class Framer:
     byte a bounded number of times.
     """
 
-    def __init__(self, limits: Limits = LIMITS, *, opened: bool = False) -> None:
+    def __init__(self, limits: MessageLimits = LIMITS, *, opened: bool = False) -> None:
         """
         Begin with an empty buffer.
 
@@ -173,7 +173,7 @@ class Broken(Malformed):
         self.units = units
 
 
-def whole_frame(data: bytes, limits: Limits = LIMITS) -> Unit | None:
+def whole_frame(data: bytes, limits: MessageLimits = LIMITS) -> Unit | None:
     """
     Read a WebSocket frame, text or binary: one message (RFC 7118 section 5).
 

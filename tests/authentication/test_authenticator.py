@@ -11,8 +11,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.authentication import accounts
 from b2bua.authentication.accounts import Account, Accounts
-from b2bua.authentication.authenticator import Identity
-from b2bua.authentication.throttle import Limits, Throttle, place
+from b2bua.authentication.authenticator import Authenticated
+from b2bua.authentication.throttle import Throttle, ThrottleLimits
+from b2bua.transactions.flow import source_of
 from b2bua.wire.digest import Challenge, Credentials, answer, ha1
 from b2bua.wire.message import Request
 from tests.registrar.support import DOMAIN, PHONE, FakeServer, House
@@ -40,13 +41,13 @@ ELSEWHERE = ("203.0.113.1", 5060)
 class Case(SynchronousTestCase):
     """Sends requests with credentials as a test wants them."""
 
-    limits = Limits()
+    limits = ThrottleLimits()
 
     def setUp(self) -> None:
         """Two users."""
         self.house = House(limits=self.limits)
 
-    def admit(self, request: Request, **flow: Any) -> tuple[Identity | None, FakeServer]:
+    def admit(self, request: Request, **flow: Any) -> tuple[Authenticated | None, FakeServer]:
         """Let it be checked."""
         server = FakeServer(request, PHONE._replace(**flow))
         return self.house.authenticator.admit(request, server), server
@@ -291,12 +292,12 @@ class WhoTests(Case):
 class ThrottleTests(Case):
     """Guessing passwords does not get far."""
 
-    limits = Limits(per_source=5, per_user=8, window=60, ignored=300)
+    limits = ThrottleLimits(per_source=5, per_user=8, window=60, ignored=300)
 
     def guess(self, user: str = "101", **flow: Any) -> FakeServer:
         """Guess wrong."""
         request = invite(user)
-        nonce = self.house.authenticator._nonces.make(place(flow.get("remote", PHONE.remote)[0]))
+        nonce = self.house.authenticator._nonces.make(source_of(flow.get("remote", PHONE.remote)[0]))
         challenge = replace(Challenge(DOMAIN, nonce), algorithm="SHA-256")
         return self.admit(self.sign(request, challenge, user=user, password="guess"), **flow)[1]
 
@@ -391,7 +392,7 @@ class ThrottleTests(Case):
 
     def test_memory(self) -> None:
         """Whatever comes, so much is remembered and no more."""
-        throttle = Throttle(lambda: 0.0, Limits(capacity=100))
+        throttle = Throttle(lambda: 0.0, ThrottleLimits(capacity=100))
         for number in range(1000):
             throttle.failed(f"host-{number}", f"user-{number}")
             throttle.succeeded(f"host-{number}", f"user-{number}")

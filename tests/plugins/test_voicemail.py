@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.features.problems import FeaturesRefused
+from b2bua.features import FeaturesRefused
 from b2bua.media.rtp import RATE
 from b2bua.media.sounds import Part, load, save
 from b2bua.testing import LadderTestCase, Manners, Phone, World

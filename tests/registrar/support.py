@@ -13,7 +13,7 @@ from zope.interface import implementer
 from b2bua.authentication.accounts import Account, Accounts
 from b2bua.authentication.authenticator import Authenticator
 from b2bua.authentication.domain import Domain
-from b2bua.authentication.throttle import Limits
+from b2bua.authentication.throttle import ThrottleLimits
 from b2bua.registrar.bindings import Bindings
 from b2bua.registrar.registrar import IKeeper, Registrar, RegistrarSettings
 from b2bua.transactions.effects import TimerValues
@@ -68,7 +68,7 @@ class House:
         self,
         settings: RegistrarSettings | None = None,
         keeper: IKeeper | None = None,
-        limits: Limits | None = None,
+        limits: ThrottleLimits | None = None,
     ) -> None:
         """Open it, with nobody registered."""
         self.clock = Clock()

@@ -13,7 +13,7 @@ from b2bua.wire.careful import salvaged_fields
 from b2bua.wire.digest import Challenge, Credentials
 from b2bua.wire.fields import CSeq, Info, Reason, Replaces, RetryAfter, Via, WarningText, parse_date
 from b2bua.wire.grammar import parse_params, quote, split_list, unescape, unquote
-from b2bua.wire.message import LIMITS, Limits, Malformed, parse
+from b2bua.wire.message import LIMITS, Malformed, MessageLimits, parse
 from b2bua.wire.multipart import parse_multipart
 from b2bua.wire.names import NameAddr
 from b2bua.wire.sdp import Sdp, replace_origin
@@ -29,16 +29,18 @@ def padded(line: str, times: int = 1) -> bytes:
 
 
 class LimitTests(SynchronousTestCase):
-    """The limits of L{Limits} and the status for what is beyond them."""
+    """The limits of L{MessageLimits} and the status for what is beyond them."""
 
-    def refused(self, data: bytes, code: int, limits: Limits = LIMITS, *, answerable: bool = True) -> None:
+    def refused(
+        self, data: bytes, code: int, limits: MessageLimits = LIMITS, *, answerable: bool = True
+    ) -> None:
         """It is refused with C{code}."""
         error = self.assertRaises(Malformed, parse, data, limits)
         self.assertEqual((error.code, error.salvage is not None), (code, answerable))
 
     def test_defaults(self) -> None:
         """64 KiB, 32 KiB of head, 256 fields, 8 KiB of field, 64 Via, 64 Route."""
-        self.assertEqual(Limits(), Limits(65536, 32768, 256, 8192, 64, 64))
+        self.assertEqual(MessageLimits(), MessageLimits(65536, 32768, 256, 8192, 64, 64))
 
     def test_head(self) -> None:
         """A longer head is answered with 513 (RFC 3261 section 21.5.7)."""
@@ -90,14 +92,14 @@ class LimitTests(SynchronousTestCase):
 
     def test_settings(self) -> None:
         """The limits are settings."""
-        self.refused(BYE, 413, Limits(message=len(BYE) - 1))
-        self.refused(BYE, 513, Limits(head=100, field=90))
-        self.refused(BYE, 513, Limits(fields=3))
-        self.refused(BYE, 513, Limits(field=50))
-        self.refused(padded("Via: SIP/2.0/UDP a"), 513, Limits(vias=1))
-        two = parse(padded("Route: <sip:a>"), Limits(routes=2))
+        self.refused(BYE, 413, MessageLimits(message=len(BYE) - 1))
+        self.refused(BYE, 513, MessageLimits(head=100, field=90))
+        self.refused(BYE, 513, MessageLimits(fields=3))
+        self.refused(BYE, 513, MessageLimits(field=50))
+        self.refused(padded("Via: SIP/2.0/UDP a"), 513, MessageLimits(vias=1))
+        two = parse(padded("Route: <sip:a>"), MessageLimits(routes=2))
         self.assertEqual(len(two.routes), 2)
-        self.refused(padded("Route: <sip:a>"), 513, Limits(routes=1))
+        self.refused(padded("Route: <sip:a>"), 513, MessageLimits(routes=1))
 
     def test_many_bytes(self) -> None:
         """What is beyond the limits is not looked at: ten megabytes cost what one does."""
@@ -124,7 +126,7 @@ def cost(call: Callable[[], object]) -> float:
     return best
 
 
-OPEN = Limits(*[1 << 30] * 6)
+OPEN = MessageLimits(*[1 << 30] * 6)
 
 # Texts of a given length that make careless grammars slow.
 WORST: dict[str, Callable[[int], str]] = {

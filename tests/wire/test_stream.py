@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.wire.message import LIMITS, Limits, Malformed, parse
+from b2bua.wire.message import LIMITS, Malformed, MessageLimits, parse
 from b2bua.wire.stream import PING, PONG, Broken, Framer, Unit, whole_frame
 from tests.wire.samples import ALL, BYE, COMPACT, INVITE, OK, REGISTER
 
@@ -76,7 +76,9 @@ class FramerTests(SynchronousTestCase):
             self.assertEqual(Framer().feed(message), [message], line)
             self.assertEqual(parse(message).body, b"ab")
 
-    def refused(self, data: bytes, code: int, limits: Limits = LIMITS, *, answerable: bool = True) -> Broken:
+    def refused(
+        self, data: bytes, code: int, limits: MessageLimits = LIMITS, *, answerable: bool = True
+    ) -> Broken:
         """The stream is given up, and the request is answered with C{code}."""
         error: Broken = self.assertRaises(Broken, Framer(limits).feed, BYE + data)
         self.assertEqual((error.code, error.units), (code, [BYE]))
