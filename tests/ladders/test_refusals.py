@@ -71,9 +71,9 @@ class RefusalTests(LadderTestCase):
     def test_method(self) -> None:
         """405 for all methods but those that its Allow names (section 8.2.1)."""
         [alice] = self.phones("alice")
-        response = self.ask(alice, "PUBLISH")
+        response = self.ask(alice, "PAINT")
         self.assertEqual(response.code, 405)
-        for method in {*capabilities.INSIDE, *capabilities.OUTSIDE, "REGISTER", "PUBLISH"} - {
+        for method in {*capabilities.INSIDE, *capabilities.OUTSIDE, "REGISTER", "PAINT"} - {
             "ACK",
             "CANCEL",
         }:
