@@ -33,7 +33,7 @@ from b2bua import collector, systemd
 from b2bua.admin.administration import Administration
 from b2bua.admin.listening import listen_locally, local_site, web_site
 from b2bua.admin.person import LOCAL
-from b2bua.admin.posting import Posting
+from b2bua.admin.posting import Datagrams, Posting
 from b2bua.admin.values import Reloaded
 from b2bua.calls.records.record import CallRecord, state
 from b2bua.calls.restoring.recovery import Unreadable
@@ -96,6 +96,7 @@ class B2BUAService(Service):
         self._sockets: list[AnyWire] = []
         self.administration: Administration
         self._posting = Posting(reactor)
+        self._datagrams = Datagrams(reactor)
         self._extensions: AddedExtensions
         self._control: IListeningPort | None = None
         self._web: IListeningPort | None = None
@@ -136,6 +137,7 @@ class B2BUAService(Service):
             self._told_to_reload,
             partial(deferToThreadPool, reactor, reactor.getThreadPool()),
             self._posting,
+            self._datagrams,
             version("b2bua"),
         )
         media = table.media
@@ -335,6 +337,7 @@ class B2BUAService(Service):
         self.administration.webhooks.stop()
         self.administration.calls.traces.finish()
         await self._posting.close()
+        await self._datagrams.close()
         self._voices.stop()
         await self._voices.gone
         self._close_sockets()

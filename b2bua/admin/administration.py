@@ -11,6 +11,7 @@ from b2bua.admin.calls import Calls
 from b2bua.admin.entrance import Entrance
 from b2bua.admin.events import Events
 from b2bua.admin.features import Choices
+from b2bua.admin.homer import Homer, SendDatagram
 from b2bua.admin.metrics import Metrics
 from b2bua.admin.phones import Phones
 from b2bua.admin.routes import routes
@@ -41,6 +42,7 @@ class Administration:
         reload: Callable[[], Awaitable[Reloaded]],
         in_thread: InThread,
         post: Post,
+        send: SendDatagram,
         version: str = "",
     ) -> None:
         """
@@ -49,6 +51,7 @@ class Administration:
         @param features: the generation that new calls get.
         @param configure: makes the server take the extensions as they are now.
         @param in_thread: does work that takes its time, such as hashing a password.
+        @param send: sends a datagram.
         @param post: sends what happens to programs elsewhere.
         @param reload: makes the service read its configuration again.
         """
@@ -66,6 +69,7 @@ class Administration:
         self.entrance = Entrance(self.accounts, self.sessions, server.authenticator.throttle)
         self.events = Events(server, features)
         self.webhooks = Webhooks(self.events, journal, server.runner, post)
+        self.homer = Homer(server, send)
         self.service.look(self.webhooks.problems)
         self.metrics = Metrics(server, self.service, self.sessions, self.events)
         self.routes = routes(
@@ -83,6 +87,7 @@ class Administration:
     def over(self, call: Call) -> None:
         """A call is over."""
         self.calls.over(call)
+        self.homer.over(call.record, call.story)
         self.metrics.over(call.record)
 
     def restore(self, rows: Sequence[Setting]) -> None:
@@ -95,3 +100,4 @@ class Administration:
     def configured(self) -> None:
         """The configuration was read, or read again."""
         self.webhooks.configure(self._server.settings.webhooks)
+        self.homer.configure(self._server.settings.hep)

@@ -1,13 +1,15 @@
-"""Requests of ours to programs elsewhere, by HTTP."""
+"""What we send to programs elsewhere: requests by HTTP, and datagrams."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from io import BytesIO
+from ipaddress import ip_address
 from typing import Any
 
-from twisted.internet.defer import Deferred
-from twisted.internet.protocol import Protocol
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.protocol import DatagramProtocol, Protocol
 from twisted.python.failure import Failure
 from twisted.web.client import Agent, FileBodyProducer, HTTPConnectionPool
 from twisted.web.http_headers import Headers
@@ -46,6 +48,30 @@ class Posting:
         """Close the connections that are kept."""
         closed: Deferred[Any] = self._pool.closeCachedConnections()
         return closed
+
+
+class Datagrams:
+    """Sends datagrams; whether they arrive, nobody knows."""
+
+    def __init__(self, reactor: Any) -> None:
+        """Have no socket."""
+        self._reactor = reactor
+        self._ports: dict[int, Any] = {}
+
+    def __call__(self, data: bytes, address: tuple[str, int]) -> None:
+        """Send one; the socket is opened with the first."""
+        version = ip_address(address[0]).version
+        if version not in self._ports:
+            interface = "::" if version == 6 else "0.0.0.0"
+            self._ports[version] = self._reactor.listenUDP(0, DatagramProtocol(), interface=interface)
+        with suppress(OSError):  # no route, or nobody there: it is a copy
+            self._ports[version].write(data, address)
+
+    async def close(self) -> None:
+        """Close the sockets."""
+        ports, self._ports = self._ports, {}
+        for port in ports.values():
+            await maybeDeferred(port.stopListening)
 
 
 class Drain(Protocol):

@@ -1,7 +1,7 @@
 """The configuration: one TOML file, read into frozen typed values."""
 
 from b2bua.settings.finding import find
-from b2bua.settings.outward import EventKind, Webhook
+from b2bua.settings.outward import EventKind, Hep, Webhook
 from b2bua.settings.peers import Extension, Peer, Route, Rule, Trunk
 from b2bua.settings.problems import Problem, SettingsError, meant
 from b2bua.settings.reading import Claim, Claimed, Document, control_of, document, load, read
@@ -33,6 +33,7 @@ __all__ = [
     "EventKind",
     "Extension",
     "File",
+    "Hep",
     "Limits",
     "Listen",
     "Log",

@@ -1,15 +1,17 @@
-"""Whom the service tells by itself what happens: programs that take webhooks."""
+"""Whom the service tells by itself what happens: programs that take webhooks, and Homer."""
 
 from __future__ import annotations
 
 import binascii
 from base64 import b64decode
+from ipaddress import ip_address
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
 from b2bua.settings.table import Table
+from b2bua.settings.values import Whole
 
 EventKind = Literal["call", "phone", "setting", "trunk", "ignored", "plugin"]
 """What kinds of events there are."""
@@ -69,3 +71,36 @@ class Webhook(Table):
     extensions: tuple[str, ...] = Field(
         default=(), description="the list of extensions whose events it is told; by default all events"
     )
+
+
+def _homer(text: str) -> str:
+    """An address and a port."""
+    name, _, number = text.rpartition(":")
+    try:
+        ip_address(name.strip("[]"))
+    except ValueError:
+        raise ValueError('is not like "203.0.113.5:9060": an address of a host, and a port') from None
+    if not (number.isascii() and number.isdigit()) or not 0 < int(number[:6]) <= 65535:
+        raise ValueError('is not like "203.0.113.5:9060": an address of a host, and a port')
+    return text
+
+
+class Hep(Table):
+    """C{[hep]}: Homer, which gets a copy of every message (HEPv3 over UDP), without digests."""
+
+    send_to: Annotated[str, AfterValidator(_homer)] = Field(
+        description='the address and port of Homer, such as "203.0.113.5:9060"'
+    )
+    capture_id: Annotated[Whole, Field(ge=0, le=0xFFFFFFFF)] = Field(
+        default=2001, description="the number by which Homer knows this server"
+    )
+    node: Annotated[str, Field(max_length=100)] = Field(default="", description="the name by which it does")
+    key: Annotated[str, Field(max_length=100)] = Field(
+        default="", description="the password that Homer asks for"
+    )
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where it is."""
+        host, _, number = self.send_to.rpartition(":")
+        return host.strip("[]"), int(number)

@@ -17,7 +17,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
-from b2bua.settings.outward import Webhook
+from b2bua.settings.outward import Hep, Webhook
 from b2bua.settings.peers import Extension, Route, Trunk
 from b2bua.settings.table import Beside, Count, Long, Seconds, Short, Table, beside, none
 from b2bua.settings.values import (
@@ -428,6 +428,7 @@ class Settings(Table):
     webhooks: Frozen[Webhook] = Field(
         default_factory=none, description="the tables [webhooks.NAME], one for each program that is told"
     )
+    hep: Hep | None = Field(default=None, description="the table [hep]")
     media: Media = Field(default_factory=Media)
     extensions: Frozen[Extension] = Field(
         default_factory=none, description="the tables [extensions.NUMBER], one for each user"

@@ -104,6 +104,7 @@ class AdministrationCase(SynchronousTestCase):
         self.extensions = AddedExtensions(self.journal)
         self.posted: list[tuple[str, dict[str, str], bytes]] = []
         self.answers: list[int] = []
+        self.datagrams: list[tuple[bytes, tuple[str, int]]] = []
         self.reloaded = Reloaded(said=[], problems=[])
         served = self.world.served
         self.administration = Administration(
@@ -115,6 +116,7 @@ class AdministrationCase(SynchronousTestCase):
             self.reload,
             at_once,
             self.post,
+            lambda data, address: self.datagrams.append((data, address)),
             "1.0",
         )
         self.server.over = self.over

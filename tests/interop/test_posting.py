@@ -6,12 +6,13 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionRefusedError
+from twisted.internet.protocol import DatagramProtocol
 from twisted.trial.unittest import TestCase
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 
 from b2bua.admin import posting
-from b2bua.admin.posting import Posting
+from b2bua.admin.posting import Datagrams, Posting
 from tests.interop.processes import free_port, reactor
 
 
@@ -95,3 +96,31 @@ class PostingTests(TestCase):
         """Where nobody listens it fails."""
         with self.assertRaises(ConnectionRefusedError):
             await self.posting(f"http://127.0.0.1:{free_port()}/", {}, b"{}")
+
+
+class Heard(DatagramProtocol):
+    """Hears one datagram."""
+
+    def __init__(self) -> None:
+        """Wait for it."""
+        self.heard: Deferred[bytes] = Deferred()
+
+    def datagramReceived(self, data: bytes, address: object) -> None:
+        """It comes."""
+        self.heard.callback(data)
+
+
+class DatagramsTests(TestCase):
+    """L{Datagrams}."""
+
+    timeout = 10
+
+    async def test_sent(self) -> None:
+        """One arrives; one to where nobody listens does no harm."""
+        datagrams, heard = Datagrams(reactor), Heard()
+        self.addCleanup(datagrams.close)
+        port = reactor.listenUDP(0, heard, interface="127.0.0.1")
+        self.addCleanup(port.stopListening)
+        datagrams(b"lost", ("127.0.0.1", free_port()))
+        datagrams(b"HEP3", ("127.0.0.1", port.getHost().port))
+        self.assertEqual(await heard.heard, b"HEP3")
