@@ -16,7 +16,7 @@ TREE := $(shell find b2bua plugins twistd-plugins -name '*.py' -o -path '*/stati
 INSTALLED = $(VENV)/.installed-$(TREE)
 DEVELOPS  = $(VENV)/.develops-$(TREE)
 
-.PHONY: run test tables test-all fast on-sockets in-memory simulate lint coverage format fuzz soak churn bench bench-check docs pictures clean
+.PHONY: run test tables test-all fast on-sockets in-memory simulate lint coverage format fuzz soak churn restarts bench bench-check docs pictures clean
 
 run: $(INSTALLED)
 	@test -e $(CONFIG) || $(BIN)/b2bua init --port $(PORT) $(CONFIG)
@@ -88,6 +88,10 @@ soak: $(DEVELOPS)
 # Connections that come and go, and memory where it was: some minutes.
 churn: $(DEVELOPS)
 	$(BIN)/python -m tests.interop.churn
+
+# Twenty restarts without loss, under 30 calls a second: three minutes, and what came of it.
+restarts: $(DEVELOPS)
+	$(BIN)/python -m tests.interop.restarts
 
 bench: $(DEVELOPS)
 	$(BIN)/python -m bench

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from b2bua.calls.restoring.keeping import CallKeeper
+from b2bua.calls.restoring.keeping import RINGING, CallKeeper
 from b2bua.calls.restoring.recovery import Unreadable, recover
+from b2bua.calls.restoring.snapshot import is_movable, movable
 from b2bua.registrar.keeping import Keeper
 from b2bua.store.alive import Alive, count_start, last_sign
 from b2bua.store.journal import Journal
+from b2bua.store.ports import Snapshot
 from b2bua.subscriptions.keeping import SubscriptionKeeper
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from b2bua.core.b2bua import B2BUA
     from b2bua.legs.leg import Leg
     from b2bua.legs.party import Party
-    from b2bua.store.ports import BindingRow, IStore, Setting, Snapshot, SubscriptionRow
+    from b2bua.store.ports import BindingRow, IStore, Setting, SubscriptionRow
     from b2bua.transactions.flow import Flow
 
 
@@ -32,6 +34,19 @@ class Recovery(NamedTuple):
     cut: int
     """Those that could not be taken up: their records are closed."""
     unreadable: list[Unreadable]
+
+
+class Handed(NamedTuple):
+    """What a process knew of its calls when it handed them over."""
+
+    keeps: Container[str]
+    """The calls that it still has."""
+    numbers: Mapping[str, Sequence[int]]
+    """
+    Those that it has let go; for each of their parties the CSeq number that was used last.
+
+    None where what is written has it.
+    """
 
 
 class Persistence:
@@ -67,6 +82,11 @@ class Persistence:
         calls.began = calls.recorded = self._recorded
         self._alive = Alive(self.journal, clock, lambda: bool(calls.going))
 
+    @property
+    def survives(self) -> bool:
+        """Are calls to outlive the process?"""
+        return self._calls_kept is not None
+
     # ---- at the start ---------------------------------------------------
 
     def restore(
@@ -92,21 +112,31 @@ class Persistence:
         return self.journal.flush()
 
     def recover(
-        self, kept: Sequence[Setting], snapshots: Iterable[Snapshot], records: Iterable[CallRecord]
+        self,
+        kept: Sequence[Setting],
+        snapshots: Iterable[Snapshot],
+        records: Iterable[CallRecord],
+        *,
+        handed: Handed | None = None,
     ) -> Recovery:
         """
         Take up the calls of the process before, and close the records of those that it took along.
 
         @param kept: all settings, among which the signs of life are.
         @param records: those that were never ended.
+        @param handed: what a process before has said that did not die.
         """
         journal, calls = self.journal, self._calls
-        alive = last_sign(kept, journal.store.node)
-        left = {record.id: record for record in records}
+        alive = last_sign(kept, journal.store.node) if handed is None else calls.context.layer.wall()
+        elsewhere, numbers = handed or Handed((), {})
+        left = {record.id: record for record in records if record.id not in elsewhere}
+        snapshots = [one for one in snapshots if one.call.removesuffix(RINGING) not in elsewhere]
         found = Recovery(0, 0, [])
         if self._calls_kept is not None:
             texts = [(s.call, s.text) for s in snapshots if s.text is not None]
-            recovered = recover(calls, texts, left, start=self._calls_kept.start, alive=alive)
+            recovered = recover(
+                calls, texts, left, start=self._calls_kept.start, alive=alive, numbers=numbers
+            )
             for call, legs in recovered.calls:
                 self._calls_kept.adopt(call, legs)
                 del left[call.id]
@@ -120,6 +150,68 @@ class Persistence:
             record.cut(alive)
             journal.record(record)
         return found._replace(cut=len(left))
+
+    # ---- between two processes -------------------------------------------
+
+    def finish(self) -> list[Call]:
+        """Have all calls written that another process can go on with as they are, and say which."""
+        assert self._calls_kept is not None
+        found = movable(self._calls.going.values())
+        for call in found:
+            self._calls_kept.finish(call)
+        return found
+
+    @property
+    def is_calm(self) -> bool:
+        """Could another process go on with all calls?"""
+        going = self._calls.going
+        return len(movable(going.values())) == len(going)
+
+    @property
+    def calls(self) -> Iterable[str]:
+        """The calls of which something is kept, some for the sake of parties on their way to others."""
+        assert self._calls_kept is not None
+        return self._calls_kept.ids()
+
+    def is_finished(self, call: Call) -> bool:
+        """Is what is written of a call, since L{finish}, how it is?"""
+        assert self._calls_kept is not None
+        return is_movable(call) and self._calls_kept.is_finished(call)
+
+    def give(self, call: Call) -> tuple[str, dict[str, Any]]:
+        """Let a call go that is movable: what another process goes on with, and the record so far."""
+        assert self._calls_kept is not None
+        text, record = self._calls_kept.give(call), call.record.to_plain()
+        self._forget(call)
+        return text, record
+
+    def let_go(self, call: Call) -> None:
+        """Know nothing of a call any more: it is written, and another process goes on with it."""
+        assert self._calls_kept is not None
+        self._calls_kept.forget(call)
+        self._forget(call)
+
+    def _forget(self, call: Call) -> None:
+        """Write no more of it."""
+        self.journal.forget_call(call.id)
+        self.journal.forget_call(call.id + RINGING)
+        call.let_go()
+
+    def adopt(self, id: str, text: str, record: CallRecord) -> bool:
+        """
+        Go on with a call that another process has let go.
+
+        @return: whether we could; if not, its record is closed.
+        """
+        now = self._calls.context.layer.wall()
+        found = self.recover((), [Snapshot(id, text)], [record], handed=Handed((), {id: ()}))
+        self.journal.snapshot(id, text if found.restored else None)
+        self.journal.snapshot(id + RINGING, None)
+        if found.restored:
+            self.journal.record(record)
+        elif record.open:
+            record.cut(now)
+        return bool(found.restored)
 
     # ---- while calls go on ----------------------------------------------
 

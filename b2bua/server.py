@@ -190,6 +190,11 @@ class Server:
         self._keep_alive = KeepAlive(self.bindings, self.runner, self._asker, self._random, seconds)
         return self._keep_alive
 
+    def stop_asking(self) -> None:
+        """Ask phones no more."""
+        if self._keep_alive is not None:
+            self._keep_alive.stop()
+
     def answers(self, binding: Binding) -> bool | None:
         """Does a phone answer our OPTIONS?  None for one that we do not ask."""
         return self._keep_alive.answers(binding) if self._keep_alive is not None else None

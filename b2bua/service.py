@@ -3,8 +3,9 @@ The service: a server on sockets, with what it keeps on a disk.
 
 It starts when all of it can (the store is open, what it knew is back, every
 socket is there) or not at all.  SIGTERM drains it: no new calls, and those that
-go on have C{server.drain} seconds; a second SIGTERM ends them at once.  SIGHUP
-makes it read its configuration again.
+go on have C{server.drain} seconds; a second SIGTERM ends them at once.  SIGUSR2
+leaves calls and sockets to the process that systemd starts next.  SIGHUP makes
+it read its configuration again.
 """
 
 from __future__ import annotations
@@ -34,15 +35,22 @@ from b2bua.admin.administration import Administration
 from b2bua.admin.listening import listen_locally, local_site, web_site
 from b2bua.admin.person import LOCAL
 from b2bua.admin.posting import Datagrams, Posting
-from b2bua.admin.values import Reloaded
+from b2bua.admin.values import Reloaded, Restarted
 from b2bua.calls.records.record import CallRecord, state
+from b2bua.calls.restoring.keeping import RINGING
 from b2bua.calls.restoring.recovery import Unreadable
 from b2bua.configuration import Configuration
 from b2bua.doubts import doubts
 from b2bua.extensions import AddedExtensions
+from b2bua.handover.belonging import is_new
+from b2bua.handover.new import NewProcess
+from b2bua.handover.restart import Restart, take_over
+from b2bua.handover.spawning import predecessor
 from b2bua.net.address import WILDCARDS
 from b2bua.net.dns import DnsLocator
-from b2bua.net.listen import AnyWire, open_wire
+from b2bua.net.inherited import Inherited, handed_down
+from b2bua.net.listen import AnyWire, bound, open_wire
+from b2bua.net.streams import BACKLOG
 from b2bua.net.tls import Credentials, over_tls
 from b2bua.net.udp import UdpWire
 from b2bua.net.voices import Voices
@@ -57,6 +65,8 @@ from b2bua.store.set_aside import place, set_aside
 from b2bua.store.sql import SqlStore
 from b2bua.transactions.flow import Flow
 
+COMES_AGAIN = 5.0
+"""Seconds that calls which ring have to be answered when systemd starts us anew."""
 GOODBYE = 4.0
 """Seconds that phones have to answer our BYEs before the sockets are closed."""
 DAY = 86400.0
@@ -94,6 +104,10 @@ class B2BUAService(Service):
         self.server: Server
         self.store: IStore = SqlStore(self.settings.server.database, reactor, self.settings.server.node)
         self._sockets: list[AnyWire] = []
+        self._inherited = Inherited(handed_down(os.environ))
+        self._old = predecessor(reactor, os.environ)
+        """The process whose place we take, until it is gone."""
+        self._restart: Restart | None = None
         self.administration: Administration
         self._posting = Posting(reactor)
         self._datagrams = Datagrams(reactor)
@@ -109,6 +123,8 @@ class B2BUAService(Service):
         self._credentials: Credentials | None = None
         self._starting: Deferred[None] | None = None
         self._hurry = False
+        self._comes_again = False
+        """Does systemd end us in order to start us anew?"""
         self._tells_calls = self.settings.log.level in ("debug", "info")
 
     # ---- the beginning --------------------------------------------------
@@ -135,6 +151,7 @@ class B2BUAService(Service):
             lambda: self.features,
             self._configure,
             self._told_to_reload,
+            self._told_to_restart,
             partial(deferToThreadPool, reactor, reactor.getThreadPool()),
             self._posting,
             self._datagrams,
@@ -158,7 +175,12 @@ class B2BUAService(Service):
         server = self.server
         try:
             wire = open_wire(
-                self._reactor, server.runner, *place, credentials=self._credentials, messages=server.messages
+                self._reactor,
+                server.runner,
+                *place,
+                credentials=self._credentials,
+                messages=server.messages,
+                inherited=self._inherited.take(place.host, place.port, datagrams=place.transport == "UDP"),
             )
         except OSError as error:
             raise CannotStart(f"server.listen[{index}]: {place} {why_not(error)}") from None
@@ -184,6 +206,13 @@ class B2BUAService(Service):
 
     async def _start(self) -> None:
         """Start one part after the other; the first that cannot ends it all."""
+        self._show_features()
+        for doubt in doubts(Configuration(self._path, self.settings, self.features)):
+            self.log.warn("{doubt}", doubt=str(doubt))
+        # Whatever takes its time is done by then, since nobody is answered until all is taken over.
+        local, web = self._sites()
+        collector.settle()
+        takes_over = None if self._old is None else await take_over(self.server, self._old)
         await self.store.open()
         kept = await self._restore()
         calls, cut = await self.store.load_snapshots(), await self.store.load_open()
@@ -193,20 +222,21 @@ class B2BUAService(Service):
             self.log.info(
                 "listening on {transport} {local}", transport=wire.transport, local=_pair(wire.local)
             )
+        if takes_over is not None:
+            takes_over.died = partial(self._taken_along, kept)
+            takes_over.begin()
         self.server.trunks.start()
         if seconds := self.settings.registrar.options_seconds:
             self._keep_alive = self.server.keep_alive(seconds)
         self._forgetting.clock = self._reactor
         self._forgetting.start(DAY)
-        self._show_features()
-        for doubt in doubts(Configuration(self._path, self.settings, self.features)):
-            self.log.warn("{doubt}", doubt=str(doubt))
         self._listen_to_signals()
-        self._listen_to_people()
-        self._listen_to_browsers()
+        self._listen_to_people(local)
+        self._listen_to_browsers(web)
+        self._inherited.close()
         self.features.start()
-        self._recover(kept, calls, cut)
-        collector.settle()
+        self._recover(kept, calls, cut, takes_over)
+        self._collector.expect()
         self._collecting.clock = self._reactor
         self._collecting.start(collector.LOOK, now=False)
         self._watchdog.start(self._reactor)
@@ -248,13 +278,24 @@ class B2BUAService(Service):
         return kept
 
     def _recover(
-        self, kept: Sequence[Setting], snapshots: Sequence[Snapshot], open: Sequence[CallRecord]
+        self,
+        kept: Sequence[Setting],
+        snapshots: Sequence[Snapshot],
+        open: Sequence[CallRecord],
+        takes_over: NewProcess | None,
     ) -> None:
         """Take up the calls that the process before had, and say what became of them."""
         assert self.server.persistence is not None
-        found = self.server.persistence.recover(kept, snapshots, open)
-        if found.restored:
-            self.log.warn("{calls} restored after a crash", calls=counted(found.restored, "call"))
+        handed = None if takes_over is None else takes_over.handed
+        found = self.server.persistence.recover(kept, snapshots, open, handed=handed)
+        if takes_over is not None:
+            self.log.info(
+                "{calls} taken over; the process before goes on with {others}",
+                calls=counted(found.restored, "call"),
+                others=counted(len(takes_over.keeps), "call"),
+            )
+        elif found.restored:
+            self.log.warn("{calls} restored", calls=counted(found.restored, "call"))
         if found.cut:
             self.log.warn("a crash has cut {calls}", calls=counted(found.cut, "call"))
         if found.unreadable:
@@ -311,22 +352,14 @@ class B2BUAService(Service):
         if self._starting is not None:
             self._starting.cancel()
         systemd.notify("STOPPING=1")
-        core = self.server.core
-        core.calls.draining = True
         self._reactor_signal(signal.SIGTERM, self._hasten)
         self._reactor_signal(signal.SIGINT, self._hasten)
-        going = core.calls.going
-        if going:
-            seconds = self.settings.server.drain
-            self.log.info(
-                "draining: {calls}, {seconds:g} s left", calls=counted(len(going), "call"), seconds=seconds
-            )
-            await self._until(lambda: self._hurry or not going, seconds)
-        if going:
-            self.log.info("ending {calls}", calls=counted(len(going), "call"))
-            core.hang_up_all()
-        await self._until(lambda: not going and not core.context.dialogs, GOODBYE)
-        self.server.trunks.stop()
+        if self._comes_again:
+            await self._leave_behind()
+        else:
+            await self._end_calls()
+        if not self._comes_again and (self._restart is None or not self._restart.served):
+            self.server.trunks.stop()
         if self._keep_alive is not None:
             self._keep_alive.stop()
         for loop in (self._forgetting, self._collecting):
@@ -348,6 +381,50 @@ class B2BUAService(Service):
                 await maybeDeferred(port.stopListening)
         self.server.runner.close()
         self.log.info("ended")
+
+    async def _end_calls(self) -> None:
+        """Let the calls end, then end the rest."""
+        core = self.server.core
+        core.calls.draining = True
+        going = core.calls.going
+        if going:
+            seconds = self.settings.server.drain
+            self.log.info(
+                "draining: {calls}, {seconds:g} s left", calls=counted(len(going), "call"), seconds=seconds
+            )
+            await self._until(lambda: self._hurry or not going, seconds)
+        if going:
+            self.log.info("ending {calls}", calls=counted(len(going), "call"))
+            core.hang_up_all()
+        await self._until(lambda: not going and not core.context.dialogs, GOODBYE)
+
+    def _come_again(self) -> None:
+        """SIGUSR2: systemd ends us in order to start us anew."""
+        self._comes_again = True
+        self._reactor.stop()
+
+    async def _leave_behind(self) -> None:
+        """
+        Leave the sockets to systemd (sd_pid_notify_with_fds(3)), and the calls to the database.
+
+        What rings has a moment to be answered.  Who calls meanwhile is not heard:
+        phones ask again, and the next process answers.
+        """
+        server, kept = self.server, self.server.persistence
+        assert kept is not None
+        if not kept.survives:
+            await self._end_calls()
+            return
+        server.runner.elsewhere = lambda message, flow, data: is_new(server, message)
+        await self._until(lambda: self._hurry or kept.is_calm, COMES_AGAIN)
+        for wire in self._sockets:
+            wire.pause()
+        left = kept.finish()
+        systemd.notify("FDSTORE=1\nFDNAME=sip", [wire.fileno() for wire in self._sockets])
+        self.log.info(
+            "{calls} left to the next process of {all}",
+            calls=counted(len(left), "call"), all=len(server.core.calls.going),
+        )  # fmt: skip
 
     def _forget_records(self) -> None:
         """Remove the records of calls that are too old; a store that fails is asked again tomorrow."""
@@ -375,30 +452,106 @@ class B2BUAService(Service):
             wire.close()
         self._sockets.clear()
 
-    def _listen_to_people(self) -> None:
+    # ---- a restart without loss -------------------------------------------
+
+    async def _told_to_restart(self) -> Restarted:
+        """
+        Have a new process take the place of this one, which ends when its last call is over or handed over.
+
+        A new process that does not start changes nothing.
+        """
+        if self._restart is None:
+            self._restart = Restart(self._reactor, self.server, self._stand_by, self._resume)
+            self._restart.left = self._left
+        listening = [wire.fileno() for wire in self._sockets]
+        if self._web is not None:
+            listening.append(self._web.fileno())  # type: ignore[attr-defined]  # a port of Twisted's
+        found = await self._restart.begin(listening, self.settings.server.drain)
+        if found.pid is not None:
+            systemd.notify(f"MAINPID={found.pid}")
+        return Restarted(
+            pid=found.pid,
+            silent_ms=round(found.silent * 1000),
+            handed_over=found.handed_over,
+            left=found.left,
+            problem=found.problem,
+        )
+
+    def _taken_along(self, kept: Sequence[Setting], calls: set[str]) -> None:
+        """The process before has died with calls that it still had: they are as after any crash."""
+
+        async def recover() -> None:
+            assert self.server.persistence is not None
+            await self.server.persistence.journal.flush()
+            snapshots, open = await self.store.load_snapshots(), await self.store.load_open()
+            self.server.persistence.recover(
+                kept,
+                [one for one in snapshots if one.call.removesuffix(RINGING) in calls],
+                [one for one in open if one.id in calls],
+            )
+
+        ensureDeferred(recover()).addErrback(
+            lambda failure: self.log.error("they are not restored: {why}", why=failure.getErrorMessage())
+        )
+
+    async def _stand_by(self) -> None:
+        """Read nothing more, and leave the database and the control socket."""
+        for wire in self._sockets:
+            wire.pause()
+        if self._web is not None:
+            self._web.stopReading()  # type: ignore[attr-defined]
+        if self._control is not None:
+            control, self._control = self._control, None
+            await maybeDeferred(control.stopListening)
+        assert self.server.persistence is not None
+        await self.server.persistence.journal.flush()
+        await self.store.close()
+
+    async def _resume(self) -> None:
+        """There is no new process: go on."""
+        await self.store.open()
+        for wire in self._sockets:
+            wire.listen()
+        if self._web is not None:
+            self._web.startReading()  # type: ignore[attr-defined]
+        self._listen_to_people(self._sites()[0])
+
+    def _left(self) -> None:
+        """Nothing is left here to be done: end without a word to anybody."""
+        self.log.info("the new process has all calls")
+        self._reactor.stop()
+
+    def _sites(self) -> tuple[IProtocolFactory, IProtocolFactory]:
+        """What is served to the command, and what to browsers and programs."""
+        return (
+            local_site(self.administration, LOCAL, self._reactor),
+            web_site(self.administration, self._reactor),
+        )
+
+    def _listen_to_people(self, served: IProtocolFactory) -> None:
         """Open the socket by which the command reaches us."""
         table = self.settings.server
         try:
-            served = local_site(self.administration, LOCAL, self._reactor)
             self._control = listen_locally(self._reactor, table.control, table.control_mode, served)
         except (OSError, CannotListenError) as error:
             raise CannotStart(f"server.control: {table.control} cannot be opened: {error}") from None
 
-    def _listen_to_browsers(self) -> None:
+    def _listen_to_browsers(self, served: IProtocolFactory) -> None:
         """Open the socket of the page and the API; telephones do not wait for it to be free."""
         web = self.settings.web
         if web.place is None:
             return
         host, number = web.place
-        served: IProtocolFactory = web_site(self.administration, self._reactor)
         scheme = "http"
         if not web.is_local and self._credentials is not None:
             served, scheme = over_tls(self._credentials, served), "https"
         self.administration.accounts.page = f"{scheme}://{web.listen}"
         try:
-            self._web = self._reactor.listenTCP(number, served, interface=host)
-        except CannotListenError as error:
-            why = f"web.listen: {web.listen} {why_not(error.socketError)}; calls go on without the page"
+            with bound(self._inherited.take(host, number, datagrams=False), host, number) as listening:
+                listening.listen(BACKLOG)
+                self._web = self._reactor.adoptStreamPort(listening.fileno(), listening.family, served)
+        except OSError as error:
+            why = f"web.listen: {web.listen} {why_not(error)}; calls go on without the page"
             self.administration.service.complaints.append(why)
             self.log.error("{why}", why=why)
         else:
@@ -413,8 +566,9 @@ class B2BUAService(Service):
     # ---- signals --------------------------------------------------------
 
     def _listen_to_signals(self) -> None:
-        """SIGHUP reads the configuration again; the others are the reactor's until we drain."""
+        """SIGHUP reads the configuration again; SIGTERM and SIGINT are the reactor's until we drain."""
         self._reactor_signal(signal.SIGHUP, self._reload)
+        self._reactor_signal(signal.SIGUSR2, self._come_again)
 
     def _reactor_signal(self, number: signal.Signals, call: Callable[[], object]) -> None:
         """Call back, in the reactor's turn, upon a signal."""

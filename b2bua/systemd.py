@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -14,8 +15,12 @@ WATCHED = "WATCHDOG_USEC"
 """Where systemd says how many microseconds of silence it bears (sd_watchdog_enabled(3))."""
 
 
-def notify(state: str) -> None:
-    """Tell systemd how we are, if it wants to know (sd_notify(3))."""
+def notify(state: str, descriptors: Sequence[int] = ()) -> None:
+    """
+    Tell systemd how we are, if it wants to know (sd_notify(3)).
+
+    @param descriptors: what it is to keep for the next process (sd_pid_notify_with_fds(3)).
+    """
     name = os.environ.get("NOTIFY_SOCKET", "")
     if not name:
         return
@@ -23,7 +28,10 @@ def notify(state: str) -> None:
         state += f"\nMONOTONIC_USEC={time.monotonic_ns() // 1000}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as out, suppress(OSError):
         out.connect("\0" + name[1:] if name.startswith("@") else name)
-        out.send(state.encode())
+        if descriptors:
+            socket.send_fds(out, [state.encode()], descriptors)
+        else:
+            out.send(state.encode())
 
 
 class Watchdog:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,8 @@ from twisted.python.usage import Options as UsageOptions
 
 from b2bua import logs
 from b2bua.configuration import Configuration, configuration
+from b2bua.handover.spawning import PREDECESSOR
+from b2bua.net.inherited import claim
 from b2bua.preflight import is_running, obstacles
 from b2bua.settings import Problem, SettingsError, find
 
@@ -37,11 +40,12 @@ class Options(UsageOptions):
                 raise SystemExit(0)
             self.configuration = configuration(file)
             settings = self.configuration.settings
-            if is_running(settings):
+            inherits, taking_over = claim(os.environ, os.getpid()), PREDECESSOR in os.environ
+            if is_running(settings) and not taking_over:
                 path = settings.server.control
                 problem = Problem("server.control", f"a service listens at {path} already; end it first")
                 raise SettingsError(file, [problem])
-            if problems := obstacles(settings):
+            if problems := obstacles(settings, running=inherits):
                 raise SettingsError(file, problems)
         except SettingsError as error:
             raise SystemExit(str(error)) from None

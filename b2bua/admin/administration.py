@@ -17,7 +17,7 @@ from b2bua.admin.phones import Phones
 from b2bua.admin.routes import routes
 from b2bua.admin.sessions import Sessions
 from b2bua.admin.status import ServiceStatus
-from b2bua.admin.values import Reloaded
+from b2bua.admin.values import Reloaded, Restarted
 from b2bua.admin.webhooks import Post, Webhooks
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class Administration:
         features: Callable[[], Features],
         configure: Callable[[], None],
         reload: Callable[[], Awaitable[Reloaded]],
+        restart: Callable[[], Awaitable[Restarted]],
         in_thread: InThread,
         post: Post,
         send: SendDatagram,
@@ -54,6 +55,7 @@ class Administration:
         @param send: sends a datagram.
         @param post: sends what happens to programs elsewhere.
         @param reload: makes the service read its configuration again.
+        @param restart: has a new process take the place of the service.
         """
         self.version = version
         self._server = server
@@ -81,6 +83,7 @@ class Administration:
             self.audit,
             self.webhooks,
             reload,
+            restart,
         )
         server.over = self.over
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from b2bua.admin.features import Choices
     from b2bua.admin.phones import Phones
     from b2bua.admin.status import ServiceStatus
-    from b2bua.admin.values import Reloaded
+    from b2bua.admin.values import Reloaded, Restarted
     from b2bua.admin.webhooks import Webhooks
 
 USER, OPERATOR, ADMINISTRATOR = Role.USER, Role.OPERATOR, Role.ADMINISTRATOR
@@ -29,11 +29,13 @@ def routes(
     audit: Audit,
     webhooks: Webhooks,
     reload: Callable[[], Awaitable[Reloaded]],
+    restart: Callable[[], Awaitable[Restarted]],
 ) -> tuple[Route, ...]:
     """All of them; of two that match a path the first one counts."""
     return (
         Route("GET", "/status", OPERATOR, service.status),
         Route("POST", "/reload", ADMINISTRATOR, reload),
+        Route("POST", "/restart", ADMINISTRATOR, restart),
         # Phones and extensions.
         Route("GET", "/extensions", OPERATOR, phones.extensions),
         Route("POST", "/extensions", ADMINISTRATOR, phones.add),

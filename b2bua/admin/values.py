@@ -239,6 +239,16 @@ class Reloaded(Value):
     )
 
 
+class Restarted(Value):
+    """What came of a restart without loss."""
+
+    pid: int | None = Field(description="the new process; none if it did not come to serve")
+    silent_ms: int = Field(description="milliseconds in which nothing was answered")
+    handed_over: int = Field(description="the calls that the new process had at once")
+    left: int = Field(description="those that go over when they have been answered, or are over")
+    problem: str = Field(description="why the old process goes on; empty if it does not")
+
+
 # ---- who is told by us ---------------------------------------------------
 
 

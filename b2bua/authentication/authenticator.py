@@ -107,7 +107,7 @@ class Authenticator:
         self._complaints = Complaints()
         self._domain = domain
         self._realm = domain.name
-        self._nonces = Nonces(secret or token_bytes(32), now, nonce_seconds)
+        self.nonces = Nonces(secret or token_bytes(32), now, nonce_seconds)
         self._token = token
         self._told = Once()
         self._known = known
@@ -135,7 +135,7 @@ class Authenticator:
         if account is None:
             # Without a nonce of ours it says nothing about who sent it: addresses can be forged.
             return self._failed(given, flow) if age is Age.FRESH else self._challenge(host)
-        if age is not Age.FRESH or not self._nonces.use(given.nonce, given.count if given.qop else None):
+        if age is not Age.FRESH or not self.nonces.use(given.nonce, given.count if given.qop else None):
             return self._challenge(host, stale=True)
         self.throttle.succeeded(host, account.user)
         self._complaints.passed(host, account.user)
@@ -203,7 +203,7 @@ class Authenticator:
 
         The same work is done whether there is such a user or not.
         """
-        age = self._nonces.age(given.nonce, source_of(host))
+        age = self.nonces.age(given.nonce, source_of(host))
         user, _, realm = given.username.partition("@")
         account = self.accounts.find(user) if realm in ("", self._realm) else None
         algorithm = given.algorithm.upper()
@@ -243,7 +243,7 @@ class Authenticator:
 
     def _challenge(self, host: str, *, stale: bool = False, counted: bool = False) -> Challenged:
         """One challenge for each algorithm, best first (RFC 8760 section 2.3)."""
-        nonce = self._nonces.make(source_of(host))
+        nonce = self.nonces.make(source_of(host))
         qop = ("auth", "auth-int")
         return Challenged(
             tuple(

@@ -16,6 +16,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from enum import Enum
 from itertools import count
+from typing import Any
 
 _STAMP = struct.Struct(">QI")
 _PROOF = 12
@@ -51,6 +52,15 @@ class Nonces:
         self._used: dict[str, tuple[int, int]] = {}
         self._before: dict[str, tuple[int, int]] = {}
         self._turned = now()
+
+    def written(self) -> dict[str, Any]:
+        """What the next process needs so that nonces of ours are as good to it: plain values, and secret."""
+        return {"secret": self._secret.hex(), "used": {**self._before, **self._used}}
+
+    def resume(self, plain: dict[str, Any]) -> None:
+        """Go on as the process before, which has L{written} this."""
+        self._secret = bytes.fromhex(plain["secret"])
+        self._used = {nonce: (int(a), int(b)) for nonce, (a, b) in plain["used"].items()}
 
     def make(self, host: str) -> str:
         """Make a nonce for C{host}; no two are the same."""

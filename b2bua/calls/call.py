@@ -87,6 +87,9 @@ class LiveTable(CallTable, Protocol):
     def tell_of(self, call: Call) -> None:
         """Who talks to whom has changed in a call."""
 
+    def let_go(self, call: Call) -> None:
+        """Forget a call that goes on elsewhere."""
+
     def over(self, call: Call) -> None:
         """Forget a call that is over."""
 
@@ -437,6 +440,22 @@ class Call:
             self.talked = True
             self.record.answered_by = self.record.answered_by or str(leg.party)
             self.features.tell_call_answered(self, leg)
+
+    def let_go(self) -> None:
+        """Another process goes on with it: know nothing of it any more, and say nothing to anybody."""
+        self.bridge = None
+        for waiting in (self.waiting or {}).values():
+            waiting.stop()
+        self.waiting = None
+        self._listeners.clear()
+        legs, self.legs = self.legs, []
+        for leg in legs:
+            leg.call = None
+            self.calls.directory.leg_ended(leg.party)
+            leg.end()
+            leg.check_gone()
+        self.over = True
+        self.calls.let_go(self)
 
     def leaving(self) -> None:
         """An operation is about to change who talks to whom."""

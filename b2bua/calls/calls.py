@@ -195,6 +195,13 @@ class Calls:
                     end()
             self.ended(call)
 
+    def let_go(self, call: Call) -> None:
+        """Forget a call that goes on elsewhere: it is not over, so nobody hears that it is."""
+        self._told.pop(call.id, None)
+        if self.going.pop(call.id, None) is not None:
+            for end in self._ends_with.pop(call.id, ()):
+                end()
+
     def end_with(self, call: str, end: Callable[[], None]) -> None:
         """Have something ended with a call; at once if it is over."""
         if call in self.going:

@@ -99,13 +99,13 @@ class B2BUA:
                 server.dismiss(400)  # RFC 3891 section 3
                 return
             if request.to.tag:
-                owner = self._owner(request)
+                owner = self.owner(request)
                 if owner is None:
                     server.dismiss(481)
                 elif self.senders.is_at(owner, request, server.flow):
                     owner.request_received(request, server)
                 else:
-                    self.senders.from_elsewhere(owner, request, server, lambda: self._owner(request))
+                    self.senders.from_elsewhere(owner, request, server, lambda: self.owner(request))
                 return
             if self.outside.is_for_features(request):
                 self.outside.ask(request, server)
@@ -125,7 +125,7 @@ class B2BUA:
             self.log.failure(text, Failure(), method=request.method)
             server.respond(request.response(500, to_tag=self.context.token()))
 
-    def _owner(self, request: Request) -> Owner | None:
+    def owner(self, request: Request) -> Owner | None:
         """Who has the requests of a dialog."""
         return (
             self.context.dialogs.find(request) or self.notifier.find(request) or self.subscriber.find(request)

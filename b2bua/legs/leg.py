@@ -45,6 +45,11 @@ class Leg(LegData):
         way = "from" if self.incoming else "to"
         return f"<Leg {self.id} {way} {self.party} {self.state.value}>"
 
+    def go_on_from(self, number: int) -> None:
+        """The CSeq number that another process has used last."""
+        if self.dialog is not None:
+            self.dialog.local_seq = max(self.dialog.local_seq, number)
+
     # How it begins
 
     @classmethod

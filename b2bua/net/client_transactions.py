@@ -345,6 +345,10 @@ class ClientTransactions:
         """Does the connection of a request of ours still stand?"""
         return branch in self._on_connection.get(branch.flow, ())
 
+    def has(self, response: Response) -> bool:
+        """Is it for one of them?"""
+        return (response.via.branch, response.cseq.method) in self._branches
+
     def take(self, response: Response, flow: Flow) -> None:
         """
         Match a response to its transaction (section 17.1.3), or drop it.

@@ -81,6 +81,8 @@ class Runner:
         self.now, self.wall, self.token = transport.now, transport.wall, transport.token
         self.start, self.timers_of = transport.start, transport.timers_of
         self.contact_host = transport.wires.contact_host
+        self.elsewhere: Callable[[Request | Response, Flow, bytes], bool] | None = None
+        """Passes a message on that belongs to another process, and says whether it did."""
         self._counts = transport.counts
         self._known = transport.admission.known
         self._wheel = transport.wheel
@@ -194,6 +196,8 @@ class Runner:
             tap(now, flow, False, data)
         try:
             message = parse(data, self._messages)
+            if self.elsewhere is not None and self.elsewhere(message, flow, data):
+                return
             if type(message) is Request:
                 self.servers.request(message, flow)
             elif type(message) is Response:

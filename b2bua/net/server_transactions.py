@@ -20,7 +20,7 @@ from zope.interface import implementer
 from b2bua.errors import PeerError, UsageError
 from b2bua.net.transaction import ServerMachine, Transaction
 from b2bua.transactions.invite_server import InviteServer
-from b2bua.transactions.matching import answer_flow, arrived, merge_key, server_key, way_back
+from b2bua.transactions.matching import COOKIE, answer_flow, arrived, merge_key, server_key, way_back
 from b2bua.transactions.non_invite_server import NonInviteServer
 from b2bua.transactions.ports import IServerTransaction
 from b2bua.wire.message import Field, Malformed, Request, Response, parse, write
@@ -163,6 +163,11 @@ class ServerTransactions:
     def __iter__(self) -> Iterator[ServerTransaction]:
         """Give them, the oldest first."""
         return iter(list(self._live.values()))
+
+    def branches(self) -> list[str]:
+        """Those of the requests that live (section 8.1.1.7); who has none is of RFC 2543."""
+        keys = [key for key in self._live if isinstance(key, tuple)]
+        return [key[0] for key in keys if key[0].startswith(COOKIE)]
 
     def clear(self) -> None:
         """Forget all of them."""

@@ -8,6 +8,7 @@ yet; each has a number that is used once, which is part of its flow.
 from __future__ import annotations
 
 import socket
+from collections.abc import Container
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -40,7 +41,13 @@ class StreamWire:
     log = Logger()
 
     def __init__(
-        self, reactor: Any, runner: Runner, host: str, port: int, limits: MessageLimits = LIMITS
+        self,
+        reactor: Any,
+        runner: Runner,
+        host: str,
+        port: int,
+        limits: MessageLimits = LIMITS,
+        inherited: socket.socket | None = None,
     ) -> None:
         """
         Bind the socket; nothing is accepted before L{listen}.
@@ -48,6 +55,7 @@ class StreamWire:
         @param host: an address of ours, or 0.0.0.0 or :: for all of them.
         @param port: 0 for any.
         @param limits: those of a single message.
+        @param inherited: a socket that is bound there already, with what waits in it.
         """
         family = socket.AF_INET6 if is_ipv6(host) else socket.AF_INET
         self.runner = runner
@@ -55,12 +63,13 @@ class StreamWire:
         self._reactor = reactor
         self._messages = limits
         self._host = host
-        self._socket: socket.socket | None = socket.socket(family, socket.SOCK_STREAM)
+        self._socket: socket.socket | None = inherited or socket.socket(family, socket.SOCK_STREAM)
         self._socket.setblocking(False)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        self._socket.bind((host, port))
+        if inherited is None:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            self._socket.bind((host, port))
         self.local: tuple[str, int] = self._socket.getsockname()[:2]
         self._port: Any = None
         self._connections: dict[int, Connection] = {}
@@ -75,14 +84,32 @@ class StreamWire:
         return len(self._connections)
 
     def listen(self) -> None:
-        """Begin to accept connections."""
+        """Begin to accept connections, or do so again."""
         if self._socket is None:
+            if self._port is not None:
+                self._port.startReading()
             return
         self._socket.listen(BACKLOG)
         family = self._socket.family
         self._port = self._reactor.adoptStreamPort(self._socket.fileno(), family, self.accepting())
         self._socket.close()
         self._socket = None
+
+    def pause(self) -> None:
+        """Accept no more, until L{listen}; those that are open go on."""
+        if self._port is not None:
+            self._port.stopReading()
+
+    def part(self, keep: Container[Flow]) -> None:
+        """Close the connections that are not to be kept."""
+        for connection in list(self._connections.values()):
+            if connection.flow not in keep:
+                connection.lose()
+
+    def fileno(self) -> int:
+        """The descriptor of the socket that listens."""
+        open_one = self._port if self._socket is None else self._socket
+        return int(open_one.fileno()) if open_one is not None else -1
 
     def close(self) -> None:
         """Accept no more, and close all connections."""

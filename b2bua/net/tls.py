@@ -8,6 +8,7 @@ section 7.4 lets us.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -203,9 +204,10 @@ class TlsWire(StreamWire):
         port: int,
         credentials: Credentials,
         limits: MessageLimits = LIMITS,
+        inherited: socket.socket | None = None,
     ) -> None:
         """Bind the socket; nothing is accepted before C{listen}."""
-        super().__init__(reactor, runner, host, port, limits)
+        super().__init__(reactor, runner, host, port, limits, inherited)
         self.credentials = credentials
 
     @property

@@ -54,23 +54,32 @@ class UdpWire:
     transport = "UDP"
     log = Logger()
 
-    def __init__(self, reactor: IReactorFDSet, runner: Runner, host: str, port: int) -> None:
+    def __init__(
+        self,
+        reactor: IReactorFDSet,
+        runner: Runner,
+        host: str,
+        port: int,
+        inherited: socket.socket | None = None,
+    ) -> None:
         """
         Bind the socket.
 
         @param host: an address of ours, or 0.0.0.0 or :: for all of them.
         @param port: 0 for any.
+        @param inherited: one that is bound there already, with what waits in it.
         """
         family = socket.AF_INET6 if is_ipv6(host) else socket.AF_INET
         self._reactor = reactor
         self._runner = runner
-        self._socket = socket.socket(family, socket.SOCK_DGRAM)
+        self._socket = inherited or socket.socket(family, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
-        if family == socket.AF_INET6:
-            self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         _report_errors(self._socket)
-        self._socket.bind((host, port))
+        if inherited is None:
+            if family == socket.AF_INET6:
+                self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            self._socket.bind((host, port))
         self.local: tuple[str, int] = self._socket.getsockname()[:2]
         self._wildcard = host in WILDCARDS
         self._packet_info = PacketInfo(self._socket) if self._wildcard and KNOWS else None
@@ -94,6 +103,10 @@ class UdpWire:
     def listen(self) -> None:
         """Begin to read."""
         self._reactor.addReader(self)
+
+    def pause(self) -> None:
+        """Read no more, until L{listen}; what comes waits, or another process reads it."""
+        self._reactor.removeReader(self)
 
     def close(self) -> None:
         """Give the socket back."""

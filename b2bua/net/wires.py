@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Protocol, TypeAlias, runtime_checkable
 
 from b2bua.net.address import WILDCARDS, covers, host_port, is_ipv6, source_for
@@ -44,6 +44,9 @@ class ConnectingWire(Protocol):
         @param name: the domain that the peer has to prove (RFC 5922).
         """
 
+    def part(self, keep: Container[Flow]) -> None:
+        """Close the connections that are not to be kept."""
+
 
 class Wires:
     """The wires of a server, and what is known of those at their other ends."""
@@ -82,6 +85,11 @@ class Wires:
         if isinstance(wire, ConnectingWire):
             self._connecting[wire] = wire
         self._forget()
+
+    def part(self, keep: Container[Flow]) -> None:
+        """Close all connections but these."""
+        for wire in self._connecting.values():
+            wire.part(keep)
 
     def detach(self, wire: Wire) -> None:
         """Use it no more."""

@@ -143,6 +143,11 @@ class Journal:
             del self._snapshots[next(iter(self._snapshots))]
         self._soon(False)
 
+    def forget_call(self, call: str) -> None:
+        """Another process writes from now on what there is of a call."""
+        self._records.pop(call, None)
+        self._snapshots.pop(call, None)
+
     def subscription(self, id: str, value: Json) -> None:
         """A subscription has begun, or was refreshed; None: it is over."""
         self._subscriptions[id] = SubscriptionRow(id, value)

@@ -11,18 +11,25 @@ from typing import TYPE_CHECKING, Any
 from b2bua.face.data import Rows
 from b2bua.features import Features
 from b2bua.features.plugin import installed, named
+from b2bua.handover.new import NewProcess
+from b2bua.handover.old import OldProcess
 from b2bua.net.locate import NumericLocator
-from b2bua.persistence import Recovery
+from b2bua.persistence import Handed, Recovery
 from b2bua.server import Server
 from b2bua.settings import Settings, read
 from b2bua.testing.wires import DatagramWire, StreamWire
 
 if TYPE_CHECKING:
     from b2bua.calls.records.record import CallRecord
+    from b2bua.handover.belonging import Word
     from b2bua.store.ports import IStore
     from b2bua.testing.surroundings import Surroundings
 
 HOST = "192.0.2.1"
+HOP = 0.001
+"""Seconds that a word takes from one process to another."""
+LOOK = 0.1
+"""Seconds between two looks of an old process at what it can hand over."""
 EXTENSIONS = ("alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi")
 
 
@@ -142,10 +149,60 @@ class Served:
         self.server.runner.close()
         self.crashed()
 
+    def hand_over(self) -> Recovery:
+        """Have another process take its place, as C{b2bua restart} does, while it finishes what it began."""
+        old_server, old_features = self.server, self.features
+        old_wires = (self.datagrams, self.streams)
+        assert old_server.persistence is not None
+        clock, journal = self.world.clock, old_server.persistence.journal
+
+        def to_new(word: Word) -> None:
+            clock.callLater(HOP, lambda: new.hear(_plain(word)))
+
+        def to_old(word: Word) -> None:
+            clock.callLater(HOP, lambda: old.hear(_plain(word)))
+
+        old = OldProcess(old_server, to_new)
+        old.finish()
+        journal.flush()
+        for wire in old_wires:
+            wire.pause()
+        will = _plain(old.will())
+        self._start()
+        new = NewProcess(self.server, to_old, will)
+        new.begin()
+        found = self._take_up(new.handed)
+        old.leave()
+        old_features.stop()
+
+        limit = clock.seconds() + old_server.settings.server.drain
+
+        def look() -> None:
+            old.hand_over()
+            if clock.seconds() > limit:
+                old_server.core.hang_up_all()
+            if not old.is_done:
+                clock.callLater(LOOK, look)
+                return
+            journal.flush()
+            clock.callLater(2 * HOP, gone)
+
+        def gone() -> None:
+            old_wires[1].close()
+            old_server.runner.close()
+            new.alone()
+
+        clock.callLater(LOOK, look)
+        return found
+
     def restart(self) -> Recovery:
         """Start it again, with what the store has."""
-        assert self._store is not None
         self._start()
+        return self._take_up()
+
+    def _take_up(self, handed: Handed | None = None) -> Recovery:
+        """Take up what the store has."""
+        assert self._store is not None
         store, found = self._store, list[Sequence[Any]]()
         for loaded in (
             store.load_bindings(self.world.wall()),
@@ -157,13 +214,13 @@ class Served:
             loaded.addCallback(found.append)
         bindings, subscriptions, settings, snapshots, records = found
         # That a call was over is not known if it was not written any more.
-        going = {record.id for record in records}
+        going = {record.id for record in records if handed is None or record.id not in handed.keeps}
         self.records = [record for record in self.records if record.id not in going]
         kept = self.server.persistence
         assert kept is not None
         kept.restore(bindings, subscriptions)
         kept.count_start(settings)
-        return kept.recover(settings, snapshots, records)
+        return kept.recover(settings, snapshots, records, handed=handed)
 
     def _configured(self) -> tuple[Settings, Features]:
         """Read the document: what belongs to features, and the rest."""
@@ -227,6 +284,12 @@ class Served:
                 if leg.ended is None
             ]
         return found
+
+
+def _plain(word: Word) -> Word:
+    """What arrives of a word at the other process."""
+    plain: Word = json.loads(json.dumps(word))
+    return plain
 
 
 def _of_a_call(timer: tuple[Callable[[Any], None], object]) -> bool:

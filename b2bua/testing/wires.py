@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import TYPE_CHECKING
 
 from b2bua.testing.network import Address, Network, Stream
@@ -27,6 +28,10 @@ class DatagramWire:
     def send(self, data: bytes, flow: Flow) -> None:
         """Send a datagram."""
         self._endpoint.send(data, flow.remote)
+
+    def pause(self) -> None:
+        """Leave what comes to another wire at this address; what is sent goes from here as before."""
+        self._endpoint.close()
 
     def close(self) -> None:
         """Listen no more."""
@@ -85,6 +90,18 @@ class StreamWire:
             )
         else:
             self._network.clock.callLater(0, self._runner.unreachable, flow)
+
+    def pause(self) -> None:
+        """Accept no more."""
+        self._network.close_server(self.local, self.transport)
+
+    def part(self, keep: Container[Flow]) -> None:
+        """Close the connections that are not to be kept."""
+        for number, stream in list(self._streams.items()):
+            flow = Flow(self.transport, self.local, stream.remote, number)
+            if flow not in keep:
+                stream.close()
+                self._gone(flow)
 
     def close(self) -> None:
         """Accept no more, and close all connections."""

@@ -84,6 +84,10 @@ class Registrant:
         self._clear()
         self._perform(self.machine.stop())
 
+    def let_go(self) -> None:
+        """Leave it as it is: another process registers from now on."""
+        self._clear()
+
     def _clear(self) -> None:
         """Wait for nothing any more."""
         if self._timer is not None:

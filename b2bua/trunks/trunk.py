@@ -117,6 +117,14 @@ class LiveTrunk:
             probe.stop()
         self._probes = []
 
+    def let_go(self) -> None:
+        """Leave it to another process, without a word."""
+        if self.registrant is not None:
+            self.registrant.let_go()
+        for probe in self._probes:
+            probe.stop()
+        self._probes = []
+
     @property
     def alive(self) -> bool:
         """

@@ -64,6 +64,12 @@ class Trunks:
         for trunk in self._trunks.values():
             trunk.stop()
 
+    def let_go(self) -> None:
+        """Another process goes on with them: ask nothing more, and stay registered."""
+        self._started = False
+        for trunk in self._trunks.values():
+            trunk.let_go()
+
     def configure(self, tables: Mapping[str, settings.Trunk]) -> None:
         """Take a new configuration; trunks that stay as they are notice nothing."""
         for name, trunk in list(self._trunks.items()):

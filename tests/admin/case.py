@@ -17,7 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from b2bua.admin.administration import Administration
 from b2bua.admin.listening import local_site
 from b2bua.admin.person import LOCAL
-from b2bua.admin.values import Reloaded
+from b2bua.admin.values import Reloaded, Restarted
 from b2bua.extensions import AddedExtensions
 from b2bua.store.journal import Journal
 from b2bua.store.memory import MemoryStore
@@ -106,6 +106,7 @@ class AdministrationCase(SynchronousTestCase):
         self.answers: list[int] = []
         self.datagrams: list[tuple[bytes, tuple[str, int]]] = []
         self.reloaded = Reloaded(said=[], problems=[])
+        self.restarted = Restarted(pid=7, silent_ms=20, handed_over=1, left=1, problem="")
         served = self.world.served
         self.administration = Administration(
             self.server,
@@ -114,6 +115,7 @@ class AdministrationCase(SynchronousTestCase):
             lambda: served.features,
             self.configure,
             self.reload,
+            self.restart,
             at_once,
             self.post,
             lambda data, address: self.datagrams.append((data, address)),
@@ -142,6 +144,10 @@ class AdministrationCase(SynchronousTestCase):
     async def reload(self) -> Reloaded:
         """Read the configuration again."""
         return self.reloaded
+
+    async def restart(self) -> Restarted:
+        """Have another process take over."""
+        return self.restarted
 
     def send(self, data: bytes) -> Answer:
         """Send bytes on a connection of their own, and read the answer."""

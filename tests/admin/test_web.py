@@ -148,6 +148,7 @@ class RoleTests(AdministrationCase):
             ("POST", "/tokens", {"name": "me"}),
             ("GET", "/changes", {}),
             ("POST", "/reload", {}),
+            ("POST", "/restart", {}),
             ("DELETE", "/features/park/kept", {}),
         ):
             self.assertRefused(403, "somebody may not do this", method, path, **values)

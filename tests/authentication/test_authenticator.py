@@ -175,7 +175,7 @@ class NonceTests(Case):
 
     def test_memory(self) -> None:
         """Only nonces that have served are remembered, and not for longer than they are good."""
-        nonces = self.house.authenticator._nonces
+        nonces = self.house.authenticator.nonces
         for _ in range(50):
             self.challenges(invite())
         self.assertEqual(len(nonces._used), 0)
@@ -297,7 +297,7 @@ class ThrottleTests(Case):
     def guess(self, user: str = "101", **flow: Any) -> FakeServer:
         """Guess wrong."""
         request = invite(user)
-        nonce = self.house.authenticator._nonces.make(source_of(flow.get("remote", PHONE.remote)[0]))
+        nonce = self.house.authenticator.nonces.make(source_of(flow.get("remote", PHONE.remote)[0]))
         challenge = replace(Challenge(DOMAIN, nonce), algorithm="SHA-256")
         return self.admit(self.sign(request, challenge, user=user, password="guess"), **flow)[1]
 

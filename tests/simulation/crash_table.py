@@ -36,6 +36,7 @@ TOLD = 10.0
 """Seconds after the start at which all have been told who were known to ring."""
 UNKNOWN = 1.5
 """Who has not rung for longer when the server dies may not be known: seconds."""
+HANDED_OVER = "all, and the old process goes on with what it has begun"
 
 
 class TornStore(MemoryStore):
@@ -69,10 +70,10 @@ class TornStore(MemoryStore):
 
 
 class Death(NamedTuple):
-    """How a server dies."""
+    """How a server dies, or is replaced."""
 
     store: str
-    """What the store has then: what it had anyway; all that was said; not even the last batch."""
+    """What the store has: what it had anyway; all that was said; not the last batch; or it is handed over."""
     away: float
     """Seconds until it is there again."""
 
@@ -88,6 +89,10 @@ class Death(NamedTuple):
         """
         served = world.served
         assert served is not None and served.server.persistence is not None
+        if self.store == HANDED_OVER:
+            served.hand_over()
+            meanwhile()
+            return
         if self.store == "everything":
             served.server.persistence.journal.flush()
         world.network.harmed = True  # phones miss what the server owed them
@@ -122,7 +127,8 @@ class Rings:
         return ""
 
 
-DEATHS = (Death("what it had", 2.0), Death("everything", 0.0), Death("no last batch", 2.0))
+PLANNED = Death(HANDED_OVER, 0.0)
+DEATHS = (PLANNED, Death("everything", 0.0), Death("what it had", 2.0), Death("no last batch", 2.0))
 
 
 class TransferCell(NamedTuple):
@@ -145,10 +151,17 @@ class TransferCell(NamedTuple):
         world.run(self.moment)
         rings = Rings(scene.phones.values(), store.now())
         self.death.strike(world, store)
-        problem = rings.end(world)
+        problem = "" if self.death is PLANNED else rings.end(world)
         world.run(FOUND_OUT)
         problem = problem or scene.wrong()
-        if not problem and first.state == "up" and frozenset(("alice", "bob")) not in scene.pairs():
+        if not problem and self.death is PLANNED and scene.pairs() != undisturbed(self.kind).pairs:
+            problem = f"{[sorted(pair) for pair in scene.pairs()]} talk, as they would not have"
+        if (
+            not problem
+            and self.death is not PLANNED
+            and first.state == "up"
+            and frozenset(("alice", "bob")) not in scene.pairs()
+        ):
             problem = "Bob has not hung up, and does not talk to Alice"
         return problem_of(world, problem, store)
 
@@ -172,11 +185,12 @@ class OperationCell(NamedTuple):
         store.now = world.clock.seconds
         Deferred.fromCoroutine(OPERATIONS[self.operation].begin(at)).addErrback(lambda _: None)
         world.run(self.moment)
-        at.board.service = None
-        at.board.states.clear()  # a new process knows of no call
+        if self.death is not PLANNED:
+            at.board.service = None
+            at.board.states.clear()  # a new process knows of no call
         rings = Rings(at.phones.values(), store.now())
         self.death.strike(world, store)
-        problem = rings.end(world)
+        problem = "" if self.death is PLANNED else rings.end(world)
         for phone in at.phones.values():
             go_on(phone)
             world.run(1)
@@ -230,6 +244,9 @@ class LampCell(NamedTuple):
         if self.death.away == 0.0:
             scene.run(0.1)
             self.happen(scene)
+        if self.death is PLANNED:
+            scene.run(lamp_table.GONE if self.event == "vanishes" else BACK + 40)
+            return scene.wrong() or "\n".join(map(str, scene.world.violations))
         for phone in scene.phones.values():
             self.say_something(phone)
         problem = rings.end(scene.world) if self.event != "vanishes" else ""
@@ -254,9 +271,10 @@ class LampCell(NamedTuple):
         return (lambda: self.happen(scene)) if self.death.away else lambda: None
 
     def happen(self, scene: lamp_table.Scene) -> None:
-        """Do it, if it can be done."""
-        if self.event:
-            lamp_table.EVENTS[self.event](scene, scene.phones[self.party])
+        """Do it, if it can be done; who calls stays where the answer goes."""
+        phone = scene.phones[self.party]
+        if self.event and not (self.event == "moves" and any(one.state == "calling" for one in phone.live)):
+            lamp_table.EVENTS[self.event](scene, phone)
 
 
 Cell: TypeAlias = TransferCell | OperationCell | LampCell
@@ -293,7 +311,7 @@ BY_HAND = frozenset(("reload", "wants no calls", "hangs up unheard", "reboot"))
 """What needs the server to happen, or is about a network that loses packets."""
 
 
-SIZE = 1776
+SIZE = 2438
 """How many cells there are; each can happen."""
 
 
@@ -314,5 +332,5 @@ def cells() -> Iterator[Cell]:
         for event in lamp_table.EVENTS:
             if event not in BY_HAND:
                 for party in ("alice", "bob", "carol"):
-                    for death in DEATHS[:2]:
+                    for death in DEATHS[event == "moves" : 3]:  # the old process does not hear of it
                         yield LampCell(state, event, party, death)

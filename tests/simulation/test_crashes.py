@@ -9,7 +9,7 @@ from tests.simulation.crash_table import SIZE, cells
 from tests.simulation.crashes import CrashPlay
 from tests.simulation.tables import play, sample
 
-EVERY = 23
+EVERY = 31
 """Of so many cells of the table one is played here."""
 
 
@@ -32,5 +32,5 @@ class CrashTableTests(SynchronousTestCase):
         self.assertEqual(wrong, [], "\n".join(wrong))
 
     def test_size(self) -> None:
-        """Each moment of each transfer and operation, each state with each event; three ways to die."""
+        """Each moment of transfers and operations, each state with each event; three deaths, one restart."""
         self.assertEqual(sum(1 for _ in cells()), SIZE)

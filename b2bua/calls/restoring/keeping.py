@@ -107,6 +107,41 @@ class CallKeeper:
         self._fresh.pop(call, None)
         self._note(call, tuple(legs))
 
+    def finish(self, call: Call) -> None:
+        """Have a call that is settled written as it is now, since another process goes on with it."""
+        if call in self._fresh or call in self._changed or call.id not in self._written:
+            self._fresh.pop(call, None)
+            self._changed.pop(call, None)
+            self._keep(call, tuple(call.legs))
+        if call.id in self._ringing:
+            self._forget_rings(call)
+
+    def ids(self) -> list[str]:
+        """The calls of which something is kept."""
+        return [*self._written, *self._ringing]
+
+    def is_finished(self, call: Call) -> bool:
+        """Is it written as it is?"""
+        return call.id in self._written and call not in self._fresh and call not in self._changed
+
+    def give(self, call: Call) -> str:
+        """Write a call that is settled for another process, which keeps it from now on."""
+        former = {self._home.pop(leg, call.id) for leg in call.legs} - {call.id}
+        text = _encode(write_call(call, self.start))
+        self.forget(call)
+        for id in former:
+            self._put_right(id)
+        return text
+
+    def forget(self, call: Call) -> None:
+        """Another process keeps it from now on."""
+        for queue in (self._fresh, self._changed, self._rings):
+            queue.pop(call, None)
+        self._ringing.pop(call.id, None)
+        for leg in self._written.pop(call.id, (call, ()))[1]:
+            if self._home.get(leg) == call.id:
+                del self._home[leg]
+
     def over(self, call: Call) -> None:
         """A call is over; if a party of it lives on in another one, its turn comes with that."""
         self._fresh.pop(call, None)

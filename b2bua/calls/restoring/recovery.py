@@ -10,7 +10,7 @@ for an answer gets one.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -40,6 +40,9 @@ BACK = 180.0
 ALONE: Fields = (("Reason", str(Reason("SIP", 500, "The call was cut by a restart"))),)
 
 
+NO_NUMBERS: Mapping[str, Sequence[int]] = {}
+
+
 class Unreadable(NamedTuple):
     """What was kept of a call that cannot be taken up."""
 
@@ -65,6 +68,7 @@ def recover(
     *,
     start: int,
     alive: float,
+    numbers: Mapping[str, Sequence[int]] = NO_NUMBERS,
 ) -> Recovered:
     """
     Take up what was kept; the answers to what is asked come later.
@@ -73,10 +77,13 @@ def recover(
     @param records: those of calls that have not ended.
     @param start: which start of the service this is.
     @param alive: the last time at which the service is known to have run.
+    @param numbers: of the calls whose parties are there for sure, since a process knew it until
+        just now: the CSeq number that each has used last, where what was written has an older one.
     """
     found = Recovered([], [], [])
     asked = rang = 0
     for id, text in kept:
+        sure = id in numbers
         try:
             plain = _plain(text)
             if id.endswith(RINGING):
@@ -85,7 +92,9 @@ def recover(
                     calls.later(SOON + rang / RATE, _end, calls, id, invite, start)
                     rang += 1
                 continue
-            call, legs, alone = restore_call(calls, plain, records.get(id), start=start, alive=alive)
+            call, legs, alone = restore_call(
+                calls, plain, records.get(id), start=start, alive=alive, sure=sure
+            )
         except UsageError as error:
             found.unreadable.append(Unreadable(id, str(error), text))
             continue
@@ -93,6 +102,8 @@ def recover(
             found.over.append(id)
         else:
             found.calls.append((call, legs))
+        for leg, number in zip(legs, numbers.get(id, ()), strict=False):
+            leg.go_on_from(number)
         for leg in legs:
             asked += 1
             after = FIRST + asked / RATE
@@ -100,7 +111,7 @@ def recover(
                 calls.later(after, _dismiss, leg)
             elif leg.flow is None and leg.channel.device is not None:
                 calls.later(BACK + asked / RATE, refresh.probe, leg)
-            else:
+            elif not sure:
                 calls.later(after, refresh.probe, leg)
     return found
 

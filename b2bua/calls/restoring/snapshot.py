@@ -9,6 +9,8 @@ before.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 from b2bua.calls.bridge import Bridge
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from b2bua.calls.ports import Directory
     from b2bua.calls.records.record import CallRecord
 
+PERSON = 8
+"""Who has more calls at once is no person, who could join any two of them."""
 VERSION = 1
 """Changes with what is written, from the first release on; what another version wrote is refused."""
 
@@ -37,6 +41,40 @@ def is_settled(call: Call) -> bool:
     bridge, waiting = call.bridge, call.waiting or {}
     talking = () if bridge is None else (bridge.a, bridge.b)
     return bool(call.legs) and all(leg.stable and (leg in talking or leg in waiting) for leg in call.legs)
+
+
+def is_movable(call: Call) -> bool:
+    """May another process go on with it: is it settled, and waits nobody for an answer of any kind?"""
+    return is_settled(call) and not any(
+        leg.lingering
+        or leg.channel.requests
+        or leg.peer_requests
+        or leg.refers.open
+        or leg.refers.relayed
+        or leg.our_bye
+        for leg in call.legs
+    )
+
+
+def movable(calls: Iterable[Call]) -> list[Call]:
+    """
+    Those of the calls that another process may go on with.
+
+    Who has a second call may be about to join the two, so what a person talks
+    in stays where that one rings.
+    """
+    ready, parties = [], Counter[str]()
+    busy: set[str] = set()
+    for call in calls:
+        moves = is_movable(call)
+        names = {leg.party.name for leg in call.legs if leg.party.internal}
+        parties.update(names)
+        if moves:
+            ready.append((call, names))
+        else:
+            busy |= names
+    busy = {name for name in busy if parties[name] <= PERSON}
+    return [call for call, names in ready if not names & busy]
 
 
 def write_call(call: Call, start: int = 0, legs: tuple[Leg, ...] | None = None) -> dict[str, Any]:
@@ -82,6 +120,7 @@ def restore_call(
     *,
     start: int = 1,
     alive: float = 0.0,
+    sure: bool = False,
 ) -> tuple[Call | None, list[Leg], list[Leg]]:
     """
     Bring a call back that L{write_call} wrote down.
@@ -90,6 +129,7 @@ def restore_call(
         party of it was on its way to another call.
     @param start: which start of the service this process is.
     @param alive: the last time at which the service is known to have run.
+    @param sure: are its numbers those that were used last?
     @return: the call, unless nobody talks or waits in it; all of its legs; and
         those that have nobody to go on with.
     @raise UsageError: another version wrote it, or it is not whole; then
@@ -109,7 +149,7 @@ def restore_call(
         fields = SeenFields({name: tuple(values) for name, values in plain["fields"].items()})
         since, talked, pair = float(plain["since"]), bool(plain["talked"]), plain["pair"]
         places = [_read_waiting(calls.directory, one) for one in plain["waiting"]]
-        lives = max(1, start - int(plain["start"]))
+        lives = 0 if sure else max(1, start - int(plain["start"]))
         kept = list(zip(plain["legs"], plain["holding"], identities, strict=True))
         busy = {*(pair or ()), *(n for n, *_ in places)}
         if not kept or not all(0 <= n < len(kept) for n in (caller, *busy)):

@@ -1,0 +1,118 @@
+"""
+Which of two processes a message belongs to.
+
+The new process reads all that comes.  What it knows nothing of, and what only the
+old one can know (a response, a request within a dialog, or one more copy of a
+request that came before), goes to the old one; what that one does not know
+either comes back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from b2bua.errors import PeerError
+from b2bua.transactions.flow import Flow
+from b2bua.transactions.matching import server_key
+from b2bua.wire.message import Request, Response, parse
+
+if TYPE_CHECKING:
+    from b2bua.server import Server
+
+Word: TypeAlias = dict[str, Any]
+"""What one process says to the other: plain values, the kind of it by C{say}."""
+Say: TypeAlias = Callable[[Word], None]
+
+
+def knows(server: Server, message: Request | Response) -> bool:
+    """Does a message belong to a transaction or a dialog of this process?"""
+    runner = server.runner
+    if isinstance(message, Response):
+        return runner.clients.has(message)
+    method = message.method
+    if server_key(message, "INVITE" if method == "ACK" else method) in runner.servers:
+        return True
+    if method == "CANCEL" and server_key(message, "INVITE") in runner.servers:
+        return True
+    if message.to.tag:
+        return server.core.owner(message) is not None
+    named = _named(message)
+    return named is not None and server.context.dialogs.find_replaced(*named) is not None
+
+
+def is_new(server: Server, message: Request | Response) -> bool:
+    """Does a message begin something that this process knows nothing of?"""
+    return isinstance(message, Request) and not message.to.tag and not knows(server, message)
+
+
+def _named(request: Request) -> tuple[str, str, str] | None:
+    """The dialog that a request outside of dialogs is about: Call-ID, To tag, From tag."""
+    try:
+        about = request.replaces or request.join
+        dialog = request.target_dialog
+    except PeerError:
+        return None
+    if about is not None:
+        return about.call_id, about.to_tag, about.from_tag
+    return None if dialog is None else (dialog.call_id, dialog.local_tag, dialog.remote_tag)
+
+
+class Relay:
+    """Passes messages to the other process, and takes those that it passes."""
+
+    def __init__(self, server: Server, say: Say, branches: Container[str] = ()) -> None:
+        """
+        Pass nothing yet.
+
+        @param branches: those of the requests that the other process had when it left.
+        """
+        self._server = server
+        self._say = say
+        self._branches = branches
+
+    def begin(self) -> None:
+        """Pass on from now on what belongs to the other process."""
+        self._server.runner.elsewhere = self._pass_on
+
+    def end(self) -> None:
+        """There is no other process any more."""
+        self._server.runner.elsewhere = None
+
+    def _pass_on(self, message: Request | Response, flow: Flow, data: bytes) -> bool:
+        """
+        Pass on what is not ours; on our connections the other process could not answer.
+
+        Who begins something new has not asked the other process.
+        """
+        if flow.connection or knows(self._server, message):
+            return False
+        if isinstance(message, Request) and not message.to.tag:
+            begun_before = message.via.branch in self._branches
+            if not begun_before and _named(message) is None:
+                return False
+        self._say({"say": "message", "flow": list(flow), "data": data.decode("latin-1")})
+        return True
+
+    def passed(self, word: Word) -> None:
+        """Take a message that the other process has passed on; it comes back if we do not know it."""
+        flow, data = _unpacked(word)
+        if knows(self._server, parse(data)):
+            self._server.runner.received(data, flow)
+        else:
+            self._say({**word, "say": "back"})
+
+    def came_back(self, word: Word) -> None:
+        """Take a message that nobody knows, as any stranger's."""
+        elsewhere, self._server.runner.elsewhere = self._server.runner.elsewhere, None
+        try:
+            flow, data = _unpacked(word)
+            self._server.runner.received(data, flow)
+        finally:
+            self._server.runner.elsewhere = elsewhere
+
+
+def _unpacked(word: Word) -> tuple[Flow, bytes]:
+    """The flow and the bytes of a message."""
+    transport, local, remote, connection = word["flow"]
+    return Flow(transport, tuple(local), tuple(remote), connection), word["data"].encode("latin-1")

@@ -1,0 +1,125 @@
+"""The store of a process that has left its store to another one: what it writes goes there."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import Deferred, fail, succeed
+from zope.interface import implementer
+
+from b2bua.calls.records.record import CallRecord
+from b2bua.store.ports import (
+    Batch,
+    BindingRow,
+    IStore,
+    Setting,
+    Snapshot,
+    StoreError,
+    SubscriptionRow,
+    TraceRow,
+)
+
+if TYPE_CHECKING:
+    from b2bua.handover.belonging import Say, Word
+    from b2bua.store.journal import Journal
+
+LEFT = "another process has the database now"
+
+
+@implementer(IStore)
+class RelayStore:
+    """
+    Writes by having another process write.
+
+    Registrations and subscriptions are not this process's any more, and nothing
+    can be looked up.
+    """
+
+    def __init__(self, say: Say, name: str, node: str) -> None:
+        """Write so."""
+        self._say = say
+        self.name = name
+        self.node = node
+
+    def open(self) -> Deferred[None]:
+        """Do nothing."""
+        return succeed(None)
+
+    def close(self) -> Deferred[None]:
+        """Do nothing."""
+        return succeed(None)
+
+    def write(self, batch: Batch) -> Deferred[None]:
+        """Have it written."""
+        self._say(
+            {
+                "say": "batch",
+                "settings": [list(setting) for setting in batch.settings],
+                "records": [record.to_plain() for record in batch.records],
+                "snapshots": [list(snapshot) for snapshot in batch.snapshots],
+                "traces": [[call, at, data.hex()] for call, at, data in batch.traces],
+            }
+        )
+        return succeed(None)
+
+    def load_bindings(self, now: float) -> Deferred[Sequence[BindingRow]]:
+        """Not any more."""
+        return _left()
+
+    def load_settings(self) -> Deferred[Sequence[Setting]]:
+        """Not any more."""
+        return _left()
+
+    def load_open(self) -> Deferred[Sequence[CallRecord]]:
+        """Not any more."""
+        return _left()
+
+    def find_records(
+        self,
+        *,
+        party: str | None = None,
+        since: float | None = None,
+        before: float | None = None,
+        states: Collection[str] = (),
+        limit: int = 100,
+    ) -> Deferred[Sequence[CallRecord]]:
+        """Not any more."""
+        return _left()
+
+    def drop_records(self, before: float) -> Deferred[int]:
+        """Not any more."""
+        return _left()
+
+    def load_snapshots(self) -> Deferred[Sequence[Snapshot]]:
+        """Not any more."""
+        return _left()
+
+    def find_trace(self, call: str) -> Deferred[TraceRow | None]:
+        """Not any more."""
+        return _left()
+
+    def drop_traces(self, before: float, bytes_max: int) -> Deferred[int]:
+        """Not any more."""
+        return _left()
+
+    def load_subscriptions(self) -> Deferred[Sequence[SubscriptionRow]]:
+        """Not any more."""
+        return _left()
+
+
+def _left() -> Deferred[Any]:
+    """Say why not."""
+    return fail(StoreError(LEFT))
+
+
+def write_down(journal: Journal, word: Word) -> None:
+    """Write what L{RelayStore} of the other process had to write."""
+    for owner, table, key, value in word["settings"]:
+        journal.setting(owner, table, key, value)
+    for record in word["records"]:
+        journal.record(CallRecord.from_plain(record))
+    for call, text in word["snapshots"]:
+        journal.snapshot(call, text)
+    for call, at, data in word["traces"]:
+        journal.trace(TraceRow(call, at, bytes.fromhex(data)))

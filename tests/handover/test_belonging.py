@@ -1,0 +1,145 @@
+"""Two processes at one address: what comes goes to the one that it belongs to."""
+
+from __future__ import annotations
+
+from b2bua.store.memory import MemoryStore
+from b2bua.testing import LadderTestCase, Manners, World
+from b2bua_plugins.blind_transfer import BlindTransfer
+
+
+class HandOverTests(LadderTestCase):
+    """The server is replaced by another process while it serves."""
+
+    def make_world(self) -> World:
+        """A server with a store."""
+        return World(store=MemoryStore(), features=[BlindTransfer])
+
+    def hand_over(self) -> int:
+        """Replace it; how many calls the new process has at once."""
+        served = self.world.served
+        assert served is not None
+        return served.hand_over().restored
+
+    def going(self) -> int:
+        """How many calls the new process has."""
+        served = self.world.served
+        assert served is not None
+        return len(served.server.core.calls.going)
+
+    def test_established(self) -> None:
+        """A call that is established is the new process's: BYE, re-INVITE and INFO go on in it."""
+        alice, bob = self.world.phones("alice", "bob", manners=Manners(answers_after=0.2))
+        alice.dial("bob")
+        self.world.run(1)
+        self.assertEqual(self.hand_over(), 1)
+        alice.hold()
+        self.world.run(1)
+        self.assertFalse(bob.hears(alice) and alice.hears(bob))
+        alice.resume()
+        self.world.run(1)
+        self.assertTrue(alice.talks_to(bob))
+        bob.hang_up()
+        self.world.run(1)
+        self.assertEqual((alice.live, bob.live), ([], []))
+        self.quiet()
+
+    def test_ringing(self) -> None:
+        """What rings is finished by the old process, and handed over when it is answered and settled."""
+        alice, bob = self.phones("alice", "bob")
+        alice.sends("INVITE", to="bob")
+        bob.gets("INVITE")
+        bob.answers(180)
+        alice.gets(180)
+        self.assertEqual(self.hand_over(), 0)
+        self.assertEqual(self.going(), 0)
+        bob.answers(200)
+        alice.gets(200)
+        alice.sends("ACK")
+        bob.gets("ACK")
+        self.world.run(0.5)
+        self.assertEqual(self.going(), 1)
+        self.disconnect(alice, bob)
+        self.quiet()
+
+    def test_refused(self) -> None:
+        """The final response goes to the old process, and so does the ACK for it."""
+        alice, bob = self.phones("alice", "bob")
+        alice.sends("INVITE", to="bob")
+        bob.gets("INVITE")
+        bob.answers(180)
+        alice.gets(180)
+        self.hand_over()
+        bob.answers(486)
+        alice.gets(486)
+        alice.sends("ACK")
+        self.quiet()
+
+    def test_cancelled(self) -> None:
+        """A CANCEL finds its INVITE, whose branch it has (RFC 3261 section 9.1)."""
+        alice, bob = self.world.phones("alice", "bob", manners=Manners(answers_after=None))
+        alice.dial("bob")
+        self.world.run(1)
+        self.hand_over()
+        alice.hang_up()
+        self.world.run(1)
+        self.assertEqual((alice.live, bob.live), ([], []))
+        self.quiet()
+
+    def test_new_calls(self) -> None:
+        """A call that begins afterwards is the new process's, while the old one still rings somebody."""
+        alice, bob, carol, dave = self.world.phones(
+            "alice", "bob", "carol", "dave", manners=Manners(answers_after=5.0)
+        )
+        alice.dial("bob")
+        self.world.run(1)
+        self.hand_over()
+        carol.dial("dave")
+        self.world.run(10)
+        self.assertTrue(alice.talks_to(bob) and carol.talks_to(dave))
+        self.assertEqual(self.going(), 2)
+        for phone in (alice, dave):
+            phone.hang_up()
+        self.quiet()
+
+    def test_twenty(self) -> None:
+        """Twenty times in one call; its numbers go on by one, as if nothing had been."""
+        alice, bob = self.world.phones("alice", "bob", manners=Manners(answers_after=0.2))
+        alice.dial("bob")
+        self.world.run(1)
+        for _ in range(20):
+            self.assertEqual(self.hand_over(), 1)
+            alice.hold()
+            self.world.run(1)
+            alice.resume()
+            self.world.run(1)
+        self.assertTrue(alice.talks_to(bob))
+        alice.hang_up()
+        self.quiet()
+
+    def test_tcp(self) -> None:
+        """A connection without a call that rings is closed; the phone comes back by a new one."""
+        alice, bob = self.world.phones("alice", "bob", transport="TCP", manners=Manners(answers_after=0.2))
+        alice.dial("bob")
+        self.world.run(1)
+        self.assertEqual(self.hand_over(), 1)
+        self.world.run(1)
+        for phone in (alice, bob):
+            phone.register()
+        self.world.run(1)
+        bob.hang_up()
+        self.world.run(2)
+        self.assertEqual((alice.live, bob.live), ([], []))
+        self.quiet()
+
+    def test_nobody_knows(self) -> None:
+        """What is about a dialog that neither of them knows comes back, and is answered as ever."""
+        _, bob, carol = self.world.phones("alice", "bob", "carol", manners=Manners(answers_after=None))
+        carol.dial("alice")  # the old process has to stay for a while
+        self.world.run(1)
+        self.hand_over()
+        about = [("Refer-To", "<sip:carol@pbx.example.com>"), ("Target-Dialog", "x;local-tag=a;remote-tag=b")]
+        sent = bob.outside("REFER", "alice", fields=about)
+        self.world.run(1)
+        self.assertEqual(sent.code, 481)
+        carol.hang_up()
+        self.quiet()

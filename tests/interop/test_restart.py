@@ -1,0 +1,101 @@
+"""A restart without loss, on sockets: under calls of SIPp, and with a new process that does not start."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import inlineCallbacks
+from twisted.internet.threads import deferToThread
+from twisted.trial.unittest import TestCase
+
+from tests.interop.load import Killable
+from tests.interop.programs import need
+from tests.interop.restarts import play
+
+OPTIONS = (
+    b"OPTIONS sip:127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1;rport;branch=z9hG4bKwaits\r\n"
+    b"From: <sip:x@127.0.0.1>;tag=1\r\nTo: <sip:127.0.0.1>\r\nCall-ID: waits\r\nCSeq: 1 OPTIONS\r\n"
+    b"Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+)
+
+
+def ask_to_come_again(service: Killable, systemd: socket.socket) -> list[int]:
+    """End a service as systemd does in order to start it anew; the descriptors that it leaves."""
+    os.kill(service.pid, signal.SIGUSR2)
+    while True:
+        said, descriptors, _, _ = socket.recv_fds(systemd, 1000, 16)
+        if said.startswith(b"FDSTORE=1"):
+            service.wait()
+            return list(descriptors)
+
+
+class RestartTests(TestCase):
+    """C{make restarts} does it twenty times under 30 calls a second."""
+
+    timeout = 120
+
+    def directory(self) -> Path:
+        """Where everything is."""
+        path = Path(self.mktemp()).resolve()
+        path.mkdir()
+        return path
+
+    @inlineCallbacks
+    def test_under_calls(self) -> Any:
+        """No call fails, no registration is lost, and the silence is a fraction of a second."""
+        need("sipp")
+        found = yield deferToThread(play, self.directory(), 2, 10, 2.0)
+        self.assertEqual((found.failed, found.lost), (0, []), f"{found}\n{found.unhappy}")
+        self.assertLess(max(found.silences), 2.0)
+
+    @inlineCallbacks
+    def test_systemd(self) -> Any:
+        """What systemd ends in order to start it anew leaves its sockets with it, and what waits in them."""
+        directory = self.directory()
+        path = str(directory / "notify")
+        os.environ["NOTIFY_SOCKET"] = path
+        self.addCleanup(os.environ.pop, "NOTIFY_SOCKET")
+
+        def work() -> None:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+                systemd.bind(path)
+                systemd.settimeout(20.0)
+                service = Killable(directory)
+                try:
+                    found = ask_to_come_again(service, systemd)
+                    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
+                        phone.settimeout(20.0)
+                        phone.connect(("127.0.0.1", service.port))
+                        phone.send(OPTIONS)
+                        service.start(found)
+                        self.assertTrue(phone.recv(1000).startswith(b"SIP/2.0 200 "))
+                finally:
+                    service.end()
+
+        yield deferToThread(work)
+
+    @inlineCallbacks
+    def test_does_not_start(self) -> Any:
+        """A new process that finds its configuration bad leaves the old one serving; mended it takes over."""
+
+        def work() -> None:
+            service = Killable(self.directory())
+            try:
+                good, first = service.config.read_text(), service.pid
+                service.config.write_text(good + "[calls]\nsurvives = true\n")
+                found = service.restart()
+                self.assertEqual(found["pid"], None)
+                self.assertIn("did not start", found["problem"])
+                service.config.write_text(good)
+                found = service.restart()
+                self.assertEqual(found["problem"], "")
+                self.assertNotEqual(found["pid"], first)
+                self.assertEqual(service.ask("/status")["calls"], 0)
+            finally:
+                service.end()
+
+        yield deferToThread(work)
