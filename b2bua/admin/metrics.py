@@ -95,7 +95,11 @@ class Metrics:
             ("b2bua_responses_stray", "Responses to nothing of ours", counts.stray),
             ("b2bua_requests_turned_away", "Requests that got 503: too much to do", status.turned_away),
             ("b2bua_strangers_refused", "Messages of unknown hosts, too fast", status.strangers_refused),
-            ("b2bua_connections_refused", "Connections, one too many", status.connections_refused),
+            (
+                "b2bua_connections_refused",
+                "Connections refused or closed since there were too many",
+                status.connections_refused,
+            ),
             ("b2bua_subscriptions_refused", "Subscriptions refused", status.subscriptions_refused),
             ("b2bua_store_lost", "Records that were given up", status.store.lost),
         ):

@@ -102,7 +102,7 @@ class SessionTimer:
         Take a 2xx to a request of ours (section 7.2).
 
         An unasked Session-Expires is obeyed.  Without one there is no timer:
-        a peer who does not know the extension needs none from us, since we
+        a peer who knows nothing of session timers needs none from us, since we
         find out that it is gone in other ways.
         """
         found = response.session_expires

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from b2bua.dialogs.dialog import Dialog
 from b2bua.dialogs.reliable import InOrder
-from b2bua.legs import our_requests, sending
+from b2bua.legs import our_requests
 from b2bua.legs.context import SDP
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class EarlyDialogs:
             if fork.rack and fork.answer is not None:
                 rack, fork.rack = fork.rack, ""
                 self.leg.remote_session = fork.answer
-                self.prack(fork, rack, sending.signed(self.leg, session, fork.answer))
+                self.prack(fork, rack, self.leg.signed(session, fork.answer))
 
     def exchange_done(self, dialog: Dialog) -> bool:
         """Was the offer answered reliably in this early dialog, so that an UPDATE may follow?"""

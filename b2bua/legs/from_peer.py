@@ -9,7 +9,7 @@ from b2bua.dialogs.dialog import Dialog
 from b2bua.dialogs.offer_answer import Open, refusal
 from b2bua.dialogs.session_timer import TooBrief
 from b2bua.errors import PeerError
-from b2bua.legs import bye, change_queue, relayed_requests, sending, session_expires
+from b2bua.legs import bye, change_queue, relayed_requests, responses, session_expires
 from b2bua.legs.header_policy import CHANGE, entering, session_of
 from b2bua.legs.peer_invite import PeerInvite
 from b2bua.legs.peer_update import PeerUpdate
@@ -39,22 +39,22 @@ def request_received(leg: LegData, request: Request, server: IServerTransaction)
     try:
         dialog = _dialog(leg, request)
         if dialog is None or (leg.state is LegState.ENDED and method not in _AFTER_THE_END):
-            sending.respond(leg, server, 481)
+            responses.respond(leg, server, 481)
             return
         if not dialog.accepts(request.cseq.number):
             # Out of order (RFC 3261 section 12.2.2).
-            sending.respond(leg, server, 500, "", (("Retry-After", "1"),))
+            responses.respond(leg, server, 500, "", (("Retry-After", "1"),))
             return
         if request.get("Require") is not None:
             check_required(request, OPTION_TAGS)
         moved = _follow_flow(leg, request, server)
         take = _TAKERS.get(method)
         if take is None:
-            sending.respond(leg, server, 405, "", (ALLOW,))
+            responses.respond(leg, server, 405, "", (ALLOW,))
         else:
             take(leg, request, server)
     except PeerError as error:
-        sending.respond(leg, server, error.code, error.why, fields_with(error))
+        responses.respond(leg, server, error.code, error.why, fields_with(error))
     if moved:
         # Not before, since a change of its own that it comes back with is first (RFC 3261 section 14.1).
         leg.channel.go_on_by(server.flow)
@@ -110,7 +110,7 @@ def _refused_for_glare(leg: LegData, request: Request, server: IServerTransactio
     if not code:
         return False
     wait = (("Retry-After", str(leg.context.random.randint(0, 10))),) if code == 500 else ()
-    sending.respond(leg, server, code, "", wait)
+    responses.respond(leg, server, code, "", wait)
     return True
 
 
@@ -132,7 +132,7 @@ def _update(leg: LegData, request: Request, server: IServerTransaction) -> None:
         return
     verdict = session_expires.judge(leg, request)
     if isinstance(verdict, TooBrief):
-        sending.respond(leg, server, 422, "", verdict.fields)
+        responses.respond(leg, server, 422, "", verdict.fields)
         return
     leg.learn(request)
     fields = entering(request, CHANGE, leg.party)
@@ -145,7 +145,7 @@ def _update(leg: LegData, request: Request, server: IServerTransaction) -> None:
     if dialog is not None:
         dialog.refresh(request)
     agreed = session_expires.answer(leg, request) if leg.state is LegState.ANSWERED else ()
-    sending.respond(
+    responses.respond(
         leg, server, 200, "", (leg.channel.contact(server.flow), ALLOW, SUPPORTED_ANSWER, *agreed)
     )
     if fields:
@@ -158,7 +158,7 @@ def _bye(leg: LegData, request: Request, server: IServerTransaction) -> None:
     """Take a BYE; one of several early dialogs may go alone (RFC 3261 section 15)."""
     dialog = _dialog(leg, request) if leg.early else None
     if dialog is not None and leg.early is not None and dialog in leg.early:
-        sending.respond(leg, server, 200)
+        responses.respond(leg, server, 200)
         leg.context.dialogs.remove(dialog)
         leg.early.remove(dialog)
     else:
@@ -168,25 +168,27 @@ def _bye(leg: LegData, request: Request, server: IServerTransaction) -> None:
 def _prack(leg: LegData, request: Request, server: IServerTransaction) -> None:
     """Take a PRACK."""
     if leg.peer_invite is None:
-        sending.respond(leg, server, 481)
+        responses.respond(leg, server, 481)
     else:
         leg.peer_invite.prack(request, server)
 
 
 def _options(leg: LegData, request: Request, server: IServerTransaction) -> None:
     """Answer OPTIONS ourselves: what this dialog can do is what we can do (RFC 3261 section 11.2)."""
-    sending.respond(leg, server, 200, "", (leg.channel.contact(server.flow), ALLOW, SUPPORTED_ANSWER, ACCEPT))
+    responses.respond(
+        leg, server, 200, "", (leg.channel.contact(server.flow), ALLOW, SUPPORTED_ANSWER, ACCEPT)
+    )
 
 
 def _notify(leg: LegData, request: Request, server: IServerTransaction) -> None:
     """Take a NOTIFY; one about a transfer belongs to a subscription that we have not."""
     event = request.event
     if event is None:
-        sending.respond(leg, server, 489, "", (ALLOW_EVENTS,))
+        responses.respond(leg, server, 489, "", (ALLOW_EVENTS,))
     elif event.package == "refer":
         _notify_refer(leg, request, server)
     elif leg.ended:
-        sending.respond(leg, server, 481)
+        responses.respond(leg, server, 481)
     else:
         relayed_requests.received(leg, request, server)
 
@@ -195,11 +197,11 @@ def _notify_refer(leg: LegData, request: Request, server: IServerTransaction) ->
     """Take the news of a REFER that we handed on; of any other there is no subscription."""
     referral = leg.refers.relayed
     if referral is None:
-        sending.respond(leg, server, 481)
+        responses.respond(leg, server, 481)
         return
     code = status_of(request.body) if request.body else 100
     state = request.subscription_state
-    sending.respond(leg, server, 200)
+    responses.respond(leg, server, 200)
     if code >= 200 or (state is not None and state.state == "terminated"):
         leg.refers.relayed = None
     referral.notify(code)
@@ -234,14 +236,14 @@ def _subscribe(leg: LegData, request: Request, server: IServerTransaction) -> No
     """Take a SUBSCRIBE for the news of a REFER; one to anything else is not made within a call."""
     event = request.event
     if event is None or event.package != "refer":
-        sending.respond(leg, server, 489, "", (ALLOW_EVENTS,))
+        responses.respond(leg, server, 489, "", (ALLOW_EVENTS,))
         return
     for referral in leg.refers.open:
         if referral.matches(request):
             referral.subscribe(request, server)
             return
     # Only a REFER makes a subscription to this event (RFC 3515 section 2.4.4).
-    sending.respond(leg, server, 403)
+    responses.respond(leg, server, 403)
 
 
 _TAKERS = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from b2bua.capabilities import ALLOW, SUPPORTED_INVITE, SUPPORTED_UNRELIABLE
-from b2bua.legs import sending, session_expires
+from b2bua.legs import session_expires
 from b2bua.legs.context import SDP, Invitation
 from b2bua.legs.header_policy import leaving
 from b2bua.transactions.flow import Flow as FlowType
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from b2bua.wire.message import Field, Response
 
 ATTEMPTS = 5
-"""How often an INVITE is sent at most: credentials, longer timers, fewer extensions."""
+"""How often an INVITE is sent at most: credentials, longer timers, fewer option tags."""
 
 
 class InviteRequest:
@@ -111,7 +111,7 @@ class InviteRequest:
         fields += leaving(invitation.fields, leg.party)
         fields += self._credentials
         if invitation.session is not None:
-            self.offer = sending.signed(leg, invitation.session)
+            self.offer = leg.signed(invitation.session)
             fields.append(SDP)
         body = self._with_parts(fields) if invitation.parts else self.offer
         request = Request("INVITE", invitation.request_uri, fields, body)

@@ -8,7 +8,7 @@ from b2bua.dialogs.offer_answer import back_off, can_answer, moved, rejection, w
 from b2bua.dialogs.reliable import InOrder
 from b2bua.dialogs.usages import Effect, effect_of
 from b2bua.errors import PeerError
-from b2bua.legs import bye, our_requests, sending, session_expires
+from b2bua.legs import bye, our_requests, session_expires
 from b2bua.legs.ack import Ack
 from b2bua.legs.change_queue import QueuedChange
 from b2bua.legs.context import SDP
@@ -104,7 +104,7 @@ class OurChange:
         body = b""
         if self.word.session is not None:
             before = leg.local_session or b""
-            body = sending.signed(leg, with_lines_of(self.word.session, before, exactly=False))
+            body = leg.signed(with_lines_of(self.word.session, before, exactly=False))
         elif self._silent and self.method == "INVITE":
             # A re-INVITE repeats the offer unchanged (RFC 4028 section 7.4).
             body = leg.local_session or b""
@@ -158,7 +158,7 @@ class OurChange:
                     "PRACK",
                     our_requests.ignored,
                     (rack, SDP),
-                    sending.signed(leg, rejection(session)),
+                    leg.signed(rejection(session)),
                 )
                 return
         our_requests.request(leg, leg.dialog, "PRACK", our_requests.ignored, (rack,))
@@ -177,7 +177,7 @@ class OurChange:
             self._ack = Ack(leg, dialog, self.seq, self._credentials)
         if self._over:
             if self._ack is not None:
-                self._ack.send(sending.signed(leg, rejection(session)) if self.asks and session else None)
+                self._ack.send(leg.signed(rejection(session)) if self.asks and session else None)
             return
         dialog.refresh(response)
         leg.learn(response)
@@ -224,7 +224,7 @@ class OurChange:
         self._owes_ack = False
         if session is None:
             session = rejection(leg.remote_session or b"")
-        self._ack.send(sending.signed(leg, session, leg.remote_session))
+        self._ack.send(leg.signed(session, leg.remote_session))
         self._over = True
         leg.our_change = None
         leg.settled()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from b2bua.dialogs.dialog import Dialog
 from b2bua.dialogs.offer_answer import rejection
 from b2bua.errors import PeerError
-from b2bua.legs import bye, sending, session_expires
+from b2bua.legs import bye, session_expires
 from b2bua.legs.ack import Ack
 from b2bua.legs.early_dialogs import EarlyDialog, EarlyDialogs
 from b2bua.legs.header_policy import FAILURE, MOVED, PROVISIONAL, SUCCESS, entering, leaving, session_within
@@ -209,7 +209,7 @@ class OurInvite(InviteRequest):
     def _surplus(self, ack: Ack, session: bytes | None) -> None:
         """End a dialog that nobody wants, after its ACK."""
         answer = rejection(session) if session is not None and self.invitation.session is None else b""
-        ack.send(sending.signed(self.leg, answer) if answer else b"")
+        ack.send(self.leg.signed(answer) if answer else b"")
         bye.dismiss(self.leg, ack.dialog)
         if self._cancelled:
             self._over()
@@ -227,9 +227,9 @@ class OurInvite(InviteRequest):
         if session is None:
             session = rejection(leg.remote_session or b"")
         if owing is not None:
-            self._forks.prack(owing, owing.rack, sending.signed(leg, session, owing.answer))
+            self._forks.prack(owing, owing.rack, leg.signed(session, owing.answer))
         else:
-            ack.send(sending.signed(leg, session, leg.remote_session))
+            ack.send(leg.signed(session, leg.remote_session))
         self._done()
         leg.settled()
 

@@ -9,7 +9,7 @@ from b2bua.dialogs.dialog import Dialog
 from b2bua.dialogs.offer_answer import can_answer, with_lines_of
 from b2bua.dialogs.session_timer import TooBrief
 from b2bua.errors import PeerError
-from b2bua.legs import bye, sending, session_expires
+from b2bua.legs import bye, session_expires
 from b2bua.legs.header_policy import (
     CHANGE,
     GOODBYE,
@@ -178,13 +178,13 @@ class PeerInvite(ProvisionalResponses):
                 return None
             self.offering = False
             leg.remote_session = self.offer
-            return sending.signed(leg, session, self.offer)
+            return leg.signed(session, self.offer)
         if self._offer_out:
             return b""
         if session is None:
             return None
         self._offer_out = self.offering = True
-        return sending.signed(leg, with_lines_of(session, leg.local_session or b"", exactly=False))
+        return leg.signed(with_lines_of(session, leg.local_session or b"", exactly=False))
 
     def _repeat_answer(self) -> None:
         """Send the 2xx again, until the ACK comes or 64*T1 have passed (section 13.3.1.4)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from b2bua.capabilities import ALLOW, SUPPORTED_ANSWER
-from b2bua.legs import sending, session_expires
+from b2bua.legs import responses, session_expires
 from b2bua.legs.context import SDP
 from b2bua.legs.state import FINAL_BY
 from b2bua.legs.words import Changed, Withdrawn
@@ -53,14 +53,12 @@ class PeerUpdate:
         if self.request.method == "UPDATE":
             head = (leg.channel.contact(self.server.flow), ALLOW, SUPPORTED_ANSWER)
             head += session_expires.answer(leg, self.request)
-        sending.respond(
-            leg, self.server, 200, "", (*head, *fields, SDP), sending.signed(leg, session, self.offer)
-        )
+        responses.respond(leg, self.server, 200, "", (*head, *fields, SDP), leg.signed(session, self.offer))
         self._finish()
 
     def refuse(self, code: int, reason: str, fields: Fields) -> None:
         """Refuse it; the session stays as it was."""
-        sending.respond(self.leg, self.server, code, reason, fields)
+        responses.respond(self.leg, self.server, code, reason, fields)
         self._finish()
 
     def _finish(self) -> None:

@@ -9,7 +9,7 @@ from b2bua.dialogs.dialog import Dialog
 from b2bua.dialogs.offer_answer import moved
 from b2bua.dialogs.reliable import MAX_FIRST, ReliableResponses
 from b2bua.errors import PeerError
-from b2bua.legs import bye, sending
+from b2bua.legs import bye, responses
 from b2bua.legs.context import SDP
 from b2bua.legs.header_policy import leaving, session_of
 from b2bua.legs.peer_update import PeerUpdate
@@ -132,7 +132,7 @@ class ProvisionalResponses:
                 if "100rel" in self.request.require:
                     return
                 reliably = False
-        body = sending.signed(leg, session, self.offer) if session is not None else b""
+        body = leg.signed(session, self.offer) if session is not None else b""
         response = self._response(code, reason, fields, body)
         if code == 180:
             leg.ringing = True
@@ -243,12 +243,12 @@ class ProvisionalResponses:
         if leg.dialog is None or request.to.tag != leg.dialog.local_tag:
             before = self._abandoned
             late = before is not None and before.acknowledged(rack, cseq, now)[0]
-            sending.respond(leg, server, 200 if late else 481)
+            responses.respond(leg, server, 200 if late else 481)
             return
         if self.reliable is not None:
             matched, following = self.reliable.acknowledged(rack, cseq, now)
         if not matched:
-            sending.respond(leg, server, 481)
+            responses.respond(leg, server, 481)
             return
         if self._timer is not None and self._answer is None:
             self._timer.stop()
@@ -256,7 +256,7 @@ class ProvisionalResponses:
         if self._offer_out and self.offering and body is not None:
             self.offering = False
             leg.remote_session = body
-            sending.respond(leg, server, 200)
+            responses.respond(leg, server, 200)
             self._next(following)
             leg.hear(leg, Confirmed(body))
             return
@@ -266,7 +266,7 @@ class ProvisionalResponses:
             self._next(following)
             leg.hear(leg, Changed(body))
             return
-        sending.respond(leg, server, 200)
+        responses.respond(leg, server, 200)
         self._next(following)
 
     def _next(self, following: Response | None) -> None:

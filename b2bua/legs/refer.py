@@ -9,7 +9,7 @@ from b2bua.dialogs.notify_queue import NotifyQueue
 from b2bua.dialogs.subscription import FATAL, Subscription
 from b2bua.dialogs.usages import Effect, effect_of
 from b2bua.errors import PeerError
-from b2bua.legs import bye, our_requests, sending
+from b2bua.legs import bye, our_requests, responses
 from b2bua.legs.state import FINAL_BY, LegState
 from b2bua.legs.words import Fields
 from b2bua.wire.dialog_ids import Replaces
@@ -241,13 +241,13 @@ class PeerRefer:
         assert subscription is not None
         if not subscription.active:
             # The NOTIFY that ended it is on its way (section 4.4.1).
-            sending.respond(leg, server, 481)
+            responses.respond(leg, server, 481)
             return
         self.dialog.refresh(request)
         seconds = min(SECONDS if request.expires is None else request.expires, SECONDS)
         subscription.refreshed(seconds, leg.context.layer.now())
         fields = (leg.channel.contact(server.flow), ("Expires", str(seconds)))
-        sending.respond(leg, server, 200, "", fields)
+        responses.respond(leg, server, 200, "", fields)
         self._stop()
         if subscription.active:
             self._watch()

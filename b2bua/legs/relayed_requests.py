@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from b2bua.dialogs.usages import Effect, effect_of
-from b2bua.legs import bye, our_requests, sending
+from b2bua.legs import bye, our_requests, responses
 from b2bua.legs.header_policy import REPLY, REQUEST, entering
 from b2bua.legs.state import FINAL_BY, LegState
 from b2bua.legs.words import Replied, Requested
@@ -54,7 +54,7 @@ class PeerRequest:
             leg.dialog.refresh(server.request)
         if not 200 <= code < 700 or code in (408, 503):
             code = 500
-        sending.respond(leg, server, code, word.reason if code == word.code else "", word.fields, word.body)
+        responses.respond(leg, server, code, word.reason if code == word.code else "", word.fields, word.body)
 
 
 def received(leg: LegData, request: Request, server: IServerTransaction) -> None:

@@ -12,11 +12,11 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from b2bua.dialogs.channel import Channel, contact_value
+from b2bua.dialogs.offer_answer import MEDIA_LINE, Origin, with_lines_of
 
 if TYPE_CHECKING:
     from b2bua.clock import ITimer
     from b2bua.dialogs.dialog import Dialog
-    from b2bua.dialogs.offer_answer import Origin
     from b2bua.dialogs.session_timer import SessionTimer
     from b2bua.legs.context import LegContext
     from b2bua.legs.exchanges import (
@@ -236,7 +236,7 @@ class LegData:
         return self.peer_allows is not None and method in self.peer_allows
 
     def supports(self, option: str) -> bool:
-        """Has the peer said that it knows this extension?"""
+        """Has the peer said that it knows what this option tag stands for?"""
         return option in self.peer_supports
 
     def learn(self, message: Message) -> None:
@@ -261,6 +261,21 @@ class LegData:
     def described(self) -> bytes | None:
         """The last session description that the peer has shown to somebody who is no voice of ours."""
         return self.remote_session if self.music is None else self.music.described
+
+    def signed(self, session: bytes, offer: bytes | None = None) -> bytes:
+        """
+        Put our own o= line into a body that is about to be sent.
+
+        @param offer: what it is the answer to, if it is one.
+        """
+        if offer is not None and session.count(MEDIA_LINE) != offer.count(MEDIA_LINE):
+            session = with_lines_of(session, offer, exactly=True)
+        origin = self.origin
+        if origin is None:
+            flow = self.channel.flow
+            host = flow.local[0] if flow is not None else "0.0.0.0"
+            origin = self.origin = Origin(self.context.random.getrandbits(31), host)
+        return origin.sign(session)
 
     @property
     def stable(self) -> bool:

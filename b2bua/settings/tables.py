@@ -264,7 +264,8 @@ class Registrar(Table):
     )
     contacts_max: Count = Field(default=10, description="how many contacts an extension may have")
     contacts_policy: Literal["replace", "refuse"] = Field(
-        default="replace", description='what becomes of one too many: "replace" the oldest or "refuse" it'
+        default="replace",
+        description='what a phone beyond that does: "replace" the oldest contact, or be refused ("refuse")',
     )
     replace_rebooted: Flag = Field(
         default=True,
