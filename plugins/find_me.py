@@ -7,7 +7,8 @@ Each extension that wants it has a table::
     mode = "sequential"        # or "parallel"
     ring_seconds = 15          # for each place
     forwards = true            # do the forwards of other places count?
-    places = ["102", "103", { target = "+491701234567", after = 5, ring_seconds = 25 }]
+    confirm = ""               # "en" or "de" asks who answers to press 1, in all places; or a WAV file
+    places = ["102", "103", { target = "+491701234567", after = 5, ring_seconds = 25, confirm = "en" }]
 
 The extension's own number among the places means its own phones.  C{after} is
 the delay of a place, in seconds from the start of a parallel search, or from
@@ -25,7 +26,7 @@ from pydantic import Field
 
 from b2bua import Changeable, Options, Seconds, Table, hookimpl
 from b2bua.calls import Confirm, Dial, Diverted, Refuse
-from b2bua_plugins._members import Wants, members
+from b2bua_plugins._members import Confirmation, Wants, members
 
 if TYPE_CHECKING:
     from b2bua.calls import Attempt
@@ -38,11 +39,12 @@ class Search(Table):
     mode: Literal["sequential", "parallel"] = "sequential"
     ring_seconds: Seconds = 15.0
     forwards: bool = True
+    confirm: Confirmation = ""
     places: Annotated[Wants, Field(max_length=16)] = ()
 
     def dial(self) -> Dial:
         """The search as a verdict."""
-        where = members(self.places, self.ring_seconds)
+        where = members(self.places, self.ring_seconds, self.confirm)
         return Dial(where, self.mode, self.forwards, why=Diverted.FOLLOW_ME)
 
 

@@ -269,10 +269,10 @@ class MessageWaiting:
         self._package.changed(account)
 
     def tell(self, account: str) -> None:
-        """Tell the phones of an account that have not subscribed."""
-        assert self._service is not None
-        for phone in self._service.registrations(account):
-            self._service.after(0, self._tell, phone)
+        """Tell the phones of an account that have not subscribed, once the service has started."""
+        if self._service is not None:
+            for phone in self._service.registrations(account):
+                self._service.after(0, self._tell, phone)
 
     @hookimpl
     def contact_registered(self, binding: Registration) -> None:

@@ -9,6 +9,7 @@ A group has a number of its own, which is no extension's::
     mode = "parallel"          # or "sequential"
     ring_seconds = 20          # for each member
     forwards = true            # do the members' own forwards count?
+    confirm = "en"             # or "de", or a WAV file, asks who answers to press 1; also of one member
     otherwise = "100"          # where the call goes when nobody answers
 
 A member that refuses, is busy, or forwards does not stop the group.  Members
@@ -25,7 +26,7 @@ from pydantic import Field, StringConstraints
 
 from b2bua import Elsewhere, NotConfigured, Options, Seconds, Table, hookimpl
 from b2bua.calls import Dial, Diverted, Forward
-from b2bua_plugins._members import Wants, members
+from b2bua_plugins._members import Confirmation, Wants, members
 
 if TYPE_CHECKING:
     from b2bua.calls import Attempt, InvitationDraft, Outcome
@@ -45,12 +46,13 @@ class Group(Table):
     mode: Literal["parallel", "sequential"] = "parallel"
     ring_seconds: Seconds = 20.0
     forwards: bool = True
+    confirm: Confirmation = ""
     otherwise: Elsewhere = ""
 
     def dial(self) -> Dial:
         """The group as a verdict."""
         return Dial(
-            members(self.members, self.ring_seconds),
+            members(self.members, self.ring_seconds, self.confirm),
             self.mode,
             forwards=self.forwards,
             granted=True,

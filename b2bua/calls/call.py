@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred
 
 from b2bua.calls.operations.announcing import confirm_in_words, refuse_in_words
 from b2bua.calls.operations.call_control import go_on_after_waiting, ring_from
+from b2bua.calls.operations.consent import Consent
 from b2bua.calls.operations.conversation import Conversation
 from b2bua.calls.operations.leg_waiter import LegWaiter
 from b2bua.calls.operations.picking import pick_up
@@ -34,6 +35,7 @@ from b2bua.legs.header_policy import NO_FIELDS, SeenFields
 from b2bua.legs.leg import Invitation, Leg
 from b2bua.legs.words import (
     LEG_ENDS,
+    Answered,
     Fields,
     HungUp,
     LegEnd,
@@ -276,8 +278,10 @@ class Call:
             listener = self._listeners.get(leg)
             self.part_with(leg, f"we: {why}", LEG_ENDS[why], by_us=True)
             leg.say(HungUp(why, fields))
-            if type(listener) is LegWaiter:
-                listener.hear(leg, HungUp(why))  # an operation must not wait for who is gone
+            if isinstance(listener, (LegWaiter, Conversation)):
+                listener.hear(
+                    leg, HungUp(why)
+                )  # an operation must not wait for who is gone, no voice talk on
             self.settle()
 
     def refuse(self, leg: Leg, code: int, reason: str = "", fields: Fields = ()) -> None:
@@ -428,6 +432,17 @@ class Call:
     ) -> Outcome:
         """Ring a target for a party that talks to us."""
         return await ring_from(self, talk, leg, target, behalf, ring_seconds)
+
+    def ask_to_take(
+        self,
+        leg: Leg,
+        files: tuple[str, ...],
+        offer: bytes | None,
+        word: Answered,
+        then: Callable[[Answered | None], None],
+    ) -> Callable[[], None]:
+        """Ask whoever has answered whether they take the call; gives what ends the asking."""
+        return Consent(self, leg, files, offer, then).put(word).stop
 
     def waited(self, waiting: WaitingParty) -> None:
         """Nobody has come in time: ring elsewhere for who waits, or hang up."""

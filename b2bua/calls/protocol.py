@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from b2bua.dialogs.index import DialogIndex
     from b2bua.legs.context import Invitation, LegContext
     from b2bua.legs.leg import Leg
-    from b2bua.legs.words import Fields, Requested, Word
+    from b2bua.legs.words import Answered, Fields, Requested, Word
     from b2bua.media.ports import IVoices
 
 T = TypeVar("T")
@@ -117,6 +117,17 @@ class LiveCall(face.Call, Protocol):
 
     def open_leg(self, destination: Destination, invitation: Invitation) -> Leg:
         """Send an INVITE."""
+        raise NotImplementedError
+
+    def ask_to_take(
+        self,
+        leg: Leg,
+        files: tuple[str, ...],
+        offer: bytes | None,
+        word: Answered,
+        then: Callable[[Answered | None], None],
+    ) -> Callable[[], None]:
+        """Ask whoever has answered whether they take the call; gives what ends the asking."""
         raise NotImplementedError
 
     def take(self, leg: Leg) -> None:

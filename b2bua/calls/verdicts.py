@@ -80,9 +80,13 @@ class Member:
     after: float = 0.0
     """Seconds from the start of the group, or for a sequence, from the failure of the one before."""
     ring_seconds: float | None = None
+    confirm: tuple[str, ...] = ()
+    """WAV files that whoever answers hears, and is to press 1 for the call; without them nobody is."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be carried out, where it is written."""
+        if not isinstance(self.confirm, tuple) or not all(map(is_target, self.confirm)):
+            raise TypeError("Member: a confirmation that is no tuple of paths")
         if not is_target(self.target) or not is_seconds(self.after):
             raise TypeError(f"Member: {self.target!r:.60} after {self.after!r} s cannot be dialled")
         if self.ring_seconds is not None and not is_time(self.ring_seconds):

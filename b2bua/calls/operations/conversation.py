@@ -202,8 +202,8 @@ class Conversation(StandIn, Speech):
         self._call.calls.run(self._say, Answered(silent_answer(offer, self._leg.local_session)))
 
     def _say(self, word: Word) -> None:
-        """Tell the party, if it is still there."""
-        if not self._over:
+        """Answer the party, if it is still there; whoever talks to it by now waits for that, too."""
+        if not self._leg.ended:
             self._leg.say(word)
 
     def _lost(self, why: str) -> None:

@@ -66,6 +66,7 @@ class Attempt:
         "alone",
         "behalf",
         "call",
+        "confirm",
         "decided",
         "direct",
         "extension",
@@ -103,6 +104,8 @@ class Attempt:
         """Does nothing else ring for the same template, as the members of a group do?"""
         self.alert_info: str = "" if parent is None else parent.alert_info
         """How a forward wants it to ring, and what is below that forward."""
+        self.confirm: tuple[str, ...] = () if parent is None else parent.confirm
+        """What whoever answers hears, and is to press 1 for the call; empty where they get it at once."""
         self.trunks: tuple[str, ...] = ()
         """The trunks by which a feature wants the target to be reached; empty: those of its route."""
         self._fork: Fork | None = None
@@ -213,7 +216,19 @@ class Attempt:
         """Give all of it that long from now on, forwards included."""
         if self._deadline is not None:
             self._deadline.stop()
-        self._deadline = self.call.calls.later(seconds, self._give_up, NO_ANSWER)
+        self._deadline = self.call.calls.later(seconds, self._late)
+
+    def _late(self) -> None:
+        """The time is over, unless somebody is just being asked whether they take the call."""
+        if self.asking:
+            self._deadline = self.call.calls.later(1.0, self._late)
+        else:
+            self._give_up(NO_ANSWER)
+
+    @property
+    def asking(self) -> bool:
+        """Is somebody, here or below, asked whether they take the call?"""
+        return (self._fork is not None and self._fork.asking) or any(one.asking for one in self._children)
 
     def _routed(self, verdict: RouteVerdict | None) -> None:
         """Do what a feature said, or what the directory says if none did."""
@@ -331,6 +346,7 @@ class Attempt:
         child = Attempt(self.call, group, self.template, dialling, parent=self)
         child.alone = self.alone and group.alone
         child.trunks = verdict.trunks
+        child.confirm = member.confirm or self.confirm
         self._children.append(child)
         if path is None or (key in self.path.visited and not itself):
             child._give_up(LOOPED)

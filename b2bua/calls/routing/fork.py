@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from b2bua.calls.outcomes import NO_ANSWER, TOO_BROAD, UNREACHABLE, best, outcome_of
@@ -26,7 +27,7 @@ class Fork:
     It tells the attempt of progress, of the one answer, or that nobody is left.
     """
 
-    __slots__ = ("_attempt", "_breadth", "_failures", "_seconds", "_tiers", "_timer", "legs")
+    __slots__ = ("_asked", "_attempt", "_breadth", "_failures", "_seconds", "_tiers", "_timer", "legs")
 
     def __init__(self, attempt: LiveAttempt, tiers: Tiers) -> None:
         """Prepare; L{start} sends the first INVITEs."""
@@ -38,6 +39,8 @@ class Fork:
         self._seconds: float | None = None
         self._timer: ITimer | None = None
         self.legs: list[Leg] = []
+        self._asked: dict[Leg, Callable[[], None]] = {}
+        """Who has answered and is asked whether they take the call; what ends that."""
 
     def limit(self, seconds: float) -> None:
         """Ring that long at the most, each tier."""
@@ -60,8 +63,15 @@ class Fork:
             self.legs.append(leg)
             call.listen(leg, self)
 
+    @property
+    def asking(self) -> bool:
+        """Is somebody asked whether they take the call?"""
+        return bool(self._asked)
+
     def move(self, call: LiveCall) -> None:
         """Go on ringing in another call."""
+        for leg in list(self._asked):
+            self._confirmed(leg, None)  # it would be asked in the wrong call
         for leg in self.legs:
             call.take(leg)
             call.listen(leg, self)
@@ -71,6 +81,10 @@ class Fork:
         if self._timer is not None:
             self._timer.stop()
             self._timer = None  # it knows us: a circle that the collector would have to find
+        if self._asked:
+            for stop in self._asked.values():
+                stop()
+            self._asked.clear()
         legs, self.legs = self.legs, []
         # Strictly they count until their 487; but a phone that is gone must
         # not stop a search, and what is cancelled spreads no further.
@@ -82,10 +96,15 @@ class Fork:
         """Take a word of a leg that is being rung."""
         attempt = self._attempt
         match word:
+            case Ringing(session=bytes()) | Progress(session=bytes()) if attempt.confirm:
+                attempt.progressed(leg, replace(word, session=None))  # it may talk to us before the caller
             case Ringing() | Progress():
                 attempt.progressed(leg, word)
             case Answered(early=True) | Refused(early=True):
                 attempt.seeker.said(leg, word)
+            case Answered() if attempt.confirm:
+                offer, then = attempt.template.offer, partial(self._confirmed, leg)
+                self._asked[leg] = attempt.call.ask_to_take(leg, attempt.confirm, offer, word, then)
             case Answered():
                 self.legs.remove(leg)
                 attempt.answered(leg, word)
@@ -102,6 +121,16 @@ class Fork:
             case _:
                 attempt.seeker.said(leg, word)
 
+    def _confirmed(self, leg: Leg, word: Answered | None) -> None:
+        """Who was asked takes the call, or not."""
+        self._asked.pop(leg)()
+        if word is not None:
+            self.legs.remove(leg)
+            self._attempt.answered(leg, word)
+            return
+        self._lost(leg, replace(NO_ANSWER, by=leg.party))
+        self._attempt.call.hang_up(leg)
+
     def _lost(self, leg: Leg, outcome: Outcome) -> None:
         """One leg is out; when it was the last one the target has failed."""
         self.legs.remove(leg)
@@ -113,7 +142,13 @@ class Fork:
             self._go_on()
 
     def _rang_out(self) -> None:
-        """Nobody has answered in time."""
+        """Nobody has answered in time; who is being asked may say so still."""
+        if self._asked:
+            self._timer = None
+            for leg in [leg for leg in self.legs if leg not in self._asked]:
+                self._lost(leg, NO_ANSWER)
+                self._attempt.call.hang_up(leg, "cancel")
+            return
         self.cancel()
         self._failures.append(NO_ANSWER)
         self._go_on()

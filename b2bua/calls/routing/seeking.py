@@ -62,6 +62,10 @@ class LiveAttempt(face.Attempt, Protocol):
         """How a forward wants it to ring."""
 
     @property
+    def confirm(self) -> tuple[str, ...]:
+        """What whoever answers hears, and is to press 1 for the call."""
+
+    @property
     def moved_by(self) -> Party | None:
         """Who has answered with the 3xx that is being followed."""
 
