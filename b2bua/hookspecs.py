@@ -213,6 +213,20 @@ def b2bua_configure(options: Options) -> None:
 
 
 @_hook("declaration")
+def b2bua_numbers() -> Mapping[str, str]:
+    """
+    Name the numbers that the feature answers, which nobody else may have.
+
+    Asked once for each generation of features, after C{b2bua_configure}.  A
+    number that is an extension, or that another feature has named, is refused
+    at start, all of them at once.
+
+    @return: for each number the key of the configuration that names it, C{park.orbits} say.
+    """
+    raise NotImplementedError
+
+
+@_hook("declaration")
 def b2bua_event_packages() -> Iterable[EventPackage]:
     """
     Name what can be watched by way of the feature (RFC 6665).

@@ -101,8 +101,6 @@ class Agents:
         if not self._queues:
             raise NotConfigured("no [queues.NUMBER] table")
         for number, queue in self._queues.items():
-            if number in options.extensions:
-                raise ValueError(f"[queues.{number}] has the number of an extension; give it one of its own")
             for name in queue.members:
                 if name not in options.extensions:
                     raise ValueError(f"[queues.{number}] members: there is no extension {name}")
@@ -113,6 +111,11 @@ class Agents:
         self._due = False
         self._at: dict[str, set[str]] = {}
         """The queues in which somebody of a call waits."""
+
+    @hookimpl
+    def b2bua_numbers(self) -> Mapping[str, str]:
+        """Queues."""
+        return {number: f"queues.{number}" for number in self._queues}
 
     @hookimpl
     def service_started(self, service: Service) -> None:

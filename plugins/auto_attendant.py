@@ -85,8 +85,6 @@ class AutoAttendant:
         """What is wrong with the menus."""
         for number, menu in self._menus.items():
             where = f"[auto_attendant.{number}]"
-            if number in self._extensions:
-                yield f"{where} has the number of an extension; give it one of its own"
             for key in menu.keys.keys() & menu.languages.keys():
                 yield f"{where} the key {key} is among keys and languages; leave it in one of them"
             for path in menu.prompt.values():
@@ -95,6 +93,11 @@ class AutoAttendant:
             for language in menu.languages.values():
                 if "" not in menu.prompt and language not in menu.prompt:
                     yield f"{where} languages: there is no prompt in {language}"
+
+    @hookimpl
+    def b2bua_numbers(self) -> Mapping[str, str]:
+        """Menus."""
+        return {number: f"auto_attendant.{number}" for number in self._menus}
 
     @hookimpl
     def route_call(self, attempt: Attempt) -> Talk | None:

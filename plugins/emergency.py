@@ -118,13 +118,14 @@ class Emergency:
         """Take the numbers; they are nobody's, and the trunks are there."""
         self._options = options
         self._numbers = options.of(Numbers)
-        for number in sorted(options.extensions & set(self._numbers.numbers)):
-            raise ValueError(
-                f"[emergency] has the number of the extension {number}; give the extension another one"
-            )
         for trunk in self._numbers.trunks:
             if trunk not in options.trunks:
                 raise ValueError(f"[emergency] trunks: there is no trunk {trunk}")
+
+    @hookimpl
+    def b2bua_numbers(self) -> Mapping[str, str]:
+        """Nobody else may have these."""
+        return dict.fromkeys(self._numbers.numbers, "emergency.numbers")
 
     def _is_emergency(self, attempt: Attempt) -> bool:
         """Does one of us dial such a number, or transfer somebody there?"""

@@ -56,13 +56,16 @@ class NightRing:
         if not self._nights:
             raise NotConfigured("no [night_ring.NUMBER] table")
         for number, night in self._nights.items():
-            if number in options.extensions:
-                raise ValueError(f"[night_ring.{number}] has the number of an extension; give it another one")
             for name in night.answered_by or ():
                 if name not in options.extensions:
                     raise ValueError(f"[night_ring.{number}] answered_by: there is no extension {name}")
         self._ringing: dict[str, str] = {}
         """The number at which a call rings, by the call; what has rung longest is the first one."""
+
+    @hookimpl
+    def b2bua_numbers(self) -> Mapping[str, str]:
+        """What rings all over the house."""
+        return {number: f"night_ring.{number}" for number in self._nights}
 
     @hookimpl
     def service_started(self, service: Service) -> None:

@@ -71,8 +71,6 @@ class Paging:
         if not self._pages:
             raise NotConfigured("no [pages.NUMBER] table")
         for number, page in self._pages.items():
-            if number in options.extensions:
-                raise ValueError(f"[pages.{number}] has the number of an extension; give it one of its own")
             for key, names in (("members", page.members), ("callers", page.callers or ())):
                 for name in names:
                     if name not in options.extensions:
@@ -80,6 +78,11 @@ class Paging:
         self._serial = count(1)
         self._said: dict[str, str] = {}
         """Where an announcement is that is being heard, by what its members are connected to."""
+
+    @hookimpl
+    def b2bua_numbers(self) -> Mapping[str, str]:
+        """Pages."""
+        return {number: f"pages.{number}" for number in self._pages}
 
     @hookimpl
     def service_started(self, service: Service) -> None:

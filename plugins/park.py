@@ -119,12 +119,16 @@ class Park:
         self._orbits = dict.fromkeys(spread(lot.orbits))
         self._recalled: dict[str, tuple[str, str]] = {}
         """For whom somebody is rung again, by place: call and leg."""
-        for number in sorted(options.extensions & {*self._orbits, lot.next_free}):
-            raise ValueError(f"[park] has the number of the extension {number}; give it other orbits")
         if lot.next_free in self._orbits:
             raise ValueError(
                 f"[park] next_free is the orbit {lot.next_free} as well; give it a number of its own"
             )
+
+    @hookimpl
+    def b2bua_numbers(self) -> Mapping[str, str]:
+        """Orbits, and the one that stands for the next free one."""
+        next_free = {self._lot.next_free: "park.next_free"} if self._lot.next_free else {}
+        return dict.fromkeys(self._orbits, "park.orbits") | next_free
 
     @hookimpl
     def service_started(self, service: Service) -> None:

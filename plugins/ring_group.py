@@ -73,9 +73,12 @@ class RingGroup:
         self._groups = {names[0]: options.of(Group, *names) for names in options.names(Group)}
         if not self._groups:
             raise NotConfigured("no [ring_groups.NUMBER] table")
-        for number in sorted(options.extensions & self._groups.keys()):
-            raise ValueError(f"[ring_groups.{number}] has the number of an extension; give it one of its own")
         self._dials = {number: group.dial() for number, group in self._groups.items()}
+
+    @hookimpl
+    def b2bua_numbers(self) -> Mapping[str, str]:
+        """Groups."""
+        return {number: f"ring_groups.{number}" for number in self._groups}
 
     def _group(self, attempt: Attempt) -> str | None:
         """The number of the group that was dialled, if one was."""

@@ -70,10 +70,11 @@ class SpeedDial:
             raise NotConfigured("no [speed_dial] table")
         self._options = options
         self._all = options.of(ForAll)
-        for number in sorted(options.extensions & self._all.numbers.keys()):
-            raise ValueError(
-                f"[speed_dial.numbers] has the number of the extension {number}; choose another one"
-            )
+
+    @hookimpl
+    def b2bua_numbers(self) -> Mapping[str, str]:
+        """The short numbers of all."""
+        return dict.fromkeys(self._all.numbers, "speed_dial.numbers")
 
     @hookimpl
     def route_call(self, attempt: Attempt) -> Dial | None:

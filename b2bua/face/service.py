@@ -6,7 +6,7 @@ Each plugin of each generation has one, from C{service_started} on.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
@@ -249,8 +249,12 @@ class Service:
         before = self._calls.directory.guest(phone)
         self._calls.directory.lodge(phone, guest)
         self._lodged.add(phone)
+        self.after(0, self._lodging_changed, [one for one in (phone, before, guest) if one is not None])
+
+    def _lodging_changed(self, extensions: Iterable[str]) -> None:
+        """What is told of these may be another now: lamps, messages, keys."""
         for event in ("dialog", "presence", "message-summary", "as-feature-event"):
-            for one in filter(None, (phone, before, guest)):
+            for one in extensions:
                 self.changed(event, one)
 
     def user(self, phone: str) -> str:

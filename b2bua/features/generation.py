@@ -23,6 +23,7 @@ from b2bua.features.declarations import Declarations
 from b2bua.features.dispatch import BUDGET, CONTAINED, Contained, Dispatch, StoppedClock
 from b2bua.features.event_packages import ContainedPackage, packages_of
 from b2bua.features.hook_relay import HookRelay
+from b2bua.features.numbers import collisions, numbers_of
 from b2bua.features.plugin import Plugin, Source
 from b2bua.features.reimport import Reimport, look_around
 from b2bua.settings import Claimed, Problem, SettingsError, Table, meant
@@ -127,6 +128,8 @@ class Features(HookRelay):
                 own = [claim for claim in declared.claims if claim.feature == plugin.name]
                 options[plugin.name] = Options(plugin.name, own, declared.taken, preferences, wall)
                 problems += _configured(plugin, options[plugin.name])
+        if not problems:
+            problems += collisions(plugins, document.get("extensions") or ())
         if problems:
             raise FeaturesRefused(problems)
         features = cls(
@@ -312,7 +315,9 @@ class Features(HookRelay):
 
     def numbers(self) -> dict[str, str]:
         """The numbers of features that reach others, such as groups, with the paths of their tables."""
-        return {number: path for options in self._options.values() for number, path in options.numbers()}
+        declared = {number: key for _, numbers in numbers_of(self.plugins) for number, key in numbers.items()}
+        tables = {number: path for options in self._options.values() for number, path in options.numbers()}
+        return declared | tables
 
     def change(self, path: str, value: object) -> Setting:
         """

@@ -214,7 +214,7 @@ class ConflictTests(RefusalCase):
             self.refused(
                 RingGroup, document={"ring_groups": {"7": {"members": ["8"]}}, "extensions": {"7": {}}}
             ),
-            ["plugin ring_group: [ring_groups.7] has the number of an extension; give it one of its own"],
+            ["ring_groups.7: 7 is an extension already"],
         )
         document = {"extensions": {"*1": {}}, "codes": {"green": "*3", "red": "*1"}}
         self.assertEqual(
@@ -314,6 +314,45 @@ class ConflictTests(RefusalCase):
         rest, problems, _ = Features.check(off, [named(one) for one in both])
         self.assertEqual((rest.keys() - {"plugins"}, problems), (set(), []))
         Features.of(self.tables("One", "paint"), self.tables("Two", "routes.*"), document=off)
+
+
+class NumberTests(RefusalCase):
+    """Numbers have one owner."""
+
+    def numbers(self, name: str, *numbers: str, key: str = "") -> type:
+        """A plugin with numbers."""
+        said = dict.fromkeys(numbers, key or f"{name.lower()}.number")
+        return type(name, (), {"b2bua_numbers": hookimpl(lambda self: said)})
+
+    def test_two(self) -> None:
+        """An extension, or the number of another feature, is refused, all at once and by key."""
+        one, two = self.numbers("One", "7", "8"), self.numbers("Two", "8", "9")
+        self.assertEqual(
+            self.refused(one, two, document={"extensions": {"7": {}, "9": {}}}),
+            [
+                "one.number: 7 is an extension already",
+                "two.number: 8 is the number of one.number already",
+                "two.number: 9 is an extension already",
+            ],
+        )
+
+    def test_many(self) -> None:
+        """Of many that collide in the same way a few are named."""
+        orbits = [str(number) for number in range(701, 721)]
+        one, two = self.numbers("One", *orbits), self.numbers("Two", *orbits)
+        line = "two.number: 701, 702, 703 and 17 more are each the number of one.number already"
+        self.assertEqual(self.refused(one, two), [line])
+        line = "two.number: 701 and 702 are each the number of one.number already"
+        self.assertEqual(self.refused(one, self.numbers("Two", "701", "702")), [line])
+
+    def test_raises(self) -> None:
+        """A feature that cannot say which are its own is refused."""
+
+        def broken(self: object) -> dict[str, str]:
+            raise KeyError("x")
+
+        refused = self.refused(type("Odd", (), {"b2bua_numbers": hookimpl(broken)}))
+        self.assertEqual(refused, ["plugins: cannot say which numbers they have: KeyError: 'x'"])
 
 
 class OrderTests(SynchronousTestCase):

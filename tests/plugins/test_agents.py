@@ -280,7 +280,7 @@ class OverflowTests(QueueCase):
         """Members are extensions, and the queue is none."""
         for tables, text in (
             ({"601": {"members": ["9"]}}, "[queues.601] members: there is no extension 9"),
-            ({"101": {"members": ["101"]}}, "[queues.101] has the number of an extension"),
+            ({"101": {"members": ["101"]}}, "queues.101: 101 is an extension already"),
         ):
             with self.subTest(text):
                 with self.assertRaises(FeaturesRefused) as caught:

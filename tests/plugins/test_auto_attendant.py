@@ -182,6 +182,6 @@ class MenuTests(LadderTestCase):
             self.assertIn(line, str(error))
         settings = {"auto_attendant": {"alice": self.menus["501"]}}
         error = self.assertRaises(FeaturesRefused, World, features=[AutoAttendant], settings=settings)
-        self.assertIn("has the number of an extension", str(error))
+        self.assertIn("auto_attendant.alice: alice is an extension already", str(error))
         self.alice.hang_up()
         self.over()

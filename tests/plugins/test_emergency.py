@@ -211,7 +211,7 @@ class SettingsTests(LadderTestCase):
             ),
             ({"numbers": ["112"], "position": [91.0, 2.0]}, "emergency.position[0]"),
             ({"numbers": ["112"], "address": {"town": "X"}}, "emergency.address.town"),
-            ({"numbers": ["101"]}, "[emergency] has the number of the extension 101"),
+            ({"numbers": ["101"]}, "emergency.numbers: 101 is an extension already"),
         ):
             with self.subTest(**table):
                 document = {"extensions": {"101": {}}, "emergency": table}

@@ -147,7 +147,7 @@ class BadTests(NightCase):
     def test_bad(self) -> None:
         """Numbers that are somebody's, and people who are not there."""
         for night, text in (
-            ({"102": NIGHT}, "[night_ring.102] has the number of an extension"),
+            ({"102": NIGHT}, "night_ring.102: 102 is an extension already"),
             (
                 {"690": NIGHT | {"answered_by": ["x"]}},
                 "answered_by: there is no extension x",

@@ -164,7 +164,7 @@ class RefusedTests(PageCase):
     def test_bad(self) -> None:
         """Numbers that are somebody's, and members who are not there, are refused at start."""
         for page, text in (
-            ({"102": {"members": ["102"]}}, "[pages.102] has the number of an extension"),
+            ({"102": {"members": ["102"]}}, "pages.102: 102 is an extension already"),
             ({"650": {"members": ["x"]}}, "[pages.650] members: there is no extension x"),
             ({"650": {"members": ["102"], "callers": ["x"]}}, "[pages.650] callers: there is no extension x"),
             ({"650": {"members": []}}, "pages.650.members"),

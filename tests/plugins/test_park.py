@@ -242,7 +242,7 @@ class SettingsTests(TransferTestCase):
     def test_overlap(self) -> None:
         """Orbits are no extensions."""
         text = self.refused(orbits="701-720", next_free="alice")
-        self.assertIn("the number of the extension alice", text)
+        self.assertIn("park.next_free: alice is an extension already", text)
 
     def test_ranges(self) -> None:
         """A range that is none is named."""

@@ -94,7 +94,7 @@ class SpeedDialTests(LadderTestCase):
         document = {"extensions": {"801": {}}, "speed_dial": SETTINGS["speed_dial"]}
         with self.assertRaises(FeaturesRefused) as caught:
             Features.of(SpeedDial, document=document)
-        self.assertIn("[speed_dial.numbers] has the number of the extension 801", str(caught.exception))
+        self.assertIn("speed_dial.numbers: 801 is an extension already", str(caught.exception))
 
 
 class GrantedTests(SpeedDialTests):
