@@ -78,6 +78,17 @@ class ServerTransaction(Transaction):
         if self.machine.request is None:
             self.user = None
 
+    def seen_at(self, flow: Flow, request: Request) -> None:
+        """
+        The request has come again, from another port that a router has given its sender meanwhile.
+
+        The response goes where the request came from (RFC 3581 section 4), so it
+        goes there when it is sent again; not to another host, which could be
+        anybody's.
+        """
+        if flow.transport == "UDP" and flow.remote[0] == self.flow.remote[0]:
+            self.flow, self._way_back = flow, way_back(request.via, flow)
+
     def forget(self) -> None:
         """Answer it never, and drop what belongs to it."""
         self.stop()
@@ -187,6 +198,8 @@ class ServerTransactions:
         server = self._live.get(key)
         if server is not None:
             self._counts.absorbed += 1
+            if flow != server.flow and method != "ACK":
+                server.seen_at(flow, request)
             server.perform(server.machine.receive(request))
         elif method == "ACK":
             self.user.ack_received(request, flow)

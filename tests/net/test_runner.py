@@ -410,6 +410,18 @@ class ViaTests(Case):
         self.assertEqual(flow.remote, ("192.0.2.1", 40000))
         self.assertEqual((answer.via.rport, answer.via.received), ("40000", "192.0.2.1"))
 
+    def test_other_port(self) -> None:
+        """A copy from another port of the host is answered there; one from another host changes nothing."""
+        via = "SIP/2.0/UDP 192.0.2.1:5060;rport;branch=z9hG4bK1"
+        self.reply(via)
+        for source, to in (
+            (("192.0.2.1", 40001), ("192.0.2.1", 40001)),
+            (("192.0.2.2", 40002), ("192.0.2.1", 40001)),
+        ):
+            self.world.receive(request("OPTIONS", via=via), Flow("UDP", HERE, source))
+            self.assertEqual(self.wire.sent[-1][1].remote, to)
+        self.assertEqual(len(self.user.requests), 1)
+
     def test_received(self) -> None:
         """Without: to the source address, at the port of sent-by (section 18.2.2)."""
         answer, flow = self.reply("SIP/2.0/UDP pc.example.com:5066;branch=z9hG4bK2")

@@ -269,9 +269,8 @@ def vanish(phone: Phone) -> None:
 
 
 def other_port(phone: Phone) -> None:
-    """Be seen from another port, and register from there; nothing of its own waits for an answer."""
-    asking = any(request.final is None for request in phone.asking.values())
-    if not asking and all(session.state == "up" and not session.busy for session in phone.live):
+    """Be seen from another port, and register from there; nothing is being changed."""
+    if all(session.state == "up" and not session.busy for session in phone.live):
         phone.rebind(20_000)
         phone.register()
 
