@@ -11,6 +11,7 @@ from b2bua.admin.calls import Calls
 from b2bua.admin.entrance import Entrance
 from b2bua.admin.events import Events
 from b2bua.admin.features import Choices
+from b2bua.admin.figures import PluginFigures
 from b2bua.admin.homer import Homer, SendDatagram
 from b2bua.admin.metrics import Metrics
 from b2bua.admin.phones import Phones
@@ -61,7 +62,8 @@ class Administration:
         self._server = server
         self.calls = Calls(server, journal, version)
         self.phones = Phones(server, journal, extensions, configure)
-        self.choices = Choices(features, lambda: server.settings)
+        figures = PluginFigures()
+        self.choices = Choices(features, lambda: server.settings, figures)
         self.service = ServiceStatus(server, journal, self.calls, version)
         self.sessions = Sessions(server.runner.now)
         self.accounts = Accounts(
@@ -73,7 +75,7 @@ class Administration:
         self.webhooks = Webhooks(self.events, journal, server.runner, post)
         self.homer = Homer(server, send)
         self.service.look(self.webhooks.problems)
-        self.metrics = Metrics(server, self.service, self.sessions, self.events)
+        self.metrics = Metrics(server, self.service, self.sessions, self.events, self.choices, figures)
         self.routes = routes(
             self.service,
             self.phones,
@@ -91,7 +93,7 @@ class Administration:
         """A call is over."""
         self.calls.over(call)
         self.homer.over(call.record, call.story)
-        self.metrics.over(call.record)
+        self.metrics.over(call)
 
     def restore(self, rows: Sequence[Setting]) -> None:
         """Take what was kept: accounts, tokens, who has changed what, and what was not delivered."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from b2bua.admin.refused import Mistaken, Refused, Unknown
@@ -10,6 +11,7 @@ from b2bua.admin.values import CommandRow, FeatureRow, Forgotten, SettingChanged
 from b2bua.face.options import NotConfigured
 
 if TYPE_CHECKING:
+    from b2bua.admin.figures import PluginFigures
     from b2bua.face.options import Setting
     from b2bua.features import Features
     from b2bua.settings import Settings
@@ -18,8 +20,11 @@ if TYPE_CHECKING:
 class Choices:
     """Answers questions about features and what users have chosen."""
 
-    def __init__(self, features: Callable[[], Features], settings: Callable[[], Settings]) -> None:
-        """Look at the generation of features that new calls get, and at who there is."""
+    def __init__(
+        self, features: Callable[[], Features], settings: Callable[[], Settings], figures: PluginFigures
+    ) -> None:
+        """Look at the generation of features that new calls get, at who there is, and at what they did."""
+        self._figures = figures
         self._features = features
         self._settings = settings
 
@@ -32,6 +37,7 @@ class Choices:
                 version=plugin.version,
                 out=plugin.out,
                 codes={c.name: c.code for c in features.codes.all if c.feature == plugin.name},
+                **asdict(self._figures.of(plugin.name)),
             )
             for plugin in features.plugins
         ]

@@ -16,14 +16,20 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessColl
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from b2bua.net.dns import DnsLocator
+
 if TYPE_CHECKING:
     from b2bua.admin.events import Events
+    from b2bua.admin.features import Choices
+    from b2bua.admin.figures import PluginFigures
     from b2bua.admin.sessions import Sessions
     from b2bua.admin.status import ServiceStatus
+    from b2bua.calls.call import Call
     from b2bua.calls.records.record import CallRecord
     from b2bua.server import Server
 
 TYPE = CONTENT_TYPE_LATEST
+SETTING_UP = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 RINGING = (0.5, 1, 2, 5, 10, 15, 20, 30, 45, 60, 120, 180)
 TALKING = (5, 15, 30, 60, 120, 300, 600, 1800, 3600)
 OUTCOMES = ("answered", "busy", "no answer", "gave up", "unknown", "refused", "failed")
@@ -33,8 +39,18 @@ KINDS = ("extension", "trunk", "stranger", "server")
 class Metrics:
     """All figures."""
 
-    def __init__(self, server: Server, service: ServiceStatus, sessions: Sessions, events: Events) -> None:
+    def __init__(
+        self,
+        server: Server,
+        service: ServiceStatus,
+        sessions: Sessions,
+        events: Events,
+        choices: Choices,
+        plugins: PluginFigures,
+    ) -> None:
         """Begin to count."""
+        self._choices = choices
+        self._plugins = plugins
         self._server = server
         self._service = service
         self._sessions = sessions
@@ -52,11 +68,21 @@ class Metrics:
         self._talking = Histogram(
             "b2bua_talk_seconds", "From the answer to the end", buckets=TALKING, registry=self._registry
         )
+        self._setting_up = Histogram(
+            "b2bua_ring_delay_seconds",
+            "From the call until the caller hears that somebody is rung",
+            buckets=SETTING_UP,
+            registry=self._registry,
+        )
         ProcessCollector(registry=self._registry)
         self._registry.register(self)
 
-    def over(self, record: CallRecord) -> None:
+    def over(self, call: Call) -> None:
         """A call is over."""
+        record = call.record
+        self._plugins.over(call.story)
+        if call.ring_delay is not None:
+            self._setting_up.observe(max(0.0, call.ring_delay))
         caller = record.caller.partition(" ")[0]
         self._calls.labels(caller if caller in KINDS else "stranger", outcome(record)).inc()
         if record.answered is not None:
@@ -83,6 +109,7 @@ class Metrics:
             ("b2bua_ignored_sources", "Sources that are ignored for guessing", len(status.ignored)),
             ("b2bua_store_failing", "1 while the store fails", int(bool(status.store.failing))),
             ("b2bua_store_pending", "Changes that are not written yet", status.store.waiting),
+            ("b2bua_store_batch_seconds", "The time that the last batch took", status.store.took),
             ("b2bua_sessions", "People who are logged in to the page", len(self._sessions)),
             ("b2bua_event_readers", "Readers of the stream of events", len(self._events)),
         ):
@@ -113,6 +140,46 @@ class Metrics:
             if trunk.registered is not None:
                 registered.add_metric((trunk.name,), int(trunk.registered))
         yield from (up, registered)
+        yield from self._messages()
+        yield from self._plugged()
+        yield from self._names()
+
+    def _messages(self) -> Iterator[Metric]:
+        """Messages by what they are."""
+        counts = self._server.runner.transport.counts
+        requests = CounterMetricFamily("b2bua_sip_requests", "Requests", labels=("direction", "method"))
+        responses = CounterMetricFamily("b2bua_sip_responses", "Responses", labels=("direction", "class"))
+        for direction, kinds in (("received", counts.came), ("sent", counts.went)):
+            for method, count in kinds.by_name():
+                requests.add_metric((direction, method), count)
+            for status, count in kinds.by_class():
+                responses.add_metric((direction, status), count)
+        yield from (requests, responses)
+
+    def _plugged(self) -> Iterator[Metric]:
+        """What plugins were asked; there are as many series as plugins are installed."""
+        asked = CounterMetricFamily("b2bua_plugin_asked", "Questions to a plugin", labels=("plugin",))
+        answered = CounterMetricFamily("b2bua_plugin_answered", "Its answers", labels=("plugin",))
+        failed = CounterMetricFamily("b2bua_plugin_failed", "Its failures", labels=("plugin",))
+        seconds = CounterMetricFamily("b2bua_plugin_seconds", "The time it took", labels=("plugin",))
+        out = GaugeMetricFamily("b2bua_plugin_out", "1 while it is not asked", labels=("plugin",))
+        for row in self._choices.features():
+            label = (row.name,)
+            asked.add_metric(label, row.asked)
+            answered.add_metric(label, row.answered)
+            failed.add_metric(label, row.failed)
+            seconds.add_metric(label, row.seconds)
+            out.add_metric(label, int(bool(row.out)))
+        yield from (asked, answered, failed, seconds, out)
+
+    def _names(self) -> Iterator[Metric]:
+        """Servers of names."""
+        locator = self._server.runner.locator
+        asked, unanswered = 0, 0
+        if isinstance(locator, DnsLocator):
+            asked, unanswered = locator.cache.questions, locator.cache.unanswered
+        yield CounterMetricFamily("b2bua_dns_questions", "Questions to servers of names", asked)
+        yield CounterMetricFamily("b2bua_dns_unanswered", "Those without an answer", unanswered)
 
 
 def outcome(record: CallRecord) -> str:

@@ -65,6 +65,7 @@ class ServiceStatus:
                 failing_seconds=None if health.since is None else round(now - health.since),
                 waiting=health.waiting,
                 lost=health.lost,
+                took=round(health.took, 6),
             ),
             ignored=[IgnoredRow(source=one, seconds=round(seconds)) for one, seconds in ignored.items()],
         )

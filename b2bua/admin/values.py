@@ -40,6 +40,7 @@ class StoreState(Value):
     failing_seconds: int | None
     waiting: int = Field(description="changes that are not written yet")
     lost: int = Field(description="records that were given up")
+    took: float = Field(default=0.0, description="seconds that the last batch took")
 
 
 class IgnoredRow(Value):
@@ -185,6 +186,10 @@ class FeatureRow(Value):
     version: str
     out: str = Field(description="why it is not asked; empty when it is")
     codes: dict[str, str] = Field(description="the feature codes, by what they do")
+    asked: int = Field(default=0, description="questions, in calls that are over")
+    answered: int = Field(default=0, description="how often it had an opinion")
+    failed: int = 0
+    seconds: float = Field(default=0.0, description="how long it took for all of that")
 
 
 class SettingRow(Value):

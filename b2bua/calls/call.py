@@ -120,6 +120,7 @@ class Call:
         "max_forwards",
         "over",
         "path",
+        "rang",
         "record",
         "restored",
         "search",
@@ -181,6 +182,8 @@ class Call:
         """The caller's Max-Breadth, as far as we go along with it (RFC 7332 section 6)."""
         party, identity = _who(calls, caller)
         self.record = record or CallRecord.begin(self.id, wall, party, dialled, identity)
+        self.rang: float | None = None
+        """When the caller heard for the first time that somebody is rung."""
         self.started = self.talked = False
         self.restored = False
         """Was it begun by a process that is gone?"""
@@ -191,6 +194,11 @@ class Call:
         if leg is not None:
             self.take(leg)
         calls.began(self)
+
+    @property
+    def ring_delay(self) -> float | None:
+        """Seconds until the caller heard for the first time that somebody is rung; None if they never did."""
+        return None if self.rang is None else self.rang + self._past - self.record.started
 
     # ---- legs and their listeners ---------------------------------------
 

@@ -41,6 +41,8 @@ class CallInSetup(BridgedCall, Protocol):
 
     setup: Setup | None
     """What goes on while the caller waits."""
+    rang: float | None
+    """When the caller heard for the first time that somebody is rung."""
 
     def redirect(self, leg: Leg, code: int, targets: tuple[str, ...], reason: str = "") -> None:
         """Send a leg that has not been answered elsewhere (3xx)."""
@@ -108,6 +110,8 @@ class Setup:
                 session = None
         match word:
             case Ringing():
+                if self.call.rang is None:
+                    self.call.rang = self.call.calls.now()
                 self.caller.say(word if session is word.session else Ringing(session, word.fields))
             case Progress(code=199):
                 if self._early is leg:  # RFC 6228: that source of media is gone

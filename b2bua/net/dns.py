@@ -82,6 +82,8 @@ class DnsCache:
         self._now = now
         self._entries: dict[Key, _Entry] = {}
         self._asked: dict[Key, list[Deferred[Answer]]] = {}
+        self.questions = self.unanswered = 0
+        """How many servers of names were asked, and how many did not answer."""
 
     def look(self, name: str, kind: int) -> Deferred[Answer]:
         """Find the records of a kind; None if nobody answers."""
@@ -94,6 +96,7 @@ class DnsCache:
             self._asked[key].append(waiting)
             return waiting
         self._asked[key] = [waiting]
+        self.questions += 1
         question = self._resolver.query(dns.Query(name, kind, dns.IN), PATIENCE)
         question.addCallbacks(self._found, self._failed, callbackArgs=(key,), errbackArgs=(key,))
         question.addCallback(self._tell, key)
@@ -133,6 +136,7 @@ class DnsCache:
             return ()
         if not failure.check(DomainError, DNSQueryTimeoutError):
             self.log.warn("DNS: {name}: {why}", name=key[0], why=failure.getErrorMessage())
+        self.unanswered += 1
         self._remember(key, None, FAILED)
         return None
 
@@ -177,7 +181,7 @@ class DnsLocator:
             takes 32 seconds to learn that a way is broken, and those of IPv6
             are so more often.
         """
-        self._cache = DnsCache(resolver, now)
+        self.cache = DnsCache(resolver, now)
         self._random = random
         self._hosts = hosts or HostsFile(now)
         self._kinds = (dns.AAAA, dns.A) if ipv6_first else (dns.A, dns.AAAA)
@@ -240,13 +244,13 @@ class DnsLocator:
         else:
             wanted = [
                 (chosen, replacement)
-                for chosen, replacement in _services_of(await self._cache.look(target, dns.NAPTR) or ())
+                for chosen, replacement in _services_of(await self.cache.look(target, dns.NAPTR) or ())
                 if chosen in names and (not secure or chosen in ("TLS", "WSS"))
             ]
             if not wanted:
                 own = ("TLS",) if secure else ("UDP", "TCP")
                 wanted = [(one, PREFIXES[one] + target) for one in own if one in names]
-        records = await gatherResults([self._cache.look(name, dns.SRV) for _, name in wanted])
+        records = await gatherResults([self.cache.look(name, dns.SRV) for _, name in wanted])
         found = [(chosen, group) for (chosen, _), group in zip(wanted, records, strict=True) if group]
         return None if not found and None in records else found
 
@@ -280,7 +284,7 @@ class DnsLocator:
         if known:
             return [one for one in known if (transport, ":" in one) in supported]
         kinds = [kind for kind in self._kinds if (transport, kind == dns.AAAA) in supported]
-        found = await gatherResults([self._cache.look(host, kind) for kind in kinds])
+        found = await gatherResults([self.cache.look(host, kind) for kind in kinds])
         return [_address(record) for records in found for record in records or ()]
 
 

@@ -24,7 +24,7 @@ from b2bua.net.limits import NetLimits
 from b2bua.net.locate import Locator
 from b2bua.net.overload import Overload
 from b2bua.net.server_transactions import ServerTransaction, ServerTransactions
-from b2bua.net.transport import TransportLayer
+from b2bua.net.transport import RESPONSE, TransportLayer
 from b2bua.net.wires import Wire
 from b2bua.transactions.effects import TimerValues
 from b2bua.transactions.flow import Flow
@@ -86,7 +86,7 @@ class Runner:
         self._counts = transport.counts
         self._known = transport.admission.known
         self._wheel = transport.wheel
-        self._locator = locator
+        self.locator = locator
         self._messages = messages
 
     # What the world sets up.
@@ -129,7 +129,7 @@ class Runner:
 
     def locate(self, uri: Uri) -> list[Flow] | Deferred[list[Flow]]:
         """Where a request to C{uri} can go, best first (RFC 3263)."""
-        hops = self._locator.locate(uri, self.transport.wires.supported)
+        hops = self.locator.locate(uri, self.transport.wires.supported)
         if isinstance(hops, Deferred):
             return hops.addCallback(self.transport.wires.flows)
         return self.transport.wires.flows(hops)
@@ -189,7 +189,15 @@ class Runner:
             return
         if flow.remote[0] not in self._known and not self.transport.admits(flow):
             return
-        self._counts.received += 1
+        counts = self._counts
+        counts.received += 1
+        kinds, start = counts.came, data[:4]
+        if start in kinds.methods:
+            kinds.methods[start] += 1
+        elif start == RESPONSE and data[8:]:
+            kinds.responses[data[8]] += 1
+        else:
+            kinds.others += 1
         wheel, tap = self._wheel, self.transport.tap
         wheel.now = now = self.now()
         if tap is not None:

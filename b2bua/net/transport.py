@@ -7,8 +7,8 @@ It knows nothing of transactions; they stand on it, as the wires hang below it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -23,6 +23,47 @@ from b2bua.transactions.matching import COOKIE
 
 GATHERED = 16
 """So much is sent at once at most."""
+
+
+METHODS = {
+    method[:4].ljust(4).encode(): method
+    for method in (
+        "INVITE", "ACK", "BYE", "CANCEL", "REGISTER", "OPTIONS", "SUBSCRIBE", "NOTIFY", "PUBLISH", "REFER",
+        "INFO", "MESSAGE", "PRACK", "UPDATE",
+    )
+}  # fmt: skip
+"""The methods that are counted apart, by their first bytes."""
+RESPONSE = b"SIP/"
+"""How a response begins."""
+
+
+class Kinds:
+    """
+    Messages by what they are: requests by method, responses by class.
+
+    They are told apart by their first bytes, where they are counted and not
+    here: a message is to cost no call more for it.
+    """
+
+    __slots__ = ("methods", "others", "responses")
+
+    def __init__(self) -> None:
+        """Have counted none."""
+        self.methods = dict.fromkeys(METHODS, 0)
+        """By the first four bytes of the method."""
+        self.responses = [0] * 256
+        """By the byte that stands for the class, C{b"2"} say."""
+        self.others = 0
+        """Requests with a method that nobody knows."""
+
+    def by_name(self) -> Iterator[tuple[str, int]]:
+        """Requests by method, for people."""
+        yield from ((METHODS[start], count) for start, count in self.methods.items())
+        yield "other", self.others
+
+    def by_class(self) -> Iterator[tuple[str, int]]:
+        """Responses by class, for people."""
+        yield from ((f"{digit}xx", self.responses[ord(str(digit))]) for digit in range(1, 7))
 
 
 @dataclass(slots=True)
@@ -42,6 +83,8 @@ class Counts:
     """Requests that got 503 because the table was full, or we were behind."""
     overflown: int = 0
     """Messages that were lost because too many waited."""
+    came: Kinds = field(default_factory=Kinds)
+    went: Kinds = field(default_factory=Kinds)
 
 
 class TransportLayer:
@@ -129,6 +172,13 @@ class TransportLayer:
             self.start(0.0, lambda: self.lost(flow, data))
             return
         self.counts.sent += 1
+        kinds, start = self.counts.went, data[:4]
+        if start == RESPONSE:
+            kinds.responses[data[8]] += 1
+        elif start in kinds.methods:
+            kinds.methods[start] += 1
+        else:
+            kinds.others += 1
         if self.tap is not None:
             now = self.wheel.now
             self.tap(self.now() if now is None else now, flow, True, data)

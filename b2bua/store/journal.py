@@ -70,6 +70,8 @@ class Health(NamedTuple):
     """Changes that are not written yet."""
     lost: int
     """Records that were given up."""
+    took: float = 0.0
+    """Seconds that the last batch took."""
 
 
 class Journal:
@@ -97,6 +99,7 @@ class Journal:
         self._since: float | None = None
         self._pause = 0.0
         self._lost = 0
+        self._left_at = self._took = 0.0
 
     # ---- what is said here ----------------------------------------------
 
@@ -163,7 +166,8 @@ class Journal:
     @property
     def health(self) -> Health:
         """How the store does."""
-        return Health(self._why, self._since, self._waiting() + self._on_its_way, self._lost)
+        waiting = self._waiting() + self._on_its_way
+        return Health(self._why, self._since, waiting, self._lost, self._took)
 
     def flush(self) -> Deferred[None]:
         """Write all there is; fails when the store does."""
@@ -243,6 +247,7 @@ class Journal:
         writing: Deferred[None] = Deferred()
         self._writing = writing
         self._on_its_way = len(batch)
+        self._left_at = self._clock.now()
         limit = self._clock.start(PATIENCE, lambda: self._give_up_waiting(waiters))
         try:
             written = self.store.write(batch)
@@ -293,6 +298,7 @@ class Journal:
         """A batch is written or has failed: it is on its way no more."""
         limit.stop()
         self._on_its_way, self._late = 0, False
+        self._took = self._clock.now() - self._left_at
         return result
 
     def _written(self, waiters: list[Deferred[None]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -76,6 +77,71 @@ class MetricsTests(DoorCase):
             {name.removesuffix("_info") for name in counters} - {n.removesuffix("_info") for n in there},
             set(),
         )
+
+    def test_messages(self) -> None:
+        """Messages by method and class, in both directions; a method that nobody knows is no label."""
+        before = self.figures()
+        self.talk()
+        self.alice.hang_up()
+        self.world.run(1)
+        found = self.figures()
+
+        def more(name: str) -> float:
+            return found[name] - before[name]
+
+        self.assertEqual(more("b2bua_sip_requests_total/sent/INVITE"), 1)
+        self.assertEqual(more("b2bua_sip_requests_total/received/BYE"), 1)
+        self.assertGreaterEqual(more("b2bua_sip_responses_total/2xx/received"), 2)
+        for direction in ("received", "sent"):
+            parts = [name for name in found if name.startswith("b2bua_sip_re") and direction in name]
+            whole = found[f"b2bua_messages_{direction}_total"]
+            self.assertEqual(sum(found[name] for name in parts), whole)
+        flow = next(self.server.trace._passed())[1]
+        self.server.runner.received(b"XYZZY sip:x SIP/2.0\r\n\r\n", flow)
+        self.assertEqual(self.figures()["b2bua_sip_requests_total/received/other"], 1)
+        self.assertEqual(set(self.figures()), set(found))
+
+    def test_ring_delay(self) -> None:
+        """How long a caller hears nothing."""
+        self.talk()
+        self.alice.hang_up()
+        self.world.run(40)
+        found = self.figures()
+        self.assertEqual(found["b2bua_ring_delay_seconds_count"], 1)
+        self.assertLess(found["b2bua_ring_delay_seconds_sum"], 2)
+
+    def test_plugins(self) -> None:
+        """What each was asked, had an answer to, and took for it; the API and the page say the same."""
+        self.ask("PUT", "/settings/{path}", path="extensions.bob.do_not_disturb", value=True)
+        self.alice.dial("bob")
+        self.world.run(40)
+        found = self.figures()
+        self.assertEqual(found["b2bua_plugin_answered_total/do_not_disturb"], 1)
+        self.assertGreater(found["b2bua_plugin_asked_total/do_not_disturb"], 0)
+        self.assertEqual(found["b2bua_plugin_failed_total/forward"], 0)
+        rows = {row["name"]: row for row in self.ask("GET", "/features")}
+        self.assertEqual(rows["do_not_disturb"]["answered"], 1)
+        self.assertEqual(rows["forward"]["asked"], found["b2bua_plugin_asked_total/forward"])
+
+    def test_dashboard(self) -> None:
+        """Every figure of the dashboard is one that there is, with labels that it has."""
+        text = self.send(request("GET", "/metrics")).body.decode()
+        families = list(text_string_to_metric_families(text))
+        labels = {s.name: set(s.labels) for family in families for s in family.samples}
+        always = {name for name in labels if name.startswith(("b2bua", "process"))}
+        page = set(re.findall(r"^\| `(b2bua\w*)", PAGE.read_text(), re.MULTILINE))
+        dashboard = json.loads(PAGE.with_name("grafana.json").read_text())
+        places = set()
+        for panel in dashboard["panels"]:
+            places.add((panel["gridPos"]["x"], panel["gridPos"]["y"]))
+            for target in panel["targets"]:
+                names = set(re.findall(r"\b(?:b2bua|process)_\w+", target["expr"]))
+                self.assertTrue(names, target)
+                for name in names:
+                    self.assertTrue(name in always or name in page, name)
+                for label in re.findall(r"{{(\w+)}}", target["legendFormat"]):
+                    self.assertTrue(all(label in labels.get(name, {label}) for name in names), target)
+        self.assertEqual(len(places), len(dashboard["panels"]))
 
     def test_who(self) -> None:
         """Programs with a token of an operator read them; who has none does not."""

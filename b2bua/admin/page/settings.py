@@ -9,7 +9,7 @@ from urllib.parse import quote
 from twisted.web.template import tags
 
 from b2bua.admin.page.frame import Part, Reader, badge, button, clock, section, table
-from b2bua.admin.values import WebhookRow
+from b2bua.admin.values import FeatureRow, WebhookRow
 
 LAST = 50
 """So many changes are shown."""
@@ -24,12 +24,10 @@ def settings(reader: Reader) -> Iterable[Part]:
         tags.p(again, say("The file as it is now takes the place of what was read."), class_="hint")
     )
     found = administration.choices.features()
-    rows = [
-        (row.name, row.version, badge(row.out, "") if row.out else badge(say("asked"), "good"),
-         ", ".join(f"{code} {name}" for name, code in row.codes.items()))
-        for row in found
-    ]  # fmt: skip
-    heads = [say(head) for head in ("Name", "Version", "State", "Codes")]
+    rows = [_plugin(reader, row) for row in found]
+    heads = [
+        say(head) for head in ("Name", "State", "Asked", "Had an answer", "Failed", "Time each", "Codes")
+    ]
     yield section(say("Plugins"), table(heads, rows, ""), count=len(rows))
     hooks = [_webhook(reader, row) for row in administration.webhooks.webhooks()]
     if hooks:
@@ -41,6 +39,19 @@ def settings(reader: Reader) -> Iterable[Part]:
     ]
     shown = table([say(head) for head in ("When", "Who", "What")], changes, say("Nothing was changed."))
     yield section(say("Last changes"), shown)
+
+
+def _plugin(reader: Reader, row: FeatureRow) -> Sequence[Part]:
+    """A plugin, with what it was asked in calls that are over."""
+    return (
+        row.name,
+        badge(row.out) if row.out else badge(reader.say("asked"), "good"),
+        str(row.asked or ""),
+        str(row.answered or ""),
+        badge(str(row.failed), "bad") if row.failed else "",
+        f"{1000 * row.seconds / row.asked:.2f} ms" if row.asked else "",
+        ", ".join(f"{code} {name}" for name, code in row.codes.items()),
+    )
 
 
 def _webhook(reader: Reader, row: WebhookRow) -> Sequence[Part]:

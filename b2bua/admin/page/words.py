@@ -98,6 +98,10 @@ GERMAN = {
     "Waiting": "Wartet",
     "Send again": "Noch einmal senden",
     "Remove": "Entfernen",
+    "Asked": "Gefragt",
+    "Had an answer": "Hatte Antwort",
+    "Failed": "Fehlgeschlagen",
+    "Time each": "Zeit je Frage",
     # How far calls are, and how they ended.
     "ringing": "klingelt",
     "talking": "im Gespräch",

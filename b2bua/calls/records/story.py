@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any, NamedTuple, TypeAlias
@@ -74,6 +74,13 @@ class Story:
         if len(entries) >= ENTRIES_MAX:
             del entries[: ENTRIES_MAX // 4]
         entries.append((self._now(), text, values))
+
+    def questions(self) -> Iterator[tuple[str, bool, float, bool]]:
+        """Who was asked, had an answer, took so many seconds, and failed."""
+        for entry in self._entries:
+            if len(entry) == 6:
+                _, _, feature, answer, seconds, error = entry
+                yield feature, answer is not None, seconds, error is not None
 
     def entries(self) -> list[Entry]:
         """What happened, for people."""
