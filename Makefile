@@ -7,6 +7,7 @@ TESTS  ?=
 SECONDS ?= 60
 SEEDS  ?= 1000
 CALLS  ?= 200000
+KILLS  ?= 10
 
 VENV = .venv
 BIN  = $(VENV)/bin
@@ -16,7 +17,7 @@ TREE := $(shell find b2bua plugins twistd-plugins -name '*.py' -o -path '*/stati
 INSTALLED = $(VENV)/.installed-$(TREE)
 DEVELOPS  = $(VENV)/.develops-$(TREE)
 
-.PHONY: run test tables test-all fast on-sockets in-memory simulate lint coverage format fuzz soak churn restarts bench bench-check docs pictures clean
+.PHONY: run test tables test-all fast on-sockets in-memory simulate lint coverage format fuzz soak churn restarts kills bench bench-check docs pictures clean
 
 run: $(INSTALLED)
 	@test -e $(CONFIG) || $(BIN)/b2bua init --port $(PORT) $(CONFIG)
@@ -92,6 +93,10 @@ churn: $(DEVELOPS)
 # Twenty restarts without loss, under 30 calls a second: three minutes, and what came of it.
 restarts: $(DEVELOPS)
 	$(BIN)/python -m tests.interop.restarts
+
+# 500 calls up, and kill -9 again and again; then each is gone on with: three minutes for ten kills.
+kills: $(DEVELOPS)
+	$(BIN)/python -m tests.interop.kills --kills $(KILLS)
 
 bench: $(DEVELOPS)
 	$(BIN)/python -m bench

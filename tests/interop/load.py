@@ -326,15 +326,15 @@ def ended(*things: Any) -> Iterator[None]:
             thing.end()
 
 
-def callee(directory: Path, server: int, text: str) -> tuple[Sipp, int]:
-    """Start the callee, and register it."""
-    phone = Phone(CALLEE, server)
+def callee(directory: Path, server: int, text: str, user: str = CALLEE, *arguments: str) -> tuple[Sipp, int]:
+    """Start a callee, and register it."""
+    phone = Phone(user, server)
     code = phone.register()
     port = phone.port
     phone.close()
     if code != 200:
         raise RuntimeError(f"the callee is not registered: {code}")
-    sipp = Sipp("uas", text, directory, "-p", str(port))
+    sipp = Sipp("uas", text, directory, "-p", str(port), *arguments)
     until = time.monotonic() + STARTS
     while not udp_is_open(port):
         if sipp.process.poll() is not None or time.monotonic() > until:
@@ -343,6 +343,6 @@ def callee(directory: Path, server: int, text: str) -> tuple[Sipp, int]:
     return sipp, port
 
 
-def caller(directory: Path, server: int, text: str, *arguments: str) -> Sipp:
-    """Start the caller."""
-    return Sipp("uac", text, directory, f"{HOST}:{server}", "-p", str(free_port()), "-s", CALLEE, *arguments)
+def caller(directory: Path, server: int, text: str, number: str, *arguments: str) -> Sipp:
+    """Start a caller of a number."""
+    return Sipp("uac", text, directory, f"{HOST}:{server}", "-p", str(free_port()), "-s", number, *arguments)

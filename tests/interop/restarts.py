@@ -17,7 +17,18 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.interop.load import BENCH, HOST, PHONES, Asking, Killable, Registering, callee, caller, ended
+from tests.interop.load import (
+    BENCH,
+    CALLEE,
+    HOST,
+    PHONES,
+    Asking,
+    Killable,
+    Registering,
+    callee,
+    caller,
+    ended,
+)
 
 RINGS, TALKS = 1000, 4000
 """Milliseconds."""
@@ -63,7 +74,7 @@ def play(directory: Path, restarts: int, rate: int, pause: float = 4.0) -> Outco
     uas, _ = callee(directory, service.port, ringing((BENCH / "uas.xml").read_text()))
     count = int(rate * (restarts * (pause + 3.0) + 4.0))
     uac = caller(
-        directory, service.port, (BENCH / "uac.xml").read_text(),
+        directory, service.port, (BENCH / "uac.xml").read_text(), CALLEE,
         "-r", str(rate), "-m", str(count), "-d", str(TALKS), "-l", str(count), "-recv_timeout", "32000",
     )  # fmt: skip
     told: list[int] = []

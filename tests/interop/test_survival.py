@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import gatherResults, inlineCallbacks
 from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThread
+from twisted.trial.unittest import TestCase
 
+from tests.interop.kills import play
 from tests.interop.processes import Program, reactor
+from tests.interop.programs import need
 from tests.interop.test_calls import UdpTests
 
 KEPT = 4.0
 """Seconds after which a call is in the database."""
+
+
+class CallsUpTests(TestCase):
+    """Calls of SIPp; C{make kills} has five hundred of them."""
+
+    timeout = 150
+
+    @inlineCallbacks
+    def test_gone_on_with(self) -> Any:
+        """After kill -9 either side hangs up, holds, or transfers; nothing is left, and no record is open."""
+        need("sipp")
+        directory = Path(self.mktemp()).resolve()
+        directory.mkdir()
+        found = yield deferToThread(play, directory, 16, 1)
+        self.assertEqual(
+            (sum(found.failed.values()), found.open, found.records), (0, 0, 0), f"{found}\n{found.said}"
+        )
 
 
 class KillTests(UdpTests):
