@@ -70,7 +70,6 @@ class Server:
         clock: IReactorTime,
         locator: Locator,
         features: Features,
-        trunks: ITrunks | None = None,
         *,
         store: IStore | None = None,
         record: Callable[[CallRecord], None] = lambda record: None,
@@ -80,7 +79,6 @@ class Server:
         """
         Put the parts together; wires are attached to C{runner} afterwards.
 
-        @param trunks: the real ones if none are given.
         @param store: keeps bindings and records beyond the process; it is
             open before any request comes.
         @param record: told the record of each call that is over.
@@ -98,7 +96,7 @@ class Server:
         self.trace = Trace(settings.calls.trace_bytes)
         self.messages = MessageLimits(settings.limits.message, settings.limits.head, settings.limits.fields)
         self.runner = _runner(settings, self.messages, clock, locator, random, wall)
-        self._find_people(settings, random, trunks)
+        self._find_people(settings, random)
         self._take_calls(settings, random, features)
         self.persistence: Persistence | None = None
         if store is not None:
@@ -106,7 +104,7 @@ class Server:
                 store, self.runner, self.core, self.directory.known_party, survive=settings.calls.survive
             )
 
-    def _find_people(self, settings: Settings, random: Random, trunks: ITrunks | None) -> None:
+    def _find_people(self, settings: Settings, random: Random) -> None:
         """Make the parts that know who is who, and where everybody is."""
         runner = self.runner
         places = [(place.host, place.port) for place in settings.server.listen]
@@ -134,9 +132,7 @@ class Server:
             token=runner.token,
         )
         self._asker = Asker(self.domain, random, settings.server.user_agent)
-        if trunks is None:
-            trunks = Trunks(runner, settings.trunks, self._asker, random)
-        self.trunks: ITrunks = trunks
+        self.trunks: ITrunks = Trunks(runner, settings.trunks, self._asker, random)
         self.directory = Directory(settings, self.domain, self.bindings, self.trunks)
 
     def _take_calls(self, settings: Settings, random: Random, features: Features) -> None:

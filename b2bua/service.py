@@ -31,7 +31,7 @@ from twisted.names.client import Resolver
 from twisted.python.failure import Failure
 
 from b2bua import collector, systemd
-from b2bua.admin.administration import Administration
+from b2bua.admin.administration import Administration, Means, Operated
 from b2bua.admin.listening import listen_locally, local_site, web_site
 from b2bua.admin.person import LOCAL
 from b2bua.admin.posting import Datagrams, Posting
@@ -148,13 +148,10 @@ class B2BUAService(Service):
             self.server,
             self.server.persistence.journal,
             self._extensions,
-            lambda: self.features,
-            self._configure,
-            self._told_to_reload,
-            self._told_to_restart,
-            partial(deferToThreadPool, reactor, reactor.getThreadPool()),
-            self._posting,
-            self._datagrams,
+            Operated(lambda: self.features, self._configure, self._told_to_reload, self._told_to_restart),
+            Means(
+                partial(deferToThreadPool, reactor, reactor.getThreadPool()), self._posting, self._datagrams
+            ),
             version("b2bua"),
         )
         media = table.media

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from b2bua.admin.accounts import Accounts, InThread
@@ -30,6 +31,32 @@ if TYPE_CHECKING:
     from b2bua.store.ports import Setting
 
 
+@dataclass(frozen=True, slots=True)
+class Operated:
+    """What the service does when it is asked to."""
+
+    features: Callable[[], Features]
+    """Gives the generation that new calls get."""
+    configure: Callable[[], None]
+    """Has the server take the extensions as they are now."""
+    reload: Callable[[], Awaitable[Reloaded]]
+    """Reads the configuration again."""
+    restart: Callable[[], Awaitable[Restarted]]
+    """Has a new process take the place of this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What is not done on the spot, nor here."""
+
+    in_thread: InThread
+    """Does work that takes its time, such as hashing a password."""
+    post: Post
+    """Sends what happens to programs elsewhere."""
+    send: SendDatagram
+    """Sends a datagram."""
+
+
 class Administration:
     """Who answers, and the routes to them."""
 
@@ -38,26 +65,12 @@ class Administration:
         server: Server,
         journal: Journal,
         extensions: AddedExtensions,
-        features: Callable[[], Features],
-        configure: Callable[[], None],
-        reload: Callable[[], Awaitable[Reloaded]],
-        restart: Callable[[], Awaitable[Restarted]],
-        in_thread: InThread,
-        post: Post,
-        send: SendDatagram,
+        operated: Operated,
+        means: Means,
         version: str = "",
     ) -> None:
-        """
-        Look at a server from now on.
-
-        @param features: the generation that new calls get.
-        @param configure: makes the server take the extensions as they are now.
-        @param in_thread: does work that takes its time, such as hashing a password.
-        @param send: sends a datagram.
-        @param post: sends what happens to programs elsewhere.
-        @param reload: makes the service read its configuration again.
-        @param restart: has a new process take the place of the service.
-        """
+        """Look at a server from now on."""
+        features, configure = operated.features, operated.configure
         self.version = version
         self._server = server
         self.calls = Calls(server, journal, version)
@@ -67,13 +80,13 @@ class Administration:
         self.service = ServiceStatus(server, journal, self.calls, version)
         self.sessions = Sessions(server.runner.now)
         self.accounts = Accounts(
-            journal, self.sessions, in_thread, lambda number: number in server.settings.extensions
+            journal, self.sessions, means.in_thread, lambda number: number in server.settings.extensions
         )
         self.audit = Audit(journal, server.runner.wall)
         self.entrance = Entrance(self.accounts, self.sessions, server.authenticator.throttle)
         self.events = Events(server, features)
-        self.webhooks = Webhooks(self.events, journal, server.runner, post)
-        self.homer = Homer(server, send)
+        self.webhooks = Webhooks(self.events, journal, server.runner, means.post)
+        self.homer = Homer(server, means.send)
         self.service.look(self.webhooks.problems)
         self.metrics = Metrics(server, self.service, self.sessions, self.events, self.choices, figures)
         self.routes = routes(
@@ -84,8 +97,8 @@ class Administration:
             self.accounts,
             self.audit,
             self.webhooks,
-            reload,
-            restart,
+            operated.reload,
+            operated.restart,
         )
         server.over = self.over
 

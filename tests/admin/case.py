@@ -14,7 +14,7 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.admin.administration import Administration
+from b2bua.admin.administration import Administration, Means, Operated
 from b2bua.admin.listening import local_site
 from b2bua.admin.person import LOCAL
 from b2bua.admin.values import Reloaded, Restarted
@@ -112,13 +112,8 @@ class AdministrationCase(SynchronousTestCase):
             self.server,
             self.journal,
             self.extensions,
-            lambda: served.features,
-            self.configure,
-            self.reload,
-            self.restart,
-            at_once,
-            self.post,
-            lambda data, address: self.datagrams.append((data, address)),
+            Operated(lambda: served.features, self.configure, self.reload, self.restart),
+            Means(at_once, self.post, lambda data, address: self.datagrams.append((data, address))),
             "1.0",
         )
         self.server.over = self.over
