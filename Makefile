@@ -47,6 +47,7 @@ tables: $(DEVELOPS)
 # every way, and fresh random worlds.  It takes hours.
 test-all: test tables
 	$(BIN)/python -m tests.simulation.broken_fields
+	$(BIN)/python -m tests.simulation.ladders
 	$(MAKE) --no-print-directory simulate SEEDS=20000
 
 # Neither sockets nor worlds: a minute or two, for another Python than the usual one.

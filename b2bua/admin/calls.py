@@ -115,7 +115,8 @@ class Calls:
         if record is not None and story is not None:
             runner = self._server.runner
             past = runner.wall() - runner.now()
-            traced = TracedCall.of(record, story, self._server.trace, self._version, past)
+            others = [told.record for told in self._known()]
+            traced = TracedCall.of(record, story, self._server.trace, self._version, past, others)
             if record.ended is None or (traced.messages and not traced.missing):
                 return traced
         kept = await self._kept(call if record is None else record.id)
@@ -136,10 +137,14 @@ class Calls:
             raise Refused(f"the store fails: {error}", 503) from None
         return found
 
+    def _known(self) -> list[Told]:
+        """The calls that go on or ended lately."""
+        going = [Told(call.record, call.story) for call in self._server.core.calls.going.values()]
+        return [*going, *self._over]
+
     def _find(self, start: str) -> tuple[CallRecord | None, Story | None]:
         """A call by its id, the beginning of it if that is clear, a Call-ID, or a number: its last call."""
-        going = [Told(call.record, call.story) for call in self._server.core.calls.going.values()]
-        known = [*going, *self._over]
+        known = self._known()
         found = {
             told.record.id: told
             for told in known

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import zlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import ValidationError
@@ -59,7 +59,11 @@ class Found:
         for heard in server.trace.heard():
             self._heard.setdefault(heard.call, []).append(heard)
 
-    def of(self, call_ids: list[str]) -> Iterator[Passed]:
+    def __iter__(self) -> Iterator[Passed]:
+        """All messages, in their order."""
+        return self.of(self._passed)
+
+    def of(self, call_ids: Iterable[str]) -> Iterator[Passed]:
         """The messages of some dialogs, by their Call-IDs, in their order."""
         return iter(
             sorted((one for id in call_ids for one in self._passed.get(id, ())), key=lambda one: one.at)

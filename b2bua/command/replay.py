@@ -39,12 +39,15 @@ def run(options: Namespace) -> int:
     # Not needed to say what can be typed, and it takes its time.
     from b2bua.configuration import configuration
     from b2bua.explain.replay import record, test_file
+    from b2bua.explain.scene import with_changes
     from b2bua.settings import document
     from b2bua.testing.replaying import Replay
 
     configuration(options.config)
     tables = document(options.config)
     call = _call(options, tables)
+    if options.open is None and options.pcap is None:
+        tables = with_changes(tables, _asking.ask(options, "GET", "/settings"))
     recording = record(call, tables, redact=not options.names)
     for call_id in call.missing:
         print(f"the beginning of {call_id} is not kept any more; what is left is played")

@@ -9,6 +9,7 @@ digest responses are taken out.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
 from typing import Any
@@ -18,13 +19,26 @@ from b2bua.testing.replaying import with_length
 from b2bua.testing.served import HOST
 
 DOMAIN = "pbx.example.com"
-_ADDRESS = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.])|\[[0-9A-Fa-f:.]{2,45}\]")
-_USER = re.compile(r'(?:sips?|tel):([^@;>"\s:,]+)(?:@([^;:>"\s?,]+))?')
-_DISPLAY = re.compile(r'"((?:[^"\\\r\n]|\\.)*)"[ \t]*<sips?:')
+_BEGIN = r"(?:(?<![\w.])|(?<=%40))"  # %40 is the @ of a Call-ID in a Refer-To
+_ADDRESS = re.compile(_BEGIN + r"(?:\d{1,3}\.){3}\d{1,3}(?![\w.])|\[[0-9A-Fa-f:.]{2,45}\]")
+_USER = re.compile(r'(?:sips?:([^@;>"\s:,]+)(?::[^@\s]*)?@|tel:([^;>"\s,]+))')
+_HOST = re.compile(r'sips?:(?:[^@;>"\s,]+@)?([\w.-]+)')
+_DISPLAY = re.compile(r'(?m)^([A-Za-z-]+[ \t]*:)[ \t]*"((?:[^"\\\r\n]|\\.)*)"[ \t]*<sips?:')
 _DEVICE = re.compile(r"\b(?:[0-9A-Fa-f]{2}[:-]?){5}[0-9A-Fa-f]{2}\b")
 _DIGEST = re.compile(r'\b(response|cnonce|opaque)="[^"]*"')
-# What is no identity, though it stands where a number may stand.
-_KEPT = frozenset(("anonymous", "unknown", "asterisk", "sip"))
+# Where somebody is named: in a URI, as a display name, as who logs in, as who describes a session.
+_NAMING = re.compile(
+    r"(?:sips?:[^@;>\s,?]+(?=@)|tel:[^;>\s,?]+)"
+    r'|"(?:[^"\\\r\n]|\\.)*"'
+    r"|(?m:^[A-Za-z-]+:[ \t]*[^<\"\r\n]+(?=<sips?:))"
+    r"|(?m:^o=\S+)"
+)
+CODE_MIN = 2
+"""Characters of a feature code; what comes after them may be an extension."""
+OUTSIDE_MIN = 6
+"""Digits of a number that is not one of the house."""
+# What is no identity, though it stands where one may stand.
+_KEPT = frozenset(("anonymous", "anonymous.invalid", "0.0.0.0", "::", "unknown", "asterisk", "sip"))
 
 
 class Redaction:
@@ -39,44 +53,55 @@ class Redaction:
         @param keep: change no names; only the server moves.
         """
         self._keep = keep
-        self._names: dict[str, str] = dict.fromkeys(local, HOST)
-        if domain not in self._names:
-            self._names[domain] = domain if keep else DOMAIN
-        self._hosts = self._numbers = self._people = self._devices = 0
-        self._pattern: re.Pattern[str] | None = None
+        self._places: dict[str, str] = dict.fromkeys(local, HOST)
+        """Hosts and devices: replaced wherever they stand."""
+        if domain not in self._places:
+            self._places[domain] = domain if keep else DOMAIN
+        self._people: dict[str, str] = {}
+        """Numbers and names: replaced where somebody is named. Elsewhere 200 may be a status."""
+        self._extensions: list[str] = []
+        self._taken: set[str] = set()
+        """Numbers in the configuration that nobody is given."""
+        self._counts = Counter[str]()
 
-    def learn(self, messages: Iterable[Message], extensions: Mapping[str, Any]) -> None:
+    def learn(self, messages: Iterable[Message], document: Mapping[str, Any]) -> None:
         """
         Find everybody in the messages of a call, and in a configuration.
 
-        @param extensions: the tables of extensions, by their numbers.
+        @param document: the tables of the configuration.
         """
-        for number, table in extensions.items():
+        self._taken = set(re.findall(r"\d+", repr(document)))
+        self._extensions = sorted(document.get("extensions", {}), key=len, reverse=True)
+        for number in document.get("extensions", {}):
             self._number(number)
+        for table in document.get("extensions", {}).values():
             self._person(str(table.get("name", "")))
-        texts = [message.raw.decode("utf-8", "replace") for message in messages]
         for message in messages:
             self._host(message.remote[0])
-        for text in texts:
+            text = message.raw.decode("utf-8", "replace")
             for found in _ADDRESS.finditer(text):
                 self._host(found[0].strip("[]"))
+            for found in _HOST.finditer(text):
+                self._host(found[1])
             for found in _USER.finditer(text):
-                self._number(found[1])
-                if found[2]:
-                    self._host(found[2])
-            for found in _DISPLAY.finditer(text):
-                self._person(found[1])
+                self._number(found[1] or found[2])
+            if not message.outgoing and not text.startswith("SIP/2.0 "):
+                for found in _DISPLAY.finditer(text):
+                    if (
+                        not found[1].lower().startswith(("to", "t:"))
+                    ):  # what they were told, perhaps by a feature
+                        self._person(found[2])
             for found in _DEVICE.finditer(text):
                 self._device(found[0])
-        self._pattern = None
+        self._everywhere = _any_of(self._places)
+        self._anybody = _any_of(self._people)
 
     def text(self, text: str) -> str:
         """Replace everybody in a text."""
-        if self._pattern is None:
-            longest_first = sorted(filter(None, self._names), key=len, reverse=True)
-            names = "|".join(map(re.escape, longest_first))
-            self._pattern = re.compile(rf"(?<!\w)(?:{names})(?!\w)")
-        text = self._pattern.sub(lambda found: self._names[found[0]], text)
+        text = self._everywhere.sub(lambda found: self._places[found[0]], text)
+        text = _NAMING.sub(
+            lambda place: self._anybody.sub(lambda found: self._people[found[0]], place[0]), text
+        )
         return _DIGEST.sub(r'\1=""', text)
 
     def raw(self, raw: bytes) -> bytes:
@@ -85,7 +110,7 @@ class Redaction:
 
     def name(self, name: str) -> str:
         """The other name of one of them."""
-        return self._names.get(name, name)
+        return self._people.get(name) or self._places.get(name, name)
 
     def document(self, value: Any) -> Any:
         """Replace everybody in a configuration, keys included; a regular expression stays as it is."""
@@ -95,51 +120,67 @@ class Redaction:
                 for key, below in value.items()
                 if key not in ("password", "ha1")
             }
-        if isinstance(value, list):
+        if isinstance(value, list | tuple):
             return [self.document(below) for below in value]
         return self.name(value) if isinstance(value, str) else value
 
     # ---- making names up ----------------------------------------------------
 
+    def _next(self, kind: str) -> int:
+        """Count one more."""
+        self._counts[kind] += 1
+        return self._counts[kind]
+
     def _host(self, host: str) -> None:
         """Give a host another address, or another name."""
-        if host in self._names:
+        if host in self._places or host.lower() in _KEPT:
             return
-        self._hosts += 1
+        number = self._next("host")
         try:
             version = ip_address(host).version
         except ValueError:
-            other = f"host{self._hosts}.example.net"
+            other = f"host{number}.example.net"
         else:
-            other = f"198.18.{self._hosts // 250}.{self._hosts % 250 + 1}"
-            other = other if version == 4 else f"2001:db8::{self._hosts:x}"
-        self._names[host] = host if self._keep else other
+            other = f"198.18.{number // 250}.{number % 250 + 1}" if version == 4 else f"2001:db8::{number:x}"
+        self._places[host] = host if self._keep else other
 
     def _number(self, user: str) -> None:
-        """Give a number another one that begins and is as long as it."""
-        if user in self._names or user.lower() in _KEPT or len(user) > 40 or not user:
+        """Give a number another one, as long as it; a number of the house that is no extension stays."""
+        if self._keep or not user or user in self._people or user.lower() in _KEPT or len(user) > 40:
             return
-        self._numbers += 1
         digits = user.lstrip("+*#0")
-        if self._keep or user[0] in "*#":
-            self._names[user] = user
-        elif digits.isdigit() and len(digits) >= 6:
-            self._names[user] = user[:-6] + f"{555000 + self._numbers:06}"
-        elif digits.isdigit():
-            self._names[user] = (
-                user[: len(user) - len(digits)] + f"{9 * 10 ** (len(digits) - 1) + self._numbers}"
-            )
-        elif not re.fullmatch(r"[0-9a-f]{16,}", user):
-            self._names[user] = f"user{self._numbers}"
+        if user[0] in "*#":  # a code, perhaps with an extension behind it
+            behind = next((one for one in self._extensions if user[CODE_MIN:].endswith(one)), "")
+            if behind:
+                self._people[user] = user[: len(user) - len(behind)] + self._people[behind]
+        elif digits.isdigit() and len(digits) >= OUTSIDE_MIN:
+            self._people[user] = user[:-6] + f"{555000 + self._next('number'):06}"
+        elif user.isdigit() and user in self._extensions:
+            self._people[user] = self._extension(user)
+        elif not user.isdigit() and not re.fullmatch(r"[0-9a-f]{16,}", user):
+            self._people[user] = f"user{self._next('number')}"
+
+    def _extension(self, number: str) -> str:
+        """Find a number that is as long as that of an extension, and that nobody has."""
+        first = 9 * 10 ** (len(number) - 1)
+        for other in range(first + 1, first + first // 9):
+            if str(other) not in self._taken:
+                self._taken.add(str(other))
+                return str(other)
+        return number
 
     def _person(self, name: str) -> None:
         """Give a person another name."""
-        if name and name not in self._names:
-            self._people += 1
-            self._names[name] = name if self._keep else f"Person {self._people}"
+        if name and not self._keep and name not in self._people:
+            self._people[name] = f"Person {self._next('person')}"
 
     def _device(self, device: str) -> None:
         """Give a device another number."""
-        if device not in self._names:
-            self._devices += 1
-            self._names[device] = device if self._keep else f"0000005e{self._devices:04x}"
+        if device not in self._places:
+            self._places[device] = device if self._keep else f"0000005e{self._next('device'):04x}"
+
+
+def _any_of(names: Iterable[str]) -> re.Pattern[str]:
+    """Find any of some names, the longest first, and no part of a word."""
+    longest_first = "|".join(map(re.escape, sorted(filter(None, names), key=len, reverse=True)))
+    return re.compile(rf"{_BEGIN}(?:{longest_first})(?!\w)" if longest_first else r"(?!)")

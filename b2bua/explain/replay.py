@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pprint
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ from b2bua.explain.pcap import Captured
 from b2bua.explain.redaction import Redaction
 from b2bua.explain.traced import Message, TracedCall
 from b2bua.settings import Problem, SettingsError
-from b2bua.testing.replaying import Recording, Rung, write_script
+from b2bua.testing.replaying import Contact, Recording, Rung, write_script
 from b2bua.testing.served import HOST, password_of
 from b2bua.wire.message import Request, Response, parse
 
@@ -31,27 +31,29 @@ def record(call: TracedCall, document: Mapping[str, Any], *, redact: bool = True
         raise SettingsError(
             "b2bua replay", [Problem("", f"no message of call {call.record.id} is kept any more")]
         )
-    local = {message.local[0] for message in call.messages}
-    names = Redaction(local, str(document["server"]["domain"]), keep=not redact)
-    names.learn(call.messages, document.get("extensions", {}))
-    begin = call.messages[0].at
+    messages = list(call.everything())
+    names = Redaction(
+        {message.local[0] for message in messages}, str(document["server"]["domain"]), keep=not redact
+    )
+    names.learn(messages, document)
     rungs = [
         Rung(
-            round(message.at - begin, 3),
-            (names.name(message.remote[0]), message.remote[1]),
+            round(message.at - messages[0].at, 3),
+            _place(message, names),
             message.outgoing,
             names.raw(_at_our_port(message)),
+            _transport(message),
         )
-        for message in call.messages
+        for message in messages
     ]
-    return Recording(_document(call, document, names), _contacts(call, names), rungs)
+    return Recording(_document(call, document, names), list(_contacts(call, names)), rungs)
 
 
 def test_file(call: TracedCall, recording: Recording) -> str:
     """Write a recording as a test."""
     when = datetime.fromtimestamp(call.record.started, tz=UTC).strftime("%Y-%m-%d")
     configuration = pprint.pformat(dict(recording.document), width=100, sort_dicts=False)
-    contacts = pprint.pformat(dict(recording.contacts), width=100)
+    contacts = pprint.pformat([tuple(contact) for contact in recording.contacts], width=100)
     script = write_script(recording.rungs).replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
     return f'''"""A call of {when}, as it was: {state(call.record)}; the names in it are made up."""
 
@@ -92,12 +94,13 @@ def _document(call: TracedCall, document: Mapping[str, Any], names: Redaction) -
     plain.setdefault("registrar", {})["options_seconds"] = 0
     for name, extension in plain.get("extensions", {}).items():
         extension["password"] = password_of(name)
-    places = _places(call)
+    places = _trunks(call, names)
     for name, trunk in plain.get("trunks", {}).items():
-        place = places.get(f"trunk {name}")
+        place = places.get(name)
         if place is not None:
             host, port = names.name(place[0]), place[1]
-            trunk["uri"], trunk["accept_from"] = f"sip:{host}:{port}", [host]
+            port_too = "" if port == 5060 else f":{port}"
+            trunk["uri"], trunk["accept_from"] = f"sip:{host}{port_too}", [host]
         else:
             trunk["uri"] = "sip:192.0.2.99"
         trunk.update({"register": False, "options_seconds": 0})
@@ -107,30 +110,75 @@ def _document(call: TracedCall, document: Mapping[str, Any], names: Redaction) -
     return plain
 
 
-def _places(call: TracedCall) -> dict[str, tuple[str, int]]:
-    """Where each party was."""
-    parties = {leg.call_id: leg.party for leg in call.record.legs}
+def _transport(message: Message) -> str:
+    """The transport that plays it: what is encrypted is played in clear."""
+    return "UDP" if message.transport == "UDP" else "TCP"
+
+
+def _place(message: Message, names: Redaction) -> tuple[str, int]:
+    """Where its party is in the recording."""
+    return names.name(message.remote[0]), message.remote[1]
+
+
+def _parties(call: TracedCall) -> dict[str, LegRecord]:
+    """The legs of a call and of those related to it, by their dialogs."""
+    return {leg.call_id: leg for record in (call.record, *call.related) for leg in record.legs}
+
+
+def _trunks(call: TracedCall, names: Redaction) -> dict[str, tuple[str, int]]:
+    """Where each trunk was, by its name in the recording."""
+    legs = _parties(call)
     found: dict[str, tuple[str, int]] = {}
-    for message in call.messages:
-        call_id = call_id_of(message.raw)
-        if call_id in parties:
-            found.setdefault(parties[call_id], message.remote)
+    for message in call.everything():
+        leg = legs.get(call_id_of(message.raw))
+        kind, _, name = leg.party.partition(" ") if leg is not None else ("", "", "")
+        if kind == "trunk":
+            found.setdefault(names.name(name), message.remote)
     return found
 
 
-def _contacts(call: TracedCall, names: Redaction) -> dict[str, tuple[str, tuple[str, int]]]:
-    """Where extensions were registered: where our INVITEs went to."""
-    parties = {leg.call_id: leg.party for leg in call.record.legs if not leg.incoming}
-    found: dict[str, tuple[str, tuple[str, int]]] = {}
-    for message in call.messages:
-        if not (message.outgoing and message.raw.startswith(b"INVITE ")):
+def _contacts(call: TracedCall, names: Redaction) -> Iterator[Contact]:
+    """
+    Say where extensions were registered, as far as no REGISTER says it.
+
+    That is where our INVITEs went to, and where those came from who have moved since.
+    """
+    legs = _parties(call)
+    known: set[str] = set()
+    seen: set[Contact] = set()
+    came_from: dict[str, Contact] = {}
+    for message in call.everything():
+        request = _request(message)
+        if request is None or request.to.tag:
             continue
-        request = parse(_at_our_port(message))
-        kind, _, name = parties.get(request.call_id, "").partition(" ")
-        if kind == "extension" and isinstance(request, Request) and not request.to.tag:
-            place = names.name(message.remote[0]), message.remote[1]
-            found.setdefault(names.name(name), (names.text(str(request.request_uri)), place))
-    return found
+        leg = legs.get(request.call_id)
+        kind, _, extension = leg.party.partition(" ") if leg is not None else ("", "", "")
+        if request.method == "REGISTER":
+            extension = request.to.uri.user_unescaped
+            if extension in came_from and extension not in known:
+                yield came_from[extension]
+            known.add(extension)
+        elif request.method == "INVITE" and kind == "extension" and extension not in known:
+            uri = (
+                request.request_uri if message.outgoing else next((one.uri for one in request.contacts), None)
+            )
+            contact = Contact(
+                names.name(extension), names.text(str(uri)), _place(message, names), _transport(message)
+            )
+            if not message.outgoing:
+                came_from.setdefault(extension, contact)
+            elif contact not in seen:
+                seen.add(contact)
+                yield contact
+
+
+def _request(message: Message) -> Request | None:
+    """Read a request; None if it is a response, or makes no sense."""
+    try:
+        read = parse(_at_our_port(message))
+    except PeerError:
+        return None
+    return read if isinstance(read, Request) else None
 
 
 def of_capture(

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Protocol
+from urllib.parse import unquote_to_bytes
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from b2bua.calls.records.record import CallRecord
 from b2bua.calls.records.trace import Passed
+from b2bua.errors import PeerError
 from b2bua.settings import Problem, SettingsError
 from b2bua.transactions.flow import Flow
+from b2bua.wire.message import parse
 
 if TYPE_CHECKING:
     from b2bua.calls.records.story import Story
     from b2bua.calls.records.trace import Heard
 
-FORMAT: Literal[1] = 1
+FORMAT: Literal[2] = 2
 """Raised when a saved call cannot be read by the version before."""
 SAVED_MAX = 64 * 1024 * 1024
 """Bytes of a file that is opened."""
@@ -62,6 +66,13 @@ class Message(_Value):
         return self.raw.decode("utf-8", "replace").replace("\r\n", "\n")
 
 
+class Beside(Message):
+    """A message that is no part of the call, but without which it would have gone otherwise."""
+
+    before: int
+    """How many messages of the call had passed before it."""
+
+
 class Said(_Value):
     """What a leg told its call."""
 
@@ -92,7 +103,10 @@ class Reason(_Value):
 class Passing(Protocol):
     """Knows the messages and words of calls."""
 
-    def of(self, call_ids: list[str]) -> Iterator[Passed]:
+    def __iter__(self) -> Iterator[Passed]:
+        """All messages, oldest first."""
+
+    def of(self, call_ids: Iterable[str]) -> Iterator[Passed]:
         """The messages of some dialogs, by their Call-IDs."""
 
     def words(self, call: str) -> Iterable[Heard]:
@@ -102,7 +116,7 @@ class Passing(Protocol):
 class TracedCall(_Value):
     """A call with all that is known of how it went."""
 
-    format: Literal[1] = FORMAT
+    format: Literal[1, 2] = FORMAT
     version: str = ""
     """The version of the server that traced it."""
     record: CallRecord
@@ -111,21 +125,38 @@ class TracedCall(_Value):
     reasons: tuple[Reason, ...] = ()
     missing: tuple[str, ...] = ()
     """The Call-IDs of legs whose first messages have fallen out of the ring."""
+    related: tuple[CallRecord, ...] = ()
+    """The calls that had a dialog in common with it, or an extension at the same time, or that it names."""
+    around: tuple[Beside, ...] = ()
+    """The messages of those, and those with which their phones have registered."""
 
     @classmethod
     def of(
-        cls, record: CallRecord, story: Story, trace: Passing, version: str = "", past: float = 0.0
+        cls,
+        record: CallRecord,
+        story: Story,
+        trace: Passing,
+        version: str = "",
+        past: float = 0.0,
+        others: Iterable[CallRecord] | None = None,
     ) -> TracedCall:
         """
         Gather what a server still knows of a call.
 
         @param past: the time of day when the clock of the server was 0.
+        @param others: the records of other calls, among which are those that had to do with it; None leaves
+            out what is around it.
         """
-        call_ids = list(dict.fromkeys(leg.call_id for leg in record.legs if leg.call_id))
-        passed = list(trace.of(call_ids))
+        call_ids = _call_ids([record])
+        passed, related, around = list(trace.of(call_ids)), [], []
+        if others is not None:
+            related = _related(record, others, passed)
+            around = list(_around(trace, call_ids, related, record))
         return cls(
             version=version,
             record=record,
+            related=tuple(related),
+            around=tuple([Beside(**dict(_message(one, past)), before=before) for before, one in around]),
             messages=tuple([_message(one, past) for one in passed]),
             said=tuple(
                 Said(at=past + heard.at, party=str(heard.party), leg=heard.leg, word=heard.text)
@@ -144,6 +175,15 @@ class TracedCall(_Value):
             ),
             missing=tuple(_without_start(call_ids, passed)),
         )
+
+    def everything(self) -> Iterator[Message]:
+        """Its messages and those around it, in their order."""
+        around = deque(self.around)
+        for number, message in enumerate(self.messages):
+            while around and around[0].before <= number:
+                yield around.popleft()
+            yield message
+        yield from around
 
     @property
     def began(self) -> float:
@@ -191,6 +231,79 @@ def _why(error: ValidationError) -> str:
     if first["loc"] == ("format",) and "input" in first:
         return f"it was written by another version (format {first['input']!r}; this one reads {FORMAT})"
     return f"it is not a call that b2bua trace --save wrote: {'.'.join(map(str, first['loc']))}"
+
+
+def _related(record: CallRecord, others: Iterable[CallRecord], own: Iterable[Passed]) -> list[CallRecord]:
+    """Find the calls that had to do with one: by a dialog, by an extension at the same time, or by name."""
+    named = unquote_to_bytes(b"".join(passed.raw for passed in own if b"eplaces" in passed.raw))
+    rest = [other for other in others if other.id != record.id]
+    found = [record]
+    for one in found:  # it grows: parties go from call to call
+        dialogs = _call_ids([one])
+        found += [other for other in rest if other not in found and dialogs & _call_ids([other])]
+    for other in rest:
+        if other not in found and (
+            _meet(record, other) or any(call_id.encode() in named for call_id in _call_ids([other]))
+        ):
+            found.append(other)
+    return found[1:]
+
+
+def _meet(one: CallRecord, other: CallRecord) -> bool:
+    """Have two calls an extension in common, at the same time?"""
+    ends = [record.ended if record.ended is not None else float("inf") for record in (one, other)]
+    together = one.started <= ends[1] and other.started <= ends[0]
+    return together and bool(_extensions([one]) & _extensions([other]))
+
+
+def _call_ids(records: Iterable[CallRecord]) -> Set[str]:
+    """The dialogs of calls, in their order."""
+    return dict.fromkeys(leg.call_id for record in records for leg in record.legs if leg.call_id).keys()
+
+
+def _extensions(records: Iterable[CallRecord]) -> set[str]:
+    """The extensions in calls, and what was dialled: that may be one too."""
+    found = set()
+    for record in records:
+        found.add(record.dialled)
+        for leg in record.legs:
+            kind, _, name = leg.party.partition(" ")
+            if kind == "extension":
+                found.add(name)
+    return found
+
+
+def _around(
+    trace: Iterable[Passed], call_ids: Set[str], related: list[CallRecord], record: CallRecord
+) -> Iterator[tuple[int, Passed]]:
+    """Find the messages around a call, with the number of its own before each."""
+    dialogs = _call_ids(related)
+    phones = _extensions([record, *related])
+    beside = set(dialogs)
+    own = 0
+    for passed in trace:
+        call_id = passed.call_id
+        if call_id in call_ids:
+            own += 1
+        elif call_id in beside or _concerns(passed.raw, call_ids | dialogs, phones):
+            beside.add(call_id)
+            yield own, passed
+
+
+def _concerns(raw: bytes, dialogs: Set[str], phones: Set[str]) -> bool:
+    """Does it register one of these phones, or ask from outside for a change of one of these dialogs?"""
+    if raw.startswith(b"REGISTER "):
+        return _registers(raw) in phones
+    # RFC 4538: a REFER in a dialog of its own, with Target-Dialog.
+    return raw.startswith(b"REFER ") and any(call_id.encode() in raw for call_id in dialogs)
+
+
+def _registers(raw: bytes) -> str:
+    """Say whose registration a REGISTER is about; empty if that cannot be read."""
+    try:
+        return parse(raw).to.uri.user_unescaped
+    except PeerError:
+        return ""
 
 
 def _message(passed: Passed, past: float) -> Message:

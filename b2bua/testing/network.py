@@ -326,13 +326,19 @@ class Network:
         opened: Callable[[Stream], None],
         failed: Callable[[], None],
         transport: str = "TCP",
+        port: int = 0,
     ) -> None:
-        """Connect from C{host}; one of the two callbacks is called, later."""
+        """
+        Connect from C{host}; one of the two callbacks is called, later.
+
+        @param port: the port to connect from; 0 takes the next one.
+        """
         link = self.between(host, to[0])
         if link.cut:
             self.clock.callLater(30.0, failed)  # nobody says no, so it takes its time
             return
-        port = self._ports[host] = self._ports.get(host, FIRST_PORT) + 1
+        if not port:
+            port = self._ports[host] = self._ports.get(host, FIRST_PORT) + 1
         self.clock.callLater(2 * link.delay, self._open, (host, port), to, opened, failed, transport)
 
     def _open(

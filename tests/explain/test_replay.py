@@ -9,11 +9,13 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.explain import pcap
+from b2bua.explain.redaction import Redaction
 from b2bua.explain.replay import of_capture, record, test_file
-from b2bua.explain.traced import TracedCall
+from b2bua.explain.traced import Message, TracedCall
 from b2bua.settings import SettingsError
 from b2bua.testing import Manners, Phone, World
 from b2bua.testing.replaying import Recording, Replay, read_script, write_script
+from tests.explain.calls import ALICE, US
 
 Story = Callable[[World, dict[str, Phone]], None]
 
@@ -156,6 +158,75 @@ class RoundTripTests(SynchronousTestCase):
         self.assertIn("there is no INVITE with the Call-ID nobody", str(error))
 
 
+class AroundTests(SynchronousTestCase):
+    """What is no part of a call, and had to do with it."""
+
+    def lived(self, transport: str, story: Story) -> Recording:
+        """Let a call happen whose phones are all on one transport."""
+        world = World(features="installed")
+        names = ("alice", "bob", "carol")
+        manners = Manners(answers_after=1)
+        phones = dict(zip(names, world.phones(*names, manners=manners, transport=transport), strict=True))
+        served = world.served
+        assert served is not None
+        calls: list[Any] = []
+        served.server.core.calls.began = calls.append
+        story(world, phones)
+        world.run(1)
+        records = [call.record for call in calls]
+        first = calls[0]
+        traced = TracedCall.of(first.record, first.story, served.server.trace, others=records)
+        self.traced = TracedCall.model_validate_json(traced.model_dump_json())
+        return record(self.traced, served.document)
+
+    def test_connections(self) -> None:
+        """What came over TCP is played over TCP, and stands so in the script."""
+        recording = self.lived("TCP", held)
+        self.assertEqual(Replay(recording).run(), [])
+        script = write_script(recording.rungs)
+        self.assertIn(" TCP\n", script)
+        self.assertEqual(read_script(script), list(recording.rungs))
+
+    def test_moved(self) -> None:
+        """A phone that registers from elsewhere during the call: what follows goes there."""
+
+        def moves(world: World, phones: dict[str, Phone]) -> None:
+            phones["bob"].instance = "urn:uuid:00000000-0000-1000-8000-001565fb5412"
+            phones["bob"].register()
+            world.run(1)
+            phones["alice"].dial("bob")
+            world.run(3)
+            phones["bob"].move("10.9.9.9")
+            phones["bob"].register()
+            world.run(3)
+            phones["alice"].hold()
+            world.run(3)
+            phones["alice"].hang_up()
+
+        recording = self.lived("UDP", moves)
+        self.assertEqual(Replay(recording).run(), [])
+        self.assertTrue([rung for rung in recording.rungs if rung.raw.startswith(b"REGISTER ")])
+
+    def test_consultation(self) -> None:
+        """The call from which a party came, which is no part of the one it has joined."""
+
+        def consults(world: World, phones: dict[str, Phone]) -> None:
+            phones["alice"].dial("bob")
+            world.run(3)
+            bob = phones["bob"]
+            first = bob.session
+            first.hold()
+            world.run(1)
+            bob.dial("carol")
+            world.run(3)
+            first.transfer(replaces=bob.session)
+            world.run(4)
+            phones["alice"].hang_up()
+
+        self.assertEqual(Replay(self.lived("UDP", consults)).run(), [])
+        self.assertEqual([one.dialled for one in self.traced.related], ["carol"])
+
+
 class DifferenceTests(SynchronousTestCase):
     """What the server does otherwise is found."""
 
@@ -196,6 +267,36 @@ class RedactionTests(SynchronousTestCase):
         for name in ("alice", "Alice", "bob", "Bob", "carol", "10.0.0."):
             self.assertNotIn(name, text)
         self.assertIn('"Person 1" <sip:user1@pbx.example.com>', text)
+
+    def test_numbers_that_mean_something_else(self) -> None:
+        """The extensions 200 and 102: a status stays a status, and a code takes its extension along."""
+        raw = b"\r\n".join(
+            (
+                b"SIP/2.0 200 OK",
+                b'From: "102" <sip:102@pbx.example.com>;tag=1',
+                b"To: <sip:*72102@pbx.example.com>",
+                b"Contact: <sip:200@10.0.0.1:5060>",
+                b"Session-Expires: 200",
+                b"CSeq: 102 INVITE",
+                b"",
+                b"",
+            )
+        )
+        message = Message(at=0.0, transport="UDP", local=US, remote=ALICE, outgoing=False, raw=raw)
+        names = Redaction({US[0]}, "pbx.example.com")
+        names.learn([message], {"extensions": {"102": {}, "200": {}}, "ring_groups": {"901": {}}})
+        self.assertEqual(
+            names.raw(raw).splitlines(),
+            [
+                b"SIP/2.0 200 OK",
+                b'From: "902" <sip:902@pbx.example.com>;tag=1',
+                b"To: <sip:*72902@pbx.example.com>",
+                b"Contact: <sip:903@198.18.0.3:5060>",
+                b"Session-Expires: 200",
+                b"CSeq: 102 INVITE",
+                b"",
+            ],
+        )
 
     def test_passwords(self) -> None:
         """No digest response gets in."""

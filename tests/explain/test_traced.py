@@ -40,7 +40,7 @@ class SavedTests(SynchronousTestCase):
     def test_other_version(self) -> None:
         """A file of a format to come is not guessed at."""
         self.path.write_text(json.dumps({**json.loads(self.path.read_text()), "format": 7}))
-        self.assertEqual(self.complaint(), "it was written by another version (format 7; this one reads 1)")
+        self.assertEqual(self.complaint(), "it was written by another version (format 7; this one reads 2)")
 
     def test_something_else(self) -> None:
         """Other JSON is refused with what it misses."""

@@ -125,6 +125,10 @@ class Trace:
         """Every message, oldest first."""
         return chain.from_iterable((*(block for _, block in self._blocks), self._block))
 
+    def __iter__(self) -> Iterator[Passed]:
+        """Every message, oldest first."""
+        return (Passed(*passed) for passed in self._passed())
+
     def hear(self, at: float, call: str, leg: Leg, word: Word) -> None:
         """Keep what a leg has told its call, at the cost of the oldest."""
         kind = type(word)
