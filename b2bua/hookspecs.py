@@ -186,6 +186,22 @@ def b2bua_files() -> Mapping[str, Callable[[], tuple[str, bytes]]]:
 
 
 @_hook("declaration")
+def b2bua_figures() -> Mapping[str, Callable[[], Mapping[str, float]]]:
+    """
+    Name the figures that the feature has for monitoring systems.
+
+    Asked once for each generation of features.  C{queue_waiting} is read as
+    C{b2bua_queue_waiting} at C{/metrics}, with the label C{queue}, its first word; a name
+    that ends with C{_total} is a counter.  Its function is called for each
+    reading, and gives a value for each thing that the configuration names; who calls
+    is nothing to count by.
+
+    @return: for each name a function that gives the values, by what the label says.
+    """
+    raise NotImplementedError
+
+
+@_hook("declaration")
 def b2bua_before() -> tuple[str, ...]:
     """
     Name the features that should be asked after this one.

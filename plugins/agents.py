@@ -28,6 +28,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
@@ -92,6 +93,23 @@ class Agents:
     def b2bua_commands(self) -> Mapping[str, Callable[..., Any]]:
         """How queues and agents are."""
         return {"queues": self.queues, "agents": self.agents}
+
+    @hookimpl
+    def b2bua_figures(self) -> Mapping[str, Callable[[], Mapping[str, float]]]:
+        """How each queue is, and what has become of its callers."""
+        kinds = {
+            "queue_waiting": "waiting",
+            "queue_longest_wait_seconds": "longest",
+            "queue_agents": "agents",
+            "queue_callers_total": "callers",
+            "queue_answered_total": "answered",
+            "queue_sent_on_total": "sent on",
+        }
+        return {name: partial(self._figure, key) for name, key in kinds.items()}
+
+    def _figure(self, key: str) -> dict[str, float]:
+        """One column of C{b2bua queues}."""
+        return {row["queue"]: float(row[key]) for row in self.queues()}
 
     @hookimpl
     def b2bua_configure(self, options: Options) -> None:

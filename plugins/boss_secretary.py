@@ -9,8 +9,8 @@ Boss and secretary: calls for the boss ring the secretaries, who alone ring thro
 
 Secretaries call the boss, and transfer callers there, as if there were no such
 rule.  C{*36} turns it on and C{*37} off, dialled by the boss; a secretary puts the
-boss's number behind: C{*37100}.  Phones of secretaries show for whom it is
-before the caller's name.
+boss's number behind: C{*37100}.  Keys with these codes show which one holds, and
+phones of secretaries for whom it rings, before the caller's name.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from b2bua import Changeable, Elsewhere, NotConfigured, Options, Seconds, Table, hookimpl
-from b2bua.calls import Confirm, Dial, Diverted, Member, Refuse
+from b2bua import Changeable, Elsewhere, NotConfigured, Options, Seconds, Service, Table, hookimpl
+from b2bua.calls import Confirm, Dial, Diverted, Lamp, Member, Refuse
 
 if TYPE_CHECKING:
-    from b2bua.calls import Attempt, InvitationDraft
+    from b2bua.calls import Attempt, InvitationDraft, Party
 
 
 class Boss(Table):
@@ -67,6 +67,26 @@ class BossSecretary:
                     raise ValueError(
                         f"[extensions.{boss}.boss_secretary] secretaries: there is no extension {name}"
                     )
+
+    @hookimpl
+    def service_started(self, service: Service) -> None:
+        """The service has lamps told."""
+        self._service = service
+
+    @hookimpl
+    def setting_changed(self, key: str) -> None:
+        """Keys of the boss and of all secretaries show it."""
+        if key.startswith("boss_secretary."):
+            self._service.changed("dialog", None)
+
+    @hookimpl
+    def code_shown(self, name: str, argument: str, watcher: Party) -> Lamp | None:
+        """The code is lit that holds, for the boss and for secretaries with the boss's number behind."""
+        boss = argument or watcher.name
+        rule = self._options.of(Boss, boss) if boss in self._options.extensions else Boss()
+        if not rule.secretaries or watcher.name not in (boss, *rule.secretaries):
+            return None
+        return Lamp("busy" if rule.on == (name == "secretary_on") else "idle")
 
     def _filters(self, attempt: Attempt) -> Boss | None:
         """The rule that keeps a caller from the boss, if one does."""

@@ -117,8 +117,6 @@ class Park:
         """Take the orbits."""
         self._lot = lot = options.of(Lot)
         self._orbits = dict.fromkeys(spread(lot.orbits))
-        self._recalled: dict[str, tuple[str, str]] = {}
-        """For whom somebody is rung again, by place: call and leg."""
         if lot.next_free in self._orbits:
             raise ValueError(
                 f"[park] next_free is the orbit {lot.next_free} as well; give it a number of its own"
@@ -132,8 +130,9 @@ class Park:
 
     @hookimpl
     def service_started(self, service: Service) -> None:
-        """The service knows who waits where."""
+        """The service knows who waits where, and rows for whom somebody is rung: by place call and leg."""
         self._service = service
+        service.after(0, self._tidy)
         self._parked_in: dict[str, frozenset[str]] = {}
         for state in service.calls():
             self._show(state)
@@ -144,7 +143,8 @@ class Park:
         """The place that is dialled; empty if all orbits are taken, None if it is no place."""
         if number and number == self._lot.next_free:
             taken = {party.waits_at for call in self._service.calls() for party in call.parties}
-            return next((one for one in self._orbits if one not in taken and one not in self._recalled), "")
+            taken |= {*self._service.data}
+            return next((one for one in self._orbits if one not in taken), "")
         extension = number.removeprefix(AT)
         known = number in self._orbits or (extension != number and self._service.is_extension(extension))
         return number if known else None
@@ -153,15 +153,27 @@ class Park:
         """Who has a place: it waits there, or somebody is rung for it."""
         for call, party in self._service.waiting(place):
             return PickUp(call.id, party.leg)
-        return PickUp(self._recalled[place][0]) if place in self._recalled else None
+        row = self._service.data.get(place)
+        return None if row is None else PickUp(row[0])
 
     @hookimpl
     def call_changed(self, state: CallState) -> None:
         """A place is free when who was rung for talks to somebody, or has left."""
-        for place, (call, leg) in list(self._recalled.items()):
+        for place, (call, leg) in self._service.data.items():
             if call == state.id and not any(one.leg == leg and not one.talks_to for one in state.parties):
-                del self._recalled[place]
+                self._free(place)
         self._show(state)
+
+    def _free(self, place: str) -> None:
+        """Nobody is rung for a place any more."""
+        with self._service.data.change() as rows:
+            rows.pop(place, None)
+
+    def _tidy(self) -> None:
+        """What went on is there again by now: free the places of calls that are not."""
+        for place, (call, _) in self._service.data.items():
+            if self._service.call(call) is None:
+                self._free(place)
 
     # ---- lamps ----------------------------------------------------------
 
@@ -232,7 +244,8 @@ class Park:
 
     def _wait(self, place: str, recall: str) -> Wait:
         """Keep a party at a place."""
-        self._recalled.pop(place, None)
+        if place in self._service.data:
+            self._free(place)
         return Wait(place, self._lot.seconds, recall, f"Parked at {place.removeprefix(AT)}")
 
     async def _park(self, attempt: Attempt, place: str) -> Confirm | Refuse:
@@ -268,7 +281,8 @@ class Park:
         place, _, by = attempt.user.removeprefix(RECALL).rpartition("|")
         if attempt.leg is None or not attempt.leg.answered or not attempt.behalf.internal:
             return Refuse(404)  # nobody who waits, so somebody has dialled it
-        self._recalled[place] = attempt.call.id, attempt.leg.id
+        with self._service.data.change() as rows:
+            rows[place] = [attempt.call.id, attempt.leg.id]
         wanted = [one for one in (by, self._lot.otherwise) if one]
         return Dial(tuple(Member(one, 0.0, self._lot.ring_seconds) for one in wanted), "sequential")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -72,6 +72,10 @@ class Choices:
         return [
             CommandRow.model_validate(command.described()) for command in self._features().commands.values()
         ]
+
+    def figures(self) -> Iterator[tuple[str, Mapping[str, float]]]:
+        """What plugins have for monitoring systems, as it is now."""
+        return self._features().figures()
 
     def file(self, name: str) -> tuple[str, bytes]:
         """What a plugin has to be got by HTTP: its type and content."""

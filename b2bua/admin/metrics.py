@@ -143,6 +143,17 @@ class Metrics:
         yield from self._messages()
         yield from self._plugged()
         yield from self._names()
+        yield from self._of_features()
+
+    def _of_features(self) -> Iterator[Metric]:
+        """What plugins count of what the configuration names; the label is the first word of the name."""
+        for name, values in self._choices.figures():
+            kind = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
+            text = name.removesuffix("_total").replace("_", " ").capitalize()
+            figure = kind(f"b2bua_{name}", text, labels=(name.partition("_")[0],))
+            for of, value in values.items():
+                figure.add_metric((of,), value)
+            yield figure
 
     def _messages(self) -> Iterator[Metric]:
         """Messages by what they are."""

@@ -21,6 +21,7 @@ from b2bua.wire.grammar import is_token
 from b2bua.wire.registry import canonical
 
 _FILE = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_FIGURE = re.compile(r"[a-z]+(_[a-z]+){1,8}")
 
 
 class Declarations:
@@ -52,6 +53,7 @@ class Declarations:
         self.codes = self._settle(document)
         self.problems += _twice(self.plugins, "command", lambda plugin: [c.name for c in plugin.commands])
         self.problems += _twice(self.plugins, "file", lambda plugin: plugin.files)
+        self.problems += _twice(self.plugins, "figure", lambda plugin: plugin.figures)
 
     def _names(self, key: str) -> Sequence[str]:
         """A list of names in the table C{[plugins]}; that it is one is checked elsewhere."""
@@ -75,7 +77,8 @@ class Declarations:
             plugin.before = frozenset(plugin.declares("b2bua_before", ()))
             plugin.fields = _fields(plugin.declares("b2bua_fields", ()))
             plugin.methods = _methods(plugin.declares("b2bua_methods", ()))
-            plugin.files = _files(plugin.declares("b2bua_files", {}))
+            plugin.figures = _named(plugin, "b2bua_figures", _FIGURE, "queue_waiting")
+            plugin.files = _named(plugin, "b2bua_files", _FILE, "phonebook.xml")
             plugin.commands = tuple(commands_of(plugin.name, plugin.declares("b2bua_commands", {})))
         except ValueError as error:
             if plugin.name not in self._off:
@@ -144,18 +147,17 @@ def _methods(names: Iterable[str]) -> frozenset[str]:
     return methods
 
 
-def _files(
-    declared: Mapping[str, Callable[[], tuple[str, bytes]]],
-) -> dict[str, Callable[[], tuple[str, bytes]]]:
+def _named(plugin: Plugin, hook: str, form: re.Pattern[str], example: str) -> dict[str, Any]:
     """
-    The files that a plugin has for phones.
+    What a plugin has by names: files, figures.
 
     @raise ValueError: if one has a name that is none.
     """
+    declared = dict(plugin.declares(hook, {}))
     for name in declared:
-        if not _FILE.fullmatch(name):
-            raise ValueError(f"b2bua_files: {name!r:.60} is no name like phonebook.xml")
-    return dict(declared)
+        if not form.fullmatch(name):
+            raise ValueError(f"{hook}: {name!r:.60} is no name like {example}")
+    return declared
 
 
 def _twice(

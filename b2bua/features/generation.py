@@ -267,6 +267,15 @@ class Features(HookRelay):
         """What plugins add to the command C{b2bua}, by name."""
         return {one.name: one for plugin in self.plugins if not plugin.out for one in plugin.commands}
 
+    def figures(self) -> Iterator[tuple[str, Mapping[str, float]]]:
+        """What plugins have for monitoring systems, as it is now; one that fails has nothing."""
+        for plugin in self.plugins:
+            for name, read in plugin.figures.items() if not plugin.out else ():
+                try:
+                    yield name, {str(of): float(value) for of, value in read().items()}
+                except CONTAINED:
+                    self._dispatch.failed(f"the figure {name}", plugin)
+
     def file(self, name: str) -> tuple[str, bytes] | None:
         """
         What a plugin has under a name: its type and content; None if there is no such file.

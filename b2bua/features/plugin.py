@@ -43,6 +43,8 @@ class Plugin:
     """What it adds to the command C{b2bua}."""
     files: Mapping[str, Callable[[], tuple[str, bytes]]] = field(default_factory=dict)
     """What it has to be got by HTTP, by its name."""
+    figures: Mapping[str, Callable[[], Mapping[str, float]]] = field(default_factory=dict)
+    """What it has for monitoring systems, by its name."""
     out: str = ""
     """Why it has no say: it took itself out, or was set aside."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from b2bua.features import Features
 from tests.admin.case import request
 from tests.admin.door import DoorCase
 
@@ -51,6 +52,14 @@ class MetricsTests(DoorCase):
         self.talk()
         self.world.run(10)
         self.assertEqual(self.figures()["b2bua_store_failing"], 1)
+
+    def test_features(self) -> None:
+        """Those of plugins have a label, and are counters when their name says so."""
+        figures = [("queue_waiting", {"610": 2.0}), ("queue_callers_total", {"610": 7.0})]
+        self.patch(Features, "figures", lambda features: iter(figures))
+        found = self.figures()
+        self.assertEqual(found["b2bua_queue_waiting/610"], 2)
+        self.assertEqual(found["b2bua_queue_callers_total/610"], 7)
 
     def test_labels(self) -> None:
         """However many call whomever, there are no more series: no number or address is a label."""

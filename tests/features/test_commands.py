@@ -214,3 +214,29 @@ class FileTests(SynchronousTestCase):
         self.assertIn("the file a.txt belongs to the plugin one already", str(refused))
         refused = self.assertRaises(FeaturesRefused, Features.of, odd)
         self.assertIn("'../a' is no name like phonebook.xml", str(refused))
+
+
+class FigureTests(SynchronousTestCase):
+    """What plugins have for monitoring systems."""
+
+    def test_read(self) -> None:
+        """Each is read when somebody asks; one that fails has nothing, and the others stand."""
+
+        def broken() -> dict[str, float]:
+            raise KeyError("x")
+
+        figures = {"shop_visitors": lambda: {"one": 3}, "shop_sales_total": broken}
+        features = Features.of(type("Shops", (), {"b2bua_figures": hookimpl(lambda self: figures)}))
+        self.assertEqual(list(features.figures()), [("shop_visitors", {"one": 3.0})])
+        self.flushLoggedErrors(KeyError)
+
+    def test_declared_wrongly(self) -> None:
+        """A name without a word for its label, and one that two plugins want, are refused at start."""
+        one, other, odd = (
+            type(kind, (), {"b2bua_figures": hookimpl(lambda self, n=name: {n: dict})})
+            for kind, name in (("One", "shop_visitors"), ("Other", "shop_visitors"), ("Odd", "visitors"))
+        )
+        refused = self.assertRaises(FeaturesRefused, Features.of, one, other)
+        self.assertIn("the figure shop_visitors belongs to the plugin one already", str(refused))
+        refused = self.assertRaises(FeaturesRefused, Features.of, odd)
+        self.assertIn("'visitors' is no name like queue_waiting", str(refused))

@@ -183,6 +183,24 @@ class WaitingTests(QueueCase):
         self.end()
 
 
+class FigureTests(QueueCase):
+    """What monitoring systems read."""
+
+    def test_figures(self) -> None:
+        """They say of each queue how it is, and what has become of its callers."""
+        self.start(members=["carol"])
+        self.code(self.carol, "*453")
+        self.call(self.alice)
+        assert self.world.served is not None
+        found = dict(self.world.served.features.figures())
+        self.assertEqual((found["queue_waiting"], found["queue_agents"]), ({"610": 1.0}, {"610": 0.0}))
+        self.assertGreater(found["queue_longest_wait_seconds"]["610"], 1)
+        self.code(self.carol, "*451")
+        found = dict(self.world.served.features.figures())
+        self.assertEqual(found["queue_answered_total"], {"610": 1.0})
+        self.end()
+
+
 class AgentTests(QueueCase):
     """In, out, and pauses."""
 

@@ -84,6 +84,18 @@ class BossTests(LadderTestCase):
             self.assertEqual((session.code, self.reached(self.alice)), (status, then), code)
         self.quiet()
 
+    def test_busy_lamps(self) -> None:
+        """Boss and secretary × busy lamps: keys of both show whether the secretary answers."""
+        self.world = World(features="installed", settings={"extensions": {"bob": {"boss_secretary": RULE}}})
+        bob, carol = self.world.phones("bob", "carol", manners=Manners())
+        on, off = bob.watch("*36"), carol.watch("*37bob")
+        self.world.run(1)
+        self.assertEqual([b"confirmed" in lamp.body for lamp in (on, off)], [True, False])
+        carol.dial("*37bob")
+        self.world.run(6)
+        self.assertEqual([b"confirmed" in lamp.body for lamp in (on, off)], [False, True])
+        self.quiet()
+
     def test_do_not_disturb(self) -> None:
         """Boss and secretary × do not disturb: callers still reach the secretary; the boss is not rung."""
         self.bob.dial("*78")

@@ -10,9 +10,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.features import Features, FeaturesRefused
 from b2bua.testing import LadderTestCase, Manners, World
+from b2bua_plugins._calendar import Calendar, read_holidays
 from b2bua_plugins.do_not_disturb import DoNotDisturb
 from b2bua_plugins.forward import CallForward
-from b2bua_plugins.office_hours import Calendar, Office, OfficeHours, read_holidays
+from b2bua_plugins.office_hours import OfficeHours
 from b2bua_plugins.ring_group import RingGroup
 
 SHOP: dict[str, Any] = {
@@ -34,8 +35,7 @@ class CalendarTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Read the table."""
-        office = Office.model_validate(SHOP)
-        self.calendar = Calendar(office, frozenset({date(2026, 12, 25)}))
+        self.calendar = Calendar(SHOP["zone"], SHOP["open"], SHOP["exceptions"], {date(2026, 12, 25)})
 
     def is_open(self, text: str) -> bool:
         """Ask in UTC: a server need not stand where the office does."""
@@ -78,8 +78,7 @@ class CalendarTests(SynchronousTestCase):
 
     def test_hour_that_comes_twice(self) -> None:
         """The hour that comes twice in autumn is open twice, and that which is left out in spring never."""
-        office = Office.model_validate({**SHOP, "open": ["sun 02:00-03:00"]})
-        calendar = Calendar(office, frozenset())
+        calendar = Calendar(SHOP["zone"], ["sun 02:00-03:00"])
         autumn = [
             calendar.is_open(at(f"2026-10-{day}T{hour}:30Z"))
             for day, hour in (("24", "23"), ("25", "00"), ("25", "01"), ("25", "02"))
@@ -148,7 +147,7 @@ class FileTests(SynchronousTestCase):
             ("open", ["mon-fri 8-12"], 'is not like "mon-fri 08:30-12:00"'),
             ("open", ["mon 25:00-26:00"], "office_hours.shop.open[0]"),
             ("exceptions", ["2026-02-30 closed"], "office_hours.shop.exceptions[0]"),
-            ("numbers", [], "office_hours.shop.numbers"),
+            ("numbers", [], "office_hours.shop: says whose hours they are by numbers, or by trunks"),
         ):
             with self.subTest(key, value=value):
                 with self.assertRaises(FeaturesRefused) as caught:
@@ -232,3 +231,42 @@ class HoursTests(LadderTestCase):
         self.world.run(6)
         self.assertEqual(self.reached("bob"), "carol")
         self.quiet()
+
+
+class TrunkTests(LadderTestCase):
+    """Hours of all calls that come by a trunk."""
+
+    def test_trunk(self) -> None:
+        """Whatever number of ours is called by the trunk: closed; calls between us go on."""
+        shop = {"trunks": ["carrier"], "zone": "UTC", "open": [], "otherwise": "carol"}
+        trunk = {"uri": "sip:198.51.100.7", "accept_from": ["198.51.100.7"]}
+        self.world = World(
+            features=[OfficeHours, CallForward],
+            settings={"office_hours": {"shop": shop}, "trunks": {"carrier": trunk}},
+        )
+        alice, bob, carol = self.world.phones("alice", "bob", "carol", manners=Manners(answers_after=1))
+        carrier = self.world.trunk("carrier", Manners(), host="198.51.100.7")
+        carrier.dial("bob")
+        alice.dial("bob")
+        self.world.run(3)
+        self.assertTrue(carrier.talks_to(carol))
+        self.assertTrue(alice.talks_to(bob))
+        for session in [*carrier.live, *alice.live]:
+            session.hang_up()
+        self.quiet()
+
+    def test_bad(self) -> None:
+        """Hours of nothing, and a trunk that is not there or has hours already, are refused at start."""
+        hours = {"zone": "UTC", "open": []}
+        for offices, text in (
+            ({"a": hours}, "says whose hours they are by numbers, or by trunks"),
+            ({"a": hours | {"trunks": ["x"]}}, "[office_hours.a] trunks: there is no trunk x"),
+            (
+                {"a": hours | {"trunks": ["t"]}, "b": hours | {"trunks": ["t"]}},
+                "[office_hours.b] has the trunk t, which [office_hours.a] has already",
+            ),
+        ):
+            document = {"office_hours": offices, "trunks": {"t": {"uri": "sip:x.example"}}}
+            with self.assertRaises(FeaturesRefused) as caught:
+                Features.of(OfficeHours, document=document)
+            self.assertIn(text, str(caught.exception))

@@ -166,10 +166,11 @@ class RecallTests(ParkCase):
         self.everybody_leaves()
 
     def test_taken_while_the_parker_rings(self) -> None:
-        """While who parked is rung the orbit can still be dialled, and is not free."""
+        """While who parked is rung the orbit can still be dialled, and is not free, after a reload too."""
         self.park_alice()
         self.bob.manners.answers_after = None
         self.world.run(19)
+        self.world.reload()
         self.carol.dial("701")
         self.world.run(2)
         self.only_talking(self.alice, self.carol)
