@@ -87,6 +87,7 @@ class Baresip(Teller):
         *,
         account: str = "",
         config: str = "",
+        contacts: str = "",
         authority: Path | None = None,
     ) -> None:
         """
@@ -95,6 +96,7 @@ class Baresip(Teller):
         @param server: C{host:port} to register at; the host is the domain as well.
         @param account: more parameters of the account, such as C{;answermode=auto}.
         @param config: more lines of its configuration.
+        @param contacts: the lines of its phone book.
         @param authority: the file with the certificate authority.
         """
         super().__init__(Program(f"baresip {user}"), user, server)
@@ -104,6 +106,7 @@ class Baresip(Teller):
         self._password = password
         self._transport = transport
         self._account = account
+        self._contacts = contacts
         self._more = f"{config}\nsip_cafile {authority}" if authority else config
         self._control: Control | None = None
 
@@ -130,8 +133,8 @@ class Baresip(Teller):
             )
         )
         # Its account is made when it is told to register, so that no event is missed.
-        for name in ("accounts", "contacts"):
-            (self._directory / name).write_text("")
+        for name, text in (("accounts", ""), ("contacts", self._contacts)):
+            (self._directory / name).write_text(text)
         self.program.start([binary, "-s", "-f", str(self._directory)], str(self._directory))
         yield self.program.says("baresip is ready")
         endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", port)

@@ -70,6 +70,13 @@ class Account(pj.Account):
         elif prm.code >= 300:
             tell("REGISTER_FAIL", param=f"{prm.code} {prm.reason}")
 
+    def onMwiInfo(self, prm: Any) -> None:
+        """A NOTIFY says whether messages wait."""
+        lines = prm.rdata.wholeMsg.replace("\r", "").partition("\n\n")[2].split("\n")
+        for line in lines:
+            if line.lower().startswith("voice-message:"):
+                tell("MESSAGES", param=line.partition(":")[2].strip())
+
     def onIncomingCall(self, prm: Any) -> None:
         """Somebody calls: ring."""
         call = Call(self.phone, prm.callId)
@@ -78,6 +85,24 @@ class Account(pj.Account):
         answer.statusCode = 180
         call.answer(answer)
         tell("CALL_INCOMING", peeruri=call.getInfo().remoteUri)
+
+
+class Buddy(pj.Buddy):
+    """Somebody who is watched, by presence."""
+
+    def onBuddyState(self) -> None:
+        """A NOTIFY says how they are."""
+        info = self.getInfo()
+        if info.subState == pj.PJSIP_EVSUB_STATE_ACTIVE:
+            status = info.presStatus
+            word = {pj.PJSUA_BUDDY_STATUS_ONLINE: "open", pj.PJSUA_BUDDY_STATUS_OFFLINE: "closed"}
+            tell(
+                "PRESENCE",
+                peeruri=info.uri,
+                param=f"{word.get(status.status, '?')} {status.statusText}".strip(),
+            )
+        elif info.subState == pj.PJSIP_EVSUB_STATE_TERMINATED:
+            tell("PRESENCE_OVER", peeruri=info.uri, param=str(info.subTermReason))
 
 
 class Phone:
@@ -116,6 +141,8 @@ class Phone:
         self.account = Account()
         self.account.phone = self
         self.account.create(wanted)
+        self._wanted = wanted
+        self.buddies: list[Buddy] = []
 
     def _uri(self, to: str) -> str:
         return to if ":" in to else f"sip:{to}@{self._server}"
@@ -127,6 +154,47 @@ class Phone:
     def register(self) -> None:
         """Register."""
         self.account.setRegistration(True)
+
+    def watch(self, who: str) -> None:
+        """Subscribe to somebody's presence."""
+        buddy = Buddy()
+        self.buddies.append(buddy)
+        config = pj.BuddyConfig()
+        config.uri, config.subscribe = self._uri(who), True
+        buddy.create(self.account, config)
+
+    def unwatch(self) -> None:
+        """End the latest of these subscriptions."""
+        self.buddies[-1].subscribePresence(False)
+
+    def want_messages(self) -> None:
+        """Subscribe to the own mailbox."""
+        self._wanted.mwiConfig.enabled = True
+        self.account.modify(self._wanted)
+
+    def publish(self, note: str) -> None:
+        """Say how one is: away, with a note."""
+        self._wanted.presConfig.publishEnabled = True
+        self.account.modify(self._wanted)
+        status = pj.PresenceStatus()
+        status.status, status.activity, status.note = (
+            pj.PJSUA_BUDDY_STATUS_ONLINE,
+            pj.PJRPID_ACTIVITY_AWAY,
+            note,
+        )
+        self.account.setOnlineStatus(status)
+
+    def pick_up(self, replaces: str) -> None:
+        """Call with Replaces, as the key of a lamp does: the user, then the dialog."""
+        to, _, dialog = replaces.partition(" ")
+        call, given = Call(self), pj.CallOpParam(True)
+        for name, value in (("Replaces", dialog), ("Require", "replaces")):
+            header = pj.SipHeader()
+            header.hName, header.hValue = name, value
+            given.txOption.headers.append(header)
+        tell("CALL_OUTGOING")
+        self.calls.append(call)
+        call.makeCall(self._uri(to), given)
 
     def dial(self, to: str) -> None:
         """Call somebody; other calls are held first by whoever drives us."""

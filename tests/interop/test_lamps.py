@@ -35,6 +35,8 @@ class Watcher(DatagramProtocol):
         self.service = service
         self.told: dict[str, list[tuple[int, str]]] = {}
         """What each lamp was told, by Call-ID: CSeq and what it shows."""
+        self.body = b""
+        """The last document that came."""
         self._waiting: dict[str, tuple[Request, Deferred[Response]]] = {}
         self._serial = 0
 
@@ -92,6 +94,7 @@ class Watcher(DatagramProtocol):
     def _asked(self, request: Request, addr: Any) -> None:
         if request.method != "NOTIFY":
             return  # a call, which rings here
+        self.body = request.body
         self.told.setdefault(request.call_id, []).append((request.cseq.number, shown(request.body)))
         assert self.transport is not None
         self.transport.write(write(request.response(200)), addr)

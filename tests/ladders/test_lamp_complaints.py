@@ -6,11 +6,14 @@ Some are shown where what makes them impossible is tested; here stands which.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.ladders.lamps import LampCase
+from b2bua.testing.watching import Watching
+from tests.ladders.lamps import LampCase, shown
 
 COMPLAINTS = {
     "OpenSIPS#380: one lost NOTIFY kills the lamp": (
@@ -41,8 +44,51 @@ COMPLAINTS = {
     "freeswitch#1532: a stale nonce, and a 401 that asks for nothing": (
         "tests.ladders.test_lamp_complaints.NonceTests.test_stale"
     ),
+    "OpenSIPS#4193: a line seized by everybody": (
+        "tests.plugins.test_shared_lines.DialledTests.test_second_seize"
+    ),
 }
-"""All but OpenSIPS#4193 (a line seized by everybody): there are no shared lines yet."""
+"""The fifteen that desk-phone users make most."""
+OTHERS = {
+    "OpenSIPS#1578: a held call that no other phone can take": (
+        "tests.plugins.test_shared_lines.HoldTests.test_taken"
+    ),
+    "freeswitch#1110: a 481 that is ignored": "tests.ladders.test_subscriptions.NotifyTests.test_refused",
+    "asterisk#793: expired subscriptions that stay": (
+        "tests.ladders.test_subscriptions.RefreshTests.test_expired"
+    ),
+    "SIP.js#366: a NOTIFY before the 200": "tests.ladders.test_subscriptions.SubscribeTests.test_subscribed",
+    "mikopbx/Core#1059: the line in To only": (
+        "tests.ladders.test_subscriptions.SubscribeTests.test_user_in_to"
+    ),
+    "Zoiper: no last NOTIFY after an unsubscribe": (
+        "tests.ladders.test_subscriptions.RefreshTests.test_unsubscribed"
+    ),
+    "Linphone crashes on lists": "tests.ladders.test_lamp_lists.ListTests.test_linphone",
+    "SPA962 crashes on several dialogs": "tests.ladders.test_lamp_lists.ProfileTests.test_spa",
+    "NethServer#8122: lamps seconds late": "tests.ladders.test_lamp_complaints.LateTests.test_late",
+}
+"""More of them."""
+BAD = {
+    "a line of somebody else": "tests.plugins.test_shared_lines.BadTests.test_others",
+    "the lamp of who may not be watched": "tests.ladders.test_busy_lamps.PermissionTests.test_watched_by",
+    "the mailbox of somebody else": "tests.ladders.test_message_waiting.SubscribedTests.test_others",
+    "the keys of somebody else": "tests.ladders.test_feature_keys.BadTests.test_others",
+    "an event that nobody serves": "tests.ladders.test_subscriptions.SubscribeTests.test_unknown_event",
+    "a body that nobody reads": "tests.ladders.test_subscriptions.CommandTests.test_unknown_type",
+    "a body that is too large": "tests.ladders.test_subscriptions.CommandTests.test_too_large",
+    "XML that is broken, deep, long, or has entities": "tests.wire.test_xml.ReadTests.test_refused",
+    "such a command of a phone": "tests.ladders.test_feature_keys.BadTests.test_bodies",
+    "such a document of another server": "tests.ladders.test_remote_lamps.ToldTests.test_bad",
+    "such a document that is published": "tests.subscriptions.test_publications.BadTests.test_bodies",
+    "a NOTIFY with no subscription": "tests.ladders.test_message_waiting.CarrierTests.test_phone",
+    "a NOTIFY of a stranger": "tests.subscriptions.test_subscriber.NotifyTests.test_from_elsewhere",
+    "too many subscriptions of one": "tests.ladders.test_subscriptions.LimitTests.test_per_extension",
+    "too many in all": "tests.ladders.test_subscriptions.LimitTests.test_total",
+    "a refresh of a stranger": "tests.ladders.test_subscriptions.RefreshTests.test_spoofed",
+    "a phone without a password": "tests.ladders.test_subscriptions.SubscribeTests.test_wrong_password",
+}
+"""What nobody ought to send, and where it is refused."""
 
 
 class ComplaintTests(SynchronousTestCase):
@@ -50,7 +96,8 @@ class ComplaintTests(SynchronousTestCase):
 
     def test_shown(self) -> None:
         """Each has a test that is there."""
-        for complaint, test in COMPLAINTS.items():
+        self.assertEqual(len(COMPLAINTS), 15)
+        for complaint, test in {**COMPLAINTS, **OTHERS, **BAD}.items():
             with self.subTest(complaint):
                 module, case, name = test.rsplit(".", 2)
                 self.assertTrue(callable(getattr(getattr(import_module(module), case), name)))
@@ -71,3 +118,30 @@ class NonceTests(LampCase):
         self.assertTrue(asked)
         for packet in asked:
             self.assertIn(b"WWW-Authenticate: Digest", packet.data)
+
+
+class LateTests(LampCase):
+    """How soon a lamp is right."""
+
+    def test_late(self) -> None:
+        """Each change is on the wire within 100 ms (NethServer#8122)."""
+        watching = self.watch("bob")
+        deeds: tuple[tuple[str, Callable[[], object]], ...] = (
+            ("ringing", partial(self.alice.dial, "bob")),
+            ("talking", lambda: self.bob.answer()),
+            ("held", lambda: self.bob.hold()),
+            ("talking", lambda: self.bob.resume()),
+            ("idle", lambda: self.alice.hang_up()),
+        )
+        for word, deed in deeds:
+            began = self.world.clock.seconds()
+            deed()
+            self.world.run_until(partial(self.shows, watching, word), 2)
+            log = reversed(self.world.network.log)
+            told = next(packet.at for packet in log if b"Event: dialog" in packet.data)
+            self.assertLess(told - began, 0.1 + 4 * self.world.network.link.delay, word)
+            self.world.run(0.5)
+
+    def shows(self, watching: Watching, word: str) -> bool:
+        """Does the lamp show it?"""
+        return shown(watching.body) == word
