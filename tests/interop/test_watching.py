@@ -19,11 +19,13 @@ from tests.interop.baresip import Baresip
 from tests.interop.linphone import Linphone
 from tests.interop.peers import later
 from tests.interop.pjsip import Pjsip
-from tests.interop.processes import reactor
+from tests.interop.processes import Program, free_port, reactor
+from tests.interop.programs import need
 from tests.interop.service import PASSWORDS, Service
 from tests.interop.test_lamps import Watcher
 from tests.ladders.lamps import dialogs
 
+SCENARIOS = Path(__file__).parent / "scenarios"
 BARESIP = "module_app mwi.so\nmodule_app contact.so\nmodule_app presence.so"
 
 
@@ -31,11 +33,13 @@ class WatchingCase(TestCase):
     """Three phones, of which the first one watches."""
 
     timeout = 90
+    more = ""
+    """More tables of the configuration."""
 
     async def serve(self) -> None:
         """Start the service."""
         self.directory = Path(self.mktemp()).resolve()
-        self.service = Service(str(self.directory))
+        self.service = Service(str(self.directory), self.more)
         self.addCleanup(self.service.kill)
         await self.service.start()
 
@@ -186,6 +190,50 @@ class LinphoneTests(WatchingCase):
         await one.tells("CallStreamsRunning")
         await two.tells("CALL_CLOSED")
         await three.tells("CALL_ESTABLISHED")
+
+
+class SippTests(WatchingCase):
+    """SIPp, for what those phones do not know: lamps, lists of them, feature keys, shared lines."""
+
+    more = """
+[lamp_lists.office]
+members = "all"
+[shared_lines.103]
+"""
+
+    async def watch(self, user: str, whom: str, event: str, more: str = "Subject: watching") -> str:
+        """Let one of its phones watch something from beginning to end; what went over the wire."""
+        binary = need("sipp")
+        trace = self.directory / "trace"
+        trace.unlink(missing_ok=True)
+        program = Program("sipp")
+        self.addCleanup(program.kill)
+        keys = {"user": user, "event": event, "more": more}
+        command = [binary, "-sf", str(SCENARIOS / "watcher.xml"), "-s", whom, self.service.uri, "-m", "1"]
+        for key, value in keys.items():
+            command += ["-key", key, value]
+        place = ["-i", "127.0.0.1", "-p", str(free_port()), "-nostdin", "-timeout", "20"]
+        place += ["-au", user, "-ap", PASSWORDS[user], "-auth_uri", f"{whom}@{self.service.uri}"]
+        program.start([*command, *place, "-trace_msg", "-message_file", str(trace)], str(self.directory))
+        self.assertEqual(await program.ended(), 0, program.story())
+        return trace.read_text()
+
+    async def test_all(self) -> None:
+        """Each is told in the way that its RFC says, and a last time when it is ended."""
+        await self.serve()
+        lamp = await self.watch("101", "102", "dialog")
+        self.assertIn("Content-Type: application/dialog-info+xml", lamp)
+        self.assertIn("Subscription-State: terminated;reason=timeout", lamp)
+        office = await self.watch("101", "office", "dialog", "Supported: eventlist")
+        self.assertIn("Require: eventlist", office)
+        self.assertIn("Content-Type: multipart/related;", office)
+        keys = await self.watch("101", "101", "as-feature-event")
+        self.assertIn("DoNotDisturbEvent", keys)
+        line = await self.watch("103", "103", "call-info")
+        self.assertIn("appearance-index=*;appearance-state=idle", line)
+        info = f"Call-Info: <sip:{self.service.host}>;appearance-index=1"
+        seized = await self.watch("103", "103", "line-seize", info)
+        self.assertIn("Expires: 15", seized)
 
 
 # It is not run by itself.
