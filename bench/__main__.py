@@ -28,6 +28,7 @@ BENCHES = {
     "registrar": Entry("registrations", ("--bindings", "1000", "--refreshes", "500", "--phones", "100")),
     "growth": Entry("a call's cost with many calls, many phones, each plugin", write=("--write",)),
     "subscriptions": Entry("a NOTIFY's cost and a subscription's bytes", write=("--write",)),
+    "voices": Entry("200 players of one worker: how many packets are late?", write=("--write",)),
     "overload": Entry("three times as much as can be done", write=("--write",)),
     "soak": Entry("very many calls through all features: does memory grow?", write=("--write",)),
     "load": Entry("basic calls from SIPp, beside the floor, Sippy and Kamailio", write=("--write",)),

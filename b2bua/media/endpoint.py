@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, TypeAlias
 
 from b2bua.media.g711 import WIDTH, level
-from b2bua.media.jitter import JitterBuffer
+from b2bua.media.jitter import DEPTH, MOST, JitterBuffer
 from b2bua.media.negotiation import Agreed
 from b2bua.media.rtp import FRAME, RATE, Events, Packet
 
@@ -21,6 +21,14 @@ LOUD = 200
 """The level (0 to 32767) from which on somebody speaks."""
 DEAF_SECONDS = 30.0
 """Without a packet for so long, where some are due, nobody is there."""
+STRANGE_SECONDS = 5.0
+"""So long we send to a host of which we have only been told: a description may lie."""
+FLOOD = 10
+"""Packets in 20 ms beyond which the rest is not looked at."""
+BLOCK = FRAME // 2
+"""Samples that are put in order as one: 10 ms, of which packets of any usual length are made."""
+BLOCKS_MAX = 24
+"""Of one packet."""
 
 Address: TypeAlias = tuple[str, int]
 
@@ -50,16 +58,27 @@ class Recording:
 class Endpoint:
     """Plays, listens, and notices keys."""
 
-    def __init__(self, agreed: Agreed, ssrc: int, seq: int, timestamp: int) -> None:
-        """Begin; C{ssrc}, C{seq} and C{timestamp} are random (RFC 3550 section 5.1)."""
+    def __init__(self, agreed: Agreed, ssrc: int, seq: int, timestamp: int, peer: str = "") -> None:
+        """
+        Begin; C{ssrc}, C{seq} and C{timestamp} are random (RFC 3550 section 5.1).
+
+        @param peer: the host from which the party signals; it may send from there too, behind a NAT.
+        """
         self.agreed = agreed
+        self._peer = peer
+        self._came = 0
+        """Packets in these 20 ms."""
+        self._strange = 0.0
+        """How long we have sent to a host from which nothing has come."""
+        self._base: int | None = None
+        """The timestamp of the party's that counts as 0."""
         self.recording: Recording | None = None
         self._ssrc, self._seq, self._timestamp = ssrc, seq, timestamp
         self._playing = b""
         self._at = 0
         self._repeat = False
         self._marker = True
-        self._jitter = JitterBuffer()
+        self._jitter = _jitter()
         self._events = Events()
         self._from: Address | None = None
         self._theirs: int | None = None
@@ -91,9 +110,13 @@ class Endpoint:
         """
         Take a packet.
 
-        Who sends first to our port is listened to from then on, from that
-        address with that SSRC, and nobody else.
+        It counts only from where the party is: the host that it describes, or
+        the one that it signals from.  Who sends first from there is listened to
+        from then on, from that address, and nobody else.
         """
+        self._came += 1
+        if self._came > FLOOD or source[0] not in (self.agreed.host, self._peer or source[0]):
+            return []
         packet = Packet.parse(data)
         if packet is None or (self._from is not None and source != self._from):
             return []
@@ -102,10 +125,10 @@ class Endpoint:
         if self._theirs is None:
             self._from, self._theirs = source, packet.ssrc
         elif packet.ssrc != self._theirs:
-            self._theirs, self._jitter = packet.ssrc, JitterBuffer()
+            self._theirs, self._jitter, self._base = packet.ssrc, _jitter(), None
         self._unheard = 0.0
         if packet.payload_type != self.agreed.events:
-            self._jitter.put(packet)
+            self._put(packet)
             return []
         key = self._events.read(packet)
         if not key:
@@ -115,6 +138,16 @@ class Endpoint:
             found.append(Happened("recorded", "key"))
         return found
 
+    def _put(self, packet: Packet) -> None:
+        """Put the blocks of a packet where their time says."""
+        if self._base is None:
+            self._base = packet.timestamp
+        first = ((packet.timestamp - self._base) & 0xFFFFFFFF) // BLOCK
+        payload = packet.payload[: BLOCK * BLOCKS_MAX]
+        for number, at in enumerate(range(0, len(payload), BLOCK)):
+            block = payload[at : at + BLOCK].ljust(BLOCK, self.agreed.codec.silence)
+            self._jitter.put(packet._replace(seq=(first + number) & 0xFFFF, payload=block))
+
     def tick(self) -> tuple[bytes | None, list[Happened]]:
         """
         Let 20 ms pass.
@@ -122,12 +155,13 @@ class Endpoint:
         @return: the packet to send to L{target}, if there is one, and what has
             happened meanwhile.
         """
+        self._came = 0
         happened = self._listen()
         pcm, done = self._next()
         if done:
             happened.append(Happened("played"))
         self._timestamp = (self._timestamp + FRAME) & 0xFFFFFFFF
-        if pcm is None or not self.agreed.sends:
+        if pcm is None or not self.agreed.sends or self._lies():
             self._marker = True
             return None, happened
         self._seq = (self._seq + 1) & 0xFFFF
@@ -137,6 +171,13 @@ class Endpoint:
         )
         self._marker = False
         return bytes(packet), happened
+
+    def _lies(self) -> bool:
+        """Do we send to a host for long enough of which we have only been told?"""
+        if self._from is not None or not self._peer or self.agreed.host == self._peer:
+            return False
+        self._strange += FRAME_SECONDS
+        return self._strange > STRANGE_SECONDS
 
     def _next(self) -> tuple[bytes | None, bool]:
         """The samples whose turn it is, and whether they were the last."""
@@ -155,7 +196,12 @@ class Endpoint:
 
     def _listen(self) -> list[Happened]:
         """Hear what has come, for 20 ms."""
-        frame = self._jitter.take()
+        halves = self._jitter.take(), self._jitter.take()
+        frame = (
+            None
+            if halves == (None, None)
+            else b"".join(self.agreed.codec.silence * BLOCK if half is None else half for half in halves)
+        )
         if self.agreed.hears:
             before = self._unheard
             self._unheard += FRAME_SECONDS
@@ -180,3 +226,8 @@ class Endpoint:
             return b""
         spoken = len(recording.pcm) - int(recording.quiet * RATE) * WIDTH
         return bytes(recording.pcm[: max(spoken, 0)])
+
+
+def _jitter() -> JitterBuffer:
+    """A buffer for blocks, of the usual delay."""
+    return JitterBuffer(DEPTH * FRAME // BLOCK, MOST * FRAME // BLOCK)

@@ -19,8 +19,14 @@ class JitterBuffer:
     begins anew, as after a transfer at the far end.
     """
 
-    def __init__(self) -> None:
-        """Begin empty."""
+    def __init__(self, depth: int = DEPTH, most: int = MOST) -> None:
+        """
+        Begin empty.
+
+        @param depth: packets that are waited for before the first is given out.
+        @param most: packets that are kept.
+        """
+        self._depth, self._most = depth, most
         self._packets: dict[int, bytes] = {}
         self._next: int | None = None
         self._filling = True
@@ -36,7 +42,7 @@ class JitterBuffer:
     def put(self, packet: Packet) -> None:
         """Take a packet."""
         seq = packet.seq
-        if self._next is None or (seq - self._next + MOST) & 0xFFFF > 2 * MOST:
+        if self._next is None or (seq - self._next + self._most) & 0xFFFF > 2 * self._most:
             self._packets.clear()
             self._next, self._filling = seq, True
         elif later(self._next, seq):
@@ -45,7 +51,7 @@ class JitterBuffer:
                 return
             self._next = seq
         self._packets[seq] = packet.payload
-        if len(self._packets) > MOST:
+        if len(self._packets) > self._most:
             self._packets.clear()
             self._next, self._filling = None, True
 
@@ -55,7 +61,7 @@ class JitterBuffer:
 
         @return: None where there is none: nothing has come yet, or one is lost.
         """
-        if self._next is None or (self._filling and len(self._packets) < DEPTH):
+        if self._next is None or (self._filling and len(self._packets) < self._depth):
             return None
         self._filling = False
         found = self._packets.pop(self._next, None)

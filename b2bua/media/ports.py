@@ -55,12 +55,14 @@ class IVoice(Interface):
 class IVoices(Interface):
     """An engine that can play and listen."""
 
-    def open(host: str, hear: Hear, offer: bytes | None = None) -> Deferred[IVoice]:
+    def open(host: str, hear: Hear, offer: bytes | None = None, peer: str = "") -> Deferred[IVoice]:
         """
         Begin to talk to a party.
 
         @param host: our address, as the party reaches it.
         @param hear: told of what happens.
         @param offer: the party's; without one we make the offer.
+        @param peer: the host from which the party signals; its media come from there, or from
+            where it says, and from nowhere else.
         @return: fails with L{NoVoice}.
         """

@@ -15,7 +15,12 @@ ERRORS: dict[type[Exception], bytes] = {NoVoice: b"NO_VOICE"}
 class Open(amp.Command):
     """Begin to talk to a party."""
 
-    arguments: ClassVar = [VOICE, (b"host", amp.Unicode()), (b"offer", amp.String(optional=True))]
+    arguments: ClassVar = [
+        VOICE,
+        (b"host", amp.Unicode()),
+        (b"offer", amp.String(optional=True)),
+        (b"peer", amp.Unicode()),
+    ]
     response: ClassVar = [(b"session", amp.String())]
     errors: ClassVar = ERRORS
 

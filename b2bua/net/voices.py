@@ -151,13 +151,13 @@ class Voices:
         self.gone: Deferred[None] = Deferred()
         """Fires when all workers have ended after L{stop}."""
 
-    def open(self, host: str, hear: Hear, offer: bytes | None = None) -> Deferred[Any]:
+    def open(self, host: str, hear: Hear, offer: bytes | None = None, peer: str = "") -> Deferred[Any]:
         """Begin to talk to a party."""
         self._last += 1
         line = self._line()
         voice = Voice(line, self._last, hear)
         line.parties[self._last] = voice
-        opened = voice._ask(commands.Open, host=host, offer=offer)
+        opened = voice._ask(commands.Open, host=host, offer=offer, peer=peer)
 
         def failed(failure: Failure) -> Failure:
             line.parties.pop(voice._number, None)

@@ -77,7 +77,12 @@ class SimulatedVoice:
         self._stop()
         self.recorded = Recorded(path, self._world.clock.seconds())
         self._keys = keys
-        self._timer = self._world.clock.callLater(seconds, self._end, "full")
+        self._timer = self._world.clock.callLater(seconds, self._full)
+
+    def _full(self) -> None:
+        """The time of the recording is over."""
+        self._timer = None
+        self._end("full")
 
     def _end(self, why: str) -> None:
         assert self.recorded is not None
@@ -146,7 +151,7 @@ class SimulatedVoices:
         """Seconds until there is an answer to what is asked of a voice."""
         self._port = FIRST_PORT
 
-    def open(self, host: str, hear: Hear, offer: bytes | None = None) -> Deferred[Any]:
+    def open(self, host: str, hear: Hear, offer: bytes | None = None, peer: str = "") -> Deferred[Any]:
         """Begin to talk to a party."""
         if self.broken:
             return fail(NoVoice("the engine is broken"))

@@ -150,6 +150,15 @@ class VoicesTests(TestCase):
         await played
         voice.close()
 
+    async def test_no_port(self) -> None:
+        """Without a free port there is no voice, and the text names the table."""
+        few = Voices(reactor, (32_100, 32_102))
+        await few.open(HOST, self.hear, self.listen(Party()))
+        error = await self.assertFailure(few.open(HOST, self.hear, self.listen(Party())), NoVoice)
+        self.assertEqual(str(error), "no free port between 32100 and 32102; more are needed in [media]")
+        few.stop()
+        await few.gone
+
     async def test_bad_files_and_offers(self) -> None:
         """A file that is none, and an offer that is not understood, are refused in one line."""
         voice = await self.voices.open(HOST, self.hear, self.listen(Party()))

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from b2bua import hookimpl
 from b2bua.calls import Attempt, Conversation, Gone, Talk
+from b2bua.media.endpoint import Happened
 from b2bua.testing import LadderTestCase, Manners, World
 from b2bua_plugins.blind_transfer import BlindTransfer
 
@@ -140,6 +141,64 @@ class ConversationTests(LadderTestCase):
         alice.dial("500")
         self.world.run(1)
         self.assertEqual(alice.session.codes[-1], 480)
+        self.over()
+
+    def test_no_media(self) -> None:
+        """A party from which nothing comes is not there any more: the call ends, and its record says why."""
+        self.calling()
+        self.world.voice(self.alice).hear(Happened("nobody"))
+        self.world.run(1)
+        self.assertEqual((self.machine.said, self.alice.live), (["gone"], []))
+        assert self.world.served is not None
+        self.assertEqual(self.world.served.records[-1].why, "no media")
+        self.over()
+
+    def test_worker_dies(self) -> None:
+        """With another worker the party hears what follows; what was being recorded is lost."""
+        self.calling()
+        self.world.voices.lose()
+        self.world.run(0.5)
+        self.world.voice(self.alice).press("1")
+        self.world.run(3)
+        self.world.voices.lose()
+        self.world.run(1)
+        self.assertEqual(self.machine.said, ["key 1", "failed: the voice was lost"])
+        self.over()
+
+    def test_no_worker_any_more(self) -> None:
+        """Without another worker the call ends, and its record says why."""
+        self.calling()
+        self.world.voices.broken = True
+        self.world.voices.lose()
+        self.world.run(1)
+        self.assertEqual(self.alice.live, [])
+        assert self.world.served is not None
+        self.assertEqual(self.world.served.records[-1].why, "the voice is gone")
+        self.over()
+
+    def test_operator_hangs_up(self) -> None:
+        """A call that an operator ends is not talked to any more."""
+        self.calling()
+        assert self.world.served is not None
+        [call] = self.world.served.server.core.calls.going.values()
+        call.end(by="operator")
+        self.world.run(1)
+        self.assertEqual(self.machine.said, ["gone"])
+        self.over()
+
+    def test_transfer_crosses_a_change(self) -> None:
+        """Who is transferred to the machine, and changes its session just then, is talked to all the same."""
+        for moment in (0.012, 0.016, 0.021, 0.026):
+            alice, bob = self.world.phones("alice", "bob", manners=Manners(answers_after=0.5))
+            alice.dial("bob")
+            self.world.run(2)
+            bob.session.transfer("500")
+            self.world.run(moment)
+            if not alice.session.busy:
+                alice.session.move_media()
+            self.world.run(5)
+            self.assertEqual(len(alice.live), 1)
+            self.world.run(20)
         self.over()
 
     def test_transferred(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.media.endpoint import DEAF_SECONDS, Endpoint, Happened
+from b2bua.media.endpoint import DEAF_SECONDS, FLOOD, STRANGE_SECONDS, Endpoint, Happened
 from b2bua.media.g711 import PCMA, level
 from b2bua.media.negotiation import Agreed
 from b2bua.media.rtp import FRAME, RATE, Packet
@@ -20,7 +20,7 @@ class EndpointTests(SynchronousTestCase):
     def setUp(self) -> None:
         """Talk to a phone."""
         agreed = Agreed(PCMA, 8, 101, *PHONE, sends=True, hears=True)
-        self.endpoint = Endpoint(agreed, 7, 65_534, 2**32 - 160)
+        self.endpoint = Endpoint(agreed, 7, 65_534, 2**32 - 160, NAT[0])
         self.happened: list[Happened] = []
 
     def ticks(self, count: int) -> list[Packet]:
@@ -80,6 +80,48 @@ class EndpointTests(SynchronousTestCase):
         self.speaks(tone(0.02))
         self.key(5, 10_000, source=("198.51.100.66", 1))
         self.assertEqual((self.happened, self.endpoint.target), ([], PHONE))
+
+    def test_stranger_first(self) -> None:
+        """Who is not where the party is, is not heard though it comes first: nobody takes a call over."""
+        self.key(5, 10_000, source=("198.51.100.66", 1))
+        self.assertEqual((self.happened, self.endpoint.target), ([], PHONE))
+        self.speaks(tone(0.02), source=NAT)
+        self.assertEqual(self.endpoint.target, NAT)
+
+    def test_description_lies(self) -> None:
+        """A host of which we have only been told is sent to for five seconds; when it speaks, on and on."""
+        self.endpoint.play(tone(1.0), repeat=True)
+        self.assertEqual(len(self.ticks(500)), int(STRANGE_SECONDS / 0.02))
+        self.speaks(tone(0.02))
+        self.assertEqual(len(self.ticks(100)), 100)
+
+    def test_flood(self) -> None:
+        """What comes much too fast is not looked at, and keeps nothing."""
+        self.endpoint.record(60)
+        for number in range(100_000):
+            self.endpoint.receive(bytes(Packet(8, number & 0xFFFF, number * FRAME, 9, b"x" * 160)), PHONE)
+        self.ticks(1)
+        self.assertLessEqual(len(self.endpoint._jitter), 2 * FLOOD)
+        self.assertEqual(self.endpoint.receive(b"\x80" * 2000, PHONE), [])
+
+    def test_lengths_of_packets(self) -> None:
+        """Packets of 10, 30, 40 and 60 ms are heard as those of 20 (RFC 3551 section 4.2)."""
+        for ms in (10, 30, 40, 60, 35):
+            self.setUp()
+            self.endpoint.record(60)
+            pcm, size = tone(1.2), 2 * 8 * ms
+            sent = 0
+            for tick in range(60):
+                while sent * ms <= tick * 20 and sent * size < len(pcm):
+                    payload = PCMA.encode(pcm[sent * size : (sent + 1) * size])
+                    packet = Packet(8, sent, 1000 + sent * 8 * ms, 9, payload)
+                    self.endpoint.receive(bytes(packet), PHONE)
+                    sent += 1
+                self.ticks(1)
+            heard = self.endpoint.recorded()
+            quiet = sum(level(heard[at : at + 160]) < 1000 for at in range(1600, len(heard) - 1600, 160))
+            self.assertLessEqual(quiet, 0 if ms != 35 else 40, ms)
+            self.assertGreater(len(heard) / 2 / RATE, 1.0)
 
     def test_keys(self) -> None:
         """A key is told once."""

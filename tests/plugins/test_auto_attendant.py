@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from b2bua.features.problems import FeaturesRefused
+from b2bua.features import FeaturesRefused
 from b2bua.testing import LadderTestCase, Manners, World
 from b2bua.testing.voices import SECONDS
 from b2bua_plugins.auto_attendant import AutoAttendant

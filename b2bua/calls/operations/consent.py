@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from b2bua.calls.operations.conversation import Conversation
+from b2bua.calls.operations.leg_waiter import REPEATS_MAX
 from b2bua.calls.stand_in import StandIn
 from b2bua.calls.verdicts import Talk
 from b2bua.legs.words import Answered, Changed, Confirmed, HungUp, Refused, Word
@@ -27,8 +28,6 @@ TIMES = 3
 """So often it is asked."""
 KEY_SECONDS = 5.0
 """How long after each time a key is waited for."""
-REPEATS_MAX = 8
-"""So often the party may change its session while it is to get the caller's."""
 
 
 class Consent(Conversation):

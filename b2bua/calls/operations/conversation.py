@@ -19,7 +19,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from b2bua.calls.media import silent_answer
-from b2bua.calls.operations.leg_waiter import Gone
+from b2bua.calls.operations.leg_waiter import REPEATS_MAX, Gone
 from b2bua.calls.operations.speech import Speech
 from b2bua.calls.routing.permission import SERVER
 from b2bua.calls.stand_in import StandIn
@@ -50,6 +50,9 @@ class Conversation(StandIn, Speech):
         self._offered = False
         """Does an offer of ours wait for its answer?"""
         self._over = False
+        self._resumes = False
+        """Has the voice been lost in the middle?"""
+        self._repeats = REPEATS_MAX
         self._searching = False
         """Does it ring somewhere for the party?"""
 
@@ -94,7 +97,7 @@ class Conversation(StandIn, Speech):
         if voices is None or flow is None:
             self._fail("the table [media] is off")
             return
-        opened = voices.open(flow.local[0], self._happened, offer)
+        opened = voices.open(flow.local[0], self._happened, offer, flow.remote[0])
         opened.addCallbacks(
             lambda voice: calls.run(self._opened, voice, offer is not None),
             lambda failure: calls.run(self._fail, failure.getErrorMessage()),
@@ -120,6 +123,7 @@ class Conversation(StandIn, Speech):
 
     def _start(self) -> None:
         """Media flow: let the script go."""
+        self._call.story.note("the server talks to {}", self.party)
         self._offered = False
         done = Deferred.fromCoroutine(self._talk.script(self))
         done.addCallbacks(lambda _: self._call.calls.run(self._done), self._broke)
@@ -165,10 +169,35 @@ class Conversation(StandIn, Speech):
             self._silence()
             self._part()
             return
-        said = "the voice is gone" if why == "worker" else "no media"
+        if why == "worker" and self._leg.answered:
+            self._again()
+            return
+        self._end_for("the voice is gone" if why == "worker" else "no media")
+
+    def _end_for(self, said: str) -> None:
+        """End the conversation for a reason that the record has."""
         self._call.story.note("{}: {}", self._leg.party, said)
         self._call.record.ended_by_us(said)
         self._lost("lost")
+
+    def _again(self) -> None:
+        """The worker is gone: go on with another one, and with what follows."""
+        calls, leg = self._call.calls, self._leg
+        self._voice, self._resumes = None, True
+        if calls.voices is None or leg.flow is None:
+            self._end_for("the voice is gone")
+            return
+        opened = calls.voices.open(leg.flow.local[0], self._happened, None, leg.flow.remote[0])
+        opened.addCallbacks(
+            lambda voice: calls.run(self._opened, voice, False),
+            lambda _: calls.run(self._end_for, "the voice is gone"),
+        )
+
+    def _go_on(self) -> None:
+        """The party hears the new voice: what it was to hear, or said, is over."""
+        self._offered = self._resumes = False
+        if self._waits is not None and self._for.startswith(("played", "recorded")):
+            self._answer("" if self._for.startswith("played") else "failed: the voice was lost")
 
     # ---- what the party says --------------------------------------------------------
 
@@ -184,7 +213,10 @@ class Conversation(StandIn, Speech):
                 self._offered and voice is not None
             ):
                 voice.accepted(session)
-                self._start()
+                (self._go_on if self._resumes else self._start)()
+            case Refused(code=491, local=True) if self._offered and voice is not None and self._repeats:
+                self._repeats -= 1  # the party had a change of its own, which has been answered
+                leg.say(Changed(voice.session))
             case Refused() if self._offered:
                 self._fail("the party does not want to talk to us")
             case Changed(session=bytes() as offer, identity_only=False) if voice is not None:

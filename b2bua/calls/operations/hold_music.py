@@ -17,6 +17,7 @@ first, as in L{b2bua.legs.change_queue}.
 from __future__ import annotations
 
 from collections import deque
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal
 
 from twisted.internet.defer import Deferred
@@ -60,7 +61,10 @@ def said(calls: CallTable, leg: Leg, word: Word) -> bool:
     if isinstance(word, Answered) and (word.early or not _may_answer(leg)):
         return False
     wanted = _wanted(leg)
-    if wanted is None or not _understands(leg, word):
+    if wanted is None:
+        return False
+    if not _understands(leg, word):
+        leg.call.story.note("no music for {}: it speaks no G.711 over RTP", leg.party)
         return False
     leg.music = HoldMusic(calls, leg, wanted)
     return leg.music.said(word)
@@ -235,7 +239,7 @@ class HoldMusic(Speech):
             failed: Deferred[bytes] = Deferred()
             failed.errback(NoVoice("the table [media] is off, or the phone is away"))
             return failed
-        opened: Deferred[IVoice] = voices.open(flow.local[0], self._happened, offer)
+        opened: Deferred[IVoice] = voices.open(flow.local[0], self._happened, offer, flow.remote[0])
         return opened.addCallback(self._opened)
 
     def _opened(self, voice: IVoice) -> bytes:
@@ -366,6 +370,7 @@ class HoldMusic(Speech):
         if self._speaks or self._over:
             return
         self._speaks = True
+        self._note("{} hears {}", self.party, PurePath(self._wanted.path).stem or "what its place has to say")
         script = self._play() if self._wanted.script is None else self._wanted.script(self)
         done = Deferred.fromCoroutine(script)
         done.addCallbacks(lambda _: self._calls.run(self._done), self._broke)
