@@ -91,7 +91,7 @@ class PhoneBook:
             self._yealink = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
         return "text/xml; charset=utf-8", self._yealink
 
-    def find(self, text: str = "", limit: int = 100) -> list[dict[str, str]]:
+    def find(self, text: str, limit: int = 100) -> list[dict[str, str]]:
         """Show who is found by a part of the name or of a number."""
         wanted = text.casefold()
         found = [
