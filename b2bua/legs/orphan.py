@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 from b2bua.dialogs.dialog import AHEAD, Dialog
 from b2bua.errors import UsageError
-from b2bua.legs import bye
+from b2bua.legs import bye, our_requests
 from b2bua.legs.context import Invitation
 from b2bua.legs.leg import Leg
 from b2bua.legs.our_invite import OurInvite
 from b2bua.legs.snapshot import read_device, read_flow, reading, write_device, write_flow, write_party
 from b2bua.legs.state import LegState
-from b2bua.wire.message import Request, parse
+from b2bua.wire.message import Request, Response, parse
 from b2bua.wire.registry import canonical
 from b2bua.wire.uri import Uri
 
@@ -53,7 +53,7 @@ _THEIRS = frozenset(("Via", "From", "To", "Call-ID", "CSeq"))
 class OrphanedInvite(OurInvite):
     """The INVITE of a process that is gone, which is to be cancelled."""
 
-    __slots__ = ("_orphans",)
+    __slots__ = ("_ended", "_orphans")
 
     def __init__(
         self,
@@ -88,6 +88,8 @@ class OrphanedInvite(OurInvite):
         self._cancelled, self.heard = True, heard
         self._orphans = tuple(dialogs)
         """The dialogs in which the process that is gone has rung the phone."""
+        self._ended: set[str] = set()
+        """The tags of those who have answered our BYE, and may not have our ACK yet."""
         self._forks.used = max([self.seq + AHEAD, *(dialog.local_seq for dialog in dialogs)])
         leg.our_invite = self
         leg.linger()
@@ -111,8 +113,19 @@ class OrphanedInvite(OurInvite):
         """The CANCEL has ended nothing: the INVITE was answered before, and its dialog needs a BYE."""
         if self.leg.our_invite is self:
             for dialog in self._orphans:
-                bye.dismiss(self.leg, dialog)
+                self._dismiss(dialog)
                 self._forks.used = max(self._forks.used, dialog.local_seq)
+
+    def _dismiss(self, dialog: Dialog) -> None:
+        """End a dialog, unless a BYE has been answered, which is the end of it (section 15.1.1)."""
+        tag = dialog.remote_tag
+
+        def heard(response: Response) -> None:
+            if response.final and not response.local:
+                self._ended.add(tag)
+
+        if tag not in self._ended:
+            our_requests.request(self.leg, dialog, "BYE", heard)
 
     def follow(self, flow: Flow) -> None:
         """The phone is there now, and so goes the CANCEL that has waited for it."""

@@ -210,9 +210,13 @@ class OurInvite(InviteRequest):
         """End a dialog that nobody wants, after its ACK."""
         answer = rejection(session) if session is not None and self.invitation.session is None else b""
         ack.send(self.leg.signed(answer) if answer else b"")
-        bye.dismiss(self.leg, ack.dialog)
+        self._dismiss(ack.dialog)
         if self._cancelled:
             self._over()
+
+    def _dismiss(self, dialog: Dialog) -> None:
+        """End a dialog that nobody wants."""
+        bye.dismiss(self.leg, dialog)
 
     def confirm(self, session: bytes | None) -> None:
         """Give the answer to an offer in the 2xx, or in a reliable 1xx."""

@@ -315,6 +315,8 @@ class LegData:
         """The peer is there now, and so goes what is on its way to it."""
         if self.our_invite is not None:
             self.our_invite.follow(flow)
+        if self.peer_invite is not None:
+            self.peer_invite.server.move(flow)
         if self.queued_change is not None:
             self.queued_change.phone_is_back()
 

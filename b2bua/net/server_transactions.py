@@ -86,8 +86,13 @@ class ServerTransaction(Transaction):
         goes there when it is sent again; not to another host, which could be
         anybody's.
         """
-        if flow.transport == "UDP" and flow.remote[0] == self.flow.remote[0]:
-            self.flow, self._way_back = flow, way_back(request.via, flow)
+        if flow.remote[0] == self.flow.remote[0]:
+            self.move(way_back(request.via, flow))
+
+    def move(self, flow: Flow) -> None:
+        """Answer by another way (see L{IServerTransaction.move})."""
+        if flow.transport == self.flow.transport == "UDP":
+            self.flow = self._way_back = flow
 
     def forget(self) -> None:
         """Answer it never, and drop what belongs to it."""

@@ -98,10 +98,12 @@ class Play:
         """
         May the phone get another place now?
 
-        An INVITE of its own could not be answered any more, nor one that it
-        has not answered: who has only begun to call is where it was.
+        An INVITE of its own could not be answered any more by a connection, nor
+        one that it has not answered: who has only begun to call is where it was.
         """
-        return all(session.state == "up" and not session.busy for session in phone.live)
+        return phone.transport == "UDP" or all(
+            session.state == "up" and not session.busy for session in phone.live
+        )
 
     def manners(self) -> Manners:
         """Draw what a phone is like."""

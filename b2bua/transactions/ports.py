@@ -43,6 +43,15 @@ class IServerTransaction(Interface):
         comes too late has no effect.
         """
 
+    def move(flow: Flow) -> None:
+        """
+        Answer by another way, since whoever has asked is there now.
+
+        That is so by UDP only: an answer leaves by the connection that its request
+        came by, and what asks by one that is closed has failed (RFC 3261
+        sections 18.2.2 and 18.4).
+        """
+
     def dismiss(code: int, reason: str = "", fields: Iterable[tuple[str, str]] = ()) -> None:
         """
         Answer it, and keep nothing of it.

@@ -10,6 +10,7 @@ from b2bua.calls.restoring.recovery import BACK
 from b2bua.persistence import Recovery
 from b2bua.store.memory import MemoryStore
 from b2bua.testing import World
+from b2bua.testing.agent import Message, Path
 from b2bua.testing.manners import Manners
 from tests.ladders.transfers import FEATURES, TransferTestCase
 
@@ -330,6 +331,31 @@ class RingingTests(KeptCase):
         served.restart()
         self.world.run(10)
         self.assertEqual(self.bob.live + self.alice.live, [])
+        self.quiet()
+
+    def test_answer_comes_late(self) -> None:
+        """One that comes only after the BYE gets its ACK, and no second BYE (section 15.1.1)."""
+        self.world.network.icmp = False
+        self.alice.dial("bob")
+        self.world.run(3)
+        served = self.world.served
+        assert served is not None
+        served.crash()
+        transmit = self.bob.transmit
+
+        def but_the_answer(message: Message, path: Path) -> None:
+            if message.cseq.method != "INVITE":
+                transmit(message, path)
+
+        self.bob.transmit = but_the_answer  # type: ignore[method-assign]  # as if it got lost again and again
+        self.bob.answer()
+        served.restart()
+        self.world.run(7)
+        self.assertEqual(self.bob.live, [])
+        self.bob.transmit = transmit  # type: ignore[method-assign]
+        self.world.run(10)
+        to_bob = [packet.data for packet in self.world.network.log if packet.destination[0] == self.bob.host]
+        self.assertEqual(sum(data.startswith(b"ACK") for data in to_bob), 1)
         self.quiet()
 
     def test_cancelled_meanwhile(self) -> None:

@@ -176,6 +176,26 @@ class FollowingTests(LadderTestCase):
                 self.alice.hang_up()
                 self.quiet(70)
 
+    def test_caller_moves(self) -> None:
+        """Who calls and gets another UDP port hears the answer there; so does who has asked for a change."""
+        self.world.network.icmp = False
+        self.alice, self.bob = self.phones("alice", "bob", manners=Manners(answers_after=2.0))
+        self.alice.dial("bob")
+        self.world.run(1)
+        self.alice.rebind(41234)
+        self.alice.register()
+        self.world.run(2)
+        self.assertTalking(("alice", "bob"))
+        self.bob.manners.change_after = 2.0
+        self.alice.session.move_media()
+        self.world.run(1)
+        self.alice.rebind(41235)
+        self.alice.register()
+        self.world.run(2)
+        self.assertEqual(self.alice.session.changes, [200])
+        self.bob.manners.change_after = 0.0
+        self.goes_on()
+
     def test_rings_by_another(self) -> None:
         """An INVITE that was lost with the connection takes the next one, and the phone rings."""
         self.world.network.icmp = False

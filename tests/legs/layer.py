@@ -66,6 +66,10 @@ class FakeServer:
         write(response)
         self.responses.append(response)
 
+    def move(self, flow: Flow) -> None:
+        """Answer by another way."""
+        self.flow = flow
+
     def dismiss(self, code: int, reason: str = "", fields: Iterable[Field] = ()) -> None:
         """Write it down like any other."""
         self.respond(self.request.response(code, reason, to_tag="same", fields=fields))

@@ -45,6 +45,10 @@ class FakeServer:
         """Remember it."""
         self.responses.append(response)
 
+    def move(self, flow: Flow) -> None:
+        """Answer by another way."""
+        self.flow = flow
+
     def dismiss(self, code: int, reason: str = "", fields: Iterable[tuple[str, str]] = ()) -> None:
         """Remember the answer, and that nothing is kept."""
         self.responses.append(self.request.response(code, reason, to_tag="ours", fields=fields))
