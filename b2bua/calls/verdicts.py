@@ -312,6 +312,8 @@ class Talk:
     """
 
     script: Callable[..., Coroutine[Any, Any, None]]
+    room: str = ""
+    """Parties of one room can hear each other, by C{await talk.meet()}."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be carried out, where it is written."""

@@ -10,13 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, TypeAlias
 
-from b2bua.media.g711 import WIDTH, level
+from b2bua.media.g711 import WIDTH, level, mixed
 from b2bua.media.jitter import DEPTH, MOST, JitterBuffer
 from b2bua.media.negotiation import Agreed
 from b2bua.media.rtp import FRAME, RATE, Events, Packet
 
 FRAME_SECONDS = FRAME / RATE
-SILENCE = bytes(FRAME * WIDTH)
+FRAME_BYTES = FRAME * WIDTH
+SILENCE = bytes(FRAME_BYTES)
 LOUD = 200
 """The level (0 to 32767) from which on somebody speaks."""
 DEAF_SECONDS = 30.0
@@ -73,6 +74,11 @@ class Endpoint:
         self._base: int | None = None
         """The timestamp of the party's that counts as 0."""
         self.recording: Recording | None = None
+        self.heard: bytes | None = None
+        """What the party has said in these 20 ms: samples, or None where nothing came."""
+        self.others: bytes | None = None
+        """What the others of its room say meanwhile; None while it is in no room."""
+        self.muted = False
         self._ssrc, self._seq, self._timestamp = ssrc, seq, timestamp
         self._playing = b""
         self._at = 0
@@ -155,11 +161,16 @@ class Endpoint:
         @return: the packet to send to L{target}, if there is one, and what has
             happened meanwhile.
         """
-        self._came = 0
-        happened = self._listen()
+        happened = self.listen()
+        packet, played = self.speak()
+        return packet, happened + played
+
+    def speak(self) -> tuple[bytes | None, list[Happened]]:
+        """Say what is played, and what the others of the room say, for 20 ms."""
         pcm, done = self._next()
-        if done:
-            happened.append(Happened("played"))
+        happened = [Happened("played")] if done else []
+        if self.others is not None:
+            pcm = self.others if pcm is None else mixed(pcm, self.others)
         self._timestamp = (self._timestamp + FRAME) & 0xFFFFFFFF
         if pcm is None or not self.agreed.sends or self._lies():
             self._marker = True
@@ -183,25 +194,25 @@ class Endpoint:
         """The samples whose turn it is, and whether they were the last."""
         if not self._playing:
             return None, False
-        size = FRAME * WIDTH
-        pcm = self._playing[self._at : self._at + size]
-        self._at += size
+        pcm = self._playing[self._at : self._at + FRAME_BYTES]
+        self._at += FRAME_BYTES
         if self._at < len(self._playing):
             return pcm, False
         if self._repeat:
             self._at = 0
-            return pcm.ljust(size, b"\0"), False
+            return pcm.ljust(FRAME_BYTES, b"\0"), False
         self._playing = b""
-        return pcm.ljust(size, b"\0"), True
+        return pcm.ljust(FRAME_BYTES, b"\0"), True
 
-    def _listen(self) -> list[Happened]:
+    def listen(self) -> list[Happened]:
         """Hear what has come, for 20 ms."""
+        self._came = 0
         halves = self._jitter.take(), self._jitter.take()
-        frame = (
-            None
-            if halves == (None, None)
-            else b"".join(self.agreed.codec.silence * BLOCK if half is None else half for half in halves)
-        )
+        self.heard = None
+        if halves != (None, None) and (self.recording is not None or self.others is not None):
+            quiet = self.agreed.codec.silence * BLOCK
+            said = b"".join(quiet if half is None else half for half in halves)
+            self.heard = self.agreed.codec.decode(said)
         if self.agreed.hears:
             before = self._unheard
             self._unheard += FRAME_SECONDS
@@ -210,7 +221,7 @@ class Endpoint:
         recording = self.recording
         if recording is None:
             return []
-        pcm = SILENCE if frame is None else self.agreed.codec.decode(frame)
+        pcm = SILENCE if self.heard is None else self.heard
         recording.pcm += pcm
         recording.quiet = recording.quiet + FRAME_SECONDS if level(pcm) < LOUD else 0.0
         if len(recording.pcm) >= recording.seconds * RATE * WIDTH:

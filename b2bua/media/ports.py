@@ -45,6 +45,15 @@ class IVoice(Interface):
     def record(path: str, seconds: float, silence: float = 0.0, keys: str = "#") -> None:
         """Record to a WAV file, which is there when C{recorded} is heard."""
 
+    def join(*, muted: bool = False) -> None:
+        """Hear the others of the room that it was opened for, and be heard by them unless C{muted}."""
+
+    def leave() -> None:
+        """Hear them no more."""
+
+    def announce(path: str) -> Deferred[None]:
+        """Play a WAV file to all in the room; fails with L{NoVoice} if it cannot be played."""
+
     def end_recording() -> None:
         """End the recording now; C{recorded} is heard with C{left} when its file is there."""
 
@@ -55,7 +64,9 @@ class IVoice(Interface):
 class IVoices(Interface):
     """An engine that can play and listen."""
 
-    def open(host: str, hear: Hear, offer: bytes | None = None, peer: str = "") -> Deferred[IVoice]:
+    def open(
+        host: str, hear: Hear, offer: bytes | None = None, peer: str = "", room: str = ""
+    ) -> Deferred[IVoice]:
         """
         Begin to talk to a party.
 
@@ -64,5 +75,6 @@ class IVoices(Interface):
         @param offer: the party's; without one we make the offer.
         @param peer: the host from which the party signals; its media come from there, or from
             where it says, and from nowhere else.
+        @param room: whom it may hear by C{join}: the other parties that were opened for it.
         @return: fails with L{NoVoice}.
         """

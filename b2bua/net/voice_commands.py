@@ -68,6 +68,28 @@ class Record(amp.Command):
     response: ClassVar = []
 
 
+class Join(amp.Command):
+    """Hear the others of a room, and be heard by them unless muted."""
+
+    arguments: ClassVar = [VOICE, (b"room", amp.Unicode()), (b"muted", amp.Boolean())]
+    response: ClassVar = []
+
+
+class Leave(amp.Command):
+    """Hear the others no more."""
+
+    arguments: ClassVar = [VOICE]
+    response: ClassVar = []
+
+
+class Announce(amp.Command):
+    """Play a file to everybody in the room of a party."""
+
+    arguments: ClassVar = [VOICE, (b"path", amp.Unicode())]
+    response: ClassVar = []
+    errors: ClassVar = ERRORS
+
+
 class EndRecording(amp.Command):
     """End the recording; L{Hear} says when its file is there."""
 

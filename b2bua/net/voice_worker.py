@@ -26,6 +26,7 @@ from b2bua.media import negotiation
 from b2bua.media.endpoint import FRAME_SECONDS, Endpoint, Happened
 from b2bua.media.g711 import WIDTH
 from b2bua.media.ports import NoVoice
+from b2bua.media.room import Room
 from b2bua.media.rtp import RATE
 from b2bua.media.sounds import NotASound, Part, Sounds, save
 from b2bua.net import voice_commands as commands
@@ -53,18 +54,26 @@ class Ear(DatagramProtocol):
         """Where the recording goes."""
         self.part: Part | None = None
         """What there is of it on the disk."""
+        self.room = ""
+        """Whom it hears, and is heard by; empty for nobody."""
 
     def datagramReceived(self, datagram: bytes, addr: Any) -> None:
         """Take a packet."""
         if self.endpoint is not None:
             self.worker.tell(self, self.endpoint.receive(datagram, (addr[0], addr[1])))
 
-    def tick(self) -> None:
-        """Let 20 ms pass."""
+    def listen(self) -> None:
+        """Hear what the party says for 20 ms."""
         if self.endpoint is not None:
-            packet, happened = self.endpoint.tick()
+            happened = self.endpoint.listen()
             if self.part is not None and self.endpoint.recording is not None:
                 happened += self._keep(self.part, self.endpoint.recording.pcm)
+            self.worker.tell(self, happened)
+
+    def speak(self) -> None:
+        """Let the party hear the next 20 ms."""
+        if self.endpoint is not None:
+            packet, happened = self.endpoint.speak()
             if packet is not None and self.transport is not None:
                 self.transport.write(packet, self.endpoint.target)
             self.worker.tell(self, happened)
@@ -90,6 +99,7 @@ class Worker(amp.AMP):
         self._random = SystemRandom()
         self._sounds = Sounds()
         self._ears: dict[int, Ear] = {}
+        self._rooms: dict[str, Room] = {}
         self._clock = LoopingCall.withCount(self._tick)
         self._clock.start(FRAME_SECONDS, now=False)
 
@@ -102,8 +112,13 @@ class Worker(amp.AMP):
     def _tick(self, frames: int) -> None:
         """Let every party hear the next frame; what was missed is made up for, up to a fifth of a second."""
         for _ in range(min(frames, 10)):
-            for ear in list(self._ears.values()):
-                ear.tick()
+            ears = list(self._ears.values())
+            for ear in ears:
+                ear.listen()
+            for room in self._rooms.values():
+                room.mix()
+            for ear in ears:
+                ear.speak()
 
     def tell(self, ear: Ear, happened: list[Happened]) -> None:
         """Tell the service what has happened."""
@@ -191,14 +206,18 @@ class Worker(amp.AMP):
     @commands.Play.responder
     def play(self, voice: int, path: str, repeat: bool) -> dict[str, float]:
         """Play a file."""
-        try:
-            pcm = self._sounds.get(path)
-        except NotASound as error:
-            raise NoVoice(str(error)) from None
+        pcm = self._sound(path)
         ear = self._ears.get(voice)
         if ear is not None and ear.endpoint is not None:
             ear.endpoint.play(pcm, repeat=repeat)
         return {"seconds": len(pcm) / WIDTH / RATE}
+
+    def _sound(self, path: str) -> bytes:
+        """The samples of a file."""
+        try:
+            return self._sounds.get(path)
+        except NotASound as error:
+            raise NoVoice(str(error)) from None
 
     @commands.Stop.responder
     def stop(self, voice: int) -> dict[str, Any]:
@@ -222,6 +241,43 @@ class Worker(amp.AMP):
             ear.endpoint.record(seconds, silence=silence, keys=keys)
         return {}
 
+    @commands.Join.responder
+    def join(self, voice: int, room: str, muted: bool) -> dict[str, Any]:
+        """Let a party into a room, or change whether it is heard there."""
+        ear = self._ears.get(voice)
+        if ear is not None and ear.endpoint is not None:
+            if ear.room != room:
+                self._go_out(ear)
+            ear.room = room
+            self._rooms.setdefault(room, Room()).join(ear.endpoint, muted=muted)
+        return {}
+
+    @commands.Leave.responder
+    def leave(self, voice: int) -> dict[str, Any]:
+        """Let a party out of its room."""
+        ear = self._ears.get(voice)
+        if ear is not None:
+            self._go_out(ear)
+        return {}
+
+    @commands.Announce.responder
+    def announce(self, voice: int, path: str) -> dict[str, Any]:
+        """Play a file to a room."""
+        pcm = self._sound(path)
+        ear = self._ears.get(voice)
+        if ear is not None and ear.room:
+            self._rooms[ear.room].play(pcm)
+        return {}
+
+    def _go_out(self, ear: Ear) -> None:
+        """Leave the room; the last one closes it."""
+        name, ear.room = ear.room, ""
+        if name and ear.endpoint is not None:
+            room = self._rooms[name]
+            room.leave(ear.endpoint)
+            if not room.members:
+                del self._rooms[name]
+
     @commands.EndRecording.responder
     def end_recording(self, voice: int) -> dict[str, Any]:
         """The party has left: what was recorded of it is kept."""
@@ -240,6 +296,7 @@ class Worker(amp.AMP):
 
     def _leave(self, ear: Ear) -> None:
         """Close its port."""
+        self._go_out(ear)
         ear.endpoint = None
         if ear.transport is not None:
             ear.transport.stopListening()

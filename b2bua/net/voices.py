@@ -77,10 +77,11 @@ class _Watched(ProcessProtocol):
 class Voice:
     """One party, at a worker."""
 
-    def __init__(self, line: Line, number: int, hear: Hear) -> None:
+    def __init__(self, line: Line, number: int, hear: Hear, room: str) -> None:
         """Prepare; C{session} comes with the answer of the worker."""
         self._line, self._number = line, number
         self.hear = hear
+        self.room = room
         self.session = b""
 
     def answer(self, offer: bytes) -> Deferred[bytes]:
@@ -107,6 +108,18 @@ class Voice:
     def record(self, path: str, seconds: float, silence: float = 0.0, keys: str = "#") -> None:
         """Record to a file."""
         self._tell(commands.Record, path=path, seconds=seconds, silence=silence, keys=keys)
+
+    def join(self, *, muted: bool = False) -> None:
+        """Hear the others of its room."""
+        self._tell(commands.Join, room=self.room, muted=muted)
+
+    def leave(self) -> None:
+        """Hear them no more."""
+        self._tell(commands.Leave)
+
+    def announce(self, path: str) -> Deferred[None]:
+        """Play a file to all in its room."""
+        return self._ask(commands.Announce, path=path).addCallback(lambda _: None)
 
     def end_recording(self) -> None:
         """End the recording."""
@@ -151,11 +164,13 @@ class Voices:
         self.gone: Deferred[None] = Deferred()
         """Fires when all workers have ended after L{stop}."""
 
-    def open(self, host: str, hear: Hear, offer: bytes | None = None, peer: str = "") -> Deferred[Any]:
+    def open(
+        self, host: str, hear: Hear, offer: bytes | None = None, peer: str = "", room: str = ""
+    ) -> Deferred[Any]:
         """Begin to talk to a party."""
         self._last += 1
-        line = self._line()
-        voice = Voice(line, self._last, hear)
+        line = self._line(room)
+        voice = Voice(line, self._last, hear, room)
         line.parties[self._last] = voice
         opened = voice._ask(commands.Open, host=host, offer=offer, peer=peer)
 
@@ -169,8 +184,11 @@ class Voices:
 
         return opened.addCallbacks(settled, failed)
 
-    def _line(self) -> Line:
-        """The worker with the fewest parties, or one more."""
+    def _line(self, room: str) -> Line:
+        """The worker that has the others of a room; else the one with the fewest parties, or one more."""
+        for line in self._lines if room else ():
+            if any(voice.room == room for voice in line.parties.values()):
+                return line
         if len(self._lines) < self._most:
             self._start()
         return min(self._lines, key=lambda line: len(line.parties))

@@ -36,8 +36,11 @@ class Recorded:
 class SimulatedVoice:
     """One party at our ear."""
 
-    def __init__(self, voices: SimulatedVoices, port: int, host: str, hear: Hear) -> None:
+    def __init__(self, voices: SimulatedVoices, port: int, host: str, hear: Hear, room: str = "") -> None:
         """Wait for somebody to talk to."""
+        self.room = room
+        self.meets = self.muted = False
+        """Does it hear the others of the room, and do they not hear it?"""
         self._voices, self._world = voices, voices.world
         self.host, self.port, self.hear = host, port, hear
         self.session = b""
@@ -93,6 +96,33 @@ class SimulatedVoice:
             save(self.recorded.path, bytes(int(seconds * RATE) * WIDTH))
         self.recorded = None
         self.hear(Happened("recorded", why))
+
+    def join(self, *, muted: bool = False) -> None:
+        """Hear the others of the room."""
+        self.meets, self.muted = True, muted
+
+    def leave(self) -> None:
+        """Hear them no more."""
+        self.meets = False
+
+    def announce(self, path: str) -> Deferred[None]:
+        """Play something to all in the room."""
+        self._voices.played.append(Path(path).stem)
+        return self._voices.late(None)
+
+    def heard_by(self, other: SimulatedVoice) -> bool:
+        """Does the party of the other voice hear this one's?"""
+        return (
+            self is not other
+            and self.room == other.room
+            and self.meets
+            and other.meets
+            and not self.muted
+            and self.agreed is not None
+            and other.agreed is not None
+            and self.agreed.hears
+            and other.agreed.sends
+        )
 
     def end_recording(self) -> None:
         """End it, since the party has left."""
@@ -151,12 +181,14 @@ class SimulatedVoices:
         """Seconds until there is an answer to what is asked of a voice."""
         self._port = FIRST_PORT
 
-    def open(self, host: str, hear: Hear, offer: bytes | None = None, peer: str = "") -> Deferred[Any]:
+    def open(
+        self, host: str, hear: Hear, offer: bytes | None = None, peer: str = "", room: str = ""
+    ) -> Deferred[Any]:
         """Begin to talk to a party."""
         if self.broken:
             return fail(NoVoice("the engine is broken"))
         self._port += 2
-        voice = SimulatedVoice(self, self._port, host, hear)
+        voice = SimulatedVoice(self, self._port, host, hear, room)
         if offer is None:
             voice.session = negotiation.offer(host, self._port)
         else:

@@ -159,12 +159,14 @@ class World(Surroundings):
 
     def hears(self, phone: Phone) -> str:
         """Name what the server plays to a phone; empty if it plays nothing, or is not heard."""
-        for session in phone.live:
-            place = session.media.receives_at()
-            voice = None if place is None else self.voices.to(place)
-            if voice is not None:
-                return voice.playing
-        return ""
+        voice = self._voice(phone)
+        return "" if voice is None else voice.playing
+
+    def meets(self, phone: Phone) -> set[str]:
+        """Who is heard at a phone through a room of the server."""
+        ear = self.voice(phone)
+        others = [other for other in self._phones() if other is not phone]
+        return {other.name for other in others if (v := self._voice(other)) is not None and v.heard_by(ear)}
 
     def hears_early(self, phone: Phone) -> str:
         """Name what the server plays to a phone before the answer; empty if it plays nothing."""
@@ -179,12 +181,19 @@ class World(Surroundings):
 
     def voice(self, phone: Phone) -> SimulatedVoice:
         """The voice that talks to a phone, for pressing keys."""
+        voice = self._voice(phone)
+        if voice is None:
+            raise self.failure(f"the server does not talk to {phone.name}")
+        return voice
+
+    def _voice(self, phone: Phone) -> SimulatedVoice | None:
+        """The voice that a phone hears, if it does one."""
         for session in phone.live:
             place = session.media.receives_at()
             voice = None if place is None else self.voices.to(place)
             if voice is not None:
                 return voice
-        raise self.failure(f"the server does not talk to {phone.name}")
+        return None
 
     def _phones(self) -> list[Phone]:
         return [agent for agent in self.agents if isinstance(agent, Phone)]

@@ -20,7 +20,7 @@ from twisted.logger import Logger
 
 from b2bua.calls.media import silent_answer
 from b2bua.calls.operations.leg_waiter import REPEATS_MAX, Gone
-from b2bua.calls.operations.speech import Speech
+from b2bua.calls.operations.speech import KEYS, Speech
 from b2bua.calls.routing.permission import SERVER
 from b2bua.calls.stand_in import StandIn
 from b2bua.calls.verdicts import Talk
@@ -78,6 +78,28 @@ class Conversation(StandIn, Speech):
         finally:
             self._searching = False
 
+    async def meet(self, *, muted: bool = False, until: str = KEYS) -> str:
+        """
+        Hear the others of the room that L{Talk} names, and be heard by them unless C{muted}.
+
+        @param until: the keys that end it.
+        @return: the key that did; empty after L{wake}.
+        @raise Gone: the party has left.
+        """
+        self._need().join(muted=muted)
+        key = self._take(until) or await self._wait(until)
+        self._need().leave()
+        return key
+
+    async def tell_room(self, path: str) -> None:
+        """Play a WAV file to all who meet in the room."""
+        await self._need().announce(path)
+
+    def wake(self) -> None:
+        """Let the script go on that waits for keys, as if its time were over."""
+        if self._waits is not None and self._for != "recorded":
+            self._answer("")
+
     def over(self) -> None:
         """Somebody else talks to the party from now on."""
         self._stop()
@@ -97,7 +119,7 @@ class Conversation(StandIn, Speech):
         if voices is None or flow is None:
             self._fail("the table [media] is off")
             return
-        opened = voices.open(flow.local[0], self._happened, offer, flow.remote[0])
+        opened = voices.open(flow.local[0], self._happened, offer, flow.remote[0], self._talk.room)
         opened.addCallbacks(
             lambda voice: calls.run(self._opened, voice, offer is not None),
             lambda failure: calls.run(self._fail, failure.getErrorMessage()),
