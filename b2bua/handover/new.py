@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from b2bua.persistence import Persistence
     from b2bua.server import Server
 
+PATIENCE = 5.0
+"""Seconds in which nobody is turned away for what has waited between the two processes."""
+
 
 class NewProcess:
     """What a server does that comes while another one leaves."""
@@ -25,6 +28,7 @@ class NewProcess:
         @param will: what it has said last.
         """
         assert server.persistence is not None
+        self._server = server
         self._kept: Persistence = server.persistence
         self.keeps: set[str] = set(will["keeps"])
         """The calls that the old process still has."""
@@ -35,6 +39,7 @@ class NewProcess:
     def begin(self) -> None:
         """Serve, and leave to the old process what belongs to it."""
         self._relay.begin()
+        self._server.runner.overload.be_patient(PATIENCE)
 
     def hear(self, word: Word) -> None:
         """The old process says something."""

@@ -13,6 +13,7 @@ they get a BYE in the dialog that was known (section 15).
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from b2bua.dialogs.dialog import AHEAD, Dialog
@@ -46,6 +47,8 @@ RESTARTED = (500, "The server was restarted")
 PATIENCE = 180.0
 """Seconds that a CANCEL waits for a phone to come back."""
 
+LONG = 16
+"""A name of so many characters is none of these; and only short ones are worth being remembered."""
 _OURS = frozenset(("Via", "Route", "From", "To", "Call-ID", "CSeq", "Max-Forwards", "Contact"))
 _THEIRS = frozenset(("Via", "From", "To", "Call-ID", "CSeq"))
 
@@ -224,9 +227,17 @@ def _ahead(plain: dict[str, Any], lives: int) -> Dialog:
     return dialog
 
 
+@lru_cache(maxsize=512)
+def _is_of(name: str, names: frozenset[str]) -> bool:
+    """Is it the short form of one of these, or written in another case?  Phones of one make write alike."""
+    return canonical(name) in names
+
+
 def _head(request: Request, names: frozenset[str]) -> str:
     """What of an INVITE is needed to end it, as text; its fields have no line breaks any more."""
     lines = [
-        f"{name}: {value}" for name, value in request.fields if name in names or canonical(name) in names
+        f"{name}: {value}"
+        for name, value in request.fields
+        if name in names or (len(name) < LONG and _is_of(name, names))
     ]
     return "\r\n".join((f"{request.method} {request.uri} SIP/2.0", *lines, "", ""))

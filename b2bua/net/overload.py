@@ -188,10 +188,15 @@ class Overload:
         self._mark = b""
         self._told = -QUIET
         self._counted = 0
+        self._patient = 0.0
 
     def __len__(self) -> int:
         """How many messages wait."""
         return len(self._going) + len(self._new)
+
+    def be_patient(self, seconds: float) -> None:
+        """What comes in that time has waited while nobody could serve it: that is no overload."""
+        self._patient = self._clock.seconds() + seconds
 
     def begin(self) -> None:
         """There is more to read than can be done in one turn: sort it from now on."""
@@ -259,6 +264,8 @@ class Overload:
 
     def behind(self, party: str) -> bool:
         """Would something new of a party have to wait too long, or does something of it already?"""
+        if self._clock.seconds() < self._patient:
+            return False
         waiting, lag = self._new, self._lag
         count, since = waiting.of(party), waiting.since(party)
         if since is not None and (
@@ -320,7 +327,8 @@ class Overload:
 
     def _is_late(self, waiting: Waiting) -> bool:
         """What goes on was so much that something new has waited far too long: turn it away now."""
-        if waiting.key is None or self._clock.seconds() - waiting.since <= 2 * self._lag:
+        now = self._clock.seconds()
+        if waiting.key is None or now - waiting.since <= 2 * self._lag or now < self._patient:
             return False
         found = sketch(waiting.data)
         if found is not None:

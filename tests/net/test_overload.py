@@ -243,6 +243,20 @@ class ShareTests(Case):
 class TurningAwayTests(Case):
     """503 at once."""
 
+    def test_patient(self) -> None:
+        """What has waited for another process to begin is served, however long; then all is as ever."""
+        self.overload.be_patient(5.0)
+        self.behind()
+        self.take(numbered(2))
+        self.world.clock.rightNow += 3 * LAG
+        self.overload.work()
+        self.assertEqual(self.served(), [("INVITE", 1), ("INVITE", 2)])
+        self.world.clock.rightNow += 5.0
+        self.overload.begin()
+        self.behind()
+        self.take(numbered(4))
+        self.assertIn(503, self.sent())
+
     def test_at_once(self) -> None:
         """What would wait too long hears 503 without Retry-After (RFC 7339 section 5.10.2)."""
         self.behind()
