@@ -52,12 +52,15 @@ class OldProcess:
     def will(self) -> Word:
         """What the new process has to know that is not in the store; nothing may happen here any more."""
         calls, runner = self._server.core.calls, self._server.runner
-        self._moved = [call for call in self._moved if self._kept.is_finished(call)]
+        unwritten = self._kept.journal.unwritten_calls()
+        self._moved = [
+            call for call in self._moved if call.id not in unwritten and self._kept.is_finished(call)
+        ]
         moved = {call.id for call in self._moved}
         return {
             "say": "go",
             "numbers": {call.id: [_number(leg) for leg in call.legs] for call in self._moved},
-            "keeps": [id for id in (*calls.going, *self._kept.calls) if id not in moved],
+            "keeps": [id for id in {*calls.going, *self._kept.calls, *unwritten} if id not in moved],
             "branches": runner.servers.branches(),
             "nonces": self._server.authenticator.nonces.written(),
         }

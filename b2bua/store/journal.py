@@ -146,6 +146,10 @@ class Journal:
             del self._snapshots[next(iter(self._snapshots))]
         self._soon(False)
 
+    def unwritten_calls(self) -> set[str]:
+        """The calls of which something is still to be written, or on its way."""
+        return {*self._records, *self._snapshots}
+
     def forget_call(self, call: str) -> None:
         """Another process writes from now on what there is of a call."""
         self._records.pop(call, None)

@@ -32,6 +32,8 @@ from tests.interop.load import (
 
 RINGS, TALKS = 1000, 4000
 """Milliseconds."""
+PATIENT = "[limits]\nlag = 2.0\n"
+"""Other work of the machine is no reason to turn anybody away."""
 SILENCE = 0.3
 """So many seconds there may be no answers."""
 
@@ -69,7 +71,7 @@ def play(directory: Path, restarts: int, rate: int, pause: float = 4.0) -> Outco
     @param rate: calls a second.
     @param pause: seconds between two restarts.
     """
-    service = Killable(directory)
+    service = Killable(directory, PATIENT)
     registering, asking = Registering(service.port), Asking(service.port)
     uas, _ = callee(directory, service.port, ringing((BENCH / "uas.xml").read_text()))
     count = int(rate * (restarts * (pause + 3.0) + 4.0))

@@ -17,14 +17,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from itertools import islice
-from json import JSONEncoder
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-try:
-    import orjson
-except ImportError:  # b2bua[fast]
-    orjson = None  # type: ignore[assignment]
-
+from b2bua.calls.restoring.as_json import as_json
 from b2bua.calls.restoring.snapshot import is_settled, write_call
 from b2bua.legs import orphan
 from b2bua.legs.state import LegState
@@ -46,18 +41,6 @@ AT_ONCE = 100
 """So many calls are written in one go; the others wait for their turn."""
 PAUSE = 0.05
 """Seconds between two such goes."""
-
-_slowly = JSONEncoder(allow_nan=False, separators=(",", ":"), check_circular=False).encode
-
-
-def _encode(plain: Any) -> str:
-    """Write JSON; orjson is several times as fast, but takes no bytes of a peer that are no UTF-8."""
-    if orjson is not None:
-        try:
-            return orjson.dumps(plain).decode()
-        except TypeError:
-            pass  # the other one writes them as they came
-    return _slowly(plain)
 
 
 class CallKeeper:
@@ -144,7 +127,7 @@ class CallKeeper:
     def give(self, call: Call) -> str:
         """Write a call that is settled for another process, which keeps it from now on."""
         former = {self._home.pop(leg, call.id) for leg in call.legs} - {call.id}
-        text = _encode(write_call(call, self.start))
+        text = as_json(write_call(call, self.start))
         self.forget(call)
         for id in former:
             self._put_right(id)
@@ -194,7 +177,7 @@ class CallKeeper:
         """Write the open INVITEs of a call; what is kept of others stays until the call is written."""
         found = [written for leg in call.legs if (written := orphan.write_open(leg, self.start)) is not None]
         if found:
-            text = _encode(found)
+            text = as_json(found)
             if self._ringing.get(call.id) != hash(text):
                 self._ringing[call.id] = hash(text)
                 self._write(call.id + RINGING, text)
@@ -217,7 +200,7 @@ class CallKeeper:
         """Write it with these legs."""
         former = {self._home.get(leg, call.id) for leg in legs} - {call.id}
         self._note(call, legs)
-        self._write(call.id, _encode(write_call(call, self.start, legs)))
+        self._write(call.id, as_json(write_call(call, self.start, legs)))
         for id in former:
             self._put_right(id)
         if call.id in self._ringing and all(leg.answered for leg in call.legs):
