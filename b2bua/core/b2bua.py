@@ -161,7 +161,7 @@ class B2BUA:
         self.notifier.flow_lost(flow)
         self.subscriber.flow_lost(flow)
         for channel in self.context.connections.lose(flow):
-            self.calls.run(channel.usage.flow_lost, flow)
+            self.calls.run(channel.tell_lost, flow)
 
     # ---- the end --------------------------------------------------------
 

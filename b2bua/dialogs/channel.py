@@ -101,7 +101,8 @@ class Channel:
     def __init__(self, surroundings: ISurroundings, usage: IUsage) -> None:
         """Have no way yet but the peer's Contact."""
         self.surroundings = surroundings
-        self.usage = usage
+        self.usage: Any = usage
+        """Whose dialog it is; None when all is over."""
         self.flow: Flow | None = None
         """The way that requests take by now; None while that is lost."""
         self.device: Device | None = None
@@ -166,13 +167,19 @@ class Channel:
         self.take_flow(flow)
         for request in list(self.requests or ()):
             request.follow(flow)
-        self.usage.moved(flow)
+        if self.usage is not None:
+            self.usage.moved(flow)
 
     def lose(self, flow: Flow) -> None:
         """The connection is closed: go where the phone is else, if that is known."""
         if self.flow == flow:
             self.take_flow(None)
             self.resume()
+
+    def tell_lost(self, flow: Flow) -> None:
+        """Tell whose dialog it is that the connection is closed."""
+        if self.usage is not None:
+            self.usage.flow_lost(flow)
 
     def resume(self) -> None:
         """Follow the phone that is known, to begin with to where it is by now."""
@@ -187,6 +194,8 @@ class Channel:
             self.surroundings.connections.leave(self, flow)
         if self.device is not None and devices is not None:
             devices.remove(self)
+        if self.requests is None:
+            self.usage = None  # the collector need not find the two
 
     # What we say
 

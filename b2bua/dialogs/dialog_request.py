@@ -134,6 +134,8 @@ class DialogRequest:
             outstanding.remove(self)
             if not outstanding:
                 channel.requests = None
+                if channel.closed:
+                    channel.usage = None
 
     def cancel(self) -> None:
         """Send a CANCEL, of what is an INVITE; the final answer is still heard (RFC 3261 section 9.1)."""

@@ -31,8 +31,11 @@ def request(
     mends: bool = True,
 ) -> DialogRequest:
     """Send a request within a dialog of the leg, with what we can do and what the peer may know."""
+    channel = leg.channel
+    if channel.closed:
+        channel.usage = leg  # a 2xx that nobody waits for any more needs its BYE
     fields = (WITH_REFRESH if refresh else WITHOUT) + leaving(fields, leg.party)
-    return DialogRequest(leg.channel, dialog, method, hear, fields, body, refresh=refresh, mends=mends)
+    return DialogRequest(channel, dialog, method, hear, fields, body, refresh=refresh, mends=mends)
 
 
 def ignored(response: Response) -> None:

@@ -390,7 +390,7 @@ class Notifier:
     def flow_lost(self, flow: Flow) -> None:
         """A connection is closed: its watchers are told when they are back."""
         for channel in self.connections.lose(flow):
-            channel.usage.flow_lost(flow)
+            channel.tell_lost(flow)
 
     # What channels ask
 

@@ -139,7 +139,7 @@ class Subscriber:
     def flow_lost(self, flow: Flow) -> None:
         """A connection is closed: what goes to other servers finds another way."""
         for channel in self.connections.lose(flow):
-            channel.usage.flow_lost(flow)
+            channel.tell_lost(flow)
 
     # What channels ask
 

@@ -134,7 +134,7 @@ class ChannelTests(SynchronousTestCase):
         """Who lives with a connection hears that it is closed, and nothing late leads back to it."""
         self.channel.take_flow(TCP)
         for channel in self.around.connections.lose(TCP):
-            channel.usage.flow_lost(TCP)
+            channel.tell_lost(TCP)
         self.assertIsNone(self.channel.flow)
         self.channel.take_flow(TCP)
         self.assertIsNone(self.channel.flow)
@@ -145,6 +145,17 @@ class ChannelTests(SynchronousTestCase):
         self.channel.take_flow(TCP)
         self.channel.close()
         self.assertEqual(self.around.connections.lose(TCP), [])
+
+    def test_freed(self) -> None:
+        """A channel that is closed knows whose it was until its last request is answered, and no longer."""
+        self.send()
+        self.channel.close()
+        self.assertIs(self.channel.usage, self)
+        self.around.layer.clients[-1].answer(200)
+        self.assertIsNone(self.channel.usage)
+        self.channel.tell_lost(TCP)
+        self.channel.go_on_by(OTHER)
+        self.assertEqual(self.moves, [])
 
     def test_impatient(self) -> None:
         """What is told anew in any case does not wait for the phone: its sender hears of the loss."""

@@ -75,7 +75,7 @@ OF_CHANNEL = {
     "secure": "invite_request peer_invite snapshot",
     "sticky": "invite_request orphan peer_invite snapshot",
     "surroundings": "",
-    "usage": "",
+    "usage": "our_requests",
     "written": "",
 }
 """The files that write each part of the way to its peer, besides C{LegChannel}."""
