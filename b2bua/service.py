@@ -34,6 +34,7 @@ from b2bua import collector, systemd
 from b2bua.admin.administration import Administration, Means, Operated
 from b2bua.admin.listening import listen_locally, local_site, web_site
 from b2bua.admin.person import LOCAL
+from b2bua.admin.playing import Playing
 from b2bua.admin.posting import Datagrams, Posting
 from b2bua.admin.values import Reloaded, Restarted
 from b2bua.calls.records.record import CallRecord, state
@@ -150,7 +151,10 @@ class B2BUAService(Service):
             self._extensions,
             Operated(lambda: self.features, self._configure, self._told_to_reload, self._told_to_restart),
             Means(
-                partial(deferToThreadPool, reactor, reactor.getThreadPool()), self._posting, self._datagrams
+                partial(deferToThreadPool, reactor, reactor.getThreadPool()),
+                self._posting,
+                self._datagrams,
+                Playing(reactor, str(self._path)),
             ),
             version("b2bua"),
         )

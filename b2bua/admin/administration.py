@@ -16,6 +16,7 @@ from b2bua.admin.figures import PluginFigures
 from b2bua.admin.homer import Homer, SendDatagram
 from b2bua.admin.metrics import Metrics
 from b2bua.admin.phones import Phones
+from b2bua.admin.playing import Play
 from b2bua.admin.routes import routes
 from b2bua.admin.sessions import Sessions
 from b2bua.admin.status import ServiceStatus
@@ -55,6 +56,8 @@ class Means:
     """Sends what happens to programs elsewhere."""
     send: SendDatagram
     """Sends a datagram."""
+    play: Play
+    """Says what a call would do."""
 
 
 class Administration:
@@ -73,7 +76,7 @@ class Administration:
         features, configure = operated.features, operated.configure
         self.version = version
         self._server = server
-        self.calls = Calls(server, journal, version)
+        self.calls = Calls(server, journal, means.play, version)
         self.phones = Phones(server, journal, extensions, configure)
         figures = PluginFigures()
         self.choices = Choices(features, lambda: server.settings, figures)

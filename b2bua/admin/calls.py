@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
 from b2bua.admin.refused import Mistaken, Refused, Unknown
 from b2bua.admin.traces import Told, Traces
-from b2bua.admin.values import CallRow, HungUp, Started
+from b2bua.admin.values import CallRow, HourRow, HungUp, Started, WhatIf
 from b2bua.calls.operations.origination import Origination, Wish
 from b2bua.calls.records.record import STATES
 from b2bua.calls.records.record import state as state_of
@@ -18,6 +20,7 @@ from b2bua.legs.party import Identity
 from b2bua.store.ports import StoreError
 
 if TYPE_CHECKING:
+    from b2bua.admin.playing import Play
     from b2bua.calls.call import Call
     from b2bua.calls.records.record import CallRecord
     from b2bua.calls.records.story import Story
@@ -32,8 +35,13 @@ Limit = Annotated[int, Field(ge=1, le=10_000, description="so many at most")]
 class Calls:
     """Answers questions about calls, and ends them."""
 
-    def __init__(self, server: Server, journal: Journal, version: str = "") -> None:
-        """Look at these from now on."""
+    def __init__(self, server: Server, journal: Journal, play: Play, version: str = "") -> None:
+        """
+        Look at these from now on.
+
+        @param play: says what a call would do.
+        """
+        self._play = play
         self._server = server
         self._journal = journal
         self._version = version
@@ -85,17 +93,47 @@ class Calls:
         the last one that was shown leads to the next ones.  C{state} is how
         they ended, in the words that they have: C{busy}, or C{busy,no answer}.
         """
+        return [self._row(record) for record in await self._found(party, since, before, state, limit)]
+
+    async def hours(
+        self,
+        party: str | None = None,
+        since: float | None = None,
+        before: float | None = None,
+        state: str | None = None,
+        limit: Limit = 2000,
+    ) -> list[HourRow]:
+        """
+        How many calls began in each hour of the day, here, and how many of them were answered.
+
+        They are looked for as records are; C{limit} of the latest are counted.
+        """
+        hours = [HourRow(hour=hour, answered=0, others=0) for hour in range(24)]
+        for record in await self._found(party, since, before, state, limit):
+            hour = datetime.fromtimestamp(record.started).hour
+            row = hours[hour]
+            good = record.answered is not None
+            hours[hour] = HourRow(hour=hour, answered=row.answered + good, others=row.others + (not good))
+        return hours
+
+    async def _found(
+        self, party: str | None, since: float | None, before: float | None, state: str | None, limit: int
+    ) -> Sequence[CallRecord]:
+        """
+        Look records up.
+
+        @raise Refused: if that makes no sense, or the store fails.
+        """
         states = [word.strip() for word in (state or "").split(",")] if state is not None else []
         if unknown := [word for word in states if word not in STATES]:
             raise Mistaken(f"state: no call is {unknown[0]!r}; there are {', '.join(STATES)}")
         try:
             await self._journal.flush()
-            found = await self._journal.store.find_records(
+            return await self._journal.store.find_records(
                 party=party, since=since, before=before, states=states, limit=limit
             )
         except StoreError as error:
             raise Refused(f"the store fails: {error}", 503) from None
-        return [self._row(record) for record in found]
 
     def _row(self, record: CallRecord, *, held: bool = False, restored: bool = False) -> CallRow:
         """One row."""
@@ -141,6 +179,19 @@ class Calls:
         """The calls that go on or ended lately."""
         going = [Told(call.record, call.story) for call in self._server.core.calls.going.values()]
         return [*going, *self._over]
+
+    async def whatif(self, extension: str, caller: str, via: str = "") -> WhatIf:
+        """
+        Say what a call to an extension would do now, and why: it is played, and nobody is rung.
+
+        C{caller} is an extension, or a number outside, which comes through the trunk C{via}.
+        """
+        for name, text in (("caller", caller), ("via", via)):
+            if not text.isprintable() or len(text) > NUMBER_LONGEST:
+                raise Mistaken(f"{name}: {text[:40]!r} is no number and no name")
+        if self._server.core.calls.directory.extension(extension) != extension:
+            raise Unknown(f"there is no extension {extension}")
+        return WhatIf(extension=extension, caller=caller, text=await self._play(caller, extension, via))
 
     def _find(self, start: str) -> tuple[CallRecord | None, Story | None]:
         """A call by its id, the beginning of it if that is clear, a Call-ID, or a number: its last call."""

@@ -12,6 +12,8 @@ from b2bua.admin.values import (
     ExtensionRemoved,
     ExtensionRow,
     Pardoned,
+    PlaceRow,
+    Places,
     RegistrationRow,
     Removed,
 )
@@ -79,12 +81,19 @@ class Phones:
             source=f"{flow.remote[0]}:{flow.remote[1]}" if flow is not None else "",
             transport=flow.transport if flow is not None else "",
             expires=round(binding.expires_at - now),
+            since=round(self._server.runner.wall() - (now - binding.since), 3),
             answers=self._server.answers(binding),
             user_agent=binding.user_agent,
             instance=binding.instance,
             path=list(binding.path),
             extra={name.lower(): value for name, value in binding.extra},
         )
+
+    def places(self) -> Places:
+        """Where phones register."""
+        server = self._server
+        listen = [PlaceRow(transport=one.transport, port=one.port) for one in server.settings.server.listen]
+        return Places(domain=server.domain.name, listen=listen)
 
     # ---- orders ---------------------------------------------------------
 

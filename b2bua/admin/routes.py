@@ -43,17 +43,20 @@ def routes(
         Route("PUT", "/extensions/{extension}/password", ADMINISTRATOR, phones.change_password),
         Route("DELETE", "/extensions/{extension}/registrations", OPERATOR, phones.unregister),
         Route("GET", "/registrations", OPERATOR, phones.registrations, own="extension"),
+        Route("GET", "/places", USER, phones.places),
         Route("DELETE", "/ignored/{source}", OPERATOR, phones.pardon),
         # Calls.
         Route("GET", "/calls", OPERATOR, calls.going, own="party"),
         Route("POST", "/calls", OPERATOR, calls.start, own="extension"),
         Route("GET", "/calls/past", OPERATOR, calls.past, own="party"),
+        Route("GET", "/calls/past/hours", OPERATOR, calls.hours, own="party"),
         Route("GET", "/calls/{call}/trace", OPERATOR, calls.trace),
         Route("DELETE", "/calls/{call}", OPERATOR, calls.hangup),
         # Features, and what users have chosen.
         Route("GET", "/features", OPERATOR, choices.features),
         Route("DELETE", "/features/{name}/kept", ADMINISTRATOR, choices.forget),
         Route("GET", "/extensions/{extension}/settings", OPERATOR, choices.settings, own="extension"),
+        Route("GET", "/extensions/{extension}/whatif", OPERATOR, calls.whatif, own="extension"),
         Route("GET", "/settings", OPERATOR, choices.changed),
         Route("PUT", "/settings/{path}", ADMINISTRATOR, choices.change, own="path"),
         # Who is told by us.

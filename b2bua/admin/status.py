@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from b2bua.admin.values import IgnoredRow, Status, StoreState, TrunkRow
@@ -71,12 +72,20 @@ class ServiceStatus:
         )
 
 
+def _since(at: float | None) -> str:
+    """Since when something is so; with the date if that is not today's."""
+    if at is None:
+        return ""
+    then, now = datetime.fromtimestamp(at), datetime.now()
+    return then.strftime(" since %H:%M" if then.date() == now.date() else " since %Y-%m-%d %H:%M")
+
+
 def _problems(trunks: Iterable[TrunkStatus], health: Health) -> Iterator[str]:
     """What somebody has to look after."""
     for trunk in trunks:
         why = f": {trunk.why}" if trunk.why else ""
         if not trunk.alive:
-            yield f"the trunk {trunk.name} is down{why}"
+            yield f"the trunk {trunk.name} is down{why}{_since(trunk.since)}"
         elif trunk.registered is False:
             yield f"the trunk {trunk.name} is not registered{why}"
     if health.failing:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 LATE = 1.0
 """Seconds after which the last messages of a call have come; calls are written down so often."""
-MOST = 10
+MOST = 5
 """So many calls are written down each time: some milliseconds of work."""
 TIDY = 600.0
 """Seconds between two looks at what is too old, and too much."""

@@ -30,6 +30,7 @@ class TrunkRow(Value):
     alive: bool
     registered: bool | None = Field(description="null when we do not register with it")
     why: str = Field(description="why it is down, or not registered")
+    since: float | None = Field(default=None, description="since when it does not answer")
 
 
 class StoreState(Value):
@@ -85,11 +86,26 @@ class RegistrationRow(Value):
     source: str = Field(description="address and port it registered from; empty if there is no way to it")
     transport: str
     expires: int = Field(description="seconds that are left")
+    since: float = Field(default=0.0, description="when it registered for the first time")
     answers: bool | None = Field(description="does it answer our OPTIONS? null when it is not asked")
     user_agent: str
     instance: str
     path: list[str]
     extra: dict[str, str] = Field(description="other fields it told, by name in small letters: mac, line")
+
+
+class PlaceRow(Value):
+    """A socket for phones."""
+
+    transport: str
+    port: int
+
+
+class Places(Value):
+    """Where phones register."""
+
+    domain: str
+    listen: list[PlaceRow]
 
 
 class ExtensionRow(Value):
@@ -160,6 +176,22 @@ class CallRow(Value):
         """Show a record."""
         more = {"state": state, "seconds": round(seconds, 3), "restored": restored}
         return cls.model_validate({**record.to_plain(), **more})
+
+
+class WhatIf(Value):
+    """What a call would do."""
+
+    extension: str
+    caller: str
+    text: str = Field(description="who would ring, when, and why, for people")
+
+
+class HourRow(Value):
+    """The calls that began in an hour of the day."""
+
+    hour: int
+    answered: int
+    others: int
 
 
 class Started(Value):

@@ -56,6 +56,8 @@ class TrunkStatus:
     registered: bool | None
     """None when we do not register with it."""
     why: str = ""
+    since: float | None = None
+    """Since when it does not answer, by the time of day."""
 
 
 class LiveTrunk:
@@ -68,6 +70,7 @@ class LiveTrunk:
     ) -> None:
         """Be as the configuration says; nothing is sent before L{start}."""
         self.name = name
+        self._silent_since: float | None = None
         self.table = table
         self.numbers_in = Numbers(table.numbers_in)
         self.numbers_out = Numbers(table.numbers_out)
@@ -184,12 +187,19 @@ class LiveTrunk:
         machine = self.registrant.machine if self.registrant is not None else None
         if machine is None:
             uri = str(self.servers[0])
-            return TrunkStatus(self.name, uri, self.alive, None, "" if self.alive else "no answer")
+            why = "" if self.alive else "no answer"
+            return TrunkStatus(self.name, uri, self.alive, None, why, self._silent_since)
         why = machine.why or ("" if self.alive else "no answer")
-        return TrunkStatus(self.name, str(self.servers[0]), self.alive, machine.registered, why)
+        return TrunkStatus(
+            self.name, str(self.servers[0]), self.alive, machine.registered, why, self._silent_since
+        )
 
     def _became(self, server: Uri, alive: bool) -> None:
         """Say it once."""
+        if self.alive:
+            self._silent_since = None
+        elif self._silent_since is None:
+            self._silent_since = self._layer.wall()
         name = self.name if len(self._servers) == 1 else f"{self.name} at {server}"
         if alive:
             self.log.info("trunk {trunk} answers again", trunk=name)

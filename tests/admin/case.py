@@ -113,7 +113,9 @@ class AdministrationCase(SynchronousTestCase):
             self.journal,
             self.extensions,
             Operated(lambda: served.features, self.configure, self.reload, self.restart),
-            Means(at_once, self.post, lambda data, address: self.datagrams.append((data, address))),
+            Means(
+                at_once, self.post, lambda data, address: self.datagrams.append((data, address)), self.play
+            ),
             "1.0",
         )
         self.server.over = self.over
@@ -124,6 +126,10 @@ class AdministrationCase(SynchronousTestCase):
         """Take what is sent to programs elsewhere."""
         self.posted.append((url, dict(fields), body))
         return self.answers.pop(0) if self.answers else 200
+
+    async def play(self, caller: str, dialled: str, via: str) -> str:
+        """Say what a call would do."""
+        return f"{caller} would reach {dialled}{via}"
 
     def over(self, call: Any) -> None:
         """A call is over."""

@@ -131,6 +131,60 @@ class ViewTests(PageCase):
         for nonsense in ("since=yesterday", "until=0000-99-99", "before=x", "since=9999-12-31T99"):
             self.assertIn(browser.send("GET", f"/past?{nonsense}").status, (200, 400), nonsense)
 
+    def test_chart(self) -> None:
+        """Calls by the hour in which they began, and whether they were answered; the API says the same."""
+        self.talk()
+        self.alice.hang_up()
+        self.alice.dial("nobody")
+        self.world.run(40)
+        page = Markup(self.read(self.browser("desk"), "/past"))
+        columns = [a for tag, a in page.elements if tag == "rect" and a["height"] not in ("0", "0.0")]
+        self.assertEqual(
+            [(one["class"], one["height"]) for one in columns], [("yes", "60.0"), ("no", "60.0")]
+        )
+        rows = [row for row in self.ask("GET", "/calls/past/hours") if row["answered"] + row["others"]]
+        self.assertEqual([(row["answered"], row["others"]) for row in rows], [(1, 1)])
+        self.assertNotIn("<rect", self.read(self.browser("desk"), "/past?party=zoe"))
+
+    def test_asterisk(self) -> None:
+        """The columns of Asterisk's cdr_csv, in its order, without a head."""
+        self.talk()
+        self.alice.hang_up()
+        self.world.run(40)
+        answer = self.browser("desk").send("GET", "/Master.csv?party=alice")
+        [row] = list(csv.reader(io.StringIO(answer.body.decode())))
+        self.assertEqual(len(row), 18)
+        self.assertEqual(
+            (row[2], row[3], row[5], row[7], row[14]), ("bob", "b2bua", "SIP/alice", "Dial", "ANSWERED")
+        )
+        self.assertRegex(row[9], r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$")
+        self.assertEqual(row[13], "3")
+
+    def test_why_not(self) -> None:
+        """Why an extension did not ring is asked on its page, and on one's own."""
+        page = self.read(self.browser("desk"), "/people/bob?caller=0301234&via=carrier")
+        self.assertIn("0301234 would reach bobcarrier", page)
+        self.assertIn("alice would reach alice", self.read(self.browser("alice"), "/mine?caller=alice"))
+        self.assertRefused(
+            404, "no extension", "GET", "/extensions/{extension}/whatif", extension="x", caller="1"
+        )
+        self.assertRefused(
+            400, "caller", "GET", "/extensions/{extension}/whatif", extension="bob", caller="\0"
+        )
+
+    def test_missed(self) -> None:
+        """A user sees who has called in vain, and what is typed into a phone."""
+        self.bob.dial("alice")
+        self.world.run(1)
+        self.bob.hang_up()
+        self.world.run(40)
+        page = self.read(self.browser("alice"), "/mine")
+        self.assertIn("Missed calls", page)
+        self.assertIn("sip:alice@", page)
+        self.alice.dial("bob")
+        self.world.run(40)
+        self.assertNotIn("Missed calls", self.read(self.browser("desk"), "/people/carol"))
+
     def test_csv(self) -> None:
         """RFC 4180: the columns that the page of docs names, lines that end with CR LF."""
         self.talk()
@@ -268,7 +322,8 @@ KNOWN = {
     "html", "head", "meta", "title", "link", "script", "body", "a", "header", "nav", "span", "strong", "main",
     "h1", "h2", "p", "ul", "ol", "li", "div", "table", "thead", "tbody", "tr", "th", "td", "time", "button",
     "form", "label", "input", "output", "noscript", "live-part", "em", "details", "summary", "pre", "img",
-    "section", "dl", "dt", "dd", "small", "b", "time-since", "fieldset", "legend", "select", "option",
+    "section", "dl", "dt", "dd", "small", "b", "time-since", "fieldset", "svg", "rect", "text", "legend",
+    "select", "option",
 }  # fmt: skip
 """The elements that pages of ours are made of."""
 

@@ -127,6 +127,18 @@ class OperatorTests(PageCase):
         await do(page.open, "/people")
         await do(page.sees, "104")
 
+    async def test_why(self) -> None:
+        """Why did it not ring?  The call is played as things are now; a mistake is said in a line."""
+        page = self.browser
+        await self.service.ask("/settings/extensions.102.do_not_disturb", "PUT", value=True)
+        await do(page.open, "/people/102")
+        await do(page.fill, "caller", "103")
+        await do(page.press, "form[action='/people/102'] button")
+        await do(page.sees, "do_not_disturb", "pre")
+        await do(page.fill, "caller", "nobody at all")
+        await do(page.press, "form[action='/people/102'] button")
+        await do(page.sees, "nobody at all", "p.alarms")
+
     async def test_keyboard(self) -> None:
         """Everything is reached by the key Tab, beginning with the way past the navigation."""
         page = self.browser

@@ -41,7 +41,7 @@ def now(reader: Reader) -> Iterable[Part]:
     """The view; its parts are read again when something happens."""
     yield live("/now/alarms", "trunk ignored plugin call phone", *alarms(reader))
     yield live("/now/calls", "call", *going(reader))
-    yield live("/now/phones", "phone", *phones(reader))
+    yield live("/now/phones", "phone call", *phones(reader))
     yield live("/now/trunks", "trunk", *trunks(reader))
 
 
@@ -127,12 +127,24 @@ def registrations(reader: Reader, found: list[RegistrationRow]) -> Part:
             tags.a(row.extension, href=f"/people/{quote(row.extension, safe='')}"),
             row.user_agent,
             f"{row.transport} {row.source}".strip(),
-            duration(row.expires),
+            _lamp(reader, row.extension),
+            clock(row.since),
+            duration(row.expires) if row.answers is not False else badge(say("does not answer"), "bad"),
         )
         for row in found
     ]
-    heads = ("Extension", "Phone", "Address", "Expires")
+    heads = ("Extension", "Phone", "Address", "Lamp", "Registered since", "Expires")
     return table([*map(say, heads)], rows, say("No phone is registered."))
+
+
+def _lamp(reader: Reader, extension: str) -> Tag:
+    """What the lamp of an extension shows: does it talk, or ring?"""
+    say = reader.say
+    calls = reader.administration.calls.going(extension)
+    if not calls:
+        return badge(say("free"), "good")
+    rings = all(call.answered is None for call in calls)
+    return badge(say("ringing"), "warn") if rings else badge(say("talks"), "busy")
 
 
 def opened(call: CallRow) -> Tag:

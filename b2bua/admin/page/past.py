@@ -11,10 +11,10 @@ from urllib.parse import urlencode
 
 from twisted.web.template import Tag, tags
 
-from b2bua.admin.page.frame import Part, Reader, duration, table
+from b2bua.admin.page.frame import Part, Reader, duration, section, table
 from b2bua.admin.page.now import caller, ended, opened, parties
 from b2bua.admin.refused import Mistaken
-from b2bua.admin.values import CallRow
+from b2bua.admin.values import CallRow, HourRow
 from b2bua.calls.records.record import STATES
 
 PAGE = 50
@@ -27,6 +27,17 @@ COLUMNS = (
 )  # fmt: skip
 """Of the CSV, in this order."""
 NUMBER = re.compile(r"[-+]?[\d.*#]*")
+TALL = 120
+"""Units of the tallest column of a chart."""
+DISPOSITIONS = {
+    "answered": "ANSWERED",
+    "talking": "ANSWERED",
+    "busy": "BUSY",
+    "no answer": "NO ANSWER",
+    "gave up while ringing": "NO ANSWER",
+    "gave up": "NO ANSWER",
+}
+"""How Asterisk says how a call ended; any other end is C{FAILED}."""
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -34,6 +45,7 @@ async def past(reader: Reader) -> Iterable[Part]:
     """The view; what is looked for stands in its address."""
     say, query = reader.say, reader.query
     found = await _found(reader, PAGE)
+    hours = await reader.administration.calls.hours(*_looked_for(reader))
     fields = [
         tags.label(say("Party"), tags.input(name="party", value=query.get("party", ""))),
         tags.label(say("Since"), tags.input(name="since", type="date", value=query.get("since", ""))),
@@ -43,11 +55,53 @@ async def past(reader: Reader) -> Iterable[Part]:
     form = tags.form(
         *fields, tags.button(say("Search"), class_="first"), class_="search", method="get", action="/past"
     )
-    links: list[Part] = [tags.a(say("As CSV"), href=f"/past.csv?{urlencode(query)}", class_="button")]
+    links: list[Part] = [
+        tags.a(say(text), href=f"/{name}?{urlencode(query)}", class_="button")
+        for text, name in (("As CSV", "past.csv"), ("As Asterisk's CSV", "Master.csv"))
+    ]
     if len(found) == PAGE:
         older = {**query, "before": repr(found[-1].started)}
         links.append(tags.a(say("Older"), href=f"/past?{urlencode(older)}", rel="next", class_="button"))
-    return [tags.section(form), tags.section(records(reader, found)), tags.p(*links, class_="actions")]
+    whole = [tags.section(form), tags.section(records(reader, found), tags.p(*links, class_="actions"))]
+    if found:
+        whole.insert(1, section(say("Calls by hour"), chart(reader, hours)))
+    return whole
+
+
+def chart(reader: Reader, hours: Sequence[HourRow]) -> Tag:
+    """How many calls began in each hour of the day: those that were answered, and above them the others."""
+    say = reader.say
+    most = max(1, *[row.answered + row.others for row in hours])
+    words = ", ".join(
+        f"{row.hour}: {row.answered} + {row.others}" for row in hours if row.answered + row.others
+    )
+    text = f"{say('Calls by hour')}: {words}"
+    drawn = Tag("svg", children=[Tag("title", children=[text])])
+    drawn.attributes.update(
+        {"viewBox": f"0 0 960 {TALL + 20}", "role": "img", "aria-label": text, "class": "chart"}
+    )
+    for row in hours:
+        left = row.hour * 40 + 4
+        yes, no = TALL * row.answered / most, TALL * row.others / most
+        drawn(_bar(left, TALL - yes, yes, "yes"), _bar(left, TALL - yes - no, no, "no"))
+        place = {"x": str(left + 16), "y": str(TALL + 15), "text-anchor": "middle"}
+        name = Tag("text", children=[str(row.hour)])
+        name.attributes.update(place)
+        drawn(name)
+    key = tags.p(
+        tags.span(tags.b(class_="yes"), say("answered")),
+        tags.span(tags.b(class_="no"), say("not answered")),
+        class_="key",
+    )
+    return tags.div(drawn, key)
+
+
+def _bar(left: float, top: float, tall: float, kind: str) -> Tag:
+    """A piece of a column."""
+    values = {"x": left, "y": round(top, 1), "width": 32, "height": round(tall, 1)}
+    bar = Tag("rect")
+    bar.attributes.update({"class": kind, **{name: str(value) for name, value in values.items()}})
+    return bar
 
 
 def _states(reader: Reader) -> Tag:
@@ -87,6 +141,33 @@ async def as_csv(reader: Reader) -> bytes:
     return out.getvalue().encode()
 
 
+async def as_asterisk(reader: Reader) -> bytes:
+    """The same with the columns of Asterisk's C{cdr_csv}, which has no head; times have no zone."""
+    out = io.StringIO()
+    writer = csv.writer(out, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+    for call in await _found(reader, CSV_MOST):
+        end = call.ended or call.started
+        name = call.name.replace('"', "'")
+        row = (
+            "", call.number, call.dialled, "b2bua", f'"{name}" <{call.number}>', _channel(call.caller),
+            _channel(call.answered_by or (call.legs[1].party if call.legs[1:] else "")), "Dial", call.dialled,
+            _local(call.started), _local(call.answered), _local(call.ended), round(end - call.started),
+            round(call.seconds), DISPOSITIONS.get(call.state, "FAILED"), "DOCUMENTATION", call.id, "",
+        )  # fmt: skip
+        writer.writerow([_cell(one) if isinstance(one, str) else one for one in row])
+    return out.getvalue().encode()
+
+
+def _channel(party: str) -> str:
+    """A party as a channel: C{SIP/101}."""
+    return f"SIP/{party.partition(' ')[2]}" if party else ""
+
+
+def _local(seconds: float | None) -> str:
+    """A time as Asterisk writes it."""
+    return "" if seconds is None else datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M:%S")
+
+
 def _cell(text: str) -> str:
     """What a caller says of themselves is no formula of a spreadsheet; a number stays one."""
     return f"'{text}" if text.startswith(FORMULA) and not NUMBER.fullmatch(text) else text
@@ -101,6 +182,11 @@ def _iso(seconds: float | None) -> str:
 
 async def _found(reader: Reader, limit: int) -> list[CallRow]:
     """Look up what was asked for."""
+    return await reader.administration.calls.past(*_looked_for(reader), limit)
+
+
+def _looked_for(reader: Reader) -> tuple[str | None, float | None, float | None, str | None]:
+    """Party, since, before and state."""
     query = reader.query
     before = _day(query.get("until", ""), 1)
     if text := query.get("before"):
@@ -108,13 +194,7 @@ async def _found(reader: Reader, limit: int) -> list[CallRow]:
             before = float(text)
         except ValueError:
             raise Mistaken("before: is no time") from None
-    return await reader.administration.calls.past(
-        query.get("party") or None,
-        _day(query.get("since", "")),
-        before,
-        query.get("state") or None,
-        limit,
-    )
+    return query.get("party") or None, _day(query.get("since", "")), before, query.get("state") or None
 
 
 def _day(text: str, days: int = 0) -> float | None:

@@ -9,15 +9,15 @@ from urllib.parse import quote
 
 from twisted.web.template import Tag, tags
 
-from b2bua.admin.page.frame import Part, Reader, badge, button, live, section, table
+from b2bua.admin.page.frame import Part, Reader, badge, button, facts, live, section, table
 from b2bua.admin.page.now import registrations
 from b2bua.admin.page.past import records
-from b2bua.admin.refused import Unknown
+from b2bua.admin.refused import Refused, Unknown
 from b2bua.admin.route import Role
 from b2bua.admin.values import ExtensionRow, SettingRow
 
-LAST = 20
-"""So many of its last calls are shown."""
+LAST, LOOKED_AT = 20, 100
+"""So many of its last calls are shown, and so many looked at for those that were missed."""
 
 
 def people(reader: Reader) -> Iterable[Part]:
@@ -77,7 +77,14 @@ async def of_extension(reader: Reader, extension: str, place: str) -> list[Part]
         live(f"{place}/{name}", kinds, *await PARTS[name](reader, row), extension=extension)
         for name, kinds in (("phones", "phone call"), ("settings", "setting"), ("calls", "call"))
     ]
-    return [parts[0], section(reader.say("Call somebody"), _dial(reader, extension)), *parts[1:]]
+    say = reader.say
+    return [
+        parts[0],
+        section(say("Call somebody"), _dial(reader, extension)),
+        *parts[1:],
+        section(say("Why did it not ring?"), *await _why(reader, extension)),
+        section(say("For a phone"), _for_phone(reader, extension)),
+    ]
 
 
 async def _phones(reader: Reader, row: ExtensionRow) -> list[Part]:
@@ -100,8 +107,16 @@ async def _settings(reader: Reader, row: ExtensionRow) -> list[Part]:
 
 async def _calls(reader: Reader, row: ExtensionRow) -> list[Part]:
     """Its last calls."""
-    last = await reader.administration.calls.past(row.extension, limit=LAST)
-    return [section(reader.say("Last calls"), records(reader, last))]
+    say = reader.say
+    last = await reader.administration.calls.past(row.extension, limit=LOOKED_AT)
+    own = f"extension {row.extension}"
+    missed = [
+        call for call in last if call.answered is None and call.ended is not None and call.caller != own
+    ]
+    shown: list[Part] = [section(say("Last calls"), records(reader, last[:LAST]))]
+    if missed:
+        shown.insert(0, section(say("Missed calls"), records(reader, missed[:LAST])))
+    return shown
 
 
 PARTS: Mapping[str, Callable[[Reader, ExtensionRow], Awaitable[list[Part]]]] = {
@@ -109,6 +124,46 @@ PARTS: Mapping[str, Callable[[Reader, ExtensionRow], Awaitable[list[Part]]]] = {
     "settings": _settings,
     "calls": _calls,
 }
+
+
+async def _why(reader: Reader, extension: str) -> list[Part]:
+    """A form that asks what a call to it would do, and the answer."""
+    say, query = reader.say, reader.query
+    trunks = ["", *[trunk.name for trunk in reader.administration.service.status().trunks]]
+    options = [
+        tags.option(name, value=name, **({"selected": "selected"} if name == query.get("via", "") else {}))
+        for name in trunks
+    ]
+    form = tags.form(
+        tags.label(
+            say("Caller"), tags.input(name="caller", value=query.get("caller", ""), required="required")
+        ),
+        tags.label(say("Through"), tags.select(*options, name="via")),
+        tags.button(say("Play this call")),
+        class_="search",
+        method="get",
+        action=f"/{'/'.join(['people', quote(extension, safe='')] if reader.steps else ['mine'])}",
+    )
+    parts: list[Part] = [form]
+    if caller := query.get("caller", ""):
+        try:
+            found = await reader.administration.calls.whatif(extension, caller, query.get("via", ""))
+            parts.append(tags.pre(found.text, tabindex="0"))
+        except Refused as error:
+            parts.append(tags.p(str(error), class_="alarms"))
+    return parts
+
+
+def _for_phone(reader: Reader, extension: str) -> Tag:
+    """What is typed into a phone, so that it registers as this extension."""
+    say, places = reader.say, reader.administration.phones.places()
+    return facts(
+        (say("Server"), places.domain),
+        (say("User name"), extension),
+        (say("Password"), say("as in the configuration, or as it was shown once")),
+        (say("Transport"), ", ".join(f"{place.transport} {place.port}" for place in places.listen)),
+        (say("Address"), f"sip:{extension}@{places.domain}"),
+    )
 
 
 def _dial(reader: Reader, extension: str) -> Tag:

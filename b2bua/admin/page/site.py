@@ -61,6 +61,7 @@ PAGES = (
     Page("now/trunks", "", OPERATOR, now.trunks),
     Page("past", "Past", OPERATOR, past.past),
     Page("past.csv", "", OPERATOR, past.as_csv, CSV),
+    Page("Master.csv", "", OPERATOR, past.as_asterisk, CSV),
     Page("calls/*", "Calls", OPERATOR, call.call),
     Page("calls/*/ladder.svg", "", OPERATOR, call.as_svg, SVG),
     Page("calls/*/ladder.txt", "", OPERATOR, call.as_text, TEXT),
