@@ -21,7 +21,7 @@ from b2bua.explain.whatif import Answer, Question, ask
 
 OUTCOMES: tuple[Behaviour, ...] = ("answers", "busy", "no answer", "unregistered")
 HOURS_MAX = 12
-CHUNK = 200
+CHUNK = 400
 """Calls that are played in one go."""
 SAMPLES = ("", "0", "00", "+", "+49", "0049", "1", "9", "001")
 """What numbers outside begin with; one of them is called for each route."""
