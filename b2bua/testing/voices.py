@@ -213,6 +213,11 @@ class SimulatedVoices:
         for voice in lost:
             voice.lose()
 
+    def die(self) -> None:
+        """The server has died, and its workers with it: there is nobody to hear so."""
+        for voice in list(self.open_voices):
+            voice.close()
+
     def to(self, place: tuple[str, int]) -> SimulatedVoice | None:
         """The voice that talks to somebody who receives at a place."""
         for voice in self.open_voices:

@@ -68,7 +68,7 @@ class World(Surroundings):
             document = document_of(domain, EXTENSIONS, settings)
             self.served = Served(self, document, features, store=store)
             self.witness = Witness(self, {HOST})
-            self.served.crashed = self.witness.crashed
+            self.served.crashed = self._crashed
             self.server_address = (HOST, 5060)
 
     def other_server(
@@ -218,6 +218,12 @@ class World(Surroundings):
         complaints = self.complaints()
         if complaints:
             raise self.failure("\n".join(complaints))
+
+    def _crashed(self) -> None:
+        """The server has died, and its voices with it."""
+        self.voices.die()
+        if self.witness is not None:
+            self.witness.crashed()
 
     def complaints(self) -> list[str]:
         """Say all that is not as it should be when everything is over."""

@@ -228,3 +228,50 @@ class MinuteTests(KeptCase):
         self.world.run(30)
         self.assertEqual((self.alice.live, carrier_phone.live), ([], []))
         self.end()
+
+
+class RestartTests(KeptCase):
+    """Another process takes over while the old one finishes what it began (C{b2bua restart})."""
+
+    def restart(self) -> None:
+        """Let another process take over."""
+        served = self.world.served
+        assert served is not None
+        served.hand_over()
+        self.world.run(1)
+
+    def test_parked(self) -> None:
+        """Whoever is parked stays so, and can be taken."""
+        self.start(park={"orbits": "701", "seconds": 60, "ring_seconds": 10})
+        self.dial(self.alice, "bob")
+        self.bob.live[0].transfer("701")
+        self.world.run(KEPT)
+        self.restart()
+        self.assertEqual(len(self.rows("parked")), 1)
+        self.dial(self.dave, "701")
+        self.assertTrue(self.dave.talks_to(self.alice))
+        self.end()
+
+    def test_queue(self) -> None:
+        """Callers keep their places, and agents their pauses."""
+        self.start(queues={"610": {"members": ["carol"], "ring_seconds": 8}})
+        self.dial(self.carol, "*453", 6)
+        for caller in (self.alice, self.bob):
+            self.dial(caller, "610", 5)
+        self.restart()
+        self.dial(self.carol, "*451", 9)
+        self.assertTrue(self.carol.talks_to(self.alice))
+        self.end()
+
+    def test_hot_desk(self) -> None:
+        """Whoever has logged in elsewhere still has, and their call goes on."""
+        self.start(extensions={"bob": {"hot_desk": {"pin": "4711"}}})
+        self.dial(self.dave, "*461bob*4711", 6)
+        self.dial(self.dave, "carol", KEPT)
+        self.restart()
+        self.assertTrue(self.dave.talks_to(self.carol))
+        self.assertEqual([row["extension"] for row in self.rows("desks")], ["bob"])
+        self.dave.live[0].transfer("alice")
+        self.world.run(3)
+        self.assertTrue(self.carol.talks_to(self.alice))
+        self.end()
