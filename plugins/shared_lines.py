@@ -87,13 +87,16 @@ class LineSeize(LinePackage):
         if index is None or index > self._lines.lines[resource].count:
             return Refuse(400, "No such appearance")
         owner = self._lines.lines[resource].owners.get(index)
-        return None if owner is None or owner.subscription == watcher.id else TAKEN
+        return None if owner is None or _is_of(owner, watcher) else TAKEN
 
     def began(self, resource: str, watcher: Watcher) -> None:
         """It is the phone's."""
         index = index_of(watcher.fields.get("Call-Info", ()))
-        if self._lines.lines[resource].take(index, Owner(watcher.id, watcher.contact)):
+        line = self._lines.lines[resource]
+        if line.take(index, Owner(watcher.id, watcher.contact)):
             self._lines.tell(resource)
+        elif index in line.owners and _is_of(line.owners[index], watcher):
+            line.owners[index].subscription = watcher.id
 
     def ended(self, resource: str, watcher: Watcher) -> None:
         """The phone wants it no more, or has not dialled in time."""
@@ -373,6 +376,11 @@ class SharedLines:
     def _domain(self, number: str) -> str:
         """Our domain."""
         return self._service.address(number).rpartition("@")[2]
+
+
+def _is_of(owner: Owner, watcher: Watcher) -> bool:
+    """Has the phone of a SUBSCRIBE an appearance already, so that it asks again for what is its own?"""
+    return not owner.call and owner.contact == watcher.contact
 
 
 def _contact(values: Iterable[str]) -> str:

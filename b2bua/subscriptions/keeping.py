@@ -126,6 +126,9 @@ class SubscriptionKeeper:
         subscription.first_seq = plain["first_seq"]
         subscription.reserved = 0  # a new block, before the first NOTIFY
         notifier.add(subscription, _flow(plain["flow"], usable))
+        channel = subscription.channel
+        if channel.device is not None and channel.device.flow is not None:
+            channel.take_flow(channel.device.flow)  # the phone has registered from there since
         return subscription
 
 

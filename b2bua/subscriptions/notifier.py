@@ -319,8 +319,14 @@ class Notifier:
         with 481; so what it forgot does not stay until it expires.  Asked are the
         oldest two, lest many SUBSCRIBEs of one phone cost many times as many NOTIFYs.
         """
-        same = subscription.dialog.target, subscription.event, subscription.party
         of_resource = self._by_resource[subscription.package, subscription.resource]
+        dialog = subscription.dialog
+        begun = dialog.call_id, dialog.remote_tag, subscription.party
+        for other in tuple(of_resource):
+            its = other.dialog.call_id, other.dialog.remote_tag, other.party
+            if its == begun and other is not subscription:
+                self.forget(other)  # the same SUBSCRIBE again: its 2xx was lost, with the process perhaps
+        same = dialog.target, subscription.event, subscription.party
         elders = (
             other
             for other in of_resource

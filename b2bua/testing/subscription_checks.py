@@ -30,9 +30,9 @@ class Notifications:
         self._reaches = reaches
         self._open: set[str] = set()
         """The peer's tags in dialogs that a SUBSCRIBE has opened."""
-        self._last: dict[tuple[str, str], Sent] = {}
-        """The last NOTIFY, by the peer's tag and the event."""
-        self._over: set[tuple[str, str]] = set()
+        self._last: dict[tuple[str, str, str], Sent] = {}
+        """The last NOTIFY, by the dialog and the event."""
+        self._over: set[tuple[str, str, str]] = set()
 
     def subscribed(self, request: Request, response: Response) -> None:
         """The answer to a SUBSCRIBE leaves."""
@@ -55,7 +55,7 @@ class Notifications:
         tag = request.to.tag
         if not tag or event in PRESSED:
             return
-        key = tag, event
+        key = tag, request.from_.tag, event
         if not event.startswith("refer") and tag not in self._open:
             self._complain("NOTIFY before the 2xx to the SUBSCRIBE", "RFC 6665 4.2.1.2")
         before = self._last.get(key)

@@ -68,6 +68,8 @@ class Watching(Dialog):
         """What a NOTIFY is answered with; None is silence."""
         self.refreshes = True
         self._version = -1
+        self._told_by = ""
+        """The tag in From of the last NOTIFY: with another one it is another dialog (section 4.4.1)."""
         self._timer: Timer | None = None
 
     @property
@@ -153,6 +155,8 @@ class Watching(Dialog):
         if self.replies is None:
             asked.end()
             return
+        if request.from_.tag != self._told_by:
+            self._told_by, self.remote_cseq, self._version = request.from_.tag or "", 0, -1
         if not self.in_order(asked):
             self._complain(f"NOTIFY with CSeq {request.cseq.number}: too low", "RFC 3261 12.2.1.1")
             return

@@ -384,6 +384,20 @@ class NotifyTests(WeatherCase):
         self.assertEqual(len(self.world.served.server.notifier), 1)
         self.quiet()
 
+    def test_again(self) -> None:
+        """The same SUBSCRIBE again, whose 2xx was lost: what it began before is forgotten without a word."""
+        watching = self.watch()
+        served = self.world.served
+        assert served is not None
+        first = next(iter(served.server.notifier))
+        watching.stop()
+        watching.state, watching.remote_tag = "new", ""
+        watching.subscribe()
+        self.world.run(1)
+        [second] = served.server.notifier
+        self.assertIsNot(first, second)
+        self.assertEqual(first.dialog.call_id, second.dialog.call_id)
+
     def test_many_keys(self) -> None:
         """A phone with many keys for the same is not told of each by all others."""
         for _ in range(20):

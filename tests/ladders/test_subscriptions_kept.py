@@ -111,6 +111,16 @@ class RestartTests(WeatherCase):
         self.assertIn(b"snow", watching.body)
         self.quiet()
 
+    def test_moved(self) -> None:
+        """A phone that has registered from another port since is told there."""
+        watching = self.watch()
+        self.alice.rebind(20_001)
+        self.alice.register()
+        self.crash()
+        self.weather.now["oslo"] = "sun"
+        self.world.run(5)
+        self.assertIn(b"sun", watching.body)
+
     def test_gone(self) -> None:
         """Who is no extension any more watches nothing after the start."""
         self.watch()

@@ -38,7 +38,7 @@ class CrashPlay(Play):
     def __init__(self, seed: int, features: object = None) -> None:
         """Draw the world."""
         self.store = MemoryStore()
-        super().__init__(seed, FEATURES)
+        super().__init__(seed, features or FEATURES)
         self.deeds += [crash] * 2
         self.crashes: list[float] = []
 

@@ -7,6 +7,7 @@ calm every lamp shows the truth: what the server knows of calls.  That no versio
 and no CSeq number goes back is seen by the phones themselves.
 
     python -m tests.simulation.lamps --seeds 1000
+    python -m tests.simulation.lamps --crashed --seeds 1000   # and the server crashes
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from b2bua_plugins.pickup import Pickup
 from b2bua_plugins.replaces import Replaces
 from b2bua_plugins.shared_lines import SharedLines
 from tests.ladders.lamps import dialogs, shown
+from tests.simulation.crashes import CrashPlay
 from tests.simulation.transfers import attended, blind, pick_up
 
 FEATURES = (
@@ -48,6 +50,8 @@ PATIENCE = 200.0
 """Seconds within which a phone is told again that did not answer: 32 for the last attempt, 60 of pause."""
 SOON = 3.0
 """Seconds within which it is told in a good network, though phones come and go."""
+WRITTEN = 1.0
+"""Seconds by when a subscription is in the store."""
 ORBIT, LIST, LINE = "701", "office", "bob"
 APPEARANCES = 3
 HOST = "<sip:pbx.example.com>"
@@ -100,11 +104,15 @@ class LampPlay(Play):
             for phone in self.phones
             if not phone.gone and phone.registered
             for subscription in phone.subscriptions
-            if subscription.live
+            if subscription.live and not self.lost(subscription)
         ]
         if not self.world.clock.run_until(lambda: not any(map(self.wrong, watched)), within):
             found = next(filter(None, map(self.wrong, watched)))
             raise self.world.failure(found)
+
+    def lost(self, watching: Watching) -> bool:
+        """Has the server forgotten it?  The phone finds out when it refreshes it (481)."""
+        return False
 
     # What is so
 
@@ -190,6 +198,20 @@ class LampPlay(Play):
         yield "more than there is", states - there, Counter()
 
 
+class CrashedLamps(LampPlay, CrashPlay):
+    """The same, and the server crashes: the watchers find their lamps right when it is back."""
+
+    def lost(self, watching: Watching) -> bool:
+        """What was begun just before a crash may not have been written down."""
+        served = self.world.served
+        assert served is not None
+        known = {(one.dialog.call_id, one.dialog.local_tag) for one in served.server.notifier}
+        if (watching.call_id, watching.remote_tag) in known:
+            return False
+        began = [told.at for told in watching.notified[:1]]
+        return any(0 <= crash - at < WRITTEN for crash in self.crashes for at in began)
+
+
 def seen(name: str, body: bytes) -> str:
     """What a document says of something."""
     found = dialogs(body)
@@ -248,7 +270,8 @@ def hold_privately(scene: Play) -> None:
 
 def look(scene: Any) -> None:
     """Whatever goes on: in a good network lamps show it at once."""
-    if not scene.faults and not any(phone.gone for phone in scene.phones):
+    crashed = isinstance(scene, CrashPlay) and scene.crashes
+    if not scene.faults and not crashed and not any(phone.gone for phone in scene.phones):
         scene.look(SOON)
 
 
@@ -277,4 +300,5 @@ def reboot(scene: Play) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(kind=LampPlay, prog="python -m tests.simulation.lamps"))
+    crashed = {"crashed": CrashedLamps}
+    sys.exit(main(kind=LampPlay, prog="python -m tests.simulation.lamps", others=crashed))

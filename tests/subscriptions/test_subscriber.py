@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.calls import Refuse
 from b2bua.subscriptions import Told
@@ -446,3 +449,46 @@ class NotifyTests(TellerCase):
             self.carrier.ask(request, lambda got, into=answers: into.append(0 if got is None else got.code))
             self.world.run(1)
             self.assertEqual(answers, [code], method)
+
+
+class WeatherTests(SynchronousTestCase):
+    """A network that loses, doubles and overtakes, and a carrier that ends subscriptions as it likes."""
+
+    def play(self, seed: int) -> None:
+        """A quarter of an hour of that, then quiet."""
+        random, curious = Random(seed), Curious()
+        world = World(seed, features=[curious], settings={"trunks": {"carrier": CARRIER}})
+        carrier = Teller(world)
+        link = world.network.link
+        link.jitter, link.loss, link.duplicate, link.reorder = 0.3, random.choice([0.0, 0.1, 0.3]), 0.1, 0.2
+        count = 0
+        for _ in range(60):
+            world.run(random.choice([0.0, 0.1, 1.0, 30.0]))
+            if not carrier.taken:
+                continue
+            count += 1
+            carrier.body = str(count).encode()
+            carrier.code = random.choice([200, 200, 200, 481, 500])
+            reason = random.choice(["deactivated", "timeout", "probation", "giveup", "tired"])
+            ends = random.random() < 0.1
+            carrier.notify(f"terminated;reason={reason}" if ends else "active;expires=600")
+        world.network.heal()
+        carrier.code = 200
+        world.run(2 * 3600)
+        carrier.body = b"last"
+        carrier.notify()
+        world.run(1)
+        self.assertEqual(curious.told[-1].body, b"last", f"seed {seed}")
+        self.assertEqual(curious.subscribed.why, "")
+        told = [int(one.body) for one in curious.told if one.body.isdigit()]
+        self.assertEqual(told, sorted(told), f"seed {seed}: what was before came after")
+        self.assertLess(len(carrier.taken), 150)
+        assert world.served is not None
+        world.served.stop()
+        self.assertEqual([str(one) for one in world.violations], [], f"seed {seed}")
+
+    def test_weather(self) -> None:
+        """What is known in the end is what is so, and nothing is told that was before (section 4.1.3)."""
+        for seed in range(25):
+            with self.subTest(seed=seed):
+                self.play(seed)
