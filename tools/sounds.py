@@ -59,6 +59,12 @@ TEXTS = {
         "logged_out": "Logged out.",
         "parked": "Parked",
         "wake_up": "Wake-up call",
+        "conference_alone": "You are the first one here.",
+        "conference_full": "The conference is full.",
+        "conference_locked": "The conference is locked.",
+        "conference_open": "The conference is open.",
+        "heard": "Everybody hears you.",
+        "unheard": "Nobody hears you.",
     },
     "de": {
         "not_there": "Der gewünschte Gesprächspartner ist nicht erreichbar. Bitte sprechen Sie nach dem Ton.",
@@ -103,6 +109,12 @@ TEXTS = {
         "logged_out": "Abgemeldet.",
         "parked": "Geparkt",
         "wake_up": "Weckruf",
+        "conference_alone": "Sie sind als erste Person hier.",
+        "conference_full": "Die Konferenz ist voll.",
+        "conference_locked": "Die Konferenz ist geschlossen.",
+        "conference_open": "Die Konferenz ist offen.",
+        "heard": "Alle hören Sie.",
+        "unheard": "Niemand hört Sie.",
     },
 }
 

@@ -313,7 +313,7 @@ class Talk:
 
     script: Callable[..., Coroutine[Any, Any, None]]
     room: str = ""
-    """Parties of one room can hear each other, by C{await talk.meet()}."""
+    """Parties of one room can hear each other, once they have entered it: C{talk.enter()}."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be carried out, where it is written."""

@@ -163,7 +163,7 @@ class FailOverTests(SynchronousTestCase):
     def test_located_later(self) -> None:
         """While the servers are looked up a CANCEL makes the request unnecessary."""
         waiting: Deferred[list[Hop]] = Deferred()
-        self.runner._locator = _Waiting(waiting)
+        self.runner.locator = _Waiting(waiting)
         client = self.ask()
         client.cancel()
         waiting.callback([Hop("UDP", "192.0.2.2", 5060)])
@@ -173,7 +173,7 @@ class FailOverTests(SynchronousTestCase):
 
     def test_look_up_fails(self) -> None:
         """A look-up that fails is no way to anywhere."""
-        self.runner._locator = _Waiting(fail(ValueError("broken")))
+        self.runner.locator = _Waiting(fail(ValueError("broken")))
         self.ask()
         self.world.clock.advance(0)
         self.assertEqual(self.world.heard, [(0, 503)])

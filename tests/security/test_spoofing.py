@@ -244,7 +244,7 @@ class NamedTests(SynchronousTestCase):
         self.world.agents += [self.carrier, self.mallory]
         assert self.world.served is not None
         locator = NumericLocator({GATEWAYS: ["198.51.100.7", "198.51.100.9"]})
-        self.patch(self.world.served.server.runner, "_locator", locator)
+        self.patch(self.world.served.server.runner, "locator", locator)
         self.carrier.dial(f"sip:alice@{self.world.domain}")
         self.world.run(3)
         self.assertTrue(self.alice.talks_to(self.carrier))

@@ -62,7 +62,8 @@ class StrangersTests(SynchronousTestCase):
 
     def test_not_served(self) -> None:
         """And what is not served to anybody."""
-        self.assertEqual(self.ask("PUBLISH"), {405})
+        self.assertEqual(self.ask("SERVICE"), {405})
+        self.assertEqual(self.ask("PUBLISH", "Event: presence\r\n"), {401})
         self.assertEqual(self.ask("MESSAGE"), {401})
         self.assertEqual(self.ask("SUBSCRIBE", "Event: conference\r\n"), {489})
         self.assertEqual(self.ask("BYE"), {481})

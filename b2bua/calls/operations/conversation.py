@@ -20,7 +20,7 @@ from twisted.logger import Logger
 
 from b2bua.calls.media import silent_answer
 from b2bua.calls.operations.leg_waiter import REPEATS_MAX, Gone
-from b2bua.calls.operations.speech import KEYS, Speech
+from b2bua.calls.operations.speech import Speech
 from b2bua.calls.routing.permission import SERVER
 from b2bua.calls.stand_in import StandIn
 from b2bua.calls.verdicts import Talk
@@ -53,6 +53,8 @@ class Conversation(StandIn, Speech):
         self._resumes = False
         """Has the voice been lost in the middle?"""
         self._repeats = REPEATS_MAX
+        self._muted: bool | None = None
+        """Is the party not heard in the room? None while it is in none."""
         self._searching = False
         """Does it ring somewhere for the party?"""
 
@@ -78,21 +80,30 @@ class Conversation(StandIn, Speech):
         finally:
             self._searching = False
 
-    async def meet(self, *, muted: bool = False, until: str = KEYS) -> str:
+    def enter(self, *, muted: bool = False) -> None:
         """
-        Hear the others of the room that L{Talk} names, and be heard by them unless C{muted}.
+        Hear the others who have entered the room that L{Talk} names, and be heard by them unless C{muted}.
 
-        @param until: the keys that end it.
-        @return: the key that did; empty after L{wake}.
+        It goes on while the script plays and waits for keys, until L{leave}; to enter again changes C{muted}.
+
         @raise Gone: the party has left.
         """
         self._need().join(muted=muted)
-        key = self._take(until) or await self._wait(until)
-        self._need().leave()
-        return key
+        self._muted = muted
 
-    async def tell_room(self, path: str) -> None:
-        """Play a WAV file to all who meet in the room."""
+    def leave(self) -> None:
+        """Hear the others no more."""
+        self._muted = None
+        if self._voice is not None:
+            self._voice.leave()
+
+    async def announce(self, path: str) -> None:
+        """
+        Play a WAV file to all in the room.
+
+        @raise NoVoice: if it cannot be played.
+        @raise Gone: the party has left.
+        """
         await self._need().announce(path)
 
     def wake(self) -> None:
@@ -209,14 +220,18 @@ class Conversation(StandIn, Speech):
         if calls.voices is None or leg.flow is None:
             self._end_for("the voice is gone")
             return
-        opened = calls.voices.open(leg.flow.local[0], self._happened, None, leg.flow.remote[0])
+        opened = calls.voices.open(
+            leg.flow.local[0], self._happened, None, leg.flow.remote[0], self._talk.room
+        )
         opened.addCallbacks(
             lambda voice: calls.run(self._opened, voice, False),
             lambda _: calls.run(self._end_for, "the voice is gone"),
         )
 
     def _go_on(self) -> None:
-        """The party hears the new voice: what it was to hear, or said, is over."""
+        """The party hears the new voice: what it was to hear, or said, is over; it is in its room again."""
+        if self._voice is not None and self._muted is not None:
+            self._voice.join(muted=self._muted)
         self._offered = self._resumes = False
         if self._waits is not None and self._for.startswith(("played", "recorded")):
             self._answer("" if self._for.startswith("played") else "failed: the voice was lost")

@@ -78,10 +78,11 @@ class Speech:
         self._need().stop()
         return key
 
-    async def key(self, seconds: float, among: str = KEYS) -> str:
+    async def key(self, seconds: float | None, among: str = KEYS) -> str:
         """
         Wait for a key.
 
+        @param seconds: for so long; None for ever.
         @return: the key; empty if none came in time.
         """
         return self._take(among) or await self._wait(among, seconds)
