@@ -22,8 +22,8 @@ ACCEPTS = 0x10000
 """The flag of a socket that listens, in the table of the system."""
 CONTROL_NAME = re.compile(r"/(?:b2bua|b2bua-[0-9a-f]{24})\.sock$")
 """How the control socket is called where the configuration does not say otherwise."""
-SECONDS = 30.0
-"""So long an answer may take."""
+SECONDS = 60.0
+"""So long an answer may take; a restart has a whole process start in that time."""
 
 Column = tuple[str, Callable[[dict[str, Any]], object]]
 """The head of a column, and what stands in it for a row."""

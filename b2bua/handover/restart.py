@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
-from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.defer import Deferred, TimeoutError, ensureDeferred
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
@@ -28,7 +28,7 @@ from b2bua.plural import counted
 from b2bua.server import Server
 from b2bua.store.ports import StoreError
 
-STARTS = 20.0
+STARTS = 45.0
 """Seconds that the new process has to read its configuration."""
 SERVES = 8.0
 """Seconds that it has from then on to serve; nothing is answered meanwhile."""
@@ -110,9 +110,10 @@ class Restart:
         ready = channel.wait_for("ready").addTimeout(STARTS, self._reactor)
         try:
             await ready
-        except Exception as error:  # noqa: BLE001  # whatever it is, this process goes on
+        except (ConnectionError, TimeoutError) as error:
             new.kill()
-            self.log.error("the new process did not start: {why}", why=str(error) or type(error).__name__)
+            why = str(error) if isinstance(error, ConnectionError) else f"it takes more than {STARTS:g} s"
+            self.log.error("the new process did not start: {why}", why=why)
             return Result("the new process did not start; what it said is in the log")
         return await self._leave(new, channel, drain)
 
