@@ -109,6 +109,7 @@ class B2BUAService(Service):
         self._old = predecessor(reactor, os.environ)
         """The process whose place we take, until it is gone."""
         self._restart: Restart | None = None
+        self._before: NewProcess | None = None
         self.administration: Administration
         self._posting = Posting(reactor)
         self._datagrams = Datagrams(reactor)
@@ -225,6 +226,7 @@ class B2BUAService(Service):
             )
         if takes_over is not None:
             takes_over.died = partial(self._taken_along, kept)
+            self._before = takes_over
             takes_over.begin()
         self.server.trunks.start()
         if seconds := self.settings.registrar.options_seconds:
@@ -464,6 +466,7 @@ class B2BUAService(Service):
         if self._restart is None:
             self._restart = Restart(self._reactor, self.server, self._stand_by, self._resume)
             self._restart.left = self._left
+            self._restart.before = self._before
         listening = [wire.fileno() for wire in self._sockets]
         if self._web is not None:
             listening.append(self._web.fileno())  # type: ignore[attr-defined]  # a port of Twisted's

@@ -94,6 +94,30 @@ class Relay:
         self._say({"say": "message", "flow": list(flow), "data": data.decode("latin-1")})
         return True
 
+    def stay(self) -> None:
+        """
+        Leave to the other process what comes in its dialogs on connections that stay here.
+
+        It answers by a connection of its own (RFC 3261 section 18.2.2).
+        """
+        self._server.runner.elsewhere = self._leave
+
+    def _leave(self, message: Request | Response, flow: Flow, data: bytes) -> bool:
+        """Pass on a request within a dialog that is not ours any more."""
+        if not flow.connection or isinstance(message, Response) or not message.to.tag:
+            return False
+        if knows(self._server, message):
+            return False
+        self._say({"say": "left", "flow": list(flow), "data": data.decode("latin-1")})
+        return True
+
+    def left(self, word: Word) -> None:
+        """Take a request from a connection that the other process has, as if that were closed by now."""
+        flow, data = _unpacked(word)
+        gone = flow._replace(connection=-flow.connection)
+        self._server.context.connections.lose(gone)
+        self._server.runner.received(data, gone)
+
     def passed(self, word: Word) -> None:
         """Take a message that the other process has passed on; it comes back if we do not know it."""
         flow, data = _unpacked(word)

@@ -32,6 +32,8 @@ class NewProcess:
         self._kept: Persistence = server.persistence
         self.keeps: set[str] = set(will["keeps"])
         """The calls that the old process still has."""
+        self.others = len(self.keeps)
+        """How many of them it has yet to hand over, or to write."""
         self.handed = Handed(self.keeps, will["numbers"])
         self._relay = Relay(server, say, frozenset(will["branches"]))
         server.authenticator.nonces.resume(will["nonces"])
@@ -46,15 +48,21 @@ class NewProcess:
         match word["say"]:
             case "back":
                 self._relay.came_back(word)
+            case "left":
+                self._relay.left(word)
             case "call":
                 self.keeps.discard(word["id"])
                 self._kept.adopt(word["id"], word["text"], CallRecord.from_plain(word["record"]))
             case "batch":
                 write_down(self._kept.journal, word)
+            case "has":
+                self.others = word["calls"]
             case "gone":
+                self.others = 0
                 self.keeps.clear()
 
     def alone(self) -> set[str]:
         """There is no old process any more; which calls has it taken along?"""
         self._relay.end()
+        self.others = 0
         return self.keeps

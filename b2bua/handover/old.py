@@ -44,6 +44,7 @@ class OldProcess:
         self._say = say
         self._relay = Relay(server, say)
         self._moved: list[Call] = []
+        self._left = -1
 
     def finish(self) -> None:
         """Have everything written that the new process is to have; the journal has to be flushed then."""
@@ -76,6 +77,7 @@ class OldProcess:
         server.notifier.stop()
         server.core.subscriber.stop()
         server.stop_asking()
+        self._relay.stay()
         server.runner.transport.wires.part(server.context.connections.channels)
         journal.store = RelayStore(self._say, journal.store.name, journal.store.node)
         return len(moved)
@@ -90,6 +92,10 @@ class OldProcess:
         for call in movable(self._server.core.calls.going.values()):
             text, record = self._kept.give(call)
             self._say({"say": "call", "id": call.id, "text": text, "record": record})
+        left = {*self._server.core.calls.going, *self._kept.journal.unwritten_calls()}
+        if len(left) != self._left:
+            self._left = len(left)
+            self._say({"say": "has", "calls": self._left})
 
     @property
     def is_done(self) -> bool:

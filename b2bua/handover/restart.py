@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
 from twisted.internet.defer import Deferred, TimeoutError, ensureDeferred
-from twisted.internet.task import LoopingCall
+from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
 from b2bua.handover.belonging import Word
@@ -28,7 +28,7 @@ from b2bua.plural import counted
 from b2bua.server import Server
 from b2bua.store.ports import StoreError
 
-STARTS = 45.0
+STARTS = 25.0
 """Seconds that the new process has to read its configuration."""
 SERVES = 8.0
 """Seconds that it has from then on to serve; nothing is answered meanwhile."""
@@ -78,6 +78,8 @@ class Restart:
         self._busy = False
         self.served = False
         """Does the new process serve?"""
+        self.before: NewProcess | None = None
+        """What we have of the process whose place we have taken."""
         self.left: Callable[[], None] = lambda: None
         """Told when nothing is left to be done."""
         self._looking = LoopingCall(self._look)
@@ -98,9 +100,19 @@ class Restart:
             return Result("calls.survive is off, so that no other process can go on with a call")
         self._busy = True
         try:
+            if not await self._alone():
+                return Result("the process before still has calls that are not settled")
             return await self._change(sockets, drain)
         finally:
             self._busy = False
+
+    async def _alone(self) -> bool:
+        """Wait until the process before has no calls any more: it hands them over to us only."""
+        for _ in range(round(STARTS / LOOK)):
+            if self.before is None or not self.before.others:
+                return True
+            await deferLater(self._reactor, LOOK)
+        return False
 
     async def _change(self, sockets: Sequence[int], drain: float) -> Result:
         """Start it, leave everything to it, or go on."""

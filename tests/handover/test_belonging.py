@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from b2bua.handover.belonging import Relay, Word
 from b2bua.store.memory import MemoryStore
 from b2bua.testing import LadderTestCase, Manners, World
+from b2bua.transactions.flow import Flow
+from b2bua.wire.message import Request, write
 from b2bua_plugins.blind_transfer import BlindTransfer
 
 
@@ -13,6 +16,11 @@ class HandOverTests(LadderTestCase):
     def make_world(self) -> World:
         """A server with a store."""
         return World(store=MemoryStore(), features=[BlindTransfer])
+
+    def setUp(self) -> None:
+        """Nothing was said."""
+        super().setUp()
+        self.said: list[Word] = []
 
     def hand_over(self) -> int:
         """Replace it; how many calls the new process has at once."""
@@ -142,4 +150,37 @@ class HandOverTests(LadderTestCase):
         self.world.run(1)
         self.assertEqual(sent.code, 481)
         carol.hang_up()
+        self.quiet()
+
+    def test_left(self) -> None:
+        """What comes in a call that was handed over, by a connection that stays, goes to the new process."""
+        alice, _ = self.world.phones("alice", "bob", manners=Manners(answers_after=0.2))
+        carol, _ = self.world.phones("carol", "dave", manners=Manners(answers_after=5.0))
+        alice.dial("bob")
+        carol.dial("dave")
+        self.world.run(1)
+        served = self.world.served
+        assert served is not None
+        relay = Relay(served.server, self.said.append)
+        relay.stay()
+        [call] = [c for c in served.server.core.calls.going.values() if c.talked]
+        told = Request(
+            "BYE",
+            "sip:bob@192.0.2.1",
+            [
+                ("Via", "SIP/2.0/TCP 10.0.0.9;branch=z9hG4bKleft"),
+                ("Max-Forwards", "70"),
+                ("From", "<sip:alice@pbx.example.com>;tag=nobody"),
+                ("To", "<sip:bob@pbx.example.com>;tag=either"),
+                ("Call-ID", "unknown"),
+                ("CSeq", "1 BYE"),
+            ],
+        )
+        served.server.runner.received(write(told), Flow("TCP", ("192.0.2.1", 5060), ("10.0.0.9", 5060), 3))
+        [word] = self.said
+        self.assertEqual((word["say"], word["flow"][3]), ("left", 3))
+        self.assertFalse(call.over)
+        relay.end()
+        for phone in (alice, carol):
+            phone.hang_up()
         self.quiet()
