@@ -80,6 +80,10 @@ class AgentBook:
         row = self.figures(queue)
         self._write(f"figures {queue}", {**row, what: row[what] + 1})
 
+    def queues(self) -> set[str]:
+        """Every queue that has had a caller, those too that the configuration has no more."""
+        return {key.removeprefix("figures ") for key in self._data if key.startswith("figures ")}
+
     def figures(self, queue: str) -> dict[str, int]:
         """What has become of all callers so far."""
         return {"callers": 0, "answered": 0, "sent on": 0, **self._data.get(f"figures {queue}", {})}

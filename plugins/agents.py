@@ -148,6 +148,9 @@ class Agents:
         for call, (number, agent) in list(self._talks.items()):
             if number not in self._queues or not _is_in(self._service.call(call), agent):
                 self._forget(call)
+        for number in self._book.queues() - self._queues.keys():
+            for state, _ in self._service.waiting(number):
+                self._service.hang_up(state.id)  # nobody would ever come
         for name in {name for queue in self._queues.values() for name in queue.members}:
             if rest := self._book.rest_of(name):
                 self._service.after(rest + 0.1, self._serve)

@@ -201,6 +201,38 @@ class FigureTests(QueueCase):
         self.end()
 
 
+class ReloadTests(QueueCase):
+    """Settings that change while callers use them."""
+
+    def reload(self, **queues: Any) -> None:
+        """Read the configuration again, with other queues."""
+        assert self.world.served is not None
+        self.world.served.document["queues"] = queues
+        self.world.reload()
+        self.world.run(2)
+
+    def test_gone(self) -> None:
+        """Who waits in a queue that is there no more is hung up; nobody would ever come."""
+        self.start(members=["carol"])
+        self.code(self.carol, "*453")
+        self.call(self.alice)
+        self.reload(**{"611": QUEUE})
+        self.assertEqual(self.alice.live, [])
+        self.hang_up()
+        self.quiet()
+
+    def test_agents_change(self) -> None:
+        """Who waits is served by the agents of now, and an agent who is one no more keeps the call."""
+        self.start(members=["carol"])
+        self.assertEqual(self.call(self.alice), "carol")
+        self.call(self.bob)
+        self.reload(**{"610": QUEUE | {"members": ["dave"]}})
+        self.assertTrue(self.alice.talks_to(self.carol))
+        self.world.run(2)
+        self.assertTrue(self.bob.talks_to(self.dave))
+        self.end()
+
+
 class AgentTests(QueueCase):
     """In, out, and pauses."""
 
