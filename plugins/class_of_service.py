@@ -22,9 +22,9 @@ Class of service: which numbers an extension may dial, for how long, and how man
 
 It is the class of whoever pays that counts: who dials, forwards or transfers.
 C{may_dial} counts besides, and a number of no class is left to it.  Minutes are
-those of calls by trunks, from the answer to the end; what is used up is kept over
-restarts, and with the last minute the call ends, whoever has it by then.  The
-day is the server's.  Five wrong PINs, and the extension's PIN is of no use for
+those of calls by trunks, from the answer to the end, and calls at once add up; what
+is used up is kept over restarts, and with the last minute the call ends, whoever
+has it by then.  The day is the server's.  Five wrong PINs, and the extension's PIN is of no use for
 ten minutes.  Records of calls show what was dialled, PINs included: keep them safe.
 """
 
@@ -32,12 +32,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from b2bua import NotConfigured, Options, Service, Table, hookimpl
+from b2bua import NotConfigured, Options, Service, Table, Timer, hookimpl
 from b2bua.calls import Dial, Member, Refuse
+from b2bua_plugins._minutes import Going, MinuteBook
 from b2bua_plugins._pins import PIN, Guesses
 
 if TYPE_CHECKING:
@@ -131,18 +132,14 @@ class ClassOfService:
     def service_started(self, service: Service) -> None:
         """After a reload, or a restart, calls may cost something already."""
         self._service = service
+        self._book = MinuteBook(service, self._options.now)
+        self._timer: Timer | None = None
         service.after(0, self._go_on)
 
     def _go_on(self) -> None:
-        """What went on is there again by now, and ends in time; what has ended meanwhile costs nothing."""
-        going = {party.leg for call in self._service.calls() for party in call.parties}
-        for key, row in self._service.data.items():
-            if key.startswith("leg "):
-                if key.removeprefix("leg ") in going:
-                    self._limit(key.removeprefix("leg "), row)
-                else:
-                    with self._service.data.change() as rows:
-                        del rows[key]
+        """What went on is there again by now, and ends in time."""
+        self._book.keep_only({party.leg for call in self._service.calls() for party in call.parties})
+        self._look()
 
     # ---- who may dial what ----------------------------------------------
 
@@ -174,71 +171,53 @@ class ClassOfService:
 
     # ---- minutes --------------------------------------------------------
 
-    def _used(self, who: str) -> float:
-        """Seconds that are used up today."""
-        row = self._service.data.get(who, {})
-        return float(row["seconds"]) if row.get("day") == self._today() else 0.0
-
-    def _today(self) -> str:
-        """The date."""
-        return self._options.now().date().isoformat()
-
     def _left(self, payer: str, trunk: str = "") -> float:
-        """Seconds that may be talked now, by one call."""
+        """Seconds until the budget of a day is used up, as many calls as take of it now."""
         own = self._options.of(OfExtension, payer)
         day = self._all.minutes_a_day if own.minutes_a_day is None else own.minutes_a_day
-        most = self._all.minutes_max if own.minutes_max is None else own.minutes_max
         of_trunk = self._options.of(OfTrunk, trunk).minutes_a_day if trunk else 0
-        limits = [60.0 * most] if most else []
-        limits += [60.0 * day - self._used(f"extension {payer}")] if day else []
-        limits += [60.0 * of_trunk - self._used(f"trunk {trunk}")] if of_trunk else []
-        return min(limits, default=float("inf"))
+        left = float("inf")
+        for minutes, who in ((day, f"extension {payer}"), (of_trunk, f"trunk {trunk}")):
+            if minutes:
+                used, calls = self._book.used(who)
+                left = min(left, (60.0 * minutes - used) / max(1, calls))
+        return left
+
+    def _left_of(self, going: Going) -> float:
+        """Seconds that a call may go on."""
+        own = self._options.of(OfExtension, going.payer)
+        most = self._all.minutes_max if own.minutes_max is None else own.minutes_max
+        of_call = 60.0 * most - self._book.elapsed(going) if most else float("inf")
+        return min(of_call, self._left(going.payer, going.trunk))
+
+    def _look(self) -> None:
+        """End calls whose minutes are used up, and look again when the next ones are."""
+        if self._timer is not None:
+            self._timer.stop()
+        left = {leg: self._left_of(going) for leg, going in self._book.going().items()}
+        over = {leg for leg, seconds in left.items() if seconds <= 0}
+        for state in self._service.calls() if over else ():
+            if any(party.leg in over for party in state.parties):
+                self._service.hang_up(state.id)
+        following = min((seconds for seconds in left.values() if seconds > 0), default=float("inf"))
+        if following != float("inf"):
+            self._timer = self._service.after(following, self._look)
 
     @hookimpl
     def call_changed(self, state: CallState) -> None:
         """A call by a trunk has been answered: from now on it costs something."""
-        for party in state.parties:
-            key = f"leg {party.leg}"
-            if (
-                party.kind == "trunk"
-                and not party.incoming
-                and party.talks_to
-                and key not in self._service.data
-            ):
-                row = {
-                    "payer": self._payers.get(state.id, ""),
-                    "trunk": party.name,
-                    "since": self._options.now().timestamp(),
-                }
-                if row["payer"]:
-                    with self._service.data.change() as rows:
-                        rows[key] = row
-                    self._limit(party.leg, row)
-
-    def _limit(self, leg: str, row: Mapping[str, Any]) -> None:
-        """End a call when its minutes are used up."""
-        left = self._left(row["payer"], row["trunk"])
-        if left != float("inf"):
-            gone = self._options.now().timestamp() - row["since"]
-            self._service.after(max(0.0, left - gone), self._cut, leg)
-
-    def _cut(self, leg: str) -> None:
-        """The minutes are over."""
-        for state in self._service.calls():
-            if any(party.leg == leg for party in state.parties):
-                self._service.hang_up(state.id)
+        payer = self._payers.get(state.id)
+        for party in state.parties if payer is not None else ():
+            outgoing = party.kind == "trunk" and not party.incoming
+            if payer and outgoing and party.talks_to and not self._book.knows(party.leg):
+                self._book.begins(party.leg, payer, party.name)
+                self._look()
 
     @hookimpl
     def leg_ended(self, leg: Leg) -> None:
-        """Write down what a call has cost."""
-        row = self._service.data.get(f"leg {leg.id}")
-        if row is None:
-            return
-        spent = self._options.now().timestamp() - row["since"]
-        with self._service.data.change() as rows:
-            del rows[f"leg {leg.id}"]
-            for who in (f"extension {row['payer']}", f"trunk {row['trunk']}"):
-                rows[who] = {"day": self._today(), "seconds": self._used(who) + spent}
+        """Write down what a call has cost; others may have more time now."""
+        if self._book.ends(leg.id):
+            self._look()
 
     @hookimpl
     def call_ended(self, call: Call) -> None:

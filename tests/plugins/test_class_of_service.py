@@ -150,6 +150,20 @@ class MinuteTests(ClassCase):
         self.assertEqual(self.call(self.bob, LOCAL), 200)
         self.quiet()
 
+    def test_at_once(self) -> None:
+        """Two calls at once take twice as much; when one ends the other has more."""
+        self.bob.dial(LOCAL)
+        self.bob.dial(LOCAL)
+        self.world.run(41)
+        self.world.reload()
+        self.bob.live[0].hang_up()
+        self.world.run(35)
+        self.assertEqual(len(self.bob.live), 1)
+        self.world.run(10)
+        self.assertEqual([self.bob.live, self.carrier.live], [[], []])
+        self.assertEqual(self.call(self.bob, LOCAL), 403)
+        self.quiet()
+
     def test_transferred(self) -> None:
         """Who pays pays on after a transfer: handing a call on is no way around the limit."""
         self.carol.dial(LOCAL)
