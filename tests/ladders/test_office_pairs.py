@@ -92,6 +92,39 @@ class ParkMeets(PairCase):
         self.assertEqual(self.call(self.alice, "bob"), 403)
         self.end()
 
+    def test_pickup(self) -> None:
+        """Park × pickup: the code to pick up with an orbit behind it takes who is parked there."""
+        self.start(park=LOT)
+        self.call(self.alice, "bob")
+        self.transfer(self.bob, "701")
+        self.call(self.carol, "**701", 1)
+        self.talks(self.carol, self.alice)
+
+    def test_last_call(self) -> None:
+        """Park × last call: who was called by a recall has been called by whom they had parked."""
+        self.start(park=LOT, last_call={})
+        self.call(self.alice, "bob")
+        self.transfer(self.bob, "701")
+        self.bob.manners.answers_after = None
+        self.world.run(10)
+        self.alice.hang_up()
+        self.world.run(2)
+        self.bob.manners.answers_after = 1
+        self.call(self.bob, "*69")
+        self.talks(self.bob, self.alice)
+
+    def test_call_back(self) -> None:
+        """Park × call back: who is parked is busy, and is called back when the call is over."""
+        self.start(park=LOT, call_back={})
+        self.alice.manners.lines = 1
+        self.call(self.alice, "bob")
+        self.transfer(self.bob, "701")
+        self.assertEqual(self.call(self.dave, "alice"), 486)
+        self.call(self.dave, "*66", 6)
+        self.alice.hang_up()
+        self.world.run(8)
+        self.talks(self.dave, self.alice)
+
     def test_speed_dial(self) -> None:
         """Park × speed dial: a short number of an orbit parks nobody and takes nobody."""
         self.start(park=LOT, speed_dial={"numbers": {"801": "701"}})
