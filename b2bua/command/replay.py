@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from b2bua.command import _asking
-from b2bua.settings import Problem, SettingsError
+from b2bua.settings import Problem, SettingsError, find
 
 if TYPE_CHECKING:
     from b2bua.explain.traced import TracedCall
@@ -43,8 +43,9 @@ def run(options: Namespace) -> int:
     from b2bua.settings import document
     from b2bua.testing.replaying import Replay
 
-    configuration(options.config)
-    tables = document(options.config)
+    path = find(options.config)
+    configuration(path)
+    tables = document(path)
     call = _call(options, tables)
     if options.open is None and options.pcap is None:
         tables = with_changes(tables, _asking.ask(options, "GET", "/settings"))

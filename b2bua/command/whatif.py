@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from b2bua.command import _asking
-from b2bua.settings import Problem, SettingsError
+from b2bua.settings import Problem, SettingsError, find
 
 if TYPE_CHECKING:
     from b2bua.explain.scene import Behaviour
@@ -83,7 +83,7 @@ def run(options: Namespace) -> int:
     from b2bua.explain.text import ladder
     from b2bua.explain.whatif import ask
 
-    tables = _tables(options.config)
+    tables = _tables(find(options.config))
     unregistered: list[str] = []
     if options.live:
         tables, unregistered = _live(options, tables)
