@@ -13,6 +13,10 @@ Agents: callers wait in a queue, and ring agents who are logged in and free.
     otherwise = "100"                   # where those go who have waited too long, and all with no agent there
     first = ["+49301*"]                 # these callers come before others
     logged_in = true                    # are agents logged in until they log out?
+    position_seconds = 30               # how often callers hear which number they are; 0 for never
+    prompt = "leave.wav"                # and this after it: "to leave a message, press 1"
+    keys = { "1" = "97102" }            # where who waits goes by a key
+    language = "en"                     # or "de": of the position
 
 Agents log in with C{*451}, out with C{*452}, and pause with C{*453} until they
 log in again; the number of a queue behind the code means that queue only.
@@ -29,17 +33,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from b2bua import Elsewhere, NotConfigured, Options, Seconds, Service, Table, hookimpl
+from b2bua import Elsewhere, File, NotConfigured, Options, Seconds, Service, Table, Target, hookimpl
 from b2bua.calls import Confirm, Diverted, Forward, Lamp, PickUp, Refuse, Wait
 from b2bua_plugins._agents import AgentBook
 
 if TYPE_CHECKING:
-    from b2bua.calls import Attempt, CallState, Origination, Party, PartyState
+    from b2bua.calls import Attempt, CallState, Origination, Party, PartyState, Waiting
 
+SOUNDS = Path(__file__).resolve().parent / "sounds"
 OVERFLOW = "overflow|"
 """Before the number of a queue: what is dialled for who has waited too long."""
 CODES = {"agent_in": "*451", "agent_out": "*452", "agent_pause": "*453"}
@@ -61,6 +67,10 @@ class Queue(Table):
     otherwise: Elsewhere = ""
     first: Annotated[tuple[str, ...], Field(max_length=100)] = ()
     logged_in: bool = True
+    position_seconds: Annotated[float, Field(ge=0, le=3600)] = 0.0
+    prompt: File | None = None
+    keys: Mapping[Annotated[str, StringConstraints(pattern=r"^[0-9*#]$")], Target] = {}
+    language: Literal["en", "de"] = "en"
 
 
 @dataclass(eq=False, slots=True)
@@ -127,6 +137,8 @@ class Agents:
         self._talks: dict[str, tuple[str, str]] = {}
         """The queue and the agent of calls that agents have taken."""
         self._due = False
+        self._ways_out: dict[str, str] = {}
+        """Where those who wait have wanted to go, by their legs."""
         self._at: dict[str, set[str]] = {}
         """The queues in which somebody of a call waits."""
 
@@ -167,6 +179,8 @@ class Agents:
             return None
         if attempt.user != number:
             waited = attempt.leg is not None and attempt.leg.answered
+            if attempt.leg is not None and (way := self._ways_out.pop(attempt.leg.id, "")):
+                return Forward(way, Diverted.DEFLECTED, granted=True)
             return self._overflow(number, queue, Diverted.NO_ANSWER, 480) if waited else Refuse(404)
         for offer in self._offers.values():
             if offer.queue == number and _is_answer(attempt, offer):
@@ -179,7 +193,23 @@ class Agents:
         self._book.count(number, "callers")
         self._soon()
         text = f"{queue.name or number}: {before} before you" if before else queue.name or number
-        return Wait(number, queue.seconds, OVERFLOW + number, text)
+        script = partial(self._entertain, number) if queue.position_seconds or queue.keys else None
+        return Wait(number, queue.seconds, OVERFLOW + number, text, script)
+
+    async def _entertain(self, number: str, talk: Waiting) -> None:
+        """Play music to a caller who waits, say which number they are, and let them go elsewhere by a key."""
+        queue, keys = self._queues[number], "".join(self._queues[number].keys)
+        sounds = SOUNDS / queue.language
+        key = ""
+        while not key:
+            key = await talk.music(queue.position_seconds or None, until=keys)
+            ahead = [party.leg for _, party in self._in_order(number)]
+            if not key and talk.leg.id in ahead:
+                place = ahead.index(talk.leg.id) + 1
+                said = [sounds / "position.wav", sounds / (f"{place}.wav" if place < 10 else "more.wav")]
+                said += [Path(queue.prompt)] if queue.prompt is not None else []
+                key = await talk.play(*map(str, said), until=keys)
+        self._ways_out[talk.leg.id] = queue.keys[key]
 
     def _overflow(self, number: str, queue: Queue, why: Diverted, code: int) -> Forward | Refuse:
         """Send somebody on whom the queue does not take, or no longer keeps."""
@@ -284,7 +314,9 @@ class Agents:
     def call_changed(self, state: CallState) -> None:
         """A caller has left, an agent is free again: look who is to be rung."""
         for offer in list(self._offers.values()):
-            gone = offer.call == state.id and not any(one.leg == offer.leg for one in state.parties)
+            gone = offer.call == state.id and not any(
+                one.leg == offer.leg and one.waits_at == offer.queue for one in state.parties
+            )
             if gone and not offer.taken:
                 offer.taken = "nobody"
                 for ring in offer.rings.values():

@@ -9,6 +9,7 @@ from b2bua.calls.face import Attempt, Call, Leg, Referral
 from b2bua.calls.operations.call_control import Busy, Gone, NotJoined
 from b2bua.calls.operations.conversation import Conversation
 from b2bua.calls.operations.for_plugins import connect, dial, hang_up, hide_identity, hold, replace
+from b2bua.calls.operations.hold_music import HoldMusic as Waiting
 from b2bua.calls.operations.origination import Origination
 from b2bua.calls.outside import OutsideRequest, Registration, Respond
 from b2bua.calls.path import Diversion, Path
@@ -82,6 +83,7 @@ __all__ = [
     "Talk",
     "Transfer",
     "Wait",
+    "Waiting",
     "Waits",
     "connect",
     "dial",

@@ -67,6 +67,86 @@ class QueueCase(LadderTestCase):
         self.quiet()
 
 
+class HearingTests(QueueCase):
+    """What callers hear who wait, and how they get away."""
+
+    def start(self, **table: Any) -> None:
+        """No agent is free: both are busy for longer than anybody waits here."""
+        super().start(ring_seconds=60, position_seconds=10, keys={"1": "erin"}, **table)
+        for name in ("carol", "dave"):
+            self.phones_by_name[name].manners.answers_after = None
+
+    def end(self) -> None:
+        """No voice is left, either."""
+        super().end()
+        self.assertEqual(self.world.voices.open_voices, set())
+
+    def test_position(self) -> None:
+        """Agents × music on hold: who waits hears which number they are, and music between."""
+        self.start()
+        self.call(self.alice)
+        self.call(self.bob, 13)
+        self.assertEqual(self.world.voices.played, ["position", "1", "position", "2"])
+        self.hang_up(self.alice)
+        self.world.run(14)
+        self.assertEqual(self.world.voices.played[-2:], ["position", "1"])
+        self.end()
+
+    def test_way_out(self) -> None:
+        """A key takes who waits elsewhere, at any time; agents do not ring for them any more."""
+        for seconds in (3, 11):
+            self.start()
+            self.call(self.alice, seconds)
+            self.world.voice(self.alice).press("1")
+            self.world.run(3)
+            self.assertTrue(self.alice.talks_to(self.erin))
+            self.assertEqual(self.carol.live + self.dave.live, [])
+            self.end()
+
+    def test_other_keys(self) -> None:
+        """Other keys do nothing."""
+        self.start()
+        self.call(self.alice)
+        self.world.voice(self.alice).press("2")
+        self.world.run(3)
+        self.assertFalse(self.alice.talks_to(self.erin))
+        self.assertEqual(self.row()["waiting"], 1)
+        self.end()
+
+    def test_agent_takes(self) -> None:
+        """When an agent answers the two talk, and the voice is gone."""
+        self.start()
+        self.call(self.alice)
+        self.carol.session.answer()
+        self.world.run(1)
+        self.assertTrue(self.alice.talks_to(self.carol))
+        self.assertEqual(self.world.voices.open_voices, set())
+        self.end()
+
+    def test_key_crosses_the_agent(self) -> None:
+        """The key and the agent's answer cross: the caller talks to one of the two."""
+        for moment in (0.001, 0.006, 0.011, 0.016, 0.021, 0.026, 0.031, 0.041):
+            self.start()
+            self.world.voices.delay = 0.004
+            self.call(self.alice)
+            self.carol.session.answer()
+            self.world.run(moment)
+            for voice in list(self.world.voices.open_voices):
+                voice.press("1")
+            self.world.run(5)
+            talks = [other for other in (self.carol, self.erin) if self.alice.talks_to(other)]
+            self.assertEqual(len(talks), 1, moment)
+            self.end()
+
+    def test_no_voice(self) -> None:
+        """Without a voice callers wait in silence."""
+        self.start()
+        self.world.voices.broken = True
+        self.assertEqual(self.call(self.alice), "")
+        self.assertEqual(self.row()["waiting"], 1)
+        self.end()
+
+
 class StrategyTests(QueueCase):
     """Whom a caller reaches."""
 

@@ -144,6 +144,9 @@ class Switchboard:
 class Parking(Transfers):
     """A world with a switchboard."""
 
+    unheard = False
+    """Was there no voice at some time?"""
+
     def __init__(self, seed: int, features: object = None) -> None:
         """Draw it, with every feature that is installed, and the switchboard first."""
         self.board = Switchboard()
@@ -177,7 +180,7 @@ class Parking(Transfers):
     def hear_music(self) -> None:
         """Insist that whoever is held, or waits at an orbit, hears what there is to hear, if all is calm."""
         sessions = [session for phone in self.phones if not phone.gone for session in phone.live]
-        if any(session.busy for session in sessions):
+        if any(session.busy for session in sessions) or self.unheard:
             return
         assert self.world.served is not None
         server = self.world.served.server
@@ -199,8 +202,10 @@ class Parking(Transfers):
                         raise self.world.failure(f"{session} waits, and hears nothing")
 
     def records(self) -> None:
-        """Insist too that every call that a feature began has its result."""
+        """Insist too that every call that a feature began has its result, and that no voice is left."""
         super().records()
+        if self.world.voices.open_voices:
+            raise self.world.failure("a voice is left")
         if not all(over.called for over in self.begun):
             raise self.world.failure("a call that a feature began has no result")
 

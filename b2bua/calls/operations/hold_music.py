@@ -433,7 +433,10 @@ class HoldMusic(Speech):
 
     def _offer_again(self) -> None:
         """Offer a new voice to the peer."""
-        if self._over or self._leg.ended or self._waiting is not None or self._asked:
+        if self._over or self._leg.ended or self._voice is not None:
+            return
+        if self._waiting is not None or self._asked:
+            self._calls.later(AGAIN_SECONDS, self._offer_again)
             return
         self._waiting = deque()
         self._open(None).addCallbacks(

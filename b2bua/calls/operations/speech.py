@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
 
+from b2bua.calls import face
 from b2bua.calls.operations.leg_waiter import Gone
 
 if TYPE_CHECKING:
@@ -38,6 +39,11 @@ class Speech:
         self._keys = ""
         """Keys that were pressed before anybody asked."""
         self._timer: ITimer | None = None
+
+    @property
+    def leg(self) -> face.Leg:
+        """The leg of who hears it."""
+        return self._leg
 
     @property
     def party(self) -> Party:
