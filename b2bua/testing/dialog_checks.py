@@ -88,6 +88,7 @@ class Talk:
         self.unacked_out.clear()
         self.reliable_in.clear()
         self.exchange.crashed()
+        self.notifications.crashed(self.now)
 
     # What the server asks
 
@@ -95,10 +96,12 @@ class Talk:
         """A new request of the server, neither ACK nor CANCEL."""
         request = sent.request
         method, tag = request.method, request.to.tag
-        last = self.last_cseq.get(tag, self.last_cseq.get("", 0))
+        # A SUBSCRIBE that came again has begun another dialog with the same tag of the peer.
+        dialog = f"{tag} {request.from_.tag}" if self.notifications.opened(tag) else tag
+        last = self.last_cseq.get(dialog, self.last_cseq.get("", 0))
         if request.cseq.number <= last:
             self.complain(f"{method} with CSeq {request.cseq.number} after {last}", "RFC 3261 12.2.1.1")
-        self.last_cseq[tag] = request.cseq.number
+        self.last_cseq[dialog] = request.cseq.number
         # What waited for a connection to open was said before it left.
         before = self.bye_out.get(tag)
         again = method == "BYE" and before is not None and before.final is None

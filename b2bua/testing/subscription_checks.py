@@ -16,6 +16,9 @@ PRESSED = ("talk", "hold")
 TIMEOUT = 31.9
 """64*T1, and a hair's breadth less: so long a NOTIFY waits for its answer (Timer F)."""
 
+WRITTEN = 1.0
+"""Seconds by when the end of a subscription is in the store."""
+
 
 class Notifications:
     """The NOTIFYs of the server to one peer under one Call-ID."""
@@ -44,6 +47,14 @@ class Notifications:
                 self._complain("a subscription is longer than was asked for", "RFC 6665 4.2.1.1")
         elif response.code == 489 and response.get("Allow-Events") is None:
             self._complain("489 without Allow-Events", "RFC 6665 8.3.2")
+
+    def opened(self, tag: str) -> bool:
+        """Has a SUBSCRIBE of the peer with that tag opened a dialog?"""
+        return tag in self._open
+
+    def crashed(self, now: float) -> None:
+        """The server is gone: that a subscription had ended just before may not have been written down."""
+        self._over = {key for key in self._over if self._last[key].at < now - WRITTEN}
 
     def leaves(self, sent: Sent) -> None:
         """A NOTIFY leaves."""

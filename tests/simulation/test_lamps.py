@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.testing.chance import simulate
-from tests.simulation.lamps import LampPlay
+from tests.simulation.lamps import CrashedLamps, LampPlay
 
 
 class LampsTests(SynchronousTestCase):
@@ -15,4 +15,10 @@ class LampsTests(SynchronousTestCase):
         """Sixty worlds."""
         said: list[str] = []
         failed = simulate(range(60), said.append, kind=LampPlay)
+        self.assertEqual(failed, [], "\n".join(said))
+
+    def test_crashed(self) -> None:
+        """Twenty in which the server crashes."""
+        said: list[str] = []
+        failed = simulate(range(20), said.append, kind=CrashedLamps)
         self.assertEqual(failed, [], "\n".join(said))
