@@ -75,7 +75,7 @@ class Administration:
         """Look at a server from now on."""
         features, configure = operated.features, operated.configure
         self.version = version
-        self._server = server
+        self.server = server
         self.calls = Calls(server, journal, means.play, version)
         self.phones = Phones(server, journal, extensions, configure)
         figures = PluginFigures()
@@ -120,5 +120,5 @@ class Administration:
 
     def configured(self) -> None:
         """The configuration was read, or read again."""
-        self.webhooks.configure(self._server.settings.webhooks)
-        self.homer.configure(self._server.settings.hep)
+        self.webhooks.configure(self.server.settings.webhooks)
+        self.homer.configure(self.server.settings.hep)

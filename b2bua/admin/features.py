@@ -28,6 +28,11 @@ class Choices:
         self._features = features
         self._settings = settings
 
+    @property
+    def generation(self) -> Features:
+        """The features that new calls get."""
+        return self._features()
+
     def features(self) -> list[FeatureRow]:
         """The features in the order in which they are asked."""
         features = self._features()

@@ -13,6 +13,7 @@ from twisted.web.resource import Resource
 from b2bua.admin.administration import Administration
 from b2bua.admin.files import Files
 from b2bua.admin.monitoring import Figures, Health
+from b2bua.admin.page.pulse import Pulse
 from b2bua.admin.page.site import Site
 from b2bua.admin.person import Person
 from b2bua.admin.stream import Stream
@@ -53,7 +54,8 @@ def local_site(administration: Administration, person: Person, clock: Any) -> Co
 def web_site(administration: Administration, clock: Any) -> Connections:
     """What is served to the network: to those who log in, and to programs with a token."""
     entrance = administration.entrance
-    tree = Site(administration)
+    tree = Site(administration, clock)
+    tree.putChild(b"pulse", Pulse(administration, entrance.identify, clock, tree.forget))
     _fill(tree, administration, entrance.identify, clock)
     return Connections(tree, clock, WEB_CONNECTIONS)
 

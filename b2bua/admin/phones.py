@@ -22,7 +22,7 @@ from b2bua.store.ports import StoreError
 
 if TYPE_CHECKING:
     from b2bua.extensions import AddedExtensions
-    from b2bua.registrar.bindings import Binding
+    from b2bua.registrar.bindings import Binding, Change
     from b2bua.server import Server
     from b2bua.store.journal import Journal
 
@@ -39,6 +39,9 @@ class Phones:
         @param configure: makes the server take the extensions as they are now.
         """
         self._server = server
+        self.changes = 0
+        """How often phones have come and gone."""
+        server.bindings.listen(self._changed)
         self._journal = journal
         self._extensions = extensions
         self._configure = configure
@@ -94,6 +97,10 @@ class Phones:
         server = self._server
         listen = [PlaceRow(transport=one.transport, port=one.port) for one in server.settings.server.listen]
         return Places(domain=server.domain.name, listen=listen)
+
+    def _changed(self, change: Change) -> None:
+        """A phone has come or gone; that one is there still is no news."""
+        self.changes += change.kind in ("registered", "unregistered")
 
     # ---- orders ---------------------------------------------------------
 

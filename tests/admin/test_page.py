@@ -95,7 +95,7 @@ class ViewTests(PageCase):
         self.store.failing = "disk full"
         self.talk()
         self.world.run(10)
-        self.assertIn("disk full", self.read(self.browser("desk"), "/now/alarms"))
+        self.assertIn("disk full", self.read(self.browser("desk"), "/now/all"))
 
     def test_call(self) -> None:
         """A call with its ladder, legs, reasons and messages, and as a picture and a text."""
@@ -283,7 +283,7 @@ class SafetyTests(PageCase):
     def shown(self, evil: str) -> None:
         """Whatever a phone and a caller say of themselves is text on every page that shows it."""
         browser = self.browser("root")
-        pages = ["/now", "/past", "/people/alice", "/now/calls", "/now/phones"]
+        pages = ["/now", "/past", "/people/alice", "/now/all", "/now/all"]
         found = [Markup(self.read(browser, path)) for path in pages]
         for path, page in zip(pages, found, strict=True):
             kinds = {tag for tag, _ in page.elements}
@@ -313,7 +313,7 @@ class SafetyTests(PageCase):
         self.bob.user_agent = text
         binding = self.server.bindings.all(self.server.domain.address("bob"))[0]
         self.server.bindings.put(binding.aor, (binding._replace(user_agent=text),))
-        page = Markup(self.read(browser, "/now/phones"))
+        page = Markup(self.read(browser, "/now"))
         self.assertLessEqual({tag for tag, _ in page.elements}, KNOWN)
         self.assertIn(text, page.text)
 

@@ -22,8 +22,8 @@ from b2bua.admin.page.frame import (
 )
 from b2bua.admin.values import CallRow, RegistrationRow, TrunkRow
 
-SHOWN = 200
-"""So many rows of a table are shown."""
+SHOWN = 50
+"""So many rows of a table are shown; the number of all of them stands above."""
 
 
 TONES = {
@@ -39,10 +39,15 @@ TONES = {
 
 def now(reader: Reader) -> Iterable[Part]:
     """The view; its parts are read again when something happens."""
-    yield live("/now/alarms", "trunk ignored plugin call phone", *alarms(reader))
-    yield live("/now/calls", "call", *going(reader))
-    yield live("/now/phones", "phone call", *phones(reader))
-    yield live("/now/trunks", "trunk", *trunks(reader))
+    yield live("/now/all", "call phone trunk ignored plugin", *everything(reader))
+
+
+def everything(reader: Reader) -> Iterable[Part]:
+    """All of it; it is the same for all who may see it."""
+    yield from alarms(reader)
+    yield from going(reader)
+    yield from phones(reader)
+    yield from trunks(reader)
 
 
 def alarms(reader: Reader) -> Iterable[Part]:

@@ -8,6 +8,7 @@ from importlib.resources import files
 from typing import Any, NamedTuple
 
 from twisted.internet.defer import ensureDeferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.resource import Resource
@@ -33,6 +34,8 @@ HTML, SVG, TEXT, CSV, PCAP, JSON = (
 )
 PICTURE = "default-src 'none'; style-src 'unsafe-inline'"
 """What a picture of ours may do: have colours.  It has no script, and is shown as an image."""
+STAYS = 5.0
+"""Seconds for which what is the same for all is made once, unless pages are told to look again."""
 STATIC = {
     "page.css": "text/css; charset=utf-8",
     "page.js": "text/javascript; charset=utf-8",
@@ -50,15 +53,14 @@ class Page(NamedTuple):
     role: Role
     view: Callable[[Reader], Any]
     kind: str = HTML
+    shared: bool = False
+    """Is it the same for all who may see it?"""
 
 
 OPERATOR, ADMINISTRATOR = Role.OPERATOR, Role.ADMINISTRATOR
 PAGES = (
     Page("now", "Now", OPERATOR, now.now),
-    Page("now/alarms", "", OPERATOR, now.alarms),
-    Page("now/calls", "", OPERATOR, now.going),
-    Page("now/phones", "", OPERATOR, now.phones),
-    Page("now/trunks", "", OPERATOR, now.trunks),
+    Page("now/all", "", OPERATOR, now.everything, shared=True),
     Page("past", "Past", OPERATOR, past.past),
     Page("past.csv", "", OPERATOR, past.as_csv, CSV),
     Page("Master.csv", "", OPERATOR, past.as_asterisk, CSV),
@@ -87,13 +89,20 @@ class Site(Resource):
 
     log = Logger()
 
-    def __init__(self, administration: Administration) -> None:
+    def __init__(self, administration: Administration, clock: IReactorTime) -> None:
         """Show a service."""
         super().__init__()
         self._administration = administration
+        self._clock = clock
+        self._shared: dict[tuple[str, str], tuple[float, bytes]] = {}
+        """Parts that are the same for all, by path and language, with when they are made anew."""
         self.putChild(b"static", Static())
         self.putChild(b"login", LogInPage(administration))
         self.putChild(b"logout", LogIn(administration.entrance, out=True))
+
+    def forget(self) -> None:
+        """Make anew what is the same for all: it is not as it was."""
+        self._shared.clear()
 
     def getChild(self, path: bytes, request: Request) -> Resource:
         """Answer for all that has no resource of its own."""
@@ -128,6 +137,9 @@ class Site(Resource):
             found = _find(steps)
             if person.role < found.role or (steps[0] == "mine" and not person.extension):
                 raise Refused(say("This is not for you."), 403)
+            known = self._shared.get((found.path, code)) if found.shared else None
+            if known is not None and self._clock.seconds() < known[0]:
+                return 200, found.kind, known[1]
             content = found.view(reader)
             if inspect.isawaitable(content):
                 content = await content
@@ -136,6 +148,10 @@ class Site(Resource):
             inside = list(content)
         except Refused as error:
             return error.status, HTML, await _html(frame(reader, code, say, "", str(error), []))
+        if found.shared:
+            html = await flattenString(None, inside)
+            self._shared[found.path, code] = (self._clock.seconds() + STAYS, html)
+            return 200, HTML, html
         if not found.title:
             return 200, HTML, await flattenString(None, inside)
         return 200, HTML, await _html(frame(reader, code, say, steps[0], found.title, inside))

@@ -4,19 +4,19 @@
 const csrf = document.querySelector("meta[name=csrf]").content;
 const said = document.getElementById("said");
 
-// A part of a page that is read again when events of its kinds come, at most twice a second.
+// A part of a page that is read again when something of its kinds is not as it was.
 class LivePart extends HTMLElement {
   connectedCallback() {
     this.dataset.kinds.split(" ").forEach((kind) => interested(kind, this));
   }
 
   soon() {
-    this.timer ??= setTimeout(() => this.read(), 500);
+    this.timer ??= setTimeout(() => this.read(), 50);
   }
 
   async read() {
     this.timer = undefined;
-    if (this.querySelector("[data-dirty]")) return this.soon(); // somebody is writing in it
+    if (this.querySelector("[data-dirty]")) return setTimeout(() => this.soon(), 1000); // somebody is writing in it
     const answer = await fetch(this.dataset.path, { headers: { "Accept-Language": document.documentElement.lang } });
     if (answer.redirected) location.href = "/login";
     if (!answer.ok || answer.redirected) return;
@@ -56,14 +56,12 @@ function interested(kind, part) {
 function listen() {
   if (!parts.size) return;
   const everything = () => new Set([...parts.values()].flatMap((some) => [...some])).forEach((part) => part.soon());
-  const kinds = [...parts.keys()].map((kind) => `kind=${kind}`).join("&");
   const extension = document.querySelector("live-part").dataset.extension;
-  const events = new EventSource(`/api/events?${kinds}${extension ? `&extension=${encodeURIComponent(extension)}` : ""}`);
-  for (const kind of parts.keys()) {
-    events.addEventListener(kind, () => parts.get(kind).forEach((part) => part.soon()));
-  }
+  const events = new EventSource(`/pulse${extension ? `?extension=${encodeURIComponent(extension)}` : ""}`);
   events.addEventListener("hello", everything);
-  events.addEventListener("resync", everything);
+  events.addEventListener("changed", (event) => {
+    event.data.split(" ").forEach((kind) => parts.get(kind)?.forEach((part) => part.soon()));
+  });
 }
 
 function tell(text, well) {
