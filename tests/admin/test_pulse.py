@@ -51,7 +51,7 @@ class PulseTests(DoorCase):
         for query in ("", "?extension=bob"):
             self.assertEqual(self.listen(alice, query).read().status, 403)
         page = self.listen(alice, "?extension=alice")
-        carol, dave = self.world.phones("carol", "dave")
+        carol, _ = self.world.phones("carol", "dave")
         carol.dial("dave")
         self.world.run(3)
         self.assertFalse(any("call" in kinds for kinds in self.told(page)))

@@ -7,6 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service as Driver
 from selenium.webdriver.common.by import By
@@ -76,13 +77,18 @@ class Chromium:
 
     def fill(self, name: str, text: str, inside: str = "main") -> None:
         """Write into a field of a form."""
-        field = self.find(f"{inside} [name={name}]")
-        field.clear()
-        field.send_keys(text)
+
+        def write() -> bool:
+            field = self.find(f"{inside} [name={name}]")
+            field.clear()
+            field.send_keys(text)
+            return True
+
+        self.until(write, f"{name} is written into")
 
     def press(self, selector: str) -> None:
         """Press a button, or follow a link."""
-        self.find(selector).click()
+        self.until(lambda: self.find(selector).click() or True, f"{selector} is pressed")
 
     def tab(self, times: int) -> list[str]:
         """Press the key Tab so often; what has the focus after each."""
@@ -124,7 +130,9 @@ class Chromium:
 
     def until(self, met: Callable[[], Any], what: str) -> Any:
         """Wait until something is so."""
-        wait: Any = WebDriverWait(self._driver, LIMIT, 0.1)
+        # A part that is read again may take an element away while it is looked at.
+        again = (StaleElementReferenceException,)
+        wait: Any = WebDriverWait(self._driver, LIMIT, 0.1, ignored_exceptions=again)
         return wait.until(lambda _: met(), f"waited until {what}; there was:\n{self.run(_TEXT, 'body')}")
 
     def run(self, script: str, *arguments: Any) -> Any:

@@ -16,13 +16,17 @@ class LivePart extends HTMLElement {
 
   async read() {
     this.timer = undefined;
-    if (this.querySelector("[data-dirty]")) return setTimeout(() => this.soon(), 1000); // somebody is writing in it
+    if (!this.mine && this.querySelector("[data-dirty], input:focus, select:focus")) return setTimeout(() => this.soon(), 1000); // somebody is writing in it
     const answer = await fetch(this.dataset.path, { headers: { "Accept-Language": document.documentElement.lang } });
     if (answer.redirected) location.href = "/login";
     if (!answer.ok || answer.redirected) return;
     const focused = this.contains(document.activeElement) ? document.activeElement.dataset.path : undefined;
+    const html = await answer.text();
+    this.mine = false;
+    if (html === this.html) return; // nobody loses what they are about to press
+    this.html = html;
     // The service has escaped all text; what it sends is markup of its own.
-    this.innerHTML = await answer.text();
+    this.innerHTML = html;
     if (focused) this.querySelector(`[data-path="${CSS.escape(focused)}"]`)?.focus();
   }
 }
@@ -92,8 +96,10 @@ async function act(element, value) {
     else if (element.dataset.done) tell(element.dataset.done, true);
     delete element.dataset.dirty;
     if (element.dataset.then || element.dataset.done) return;
-    if (part) part.soon();
-    else location.reload();
+    if (part) {
+      part.mine = true; // what was changed here is shown, wherever the focus is
+      part.soon();
+    } else location.reload();
   } catch (error) {
     tell(error.message);
   } finally {
