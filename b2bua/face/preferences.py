@@ -38,6 +38,7 @@ class Preferences:
         return {
             f"{owner}.{key}": value
             for (owner, _), values in self._values.items()
+            if " " not in owner  # else it is no user's, but what a node keeps of itself
             for key, value in values.items()
         }
 

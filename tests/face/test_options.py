@@ -260,3 +260,15 @@ class OptionsTests(SynchronousTestCase):
         self.assertRaises(FeaturesRefused, self.features.reload, {"shop": {"name": 5}})
         self.options.change(Wish, "102", colour="green")
         self.assertEqual(len(self.keeper.heard), 1)
+
+
+class ChangedTests(SynchronousTestCase):
+    """What users have changed."""
+
+    def test_of_users_only(self) -> None:
+        """What a node keeps of itself is no setting of the configuration: its owner has a space."""
+        preferences = Preferences()
+        preferences.restore(
+            [("extensions.102", "forward", "forward.busy", "103"), ("node local", "calls", "alive", 1.0)]
+        )
+        self.assertEqual(preferences.changed_paths(), {"extensions.102.forward.busy": "103"})
