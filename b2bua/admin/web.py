@@ -20,7 +20,7 @@ from twisted.internet.protocol import Protocol
 from twisted.logger import Logger
 from twisted.protocols.policies import WrappingFactory
 from twisted.python.failure import Failure
-from twisted.web.resource import Resource
+from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 
 from b2bua.admin.audit import Audit
@@ -42,6 +42,11 @@ class BoundedRequest(Request):
     """A request whose body has a largest size."""
 
     too_long = False
+
+    def render(self, resrc: IResource) -> None:
+        """Answer, without a word of what serves it."""
+        self.responseHeaders.removeHeader(b"server")
+        super().render(resrc)
 
     def gotLength(self, length: int | None) -> None:
         """The header has come: no room is made for a body that is announced as too long."""
