@@ -206,6 +206,26 @@ class TransferTests(MusicCase):
         self.assertTalking(("alice", "bob"))
         self.over()
 
+    def test_survivor_holds(self) -> None:
+        """
+        The survivor holds while a voice is on its way to it, and the transfer has failed already.
+
+        All that was to be said to it is told that its change comes first, so that
+        the two are joined after all (RFC 3261 section 14.1).
+        """
+        for moment in (0.0, 0.002, 0.004):
+            with self.subTest(moment):
+                self.setUp()
+                self.alice.session.transfer("nobody")
+                self.world.run(moment)
+                self.bob.hold()
+                self.world.run(10)
+                self.assertFalse(self.bob.hears(self.alice))
+                self.bob.session.resume()
+                self.world.run(5)
+                self.assertTalking(("alice", "bob"))
+                self.over()
+
     def test_attended(self) -> None:
         """Alice hears music while Bob asks Carol, and then talks to Carol."""
         self.bob.hold()

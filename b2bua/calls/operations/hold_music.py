@@ -317,10 +317,12 @@ class HoldMusic(Speech):
             return (word,)
         match word:
             case Changed(identity_only=False) if self._will_ask:
-                # The peer's change comes first, as it does before one that waits in the leg.
-                self._waiting = deque(one for one in self._waiting or () if not isinstance(one, Changed))
+                # The peer's change comes first, as before one that waits in the leg; each has its answer.
+                waiting = self._waiting or deque()
+                put_off = sum(isinstance(one, Changed) for one in (self._shows, *waiting))
+                self._waiting = deque(one for one in waiting if not isinstance(one, Changed))
                 self._shows = None if isinstance(self._shows, Changed) else self._shows
-                return (Refused(491, "", (), local=True), word)
+                return (*[Refused(491, "", (), local=True)] * put_off, word)
             case Answered() | Refused() if self._asked:
                 return self._answered(word, self._asked.popleft())
             case Confirmed(session=bytes() as session) if self._confirming is not None:
