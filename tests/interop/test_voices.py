@@ -10,6 +10,7 @@ from typing import Any
 from twisted.internet import reactor as _reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import DatagramProtocol
+from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from b2bua.media import negotiation, sounds
@@ -18,7 +19,7 @@ from b2bua.media.g711 import PCMA, level
 from b2bua.media.ports import NoVoice
 from b2bua.media.rtp import FRAME, RATE, Packet
 from b2bua.net.voices import Voices
-from tests.media.tones import tone
+from tests.media.tones import loudness, tone
 
 reactor: Any = _reactor
 HOST = "127.0.0.1"
@@ -39,6 +40,29 @@ class Party(DatagramProtocol):
             self.heard.append(packet)
             if self._echo and self.transport is not None:
                 self.transport.write(bytes(packet._replace(ssrc=66)), addr)
+
+
+class Speaker(Party):
+    """Says a tone: a frame whenever it hears one."""
+
+    def __init__(self, frequency: int) -> None:
+        """Have something to say for ten seconds."""
+        super().__init__()
+        self.frequency = frequency
+        self._says = PCMA.encode(tone(10.0, frequency))
+
+    def datagramReceived(self, datagram: bytes, addr: Any) -> None:
+        """Hear a packet, and answer it."""
+        super().datagramReceived(datagram, addr)
+        number = len(self.heard)
+        frame = self._says[(number - 1) * FRAME : number * FRAME]
+        if self.transport is not None:
+            self.transport.write(bytes(Packet(8, number, number * FRAME, 66, frame)), addr)
+
+    def tones(self, *frequencies: int) -> set[int]:
+        """Which of these it hears by now: in the last half second."""
+        pcm = b"".join(PCMA.decode(packet.payload) for packet in self.heard[-25:])
+        return {frequency for frequency in frequencies if loudness(pcm, frequency) > 1500}
 
 
 class VoicesTests(TestCase):
@@ -138,6 +162,23 @@ class VoicesTests(TestCase):
         pcm = sounds.load(path)
         self.assertGreaterEqual(len(pcm) / 2 / RATE, 2.0)
         self.assertGreater(level(pcm[RATE : 2 * RATE]), 4000)
+
+    async def test_conference(self) -> None:
+        """Three in a room hear each other and not themselves, also where there are several workers."""
+        several = Voices(reactor, (34_000, 36_000), workers=2)
+        speakers = [Speaker(frequency) for frequency in (400, 1000, 1700)]
+        for speaker in speakers:
+            voice = await several.open(HOST, self.hear, self.listen(speaker), HOST, "800")
+            voice.join()
+        alone = Speaker(2500)
+        apart = await several.open(HOST, self.hear, self.listen(alone), HOST, "801")
+        apart.join()
+        while len(speakers[2].heard) < 75:
+            await deferLater(reactor, 0.05)
+        found = [speaker.tones(400, 1000, 1700, 2500) for speaker in (*speakers, alone)]
+        self.assertEqual(found, [{1000, 1700}, {400, 1700}, {400, 1000}, set()])
+        several.stop()
+        await several.gone
 
     async def test_no_place(self) -> None:
         """A recording that cannot be written says why, and the party can be talked to all the same."""
