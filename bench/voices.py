@@ -21,6 +21,7 @@ import socket
 import struct
 import sys
 import tempfile
+import time
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -128,14 +129,15 @@ async def measure(players: int, seconds: float, record: bool) -> dict[str, Any]:
                 voice.record(f"{place}/{number}.wav", 3600.0)
         await deferLater(reactor, 2.0, lambda: None)
         ear.came.clear()
-        before, waited = cpu(pid), queued(pid)
+        before, waited, began = cpu(pid), queued(pid), time.monotonic()
         await deferLater(reactor, seconds, lambda: None)
         used, waited = cpu(pid) - before, queued(pid) - waited
+        seconds = time.monotonic() - began
         total, late, worst = ear.late()
         found = {
             "players": players,
             "recorded": record,
-            "seconds": seconds,
+            "seconds": round(seconds, 1),
             "packets": total,
             "late_percent": round(100 * late / max(total, 1), 3),
             "latest_ms": round(worst, 1),
@@ -172,14 +174,12 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="keep the figures")
     wanted = parser.parse_args()
     players, seconds, runs = (5, 1.0, 1) if wanted.quick else (wanted.players, wanted.seconds, wanted.runs)
-    kinds = (False, True) if wanted.write else (wanted.record,)
     best: list[dict[str, Any]] = []
 
     async def run() -> None:
-        for record in kinds:
-            found = [await measure(players, seconds, record) for _ in range(runs)]
-            print(*map(text, found), sep="\n", flush=True)
-            best.append(min(found, key=lambda one: float(one["late_percent"])))
+        found = [await measure(players, seconds, wanted.record) for _ in range(runs)]
+        print(*map(text, found), sep="\n", flush=True)
+        best.append(min(found, key=lambda one: float(one["late_percent"])))
 
     try:
         react(lambda _: Deferred.fromCoroutine(run()))
