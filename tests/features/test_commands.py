@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua import hookimpl
 from b2bua.admin.features import Choices
+from b2bua.admin.figures import PluginFigures
 from b2bua.admin.refused import Refused
 from b2bua.command import _asking, _of_plugin, main, subcommands
 from b2bua.features import Features, FeaturesRefused
@@ -49,7 +50,7 @@ class CommandTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         """Open it."""
         self.features = Features.of(Shop)
-        self.choices = Choices(lambda: self.features, lambda: None)  # type: ignore[arg-type,return-value]  # not asked
+        self.choices = Choices(lambda: self.features, lambda: None, PluginFigures())  # type: ignore[arg-type,return-value]  # not asked
 
     def answer(self, command: str, **arguments: object) -> Any:
         """What the service says."""
