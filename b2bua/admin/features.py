@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -104,6 +105,24 @@ class Choices:
             return await features.run(found, arguments)
         except ValueError as error:
             raise Mistaken(str(error)) from None
+
+    async def boards(self) -> list[tuple[str, list[dict[str, Any]]]]:
+        """
+        What plugins show of themselves, such as queues and who is parked: by the name of the command.
+
+        It is what those of their commands say that have no arguments and answer with rows.
+        """
+        features, found = self._features(), []
+        for name, command in features.commands.items():
+            said = str(inspect.signature(command.call).return_annotation)
+            if command.arguments or not said.startswith("list[dict["):
+                continue
+            try:
+                rows = await features.run(command, {})
+            except ValueError:
+                continue  # there is nothing to show
+            found.append((name, [row for row in rows if isinstance(row, dict)]))
+        return found
 
     def forget(self, name: str) -> Forgotten:
         """Remove what a plugin has kept, and what users have changed of its settings."""

@@ -43,7 +43,7 @@ def routes(
         Route("PUT", "/extensions/{extension}/password", ADMINISTRATOR, phones.change_password),
         Route("DELETE", "/extensions/{extension}/registrations", OPERATOR, phones.unregister),
         Route("GET", "/registrations", OPERATOR, phones.registrations, own="extension"),
-        Route("GET", "/places", USER, phones.places),
+        Route("GET", "/places", OPERATOR, phones.places),
         Route("DELETE", "/ignored/{source}", OPERATOR, phones.pardon),
         # Calls.
         Route("GET", "/calls", OPERATOR, calls.going, own="party"),

@@ -6,6 +6,7 @@ import ast
 import csv
 import io
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from b2bua.admin.page.past import COLUMNS, _cell
 from b2bua.admin.page.site import PAGES
 from b2bua.admin.page.words import GERMAN, language
 from b2bua.calls.records.record import STATES
+from b2bua.features.commands import Command
 from tests.admin.door import Browser, DoorCase
 
 ROOT = Path(__file__).resolve().parents[2] / "b2bua" / "admin" / "page"
@@ -89,6 +91,24 @@ class ViewTests(PageCase):
         text = Markup(self.read(self.browser("desk"), "/now")).text
         for part in ("alice Alice", "bob", "talking", "carrier", "Everything is well"):
             self.assertIn(part, text)
+
+    def test_boards(self) -> None:
+        """What plugins show of themselves stands there too; one that fails does no harm."""
+        features = self.administration.choices.generation
+        parked = Command("parked", "forward", "", (), list)
+
+        def rows() -> list[dict[str, object]]:
+            return [{"place": "701", "who": EVIL, "since": None}]
+
+        def broken() -> list[dict[str, object]]:
+            raise ValueError("no")
+
+        for call, expected in ((rows, True), (broken, False)):
+            changed = {"parked": replace(parked, call=call)}
+            self.patch(type(features), "commands", property(lambda _, changed=changed: changed))
+            page = Markup(self.read(self.browser("desk"), "/now"))
+            self.assertEqual("701" in page.text and EVIL in page.text, expected)
+            self.assertEqual({tag for tag, _ in page.elements} - KNOWN, set())
 
     def test_alarm(self) -> None:
         """What somebody has to look after stands in words."""

@@ -37,17 +37,30 @@ TONES = {
 """Colours of what a call is, or how it ended; another end than these is a bad one."""
 
 
-def now(reader: Reader) -> Iterable[Part]:
-    """The view; its parts are read again when something happens."""
-    yield live("/now/all", "call phone trunk ignored plugin", *everything(reader))
+async def now(reader: Reader) -> Iterable[Part]:
+    """The view; it is read again when something happens."""
+    return [live("/now/all", "call phone trunk ignored plugin", *await everything(reader))]
 
 
-def everything(reader: Reader) -> Iterable[Part]:
+async def everything(reader: Reader) -> Iterable[Part]:
     """All of it; it is the same for all who may see it."""
-    yield from alarms(reader)
-    yield from going(reader)
-    yield from phones(reader)
-    yield from trunks(reader)
+    shown = [*alarms(reader), *going(reader), *phones(reader), *trunks(reader)]
+    for name, rows in await reader.administration.choices.boards():
+        if rows:
+            heads = list(rows[0])
+            cells = [[_plain(row.get(head)) for head in heads] for row in rows[:SHOWN]]
+            named = [head.replace("_", " ").capitalize() for head in heads]
+            shown.append(
+                section(name.replace("_", " ").capitalize(), table(named, cells, ""), count=len(rows))
+            )
+    return shown
+
+
+def _plain(value: object) -> str:
+    """A value of a plugin's as text."""
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return "" if value is None else str(value)
 
 
 def alarms(reader: Reader) -> Iterable[Part]:
