@@ -32,7 +32,7 @@ from tests.interop.load import (
 
 RINGS, TALKS = 1000, 4000
 """Milliseconds."""
-PATIENT = "[limits]\nlag = 2.0\n"
+PATIENT = "[limits]\nlag = 20.0\n"
 """Other work of the machine is no reason to turn anybody away."""
 SILENCE = 0.3
 """So many seconds there may be no answers."""
