@@ -272,6 +272,9 @@ class Play:
             return True
         if session.phone.host in self.cut and not self.stands(session):
             return True
+        assert self.world.server_address is not None
+        if self.faults and to[0] == self.world.server_address[0] and not self.stands(session):
+            return True  # it talked to the server, whose BYE a bad network has lost
         return any(
             (phone.host in self.cut or (self.faults and phone.manners.answers_twice))
             and other.state == "over"
