@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from twisted.internet.defer import Deferred, TimeoutError, ensureDeferred
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from b2bua.handover.belonging import Word
 from b2bua.handover.channel import Channel
@@ -156,12 +157,18 @@ class Restart:
         self._old, self._channel = old, channel
         self._until = self._reactor.seconds() + drain
         self._looking.clock = self._reactor
-        self._looking.start(LOOK, now=False)
+        self._begin_looking()
         self.log.info(
             "process {pid} has taken over {calls}; {ms:.0f} ms without answers",
             pid=new.pid, calls=counted(handed_over, "call"), ms=silent * 1000,
         )  # fmt: skip
         return Result("", new.pid, silent, handed_over, left)
+
+    def _begin_looking(self, failure: Failure | None = None) -> None:
+        """Look again and again; a bug of ours costs one look, and not all calls that are still here."""
+        if failure is not None:
+            self.log.failure("a call could not be handed over", failure)
+        self._looking.start(LOOK, now=False).addErrback(self._begin_looking)
 
     def _look(self) -> None:
         """Hand over what is settled by now, and end when nothing is left."""
