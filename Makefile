@@ -59,6 +59,7 @@ simulate: $(DEVELOPS)
 	$(BIN)/python -m b2bua.testing.chance --seeds $(SEEDS)
 	$(BIN)/python -m tests.simulation.transfers --seeds $(SEEDS)
 	$(BIN)/python -m tests.simulation.lamps --seeds $(SEEDS)
+	$(BIN)/python -m tests.simulation.lamps --crashed --seeds $(SEEDS)
 	$(BIN)/python -m tests.simulation.crashes --seeds $(SEEDS)
 
 lint: $(DEVELOPS)

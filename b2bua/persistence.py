@@ -73,7 +73,9 @@ class Persistence:
         self._calls = calls
         self._find_party = find_party
         self._bindings = registrar.keeper = Keeper(registrar.bindings, self.journal, clock)
-        self._subscriptions = SubscriptionKeeper(core.notifier, clock, self.journal.subscription)
+        self._subscriptions = SubscriptionKeeper(
+            core.notifier, clock, self.journal.subscription, self.journal.flush
+        )
         self._calls_kept: CallKeeper | None = None
         if survive:
             self._calls_kept = CallKeeper(clock, self.journal.snapshot)

@@ -14,12 +14,17 @@ from b2bua.transactions.flow import Flow
 from b2bua.wire.fields import Event
 
 if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
+
     from b2bua.clock import IClock
     from b2bua.legs.party import Party
     from b2bua.subscriptions.notifier import Notifier
 
 VERSION = 1
 """Of what is written; what another version has written is left alone until it would have expired."""
+
+WRITTEN = 1.0
+"""Seconds after which the first watcher is told, by when the store has what was written at the start."""
 
 Json = Any
 
@@ -32,12 +37,20 @@ class SubscriptionKeeper:
     what is told after a crash is never lower than before (freeswitch PR#3056).
     """
 
-    def __init__(self, notifier: Notifier, clock: IClock, write: Callable[[str, Json], None]) -> None:
+    def __init__(
+        self,
+        notifier: Notifier,
+        clock: IClock,
+        write: Callable[[str, Json], None],
+        flush: Callable[[], Deferred[None]],
+    ) -> None:
         """
         Keep every subscription from now on.
 
         @param write: stores plain values by a name; None removes them.
+        @param flush: fires when all that was written is in the store.
         """
+        self._flush = flush
         self._notifier = notifier
         self._clock = clock
         self._write = write
@@ -77,6 +90,9 @@ class SubscriptionKeeper:
         """
         Go on with what was kept, and tell every watcher how it is now.
 
+        The numbers of what they are told are written first: the process may die
+        again at once.
+
         @param party_of: the extension or the trunk of a name, if it is there still.
         @param usable: whether we still have the socket of a flow.
         @return: how many subscriptions that were.
@@ -90,7 +106,10 @@ class SubscriptionKeeper:
                 restored.append(subscription)
         for subscription in restored:
             subscription.watch()
-        self._notifier.tell_all(restored)
+            subscription.reserve()
+        # A store that fails, or is slow, keeps nobody from seeing how things are.
+        self._flush().addErrback(lambda failure: None)
+        self._notifier.layer.start(WRITTEN, lambda: self._notifier.tell_all(restored))
         return len(restored)
 
     def _restored(
@@ -124,7 +143,6 @@ class SubscriptionKeeper:
         )
         subscription = PackageSubscription(notifier, dialog, served, plain["resource"], watcher, seconds)
         subscription.first_seq = plain["first_seq"]
-        subscription.reserved = 0  # a new block, before the first NOTIFY
         notifier.add(subscription, _flow(plain["flow"], usable))
         channel = subscription.channel
         if channel.device is not None and channel.device.flow is not None:

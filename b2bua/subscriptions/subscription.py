@@ -267,8 +267,7 @@ class PackageSubscription(Subscription):
                 return False
             body, needs = None, NOTHING  # the end is told even so
         if seq + BLOCK // 2 > self.reserved:
-            self.reserved = seq + BLOCK
-            self.keep()
+            self.reserve()
         fields: tuple[Field, ...] = (
             ("Event", self.event),
             ("Subscription-State", self.state(notifier.now())),
@@ -307,6 +306,11 @@ class PackageSubscription(Subscription):
         """Seconds until the next attempt: more each time."""
         self._failures += 1
         return min(2.0**self._failures, LONGEST)
+
+    def reserve(self) -> None:
+        """Have the next CSeq numbers for this process, so that no later one takes them again."""
+        self.reserved = self.dialog.local_seq + 1 + BLOCK
+        self.keep()
 
     # Its end
 

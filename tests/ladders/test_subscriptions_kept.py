@@ -66,6 +66,22 @@ class RestartTests(WeatherCase):
         self.assertGreater(self.last_seq(watching), before)
         self.quiet()
 
+    def test_twice(self) -> None:
+        """Crashes that come just after a start, or just after the first is told: no number is used again."""
+        watching = self.watch()
+        self.crash()
+        served = self.world.served
+        assert served is not None
+        for seconds in (0.05, 1.1, 1.1):
+            self.world.run(seconds)
+            served.crash()
+            served.restart()
+        self.world.run(5)
+        numbers = [told.request.cseq.number for told in watching.notified]
+        self.assertGreater(len(numbers), 2)
+        self.assertEqual(numbers, sorted(set(numbers)))
+        self.quiet()
+
     def test_many(self) -> None:
         """Many of them are told one after the other, all within 5 s."""
         watchings = [self.watch(f"town{n}", fields=()) for n in range(100)]
