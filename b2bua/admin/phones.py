@@ -11,6 +11,7 @@ from b2bua.admin.values import (
     ExtensionChanged,
     ExtensionRemoved,
     ExtensionRow,
+    FailingRow,
     Pardoned,
     PlaceRow,
     Places,
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from b2bua.registrar.bindings import Binding, Change
     from b2bua.server import Server
     from b2bua.store.journal import Journal
+
+
+WORST = 50
+"""So many of those who fail to log in are shown of each kind."""
 
 
 class Phones:
@@ -163,6 +168,15 @@ class Phones:
         if extension in self._server.settings.extensions:
             raise Refused(f"extension {extension} is in the configuration file; change it there")
         raise Unknown(f"there is no extension {extension}")
+
+    def failing(self) -> list[FailingRow]:
+        """Who has failed to log in lately, and for whom it was tried: the worst first."""
+        throttle = self._server.authenticator.throttle
+        return [
+            FailingRow(kind=kind, name=name, times=round(level))
+            for kind in ("source", "user")
+            for name, level in throttle.failing(kind, WORST).items()
+        ]
 
     def pardon(self, source: str) -> Pardoned:
         """Listen again to a source that is ignored for guessing passwords."""

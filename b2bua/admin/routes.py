@@ -44,6 +44,7 @@ def routes(
         Route("DELETE", "/extensions/{extension}/registrations", OPERATOR, phones.unregister),
         Route("GET", "/registrations", OPERATOR, phones.registrations, own="extension"),
         Route("GET", "/places", OPERATOR, phones.places),
+        Route("GET", "/failing", OPERATOR, phones.failing),
         Route("DELETE", "/ignored/{source}", OPERATOR, phones.pardon),
         # Calls.
         Route("GET", "/calls", OPERATOR, calls.going, own="party"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_json
@@ -49,6 +49,14 @@ class IgnoredRow(Value):
 
     source: str
     seconds: int = Field(description="how long it still is")
+
+
+class FailingRow(Value):
+    """Who fails to log in, or for whom it is tried."""
+
+    kind: Literal["source", "user"]
+    name: str
+    times: int = Field(description="how often lately, less what has been forgiven since")
 
 
 class Status(Value):

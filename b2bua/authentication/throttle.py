@@ -104,6 +104,16 @@ class Throttle:
         now = self._now()
         return {source: until - now for source, until in self._ignored.items() if until > now}
 
+    def failing(self, kind: str, most: int) -> dict[str, float]:
+        """
+        Who has failed lately, and how often, less what has been forgiven since; the worst first.
+
+        @param kind: C{source} for where attempts come from, C{user} for whom they are about.
+        """
+        levels = {name: self._level((one, name)) for one, name in self._buckets if one == kind}
+        worst = sorted(levels.items(), key=lambda row: -row[1])[:most]
+        return {name: level for name, level in worst if level >= 0.5}
+
     def pardon(self, host: str) -> bool:
         """Listen to a source again; False if it was not ignored."""
         return self._ignored.pop(source_of(host), None) is not None

@@ -244,6 +244,18 @@ class ViewTests(PageCase):
         self.assertIn("203.0.113.66", page)
         self.assertIn('data-path="/api/ignored/203.0.113.66"', page)
 
+    def test_failing(self) -> None:
+        """Who fails to log in is shown, and for whom it was tried; it is forgiven in time."""
+        for _ in range(3):
+            self.server.authenticator.throttle.failed("203.0.113.66", "9001")
+        text = Markup(self.read(self.browser("desk"), "/attacks")).text
+        for part in ("203.0.113.66", "9001", "Nobody is ignored"):
+            self.assertIn(part, text)
+        rows = self.ask("GET", "/failing")
+        self.assertEqual([(row["kind"], row["times"]) for row in rows], [("source", 3), ("user", 3)])
+        self.world.run(600)
+        self.assertEqual(self.ask("GET", "/failing"), [])
+
     def test_settings(self) -> None:
         """Plugins in their order, and who has changed what."""
         text = Markup(self.read(self.browser("root"), "/settings")).text

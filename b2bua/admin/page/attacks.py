@@ -24,3 +24,12 @@ def ignored(reader: Reader) -> Iterable[Part]:
     ]  # fmt: skip
     shown = table([say("Source"), say("Ignored for"), ""], rows, say("Nobody is ignored."))
     yield section(say("Ignored"), shown, count=len(rows))
+    found = reader.administration.phones.failing()
+    for kind, title, head in (
+        ("source", "Sources that fail to log in", "Source"),
+        ("user", "Users for whom it is tried", "User name"),
+    ):
+        lines = [(row.name, str(row.times)) for row in found if row.kind == kind]
+        yield section(
+            say(title), table([say(head), say("Attempts")], lines, say("Nobody lately.")), count=len(lines)
+        )

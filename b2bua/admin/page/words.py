@@ -119,6 +119,10 @@ GERMAN = {
     "Why did it not ring?": "Warum hat es nicht geklingelt?",
     "Through": "Über",
     "Play this call": "Diesen Anruf durchspielen",
+    "Sources that fail to log in": "Quellen, die sich vergeblich anmelden",
+    "Users for whom it is tried": "Benutzer, für die es versucht wird",
+    "Attempts": "Versuche",
+    "Nobody lately.": "Zuletzt niemand.",
     # How far calls are, and how they ended.
     "ringing": "klingelt",
     "talking": "im Gespräch",
