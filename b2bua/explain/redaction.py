@@ -3,14 +3,14 @@ Other names for everybody in a call: the same for the same, wherever they stand.
 
 Numbers, display names, hosts, addresses and devices are replaced; what is left
 has the same shape, so that it plays as the real call did.  Passwords and
-digest responses are taken out.
+digest responses are taken out, and PINs become others.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import ip_address
 from typing import Any
 
@@ -36,7 +36,10 @@ _NAMING = re.compile(
 CODE_MIN = 2
 """Characters of a feature code; what comes after them may be an extension."""
 OUTSIDE_MIN = 6
-"""Digits of a number that is not one of the house."""
+"""Digits of a number that is not one of the house, and how many of them are replaced: the last ones."""
+_NUMBER = re.compile(r"[0-9]+")
+_BEGINNING = re.compile(r"(\+?[0-9]+)\*")
+"""A setting that means all numbers with a beginning."""
 # What is no identity, though it stands where one may stand.
 _KEPT = frozenset(("anonymous", "anonymous.invalid", "0.0.0.0", "::", "unknown", "asterisk", "sip"))
 
@@ -62,6 +65,12 @@ class Redaction:
         self._extensions: list[str] = []
         self._taken: set[str] = set()
         """Numbers in the configuration that nobody is given."""
+        self._ends: dict[str, str] = {}
+        """The last digits of numbers outside: with +49 before them and with 0 they are the same."""
+        self._beginnings: list[str] = []
+        """What numbers in settings begin with, which they keep; the longest first."""
+        self._pins: dict[str, str] = {}
+        """Replaced in settings, and behind codes; also where names are kept."""
         self._counts = Counter[str]()
 
     def learn(self, messages: Iterable[Message], document: Mapping[str, Any]) -> None:
@@ -72,6 +81,12 @@ class Redaction:
         """
         self._taken = set(re.findall(r"\d+", repr(document)))
         self._extensions = sorted(document.get("extensions", {}), key=len, reverse=True)
+        settings = list(_settings(document))
+        beginnings = {found[1] for _, value in settings if (found := _BEGINNING.fullmatch(value))}
+        self._beginnings = sorted(beginnings, key=len, reverse=True)
+        for key, value in settings:
+            if _is_pin(key) and value and value not in self._pins:
+                self._pins[value] = f"{7 * 10 ** (len(value) - 1) + self._next('pin')}"
         for number in document.get("extensions", {}):
             self._number(number)
         for table in document.get("extensions", {}).values():
@@ -116,13 +131,21 @@ class Redaction:
         """Replace everybody in a configuration, keys included; a regular expression stays as it is."""
         if isinstance(value, Mapping):
             return {
-                self.name(str(key)): below if key == "match" else self.document(below)
+                self.name(str(key)): self._setting(str(key), below)
                 for key, below in value.items()
                 if key not in ("password", "ha1")
             }
         if isinstance(value, list | tuple):
             return [self.document(below) for below in value]
         return self.name(value) if isinstance(value, str) else value
+
+    def _setting(self, key: str, value: Any) -> Any:
+        """Replace everybody in one setting."""
+        if key == "match":
+            return value
+        if _is_pin(key) and isinstance(value, str):
+            return self._pins.get(value, value)
+        return self.document(value)
 
     # ---- making names up ----------------------------------------------------
 
@@ -146,19 +169,40 @@ class Redaction:
 
     def _number(self, user: str) -> None:
         """Give a number another one, as long as it; a number of the house that is no extension stays."""
-        if self._keep or not user or user in self._people or user.lower() in _KEPT or len(user) > 40:
+        if not user or user in self._people or user.lower() in _KEPT or len(user) > 40:
             return
         digits = user.lstrip("+*#0")
-        if user[0] in "*#":  # a code, perhaps with an extension behind it
-            behind = next((one for one in self._extensions if user[CODE_MIN:].endswith(one)), "")
-            if behind:
-                self._people[user] = user[: len(user) - len(behind)] + self._people[behind]
-        elif digits.isdigit() and len(digits) >= OUTSIDE_MIN:
-            self._people[user] = user[:-6] + f"{555000 + self._next('number'):06}"
+        if user[0] in "*#":
+            self._people[user] = self._code(user)
+        elif self._keep:
+            return
+        elif _NUMBER.fullmatch(digits) and (len(digits) >= OUTSIDE_MIN or user[0] == "+"):
+            self._people[user] = self._outside(user, len(digits))
         elif user.isdigit() and user in self._extensions:
             self._people[user] = self._extension(user)
         elif not user.isdigit() and not re.fullmatch(r"[0-9a-f]{16,}", user):
             self._people[user] = f"user{self._next('number')}"
+
+    def _code(self, code: str) -> str:
+        """Replace what stands behind a code: an extension or a number outside, and a PIN behind that."""
+        first, *more = re.split(r"([*#])", code[CODE_MIN:])
+        behind = next((one for one in self._extensions if first.endswith(one)), "")
+        if behind:
+            first = first[: -len(behind)] + self._people.get(behind, behind)
+        elif _NUMBER.fullmatch(first) and len(first) > OUTSIDE_MIN and not self._keep:
+            first = self._outside(first, OUTSIDE_MIN)
+        return "".join((code[:CODE_MIN], first, *(self._pins.get(part, self.name(part)) for part in more)))
+
+    def _outside(self, number: str, digits: int) -> str:
+        """Replace the last digits of a number, but none by which a setting knows it."""
+        beginning = next((one for one in self._beginnings if number.startswith(one)), "")
+        count = min(OUTSIDE_MIN, digits, len(number) - len(beginning))
+        end = number[len(number) - count :]
+        while end not in self._ends:
+            other = f"{555000 + self._next('number')}"[OUTSIDE_MIN - count :]
+            if other not in self._ends.values():
+                self._ends[end] = other
+        return number[: len(number) - count] + self._ends[end]
 
     def _extension(self, number: str) -> str:
         """Find a number that is as long as that of an extension, and that nobody has."""
@@ -178,6 +222,21 @@ class Redaction:
         """Give a device another number."""
         if device not in self._places:
             self._places[device] = device if self._keep else f"0000005e{self._next('device'):04x}"
+
+
+def _settings(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """All words in the tables of a configuration, each with its key."""
+    for key, value in table.items():
+        for one in value if isinstance(value, list | tuple) else (value,):
+            if isinstance(one, Mapping):
+                yield from _settings(one)
+            elif isinstance(one, str):
+                yield str(key), one
+
+
+def _is_pin(key: str) -> bool:
+    """Is this setting a PIN?"""
+    return key == "pin" or key.endswith("_pin")
 
 
 def _any_of(names: Iterable[str]) -> re.Pattern[str]:

@@ -241,9 +241,11 @@ def _related(record: CallRecord, others: Iterable[CallRecord], own: Iterable[Pas
     for one in found:  # it grows: parties go from call to call
         dialogs = _call_ids([one])
         found += [other for other in rest if other not in found and dialogs & _call_ids([other])]
+    parties = tuple(found)
     for other in rest:
         if other not in found and (
-            _meet(record, other) or any(call_id.encode() in named for call_id in _call_ids([other]))
+            any(_meet(one, other) for one in parties)
+            or any(call_id.encode() in named for call_id in _call_ids([other]))
         ):
             found.append(other)
     return found[1:]

@@ -298,6 +298,31 @@ class RedactionTests(SynchronousTestCase):
             ],
         )
 
+    def test_pins(self) -> None:
+        """A PIN becomes another one, the same in settings and behind codes, also where names are kept."""
+        pin = {"alice": {"hot_desk": {"pin": "4711"}}}
+        for redact, name in ((True, "user1"), (False, "alice")):
+            call, document = lived(lambda world, phones: phones["bob"].dial("*461alice*4711"), extensions=pin)
+            recording = record(call, document, redact=redact)
+            self.assertEqual(recording.document["extensions"][name]["hot_desk"], {"pin": "7001"})
+            script = write_script(recording.rungs)
+            self.assertIn(f"INVITE sip:*461{name}*7001@pbx.example.com", script)
+            self.assertNotIn("4711", script)
+            self.assertEqual(Replay(recording).run(), [])
+
+    def test_numbers_outside(self) -> None:
+        """With a country code, a zero or a code before them they are the same; what a setting knows stays."""
+        numbers = ("+49301234567", "0301234567", "*720301234567", "+49301", "+499001")
+        uris = "".join(f"X-Number: <sip:{number}@192.0.2.9>\r\n" for number in numbers)
+        raw = f"OPTIONS sip:192.0.2.9 SIP/2.0\r\n{uris}\r\n".encode()
+        message = Message(at=0.0, transport="UDP", local=US, remote=ALICE, outgoing=False, raw=raw)
+        names = Redaction({US[0]}, "pbx.example.com")
+        names.learn([message], {"extensions": {"102": {"block_callers": {"blocked": ["+49900*"]}}}})
+        again = [names.name(number) for number in numbers]
+        self.assertEqual(again[:3], ["+49301555001", "0301555001", "*720301555001"])
+        self.assertRegex(again[3], r"^\+55\d{3}$")
+        self.assertRegex(again[4], r"^\+49900\d$")
+
     def test_passwords(self) -> None:
         """No digest response gets in."""
         call, document = lived(plain)
