@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from html import escape
-
 from b2bua.calls.records.record import state
-from b2bua.explain.svg import svg
+from b2bua.explain.svg import svg, text_of
 from b2bua.explain.traced import Message, TracedCall
 
 _STYLE = """
@@ -18,7 +16,7 @@ summary { cursor: pointer; font-variant-numeric: tabular-nums } .picture { overf
 def page(call: TracedCall) -> str:
     """Write the page."""
     record = call.record
-    title = escape(f"{record.caller} calls {record.dialled}")
+    title = text_of(f"{record.caller} calls {record.dialled}")
     start = call.messages[0].at if call.messages else 0.0
     unfold = "\n".join(_message(message, start) for message in call.messages)
     return f"""<!doctype html>
@@ -28,7 +26,7 @@ def page(call: TracedCall) -> str:
 <title>{title}</title>
 <style>{_STYLE}</style>
 <h1>{title}</h1>
-<p>Call {escape(record.id)}: {escape(state(record))}</p>
+<p>Call {text_of(record.id)}: {text_of(state(record))}</p>
 {_missing(call)}
 <div class="picture">{svg(call)}</div>
 <h2>Messages</h2>
@@ -41,12 +39,12 @@ def _missing(call: TracedCall) -> str:
     """Say what is not kept any more."""
     if not call.missing:
         return ""
-    return f"<p>The beginning of {escape(', '.join(call.missing))} is not kept any more.</p>"
+    return f"<p>The beginning of {text_of(', '.join(call.missing))} is not kept any more.</p>"
 
 
 def _message(message: Message, start: float) -> str:
     """Write one message, folded."""
     way = "to" if message.outgoing else "from"
     place = f"{message.transport} {message.remote[0]}:{message.remote[1]}"
-    head = escape(f"{message.at - start:.3f} {way} {place}: {message.title}")
-    return f"<details><summary>{head}</summary><pre>{escape(message.text)}</pre></details>"
+    head = text_of(f"{message.at - start:.3f} {way} {place}: {message.title}")
+    return f"<details><summary>{head}</summary><pre>{text_of(message.text)}</pre></details>"

@@ -61,7 +61,7 @@ def svg(call: TracedCall) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}"',
         f' width="{width}" height="{height}" role="img" aria-label={_attribute(title)}>',
-        f"<title>{_text(title)}</title>",
+        f"<title>{text_of(title)}</title>",
         f"<style>{STYLE}</style>",
         *_posts(drawn.columns, height),
     ]
@@ -105,7 +105,7 @@ def _posts(columns: tuple[Column, ...], height: int) -> Iterator[str]:
 
 def _centred(kind: str, x: int, y: int, text: str) -> str:
     """Write text around a place."""
-    return f'<text class="{kind}" x="{x}" y="{y}" text-anchor="middle">{_text(text)}</text>'
+    return f'<text class="{kind}" x="{x}" y="{y}" text-anchor="middle">{text_of(text)}</text>'
 
 
 def _rung(rung: Rung, y: int, at: float, passed: float) -> Iterator[str]:
@@ -114,10 +114,10 @@ def _rung(rung: Rung, y: int, at: float, passed: float) -> Iterator[str]:
     leg = rung.dialog % LEGS
     tip = end - 8 if end > start else end + 8
     middle = (start + end) // 2
-    label = _text(rung.title)
+    label = text_of(rung.title)
     if rung.again:
         label += f" <tspan class='faint'>sent {len(rung.again) + 1} times</tspan>"
-    yield f"<g><title>{_text(rung.message.text)}</title>"
+    yield f"<g><title>{text_of(rung.message.text)}</title>"
     yield f'<text class="faint" x="8" y="{y + 4}">{at:.3f}</text>'
     if passed >= 0.0005:
         yield f'<text class="faint" x="{MARGIN - 8}" y="{y + 4}" text-anchor="end">+{_short(passed)}</text>'
@@ -132,9 +132,9 @@ def _rung(rung: Rung, y: int, at: float, passed: float) -> Iterator[str]:
 
 def _reason(row: Between, y: int, at: float) -> Iterator[str]:
     """Write what was decided, beside our line."""
-    yield f"<g><title>{_text(row.text)}</title>"
+    yield f"<g><title>{text_of(row.text)}</title>"
     yield f'<text class="faint" x="8" y="{y + 4}">{at:.3f}</text>'
-    yield f'<text class="why" x="{REASON_X}" y="{y + 4}">{_text(_cut(row.text, TEXT_MAX))}</text></g>'
+    yield f'<text class="why" x="{REASON_X}" y="{y + 4}">{text_of(_cut(row.text, TEXT_MAX))}</text></g>'
 
 
 def _short(seconds: float) -> str:
@@ -147,11 +147,11 @@ def _cut(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def _text(text: str) -> str:
-    """Make text of it, whatever a peer has sent: XML has no place for control characters."""
+def text_of(text: str) -> str:
+    """Make text of it, whatever a peer has sent: XML and HTML have no place for control characters."""
     return escape("".join(char if char.isprintable() or char in "\n\t" else "\ufffd" for char in text))
 
 
 def _attribute(text: str) -> str:
     """Make the value of an attribute of it, in quotes."""
-    return quoteattr(_text(text))
+    return quoteattr(text_of(text))

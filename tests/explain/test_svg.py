@@ -98,3 +98,8 @@ class PageTests(SynchronousTestCase):
         """All messages can be unfolded."""
         call = forwarded()
         self.assertEqual(len(re.findall("<details>", page(call))), len(call.messages))
+
+    def test_control_characters(self) -> None:
+        """What would steer a terminal is shown, and steers none."""
+        self.assertNotIn("\x1b", page(small()))
+        self.assertIn("486 \ufffd[2JBusy", page(small()))
