@@ -4,7 +4,7 @@ Worlds drawn at random: phones, what they do, what the network does, and when.
 C{play(seed)} draws a world from a seed, lets it run, and says what was not as
 it should be; the same seed gives the same world.  What has to hold is what
 L{World.quiet} insists on, and what the phones think of each other while all is
-calm: when nothing is open, two ends of a call agree on who hears whom.
+calm: when nothing is open, two ends of a call agree on who hears whom::
 
     python -m b2bua.testing.chance --seeds 1000
     python -m b2bua.testing.chance --seed 4711      # once more, with its ladder

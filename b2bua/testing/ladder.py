@@ -1,5 +1,5 @@
 """
-What went over the simulated network, drawn as a ladder.
+What went over the simulated network, drawn as a ladder::
 
     0.000  alice          server         bob
     0.000    |--INVITE----->|              |

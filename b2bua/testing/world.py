@@ -1,5 +1,5 @@
 """
-A simulated world: a clock that stands still, a network, a server, and phones.
+A simulated world: a clock that stands still, a network, a server, and phones::
 
     world = World(seed=7)
     alice, bob = world.phones("alice", "bob")
