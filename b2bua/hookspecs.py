@@ -377,9 +377,9 @@ def replace_requested(call: Call, leg: Leg, replaced: Leg) -> ReplaceVerdict | N
 
     Asked once for each INVITE with a Replaces header field that names a leg of
     ours, after the statuses of RFC 3891 section 3 have been dealt with (400, 481
-    and 486).  The first answer counts; with none a 603 refuses
-    the INVITE.  Nobody is asked about an INVITE that a REFER has led to which we passed
-    on: that was decided with the REFER.
+    and 486).  The first answer counts; with none a 603 refuses the INVITE.  Nobody
+    is asked about an INVITE that a REFER has led to which we passed on: that was
+    decided with the REFER.
 
     @param call: the call to which C{replaced} belongs.
     @param leg: the new leg.

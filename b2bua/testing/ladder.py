@@ -1,5 +1,7 @@
 """
-What went over the simulated network, drawn as a ladder::
+What went over the simulated network, drawn as a ladder.
+
+Thus::
 
     0.000  alice          server         bob
     0.000    |--INVITE----->|              |

@@ -1,5 +1,7 @@
 """
-A simulated world: a clock that stands still, a network, a server, and phones::
+A simulated world: a clock that stands still, a network, a server, and phones.
+
+A test reads::
 
     world = World(seed=7)
     alice, bob = world.phones("alice", "bob")
