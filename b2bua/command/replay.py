@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from b2bua.command import _asking
+from b2bua.command._progress import bar
 from b2bua.settings import Problem, SettingsError, find
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def _call(options: Namespace, tables: dict[str, Any]) -> TracedCall:
     if options.pcap is not None:
         if not options.call_id:
             raise SettingsError("b2bua replay", [Problem("--pcap", "say which dialog: --call-id ID")])
-        return of_capture(pcap.read(Path(options.pcap)), options.call_id, tables)
+        return of_capture(pcap.read(Path(options.pcap), bar("MiB")), options.call_id, tables)
     if options.call is None:
         raise SettingsError("b2bua replay", [Problem("", "say which call, or --open or --pcap a FILE")])
     return TracedCall.model_validate(_asking.ask(options, "GET", "/calls/{call}/trace", call=options.call))

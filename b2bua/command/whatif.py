@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from argparse import ArgumentParser, Namespace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from b2bua.command import _asking
+from b2bua.command._progress import bar
 from b2bua.settings import Problem, SettingsError, find
 
 if TYPE_CHECKING:
@@ -112,19 +112,11 @@ def _compare(options: Namespace, old: dict[str, Any]) -> int:
     from b2bua.explain.telling import tell_difference
 
     new = _tables(options.diff)
-    found = differences(old, new, _time(options.at), _progress, os.cpu_count() or 1)
+    found = differences(old, new, _time(options.at), bar("calls"), os.cpu_count() or 1)
     for one in found:
         print(tell_difference(one, old, new))
     print(f"{len(found)} of the calls would do something else" if found else "every call would do the same")
     return 0
-
-
-def _progress(done: int, of: int) -> None:
-    """Say how far it is, to who sits before a terminal."""
-    if sys.stderr.isatty():
-        bar = "#" * (40 * done // of)
-        end = "\n" if done == of else ""
-        print(f"\r[{bar:<40}] {done:,} of {of:,} calls", end=end, file=sys.stderr, flush=True)
 
 
 def _tables(path: str) -> dict[str, Any]:

@@ -8,13 +8,14 @@ may be pcap or pcapng, over UDP or TCP.
 
 from __future__ import annotations
 
+import os
 import struct
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from b2bua.errors import PeerError
 from b2bua.settings import Problem, SettingsError
@@ -27,6 +28,9 @@ RAW_IP = 101
 """LINKTYPE_RAW: packets begin with their IP header, of either version."""
 STREAMS_MAX = 4096
 """TCP connections of a capture that are followed at a time."""
+PROGRESS_STEP = 4 * 1024 * 1024
+"""Bytes of a capture after which it is said how far it is; a smaller one is read at once."""
+_MIB = 1024 * 1024
 _AHEAD_MAX = 64
 """Segments of a connection that are kept until what is before them comes."""
 
@@ -84,10 +88,12 @@ def _packet(dpkt: Any, message: Message) -> bytes:
     return bytes(packet)
 
 
-def read(path: Path) -> Iterator[Captured]:
+def read(path: Path, progress: Callable[[int, int], None] | None = None) -> Iterator[Captured]:
     """
     Read the SIP messages of a capture, one after the other, whatever its size.
 
+    @param progress: is told from time to time how many MiB of a large file have been read, and of
+        how many.
     @raise SettingsError: if it is no capture, in one line for people.  One that
         is cut off is read as far as it goes.
     """
@@ -106,7 +112,7 @@ def read(path: Path) -> Iterator[Captured]:
             text = f"packets of link type {reader.datalink()} are not read; capture on Ethernet, or on any"
             raise SettingsError(str(path), [Problem("", text)])
         streams: OrderedDict[tuple[End, End], Stream] = OrderedDict()
-        for at, data in _until_cut(reader):
+        for at, data in _counted(_until_cut(reader), file, progress):
             try:
                 packet = parse(data)
             except (dpkt.Error, ValueError, IndexError, struct.error):
@@ -122,6 +128,23 @@ def _until_cut(reader: Iterator[tuple[float, bytes]]) -> Iterator[tuple[float, b
             yield next(packets)  # the library gives its times as decimals
         except (StopIteration, ValueError, EOFError, struct.error):
             return
+
+
+def _counted(
+    packets: Iterator[tuple[float, bytes]], file: BinaryIO, progress: Callable[[int, int], None] | None
+) -> Iterator[tuple[float, bytes]]:
+    """Give packets, and tell how far the file that they come from has been read; a pipe has no size."""
+    size = os.fstat(file.fileno()).st_size
+    if progress is None or size <= PROGRESS_STEP:
+        yield from packets
+        return
+    told = 0
+    for packet in packets:
+        yield packet
+        if file.tell() - told >= PROGRESS_STEP:
+            told = file.tell()
+            progress(min(told, size - 1) // _MIB, -(-size // _MIB))
+    progress(-(-size // _MIB), -(-size // _MIB))
 
 
 def _packets_of(dpkt: Any, link: int) -> Callable[[bytes], Any] | None:

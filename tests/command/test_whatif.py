@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import struct
+from io import StringIO
 from pathlib import Path
 from unittest.mock import patch
 
@@ -22,6 +24,18 @@ password = "secret-of-102"
 [extensions.103]
 password = "secret-of-103"
 """
+PACKET_SIZE = 60_000
+HEAD = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)
+PACKET = struct.pack("<IIII", 0, 0, PACKET_SIZE, PACKET_SIZE)
+"""Heads of a capture on Ethernet, and of a packet in it."""
+
+
+class Terminal(StringIO):
+    """Somebody sits before it."""
+
+    def isatty(self) -> bool:
+        """It is one."""
+        return True
 
 
 class WhatIfTests(SynchronousTestCase):
@@ -69,3 +83,17 @@ class WhatIfTests(SynchronousTestCase):
         status, out, err = run("replay", "--open", str(saved))
         self.assertEqual((status, err), (1, ""))
         self.assertIn("was not sent", out)
+
+    def test_large_capture(self) -> None:
+        """Who sits before a terminal sees how far a large capture is; anybody else sees the outcome only."""
+        capture = Path(self.mktemp())
+        capture.write_bytes(HEAD + (PACKET + bytes(PACKET_SIZE)) * 100)
+        arguments = ("replay", "--pcap", str(capture), "--call-id", "nobody")
+        status, out, err = run(*arguments)
+        self.assertEqual((status, out), (1, ""))
+        self.assertIn("there is no INVITE with the Call-ID nobody", err)
+        self.assertNotIn("MiB", err)
+        with patch("tests.command.support.StringIO", Terminal):
+            err = run(*arguments)[2]
+        self.assertIn(f"\r[{'#' * 26:<40}] 4 of 6 MiB", err)
+        self.assertIn(f"\r[{'#' * 40}] 6 of 6 MiB\n", err)

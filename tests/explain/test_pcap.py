@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from pathlib import Path
 
@@ -100,3 +101,16 @@ class CaptureTests(SynchronousTestCase):
             dpkt.pcap.Writer(file, linktype=127)
         error = self.assertRaises(SettingsError, lambda: list(pcap.read(self.path)))
         self.assertIn("packets of link type 127 are not read; capture on Ethernet", str(error))
+
+    def test_progress(self) -> None:
+        """A large capture tells how far it is, to its end, cut off or not; a small one tells nothing."""
+        told: list[tuple[int, int]] = []
+        self.capture(*[self.segment(1, b"\x00" * 60_000)] * 250)
+        pcap.write(forwarded(), small := Path(self.mktemp()))
+        self.assertTrue(list(pcap.read(small, lambda *far: told.append(far))))
+        self.assertEqual(told, [])
+        for cut in (0, 100):
+            told.clear()
+            os.truncate(self.path, self.path.stat().st_size - cut)
+            self.assertEqual(list(pcap.read(self.path, lambda *far: told.append(far))), [])
+            self.assertEqual(told, [(4, 15), (8, 15), (12, 15), (15, 15)])
