@@ -25,7 +25,7 @@ def record(call: TracedCall, document: Mapping[str, Any], *, redact: bool = True
 
     @param document: the tables of the configuration that it was made with.
     @param redact: give everybody other names.
-    @raise SettingsError: if nothing is left of its messages.
+    @raise SettingsError: if nothing is left of its messages, or nothing that plays.
     """
     if not call.messages:
         raise SettingsError(
@@ -36,17 +36,48 @@ def record(call: TracedCall, document: Mapping[str, Any], *, redact: bool = True
         {message.local[0] for message in messages}, str(document["server"]["domain"]), keep=not redact
     )
     names.learn(messages, document)
+    own = {leg.call_id for leg in call.record.legs}
+    played = list(_from_beginnings(call, messages))
+    if not any(call_id_of(message.raw) in own for message in played):
+        text = f"the beginning of call {call.record.id} is not kept any more; without it nothing plays"
+        raise SettingsError("b2bua replay", [Problem("", text)])
     rungs = [
         Rung(
-            round(message.at - messages[0].at, 3),
+            round(message.at - played[0].at, 3),
             _place(message, names),
             message.outgoing,
             names.raw(_at_our_port(message)),
             _transport(message),
         )
-        for message in messages
+        for message in played
     ]
     return Recording(_document(call, document, names), list(_contacts(call, names)), rungs)
+
+
+def _from_beginnings(call: TracedCall, messages: Sequence[Message]) -> Iterator[Message]:
+    """
+    Leave out what cannot be played, since what was before it has fallen out of the ring.
+
+    A dialog plays from the request that begins it, which has no tag in its To
+    (RFC 3261 12.1.2); a call, only with its first leg.
+    """
+    begun = {call_id_of(message.raw) for message in messages if _begins(message)}
+    for one in (call.record, *call.related):
+        dialogs = [leg.call_id for leg in one.legs if leg.call_id]
+        if dialogs and dialogs[0] not in begun:
+            begun -= set(dialogs)
+    going: set[str] = set()
+    for message in messages:
+        call_id = call_id_of(message.raw)
+        if call_id in begun and (call_id in going or _begins(message)):
+            going.add(call_id)
+            yield message
+
+
+def _begins(message: Message) -> bool:
+    """Is it a request outside of a dialog?"""
+    request = _request(message)
+    return request is not None and not request.to.tag
 
 
 def test_file(call: TracedCall, recording: Recording) -> str:

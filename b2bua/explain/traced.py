@@ -344,6 +344,14 @@ def masked(raw: bytes) -> bytes:
 
 
 def _without_start(call_ids: Iterable[str], passed: Iterable[Passed]) -> list[str]:
-    """Find the dialogs of which the first INVITE is not there any more."""
-    started = {p.call_id for p in passed if p.raw.startswith(b"INVITE ")}
+    """Find the dialogs of which the first INVITE is not there any more; later ones have a tag in their To."""
+    started = {p.call_id for p in passed if p.raw.startswith(b"INVITE ") and not _within(p.raw)}
     return [call_id for call_id in call_ids if call_id not in started]
+
+
+def _within(raw: bytes) -> bool:
+    """Was it sent within a dialog?"""
+    try:
+        return bool(parse(raw).to.tag)
+    except PeerError:
+        return False

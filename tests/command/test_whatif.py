@@ -84,6 +84,18 @@ class WhatIfTests(SynchronousTestCase):
         self.assertEqual((status, err), (1, ""))
         self.assertIn("was not sent", out)
 
+    def test_beginning_gone(self) -> None:
+        """A call that has lost its beginning is refused in one line, and no file is written."""
+        saved, out_file = Path(self.mktemp()), Path(self.mktemp())
+        call = forwarded()
+        end = call.messages[-3:]
+        call.model_copy(update={"messages": end, "missing": ("one",)}).save(saved)
+        status, out, err = run("replay", "--open", str(saved), "--out", str(out_file))
+        self.assertEqual((status, out), (1, ""))
+        line = f"the beginning of call {call.record.id} is not kept any more; without it nothing plays"
+        self.assertEqual(err, f"b2bua replay: {line}\n")
+        self.assertFalse(out_file.exists())
+
     def test_large_capture(self) -> None:
         """Who sits before a terminal sees how far a large capture is; anybody else sees the outcome only."""
         capture = Path(self.mktemp())

@@ -8,6 +8,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from b2bua.calls.records.trace import Trace
 from b2bua.explain import pcap
 from b2bua.explain.redaction import Redaction
 from b2bua.explain.replay import of_capture, record, test_file
@@ -225,6 +226,76 @@ class AroundTests(SynchronousTestCase):
 
         self.assertEqual(Replay(self.lived("UDP", consults)).run(), [])
         self.assertEqual([one.dialled for one in self.traced.related], ["carol"])
+
+
+class RingTests(SynchronousTestCase):
+    """The oldest messages have fallen out of the ring."""
+
+    def left(self, story: Story) -> list[tuple[TracedCall, dict[str, Any]]]:
+        """Let a call happen; give what is left of it when no message has gone, one, two, and so on."""
+        world = World(features="installed")
+        names = ("alice", "bob", "carol")
+        phones = dict(zip(names, world.phones(*names, manners=Manners(answers_after=1)), strict=True))
+        served = world.served
+        assert served is not None
+        calls: list[Any] = []
+        served.server.core.calls.began = calls.append
+        story(world, phones)
+        world.run(1)
+        records = [call.record for call in calls]
+        found = []
+        passed = list(served.server.trace)
+        for gone in range(len(passed)):
+            ring = Trace(sum(len(one.raw) for one in passed))
+            for one in passed[gone:]:
+                ring.note(*one)
+            call = calls[-1]
+            found.append((TracedCall.of(call.record, call.story, ring, others=records), served.document))
+        return found
+
+    def test_as_far_as_it_goes(self) -> None:
+        """
+        What is left plays as it was, without registrations and challenges that have gone.
+
+        That is so up to the INVITE with which the caller begins the call; without
+        it nothing of the call plays, and that is said.
+        """
+        played, refused = 0, 0
+        for call, document in self.left(held):
+            if any(_dials(message, "bob") for message in call.messages):
+                self.assertEqual(call.missing, ())
+                self.assertEqual(Replay(record(call, document)).run(), [])
+                played += 1
+            else:
+                error = self.assertRaises(SettingsError, record, call, document)
+                self.assertRegex(str(error), "not kept any more|no message of call")
+                self.assertEqual(call.missing[0], call.record.legs[0].call_id)
+                refused += 1
+        self.assertGreater(played, 8)
+        self.assertGreater(refused, 8)
+
+    def test_other_call(self) -> None:
+        """What is left of another call that had to do with it does no harm, with its beginning or without."""
+
+        def consults(world: World, phones: dict[str, Phone]) -> None:
+            phones["alice"].dial("bob")
+            world.run(3)
+            phones["alice"].hold()
+            world.run(1)
+            phones["alice"].dial("carol")
+            world.run(3)
+
+        left = [call for call in self.left(consults) if not call[0].missing]
+        cut = [call for call in left if not any(_dials(one, "bob") for one in call[0].around)]
+        self.assertGreater(len(cut), 8)
+        for call, document in cut:
+            self.assertEqual([one.dialled for one in call.related], ["bob"])
+            self.assertEqual(Replay(record(call, document)).run(), [])
+
+
+def _dials(message: Message, number: str) -> bool:
+    """Does it begin a call to somebody?"""
+    return message.raw.startswith(f"INVITE sip:{number}@pbx".encode()) and b"\r\nAuthorization" in message.raw
 
 
 class DifferenceTests(SynchronousTestCase):
