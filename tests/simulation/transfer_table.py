@@ -385,8 +385,8 @@ def fire(scene: Scene, legs: list[Leg]) -> bool:
     """Let the timer of sessions fire."""
     assert scene.world.served is not None
     for leg in legs:
-        if leg.refresh_timer is not None:
-            leg.refresh_timer.stop()
+        if leg.expiry.timer is not None:
+            leg.expiry.timer.stop()
         scene.world.served.server.core.calls.run(leg.session_due)
     return bool(legs)
 
@@ -407,7 +407,7 @@ def expire(scene: Scene, phone: Phone) -> bool:
     """The session is over since nobody has refreshed it (RFC 4028 section 10)."""
     legs = [leg for leg in scene.legs(phone) if leg.answered]
     for leg in legs:
-        leg.session_end = scene.world.clock.seconds()
+        leg.expiry.end = scene.world.clock.seconds()
     return fire(scene, legs)
 
 
