@@ -125,6 +125,20 @@ class ConversationTests(LadderTestCase):
         self.world.run(10)
         self.over()
 
+    def test_change_given_up(self) -> None:
+        """A re-INVITE that is given up changes nothing: the voice is heard where it was (section 14.1)."""
+        self.calling()
+        self.world.voices.delay = 0.3
+        self.alice.session.move_media()
+        self.world.run(0.1)
+        self.alice.session.withdraw()
+        self.world.run(0.5)
+        self.assertEqual(self.world.hears(self.alice), "hello")
+        self.world.run(2)
+        self.alice.hang_up()
+        self.world.run(2)
+        self.over()
+
     def test_without_an_offer(self) -> None:
         """A caller without an offer is offered ours (RFC 3261 section 13.2.1)."""
         (alice,) = self.world.phones("alice", manners=Manners())

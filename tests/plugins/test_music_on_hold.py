@@ -255,6 +255,18 @@ class ParkTests(MusicCase):
         self.assertTalking(("alice", "carol"))
         self.over()
 
+    def test_change_given_up(self) -> None:
+        """A re-INVITE that is given up changes nothing: the music is heard where it was (section 14.1)."""
+        self.bob.session.transfer("701")
+        self.world.run(2)
+        self.world.voices.delay = 0.3
+        self.alice.session.move_media()
+        self.world.run(0.1)
+        self.alice.session.withdraw()
+        self.world.run(2)
+        self.assertEqual(self.world.hears(self.alice), "music")
+        self.over()
+
     def test_orbit(self) -> None:
         """An orbit may have music of its own."""
         self.bob.session.transfer("702")

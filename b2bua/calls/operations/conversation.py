@@ -24,7 +24,7 @@ from b2bua.calls.operations.speech import Speech
 from b2bua.calls.routing.permission import SERVER
 from b2bua.calls.stand_in import StandIn
 from b2bua.calls.verdicts import Talk
-from b2bua.legs.words import Answered, Changed, Confirmed, Fields, HungUp, Moved, Refused, Word
+from b2bua.legs.words import Answered, Changed, Confirmed, Fields, HungUp, Moved, Refused, Withdrawn, Word
 from b2bua.media.ports import IVoice, NoVoice
 
 if TYPE_CHECKING:
@@ -262,6 +262,10 @@ class Conversation(StandIn, Speech):
                     lambda session: self._call.calls.run(self._say, Answered(session)),
                     lambda failure: self._no_voice_for(failure, offer),
                 )
+            case Withdrawn() if voice is not None and leg.remote_session is not None:
+                # The voice goes back to where the party was (section 14.1).
+                voice.answer(leg.remote_session).addErrback(lambda failure: failure.trap(NoVoice))
+                super().hear(leg, word)
             case _:
                 super().hear(leg, word)
 

@@ -262,6 +262,11 @@ class HoldMusic(Speech):
             session, _ = Alignment().translate(session, to_b=True, previous=leg.local_session)
             self._asked.append(word.session or b"")
             self._tell(Changed(session, word.fields))
+        elif isinstance(word, Answered) and leg.withdrawn is not None:
+            if self._voice is not None and leg.remote_session is not None:
+                # The peer has given up its change: the voice goes back to where it was (section 14.1).
+                self._voice.answer(leg.remote_session).addErrback(lambda failure: failure.trap(NoVoice))
+            self._tell(Answered(session, word.fields))
         else:
             offer = _offer_of(leg) if isinstance(word, Answered) else leg.remote_session
             if isinstance(word, Confirmed):
