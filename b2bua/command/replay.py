@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from b2bua.command import _asking
+from b2bua.command._live import live_tables
 from b2bua.command._progress import bar
 from b2bua.settings import Problem, SettingsError, find
 
@@ -40,7 +41,6 @@ def run(options: Namespace) -> int:
     # Not needed to say what can be typed, and it takes its time.
     from b2bua.configuration import configuration
     from b2bua.explain.replay import record, test_file
-    from b2bua.explain.scene import with_changes
     from b2bua.settings import document
     from b2bua.testing.replaying import Replay
 
@@ -49,7 +49,7 @@ def run(options: Namespace) -> int:
     tables = document(path)
     call = _call(options, tables)
     if options.open is None and options.pcap is None:
-        tables = with_changes(tables, _asking.ask(options, "GET", "/settings"))
+        tables = live_tables(options, tables)
     recording = record(call, tables, redact=not options.names)
     for call_id in call.missing:
         print(f"the beginning of {call_id} is not kept any more; what is left is played")

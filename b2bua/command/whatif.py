@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from argparse import ArgumentParser, Namespace
 from datetime import datetime
@@ -9,10 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from b2bua.command import _asking
+from b2bua.command._live import live_tables
 from b2bua.command._progress import bar
 from b2bua.settings import Problem, SettingsError, find
 
 if TYPE_CHECKING:
+    from b2bua.explain.compare import Difference
     from b2bua.explain.scene import Behaviour
     from b2bua.explain.whatif import Question
 
@@ -95,8 +98,13 @@ def run(options: Namespace) -> int:
         raise SettingsError("b2bua whatif", [problem])
     play = ask(tables, question, answers_after=options.answers_after)
     answer, call = play.run(), play.traced()
-    if options.svg is not None and call is not None:
-        Path(options.svg).write_text(svg(call))
+    if options.svg is not None:
+        if call is None:
+            raise SettingsError("b2bua whatif", [Problem("--svg", "there is no call to draw")])
+        try:
+            Path(options.svg).write_text(svg(call))
+        except OSError as error:
+            raise SettingsError(options.svg, [Problem("", error.strerror or str(error))]) from None
     if options.json:
         print(answer.model_dump_json(indent=2))
         return 0
@@ -108,15 +116,35 @@ def run(options: Namespace) -> int:
 
 def _compare(options: Namespace, old: dict[str, Any]) -> int:
     """Show what another configuration would change."""
-    from b2bua.explain.compare import differences
+    from b2bua.explain.compare import differences, hours_left_out
     from b2bua.explain.telling import tell_difference
 
     new = _tables(options.diff)
-    found = differences(old, new, _time(options.at), bar("calls"), os.cpu_count() or 1)
+    at = _time(options.at)
+    found = differences(old, new, at, bar("calls"), os.cpu_count() or 1)
+    if options.json:
+        print(json.dumps([_plain(one) for one in found], indent=2))
+        return 0
+    for hour in hours_left_out(old, new, at):
+        print(f"too many times of day: nothing was played at {hour:%a %H:%M}")
     for one in found:
         print(tell_difference(one, old, new))
     print(f"{len(found)} of the calls would do something else" if found else "every call would do the same")
     return 0
+
+
+def _plain(one: Difference) -> dict[str, Any]:
+    """A difference as JSON has it."""
+    question = one.question
+    return {
+        "caller": question.caller,
+        "dialled": question.dialled,
+        "via": question.via,
+        "at": question.at.isoformat(),
+        "behaviours": dict(question.behaviours),
+        "before": None if one.before is None else one.before.model_dump(mode="json"),
+        "after": None if one.after is None else one.after.model_dump(mode="json"),
+    }
 
 
 def _tables(path: str) -> dict[str, Any]:
@@ -130,10 +158,8 @@ def _tables(path: str) -> dict[str, Any]:
 
 def _live(options: Namespace, tables: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """Lay over a configuration what the running service knows; give who is not registered as well."""
-    from b2bua.explain.scene import with_changes
-
     there = {row["extension"] for row in _asking.ask(options, "GET", "/registrations")}
-    tables = with_changes(tables, _asking.ask(options, "GET", "/settings"))
+    tables = live_tables(options, tables)
     return tables, [name for name in tables.get("extensions", {}) if name not in there]
 
 

@@ -20,9 +20,13 @@ from b2bua.explain.scene import Behaviour, Scene
 from b2bua.explain.whatif import Answer, Question, ask
 
 OUTCOMES: tuple[Behaviour, ...] = ("answers", "busy", "no answer", "unregistered")
-HOURS_MAX = 12
+HOURS_MAX = 48
+CALLERS_MAX = 20
+"""So many extensions call a number at the most: one of each kind, those first that have changed."""
 CHUNK = 400
 """Calls that are played in one go."""
+OWN = ("name", "password", "ha1")
+"""What an extension has for itself, which changes no call."""
 SAMPLES = ("", "0", "00", "+", "+49", "0049", "1", "9", "001")
 """What numbers outside begin with; one of them is called for each route."""
 DIGITS = "3012345678901"
@@ -117,18 +121,42 @@ def _essence(answer: Answer | None) -> object:
 
 def matrix(old: Mapping[str, Any], new: Mapping[str, Any], at: datetime) -> Iterator[Question]:
     """The calls that show what a configuration does."""
-    hours = list(_hours(old, new, at))
+    hours = list(_hours(old, new, at))[:HOURS_MAX]
     numbers = _numbers(old) | _numbers(new)
     extensions = {**old.get("extensions", {}), **new.get("extensions", {})}
     trunks = {**old.get("trunks", {}), **new.get("trunks", {})}
+    kinds = _kinds(old.get("extensions", {}), new.get("extensions", {}))
     for hour, number in product(hours, sorted(numbers)):
-        inside = next((name for name in extensions if name != number), None)
-        callers = [(inside, "")] if inside is not None else []
-        callers += [("0305550100", trunk) for trunk in trunks]
+        inside = [(name, "") for name in [*kinds, *extensions] if name != number]
+        outside = [("0305550100", trunk) for trunk in trunks]
         outcomes = OUTCOMES if number in extensions else OUTCOMES[:1]
-        for (caller, via), outcome in product(callers, outcomes):
+        for (caller, via), outcome in product([*inside[:1], *outside], outcomes):
             behaviours: dict[str, Behaviour] = {} if outcome == "answers" else {number: outcome}
             yield Question(caller, number, hour, via, behaviours=behaviours)
+        # Who may dial what shows in calls to features and routes, and to what has changed itself.
+        if number not in extensions or _changed(old, new, number):
+            for caller, _ in inside[1 : len(kinds)]:
+                yield Question(caller, number, hour)
+
+
+def _changed(old: Mapping[str, Any], new: Mapping[str, Any], extension: str) -> bool:
+    """Does the table of an extension say something else?"""
+    before, after = (tables.get("extensions", {}).get(extension) for tables in (old, new))
+    return bool(before != after)
+
+
+def _kinds(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """One extension of each kind: of those whose tables say the same, before and after."""
+    found: dict[str, str] = {}
+    for name in sorted(old.keys() & new.keys(), key=lambda name: (old[name] == new[name], name)):
+        said = [{k: v for k, v in of[name].items() if k not in OWN} for of in (old, new)]
+        found.setdefault(repr(said), name)
+    return list(found.values())[:CALLERS_MAX]
+
+
+def hours_left_out(old: Mapping[str, Any], new: Mapping[str, Any], at: datetime) -> list[datetime]:
+    """Times at which something may change and that are too many to be played."""
+    return list(_hours(old, new, at))[HOURS_MAX:]
 
 
 def _numbers(tables: Mapping[str, Any]) -> set[str]:
@@ -157,7 +185,7 @@ def _hours(old: Mapping[str, Any], new: Mapping[str, Any], at: datetime) -> Iter
     for day, moment, minute in product((weekday, sunday), moments, (-1, 1)):
         there = day.replace(hour=moment.hour, minute=moment.minute, second=0, microsecond=0)
         found.append(there + timedelta(minutes=minute))
-    return list(dict.fromkeys(found))[:HOURS_MAX]
+    return list(dict.fromkeys(found))
 
 
 def _times(value: object) -> Iterator[time]:

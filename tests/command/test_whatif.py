@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import struct
 from io import StringIO
@@ -66,11 +67,38 @@ class WhatIfTests(SynchronousTestCase):
             (["--redirects", "102"], "--redirects: '102' is not NAME=NUMBER"),
             (["--answers-after", "nan"], "--answers-after: must be seconds, 600 at most"),
             (["--busy", "9"], "--busy: there is no extension or trunk 9"),
+            (["--svg", "/nowhere/call.svg"], "/nowhere/call.svg: No such file or directory"),
         ):
             status, out, err = run("whatif", "101", "102", *arguments)
             self.assertEqual((status, out), (1, ""))
             self.assertIn(line, err)
             self.assertEqual(err.count("\n"), 1)
+
+    def test_live(self) -> None:
+        """The running service knows who was added, what users have changed, and who is registered."""
+        service = {
+            "/extensions": [
+                {"extension": "101", "name": "", "added": False},
+                {"extension": "104", "name": "Dave", "added": True},
+            ],
+            "/settings": {"extensions.104.forward.busy": "103"},
+            "/registrations": [{"extension": number} for number in ("101", "103", "104")],
+        }
+        with patch("b2bua.command._asking.ask", lambda _options, _method, path: service[path]):
+            status, out, err = run("whatif", "101", "104", "--live", "--busy", "104")
+        self.assertEqual((status, err), (0, ""))
+        self.assertIn("answered by extension 103", out)
+
+    def test_difference(self) -> None:
+        """What another configuration changes is told, and as JSON."""
+        other = Path(self.mktemp())
+        other.write_text(OFFICE + '[extensions.103.forward]\nalways = "102"\n')
+        status, out, _ = run("whatif", "--diff", str(other))
+        self.assertEqual((status, "before:" in out), (0, True))
+        status, out, _ = run("whatif", "--diff", str(other), "--json")
+        found = json.loads(out)
+        self.assertEqual((status, {one["dialled"] for one in found}), (0, {"103"}))
+        self.assertEqual(set(found[0]), {"caller", "dialled", "via", "at", "behaviours", "before", "after"})
 
     def test_same(self) -> None:
         """The same configuration changes no call."""

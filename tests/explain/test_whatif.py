@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.calls import Forward
-from b2bua.explain.compare import differences, matrix
+from b2bua.explain.compare import HOURS_MAX, differences, hours_left_out, matrix
 from b2bua.explain.scene import Behaviour, with_changes
 from b2bua.explain.telling import tell, tell_difference
 from b2bua.explain.unused import unused
@@ -352,6 +352,24 @@ class CompareTests(SynchronousTestCase):
             self.assertIn((number, ""), asked)
             self.assertIn((number, "carrier"), asked)
         self.assertTrue(any(number.startswith("0") for number, _ in asked))
+
+    def test_who_may(self) -> None:
+        """What only one extension may not do any more shows, whichever it is."""
+        for extension in ("101", "102", "103"):
+            new = copy.deepcopy(office())
+            new["extensions"][extension]["may_dial"] = []
+            found = differences(office(), new, EVENING)
+            self.assertIn(extension, {one.question.caller for one in found})
+
+    def test_many_hours(self) -> None:
+        """Not more hours are played than there is time for; the others are named."""
+        times = {"begins": [f"{hour:02}:{minute:02}" for hour in range(24) for minute in (10, 40)]}
+        new = {**office(), "night": times}
+        played = {q.at for q in matrix(office(), new, EVENING)}
+        left = hours_left_out(office(), new, EVENING)
+        self.assertEqual(
+            (len(played), len(left), played & {*left}), (HOURS_MAX, 1 + 4 * 48 - HOURS_MAX, set())
+        )
 
     def test_hours(self) -> None:
         """Where a configuration names times, calls are played before and after each."""
