@@ -33,7 +33,7 @@ class DnsTests(PeerCase):
         peer = self.peer("127.0.0.1", *transports)
         resolver = Resolver(servers=[("127.0.0.1", self.port.getHost().port)], reactor=reactor)
         now = peer.runner.now
-        peer.runner._locator = DnsLocator(resolver, now, Random(1), HostsFile(now, self.mktemp()))
+        peer.runner.locator = DnsLocator(resolver, now, Random(1), HostsFile(now, self.mktemp()))
         return peer
 
     async def test_chain(self) -> None:
