@@ -12,6 +12,7 @@ from pydantic_core import to_jsonable_python
 from twisted.logger import Logger
 
 from b2bua.admin.values import AuditRow
+from b2bua.settings.pins import without_pins
 
 if TYPE_CHECKING:
     from b2bua.admin.person import Person
@@ -24,7 +25,7 @@ TABLE = "b2bua.audit"
 KEPT = 5_000
 """So many entries are kept."""
 SECRET = frozenset({"password", "token", "secret", "link"})
-"""What is not written down."""
+"""What is not written down; nor is a PIN."""
 
 
 class Audit:
@@ -49,8 +50,8 @@ class Audit:
             at=self._wall(),
             who=who.name,
             what=f"{route.method} {route.path}",
-            said=_plain(values),
-            answer=_plain(to_jsonable_python(answer, fallback=str)),
+            said=_plain(without_pins(values)),
+            answer=_plain(without_pins(to_jsonable_python(answer, fallback=str))),
         )
         number = int(self._rows[-1][0]) + 1 if self._rows else 1
         key = f"{number:012}"

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from b2bua.admin.values import CallEvent, Event, IgnoredRow, PhoneEvent, PluginEvent, SettingEvent, TrunkRow
 from b2bua.calls.records.view import CallState, Phase
 from b2bua.settings import EventKind as Kind
+from b2bua.settings.pins import hidden
 from b2bua.trunks.trunks import Trunks
 
 if TYPE_CHECKING:
@@ -132,9 +133,10 @@ class Events:
             self.tell("phone", change.kind, [extension], value)
 
     def setting(self, owner: str, feature: str, key: str, value: object) -> None:
-        """A user, or somebody for them, has changed a setting; None has the file's back."""
+        """A setting was changed by a user or for them; None has the file's back, and no PIN is told."""
         extension = owner.removeprefix("extensions.") if owner.startswith("extensions.") else ""
-        told = SettingEvent(path=f"{owner}.{key}", feature=feature, value=value)
+        path = f"{owner}.{key}"
+        told = SettingEvent(path=path, feature=feature, value=hidden(path, value))
         self.tell("setting", "changed", [extension] if extension else [], told)
 
     def _looked(self) -> None:

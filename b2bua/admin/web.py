@@ -13,7 +13,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-from pydantic_core import to_json
+from pydantic_core import to_json, to_jsonable_python
 from twisted.internet.defer import ensureDeferred
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Protocol
@@ -27,7 +27,8 @@ from b2bua.admin.audit import Audit
 from b2bua.admin.openapi import document
 from b2bua.admin.person import Person
 from b2bua.admin.refused import Mistaken, Refused, Unknown
-from b2bua.admin.route import Route, allowed, find
+from b2bua.admin.route import Role, Route, allowed, find
+from b2bua.settings.pins import without_pins
 
 LONGEST = 65_536
 """Bytes that the body of a request may have."""
@@ -162,6 +163,8 @@ class Api(Resource):
             answer = await answer
         if route.method != "GET":
             self._audit.note(who, route, values, answer)
+        if who.role < Role.ADMINISTRATOR:
+            answer = without_pins(to_jsonable_python(answer, fallback=str, bytes_mode="base64"))
         return to_json(answer, fallback=str, bytes_mode="base64")
 
     def _broken(self, failure: Failure, request: Request) -> tuple[int, bytes]:

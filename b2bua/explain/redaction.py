@@ -15,6 +15,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from b2bua.explain.traced import Message
+from b2bua.settings.pins import is_pin
 from b2bua.testing.replaying import with_length
 from b2bua.testing.served import HOST
 
@@ -85,7 +86,7 @@ class Redaction:
         beginnings = {found[1] for _, value in settings if (found := _BEGINNING.fullmatch(value))}
         self._beginnings = sorted(beginnings, key=len, reverse=True)
         for key, value in settings:
-            if _is_pin(key) and value and value not in self._pins:
+            if is_pin(key) and value and value not in self._pins:
                 self._pins[value] = f"{7 * 10 ** (len(value) - 1) + self._next('pin')}"
         for number in document.get("extensions", {}):
             self._number(number)
@@ -143,7 +144,7 @@ class Redaction:
         """Replace everybody in one setting."""
         if key == "match":
             return value
-        if _is_pin(key) and isinstance(value, str):
+        if is_pin(key) and isinstance(value, str):
             return self._pins.get(value, value)
         return self.document(value)
 
@@ -232,11 +233,6 @@ def _settings(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                 yield from _settings(one)
             elif isinstance(one, str):
                 yield str(key), one
-
-
-def _is_pin(key: str) -> bool:
-    """Is this setting a PIN?"""
-    return key == "pin" or key.endswith("_pin")
 
 
 def _any_of(names: Iterable[str]) -> re.Pattern[str]:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from base64 import b64encode
+from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
+
+from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 
 from b2bua.admin import accounts, sessions
+from b2bua.admin.values import Event
 from b2bua.features import Features
+from b2bua.settings.pins import HIDDEN
 from tests.admin.case import request
 from tests.admin.door import PASSWORD, Browser, DoorCase
 
@@ -310,6 +317,72 @@ class AuditTests(DoorCase):
         kept = [row for row in self.successResultOf(self.store.load_settings()) if row.table == "b2bua.audit"]
         names = [row.value["said"]["name"] for row in kept]
         self.assertEqual(sorted(names)[-5:], [f"t{number}" for number in range(3, 8)])
+
+
+class PinTests(DoorCase):
+    """The PIN of a mailbox is known to who has set it, and to administrators."""
+
+    PATH = "extensions.alice.voicemail.pin"
+
+    def setUp(self) -> None:
+        """Alice has set one, and changed it."""
+        self.settings = {"voicemail": {"directory": str(Path(self.mktemp()).absolute())}}
+        super().setUp()
+        for pin in ("471147", "815815"):
+            answer = self.browser("alice").send("PUT", f"/api/settings/{self.PATH}", {"value": pin})
+            self.assertEqual(answer.status, 200, answer.body)
+            self.assertNotIn(pin, answer.body.decode())
+
+    def assertHidden(self, text: str) -> None:
+        """Neither the one nor the other stands there."""
+        self.assertIn(HIDDEN, text)
+        self.assertNotIn("471147", text)
+        self.assertNotIn("815815", text)
+
+    def test_noted(self) -> None:
+        """Who has changed what names the setting and not the PIN, in the store, the answer and the log."""
+        lines: list[str] = []
+
+        def observer(event: LogEvent) -> None:
+            """Keep a line."""
+            lines.append(formatEvent(event))
+
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        self.ask("PUT", "/settings/{path}", path=self.PATH, value="815815")
+        self.assertHidden("".join(lines))
+        self.assertIn(self.PATH, "".join(lines))
+        rows = self.ask("GET", "/changes", limit=3)
+        self.assertEqual([row["said"]["path"] for row in rows], [self.PATH] * 3)
+        self.assertHidden(json.dumps(rows))
+        self.world.run(1)
+        kept = [row for row in self.successResultOf(self.store.load_settings()) if row.table == "b2bua.audit"]
+        self.assertHidden(repr(kept))
+
+    def test_told(self) -> None:
+        """The stream of events, which webhooks get as well, says that it was changed, not to what."""
+        heard: list[Event] = []
+        reader = Mock(hear=heard.append)
+        self.administration.events.begin(reader)
+        self.administration.events.setting("extensions.alice", "voicemail", "voicemail.pin", "471147")
+        self.administration.events.setting("extensions.alice", "voicemail", "voicemail.pin", None)
+        self.assertEqual([event.value.path for event in heard], [self.PATH] * 2)
+        self.assertEqual([event.value.value for event in heard], [HIDDEN, None])
+
+    def test_asked(self) -> None:
+        """An operator and a user see that there is one; the command, which plays calls, sees it as it is."""
+        for name in ("desk", "alice"):
+            self.assertHidden(self.browser(name).send("GET", "/api/extensions/alice/settings").body.decode())
+        self.assertEqual(self.browser("desk").send("GET", "/api/settings").value, {self.PATH: HIDDEN})
+        self.assertEqual(self.browser("root").send("GET", "/api/settings").value, {self.PATH: "815815"})
+        self.assertEqual(self.ask("GET", "/settings"), {self.PATH: "815815"})
+
+    def test_page(self) -> None:
+        """A form takes a new one and shows none."""
+        for name, path in (("desk", "/people/alice"), ("root", "/people/alice"), ("alice", "/mine")):
+            page = self.browser(name).send("GET", path).body.decode()
+            self.assertHidden(page)
+            self.assertIn('type="password"', page)
 
 
 class FileTests(DoorCase):

@@ -15,6 +15,7 @@ from b2bua.admin.page.past import records
 from b2bua.admin.refused import Refused, Unknown
 from b2bua.admin.route import Role
 from b2bua.admin.values import ExtensionRow, SettingRow
+from b2bua.settings.pins import HIDDEN, is_pin
 
 LAST, LOOKED_AT = 20, 100
 """So many of its last calls are shown, and so many looked at for those that were missed."""
@@ -236,6 +237,11 @@ def _field(row: SettingRow, may_change: bool) -> Tag:
     elif form.get("type") == "array":
         field = tags.input(name="value", value=", ".join(map(str, value)))
         field.attributes["data-kind"] = "list"
+    elif is_pin(row.path):
+        # It is not shown, so a form that is sent with nothing in it must not remove it.
+        shown = {"placeholder": HIDDEN} if value else {}
+        field = tags.input(name="value", type="password", required="required", **shown)
+        field.attributes["autocomplete"] = "new-password"
     else:
         field = tags.input(name="value", value="" if value is None else str(value), autocomplete="off")
     if not may_change:
