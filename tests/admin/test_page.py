@@ -236,6 +236,21 @@ class ViewTests(PageCase):
         self.assertIn("changed", Markup(self.read(own, "/mine")).text)
         self.read(self.browser("root"), "/people/zoe", 404)
 
+    def test_links(self) -> None:
+        """Every link of a page leads to one that its reader may see; who may see a call can open it."""
+        self.talk()
+        self.alice.hang_up()
+        self.world.run(40)
+        for name, path, opens in (("alice", "/mine", False), ("desk", "/people/alice", True)):
+            browser = self.browser(name)
+            page = Markup(self.read(browser, path))
+            links = {attrs["href"] or "" for tag, attrs in page.elements if tag == "a" and "href" in attrs}
+            self.assertEqual(any(link.startswith("/calls/") for link in links), opens)
+            self.assertEqual("/people/alice" in links, opens)
+            self.assertIn("bob", page.text)
+            for link in sorted(link for link in links if link.startswith("/")):
+                self.read(browser, link)
+
     def test_attacks(self) -> None:
         """Who is ignored, and a button that pardons them."""
         for _ in range(50):

@@ -20,6 +20,7 @@ from b2bua.admin.page.frame import (
     table,
     tiles,
 )
+from b2bua.admin.route import Role
 from b2bua.admin.values import CallRow, RegistrationRow, TrunkRow
 
 SHOWN = 50
@@ -110,8 +111,8 @@ def going(reader: Reader) -> Iterable[Part]:
     say = reader.say
     found = reader.administration.calls.going(limit=SHOWN)
     rows = [
-        (opened(call), caller(call), call.dialled, parties(call), ended(reader, call), running(call.seconds),
-         _hang_up(reader, call))
+        (opened(reader, call), caller(call), call.dialled, parties(call), ended(reader, call),
+         running(call.seconds), _hang_up(reader, call))
         for call in found
     ]  # fmt: skip
     heads = ("Began", "From", "Dialled", "With", "State", "Talked")
@@ -142,7 +143,7 @@ def registrations(reader: Reader, found: list[RegistrationRow]) -> Part:
     say = reader.say
     rows = [
         (
-            tags.a(row.extension, href=f"/people/{quote(row.extension, safe='')}"),
+            linked(reader, row.extension, f"/people/{quote(row.extension, safe='')}"),
             row.user_agent,
             f"{row.transport} {row.source}".strip(),
             _lamp(reader, row.extension),
@@ -165,9 +166,14 @@ def _lamp(reader: Reader, extension: str) -> Tag:
     return badge(say("ringing"), "warn") if rings else badge(say("talks"), "busy")
 
 
-def opened(call: CallRow) -> Tag:
+def opened(reader: Reader, call: CallRow) -> Part:
     """When it began, with the way to all of it."""
-    return tags.a(clock(call.started), href=f"/calls/{quote(call.id, safe='')}")
+    return linked(reader, clock(call.started), f"/calls/{quote(call.id, safe='')}")
+
+
+def linked(reader: Reader, text: Part, path: str) -> Part:
+    """A text with the way to a page for operators; to a user it is a text."""
+    return tags.a(text, href=path) if reader.person.role >= Role.OPERATOR else text
 
 
 def caller(call: CallRow) -> str:

@@ -118,7 +118,14 @@ def records(reader: Reader, found: Sequence[CallRow]) -> Part:
     """Records as a table."""
     say = reader.say
     rows = [
-        (opened(call), caller(call), call.dialled, parties(call), duration(call.seconds), ended(reader, call))
+        (
+            opened(reader, call),
+            caller(call),
+            call.dialled,
+            parties(call),
+            duration(call.seconds),
+            ended(reader, call),
+        )
         for call in found
     ]
     heads = ("Began", "From", "Dialled", "With", "Talked", "State")
