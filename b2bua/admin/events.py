@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from b2bua.admin.values import CallEvent, Event, IgnoredRow, PhoneEvent, PluginEvent, SettingEvent, TrunkRow
 from b2bua.calls.records.view import CallState, Phase
+from b2bua.calls.state import state_of
 from b2bua.settings import EventKind as Kind
 from b2bua.settings.pins import hidden
 from b2bua.trunks.trunks import Trunks
@@ -73,6 +74,7 @@ class Events:
         self._readers.append(reader)
         if self._timer is None:
             self._seen = self._look()
+            self._calls = {call.id: state_of(call) for call in self._server.core.calls.going.values()}
             self._server.core.calls.watch = self._call
             self._timer = self._server.runner.start(LOOK, self._looked)
 

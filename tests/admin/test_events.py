@@ -72,6 +72,19 @@ class StreamTests(DoorCase):
         ids = [int(one.id) for one in reader.told]
         self.assertEqual(ids, list(range(ids[0], ids[0] + len(ids))))
 
+    def test_joined(self) -> None:
+        """Who begins to read during a call hears what changes of it, not that it begins."""
+        self.talk()
+        reader = self.read("?kind=call")
+        self.alice.hold()
+        self.world.run(1)
+        self.alice.resume()
+        self.world.run(1)
+        self.alice.hang_up()
+        self.world.run(1)
+        words = [word for word in reader.words() if word != "changed"]
+        self.assertEqual(words, ["hello", "held", "resumed", "ended"])
+
     def test_phones_and_settings(self) -> None:
         """Phones come and go; settings are changed, by the page or by the phone."""
         reader = self.read("?kind=phone&kind=setting")
