@@ -166,6 +166,36 @@ class ViewTests(PageCase):
         self.assertEqual([(row["answered"], row["others"]) for row in rows], [(1, 1)])
         self.assertNotIn("<rect", self.read(self.browser("desk"), "/past?party=zoe"))
 
+    def test_next_page(self) -> None:
+        """The chart and the files are of all that was looked for, whichever page of it is read."""
+        self.patch(site.past, "PAGE", 2)
+        for _ in range(3):
+            self.talk()
+            self.alice.hang_up()
+            self.world.run(40)
+        browser = self.browser("desk")
+        first = self.read(browser, "/past?party=bob")
+        [older] = re.findall(r'href="(/past\?[^"]*before=[^"]*)"', first)
+        second = self.read(browser, older.replace("&amp;", "&"))
+        for page in (first, second):
+            self.assertEqual(
+                re.findall(r'href="/((?:past|Master)\.csv[^"]*)"', page),
+                ["past.csv?party=bob", "Master.csv?party=bob"],
+            )
+            self.assertRegex(page, r"\d+: 3 \+ 0")
+            self.assertNotIn("the latest", page)
+
+    def test_cut(self) -> None:
+        """Where more calls are found than are counted, the page says how many were."""
+        self.patch(site.past, "CHART_MOST", 2)
+        for _ in range(3):
+            self.talk()
+            self.alice.hang_up()
+            self.world.run(40)
+        page = Markup(self.read(self.browser("desk"), "/past"))
+        self.assertIn("Calls by hour (the latest 2)", page.text)
+        self.assertIn(f"A file has at most the latest {site.past.CSV_MOST}.", page.text)
+
     def test_asterisk(self) -> None:
         """The columns of Asterisk's cdr_csv, in its order, without a head."""
         self.talk()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from urllib.parse import urlencode
 
@@ -21,6 +21,8 @@ PAGE = 50
 """Rows of a page."""
 CSV_MOST = 10_000
 """Rows of a file."""
+CHART_MOST = 2_000
+"""Calls that are counted for the chart."""
 COLUMNS = (
     "id", "started", "answered", "ended", "caller", "number", "name", "dialled", "answered_by",
     "ring_seconds", "talk_seconds", "state", "status", "hung_up_by", "features",
@@ -45,7 +47,9 @@ async def past(reader: Reader) -> Iterable[Part]:
     """The view; what is looked for stands in its address."""
     say, query = reader.say, reader.query
     found = await _found(reader, PAGE)
-    hours = await reader.administration.calls.hours(*_looked_for(reader))
+    every_page = {name: value for name, value in query.items() if name != "before"}
+    hours = await reader.administration.calls.hours(*_looked_for(every_page), CHART_MOST)
+    cut = sum(row.answered + row.others for row in hours) >= CHART_MOST
     fields = [
         tags.label(say("Party"), tags.input(name="party", value=query.get("party", ""))),
         tags.label(say("Since"), tags.input(name="since", type="date", value=query.get("since", ""))),
@@ -56,15 +60,19 @@ async def past(reader: Reader) -> Iterable[Part]:
         *fields, tags.button(say("Search"), class_="first"), class_="search", method="get", action="/past"
     )
     links: list[Part] = [
-        tags.a(say(text), href=f"/{name}?{urlencode(query)}", class_="button")
+        tags.a(say(text), href=f"/{name}?{urlencode(every_page)}", class_="button")
         for text, name in (("As CSV", "past.csv"), ("As Asterisk's CSV", "Master.csv"))
     ]
     if len(found) == PAGE:
         older = {**query, "before": repr(found[-1].started)}
         links.append(tags.a(say("Older"), href=f"/past?{urlencode(older)}", rel="next", class_="button"))
-    whole = [tags.section(form), tags.section(records(reader, found), tags.p(*links, class_="actions"))]
+    below = [tags.p(*links, class_="actions")]
+    if cut:  # there are more than are counted, and perhaps more than a file has
+        below.append(tags.p(f"{say('A file has at most the latest')} {CSV_MOST}.", class_="hint"))
+    whole = [tags.section(form), tags.section(records(reader, found), *below)]
     if found:
-        whole.insert(1, section(say("Calls by hour"), chart(reader, hours)))
+        title = f"{say('Calls by hour')} ({say('the latest')} {CHART_MOST})" if cut else say("Calls by hour")
+        whole.insert(1, section(title, chart(reader, hours)))
     return whole
 
 
@@ -189,12 +197,11 @@ def _iso(seconds: float | None) -> str:
 
 async def _found(reader: Reader, limit: int) -> list[CallRow]:
     """Look up what was asked for."""
-    return await reader.administration.calls.past(*_looked_for(reader), limit)
+    return await reader.administration.calls.past(*_looked_for(reader.query), limit)
 
 
-def _looked_for(reader: Reader) -> tuple[str | None, float | None, float | None, str | None]:
+def _looked_for(query: Mapping[str, str]) -> tuple[str | None, float | None, float | None, str | None]:
     """Party, since, before and state."""
-    query = reader.query
     before = _day(query.get("until", ""), 1)
     if text := query.get("before"):
         try:

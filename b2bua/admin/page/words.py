@@ -48,6 +48,8 @@ GERMAN = {
     "As CSV": "Als CSV",
     "No call was found.": "Kein Gespräch gefunden.",
     "Older": "Ältere",
+    "the latest": "die letzten",
+    "A file has at most the latest": "Eine Datei enthält höchstens die letzten",
     "Caller": "Anrufer",
     "Messages": "Nachrichten",
     "Legs": "Beteiligte",
