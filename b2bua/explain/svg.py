@@ -53,19 +53,24 @@ text { fill: var(--ink) } .faint { fill: var(--faint); font-size: 11px } .name {
 def svg(call: TracedCall) -> str:
     """Draw a call; the text is a whole document."""
     drawn = picture(call)
-    height = HEAD + sum(map(_height, drawn.rows)) + FOOT
+    lost = [_cut(f"the beginning of {call_id} is not kept any more", TEXT_MAX) for call_id in call.missing]
+    top = HEAD + REASON * len(lost)
+    height = top + sum(map(_height, drawn.rows)) + FOOT
     reasons = [min(len(row.text), TEXT_MAX) for row in drawn.rows if isinstance(row, Between)]
     longest = REASON_X + round(LETTER * max(reasons, default=0))
-    width = max(MARGIN + COLUMN * len(drawn.columns), longest, 640)
+    widest = 8 + round(LETTER * max(map(len, lost), default=0))
+    width = max(MARGIN + COLUMN * len(drawn.columns), longest, widest, 640)
     title = f"{call.record.caller} calls {call.record.dialled}"
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}"',
         f' width="{width}" height="{height}" role="img" aria-label={_attribute(title)}>',
         f"<title>{text_of(title)}</title>",
         f"<style>{STYLE}</style>",
-        *_posts(drawn.columns, height),
+        *_posts(drawn.columns, top, height),
     ]
-    y, before = HEAD, drawn.began
+    for number, text in enumerate(lost):
+        parts.append(f'<text class="why" x="8" y="{HEAD + REASON * number}">{text_of(text)}</text>')
+    y, before = top, drawn.began
     for row in drawn.rows:
         if isinstance(row, Rung):
             parts += _rung(row, y + RUNG, row.at - drawn.began, row.at - before)
@@ -93,14 +98,14 @@ REASON_X = _x(US) + 10
 """Reasons stand beside our line."""
 
 
-def _posts(columns: tuple[Column, ...], height: int) -> Iterator[str]:
+def _posts(columns: tuple[Column, ...], top: int, height: int) -> Iterator[str]:
     """Draw who takes part, and a line below each."""
     for number, column in enumerate(columns):
         x = _x(number)
         yield _centred("name", x, 22, column.name or column.place)
         if column.name and column.place:
             yield _centred("faint", x, 38, column.place)
-        yield f'<line class="post" x1="{x}" y1="{HEAD - 10}" x2="{x}" y2="{height - 10}"/>'
+        yield f'<line class="post" x1="{x}" y1="{top - 10}" x2="{x}" y2="{height - 10}"/>'
 
 
 def _centred(kind: str, x: int, y: int, text: str) -> str:

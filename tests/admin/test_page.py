@@ -18,6 +18,7 @@ from b2bua.admin.page.past import COLUMNS, _cell
 from b2bua.admin.page.site import PAGES
 from b2bua.admin.page.words import GERMAN, language
 from b2bua.calls.records.record import STATES
+from b2bua.explain.traced import TracedCall
 from b2bua.features.commands import Command
 from tests.admin.door import Browser, DoorCase
 
@@ -128,6 +129,28 @@ class ViewTests(PageCase):
         self.assertTrue(self.read(browser, f"/calls/{row['id']}/ladder.svg").startswith("<svg"))
         self.assertIn("INVITE", self.read(browser, f"/calls/{row['id']}/ladder.txt"))
         self.assertIn("there is no call x", self.read(browser, "/calls/x", 404))
+
+    def test_call_without_beginning(self) -> None:
+        """A call of which the first messages are not kept says so, on the page and in the picture."""
+        self.talk()
+        browser = self.browser("desk")
+        [row] = self.ask("GET", "/calls")
+        path, lost = f"/calls/{row['id']}", row["legs"][0]["call_id"]
+        for shown in (path, f"{path}/ladder.svg"):
+            self.assertNotIn("not kept any more", self.read(browser, shown))
+        trace = self.administration.calls.trace
+
+        async def late(call: str) -> TracedCall:
+            """Find what was kept of it."""
+            found = await trace(call)
+            kept = [one for one in found.messages if not one.raw.startswith(b"INVITE ")]
+            return found.model_copy(update={"messages": tuple(kept), "missing": (lost,)})
+
+        self.patch(self.administration.calls, "trace", late)
+        page = Markup(self.read(browser, path))
+        self.assertIn(f"The beginning of this is not kept any more: {lost}", page.text)
+        picture = self.read(browser, f"{path}/ladder.svg")
+        self.assertIn(f"the beginning of {lost} is not kept any more", picture)
 
     def test_past(self) -> None:
         """Records are looked up by party and day, page by page, and what was looked for is in the address."""

@@ -55,8 +55,10 @@ def _shown(reader: Reader, traced: TracedCall) -> Iterable[Part]:
         ),
     )  # fmt: skip
     picture = tags.img(src=f"/calls/{name}/ladder.svg", alt=f"{record.caller} → {record.dialled}")
+    lost = [tags.p(f"{say('The beginning of this is not kept any more:')} {', '.join(traced.missing)}")]
     yield section(
         say("Ladder"),
+        *(lost if traced.missing else []),
         tags.div(picture, class_="wide picture", tabindex="0"),
         tags.p(
             tags.button(say("Copy as text"), type="button", **{"data-copy": f"/calls/{name}/ladder.txt"}),

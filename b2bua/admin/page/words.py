@@ -55,6 +55,7 @@ GERMAN = {
     "Legs": "Beteiligte",
     "Ladder": "Ablauf",
     "Reasons": "Gründe",
+    "The beginning of this is not kept any more:": "Der Anfang hiervon ist nicht mehr vorhanden:",
     "As text": "Als Text",
     "As a picture": "Als Bild",
     "Last calls": "Letzte Gespräche",
