@@ -22,16 +22,13 @@ from twisted.web.server import NOT_DONE_YET, Request
 
 from b2bua.admin.person import Person
 from b2bua.admin.refused import Mistaken, Refused
-from b2bua.admin.sessions import Session, Sessions
+from b2bua.admin.sessions import COOKIE, SECURE_COOKIE, Session, Sessions
 from b2bua.admin.web import send, send_error, too_long
 
 if TYPE_CHECKING:
     from b2bua.admin.accounts import Accounts
     from b2bua.authentication.throttle import Throttle
 
-COOKIE = "b2bua"
-SECURE_COOKIE = "__Host-b2bua"
-"""Over TLS: no other host and no page without TLS can set it (RFC 6265bis section 4.1.3.2)."""
 SAFE = (b"GET", b"HEAD")
 """Methods that change nothing (RFC 9110 section 9.2.1)."""
 LONGEST_NAME, LONGEST_PASSWORD = 64, 1000

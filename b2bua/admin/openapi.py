@@ -9,10 +9,11 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from b2bua.admin.route import Role, Route
+from b2bua.admin.sessions import COOKIE, SECURE_COOKIE
 
 PREFIX = "/api"
 """Where the routes stand."""
-REFUSALS = (400, 401, 403, 404, 409, 413, 429, 500, 503)
+REFUSALS = (400, 401, 403, 404, 405, 409, 413, 415, 429, 500, 503)
 WHO = {Role.USER: "users", Role.OPERATOR: "operators", Role.ADMINISTRATOR: "administrators"}
 _SCHEMAS = "#/components/schemas/{model}"
 _ERROR = {
@@ -41,10 +42,11 @@ def document(routes: Sequence[Route], version: str) -> dict[str, Any]:
             "schemas": schemas,
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer"},
-                "session": {"type": "apiKey", "in": "cookie", "name": "b2bua"},
+                "session": {"type": "apiKey", "in": "cookie", "name": COOKIE},
+                "session_over_tls": {"type": "apiKey", "in": "cookie", "name": SECURE_COOKIE},
             },
         },
-        "security": [{"token": []}, {"session": []}],
+        "security": [{"token": []}, {"session": []}, {"session_over_tls": []}],
     }
 
 

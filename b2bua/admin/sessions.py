@@ -15,6 +15,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 
+COOKIE = "b2bua"
+"""The cookie that carries a session."""
+SECURE_COOKIE = "__Host-b2bua"
+"""Over TLS: no other host and no page without TLS can set it (RFC 6265bis section 4.1.3.2)."""
 IDLE = 3600.0
 """Seconds after which a session that is not used ends."""
 LONGEST = 12 * 3600.0

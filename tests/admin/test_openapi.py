@@ -64,6 +64,25 @@ class DescriptionTests(AdministrationCase):
         self.assertGreater(len(found), 10)
         self.assertEqual(found - {f"#/components/schemas/{name}" for name in schemas}, set())
 
+    def test_refusals(self) -> None:
+        """What is answered to a wrong request is described, such as 405 for a method and 415 for a body."""
+        wrong = (
+            request("PUT", "/api/calls", b"{}", {"Content-Type": "application/json"}),
+            request("POST", "/api/calls", b"a=b", {"Content-Type": "text/plain"}),
+            request("GET", "/api/calls?limit=x"),
+        )
+        answered = {str(self.send(data).status) for data in wrong}
+        self.assertEqual(answered, {"400", "405", "415"})
+        for path, _, operation in self.operations():
+            self.assertEqual(answered - set(operation["responses"]), set(), path)
+
+    def test_ways_in(self) -> None:
+        """A token or either cookie is enough: the one over TLS has a name that only TLS can set."""
+        schemes = self.document["components"]["securitySchemes"]
+        cookies = {one["name"] for one in schemes.values() if one.get("in") == "cookie"}
+        self.assertEqual(cookies, {"b2bua", "__Host-b2bua"})
+        self.assertEqual([list(one) for one in self.document["security"]], [[name] for name in schemes])
+
     def test_told(self) -> None:
         """Each says in a sentence what it is, and who may ask."""
         for path, _, operation in self.operations():
