@@ -136,7 +136,7 @@ class DialogPackage(EventPackage):
 
     name = "dialog"
     bodies = (TYPE,)
-    extensions = EVENTLIST
+    option_tags = EVENTLIST
 
     def __init__(self, options: Options) -> None:
         """Know of no call yet."""

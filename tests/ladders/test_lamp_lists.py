@@ -90,6 +90,12 @@ class ListTests(LampCase):
         self.assertEqual(lamps, ["idle", "idle", "idle"])
         self.quiet()
 
+    def test_required(self) -> None:
+        """Who requires lists gets one: the option tag is known (RFC 4662 section 4.1, RFC 3261 8.2.2.3)."""
+        watching = self.watch("office", fields=(*SUPPORTS, ("Require", "eventlist")))
+        self.assertEqual((watching.code, watching.answer.get("Require")), (200, "eventlist"))
+        self.quiet()
+
     def test_all(self) -> None:
         """A list of all extensions has all of them."""
         watching = self.watch("everybody", fields=SUPPORTS)
