@@ -117,7 +117,8 @@ def _wanted(extension: str, root: xml.Element) -> Iterator[tuple[str, object]]:
     The settings that a command changes, with their values.
 
     A forward never touches another one, nor do-not-disturb; without a number it
-    can only be turned off.
+    can only be turned off.  The number, which may be refused, comes before the
+    rings, which are good: so nothing is left half done.
     """
     own = f"extensions.{extension}"
     if root.name == "SetDoNotDisturb":
@@ -129,10 +130,10 @@ def _wanted(extension: str, root: xml.Element) -> Iterator[tuple[str, object]]:
         on, target = _is_on(root, "activateForward"), root.text_of("forwardDN") or ""
         if on and not target:
             raise PeerError("A forward without a number", section="ECMA-323")
+        yield f"{own}.forward.{kind}", target if on else ""
         rings = root.text_of("ringCount") or ""
         if on and kind == "no_answer" and rings.isascii() and rings.isdecimal() and len(rings) < 3:
             yield f"{own}.forward.no_answer_after", max(1, int(rings)) * RING
-        yield f"{own}.forward.{kind}", target if on else ""
     else:
         raise PeerError("An unknown command", section="ECMA-323", where=root.name)
 

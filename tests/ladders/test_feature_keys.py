@@ -140,6 +140,16 @@ class BadTests(KeyCase):
         self.assertEqual(self.dnd(self.second), "false")
         self.quiet()
 
+    def test_nothing_half_done(self) -> None:
+        """A forward that is refused leaves the rings as they were: a 400 changes nothing."""
+        before = states(self.second.body)["forwardNoAns"].text_of("ringCount")
+        self.assertNotEqual(before, "9")
+        self.assertEqual(self.send(self.first, set_forward("forwardNoAns", "bob", rings="9")), 400)
+        self.second.subscribe()
+        self.world.run(1)
+        self.assertEqual(states(self.second.body)["forwardNoAns"].text_of("ringCount"), before)
+        self.quiet()
+
     def test_others(self) -> None:
         """Nobody presses the keys of others."""
         watching = self.alice.watch("bob", "as-feature-event")
