@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from b2bua import Changeable, Elsewhere, NotConfigured, Options, Seconds, Service, Table, hookimpl
+from b2bua import Changeable, Elsewhere, NotConfigured, Options, Seconds, Table, hookimpl
 from b2bua.calls import Confirm, Dial, Diverted, Lamp, Member, Refuse
 
 if TYPE_CHECKING:
@@ -67,17 +67,6 @@ class BossSecretary:
                     raise ValueError(
                         f"[extensions.{boss}.boss_secretary] secretaries: there is no extension {name}"
                     )
-
-    @hookimpl
-    def service_started(self, service: Service) -> None:
-        """The service has lamps told."""
-        self._service = service
-
-    @hookimpl
-    def setting_changed(self, key: str) -> None:
-        """Keys of the boss and of all secretaries show it."""
-        if key.startswith("boss_secretary."):
-            self._service.changed("dialog", None)
 
     @hookimpl
     def code_shown(self, name: str, argument: str, watcher: Party) -> Lamp | None:

@@ -149,7 +149,7 @@ class DialogPackage(EventPackage):
                 raise ValueError(f"[lamp_lists.{name}] has the number of an extension; give it another name")
             if len(self._members(name)) > LIST_MAX:
                 raise ValueError(f"[lamp_lists.{name}] has more than {LIST_MAX} members; make several lists")
-        self._remote = RemoteLamps(self._numbers_elsewhere(), self.tell)
+        self._remote = RemoteLamps(self._numbers_elsewhere(), self.changed)
         self._calls: dict[str, CallState] = {}
         self._of: dict[str, set[str]] = {}
         """The calls of each extension."""
@@ -210,22 +210,28 @@ class DialogPackage(EventPackage):
         assert self._service is not None
         return self._service
 
-    def tell(self, number: str) -> None:
-        """A number may be shown otherwise: its own lamp, and the lists in which it is."""
-        self.changed(number)
-        self.presence.changed(number)
-        for name in self._lists:
-            if name in self._watched and number in self._members(name):
-                self.changed(name)
+    def changed(self, resource: str | None) -> None:
+        """
+        Have it told that a number may be shown otherwise: its lamp, its presence, the lists in which it is.
 
-    def tell_others(self) -> None:
-        """Numbers that are no extensions may be shown otherwise: codes are about settings."""
-        for number in self._watched | self._met:
-            if number not in self._remote and (
-                number in self._lists or not self.service.is_extension(number)
-            ):
-                self.changed(number)
-                self.presence.changed(number)
+        None: all numbers of which features say how they are; extensions are not meant.
+        """
+        if resource is not None:
+            seen = [name for name in self._lists if name in self._watched and resource in self._members(name)]
+            self._tell(resource, *seen)
+        elif self._service is not None:
+            self._tell(*filter(self._is_featured, self._watched | self._met))
+
+    def _tell(self, *numbers: str) -> None:
+        """Have told who watches one of these, in either way."""
+        for number in numbers:
+            super().changed(number)
+            self.presence.changed(number)
+
+    def _is_featured(self, number: str) -> bool:
+        """Does a feature say how it is, or how one of its members is?"""
+        members = self._members(number) if number in self._lists else (number,)
+        return any(one not in self._remote and not self.service.is_extension(one) for one in members)
 
     def _members(self, name: str) -> tuple[str, ...]:
         """The numbers of a list."""
@@ -246,7 +252,7 @@ class DialogPackage(EventPackage):
         for name in _extensions(state):
             self._of.setdefault(name, set()).add(state.id)
         for name in was | _extensions(state):
-            self.tell(name)
+            self.changed(name)
 
     def refuses(self, resource: str, watcher: Watcher) -> Refuse | None:
         """Extensions and lists are watched by those who may, other numbers if a feature shows them."""
@@ -480,20 +486,20 @@ class BusyLamps:
     @hookimpl
     def contact_registered(self, binding: Registration) -> None:
         """An extension can be reached."""
-        self._package.tell(binding.extension)
+        self._package.changed(binding.extension)
 
     @hookimpl
     def contact_unregistered(self, binding: Registration) -> None:
         """Perhaps it cannot be reached any more."""
-        self._package.tell(binding.extension)
+        self._package.changed(binding.extension)
 
     @hookimpl
     def setting_changed(self, owner: str) -> None:
         """Perhaps an extension takes no calls any more, or takes them again."""
         table, _, name = owner.partition(".")
         if table == "extensions":
-            self._package.tell(name)
-        self._package.tell_others()
+            self._package.changed(name)
+        self._package.changed(None)  # codes are about settings
 
 
 def _extensions(state: CallState) -> set[str]:

@@ -187,7 +187,6 @@ class HotDesk:
         guest = self._service.user(phone)
         if guest != phone:
             self._service.changed("dialog", guest)
-            self._service.changed("presence", guest)
 
     # ---- commands -------------------------------------------------------
 

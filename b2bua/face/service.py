@@ -253,7 +253,7 @@ class Service:
 
     def _lodging_changed(self, extensions: Iterable[str]) -> None:
         """What is told of these may be another now: lamps, messages, keys."""
-        for event in ("dialog", "presence", "message-summary", "as-feature-event"):
+        for event in ("dialog", "message-summary", "as-feature-event"):
             for one in extensions:
                 self.changed(event, one)
 
@@ -268,6 +268,8 @@ class Service:
         Say that what is told of a resource may be another now; None: of all of them.
 
         For a feature that answers C{lamp_shown} say, but does not serve the package itself.
+        Of C{dialog} all are those of which features say how they are: codes, orbits, queues.
+        Presence and lists are told along.
 
         @param event: the name of the event package, C{dialog}; one that nobody serves is no harm.
         """

@@ -15,6 +15,7 @@ SETTINGS: dict[str, Any] = {
     "office_hours": {"shop": {"numbers": ["dave"], "zone": "UTC", "open": []}},
     "block_callers": {},
     "caller_id": {},
+    "lamp_lists": {"orbits": {"members": ["701"]}},
 }
 
 
@@ -52,6 +53,33 @@ class OfficeLampTests(LampCase):
         self.alice.hang_up()
         self.world.run(1)
         self.assertEqual(self.lamp(lamp), "idle")
+        self.quiet()
+
+    def test_orbit_in_list(self) -> None:
+        """Park × busy lamps: who watches an orbit in a list, or its presence, sees that it is taken."""
+        orbits = self.wanda.watch("orbits", fields=(("Supported", "eventlist"),))
+        presence = self.wanda.watch("701", "presence")
+        self.bob.manners.answers_after = 1
+        self.world.run(1)
+        seen = [(b">confirmed<" in orbits.body, b"On the phone" in presence.body)]
+        self.parked("701")
+        seen.append((b">confirmed<" in orbits.body, b"On the phone" in presence.body))
+        self.alice.hang_up()
+        self.world.run(1)
+        seen.append((b">confirmed<" in orbits.body, b"On the phone" in presence.body))
+        self.assertEqual(seen, [(False, False), (True, True), (False, False)])
+        self.quiet()
+
+    def test_not_others(self) -> None:
+        """What a code of an agent changes is told to who watches codes, not to who watches extensions."""
+        watching = [self.wanda.watch("bob"), self.wanda.watch("bob", "presence")]
+        [dave] = self.world.phones("dave", manners=self.alice.manners)
+        code = dave.watch("*453610")
+        self.world.run(1)
+        before = [len(one.notified) for one in watching]
+        self.code(dave, "*453610")
+        self.assertEqual(self.lamp(code), "talking")
+        self.assertEqual([len(one.notified) for one in watching], before)
         self.quiet()
 
     def test_queue(self) -> None:
