@@ -67,8 +67,8 @@ class SummaryPackage(EventPackage):
     def __init__(self, waiting: MessageWaiting) -> None:
         """Tell what C{waiting} knows."""
         self._waiting = waiting
-        self.subscribed: set[str] = set()
-        """Accounts with a phone that has subscribed."""
+        self._subscribed: dict[str, dict[str, tuple[str, str]]] = {}
+        """What the phones of an extension watch, by subscription: the mailbox, and where the phone is."""
 
     def refuses(self, resource: str, watcher: Watcher) -> Refuse | None:
         """The mailbox is one's own, or one that one may see."""
@@ -85,17 +85,38 @@ class SummaryPackage(EventPackage):
         return Body(TYPE, self._waiting.summary(self._waiting.user(account) if own else account))
 
     def changed(self, resource: str | None) -> None:
-        """Tell who watches, also the number of the voicemail, and the phones that have not subscribed."""
-        super().changed(None)
-        if resource is not None:
-            self._waiting.tell(resource)
+        """Tell who watches the mailbox, by whatever name, and the phones that have not subscribed."""
+        if resource is None or not self._waiting.started:
+            super().changed(None)
+            return
+        phones = {resource, *self._waiting.phones(resource)}
+        numbers = {name for phone in phones for name, _ in self._mailboxes(phone) if name not in phones}
+        for name in phones | numbers:
+            super().changed(name)
+        self._waiting.tell(resource)
 
-    def watched(self, resource: str, anybody: bool) -> None:
+    def _mailboxes(self, extension: str) -> Iterator[tuple[str, str]]:
+        """By what names phones of an extension watch its own mailbox, and where each of them is."""
+        for name, place in self._subscribed.get(extension, {}).values():
+            if self._waiting.account(name, extension) == extension:
+                yield name, place
+
+    def has_subscribed(self, phone: Registration) -> bool:
+        """Is a phone told by a subscription to its own mailbox?"""
+        return any(place == _place(phone.contact) for _, place in self._mailboxes(phone.extension))
+
+    def began(self, resource: str, watcher: Watcher) -> None:
         """Who is told by a subscription is not told besides."""
-        if anybody:
-            self.subscribed.add(resource)
-        else:
-            self.subscribed.discard(resource)
+        if watcher.party.internal:
+            own = self._subscribed.setdefault(watcher.party.name, {})
+            own[watcher.id] = resource, _place(watcher.contact)
+
+    def ended(self, resource: str, watcher: Watcher) -> None:
+        """Such a phone is told otherwise again."""
+        own = self._subscribed.get(watcher.party.name, {})
+        own.pop(watcher.id, None)
+        if not own:
+            self._subscribed.pop(watcher.party.name, None)
 
 
 class MessageWaiting:
@@ -268,6 +289,16 @@ class MessageWaiting:
         """Tell all phones of an account."""
         self._package.changed(account)
 
+    @property
+    def started(self) -> bool:
+        """Is the service up?  After a reload other features may speak before this one has started."""
+        return self._service is not None
+
+    def phones(self, account: str) -> set[str]:
+        """The extensions whose phones show the messages of an account: its own, and where it is a guest."""
+        assert self._service is not None
+        return {phone.extension for phone in self._service.registrations(account)}
+
     def tell(self, account: str) -> None:
         """Tell the phones of an account that have not subscribed, once the service has started."""
         if self._service is not None:
@@ -288,7 +319,7 @@ class MessageWaiting:
             not self._unsolicited
             or self._service is None
             or key in self._unwilling
-            or phone.extension in self._package.subscribed
+            or self._package.has_subscribed(phone)
         ):
             return
         body = self.summary(self.user(phone.extension))
@@ -296,6 +327,11 @@ class MessageWaiting:
         code = await self._service.notify(phone, "message-summary", body, TYPE, "active")
         if code in NOT_WANTED:
             self._unwilling.add(key)
+
+
+def _place(contact: str) -> str:
+    """Where a phone is; some say other parameters when they subscribe than when they register."""
+    return contact.partition(";")[0].lower()
 
 
 def _counted(body: bytes) -> Messages:

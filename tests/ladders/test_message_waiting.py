@@ -100,6 +100,62 @@ class UnaskedTests(MessageCase):
         self.assertEqual(self.summaries(self.alice), [])
         self.quiet()
 
+    def told(self, phone: Any) -> int:
+        """How many NOTIFYs it has got in all."""
+        return len(self.summaries(phone)) + sum(len(one.notified) for one in phone.subscriptions)
+
+    def test_watched_by_another(self) -> None:
+        """That somebody else watches the mailbox keeps nothing from the phones of its owner."""
+        watching = self.alice.watch("bob", "message-summary")
+        self.world.run(1)
+        self.say(new=1)
+        self.world.run(1)
+        self.assertEqual((len(self.summaries(self.bob)), len(watching.notified)), (1, 2))
+        self.quiet()
+
+    def test_either_way(self) -> None:
+        """A phone that has subscribed is told once, by whatever name; other phones are told unasked."""
+        other = self.world.phone("bob", Manners())
+        other.register()
+        for count, name in ((2, "bob"), (3, "*97")):
+            with self.subTest(name):
+                watching = self.bob.watch(name, "message-summary")
+                self.world.run(1)
+                before = self.told(self.bob), self.told(other)
+                self.say(new=count)
+                self.world.run(1)
+                self.assertIn(b"Voice-Message: %d/0" % count, watching.body)
+                self.assertEqual((self.told(self.bob), self.told(other)), (before[0] + 1, before[1] + 1))
+                watching.unsubscribe()
+                self.world.run(1)
+        before = self.told(self.bob), self.told(other)
+        self.say(new=1)
+        self.world.run(1)
+        self.assertEqual((self.told(self.bob), self.told(other)), (before[0] + 1, before[1] + 1))
+        self.quiet()
+
+    def test_reload(self) -> None:
+        """After a reload it is known who has subscribed."""
+        watching = self.bob.watch("*97", "message-summary")
+        self.world.run(1)
+        self.world.reload()
+        self.world.run(5)
+        before = self.told(self.bob)
+        self.say(new=1)
+        self.world.run(1)
+        self.assertIn(b"Voice-Message: 1/0", watching.body)
+        self.assertEqual(self.told(self.bob), before + 1)
+        self.quiet()
+
+    def test_not_others(self) -> None:
+        """Messages of one are told to nobody else."""
+        watching = self.alice.watch("alice", "message-summary")
+        self.world.run(1)
+        self.say(new=1)
+        self.world.run(1)
+        self.assertEqual(len(watching.notified), 1)
+        self.quiet()
+
     def test_registered(self) -> None:
         """A phone that was off shows what waits when it registers (fusionpbx#1193)."""
         self.bob.unregister()
