@@ -93,7 +93,7 @@ class NightRing:
         number = None if parent is None else self._number(parent)
         if number is not None and attempt.call.id not in self._ringing:
             self._ringing[attempt.call.id] = number
-            self._tell(number)
+            self._tell()
 
     @hookimpl
     def call_changed(self, state: CallState) -> None:
@@ -104,12 +104,12 @@ class NightRing:
     def _over(self, call: str) -> None:
         """A call does not ring here any more."""
         if call in self._ringing:
-            self._tell(self._ringing.pop(call))
+            del self._ringing[call]
+            self._tell()
 
-    def _tell(self, number: str) -> None:
+    def _tell(self) -> None:
         """Have lamps told."""
-        self._service.changed("dialog", number)
-        self._service.changed("dialog", None)  # the keys with the code
+        self._service.changed("dialog", None)  # the number, and the keys with the code
 
     @hookimpl
     def target_failed(self, attempt: Attempt) -> Forward | None:

@@ -104,9 +104,12 @@ class NightMeets(NightCase):
         """Night ring × busy lamps: keys for the number and for the code ring while a call does."""
         self.start()
         lamps = [self.dave.watch(what) for what in ("690", "*39")]
+        self.world.run(1)
+        before = [len(lamp.notified) for lamp in lamps]
         self.dial(self.alice, "690")
         for lamp in lamps:
             self.assertIn(b"early", lamp.body)
+        self.assertEqual([len(lamp.notified) for lamp in lamps], [count + 1 for count in before])
         self.dial(self.dave, "*39")
         for lamp in lamps:
             self.assertNotIn(b"early", lamp.body)
