@@ -4,8 +4,8 @@ Intercom: the phone that is called answers by itself.
 C{*80102} calls 102 so.  There is no one way to ask a phone for it, so the INVITE
 says it in the words of each make: C{Alert-Info} for Yealink, Aastra and Poly, C{Call-Info}
 for Snom, Grandstream and Gigaset, C{Answer-Mode} for who has read RFC 5373.  Callers who may not
-do it have such fields taken out of their INVITEs, since a phone that answers by
-itself is a microphone (RFC 5373 section 7)::
+do it have such fields taken out of their INVITEs, also those that say what C{alert_info} says, since
+a phone that answers by itself is a microphone (RFC 5373 section 7)::
 
     [intercom]
     alert_info = "<http://pbx.example.com>;info=alert-autoanswer;delay=0"
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from b2bua import Options, Table, hookimpl
 from b2bua.calls import Dial, Member, Refuse
-from b2bua_plugins._auto_answer import USUAL, AlertInfo, ask, asks
+from b2bua_plugins._auto_answer import USUAL, AlertInfo, ask, drop
 
 if TYPE_CHECKING:
     from b2bua.calls import Attempt, Call, CallRecord, InvitationDraft, Party
@@ -55,6 +55,11 @@ class Intercom:
         return {"intercom": "*80"}
 
     @hookimpl
+    def b2bua_before(self) -> tuple[str, ...]:
+        """Pages take out their own words where nothing asks any more."""
+        return ("paging",)
+
+    @hookimpl
     def b2bua_configure(self, options: Options) -> None:
         """Take the words."""
         self._options = options
@@ -80,7 +85,7 @@ class Intercom:
         if ours:
             ask(draft, self._alert_info)
         elif not self._may(attempt.caller, called):
-            draft.fields = [(name, value) for name, value in draft.fields if not asks(name, value)]
+            drop(draft, (self._alert_info,))
 
     @hookimpl
     def call_ended(self, call: Call, record: CallRecord) -> None:

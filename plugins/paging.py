@@ -32,7 +32,7 @@ from pydantic import Field, StringConstraints
 
 from b2bua import NotConfigured, Options, Seconds, Service, Table, hookimpl
 from b2bua.calls import Gone, Refuse, Talk
-from b2bua_plugins._auto_answer import USUAL, AlertInfo, ask
+from b2bua_plugins._auto_answer import USUAL, AlertInfo, ask, asks, says
 
 if TYPE_CHECKING:
     from b2bua.calls import Attempt, Conversation, InvitationDraft, Party
@@ -75,6 +75,9 @@ class Paging:
                 for name in names:
                     if name not in options.extensions:
                         raise ValueError(f"[pages.{number}] {key}: there is no extension {name}")
+        words = {page.alert_info for page in self._pages.values()}
+        self._words = {one for one in words if not asks("Alert-Info", one)}
+        """What the intercom does not know."""
         self._serial = count(1)
         self._said: dict[str, str] = {}
         """Where an announcement is that is being heard, by what its members are connected to."""
@@ -146,10 +149,16 @@ class Paging:
 
     @hookimpl
     def invitation_leaving(self, attempt: Attempt, draft: InvitationDraft) -> None:
-        """Ask the phone of a member to answer by itself."""
+        """Ask the phone of a member to answer by itself; nobody else says what makes it do so."""
         page = self._pages.get(attempt.call.dialled.removeprefix(HEARD).partition("|")[0])
         if page is not None and attempt.call.dialled in self._said:
             ask(draft, page.alert_info)
+        elif "Answer-Mode" not in dict(draft.fields):  # no intercom, which may have the same words
+            draft.fields = [
+                (name, value)
+                for name, value in draft.fields
+                if name != "Alert-Info" or not says(value, self._words)
+            ]
 
 
 def _is_answered(attempt: Attempt) -> bool:

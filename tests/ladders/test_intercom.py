@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from b2bua.testing import LadderTestCase, World
+from b2bua.testing import LadderTestCase, Manners, World
 from b2bua.wire.message import Request
 
 ASKING = (
@@ -97,3 +97,54 @@ class IntercomTests(LadderTestCase):
         bob.sends("REFER", to="carol")
         bob.gets(202)
         self.assertIsNone(carol.gets("INVITE").get("Answer-Mode"))
+
+
+WORDS, HALL = "<http://pbx.example.com>;info=Sales", "<http://pbx.example.com>;info=Hall;delay=0"
+CARRIER = "198.51.100.7"
+
+
+class OwnWordsTests(LadderTestCase):
+    """The operator has phones answer by words of their own, and those are nobody else's."""
+
+    def make_world(self) -> World:
+        """Dave may not; a carrier that is trusted may not either; a page has other words."""
+        settings = {
+            "extensions": {"dave": {"intercom": {"may_call": False}}},
+            "intercom": {"alert_info": WORDS},
+            "pages": {"650": {"members": ["bob"], "alert_info": HALL}},
+            "trunks": {"carrier": {"uri": f"sip:{CARRIER}", "accept_from": [CARRIER], "trusted": True}},
+        }
+        return World(features="installed", settings=settings)
+
+    def arrives(self, caller: Any, alert: str) -> str | None:
+        """What of an Alert-Info reaches Bob's phone."""
+        session = caller.dial("sip:bob@pbx.example.com", fields=[("Alert-Info", alert)])
+        self.world.run(1)
+        got = [item.message for item in self.bob.inbox if isinstance(item.message, Request)]
+        invite = [one for one in got if one.method == "INVITE"][-1]
+        session.hang_up()
+        self.world.run(2)
+        return invite.get("Alert-Info")
+
+    def test_not_theirs(self) -> None:
+        """Whoever may not have phones answer does not by those words, however they are written."""
+        dave, self.bob = self.world.phones("dave", "bob", manners=Manners(answers_after=None))
+        carrier = self.world.trunk("carrier", Manners(), host=CARRIER)
+        for caller in (dave, carrier):
+            for alert in (WORDS, '<sip:x>;delay=0;INFO = "sales"', HALL, f"<sip:x>;info=ring3, {HALL}"):
+                self.assertIsNone(self.arrives(caller, alert), alert)
+            for alert in (HARMLESS[1], "<sip:x>;info=Sales2"):
+                self.assertEqual(self.arrives(caller, alert), alert)
+        self.quiet()
+
+    def test_may(self) -> None:
+        """The code says the words, and so may the phone of whoever may dial it."""
+        alice, self.bob = self.world.phones("alice", "bob", manners=Manners(answers_after=None))
+        self.assertEqual(self.arrives(alice, WORDS), WORDS)
+        alice.dial("*80bob")
+        self.world.run(1)
+        invite = self.bob.inbox[-1].message
+        self.assertEqual((invite.get("Alert-Info"), invite.get("Answer-Mode")), (WORDS, "Auto"))
+        alice.hang_up()
+        self.world.run(2)
+        self.quiet()
