@@ -52,6 +52,7 @@ class NightRing:
     @hookimpl
     def b2bua_configure(self, options: Options) -> None:
         """Take the numbers, which are nobody's."""
+        self._options = options
         self._nights = {number: options.of(Night, number) for [number] in options.names(Night)}
         if not self._nights:
             raise NotConfigured("no [night_ring.NUMBER] table")
@@ -59,8 +60,6 @@ class NightRing:
             for name in night.answered_by or ():
                 if name not in options.extensions:
                     raise ValueError(f"[night_ring.{number}] answered_by: there is no extension {name}")
-        self._ringing: dict[str, str] = {}
-        """The number at which a call rings, by the call; what has rung longest is the first one."""
 
     @hookimpl
     def b2bua_numbers(self) -> Mapping[str, str]:
@@ -69,8 +68,21 @@ class NightRing:
 
     @hookimpl
     def service_started(self, service: Service) -> None:
-        """The service shows lamps."""
+        """The rows are the numbers at which calls ring, by the call: C{[number, since when]}."""
         self._service = service
+        service.after(0, self._tidy)
+
+    def _tidy(self) -> None:
+        """After a reload calls ring on; those that are over, or whose number is nobody's, do not."""
+        for call in [*self._service.data]:
+            state = self._service.call(call)
+            if state is None or not _rings(state) or call not in self._ringing():
+                self._over(call)
+
+    def _ringing(self) -> dict[str, str]:
+        """The number at which a call rings, by the call; what has rung longest is the first one."""
+        rows = sorted(self._service.data.items(), key=lambda item: item[1][1])
+        return {call: number for call, (number, _) in rows if number in self._nights}
 
     def _number(self, attempt: Attempt) -> str | None:
         """The number of ours that an attempt is for."""
@@ -91,20 +103,22 @@ class NightRing:
         """From now on the call can be taken."""
         parent = attempt.parent
         number = None if parent is None else self._number(parent)
-        if number is not None and attempt.call.id not in self._ringing:
-            self._ringing[attempt.call.id] = number
+        if number is not None and attempt.call.id not in self._service.data:
+            with self._service.data.change() as rows:
+                rows[attempt.call.id] = [number, self._options.now().timestamp()]
             self._tell()
 
     @hookimpl
     def call_changed(self, state: CallState) -> None:
         """It rings no more when somebody has it, or it is over."""
-        if not any(party.phase is Phase.RINGING for party in state.parties):
+        if not _rings(state):
             self._over(state.id)
 
     def _over(self, call: str) -> None:
         """A call does not ring here any more."""
-        if call in self._ringing:
-            del self._ringing[call]
+        if call in self._service.data:
+            with self._service.data.change() as rows:
+                del rows[call]
             self._tell()
 
     def _tell(self) -> None:
@@ -132,7 +146,7 @@ class NightRing:
         }
         if not mine:
             return Refuse(403, "Not Allowed")
-        found = next((call for call, number in self._ringing.items() if number in mine), None)
+        found = next((call for call, number in self._ringing().items() if number in mine), None)
         return Refuse(404, "Nothing rings") if found is None else PickUp(found)
 
     @hookimpl
@@ -140,9 +154,15 @@ class NightRing:
         """It rings, or it does not."""
         if number not in self._nights:
             return None
-        return Lamp("ringing" if number in self._ringing.values() else "idle")
+        return Lamp("ringing" if number in self._ringing().values() else "idle")
 
     @hookimpl
     def code_shown(self, name: str, argument: str) -> Lamp:
         """The key that takes a call rings while there is one."""
-        return Lamp("ringing" if {argument} - {""} <= {*self._ringing.values()} and self._ringing else "idle")
+        ringing = {*self._ringing().values()}
+        return Lamp("ringing" if ringing and {argument} - {""} <= ringing else "idle")
+
+
+def _rings(state: CallState) -> bool:
+    """Does a call ring anywhere?"""
+    return any(party.phase is Phase.RINGING for party in state.parties)

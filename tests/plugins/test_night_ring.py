@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from b2bua.features import Features, FeaturesRefused
+from b2bua.store.memory import MemoryStore
 from b2bua.testing import LadderTestCase, Manners, World
 from b2bua.testing.phone import Phone
 from b2bua_plugins.night_ring import NightRing
@@ -18,7 +19,7 @@ class NightCase(LadderTestCase):
     def start(self, night: dict[str, Any] | None = None, **tables: Any) -> None:
         """A world with one number."""
         settings = {"night_ring": {"690": NIGHT | (night or {})}} | tables
-        self.world = World(features="installed", settings=settings)
+        self.world = World(features="installed", settings=settings, store=MemoryStore())
         self.alice, self.dave, self.erin = self.world.phones(
             "alice", "dave", "erin", manners=Manners(answers_after=1)
         )
@@ -61,6 +62,39 @@ class NightTests(NightCase):
         self.dial(self.dave, "*39690")
         self.assertTrue(self.dave.talks_to(self.erin))
         self.end()
+
+    def test_reload(self) -> None:
+        """After a reload it rings still: the keys do, and whoever dials the code has the call."""
+        self.start()
+        lamp = self.erin.watch("690")
+        self.dial(self.alice, "690")
+        self.world.reload()
+        self.world.run(2)
+        self.assertIn(b"early", lamp.body)
+        self.assertEqual(self.dial(self.dave, "*39"), 200)
+        self.assertTrue(self.dave.talks_to(self.alice))
+        self.assertNotIn(b"early", lamp.body)
+        self.assertEqual(self.dial(self.erin, "*39"), 404)
+        self.end()
+
+    def test_over_meanwhile(self) -> None:
+        """What does not ring any more after a crash of the server is not shown, and cannot be taken."""
+        self.start()
+        self.dial(self.alice, "690")
+        assert self.world.served is not None
+        self.world.served.crash()
+        self.world.run(1)
+        self.world.served.restart()
+        self.world.run(5)
+        lamp = self.erin.watch("690")
+        self.world.run(1)
+        self.assertNotIn(b"early", lamp.body)
+        self.assertEqual(self.dial(self.dave, "*39"), 404)
+        self.dial(self.alice, "690")
+        self.assertIn(b"early", lamp.body)
+        self.assertEqual(self.dial(self.dave, "*39"), 200)
+        self.assertTrue(self.dave.talks_to(self.alice))
+        self.assertNotIn(b"early", lamp.body)
 
     def test_answered_by(self) -> None:
         """Who may not take it does not."""
