@@ -74,8 +74,6 @@ class CallBack:
             raise NotConfigured("no [call_back] table")
         self._options = options
         self._table = options.of(Calls)
-        self._busy: dict[str, str] = {}
-        """Whom each extension has found busy last."""
         self._ringing: set[str] = set()
 
     @hookimpl
@@ -102,11 +100,14 @@ class CallBack:
     @hookimpl
     def target_failed(self, attempt: Attempt, outcome: Outcome) -> None:
         """Remember whom an extension has found busy; what to do about it is for others to say."""
-        if attempt.parent is None and attempt.internal and attempt.extension and outcome.kind == "busy":
-            self._busy[attempt.caller.name] = attempt.extension
+        # What a code or a short number leads to is still the caller's; what a forward or a group does is not.
+        own = attempt.parent is None or attempt.behalf.key == attempt.caller.key
+        if own and attempt.internal and attempt.extension and outcome.kind == "busy":
+            with self._service.data.change() as rows:
+                rows[f"last {attempt.caller.name}"] = attempt.extension
 
     def _waits(self) -> bool:
-        """Does anybody wait for somebody?"""
+        """Does anybody wait for somebody?  Who was busy C{last} is only remembered."""
         return any(key.startswith("busy ") for key in self._service.data)
 
     def _wait_for(self, extension: str, wanted: str) -> Confirm:
@@ -202,7 +203,7 @@ class CallBack:
         """Wait, wake up, or let it be."""
         own = attempt.caller.name
         if name == "call_back":
-            wanted = self._busy.get(own)
+            wanted = self._service.data.get(f"last {own}")
             return self._wait_for(own, wanted) if wanted else Refuse(404, "Nobody was busy")
         if name == "wake_up":
             found = _CLOCK.fullmatch(argument)

@@ -14,6 +14,15 @@ from b2bua_plugins.forward import CallForward
 SETTINGS: dict[str, Any] = {"call_back": {"minutes": 10, "wake_up_again": 1}}
 
 
+ALL: dict[str, Any] = {
+    "call_back": {},
+    "caller_id": {},
+    "speed_dial": {"numbers": {"801": "bob"}},
+    "extensions": {"frank": {"speed_dial": {"numbers": {"1": "bob"}}}},
+    "ring_groups": {"600": {"members": ["bob"]}},
+}
+
+
 class CallBackTests(LadderTestCase):
     """Alice, Bob and Carol; the world begins at midnight."""
 
@@ -72,6 +81,21 @@ class CallBackTests(LadderTestCase):
         self.hang_up()
         self.world.run(60)
         self.assertEqual(self.alice.live, [])
+        self.quiet()
+
+    def test_remembered(self) -> None:
+        """Who was busy is known after a reload, and after a crash of the server."""
+        assert self.world.served is not None
+        self.busy()
+        self.world.reload()
+        self.assertEqual([self.code(self.alice, code) for code in ("*66", "*86")], [200, 200])
+        self.world.served.crash()
+        self.world.served.restart()
+        self.world.run(60)
+        self.assertEqual(self.code(self.alice, "*66"), 200)
+        self.hang_up()
+        self.world.run(20)
+        self.hang_up()
         self.quiet()
 
     def test_waiter_is_busy(self) -> None:
@@ -166,4 +190,38 @@ class CallBackTests(LadderTestCase):
         self.world.run(100)
         self.assertEqual(self.alice.live, [])
         self.assertEqual(self.code(self.alice, "wake-up"), 404)
+        self.quiet()
+
+
+class OtherWaysTests(LadderTestCase):
+    """By which ways one finds somebody busy who is called back."""
+
+    def make_world(self) -> World:
+        """Bob has short numbers, and is a group as well."""
+        return World(features="installed", settings=ALL)
+
+    def found(self, phone: Phone) -> int:
+        """What the code says that calls back."""
+        session = phone.dial("*66")
+        self.world.run(6)
+        return session.code
+
+    def test_ways(self) -> None:
+        """A code or a short number is a way of dialling; who is busy in a group is somebody else."""
+        alice, bob, carol, erin, frank = self.world.phones(
+            "alice", "bob", "carol", "erin", "frank", manners=Manners(answers_after=1, lines=1)
+        )
+        bob.dial("carol")
+        self.world.run(2)
+        alice.dial("600")
+        self.world.run(6)
+        self.assertEqual(self.found(alice), 404)
+        for caller, number in ((alice, "*67bob"), (erin, "801"), (frank, "*751")):
+            self.assertEqual((number, caller.dial(number).code), (number, 0))
+            self.world.run(6)
+            self.assertEqual((number, self.found(caller)), (number, 200))
+            caller.dial("*86")
+            self.world.run(6)
+        carol.hang_up()
+        self.world.run(10)
         self.quiet()
