@@ -98,19 +98,27 @@ class Emergency:
 
     @hookimpl
     def b2bua_before(self) -> tuple[str, ...]:
-        """Nobody has a say before."""
+        """Nobody has a say before, of those that route calls."""
         return (
             "agents",
+            "auto_attendant",
             "block_callers",
             "boss_secretary",
+            "call_back",
+            "caller_id",
             "class_of_service",
+            "conference",
             "do_not_disturb",
             "find_me",
             "forward",
+            "night_ring",
             "office_hours",
+            "paging",
             "park",
             "ring_group",
+            "shared_lines",
             "speed_dial",
+            "voicemail",
         )
 
     @hookimpl

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from importlib.metadata import entry_points
 from typing import Any
 from xml.etree import ElementTree
+
+from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.features import Features, FeaturesRefused
 from b2bua.testing import LadderTestCase, Manners, World
@@ -193,6 +196,18 @@ class EmergencyTests(LadderTestCase):
         self.world.run(2)
         self.assertIn(session.code, (403, 480))
         self.everybody_leaves()
+
+
+class OrderTests(SynchronousTestCase):
+    """Who is asked first."""
+
+    def test_all(self) -> None:
+        """No plugin that routes calls is asked before; each of them is named."""
+        routing = set()
+        for entry in entry_points(group="b2bua"):
+            routing |= {entry.name} if hasattr(entry.load(), "route_call") else set()
+        self.assertGreater(len(routing), 10)
+        self.assertEqual(routing - {"emergency"}, set(Emergency().b2bua_before()))
 
 
 class SettingsTests(LadderTestCase):
