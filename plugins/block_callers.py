@@ -18,6 +18,7 @@ C{*77}, C{*87} lets them in again.  An operator does it by command::
 
     b2bua block 102 +491700000000
     b2bua unblock 102 +491700000000
+    b2bua allow 102 +491700000001     # comes through whatever is blocked; disallow ends that
     b2bua blocked 102
 """
 
@@ -91,7 +92,13 @@ class BlockCallers:
     @hookimpl
     def b2bua_commands(self) -> Mapping[str, Callable[..., Any]]:
         """Change and show what an extension blocks."""
-        return {"block": self.block, "unblock": self.unblock, "blocked": self.blocked}
+        return {
+            "block": self.block,
+            "unblock": self.unblock,
+            "allow": self.allow,
+            "disallow": self.disallow,
+            "blocked": self.blocked,
+        }
 
     @hookimpl
     def b2bua_before(self) -> tuple[str, ...]:
@@ -187,13 +194,30 @@ class BlockCallers:
         self._options.change(OfExtension, extension, blocked=tuple(one for one in found if one != number))
         return f"{number} may call {extension} again"
 
+    def allow(self, extension: str, number: str) -> str:
+        """Let a number, or a pattern, through to an extension, whatever is blocked."""
+        found = self._known(extension).allowed
+        if number not in found:
+            self._options.change(OfExtension, extension, allowed=(*found, number))
+        return f"{number} may always call {extension}"
+
+    def disallow(self, extension: str, number: str) -> str:
+        """Let a number, or a pattern, through no more than others."""
+        found = self._known(extension).allowed
+        if number not in found:
+            raise ValueError(f"{extension} does not allow {number}; it allows {', '.join(found) or 'nobody'}")
+        self._options.change(OfExtension, extension, allowed=tuple(one for one in found if one != number))
+        return f"{number} calls {extension} like others"
+
     def blocked(self, extension: str) -> list[dict[str, str]]:
-        """Show what an extension blocks."""
+        """Show what an extension blocks, and who comes through all the same: C{allowed} before the number."""
         own = self._known(extension)
         rows = [{"number": one, "by": extension} for one in own.blocked]
         rows += [{"number": one, "by": "all"} for one in self._all.blocked]
         if self._all.anonymous or own.anonymous:
             rows.append({"number": "anonymous", "by": "all" if self._all.anonymous else extension})
+        rows += [{"number": f"allowed {one}", "by": extension} for one in own.allowed]
+        rows += [{"number": f"allowed {one}", "by": "all"} for one in self._all.allowed]
         return rows
 
     def _known(self, extension: str) -> OfExtension:

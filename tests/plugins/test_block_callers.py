@@ -94,7 +94,8 @@ class BlockTests(LadderTestCase):
         self.assertEqual(self.call("+49301"), 603)
         rows = self.command("blocked", extension="bob")
         self.assertEqual(
-            [(row["number"], row["by"]) for row in rows], [("+4930*", "bob"), ("+49900*", "all")]
+            [(row["number"], row["by"]) for row in rows],
+            [("+4930*", "bob"), ("+49900*", "all"), ("allowed +499001*", "all")],
         )
         self.command("unblock", extension="bob", number="+4930*")
         self.assertEqual(self.call("+49301"), 487)
@@ -102,6 +103,29 @@ class BlockTests(LadderTestCase):
             ("unblock", {"extension": "bob", "number": "1"}, "bob does not block 1; it blocks nobody"),
             ("block", {"extension": "nobody", "number": "1"}, "there is no extension nobody"),
             ("block", {"extension": "bob", "number": "a b"}, "must match"),
+        ):
+            with self.subTest(name, **arguments):
+                failure = self.failureResultOf(self.world.command(name, **arguments), ValueError)
+                self.assertIn(text, failure.getErrorMessage())
+        self.quiet()
+
+    def test_allowed(self) -> None:
+        """Who is allowed by command comes through whatever is blocked, until that ends."""
+        self.command("block", extension="bob", number="+4930*")
+        for number in ("+49301", "+499005"):
+            self.command("allow", extension="bob", number=number)
+        rows = self.command("blocked", extension="bob")
+        self.assertEqual(
+            [row["number"] for row in rows if row["by"] == "bob"],
+            ["+4930*", "allowed +49301", "allowed +499005"],
+        )
+        self.assertEqual([self.call(n) for n in ("+49301", "+49302", "+499005")], [487, 603, 487])
+        self.command("disallow", extension="bob", number="+49301")
+        self.assertEqual(self.call("+49301"), 603)
+        for name, arguments, text in (
+            ("disallow", {"extension": "bob", "number": "1"}, "bob does not allow 1; it allows +499005"),
+            ("allow", {"extension": "nobody", "number": "1"}, "there is no extension nobody"),
+            ("allow", {"extension": "bob", "number": "a b"}, "must match"),
         ):
             with self.subTest(name, **arguments):
                 failure = self.failureResultOf(self.world.command(name, **arguments), ValueError)
