@@ -82,7 +82,7 @@ class HearingTests(QueueCase):
         self.assertEqual(self.world.voices.open_voices, set())
 
     def test_position(self) -> None:
-        """Agents × music on hold: who waits hears which number they are, and music between."""
+        """Queue × music on hold: who waits hears which number they are, and music between."""
         self.start()
         self.call(self.alice)
         self.call(self.bob, 13)

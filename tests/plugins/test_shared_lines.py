@@ -382,7 +382,7 @@ class PairTests(SharedCase):
         self.all_over()
 
     def test_pickup(self) -> None:
-        """Shared line × pick-up: a call that is picked up elsewhere leaves the appearance free."""
+        """Shared line × pickup: a call that is picked up elsewhere leaves the appearance free."""
         self.alice.dial("bob")
         self.world.run(0.5)
         self.carol.dial("**bob")
