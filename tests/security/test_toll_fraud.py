@@ -13,6 +13,7 @@ phone could transfer anybody's call), kazoo PR#1570.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -97,6 +98,22 @@ TABLE = (
     Row("closed office", "kept", True, True, True),
     Row("closed office", "carrier", True, True, True),
     Row("closed office", "stranger", False, False, False),
+    # So does where a key leads that a caller presses.
+    Row("presses a key of a menu", "free", True, True, True),
+    Row("presses a key of a menu", "kept", True, True, True),
+    Row("presses a key of a menu", "carrier", True, True, True),
+    Row("presses a key of a menu", "stranger", False, False, False),
+    Row("presses a key in a queue", "free", True, True, True),
+    Row("presses a key in a queue", "kept", True, True, True),
+    Row("presses a key in a queue", "carrier", True, True, True),
+    Row("presses a key in a queue", "stranger", False, False, False),
+    # Where a boss's calls go when no secretary is there is for the boss to pay.
+    Row("has a secretary", "free", True, True, True),
+    Row("has a secretary", "kept", True, False, False),
+    # Only extensions are called back, and by extensions.
+    Row("calls back who is busy", "free", True, False, False),
+    Row("calls back who is busy", "kept", True, False, False),
+    Row("calls back who is busy", "carrier", False, False, False),
     # A PIN opens a class, and not what the extension may dial at all.
     Row("dials a secret", "free", True, True, True),
     Row("dials a secret", "kept", True, False, False),
@@ -337,6 +354,59 @@ class TollFraudTests(SynchronousTestCase):
         self.phone(who).dial(f"sip:partner@{self.world.domain}")
         return self.reached(what, self.phone(who))
 
+    def _menu(self, **table: Any) -> None:
+        """A number with a menu."""
+        prompt = Path(self.mktemp()).absolute()
+        prompt.write_bytes(b"")
+        self.configure({"auto_attendant": {"500": {"prompt": str(prompt), **table}}})
+
+    def _presses(self, who: str, number: str, keys: str) -> None:
+        """Call a number, and press keys if it answers."""
+        phone = self.phone(who)
+        session = phone.dial(f"sip:{number}@{self.world.domain}")
+        self.world.run(3)
+        if session.state != "over":
+            for key in keys:
+                self.world.voice(phone).press(key)
+                self.world.run(0.5)
+
+    def presses_a_key_of_a_menu(self, who: str, what: str) -> bool:
+        """It presses a key for which the menu has the target."""
+        self._menu(keys={"1": TARGETS[what]})
+        self._presses(who, "500", "1")
+        return self.reached(what, self.phone(who))
+
+    def presses_a_key_in_a_queue(self, who: str, what: str) -> bool:
+        """It waits in a queue of which no agent is free, and presses a key for which that has the target."""
+        self.partner.manners.answers_after = None
+        self.configure({"queues": {"610": {"members": ["partner"], "keys": {"1": TARGETS[what]}}}})
+        self._presses(who, "610", "1")
+        return self.reached(what, self.phone(who))
+
+    def has_a_secretary(self, who: str, what: str) -> bool:
+        """Its secretary is busy and so is it, and it forwards; a call for it comes from somebody else."""
+        assert self.world.served is not None
+        self.partner.manners.refuses = self.phone(who).manners.refuses = 486
+        boss = self.world.served.document["extensions"][who]
+        boss["boss_secretary"] = {"secretaries": ["partner"]}
+        boss["forward"] = {"busy": TARGETS[what]}
+        self.world.served.configure()
+        reached = self._by_each_caller(who, what)
+        self.assertTrue(self.partner.sessions, "the secretary was not rung")
+        return reached
+
+    def calls_back_who_is_busy(self, who: str, what: str) -> bool:
+        """It finds the target busy, which may be refused at once, and dials the code that calls back."""
+        self.configure({"call_back": {}})
+        target = self.targets[what]
+        target.manners.refuses = 486
+        self.calls(who, what)
+        target.manners.refuses = None
+        before = len(target.sessions)
+        self.phone(who).dial(f"sip:*66@{self.world.domain}")
+        self.world.run(8)
+        return self.reached(what, self.phone(who), before)
+
     def dials_a_secret(self, who: str, what: str) -> bool:
         """It dials the PIN of its extension before the target."""
         assert self.world.served is not None
@@ -395,6 +465,42 @@ class TollFraudTests(SynchronousTestCase):
             phone.ask(numbered, heard)
 
         send(Request("REFER", f"sip:{self.world.domain}", fields), 1)
+
+
+class ConferenceTests(SynchronousTestCase):
+    """Callers from outside who would talk to each other at our expense."""
+
+    def setUp(self) -> None:
+        """A room, personal ones, and two carriers."""
+        hosts = {"carrier": CARRIER, "exit": EXIT}
+        trunks = {name: {"uri": f"sip:{host}", "accept_from": [host]} for name, host in hosts.items()}
+        rooms = {"800": {}, "801": {"personal": True}}
+        self.world = World(features="installed", settings={"conferences": rooms, "trunks": trunks})
+        [self.free] = self.world.phones("free", manners=Manners())
+        self.carrier, self.exit = (
+            self.world.trunk(name, Manners(), host=host) for name, host in hosts.items()
+        )
+
+    def test_personal(self) -> None:
+        """A personal room is no place to dial from outside, though somebody is in theirs."""
+        self.free.dial(f"sip:801@{self.world.domain}")
+        self.world.run(3)
+        for number in ("801", "801/free", "801%2Ffree"):
+            session = self.carrier.dial(f"sip:{number}@{self.world.domain}")
+            self.world.run(3)
+            self.assertEqual((session.state, session.code), ("over", 404), number)
+        self.assertEqual(self.world.meets(self.free), set())
+
+    def test_left_alone(self) -> None:
+        """When the last extension has left a room all from outside are hung up."""
+        for phone in (self.carrier, self.exit, self.free):
+            phone.dial(f"sip:800@{self.world.domain}")
+            self.world.run(6)
+        self.assertEqual(self.world.meets(self.free), {"carrier", "exit"})
+        self.free.hang_up()
+        self.world.run(6)
+        self.assertEqual((self.carrier.live, self.exit.live), ([], []))
+        self.world.quiet()
 
 
 class StrangerRedirectsTests(SynchronousTestCase):
