@@ -382,7 +382,7 @@ class PinTests(DoorCase):
         for name, path in (("desk", "/people/alice"), ("root", "/people/alice"), ("alice", "/mine")):
             page = self.browser(name).send("GET", path).body.decode()
             self.assertHidden(page)
-            self.assertIn('type="password"', page)
+            self.assertIn('class="pin"', page)
 
 
 class FileTests(DoorCase):

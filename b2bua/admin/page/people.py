@@ -240,8 +240,11 @@ def _field(row: SettingRow, may_change: bool) -> Tag:
     elif is_pin(row.path):
         # It is not shown, so a form that is sent with nothing in it must not remove it.
         shown = {"placeholder": HIDDEN} if value else {}
-        field = tags.input(name="value", type="password", required="required", **shown)
-        field.attributes["autocomplete"] = "new-password"
+        # No password field: browsers would offer to keep it as that of whoever is logged in.
+        field = tags.input(
+            name="value", inputmode="numeric", required="required", autocomplete="off", **shown
+        )
+        field.attributes["class"] = "pin"
     else:
         field = tags.input(name="value", value="" if value is None else str(value), autocomplete="off")
     if not may_change:
