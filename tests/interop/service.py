@@ -14,7 +14,7 @@ from twisted.internet.threads import deferToThread
 
 from b2bua.command._asking import ask_at
 from b2bua.settings import SettingsError, control_of
-from tests.interop.processes import Program, free_port
+from tests.interop.processes import LIMIT, Program, free_port
 
 PASSWORDS = {number: f"secret-of-{number}" for number in ("101", "102", "103")}
 
@@ -107,11 +107,11 @@ class Service:
         """Ask it something on its control socket, C{/calls} say."""
         return deferToThread(ask_at, str(self._control), method, path, **values)
 
-    def stop(self) -> Deferred[int]:
-        """Ask it to end; gives the exit status, which is that of the signal."""
+    def stop(self, limit: float = LIMIT) -> Deferred[int]:
+        """Ask it to end, within so many seconds; gives the exit status, which is that of the signal."""
         if self.program.status is None:
             self.program.signal("TERM")
-        return self.program.ended()
+        return self.program.ended(limit)
 
     def kill(self) -> Deferred[int]:
         """End it at once, for the end of a test."""

@@ -57,7 +57,7 @@ class HangingTests(TestCase):
             self.assertEqual(code, 200)
             self.assertLess(waited, 2)
             began = time.monotonic()
-            yield service.stop()
+            yield service.stop(30)
             self.assertLess(time.monotonic() - began, 30)
         finally:
             for pid in stopped:
