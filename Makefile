@@ -4,6 +4,7 @@ PYTHON ?= python3
 CONFIG ?= b2bua.toml
 PORT   ?= 5060
 TESTS  ?=
+AT_ONCE ?= 2
 SECONDS ?= 60
 SEEDS  ?= 1000
 CALLS  ?= 200000
@@ -26,7 +27,7 @@ run: $(INSTALLED)
 	exec $(BIN)/twistd -n b2bua --config $(CONFIG)
 
 # All tests, in two halves at a time: in memory, and on sockets, where most of the time is waited
-# (so two of those at once); or only TESTS=tests.wire.
+# (so AT_ONCE of those); or only TESTS=tests.wire.
 test: $(DEVELOPS)
 ifeq ($(TESTS),)
 	@$(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync=target on-sockets in-memory
@@ -38,7 +39,7 @@ ON_SOCKETS = tests.interop
 IN_MEMORY  = $(filter-out $(ON_SOCKETS),$(subst /,.,$(patsubst %/__init__.py,%,$(wildcard tests/*/__init__.py)) $(basename $(wildcard tests/test_*.py))))
 
 on-sockets in-memory: $(DEVELOPS)
-	$(BIN)/python -m twisted.trial $(if $(filter in-memory,$@),$(IN_MEMORY),--jobs=2 $(ON_SOCKETS))
+	$(BIN)/python -m twisted.trial $(if $(filter in-memory,$@),$(IN_MEMORY),$(AT_ONCE:%=--jobs=%) $(ON_SOCKETS))
 
 # All cells of the tables of states and events, of which "make test" plays a sample: ten minutes.
 tables: $(DEVELOPS)
