@@ -324,7 +324,7 @@ class Cell(NamedTuple):
         return f"{problem or violations}\n{scene.world.ladder()}" if problem or violations else ""
 
 
-POSSIBLE = 286
+POSSIBLE = 291
 """In so many of the 420 cells the event can happen."""
 
 
