@@ -12,15 +12,14 @@ mailbox of a mobile phone presses nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
 from b2bua import File, Seconds, Table, Target
 from b2bua.calls import Member
+from b2bua_plugins._sounds import sound
 
-SOUNDS = Path(__file__).resolve().parent / "sounds"
 Confirmation = Annotated[Literal["", "en", "de"] | File, Field(union_mode="left_to_right")]
 """In which language whoever answers is asked to press 1, or the WAV file that asks; empty asks nobody."""
 
@@ -67,4 +66,4 @@ def _asking(confirm: Confirmation) -> tuple[str, ...]:
     """The files that ask."""
     if not confirm:
         return ()
-    return (str(SOUNDS / confirm / "press_1.wav") if confirm in ("en", "de") else str(confirm),)
+    return (sound(confirm, "press_1") if confirm in ("en", "de") else str(confirm),)

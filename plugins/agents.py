@@ -33,7 +33,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
@@ -41,11 +40,11 @@ from pydantic import Field, StringConstraints
 from b2bua import Elsewhere, File, NotConfigured, Options, Seconds, Service, Table, Target, hookimpl
 from b2bua.calls import Confirm, Diverted, Forward, Lamp, PickUp, Refuse, Wait
 from b2bua_plugins._agents import AgentBook
+from b2bua_plugins._sounds import sound
 
 if TYPE_CHECKING:
     from b2bua.calls import Attempt, CallState, Origination, Party, PartyState, Waiting
 
-SOUNDS = Path(__file__).resolve().parent / "sounds"
 OVERFLOW = "overflow|"
 """Before the number of a queue: what is dialled for who has waited too long."""
 CODES = {"agent_in": "*451", "agent_out": "*452", "agent_pause": "*453"}
@@ -199,16 +198,17 @@ class Agents:
     async def _entertain(self, number: str, talk: Waiting) -> None:
         """Play music to a caller who waits, say which number they are, and let them go elsewhere by a key."""
         queue, keys = self._queues[number], "".join(self._queues[number].keys)
-        sounds = SOUNDS / queue.language
         key = ""
         while not key:
             key = await talk.music(queue.position_seconds or None, until=keys)
             ahead = [party.leg for _, party in self._in_order(number)]
             if not key and talk.leg.id in ahead:
                 place = ahead.index(talk.leg.id) + 1
-                said = [sounds / "position.wav", sounds / (f"{place}.wav" if place < 10 else "more.wav")]
-                said += [Path(queue.prompt)] if queue.prompt is not None else []
-                key = await talk.play(*map(str, said), until=keys)
+                said = [
+                    sound(queue.language, name) for name in ("position", str(place) if place < 10 else "more")
+                ]
+                said += [str(queue.prompt)] if queue.prompt is not None else []
+                key = await talk.play(*said, until=keys)
         self._ways_out[talk.leg.id] = queue.keys[key]
 
     def _overflow(self, number: str, queue: Queue, why: Diverted, code: int) -> Forward | Refuse:

@@ -18,16 +18,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from b2bua import NotConfigured, Options, Table, hookimpl
 from b2bua.calls import Announcement
+from b2bua_plugins._sounds import of_language
 
 if TYPE_CHECKING:
     from b2bua.calls import Call, Leg
 
-SOUNDS = Path(__file__).resolve().parent / "sounds"
 WHY = {
     **dict.fromkeys((404, 410, 484, 604), "unknown"),
     **dict.fromkeys((486, 600), "busy"),
@@ -84,12 +83,7 @@ class Announcements:
         if not options.names(ForAll):
             raise NotConfigured("no [announcements] table")
         self._all = options.of(ForAll)
-        own = Path(self._all.language)
-        self._sounds = own if own.is_absolute() else SOUNDS / own
-        if not self._sounds.is_dir():
-            raise ValueError(
-                f'[announcements] there are no sounds for language = "{own}"; choose "en" or "de"'
-            )
+        self._sounds = of_language("announcements", self._all.language)
 
     @hookimpl
     def announcement_wanted(self, call: Call, leg: Leg, code: int, text: str) -> Announcement | None:

@@ -32,11 +32,11 @@ from pydantic import BeforeValidator, Field, StringConstraints
 
 from b2bua import Elsewhere, File, NotConfigured, Options, Seconds, Table, Target, hookimpl
 from b2bua.calls import Talk
+from b2bua_plugins._sounds import sound
 
 if TYPE_CHECKING:
     from b2bua.calls import Attempt, Conversation
 
-SOUNDS = Path(__file__).resolve().parent / "sounds"
 ALL_KEYS = "0123456789*#"
 MENUS_MAX = 50
 """So many menus one caller goes through."""
@@ -123,11 +123,11 @@ class AutoAttendant:
                 break
             elif target != "repeat":
                 granted = chosen in menu.keys or not chosen
-                outcome = await talk.dial(target, hears=_sound("music", "ringing"), granted=granted)
-                await talk.play(_sound(language, "busy" if outcome.kind == "busy" else "nobody"))
+                outcome = await talk.dial(target, hears=sound("music", "ringing"), granted=granted)
+                await talk.play(sound(language, "busy" if outcome.kind == "busy" else "nobody"))
                 if not chosen:
                     break  # nobody is there for who chooses nothing
-        await talk.play(_sound(language, "goodbye"))
+        await talk.play(sound(language, "goodbye"))
 
     async def _ask(self, talk: Conversation, menu: Menu, language: str) -> str:
         """Say the menu until something is chosen; empty if nothing is."""
@@ -144,16 +144,10 @@ class AutoAttendant:
             if menu.extensions and entered in self._extensions:
                 return entered
             if entered:
-                await talk.play(_sound(language, "wrong"))
+                await talk.play(sound(language, "wrong"))
         return ""
 
     def _goes_on(self, menu: Menu, entered: str) -> bool:
         """Can more keys follow?"""
         known = [*menu.keys, *menu.languages, *(self._extensions if menu.extensions else ())]
         return any(one != entered and one.startswith(entered) for one in known)
-
-
-def _sound(language: str, name: str) -> str:
-    """The file of a sound that comes along."""
-    place = SOUNDS / language
-    return str((place if place.is_dir() else SOUNDS / "en") / f"{name}.wav")

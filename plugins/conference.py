@@ -26,7 +26,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
@@ -35,11 +34,11 @@ from b2bua import NotConfigured, Options, Service, Table, hookimpl
 from b2bua.calls import Gone, Lamp, NoVoice, Talk
 from b2bua_plugins._conference_room import Member, Room
 from b2bua_plugins._pins import PIN, Guesses
+from b2bua_plugins._sounds import sound
 
 if TYPE_CHECKING:
     from b2bua.calls import Attempt, Conversation
 
-SOUNDS = Path(__file__).resolve().parent / "sounds"
 TRIES = 3
 """So often a PIN may be wrong in one call."""
 KEY_SECONDS = 6.0
@@ -136,7 +135,7 @@ class Conferences:
         who = str(talk.party)
         pins = [pin for pin in (conference.pin, conference.moderator_pin) if pin]
         for _ in range(TRIES):
-            given = await talk.ask(_sound(conference, "pin"), most=16, seconds=KEY_SECONDS)
+            given = await talk.ask(sound(conference.language, "pin"), most=16, seconds=KEY_SECONDS)
             if not given and not conference.pin:
                 return ""  # a room without a PIN for everybody: only moderators have one
             # A PIN of the other kind is no guess.
@@ -155,7 +154,7 @@ class Conferences:
         try:
             member.enter()
             self._changed(name)
-            await talk.announce(_sound(conference, "tone"))
+            await talk.announce(sound(conference.language, "tone"))
             while not member.shown_out:
                 key = await talk.key(None, MUTE + LOCK + SILENCE)
                 if key == MUTE:
@@ -179,14 +178,14 @@ class Conferences:
         room.locked = locked
         await self._tell(room, conference, "conference_locked" if locked else "conference_open")
 
-    async def _tell(self, room: Room, conference: Conference, sound: str) -> None:
+    async def _tell(self, room: Room, conference: Conference, name: str) -> None:
         """Play a sound to all in a room."""
         with suppress(Gone, NoVoice):  # who leaves just now, and a worker that has died, tell nobody
-            await room.members[0].talk.announce(_sound(conference, sound))
+            await room.members[0].talk.announce(sound(conference.language, name))
 
-    async def _say(self, talk: Conversation, conference: Conference, sound: str) -> None:
+    async def _say(self, talk: Conversation, conference: Conference, name: str) -> None:
         """Play a sound to one of them."""
-        await talk.play(_sound(conference, sound))
+        await talk.play(sound(conference.language, name))
 
     def _close(self, name: str) -> None:
         """Forget a room that is empty; it is open again when the next one comes."""
@@ -243,8 +242,3 @@ class Conferences:
         if name not in self._rooms:
             raise ValueError(f"nobody is in {name}; see conferences")
         return self._rooms[name]
-
-
-def _sound(conference: Conference, name: str) -> str:
-    """The file of a sound that comes along."""
-    return str(SOUNDS / conference.language / f"{name}.wav")

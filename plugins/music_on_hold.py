@@ -29,11 +29,11 @@ from pydantic import Field
 
 from b2bua import File, NotConfigured, Options, Table, hookimpl
 from b2bua.wire.uri import Uri
+from b2bua_plugins._sounds import sound
 
 if TYPE_CHECKING:
     from b2bua.calls import Call, Leg, Waits
 
-SOUNDS = Path(__file__).resolve().parent / "sounds" / "music"
 Own: TypeAlias = Literal["music", "ringing", "silence", "phone"]
 Sound: TypeAlias = Annotated[Own | File, Field(union_mode="left_to_right")]
 
@@ -80,8 +80,8 @@ class MusicOnHold:
         sounds = [self._all.file, self._all.transfer, *self._all.numbers.values()]
         sounds += [options.of(OfExtension, *names).file or "phone" for names in options.names(OfExtension)]
         sounds += [options.of(OfTrunk, *names).file or "phone" for names in options.names(OfTrunk)]
-        for sound in sounds:
-            path = _path(sound)
+        for wanted in sounds:
+            path = _path(wanted)
             if path is not None and not Path(path).is_file():
                 raise ValueError(
                     f'[music_on_hold] there is no file {path}; name a WAV file, "music" or "silence"'
@@ -113,8 +113,8 @@ class MusicOnHold:
         return self._all.file
 
 
-def _path(sound: str) -> str | None:
+def _path(wanted: str) -> str | None:
     """The file of a sound; None for what the phone sends."""
-    if sound == "phone":
+    if wanted == "phone":
         return None
-    return str(SOUNDS / f"{sound}.wav") if sound in ("music", "ringing", "silence") else sound
+    return sound("music", wanted) if wanted in ("music", "ringing", "silence") else wanted

@@ -33,6 +33,7 @@ from pydantic import Field, StringConstraints
 from b2bua import NotConfigured, Options, Seconds, Service, Table, hookimpl
 from b2bua.calls import Gone, Refuse, Talk
 from b2bua_plugins._auto_answer import USUAL, AlertInfo, ask, asks, says
+from b2bua_plugins._sounds import sound
 
 if TYPE_CHECKING:
     from b2bua.calls import Attempt, Conversation, InvitationDraft, Party
@@ -42,7 +43,7 @@ HEARD = "page|"
 AT_ONCE = 8
 SPARE = 30.0
 """Seconds after which nobody hears an announcement any more who could have."""
-TONE = str(Path(__file__).resolve().parent / "sounds" / "en" / "tone.wav")
+TONE = sound("en", "tone")
 
 
 class Page(Table):

@@ -47,12 +47,12 @@ from b2bua_plugins._mailbox import Mailbox, age
 from b2bua_plugins._mailbox_mail import Mail, Outbox
 from b2bua_plugins._mailbox_talk import Talks
 from b2bua_plugins._pins import PIN, Guesses
+from b2bua_plugins._sounds import of_language
 
 if TYPE_CHECKING:
     from b2bua import Service
     from b2bua.calls import Attempt, Outcome
 
-SOUNDS = Path(__file__).resolve().parent / "sounds"
 DAY = 24 * 3600.0
 WHY = {
     "busy": Diverted.BUSY,
@@ -115,10 +115,7 @@ class Voicemail:
             raise NotConfigured("no [voicemail] table")
         self._options = options
         self._all = options.of(ForAll)
-        own = Path(self._all.language)
-        sounds = own if own.is_absolute() else SOUNDS / own
-        if not sounds.is_dir():
-            raise ValueError(f'[voicemail] there are no sounds for language = "{own}"; choose "en" or "de"')
+        sounds = of_language("voicemail", self._all.language)
         if self._all.remote and self._all.remote.startswith(self._all.number):
             raise ValueError(
                 f"[voicemail] remote begins with number ({self._all.number}); give it another one"

@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 from b2bua.testing import LadderTestCase, Manners, World
 from b2bua.testing.voices import SECONDS
-from b2bua_plugins.announcements import SOUNDS, WHY, WORDS, Announcements
+from b2bua_plugins._sounds import SOUNDS
+from b2bua_plugins.announcements import WHY, WORDS, Announcements
 from b2bua_plugins.blind_transfer import BlindTransfer
 from b2bua_plugins.do_not_disturb import DoNotDisturb
 from b2bua_plugins.office_hours import OfficeHours

@@ -21,9 +21,10 @@ from b2bua_plugins import _mailbox_mail
 from b2bua_plugins._mailbox import Mailbox, caller_of
 from b2bua_plugins._mailbox_talk import KEY_SECONDS
 from b2bua_plugins._pins import WRONG_MAX
+from b2bua_plugins._sounds import SOUNDS
 from b2bua_plugins.do_not_disturb import DoNotDisturb
 from b2bua_plugins.message_waiting import MessageWaiting
-from b2bua_plugins.voicemail import SOUNDS, Voicemail
+from b2bua_plugins.voicemail import Voicemail
 
 
 class VoicemailTests(LadderTestCase):
