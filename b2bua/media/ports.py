@@ -1,9 +1,15 @@
-"""Where a voice of ours comes from: the line between calls and whatever plays and listens."""
+"""
+Where a voice of ours comes from, and what passes media on: the line between calls and engines.
+
+A voice (L{IVoice}) is one party at our ear.  A relay (L{IRelay}) stands between
+the parties of a call: each is told to send to it, and hears from it what the
+other one says.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
@@ -77,4 +83,139 @@ class IVoices(Interface):
             where it says, and from nowhere else.
         @param room: whom it may hear by C{join}: the other parties that were opened for it.
         @return: fails with L{NoVoice}.
+        """
+
+
+class NoRelay(Exception):
+    """There is no relay: no engine, no port, a session that cannot be passed on; the text is for people."""
+
+
+class Towards(NamedTuple):
+    """What the party can do that is to get a session."""
+
+    host: str
+    """Our address as that party reaches it; its family is that of the media."""
+    profile: Literal["", "RTP/AVP", "RTP/SAVP", "UDP/TLS/RTP/SAVPF"] = ""
+    """The transport of its streams (RFC 3551, RFC 3711, RFC 5764); empty: as the session has it."""
+    ice: bool = False
+    """Does it check which way media can go (RFC 8445)?"""
+    codecs: tuple[str, ...] = ()
+    """Names of rtpmap that may be offered in place of others; empty: as offered."""
+
+
+class RelayHappened(NamedTuple):
+    """Something that whoever uses a relay wants to know."""
+
+    what: Literal["gone", "silent", "digit", "recorded"]
+    """
+    C{gone}: the engine has died, or has lost the call; the relay passes nothing on any more.
+    C{silent}: a leg has sent no RTP for as long as is set.  C{digit}: a leg has sent a key.
+    C{recorded}: the recording has ended by itself, since it is full or cannot be written.
+    """
+    leg: str = ""
+    """Which leg's party, where it is one."""
+    detail: str = ""
+    """The key (one of C{0-9*#A-D}); why a recording has ended, for people."""
+
+
+class Received(NamedTuple):
+    """What came from one party, as RFC 3550 section 6.4.1 counts it."""
+
+    packets: int = 0
+    lost: int = 0
+    jitter: float = 0.0
+    """Seconds."""
+    mos: float | None = None
+    """1 to 5, as an engine estimates how it was heard; None where it does not know."""
+
+
+Statistics: TypeAlias = dict[str, Received]
+"""What came from the party of each leg, by the ids of legs."""
+
+HearRelay: TypeAlias = Callable[[RelayHappened], None]
+
+
+class IRelay(Interface):
+    """
+    The media of one call, between any of its legs.
+
+    Legs are named by their ids.  What is asked of a relay is answered in the
+    order in which it was asked.  After C{close} nothing more is heard of it.
+    """
+
+    def offer(by: str, to: str, session: bytes, towards: Towards, peer: str) -> Deferred[bytes]:
+        """
+        Take an offer, the first or a later one, of one party to another.
+
+        @param by: the leg whose party offers.
+        @param to: the leg whose party is to get it; another offer of the same C{by} may go to
+            another leg, as when a call is forked.
+        @param peer: the host from which the party of C{by} signals; its media come from there, or
+            from where it says, and from nowhere else.
+        @return: the offer for the party of C{to}; fails with L{NoRelay}.
+        """
+
+    def answer(by: str, to: str, session: bytes, towards: Towards, peer: str) -> Deferred[bytes]:
+        """
+        Take the answer to an offer, which may be an early one and come again (183, then 200).
+
+        @param by: the leg whose party answers; there may be several to one offer of C{to}.
+        @param to: the leg whose party has offered.
+        @param towards: what the party of C{to} can do.
+        @param peer: the host from which the party of C{by} signals.
+        @return: the answer for the party of C{to}; fails with L{NoRelay}.
+        """
+
+    def record(path: str) -> Deferred[None]:
+        """
+        Record what is said from now on, to a stereo WAV file: what the first leg says left, the other right.
+
+        @return: fires when it has begun; fails with L{NoRelay}.
+        """
+
+    def pause(paused: bool) -> Deferred[None]:
+        """
+        Write silence into the recording, or what is said again, so that its times stay right.
+
+        @return: fires when it is so: nothing that is said later is written; fails with L{NoRelay}.
+        """
+
+    def end_recording() -> Deferred[None]:
+        """End the recording; fires when its file is whole, at once if there is none."""
+
+    def drop(leg: str) -> None:
+        """Forget a leg that is gone: a fork that lost, a transferor, who talks to a voice of ours now."""
+
+    def state() -> dict[str, Any]:
+        """Write down, as plain values fit for JSON, what L{IRelays.resume} needs."""
+
+    def close() -> Deferred[Statistics | None]:
+        """
+        Be done, for sure: the engine is asked until it says so.
+
+        @return: what came from each party, None where nobody counts; it never fails.
+        """
+
+
+class IRelays(Interface):
+    """An engine that passes media on."""
+
+    can: frozenset[str] = Attribute(
+        "What it can do beyond plain RTP over IPv4: some of srtp, dtls, ice, ipv6, transcode, record."
+    )
+
+    def open(call: str, hear: HearRelay) -> IRelay:
+        """
+        Prepare for a call; nothing is asked of the engine before the first offer, which may fail.
+
+        @param call: the id of the call.
+        @param hear: told of what happens.
+        """
+
+    def resume(call: str, state: dict[str, Any], hear: HearRelay) -> IRelay | None:
+        """
+        Go on with the relay of a call that another process has begun.
+
+        @param state: from L{IRelay.state}, of whatever engine and version.
+        @return: None if this engine has no such relay any more.
         """
