@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from b2bua import hookimpl
 from b2bua.calls import Attempt, Conversation, Gone, Talk
 from b2bua.media.endpoint import Happened
+from b2bua.store.memory import MemoryStore
 from b2bua.testing import LadderTestCase, Manners, World
 from b2bua_plugins.blind_transfer import BlindTransfer
 
@@ -227,3 +228,62 @@ class ConversationTests(LadderTestCase):
         self.world.run(10)
         self.assertEqual(alice.live, [])
         self.over()
+
+
+class CrashTests(LadderTestCase):
+    """The server dies, and its voices with it."""
+
+    def make_world(self) -> World:
+        """A machine that plays for ever, and a store."""
+        self.store = MemoryStore()
+        return World(features=[self], store=self.store)
+
+    @hookimpl
+    def route_call(self, attempt: Attempt) -> Talk | None:
+        """Play to who dials 500."""
+        return Talk(self.script) if attempt.user == "500" else None
+
+    async def script(self, talk: Conversation) -> None:
+        """Play until the party leaves."""
+        await talk.repeat("hello.wav")
+
+    def calling(self, seconds: float) -> None:
+        """Alice has talked to the machine for so long when the server dies, and comes back."""
+        (self.alice,) = self.world.phones("alice", manners=Manners())
+        self.alice.dial("500")
+        self.world.run(seconds)
+        served = self.world.served
+        assert served is not None
+        served.crash()
+        self.world.run(1)
+        self.assertEqual(served.restart().restored, 0)
+
+    def test_told(self) -> None:
+        """A party that the server talked to gets a BYE with the reason, and its record an end."""
+        self.calling(4)
+        self.assertEqual(self.alice.session.state, "up")
+        self.world.run(6)
+        self.assertEqual(self.alice.live, [])
+        (record,) = self.successResultOf(self.store.find_records())
+        self.assertFalse(record.open)
+        self.assertEqual(self.successResultOf(self.store.load_snapshots()), [])
+        self.quiet()
+
+    def test_left_meanwhile(self) -> None:
+        """Who hung up while the server was away is not told again when that is over."""
+        self.calling(4)
+        self.alice.hang_up()
+        self.world.run(10)
+        self.assertEqual(self.successResultOf(self.store.load_snapshots()), [])
+        self.quiet()
+
+    def test_left_before(self) -> None:
+        """Nothing is kept of a conversation that is over."""
+        (self.alice,) = self.world.phones("alice", manners=Manners())
+        self.alice.dial("500")
+        self.world.run(4)
+        self.assertEqual(len(self.successResultOf(self.store.load_snapshots())), 1)
+        self.alice.hang_up()
+        self.world.run(2)
+        self.assertEqual(self.successResultOf(self.store.load_snapshots()), [])
+        self.quiet()

@@ -20,7 +20,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from b2bua.calls.restoring.as_json import as_json
-from b2bua.calls.restoring.snapshot import is_settled, write_call
+from b2bua.calls.restoring.snapshot import is_kept, write_call
 from b2bua.legs import orphan
 from b2bua.legs.state import LegState
 
@@ -98,7 +98,7 @@ class CallKeeper:
 
     def leave(self, call: Call) -> None:
         """An operation begins, which may take long: a call that was never written is written as it is."""
-        if call in self._fresh and is_settled(call):
+        if call in self._fresh and is_kept(call):
             del self._fresh[call]
             self._keep(call, tuple(call.legs))
 
@@ -190,8 +190,8 @@ class CallKeeper:
         self._write(call.id + RINGING, None)
 
     def _settle(self, call: Call) -> None:
-        """Write a call, if it can be gone on with as it is."""
-        if is_settled(call):
+        """Write a call, if it can be gone on with as it is, or ended."""
+        if is_kept(call):
             self._keep(call, tuple(call.legs))
         elif any(leg.answered and not leg.stable for leg in call.legs):
             self.touch(call)  # an exchange is open, and will end

@@ -4,7 +4,8 @@ A call as plain values, so that it can outlive its process.
 Written are the parties that were answered, who of them talk to each other, and
 who waits where.  What is under way is not: a call is written when it is
 settled, and one that is cut in the middle of a transfer comes back as it was
-before.
+before.  Who talks to a voice of ours is written with nobody to go on with, and
+is hung up on.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 from b2bua.calls.bridge import Bridge
 from b2bua.calls.call import Call
 from b2bua.calls.media import Alignment
+from b2bua.calls.operations.conversation import Conversation
 from b2bua.calls.operations.waiting import WaitingParty
 from b2bua.calls.path import Diversion, Path
 from b2bua.calls.verdicts import Diverted, Wait
@@ -38,9 +40,22 @@ VERSION = 1
 
 def is_settled(call: Call) -> bool:
     """Does each party talk to another one or wait to be taken, with no exchange open?"""
+    return is_kept(call) and not any(isinstance(call.listener(leg), Conversation) for leg in call.legs)
+
+
+def is_kept(call: Call) -> bool:
+    """
+    Is each party, with no exchange open, one that the next process goes on with or can tell?
+
+    Who talks to a voice of ours cannot be gone on with, since that dies with its
+    process; but the next one can hang up.
+    """
     bridge, waiting = call.bridge, call.waiting or {}
     talking = () if bridge is None else (bridge.a, bridge.b)
-    return bool(call.legs) and all(leg.stable and (leg in talking or leg in waiting) for leg in call.legs)
+    return bool(call.legs) and all(
+        leg.stable and (leg in talking or leg in waiting or isinstance(call.listener(leg), Conversation))
+        for leg in call.legs
+    )
 
 
 def is_movable(call: Call) -> bool:
