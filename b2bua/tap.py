@@ -55,7 +55,7 @@ def makeService(options: Options) -> IService:  # twistd asks for this name
     """Make the service that C{twistd} starts."""
     from twisted.internet import reactor
 
-    from b2bua.service import B2BUAService
+    from b2bua.service.process import B2BUAService
 
     go_steadily(reactor)
     configured, twistd = options.configuration, options.parent

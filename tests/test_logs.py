@@ -65,7 +65,7 @@ class LogTests(SynchronousTestCase):
         """A part of ours by its module, a plugin by its name, and no class of Twisted's by its."""
         for namespace, name in (
             ("b2bua.authentication.authenticator.Authenticator", "authentication.authenticator"),
-            ("b2bua.service.B2BUAService", "service"),
+            ("b2bua.service.process.B2BUAService", "service.process"),
             ("b2bua_plugins.forward.CallForward", "plugin forward"),
             ("b2bua_night.Night", "b2bua_night"),
             ("twisted.scripts._twistd_unix.UnixAppLogger", "twisted"),

@@ -17,9 +17,7 @@ ELSEWHERE = {
     "liveness.py": "tests/trunks/test_trunks.py",
     "persistence.py": "tests/ladders/test_calls_kept.py",
     "plural.py": "tests/house/test_messages.py",
-    "rereading.py": "tests/interop/test_service.py",
-    "service.py": "tests/interop/test_service.py",
-    "systemd.py": "tests/interop/test_systemd.py",
+    "service": "tests/interop/test_service.py",
 }
 """What is tested with those that use it, and where."""
 
@@ -31,7 +29,7 @@ class MirrorTests(SynchronousTestCase):
         """Every package has a package of tests of its name, and every module a test of its name."""
         for path in sorted((ROOT / "b2bua").glob("[!_]*")):
             if (path / "__init__.py").exists():
-                tests = f"tests/{path.name}/__init__.py"
+                tests = ELSEWHERE.get(path.name, f"tests/{path.name}/__init__.py")
             elif path.suffix == ".py":
                 tests = ELSEWHERE.get(path.name, f"tests/test_{path.stem}.py")
             else:
@@ -44,3 +42,4 @@ class MirrorTests(SynchronousTestCase):
             self.assertTrue((ROOT / "b2bua" / name).exists(), name)
             self.assertTrue((ROOT / tests).exists(), tests)
             self.assertFalse((ROOT / "tests" / f"test_{name}").exists(), name)
+            self.assertFalse((ROOT / "tests" / name).exists(), name)

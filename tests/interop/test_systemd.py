@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua import systemd
+from b2bua.service import systemd
 
 
 class NotifyTests(SynchronousTestCase):
