@@ -29,7 +29,7 @@ from b2bua.net.admission import Admission
 from b2bua.net.shares import Shares, Waiting
 from b2bua.plural import counted
 from b2bua.transactions.flow import Flow
-from b2bua.transactions.matching import COOKIE, noted, via_key, way_back
+from b2bua.transactions.matching import COOKIE, via_key, way_back
 from b2bua.wire.via import Via
 
 if TYPE_CHECKING:
@@ -349,7 +349,7 @@ class Overload:
         if not self._mark:
             self._mark = b";tag=" + transport.token().encode()
         via, lines = found.via, list(found.lines)
-        stamped = noted(via, flow)
+        stamped = via.seen_from(*flow.remote)
         if stamped is not via:
             lines[0] = b"Via: " + str(stamped).encode()
         lines[found.to] += b"%s%x" % (self._mark, hash(via.branch) & 0xFFFFFFFF)

@@ -15,6 +15,7 @@ from b2bua.transactions.effects import (
     TimerValues,
 )
 from b2bua.wire.message import Request, Response, write
+from b2bua.wire.registry import KNOWN, canonical
 
 STOP_TRYING = Stop(TRYING)
 STOP_G = Stop("G")
@@ -138,5 +139,7 @@ class InviteServer:
 
 def _to(response: Response) -> str:
     """The To of a response, as it is written."""
-    to = response.only(("To",))
-    return to[0][1] if to else ""
+    for name, value in response.fields:
+        if name == "To" or (name not in KNOWN and canonical(name) == "To"):
+            return value
+    return ""

@@ -58,27 +58,10 @@ def merge_key(request: Request) -> Hashable:
 
 
 def arrived(request: Request, flow: Flow) -> Request:
-    """
-    Note in the top Via where a request came from.
-
-    RFC 3261 section 18.2.1: C{received} if the sent-by is not the source
-    address; RFC 3581 section 4: both C{received} and C{rport} if the client
-    asks for C{rport}.
-    """
-    via = request.via
-    stamped = noted(via, flow)
-    return request if stamped is via else request.with_via(stamped)
-
-
-def noted(via: Via, flow: Flow) -> Via:
-    """Give the Via as L{arrived} wants it; the same if there is nothing to note."""
+    """Note in the top Via where a request came from (RFC 3261 section 18.2.1, RFC 3581 section 4)."""
     host, port = flow.remote
-    if via.rport is not None:
-        return via.stamped(host, port)
-    sent_by = via.host[1:-1] if via.host[:1] == "[" else via.host
-    if sent_by.lower() == host and via.received is None:
-        return via
-    return via.stamped(host, None)
+    seen = request.via.seen_from(host, port)
+    return request if seen is request.via else request.with_via(seen)
 
 
 def answer_flow(request: Request, flow: Flow) -> Flow:

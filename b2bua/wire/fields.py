@@ -75,7 +75,10 @@ class CSeq(NamedTuple):
         found = _CSEQ.match(text)
         if found is None:
             raise PeerError("Malformed CSeq", section="RFC 3261 20.16", where=text)
-        return CSeq(digits(found[1], MAX_CSEQ, section="RFC 3261 8.1.1.5", what="CSeq"), found[2])
+        number, method = found[1], found[2]
+        if number[9:]:  # fewer are always below the bound
+            return CSeq(digits(number, MAX_CSEQ, section="RFC 3261 8.1.1.5", what="CSeq"), method)
+        return CSeq(int(number), method)
 
     def __str__(self) -> str:
         """The value of the header field."""

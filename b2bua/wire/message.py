@@ -52,11 +52,11 @@ _FIELDS = re.compile(rf"^({TOKEN}++)[ \t]*+:[ \t]*+(.*[^ \t\r\n]|)[ \t]*+\r\n", 
 NO_BODY = ("Content-Length", "0")
 SHORT = 4096
 """Bytes of a head that is read quickly, and whose parts are remembered: longer ones would fill the memory."""
-_MANDATORY = frozenset(("Via", "From", "To", "Call-ID", "CSeq"))
+_MANDATORY = ("Via", "From", "To", "Call-ID", "CSeq")
 
-_COPIED = _MANDATORY
-_COPIED_100 = _COPIED | {"Timestamp"}
-_COPIED_DIALOG = _COPIED | {"Record-Route"}
+_COPIED: tuple[str, ...] = _MANDATORY
+_COPIED_100 = (*_COPIED, "Timestamp")
+_COPIED_DIALOG = (*_COPIED, "Record-Route")
 # Requests whose responses make a dialog (section 12.1.1, RFC 6665 section 4.4.1).
 _DIALOG_MAKERS = frozenset(("INVITE", "SUBSCRIBE", "REFER", "NOTIFY"))
 _BARE_NUL = re.compile(r"(?<!\\)\0")
@@ -134,7 +134,14 @@ class Request(Message):
             names = _COPIED_100
         elif code < 300 and self.method in _DIALOG_MAKERS:
             names = _COPIED_DIALOG
-        answered = self.only(names)
+        first = self.first
+        answered: list[Field] = []
+        if self.distinct:
+            for name in names:
+                if name in first:
+                    answered += ((name, first[name]),)
+        else:
+            answered = self.only(names)
         if to_tag and code > 100:
             _tag(answered, to_tag)
         answered += fields
@@ -268,15 +275,48 @@ def parse(data: bytes, limits: MessageLimits = LIMITS) -> Request | Response:
 
     @raise Malformed: with the status to answer and what could be salvaged.
     """
+    readers = _AGAIN
     try:
         parts = _read_quickly(data, limits)
-        if parts is not None:
-            return _build(parts, limits, _AGAIN)
-        return _build(read_carefully(data, limits), limits, _ONCE)
+        if parts is None:
+            parts, readers = read_carefully(data, limits), _ONCE
+        line, fields, body = parts
+        read_start, read_party, read_cseq = readers
+        method, text, code = read_start(line)
+        message: Request | Response
+        message = Response(code, text, fields, body) if code else Request(method, text, fields, body)
+        first = dict(fields[::-1])
+        if not (well_spelled := are_known(first)):
+            first = index(fields)
+        message.first = first
+        message.distinct = distinct = len(first) == len(fields)
+        if not distinct:
+            _check_repeated(fields, limits, len(first), well_spelled)
+        if limits is not LIMITS:
+            message.limits = limits
+        # What every message must have (section 8.1.1).
+        try:
+            via, call_id, place = first["Via"], first["Call-ID"], first["CSeq"]
+            message.via = Via.parse(via if "," not in via else _topmost(via, limits))
+            message.from_, message.to = read_party(first["From"]), read_party(first["To"])
+        except KeyError:
+            missing = ", ".join(sorted(set(_MANDATORY) - first.keys()))
+            raise PeerError(f"No {missing}", section="RFC 3261 8.1.1") from None
+        if not call_id or " " in call_id or "\t" in call_id:
+            raise PeerError("Malformed Call-ID", section="RFC 3261 20.8", where=call_id)
+        message.call_id = call_id
+        message.cseq = cseq = read_cseq(place)
+        if method and cseq.method != method:
+            raise PeerError("CSeq names another method", section="RFC 3261 8.1.1.5", where=place)
+        if "Content-Length" in first and (length := first["Content-Length"]) != (
+            str(len(body)) if body else "0"
+        ):
+            message.body = _cut(body, length)
     except PeerError as error:
         raise Malformed(
             error.why, section=error.section, where=error.where, code=error.code, data=data
         ) from error
+    return message
 
 
 def _read_quickly(data: bytes, limits: MessageLimits) -> Parts | None:
@@ -296,40 +336,6 @@ def _read_quickly(data: bytes, limits: MessageLimits) -> Parts | None:
     if text.count("\n") != lines or text.count("\r") != lines or "\0" in text or lines > limits.fields:
         return None
     return line, fields, data[end + 4 :]
-
-
-def _build(parts: Parts, limits: MessageLimits, readers: _Readers) -> Request | Response:
-    """Make a message of its parts, and look at what every message must have."""
-    line, fields, body = parts
-    read_start, read_party, read_cseq = readers
-    method, text, code = read_start(line)
-    message: Request | Response
-    message = Response(code, text, fields, body) if code else Request(method, text, fields, body)
-    first = dict(fields[::-1])
-    if not (well_spelled := are_known(first)):
-        first = index(fields)
-    message.first = first
-    message.distinct = distinct = len(first) == len(fields)
-    if not distinct:
-        _check_repeated(fields, limits, len(first), well_spelled)
-    if limits is not LIMITS:
-        message.limits = limits
-    try:
-        via, call_id, place = first["Via"], first["Call-ID"], first["CSeq"]
-        message.via = Via.parse(via if "," not in via else _topmost(via, limits))
-        message.from_, message.to = read_party(first["From"]), read_party(first["To"])
-    except KeyError:
-        missing = ", ".join(sorted(_MANDATORY - first.keys()))
-        raise PeerError(f"No {missing}", section="RFC 3261 8.1.1") from None
-    if not call_id or " " in call_id or "\t" in call_id:
-        raise PeerError("Malformed Call-ID", section="RFC 3261 20.8", where=call_id)
-    message.call_id = call_id
-    message.cseq = cseq = read_cseq(place)
-    if method and cseq.method != method:
-        raise PeerError("CSeq names another method", section="RFC 3261 8.1.1.5", where=place)
-    if "Content-Length" in first and first["Content-Length"] != str(len(body)):
-        message.body = _cut(body, first["Content-Length"])
-    return message
 
 
 def _topmost(vias: str, limits: MessageLimits) -> str:

@@ -70,14 +70,6 @@ class NameAddr:
     _uri: Uri
     _params: Params
 
-    def __init__(self, display_text: str, uri_text: str, tail: str, text: str = "") -> None:
-        """Take the parts as they stand in the text; use L{parse} or L{make} instead."""
-        self.display_text = display_text
-        self.uri_text = uri_text
-        self._tail = tail
-        self._text = text or f"{display_text}<{uri_text}>{tail}"
-        self.tag = (find_param(self.params, "tag") or "") if tail else ""
-
     @staticmethod
     def parse(text: str) -> NameAddr:
         """
@@ -88,7 +80,7 @@ class NameAddr:
         found = _SIMPLE(text)
         if found is None:
             return _parse_odd(text)
-        self = _new(NameAddr)
+        self = NameAddr()
         self.display_text, self.uri_text, self.tag = found[1], found[2], found[3] or ""
         self._tail = None
         self._text = text
@@ -105,7 +97,7 @@ class NameAddr:
         if not is_uri_text(uri_text):
             raise UsageError(f"Not fit for a URI: {uri_text[:40]!r}")
         tail = refuse_breaks(write_params(params))
-        return NameAddr(quote(display) + " " if display else "", uri_text, tail)
+        return _of_parts(quote(display) + " " if display else "", uri_text, tail)
 
     @property
     def display(self) -> str:
@@ -152,17 +144,17 @@ class NameAddr:
         names = {name.lower() for name, _ in new}
         kept = [item for item in self.params if item[0].lower() not in names]
         tail = refuse_breaks(write_params((*kept, *new)))
-        return NameAddr(self.display_text, self.uri_text, tail)
+        return _of_parts(self.display_text, self.uri_text, tail)
 
     def without(self, *names: str) -> NameAddr:
         """Copy it without some parameters."""
         wanted = {name.lower() for name in names}
         tail = write_params([p for p in self.params if p[0].lower() not in wanted])
-        return NameAddr(self.display_text, self.uri_text, tail)
+        return _of_parts(self.display_text, self.uri_text, tail)
 
     def tagged(self, tag: str) -> NameAddr:
         """Copy it with a tag appended, where there is none yet."""
-        copy = _new(NameAddr)
+        copy = NameAddr()
         copy.display_text = self.display_text
         copy.uri_text = self.uri_text
         copy.tag = tag
@@ -187,7 +179,15 @@ class NameAddr:
         return hash(self._text)
 
 
-_new = object.__new__
+def _of_parts(display_text: str, uri_text: str, tail: str, text: str = "") -> NameAddr:
+    """Take the parts as they stand in the text."""
+    address = NameAddr()
+    address.display_text = display_text
+    address.uri_text = uri_text
+    address._tail = tail
+    address._text = text or f"{display_text}<{uri_text}>{tail}"
+    address.tag = (find_param(address.params, "tag") or "") if tail else ""
+    return address
 
 
 def parse_again(text: str) -> NameAddr:
@@ -213,12 +213,12 @@ def _parse_odd(text: str) -> NameAddr:
     """Parse an address that is not as simple as most."""
     found = _NAME_ADDR.match(text)
     if found is not None:
-        address = NameAddr(found[1], found[2], found[3], text)
+        address = _of_parts(found[1], found[2], found[3], text)
     else:
         found = _ADDR_SPEC.match(text)
         if found is None:
             raise PeerError("Malformed address", section=SECTION, where=text)
-        address = NameAddr("", found[1], found[2], text)
+        address = _of_parts("", found[1], found[2], text)
     tags = [value for name, value in address.params if name.lower() == "tag"]
     if len(tags) > 1 or tags == [""] or tags == [None]:
         # Section 7.3.1: no parameter twice.  Two ends that choose different

@@ -29,11 +29,13 @@ _SIMPLE_SENDER = re.compile(
     rf"SIP/2\.0/({TOKEN}++) ([A-Za-z0-9._\-]++|\[[0-9A-Fa-f:.]++\])(?>(?::([0-9]{{1,5}}+))?)\Z"
 ).match
 # Parameters without quotes and white space; the first that is called branch.
-_SIMPLE_PARAMS = re.compile(
-    r'(?>(?:(?!branch=)[^;\x00-\x20",\x7f]*+;)*)'
-    r'(?>(?:branch=([^;\x00-\x20",\x7f]*+))?)[^\x00-\x20",\x7f]*+\Z'
+_SIMPLE = re.compile(
+    r'([^;]{1,128}+)((?>(?:;(?!branch=)[^;\x00-\x20",\x7f]*+)*)'
+    r'(?>(?:;branch=([^;\x00-\x20",\x7f]*+))?)[^\x00-\x20",\x7f]*+)\Z'
 ).match
-_new = object.__new__
+
+# What keeps a C{;rport} from being filled in where it stands: a second one, C{received}, or a quote.
+_FILLED = re.compile(r';rport.*;rport|;received|"', re.IGNORECASE | re.DOTALL).search
 
 
 class Via:
@@ -55,8 +57,10 @@ class Via:
     _tail: str
     _params: Params
 
-    def __init__(self, transport: str, host: str, port: int | None = None, params: Params = ()) -> None:
-        """Take the parts."""
+    @staticmethod
+    def make(transport: str, host: str, port: int | None = None, params: Params = ()) -> Via:
+        """Build one of its parts."""
+        self = Via()
         self.transport = transport
         self.host = host
         self.port = port
@@ -64,6 +68,7 @@ class Via:
         self._params = params
         self._tail = refuse_breaks(write_params(params))
         self.branch = find_param(params, "branch") or ""
+        return self
 
     @staticmethod
     def parse(text: str) -> Via:
@@ -72,15 +77,14 @@ class Via:
 
         @raise PeerError: 400, if it is none.
         """
-        sender, semicolon, params = text.partition(";")
-        known = None if sender[128:] else _known_sender(sender)
-        found = _SIMPLE_PARAMS(params)
-        if known is None or found is None:
+        found = _SIMPLE(text)
+        known = None if found is None else _known_sender(found[1])
+        if found is None or known is None:
             return _parse_via(text)
-        self = _new(Via)
+        self = Via()
         self.transport, self.host, self.port, self._head = known
-        self._tail = semicolon + params
-        branch = found[1]
+        self._tail = found[2]
+        branch = found[3]
         self.branch = branch if branch is not None else find_param(self.params, "branch") or ""
         return self
 
@@ -102,9 +106,6 @@ class Via:
     @property
     def rport(self) -> str | None:
         """The rport: "" if asked for, the number if filled in, None without (RFC 3581)."""
-        _, asked, after = self._tail.partition(";rport")
-        if asked and after[:1] in ("", ";") and '"' not in self._tail:
-            return ""
         return find_param(self.params, "rport")
 
     @property
@@ -131,33 +132,30 @@ class Via:
         """Copy it with parameters set in their place, or appended."""
         new = dict((*params, *named.items()))
         kept = tuple((n, new.pop(n.lower())) if n.lower() in new else (n, v) for n, v in self.params)
-        return Via(self.transport, self.host, self.port, (*kept, *new.items()))
+        return Via.make(self.transport, self.host, self.port, (*kept, *new.items()))
 
-    def stamped(self, host: str, port: int | None) -> Via:
+    def seen_from(self, host: str, port: int) -> Via:
         """
-        Copy it with C{received}, and the C{rport} that was asked for filled in.
+        Note where its request came from; gives itself if there is nothing to note.
 
-        @param port: None if none was asked for.
+        RFC 3261 section 18.2.1: C{received} if the sent-by is not the source
+        address; RFC 3581 section 4: both if the client asks for C{rport}.
         """
         tail = self._tail
-        lower = tail.lower()
-        at = tail.find(";rport")
-        after = tail[at + 6 : at + 7]
-        if (
-            port is None
-            or at < 0
-            or ";rport" in lower[at + 6 :]
-            or ";received" in lower
-            or after not in ("", ";")
-            or '"' in tail
-        ):
-            filled = () if port is None else (("rport", str(port)),)
-            return self.with_params(("received", host), *filled)
-        copy = _new(Via)
-        copy.transport, copy.host, copy.port, copy._head = self.transport, self.host, self.port, self._head
-        copy.branch = self.branch
-        copy._tail = f"{tail[:at]};rport={port}{tail[at + 6 :]};received={host}"
-        return copy
+        before, asked, after = tail.partition(";rport")
+        # Mostly asked for once, in lower case, and nothing is filled in or quoted.
+        if asked and after[:1] in ("", ";") and not _FILLED(tail):
+            copy = Via()
+            copy.transport, copy.host, copy.port = self.transport, self.host, self.port
+            copy._head, copy.branch = self._head, self.branch
+            copy._tail = f"{before};rport={port}{after};received={host}"
+            return copy
+        if self.rport is not None:
+            return self.with_params(("received", host), ("rport", str(port)))
+        sent_by = self.host[1:-1] if self.host[:1] == "[" else self.host
+        if sent_by.lower() == host and self.received is None:
+            return self
+        return self.with_params(("received", host))
 
     def __str__(self) -> str:
         """The value of the header field."""
@@ -206,4 +204,4 @@ def _parse_via(text: str) -> Via:
     number = None if port is None else int(port)
     if number is not None and number > 65535:
         raise PeerError("Port out of range", section="RFC 3261 20.42", where=text)
-    return Via(transport.upper(), host, number, parse_params(tail))
+    return Via.make(transport.upper(), host, number, parse_params(tail))

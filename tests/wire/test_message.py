@@ -337,7 +337,7 @@ class ChangeTests(SynchronousTestCase):
             self.assertEqual(changed.get("Via"), again.get("Via"))
             self.assertEqual(changed.first, again.first)
         odd = Request("OPTIONS", "sip:a", [("vIA", "SIP/2.0/UDP a"), *request(BYE).fields[1:]])
-        self.assertEqual(odd.with_via(Via("UDP", "b")).vias[0].host, "b")
+        self.assertEqual(odd.with_via(Via.make("UDP", "b")).vias[0].host, "b")
 
     def test_response(self) -> None:
         """A changed response stays what it was."""

@@ -55,7 +55,7 @@ uris = st.builds(
     st.none(),
 )
 addresses = st.builds(NameAddr.make, texts, uris, params)
-vias = st.builds(Via, st.sampled_from(["UDP", "TCP", "TLS", "WSS", "X-NEW"]), hosts, ports, params)
+vias = st.builds(Via.make, st.sampled_from(["UDP", "TCP", "TLS", "WSS", "X-NEW"]), hosts, ports, params)
 MANDATORY = ("Via", "From", "To", "Call-ID", "CSeq")
 unknown = st.tuples(tokens.map(lambda name: f"X-{name}"), values)
 bodies = st.binary(max_size=60)
