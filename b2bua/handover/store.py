@@ -12,6 +12,7 @@ from b2bua.calls.records.record import CallRecord
 from b2bua.store.ports import (
     Batch,
     BindingRow,
+    INodes,
     IStore,
     Setting,
     Snapshot,
@@ -41,6 +42,7 @@ class RelayStore:
         self._say = say
         self.name = name
         self.node = node
+        self.nodes: INodes | None = None
 
     def open(self) -> Deferred[None]:
         """Do nothing."""

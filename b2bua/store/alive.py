@@ -50,28 +50,28 @@ class Alive:
         """Keep the time, as long as there is a call."""
         self._timer = None
         if self._busy():
-            self._journal.setting(_owner(self._journal.store.node), TABLE, KEY, self._clock.wall())
+            self._journal.setting(owner(self._journal.store.node), TABLE, KEY, self._clock.wall())
             self.call_goes_on()
 
 
 def count_start(journal: Journal, kept: Iterable[Setting]) -> int:
     """Say which start of its node this is, the first being 1, and keep that."""
-    owner, before = _owner(journal.store.node), 0
+    ours, before = owner(journal.store.node), 0
     for setting in kept:
-        if setting[:3] == (owner, TABLE, STARTS) and isinstance(setting.value, int):
+        if setting[:3] == (ours, TABLE, STARTS) and isinstance(setting.value, int):
             before = setting.value
-    journal.setting(owner, TABLE, STARTS, before + 1)
+    journal.setting(ours, TABLE, STARTS, before + 1)
     return before + 1
 
 
 def last_sign(kept: Iterable[Setting], node: str) -> float:
     """When a node was last alive, as far as is known; 0 if it never had a call."""
     for setting in kept:
-        if setting[:3] == (_owner(node), TABLE, KEY) and isinstance(setting.value, (int, float)):
+        if setting[:3] == (owner(node), TABLE, KEY) and isinstance(setting.value, (int, float)):
             return float(setting.value)
     return 0.0
 
 
-def _owner(node: str) -> str:
+def owner(node: str) -> str:
     """Whose setting it is: no number has a space, so no extension's."""
     return f"node {node}"

@@ -97,6 +97,28 @@ class SubscriptionRow(NamedTuple):
     """None removes it."""
 
 
+class NodeRow(NamedTuple):
+    """One of the processes that share a store, as the others see it."""
+
+    node: str
+    number: int
+    """Its fencing number: up with each process that is this node, and when another one takes what it had."""
+    beat: int
+    """Goes up as long as it lives."""
+    place: str
+    """The path of the socket by which the others reach it; empty when it has ended."""
+
+
+class Inherited(NamedTuple):
+    """What a node had that is taken for dead, and is another one's now."""
+
+    snapshots: Sequence[Snapshot]
+    records: Sequence[CallRecord]
+    """Those of calls that had not ended."""
+    starts: int
+    """How many processes had been that node."""
+
+
 class TraceRow(NamedTuple):
     """What is known of how a call went, when it is over."""
 
@@ -201,6 +223,51 @@ class ISubscriptions(Interface):
         """Those of this node."""
 
 
+class Fenced(StoreError):
+    """Another process has taken what this one had: nothing of it may be written, nor said, any more."""
+
+
+class INodes(Interface):
+    """
+    The processes that share a store, and which of them has a call.
+
+    A process that has joined writes under its fencing number: as soon as
+    another one has taken what it had, each of its batches fails with
+    L{Fenced}.  Every operation is one transaction, whole or not at all, and
+    fails with L{StoreError}.
+    """
+
+    def join(place: str) -> Deferred[int]:
+        """Be reached at a place from now on; gives our number, which nobody of this node has had before."""
+
+    def renew() -> Deferred[Sequence[NodeRow]]:
+        """Show that we live, and see all nodes; fails with L{Fenced} if what we had is another one's."""
+
+    def leave() -> Deferred[None]:
+        """End in order: nobody needs to wait for a sign of us."""
+
+    def number_of(call: str) -> Deferred[int | None]:
+        """How often a call of ours has changed hands; None if nothing of it is written here."""
+
+    def take_call(call: str, former: str, number: int, text: str) -> Deferred[bool]:
+        """
+        Become the one owner of a call, if it still is that of C{former} and has this number.
+
+        It may be asked again when the answer was lost.
+
+        @param text: how the call is.
+        @return: is it ours now?
+        """
+
+    def take_node(row: NodeRow) -> Deferred[Inherited | None]:
+        """
+        Take all calls of a node that shows no sign of life, and let it write nothing more.
+
+        @param row: as it was seen all the while.
+        @return: None if it has shown one, or another process was first.
+        """
+
+
 class IStore(IBindings, ISettings, IRecords, ISnapshots, ISubscriptions, ITraces):
     """
     Everything that is kept.
@@ -215,6 +282,7 @@ class IStore(IBindings, ISettings, IRecords, ISnapshots, ISubscriptions, ITraces
 
     name: str = Attribute("What it is, for people, without a password.")
     node: str = Attribute("Which of the processes that share it this is.")
+    nodes: INodes | None = Attribute("All of those; None where it cannot be shared.")
 
     def open() -> Deferred[None]:
         """Make it ready: create what is missing, bring old tables up to date."""

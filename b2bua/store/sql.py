@@ -32,6 +32,7 @@ from b2bua.calls.records.record import parties_named
 from b2bua.store import tables
 from b2bua.store.alone import DatabaseFile, NodeLock, claim, usual_node
 from b2bua.store.migrations import versions
+from b2bua.store.nodes import SqlNodes
 from b2bua.store.ports import (
     Batch,
     BindingRow,
@@ -77,6 +78,7 @@ class SqlStore:
         self.url = make_url(url)
         self.name = self.url.render_as_string(hide_password=True)
         self.node = usual_node(self.url) if node is None else node
+        self.nodes = SqlNodes(self.node, self._do, self._connected)
         self._reactor = reactor
         self._pool: ThreadPool | None = None
         self._stopper: Any = None
@@ -158,6 +160,7 @@ class SqlStore:
         settings = [(s, as_text(s.value)) for s in batch.settings if s.value is not None]
         subscriptions = [(s.id, as_text(s.value)) for s in batch.subscriptions if s.value is not None]
         with self._connected().begin() as connection:
+            self.nodes.check(connection)
             self._write_bindings(connection, batch)
             self._remove(connection, tables.settings, [
                 {"owner": tables.clean(s.owner), "feature": tables.clean(s.table), "key": tables.clean(s.key)}
@@ -167,7 +170,8 @@ class SqlStore:
                 {"owner": tables.clean(s.owner), "feature": tables.clean(s.table), "key": tables.clean(s.key),
                  "value": text} for s, text in settings
             ])  # fmt: skip
-            self._put(connection, tables.records, records, tables.records.c.ended.is_(None))
+            ours = tables.records.c.node == self.node  # another one's since its call was moved
+            self._put(connection, tables.records, records, tables.records.c.ended.is_(None) & ours)
             self._remove(
                 connection,
                 tables.snapshots,

@@ -94,6 +94,16 @@ snapshots = Table(
     Column("node", String(255), primary_key=True),
     Column("call", String(255), primary_key=True),
     Column("value", Text, nullable=False),
+    Column("number", Integer, nullable=False, server_default="0"),
+)
+
+nodes = Table(
+    "nodes",
+    metadata,
+    Column("node", String(255), primary_key=True),
+    Column("number", Integer, nullable=False),
+    Column("beat", BigInteger, nullable=False),
+    Column("place", Text, nullable=False),
 )
 
 subscriptions = Table(

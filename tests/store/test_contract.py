@@ -24,7 +24,10 @@ from b2bua.store.memory import MemoryStore
 from b2bua.store.ports import (
     Batch,
     BindingRow,
+    Fenced,
+    INodes,
     IStore,
+    NodeRow,
     Setting,
     Snapshot,
     StoreError,
@@ -77,6 +80,15 @@ class Contract:
         raise NotImplementedError
 
     @inlineCallbacks
+    def other(self, node: str) -> Steps:
+        """The store of another node, opened."""
+        t: Any = self
+        store = self.make(node)
+        yield store.open()
+        t.addCleanup(store.close)
+        return store
+
+    @inlineCallbacks
     def setUp(self) -> Steps:
         """Open a store without anything in it."""
         self.store = self.make()
@@ -86,6 +98,7 @@ class Contract:
     def test_port(self) -> None:
         """It provides all that L{IStore} promises."""
         verifyObject(IStore, self.store)
+        verifyObject(INodes, self.store.nodes)
 
     @inlineCallbacks
     def test_empty(self) -> Steps:
@@ -317,6 +330,75 @@ class Contract:
         t.assertEqual(len((yield self.store.find_records())), 1)
 
     @inlineCallbacks
+    def test_call_changes_hands(self) -> Steps:
+        """A call is taken from who has it, once, with its record; its former owner writes nothing more."""
+        t: Any = self
+        b = yield self.other("b")
+        yield self.store.write(Batch(records=(RECORD,), snapshots=(Snapshot("call-1", "1"),)))
+        t.assertEqual((yield self.store.nodes.number_of("call-1")), 0)
+        t.assertIsNone((yield b.nodes.number_of("call-1")))
+        t.assertTrue((yield b.nodes.take_call("call-1", "a", 0, "2")))
+        t.assertTrue((yield b.nodes.take_call("call-1", "a", 0, "2")), "the answer was lost")
+        t.assertEqual((yield b.load_snapshots()), [Snapshot("call-1", "2")])
+        t.assertEqual([r.id for r in (yield b.load_open())], ["call-1"])
+        t.assertEqual((yield self.store.load_snapshots()), [])
+        t.assertEqual((yield self.store.load_open()), [])
+        t.assertFalse((yield self.store.nodes.take_call("call-1", "a", 0, "1")), "it is not ours any more")
+        yield self.store.write(Batch(records=(ENDED,)))
+        t.assertEqual([r.ended for r in (yield self.store.find_records())], [None], "not ours to end")
+        t.assertTrue((yield self.store.nodes.take_call("call-1", "b", 1, "3")))
+        t.assertEqual((yield self.store.nodes.number_of("call-1")), 2)
+        yield self.store.write(Batch(records=(ENDED,), snapshots=(Snapshot("call-1", None),)))
+        t.assertEqual([r.ended for r in (yield self.store.find_records())], [ENDED.ended])
+        t.assertEqual((yield b.load_snapshots()), [])
+
+    @inlineCallbacks
+    def test_two_take_a_call(self) -> Steps:
+        """Of two that take a call at once one has it."""
+        t: Any = self
+        b, c = (yield self.other("b")), (yield self.other("c"))
+        yield self.store.write(Batch(snapshots=(Snapshot("call-1", "1"),)))
+        found = yield gatherResults([one.nodes.take_call("call-1", "a", 0, one.node) for one in (b, c)])
+        t.assertEqual(sorted(found), [False, True])
+        has = yield gatherResults([one.load_snapshots() for one in (b, c)])
+        t.assertEqual([bool(one) for one in has], found)
+
+    @inlineCallbacks
+    def test_lease(self) -> Steps:
+        """Nodes are seen to live; who is taken for dead writes nothing more, and has another number later."""
+        t: Any = self
+        b = yield self.other("b")
+        t.assertEqual((yield self.store.nodes.join("/a")), 1)
+        t.assertEqual((yield b.nodes.join("/b")), 1)
+        seen = yield b.nodes.renew()
+        t.assertEqual(seen, [NodeRow("a", 1, 0, "/a"), NodeRow("b", 1, 1, "/b")])
+        yield self.store.nodes.renew()
+        t.assertIsNone((yield b.nodes.take_node(seen[0])), "it has shown a sign of life")
+        yield self.store.write(
+            Batch(
+                records=(RECORD, replace(ENDED, id="call-2")),
+                snapshots=(Snapshot("call-1", "1"),),
+                settings=(Setting("node a", "service", "starts", 7),),
+            )
+        )
+        seen = yield b.nodes.renew()
+        taken = yield b.nodes.take_node(seen[0])
+        t.assertEqual((taken.snapshots, taken.starts), ([Snapshot("call-1", "1")], 7))
+        t.assertEqual([record.id for record in taken.records], ["call-1"])
+        t.assertIsNone((yield b.nodes.take_node(seen[0])), "it is taken already")
+        t.assertEqual((yield b.load_snapshots()), [Snapshot("call-1", "1")])
+        late = Batch(snapshots=(Snapshot("call-1", "late"), Snapshot("call-3", "late")))
+        yield t.assertFailure(self.store.write(late), Fenced)
+        yield t.assertFailure(self.store.nodes.renew(), Fenced)
+        yield t.assertFailure(self.store.nodes.take_call("call-1", "b", 1, "late"), Fenced)
+        t.assertEqual((yield self.store.load_snapshots()), [])
+        t.assertEqual((yield self.store.nodes.join("/a")), 3)
+        yield self.store.write(Batch(snapshots=(Snapshot("call-3", "new"),)))
+        t.assertEqual((yield self.store.load_snapshots()), [Snapshot("call-3", "new")])
+        yield b.nodes.leave()
+        t.assertEqual([row.place for row in (yield self.store.nodes.renew())], ["/a", ""])
+
+    @inlineCallbacks
     def test_order(self) -> Steps:
         """Batches are written in the order in which they were given."""
         t: Any = self
@@ -330,7 +412,7 @@ class MemoryTests(Contract, TestCase):
 
     def make(self, node: str = "a") -> Any:
         """One that keeps nothing beyond the process."""
-        return MemoryStore(node)
+        return MemoryStore(node, getattr(self, "store", None))
 
     def again(self) -> Any:
         """It does not outlive a restart."""
