@@ -26,7 +26,7 @@ from b2bua.legs.context import LegContext
 from b2bua.liveness import Asker
 from b2bua.net.limits import NetLimits
 from b2bua.net.runner import Runner
-from b2bua.net.tokens import Unguessable
+from b2bua.net.tokens import Unguessable, tokens
 from b2bua.persistence import Persistence
 from b2bua.registrar.bindings import Bindings, Change
 from b2bua.registrar.devices import Devices
@@ -138,7 +138,9 @@ class Server:
     def _take_calls(self, settings: Settings, random: Random, features: Features) -> None:
         """Make the parts that take requests, and put them above the transaction layer."""
         runner = self.runner
-        self.context: LegContext[Leg] = LegContext(runner, DialogIndex(), random, settings.server.user_agent)
+        self.context: LegContext[Leg] = LegContext(
+            runner, DialogIndex(), runner.token, random, settings.server.user_agent
+        )
         self.core = core = B2BUA(
             self.context,
             self.directory,
@@ -232,7 +234,7 @@ def _runner(
         timers=TimerValues(usual.t1, usual.t2, usual.t4),
         limits=_net_limits(settings),
         messages=messages,
-        token=lambda: random.randbytes(9).hex(),
+        token=tokens(random),
         wall=wall,
     )
     for who, own in usual.peers.items():

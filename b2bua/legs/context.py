@@ -80,8 +80,10 @@ class LegContext(Generic[L]):
 
     layer: ITransactionLayer
     dialogs: DialogIndex[L]
+    token: Callable[[], str]
+    """Makes a tag or Call-ID nobody can guess (RFC 3261 section 19.3)."""
     random: Random = field(default_factory=Random)
-    """Where tags, Call-IDs and waiting times come from; one that nobody can guess when it counts."""
+    """Where numbers and waiting times come from; one that nobody can guess when it counts."""
     user_agent: str = "b2bua"
     """What our INVITEs and their answers call us."""
     write_edit: Callable[[L, Draft], None] | None = None
@@ -105,10 +107,6 @@ class LegContext(Generic[L]):
     ) -> list[Field] | None:
         """Credentials for a challenge to a request that went by a flow, if there are any."""
         return None if self.challenged is None else self.challenged(leg, response, request, flow)
-
-    def token(self) -> str:
-        """Make a tag or Call-ID nobody can guess (RFC 3261 section 19.3)."""
-        return self.random.randbytes(9).hex()
 
     def next_serial(self) -> int:
         """Make a small number, unique in this process."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from twisted.logger import Logger
@@ -93,9 +94,9 @@ class ClientTransaction:
     def move(self, flow: Flow) -> None:
         """Go on by another way (see L{IClientTransaction.move})."""
         branch = self._branch
-        if branch is None or branch.flow == flow:
+        if branch is None or branch.way == flow:
             return
-        if branch.flow[:2] != flow[:2]:
+        if branch.way[:2] != flow[:2]:
             branch.perform(branch.machine.lose())
             return
         self.flow = flow
@@ -118,9 +119,9 @@ class ClientTransaction:
             self._hops = [*hops, self._last_way]
         self._may_change = located
         if self._cancel is not None:
-            self._table.transport.wheel.set(0.0, self._nowhere, 487)
+            self._table.transport.wheel.set(0.0, partial(self._nowhere, 487))
         elif not self._hops:
-            self._table.transport.wheel.set(0.0, self._nowhere, 503)
+            self._table.transport.wheel.set(0.0, partial(self._nowhere, 503))
         else:
             self._next()
 
@@ -185,7 +186,7 @@ class ClientTransaction:
                 if self._branch is not None:
                     # The hop before has answered after all: this one need not.
                     self._branch.perform(self._branch.machine.cancel())
-            self._table.transport.wires.answered(branch.flow, response)
+            self._table.transport.wires.answered(branch.way, response)
             if self._hops:
                 self._took_tcp()
             if code == 503 and self._hops and self._cancel is None:
@@ -193,7 +194,7 @@ class ClientTransaction:
                 return
             self._hops = []
             # A further 2xx to an INVITE may come.
-            self._tell(response, last=isinstance(branch.machine, NonInviteClient))
+            self._tell(response, last=type(branch.machine) is NonInviteClient)
         else:
             self._tell(response)
 
@@ -204,7 +205,7 @@ class ClientTransaction:
         # What has answered anything at all is alive (RFC 3263 section 4.3).
         silent = code == 503 or not self._alive
         if silent:
-            self._table.transport.wires.bury(branch.flow)
+            self._table.transport.wires.bury(branch.way)
         if silent and self._hops and self._cancel is None:
             self._next()
         else:
@@ -217,7 +218,7 @@ class ClientTransaction:
         """Send the CANCEL as a transaction of its own, where the INVITE went (section 9.1)."""
         invite = branch.request
         request = cancel_for(invite, self._cancel or ())
-        flow = branch.flow
+        flow = branch.way
         timers, reliable = self._table.transport.timers_of(flow), flow.transport != "UDP"
         machine = NonInviteClient(request, write(request), timers, reliable=reliable)
         mute = ClientTransaction(self._table, None, _nobody)
@@ -248,7 +249,7 @@ class ClientTransaction:
 class Branch(Transaction):
     """A request of ours on its way to one next hop, with a branch of its own (RFC 3263 section 4.3)."""
 
-    __slots__ = ("_client", "_table", "flow")
+    __slots__ = ("_client", "_table")
 
     machine: ClientMachine
 
@@ -261,9 +262,8 @@ class Branch(Transaction):
         client: ClientTransaction,
     ) -> None:
         """Take a machine that has not started, and whom to tell."""
-        super().__init__(table.transport.wheel, machine, key)
+        super().__init__(table.transport, machine, key, flow)
         self._table = table
-        self.flow = flow
         self._client = client
 
     def receive(self, response: Response) -> None:
@@ -273,16 +273,13 @@ class Branch(Transaction):
     @property
     def stranded(self) -> bool:
         """Is the connection closed by which it went?"""
-        return self.flow.transport != "UDP" and not self._table.is_open_for(self)
+        return self.way.transport != "UDP" and not self._table.is_open_for(self)
 
     def move(self, flow: Flow) -> None:
         """Go on by another way: the peer has come back by it."""
         self._table.drop(self)
-        self.flow = flow
+        self.way = flow
         self._table.add(self)
-
-    def _send(self, data: bytes) -> None:
-        self._table.transport.send(data, self.flow)
 
     def _deliver(self, message: Request | Response) -> None:
         if type(message) is not Response:
@@ -322,7 +319,7 @@ class ClientTransactions:
     def add(self, branch: Branch) -> None:
         """Have responses to it, and the loss of its connection, find it."""
         self._branches[branch.key] = branch
-        flow = branch.flow
+        flow = branch.way
         if flow.transport != "UDP":
             self._on_connection.setdefault(flow, {})[branch] = None
         if flow.remote[0] not in self._known:
@@ -331,7 +328,7 @@ class ClientTransactions:
     def drop(self, branch: Branch) -> None:
         """Forget it."""
         self._branches.pop(branch.key, None)
-        flow = branch.flow
+        flow = branch.way
         if flow.transport != "UDP" and (on := self._on_connection.get(flow)) is not None:
             on.pop(branch, None)
             if not on:
@@ -343,7 +340,7 @@ class ClientTransactions:
 
     def is_open_for(self, branch: Branch) -> bool:
         """Does the connection of a request of ours still stand?"""
-        return branch in self._on_connection.get(branch.flow, ())
+        return branch in self._on_connection.get(branch.way, ())
 
     def has(self, response: Response) -> bool:
         """Is it for one of them?"""
@@ -361,7 +358,7 @@ class ClientTransactions:
         if branch is None or _is_astray(response):
             self.transport.counts.stray += 1
             return
-        if branch.flow.transport != "UDP" and branch.flow != flow and branch.stranded:
+        if branch.way.transport != "UDP" and branch.way != flow and branch.stranded:
             # The peer has come back by another connection (section 18.2.2): so does what we still send.
             branch.move(flow)
         branch.perform(branch.machine.receive(response))
@@ -381,7 +378,7 @@ class ClientTransactions:
         """
         if data:
             branch = self._branches.get(sent_key(data))
-            failed = [branch] if branch is not None and branch.flow.remote == flow.remote else []
+            failed = [branch] if branch is not None and branch.way.remote == flow.remote else []
         else:
             failed = list(self._on_connection.get(flow, ()))
         for branch in failed:

@@ -234,7 +234,7 @@ class Connection(TwistedProtocol):
             self._timer.stop()
         self._timer = self.wire.runner.transport.wheel.set(seconds, self._look)
 
-    def _look(self, _: object) -> None:
+    def _look(self) -> None:
         """
         Close it if it was silent, or slow, for too long.
 

@@ -143,7 +143,7 @@ class Runner:
     ) -> ClientTransaction:
         """Open a client transaction (see L{ITransactionLayer.request})."""
         client = ClientTransaction(self.clients, write, hear, otherwise)
-        if isinstance(target, Flow):
+        if type(target) is Flow:
             client.go([target], located=False)
             return client
         flows = self.locate(target)
@@ -169,7 +169,7 @@ class Runner:
         self, write: Callable[[Flow, str], Request], target: Flow | Uri, otherwise: Flow | None = None
     ) -> None:
         """Send an ACK for a 2xx (see L{ITransactionLayer.acknowledge})."""
-        if isinstance(target, Flow):
+        if type(target) is Flow:
             self._acknowledge([target], write, otherwise)
             return
         flows = self.locate(target)

@@ -39,7 +39,7 @@ _SEEN_FROM = re.compile(r";(?:rport|received)=[^;,]*")
 class ServerTransaction(Transaction):
     """A request of a peer that wants an answer."""
 
-    __slots__ = ("_merge_key", "_table", "_way_back", "failed", "flow", "user")
+    __slots__ = ("_merge_key", "_table", "failed", "flow", "user")
 
     machine: ServerMachine
 
@@ -59,10 +59,9 @@ class ServerTransaction(Transaction):
         @param flow: where the request came from.
         @param way_back: where responses go.
         """
-        super().__init__(table.transport.wheel, machine, key)
+        super().__init__(table.transport, machine, key, way_back)
         self._table = table
         self._merge_key = merge_key
-        self._way_back = way_back
         self.flow = flow
         self.user: Any = None
         self.failed: Callable[[int], None] | None = None
@@ -92,7 +91,7 @@ class ServerTransaction(Transaction):
     def move(self, flow: Flow) -> None:
         """Answer by another way (see L{IServerTransaction.move})."""
         if flow.transport == self.flow.transport == "UDP":
-            self.flow = self._way_back = flow
+            self.flow = self.way = flow
 
     def forget(self) -> None:
         """Answer it never, and drop what belongs to it."""
@@ -108,7 +107,7 @@ class ServerTransaction(Transaction):
         if self.machine.last:
             self.respond(response)  # the client waits for it, and does not ask again
         else:
-            self._send(write(response))
+            self._transport.send(write(response), self.way)
             self.forget()
 
     def to_tag(self) -> str:
@@ -117,9 +116,6 @@ class ServerTransaction(Transaction):
             return NameAddr.parse(self.machine.to).tag
         last = parse(self.machine.last) if self.machine.last else None
         return last.to.tag if last is not None else ""
-
-    def _send(self, data: bytes) -> None:
-        self._table.transport.send(data, self._way_back)
 
     def _deliver(self, message: Request | Response) -> None:
         """Give the request to the user; a bug of the user's is a 500, not the end of the world."""

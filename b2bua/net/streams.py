@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Container
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -219,7 +220,7 @@ class StreamWire:
 
     def _later(self, flow: Flow) -> None:
         """Tell of a failure, but not before C{send} has returned."""
-        self.runner.transport.wheel.set(0.0, self.runner.unreachable, flow)
+        self.runner.transport.wheel.set(0.0, partial(self.runner.unreachable, flow))
 
     # What connections tell.
 

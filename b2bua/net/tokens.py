@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import os
-import secrets
-from collections.abc import Callable
-from random import SystemRandom
+from array import array
+from collections.abc import Callable, Iterator
+from random import Random, SystemRandom
 
 TOKENS = 256
 POOL = 4096
 """So many bytes are asked of the system at a time; each time costs as much as parsing a header field."""
 
 
-def tokens() -> Callable[[], str]:
-    """Make a source of 64 bits that cannot be guessed, asking the system for many at a time."""
-    pool: list[str] = []
+def tokens(random: Random) -> Callable[[], str]:
+    """Make a source of tags, branches and Call-IDs: 72 bits each, of which many are fetched at a time."""
+    return _tokens(random).__next__
 
-    def token() -> str:
-        if not pool:
-            text = secrets.token_hex(8 * TOKENS)
-            pool.extend([text[at : at + 16] for at in range(0, len(text), 16)])
-        return pool.pop()
 
-    return token
+def _tokens(random: Random) -> Iterator[str]:
+    while True:
+        text = random.randbytes(9 * TOKENS).hex()
+        yield from [text[at : at + 18] for at in range(0, len(text), 18)]
 
 
 class Unguessable(SystemRandom):
@@ -33,6 +31,8 @@ class Unguessable(SystemRandom):
         super().__init__()
         self._pool = b""
         self._at = POOL
+        self._numbers = iter(array("Q"))
+        """What is left of the numbers of 64 bits."""
 
     def randbytes(self, n: int) -> bytes:
         """Take C{n} bytes."""
@@ -46,8 +46,13 @@ class Unguessable(SystemRandom):
 
     def getrandbits(self, k: int) -> int:
         """Take C{k} bits as a number."""
-        size = (k + 7) // 8
-        return int.from_bytes(self.randbytes(size), "big") >> (8 * size - k)
+        if k > 64:
+            size = (k + 7) // 8
+            return int.from_bytes(self.randbytes(size), "big") >> (8 * size - k)
+        for number in self._numbers:
+            return number >> (64 - k)
+        self._numbers = iter(array("Q", os.urandom(POOL)))
+        return self.getrandbits(k)
 
     def random(self) -> float:
         """Take a number from 0 up to, but not, 1, with the 53 bits that a float has."""

@@ -24,7 +24,9 @@ from b2bua.transactions.non_invite_server import NonInviteServer
 from b2bua.wire.message import Request, Response
 
 if TYPE_CHECKING:
-    from b2bua.net.wheel import Bucket, Wheel
+    from b2bua.net.transport import TransportLayer
+    from b2bua.net.wheel import Bucket
+    from b2bua.transactions.flow import Flow
 
 ClientMachine: TypeAlias = InviteClient | NonInviteClient
 ServerMachine: TypeAlias = InviteServer | NonInviteServer
@@ -35,13 +37,20 @@ Due: TypeAlias = tuple[int, str]
 class Transaction:
     """What the two sides have in common: effects and timers."""
 
-    __slots__ = ("_ends", "_repeats", "_wheel", "bucket", "key", "machine")
+    __slots__ = ("_ends", "_repeats", "_transport", "bucket", "key", "machine", "way")
 
     log = Logger()
 
-    def __init__(self, wheel: Wheel, machine: ClientMachine | ServerMachine, key: Hashable) -> None:
-        """Take a machine that has not started."""
-        self._wheel = wheel
+    def __init__(
+        self, transport: TransportLayer, machine: ClientMachine | ServerMachine, key: Hashable, way: Flow
+    ) -> None:
+        """
+        Take a machine that has not started.
+
+        @param way: by which its messages go.
+        """
+        self._transport = transport
+        self.way = way
         self._repeats: Due | None = None
         self._ends: Due | None = None
         self.bucket: Bucket | None = None
@@ -57,7 +66,7 @@ class Transaction:
         """
         for effect in effects:
             if type(effect) is bytes:
-                self._send(effect)
+                self._transport.send(effect, self.way)
             elif type(effect) is Start:
                 self._start(effect)
             elif type(effect) is Stop:
@@ -102,7 +111,7 @@ class Transaction:
         finally:
             waiting = [due[0] for due in (self._repeats, self._ends) if due is not None]
             if waiting and self.bucket is None:
-                self._wheel.put(self, min(waiting))
+                self._transport.wheel.put(self, min(waiting))
 
     def stop(self) -> None:
         """Stop both timers."""
@@ -113,7 +122,7 @@ class Transaction:
     def _start(self, start: Start) -> None:
         """Set a timer in the place of the one of its kind."""
         letter, seconds = start
-        wheel = self._wheel
+        wheel = self._transport.wheel
         tick = wheel.tick_in(seconds)
         if letter in REPEATS:
             self._repeats, other = (tick, letter), self._ends
@@ -125,9 +134,6 @@ class Transaction:
         elif tick < bucket.tick:
             bucket.take_out(self)
             wheel.put(self, tick)
-
-    def _send(self, data: bytes) -> None:
-        raise NotImplementedError
 
     def _deliver(self, message: Request | Response) -> None:
         raise NotImplementedError

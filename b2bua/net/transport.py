@@ -14,8 +14,8 @@ from twisted.internet.interfaces import IReactorTime
 
 from b2bua.net.admission import Admission, ConnectionCount, Halves
 from b2bua.net.limits import NetLimits
-from b2bua.net.tokens import tokens
-from b2bua.net.wheel import Timer, Wheel
+from b2bua.net.tokens import Unguessable, tokens
+from b2bua.net.wheel import Wheel
 from b2bua.net.wires import Wire, Wires
 from b2bua.transactions.effects import TimerValues
 from b2bua.transactions.flow import Flow
@@ -110,8 +110,9 @@ class TransportLayer:
         """
         self.wheel = Wheel(clock)
         self.now: Callable[[], float] = clock.seconds
+        self.start = self.wheel.set
         self.wall = wall
-        self.token = token or tokens()
+        self.token = token or tokens(Unguessable())
         self.limits = limits = limits or NetLimits()
         self.counts = Counts()
         self.wires = Wires(clock.seconds, limits.dead)
@@ -147,10 +148,6 @@ class TransportLayer:
         if others and flow is not None:
             return others.get(flow.remote[0]) or others.get(flow.transport) or self._timers
         return self._timers
-
-    def start(self, seconds: float, call: Callable[[], None]) -> Timer:
-        """Call back after C{seconds}, rounded up to the tick of the wheel."""
-        return self.wheel.set(seconds, _call, call)
 
     # Who may cost us work.
 
@@ -216,8 +213,3 @@ class TransportLayer:
         """Make the value of a Via for C{flow} with a branch of its own; give both."""
         branch = COOKIE + self.token()
         return self.wires.via_of(flow) + branch, branch
-
-
-def _call(call: Callable[[], None]) -> None:
-    """Call without an argument."""
-    call()

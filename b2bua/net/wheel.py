@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from heapq import heapify, heappop, heappush
 from math import floor
-from typing import Any, Protocol
+from typing import Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
@@ -60,15 +60,14 @@ class Bucket(dict[Entry, None]):
 
 @implementer(ITimer)
 class Timer:
-    """A timer that runs: C{call(argument)} when its tick has come."""
+    """A timer that runs: C{call} when its tick has come."""
 
-    __slots__ = ("argument", "bucket", "call")
+    __slots__ = ("bucket", "call")
 
-    def __init__(self, call: Callable[[Any], None], argument: object) -> None:
-        """Take what to call with what; the wheel puts it into a bucket."""
+    def __init__(self, call: Callable[[], object]) -> None:
+        """Take what to call; the wheel puts it into a bucket."""
         self.bucket: Bucket | None = None
         self.call = call
-        self.argument = argument
 
     def stop(self) -> None:
         """Forget it; without effect when it has fired or was stopped."""
@@ -77,7 +76,7 @@ class Timer:
 
     def ring(self, tick: int) -> None:
         """Call."""
-        self.call(self.argument)
+        self.call()
 
 
 class Wheel:
@@ -120,15 +119,15 @@ class Wheel:
             for entry in list(bucket):
                 bucket.take_out(entry)
 
-    def waiting(self) -> Iterator[tuple[Callable[[Any], None], object]]:
-        """Give what will be called, and with what; for those who look for leaks."""
+    def waiting(self) -> Iterator[Callable[..., object]]:
+        """Give what will be called; for those who look for leaks."""
         for bucket in self._buckets.values():
             for entry in bucket:
-                yield (entry.call, entry.argument) if isinstance(entry, Timer) else (entry.ring, None)
+                yield entry.call if isinstance(entry, Timer) else entry.ring
 
-    def set(self, seconds: float, call: Callable[[Any], None], argument: object = None) -> Timer:
-        """Call C{call(argument)} after C{seconds}."""
-        timer = Timer(call, argument)
+    def set(self, seconds: float, call: Callable[[], object]) -> Timer:
+        """Call C{call} after C{seconds}, rounded up to the tick."""
+        timer = Timer(call)
         self.put(timer, self.tick_in(seconds))
         return timer
 

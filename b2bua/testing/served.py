@@ -292,9 +292,8 @@ def _plain(word: Word) -> Word:
     return plain
 
 
-def _of_a_call(timer: tuple[Callable[[Any], None], object]) -> bool:
+def _of_a_call(called: Callable[..., object]) -> bool:
     """Was a timer set by a call, a leg or a dialog?"""
-    called = timer[1] if callable(timer[1]) else timer[0]
     while isinstance(called, partial):
         called = called.func
     return called.__module__.startswith(("b2bua.calls.", "b2bua.legs.", "b2bua.dialogs."))

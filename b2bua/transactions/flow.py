@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, final
 
 
+@final
 class Flow(NamedTuple):
     """
     A path between one of our sockets and a peer's.

@@ -16,6 +16,7 @@ from b2bua.legs.context import Invitation, LegContext
 from b2bua.legs.leg import Leg
 from b2bua.legs.party import Party, Policy
 from b2bua.legs.words import Word
+from b2bua.net.tokens import tokens
 from b2bua.transactions.effects import TimerValues
 from b2bua.transactions.flow import Flow
 from b2bua.transactions.ports import IClientTransaction, IServerTransaction, ITransactionLayer
@@ -220,8 +221,13 @@ class LegCase(SynchronousTestCase):
         self.clock = Clock()
         self.layer = FakeLayer(self.clock)
         self.gone: list[Leg] = []
+        random = Random(7)
         self.context: LegContext[Leg] = LegContext(
-            layer=self.layer, dialogs=DialogIndex(), random=Random(7), ended=self.gone.append
+            layer=self.layer,
+            dialogs=DialogIndex(),
+            token=tokens(random),
+            random=random,
+            ended=self.gone.append,
         )
         self.words: list[Word] = []
         self.cseq = 100

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from unittest.mock import patch
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -42,8 +43,18 @@ class UnguessableTests(SynchronousTestCase):
 
     def test_bits(self) -> None:
         """A number has the bits that were asked for, and no more."""
-        self.random.randbytes(0xFE)
-        self.assertEqual((self.random.getrandbits(12), self.random.getrandbits(16)), (0xFEF, 0x0001))
+        first, second = (int.from_bytes(bytes(range(at, at + 8)), sys.byteorder) for at in (0, 8))
+        given = self.random.getrandbits(12), self.random.getrandbits(64)
+        self.assertEqual((given, self.asked), ((first >> 52, second), [POOL]))
+        self.assertEqual(self.random.getrandbits(100) >> 92, 0)  # the first of a hundred bits
+
+    def test_numbers_used_up(self) -> None:
+        """Each number has bits of its own; more are fetched when there are none left."""
+        for _ in range(POOL // 8):
+            self.random.getrandbits(16)
+        self.assertEqual(self.asked, [POOL])
+        self.random.getrandbits(16)
+        self.assertEqual(self.asked, [POOL, POOL])
 
     def test_fraction(self) -> None:
         """A float is below 1, even with all bits set."""
