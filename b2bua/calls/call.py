@@ -473,6 +473,8 @@ class Call:
         self._listeners.clear()
         legs, self.legs = self.legs, []
         for leg in legs:
+            if leg.music is not None:
+                leg.music.let_go()
             leg.call = None
             self.calls.directory.leg_ended(leg.party)
             leg.end()

@@ -41,6 +41,9 @@ class IMusic(Protocol):
     def review(self) -> None:
         """See what there is to hear now."""
 
+    def let_go(self) -> None:
+        """Another process has the party, and a voice for it."""
+
 
 class IOurInvite(Protocol):
     """Our first INVITE, until it is acknowledged."""

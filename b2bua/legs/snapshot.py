@@ -77,7 +77,7 @@ def write(leg: LegData) -> dict[str, Any]:
         "allows": None if leg.peer_allows is None else _joined(leg.peer_allows),
         "supports": _joined(leg.peer_supports),
         "origin": None if origin is None else _write_origin(origin),
-        "remote_session": _text(leg.remote_session),
+        "remote_session": _text(leg.described),  # to a voice of ours it says something else
         "timer": None if timer is None else _write_timer(timer),
         "expires": _expiry(leg),
     }

@@ -17,6 +17,7 @@ from b2bua.net.locate import NumericLocator
 from b2bua.persistence import Handed, Recovery
 from b2bua.server import Server
 from b2bua.settings import Settings, read
+from b2bua.testing.voices import SimulatedVoices, VoicesOfProcess
 from b2bua.testing.wires import DatagramWire, StreamWire
 
 if TYPE_CHECKING:
@@ -121,7 +122,9 @@ class Served:
         )
         self.features = loaded
         """The features that new calls get."""
-        self.server.core.calls.voices = world.voices
+        assert isinstance(world.voices, SimulatedVoices)
+        self.voices = VoicesOfProcess(world.voices)
+        self.server.core.calls.voices = self.voices
         loaded.bind(self.server.runner, self.server.core.calls, self.server.core.subscriber)
         address = (host, 5060)
         self.datagrams = DatagramWire(world.network, address, self.server.runner)
@@ -147,12 +150,13 @@ class Served:
         self.datagrams.close()
         self.streams.close()
         self.server.runner.close()
+        self.voices.die()
         self.crashed()
 
     def hand_over(self) -> Recovery:
         """Have another process take its place, as C{b2bua restart} does, while it finishes what it began."""
         old_server, old_features = self.server, self.features
-        old_wires = (self.datagrams, self.streams)
+        old_wires, old_voices = (self.datagrams, self.streams), self.voices
         assert old_server.persistence is not None
         clock, journal = self.world.clock, old_server.persistence.journal
 
@@ -190,6 +194,7 @@ class Served:
         def gone() -> None:
             old_wires[1].close()
             old_server.runner.close()
+            old_voices.die()
             new.alone()
 
         clock.callLater(LOOK, look)

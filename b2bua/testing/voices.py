@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,6 +50,7 @@ class SimulatedVoice:
         """The name of what is played."""
         self.recorded: Recorded | None = None
         self._timer: Any = None
+        self._dead = False
 
     def answer(self, offer: bytes) -> Deferred[bytes]:
         """Go on with a new offer."""
@@ -56,7 +58,7 @@ class SimulatedVoice:
         if reply is None:
             return fail(NoVoice("nothing is understood"))
         self.session, self.agreed = reply
-        return self._voices.late(self.session)
+        return self._late(self.session)
 
     def accepted(self, session: bytes) -> None:
         """Take the answer to our offer."""
@@ -69,7 +71,7 @@ class SimulatedVoice:
         self._voices.played.append(self.playing)
         if not repeat:
             self._timer = self._world.clock.callLater(SECONDS, self._played)
-        return self._voices.late(SECONDS)
+        return self._late(SECONDS)
 
     def _played(self) -> None:
         self._timer, self.playing = None, ""
@@ -108,7 +110,7 @@ class SimulatedVoice:
     def announce(self, path: str) -> Deferred[None]:
         """Play something to all in the room."""
         self._voices.played.append(Path(path).stem)
-        return self._voices.late(None)
+        return self._late(None)
 
     def heard_by(self, other: SimulatedVoice) -> bool:
         """Does the party of the other voice hear this one's?"""
@@ -162,6 +164,43 @@ class SimulatedVoice:
         self._stop()
         self._voices.open_voices.discard(self)
 
+    def die(self) -> None:
+        """Be done, since the process is gone: it hears no answer any more."""
+        self._dead = True
+        self.close()
+
+    def _late(self, value: Any) -> Deferred[Any]:
+        """A value that takes its time."""
+        return self._voices.late(value, lambda: not self._dead)
+
+
+@implementer(IVoices)
+class VoicesOfProcess:
+    """Those voices of a world that one process of the server has; its workers die with it."""
+
+    def __init__(self, voices: SimulatedVoices) -> None:
+        """Have none."""
+        self._voices = voices
+        self._mine: list[SimulatedVoice] = []
+        self._dead = False
+
+    def open(
+        self, host: str, hear: Hear, offer: bytes | None = None, peer: str = "", room: str = ""
+    ) -> Deferred[Any]:
+        """Begin to talk to a party."""
+        before = set(self._voices.open_voices)
+        opened = self._voices.open(host, hear, offer, peer, room, wanted=lambda: not self._dead)
+        self._mine = [voice for voice in self._mine if voice in before]
+        self._mine += self._voices.open_voices - before
+        return opened
+
+    def die(self) -> None:
+        """The process is gone: nobody is talked to by it any more, and there is nobody to hear so."""
+        self._dead = True
+        for voice in self._mine:
+            voice.die()
+        self._mine.clear()
+
 
 @implementer(IVoices)
 class SimulatedVoices:
@@ -182,9 +221,19 @@ class SimulatedVoices:
         self._port = FIRST_PORT
 
     def open(
-        self, host: str, hear: Hear, offer: bytes | None = None, peer: str = "", room: str = ""
+        self,
+        host: str,
+        hear: Hear,
+        offer: bytes | None = None,
+        peer: str = "",
+        room: str = "",
+        wanted: Callable[[], bool] = lambda: True,
     ) -> Deferred[Any]:
-        """Begin to talk to a party."""
+        """
+        Begin to talk to a party.
+
+        @param wanted: is there still somebody to have it, when it is late?
+        """
         if self.broken:
             return fail(NoVoice("the engine is broken"))
         self._port += 2
@@ -197,14 +246,18 @@ class SimulatedVoices:
                 return fail(NoVoice("nothing is understood"))
             voice.session, voice.agreed = reply
         self.open_voices.add(voice)
-        return self.late(voice)
+        return self.late(voice, wanted)
 
-    def late(self, value: Any) -> Deferred[Any]:
-        """A value that takes its time."""
+    def late(self, value: Any, wanted: Callable[[], bool]) -> Deferred[Any]:
+        """
+        A value that takes its time.
+
+        @param wanted: is there still somebody to have it?
+        """
         if not self.delay:
             return succeed(value)
         waiting: Deferred[Any] = Deferred()
-        self.world.clock.callLater(self.delay, waiting.callback, value)
+        self.world.clock.callLater(self.delay, lambda: waiting.callback(value) if wanted() else None)
         return waiting
 
     def lose(self) -> None:
@@ -212,11 +265,6 @@ class SimulatedVoices:
         lost, self.open_voices = self.open_voices, set()
         for voice in lost:
             voice.lose()
-
-    def die(self) -> None:
-        """The server has died, and its workers with it: there is nobody to hear so."""
-        for voice in list(self.open_voices):
-            voice.close()
 
     def to(self, place: tuple[str, int]) -> SimulatedVoice | None:
         """The voice that talks to somebody who receives at a place."""

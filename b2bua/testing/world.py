@@ -222,8 +222,7 @@ class World(Surroundings):
             raise self.failure("\n".join(complaints))
 
     def _crashed(self) -> None:
-        """The server has died, and its voices with it."""
-        self.voices.die()
+        """The server has died."""
         if self.witness is not None:
             self.witness.crashed()
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from b2bua.calls.restoring.recovery import FIRST
+from b2bua.store.memory import MemoryStore
 from b2bua.testing import LadderTestCase, Manners, World
 from b2bua_plugins.attended_transfer import AttendedTransfer
 from b2bua_plugins.blind_transfer import BlindTransfer
@@ -19,10 +21,10 @@ class MusicCase(LadderTestCase):
     delay = 0.005
 
     def make_world(self) -> World:
-        """Music, transfers and orbits."""
+        """Music, transfers, orbits, and a store."""
         park = {"park": {"orbits": "701-703", "seconds": 60}}
         features = [MusicOnHold, AttendedTransfer, BlindTransfer, Park, Pickup]
-        return World(features=features, settings={**park, **self.settings})
+        return World(features=features, settings={**park, **self.settings}, store=MemoryStore())
 
     def setUp(self) -> None:
         """Let them talk."""
@@ -296,4 +298,163 @@ class OwnTests(MusicCase):
         self.bob.hold()
         self.world.run(1)
         self.assertEqual(self.world.hears(self.alice), "music")
+        self.over()
+
+
+class KeptTests(MusicCase):
+    """The server dies, or another process takes its place, while somebody waits."""
+
+    def crash(self) -> None:
+        """What is up is kept; then the server is gone for a while."""
+        served = self.world.served
+        assert served is not None
+        self.world.run(4)
+        served.crash()
+        self.assertEqual(self.world.voices.open_voices, set())
+        self.world.run(2)
+        self.assertEqual(served.restart().restored, 1)
+
+    def restart(self) -> None:
+        """Another process takes over, and is left alone."""
+        served = self.world.served
+        assert served is not None
+        self.world.run(4)
+        served.hand_over()
+
+    def test_held(self) -> None:
+        """Who was held when the server died hears music again, and then the other one (RFC 3261 14.1)."""
+        for holder, held in ((self.alice, self.bob), (self.bob, self.alice)):
+            holder.hold()
+            self.crash()
+            self.assertEqual(self.world.hears(held), "")
+            self.world.run(FIRST + 1)
+            self.assertEqual((self.world.hears(held), self.world.hears(holder)), ("music", ""))
+            holder.session.resume()
+            self.world.run(1)
+            self.assertTalking(("alice", "bob"))
+        self.over()
+
+    def test_resumed_at_once(self) -> None:
+        """Whoever is taken back before there is music again talks, and hears none."""
+        self.alice.hold()
+        self.crash()
+        self.alice.session.resume()
+        self.world.run(FIRST + 1)
+        self.assertTalking(("alice", "bob"))
+        self.over()
+
+    def test_resumed_meanwhile(self) -> None:
+        """The same in the moment in which the voice is offered."""
+        for moment in (0.0, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04):
+            self.alice.hold()
+            self.crash()
+            self.world.run(FIRST + moment)
+            self.alice.session.resume()
+            self.world.run(10)
+            self.assertTalking(("alice", "bob"))
+            self.assertEqual(self.world.voices.open_voices, set())
+        self.over()
+
+    def test_both_hold(self) -> None:
+        """Of two that hold each other the one that is back first hears music."""
+        self.alice.hold()
+        self.world.run(1)
+        self.bob.hold()
+        self.crash()
+        self.world.run(FIRST + 1)
+        self.assertEqual((self.world.hears(self.alice), self.world.hears(self.bob)), ("", ""))
+        self.bob.session.resume()
+        self.world.run(1)
+        self.assertEqual((self.world.hears(self.alice), self.world.hears(self.bob)), ("", "music"))
+        self.alice.session.resume()
+        self.world.run(1)
+        self.assertTalking(("alice", "bob"))
+        self.over()
+
+    def test_parked(self) -> None:
+        """Who is parked hears music again, and talks to who takes the call."""
+        self.alice.session.transfer("701")
+        self.crash()
+        self.world.run(FIRST + 1)
+        self.assertEqual(self.world.hears(self.bob), "music")
+        self.carol.dial("701")
+        self.world.run(2)
+        self.assertTalking(("bob", "carol"))
+        self.over()
+
+    def test_connection(self) -> None:
+        """A phone whose connection was lost hears music when it is back."""
+        dave = self.world.phone("dave", manners=Manners(answers_after=1), transport="TCP")
+        dave.register()
+        self.alice.hang_up()
+        self.world.run(2)
+        self.alice.dial("dave")
+        self.world.run(2)
+        self.alice.hold()
+        self.crash()
+        self.world.run(FIRST + 3)
+        self.assertEqual(self.world.hears(dave), "")
+        dave.register()
+        self.world.run(4)
+        self.assertEqual(self.world.hears(dave), "music")
+        self.alice.session.resume()
+        self.world.run(1)
+        self.assertTalking(("alice", "dave"))
+        dave.hang_up()
+        self.world.run(1)
+        self.over()
+
+    def test_gone(self) -> None:
+        """Who has hung up while the server was away is told to nobody but the one that holds."""
+        self.alice.hold()
+        self.world.run(4)
+        served = self.world.served
+        assert served is not None
+        served.crash()
+        self.bob.hang_up()
+        self.world.run(40)
+        served.restart()
+        self.world.run(FIRST + 2)
+        self.assertEqual(self.alice.live, [])
+        self.over()
+
+    def test_no_voice(self) -> None:
+        """A server that has no voice any more lets them wait in silence."""
+        self.alice.hold()
+        self.world.run(4)
+        self.world.voices.broken = True
+        self.crash()
+        self.world.run(FIRST + 1)
+        self.assertEqual(self.world.hears(self.bob), "")
+        self.alice.session.resume()
+        self.world.run(1)
+        self.assertTalking(("alice", "bob"))
+        self.over()
+
+    def test_another_process(self) -> None:
+        """With C{b2bua restart} the music goes on from the new process within a second."""
+        self.alice.hold()
+        self.restart()
+        self.world.run(1)
+        self.assertEqual(self.world.hears(self.bob), "music")
+        self.world.run(40)
+        self.assertEqual(self.world.hears(self.bob), "music")
+        self.assertEqual(len(self.world.voices.open_voices), 1)
+        self.alice.session.resume()
+        self.world.run(1)
+        self.assertTalking(("alice", "bob"))
+        self.over()
+
+    def test_codecs_come_back(self) -> None:
+        """What a phone can do beyond our voice is known after a crash, too: a transfer offers all of it."""
+        theirs = self.alice.session.media.theirs
+        assert theirs is not None
+        self.alice.hold()
+        self.crash()
+        self.alice.session.transfer("carol")
+        self.world.run(4)
+        offered = self.carol.session.media.theirs
+        assert offered is not None
+        self.assertEqual(offered.streams[0].formats, theirs.streams[0].formats)
+        self.assertTalking(("bob", "carol"))
         self.over()

@@ -175,31 +175,8 @@ class Parking(Transfers):
         }  # the last one may be leaving
         if said != so:
             raise self.world.failure(f"told were {said}, but so is {so}")
-        self.hear_music()
-
-    def hear_music(self) -> None:
-        """Insist that whoever is held, or waits at an orbit, hears what there is to hear, if all is calm."""
-        sessions = [session for phone in self.phones if not phone.gone for session in phone.live]
-        if any(session.busy for session in sessions) or self.unheard:
-            return
-        assert self.world.served is not None
-        server = self.world.served.server
-        for call in server.core.calls.going.values():
-            bridge = call.bridge
-            waiting = list(call.waiting or ())
-            if bridge is not None:
-                waiting += [bridge.other(leg) for leg in call.holders]
-            for leg in waiting:
-                for session in sessions:
-                    key = (session.call_id, session.remote_tag, session.local_tag)
-                    if server.context.dialogs.find_replaced(*key) is not leg or session.state != "up":
-                        continue
-                    if session.media.wish != "sendrecv":
-                        continue  # its user holds, and does not want to hear
-                    place = session.media.receives_at()
-                    voice = None if place is None else self.world.voices.to(place)
-                    if voice is None or not voice.playing:
-                        raise self.world.failure(f"{session} waits, and hears nothing")
+        if not self.unheard:
+            hear_music(self)
 
     def records(self) -> None:
         """Insist too that every call that a feature began has its result, and that no voice is left."""
@@ -208,6 +185,31 @@ class Parking(Transfers):
             raise self.world.failure("a voice is left")
         if not all(over.called for over in self.begun):
             raise self.world.failure("a call that a feature began has no result")
+
+
+def hear_music(scene: Play) -> None:
+    """Insist that whoever is held, or waits at an orbit, hears what there is to hear, if all is calm."""
+    sessions = [session for phone in scene.phones if not phone.gone for session in phone.live]
+    if any(session.busy for session in sessions):
+        return
+    assert scene.world.served is not None
+    server = scene.world.served.server
+    for call in server.core.calls.going.values():
+        bridge = call.bridge
+        waiting = list(call.waiting or ())
+        if bridge is not None:
+            waiting += [bridge.other(leg) for leg in call.holders]
+        for leg in waiting:
+            for session in sessions if leg.flow is not None else ():
+                key = (session.call_id, session.remote_tag, session.local_tag)
+                if server.context.dialogs.find_replaced(*key) is not leg or session.state != "up":
+                    continue
+                if session.media.wish != "sendrecv":
+                    continue  # its user holds, and does not want to hear
+                place = session.media.receives_at()
+                voice = None if place is None else scene.world.voices.to(place)
+                if voice is None or not voice.playing:
+                    raise scene.world.failure(f"{session} waits, and hears nothing")
 
 
 def _plain(state: CallState) -> Any:

@@ -12,7 +12,7 @@ class OfficeCrashTests(SynchronousTestCase):
     """Whoever is parked or waits for an agent does so afterwards, or is told."""
 
     def test_some(self) -> None:
-        """Forty seeds, and one in which a voice outlived its server."""
+        """Forty seeds, one in which a voice outlived its server, and one where somebody is held meanwhile."""
         said: list[str] = []
-        seeds = [*range(40), 59]
+        seeds = [*range(40), 59, 279]
         self.assertEqual(simulate(seeds, said.append, kind=OfficeCrash), [], "\n".join(said))

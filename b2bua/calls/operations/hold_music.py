@@ -70,6 +70,20 @@ def said(calls: CallTable, leg: Leg, word: Word) -> bool:
     return leg.music.said(word)
 
 
+def resume(calls: CallTable, leg: Leg) -> None:
+    """
+    Let a party that waits hear something again; the voice that it heard has died with its process.
+
+    A phone whose connection was lost hears it when it is back.
+    """
+    if leg.call is None or not leg.answered or leg.music is not None:
+        return
+    wanted = _wanted(leg)
+    if wanted is not None and (leg.remote_session is None or accepted(leg.remote_session) is not None):
+        leg.music = music = HoldMusic(calls, leg, wanted)
+        music.resume()
+
+
 def entertain(call: OperatedCall, leg: Leg, change: Callable[[Leg, bytes], None]) -> bool:
     """
     Let a party hear something while an operation keeps it, if there is anything to hear.
@@ -430,6 +444,15 @@ class HoldMusic(Speech):
         """An operation keeps the party from now on."""
         self._review()
 
+    def resume(self) -> None:
+        """The process before had a voice for the peer: offer it ours."""
+        self._fresh = False
+        self._offer_again()
+
+    def let_go(self) -> None:
+        """Another process has the party, and a voice for it."""
+        self._end()
+
     def _unheard(self, why: str) -> None:
         """The worker is gone: go on with another one.  A party that waits need not say anything."""
         if why == "worker" and not self._over:
@@ -442,7 +465,7 @@ class HoldMusic(Speech):
         """Offer a new voice to the peer."""
         if self._over or self._leg.ended or self._voice is not None:
             return
-        if self._waiting is not None or self._asked:
+        if self._waiting is not None or self._asked or self._leg.flow is None:
             self._calls.later(AGAIN_SECONDS, self._offer_again)
             return
         self._waiting = deque()

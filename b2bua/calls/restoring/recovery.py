@@ -3,7 +3,8 @@ The start after a crash: calls that were kept are taken up, and nothing is belie
 
 Every party of a restored call is asked for a sign of life (OPTIONS within its
 dialog): it may have hung up while nobody was there to hear it.  A party that
-has nobody to go on with gets a BYE.  What rang is told to stop, and who waited
+has nobody to go on with gets a BYE.  Who waits is offered a voice again, since
+that of the process before has died with it.  What rang is told to stop, and who waited
 for an answer gets one.
 """
 
@@ -14,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from b2bua.calls.operations import hold_music
 from b2bua.calls.restoring.keeping import RINGING
 from b2bua.calls.restoring.snapshot import read_party, restore_call
 from b2bua.errors import UsageError
@@ -113,6 +115,10 @@ def recover(
                 calls.later(BACK + asked / RATE, refresh.probe, leg)
             elif not sure:
                 calls.later(after, refresh.probe, leg)
+        if call is not None and (call.holders or call.waiting):
+            for leg in legs:
+                asked += 1
+                calls.later((SOON if sure else FIRST) + asked / RATE, hold_music.resume, calls, leg)
     return found
 
 
