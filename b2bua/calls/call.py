@@ -461,7 +461,7 @@ class Call:
         """Somebody talks to C{leg}; the features hear of the first time."""
         if not self.talked:
             self.talked = True
-            self.record.answered_by = self.record.answered_by or str(leg.party)
+            self.record.answered_by = self.record.answered_by or leg.party.title
             self.features.tell_call_answered(self, leg)
 
     def let_go(self) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from enum import Enum
 from math import isfinite
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, final
 
 if TYPE_CHECKING:
     from b2bua.legs.party import Party
@@ -330,6 +330,7 @@ TransferVerdict: TypeAlias = Transfer | Relay | Refuse
 ReplaceVerdict: TypeAlias = Replace | Refuse
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How an attempt to reach a target failed."""

@@ -8,7 +8,7 @@ itself.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, final
 
 from b2bua.wire.fields import SessionExpires
 
@@ -19,6 +19,7 @@ SMALLEST = 90
 """No interval is shorter, and Min-SE means this when it is absent (section 5)."""
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class TooBrief:
     """The session interval of a request is too small: refuse it with 422 (section 9)."""

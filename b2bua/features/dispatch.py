@@ -278,7 +278,7 @@ class Dispatch:
             except CONTAINED:
                 self._failed(hook, impl.plugin, _failure(), began, story)
                 continue
-            if isinstance(answer, (Deferred, CoroutineType)):
+            if answer is not None and isinstance(answer, (Deferred, CoroutineType)):
                 self._attend(hook, impl.plugin, answer, began, story)
             if self.timers.now() - began >= BLOCKS:
                 self._tell_blocked(hook, impl.plugin, self.timers.now() - began, story)

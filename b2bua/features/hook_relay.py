@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import signature
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 
+from b2bua import hookspecs
 from b2bua.calls.records.story import Story
 from b2bua.features.codes import Code, Codes
 from b2bua.features.dispatch import Dispatch
@@ -146,31 +149,52 @@ def _at_once(answer: Any) -> Any:
     return None if isinstance(answer, Deferred) else answer
 
 
+def _story_of_leg(leg: Any) -> Story | None:
+    """The story of the call to which a leg belongs, if it belongs to one."""
+    return None if leg.call is None else leg.call.story
+
+
+_STORIES: dict[str, Callable[[Any], Story | None]] = {
+    "call": attrgetter("story"),
+    "attempt": attrgetter("call.story"),
+    "leg": _story_of_leg,
+}
+
+
+def _story_of(hook: str) -> Callable[[Any], Story | None]:
+    """What gives the story of the call that a hook is about, by its first value; few are about none."""
+    about = next(iter(signature(getattr(hookspecs, hook)).parameters))
+    return _STORIES.get(about, lambda _: None)
+
+
 def _asking(hook: str) -> Callable[..., Any]:
     """The method by which a question is put."""
+    story_of = _story_of(hook)
 
     def ask(self: HookRelay, *values: Any) -> Any:
         impls = self._impls[hook]
-        return self._dispatch.ask(hook, impls, _story(values[0]), *values) if impls else None
+        return self._dispatch.ask(hook, impls, story_of(values[0]), *values) if impls else None
 
     return ask
 
 
 def _editing(hook: str) -> Callable[..., Any]:
     """The method by which a draft, the last value, is handed to the features."""
+    story_of = _story_of(hook)
 
     def edit(self: HookRelay, *values: Any) -> None:
-        self._dispatch.edit(hook, self._impls[hook], _story(values[0]), values[-1], *values[:-1])
+        self._dispatch.edit(hook, self._impls[hook], story_of(values[0]), values[-1], *values[:-1])
 
     return edit
 
 
 def _telling(hook: str) -> Callable[..., Any]:
     """The method by which news are told; where nobody listens it costs next to nothing."""
+    story_of = _story_of(hook)
 
     def tell(self: HookRelay, *values: Any) -> None:
         if impls := self._impls[hook]:
-            self._dispatch.tell(hook, impls, _story(values[0]), *values)
+            self._dispatch.tell(hook, impls, story_of(values[0]), *values)
 
     return tell
 
@@ -180,14 +204,6 @@ _MADE = {"question": _asking, "edit": _editing, "news": _telling}
 for _hook, _name in FACE.items():
     if _name not in vars(HookRelay):
         setattr(HookRelay, _name, _MADE[HOOKS[_hook]](_hook))
-
-
-def _story(about: Any) -> Story | None:
-    """The story of a call, or of that to which an attempt or a leg belongs, if there is one."""
-    story: Story | None = getattr(about, "story", None) or getattr(
-        getattr(about, "call", None), "story", None
-    )
-    return story
 
 
 def _or_else(answer: Any, otherwise: Callable[[], Any]) -> Any:

@@ -56,7 +56,7 @@ class InviteRequest:
         self.seq = context.random.getrandbits(16)
         channel = leg.channel
         channel.contact_user = Uri.parse(from_uri).user or ""
-        channel.sticky = isinstance(invitation.target, FlowType)
+        channel.sticky = type(invitation.target) is FlowType
         channel.secure = invitation.request_uri.startswith("sips:")
         self.offer = b""
         self._require = leg.party.policy.reliable == "required"
@@ -81,7 +81,7 @@ class InviteRequest:
         self.seq += 1
         self._attempts += 1
         leg, target = self.leg, self.invitation.target
-        if leg.channel.device is None and isinstance(target, FlowType):
+        if leg.channel.device is None and type(target) is FlowType:
             leg.channel.meet(leg.party.registered_as, self.invitation.request_uri, target)
         self._client = self.leg.context.layer.request(self._write, self.invitation.target, self._heard)
 

@@ -52,16 +52,20 @@ class Party:
     policy: Policy = field(default_factory=Policy)
     at: str = ""
     """The extension by which its phone registers, if it has logged in at the phone of another one."""
+    internal: bool = field(init=False, repr=False, compare=False)
+    """Is it one of our own extensions?"""
+    title: str = field(init=False, repr=False, compare=False)
+    """How records, logs and traces name it: C{extension 102}."""
+
+    def __post_init__(self) -> None:
+        """Work out what is asked of it in every call."""
+        object.__setattr__(self, "internal", self.kind == "extension")
+        object.__setattr__(self, "title", f"{self.kind} {self.name}")
 
     @property
     def registered_as(self) -> str:
         """The address-of-record by which its phone registers."""
         return f"{self.at}@{self.aor.rpartition('@')[2]}" if self.at else self.aor
-
-    @property
-    def internal(self) -> bool:
-        """Is it one of our own extensions?"""
-        return self.kind == "extension"
 
     @property
     def key(self) -> tuple[str, str]:
@@ -75,7 +79,7 @@ class Party:
 
     def __str__(self) -> str:
         """For logs and traces."""
-        return f"{self.kind} {self.name}"
+        return self.title
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,7 +122,7 @@ class PeerInvite(ProvisionalResponses):
             return Refused(error.code, "", fields_with(error))
         self.offering = self.offer is not None
         verdict = session_expires.judge(leg, request)
-        return Refused(422, "", verdict.fields) if isinstance(verdict, TooBrief) else None
+        return Refused(422, "", verdict.fields) if type(verdict) is TooBrief else None
 
     def _expired(self) -> None:
         """The INVITE has an Expires, and nobody answered in that time (section 13.3.1)."""

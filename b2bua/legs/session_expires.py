@@ -50,13 +50,13 @@ def judge(leg: LegData, request: Request) -> TooBrief | None:
     if request.session_expires is None:
         return None
     verdict = _timer(leg).answer(request)
-    return verdict if isinstance(verdict, TooBrief) else None
+    return verdict if type(verdict) is TooBrief else None
 
 
 def answer(leg: LegData, request: Request) -> Fields:
     """Agree to what a request asks for; give the fields of its 2xx."""
     verdict = _timer(leg).answer(request)
-    if isinstance(verdict, TooBrief):
+    if type(verdict) is TooBrief:
         return ()
     _agree(leg, verdict)
     return verdict.answering(request)

@@ -29,15 +29,15 @@ class Devices:
     def identify(self, aor: str, contact: str, flow: Flow | None) -> Device:
         """Say which phone of a user somebody is: the one of that flow, else of that Contact."""
         bindings = self._bindings.all(aor)
-        here = next((one for one in bindings if one.contact == contact), None)
-        if here is None and flow is not None:
-            here = next((one for one in bindings if one.flow == flow), None)
-        if here is None:
-            device = Device(aor, contact, flow=flow)
-            here = find(device, bindings)
-            if here is None:
-                return device
-        return Device(aor, here.contact, here.instance, here.flow)
+        for one in bindings:
+            if one.contact == contact:
+                return Device(aor, contact, one.instance, one.flow)
+        device = Device(aor, contact, flow=flow)
+        for one in bindings:
+            if one.flow == flow is not None:
+                return device.at(one)
+        here = find(device, bindings)
+        return device if here is None else device.at(here)
 
     def add(self, follower: IFollower) -> None:
         """Have a dialog follow its phone, to begin with to where that is by now."""
@@ -47,7 +47,7 @@ class Devices:
         self._followers.setdefault(device.aor, {})[follower] = None
         here = find(device, self._bindings.all(device.aor))
         if here is not None and (here.flow != device.flow or follower.flow is None):
-            follower.follow(device.at(here))
+            follower.follow(device if here.flow == device.flow else device.at(here))
 
     def remove(self, follower: IFollower) -> None:
         """Have it follow no more."""

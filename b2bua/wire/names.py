@@ -102,7 +102,8 @@ class NameAddr:
     @property
     def display(self) -> str:
         """The display name without quotes, fit to be shown and stored."""
-        return without_controls(printable(unquote(self.display_text.strip(" \t"))))
+        text = self.display_text
+        return _read_display(text) if text[256:] else _known_display(text)
 
     @property
     def uri(self) -> Uri:
@@ -201,6 +202,14 @@ def parse_again(text: str) -> NameAddr:
 
 
 _parse_known = lru_cache(maxsize=2048)(NameAddr.parse)
+
+
+def _read_display(text: str) -> str:
+    """Take a display name out of its quotes, and whatever cannot be shown out of it."""
+    return without_controls(printable(unquote(text.strip(" \t"))))
+
+
+_known_display = lru_cache(maxsize=2048)(_read_display)
 
 
 @lru_cache(maxsize=1024)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from typing import final
 
 from b2bua.errors import PeerError, UsageError
 from b2bua.wire.grammar import Params, find_param, unescape
@@ -51,7 +52,8 @@ _NEEDS_ESCAPE_AFTER_NUMBER = re.compile(r"[^A-Za-z0-9\-_.!~*'()&=+$,;?/]")
 _NEEDS_ESCAPE_HEADER = re.compile(r"[^A-Za-z0-9\-_.!~*'()\[\]/:+$]")
 
 
-@dataclass(frozen=True, slots=True)
+@final
+@dataclass(frozen=True)
 class Uri:
     """A URI taken apart; C{opaque} is only for schemes other than sip and sips."""
 
@@ -118,7 +120,7 @@ class Uri:
         """Is the host an IP address?"""
         return _NUMERIC.match(self.host) is not None
 
-    @property
+    @cached_property
     def user_unescaped(self) -> str:
         """The user part as people know it; for a tel URI the number."""
         if self.scheme == "tel":
@@ -126,7 +128,7 @@ class Uri:
         user = self.user or ""
         return unescape(user) if "%" in user else user
 
-    @property
+    @cached_property
     def telephone(self) -> tuple[str, str]:
         """The user part as a number for routing, and what is written behind it; see L{telephone}."""
         if self.scheme == "tel":

@@ -107,7 +107,7 @@ class CallRecord:
     @classmethod
     def begin(cls, id: str, now: float, caller: Party, dialled: str, identity: Identity) -> CallRecord:
         """The record of a call that starts."""
-        record = cls(id, str(caller), dialled, now)
+        record = cls(id, caller.title, dialled, now)
         record.number = caller.name if caller.internal else number_of(identity.uri)
         record.name = identity.display
         return record
@@ -118,7 +118,7 @@ class CallRecord:
             if entry.id == leg.id and entry.ended is None:
                 return
         party = leg.party
-        entry = LegRecord(leg.id, str(party), leg.incoming, now, call_id=leg.call_id, name=party.display)
+        entry = LegRecord(leg.id, party.title, leg.incoming, now, call_id=leg.call_id, name=party.display)
         if leg.answered:
             entry.answered = now  # it comes from another call
         self.legs.append(entry)
@@ -135,7 +135,7 @@ class CallRecord:
         self.status = 200
         if self.answered is None:
             self.answered = now
-            self.answered_by = "" if leg is None else str(leg.party)
+            self.answered_by = "" if leg is None else leg.party.title
         for entry in self.legs:
             if entry.answered is None and (entry is self.legs[0] or (leg is not None and entry.id == leg.id)):
                 entry.answered = now
@@ -153,7 +153,7 @@ class CallRecord:
 
     def hung_up(self, party: Party, why: str = "bye") -> None:
         """A party has left; the last one to do so counts, since after a transfer the call goes on."""
-        self.hung_up_by = str(party)
+        self.hung_up_by = party.title
         self.why = why
 
     def ended_by_us(self, why: str) -> None:

@@ -266,7 +266,7 @@ class Attempt:
             self._give_up(LOOPED)
             return
         found = self.call.calls.directory.destinations(self)
-        if isinstance(found, Outcome):
+        if type(found) is Outcome:
             self._fail(found)
             return
         self._fork = Fork(self, found)
@@ -359,7 +359,7 @@ class Attempt:
 
     def progressed(self, leg: Leg, word: Ringing | Progress) -> None:
         """A leg rings, or something else goes on before the answer."""
-        if isinstance(word, Ringing) and not self.rang:
+        if type(word) is Ringing and not self.rang:
             self.call.features.tell_target_ringing(self, leg)
             attempt: Attempt | None = self
             while attempt is not None:
