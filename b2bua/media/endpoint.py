@@ -20,8 +20,6 @@ FRAME_BYTES = FRAME * WIDTH
 SILENCE = bytes(FRAME_BYTES)
 LOUD = 200
 """The level (0 to 32767) from which on somebody speaks."""
-DEAF_SECONDS = 30.0
-"""Without a packet for so long, where some are due, nobody is there."""
 STRANGE_SECONDS = 5.0
 """So long we send to a host of which we have only been told: a description may lie."""
 FLOOD = 10
@@ -59,12 +57,22 @@ class Recording:
 class Endpoint:
     """Plays, listens, and notices keys."""
 
-    def __init__(self, agreed: Agreed, ssrc: int, seq: int, timestamp: int, peer: str = "") -> None:
+    def __init__(
+        self,
+        agreed: Agreed,
+        ssrc: int,
+        seq: int,
+        timestamp: int,
+        peer: str = "",
+        silent_seconds: float = 30.0,
+    ) -> None:
         """
         Begin; C{ssrc}, C{seq} and C{timestamp} are random (RFC 3550 section 5.1).
 
         @param peer: the host from which the party signals; it may send from there too, behind a NAT.
+        @param silent_seconds: without a packet for so long, where some are due, nobody is there; 0 for never.
         """
+        self._silent_seconds = silent_seconds
         self.agreed = agreed
         self._peer = peer
         self._came = 0
@@ -213,10 +221,10 @@ class Endpoint:
             quiet = self.agreed.codec.silence * BLOCK
             said = b"".join(quiet if half is None else half for half in halves)
             self.heard = self.agreed.codec.decode(said)
-        if self.agreed.hears:
+        if self.agreed.hears and self._silent_seconds:
             before = self._unheard
             self._unheard += FRAME_SECONDS
-            if before < DEAF_SECONDS <= self._unheard:
+            if before < self._silent_seconds <= self._unheard:
                 return [Happened("nobody")]
         recording = self.recording
         if recording is None:

@@ -47,6 +47,11 @@ def mixed(one: bytes, other: bytes) -> bytes:
     return audioop.add(one, other, WIDTH)
 
 
+def stereo(left: bytes, right: bytes) -> bytes:
+    """Two voices side by side, as samples of two channels."""
+    return audioop.add(audioop.tostereo(left, WIDTH, 1, 0), audioop.tostereo(right, WIDTH, 0, 1), WIDTH)
+
+
 def converted(pcm: bytes, width: int, channels: int, rate: int, wanted: int) -> bytes:
     """
     Samples as they are wanted here: 16 bits, one channel, C{wanted} a second.

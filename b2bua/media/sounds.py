@@ -52,10 +52,15 @@ def save(path: str | Path, pcm: bytes) -> None:
     """Write samples as a WAV file; it is there whole, or not at all, whenever the power fails."""
     path, whole = Path(path), Path(f"{path}.whole")
     with whole.open("wb") as file:
-        file.write(_head(len(pcm)) + pcm)
+        file.write(head(len(pcm)) + pcm)
         file.flush()
         os.fsync(file.fileno())
     whole.replace(path)
+    settle(path)
+
+
+def settle(path: Path) -> None:
+    """Have the name of a file on the disk, too."""
     place = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(place)
@@ -67,12 +72,13 @@ HEAD = struct.Struct("<4sI4s4sIHHIIHH4sI")
 """The head of a WAV file of plain samples."""
 
 
-def _head(size: int) -> bytes:
+def head(size: int, channels: int = 1) -> bytes:
     """The head before so many bytes of samples."""
-    rate = RATE * WIDTH
+    frame = WIDTH * channels
     return HEAD.pack(
-        b"RIFF", 36 + size, b"WAVE", b"fmt ", 16, 1, 1, RATE, rate, WIDTH, 8 * WIDTH, b"data", size
-    )
+        b"RIFF", 36 + size, b"WAVE", b"fmt ", 16, 1, channels, RATE, RATE * frame, frame, 8 * WIDTH,
+        b"data", size,
+    )  # fmt: skip
 
 
 class Part:

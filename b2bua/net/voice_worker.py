@@ -8,6 +8,7 @@ it may use as arguments; it ends with that socket.
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import sys
 from contextlib import suppress
@@ -15,8 +16,7 @@ from random import SystemRandom
 from typing import Any
 
 from twisted.internet import reactor as _reactor
-from twisted.internet.error import CannotListenError
-from twisted.internet.protocol import DatagramProtocol, Factory, connectionDone
+from twisted.internet.protocol import Factory, connectionDone
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.protocols import amp
@@ -25,27 +25,32 @@ from twisted.python.failure import Failure
 from b2bua.media import negotiation
 from b2bua.media.endpoint import FRAME_SECONDS, Endpoint, Happened
 from b2bua.media.g711 import WIDTH
-from b2bua.media.ports import NoVoice
+from b2bua.media.latch import Address
+from b2bua.media.ports import NoRelay, NoVoice
 from b2bua.media.room import Room
 from b2bua.media.rtp import RATE
 from b2bua.media.sounds import NotASound, Part, Sounds, save
 from b2bua.net import voice_commands as commands
+from b2bua.net.media_sockets import MediaSocket, MediaSockets
+from b2bua.net.relay_worker import RelaysAtWork
 
 reactor: Any = _reactor
 PARENT = 3
+FILES = 65_536
+"""Sockets and files that a worker may have open, if the system lets it."""
+UNLIMITED = resource.RLIM_INFINITY
 NICE = -11
 """The priority that workers take if they may: who listens notices 20 ms, nobody else does."""
-TRIES = 64
-"""Ports that are tried before there is none."""
 
 
-class Ear(DatagramProtocol):
-    """The socket of one party."""
+class Ear:
+    """One party, and its socket."""
 
     def __init__(self, worker: Worker, number: int) -> None:
         """Belong to a worker."""
         self.worker, self.number = worker, number
         self.endpoint: Endpoint | None = None
+        self.socket: MediaSocket | None = None
         self.host, self.port = "", 0
         """How the party reaches us."""
         self.peer = ""
@@ -57,10 +62,10 @@ class Ear(DatagramProtocol):
         self.room = ""
         """Whom it hears, and is heard by; empty for nobody."""
 
-    def datagramReceived(self, datagram: bytes, addr: Any) -> None:
+    def take(self, data: bytes, source: Address) -> None:
         """Take a packet."""
         if self.endpoint is not None:
-            self.worker.tell(self, self.endpoint.receive(datagram, (addr[0], addr[1])))
+            self.worker.tell(self, self.endpoint.receive(data, source))
 
     def listen(self) -> None:
         """Hear what the party says for 20 ms."""
@@ -74,8 +79,8 @@ class Ear(DatagramProtocol):
         """Let the party hear the next 20 ms."""
         if self.endpoint is not None:
             packet, happened = self.endpoint.speak()
-            if packet is not None and self.transport is not None:
-                self.transport.write(packet, self.endpoint.target)
+            if packet is not None and self.socket is not None:
+                self.socket.send(packet, self.endpoint.target)
             self.worker.tell(self, happened)
 
     def _keep(self, part: Part, pcm: bytearray) -> list[Happened]:
@@ -87,15 +92,21 @@ class Ear(DatagramProtocol):
         return []
 
 
-class Worker(amp.AMP):
+class Worker(RelaysAtWork, amp.AMP):
     """Does what the service says."""
 
     log = Logger()
 
-    def __init__(self, low: int, high: int) -> None:
-        """Use the ports from C{low} to C{high}."""
-        super().__init__()
-        self._low, self._high = low, high
+    def __init__(self, low: int, high: int, silent_seconds: float) -> None:
+        """
+        Begin with nobody.
+
+        @param low: the first port that it may use; C{high} is the last.
+        @param silent_seconds: after so long without a packet a party is silent; 0 for never.
+        """
+        amp.AMP.__init__(self)
+        RelaysAtWork.__init__(self)
+        self.sockets, self.silent_seconds = MediaSockets(reactor, low, high), silent_seconds
         self._random = SystemRandom()
         self._sounds = Sounds()
         self._ears: dict[int, Ear] = {}
@@ -119,6 +130,7 @@ class Worker(amp.AMP):
                 room.mix()
             for ear in ears:
                 ear.speak()
+        self.tick_relays()
 
     def tell(self, ear: Ear, happened: list[Happened]) -> None:
         """Tell the service what has happened."""
@@ -150,7 +162,10 @@ class Worker(amp.AMP):
         """Open a port, and say what we answer or offer."""
         ear = Ear(self, voice)
         ear.peer = peer
-        port = self._listen(ear, "::" if ":" in host else "0.0.0.0")
+        try:
+            port, [ear.socket] = self.sockets.open(host, (ear.take,))
+        except NoRelay as error:
+            raise NoVoice(str(error)) from None
         ear.host, ear.port = host, port
         try:
             session = negotiation.offer(host, port) if offer is None else self._agree(ear, offer, host, port)
@@ -159,17 +174,6 @@ class Worker(amp.AMP):
             raise
         self._ears[voice] = ear
         return {"session": session}
-
-    def _listen(self, ear: Ear, interface: str) -> int:
-        """Open an even port, as RTP wants it (RFC 3550 section 11)."""
-        for _ in range(TRIES):
-            port = self._random.randrange(self._low, self._high, 2)
-            try:
-                reactor.listenUDP(port, ear, interface=interface, maxPacketSize=2048)
-            except CannotListenError:
-                continue
-            return port
-        raise NoVoice(f"no free port between {self._low} and {self._high}; more are needed in [media]")
 
     def _agree(self, ear: Ear, offer: bytes, host: str, port: int) -> bytes:
         """Answer an offer."""
@@ -185,7 +189,7 @@ class Worker(amp.AMP):
             ear.endpoint.agree(agreed)
             return
         bits = self._random.getrandbits
-        ear.endpoint = Endpoint(agreed, bits(32), bits(16), bits(32), ear.peer)
+        ear.endpoint = Endpoint(agreed, bits(32), bits(16), bits(32), ear.peer, self.silent_seconds)
 
     @commands.Answer.responder
     def answer(self, voice: int, offer: bytes) -> dict[str, bytes]:
@@ -298,16 +302,19 @@ class Worker(amp.AMP):
         """Close its port."""
         self._go_out(ear)
         ear.endpoint = None
-        if ear.transport is not None:
-            ear.transport.stopListening()
+        if ear.socket is not None:
+            ear.socket.close()
 
 
 def main() -> None:
     """Work until the service goes."""
     with suppress(PermissionError):  # the user may not: voices wait for their turn on a busy machine
         os.setpriority(os.PRIO_PROCESS, 0, NICE)
-    low, high = int(sys.argv[1]), int(sys.argv[2])
-    factory = Factory.forProtocol(lambda: Worker(low, high))
+    # Each leg of a relay has two sockets.
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, FILES) if hard != UNLIMITED else FILES, hard))
+    low, high, silent_seconds = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
+    factory = Factory.forProtocol(lambda: Worker(low, high, silent_seconds))
     reactor.adoptStreamConnection(PARENT, socket.AF_UNIX, factory)
     reactor.run(installSignalHandlers=False)
 

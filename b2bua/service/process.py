@@ -134,7 +134,8 @@ class B2BUAService(Service):
             version("b2bua"),
         )
         media = table.media
-        self._voices = Voices(reactor, (media.first_port, media.last_port), media.workers)
+        ports = media.first_port, media.last_port
+        self._voices = Voices(reactor, ports, media.workers, media.silent_seconds)
         if media.workers:
             self.server.core.calls.voices = self._voices
         try:

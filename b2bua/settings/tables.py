@@ -405,6 +405,11 @@ class Media(Table):
         default=16384, description="the first UDP port for media of ours"
     )
     last_port: Annotated[Whole, Field(ge=1024, le=65535)] = Field(default=32767, description="the last one")
+    silent_seconds: Annotated[Whole, Field(ge=0, le=86400)] = Field(
+        default=30,
+        description="after so long without a packet of a party that should send some nobody is there, "
+        "and the call ends; 0 for never",
+    )
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

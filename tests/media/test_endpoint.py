@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.media.endpoint import DEAF_SECONDS, FLOOD, STRANGE_SECONDS, Endpoint, Happened
+from b2bua.media.endpoint import FLOOD, STRANGE_SECONDS, Endpoint, Happened
 from b2bua.media.g711 import PCMA, level
 from b2bua.media.negotiation import Agreed
 from b2bua.media.rtp import FRAME, RATE, Packet
@@ -153,8 +153,14 @@ class EndpointTests(SynchronousTestCase):
 
     def test_nobody(self) -> None:
         """Where packets are due and none come, nobody is there any more; it is told once."""
-        self.ticks(int(DEAF_SECONDS / 0.02) + 200)
+        self.ticks(int(30 / 0.02) + 200)
         self.assertEqual(self.happened, [Happened("nobody")])
+
+    def test_nobody_is_waited_for(self) -> None:
+        """...but where that is set off."""
+        self.endpoint = Endpoint(self.endpoint.agreed, 7, 1, 1, silent_seconds=0)
+        self.ticks(int(60 / 0.02))
+        self.assertEqual(self.happened, [])
 
     def test_unknown_payload(self) -> None:
         """What was not agreed is not listened to."""

@@ -1,0 +1,431 @@
+"""
+The media of one call, passed on between its legs: the same packets, from our ports instead of each other's.
+
+Each leg has a port of ours for each of its streams: its party sends there, and
+gets from there what the other says.  Who talks to whom comes from the answers:
+a leg that answers another one's offer talks to it from then on.  Several may
+have answered one offer, as when a call is forked; the offerer hears the one that
+did so last, and is heard by that one only.
+
+Sockets and time are handed in.  Packets are not changed, SSRC included.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from b2bua.media.latch import Address, Latch
+from b2bua.media.ports import NoRelay, Received, RelayHappened, Statistics, Towards
+from b2bua.media.reception import Reception
+from b2bua.media.relay_session import Stream, read, restricted, rewritten, streams
+from b2bua.media.rtp import HEADER, VERSION, Events, Packet
+from b2bua.media.stereo import Stereo
+
+FLOOD = 25
+"""Packets of audio in 20 ms beyond which the rest is dropped."""
+FLOOD_OTHERS = 200
+"""The same for video and fax."""
+EVENTS = "TELEPHONE-EVENT"
+SHORTEST = 8
+"""Bytes of the shortest packet of RTCP that says something (RFC 3550 section 6.4.2)."""
+TURNS = 50
+"""So many times 20 ms are a second."""
+
+
+class Port:
+    """A port of ours, to which one party sends, and from which we send to it."""
+
+    __slots__ = (
+        "_came", "_turn", "control", "events", "host", "latch", "leg", "number", "out", "reception", "relay",
+        "socket", "stream",
+    )  # fmt: skip
+
+    def __init__(self, relay: Relay, leg: Leg, stream: Stream, host: str, *, control: bool) -> None:
+        """
+        Belong to a leg.
+
+        @param host: our address, as its party reaches it.
+        @param control: is it the one for RTCP?
+        """
+        self.relay, self.leg, self.host, self.control = relay, leg, host, control
+        self.number = 0
+        self.socket: Any = None
+        """Whatever L{Sockets} keeps with it."""
+        self.out: Port | None = None
+        """The port of the party that gets what comes here."""
+        self.latch = Latch(stream.host, stream.port)
+        self.reception = Reception()
+        self.events = Events()
+        self.stream = stream
+        self._turn = self._came = 0
+
+    def describe(self, stream: Stream, peer: str) -> None:
+        """Take what the party says of its end of the stream."""
+        self.stream = stream
+        if self.control:
+            self.latch.describe(stream.control_host, stream.control_port, peer)
+        else:
+            self.latch.describe(stream.host, stream.port, peer)
+
+    def receive(self, data: bytes, source: Address, now: float) -> tuple[Port, Address] | None:
+        """
+        Take a packet.
+
+        @return: from which port it goes on, and where to; None if it does not.
+        """
+        turn = int(now * TURNS)
+        if turn != self._turn:
+            self._turn, self._came = turn, 0
+        self._came += 1
+        if self._came > (FLOOD if self.stream.kind == "audio" else FLOOD_OTHERS):
+            return None
+        what = self._kind(data)
+        if not what or (source != self.latch.source and self.relay.is_ours(source)):
+            return None  # a description that names a port of ours would have packets go in circles
+        if not self.latch.admits(source):
+            return None
+        self.leg.heard_at = now
+        if what == "rtp":
+            self._look_at(data, now)
+        out = self.out
+        if out is None:
+            return None
+        target = out.latch.target(now)
+        return None if target is None else (out, target)
+
+    def _kind(self, data: bytes) -> str:
+        """
+        What a packet is, if it is what the stream is made of; else empty.
+
+        Told apart as RFC 7983 section 7 and RFC 5761 section 4 do it.  STUN is
+        not passed on; DTLS is where it agrees on keys.
+        """
+        if not self.stream.rtp:
+            return "other" if data else ""
+        if len(data) >= SHORTEST and data[0] >> 6 == VERSION:
+            if 192 <= data[1] <= 223:
+                return "rtcp"
+            return "rtp" if len(data) >= HEADER.size and not self.control else ""
+        return "dtls" if self.stream.secure == "dtls" and data and 20 <= data[0] <= 63 else ""
+
+    def _look_at(self, data: bytes, now: float) -> None:
+        """Count a packet of RTP, notice keys, and let the recording hear it."""
+        _, second, seq, timestamp, ssrc = HEADER.unpack_from(data)
+        name, rate = self._format(second & 0x7F)
+        key = name == EVENTS
+        self.reception.take(seq, timestamp, ssrc, now, None if key else rate)
+        relay = self.relay
+        if self.stream.kind != "audio" or self.stream.secure or not (key or relay.recording):
+            return
+        packet = Packet.parse(data)
+        if packet is None:
+            return
+        if key:
+            pressed = self.events.read(packet)
+            if pressed:
+                relay.happened.append(RelayHappened("digit", self.leg.id, pressed))
+        elif relay.recording is not None and self.out is not None:
+            relay.recording.hear(self.leg.id, self.leg.side, packet, name, rate)
+
+    def _format(self, number: int) -> tuple[str, int]:
+        """What a payload type means: to who hears it (RFC 3264 section 5.1), else to who says it."""
+        found = self.out.stream.formats.get(number) if self.out is not None else None
+        return found or self.stream.formats.get(number) or ("", 8000)
+
+
+class Sockets(Protocol):
+    """Who opens and closes ports."""
+
+    def open(self, ports: tuple[Port, ...], host: str, number: int) -> int:
+        """
+        Open a port, or an even one and the next, for RTCP (RFC 3550 section 11).
+
+        @param host: our address there; its family is that of the sockets.
+        @param number: the one that it has to be; 0 for any.
+        @return: the first one.
+        @raise NoRelay: if there is none.
+        """
+
+    def close(self, port: Port) -> None:
+        """Close it."""
+
+
+@dataclass(eq=False)
+class Leg:
+    """One leg: what its party has described, and our ports for it."""
+
+    id: str
+    side: int
+    """Where it is heard in a recording: 0 for left, 1 for right."""
+    peer: str = ""
+    streams: dict[int, Stream] = field(default_factory=dict)
+    """By the places of streams in its session."""
+    proposed: tuple[dict[int, Stream], str] | None = None
+    """An offer of it that waits for its answer, and from where it came."""
+    ports: dict[int, tuple[Port, ...]] = field(default_factory=dict)
+    partner: str = ""
+    """Whom it talks to."""
+    heard_at: float | None = None
+    """When the last packet came, or since when one is due."""
+
+
+class Relay:
+    """Passes on the media of one call."""
+
+    def __init__(self, sockets: Sockets) -> None:
+        """Begin with no legs."""
+        self._sockets = sockets
+        self.legs: dict[str, Leg] = {}
+        """In the order in which they have come."""
+        self._answered: list[tuple[str, str]] = []
+        """Who has answered whom, the last one at the end."""
+        self._gone: Statistics = {}
+        self.recording: Stereo | None = None
+        self.happened: list[RelayHappened] = []
+        """What is to be told."""
+
+    # ---- sessions ------------------------------------------------------------
+
+    def offer(self, by: str, to: str, session: bytes, towards: Towards, peer: str) -> bytes:
+        """
+        Take an offer.
+
+        @return: what C{to} is offered.
+        @raise NoRelay: if it cannot be passed on; nothing has changed then.
+        """
+        sdp = read(session)
+        said = streams(sdp, towards)
+        offerer = self._leg(by, to)
+        ports = self._open(self._leg(to, by), said, towards.host)
+        offerer.proposed = said, peer
+        if not offerer.streams:
+            self._describe(offerer)
+        return rewritten(restricted(sdp, towards.codecs), towards.host, ports)
+
+    def answer(self, by: str, to: str, session: bytes, towards: Towards, peer: str) -> bytes:
+        """
+        Take an answer; the two talk from now on.
+
+        @return: what C{to} is answered.
+        @raise NoRelay: if it cannot be passed on; nothing has changed then.
+        """
+        sdp = read(session)
+        said = streams(sdp, towards)
+        offerer = self._leg(to, by)
+        ports = self._open(offerer, said, towards.host)
+        answerer = self._leg(by, to)
+        answerer.proposed = said, peer
+        self._describe(answerer)
+        self._describe(offerer)
+        for leg in (answerer, offerer):
+            self._close(leg, [index for index in leg.ports if index not in said])
+        if (by, to) in self._answered:
+            self._answered.remove((by, to))
+        self._answered.append((by, to))
+        self._pair()
+        return rewritten(sdp, towards.host, ports)
+
+    def _leg(self, id: str, other: str) -> Leg:
+        """Find a leg; a new one is heard on the other side than the one that it talks to."""
+        leg = self.legs.get(id)
+        if leg is None:
+            beside = self.legs.get(other)
+            leg = self.legs[id] = Leg(id, 0 if beside is None else 1 - beside.side)
+        return leg
+
+    def _open(self, leg: Leg, said: dict[int, Stream], host: str) -> dict[int, int]:
+        """Have ports for the streams of a leg's party; those that it has stay, at the same address."""
+        opened: dict[int, tuple[Port, ...]] = {}
+        try:
+            for index, stream in said.items():
+                have = leg.ports.get(index)
+                if have is None or have[0].host != host or have[0].stream.rtp != stream.rtp:
+                    opened[index] = self._ports(leg, stream, host)
+        except NoRelay:
+            self._shut(opened)
+            raise
+        self._close(leg, list(opened))
+        leg.ports.update(opened)
+        for index, ports in opened.items():
+            if index in leg.streams:
+                for port in ports:
+                    port.describe(leg.streams[index], leg.peer)
+        return {index: leg.ports[index][0].number for index in said}
+
+    def _ports(self, leg: Leg, stream: Stream, host: str, number: int = 0) -> tuple[Port, ...]:
+        """Open the ports for one stream."""
+        kinds = (False, True) if stream.rtp else (False,)
+        nowhere = stream._replace(host="", port=0, control_host="", control_port=0)
+        ports = tuple(Port(self, leg, nowhere, host, control=control) for control in kinds)
+        first = self._sockets.open(ports, host, number)
+        for at, port in enumerate(ports):
+            port.number = first + at
+        return ports
+
+    def _describe(self, leg: Leg) -> None:
+        """Have what a party has said of itself hold."""
+        if leg.proposed is None:
+            return
+        (leg.streams, leg.peer), leg.proposed = leg.proposed, None
+        leg.heard_at = None
+        for index, ports in leg.ports.items():
+            if index in leg.streams:
+                for port in ports:
+                    port.describe(leg.streams[index], leg.peer)
+
+    def _close(self, leg: Leg, indexes: list[int]) -> None:
+        """Be done with streams of a leg."""
+        closed = {index: leg.ports.pop(index) for index in indexes if index in leg.ports}
+        for ports in closed.values():
+            self._gone[leg.id] = _sum([self._gone.get(leg.id, Received()), ports[0].reception.received])
+        self._shut(closed)
+
+    def _shut(self, ports: dict[int, tuple[Port, ...]]) -> None:
+        """Close ports."""
+        for pair in ports.values():
+            for port in pair:
+                self._sockets.close(port)
+
+    def is_ours(self, source: Address) -> bool:
+        """Is it one of our own ports that sends?"""
+        return any(
+            port.number == source[1] and port.host == source[0]
+            for leg in self.legs.values()
+            for ports in leg.ports.values()
+            for port in ports
+        )
+
+    # ---- who talks to whom ---------------------------------------------------------
+
+    def _pair(self) -> None:
+        """The last answers hold: two talk who have last agreed with each other."""
+        last: dict[str, str] = {}
+        for by, to in self._answered:
+            last[by], last[to] = to, by
+        for leg in self.legs.values():
+            partner = last.get(leg.id, "")
+            leg.partner = partner if last.get(partner) == leg.id else ""
+        for leg in self.legs.values():
+            other = self.legs.get(leg.partner)
+            for index, ports in leg.ports.items():
+                theirs = other.ports.get(index, ()) if other is not None else ()
+                for at, port in enumerate(ports):
+                    port.out = theirs[at] if at < len(theirs) and len(theirs) == len(ports) else None
+
+    def drop(self, id: str) -> None:
+        """Forget a leg; who has talked to it talks to the one before it, if there is one."""
+        leg = self.legs.get(id)
+        if leg is None:
+            return
+        self._close(leg, list(leg.ports))
+        del self.legs[id]
+        self._answered = [pair for pair in self._answered if id not in pair]
+        self._pair()
+
+    def close(self) -> Statistics:
+        """Be done; what came from each party."""
+        for id in list(self.legs):
+            self.drop(id)
+        return self._gone
+
+    # ---- what time brings ----------------------------------------------------------
+
+    def silent(self, now: float, seconds: float) -> list[RelayHappened]:
+        """
+        Find out whose party sends nothing though it said that it would.
+
+        Each is told of again when as much time has passed once more.
+        """
+        found = []
+        for leg in self.legs.values():
+            if leg.heard_at is None or not self._is_due(leg):
+                leg.heard_at = now
+            elif now - leg.heard_at >= seconds:
+                leg.heard_at = now
+                found.append(RelayHappened("silent", leg.id))
+        return found
+
+    def _is_due(self, leg: Leg) -> bool:
+        """Has a party said that it sends audio, and the one that it talks to that it hears it?"""
+        other = self.legs.get(leg.partner)
+        return other is not None and any(
+            stream.kind == "audio" and stream.sends and index in other.streams and other.streams[index].hears
+            for index, stream in leg.streams.items()
+        )
+
+    # ---- recording -------------------------------------------------------------------
+
+    def recordable(self) -> None:
+        """
+        See whether what is said can be recorded.
+
+        @raise NoRelay: if not.
+        """
+        if self.recording is not None:
+            raise NoRelay("the call is recorded already")
+        talking = [leg for leg in self.legs.values() if leg.partner]
+        said = [stream for leg in talking for stream in leg.streams.values() if stream.kind == "audio"]
+        if any(stream.secure for stream in said):
+            raise NoRelay("encrypted media cannot be recorded here; rtpengine can do that")
+        names = {name for stream in said for name, _ in stream.formats.values()}
+        if said and not names & Stereo.understood():
+            raise NoRelay(
+                f"no recording of {', '.join(sorted(names)) or 'a codec without a name'}; of G.711 there is"
+            )
+
+    # ---- written down ------------------------------------------------------------------
+
+    def state(self) -> dict[str, Any]:
+        """Write it down; C{restore} goes on with it, at the same ports."""
+        return {
+            "legs": [
+                {
+                    "id": leg.id,
+                    "side": leg.side,
+                    "peer": leg.peer,
+                    "streams": {str(index): list(stream) for index, stream in leg.streams.items()},
+                    "ports": {
+                        str(index): {"host": ports[0].host, "number": ports[0].number, "rtp": len(ports) > 1}
+                        for index, ports in leg.ports.items()
+                    },
+                }
+                for leg in self.legs.values()
+            ],
+            "answered": [list(pair) for pair in self._answered],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """
+        Go on with what was written down.
+
+        @raise NoRelay: if a port is taken by somebody else; all are closed again then.
+        """
+        try:
+            for kept in state["legs"]:
+                leg = self.legs[kept["id"]] = Leg(kept["id"], kept["side"], kept["peer"])
+                leg.streams = {int(index): Stream.of(values) for index, values in kept["streams"].items()}
+                for index, port in kept["ports"].items():
+                    self._reopen(leg, int(index), port)
+        except NoRelay:
+            self.close()
+            raise
+        self._answered = [(by, to) for by, to in state["answered"]]
+        self._pair()
+
+    def _reopen(self, leg: Leg, index: int, port: dict[str, Any]) -> None:
+        """Open the ports of a stream again."""
+        blank = Stream("audio", port["rtp"], "", "", 0, "", 0, sends=False, hears=False, formats={})
+        stream = leg.streams.get(index, blank)
+        leg.ports[index] = self._ports(leg, stream, port["host"], port["number"])
+        if index in leg.streams:
+            for one in leg.ports[index]:
+                one.describe(stream, leg.peer)
+
+
+def _sum(received: list[Received]) -> Received:
+    """What came of several streams; how it was heard is said of the first that has packets."""
+    first = next((one for one in received if one.packets), Received())
+    return first._replace(
+        packets=sum(one.packets for one in received), lost=sum(one.lost for one in received)
+    )

@@ -1,0 +1,101 @@
+"""A WAV file that grows on the disk."""
+
+from __future__ import annotations
+
+import os
+import wave
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from b2bua.media import growing
+from b2bua.media.growing import FRAME_BYTES, Growing, rescue
+from b2bua.media.sounds import part_of
+
+SECOND = b"\1\0\2\0" * 8000
+
+
+def seconds(path: Path) -> float:
+    """How long a WAV file of two channels is."""
+    with wave.open(str(path), "rb") as file:
+        assert (file.getnchannels(), file.getframerate(), file.getsampwidth()) == (2, 8000, 2)
+        return len(file.readframes(file.getnframes())) / 32_000
+
+
+class GrowingTests(SynchronousTestCase):
+    """L{Growing}."""
+
+    def setUp(self) -> None:
+        """Have a place."""
+        self.path = Path(self.mktemp())
+        self.file = Growing(self.path)
+
+    def test_whole(self) -> None:
+        """The file has its name when it is whole, and not before."""
+        for _ in range(5):
+            self.file.add(SECOND)
+        self.assertFalse(self.path.exists())
+        self.assertEqual(self.file.end(), "")
+        self.assertEqual(seconds(self.path), 5.0)
+        self.assertFalse(part_of(self.path).exists())
+
+    def test_power_fails(self) -> None:
+        """What was said until two seconds before is a WAV file at any time, and is rescued under its name."""
+        for _ in range(5):
+            self.file.add(SECOND)
+        part = part_of(self.path)
+        self.assertEqual(seconds(part), 4.0)
+        self.assertEqual(rescue(part), self.path)
+        self.assertEqual(seconds(self.path), 4.0)
+
+    def test_power_fails_while_it_is_written(self) -> None:
+        """The head may be older than what follows it: all of that is rescued but half a frame."""
+        self.file.add(SECOND * 2)
+        with part_of(self.path).open("ab") as part:
+            part.write(SECOND + b"x" * (FRAME_BYTES - 1))
+        rescue(part_of(self.path))
+        self.assertEqual(seconds(self.path), 3.0)
+
+    def test_power_fails_at_once(self) -> None:
+        """A file that is empty yet is rescued as one of no length."""
+        part = part_of(self.path)
+        part.write_bytes(b"")
+        rescue(part)
+        self.assertEqual(seconds(self.path), 0.0)
+
+    def test_goes_on(self) -> None:
+        """Another process goes on with it."""
+        self.file.add(SECOND * 2)
+        again = Growing(self.path, goes_on=True)
+        self.assertEqual(again.frames, 100)
+        again.add(SECOND)
+        again.end()
+        self.assertEqual(seconds(self.path), 3.0)
+
+    def test_disk_full(self) -> None:
+        """With no place for more the file ends with what there is, and it is said what is missing."""
+        self.file.add(SECOND * 2)
+        self.patch(os, "pwrite", self.full)
+        self.assertRaises(OSError, self.file.add, SECOND * 2)
+        self.assertEqual(self.file.end(), "No space left on device")
+        self.assertEqual(seconds(self.path), 2.5)
+
+    def full(self, file: int, data: bytes, at: int) -> int:
+        """Write half a second more, and then nothing but what has its place already."""
+        there = os.fstat(file).st_size
+        if at + len(data) <= there or (at == there and there == 44 + 64_000):
+            os.lseek(file, at, os.SEEK_SET)
+            return os.write(file, data[:16_000])
+        raise OSError(28, "No space left on device")
+
+    def test_too_long(self) -> None:
+        """A WAV file has an end, since its head has 32 bits for its size."""
+        self.patch(growing, "LONGEST", 100_000)
+        self.file.add(SECOND * 2)
+        self.assertRaises(OSError, self.file.add, SECOND * 2)
+        self.file.end()
+        self.assertEqual(seconds(self.path), 2.0)
+
+    def test_no_place(self) -> None:
+        """Where it cannot be, it does not begin."""
+        self.assertRaises(OSError, Growing, "/nowhere/at/all.wav")
