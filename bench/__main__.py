@@ -26,6 +26,8 @@ BENCHES = {
     "wire": Entry("reading and writing messages, beside Sippy", ("--seconds", "0.005")),
     "relay": Entry("the transaction layer alone", ("--runs", "1", "--calls", "200")),
     "registrar": Entry("registrations", ("--bindings", "1000", "--refreshes", "500", "--phones", "100")),
+    "start": Entry("until the service is ready, and its memory at rest", write=("--write",)),
+    "storm": Entry("10,000 phones that register at once after a power cut", write=("--write",)),
     "growth": Entry("a call's cost with many calls, many phones, each plugin", write=("--write",)),
     "subscriptions": Entry("a NOTIFY's cost and a subscription's bytes", write=("--write",)),
     "voices": Entry("200 players of one worker: how many packets are late?", write=("--write",)),

@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from contextlib import suppress
 from io import BytesIO
 from ipaddress import ip_address
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.protocol import DatagramProtocol, Protocol
 from twisted.python.failure import Failure
-from twisted.web.client import Agent, FileBodyProducer, HTTPConnectionPool
 from twisted.web.http_headers import Headers
+
+if TYPE_CHECKING:
+    from twisted.web.client import Agent, HTTPConnectionPool
 
 SECONDS = 15.0
 """So long an answer may take."""
@@ -29,15 +31,24 @@ class Posting:
     """
 
     def __init__(self, reactor: Any) -> None:
-        """Keep connections open between requests."""
+        """Keep connections open between requests; there is none before the first."""
         self._reactor = reactor
-        self._pool = HTTPConnectionPool(reactor)
-        self._agent = Agent(reactor, connectTimeout=SECONDS, pool=self._pool)
+        self._pool: HTTPConnectionPool | None = None
+
+    def _agent(self) -> Agent:
+        """What sends requests, by the connections that are kept."""
+        from twisted.web.client import Agent, HTTPConnectionPool
+
+        if self._pool is None:
+            self._pool = HTTPConnectionPool(self._reactor)
+        return Agent(self._reactor, connectTimeout=SECONDS, pool=self._pool)
 
     async def __call__(self, url: str, fields: Mapping[str, str], body: bytes) -> int:
         """Send one, and give the status of the answer."""
+        from twisted.web.client import FileBodyProducer
+
         headers = Headers({name: [text] for name, text in {"User-Agent": "b2bua", **fields}.items()})
-        asked = self._agent.request(b"POST", url.encode(), headers, FileBodyProducer(BytesIO(body)))
+        asked = self._agent().request(b"POST", url.encode(), headers, FileBodyProducer(BytesIO(body)))
         response = await asked.addTimeout(SECONDS, self._reactor)
         done = Drain()
         response.deliverBody(done)
@@ -46,8 +57,7 @@ class Posting:
 
     def close(self) -> Deferred[Any]:
         """Close the connections that are kept."""
-        closed: Deferred[Any] = self._pool.closeCachedConnections()
-        return closed
+        return maybeDeferred(self._pool.closeCachedConnections) if self._pool is not None else succeed(None)
 
 
 class Datagrams:

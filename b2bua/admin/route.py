@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import lru_cache
 from typing import Any, Literal, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
@@ -52,10 +53,16 @@ _WORDS: dict[Role, RoleName] = {
 }
 
 
+@lru_cache(maxsize=256)
+def _answers(answer: Callable[..., Any]) -> TypeAdapter[Any]:
+    """What a method answers."""
+    return TypeAdapter(get_type_hints(answer, include_extras=True)["return"])
+
+
 class Parameters(BaseModel):
     """The parameters of a question."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +78,6 @@ class Route:
     own: str = ""
     """The parameter by which a user may ask as well: it names their own extension, or a path below it."""
     parameters: type[Parameters] = field(init=False)
-    answers: TypeAdapter[Any] = field(init=False)
 
     def __post_init__(self) -> None:
         """Read the signature of what answers."""
@@ -82,7 +88,11 @@ class Route:
         }
         model = create_model(self.name, __base__=Parameters, **fields)
         object.__setattr__(self, "parameters", model)
-        object.__setattr__(self, "answers", TypeAdapter(hints["return"]))
+
+    @property
+    def answers(self) -> TypeAdapter[Any]:
+        """What it answers, made when it is asked for first."""
+        return _answers(self.answer)
 
     @property
     def name(self) -> str:

@@ -16,7 +16,7 @@ from b2bua.calls.records.view import Phase
 class Value(BaseModel):
     """One answer, or a part of one."""
 
-    model_config = ConfigDict(frozen=True, from_attributes=True)
+    model_config = ConfigDict(frozen=True, from_attributes=True, defer_build=True)
 
 
 # ---- how the service does ------------------------------------------------

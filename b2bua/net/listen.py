@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import socket
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from b2bua.errors import UsageError
 from b2bua.net.address import is_ipv6
 from b2bua.net.runner import Runner
-from b2bua.net.streams import TcpWire
-from b2bua.net.tls import Credentials, TlsWire
+from b2bua.net.streams import StreamWire, TcpWire
 from b2bua.net.udp import UdpWire
-from b2bua.net.websocket import SecureWebSocketWire, WebSocketWire
 from b2bua.wire.message import LIMITS, MessageLimits
 
-AnyWire: TypeAlias = UdpWire | TcpWire | TlsWire | WebSocketWire | SecureWebSocketWire
+if TYPE_CHECKING:
+    from b2bua.net.tls import Credentials
+
+AnyWire: TypeAlias = UdpWire | StreamWire
 
 
 def bound(inherited: socket.socket | None, host: str, port: int) -> socket.socket:
@@ -62,8 +63,15 @@ def open_wire(
         case "TCP":
             return TcpWire(reactor, runner, host, port, messages, inherited)
         case "WS":
+            from b2bua.net.websocket import WebSocketWire
+
             return WebSocketWire(reactor, runner, host, port, messages, inherited)
     if credentials is None:
         raise UsageError(f"{transport} needs a certificate")
-    kind = {"TLS": TlsWire, "WSS": SecureWebSocketWire}[transport]
-    return kind(reactor, runner, host, port, credentials, messages, inherited)
+    from b2bua.net.tls import TlsWire
+
+    if transport == "TLS":
+        return TlsWire(reactor, runner, host, port, credentials, messages, inherited)
+    from b2bua.net.websocket import SecureWebSocketWire
+
+    return SecureWebSocketWire(reactor, runner, host, port, credentials, messages, inherited)
