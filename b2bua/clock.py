@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from zope.interface import Interface
+from zope.interface import Attribute, Interface
 
 
 class ITimer(Interface):
@@ -24,6 +24,8 @@ class ITimer(Interface):
 
 class IClock(Interface):
     """The time, and to be called back."""
+
+    moment: float = Attribute("What C{now} says, while a message is taken; 0 in between.")
 
     def now() -> float:
         """Seconds, counted from anywhere."""

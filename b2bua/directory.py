@@ -326,12 +326,12 @@ class Directory:
 
     def destinations(self, attempt: Attempt) -> Tiers | Outcome:
         """Where the target can be reached by whom it is dialled for, or why not."""
+        if attempt.extension is not None:
+            return self._contacts(attempt.extension, attempt.behalf)
         target = attempt.target
         user = self._local_user(target)
         if user is None:
             return self._foreign(target, attempt.behalf)
-        if user in self._extensions:
-            return self._contacts(user, attempt.behalf)
         if attempt.trunks:
             return self._chosen(attempt.trunks, user, attempt.behalf)
         route = next((r for r in self._settings.routes if r.match.fullmatch(user)), None)

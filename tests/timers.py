@@ -29,6 +29,8 @@ class FakeTimer:
 class FakeClock:
     """The clock of a server, on one that stands still."""
 
+    moment = 0.0
+
     def __init__(self, clock: Clock | None = None) -> None:
         """Stand at 0."""
         self.clock = clock or Clock()

@@ -161,9 +161,10 @@ class Call:
         self.path = path or Path()
         self.fields: SeenFields = NO_FIELDS
         """The header fields of the caller's INVITE that features have asked for (C{b2bua_fields})."""
-        wall = self.since = calls.context.layer.wall()
+        layer = calls.context.layer
+        wall = self.since = layer.wall()
         """Since when things are as they are: who talks to whom, who holds, who waits."""
-        self._past = wall - calls.now()
+        self._past = wall - (layer.moment or layer.now())
         self.story = Story(calls.now, self.id)
         self.legs: list[Leg] = []
         self.bridge: Bridge | None = None
@@ -215,9 +216,7 @@ class Call:
         self.calls.changed(self)
         now = self.since = self.wall()
         self.record.leg_began(leg, now)
-        self._record_change()
-        if self.calls.hears_changes:
-            self.calls.tell_of(self)
+        self._others_now()
 
     def yield_leg(self, leg: Leg) -> None:
         """Give a leg away to another call; whom it talked to waits alone."""
@@ -274,9 +273,7 @@ class Call:
             self.calls.directory.leg_ended(leg.party)
             now = self.since = self.wall()
             self.record.leg_ended(leg, now, why)
-            self._record_change()
-            if self.calls.hears_changes:
-                self.calls.tell_of(self)
+            self._others_now()
             if end is not None and self.started:
                 self.features.tell_leg_ended(self, leg, end, by_us)
 
@@ -310,7 +307,8 @@ class Call:
         """Hand a word to whoever listens to the leg."""
         calls = self.calls
         if calls.tap is not None:
-            calls.tap(calls.context.layer.now(), self.id, leg, word)
+            layer = calls.context.layer
+            calls.tap(layer.moment or layer.now(), self.id, leg, word)
         listener = self._listeners.get(leg)
         if type(word) is HungUp:
             self.record.hung_up(leg.party, word.why)
@@ -334,7 +332,8 @@ class Call:
         Looked up once, when the call begins, and counted on by the clock: when
         somebody sets the time of day, the call has not lasted longer for it.
         """
-        return self._past + self.calls.now()
+        layer = self.calls.context.layer
+        return self._past + (layer.moment or layer.now())
 
     def was_taken(self, leg: Leg | None) -> None:
         """The caller was answered by C{leg}, or by ourselves."""
@@ -344,12 +343,14 @@ class Call:
     def leg_was_answered(self, leg: Leg) -> None:
         """A leg that came in later was answered."""
         self.record.leg_answered(leg, self.wall())
-        self._record_change()
+        if self.record.answered is not None and self.legs:
+            self.calls.recorded(self)
 
-    def _record_change(self) -> None:
+    def _others_now(self) -> None:
         """Somebody came or went; before the answer and at the very end that is written with the rest."""
         if self.record.answered is not None and self.legs:
             self.calls.recorded(self)
+        self.calls.tell_of(self)
 
     # ---- the end --------------------------------------------------------
 
@@ -370,8 +371,7 @@ class Call:
         self.bridge = None
         now = self.since = self.wall()
         self.record.close(now, self.story.features)
-        if self.calls.hears_changes:
-            self.calls.tell_of(self)
+        self.calls.tell_of(self)
         self.calls.over(self)
         if self.started:
             self.features.tell_call_ended(self, self.record)
@@ -490,8 +490,7 @@ class Call:
         """Who talks to whom has changed, who holds, rings or waits."""
         self.since = self.wall()
         self.calls.changed(self)
-        if self.calls.hears_changes:
-            self.calls.tell_of(self)
+        self.calls.tell_of(self)
 
     def tell_change(self) -> None:
         """The features hear how it is when the present step is done."""

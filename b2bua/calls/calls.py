@@ -150,6 +150,8 @@ class Calls:
 
     def tell_of(self, call: Call) -> None:
         """Who talks to whom has changed in a call: the features hear so when the present step is done."""
+        if self.watch is None and not self.features.hears_changes:
+            return
         self._changes[call] = None
         if not self._busy:
             self.run(_nothing)

@@ -111,7 +111,8 @@ class Setup:
         match word:
             case Ringing():
                 if self.call.rang is None:
-                    self.call.rang = self.call.calls.now()
+                    layer = self.call.calls.context.layer
+                    self.call.rang = layer.moment or layer.now()
                 self.caller.say(word if session is word.session else Ringing(session, word.fields))
             case Progress(code=199):
                 if self._early is leg:  # RFC 6228: that source of media is gone

@@ -36,6 +36,7 @@ class Dialog:
 
     __slots__ = (
         "call_id",
+        "key",
         "local_seq",
         "local_tag",
         "local_value",
@@ -73,6 +74,8 @@ class Dialog:
         self.call_id = call_id
         self.local_tag = local_tag
         self.remote_tag = remote_tag
+        self.key: DialogKey = (call_id, local_tag, remote_tag)
+        """What tells it apart."""
         self.local_value = local_value
         self.remote_value = remote_value
         self.local_seq = local_seq
@@ -140,11 +143,6 @@ class Dialog:
             routes=_routes_back(response),
             owner=True,
         )
-
-    @property
-    def key(self) -> DialogKey:
-        """What tells it apart."""
-        return (self.call_id, self.local_tag, self.remote_tag)
 
     @property
     def next_hop(self) -> Uri:
@@ -217,7 +215,7 @@ class Dialog:
 
     def snapshot(self) -> dict[str, Any]:
         """Write it down as plain values."""
-        plain = {name: getattr(self, name) for name in self.__slots__}
+        plain = {name: getattr(self, name) for name in self.__slots__ if name != "key"}
         plain["routes"] = list(self.routes)
         return plain
 

@@ -46,6 +46,8 @@ CONTAINED = (Exception, SystemExit)
 class StoppedClock:
     """Where there is no clock, no time passes and no budget runs out."""
 
+    moment = 0.0
+
     def now(self) -> float:
         """Say the one time there is."""
         return 0.0

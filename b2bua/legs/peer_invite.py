@@ -163,7 +163,8 @@ class PeerInvite(ProvisionalResponses):
         self._answer = self._response(200, "", extra + fields, body)
         leg.state = LegState.ANSWERED
         self.server.respond(self._answer)
-        self._began = leg.context.layer.now()
+        layer = leg.context.layer
+        self._began = layer.moment or layer.now()
         self._interval = leg.timers.t1
         self._wait(self._interval)
 

@@ -355,7 +355,10 @@ class ClientTransactions:
         section 7.3), and what has a second Via went astray (section 8.1.3.3).
         """
         branch = self._branches.get((response.via.branch, response.cseq.method))
-        if branch is None or _is_astray(response):
+        # Mostly a look at two values tells that there is no second Via.
+        if branch is None or (
+            (not response.distinct or "," in response.first["Via"]) and len(response.values("Via")) > 1
+        ):
             self.transport.counts.stray += 1
             return
         if branch.way.transport != "UDP" and branch.way != flow and branch.stranded:
@@ -383,10 +386,3 @@ class ClientTransactions:
             failed = list(self._on_connection.get(flow, ()))
         for branch in failed:
             branch.perform(branch.machine.fail())
-
-
-def _is_astray(response: Response) -> bool:
-    """Has it more than one Via?  Mostly a look at two numbers tells that it has not."""
-    if response.distinct and "," not in response.first["Via"]:
-        return False
-    return len(response.values("Via")) > 1

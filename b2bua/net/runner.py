@@ -81,6 +81,8 @@ class Runner:
         self.now, self.wall, self.token = transport.now, transport.wall, transport.token
         self.start, self.timers_of = transport.start, transport.timers_of
         self.contact_host = transport.wires.contact_host
+        self.moment = 0.0
+        """What the clock says while a message is taken, for which it is read once; 0 in between."""
         self.elsewhere: Callable[[Request | Response, Flow, bytes], bool] | None = None
         """Passes a message on that belongs to another process, and says whether it did."""
         self._counts = transport.counts
@@ -199,7 +201,7 @@ class Runner:
         else:
             kinds.others += 1
         wheel, tap = self._wheel, self.transport.tap
-        wheel.now = now = self.now()
+        wheel.now = self.moment = now = self.now()
         if tap is not None:
             tap(now, flow, False, data)
         try:
@@ -217,7 +219,7 @@ class Runner:
         except Exception:  # noqa: BLE001 - one message must not stop the others
             self.log.failure("a message from {peer} met a bug and is dropped", peer=flow.remote)
         finally:
-            wheel.now = None
+            wheel.now, self.moment = None, 0.0
 
     def closed(self, flow: Flow) -> None:
         """Take notice that a connection is closed: what was under way on it has failed."""

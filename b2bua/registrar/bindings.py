@@ -139,7 +139,7 @@ class Bindings:
         entry = self._entries.get(aor)
         if entry is None:
             return ()
-        now = self._now()
+        now = self._clock.moment or self._clock.now()
         if entry.soonest > now:
             return entry.targets
         return tuple(self._targets(tuple(b for b in entry.bindings if b.expires_at > now)))
@@ -149,7 +149,7 @@ class Bindings:
         entry = self._entries.get(aor)
         if entry is None:
             return ()
-        now = self._now()
+        now = self._clock.moment or self._clock.now()
         if entry.soonest > now:
             return entry.bindings
         return tuple(binding for binding in entry.bindings if binding.expires_at > now)

@@ -152,6 +152,8 @@ class FakeClient:
 class FakeLayer:
     """What a leg is given instead of a network."""
 
+    moment = 0.0
+
     def __init__(self, clock: Clock) -> None:
         """Start with nothing sent."""
         self.clock = clock

@@ -95,9 +95,9 @@ class Attempt:
         self.template = template
         self.target, path, self.behalf, self.ring_seconds, self.forwards, self.direct = dialling
         directory = call.calls.directory
-        self.path = path.through(directory.key(self.target))
         self.extension: str | None = directory.extension(self.target)
         """The name of the target if it is one of our extensions."""
+        self.path = path.through(self.extension or directory.key(self.target))
         self.parent = parent
         self.rang = False
         self.alone: bool = parent is None or parent.alone
