@@ -6,7 +6,7 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from b2bua.calls.restoring.keeping import RINGING, CallKeeper
-from b2bua.calls.restoring.recovery import Unreadable, recover
+from b2bua.calls.restoring.recovery import NO_NUMBERS, Unreadable, recover
 from b2bua.calls.restoring.snapshot import is_movable, movable
 from b2bua.registrar.keeping import Keeper
 from b2bua.store.alive import Alive, count_start, last_sign
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from b2bua.core.b2bua import B2BUA
     from b2bua.legs.leg import Leg
     from b2bua.legs.party import Party
-    from b2bua.store.ports import BindingRow, IStore, Setting, SubscriptionRow
+    from b2bua.store.ports import BindingRow, Inherited, IStore, Setting, SubscriptionRow
     from b2bua.transactions.flow import Flow
 
 
@@ -89,6 +89,11 @@ class Persistence:
         """Are calls to outlive the process?"""
         return self._calls_kept is not None
 
+    @property
+    def start(self) -> int:
+        """Which start of the service this process is; 0 where nothing counts them."""
+        return 0 if self._calls_kept is None else self._calls_kept.start
+
     # ---- at the start ---------------------------------------------------
 
     def restore(
@@ -133,12 +138,25 @@ class Persistence:
         elsewhere, numbers = handed or Handed((), {})
         left = {record.id: record for record in records if record.id not in elsewhere}
         snapshots = [one for one in snapshots if one.call.removesuffix(RINGING) not in elsewhere]
-        found = Recovery(0, 0, [])
+        return self._take_up(snapshots, left, self.start, alive, numbers)
+
+    def _take_up(
+        self,
+        snapshots: Sequence[Snapshot],
+        left: dict[str, CallRecord],
+        start: int,
+        alive: float,
+        numbers: Mapping[str, Sequence[int]] = NO_NUMBERS,
+    ) -> Recovery:
+        """
+        Take up calls, and close the records of those that cannot be.
+
+        @param start: which start this is, as whoever wrote the snapshots counts them.
+        """
+        journal, calls, found = self.journal, self._calls, Recovery(0, 0, [])
         if self._calls_kept is not None:
             texts = [(s.call, s.text) for s in snapshots if s.text is not None]
-            recovered = recover(
-                calls, texts, left, start=self._calls_kept.start, alive=alive, numbers=numbers
-            )
+            recovered = recover(calls, texts, left, start=start, alive=alive, numbers=numbers)
             for call, legs in recovered.calls:
                 self._calls_kept.adopt(call, legs)
                 del left[call.id]
@@ -154,6 +172,11 @@ class Persistence:
         return found._replace(cut=len(left))
 
     # ---- between two processes -------------------------------------------
+
+    def finish_call(self, call: Call) -> None:
+        """Have a call written as it is, for another process to go on with it."""
+        assert self._calls_kept is not None
+        self._calls_kept.finish(call)
 
     def finish(self) -> list[Call]:
         """Have all calls written that another process can go on with as they are, and say which."""
@@ -214,6 +237,20 @@ class Persistence:
         elif record.open:
             record.cut(now)
         return bool(found.restored)
+
+    def inherit(self, found: Inherited, alive: float) -> Recovery:
+        """
+        Go on with the calls of a node that is taken for dead; in the store they are ours already.
+
+        @param alive: the last time of day at which it is known to have run.
+        """
+        before = set(self._calls.going)
+        left = {record.id: record for record in found.records}
+        recovered = self._take_up(found.snapshots, left, found.starts + 1, alive)
+        if self._calls_kept is not None:
+            for id in self._calls.going.keys() - before:
+                self._calls_kept.touch(self._calls.going[id])  # since our starts are counted apart
+        return recovered
 
     # ---- while calls go on ----------------------------------------------
 

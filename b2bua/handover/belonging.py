@@ -37,8 +37,8 @@ def knows(server: Server, message: Request | Response) -> bool:
         return True
     if message.to.tag:
         return server.core.owner(message) is not None
-    named = _named(message)
-    return named is not None and server.context.dialogs.find_replaced(*named) is not None
+    about = named(message)
+    return about is not None and server.context.dialogs.find_replaced(*about) is not None
 
 
 def is_new(server: Server, message: Request | Response) -> bool:
@@ -46,7 +46,7 @@ def is_new(server: Server, message: Request | Response) -> bool:
     return isinstance(message, Request) and not message.to.tag and not knows(server, message)
 
 
-def _named(request: Request) -> tuple[str, str, str] | None:
+def named(request: Request) -> tuple[str, str, str] | None:
     """The dialog that a request outside of dialogs is about: Call-ID, To tag, From tag."""
     try:
         about = request.replaces or request.join
@@ -70,14 +70,17 @@ class Relay:
         self._server = server
         self._say = say
         self._branches = branches
+        self._otherwise = server.runner.elsewhere
+        """Passes on what does not belong to that process either."""
 
     def begin(self) -> None:
         """Pass on from now on what belongs to the other process."""
+        self._otherwise = self._server.runner.elsewhere
         self._server.runner.elsewhere = self._pass_on
 
     def end(self) -> None:
         """There is no other process any more."""
-        self._server.runner.elsewhere = None
+        self._server.runner.elsewhere = self._otherwise
 
     def _pass_on(self, message: Request | Response, flow: Flow, data: bytes) -> bool:
         """
@@ -85,14 +88,18 @@ class Relay:
 
         Who begins something new has not asked the other process.
         """
-        if flow.connection or knows(self._server, message):
+        if knows(self._server, message):
             return False
-        if isinstance(message, Request) and not message.to.tag:
-            begun_before = message.via.branch in self._branches
-            if not begun_before and _named(message) is None:
-                return False
-        self._say({"say": "message", "flow": list(flow), "data": data.decode("latin-1")})
+        if flow.connection or not self._may_have_begun(message):
+            return self._otherwise is not None and self._otherwise(message, flow, data)
+        self._say(packed(flow, data))
         return True
+
+    def _may_have_begun(self, message: Request | Response) -> bool:
+        """Could the other process know of it?"""
+        if isinstance(message, Response) or message.to.tag:
+            return True
+        return message.via.branch in self._branches or named(message) is not None
 
     def stay(self) -> None:
         """
@@ -108,19 +115,19 @@ class Relay:
             return False
         if knows(self._server, message):
             return False
-        self._say({"say": "left", "flow": list(flow), "data": data.decode("latin-1")})
+        self._say({**packed(flow, data), "say": "left"})
         return True
 
     def left(self, word: Word) -> None:
         """Take a request from a connection that the other process has, as if that were closed by now."""
-        flow, data = _unpacked(word)
+        flow, data = unpacked(word)
         gone = flow._replace(connection=-flow.connection)
         self._server.context.connections.lose(gone)
         self._server.runner.received(data, gone)
 
     def passed(self, word: Word) -> None:
         """Take a message that the other process has passed on; it comes back if we do not know it."""
-        flow, data = _unpacked(word)
+        flow, data = unpacked(word)
         if knows(self._server, parse(data)):
             self._server.runner.received(data, flow)
         else:
@@ -128,15 +135,20 @@ class Relay:
 
     def came_back(self, word: Word) -> None:
         """Take a message that nobody knows, as any stranger's."""
-        elsewhere, self._server.runner.elsewhere = self._server.runner.elsewhere, None
+        elsewhere, self._server.runner.elsewhere = self._server.runner.elsewhere, self._otherwise
         try:
-            flow, data = _unpacked(word)
+            flow, data = unpacked(word)
             self._server.runner.received(data, flow)
         finally:
             self._server.runner.elsewhere = elsewhere
 
 
-def _unpacked(word: Word) -> tuple[Flow, bytes]:
-    """The flow and the bytes of a message."""
+def packed(flow: Flow, data: bytes) -> Word:
+    """A message as a word."""
+    return {"say": "message", "flow": list(flow), "data": data.decode("latin-1")}
+
+
+def unpacked(word: Word) -> tuple[Flow, bytes]:
+    """The flow and the bytes of a message, from L{packed}."""
     transport, local, remote, connection = word["flow"]
     return Flow(transport, tuple(local), tuple(remote), connection), word["data"].encode("latin-1")

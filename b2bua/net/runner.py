@@ -85,6 +85,8 @@ class Runner:
         """What the clock says while a message is taken, for which it is read once; 0 in between."""
         self.elsewhere: Callable[[Request | Response, Flow, bytes], bool] | None = None
         """Passes a message on that belongs to another process, and says whether it did."""
+        self.broken: Callable[[Flow, bytes | None], None] | None = None
+        """Told of what L{closed} is told of, without a message, and L{unreachable}."""
         self._counts = transport.counts
         self._known = transport.admission.known
         self._wheel = transport.wheel
@@ -223,6 +225,8 @@ class Runner:
 
     def closed(self, flow: Flow) -> None:
         """Take notice that a connection is closed: what was under way on it has failed."""
+        if self.broken is not None:
+            self.broken(flow, None)
         under_way = self.clients.close(flow)
         # The user first: what it sends upon the failures is not to go this way.
         self.user.transport_lost(flow)
@@ -236,6 +240,8 @@ class Runner:
         @param data: the message that did not arrive, or the beginning of it;
             without one it is a connection that could not be used.
         """
+        if self.broken is not None:
+            self.broken(flow, data)
         if not data:
             self.transport.wires.bury(flow)
         self.clients.fail(flow, data)

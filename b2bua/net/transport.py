@@ -121,6 +121,8 @@ class TransportLayer:
         """Told of all that comes and goes: when, by which flow, whether it goes."""
         self.lost: Callable[[Flow, bytes], None] = lambda flow, data: None
         """Told what could not be sent, since there is no wire for it."""
+        self.silent: Callable[[], bool] | None = None
+        """Has another process what was ours, so that nothing may be said here any more?"""
         self.admission = Admission(limits.rate, limits.burst, limits.sources)
         # Of these there are few however well we know who sends them.
         self._keep_alives = Admission(limits.rate, limits.burst, limits.sources)
@@ -163,6 +165,8 @@ class TransportLayer:
 
     def send(self, data: bytes, flow: Flow) -> None:
         """Send bytes on the wire of a flow."""
+        if self.silent is not None and self.silent():
+            return
         way, known = flow[:2], self._known
         wire = known[way] if way in known else self.wires.wire_of(flow)
         if wire is None:

@@ -67,6 +67,7 @@ class Wires:
         self._ask_routes = source
         self._dead_time = dead
         self._attached: list[Wire] = []
+        self._lent: list[Wire] = []
         self._advertised: dict[Wire, str] = {}
         self._connecting: dict[Wire, ConnectingWire] = {}
         self.by_address: dict[Remote, Wire] = {}
@@ -86,6 +87,27 @@ class Wires:
             self._connecting[wire] = wire
         self._forget()
 
+    def lend(self, wire: Wire, advertise: str) -> None:
+        """Use a wire of another process, for what belongs to flows of it; it leads nowhere else."""
+        self._lent.append(wire)
+        self._advertised[wire] = advertise
+        self._forget()
+
+    def take_back(self, wire: Wire) -> None:
+        """Use it no more."""
+        self._lent.remove(wire)
+        del self._advertised[wire]
+        self._forget()
+
+    @property
+    def own(self) -> list[tuple[Wire, str]]:
+        """Those that are attached, with what each one advertises."""
+        return [(wire, self._advertised[wire]) for wire in self._attached]
+
+    def is_own(self, flow: Flow) -> bool:
+        """Is the wire of a flow one of ours?"""
+        return self.wire_of(flow) in self._attached
+
     def part(self, keep: Container[Flow]) -> None:
         """Close all connections but these."""
         for wire in self._connecting.values():
@@ -101,7 +123,8 @@ class Wires:
     def _forget(self) -> None:
         """Begin anew to learn which wire leads where."""
         self.by_address.clear()
-        self.by_address.update({(one.transport, one.local): one for one in self._attached})
+        wires = (*self._lent, *self._attached)
+        self.by_address.update({(one.transport, one.local): one for one in wires})
         self._hosts.clear()
         self._vias.clear()
         self.supported = frozenset((one.transport, is_ipv6(one.local[0])) for one in self._attached)
@@ -112,7 +135,7 @@ class Wires:
         if wire is not None:
             return wire
         host, port = flow.local
-        for one in self._attached:
+        for one in (*self._attached, *self._lent):
             if (one.transport, one.local[1]) == (flow.transport, port) and covers(one.local[0], host):
                 if len(self.by_address) >= MOST_WIRES:
                     self._forget()

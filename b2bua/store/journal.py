@@ -155,6 +155,11 @@ class Journal:
         self._records.pop(call, None)
         self._snapshots.pop(call, None)
 
+    def forget_calls(self) -> None:
+        """Another process writes from now on what there is of all calls."""
+        self._records.clear()
+        self._snapshots.clear()
+
     def subscription(self, id: str, value: Json) -> None:
         """A subscription has begun, or was refreshed; None: it is over."""
         self._subscriptions[id] = SubscriptionRow(id, value)

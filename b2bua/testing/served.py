@@ -21,8 +21,11 @@ from b2bua.testing.voices import SimulatedVoices, VoicesOfProcess
 from b2bua.testing.wires import DatagramWire, StreamWire
 
 if TYPE_CHECKING:
+    from twisted.internet.interfaces import IReactorTime
+
     from b2bua.calls.records.record import CallRecord
     from b2bua.handover.belonging import Word
+    from b2bua.net.runner import Runner
     from b2bua.store.ports import IStore
     from b2bua.testing.surroundings import Surroundings
 
@@ -112,7 +115,7 @@ class Served:
         settings, loaded = self._configured()
         self.server = Server(
             settings,
-            world.clock,
+            self.clock_of_process(),
             NumericLocator({settings.server.domain: [host]}),
             loaded,
             store=self._store,
@@ -126,14 +129,22 @@ class Served:
         self.voices = VoicesOfProcess(world.voices)
         self.server.core.calls.voices = self.voices
         loaded.bind(self.server.runner, self.server.core.calls, self.server.core.subscriber)
-        address = (host, 5060)
-        self.datagrams = DatagramWire(world.network, address, self.server.runner)
-        self.streams = StreamWire(world.network, address, self.server.runner)
+        address, told = (host, 5060), self.told_by_wires()
+        self.datagrams = DatagramWire(world.network, address, told)
+        self.streams = StreamWire(world.network, address, told)
         for wire in (self.datagrams, self.streams):
             self.server.runner.attach(wire)
         world.network.names[host] = "server" if host == HOST else settings.server.domain
         self.server.trunks.start()
         loaded.start()
+
+    def clock_of_process(self) -> IReactorTime:
+        """By which its timers run."""
+        return self.world.clock
+
+    def told_by_wires(self) -> Runner:
+        """Who hears what comes."""
+        return self.server.runner
 
     def stop(self) -> None:
         """End what runs by itself: trunks, the timers of features, subscriptions of phones that are gone."""
@@ -161,17 +172,17 @@ class Served:
         clock, journal = self.world.clock, old_server.persistence.journal
 
         def to_new(word: Word) -> None:
-            clock.callLater(HOP, lambda: new.hear(_plain(word)))
+            clock.callLater(HOP, lambda: new.hear(plain(word)))
 
         def to_old(word: Word) -> None:
-            clock.callLater(HOP, lambda: old.hear(_plain(word)))
+            clock.callLater(HOP, lambda: old.hear(plain(word)))
 
         old = OldProcess(old_server, to_new)
         old.finish()
         journal.flush()
         for wire in old_wires:
             wire.pause()
-        will = _plain(old.will())
+        will = plain(old.will())
         self._start()
         new = NewProcess(self.server, to_old, will)
         new.begin()
@@ -291,7 +302,7 @@ class Served:
         return found
 
 
-def _plain(word: Word) -> Word:
+def plain(word: Word) -> Word:
     """What arrives of a word at the other process."""
     plain: Word = json.loads(json.dumps(word))
     return plain

@@ -22,10 +22,12 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 
+from b2bua.store.memory import MemoryStore
 from b2bua.testing.agent import Agent
 from b2bua.testing.checks import Witness
 from b2bua.testing.forking import Forking
 from b2bua.testing.manners import Manners
+from b2bua.testing.nodes import Node
 from b2bua.testing.phone import Phone
 from b2bua.testing.served import EXTENSIONS, HOST, Served, document_of
 from b2bua.testing.surroundings import Surroundings
@@ -48,6 +50,7 @@ class World(Surroundings):
         server: bool = True,
         domain: str = "pbx.example.com",
         store: IStore | None = None,
+        several: bool = False,
     ) -> None:
         """
         Make a world.
@@ -59,16 +62,23 @@ class World(Surroundings):
             installed; None none at all.
         @param store: what outlives the server, for L{Served.crash}; None keeps nothing.
         @param server: False leaves phones alone with each other.
+        @param several: True when more servers are to share the store, see L{node}.
         """
         super().__init__(seed, domain)
         self.agents: list[Agent] = []
         self.voices: SimulatedVoices = SimulatedVoices(self)
         """What the server plays and hears."""
         self.served: Served | None = None
+        self.nodes: dict[str, Node] = {}
+        """The servers that share a store, by their names."""
         self.witness: Witness | None = None
         if server:
             document = document_of(domain, EXTENSIONS, settings)
-            self.served = Served(self, document, features, store=store)
+            if several:
+                assert isinstance(store, MemoryStore)
+                self.served = Node(self, document, features, self.nodes, store=store)
+            else:
+                self.served = Served(self, document, features, store=store)
             self.witness = Witness(self, {HOST})
             self.served.crashed = self._crashed
             self.server_address = (HOST, 5060)
@@ -82,6 +92,18 @@ class World(Surroundings):
     ) -> Served:
         """Set up a second server, with no extensions but those of its settings."""
         return Served(self, document_of(domain, (), settings, host), features, host)
+
+    def node(self, name: str, host: str) -> Node:
+        """Set up one more server that shares the store of the first one; it takes its part at once."""
+        first = self.nodes[min(self.nodes)]
+        assert self.witness is not None
+        self.witness.hosts.add(host)
+        made = first.another(name, host)
+        made.crashed = self._crashed
+        self.run_until(
+            lambda: all(len(one.cluster.peers) == len(self.nodes) - 1 for one in self.nodes.values())
+        )
+        return made
 
     # Phones
 
@@ -213,7 +235,8 @@ class World(Surroundings):
             phone.stop_watching()
         if self.served is not None:
             self.clock.run_until(lambda: not any(map(_watches, self._phones())), patience)
-            self.served.stop()
+            for one in self._servers():
+                one.stop()
         self.clock.run_until(self._nothing_left, patience)
         if self.witness is not None:
             self.witness.conclude()
@@ -239,14 +262,18 @@ class World(Surroundings):
             for phone in self._phones()
             if phone.manners.by_hand and phone.unread()
         ]
-        if self.served is not None:
-            found += self.served.complaints()
+        for one in self._servers():
+            found += one.complaints()
         return found
 
     def _nothing_left(self) -> bool:
         if any(agent.remains() for agent in self.agents if not agent.gone):
             return False
-        return self.served is None or not self.served.remains()
+        return not any(one.remains() for one in self._servers())
+
+    def _servers(self) -> list[Served]:
+        """The server, and those that share its store."""
+        return [*self.nodes.values()] or [self.served] if self.served is not None else []
 
 
 def _watches(phone: Phone) -> bool:

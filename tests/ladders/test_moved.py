@@ -1,0 +1,346 @@
+"""Calls that are moved between two servers which share a store, while their phones know of one only."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+from b2bua.calls.call import Call
+from b2bua.calls.records.record import CallRecord
+from b2bua.cluster.lease import DEAD, TERM
+from b2bua.store.memory import MemoryStore
+from b2bua.testing import World
+from b2bua.testing.nodes import Node
+from b2bua.testing.phone import Phone
+from tests.ladders.transfers import FEATURES, TransferTestCase
+
+A, B = "192.0.2.1", "192.0.2.2"
+
+
+class MovedCase(TransferTestCase):
+    """Two nodes; the phones are registered with node a."""
+
+    def make_world(self, **more: Any) -> World:
+        """A world with two servers."""
+        self.store = MemoryStore("a")
+        world = World(features=FEATURES, store=self.store, several=True, **more)
+        self.a = world.nodes["a"]
+        self.b = world.node("b", B)
+        return world
+
+    def tearDown(self) -> None:
+        """No call has two owners, and none has more than one record."""
+        found = self.records()
+        self.assertEqual(len({record.id for record in found}), len(found))
+
+    def call_at(self, node: Node) -> Call:
+        """The one call that a node has."""
+        found = list(node.server.core.calls.going.values())
+        self.insist(len(found) == 1, f"node {node.name} has {found}")
+        return found[0]
+
+    def owners(self) -> list[str]:
+        """The nodes that have a call."""
+        return [name for name, node in self.world.nodes.items() if node.server.core.calls.going]
+
+    def move(self, here: Node, there: Node) -> None:
+        """Move the call, and see that only one has it."""
+        said = here.move(self.call_at(here), there.name)
+        self.world.run(0.1)
+        self.assertEqual(said, ["moved"])
+        self.assertEqual(self.owners(), [there.name])
+
+    def move_over(self) -> None:
+        """Move the call to the other node."""
+        here, there = (self.a, self.b) if self.owners() == ["a"] else (self.b, self.a)
+        self.move(here, there)
+
+    def arrives_at(self, host: str) -> None:
+        """What the phones send arrives there from now on."""
+        for agent in self.world.agents:
+            agent.next_hop = (host, 5060)
+
+    def records(self) -> list[CallRecord]:
+        """What the store has of calls."""
+        self.world.run(1)
+        return list(self.successResultOf(self.store.find_records()))
+
+
+class MovedTests(MovedCase):
+    """A call goes on as if nothing had happened, whose it may be."""
+
+    def test_goes_on(self) -> None:
+        """Hold, resume, UPDATE, INFO and BYE from either side, at either process, after each move."""
+        for host, (one, other) in product((A, B), ((self.alice, self.bob), (self.bob, self.alice))):
+            with self.subTest(host=host, holder=one.name):
+                self.call(self.alice, self.bob)
+                self.arrives_at(host)
+                self.goes_on(one, other, self.move_over)
+                self.assertEqual(self.owners(), [])
+                self.arrives_at(A)
+        self.quiet()
+
+    def test_one_record(self) -> None:
+        """The record has its true beginning and its true end, and it is the owner's."""
+        self.call(self.alice, self.bob)
+        self.move_over()
+        (begun,) = self.records()
+        self.assertEqual(begun.node, "b")
+        self.world.run(30)
+        self.alice.hang_up()
+        (record,) = self.records()
+        self.assertEqual((record.id, record.started, record.node), (begun.id, begun.started, "b"))
+        self.assertEqual((record.hung_up_by, record.why, len(record.legs)), ("extension alice", "bye", 2))
+        assert record.answered is not None and record.ended is not None
+        self.assertGreater(record.ended - record.answered, 30)
+        self.quiet()
+
+    def test_silent(self) -> None:
+        """Nobody is told anything by a move."""
+        self.call(self.alice, self.bob)
+        before = len(self.world.network.log)
+        self.move_over()
+        self.move_over()
+        self.world.run(5)
+        self.assertEqual(len(self.world.network.log), before)
+        self.alice.hang_up()
+        self.quiet()
+
+    def test_crash_of_former_owner(self) -> None:
+        """The start after a crash of the process that had it finds no call, and closes no record."""
+        self.call(self.alice, self.bob)
+        self.move_over()
+        self.a.crash()
+        self.world.run(2)
+        self.a.start_again()
+        self.world.run(2)
+        self.assertEqual(self.owners(), ["b"])
+        self.goes_on(self.bob, self.alice, lambda: None)
+        self.quiet()
+
+    def test_crash_of_new_owner(self) -> None:
+        """The start after a crash of the process that has it goes on with it, and with its numbers."""
+        self.call(self.alice, self.bob)
+        self.move_over()
+        self.bob.hold()
+        self.world.run(0.1)
+        self.bob.resume()
+        self.world.run(0.1)
+        self.b.crash()
+        self.world.run(2)
+        self.b.start_again()
+        self.world.run(2)
+        self.assertEqual(self.owners(), ["b"])
+        self.goes_on(self.bob, self.alice, lambda: None)
+        self.quiet()
+
+
+class RaceTests(MovedCase):
+    """What happens while a call changes hands."""
+
+    def test_every_moment(self) -> None:
+        """A request that comes at any moment of a move, at either process, is answered once, and rightly."""
+        deeds = {
+            "hold": lambda phone: phone.hold(),
+            "update": lambda phone: phone.session.update(offer=False),
+            "info": lambda phone: phone.session.ask("INFO"),
+            "bye": lambda phone: phone.hang_up(),
+        }
+        for deed, host, tenths in product(deeds, (A, B), range(0, 140, 7)):
+            with self.subTest(deed=deed, host=host, at=tenths):
+                self.setUp()
+                self.call(self.alice, self.bob)
+                self.arrives_at(host)
+                self.world.clock.callLater(tenths / 10_000, deeds[deed], self.bob)
+                self.world.run(0.005)
+                said = self.a.move(self.call_at(self.a), "b")
+                self.world.run(5)
+                self.assertEqual(len(said), 1)
+                if deed == "bye":
+                    self.assertEqual((self.owners(), self.alice.live), ([], []))
+                else:
+                    self.assertEqual(self.owners(), ["b"] if said == ["moved"] else ["a"], said)
+                    if deed == "hold":
+                        self.insist(self.world.talking() == {("bob", "alice")}, "no hold")
+                    self.alice.hang_up()
+                self.world.run(2)
+                self.quiet()
+
+    def test_exchange_open(self) -> None:
+        """A call in which an exchange is open is moved when that is over."""
+        self.call(self.alice, self.bob)
+        self.bob.hold()
+        self.world.run(0.015)
+        said = self.a.move(self.call_at(self.a), "b")
+        self.world.run(1)
+        self.assertEqual((said, self.owners()), (["moved"], ["b"]))
+        self.insist(self.world.talking() == {("bob", "alice")}, "no hold")
+        self.alice.hang_up()
+        self.quiet()
+
+    def test_new_owner_dies_before_it_has_it(self) -> None:
+        """A call that was let go and never taken stays with its owner; a request waits meanwhile."""
+        self.call(self.alice, self.bob)
+        self.b.halt()
+        said = self.a.move(self.call_at(self.a), "b")
+        self.world.run(0.1)
+        self.assertEqual(self.owners(), [])
+        self.bob.hold()
+        self.world.run(1)
+        self.b.crash()
+        self.world.run(2)
+        self.assertEqual(said, ["node b has gone; the call stays here"])
+        self.assertEqual(self.owners(), ["a"])
+        self.insist(self.world.talking() == {("bob", "alice")}, "no hold")
+        self.alice.hang_up()
+        self.world.run(1)
+        self.quiet()
+
+    def test_both_take(self) -> None:
+        """Former and new owner ask the store for the call at once: one of them has it."""
+        self.call(self.alice, self.bob)
+        self.b.halt()
+        self.a.move(self.call_at(self.a), "b")
+        self.world.run(0.1)
+        self.a.cluster.moving.lost("b")
+        self.assertEqual(self.owners(), ["a"])
+        self.b.go_on()
+        self.world.run(1)
+        self.assertEqual(self.owners(), ["a"])
+        self.goes_on(self.bob, self.alice, lambda: None)
+        self.quiet()
+
+    def test_store_fails(self) -> None:
+        """A store that fails leaves the call where it is, or has it wait until it can be taken."""
+        self.call(self.alice, self.bob)
+        self.store.failing = "disk full"
+        said = self.a.move(self.call_at(self.a), "b")
+        self.world.run(10)
+        self.assertEqual(self.owners(), ["a"])
+        self.assertIn("disk full", said[0])
+        self.store.failing = None
+        self.world.run(40)
+        self.b.store.failing = "disk full"
+        said = self.a.move(self.call_at(self.a), "b")
+        self.world.run(1)
+        self.assertEqual((said, self.owners()), ([], []))
+        self.bob.hold()
+        self.world.run(1)
+        self.b.store.failing = None
+        self.world.run(2)
+        self.assertEqual((said, self.owners()), (["moved"], ["b"]))
+        self.insist(self.world.talking() == {("bob", "alice")}, "no hold")
+        self.alice.hang_up()
+        self.quiet()
+
+
+class LeaseTests(MovedCase):
+    """A process that shows no sign of life loses its calls, and says nothing more."""
+
+    def test_stopped(self) -> None:
+        """A process that was stopped for too long says nothing when it goes on, whatever waits in it."""
+        self.call(self.alice, self.bob)
+        self.world.run(3)
+        self.world.network.harmed = True  # a phone misses what the server owes it
+        self.a.halt()
+        self.carol.register()
+        self.world.run(DEAD + 3)
+        self.assertEqual(self.b.server.core.calls.going.keys(), self.a.server.core.calls.going.keys())
+        for agent in self.world.agents:
+            agent.next_hop = (B, 5060)
+        began = self.world.clock.seconds()
+        self.a.go_on()
+        self.assertFalse(self.a.alive)
+        self.assertEqual(self.a.server.core.calls.going, {})
+        self.world.run(20)
+        said = [one for one in self.world.network.log if one.at >= began and one.source[0] == A]
+        self.assertEqual(said, [])
+        self.assertEqual(self.b.server.core.calls.going.keys(), {self.records()[0].id})
+        self.goes_on(self.alice, self.bob, lambda: None)
+        self.quiet()
+
+    def test_stopped_for_a_while(self) -> None:
+        """Who was away for less than that goes on, as soon as the store has said that nothing was taken."""
+        self.call(self.alice, self.bob)
+        self.a.halt()
+        self.bob.hold()
+        self.world.run(TERM + 1)
+        self.a.go_on()
+        self.world.run(5)
+        self.assertEqual(self.owners(), ["a"])
+        self.insist(self.world.talking() == {("bob", "alice")}, "no hold")
+        self.alice.hang_up()
+        self.quiet()
+
+    def test_store_gone(self) -> None:
+        """A store that fails for all ends no lease: they hear each other."""
+        self.call(self.alice, self.bob)
+        self.store.failing = self.b.store.failing = "disk full"
+        self.world.run(60)
+        self.goes_on(self.bob, self.alice, lambda: None)
+        self.store.failing = self.b.store.failing = None
+        self.quiet()
+
+    def test_dead(self) -> None:
+        """The calls of a process that is dead for good are gone on with by another one, with its sockets."""
+        self.call(self.alice, self.bob)
+        self.world.run(3)
+        self.a.crash()
+        self.world.run(DEAD + 3)
+        self.assertEqual(self.b.server.core.calls.going.keys(), {self.records()[0].id})
+        self.arrives_at(B)
+        self.goes_on(self.bob, self.alice, lambda: None)
+        self.quiet()
+
+    def test_starts_again_in_time(self) -> None:
+        """A process that comes back within the time goes on with its calls itself."""
+        self.call(self.alice, self.bob)
+        self.world.run(3)
+        self.a.crash()
+        self.world.run(5)
+        self.a.start_again()
+        self.world.run(DEAD + 5)
+        self.assertEqual(self.owners(), ["a"])
+        self.goes_on(self.bob, self.alice, lambda: None)
+        self.quiet()
+
+
+class RefusedTests(MovedCase):
+    """What cannot be moved: one line says why."""
+
+    def refused(self, to: str, phone: Phone | None = None) -> str:
+        """Why the call cannot be moved."""
+        said = self.a.move(self.call_at(self.a), to)
+        self.world.run(5)
+        self.assertEqual((len(said), self.owners()), (1, ["a"]))
+        return said[0]
+
+    def test_nodes(self) -> None:
+        """To an unknown node, to itself, and to one that does not answer."""
+        self.call(self.alice, self.bob)
+        self.assertIn("no node c runs on this database; others that do: b", self.refused("c"))
+        self.assertIn("at node a already", self.refused("a"))
+        self.b.crash()
+        self.world.run(1)
+        self.assertIn("node b does not answer", self.refused("b"))
+        self.alice.hang_up()
+        self.quiet()
+
+    def test_not_settled(self) -> None:
+        """A call that rings, and one in the midst of a transfer that takes long."""
+        self.bob.manners.answers_after = 20.0
+        self.alice.dial("bob")
+        self.world.run(2)
+        self.assertIn("is not answered yet", self.refused("b"))
+        self.alice.hang_up()
+        self.world.run(1)
+        self.bob.manners.answers_after = 1.0
+        self.carol.manners.answers_after = 20.0
+        self.call(self.alice, self.bob)
+        self.bob.session.transfer("carol")
+        self.world.run(2)
+        self.assertIn("is not settled", self.refused("b"))
+        self.world.run(20)
+        self.only_talking(self.alice, self.carol)
+        self.alice.hang_up()
+        self.quiet()
