@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
-from typing import NamedTuple
+
+from b2bua.media.codec import Codec
 
 with warnings.catch_warnings():
     # Python 3.13 has it no more; there audioop-lts goes by the same name.
@@ -15,26 +15,20 @@ WIDTH = 2
 """Bytes of a sample."""
 
 
-class Codec(NamedTuple):
-    """One of the two."""
-
-    name: str
-    payload_type: int
-    """The static one (RFC 3551 section 6)."""
-    encode: Callable[[bytes], bytes]
-    """Of 16-bit samples."""
-    decode: Callable[[bytes], bytes]
-    silence: bytes
-    """A sample of nothing."""
-
-
 PCMU = Codec(
-    "PCMU", 0, lambda pcm: audioop.lin2ulaw(pcm, WIDTH), lambda data: audioop.ulaw2lin(data, WIDTH), b"\xff"
+    "PCMU",
+    0,
+    lambda: lambda pcm: audioop.lin2ulaw(pcm, WIDTH),
+    lambda: lambda data: audioop.ulaw2lin(data, WIDTH),
+    "PCMU/8000",
 )
 PCMA = Codec(
-    "PCMA", 8, lambda pcm: audioop.lin2alaw(pcm, WIDTH), lambda data: audioop.alaw2lin(data, WIDTH), b"\xd5"
+    "PCMA",
+    8,
+    lambda: lambda pcm: audioop.lin2alaw(pcm, WIDTH),
+    lambda: lambda data: audioop.alaw2lin(data, WIDTH),
+    "PCMA/8000",
 )
-CODECS = {codec.name: codec for codec in (PCMA, PCMU)}
 
 
 def level(pcm: bytes) -> int:

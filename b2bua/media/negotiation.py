@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from b2bua.errors import PeerError
-from b2bua.media.g711 import CODECS, PCMA, PCMU, Codec
+from b2bua.media import codecs
+from b2bua.media.codec import Codec
 from b2bua.wire.sdp import Media, Sdp
 
 EVENTS = "telephone-event"
 AVP = "RTP/AVP"
+DYNAMIC = 96
+"""The first payload type that means nothing by itself (RFC 3551 section 6)."""
 
 
 class Agreed(NamedTuple):
@@ -25,6 +28,8 @@ class Agreed(NamedTuple):
     """May we send?"""
     hears: bool
     """Does the party send?"""
+    events_clock: int = 8000
+    """How many a second the timestamps of telephone events count."""
 
 
 class Reply(NamedTuple):
@@ -63,16 +68,12 @@ def answer(offer: bytes, host: str, port: int) -> Reply | None:
 
 
 def offer(host: str, port: int) -> bytes:
-    """What we offer ourselves: both kinds of G.711, and keys."""
-    lines = (
-        f"m=audio {port} {AVP} {PCMA.payload_type} {PCMU.payload_type} 101",
-        "a=rtpmap:8 PCMA/8000",
-        "a=rtpmap:0 PCMU/8000",
-        "a=rtpmap:101 telephone-event/8000",
-        "a=fmtp:101 0-15",
-        "a=ptime:20",
-        "a=sendrecv",
-    )
+    """What we offer ourselves: all that we speak, G.711 first, and keys."""
+    formats = " ".join(str(codec.payload_type) for codec in codecs.ALL)
+    lines = [f"m=audio {port} {AVP} {formats} 101"]
+    for codec in codecs.ALL:
+        lines += _map(codec, codec.payload_type)
+    lines += [f"a=rtpmap:101 {EVENTS}/8000", "a=fmtp:101 0-15", "a=ptime:20", "a=sendrecv"]
     return _head(host) + "".join(f"{line}\r\n" for line in lines).encode()
 
 
@@ -89,41 +90,60 @@ def _agree(media: Media) -> Agreed | None:
     """See whether a stream can be understood."""
     if media.kind != "audio" or media.rejected or media.proto != AVP or not media.connection:
         return None
-    names = _names(media)
-    chosen = next((f for f in media.formats if names.get(f) in CODECS), None)
+    understood, events = _understood(media)
+    chosen = next((f for f in media.formats if f in understood), None)
     if chosen is None:
         return None
-    events = next((int(f) for f in media.formats if names.get(f) == EVENTS), None)
+    codec = understood[chosen]
+    # Keys of the codec's own clock fit into its timestamps (RFC 4733 section 2.1).
+    key = min(events, key=lambda number: events[number] != codec.clock, default=None)
     return Agreed(
-        CODECS[names[chosen]],
+        codec,
         int(chosen),
-        events,
+        key,
         media.connection,
         media.port,
         sends=media.direction in ("sendrecv", "recvonly") and media.connection != "0.0.0.0",
         hears=media.direction in ("sendrecv", "sendonly"),
+        events_clock=8000 if key is None else events[key],
     )
 
 
-def _names(media: Media) -> dict[str, str]:
-    """What each format of a stream is called; of those of 8,000 samples a second, in one channel."""
-    names = {str(codec.payload_type): codec.name for codec in CODECS.values()}
+def _understood(media: Media) -> tuple[dict[str, Codec], dict[int, int]]:
+    """Which codecs the formats of a stream are that we speak, and the clocks of its telephone events."""
+    understood = {str(codec.payload_type): codec for codec in codecs.ALL if codec.payload_type < DYNAMIC}
+    events: dict[int, int] = {}
     for value in media.attributes("rtpmap"):
         number, _, what = value.partition(" ")
-        name, _, rate = what.strip().partition("/")
-        usable = number.isdigit() and int(number) < 128 and rate in ("8000", "8000/1")
-        known = name.lower() if name.lower() == EVENTS else name.upper()
-        names[number] = known if usable else ""
-    return names
+        name, _, rest = what.strip().partition("/")
+        if number not in media.formats or not (number.isascii() and number.isdigit() and int(number) < 128):
+            continue
+        understood.pop(number, None)
+        if name.lower() == EVENTS:
+            if rest in ("8000", "8000/1", "48000", "48000/1"):
+                events[int(number)] = int(rest.partition("/")[0])
+            continue
+        codec = codecs.CODECS.get(name.upper())
+        if codec is not None and rest.removesuffix("/1") == codec.rtpmap.partition("/")[2]:
+            understood[number] = codec
+    return understood, events
+
+
+def _map(codec: Codec, number: int) -> list[str]:
+    """The lines that say what a payload type is."""
+    return [f"a=rtpmap:{number} {codec.rtpmap}", *([f"a=fmtp:{number} {codec.fmtp}"] if codec.fmtp else [])]
 
 
 def _stream(media: Media, agreed: Agreed, port: int) -> Media:
     """Our stream for one that is understood."""
     formats = [str(agreed.payload_type)]
-    lines = [f"a=rtpmap:{agreed.payload_type} {agreed.codec.name}/8000"]
+    lines = _map(agreed.codec, agreed.payload_type)
     if agreed.events is not None:
         formats.append(str(agreed.events))
-        lines += [f"a=rtpmap:{agreed.events} {EVENTS}/8000", f"a=fmtp:{agreed.events} 0-15"]
+        lines += [
+            f"a=rtpmap:{agreed.events} {EVENTS}/{agreed.events_clock}",
+            f"a=fmtp:{agreed.events} 0-15",
+        ]
     direction = {
         (True, True): "sendrecv",
         (True, False): "sendonly",

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from itertools import accumulate
 
-from b2bua.media.endpoint import FRAME_BYTES, SILENCE, Endpoint
+from b2bua.media.endpoint import SILENCE, Endpoint
 from b2bua.media.g711 import mixed
+from b2bua.media.sounds import Sound
 
 
 class Room:
@@ -19,7 +20,8 @@ class Room:
     def __init__(self) -> None:
         """Begin empty."""
         self.members: list[Endpoint] = []
-        self._playing = b""
+        self._playing: Sound | None = None
+        self._at = 0
 
     def join(self, member: Endpoint, *, muted: bool) -> None:
         """Hear the others, and be heard unless C{muted}; who is in it already may change that."""
@@ -34,9 +36,9 @@ class Room:
             self.members.remove(member)
         member.others = None
 
-    def play(self, pcm: bytes) -> None:
+    def play(self, sound: Sound) -> None:
         """Play something to all, in place of what is played to all."""
-        self._playing = pcm
+        self._playing, self._at = sound, 0
 
     def mix(self) -> None:
         """
@@ -45,8 +47,10 @@ class Room:
         Sums from the left and from the right make it three additions a member,
         however many there are.
         """
-        announced = self._playing[:FRAME_BYTES].ljust(FRAME_BYTES, b"\0") if self._playing else SILENCE
-        self._playing = self._playing[FRAME_BYTES:]
+        announced = SILENCE
+        if self._playing is not None and self._at < self._playing.frames:
+            announced = self._playing.samples(self._at)
+            self._at += 1
         said = [SILENCE if one.muted or one.heard is None else one.heard for one in self.members]
         before = list(accumulate(said, mixed, initial=announced))
         after = list(accumulate(reversed(said), mixed, initial=SILENCE))[::-1]

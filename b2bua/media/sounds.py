@@ -1,4 +1,4 @@
-"""Sounds that can be played: read from a WAV file once, kept, and cut into frames."""
+"""Sounds that can be played: read from a WAV file once, kept, and encoded once."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import BinaryIO
 
+from b2bua.media.codec import Codec, Turn
 from b2bua.media.g711 import WIDTH, converted
-from b2bua.media.rtp import RATE
+from b2bua.media.rtp import FRAME, RATE
 
 SECONDS_MAX = 1800
 """A longer file is refused: it would be a minute of memory for each megabyte."""
 KEPT = 64
+FRAME_BYTES = FRAME * WIDTH
 
 
 class NotASound(Exception):
@@ -135,14 +137,48 @@ def rescue(part: Path) -> Path:
     return path
 
 
+class Sound:
+    """
+    Samples to be played, and what packets carry of them.
+
+    Each frame is encoded once for each codec, when the first who plays it is
+    there, and is the same for all.
+    """
+
+    def __init__(self, pcm: bytes) -> None:
+        """Keep samples of one channel, 8,000 a second."""
+        self.pcm = pcm
+        self.frames = max(-(-len(pcm) // FRAME_BYTES), 1)
+        """How many times 20 ms it lasts; the last one is filled up with silence."""
+        self._encoded: dict[str, tuple[Turn, list[bytes]]] = {}
+
+    @property
+    def seconds(self) -> float:
+        """How long it is."""
+        return len(self.pcm) / WIDTH / RATE
+
+    def samples(self, frame: int) -> bytes:
+        """The samples of a frame."""
+        return self.pcm[frame * FRAME_BYTES : (frame + 1) * FRAME_BYTES].ljust(FRAME_BYTES, b"\0")
+
+    def payload(self, frame: int, codec: Codec) -> bytes:
+        """What a packet carries of a frame; empty where the codec has nothing for it yet."""
+        if codec.name not in self._encoded:
+            self._encoded[codec.name] = codec.encoder(), []
+        encode, encoded = self._encoded[codec.name]
+        while len(encoded) <= frame:
+            encoded.append(encode(self.samples(len(encoded))))
+        return encoded[frame]
+
+
 class Sounds:
     """The sounds that were played lately, read once; a file that has changed is read again."""
 
     def __init__(self) -> None:
         """Begin with none."""
-        self._kept: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
+        self._kept: OrderedDict[str, tuple[float, Sound]] = OrderedDict()
 
-    def get(self, path: str) -> bytes:
+    def get(self, path: str) -> Sound:
         """
         Give a sound.
 
@@ -154,7 +190,7 @@ class Sounds:
             raise NotASound(f"there is no file {path}") from None
         known = self._kept.get(path)
         if known is None or known[0] != changed:
-            known = self._kept[path] = changed, load(path)
+            known = self._kept[path] = changed, Sound(load(path))
         self._kept.move_to_end(path)
         if len(self._kept) > KEPT:
             self._kept.popitem(last=False)

@@ -2,50 +2,14 @@
 
 from __future__ import annotations
 
-from b2bua.media.g711 import CODECS, WIDTH, mixed, stereo
-from b2bua.media.jitter import DEPTH, MOST, JitterBuffer
+from b2bua.media.channel import Channel
+from b2bua.media.codecs import CODECS
+from b2bua.media.g711 import WIDTH, mixed, stereo
 from b2bua.media.rtp import FRAME, RATE, Packet
 
-BLOCK = FRAME // 2
-"""Samples that are put in order as one: 10 ms, of which packets of any usual length are made."""
-BLOCK_BYTES = BLOCK * WIDTH
-BLOCKS_MAX = 24
-"""Of one packet."""
-BLOCKS_A_SECOND = RATE // BLOCK
 SILENCE = bytes(FRAME * WIDTH)
 AT_ONCE = 500
 """Frames of 20 ms that are made at once; what is due beyond that, after a machine has slept, comes next."""
-
-
-class Channel:
-    """What one leg says, put in order."""
-
-    def __init__(self) -> None:
-        """Nothing was said."""
-        self._jitter = _buffer()
-        self._ssrc: int | None = None
-        self._base = 0
-
-    def hear(self, packet: Packet, name: str, rate: int) -> None:
-        """Take a packet; one in a codec that is not understood is silence."""
-        codec = CODECS.get(name)
-        if codec is None:
-            return
-        if packet.ssrc != self._ssrc:
-            self._ssrc, self._base, self._jitter = packet.ssrc, packet.timestamp, _buffer()
-        first = ((packet.timestamp - self._base) & 0xFFFFFFFF) * BLOCKS_A_SECOND // rate
-        pcm = codec.decode(packet.payload)[: BLOCK_BYTES * BLOCKS_MAX]
-        for number, at in enumerate(range(0, len(pcm), BLOCK_BYTES)):
-            block = pcm[at : at + BLOCK_BYTES].ljust(BLOCK_BYTES, b"\0")
-            self._jitter.put(packet._replace(seq=(first + number) & 0xFFFF, payload=block))
-
-    def take(self) -> bytes | None:
-        """Give 20 ms of samples; None where nothing was said."""
-        halves = self._jitter.take(), self._jitter.take()
-        if halves == (None, None):
-            return None
-        quiet = bytes(BLOCK_BYTES)
-        return b"".join(quiet if half is None else half for half in halves)
 
 
 class Stereo:
@@ -74,12 +38,15 @@ class Stereo:
 
         @param side: 0 for left, 1 for right.
         @param name: of its codec, in capitals.
-        @param rate: how many a second its timestamps count.
+        @param rate: how many a second its timestamps count; one that is unknown for the codec is silence.
         """
+        codec = CODECS.get(name)
+        if codec is None or codec.clock != rate:
+            return
         channels = self._channels[side]
         if leg not in channels:
             channels[leg] = Channel()
-        channels[leg].hear(packet, name, rate)
+        channels[leg].hear(packet, codec)
 
     def until(self, now: float) -> bytes:
         """Give the samples of two channels that are due by now; silence while it is paused."""
@@ -100,8 +67,3 @@ def _said(channels: dict[str, Channel]) -> bytes:
         if frame is not None:
             said = frame if said is SILENCE else mixed(said, frame)
     return said
-
-
-def _buffer() -> JitterBuffer:
-    """A buffer for blocks, of the usual delay."""
-    return JitterBuffer(DEPTH * FRAME // BLOCK, MOST * FRAME // BLOCK)

@@ -22,14 +22,12 @@ from twisted.logger import Logger
 from twisted.protocols import amp
 from twisted.python.failure import Failure
 
-from b2bua.media import negotiation
+from b2bua.media import negotiation, wideband
 from b2bua.media.endpoint import FRAME_SECONDS, Endpoint, Happened
-from b2bua.media.g711 import WIDTH
 from b2bua.media.latch import Address
 from b2bua.media.ports import NoRelay, NoVoice
 from b2bua.media.room import Room
-from b2bua.media.rtp import RATE
-from b2bua.media.sounds import NotASound, Part, Sounds, save
+from b2bua.media.sounds import NotASound, Part, Sound, Sounds, save
 from b2bua.net import voice_commands as commands
 from b2bua.net.media_sockets import MediaSocket, MediaSockets
 from b2bua.net.relay_worker import RelaysAtWork
@@ -80,7 +78,9 @@ class Ear:
         if self.endpoint is not None:
             packet, happened = self.endpoint.speak()
             if packet is not None and self.socket is not None:
-                self.socket.send(packet, self.endpoint.target)
+                target = self.endpoint.target
+                if target is not None:
+                    self.socket.send(packet, target)
             self.worker.tell(self, happened)
 
     def _keep(self, part: Part, pcm: bytearray) -> list[Happened]:
@@ -210,14 +210,14 @@ class Worker(RelaysAtWork, amp.AMP):
     @commands.Play.responder
     def play(self, voice: int, path: str, repeat: bool) -> dict[str, float]:
         """Play a file."""
-        pcm = self._sound(path)
+        sound = self._sound(path)
         ear = self._ears.get(voice)
         if ear is not None and ear.endpoint is not None:
-            ear.endpoint.play(pcm, repeat=repeat)
-        return {"seconds": len(pcm) / WIDTH / RATE}
+            ear.endpoint.play(sound, repeat=repeat)
+        return {"seconds": sound.seconds}
 
-    def _sound(self, path: str) -> bytes:
-        """The samples of a file."""
+    def _sound(self, path: str) -> Sound:
+        """What a file has to be heard."""
         try:
             return self._sounds.get(path)
         except NotASound as error:
@@ -228,7 +228,7 @@ class Worker(RelaysAtWork, amp.AMP):
         """Play no more."""
         ear = self._ears.get(voice)
         if ear is not None and ear.endpoint is not None:
-            ear.endpoint.play(b"")
+            ear.endpoint.play(None)
         return {}
 
     @commands.Record.responder
@@ -267,10 +267,10 @@ class Worker(RelaysAtWork, amp.AMP):
     @commands.Announce.responder
     def announce(self, voice: int, path: str) -> dict[str, Any]:
         """Play a file to a room."""
-        pcm = self._sound(path)
+        sound = self._sound(path)
         ear = self._ears.get(voice)
         if ear is not None and ear.room:
-            self._rooms[ear.room].play(pcm)
+            self._rooms[ear.room].play(sound)
         return {}
 
     def _go_out(self, ear: Ear) -> None:
@@ -313,6 +313,7 @@ def main() -> None:
     # Each leg of a relay has two sockets.
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, FILES) if hard != UNLIMITED else FILES, hard))
+    wideband.load()
     low, high, silent_seconds = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
     factory = Factory.forProtocol(lambda: Worker(low, high, silent_seconds))
     reactor.adoptStreamConnection(PARENT, socket.AF_UNIX, factory)

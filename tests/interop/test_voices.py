@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 from pathlib import Path
 from typing import Any
@@ -162,6 +163,38 @@ class VoicesTests(TestCase):
         pcm = sounds.load(path)
         self.assertGreaterEqual(len(pcm) / 2 / RATE, 2.0)
         self.assertGreater(level(pcm[RATE : 2 * RATE]), 4000)
+
+    async def test_disk_full(self) -> None:
+        """With no place for more a recording ends, the talk goes on, and what there is can be rescued."""
+        party = Party(echo=True)
+        sounds.save(self.sound, tone(8.0))
+        voice = await self.voices.open(HOST, self.hear, self.listen(party))
+        path = Path(self.mktemp()).absolute()
+        recorded, played = self.until("recorded"), self.until("played")
+        voice.record(str(path), 20.0)
+        await voice.play(str(self.sound))
+        (pid,) = self.voices.pids
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (50_000, 50_000))
+        self.assertEqual((await recorded).detail, "failed: File too large")
+        await played
+        self.assertFalse(path.exists())
+        self.assertGreaterEqual(len(sounds.load(sounds.rescue(sounds.part_of(path)))) / 2 / RATE, 2.0)
+        voice.close()
+
+    async def test_nowhere_to_send(self) -> None:
+        """A description with a host that cannot be sent to ends nothing for the others of the worker."""
+        party = Party()
+        offer = self.listen(party)
+        for host in (b"example.com", b"255.255.255.255", b"224.0.0.1", b"240.0.0.1", b"192.0.2.999"):
+            lying = await self.voices.open(HOST, self.hear, offer.replace(b"127.0.0.1", host), HOST)
+            await lying.play(str(self.sound))
+        played = self.until("played")
+        voice = await self.voices.open(HOST, self.hear, offer)
+        await voice.play(str(self.sound))
+        await played
+        while len(party.heard) < 20:
+            await deferLater(reactor, 0.02)
+        voice.close()
 
     async def test_conference(self) -> None:
         """Three in a room hear each other and not themselves, also where there are several workers."""

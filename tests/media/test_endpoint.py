@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.media.endpoint import FLOOD, STRANGE_SECONDS, Endpoint, Happened
-from b2bua.media.g711 import PCMA, level
+from b2bua.media.endpoint import FLOOD, Endpoint, Happened
+from b2bua.media.g711 import PCMA, PCMU, level
+from b2bua.media.latch import STRANGE_SECONDS
 from b2bua.media.negotiation import Agreed
 from b2bua.media.rtp import FRAME, RATE, Packet
+from b2bua.media.sounds import Sound
 from tests.media.tones import tone
 
 PHONE = ("192.0.2.8", 4000)
@@ -50,7 +52,7 @@ class EndpointTests(SynchronousTestCase):
 
     def test_plays(self) -> None:
         """A sound leaves in frames of 20 ms whose numbers and times go round; its end is told."""
-        self.endpoint.play(tone(0.06))
+        self.endpoint.play(Sound(tone(0.06)))
         sent = self.ticks(5)
         self.assertEqual([packet.seq for packet in sent], [65_535, 0, 1])
         self.assertEqual([packet.timestamp for packet in sent], [0, 160, 320])
@@ -60,13 +62,13 @@ class EndpointTests(SynchronousTestCase):
 
     def test_repeats(self) -> None:
         """Music begins again when it is over."""
-        self.endpoint.play(tone(0.04), repeat=True)
+        self.endpoint.play(Sound(tone(0.04)), repeat=True)
         self.assertEqual((len(self.ticks(50)), self.happened), (50, []))
 
     def test_held(self) -> None:
         """Who has put us on hold is sent nothing, and what is played goes on in time."""
         self.endpoint.agree(self.endpoint.agreed._replace(sends=False))
-        self.endpoint.play(tone(0.06))
+        self.endpoint.play(Sound(tone(0.06)))
         self.assertEqual((self.ticks(5), self.happened), ([], [Happened("played")]))
 
     def test_behind_a_nat(self) -> None:
@@ -90,10 +92,51 @@ class EndpointTests(SynchronousTestCase):
 
     def test_description_lies(self) -> None:
         """A host of which we have only been told is sent to for five seconds; when it speaks, on and on."""
-        self.endpoint.play(tone(1.0), repeat=True)
-        self.assertEqual(len(self.ticks(500)), int(STRANGE_SECONDS / 0.02))
+        self.endpoint.play(Sound(tone(1.0)), repeat=True)
+        self.assertAlmostEqual(len(self.ticks(500)), STRANGE_SECONDS / 0.02, delta=1)
         self.speaks(tone(0.02))
         self.assertEqual(len(self.ticks(100)), 100)
+
+    def test_not_one_host(self) -> None:
+        """A description that names a group, everybody, or no address at all has nothing sent there."""
+        for host in ("224.0.0.1", "255.255.255.255", "example.com", "0.0.0.0"):
+            endpoint = Endpoint(self.endpoint.agreed._replace(host=host), 7, 1, 1, NAT[0])
+            endpoint.play(Sound(tone(1.0)))
+            self.assertIsNone(endpoint.tick()[0], host)
+            endpoint.receive(bytes(Packet(8, 1, 160, 9, bytes(160))), NAT)
+            self.assertIsNotNone(endpoint.tick()[0], host)
+
+    def test_ipv6(self) -> None:
+        """An address of IPv6 is the same however the party writes it."""
+        agreed = self.endpoint.agreed._replace(host="2001:DB8:0::8")
+        self.endpoint = Endpoint(agreed, 7, 1, 1, "2001:db8::9")
+        self.key(5, 10_000, source=("2001:db8::8", 4000))
+        self.assertEqual(self.happened, [Happened("digit", "5")])
+
+    def test_codec_changes(self) -> None:
+        """A party that agrees on another codec in the middle is heard on, and hears that one."""
+        self.endpoint.record(60)
+        self.endpoint.play(Sound(tone(2.0)), repeat=True)
+        self.speaks(tone(0.5))
+        self.endpoint.agree(self.endpoint.agreed._replace(codec=PCMU, payload_type=0))
+        for number in range(25, 50):
+            packet = Packet(0, number, number * FRAME, 9, PCMU.encode(tone(0.02)))
+            self.endpoint.receive(bytes(packet), PHONE)
+            (sent,) = self.ticks(1)
+            self.assertEqual(sent.payload_type, 0)
+            self.assertGreater(level(PCMU.decode(sent.payload)), 4000)
+        heard = self.endpoint.recorded()
+        quiet = sum(level(heard[at : at + 160]) < 1000 for at in range(1600, len(heard) - 1600, 160))
+        self.assertEqual(quiet, 0)
+
+    def test_clock_changes(self) -> None:
+        """Timestamps that count otherwise from now on are those of another source (RFC 7160 section 4.1)."""
+        self.endpoint.play(Sound(tone(2.0)))
+        (before,) = self.ticks(1)
+        self.endpoint.agree(self.endpoint.agreed._replace(codec=PCMA._replace(clock=48_000)))
+        first, second = self.ticks(2)
+        self.assertNotEqual(first.ssrc, before.ssrc)
+        self.assertEqual((second.timestamp - first.timestamp) & 0xFFFFFFFF, 960)
 
     def test_flood(self) -> None:
         """What comes much too fast is not looked at, and keeps nothing."""
@@ -101,7 +144,7 @@ class EndpointTests(SynchronousTestCase):
         for number in range(100_000):
             self.endpoint.receive(bytes(Packet(8, number & 0xFFFF, number * FRAME, 9, b"x" * 160)), PHONE)
         self.ticks(1)
-        self.assertLessEqual(len(self.endpoint._jitter), 2 * FLOOD)
+        self.assertLessEqual(len(self.endpoint._channel), 2 * FLOOD)
         self.assertEqual(self.endpoint.receive(b"\x80" * 2000, PHONE), [])
 
     def test_lengths_of_packets(self) -> None:

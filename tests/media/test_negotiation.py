@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from b2bua.media import codecs
+from b2bua.media.g711 import PCMA, PCMU
 from b2bua.media.negotiation import Reply, accepted, answer, offer
 from b2bua.wire.sdp import Sdp
 
@@ -33,8 +35,14 @@ class AnswerTests(SynchronousTestCase):
         assert reply is not None
         return reply
 
+    def without_library(self) -> None:
+        """Speak G.711 only, as where PyAV is not installed."""
+        self.patch(codecs, "ALL", (PCMA, PCMU))
+        self.patch(codecs, "CODECS", {"PCMA": PCMA, "PCMU": PCMU})
+
     def test_phone(self) -> None:
         """Of a phone's formats the first of G.711 is taken, with its telephone events."""
+        self.without_library()
         reply = self.reply(PHONE)
         agreed = reply.agreed
         self.assertEqual((agreed.codec.name, agreed.payload_type, agreed.events), ("PCMA", 8, 101))
@@ -72,6 +80,36 @@ class AnswerTests(SynchronousTestCase):
         ):
             self.assertIsNone(answer(bad, "192.0.2.1", 2))
 
+    def test_phone_prefers(self) -> None:
+        """What the phone likes best of what both speak is taken (RFC 3264 section 6.1)."""
+        agreed = self.reply(PHONE).agreed
+        self.assertEqual((agreed.codec.name, agreed.payload_type, agreed.codec.clock), ("G722", 9, 8000))
+
+    def test_opus(self) -> None:
+        """Opus counts 48,000 a second in two channels; so do keys (RFC 7587 section 7)."""
+        stream = (
+            "m=audio 4000 RTP/AVP 111 8 110 101",
+            "a=rtpmap:111 opus/48000/2",
+            "a=fmtp:111 useinbandfec=1",
+            "a=rtpmap:101 telephone-event/8000",
+            "a=rtpmap:110 telephone-event/48000",
+        )
+        reply = self.reply(offering(*stream))
+        agreed = reply.agreed
+        self.assertEqual((agreed.codec.name, agreed.payload_type, agreed.codec.clock), ("opus", 111, 48_000))
+        self.assertEqual(agreed.events, 110)
+        self.assertIn(b"a=rtpmap:111 opus/48000/2\r\n", reply.session)
+        self.assertIn(b"a=rtpmap:110 telephone-event/48000\r\n", reply.session)
+        self.without_library()
+        self.assertEqual(self.reply(offering(*stream)).agreed.codec.name, "PCMA")
+
+    def test_other_clocks(self) -> None:
+        """Opus of one channel, or G.722 of another clock, is something else."""
+        for line in ("opus/48000", "opus/16000/2", "G722/16000", "PCMA/8000/2"):
+            self.assertIsNone(
+                answer(offering("m=audio 4000 RTP/AVP 96", f"a=rtpmap:96 {line}"), "192.0.2.1", 2)
+            )
+
     def test_own_numbers(self) -> None:
         """A payload type means what its rtpmap says."""
         agreed = self.reply(offering("m=audio 4000 RTP/AVP 97", "a=rtpmap:97 pcmu/8000")).agreed
@@ -92,6 +130,12 @@ class OfferTests(SynchronousTestCase):
         agreed = accepted(reply.session)
         assert agreed is not None
         self.assertEqual((agreed.host, agreed.port, agreed.codec.name), ("192.0.2.8", 4000, "PCMA"))
+
+    def test_all_that_we_speak(self) -> None:
+        """G.711 comes first, which costs the least; each format is what its rtpmap says."""
+        (media,) = Sdp.parse(offer("192.0.2.1", 20_000)).media
+        self.assertEqual(media.formats, ("8", "0", "107", "9", "101"))
+        self.assertEqual(media.codecs["107"], "opus/48000/2")
 
     def test_refused(self) -> None:
         """An answer that refuses the stream agrees to nothing."""

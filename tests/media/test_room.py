@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.media.endpoint import FRAME_BYTES, Endpoint
+from b2bua.media.endpoint import Endpoint
 from b2bua.media.g711 import PCMA, level
 from b2bua.media.negotiation import Agreed
 from b2bua.media.room import Room
 from b2bua.media.rtp import FRAME, Packet
+from b2bua.media.sounds import FRAME_BYTES, Sound
 from tests.media.tones import loudness, tone
 
 LOW, MIDDLE, HIGH = 400, 1000, 1700
@@ -78,7 +79,7 @@ class RoomTests(SynchronousTestCase):
         """What is played to all is heard by all, and then it is over."""
         for one in self.parties[:2]:
             self.room.join(one, muted=True)
-        self.room.play(tone(0.1, HIGH))
+        self.room.play(Sound(tone(0.1, HIGH)))
         heard = self.talk()
         self.assertEqual([self.hears(pcm[: 5 * FRAME_BYTES]) for pcm in heard[:2]], [{HIGH}, {HIGH}])
         self.assertLess(level(heard[0][5 * FRAME_BYTES :]), 50)

@@ -9,7 +9,10 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.media import sounds
-from b2bua.media.sounds import NotASound, Sounds, load, save
+from b2bua.media.codec import Turn
+from b2bua.media.g711 import PCMA, PCMU
+from b2bua.media.sounds import NotASound, Sound, Sounds, load, save
+from tests.media.tones import tone
 
 
 class SoundTests(SynchronousTestCase):
@@ -54,6 +57,30 @@ class SoundTests(SynchronousTestCase):
         self.patch(sounds, "SECONDS_MAX", 0)
         self.write(bytes(16_000))
         self.assertIn("at most", self.complaint())
+
+    def test_encoded_once(self) -> None:
+        """A frame is encoded once for each codec, and the last one is filled up."""
+        sound, made = Sound(tone(0.05)), []
+
+        def begins() -> Turn:
+            made.append(0)
+
+            def encode(pcm: bytes) -> bytes:
+                made[-1] += 1
+                return PCMA.encode(pcm)
+
+            return encode
+
+        counted = PCMA._replace(encoder=begins)
+        self.assertEqual((sound.frames, sound.seconds), (3, 0.05))
+        first = [sound.payload(frame, counted) for frame in (0, 1, 2, 0, 1)]
+        self.assertEqual(([len(one) for one in first], made), ([160] * 5, [3]))
+        self.assertEqual(first[0], PCMA.encode(tone(0.02)))
+        self.assertEqual(sound.payload(0, PCMU), PCMU.encode(tone(0.02)))
+
+    def test_nothing(self) -> None:
+        """A file without samples is heard as 20 ms of silence, so that its end is told."""
+        self.assertEqual((Sound(b"").frames, Sound(b"").samples(0)), (1, bytes(320)))
 
     def test_kept(self) -> None:
         """A sound is read once, and again when the file has changed."""

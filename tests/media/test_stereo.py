@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.media.g711 import CODECS, PCMA, level
+from b2bua.media.codecs import CODECS
+from b2bua.media.g711 import PCMA, level
 from b2bua.media.rtp import FRAME, RATE, Packet
 from b2bua.media.stereo import AT_ONCE, Stereo
 from tests.media.tones import loudness, tone
