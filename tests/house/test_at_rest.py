@@ -14,7 +14,7 @@ PROGRAM = """
 import sys
 import b2bua.tap
 from b2bua.configuration import configuration
-from b2bua.service import B2BUAService
+from b2bua.service.process import B2BUAService
 
 B2BUAService(configuration(sys.argv[1]), None)
 print(*sys.modules)
