@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from sys import intern
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol
 
 from b2bua.wire.message import Request, Response
 
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from b2bua.transactions.ports import IServerTransaction, ITransactionLayer
     from b2bua.wire.message import Field
     from b2bua.wire.uri import Uri
-
-M = TypeVar("M", Request, Response)
 
 
 def contact_value(layer: ITransactionLayer, flow: Flow, user: str = "", *, secure: bool = False) -> str:
@@ -69,9 +67,6 @@ class ISurroundings(Protocol):
         self, usage: Any, response: Response, request: Request, flow: Flow | None
     ) -> Iterable[Field] | None:
         """Credentials for a peer that asks for them, of a request that went by a flow."""
-
-    def edited(self, usage: Any, message: M) -> M:
-        """Let the features edit a message that is about to leave."""
 
 
 class Channel:

@@ -110,7 +110,7 @@ class Dialog:
             call_id=request.call_id,
             local_tag=local_tag,
             remote_tag=request.from_.tag,
-            local_value=str(request.to.tagged(local_tag)),
+            local_value=f"{request.first['To']};tag={local_tag}",
             remote_value=request.first["From"],
             local_seq=local_seq,
             remote_seq=request.cseq.number,
@@ -120,26 +120,33 @@ class Dialog:
         )
 
     @classmethod
-    def of_response(cls, request: Request, response: Response, local_seq: int) -> Dialog:
+    def of_response(
+        cls,
+        response: Response,
+        *,
+        call_id: str,
+        local_tag: str,
+        local_value: str,
+        local_seq: int,
+        target: str,
+    ) -> Dialog:
         """
         Make the dialog of a UAC from a response with a To tag (section 12.1.2).
 
-        @param request: the request as sent.
+        @param local_value: the From of our request, with its tag.
         @param local_seq: the last CSeq number that we used with this Call-ID.
-
-        A response cannot be refused, so without a Contact that can be read
-        requests go where the first one went.
+        @param target: where our request went.  A response cannot be refused, so
+            without a Contact that can be read requests go there, too.
         """
-        sent = request.first
         return cls(
-            call_id=sent["Call-ID"],
-            local_tag=NameAddr.parse(sent["From"]).tag,
+            call_id=call_id,
+            local_tag=local_tag,
             remote_tag=response.to.tag,
-            local_value=sent["From"],
+            local_value=local_value,
             remote_value=response.first["To"],
             local_seq=local_seq,
             remote_seq=-1,
-            target=contact_uri(response) or str(request.request_uri),
+            target=contact_uri(response) or target,
             routes=_routes_back(response),
             owner=True,
         )

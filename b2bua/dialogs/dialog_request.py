@@ -108,8 +108,7 @@ class DialogRequest:
         fields = (*self._fields, *self._proof)
         if self._refresh:
             fields = (channel.contact(flow), *fields)
-        request = self._dialog.request(self._method, via, self.seq, fields, self._body)
-        self._sent = channel.surroundings.edited(channel.usage, request)
+        self._sent = self._dialog.request(self._method, via, self.seq, fields, self._body)
         return self._sent
 
     def _heard(self, response: Response) -> None:

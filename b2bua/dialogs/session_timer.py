@@ -124,7 +124,7 @@ class SessionTimer:
         """
         found = request.session_expires
         least = max(self.min_se, request.min_se or 0)
-        knows = "timer" in request.supported or "timer" in request.require
+        knows = _knows(request)
         if found is not None and found.seconds < self.ours and knows:
             return TooBrief(self.ours)
         if found is None:
@@ -145,7 +145,7 @@ class SessionTimer:
     def _refresher(self, request: Request) -> str:
         """Decide who refreshes, by table 2; a choice of the client stands."""
         found = request.session_expires
-        if "timer" not in request.supported and "timer" not in request.require:
+        if not _knows(request):
             return "uas"
         if found is not None and found.refresher:
             return found.refresher
@@ -159,7 +159,12 @@ class SessionTimer:
             return ()
         value = SessionExpires(self.interval, "uas" if self.refreshing else "uac")
         fields: tuple[Field, ...] = (("Session-Expires", str(value)),)
-        if not self.refreshing or "timer" in request.supported or "timer" in request.require:
+        if not self.refreshing or _knows(request):
             # A must when the client refreshes, a should when it knows of timers.
             fields += (("Require", "timer"),)
         return fields
+
+
+def _knows(request: Request) -> bool:
+    """Does the peer know session timers?"""
+    return "timer" in request.supported or ("Require" in request.first and "timer" in request.require)

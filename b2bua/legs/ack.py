@@ -74,5 +74,4 @@ class Ack:
     def _write(self, flow: Flow, via: str) -> Request:
         """Write it for the hop that it takes."""
         fields = (*self._credentials, SDP) if self._body else self._credentials
-        request = self.dialog.request("ACK", via, self._seq, fields, self._body)
-        return self.leg.context.edited(self.leg, request)
+        return self.dialog.request("ACK", via, self._seq, fields, self._body)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from b2bua.dialogs.dialog import Dialog
 from b2bua.dialogs.reliable import InOrder
 from b2bua.legs import our_requests
 from b2bua.legs.context import SDP
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from b2bua.dialogs.dialog import Dialog
     from b2bua.legs.state import LegData
     from b2bua.legs.words import Fields
-    from b2bua.wire.message import Request, Response
+    from b2bua.wire.message import Response
 
 
 class EarlyDialog:
@@ -37,15 +39,17 @@ class EarlyDialogs:
     The first one stands for the leg until a 2xx says which one counts.
     """
 
-    __slots__ = ("_early_media", "_forks", "_offered", "leg", "used")
+    __slots__ = ("_dialog_of", "_early_media", "_forks", "_offered", "leg", "used")
 
-    def __init__(self, leg: LegData, offered: bool) -> None:
+    def __init__(self, leg: LegData, dialog_of: Callable[[Response, int], Dialog], offered: bool) -> None:
         """
         Start with none.
 
+        @param dialog_of: makes the dialog of a response.
         @param offered: did the INVITE bring an offer?
         """
         self.leg = leg
+        self._dialog_of = dialog_of
         self._offered = offered
         self._forks: dict[str, EarlyDialog] = {}
         self._early_media = ""
@@ -57,13 +61,13 @@ class EarlyDialogs:
         numbers go up from there (RFC 3261 section 12.2.1.1).
         """
 
-    def find(self, invite: Request, seq: int, response: Response) -> EarlyDialog:
+    def find(self, response: Response, seq: int) -> EarlyDialog:
         """Find the early dialog of a response, or make it; C{seq} is the CSeq number of the INVITE."""
         tag = response.to.tag
         fork = self._forks.get(tag)
         if fork is None:
             leg = self.leg
-            dialog = Dialog.of_response(invite, response, seq)
+            dialog = self._dialog_of(response, seq)
             fork = self._forks[tag] = EarlyDialog(dialog)
             leg.context.dialogs.add(dialog, leg)
             if leg.dialog is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from b2bua.capabilities import ALLOW, SUPPORTED_INVITE, SUPPORTED_UNRELIABLE
+from b2bua.dialogs.dialog import Dialog
 from b2bua.legs import session_expires
 from b2bua.legs.context import SDP, Invitation
 from b2bua.legs.header_policy import leaving
@@ -61,8 +62,8 @@ class InviteRequest:
         self.offer = b""
         self._require = leg.party.policy.reliable == "required"
         self._attempts = 0
-        self._sent: Request
-        """The INVITE as last sent."""
+        self._sent: Request | None = None
+        """The INVITE as last sent, until it has won."""
         self._client: IClientTransaction | None = None
         self._credentials: tuple[Field, ...] = ()
 
@@ -75,6 +76,17 @@ class InviteRequest:
     def flow(self) -> Flow | None:
         """The way it went."""
         return None if self._client is None else self._client.flow
+
+    def dialog_of(self, response: Response, seq: int) -> Dialog:
+        """Make the dialog of a response to it; C{seq} is the last CSeq number that we used."""
+        return Dialog.of_response(
+            response,
+            call_id=self.call_id,
+            local_tag=self.local_tag,
+            local_value=self.from_value,
+            local_seq=seq,
+            target=self.invitation.request_uri,
+        )
 
     def start(self) -> None:
         """Send the INVITE, or send it again with something changed (section 8.1.3.5)."""
@@ -114,8 +126,7 @@ class InviteRequest:
             self.offer = leg.signed(invitation.session)
             fields.append(SDP)
         body = self._with_parts(fields) if invitation.parts else self.offer
-        request = Request("INVITE", invitation.request_uri, fields, body)
-        self._sent = leg.context.edited(leg, request)
+        self._sent = Request("INVITE", invitation.request_uri, fields, body)
         return self._sent
 
     def _with_parts(self, fields: list[Field]) -> bytes:
@@ -146,7 +157,7 @@ class InviteRequest:
         leg, code = self.leg, response.code
         if self._attempts >= ATTEMPTS:
             return False
-        if code in (401, 407):
+        if code in (401, 407) and self._sent is not None:
             fields = leg.context.credentials(leg, response, self._sent, leg.channel.flow)
             if fields is None:
                 return False

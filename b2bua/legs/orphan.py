@@ -107,6 +107,7 @@ class OrphanedInvite(OurInvite):
 
     def _take_up(self, flow: Flow) -> None:
         """Go on with the INVITE of another process, which is to be cancelled."""
+        assert self._sent is not None
         self._client = self.leg.context.layer.take_up_client(self._sent, flow, self._heard, heard=self.heard)
         self._client.cancel()
         if self._orphans:

@@ -14,7 +14,6 @@ from b2bua.legs.header_policy import FAILURE, MOVED, PROVISIONAL, SUCCESS, enter
 from b2bua.legs.invite_request import InviteRequest
 from b2bua.legs.state import LegState
 from b2bua.legs.words import Answered, Moved, Progress, Refused, Ringing
-from b2bua.wire.message import Request
 from b2bua.wire.names import NameAddr
 
 if TYPE_CHECKING:
@@ -24,9 +23,6 @@ if TYPE_CHECKING:
     from b2bua.legs.words import Fields
     from b2bua.transactions.flow import Flow
     from b2bua.wire.message import Response
-
-# What a dialog takes from the request that made it (section 12.1.2).
-_OF_DIALOG = frozenset(("From", "To", "Call-ID", "CSeq"))
 
 
 class OurInvite(InviteRequest):
@@ -46,7 +42,7 @@ class OurInvite(InviteRequest):
         self._cancelled = False
         self.heard = False
         """Has there been a provisional response?"""
-        self._forks = EarlyDialogs(leg, invitation.session is not None)
+        self._forks = EarlyDialogs(leg, self.dialog_of, invitation.session is not None)
         self._owing: EarlyDialog | None = None
         """The fork that won while the PRACK with our answer was owed."""
         self._winner: str | None = None
@@ -86,7 +82,7 @@ class OurInvite(InviteRequest):
         session = session_within(response)
         reliable = "Require" in response.first and "100rel" in response.require and response.rseq is not None
         if tag:
-            fork = self._forks.find(self._sent, self.seq, response)
+            fork = self._forks.find(response, self.seq)
             if reliable and not self._forks.take_reliable(fork, response, session):
                 return
         if self.invitation.session is None and not reliable:
@@ -113,7 +109,7 @@ class OurInvite(InviteRequest):
         session = session_within(response)
         fork = self._forks.get(tag)
         if fork is None:
-            dialog = Dialog.of_response(self._sent, response, max(self.seq, self._forks.used))
+            dialog = self.dialog_of(response, max(self.seq, self._forks.used))
         else:
             dialog = fork.dialog
             dialog.confirm(response)
@@ -144,9 +140,7 @@ class OurInvite(InviteRequest):
         """Let one dialog be the leg's."""
         leg = self.leg
         self._forks.clear()
-        # Further 2xx need no more of it, and it is kept until Timer M.
-        sent = self._sent
-        self._sent = Request(sent.method, sent.uri, sent.only(_OF_DIALOG))
+        self._sent = None  # further 2xx do not need it, and the rest is kept until Timer M
         if leg.dialog is not None and leg.dialog.remote_tag != dialog.remote_tag:
             leg.context.dialogs.remove(leg.dialog)
         leg.dialog = dialog

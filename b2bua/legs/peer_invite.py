@@ -233,7 +233,7 @@ class PeerInvite(ProvisionalResponses):
         if not whole(code, fields):
             code, reason = 500, ""
         response = self.request.response(code, reason, to_tag=tag, fields=fields)
-        self.server.respond(leg.context.edited(leg, response))
+        self.server.respond(response)
         self.finish()
         if self.initial:
             leg.end()

@@ -296,5 +296,4 @@ class ProvisionalResponses:
             head += leaving(fields, leg.party)
         if body:
             head += (SDP,)
-        response = self.request.response(code, reason, to_tag=leg.dialog.local_tag, fields=head, body=body)
-        return leg.context.edited(leg, response)
+        return self.request.response(code, reason, to_tag=leg.dialog.local_tag, fields=head, body=body)

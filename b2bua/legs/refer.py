@@ -173,9 +173,8 @@ class PeerRefer:
         """Send the final response."""
         self._answered = True
         self._stop()
-        leg = self.leg
         response = self.request.response(code, reason, to_tag=self.dialog.local_tag, fields=fields)
-        self._server.respond(leg.context.edited(leg, response))
+        self._server.respond(response)
 
     # What comes after
 

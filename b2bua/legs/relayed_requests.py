@@ -59,7 +59,8 @@ class PeerRequest:
 
 def received(leg: LegData, request: Request, server: IServerTransaction) -> None:
     """Let the call hear of a request."""
-    token = leg.context.next_serial()
+    leg.context.serial += 1
+    token = leg.context.serial
     if leg.peer_requests is None:
         leg.peer_requests = {}
     leg.peer_requests[token] = PeerRequest(leg, token, server)

@@ -24,5 +24,4 @@ def respond(
     fields = leaving(fields, leg.party)
     if code >= 300 and not whole(code, fields):
         code, reason = 500, ""
-    answer = server.request.response(code, reason, fields=fields, body=body)
-    server.respond(leg.context.edited(leg, answer))
+    server.respond(server.request.response(code, reason, fields=fields, body=body))

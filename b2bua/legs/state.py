@@ -152,7 +152,8 @@ class LegData:
     ) -> None:
         """Know nothing yet but who is called or calls."""
         self.context = context
-        self.id = f"{context.next_serial():x}"
+        context.serial += 1
+        self.id = f"{context.serial:x}"
         self.incoming = incoming
         self.state = LegState.CALLING
         self.party = party

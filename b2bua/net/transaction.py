@@ -25,19 +25,17 @@ from b2bua.wire.message import Request, Response
 
 if TYPE_CHECKING:
     from b2bua.net.transport import TransportLayer
-    from b2bua.net.wheel import Bucket
+    from b2bua.net.wheel import Bucket, Due
     from b2bua.transactions.flow import Flow
 
 ClientMachine: TypeAlias = InviteClient | NonInviteClient
 ServerMachine: TypeAlias = InviteServer | NonInviteServer
-Due: TypeAlias = tuple[int, str]
-"""The tick of a timer, and its letter."""
 
 
 class Transaction:
     """What the two sides have in common: effects and timers."""
 
-    __slots__ = ("_ends", "_repeats", "_transport", "bucket", "key", "machine", "way")
+    __slots__ = ("_transport", "bucket", "ends", "key", "machine", "repeats", "way")
 
     log = Logger()
 
@@ -51,8 +49,8 @@ class Transaction:
         """
         self._transport = transport
         self.way = way
-        self._repeats: Due | None = None
-        self._ends: Due | None = None
+        self.repeats: Due | None = None
+        self.ends: Due | None = None
         self.bucket: Bucket | None = None
         self.machine = machine
         self.key = key
@@ -68,13 +66,14 @@ class Transaction:
             if type(effect) is bytes:
                 self._transport.send(effect, self.way)
             elif type(effect) is Start:
-                self._start(effect)
+                letter, seconds = effect
+                self._transport.wheel.start(self, letter, seconds, repeats=letter in REPEATS)
             elif type(effect) is Stop:
                 if effect.timer in REPEATS:
-                    self._repeats = None
+                    self.repeats = None
                 else:
-                    self._ends = None
-                if self._repeats is self._ends is None and self.bucket is not None:
+                    self.ends = None
+                if self.repeats is self.ends is None and self.bucket is not None:
                     self.bucket.take_out(self)
             elif type(effect) is Request or type(effect) is Response:
                 self._deliver(effect)
@@ -102,38 +101,22 @@ class Transaction:
     def ring(self, tick: int) -> None:
         """Let the timers fire that are due at C{tick}, and wait for what is left."""
         try:
-            if self._repeats is not None and self._repeats[0] <= tick:
-                letter, self._repeats = self._repeats[1], None
+            if self.repeats is not None and self.repeats[0] <= tick:
+                letter, self.repeats = self.repeats[1], None
                 self.perform(self.machine.fire(letter))
-            if self._ends is not None and self._ends[0] <= tick:
-                letter, self._ends = self._ends[1], None
+            if self.ends is not None and self.ends[0] <= tick:
+                letter, self.ends = self.ends[1], None
                 self.perform(self.machine.fire(letter))
         finally:
-            waiting = [due[0] for due in (self._repeats, self._ends) if due is not None]
+            waiting = [due[0] for due in (self.repeats, self.ends) if due is not None]
             if waiting and self.bucket is None:
                 self._transport.wheel.put(self, min(waiting))
 
     def stop(self) -> None:
         """Stop both timers."""
-        self._repeats = self._ends = None
+        self.repeats = self.ends = None
         if self.bucket is not None:
             self.bucket.take_out(self)
-
-    def _start(self, start: Start) -> None:
-        """Set a timer in the place of the one of its kind."""
-        letter, seconds = start
-        wheel = self._transport.wheel
-        tick = wheel.tick_in(seconds)
-        if letter in REPEATS:
-            self._repeats, other = (tick, letter), self._ends
-        else:
-            self._ends, other = (tick, letter), self._repeats
-        bucket = self.bucket
-        if bucket is None:
-            wheel.put(self, tick if other is None or tick < other[0] else other[0])
-        elif tick < bucket.tick:
-            bucket.take_out(self)
-            wheel.put(self, tick)
 
     def _deliver(self, message: Request | Response) -> None:
         raise NotImplementedError

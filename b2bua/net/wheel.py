@@ -7,8 +7,8 @@ share a dictionary, so either is one operation of a dictionary.  A heap knows
 the ticks that have timers: nothing is scanned, and nothing runs on a tick
 without timers.
 
-A transaction has no timer objects: it stands in a bucket itself, keeps in mind
-what is due when, and needs not to move when that becomes later.
+A transaction has no timer objects: it stands in a bucket itself (L{TwoTimers}), keeps
+in mind what is due when, and needs not to move when that becomes later.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from heapq import heapify, heappop, heappush
 from math import floor
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
@@ -24,9 +24,13 @@ from zope.interface import implementer
 
 from b2bua.clock import ITimer
 
+Due: TypeAlias = tuple[int, str]
+"""The tick of a timer, and its letter."""
+
 RATE = 100
 # A clock that counts in floating point is a little before or after the tick it means.
 _SLACK = 1e-4
+_UP = 1 - _SLACK
 
 
 class Entry(Protocol):
@@ -56,6 +60,15 @@ class Bucket(dict[Entry, None]):
         del self[entry]
         if not self:
             self.wheel.emptied(self)
+
+
+class TwoTimers(Entry, Protocol):
+    """What has two timers, each with a letter, and stands in one bucket for both."""
+
+    repeats: Due | None
+    """When the timer is due after which something is done again."""
+    ends: Due | None
+    """When the other one is."""
 
 
 @implementer(ITimer)
@@ -99,6 +112,8 @@ class Wheel:
         self._rate = rate
         self._buckets: dict[int, Bucket] = {}
         self._heap: list[int] = []
+        self._stale = 0
+        """How many ticks of the heap may have no timers any more."""
         self._call: IDelayedCall | None = None
         self._due = 0
 
@@ -128,15 +143,24 @@ class Wheel:
     def set(self, seconds: float, call: Callable[[], object]) -> Timer:
         """Call C{call} after C{seconds}, rounded up to the tick."""
         timer = Timer(call)
-        self.put(timer, self.tick_in(seconds))
+        now = self._seconds() if self.now is None else self.now
+        self.put(timer, int((now - self._epoch + seconds) * self._rate + _UP))
         return timer
 
-    def tick_in(self, seconds: float) -> int:
-        """Give the tick that comes after C{seconds}."""
-        now = self.now
-        if now is None:
-            now = self._seconds()
-        return int((now - self._epoch + seconds) * self._rate + (1 - _SLACK))
+    def start(self, entry: TwoTimers, letter: str, seconds: float, *, repeats: bool) -> None:
+        """Have an entry ring after C{seconds}, too; that timer takes the place of the one of its kind."""
+        now = self._seconds() if self.now is None else self.now
+        tick = int((now - self._epoch + seconds) * self._rate + _UP)
+        if repeats:
+            entry.repeats, other = (tick, letter), entry.ends
+        else:
+            entry.ends, other = (tick, letter), entry.repeats
+        bucket = entry.bucket
+        if bucket is None:
+            self.put(entry, tick if other is None or tick < other[0] else other[0])
+        elif tick < bucket.tick:
+            bucket.take_out(entry)
+            self.put(entry, tick)
 
     def put(self, entry: Entry, tick: int) -> None:
         """Have an entry that is in no bucket ring at C{tick}."""
@@ -147,10 +171,11 @@ class Wheel:
     def _open(self, tick: int) -> Bucket:
         """Begin a tick that had no timers."""
         bucket = self._buckets[tick] = Bucket(tick, self)
-        if len(self._heap) > 64 + 4 * len(self._buckets):
-            # Most of these ticks have lost all their timers long before their time.
+        if self._stale > 64 and self._stale > 4 * len(self._buckets):
+            # Most of the ticks have lost all their timers long before their time.
             self._heap = list(self._buckets)
             heapify(self._heap)
+            self._stale = 0
         else:
             heappush(self._heap, tick)
         if self._call is None or tick < self._due:
@@ -161,6 +186,7 @@ class Wheel:
         """Forget a tick without timers; the last one takes the reactor's timer along."""
         if self._buckets.get(bucket.tick) is bucket:
             del self._buckets[bucket.tick]
+            self._stale += 1
             if not self._buckets and self._call is not None:
                 self._call.cancel()
                 self._call = None

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from b2bua.wire.message import Field
 
 Answer = TypeVar("Answer")
-M = TypeVar("M", Request, Response)
 
 HOUR = 3600
 """A time as long as this is never too short (RFC 6665 section 4.2.1.1)."""
@@ -404,10 +403,6 @@ class Notifier:
         self, usage: PackageSubscription, response: Response, request: Request, flow: Flow | None
     ) -> None:
         """A phone that asks us for a password gets none."""
-
-    def edited(self, usage: PackageSubscription, message: M) -> M:
-        """What watchers are told is nothing that features edit."""
-        return message
 
 
 def _take_out(

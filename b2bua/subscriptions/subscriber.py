@@ -10,7 +10,7 @@ still believes of the process before ends with its next NOTIFY, by 481.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeAlias
 
 from b2bua.dialogs.connections import Connections
 from b2bua.subscriptions.usage import Told, Usage
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from b2bua.transactions.ports import ITransactionLayer
     from b2bua.wire.message import Field
 
-M = TypeVar("M", Request, Response)
 
 LINGERS = 10.0
 """
@@ -149,10 +148,6 @@ class Subscriber:
         """Those of the trunk."""
         wanted = usage.wanted if isinstance(usage, Usage) else usage
         return self.trunks.credentials(wanted.trunk, response, request, flow)
-
-    def edited(self, usage: Wanted | Usage, message: M) -> M:
-        """What is asked of other servers is nothing that features edit."""
-        return message
 
     def stop(self) -> None:
         """Let go of all, without a word."""

@@ -82,8 +82,7 @@ def check_content(request: Request, understood: Collection[str]) -> None:
     """
     if not request.body:
         return
-    codings = request.content_encoding
-    if codings and any(coding != "identity" for coding in codings):
+    if "Content-Encoding" in request.first and any(one != "identity" for one in request.content_encoding):
         raise Refusal(
             "A content coding we do not have",
             section="RFC 3261 8.2.3",

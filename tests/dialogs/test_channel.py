@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.dialogs.channel import Channel, M
+from b2bua.dialogs.channel import Channel
 from b2bua.dialogs.connections import Connections
 from b2bua.dialogs.dialog import Dialog
 from b2bua.dialogs.dialog_request import DialogRequest
@@ -33,10 +33,6 @@ class Around:
     ) -> Iterable[Field] | None:
         """Prove who we are, for the request as it was sent."""
         return [("Authorization", f"for {request.cseq.number}")]
-
-    def edited(self, usage: object, message: M) -> M:
-        """Change nothing."""
-        return message
 
 
 class ChannelTests(SynchronousTestCase):

@@ -60,7 +60,14 @@ class ClientDialogTests(SynchronousTestCase):
         """Have an INVITE answered."""
         request = invite()
         response = request.response(200, to_tag="b", fields=(("Contact", "<sip:bob@192.0.2.8>"), *fields))
-        return Dialog.of_response(request, response, 314)
+        return Dialog.of_response(
+            response,
+            call_id=request.call_id,
+            local_tag=request.from_.tag,
+            local_value=request.first["From"],
+            local_seq=314,
+            target=request.uri,
+        )
 
     def test_parts(self) -> None:
         """The remote tag is that of the response's To, and the Call-ID is ours."""

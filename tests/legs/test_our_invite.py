@@ -210,18 +210,6 @@ class ForkTests(LegCase):
         self.assertEqual([ack.to.tag for ack in self.layer.acks], ["b", "a", "a"])
         self.assertEqual(self.methods, ["INVITE", "BYE"])
 
-    def test_edited(self) -> None:
-        """A surplus 2xx is ended in the dialog of the INVITE as it left, however a feature has spelled it."""
-        self.context.write_edit = lambda leg, draft: draft.replace("f", draft.get("From") or "")
-        self.outgoing()
-        invite = self.client
-        invite.answer(200, ANSWER, tag="b")
-        invite.answer(200, ANSWER, tag="a")
-        self.assertEqual([ack.to.tag for ack in self.layer.acks], ["b", "a"])
-        self.assertEqual(
-            (self.methods, self.client.request.from_.tag), (["INVITE", "BYE"], invite.request.from_.tag)
-        )
-
     def test_one_early_medium(self) -> None:
         """Early media of one fork at a time gets through."""
         self.outgoing()
