@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from b2bua import hookimpl
-from b2bua.calls import Attempt, Conversation, Gone, Talk
+from b2bua.calls import Attempt, CallState, Conversation, Gone, Phase, Talk
 from b2bua.media.endpoint import Happened
 from b2bua.store.memory import MemoryStore
 from b2bua.testing import LadderTestCase, Manners, World
@@ -20,6 +20,7 @@ class Machine:
     def __init__(self) -> None:
         """Say nothing yet."""
         self.said: list[str] = []
+        self.phases: list[Phase] = []
 
     async def script(self, talk: Conversation) -> None:
         """Play, ask for a key, record."""
@@ -36,6 +37,11 @@ class Machine:
         except Gone:
             self.said.append("gone")
             raise
+
+    @hookimpl
+    def call_changed(self, state: CallState) -> None:
+        """Note how the first party is."""
+        self.phases += [state.parties[0].phase] if state.parties else []
 
     @hookimpl
     def route_call(self, attempt: Attempt) -> Talk | None:
@@ -71,6 +77,14 @@ class ConversationTests(LadderTestCase):
         self.assertEqual(self.world.hears(self.alice), "")
         self.world.run(6)
         self.assertEqual((self.machine.said, self.alice.session.state), (["key "], "over"))
+        self.over()
+
+    def test_told(self) -> None:
+        """Features hear that the caller calls no more when it is answered: lamps do not blink on."""
+        self.world.voices.delay = 0.1
+        self.calling()
+        self.assertEqual(self.machine.phases, [Phase.CALLING, Phase.ALONE])
+        self.world.run(10)
         self.over()
 
     def test_record(self) -> None:

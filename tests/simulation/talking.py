@@ -1,5 +1,5 @@
 """
-Random worlds in which people talk to the server: menus, mailboxes, queues, calls to be confirmed.
+Random worlds in which people talk to the server: menus, mailboxes, queues, rooms, calls to be confirmed.
 
     python -m tests.simulation.talking --seeds 1000
     python -m tests.simulation.talking --seed 4711
@@ -12,12 +12,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from b2bua.testing.chance import Play
+from b2bua.testing.chance import Play, main
 from tests.simulation.parking import Parking
-from tests.simulation.transfers import main
 
 PROMPT = Path(__file__).resolve().parents[2] / "plugins" / "sounds" / "music" / "silence.wav"
-PLACES = ("500", "501", "620", "97", "97alice", "97bob", "98", "*98", "610", "4711")
+ROOMS: dict[str, Any] = {
+    "810": {"most": 3},
+    "811": {"personal": True},
+    "812": {"pin": "1212", "moderator_pin": "2121"},
+}
+PLACES = ("500", "501", "620", "97", "97alice", "97bob", "98", "*98", "610", "4711", "810", "811", *ROOMS)
 
 
 class Talking(Parking):
@@ -40,6 +44,7 @@ class Talking(Parking):
         drawn["ring_groups"] = {
             "620": {"members": ["alice", "bob", "carol"], "confirm": "en", "ring_seconds": 10}
         }
+        drawn["conferences"] = ROOMS
         drawn["voicemail"] = {"directory": self.place.name, "remote": "98", "seconds": 5}
         for name in ("alice", "bob"):
             drawn["extensions"][name]["voicemail"] = {"on": True}
@@ -66,7 +71,9 @@ def press(scene: Play) -> None:
     """Press a key of some phone that the server talks to."""
     voices = sorted(scene.world.voices.open_voices, key=lambda voice: voice.port)
     if voices:
-        scene.random.choice(voices).press(scene.random.choice(["1", "1", "2", "3", "4", "5", "0", "#", "12"]))
+        scene.random.choice(voices).press(
+            scene.random.choice(["1", "1", "2", "3", "4", "5", "0", "#", "12", "1212#"])
+        )
 
 
 def lose(scene: Play) -> None:
@@ -81,4 +88,4 @@ def lose(scene: Play) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Talking))
+    sys.exit(main(kind=Talking, prog="python -m tests.simulation.talking"))

@@ -147,6 +147,7 @@ class Conversation(StandIn, Speech):
             return
         self._call.was_taken(None)
         self._leg.say(Answered(voice.session, self._answer_fields()))
+        self._call.changed()
         if agreed:
             self._start()
 
