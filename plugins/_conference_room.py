@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from b2bua.calls import Gone
 
 if TYPE_CHECKING:
-    from b2bua.calls import Conversation
+    from b2bua.calls import Conversation, Origination, Party
+
+
+class Wishes(Protocol):
+    """How a room is to be, as its table says."""
+
+    name: str
+    pin: str
+    personal: bool
+    most: int
 
 
 class Member:
@@ -24,9 +33,14 @@ class Member:
         """Has a moderator?"""
         self.shown_out = False
 
+    @property
+    def heard(self) -> bool:
+        """Do the others hear them?"""
+        return not (self.muted or self.silenced)
+
     def enter(self) -> None:
         """Hear the others, and be heard where that is wanted."""
-        self.talk.enter(muted=self.muted or self.silenced)
+        self.talk.enter(muted=not self.heard)
 
     def show_out(self) -> None:
         """Have them leave."""
@@ -37,10 +51,28 @@ class Member:
 class Room:
     """Who meets under a number, or in the own room of an extension."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str, number: str, wishes: Wishes) -> None:
         """Begin empty."""
+        self.name, self.number = name, number
+        """The user part of its URI, and what is dialled for it."""
+        self.wishes = wishes
         self.members: list[Member] = []
+        self.ringing: set[Origination] = set()
+        """Who is being brought, and has not answered yet."""
         self.locked = False
+
+    @property
+    def full(self) -> bool:
+        """Is there no place left?"""
+        return len(self.members) + len(self.ringing) >= self.wishes.most
+
+    def of(self, party: Party) -> list[Member]:
+        """The phones of somebody that are in the room."""
+        return [member for member in self.members if member.talk.party.key == party.key]
+
+    def shows_itself_to(self, party: Party) -> bool:
+        """May somebody see who is in it?  Anybody may who could walk in; else those who are there."""
+        return not (self.wishes.pin or self.wishes.personal) or bool(self.of(party))
 
     def empty_of_us(self) -> bool:
         """Are there only callers from outside?"""

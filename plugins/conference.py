@@ -20,6 +20,11 @@ A C{personal} room is what the conference key of a phone needs: the phone calls
 the number, and transfers its other calls to the same number; all that an
 extension transfers there are in its own room.  When the last extension has left
 a room, callers from outside are hung up: nobody talks over our trunks alone.
+
+We are the focus of these conferences (RFC 4579): phones that know of such things
+are told so, show who is there (C{Event: conference}), and may ask by REFER to ring
+somebody else or to take over a call of theirs; moderators may have somebody leave.
+Whoever is brought by somebody in the room needs no PIN.
 """
 
 from __future__ import annotations
@@ -32,12 +37,15 @@ from pydantic import Field, StringConstraints
 
 from b2bua import NotConfigured, Options, Service, Table, hookimpl
 from b2bua.calls import Gone, Lamp, NoVoice, Talk
+from b2bua_plugins._conference_events import ConferencePackage
+from b2bua_plugins._conference_focus import Asked, asked
 from b2bua_plugins._conference_room import Member, Room
 from b2bua_plugins._pins import PIN, Guesses
 from b2bua_plugins._sounds import sound
 
 if TYPE_CHECKING:
-    from b2bua.calls import Attempt, Conversation
+    from b2bua.calls import Attempt, Conversation, Party, Referral
+    from b2bua.subscriptions import EventPackage
 
 TRIES = 3
 """So often a PIN may be wrong in one call."""
@@ -82,12 +90,18 @@ class Conferences:
                 )
         self._guesses = Guesses(options.now)
         self._rooms: dict[str, Room] = {}
-        """Rooms that are not empty, by number, or number and extension."""
+        """Rooms that are not empty, by the user part of their URI."""
+        self._package = ConferencePackage(self._meant, lambda: self._service)
 
     @hookimpl
     def b2bua_numbers(self) -> Mapping[str, str]:
         """Rooms."""
         return {number: f"conferences.{number}" for number in self._conferences}
+
+    @hookimpl
+    def b2bua_event_packages(self) -> tuple[EventPackage, ...]:
+        """Who is in a room."""
+        return (self._package,)
 
     @hookimpl
     def b2bua_commands(self) -> Mapping[str, Callable[..., Any]]:
@@ -102,33 +116,62 @@ class Conferences:
     @hookimpl
     def route_call(self, attempt: Attempt) -> Talk | None:
         """Somebody dials a room, or is transferred to it."""
-        conference = self._conferences.get(attempt.user) if attempt.local else None
-        if conference is None or attempt.extension is not None:
+        if attempt.extension is not None or not attempt.local:
             return None
-        name = attempt.user
-        if conference.personal:
-            if not attempt.behalf.internal:
-                return None
-            name = f"{attempt.user}/{attempt.behalf.name}"
-        return Talk(lambda talk: self._receive(talk, name, conference), room=name)
+        meant = self._meant(attempt.user, attempt.behalf)
+        if meant is None:
+            return None
+        brings = meant.of(attempt.behalf) if attempt.behalf.key != attempt.caller.key else []
 
-    async def _receive(self, talk: Conversation, name: str, conference: Conference) -> None:
-        """Ask for the PIN, let somebody in, and see them out."""
+        def refer(talk: Conversation, referral: Referral) -> Asked:
+            return asked(self._service, self._rooms.get(meant.name), talk, referral)
+
+        return Talk(lambda talk: self._receive(talk, meant, brings[:1]), room=meant.name, focus=refer)
+
+    def _meant(self, user: str, who: Party) -> Room | None:
+        """
+        The room that somebody means by a number or the user part of a URI, which may be empty.
+
+        A personal number is one's own room; its URI is good for those who are in it.
+        """
+        number, owner = user, ""
+        if user not in self._conferences:
+            number, _, owner = user.partition("_")
+        conference = self._conferences.get(number)
+        if conference is None or (owner and not conference.personal):
+            return None
+        if not conference.personal:
+            return self._rooms.get(number) or Room(number, number, conference)
+        if not who.internal:
+            return None
+        name = f"{number}_{owner or who.name}"  # what no keypad can dial
+        room = self._rooms.get(name) or Room(name, number, conference)
+        return room if owner in ("", who.name) or room.of(who) else None
+
+    async def _receive(self, talk: Conversation, meant: Room, hosts: list[Member]) -> None:
+        """
+        Ask for the PIN, let somebody in, and see them out.
+
+        @param hosts: who is in the room and brings them, if anybody does.
+        """
+        name, conference = meant.name, self._conferences[meant.number]
         given: str | None = ""
-        if conference.pin or conference.moderator_pin:
+        if not hosts and (conference.pin or conference.moderator_pin):
             given = await self._pin(talk, name, conference)
             if given is None:
                 return
         chairs = given == conference.moderator_pin != ""
         moderates = chairs or (not conference.moderator_pin and talk.party.internal)
-        room = self._rooms.setdefault(name, Room())
-        if room.locked and not chairs:
-            await self._say(talk, conference, "conference_locked")
-        elif len(room.members) >= conference.most:
-            await self._say(talk, conference, "conference_full")
-        else:
-            await self._take_part(room, name, conference, Member(talk, moderates=moderates))
-        self._close(name)
+        room = self._rooms.setdefault(name, Room(name, meant.number, conference))
+        try:
+            if room.locked and not (chairs or any(host.moderates for host in hosts)):
+                await self._say(talk, conference, "conference_locked")
+            elif room.full:
+                await self._say(talk, conference, "conference_full")
+            else:
+                await self._take_part(room, conference, Member(talk, moderates=moderates))
+        finally:  # most people just hang up
+            self._close(name)
 
     async def _pin(self, talk: Conversation, name: str, conference: Conference) -> str | None:
         """Ask for a PIN; None for who does not know it."""
@@ -145,7 +188,7 @@ class Conferences:
             await self._say(talk, conference, "wrong")
         return None
 
-    async def _take_part(self, room: Room, name: str, conference: Conference, member: Member) -> None:
+    async def _take_part(self, room: Room, conference: Conference, member: Member) -> None:
         """Let somebody talk to the others until they leave."""
         talk = member.talk
         if not room.members:
@@ -153,21 +196,23 @@ class Conferences:
         room.members.append(member)
         try:
             member.enter()
-            self._changed(name)
+            self._changed(room)
             await talk.announce(sound(conference.language, "tone"))
             while not member.shown_out:
                 key = await talk.key(None, MUTE + LOCK + SILENCE)
                 if key == MUTE:
                     member.muted = not member.muted
                     member.enter()
+                    self._changed(room)
                     await self._say(talk, conference, "unheard" if member.muted else "heard")
                 elif key == LOCK and member.moderates:
                     await self._lock(room, conference, not room.locked)
                 elif key == SILENCE and member.moderates:
                     room.silence(member)
+                    self._changed(room)
         finally:
             room.members.remove(member)
-            self._changed(name)
+            self._changed(room)
             if room.members and room.empty_of_us():
                 room.empty()
             elif room.members:
@@ -176,37 +221,41 @@ class Conferences:
     async def _lock(self, room: Room, conference: Conference, locked: bool) -> None:
         """Let nobody in any more, or everybody again."""
         room.locked = locked
+        self._changed(room)
         await self._tell(room, conference, "conference_locked" if locked else "conference_open")
 
     async def _tell(self, room: Room, conference: Conference, name: str) -> None:
         """Play a sound to all in a room."""
         with suppress(Gone, NoVoice):  # who leaves just now, and a worker that has died, tell nobody
-            await room.members[0].talk.announce(sound(conference.language, name))
+            for member in room.members[:1]:  # nobody is there yet while the first one hears so
+                await member.talk.announce(sound(conference.language, name))
 
     async def _say(self, talk: Conversation, conference: Conference, name: str) -> None:
         """Play a sound to one of them."""
         await talk.play(sound(conference.language, name))
 
     def _close(self, name: str) -> None:
-        """Forget a room that is empty; it is open again when the next one comes."""
+        """Forget a room that is empty, and whoever rings for it; it is open when the next one comes."""
         room = self._rooms.get(name)
         if room is not None and not room.members:
             del self._rooms[name]
+            for ringing in list(room.ringing):
+                ringing.cancel()
 
     # ---- what others see and do -------------------------------------------
 
-    def _changed(self, name: str) -> None:
-        """Lamps of the room show how it is."""
-        self._service.changed("dialog", name.partition("/")[0])
+    def _changed(self, room: Room) -> None:
+        """Lamps of the room show how it is, and phones who is in it."""
+        self._service.changed("dialog", room.number)
+        for resource in {room.name, room.number}:
+            self._package.changed(resource)
 
     @hookimpl
     def lamp_shown(self, number: str) -> Lamp | None:
         """A room is busy while somebody is in it."""
         if number not in self._conferences:
             return None
-        present = sum(
-            len(room.members) for name, room in self._rooms.items() if name.partition("/")[0] == number
-        )
+        present = sum(len(room.members) for room in self._rooms.values() if room.number == number)
         return Lamp("busy", f"{present} in it") if present else Lamp("idle")
 
     def conferences(self) -> list[dict[str, object]]:
@@ -216,7 +265,7 @@ class Conferences:
                 "room": name,
                 "who": member.talk.party.name,
                 "moderates": member.moderates,
-                "heard": not (member.muted or member.silenced),
+                "heard": member.heard,
                 "locked": room.locked,
             }
             for name, room in self._rooms.items()
@@ -234,7 +283,8 @@ class Conferences:
 
     async def lock(self, room: str, state: Literal["on", "off"] = "on") -> str:
         """Let nobody into a room any more, or everybody again."""
-        await self._lock(self._found(room), self._conferences[room.partition("/")[0]], state == "on")
+        found = self._found(room)
+        await self._lock(found, self._conferences[found.number], state == "on")
         return f"{room} is {'locked' if state == 'on' else 'open'}"
 
     def _found(self, name: str) -> Room:

@@ -181,6 +181,10 @@ class Referral(Protocol):
         """To whom."""
 
     @property
+    def method(self) -> str:
+        """INVITE; or BYE, of who talks to the focus of a conference: whom it names shall leave."""
+
+    @property
     def referred_by(self) -> NameAddr | None:
         """Who says to do so (RFC 3892), if it is said."""
 

@@ -314,11 +314,21 @@ class Talk:
     script: Callable[..., Coroutine[Any, Any, None]]
     room: str = ""
     """Parties of one room can hear each other, once they have entered it: C{talk.enter()}."""
+    focus: Callable[..., Refuse | Coroutine[Any, Any, Outcome | None]] | None = None
+    """
+    Makes us the focus of a conference whose URI has C{room} as its user (RFC 4579).
+
+    The party is told so in each Contact, and what it asks for by REFER is put
+    to this function, with the L{Conversation} and the L{Referral}: it refuses,
+    or gives a coroutine that does it, whose result is None or how that failed.
+    """
 
     def __post_init__(self) -> None:
         """Refuse what cannot be carried out, where it is written."""
         if not callable(self.script):
             raise TypeError(f"Talk: {self.script!r:.60} is no coroutine function")
+        if self.focus is not None and not (callable(self.focus) and self.room):
+            raise TypeError("Talk: a focus is a function, and needs a room")
 
 
 Answer: TypeAlias = Confirm | Wait | PickUp | Talk

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from b2bua.calls.calls import Calls
     from b2bua.core.senders import Sender, Senders
     from b2bua.directory import Directory
+    from b2bua.legs.leg import Leg
     from b2bua.subscriptions.notifier import Notifier
     from b2bua.subscriptions.publications import Publications
     from b2bua.transactions.flow import Flow
@@ -138,13 +139,19 @@ class OutsideRequests:
         MessageRelay(self._calls, request, server, sender.party, sender.identity).start(target)
 
     def refer(self, request: Request, server: IServerTransaction) -> None:
-        """A REFER outside of the dialog it is about, which Target-Dialog names (RFC 5589 section 6.1)."""
+        """
+        A REFER outside of the dialog it is about.
+
+        Target-Dialog names that (RFC 5589 section 6.1), or the Request-URI the
+        conference that its sender takes part in (RFC 4579 section 5.5).
+        """
         sender = self._senders.admit(request, server)
         if sender is None:
             return
         target = request.target_dialog
-        leg = None
-        if target is not None:
+        if target is None:
+            leg = self._in_conference(request, sender)
+        else:
             leg = self._calls.context.dialogs.find_replaced(
                 target.call_id, target.local_tag, target.remote_tag
             )
@@ -154,6 +161,13 @@ class OutsideRequests:
             self._answer(request, server, 403)  # RFC 4538 section 4: only a party of that dialog
         else:
             leg.referred_from_outside(request, server)
+
+    def _in_conference(self, request: Request, sender: Sender) -> Leg | None:
+        """The leg by which the sender takes part in the conference that a request is sent to."""
+        conference = request.request_uri.user_unescaped
+        legs = (leg for call in self._calls.going.values() for leg in call.legs if leg.channel.focus)
+        mine = (leg for leg in legs if leg.party.phone == sender.party.phone)
+        return next((leg for leg in mine if leg.channel.focus == conference), None)
 
     # ---- features -------------------------------------------------------
 

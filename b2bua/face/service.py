@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from b2bua.subscriptions import Subscribed, Told
     from b2bua.subscriptions.packages import Packages
     from b2bua.subscriptions.subscriber import Subscriber
+    from b2bua.wire.dialog_ids import Replaces
 
 
 class Timer:
@@ -184,6 +185,12 @@ class Service:
         found = self._calls.going.get(call)
         legs = [] if found is None else [one for one in found.legs if one.id == leg]
         return (found, legs[0]) if found is not None and legs else None
+
+    def named(self, replaces: Replaces) -> tuple[Call, Leg] | None:
+        """The call and the leg whose dialog a Replaces names (RFC 3891 section 3); None when it has ended."""
+        dialogs = self._calls.context.dialogs
+        leg = dialogs.find_replaced(replaces.call_id, replaces.to_tag, replaces.from_tag)
+        return None if leg is None or leg.ended or leg.call is None else (leg.call, leg)
 
     def listen(self, hook: str, wanted: bool = True) -> None:
         """

@@ -50,6 +50,7 @@ class PeerRefer:
         "dialog",
         "leg",
         "max_forwards",
+        "method",
         "refer_to",
         "referred_by",
         "replaces",
@@ -62,7 +63,8 @@ class PeerRefer:
         Take the REFER.
 
         @raise PeerError: 400 without exactly one Refer-To (RFC 3515 section
-            2.4.2), 416 for a scheme that cannot be called, 501 for a method.
+            2.4.2), 416 for a scheme that cannot be called, 501 for a method;
+            who is in a conference of ours may name BYE (RFC 4579 section 5.11).
         """
         refer_to = request.refer_to
         if refer_to is None:
@@ -70,13 +72,15 @@ class PeerRefer:
         uri = refer_to.uri
         if uri.scheme not in ("sip", "sips", "tel"):
             raise PeerError("Cannot call that scheme", section="RFC 3515 2.4.2", where=uri.scheme, code=416)
-        if (uri.param("method") or "INVITE").upper() != "INVITE":
+        method = (uri.param("method") or "INVITE").upper()
+        if method != "INVITE" and not (method == "BYE" and leg.channel.focus):
             raise PeerError("Can only refer to an INVITE", section="RFC 3515 2.1", code=501)
         replaces = uri.header("Replaces") if uri.is_sip else None
         self.leg = leg
         self.dialog = dialog
         self.request = request
         self.refer_to: NameAddr = refer_to
+        self.method = method
         self.replaces: Replaces | None = None if replaces is None else Replaces.parse(replaces)
         self.referred_by: NameAddr | None = request.referred_by
         hops = request.max_forwards

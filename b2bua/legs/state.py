@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from b2bua.dialogs.channel import Channel, contact_value
 from b2bua.dialogs.offer_answer import MEDIA_LINE, Origin, with_lines_of
+from b2bua.wire.uri import escape_user
 
 if TYPE_CHECKING:
     from b2bua.clock import ITimer
@@ -94,16 +95,28 @@ class LegChannel(Channel):
     but sent again, and the way that our last word took is the way to the peer.
     """
 
-    __slots__ = ()
+    __slots__ = ("focus",)
 
     patient = True
+    focus: str
+    """The user of the conference URI while we are its focus for the peer; empty while we are not."""
 
     def contact(self, flow: Flow) -> Field:
-        """Where the peer reaches us in this dialog."""
+        """Where the peer reaches us, and whether that is the focus of a conference (RFC 4579 section 4.2)."""
         if flow is not self.flow or not self.written:
             self.take_flow(flow)
-            self.written = contact_value(self.surroundings.layer, flow, self.contact_user, secure=self.secure)
+            user = escape_user(self.focus) if self.focus else self.contact_user
+            written = contact_value(self.surroundings.layer, flow, user, secure=self.secure)
+            self.written = f"{written};isfocus" if self.focus else written
         return ("Contact", self.written)
+
+    def show_focus(self, conference: str) -> None:
+        """
+        Be the focus of a conference from our next Contact on, or of none any more.
+
+        @param conference: the user of its URI; empty for none.
+        """
+        self.focus, self.written = conference, ""
 
 
 class LegData:
@@ -163,6 +176,7 @@ class LegData:
         """Who the peer was found to be when it called; None: its party says it all."""
         self.channel = LegChannel(context, self)
         """The way to the peer."""
+        self.channel.focus = ""
         self.dialog: Dialog | None = None
         self.early: list[Dialog] | None = None
         """Early dialogs besides that one, while the INVITE is open."""

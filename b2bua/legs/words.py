@@ -127,6 +127,8 @@ class Referral(Protocol):
 
     request: Request
     refer_to: NameAddr
+    method: str
+    """INVITE; or BYE: whom it names shall leave the conference (RFC 4579 section 5.11)."""
     replaces: Replaces | None
     """Whose dialog is to be taken over (RFC 3891); None for a blind transfer."""
     referred_by: NameAddr | None

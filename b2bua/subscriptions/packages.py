@@ -49,6 +49,13 @@ class Watcher:
     """The URI by which the phone says that it is reached."""
     fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
     """The header fields of its first SUBSCRIBE that the package wants to see, each with its values."""
+    heard: int | None = None
+    """
+    The version of the document that it has taken last; None if it is to be told all.
+
+    So a package may tell what has changed since, where that is shorter.  All is
+    told upon a SUBSCRIBE, and to who may have missed something.
+    """
 
 
 class EventPackage:

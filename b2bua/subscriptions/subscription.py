@@ -77,11 +77,13 @@ class PackageSubscription(Subscription):
         "_accepts",
         "_end_told",
         "_failures",
+        "_heard_last",
         "_notifier",
         "_queue",
         "_supports",
         "_timer",
         "_user_agent",
+        "_whole",
         "channel",
         "dialog",
         "fields",
@@ -125,6 +127,10 @@ class PackageSubscription(Subscription):
         """CSeq numbers up to this one may have been used, as far as the store knows."""
         self.over = False
         self._failures = 0
+        self._heard_last: int | None = None
+        """The version of the document that has arrived last, if nothing has been lost since."""
+        self._whole = True
+        """Is the next NOTIFY to tell all?"""
         self._end_told = False
         """Has the NOTIFY been sent that is the last one?"""
         self._timer: ITimer | None = None
@@ -156,6 +162,7 @@ class PackageSubscription(Subscription):
             self.dialog.local_tag,
             self.dialog.target,
             self.fields,
+            None if self._whole else self._heard_last,
         )
 
     def respond(
@@ -203,7 +210,7 @@ class PackageSubscription(Subscription):
         if not self.active:
             self.unknow()
         self.respond(server, 200, self.granted(seconds))
-        self._failures = 0
+        self._failures, self._whole = 0, True
         self.watch()
         self.keep()
         self.tell(at_once=True)
@@ -281,6 +288,7 @@ class PackageSubscription(Subscription):
                 content = body.content
                 fields += (("Content-Type", body.type),)
         self._end_told = not self.active
+        self._whole, self._heard_last = False, None  # until it has been answered
         DialogRequest(self.channel, self.dialog, "NOTIFY", self._heard, fields, content)
         return True
 
@@ -298,6 +306,7 @@ class PackageSubscription(Subscription):
             self._notifier.forget(self)
         elif response.success:
             self._failures = 0
+            self._heard_last = self.dialog.local_seq - self.first_seq
             self._queue.answered()
         else:
             self._queue.failed(max(self._pause(), _asked_to_wait(response)))

@@ -187,6 +187,16 @@ class ModeratorTests(ConferenceCase):
         self.hear(alice="bob carol")
         self.over()
 
+    def test_all_leave_a_locked_room(self) -> None:
+        """A room that everybody has left is open again, however they left."""
+        self.enter(self.alice)
+        self.press(self.alice, "2")
+        self.alice.hang_up()
+        self.world.run(1)
+        self.enter(self.carol)
+        self.assertEqual(len(self.carol.live), 1)
+        self.over()
+
     def test_silenced(self) -> None:
         """Key 3: only the moderator is heard, and then all again; guests cannot."""
         self.enter(self.alice, self.bob)

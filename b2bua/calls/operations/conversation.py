@@ -23,14 +23,28 @@ from b2bua.calls.operations.leg_waiter import REPEATS_MAX, Gone
 from b2bua.calls.operations.speech import Speech
 from b2bua.calls.routing.permission import SERVER
 from b2bua.calls.stand_in import StandIn
-from b2bua.calls.verdicts import Talk
-from b2bua.legs.words import Answered, Changed, Confirmed, Fields, HungUp, Moved, Refused, Withdrawn, Word
+from b2bua.calls.verdicts import Refuse, Talk
+from b2bua.legs.words import (
+    Answered,
+    Changed,
+    Confirmed,
+    Fields,
+    HungUp,
+    Moved,
+    Referred,
+    Refused,
+    Withdrawn,
+    Word,
+)
 from b2bua.media.ports import IVoice, NoVoice
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from b2bua.calls.operations.protocol import OperatedCall
     from b2bua.calls.verdicts import Outcome
     from b2bua.legs.leg import Leg
+    from b2bua.legs.words import Referral
     from b2bua.media.endpoint import Happened
 
 
@@ -113,6 +127,7 @@ class Conversation(StandIn, Speech):
 
     def over(self) -> None:
         """Somebody else talks to the party from now on."""
+        self._leg.channel.show_focus("")
         self._stop()
 
     # ---- from its beginning to its end -----------------------------------------
@@ -126,6 +141,8 @@ class Conversation(StandIn, Speech):
         """
         calls, leg = self._call.calls, self._leg
         self._call.listen(leg, self)
+        if self._talk.focus is not None:
+            leg.channel.show_focus(self._talk.room)
         voices, flow = calls.voices, leg.flow
         if voices is None or flow is None:
             self._fail("the table [media] is off")
@@ -152,8 +169,8 @@ class Conversation(StandIn, Speech):
             self._start()
 
     def _answer_fields(self) -> Fields:
-        """What the party is shown."""
-        return ()
+        """What the party is told besides: that a conference can be watched (RFC 4579 section 3.4)."""
+        return () if self._talk.focus is None else (("Allow-Events", "conference, refer"),)
 
     def _start(self) -> None:
         """Media flow: let the script go."""
@@ -267,8 +284,28 @@ class Conversation(StandIn, Speech):
                 # The voice goes back to where the party was (section 14.1).
                 voice.answer(leg.remote_session).addErrback(lambda failure: failure.trap(NoVoice))
                 super().hear(leg, word)
+            case Referred(_, referral) if self._talk.focus is not None:
+                asked = Deferred.fromCoroutine(self._asked(self._talk.focus, referral))
+                asked.addErrback(self._could_not, referral)
             case _:
                 super().hear(leg, word)
+
+    async def _asked(self, focus: Callable[..., Any], referral: Referral) -> None:
+        """Put to the feature what the party wants of the conference, and tell how it goes (RFC 3515)."""
+        answer = focus(self, referral)
+        if isinstance(answer, Refuse):
+            referral.refuse(answer.code, answer.reason)
+            return
+        referral.accept()
+        failed: Outcome | None = await answer
+        code, reason = (200, "") if failed is None else (failed.code, failed.reason)
+        self._call.calls.run(referral.notify, code, reason)
+
+    def _could_not(self, failure: Any, referral: Referral) -> None:
+        """A fault of the feature: the party hears so, by the answer or by the NOTIFY."""
+        self.log.failure("what {party} asks of a conference broke", failure, party=str(self.party))
+        referral.refuse(500)
+        referral.notify(500)
 
     def _no_voice_for(self, failure: Any, offer: bytes) -> None:
         """A new session that no voice is for is answered in silence, as a hold is."""

@@ -55,6 +55,8 @@ def _decided(call: OperatedCall, leg: Leg, referral: Referral, verdict: Transfer
     bridge = call.bridge
     if isinstance(verdict, Refuse):
         referral.refuse(verdict.code, verdict.reason)
+    elif referral.method != "INVITE":
+        referral.refuse(501)  # it was meant for a conference, which the leg has left
     elif verdict is None or bridge is None or leg not in (bridge.a, bridge.b) or leg.ended:
         referral.refuse(603)
     elif isinstance(verdict, Relay) and not only_we_can(call, referral):
