@@ -119,6 +119,8 @@ class Directory:
             "session_expires": expires,
             "min_se": min(peer.min_se or calls.session_minimum, expires),
             "reliable": peer.reliable,
+            "media": peer.media,
+            "media_encryption": peer.media_encryption,
             "pass_fields": frozenset(peer.pass_fields),
         }
 

@@ -124,12 +124,16 @@ class Bridge:
                     self._note_hold(leg, word)
                     if word.fields:
                         word = replace(word, fields=without_appearances(word.fields))
-                other.say(word if self.alignment is None else self._aligned(leg, word))
+                told = word if self.alignment is None else self._aligned(leg, word)
+                if self.call.relay is None:
+                    other.say(told)
+                else:
+                    self.call.relay.pass_on(leg, other, told)
                 if self._exchange is not None:
                     self._follow(leg, word)
             case Refused(code, reason, fields):
                 # A phone takes a 503 for the failure of its server (RFC 3263 section 4.3).
-                other.say(Refused(500, reason, fields) if code == 503 else word)
+                self.call.pass_on(leg, other, Refused(500, reason, fields) if code == 503 else word)
                 self._exchange_over()
             case Requested() | Replied() | Withdrawn():
                 other.say(word)

@@ -21,12 +21,14 @@ from b2bua.calls.operations.conversation import Conversation
 from b2bua.calls.operations.leg_waiter import LegWaiter
 from b2bua.calls.operations.picking import pick_up
 from b2bua.calls.operations.protocol import CallTable, Talking
+from b2bua.calls.operations.rerouting import relay_happened
 from b2bua.calls.operations.transfer import transfer_requested
 from b2bua.calls.operations.waiting import WaitingParty, answer_waiting
 from b2bua.calls.path import Path
 from b2bua.calls.ports import Decisions, Destination, Listener
 from b2bua.calls.records.record import CallRecord
 from b2bua.calls.records.story import Story
+from b2bua.calls.relay.call_relay import CallRelay
 from b2bua.calls.routing.template import BREADTH_MAX, InviteTemplate
 from b2bua.calls.setup import Setup
 from b2bua.calls.stand_in import StandIn
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
     from b2bua.calls.bridge import Bridge
     from b2bua.calls.routing.search import Search
     from b2bua.legs.party import Identity, Party
+    from b2bua.media.ports import RelayHappened
 
 RETOLD = frozenset({"Diversion", "History-Info", "P-Asserted-Identity", "Remote-Party-ID"})
 """What invitations say in words of our own: from the path and the identity of the call."""
@@ -122,6 +125,7 @@ class Call:
         "path",
         "rang",
         "record",
+        "relay",
         "restored",
         "search",
         "setup",
@@ -188,6 +192,8 @@ class Call:
         self.started = self.talked = False
         self.restored = False
         """Was it begun by a process that is gone?"""
+        self.relay = None if calls.relays is None else CallRelay(self, calls.relays)
+        """Those of its media that pass through a relay; None where none can."""
         self._listeners: dict[Leg, Listener] = {}
         self._operations = 0
         self.over = False
@@ -227,11 +233,32 @@ class Call:
         self.part_with(leg, "moved")
         self.settle()
 
-    def open_leg(self, destination: Destination, invitation: Invitation) -> Leg:
-        """Send an INVITE; who is to hear its answers says L{listen}."""
-        leg = Leg.dial(self.calls.context, invitation, destination.party, self.calls.hear)
-        self.take(leg)
+    def open_leg(self, destination: Destination, invitation: Invitation, by: object = None) -> Leg:
+        """
+        Send an INVITE; who is to hear its answers says L{listen}.
+
+        @param by: the leg whose party makes the offer, if it is one.
+        """
+        context, hear = self.calls.context, self.calls.hear
+        if self.relay is None or invitation.session is None or not isinstance(by, Leg):
+            leg = Leg.dial(context, invitation, destination.party, hear)
+            self.take(leg)
+        else:
+            leg = Leg.prepare(context, invitation, destination.party, hear)
+            self.take(leg)
+            self.relay.invite(by, leg, destination.target)
         return leg
+
+    def pass_on(self, by: Leg, to: Leg, word: Word) -> None:
+        """Say a word to a leg that is that of the party of another one."""
+        if self.relay is None:
+            to.say(word)
+        else:
+            self.relay.pass_on(by, to, word)
+
+    def relay_happened(self, happened: RelayHappened) -> None:
+        """The relay has something to say that is about the call."""
+        relay_happened(self, happened)
 
     def listen(self, leg: Leg, listener: Listener) -> None:
         """From now on C{listener} hears the words of C{leg}."""
@@ -270,6 +297,8 @@ class Call:
             if leg in self.holders:
                 self.holders -= {leg}
             leg.call = None
+            if self.relay is not None:
+                self.relay.drop(leg)
             self.calls.directory.leg_ended(leg.party)
             now = self.since = self.wall()
             self.record.leg_ended(leg, now, why)
@@ -369,6 +398,8 @@ class Call:
             return
         self.over = True
         self.bridge = None
+        if self.relay is not None:
+            self.relay.close()
         now = self.since = self.wall()
         self.record.close(now, self.story.features)
         self.calls.tell_of(self)
@@ -380,7 +411,7 @@ class Call:
         """
         Hang up every leg, and ring no more.
 
-        @param by: who of us wants it, if no party does: C{operator}, C{shutdown} or C{error}.
+        @param by: who of us wants it, if no party does: C{operator}, C{shutdown}, C{error} or C{no media}.
         """
         if by:
             self.record.ended_by_us(by)
@@ -447,10 +478,11 @@ class Call:
         files: tuple[str, ...],
         offer: bytes | None,
         word: Answered,
+        who: object,
         then: Callable[[Answered | None], None],
     ) -> Callable[[], None]:
         """Ask whoever has answered whether they take the call; gives what ends the asking."""
-        return Consent(self, leg, files, offer, then).put(word).stop
+        return Consent(self, leg, files, offer, who, then).put(word).stop
 
     def waited(self, waiting: WaitingParty) -> None:
         """Nobody has come in time: ring elsewhere for who waits, or hang up."""

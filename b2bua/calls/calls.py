@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from b2bua.clock import ITimer
     from b2bua.legs.leg import Leg, LegContext
     from b2bua.legs.party import Party
-    from b2bua.media.ports import IVoices
+    from b2bua.media.ports import IRelays, IVoices
 
 T = TypeVar("T")
 
@@ -69,6 +69,8 @@ class Calls:
         self._calls_max = calls_max
         self.voices: IVoices | None = None
         """Who can play and listen; None where nobody can."""
+        self.relays: IRelays | None = None
+        """Who can pass media on; None where nobody can."""
         self.began: Callable[[Call], None] = lambda call: None
         """Told of each call when it begins."""
         self.recorded: Callable[[Call], None] = lambda call: None
@@ -102,10 +104,10 @@ class Calls:
         if call is None:
             return
         try:
-            if leg.music is None:
+            if leg.music is None and leg.held is None:
                 call.hear(leg, word)
             else:
-                for one in leg.music.heard(word):
+                for one in _as_told(leg, word):
                     call.hear(leg, one)
         except Exception:  # noqa: BLE001  # a bug of ours costs this call, and no other one
             self.log.failure("{call} broke on {word!r}", Failure(), call=call.id, word=word)
@@ -210,6 +212,12 @@ class Calls:
             self._ends_with.setdefault(call, []).append(end)
         else:
             end()
+
+
+def _as_told(leg: Leg, word: Word) -> Iterator[Word]:
+    """A word as the call is to hear it, behind a voice of ours and before what waits for a relay."""
+    for one in (word,) if leg.music is None else leg.music.heard(word):
+        yield from (one,) if leg.held is None else leg.held.heard(one)
 
 
 def _nothing() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from b2bua.calls.decisions import Decisions as HookDecisions
 from b2bua.calls.verdicts import Announcement, Outcome, Waits
@@ -103,6 +103,25 @@ class Listener(Protocol):
 
     def hear(self, leg: Leg, word: Word) -> None:
         """Take one word, wholly."""
+
+
+class Relaying(Protocol):
+    """The media of a call that pass through a relay: L{b2bua.calls.relay}."""
+
+    def pass_on(self, by: Leg, to: Leg, word: Word) -> None:
+        """Say a word to a leg that is that of the party of another one."""
+
+    def settle(self, one: Leg, other: Leg) -> None:
+        """The two have been joined."""
+
+    def shown(self, leg: Leg) -> bytes | None:
+        """What a leg has shown its party, as the other party has said it."""
+
+    def choose_again(self) -> Any:
+        """Choose the ways of all media anew; gives what L{go_back} takes."""
+
+    def go_back(self, ways: Any) -> None:
+        """Let media go again as they did before."""
 
 
 class Decisions(HookDecisions, Protocol):

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from twisted.logger import Logger
 
     from b2bua.calls.identity import Identities
-    from b2bua.calls.ports import Decisions, Destination, Directory, Listener
+    from b2bua.calls.ports import Decisions, Destination, Directory, Listener, Relaying
     from b2bua.clock import ITimer
     from b2bua.dialogs.index import DialogIndex
     from b2bua.legs.context import Invitation, LegContext
     from b2bua.legs.leg import Leg
     from b2bua.legs.words import Answered, Fields, Requested, Word
-    from b2bua.media.ports import IVoices
+    from b2bua.media.ports import IRelays, IVoices
 
 T = TypeVar("T")
 
@@ -58,6 +58,10 @@ class Shared(Protocol):
     @property
     def voices(self) -> IVoices | None:
         """Who can play and listen; None where nobody can."""
+
+    @property
+    def relays(self) -> IRelays | None:
+        """Who can pass media on; None where nobody can."""
 
     @property
     def entertained(self) -> Callable[[Leg, Word], bool]:
@@ -115,8 +119,20 @@ class LiveCall(face.Call, Protocol):
 
     # ---- legs -----------------------------------------------------------
 
-    def open_leg(self, destination: Destination, invitation: Invitation) -> Leg:
-        """Send an INVITE."""
+    @property
+    def relay(self) -> Relaying | None:
+        """Those of its media that pass through a relay; None where none can."""
+
+    def open_leg(self, destination: Destination, invitation: Invitation, by: object = None) -> Leg:
+        """
+        Send an INVITE.
+
+        @param by: the leg whose party makes the offer, if it is one.
+        """
+        raise NotImplementedError
+
+    def pass_on(self, by: Leg, to: Leg, word: Word) -> None:
+        """Say a word to a leg that is that of the party of another one."""
         raise NotImplementedError
 
     def ask_to_take(
@@ -125,6 +141,7 @@ class LiveCall(face.Call, Protocol):
         files: tuple[str, ...],
         offer: bytes | None,
         word: Answered,
+        who: object,
         then: Callable[[Answered | None], None],
     ) -> Callable[[], None]:
         """Ask whoever has answered whether they take the call; gives what ends the asking."""

@@ -108,17 +108,24 @@ class Setup:
                 self._early = leg
             if self._early is not leg:
                 session = None
+        call = self.call
         match word:
             case Ringing():
-                if self.call.rang is None:
-                    layer = self.call.calls.context.layer
-                    self.call.rang = layer.moment or layer.now()
-                self.caller.say(word if session is word.session else Ringing(session, word.fields))
+                if call.rang is None:
+                    layer = call.calls.context.layer
+                    call.rang = layer.moment or layer.now()
+                if session is not word.session:
+                    word = Ringing(session, word.fields)
             case Progress(code=199):
                 if self._early is leg:  # RFC 6228: that source of media is gone
                     self._early = None
+                return
             case Progress():
-                self.caller.say(Progress(word.code, word.reason, session, word.fields))
+                word = Progress(word.code, word.reason, session, word.fields)
+        if call.relay is None:
+            self.caller.say(word)
+        else:
+            call.relay.pass_on(leg, self.caller, word)
 
     def diverted(self, attempt: LiveAttempt, why: Diverted) -> None:
         """The caller may know that the call goes on elsewhere (RFC 5359 section 2.7)."""
@@ -132,7 +139,10 @@ class Setup:
         call.was_taken(leg)
         late = self.template.offer is None and word.session is not None
         Bridge(call, self.caller, leg).begin(self.caller if late else None)
-        self.caller.say(word)
+        if call.relay is None:
+            self.caller.say(word)
+        else:
+            call.relay.pass_on(leg, self.caller, word)
         call.talks_with(leg)
 
     def failed(self, attempt: LiveAttempt, outcome: Outcome) -> None:
@@ -162,13 +172,13 @@ class Setup:
                 if attempt is not None:
                     attempt.cancel(fields)
             case _ if isinstance(word, _WITHIN) and self._early is not None and not self._early.ended:
-                self._early.say(word)
+                self.call.pass_on(leg, self._early, word)
             case _:
                 StandIn(self.call).hear(leg, word)
 
     def said(self, leg: Leg, word: Word) -> None:
         """Take what a ringing leg says within its early dialog; it may not transfer yet."""
         if leg is self._early and not self._over and not isinstance(word, Referred):
-            self.caller.say(word)
+            self.call.pass_on(leg, self.caller, word)
         else:
             StandIn(self.call).hear(leg, word)

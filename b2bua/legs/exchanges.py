@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from b2bua.dialogs.dialog import Dialog
     from b2bua.dialogs.reliable import ReliableResponses
     from b2bua.legs.context import Invitation
-    from b2bua.legs.words import Answered, Fields, Replied, Word
+    from b2bua.legs.words import Answered, Fields, Refused, Replied, Word
     from b2bua.transactions.flow import Flow
     from b2bua.transactions.ports import IServerTransaction
     from b2bua.wire.message import Request
@@ -45,6 +45,24 @@ class IMusic(Protocol):
         """Another process has the party, and a voice for it."""
 
 
+class IHeldWords(Protocol):
+    """Words of the call that wait before a leg: a relay has yet to say what becomes of a session."""
+
+    @property
+    def asking(self) -> bool:
+        """Is there a change of the call among them, for which an answer will be heard?"""
+
+    @property
+    def confirming(self) -> bool:
+        """Is there the answer to an offer among them that came in a response?"""
+
+    def said(self, word: Word) -> bool:
+        """Take a word of the call behind those that wait; False leaves it to the leg."""
+
+    def heard(self, word: Word) -> tuple[Word, ...]:
+        """Take a word of the peer, and give what the call is to hear."""
+
+
 class IOurInvite(Protocol):
     """Our first INVITE, until it is acknowledged."""
 
@@ -63,6 +81,12 @@ class IOurInvite(Protocol):
 
     def early_exchange_done(self, dialog: Dialog) -> bool:
         """Was the offer answered in this early dialog, so that an UPDATE may follow?"""
+
+    def start(self) -> None:
+        """Send it."""
+
+    def give_up(self, word: Refused) -> None:
+        """It cannot be sent: be over with C{word} as the last one."""
 
     def confirm(self, session: bytes | None) -> None:
         """Give the answer to an offer in a response; without one all streams are refused."""

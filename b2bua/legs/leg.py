@@ -77,6 +77,19 @@ class Leg(LegData):
         return self.peer_invite.begin()
 
     @classmethod
+    def prepare(
+        cls,
+        context: LegContext[Leg],
+        invitation: Invitation,
+        party: Party,
+        hear: Callable[[Leg, Word], None],
+    ) -> Leg:
+        """Make the leg of an INVITE that C{our_invite} is to start."""
+        leg = cls(context, False, party, hear)
+        leg.our_invite = OurInvite(leg, invitation)
+        return leg
+
+    @classmethod
     def dial(
         cls,
         context: LegContext[Leg],
@@ -118,6 +131,8 @@ class Leg(LegData):
 
     def say(self, word: Word) -> None:
         """Tell the peer a word of the other side."""
+        if self.held is not None and self.held.said(word):
+            return
         if self.context.music is not None and self.context.music(self, word):
             return
         # By its type, since a match looks at one type after the other.

@@ -271,6 +271,17 @@ class OurInvite(InviteRequest):
         leg.hear(leg, word)
         leg.check_gone()
 
+    def give_up(self, word: Refused) -> None:
+        """It cannot be sent: be over with C{word} as the last one."""
+        self._fail(word)
+
+    def _part(self) -> None:
+        """Be over before anything was sent."""
+        leg = self.leg
+        self._done()
+        leg.end()
+        leg.check_gone()
+
     def cancel(self, fields: Fields) -> None:
         """
         Send a CANCEL; a 200 that crosses it is met with ACK and BYE.
@@ -279,6 +290,9 @@ class OurInvite(InviteRequest):
         counts as cancelled (section 9.1).
         """
         leg = self.leg
+        if not self._attempts:
+            self._part()  # nobody has heard of it
+            return
         if self._cancelled or self._winner is not None or self._client is None:
             return
         self._cancelled = True

@@ -31,6 +31,10 @@ class Policy:
     min_se: int = 90
     reliable: Literal["never", "supported", "required"] = "supported"
     """Do we send provisional responses reliably (RFC 3262) to this peer?"""
+    media: Literal["auto", "direct", "relay"] = "auto"
+    """Do its media pass through a relay: where it seems of use, hardly ever, or always?"""
+    media_encryption: Literal["any", "none", "sdes", "dtls"] = "any"
+    """How the media that we offer it are kept secret; C{any}: as they are offered to us."""
     pass_fields: frozenset[str] = frozenset()
     """Header fields from this peer that pass to the other side, besides those that always do."""
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from b2bua.dialogs.session_timer import SessionTimer
     from b2bua.legs.context import LegContext
     from b2bua.legs.exchanges import (
+        IHeldWords,
         IMusic,
         IOurBye,
         IOurChange,
@@ -136,6 +137,7 @@ class LegData:
         "expiry",
         "gone",
         "hear",
+        "held",
         "id",
         "identity",
         "incoming",
@@ -209,6 +211,8 @@ class LegData:
         self.gone = False
         self.music: IMusic | None = None
         """The voice of ours that the peer hears while its party waits."""
+        self.held: IHeldWords | None = None
+        """What the call has said that waits for a relay; None while nothing does."""
 
     @property
     def answered(self) -> bool:
@@ -302,14 +306,19 @@ class LegData:
             and self.our_change is None
             and self.peer_update is None
             and self.queued_change is None
+            and self.held is None
         )
 
     @property
     def asked(self) -> bool:
         """Is there a change of the call, for which L{Answered} or L{Refused} will be heard?"""
+        if self.held is not None and self.held.asking:
+            return True
         if self.music is not None:
             return self.music.asked
         change = self.our_change or self.queued_change
+        if self.held is not None and self.held.confirming:
+            return False  # it was heard already, and has yet to be acknowledged
         return change is not None and not change.refresh
 
     def settled(self) -> None:

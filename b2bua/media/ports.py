@@ -191,7 +191,7 @@ class IRelay(Interface):
 
     def close() -> Deferred[Statistics | None]:
         """
-        Be done, for sure: the engine is asked until it says so.
+        Be done, for sure: the engine is asked until it says so; a recording is ended first, its file whole.
 
         @return: what came from each party, None where nobody counts; it never fails.
         """

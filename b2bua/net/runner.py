@@ -80,7 +80,7 @@ class Runner:
         # Asked so often that going through a method of our own would be felt.
         self.now, self.wall, self.token = transport.now, transport.wall, transport.token
         self.start, self.timers_of = transport.start, transport.timers_of
-        self.contact_host = transport.wires.contact_host
+        self.contact_host, self.local_host = transport.wires.contact_host, transport.wires.local_host
         self.moment = 0.0
         """What the clock says while a message is taken, for which it is read once; 0 in between."""
         self.elsewhere: Callable[[Request | Response, Flow, bytes], bool] | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container
 from typing import Protocol, TypeAlias, runtime_checkable
 
-from b2bua.net.address import WILDCARDS, covers, host_port, is_ipv6, source_for
+from b2bua.net.address import WILDCARDS, covers, host_port, is_ipv4, is_ipv6, source_for
 from b2bua.net.locate import Hop, Supported
 from b2bua.transactions.flow import Flow
 from b2bua.wire.message import Response
@@ -15,6 +15,8 @@ MOST_DEAD = 1000
 LONGEST_DEAD = 3600.0
 """So many seconds a server is asked last, whatever its Retry-After says."""
 # What some wires can reach besides what they are named after.
+EVERYWHERE = "198.51.100.1"
+"""Stands for a host that is not known: an address that nobody has, by the route to everywhere (RFC 5737)."""
 MOST_WIRES = 10_000
 ROUTES_HOLD = 60.0
 
@@ -151,6 +153,15 @@ class Wires:
                 self._hosts.clear()
             found = self._hosts[flow[:2]] = self._contact_host(flow)
         return found
+
+    def local_host(self, host: str) -> str:
+        """Our address as a host reaches it, a name by the route to everywhere; empty if no wire fits."""
+        known = is_ipv6(host) or is_ipv4(host)
+        found = [one.local[0] for one in self._attached if is_ipv6(one.local[0]) == is_ipv6(host)]
+        if len({*found}) == 1 and found[0] not in WILDCARDS:
+            return found[0]
+        source = self._source(host if known else EVERYWHERE) or ""
+        return source if source in found or not WILDCARDS.isdisjoint(found) else next(iter(found), "")
 
     def via_of(self, flow: Flow) -> str:
         """

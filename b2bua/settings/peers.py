@@ -68,6 +68,18 @@ class Peer(Table):
         description='whether 1xx are acknowledged (RFC 3262): "never", "supported", where SDP in them goes '
         'reliably to who knows that, or "required", all of them, and of it as well',
     )
+    media: Literal["auto", "direct", "relay"] = Field(
+        default="auto",
+        description='how its media go: "auto", through a relay of ours where it is behind a NAT or would not '
+        'understand the other side; "direct", through one only in the latter case or to be recorded; '
+        '"relay", always through one',
+    )
+    media_encryption: Literal["any", "none", "sdes", "dtls"] = Field(
+        default="any",
+        description='how its media are encrypted when it is called: "any", as the caller offers, with DTLS '
+        'only for browsers; "none", "sdes" (keys in SDP) or "dtls"; what differs from the caller\'s needs a '
+        "relay",
+    )
     session_expires: Interval | None = Field(
         default=None, description="seconds after which its calls are refreshed; by default those of [calls]"
     )

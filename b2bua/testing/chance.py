@@ -204,7 +204,7 @@ class Play:
         voices = {(voice.host, voice.port) for voice in self.world.voices.open_voices}
         for phone in self.phones:
             for session in phone.live:
-                to = session.media.sends_to()
+                to = self.world.relays.heard_at(session.media.sends_to())
                 if phone.gone or session.state != "up" or to is None or to[0] in vanished:
                     continue
                 if to not in ears and to not in voices and not self.missed(session, to):

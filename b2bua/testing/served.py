@@ -128,6 +128,7 @@ class Served:
         assert isinstance(world.voices, SimulatedVoices)
         self.voices = VoicesOfProcess(world.voices)
         self.server.core.calls.voices = self.voices
+        self.server.core.calls.relays = world.passes_on
         loaded.bind(self.server.runner, self.server.core.calls, self.server.core.subscriber)
         address, told = (host, 5060), self.told_by_wires()
         self.datagrams = DatagramWire(world.network, address, told)
@@ -162,6 +163,7 @@ class Served:
         self.streams.close()
         self.server.runner.close()
         self.voices.die()
+        self.world.relays.die(self.server.core.calls.going)
         self.crashed()
 
     def hand_over(self) -> Recovery:

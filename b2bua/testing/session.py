@@ -89,4 +89,5 @@ class Session(Referring):
         """Does what the other session sends arrive where we listen?"""
         if self.state == "over" or other.state == "over":
             return False
-        return other.media.sends_to() is not None and other.media.sends_to() == self.media.receives_at()
+        to = self.phone.world.relays.heard_at(other.media.sends_to())
+        return to is not None and to == self.media.receives_at()

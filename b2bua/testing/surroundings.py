@@ -7,7 +7,7 @@ It is the ground on which phones and servers stand; L{b2bua.testing.world} makes
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -17,7 +17,7 @@ from b2bua.testing.network import Address, Network
 from b2bua.wire.message import Request, Response
 
 if TYPE_CHECKING:
-    from b2bua.media.ports import IVoices
+    from b2bua.media.ports import IRelays, IVoices
 
 DAWN = 20_006 * 86400.0
 """A midnight from Wednesday to Thursday, as that of 1970 was."""
@@ -47,12 +47,26 @@ class Violation(NamedTuple):
         return f"{self.at:.3f} {self.who}: {self.what} ({self.section})"
 
 
+class IHeardThrough(Protocol):
+    """Knows the ports of relays."""
+
+    def die(self, calls: Container[str]) -> None:
+        """The server of some calls has died."""
+
+    def heard_at(self, place: Address | None) -> Address | None:
+        """Where is heard what is sent to a place."""
+
+
 class Surroundings:
     """A clock that stands still, and a network without anybody on it."""
 
     agents: Sequence[Present]
     voices: IVoices
     """What a server plays and hears."""
+    relays: IHeardThrough
+    """Where is heard what a server passes on."""
+    passes_on: IRelays | None
+    """By what a server passes media on, if by anything."""
 
     def __init__(self, seed: int, domain: str) -> None:
         """

@@ -29,6 +29,7 @@ from b2bua.testing.forking import Forking
 from b2bua.testing.manners import Manners
 from b2bua.testing.nodes import Node
 from b2bua.testing.phone import Phone
+from b2bua.testing.relays import SimulatedRelays
 from b2bua.testing.served import EXTENSIONS, HOST, Served, document_of
 from b2bua.testing.surroundings import Surroundings
 from b2bua.testing.trunk import Trunk
@@ -51,6 +52,7 @@ class World(Surroundings):
         domain: str = "pbx.example.com",
         store: IStore | None = None,
         several: bool = False,
+        relays: bool = False,
     ) -> None:
         """
         Make a world.
@@ -63,11 +65,15 @@ class World(Surroundings):
         @param store: what outlives the server, for L{Served.crash}; None keeps nothing.
         @param server: False leaves phones alone with each other.
         @param several: True when more servers are to share the store, see L{node}.
+        @param relays: True gives the server an engine that passes media on.
         """
         super().__init__(seed, domain)
         self.agents: list[Agent] = []
         self.voices: SimulatedVoices = SimulatedVoices(self)
         """What the server plays and hears."""
+        self.relays: SimulatedRelays = SimulatedRelays(self)
+        """What the server passes on, if it is to."""
+        self.passes_on = self.relays if relays else None
         self.served: Served | None = None
         self.nodes: dict[str, Node] = {}
         """The servers that share a store, by their names."""
@@ -176,10 +182,30 @@ class World(Surroundings):
         ears = {session.media.receives_at(): session.phone.name for session in sessions}
         pairs = set()
         for session in sessions:
-            to = session.media.sends_to()
+            to = self.relays.heard_at(session.media.sends_to())
             if to is not None and to in ears:
                 pairs.add((session.phone.name, ears[to]))
         return pairs
+
+    def relayed(self) -> set[str]:
+        """Who sends what they say to a relay."""
+        return {
+            phone.name
+            for phone in self._phones()
+            for session in phone.live
+            if self.relays.of(session.media.sends_to())
+        }
+
+    def recorded(self, path: str) -> tuple[set[str], set[str]]:
+        """Who is heard in a recording that is being made: on the left, and on the right."""
+        recorded = self.relays.recordings[path]
+        left, right = set[str](), set[str]()
+        for phone in self._phones():
+            for session in phone.live:
+                leg = self.relays.leg_at(session.media.sends_to())
+                if leg and not recorded.paused and not recorded.ended:
+                    (left if leg == recorded.first else right).add(phone.name)
+        return left, right
 
     def hears(self, phone: Phone) -> str:
         """Name what the server plays to a phone; empty if it plays nothing, or is not heard."""
@@ -262,6 +288,7 @@ class World(Surroundings):
             for phone in self._phones()
             if phone.manners.by_hand and phone.unread()
         ]
+        found += [f"the relay of call {relay.call} is left" for relay in self.relays.open_relays]
         for one in self._servers():
             found += one.complaints()
         return found

@@ -167,6 +167,9 @@ class ITransactionLayer(IClock):
     def contact_host(flow: Flow) -> str:
         """C{host:port} by which the peer of C{flow} reaches us; what Contact and Via say."""
 
+    def local_host(host: str) -> str:
+        """Our address as a host reaches it, as far as that is known before it is asked."""
+
 
 class ITransactionUser(Interface):
     """Who is told what the transaction layer received."""

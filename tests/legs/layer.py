@@ -212,6 +212,10 @@ class FakeLayer:
         """Our own socket."""
         return f"{flow.local[0]}:{flow.local[1]}"
 
+    def local_host(self, host: str) -> str:
+        """An address of ours."""
+        return "192.0.2.1"
+
 
 class LegCase(SynchronousTestCase):
     """A test of one leg, whose call is a list of words."""

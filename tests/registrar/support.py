@@ -245,6 +245,10 @@ class FakeLayer(FakeClock):
         """Our own address."""
         return f"{flow.local[0]}:{flow.local[1]}"
 
+    def local_host(self, host: str) -> str:
+        """An address of ours."""
+        return "192.0.2.1"
+
     def take(self) -> FakeTransaction:
         """The only request since the last time."""
         (transaction,) = self.sent

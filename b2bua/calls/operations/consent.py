@@ -14,13 +14,13 @@ from b2bua.calls.operations.conversation import Conversation
 from b2bua.calls.operations.leg_waiter import REPEATS_MAX
 from b2bua.calls.stand_in import StandIn
 from b2bua.calls.verdicts import Talk
+from b2bua.legs.leg import Leg
 from b2bua.legs.words import Answered, Changed, Confirmed, HungUp, Refused, Word
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from b2bua.calls.operations.protocol import OperatedCall
-    from b2bua.legs.leg import Leg
     from b2bua.media.ports import IVoice
 
 KEY = "1"
@@ -39,6 +39,7 @@ class Consent(Conversation):
         leg: Leg,
         files: tuple[str, ...],
         offer: bytes | None,
+        who: object,
         then: Callable[[Answered | None], None],
     ) -> None:
         """
@@ -46,11 +47,13 @@ class Consent(Conversation):
 
         @param files: what is played.
         @param offer: the caller's; None if it has made none.
+        @param who: the caller's leg, if there is one.
         @param then: told of the answer to C{offer}, or None if the party does not take the call.
         """
         super().__init__(call, leg, Talk(lambda talk: self._script(files)))
         self._then = then
         self._caller = offer
+        self._who = who
         self._taken = False
         self._handing = 0
         """How often the caller's session may still be offered; 0 before and after that."""
@@ -102,9 +105,16 @@ class Consent(Conversation):
         self._call.story.note("{} {} the call", self._leg.party, "takes" if self._taken else "does not take")
         if self._taken:
             self._handing = REPEATS_MAX
-            self._leg.say(Changed(self._caller))
+            self._offer()
         else:
             self._then(None)
+
+    def _offer(self) -> None:
+        """Offer what the caller has offered."""
+        if isinstance(self._who, Leg):
+            self._call.pass_on(self._who, self._leg, Changed(self._caller))
+        else:
+            self._leg.say(Changed(self._caller))
 
     def hear(self, leg: Leg, word: Word) -> None:
         """Wait for the answer to the caller's session, when it comes to that."""
@@ -117,7 +127,7 @@ class Consent(Conversation):
                 self._then(word)
             case Refused(code=491, local=True) if self._handing > 1:
                 self._handing -= 1  # its own change came first, and has been answered
-                leg.say(Changed(self._caller))
+                self._offer()
             case Refused() | HungUp():
                 self._handing = 0
                 self._then(None)

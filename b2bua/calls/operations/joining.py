@@ -95,7 +95,7 @@ async def _join(waiter: LegWaiter, first: Leg, second: Leg) -> Bridge:
     wanted = offer if first in waiter.call.holders else resumed(offer)
     try:
         shown, alignment = Alignment().translate(wanted, to_b=True, previous=second.local_session)
-        waiter.change(second, shown, _told(waiter, second, first))
+        waiter.change(second, shown, _told(waiter, second, first), by=first)
         answer = _accepted(second, await waiter.answer(second, first))
     except (Gone, NotJoined):
         # The fresh offer wants an answer all the same (RFC 3261 section 13.2.1).
@@ -103,17 +103,17 @@ async def _join(waiter: LegWaiter, first: Leg, second: Leg) -> Bridge:
         raise
     back, alignment = alignment.translate(answer, to_b=False, previous=offer)
     fitting = answering(back, offer)
-    first.say(Confirmed(fitting))
+    waiter.call.pass_on(second, first, Confirmed(fitting))
     if wanted is not offer and fitting != answering(back, wanted):
         # It only offered to listen, as it did while on hold: take it off hold.
         waiter.keep(second)
-        waiter.change(first, resumed(back))
+        waiter.change(first, resumed(back), by=second)
         settled = await waiter.answer(first, second)
         if isinstance(settled, Answered) and settled.session is not None:
             there, alignment = alignment.translate(settled.session, to_b=True, previous=shown)
             if not same_media(there, shown) and not waiter.changing(second):
                 waiter.keep(first)
-                waiter.change(second, there)  # it wants it so: its own user holds
+                waiter.change(second, there, by=first)  # it wants it so: its own user holds
                 await waiter.answer(second, first)
     return _bridge(waiter, first, second, alignment)
 
@@ -125,41 +125,49 @@ async def _join_by_offer(waiter: LegWaiter, known: Leg, asked: Leg) -> Bridge:
     shown, alignment = Alignment().translate(
         resumed(known.described), to_b=True, previous=asked.local_session
     )
-    waiter.change(asked, shown, _told(waiter, asked, known))
+    waiter.change(asked, shown, _told(waiter, asked, known), by=known)
     answer = _accepted(asked, await waiter.answer(asked, known))
     waiter.keep(asked)
     back, alignment = alignment.translate(answer, to_b=False, previous=known.local_session)
-    waiter.change(known, back, _told(waiter, known, asked))
+    waiter.change(known, back, _told(waiter, known, asked), by=asked)
     reply = _accepted(known, await waiter.answer(known, asked))
     there, alignment = alignment.translate(reply, to_b=True, previous=shown)
     if not _knows(asked, shown, there) and not waiter.changing(asked):
         waiter.keep(known)
-        waiter.change(asked, there)
+        waiter.change(asked, there, by=known)
         _accepted(asked, await waiter.answer(asked, known))
     return _bridge(waiter, known, asked, alignment)
 
 
 async def _join_answered(waiter: LegWaiter, waiting: Leg, found: Leg, answer: bytes) -> Bridge:
     """Offer C{waiting} what C{found} has said, and see whether that was all."""
-    offered = found.local_session
+    offered = _shown(waiter, found)
     if found.answered:
         answer = found.described or answer  # it may have changed since, by an early UPDATE
         waiter.keep(found)
     shown, alignment = Alignment().translate(
         answer if is_hold(answer) else resumed(answer), to_b=False, previous=waiting.local_session
     )
-    waiter.change(waiting, shown, _told(waiter, waiting, found))
+    waiter.change(waiting, shown, _told(waiter, waiting, found), by=found)
     reply = _accepted(waiting, await waiter.answer(waiting, found))
     back, alignment = alignment.translate(reply, to_b=True, previous=offered or answer)
     if not found.answered:
-        found.say(Answered(back, _told(waiter, found, waiting)))  # it called, to pick up
+        waiter.call.pass_on(
+            waiting, found, Answered(back, _told(waiter, found, waiting))
+        )  # it called, to pick up
     elif offered is None:
-        found.say(Confirmed(back))  # it had made the offer itself
+        waiter.call.pass_on(waiting, found, Confirmed(back))  # it had made the offer itself
     elif not _knows(found, offered, back) and not waiter.changing(found):
         waiter.keep(waiting)
-        waiter.change(found, back)
+        waiter.change(found, back, by=waiting)
         _accepted(found, await waiter.answer(found, waiting))
     return _bridge(waiter, waiting, found, alignment)
+
+
+def _shown(waiter: LegWaiter, leg: Leg) -> bytes | None:
+    """What a leg has shown its party last, as whoever it is of has said it."""
+    relay = waiter.call.relay
+    return leg.local_session if relay is None else relay.shown(leg)
 
 
 def _knows(leg: Leg, shown: bytes, now: bytes) -> bool:
@@ -185,6 +193,8 @@ def _bridge(waiter: LegWaiter, a: Leg, b: Leg, alignment: Alignment) -> Bridge:
     """Let the two talk; streams that correspond one to one need no alignment."""
     same = all(i == j for i, j in alignment.pairs) and _streams(a) == _streams(b)
     bridge = Bridge(waiter.call, a, b, None if same else alignment).begin()
+    if waiter.call.relay is not None:
+        waiter.call.relay.settle(a, b)
     waiter.joined(bridge)
     return bridge
 

@@ -68,8 +68,8 @@ class LegWaiter:
         self._gone: list[Leg] = []
         self._answers: deque[tuple[Leg, Answered | Refused | Confirmed]] = deque()
         self._waiting: Deferred[None] | None = None
-        self._asked: dict[Leg, Changed] = {}
-        """Who owes us an answer, and to what."""
+        self._asked: dict[Leg, tuple[Changed, Leg | None]] = {}
+        """Who owes us an answer, to what, and whose session that is."""
         self._stale: set[Leg] = set()
         """Who owes an answer to somebody who spoke before us, and has left."""
         self._stand_in = StandIn(call)
@@ -142,12 +142,24 @@ class LegWaiter:
             for word in words:
                 bridge.hear(leg, word)
 
-    def change(self, leg: Leg, session: bytes | None, fields: Fields = ()) -> None:
-        """Offer a session to a leg; None asks it for an offer."""
+    def change(self, leg: Leg, session: bytes | None, fields: Fields = (), *, by: Leg | None = None) -> None:
+        """
+        Offer a session to a leg; None asks it for an offer.
+
+        @param by: the leg whose party the session is of.
+        """
         for kept in self._kept.pop(leg, ()):
             self.hear(leg, kept)  # what waits for us must not have to wait for it
-        word = self._asked[leg] = Changed(session, fields)
-        leg.say(word)
+        self._asked[leg] = (Changed(session, fields), by)
+        self._ask(leg)
+
+    def _ask(self, leg: Leg) -> None:
+        """Say what a leg owes an answer to."""
+        word, by = self._asked[leg]
+        if by is None:
+            leg.say(word)
+        else:
+            self.call.pass_on(by, leg, word)
 
     async def close(self) -> None:
         """
@@ -162,7 +174,7 @@ class LegWaiter:
                 self.hear(leg, change)
         for leg in self._asked:
             leg.say(Withdrawn())  # a phone that asks its user may take a minute
-        for leg, asked in list(self._asked.items()):
+        for leg, (asked, _) in list(self._asked.items()):
             try:
                 word = await self.answer(leg, repeats=0)
             except Gone:
@@ -187,7 +199,7 @@ class LegWaiter:
             if not _yielded(word) or leg not in self._asked or not repeats:
                 break
             repeats -= 1
-            leg.say(self._asked[leg])  # the peer's own change came first, and has been granted
+            self._ask(leg)  # the peer's own change came first, and has been granted
         self._asked.pop(leg, None)
         if isinstance(word, Refused) and word.local and word.code in (408, 503):
             # Nobody is there any more: a timeout, or the network says so.

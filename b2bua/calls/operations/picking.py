@@ -100,8 +100,8 @@ def answer_instead(call: OperatedCall, leg: Leg, offer: bytes | None) -> int:
     call.was_taken(leg)
     Bridge(call, caller, leg, Alignment()).begin()
     connected = call.calls.identities.connected
-    caller.say(Answered(answers[0], connected(caller, leg)))
-    leg.say(Answered(answers[1], connected(leg, caller)))
+    call.pass_on(leg, caller, Answered(answers[0], connected(caller, leg)))
+    call.pass_on(caller, leg, Answered(answers[1], connected(leg, caller)))
     call.talks_with(leg)
     return 200
 
@@ -142,8 +142,8 @@ async def _ask_for_offer(call: OperatedCall, leg: Leg, party: Leg) -> None:
     reply = await waiter.answer(party, leg)
     if isinstance(reply, Refused) or reply.session is None:
         raise NotJoined(party, reply.code if isinstance(reply, Refused) else 488)
-    leg.say(Answered(reply.session, connected(leg, party)))
-    party.say(Confirmed((await waiter.confirmation(leg, party)).session))
+    call.pass_on(party, leg, Answered(reply.session, connected(leg, party)))
+    call.pass_on(leg, party, Confirmed((await waiter.confirmation(leg, party)).session))
     Bridge(call, party, leg).begin()
 
 

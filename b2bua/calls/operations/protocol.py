@@ -34,6 +34,7 @@ class OperatedCall(SearchingCall, CallInSetup, WaitedCall, Protocol):
     max_breadth: int
     started: bool
     talked: bool
+    over: bool
 
     @property
     def calls(self) -> CallTable:

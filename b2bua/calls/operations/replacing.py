@@ -104,7 +104,7 @@ class Replacing:
                 waiter.change(other, None, told)
             else:
                 shown, alignment = alignment.translate(offer, to_b=True, previous=other.local_session)
-                waiter.change(other, shown, told)
+                waiter.change(other, shown, told, by=leg)
             reply = await waiter.answer(other, leg)
             if isinstance(reply, Refused):
                 # The old dialog is left as it is (section 3).
@@ -114,10 +114,10 @@ class Replacing:
             back = reply.session
             if offer is not None and back is not None:
                 back, alignment = alignment.translate(back, to_b=False, previous=offer)
-            leg.say(Answered(back, connected(leg, other)))
+            call.pass_on(other, leg, Answered(back, connected(leg, other)))
             call.leg_was_answered(leg)
             if offer is None:
-                other.say(Confirmed((await waiter.confirmation(leg, other)).session))
+                call.pass_on(leg, other, Confirmed((await waiter.confirmation(leg, other)).session))
         except Gone as gone:
             await self._interrupted(gone.leg, other)
             return

@@ -20,6 +20,7 @@ from b2bua.calls.media import Alignment
 from b2bua.calls.operations.conversation import Conversation
 from b2bua.calls.operations.waiting import WaitingParty
 from b2bua.calls.path import Diversion, Path
+from b2bua.calls.relay.call_relay import Kept
 from b2bua.calls.verdicts import Diverted, Wait
 from b2bua.errors import UsageError
 from b2bua.legs.header_policy import NO_FIELDS, SeenFields
@@ -125,6 +126,7 @@ def write_call(call: Call, start: int = 0, legs: tuple[Leg, ...] | None = None) 
         "fields": {name: list(values) for name, values in call.fields.items()},
         "since": call.since,
         "talked": call.talked,
+        "relay": None if call.relay is None else call.relay.write(legs),
     }
 
 
@@ -163,6 +165,8 @@ def restore_call(
         max_forwards, max_breadth = int(plain["max_forwards"]), int(plain["max_breadth"])
         fields = SeenFields({name: tuple(values) for name, values in plain["fields"].items()})
         since, talked, pair = float(plain["since"]), bool(plain["talked"]), plain["pair"]
+        relay = plain.get("relay")  # written since there are relays
+        relayed = None if relay is None else Kept.read(relay, len(plain["legs"]))
         places = [_read_waiting(calls.directory, one) for one in plain["waiting"]]
         lives = 0 if sure else max(1, start - int(plain["start"]))
         kept = list(zip(plain["legs"], plain["holding"], identities, strict=True))
@@ -186,6 +190,8 @@ def restore_call(
             call.take(leg)
     call.max_forwards, call.max_breadth = max_forwards, max_breadth
     call.holders = frozenset(leg for leg, (_, holds, _) in zip(legs, kept, strict=True) if holds)
+    if relayed is not None and call.relay is not None:
+        call.relay.resume(relayed, legs)
     if pair is not None:
         Bridge(call, legs[pair[0]], legs[pair[1]], alignment).begin()
     for n, wait, behalf, began, ends in places:

@@ -59,7 +59,8 @@ class Fork:
             attempt.unanswered(best(self._failures))
             return
         for destination in tier:
-            leg = call.open_leg(destination, invitation(attempt, destination, self._breadth))
+            invited = invitation(attempt, destination, self._breadth)
+            leg = call.open_leg(destination, invited, attempt.template.who)
             self.legs.append(leg)
             call.listen(leg, self)
 
@@ -104,7 +105,8 @@ class Fork:
                 attempt.seeker.said(leg, word)
             case Answered() if attempt.confirm:
                 offer, then = attempt.template.offer, partial(self._confirmed, leg)
-                self._asked[leg] = attempt.call.ask_to_take(leg, attempt.confirm, offer, word, then)
+                who = attempt.template.who
+                self._asked[leg] = attempt.call.ask_to_take(leg, attempt.confirm, offer, word, who, then)
             case Answered():
                 self.legs.remove(leg)
                 attempt.answered(leg, word)

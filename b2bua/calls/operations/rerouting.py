@@ -1,0 +1,97 @@
+"""
+Media take another way in the middle of a call: through a relay from now on, or no more.
+
+Both parties are shown to each other anew, as L{b2bua.calls.operations.joining}
+joins any two.  The recording on demand asks for it, and a relay that dies.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from b2bua.calls.operations.joining import NotJoined, join
+from b2bua.calls.operations.leg_waiter import Busy, Gone
+
+if TYPE_CHECKING:
+    from b2bua.calls.bridge import Bridge
+    from b2bua.calls.operations.protocol import OperatedCall
+    from b2bua.media.ports import RelayHappened
+
+AGAIN_SECONDS = 2.0
+"""When it is tried again to have another relay for a call in which something else was at work."""
+TIMES = 10
+"""So often."""
+
+_log = Logger()
+
+
+def relay_happened(call: OperatedCall, happened: RelayHappened) -> None:
+    """The relay of a call has something to say."""
+    if happened.what == "gone":
+        _again(call, TIMES)
+    elif happened.what == "silent":
+        _silent(call, happened)
+
+
+def _again(call: OperatedCall, times: int) -> None:
+    """Have another relay, or none, when nothing else is at work in the call any more."""
+    if call.over or not times:
+        return
+    if call.bridge is None:
+        call.calls.later(AGAIN_SECONDS, _again, call, times - 1)
+        return
+    work = Deferred.fromCoroutine(reroute(call, call.bridge))
+    work.addErrback(lambda failure: failure.trap(Busy, Gone, NotJoined))
+    work.addErrback(lambda failure: _log.failure("another relay for {call} broke", failure, call=call.id))
+
+
+def _silent(call: OperatedCall, happened: RelayHappened) -> None:
+    """A party sends nothing: if it is expected to, nobody is there any more."""
+    bridge = call.bridge
+    if bridge is None or call.holders:
+        return
+    for leg in (bridge.a, bridge.b):
+        if leg.id == happened.leg and leg.music is None and leg.stable:
+            call.story.note("no media came from {}: {}", leg.party, happened.detail)
+            call.end((("Reason", 'Q.850;cause=41;text="No Media"'),), by="no media")
+
+
+async def reroute(call: OperatedCall, bridge: Bridge) -> None:
+    """
+    Show the two who talk to each other anew, by the way that is right for them now.
+
+    @raise Busy: something else is at work in the call.
+    @raise Gone: one of them has left.
+    @raise NotJoined: one of them refuses; they talk as before.
+    """
+    if call.bridge is not bridge or call.is_busy(bridge.a) or call.is_busy(bridge.b):
+        raise Busy(bridge.a)
+    call.hold_open()
+    try:
+        bridge.release()
+        await bridge.idle()
+        await _anew(call, bridge)
+    except Gone:
+        call.end()
+        raise
+    finally:
+        call.let_close()
+
+
+async def _anew(call: OperatedCall, bridge: Bridge) -> None:
+    """Join the two again; if they do not agree to it, as they were before."""
+    relay = call.relay
+    assert relay is not None
+    ways = relay.choose_again()
+    try:
+        await join(call, bridge.a, bridge.b)
+    except NotJoined:
+        relay.go_back(ways)
+        try:
+            await join(call, bridge.a, bridge.b)
+        except NotJoined:
+            bridge.begin()
+        raise

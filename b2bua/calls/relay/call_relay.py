@@ -1,0 +1,430 @@
+"""
+The media of one call, as far as they pass through a relay.
+
+Who passes a word of one party on to another does so here: a session in it goes
+by the relay, if the L{way<b2bua.calls.relay.way>} of the two is such, and the
+word waits meanwhile (L{b2bua.calls.relay.held_words}).  So legs show relayed
+sessions to their peers, while bridge and operations know those of the parties.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from b2bua.calls.protocol import LiveCall
+from b2bua.calls.relay import way
+from b2bua.calls.relay.held_words import Held, HeldWords
+from b2bua.calls.relay.way import Side, Way
+from b2bua.dialogs.dialog import contact_uri
+from b2bua.errors import PeerError
+from b2bua.legs.words import Answered, Changed, Confirmed, Progress, Refused, Ringing, Word
+from b2bua.media.ports import NoRelay, RelayHappened
+from b2bua.transactions.flow import Flow
+from b2bua.wire.uri import Uri
+
+if TYPE_CHECKING:
+    from b2bua.legs.leg import Leg
+    from b2bua.media.ports import IRelay, IRelays, Statistics
+
+RECORDING = "it is recorded"
+"""Why media have to pass here that are recorded."""
+RECORDABLE = ("PCMA", "PCMU")
+"""What every engine can record, if it does not transcode."""
+_WITH_SESSION = (Ringing, Progress, Answered, Changed, Confirmed)
+UNRELAYED = Refused(503, "No Media Relay")
+"""What is heard of whom an offer cannot be passed on to."""
+
+
+class RelayedCall(LiveCall, Protocol):
+    """A call whose media may pass through a relay."""
+
+    def hear(self, leg: Leg, word: Word) -> None:
+        """Hand a word to whoever listens to the leg."""
+
+    def relay_happened(self, happened: RelayHappened) -> None:
+        """The relay has something to say that is about the call."""
+
+
+class Kept(NamedTuple):
+    """What outlives the process."""
+
+    state: dict[str, Any]
+    """From L{IRelay.state}."""
+    pairs: tuple[tuple[int, int], ...]
+    """Who hears each other by the relay, as numbers of legs."""
+    wanted: tuple[str, ...]
+
+    @classmethod
+    def read(cls, plain: dict[str, Any], legs: int) -> Kept:
+        """
+        Read what L{CallRelay.write} wrote.
+
+        @raise ValueError: it names a leg that is not there.
+        """
+        pairs = tuple((int(one), int(other)) for one, other in plain["pairs"])
+        if not all(0 <= n < legs for pair in pairs for n in pair):
+            raise ValueError("no such leg")
+        return cls(dict(plain["state"]), pairs, tuple(map(str, plain["wanted"])))
+
+
+class CallRelay:
+    """Which of the parties of a call hear each other through a relay: C{call.relay}."""
+
+    log = Logger()
+
+    def __init__(self, call: RelayedCall, relays: IRelays) -> None:
+        """
+        Begin with none.
+
+        @param relays: the engine, as long as the call lasts.
+        """
+        self._call = call
+        self._relays = relays
+        self._relay: IRelay | None = None
+        self._wanted: dict[str, None] = {}
+        """Why all media have to pass here, in the order in which that was said."""
+        self._ways: dict[frozenset[Leg], Way] = {}
+        """The ways of those who have been shown to each other."""
+        self._described: dict[Leg, bytes] = {}
+        """What the party of each leg has said of itself to others."""
+        self._shown: dict[Leg, bytes] = {}
+        """What each leg was to show its party, before the relay made it its own."""
+        self._open: dict[tuple[Leg, Leg], bytes | None] = {}
+        """Offers without an answer, by whom and to whom: what the first one has said of itself before."""
+        self._early: dict[tuple[Leg, Leg], tuple[bytes, bytes]] = {}
+        """Answers in 1xx, by whom and to whom: as they came, and as the relay has made them."""
+        self._unable: set[frozenset[Leg]] = set()
+        """Those whose answers the relay could not pass on: they hear each other without it, or not at all."""
+        self._hosts: dict[Leg, str] = {}
+        """The host of ours that each party was first shown, and goes on to be shown."""
+        self._number = 0
+        """How many relays there have been: of those before, nothing more is heard."""
+
+    # ---- what the call wants --------------------------------------------
+
+    @property
+    def can(self) -> frozenset[str]:
+        """What the engine can do."""
+        return self._relays.can
+
+    @property
+    def relay(self) -> IRelay | None:
+        """The relay, once something passes through it."""
+        return self._relay
+
+    def want(self, why: str) -> None:
+        """From the next offer on, have all media pass here."""
+        self._wanted[why] = None
+
+    def want_no_more(self, why: str) -> None:
+        """From the next offer on, let media go as they would without that reason."""
+        self._wanted.pop(why, None)
+
+    def joins(self, one: Leg, other: Leg) -> bool:
+        """Do the two hear each other through the relay?"""
+        known = self._ways.get(frozenset((one, other)))
+        return known is not None and known.relayed
+
+    def choose_again(self) -> dict[frozenset[Leg], Way]:
+        """Choose the ways of all anew, with their next offers; gives those that they had, for L{go_back}."""
+        before, self._ways = self._ways, {}
+        return before
+
+    def go_back(self, ways: dict[frozenset[Leg], Way]) -> None:
+        """Let media go again as they did before."""
+        self._ways = {pair: known for pair, known in ways.items() if not known.relayed or self._relay}
+
+    # ---- sessions on their way ------------------------------------------
+
+    def invite(self, by: Leg, to: Leg, target: Flow | Uri) -> None:
+        """
+        Start the first INVITE of C{to}, whose offer is that of the party of C{by}.
+
+        @param target: where it goes.
+        """
+        assert to.our_invite is not None
+        session = to.our_invite.invitation.session
+        assert session is not None
+        chosen = self._way(by, to, session, target)
+        if chosen.relayed:
+            self._pass_on(by, to, None, session, chosen, target)
+        else:
+            self._described[by] = session
+            to.our_invite.start()
+
+    def pass_on(self, by: Leg, to: Leg, word: Word) -> None:
+        """Say a word to a leg that is that of the party of another one."""
+        session = word.session if isinstance(word, _WITH_SESSION) else None
+        if isinstance(word, Refused):
+            self._take_back(to, by)
+        elif isinstance(word, _WITH_SESSION) and session is not None and not to.ended:
+            early = self._early.get((by, to))
+            if early is not None and early[0] == session and isinstance(word, Answered):
+                # It has been answered so before, and its 2xx says the same (RFC 6337 section 3.1.1).
+                del self._early[by, to]
+                self._open.pop((to, by), None)
+                word = replace(word, session=early[1])
+            elif (chosen := self._way(by, to, session)).relayed:
+                self._pass_on(by, to, word, session, chosen)
+                return
+            else:
+                self._described[by] = session
+        to.say(word)
+
+    def _way(self, by: Leg, to: Leg, session: bytes, target: Flow | Uri | None = None) -> Way:
+        """The way of two parties, chosen with the first offer between them."""
+        pair = frozenset((by, to))
+        chosen = self._ways.get(pair)
+        if chosen is None and pair in self._unable:
+            chosen = self._ways[pair] = Way(False)
+        if chosen is None:
+            wanted = next(iter(self._wanted), "")
+            chosen = way.choose(self._side(by), self._side(to, target), session, self.can, wanted)
+            self._ways[pair] = chosen
+            if chosen.reason:
+                how = "through a relay" if chosen.relayed else "directly"
+                self._call.story.note("media of {} and {} go {}: {}", by.party, to.party, how, chosen.reason)
+        return chosen
+
+    def _pass_on(
+        self,
+        by: Leg,
+        to: Leg,
+        word: Word | None,
+        session: bytes,
+        chosen: Way,
+        target: Flow | Uri | None = None,
+    ) -> None:
+        """Ask the relay for the session that C{to} shows, and let the word wait."""
+        offers = word is None or _offers(word, to)
+        held = HeldWords.before(to)
+        waiting = held.hold(word)
+        asked = self._offer(by, to, session, target) if offers else self._answer(by, to, session, word)
+        run = self._call.calls.run
+        if isinstance(word, (Ringing, Progress)):
+            asked.addCallback(partial(self._answered_early, (by, to), session))
+        asked.addCallbacks(
+            lambda relayed: run(held.go_on, waiting, relayed),
+            lambda failure: run(self._failed, failure, (by, to), held, waiting, offers, chosen.must),
+        )
+
+    def _answered_early(self, pair: tuple[Leg, Leg], session: bytes, relayed: bytes) -> bytes:
+        """Keep what an early answer has become."""
+        self._early[pair] = (session, relayed)
+        return relayed
+
+    def _offer(self, by: Leg, to: Leg, session: bytes, target: Flow | Uri | None = None) -> Deferred[bytes]:
+        """Give the relay an offer."""
+        self._open[by, to] = self._described.get(by) or by.described
+        self._described[by] = self._shown[to] = session
+        towards = way.towards(self._side(to, target), session)
+        if RECORDING in self._wanted and "transcode" not in self.can:
+            towards = towards._replace(codecs=RECORDABLE)
+        return self._opened().offer(by.id, to.id, session, towards, self._source(by))
+
+    def _answer(self, by: Leg, to: Leg, session: bytes, word: Word | None) -> Deferred[bytes]:
+        """Give the relay an answer; and the offer before it, where it has not got one (as for a pick-up)."""
+        if (to, by) not in self._open:
+            own = self._described.get(to) or to.described
+            if own is not None:
+                self._offer(to, by, own).addErrback(lambda failure: failure.trap(NoRelay))
+        self._described[by] = self._shown[to] = session
+        if isinstance(word, (Answered, Confirmed)):
+            self._open.pop((to, by), None)
+        towards = way.towards(self._side(to), session)
+        return self._opened().answer(by.id, to.id, session, towards, self._source(by))
+
+    def _take_back(self, by: Leg, to: Leg) -> None:
+        """An offer is refused: the relay goes on with what was before it."""
+        before = self._open.pop((by, to), None)
+        if before is None or self._relay is None:
+            return
+        theirs = self._described.get(to) or to.described
+        if theirs is not None and not to.ended:
+            for asked in (self._offer(by, to, before), self._answer(to, by, theirs, Confirmed())):
+                asked.addErrback(lambda failure: failure.trap(NoRelay))
+
+    def settle(self, one: Leg, other: Leg) -> None:
+        """The two have been joined: let the relay know what they have agreed on and nobody was told."""
+        for by, to in ((one, other), (other, one)):
+            if (by, to) in self._open and self.joins(by, to) and to.described is not None:
+                answered = self._answer(to, by, to.described, Confirmed())
+                answered.addErrback(lambda failure: failure.trap(NoRelay))
+
+    def shown(self, leg: Leg) -> bytes | None:
+        """What a leg has shown its party, as the other party has said it."""
+        return self._shown.get(leg) or leg.local_session
+
+    def _failed(
+        self,
+        failure: Failure,
+        pair: tuple[Leg, Leg],
+        held: HeldWords,
+        waiting: Held,
+        offers: bool,
+        must: bool,
+    ) -> None:
+        """
+        The relay cannot pass a session on: an offer goes as it is, unless that would be no use.
+
+        An answer comes too late for that: its offer has named the relay.  So
+        the two are shown to each other once more, without it.
+        """
+        by, to = pair
+        if failure.check(NoRelay) is None:
+            self.log.failure("the relay of {call} broke", failure, call=self._call.id)
+        self._call.story.note(
+            "no relay for media of {} to {}: {}", by.party, to.party, failure.getErrorMessage()
+        )
+        self._open.pop((by, to), None)
+        if not (offers and must):
+            self._ways[frozenset(pair)] = Way(False)
+            held.go_on(waiting)
+            if not offers:
+                self._unable.add(frozenset(pair))
+                gone = RelayHappened("gone", detail="it could not pass on an answer")
+                self._call.calls.later(0, self._call.relay_happened, gone)
+        elif held.give_up(waiting):
+            self._ways.pop(frozenset(pair), None)
+            if waiting.word is None and to.our_invite is not None:
+                to.our_invite.give_up(UNRELAYED)
+            elif not to.ended and to.call is self._call:
+                self._call.hear(to, UNRELAYED)
+
+    # ---- who is there ---------------------------------------------------
+
+    def drop(self, leg: Leg) -> None:
+        """A leg has left the call."""
+        for table in (self._described, self._shown, self._hosts):
+            table.pop(leg, None)
+        self._open = {pair: before for pair, before in self._open.items() if leg not in pair}
+        self._early = {pair: early for pair, early in self._early.items() if leg not in pair}
+        self._unable = {pair for pair in self._unable if leg not in pair}
+        known = [pair for pair in self._ways if leg in pair]
+        relayed = any(self._ways.pop(pair).relayed for pair in known)
+        if relayed and self._relay is not None:
+            self._relay.drop(leg.id)
+
+    def _side(self, leg: Leg, target: Flow | Uri | None = None) -> Side:
+        """What is known of a party."""
+        flow = leg.flow or (target if isinstance(target, Flow) else None)
+        return Side(
+            str(leg.party),
+            leg.party.policy,
+            self._host(leg, flow, target),
+            self._source(leg) if target is None else _host(flow, target),
+            _contact(leg),
+            leg.party.internal,
+            flow is not None and flow.transport in ("WS", "WSS"),
+            self._described.get(leg) or leg.described,
+        )
+
+    def _host(self, leg: Leg, flow: Flow | None, target: Flow | Uri | None) -> str:
+        """Our address as a party reaches it, which stays the same."""
+        if leg not in self._hosts and flow is not None:
+            self._hosts[leg] = flow.local[0]
+        elif leg not in self._hosts and isinstance(target, Uri):
+            self._hosts[leg] = self._call.calls.context.layer.local_host(target.host.strip("[]"))
+        return self._hosts.get(leg, "")
+
+    def _source(self, leg: Leg) -> str:
+        """The host from which a party signals, as far as it is known."""
+        return "" if leg.flow is None else leg.flow.remote[0]
+
+    # ---- the relay ------------------------------------------------------
+
+    def _opened(self) -> IRelay:
+        """The relay, which is there from the first session on."""
+        if self._relay is None:
+            self._relay = self._relays.open(self._call.id, self._hear())
+        return self._relay
+
+    def _hear(self) -> Callable[[RelayHappened], None]:
+        """Hear of the next relay, and of none before it."""
+        self._number += 1
+        return partial(self._call.calls.run, self._happened, self._number)
+
+    def _happened(self, number: int, happened: RelayHappened) -> None:
+        """The relay has something to say."""
+        if number != self._number or self._relay is None:
+            return
+        if happened.what == "gone":
+            self._relay = None
+            self._open.clear()
+            self._ways = {pair: known for pair, known in self._ways.items() if not known.relayed}
+            self._call.story.note("the relay is gone: {}", happened.detail or "it does not answer")
+        self._call.relay_happened(happened)
+
+    def close(self) -> None:
+        """The call is over."""
+        relay, self._relay = self._relay, None
+        self._ways.clear()
+        if relay is not None:
+            relay.close().addCallback(self._counted)
+
+    def _counted(self, statistics: Statistics | None) -> None:
+        """Tell what has come from each party."""
+        for leg, came in (statistics or {}).items():
+            quality = "" if came.mos is None else f", MOS {came.mos:.1f}"
+            self._call.story.note(
+                "leg {}: {} packets came, {} were lost, jitter {:.0f} ms{}",
+                leg, came.packets, came.lost, came.jitter * 1000, quality,
+            )  # fmt: skip
+
+    # ---- beyond the process ---------------------------------------------
+
+    def write(self, legs: Sequence[Leg]) -> dict[str, Any] | None:
+        """Write down what another process needs to go on; None if nothing passes here."""
+        if self._relay is None:
+            return None
+        relayed = [pair for pair, known in self._ways.items() if known.relayed and pair <= {*legs}]
+        pairs = [sorted(map(legs.index, pair)) for pair in relayed]
+        return {"state": self._relay.state(), "pairs": pairs, "wanted": list(self._wanted)}
+
+    def resume(self, kept: Kept, legs: Sequence[Leg]) -> None:
+        """Go on with what was kept; if the engine knows nothing of it, the relay is gone."""
+        self._wanted = dict.fromkeys(kept.wanted)
+        self._relay = self._relays.resume(self._call.id, kept.state, self._hear())
+        if self._relay is not None:
+            self._ways = {frozenset((legs[a], legs[b])): Way(True) for a, b in kept.pairs}
+        elif kept.pairs:
+            gone = RelayHappened("gone", detail="it has not outlived the process before")
+            self._call.story.note("the relay is gone: {}", gone.detail)
+            self._call.calls.later(0, self._call.relay_happened, gone)
+
+
+def _offers(word: Word, to: Leg) -> bool:
+    """Is the session of a word an offer for the party of C{to}, rather than an answer to its own?"""
+    if isinstance(word, (Changed, Confirmed)):
+        return isinstance(word, Changed)
+    return to.peer_update is None and to.peer_invite is not None and to.peer_invite.offer is None
+
+
+def _contact(leg: Leg) -> str:
+    """The host of the Contact of a party, if it is an address and nobody stands between."""
+    dialog, ours, theirs = leg.dialog, leg.our_invite, leg.peer_invite
+    try:
+        if dialog is not None:
+            return "" if dialog.routes else Uri.parse(dialog.target).host.strip("[]")
+        if ours is not None:
+            invitation = ours.invitation
+            return "" if invitation.route else Uri.parse(invitation.request_uri).host.strip("[]")
+        if theirs is not None and not theirs.request.record_routes:
+            return Uri.parse(contact_uri(theirs.request)).host.strip("[]")
+    except PeerError:
+        pass  # what cannot be read says nothing
+    return ""
+
+
+def _host(flow: Flow | None, target: Flow | Uri) -> str:
+    """The address to which a first INVITE goes, as far as it is known."""
+    if flow is not None:
+        return flow.remote[0]
+    return target.host.strip("[]") if isinstance(target, Uri) else target.remote[0]

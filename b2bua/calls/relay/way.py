@@ -1,0 +1,153 @@
+"""
+Which way the media of two parties go: from one to the other, or through a relay; and why.
+
+Values and pure functions; what is not known of a party speaks for neither.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from b2bua.errors import PeerError
+from b2bua.media.ports import Towards
+from b2bua.wire.sdp import Media, Sdp
+
+if TYPE_CHECKING:
+    from b2bua.legs.party import Policy
+
+Secrecy = Literal["none", "sdes", "dtls"]
+"""How media are kept secret: not at all, by keys in the session (RFC 4568), or by DTLS (RFC 5764)."""
+
+_SPOKEN: dict[Secrecy, str] = {"none": "plain RTP", "sdes": "SRTP with SDES", "dtls": "SRTP with DTLS"}
+_PROFILES: dict[Secrecy, Literal["RTP/AVP", "RTP/SAVP", "UDP/TLS/RTP/SAVPF"]] = {
+    "none": "RTP/AVP",
+    "sdes": "RTP/SAVP",
+    "dtls": "UDP/TLS/RTP/SAVPF",
+}
+_ABLE = {"none": frozenset[str](), "sdes": frozenset({"srtp"}), "dtls": frozenset({"dtls"})}
+"""What a relay has to be able to do for each."""
+
+
+class Side(NamedTuple):
+    """What is known of a party and its phone."""
+
+    name: str
+    policy: Policy
+    at: str = ""
+    """Our address as it reaches us; empty while that is not known."""
+    source: str = ""
+    """The host that its requests come from, or that ours go to; empty while that is not known."""
+    contact: str = ""
+    """The host of its Contact; empty where others stand between it and us."""
+    extension: bool = False
+    """Is it a phone of ours?"""
+    browser: bool = False
+    """Does it come over WebSocket (RFC 7118)?"""
+    session: bytes | None = None
+    """What it has said of its media."""
+
+
+class Way(NamedTuple):
+    """The way of the media of two parties."""
+
+    relayed: bool
+    reason: str = ""
+    """Why, for people; empty where nothing speaks for a relay."""
+    must: bool = False
+    """Would they not hear each other without the relay, or are they not to?"""
+
+
+def choose(by: Side, to: Side, session: bytes, can: frozenset[str], wanted: str = "") -> Way:
+    """
+    Choose the way of an offer.
+
+    @param by: who offers.
+    @param to: who is to get it.
+    @param can: what the relay can do (L{IRelays.can}).
+    @param wanted: why the media of the call have to pass here, if they have to.
+    """
+    stream = _stream(session)
+    if stream is None:
+        return Way(False)
+    said = secrecy(stream.proto)
+    taken = _taken(to, said)
+    versions = {_version(stream.connection), _version(to.source)} - {0}
+    reason, must = _difference(by, to, said, taken, versions)
+    for side in (by, to):
+        if not reason and side.policy.media == "relay":
+            reason, must = f'media = "relay" of {side.name}', True
+    reason = reason or wanted or _behind_nat(by) or _behind_nat(to)
+    if not reason:
+        return Way(False)
+    needed = _ABLE[said] | _ABLE[taken] | ({"ipv6"} if 6 in versions else frozenset())
+    missing = needed - can
+    if missing:
+        return Way(False, f"{reason}; but no relay knows {', '.join(sorted(missing))}")
+    return Way(True, reason, must)
+
+
+def towards(side: Side, session: bytes) -> Towards:
+    """What the party is to get that C{session} is on its way to."""
+    stream = _stream(session)
+    said = "none" if stream is None else secrecy(stream.proto)
+    taken = _taken(side, said)
+    ice = side.browser if side.session is None else b"a=ice-ufrag:" in side.session
+    return Towards(side.at, "" if taken == said else _PROFILES[taken], ice)
+
+
+def secrecy(proto: str) -> Secrecy:
+    """How a transport of m= lines keeps media secret."""
+    if proto.startswith("UDP/TLS/"):
+        return "dtls"
+    return "sdes" if "/SAVP" in proto else "none"
+
+
+def _taken(side: Side, said: Secrecy) -> Secrecy:
+    """What the party takes: what it has said itself, else what its settings say, else what comes."""
+    own = None if side.session is None else _stream(side.session)
+    if own is not None:
+        return secrecy(own.proto)
+    if side.policy.media_encryption != "any":
+        return side.policy.media_encryption
+    if side.browser:
+        return "dtls"
+    return "none" if said == "dtls" else said  # hardly any desk phone knows DTLS
+
+
+def _difference(by: Side, to: Side, said: Secrecy, taken: Secrecy, versions: set[int]) -> tuple[str, bool]:
+    """Why the two do not understand each other, if they do not."""
+    if said != taken:
+        return f"{by.name} speaks {_SPOKEN[said]}, {to.name} {_SPOKEN[taken]}", True
+    if len(versions) > 1:
+        return f"one of {by.name} and {to.name} is at IPv4, the other at IPv6", True
+    return "", False
+
+
+def _behind_nat(side: Side) -> str:
+    """Is a phone of ours behind a NAT: does it call itself otherwise than its packets show (RFC 3581)?"""
+    if side.policy.media == "direct" or not side.extension or not _version(side.contact):
+        return ""
+    if not side.source or ip_address(side.contact) == ip_address(side.source):
+        return ""
+    return (
+        f"{side.name} is behind a NAT: its Contact is at {side.contact}, its packets come from {side.source}"
+    )
+
+
+def _version(host: str) -> int:
+    """4 or 6 for an address; 0 for a name, or what stands for none."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return 0
+    return 0 if address.is_unspecified else address.version
+
+
+def _stream(session: bytes) -> Media | None:
+    """The first stream of audio that is wanted; None if there is none, or it is not RTP."""
+    try:
+        media = Sdp.parse(session).media
+    except PeerError:
+        return None
+    return next((m for m in media if m.kind == "audio" and m.port and "RTP/" in m.proto), None)

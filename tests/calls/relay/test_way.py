@@ -1,0 +1,132 @@
+"""Which way media go, and why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from b2bua.calls.relay.way import Side, choose, secrecy, towards
+from b2bua.legs.party import Policy
+from b2bua.media.ports import Towards
+
+PLAIN = b"v=0\r\no=- 1 1 IN IP4 10.0.0.2\r\ns=-\r\nc=IN IP4 10.0.0.2\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n"
+SDES = PLAIN.replace(b"RTP/AVP", b"RTP/SAVP")
+WEB = PLAIN.replace(b"RTP/AVP", b"UDP/TLS/RTP/SAVPF") + b"a=ice-ufrag:abcd\r\n"
+SIX = PLAIN.replace(b"IP4 10.0.0.2", b"IP6 2001:db8::2")
+ALL = frozenset({"srtp", "dtls", "ice", "ipv6", "record"})
+
+
+def side(name: str = "extension bob", **more: Any) -> Side:
+    """A phone of ours in the same network."""
+    policy = Policy(**{key: more.pop(key) for key in ("media", "media_encryption") if key in more})
+    known = {"at": "192.0.2.1", "source": "10.0.0.3", "contact": "10.0.0.3", "extension": True, **more}
+    return Side(name, policy, **known)
+
+
+ALICE = side("extension alice", source="10.0.0.2", contact="10.0.0.2")
+
+
+class WayTests(SynchronousTestCase):
+    """L{choose}."""
+
+    def relayed(self, to: Side, session: bytes = PLAIN, by: Side = ALICE, **more: Any) -> str:
+        """Why the two hear each other by a relay; empty if they do not."""
+        way = choose(by, to, session, more.pop("can", ALL), **more)
+        return way.reason if way.relayed else ""
+
+    def test_direct(self) -> None:
+        """Two phones that reach each other need none, and nothing is to be said about it."""
+        self.assertEqual(choose(ALICE, side(), PLAIN, ALL), (False, "", False))
+
+    def test_nat(self) -> None:
+        """A phone whose Contact is not where its packets come from is behind a NAT (RFC 3581)."""
+        bob = side(source="203.0.113.9", contact="192.168.1.10")
+        why = (
+            "extension bob is behind a NAT: its Contact is at 192.168.1.10, its packets come from 203.0.113.9"
+        )
+        self.assertEqual(choose(ALICE, bob, PLAIN, ALL), (True, why, False))
+        self.assertEqual(self.relayed(ALICE, by=bob), why)
+
+    def test_no_nat(self) -> None:
+        """Names, routes, trunks and what is not known say nothing; and an administrator may know better."""
+        for bob in (
+            side(source="203.0.113.9", contact="phone.example.com"),
+            side(source="203.0.113.9", contact=""),
+            side(source="", contact="192.168.1.10"),
+            side(source="203.0.113.9", contact="192.168.1.10", extension=False),
+            side(source="203.0.113.9", contact="192.168.1.10", media="direct"),
+        ):
+            self.assertFalse(choose(ALICE, bob, PLAIN, ALL).relayed, bob)
+        one_address = side(source="2001:db8::0:3", contact="2001:db8::3")
+        self.assertFalse(choose(side(source="2001:db8::2", contact=""), one_address, SIX, ALL).relayed)
+
+    def test_setting(self) -> None:
+        """C{media = "relay"} of either party holds for the call."""
+        always = side("trunk carrier", media="relay", extension=False)
+        self.assertEqual(self.relayed(always), 'media = "relay" of trunk carrier')
+        self.assertEqual(self.relayed(side(), by=always), 'media = "relay" of trunk carrier')
+        self.assertTrue(choose(ALICE, always, PLAIN, ALL).must)
+
+    def test_wanted(self) -> None:
+        """Media that are recorded pass here, even of who is to be reached directly."""
+        self.assertEqual(self.relayed(side(media="direct"), wanted="it is recorded"), "it is recorded")
+        self.assertFalse(choose(ALICE, side(), PLAIN, ALL, "it is recorded").must)
+
+    def test_encryption(self) -> None:
+        """Who encrypts otherwise is not understood: by what it has said, its settings, or as a browser."""
+        self.assertEqual(
+            self.relayed(side(browser=True)), "extension alice speaks plain RTP, extension bob SRTP with DTLS"
+        )
+        self.assertIn("SRTP with SDES", self.relayed(side(media_encryption="sdes")))
+        self.assertIn("bob plain RTP", self.relayed(side(), WEB))
+        self.assertIn("bob plain RTP", self.relayed(side(session=PLAIN), SDES))
+        self.assertEqual(self.relayed(side(), SDES), "")
+        self.assertEqual(self.relayed(side(browser=True), WEB), "")
+        self.assertTrue(choose(ALICE, side(browser=True), PLAIN, ALL).must)
+
+    def test_versions(self) -> None:
+        """IPv4 does not reach IPv6."""
+        self.assertIn("the other at IPv6", self.relayed(side(source="2001:db8::3", contact="2001:db8::3")))
+        self.assertIn("the other at IPv6", self.relayed(side(), SIX))
+        self.assertEqual(self.relayed(side(source="2001:db8::3", contact="2001:db8::3"), SIX), "")
+        self.assertEqual(self.relayed(side(), PLAIN.replace(b"10.0.0.2", b"0.0.0.0")), "")
+
+    def test_engine(self) -> None:
+        """Without an engine that can do it media go directly, as ever, and the trace says so."""
+        way = choose(ALICE, side(browser=True), PLAIN, frozenset({"ipv6"}))
+        why = "extension alice speaks plain RTP, extension bob SRTP with DTLS; but no relay knows dtls"
+        self.assertEqual(way, (False, why, False))
+        self.assertFalse(choose(ALICE, side(), SIX, frozenset()).relayed)
+        self.assertFalse(choose(ALICE, side(media="relay"), SDES, frozenset()).relayed)
+
+    def test_nothing_to_pass_on(self) -> None:
+        """What has no audio by RTP, or cannot be read, is nothing for a relay."""
+        for session in (b"", b"nonsense", PLAIN.replace(b"4000", b"0"), PLAIN.replace(b"RTP/AVP", b"udptl")):
+            self.assertEqual(choose(ALICE, side(media="relay"), session, ALL), (False, "", False))
+
+
+class TowardsTests(SynchronousTestCase):
+    """What a party is to get."""
+
+    def test_as_it_is(self) -> None:
+        """Who takes what comes gets it."""
+        self.assertEqual(towards(side(), PLAIN), Towards("192.0.2.1"))
+        self.assertEqual(towards(side(), SDES), Towards("192.0.2.1"))
+
+    def test_otherwise(self) -> None:
+        """A desk phone gets plain RTP of a browser, a browser DTLS with ICE of a desk phone."""
+        self.assertEqual(towards(side(), WEB), Towards("192.0.2.1", "RTP/AVP"))
+        self.assertEqual(towards(side(browser=True), PLAIN), Towards("192.0.2.1", "UDP/TLS/RTP/SAVPF", True))
+        self.assertEqual(towards(side(session=WEB), PLAIN), Towards("192.0.2.1", "UDP/TLS/RTP/SAVPF", True))
+        self.assertEqual(towards(side(media_encryption="sdes"), PLAIN), Towards("192.0.2.1", "RTP/SAVP"))
+
+    def test_transports(self) -> None:
+        """Every transport of RTP is one of three."""
+        self.assertEqual(
+            [
+                secrecy(proto)
+                for proto in ("RTP/AVP", "RTP/AVPF", "RTP/SAVP", "RTP/SAVPF", "UDP/TLS/RTP/SAVP")
+            ],
+            ["none", "none", "sdes", "sdes", "dtls"],
+        )
