@@ -7,16 +7,20 @@ Paging: what somebody says is heard from many phones, which answer by themselves
     callers = ["100"]            # who may page; by default every extension
     seconds = 30                 # the longest announcement
     ring_seconds = 15            # phones that do not answer by themselves ring that long
+    recorded = false             # true: it is spoken first, and heard when it is complete
 
-Who dials the number of a page hears a tone, speaks, and hangs up or presses C{#}.
-Then all members are called at once and asked to answer by themselves; each
-hears the tone and what was said, and is hung up.  Who is in a call, wants
-no calls, or is not registered is left out, and so is who has paged.  Phones are asked
-as C{[intercom]} does it.
+When somebody dials the number of a page all members are called at once and asked to
+answer by themselves, as C{[intercom]} asks them.  When the first ones hear, a tone says
+so to who pages, and each of them hears a tone, too.  What is said then all hear
+at once; nobody hears the members.  C{#}, or to hang up, ends it for all.
 
-What is said is recorded first, since the server mixes no voices; it needs one of its own
-(C{[media]}).  It is kept nowhere.  Pages are no place for forwards, and
-calls from outside do not reach them.
+A page that is C{recorded} is spoken after the tone, and the members are called when
+it is complete; so who speaks hears no echo from a loudspeaker nearby, and phones that have to
+be answered by hand miss nothing.  It is kept nowhere.
+
+Who is in a call, wants no calls, or is not registered is left out, and so is who
+has paged.  It needs a voice of the server (C{[media]}).  Pages are no place for
+forwards, and calls from outside do not reach them.
 """
 
 from __future__ import annotations
@@ -33,17 +37,16 @@ from pydantic import Field, StringConstraints
 from b2bua import NotConfigured, Options, Seconds, Service, Table, hookimpl
 from b2bua.calls import Gone, Refuse, Talk
 from b2bua_plugins._auto_answer import USUAL, AlertInfo, ask, asks, says
-from b2bua_plugins._sounds import sound
+from b2bua_plugins._live_page import TONE, LivePage
 
 if TYPE_CHECKING:
-    from b2bua.calls import Attempt, Conversation, InvitationDraft, Party
+    from b2bua.calls import Attempt, Conversation, InvitationDraft, Origination, Party
 
 HEARD = "page|"
 """Before the number of a page and that of an announcement: what members are connected to."""
 AT_ONCE = 8
 SPARE = 30.0
 """Seconds after which nobody hears an announcement any more who could have."""
-TONE = sound("en", "tone")
 
 
 class Page(Table):
@@ -55,10 +58,11 @@ class Page(Table):
     seconds: Seconds = 30.0
     ring_seconds: Seconds = 15.0
     alert_info: AlertInfo = USUAL
+    recorded: bool = False
 
 
 class Paging:
-    """Records announcements and has them heard."""
+    """Has announcements heard, as they are spoken or afterwards."""
 
     @hookimpl
     def b2bua_settings(self) -> Mapping[str, type[Table]]:
@@ -82,6 +86,8 @@ class Paging:
         self._serial = count(1)
         self._said: dict[str, str] = {}
         """Where an announcement is that is being heard, by what its members are connected to."""
+        self._live: dict[str, LivePage] = {}
+        """Those that are being spoken just now, likewise."""
 
     @hookimpl
     def b2bua_numbers(self) -> Mapping[str, str]:
@@ -97,8 +103,7 @@ class Paging:
     def route_call(self, attempt: Attempt) -> Talk | Refuse | None:
         """Somebody pages, or a member has answered."""
         if attempt.user.startswith(HEARD):
-            said = self._said.get(attempt.user)
-            return Refuse(404) if said is None or not _is_answered(attempt) else Talk(_hearing(said))
+            return self._to_hear(attempt.user) if _is_answered(attempt) else Refuse(404)
         page = self._pages.get(attempt.user) if attempt.local else None
         if page is None:
             return None
@@ -106,31 +111,50 @@ class Paging:
         welcome = caller.internal and (page.callers is None or caller.name in page.callers)
         if not welcome or attempt.parent is not None or _is_answered(attempt):
             return Refuse(403, "No page")
-        if len(self._said) >= AT_ONCE:
+        if len(self._said) + len(self._live) >= AT_ONCE:
             return Refuse(486, "Too many pages")
-        return Talk(lambda talk: self._take(talk, number, page, caller))
+        heard = f"{HEARD}{number}|{next(self._serial)}"
+        take = self._take if page.recorded else self._speak
+        return Talk(lambda talk: take(talk, heard, page, caller), room=heard)
 
-    async def _take(self, talk: Conversation, number: str, page: Page, caller: Party) -> None:
+    def _to_hear(self, heard: str) -> Talk | Refuse:
+        """What a member hears, while there is something."""
+        if heard in self._live:
+            return Talk(self._live[heard].hear, room=heard)
+        return Talk(_hearing(self._said[heard])) if heard in self._said else Refuse(404)
+
+    async def _speak(self, talk: Conversation, heard: str, page: Page, caller: Party) -> None:
+        """Have it heard as it is spoken."""
+        self._live[heard] = live = LivePage(talk, page.seconds, page.ring_seconds)
+        try:
+            await live.speak(self._call(heard, page, caller))
+        finally:
+            del self._live[heard]
+
+    async def _take(self, talk: Conversation, heard: str, page: Page, caller: Party) -> None:
         """Record what is said; who hangs up has said it."""
-        directory = mkdtemp(prefix="b2bua-page-")
-        said, heard = f"{directory}/said.wav", f"{HEARD}{number}|{next(self._serial)}"
-        self._said[heard] = said
+        said = self._said[heard] = f"{mkdtemp(prefix='b2bua-page-')}/said.wav"
         try:
             await talk.play(TONE)
             await talk.record(said, page.seconds, keys="#")
         except Gone:
             pass  # that is how most people end
         finally:
-            self._service.after(0, self._tell, heard, number, page, caller)
+            self._service.after(0, self._tell, heard, page, caller)
 
-    def _tell(self, heard: str, number: str, page: Page, caller: Party) -> None:
-        """Call all members, if anything was said; when all must have heard it, it is forgotten."""
-        members = page.members if Path(self._said[heard]).exists() else ()
-        for name in members:
-            if name != caller.name and self._is_free(name):
-                self._service.originate(
-                    name, heard, by=caller, shown=page.name or number, ring_seconds=page.ring_seconds
-                )
+    def _call(self, heard: str, page: Page, caller: Party) -> list[Origination]:
+        """Call all members that may be called now."""
+        shown = page.name or heard.split("|")[1]
+        return [
+            self._service.originate(name, heard, by=caller, shown=shown, ring_seconds=page.ring_seconds)
+            for name in page.members
+            if name != caller.name and self._is_free(name)
+        ]
+
+    def _tell(self, heard: str, page: Page, caller: Party) -> None:
+        """Call the members, if anything was said; when all must have heard it, it is forgotten."""
+        if Path(self._said[heard]).exists():
+            self._call(heard, page, caller)
         self._service.after(page.ring_seconds + page.seconds + SPARE, self._forget, heard)
 
     def _forget(self, heard: str) -> None:
@@ -152,7 +176,7 @@ class Paging:
     def invitation_leaving(self, attempt: Attempt, draft: InvitationDraft) -> None:
         """Ask the phone of a member to answer by itself; nobody else says what makes it do so."""
         page = self._pages.get(attempt.call.dialled.removeprefix(HEARD).partition("|")[0])
-        if page is not None and attempt.call.dialled in self._said:
+        if page is not None and (attempt.call.dialled in self._said or attempt.call.dialled in self._live):
             ask(draft, page.alert_info)
         elif "Answer-Mode" not in dict(draft.fields):  # no intercom, which may have the same words
             draft.fields = [

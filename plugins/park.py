@@ -7,6 +7,8 @@ Park: a call waits at an orbit until somebody dials that orbit, from any phone.
     seconds = 90             # then who parked is rung again
     ring_seconds = 30        # that long,
     otherwise = "100"        # and then this one: a group, the operator
+    key = "0"                # with this key who is parked has it ring at once; without it there is none
+    prompt = "press-0.wav"   # says so, before the music
 
 A call is parked by transferring it to a free orbit, as a phone's key for that
 orbit does, or by dialling the orbit while the call is on hold.  To dial an
@@ -25,9 +27,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, StringConstraints
 
-from b2bua import Elsewhere, Options, Seconds, Service, Table, hookimpl
+from b2bua import Elsewhere, File, Options, Seconds, Service, Table, hookimpl
 from b2bua.calls import (
     Busy,
     Confirm,
@@ -49,7 +51,7 @@ from b2bua.calls import (
 )
 
 if TYPE_CHECKING:
-    from b2bua.calls import Attempt, CallState, InvitationDraft
+    from b2bua.calls import Attempt, CallState, InvitationDraft, Waiting
 
 AT = "park|"
 """Before the number of an extension: the place where calls for it are parked."""
@@ -87,6 +89,8 @@ class Lot(Table):
     seconds: Seconds = 90.0
     ring_seconds: Seconds = 30.0
     otherwise: Elsewhere = ""
+    key: Annotated[str, StringConstraints(pattern=r"^[0-9*#]?$")] = ""
+    prompt: File | None = None
 
 
 class Park:
@@ -117,6 +121,8 @@ class Park:
         """Take the orbits."""
         self._lot = lot = options.of(Lot)
         self._orbits = dict.fromkeys(spread(lot.orbits))
+        if lot.prompt is not None and not lot.key:
+            raise ValueError("[park] prompt says which key to press; set key as well")
         if lot.next_free in self._orbits:
             raise ValueError(
                 f"[park] next_free is the orbit {lot.next_free} as well; give it a number of its own"
@@ -246,7 +252,14 @@ class Park:
         """Keep a party at a place."""
         if place in self._service.data:
             self._free(place)
-        return Wait(place, self._lot.seconds, recall, f"Parked at {place.removeprefix(AT)}")
+        script = self._entertain if self._lot.key else None
+        return Wait(place, self._lot.seconds, recall, f"Parked at {place.removeprefix(AT)}", script)
+
+    async def _entertain(self, talk: Waiting) -> None:
+        """Play music to who is parked until they press the key; then who has parked is rung."""
+        key = self._lot.key
+        if self._lot.prompt is None or not await talk.play(str(self._lot.prompt), until=key):
+            await talk.music(None, until=key)
 
     async def _park(self, attempt: Attempt, place: str) -> Confirm | Refuse:
         """Park whom the caller has on hold, if there is exactly one."""

@@ -48,8 +48,123 @@ class PageCase(LadderTestCase):
         self.quiet()
 
 
-class PageTests(PageCase):
-    """An announcement."""
+class LiveTests(PageCase):
+    """An announcement that is heard as it is spoken."""
+
+    def meet(self) -> dict[str, set[str]]:
+        """Who hears whom."""
+        phones = (self.alice, self.bob, self.carol, self.dave)
+        return {phone.name: self.world.meets(phone) for phone in phones if phone.live}
+
+    def test_heard(self) -> None:
+        """All members hear who pages, and nobody hears them; it ends for all when that one hangs up."""
+        self.start()
+        self.alice.dial("650")
+        self.world.run(8)
+        hears = {"alice"}
+        self.assertEqual(self.meet(), {"alice": set(), "bob": hears, "carol": hears, "dave": hears})
+        self.assertEqual(self.world.voices.played.count("tone"), 4)
+        self.alice.hang_up()
+        self.world.run(1)
+        self.end()
+
+    def test_key(self) -> None:
+        """The hash key ends it, too."""
+        self.start()
+        self.alice.dial("650")
+        self.world.run(8)
+        self.world.voice(self.alice).press("#")
+        self.world.run(1)
+        self.assertEqual(self.alice.live, [])
+        self.end()
+
+    def test_too_long(self) -> None:
+        """After so many seconds it is over."""
+        self.start({"seconds": 3})
+        self.alice.dial("650")
+        self.world.run(10)
+        self.assertEqual(self.alice.live, [])
+        self.end()
+
+    def test_one_is_late(self) -> None:
+        """Nobody waits for long for a phone that is answered by hand; it hears the rest."""
+        self.start({"ring_seconds": 10})
+        self.dave.manners.answers_after = 7
+        self.alice.dial("650")
+        self.world.run(5)
+        self.assertEqual(self.world.meets(self.bob), {"alice"})
+        self.world.run(5)
+        self.assertEqual(self.world.meets(self.dave), {"alice"})
+        self.alice.hang_up()
+        self.world.run(1)
+        self.end()
+
+    def test_member_leaves(self) -> None:
+        """A member that hangs up hears no more; the others do."""
+        self.start()
+        self.alice.dial("650")
+        self.world.run(8)
+        self.bob.hang_up()
+        self.world.run(1)
+        self.assertEqual(self.meet(), {"alice": set(), "carol": {"alice"}, "dave": {"alice"}})
+        self.alice.hang_up()
+        self.world.run(1)
+        self.end()
+
+    def test_gives_up(self) -> None:
+        """Who hangs up while the phones ring has said nothing, and they ring no more."""
+        self.start()
+        for phone in (self.bob, self.carol, self.dave):
+            phone.manners.answers_after = None
+        self.alice.dial("650")
+        self.world.run(2)
+        self.assertEqual((self.heard(), self.world.hears(self.alice)), (["bob", "carol", "dave"], "ringing"))
+        self.alice.hang_up()
+        self.world.run(1)
+        self.end()
+
+    def test_nobody(self) -> None:
+        """Nobody is there: who pages hears so."""
+        self.start()
+        for phone in (self.bob, self.carol, self.dave):
+            phone.unregister()
+        self.alice.dial("650")
+        self.world.run(2)
+        self.assertEqual(self.world.hears(self.alice), "nobody")
+        self.world.run(5)
+        self.assertEqual(self.alice.live, [])
+        self.end()
+
+    def test_worker_dies(self) -> None:
+        """The worker that mixes is gone: another one goes on."""
+        self.start()
+        self.alice.dial("650")
+        self.world.run(8)
+        self.world.voices.lose()
+        self.world.run(1)
+        self.assertEqual(self.meet(), {key: {"alice"} for key in ("bob", "carol", "dave")} | {"alice": set()})
+        self.alice.hang_up()
+        self.world.run(1)
+        self.end()
+
+    def test_asked(self) -> None:
+        """Phones are asked to answer by themselves, and show what it is."""
+        self.start()
+        self.alice.dial("650")
+        self.world.run(8)
+        requests = [got.message for got in self.bob.inbox if isinstance(got.message, Request)]
+        invite, *_ = [request for request in requests if request.method == "INVITE"]
+        self.assertEqual((invite.from_.display, invite.get("Answer-Mode")), ("Hall", "Auto"))
+        self.alice.hang_up()
+        self.end()
+
+
+class RecordedTests(PageCase):
+    """An announcement that is recorded first."""
+
+    def start(self, page: dict[str, Any] | None = None, **tables: Any) -> None:
+        """The page is recorded."""
+        super().start({"recorded": True} | (page or {}), **tables)
 
     def test_heard(self) -> None:
         """All members hear the tone and what was said, and are hung up; it is kept nowhere."""
@@ -155,10 +270,12 @@ class RefusedTests(PageCase):
     def test_by_hand(self) -> None:
         """What members are connected to cannot be dialled."""
         self.start()
-        self.say()
-        session = self.alice.dial("page|650|1")
+        self.alice.dial("650")
+        self.world.run(5)
+        session = self.carrier.dial("page|650|1")
         self.world.run(1)
         self.assertIn(session.code, (403, 404, 603))
+        self.alice.hang_up()
         self.end()
 
     def test_bad(self) -> None:

@@ -6,11 +6,13 @@ from typing import Any
 
 from b2bua.testing import World
 from b2bua.testing.phone import Phone
+from b2bua_plugins._sounds import sound
 from b2bua_plugins.attended_transfer import AttendedTransfer
 from b2bua_plugins.blind_transfer import BlindTransfer
 from b2bua_plugins.busy_lamps import BusyLamps
 from b2bua_plugins.do_not_disturb import DoNotDisturb
 from b2bua_plugins.forward import CallForward
+from b2bua_plugins.music_on_hold import MusicOnHold
 from b2bua_plugins.park import Park
 from tests.ladders.lamps import dialogs, shown
 from tests.ladders.transfers import TransferTestCase
@@ -231,6 +233,42 @@ class OperatorTests(ParkCase):
         self.everybody_leaves()
 
 
+class KeyTests(ParkCase):
+    """A way out for who is parked."""
+
+    def make_world(self) -> World:
+        """With a prompt and music."""
+        own = {"key": "0", "prompt": sound("en", "parked")}
+        return World(features=(MusicOnHold, *FEATURES), settings={"park": LOT | own, "music_on_hold": {}})
+
+    def test_music(self) -> None:
+        """Park × music on hold: who is parked hears which key to press, and then music."""
+        self.park_alice()
+        self.assertEqual(self.world.voices.played[-2:], ["parked", "music"])
+        self.assertEqual(self.world.hears(self.alice), "music")
+        self.everybody_leaves()
+
+    def test_key(self) -> None:
+        """The key has who parked rung at once; other keys do nothing."""
+        self.park_alice()
+        self.world.voice(self.alice).press("1")
+        self.world.run(2)
+        self.assertEqual(self.parked(), [("701", "alice")])
+        self.world.voice(self.alice).press("0")
+        self.world.run(3)
+        self.assertTrue(self.alice.talks_to(self.bob))
+        self.everybody_leaves()
+
+    def test_taken_meanwhile(self) -> None:
+        """Who takes the call talks at once, and the voice is gone."""
+        self.park_alice()
+        self.carol.dial("701")
+        self.world.run(2)
+        self.assertTrue(self.alice.talks_to(self.carol))
+        self.assertEqual(self.world.voices.open_voices, set())
+        self.everybody_leaves()
+
+
 class SettingsTests(TransferTestCase):
     """What is wrong is said at start."""
 
@@ -250,6 +288,11 @@ class SettingsTests(TransferTestCase):
         for orbits in ("701-", "720-701", "1-100000000", "a", "", "7-10"):
             with self.subTest(orbits):
                 self.assertIn("park.orbits", self.refused(orbits=orbits))
+
+    def test_prompt_without_key(self) -> None:
+        """A prompt says which key to press, so there has to be one."""
+        text = self.refused(orbits="701", prompt=sound("en", "parked"))
+        self.assertIn("[park] prompt says which key to press; set key as well", text)
 
 
 class LampTests(ParkCase):

@@ -46,7 +46,10 @@ OFFICE: dict[str, Any] = {
         "shop": {"numbers": ["bob"], "zone": "UTC", "open": [], "otherwise": "610", "mode": "open"}
     },
     "night_ring": {"690": {"members": ["carol", "erin"], "ring_seconds": 6, "otherwise": "dave"}},
-    "pages": {"650": {"members": ["alice", "bob", "dave"], "seconds": 2, "ring_seconds": 3}},
+    "pages": {
+        "650": {"members": ["alice", "bob", "dave"], "seconds": 2, "ring_seconds": 3},
+        "651": {"members": ["bob", "carol"], "seconds": 2, "ring_seconds": 3, "recorded": True},
+    },
     "speed_dial": {"numbers": {"801": "carol", "802": "701"}},
 }
 CODES = (
@@ -69,12 +72,20 @@ CODES = (
     "*462",
     "*39",
     "650",
+    "651",
     "690",
     "801",
     "802",
     "112",
 )
-PARK = {"orbits": "701-702", "next_free": "700", "seconds": 10, "ring_seconds": 4, "otherwise": "erin"}
+PARK = {
+    "orbits": "701-702",
+    "next_free": "700",
+    "seconds": 10,
+    "ring_seconds": 4,
+    "otherwise": "erin",
+    "key": "0",
+}
 PLACES = (
     *ORBITS,
     "700",
