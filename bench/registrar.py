@@ -221,6 +221,8 @@ def filled(count: int) -> Bindings:
 class _Clock:
     """A clock without a runner."""
 
+    moment = 0.0
+
     def __init__(self, clock: StandingClock) -> None:
         self._clock = clock
         self.now: Callable[[], float] = clock.seconds

@@ -97,7 +97,7 @@ class Relaying(Answering):
     def request_received(self, request: Request, server: IServerTransaction) -> None:
         """Forward it with our Via instead of the caller's; its responses the other way round."""
         if request.method == "INVITE":
-            server.respond(request.response(100))
+            server.trying()
         vias = [item for item in request.fields if item[0] == "Via"]
 
         def back(response: Response) -> None:

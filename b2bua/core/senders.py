@@ -174,8 +174,9 @@ class Senders:
             if told is not None:
                 name = told
                 private = private or (told.param("privacy") or "off").lower() != "off"
-        user, params = name.uri.telephone
-        if not user or _is_nobody(name.uri):
+        uri = name.uri
+        user, params = uri.telephone
+        if not user or _is_nobody(uri):
             return ANONYMOUS
         return Identity(name.display, f"sip:{escape_user(user)}@{self._domain.name}", private, params)
 

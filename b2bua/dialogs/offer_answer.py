@@ -95,7 +95,7 @@ class Origin:
     was sent last.
     """
 
-    __slots__ = ("_last", "_shown", "_taken_back", "address", "id", "version")
+    __slots__ = ("_last", "_line", "_shown", "_taken_back", "address", "id", "version")
 
     def __init__(self, session_id: int, address: str, version: int = 0) -> None:
         """
@@ -107,6 +107,9 @@ class Origin:
         self.version = version
         """The highest version that was used."""
         self.address = address
+        kind = "IP6" if ":" in address else "IP4"
+        self._line = f"o=- {session_id} %d IN {kind} {address.replace('%', '%%')}".encode()
+        """The line without its end, and with a place for the version."""
         self._shown = version
         self._last = b""
         self._taken_back = b""
@@ -118,23 +121,18 @@ class Origin:
 
     def sign(self, body: bytes) -> bytes:
         """Put our o= line into a body that is about to be sent."""
-        signed = replace_origin(body, self._line())
+        signed = replace_origin(body, self._line % self._shown)
         if signed != self._last:
             if self._last:
                 self._shown = self.version
-                signed = replace_origin(body, self._line())
+                signed = replace_origin(body, self._line % self._shown)
                 if signed != self._taken_back:
                     self.version += 1
                     self._shown = self.version
-                    signed = replace_origin(body, self._line())
+                    signed = replace_origin(body, self._line % self._shown)
             self._last = signed
             self._taken_back = b""
         return signed
-
-    def _line(self) -> bytes:
-        """The line without its end."""
-        kind = "IP6" if ":" in self.address else "IP4"
-        return f"o=- {self.id} {self._shown} IN {kind} {self.address}".encode()
 
     @property
     def state(self) -> tuple[int, bytes]:

@@ -93,9 +93,9 @@ class Options:
         if self._version != self._preferences.version:
             self._version = self._preferences.version
             self._known.clear()
-        known: AnyTable | None = self._known.get((model, names))
-        if known is None:
-            known = self._known[model, names] = self._read(model, names)
+        if (model, names) not in self._known:
+            self._known[model, names] = self._read(model, names)
+        known: AnyTable = self._known[model, names]
         return known
 
     def names(self, model: type[Table]) -> list[tuple[str, ...]]:

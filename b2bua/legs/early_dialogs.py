@@ -39,17 +39,15 @@ class EarlyDialogs:
     The first one stands for the leg until a 2xx says which one counts.
     """
 
-    __slots__ = ("_dialog_of", "_early_media", "_forks", "_offered", "leg", "used")
+    __slots__ = ("_early_media", "_forks", "_offered", "leg", "used")
 
-    def __init__(self, leg: LegData, dialog_of: Callable[[Response, int], Dialog], offered: bool) -> None:
+    def __init__(self, leg: LegData, offered: bool) -> None:
         """
         Start with none.
 
-        @param dialog_of: makes the dialog of a response.
         @param offered: did the INVITE bring an offer?
         """
         self.leg = leg
-        self._dialog_of = dialog_of
         self._offered = offered
         self._forks: dict[str, EarlyDialog] = {}
         self._early_media = ""
@@ -61,13 +59,17 @@ class EarlyDialogs:
         numbers go up from there (RFC 3261 section 12.2.1.1).
         """
 
-    def find(self, response: Response, seq: int) -> EarlyDialog:
-        """Find the early dialog of a response, or make it; C{seq} is the CSeq number of the INVITE."""
+    def find(self, dialog_of: Callable[[Response, int], Dialog], response: Response, seq: int) -> EarlyDialog:
+        """
+        Find the early dialog of a response, or have it made.
+
+        @param seq: the CSeq number of the INVITE.
+        """
         tag = response.to.tag
         fork = self._forks.get(tag)
         if fork is None:
             leg = self.leg
-            dialog = self._dialog_of(response, seq)
+            dialog = dialog_of(response, seq)
             fork = self._forks[tag] = EarlyDialog(dialog)
             leg.context.dialogs.add(dialog, leg)
             if leg.dialog is None:

@@ -118,7 +118,7 @@ def _invite(leg: LegData, request: Request, server: IServerTransaction) -> None:
     """Take a re-INVITE."""
     if _refused_for_glare(leg, request, server, True):
         return
-    server.respond(request.response(100))
+    server.trying()
     change_queue.yield_to_peer(leg)
     leg.learn(request)
     invited = leg.peer_invite = PeerInvite(leg, request, server)

@@ -94,6 +94,7 @@ class InviteRequest:
         self._attempts += 1
         leg, target = self.leg, self.invitation.target
         if leg.channel.device is None and type(target) is FlowType:
+            leg.channel.take_flow(target)
             leg.channel.meet(leg.party.registered_as, self.invitation.request_uri, target)
         self._client = self.leg.context.layer.request(self._write, self.invitation.target, self._heard)
 

@@ -42,7 +42,7 @@ class OurInvite(InviteRequest):
         self._cancelled = False
         self.heard = False
         """Has there been a provisional response?"""
-        self._forks = EarlyDialogs(leg, self.dialog_of, invitation.session is not None)
+        self._forks = EarlyDialogs(leg, invitation.session is not None)
         self._owing: EarlyDialog | None = None
         """The fork that won while the PRACK with our answer was owed."""
         self._winner: str | None = None
@@ -82,7 +82,7 @@ class OurInvite(InviteRequest):
         session = session_within(response)
         reliable = "Require" in response.first and "100rel" in response.require and response.rseq is not None
         if tag:
-            fork = self._forks.find(response, self.seq)
+            fork = self._forks.find(self.dialog_of, response, self.seq)
             if reliable and not self._forks.take_reliable(fork, response, session):
                 return
         if self.invitation.session is None and not reliable:

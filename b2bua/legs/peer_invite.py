@@ -56,7 +56,7 @@ class PeerInvite(ProvisionalResponses):
         """Look at the first INVITE; refuse it for its faults, or let the call hear of it."""
         leg, request = self.leg, self.request
         context = leg.context
-        self.server.respond(request.response(100))
+        self.server.trying()
         try:
             channel = leg.channel
             channel.take_flow(self.server.flow)

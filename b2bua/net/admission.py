@@ -56,7 +56,7 @@ class Admission:
 
     def know(self, host: str) -> None:
         """Count C{host} no more: we ask it something, or it has shown who it is."""
-        if len(self.known) < self._sources:
+        if host not in self.known and len(self.known) < self._sources:
             self.known.add(host)
 
     def _settle(self, now: float) -> dict[str, float]:

@@ -77,6 +77,10 @@ class ServerTransaction(Transaction):
         if self.machine.request is None:
             self.user = None
 
+    def trying(self) -> None:
+        """Send a 100, unless something has been sent already."""
+        self.perform(self.machine.trying())
+
     def seen_at(self, flow: Flow, request: Request) -> None:
         """
         The request has come again, from another port that a router has given its sender meanwhile.

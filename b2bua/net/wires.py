@@ -147,12 +147,12 @@ class Wires:
 
     def contact_host(self, flow: Flow) -> str:
         """C{host:port} by which the peer of C{flow} reaches us."""
-        found = self._hosts.get(flow[:2])
-        if found is None:
+        way = flow[:2]
+        if way not in self._hosts:
             if len(self._hosts) >= MOST_WIRES:
                 self._hosts.clear()
-            found = self._hosts[flow[:2]] = self._contact_host(flow)
-        return found
+            self._hosts[way] = self._contact_host(flow)
+        return self._hosts[way]
 
     def local_host(self, host: str) -> str:
         """Our address as a host reaches it, a name by the route to everywhere; empty if no wire fits."""
@@ -172,14 +172,13 @@ class Wires:
         we say that the peer may use the connection for its requests too (RFC
         5923 section 8.1).
         """
-        found = self._vias.get(flow[:2])
-        if found is None:
+        way = flow[:2]
+        if way not in self._vias:
             ask = {"UDP": ";rport", "TLS": ";alias"}.get(flow.transport, "")
             if len(self._vias) >= MOST_WIRES:
                 self._vias.clear()
-            found = f"SIP/2.0/{flow.transport} {self.contact_host(flow)}{ask};branch="
-            self._vias[flow[:2]] = found
-        return found
+            self._vias[way] = f"SIP/2.0/{flow.transport} {self.contact_host(flow)}{ask};branch="
+        return self._vias[way]
 
     def _contact_host(self, flow: Flow) -> str:
         """Work out what L{contact_host} remembers."""

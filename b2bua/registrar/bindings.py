@@ -136,20 +136,18 @@ class Bindings:
         Of several contacts of one instance only the newest is named, with
         reg-id or without (RFC 5626 section 7), and contacts that do not answer our OPTIONS are left out.
         """
-        entry = self._entries.get(aor)
-        if entry is None:
+        if aor not in self._entries:
             return ()
-        now = self._clock.moment or self._clock.now()
+        entry, now = self._entries[aor], self._clock.moment or self._clock.now()
         if entry.soonest > now:
             return entry.targets
         return tuple(self._targets(tuple(b for b in entry.bindings if b.expires_at > now)))
 
     def all(self, aor: str) -> tuple[Binding, ...]:
         """Every binding of C{aor} that has not expired, the silent ones included."""
-        entry = self._entries.get(aor)
-        if entry is None:
+        if aor not in self._entries:
             return ()
-        now = self._clock.moment or self._clock.now()
+        entry, now = self._entries[aor], self._clock.moment or self._clock.now()
         if entry.soonest > now:
             return entry.bindings
         return tuple(binding for binding in entry.bindings if binding.expires_at > now)

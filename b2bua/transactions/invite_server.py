@@ -14,7 +14,7 @@ from b2bua.transactions.effects import (
     Stop,
     TimerValues,
 )
-from b2bua.wire.message import Request, Response, write
+from b2bua.wire.message import Request, Response, write, write_trying
 from b2bua.wire.registry import KNOWN, canonical
 
 STOP_TRYING = Stop(TRYING)
@@ -68,6 +68,13 @@ class InviteServer:
             return (self._timers.invite_trying,)
         return ()
 
+    def trying(self) -> Effects:
+        """TU or timer: send 100, if nothing has been sent yet."""
+        if self.request is None or self._last:
+            return ()
+        self._last = write_trying(self.request)
+        return (self._last,)
+
     def respond(self, response: Response) -> Effects:
         """Follow the arrow of a response from TU."""
         code = response.code
@@ -114,9 +121,8 @@ class InviteServer:
     def fire(self, timer: str) -> Effects:
         """Follow the arrow of a timer."""
         match self.state, timer:
-            case State.PROCEEDING, "100" if self.request is not None and not self._last:
-                self._last = write(self.request.response(100))
-                return (self._last,)
+            case State.PROCEEDING, "100":
+                return self.trying()
 
             case State.COMPLETED, "G":
                 self._interval = min(2 * self._interval, self._timers.t2)

@@ -20,7 +20,7 @@ from b2bua.transactions.effects import (
     Stop,
     TimerValues,
 )
-from b2bua.wire.message import Request, Response, write
+from b2bua.wire.message import Request, Response, write, write_trying
 
 STOP_TRYING = Stop(TRYING)
 
@@ -68,6 +68,10 @@ class NonInviteServer:
             return (self._timers.other_trying,)
         return ()
 
+    def trying(self) -> Effects:
+        """A 100 is only sent late, by the timer (RFC 4320 section 4.1)."""
+        return ()
+
     def respond(self, response: Response) -> Effects:
         """
         Follow the arrow of a response from TU.
@@ -97,7 +101,7 @@ class NonInviteServer:
         match self.state, timer:
             case State.TRYING, "100" if self.request is not None:
                 self.state = State.PROCEEDING
-                self._last = write(self.request.response(100))
+                self._last = write_trying(self.request)
                 return (Start("J", self._rest()), self._last)
 
             case State.PROCEEDING, "J":

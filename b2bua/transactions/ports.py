@@ -43,6 +43,9 @@ class IServerTransaction(Interface):
         comes too late has no effect.
         """
 
+    def trying() -> None:
+        """Send a 100, unless something has been sent already."""
+
     def move(flow: Flow) -> None:
         """
         Answer by another way, since whoever has asked is there now.

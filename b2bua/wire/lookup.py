@@ -217,18 +217,15 @@ class Fields:
         """Parse the values of a list that can be done without; malformed ones are passed over."""
         if name not in self.first:
             return ()
-        found: list[T] = []
-        for line in self.all(name):
-            try:
-                items = split_list(line)
-            except PeerError:
-                continue
-            for item in items:
-                try:
-                    found.append(parse(item))
-                except PeerError:
-                    continue
-        return tuple(found)
+        return tuple([value for line in self.all(name) for value in _readable(line, parse)])
+
+    def _words(self, name: str) -> frozenset[str]:
+        """Read a list of words that can be done without, in lower case."""
+        if name not in self.first:
+            return NO_TAGS
+        if self.distinct and not self.first[name][256:]:
+            return _known_words(self.first[name])
+        return frozenset(self._readable(name, str.lower))
 
     def _number(self, name: str, most: int, section: str) -> int:
         """Parse a field that is one number."""
@@ -242,6 +239,22 @@ class Fields:
 
 
 NO_TAGS: frozenset[str] = frozenset()
+
+
+def _readable(line: str, parse: Callable[[str], T]) -> list[T]:
+    """Parse those values of a list that can be parsed."""
+    found: list[T] = []
+    with suppress(PeerError):
+        for item in split_list(line):
+            with suppress(PeerError):
+                found.append(parse(item))
+    return found
+
+
+@lru_cache(maxsize=256)
+def _known_words(line: str) -> frozenset[str]:
+    """Read a list of words in lower case, remembering the last ones: all phones of a kind send the same."""
+    return frozenset(_readable(line, str.lower))
 
 
 @lru_cache(maxsize=256)

@@ -43,6 +43,7 @@ __all__ = [
     "Response",
     "parse",
     "write",
+    "write_trying",
 ]
 
 # message-header = name HCOLON value CRLF, on one line.  A dot is much faster than
@@ -411,6 +412,19 @@ def write(message: Message) -> bytes:
     if text.count("\n") != breaks or text.count("\r") != breaks or "\0" in text:
         _refuse_injection(message, text, breaks)
     return text.encode("utf-8", "surrogateescape") + body
+
+
+def write_trying(request: Request) -> bytes:
+    """Write the 100 to a request (section 8.2.6.1), in which there is nothing that did not come with it."""
+    if not request.distinct:
+        return write(request.response(100))
+    first = request.first
+    told = f"Timestamp: {first['Timestamp']}\r\n" if "Timestamp" in first else ""
+    text = (
+        f"SIP/2.0 100 Trying\r\nVia: {first['Via']}\r\nFrom: {first['From']}\r\nTo: {first['To']}\r\n"
+        f"Call-ID: {first['Call-ID']}\r\nCSeq: {first['CSeq']}\r\n{told}Content-Length: 0\r\n\r\n"
+    )
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _with_length(fields: tuple[Field, ...], length: Field) -> tuple[Field, ...]:

@@ -26,6 +26,7 @@ MAX_MEDIA = 64
 _LINE = re.compile(rb"([a-zA-Z])=([^\r\n\0]*+)\Z")
 _SPLIT = re.compile(rb"\r\n|\n|\r")
 _ORIGIN = re.compile(rb"(?:\A|(?<=\n))o=[^\r\n]*+")
+_AROUND_ORIGIN = re.compile(rb"(|.*?\n)o=[^\r\n]*+(.*+)\Z", re.DOTALL).match
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,7 +356,8 @@ def replace_origin(body: bytes, line: bytes) -> bytes:
 
     @param line: the new line, C{o=} included, without its end.
     """
-    return _ORIGIN.sub(lambda _: line, body, count=1)
+    found = _AROUND_ORIGIN(body)
+    return body if found is None else found[1] + line + found[2]
 
 
 def without_origin(body: bytes) -> bytes:

@@ -217,7 +217,7 @@ class Message(Fields):
     @view
     def supported(self) -> frozenset[str]:
         """The option tags of Supported."""
-        return frozenset(self._readable("Supported", str.lower))
+        return self._words("Supported")
 
     @view
     def require(self) -> frozenset[str]:
@@ -232,7 +232,7 @@ class Message(Fields):
     @view
     def unsupported(self) -> frozenset[str]:
         """The option tags of Unsupported."""
-        return frozenset(self._readable("Unsupported", str.lower))
+        return self._words("Unsupported")
 
     @view
     def allow(self) -> frozenset[str]:
@@ -242,7 +242,7 @@ class Message(Fields):
     @view
     def allow_events(self) -> frozenset[str]:
         """The event packages of Allow-Events (RFC 6665)."""
-        return frozenset(self._readable("Allow-Events", str.lower))
+        return self._words("Allow-Events")
 
     @view
     def content_type(self) -> str:

@@ -67,6 +67,10 @@ class FakeServer:
         write(response)
         self.responses.append(response)
 
+    def trying(self) -> None:
+        """Write a 100 down."""
+        self.respond(self.request.response(100))
+
     def move(self, flow: Flow) -> None:
         """Answer by another way."""
         self.flow = flow

@@ -34,6 +34,14 @@ class InviteServerTests(SynchronousTestCase):
         self.assertEqual(brief(machine.fire("100")), [100])
         self.assertEqual(brief(machine.receive(INVITE)), [100])
 
+    def test_trying_of_user(self) -> None:
+        """The TU can have it sent before, but not after anything else, nor twice."""
+        machine = self.machine()
+        self.assertEqual(brief(machine.trying()), [100])
+        self.assertEqual((machine.trying(), machine.fire("100"), machine.wait()), ((), (), ()))
+        for code in (180, 200, 486):
+            self.assertEqual(self.machine(code).trying(), ())
+
     def test_answered_at_once(self) -> None:
         """A TU that has answered needs no timer."""
         for code in (100, 180, 200, 486):

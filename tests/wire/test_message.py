@@ -6,7 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.errors import PeerError, UsageError
 from b2bua.wire.fields import CSeq, Event, SessionExpires, Via
-from b2bua.wire.message import REASONS, Message, Request, Response, parse, write
+from b2bua.wire.message import REASONS, Message, Request, Response, parse, write, write_trying
 from tests.wire.samples import ALL, BYE, COMPACT, FORWARDED, INVITE, OK, REGISTER, SDP
 
 
@@ -374,6 +374,14 @@ class AnswerTests(SynchronousTestCase):
         trying = invite.response(100, to_tag="t1")
         self.assertEqual((trying.to.tag, trying.get("Timestamp")), ("", "54"))
         self.assertIsNone(invite.response(180, to_tag="t1").get("Timestamp"))
+
+    def test_trying_written(self) -> None:
+        """It is written the same in one go, whatever the request looks like."""
+        invite = request(INVITE)
+        more = [("Timestamp", "54"), ("Subject", "ü"), ("Record-Route", "<sip:p.example.com;lr>")]
+        for like in (invite, invite.with_fields(add=more), invite.with_fields(add=[("v", "SIP/2.0/UDP b")])):
+            parsed = request(write(like))
+            self.assertEqual(write_trying(parsed), write(parsed.response(100)))
 
     def test_record_route(self) -> None:
         """Record-Route is copied into what may make a dialog (section 12.1.1)."""
