@@ -31,6 +31,7 @@ BENCHES = {
     "growth": Entry("a call's cost with many calls, many phones, each plugin", write=("--write",)),
     "subscriptions": Entry("a NOTIFY's cost and a subscription's bytes", write=("--write",)),
     "voices": Entry("200 players of one worker: how many packets are late?", write=("--write",)),
+    "relayed": Entry("100 calls through one worker's relay, recorded and not", write=("--write",)),
     "overload": Entry("three times as much as can be done", write=("--write",)),
     "soak": Entry("very many calls through all features: does memory grow?", write=("--write",)),
     "load": Entry("basic calls from SIPp, beside the floor, Sippy and Kamailio", write=("--write",)),
