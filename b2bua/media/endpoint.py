@@ -8,12 +8,13 @@ events; sockets are somebody else's.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
 
 from b2bua.media.channel import Channel
 from b2bua.media.g711 import WIDTH, level, mixed
 from b2bua.media.latch import Address, Latch
 from b2bua.media.negotiation import Agreed
+from b2bua.media.ports import Happened
+from b2bua.media.rtcp import Reports
 from b2bua.media.rtp import FRAME, RATE, Events, Packet
 from b2bua.media.sounds import FRAME_BYTES, Sound
 
@@ -23,14 +24,6 @@ LOUD = 200
 """The level (0 to 32767) from which on somebody speaks."""
 FLOOD = 10
 """Packets in 20 ms beyond which the rest is not looked at."""
-
-
-class Happened(NamedTuple):
-    """Something that whoever uses the endpoint wants to know."""
-
-    what: Literal["played", "digit", "recorded", "nobody"]
-    detail: str = ""
-    """The key that was pressed, or why a recording ended: C{key}, C{silence}, C{full}, C{left}."""
 
 
 @dataclass(slots=True)
@@ -58,13 +51,17 @@ class Endpoint:
         timestamp: int,
         peer: str = "",
         silent_seconds: float = 30.0,
+        reports: Reports | None = None,
     ) -> None:
         """
         Begin; C{ssrc}, C{seq} and C{timestamp} are random (RFC 3550 section 5.1).
 
         @param peer: the host from which the party signals; it may send from there too, behind a NAT.
         @param silent_seconds: without a packet for so long, where some are due, nobody is there; 0 for never.
+        @param reports: what is reported of it; nothing without.
         """
+        self._reports = reports
+        self._control = Latch(*agreed.control, peer)
         self._silent_seconds = silent_seconds
         self.agreed = agreed
         self._latch = Latch(agreed.host, agreed.port, peer)
@@ -95,6 +92,7 @@ class Endpoint:
         """Go on with what was agreed anew, as after a hold; whom we hear is found out again."""
         before, self.agreed = self.agreed, agreed
         self._latch.describe(agreed.host, agreed.port)
+        self._control.describe(*agreed.control)
         if agreed.codec is not before.codec:
             self._encode = agreed.codec.encoder()
             if agreed.codec.clock != before.codec.clock:
@@ -130,6 +128,7 @@ class Endpoint:
         if not self._latch.admits(source):
             return []
         self._unheard = 0.0
+        self._count(packet)
         if packet.payload_type != self.agreed.events:
             if self.recording is not None or self.others is not None:
                 self._channel.hear(packet, self.agreed.codec)
@@ -141,6 +140,41 @@ class Endpoint:
         if self.recording is not None and key in self.recording.keys:
             found.append(Happened("recorded", "key"))
         return found
+
+    def _count(self, packet: Packet) -> None:
+        """Count a packet for the reports."""
+        if self._reports is not None:
+            key = packet.payload_type == self.agreed.events
+            clock = None if key else self.agreed.codec.clock
+            self._reports.reception.take(packet.seq, packet.timestamp, packet.ssrc, self._now, clock)
+
+    def hear_report(self, data: bytes, source: Address) -> None:
+        """Take a packet of RTCP: a sign of life."""
+        self._came += 1
+        if (
+            self._reports is not None
+            and self._came <= FLOOD
+            and len(data) >= 8
+            and self._control.admits(source)
+            and self._reports.hear(data, self._now)
+        ):
+            self._unheard = 0.0
+
+    def report(self, wall: float, *, bye: bool = False) -> tuple[bytes, Address] | None:
+        """
+        Report, when it is time for it.
+
+        @param wall: seconds since 1970.
+        @param bye: is it the end?
+        @return: the packet of RTCP, and where it goes.
+        """
+        reports = self._reports
+        if reports is None or not (bye or reports.is_due(self._now)):
+            return None
+        target = self._control.target(self._now)
+        if target is None:
+            return None
+        return reports.report(self._ssrc, self._timestamp, self._now, wall, bye=bye), target
 
     def tick(self) -> tuple[bytes | None, list[Happened]]:
         """
@@ -175,6 +209,8 @@ class Endpoint:
             self.agreed.payload_type, self._seq, self._timestamp, self._ssrc, payload, self._marker
         )
         self._marker = False
+        if self._reports is not None:
+            self._reports.sent(len(payload))
         return bytes(packet), happened
 
     def _next(self) -> tuple[Sound | None, int, bool]:

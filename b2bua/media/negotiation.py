@@ -7,6 +7,7 @@ from typing import NamedTuple
 from b2bua.errors import PeerError
 from b2bua.media import codecs
 from b2bua.media.codec import Codec
+from b2bua.media.rtcp import place
 from b2bua.wire.sdp import Media, Sdp
 
 EVENTS = "telephone-event"
@@ -30,6 +31,8 @@ class Agreed(NamedTuple):
     """Does the party send?"""
     events_clock: int = 8000
     """How many a second the timestamps of telephone events count."""
+    control: tuple[str, int] = ("", 0)
+    """Where reports go (RTCP); nowhere without a port."""
 
 
 class Reply(NamedTuple):
@@ -106,6 +109,7 @@ def _agree(media: Media) -> Agreed | None:
         sends=media.direction in ("sendrecv", "recvonly") and media.connection != "0.0.0.0",
         hears=media.direction in ("sendrecv", "sendonly"),
         events_clock=8000 if key is None else events[key],
+        control=place(media, media.connection),
     )
 
 

@@ -14,7 +14,14 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
-from b2bua.media.endpoint import Happened
+
+class Happened(NamedTuple):
+    """Something that whoever uses a voice wants to know."""
+
+    what: Literal["played", "digit", "recorded", "nobody"]
+    detail: str = ""
+    """The key that was pressed, or why a recording ended: C{key}, C{silence}, C{full}, C{left}."""
+
 
 Hear: TypeAlias = Callable[[Happened], None]
 

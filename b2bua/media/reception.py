@@ -14,8 +14,16 @@ class Reception:
     """Counts the packets of one stream of a party, whichever sources (SSRC) it has, one after the other."""
 
     __slots__ = (
-        "_base", "_cycles", "_expected", "_highest", "_jitter", "_rate", "_received", "_ssrc", "_transit",
+        "_base",
+        "_cycles",
+        "_expected",
+        "_highest",
+        "_received",
+        "_transit",
+        "jitter",
         "packets",
+        "rate",
+        "ssrc",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -25,11 +33,14 @@ class Reception:
         """How many those sources have sent that speak no more."""
         self._received = 0
         """How many have come of the one that speaks now."""
-        self._ssrc: int | None = None
+        self.ssrc: int | None = None
+        """Who speaks; None before anything was said."""
         self._base = self._highest = self._cycles = 0
         self._transit: float | None = None
-        self._jitter = 0.0
-        self._rate = 8000
+        self.jitter = 0.0
+        """Seconds (section 6.4.1)."""
+        self.rate = 8000
+        """How many a second the timestamps count."""
 
     def take(self, seq: int, timestamp: int, ssrc: int, now: float, rate: int | None) -> None:
         """
@@ -41,7 +52,7 @@ class Reception:
         """
         self.packets += 1
         step = (seq - self._highest) & 0xFFFF
-        if ssrc != self._ssrc or DROPOUT <= step <= 0x10000 - MISORDERED:
+        if ssrc != self.ssrc or DROPOUT <= step <= 0x10000 - MISORDERED:
             self._begin(seq, ssrc)
         elif step < DROPOUT:
             if seq < self._highest:
@@ -50,19 +61,19 @@ class Reception:
         self._received += 1
         if rate is None:
             return
-        if rate != self._rate:
-            self._rate, self._transit = rate, None
+        if rate != self.rate:
+            self.rate, self._transit = rate, None
         # Section 6.4.1 and A.8: how much later than the one before it came, evened out.
         transit = now - timestamp / rate
         if self._transit is not None:
             difference = abs(transit - self._transit)
             if difference < 10.0:  # timestamps that went round, or began anew
-                self._jitter += (difference - self._jitter) / 16
+                self.jitter += (difference - self.jitter) / 16
         self._transit = transit
 
     def _begin(self, seq: int, ssrc: int) -> None:
         self._expected += self._sent()
-        self._ssrc, self._base, self._highest, self._cycles = ssrc, seq, seq, 0
+        self.ssrc, self._base, self._highest, self._cycles = ssrc, seq, seq, 0
         self._received, self._transit = 0, None
 
     def _sent(self) -> int:
@@ -70,12 +81,22 @@ class Reception:
         return self._cycles + self._highest - self._base + 1 if self._received else 0
 
     @property
+    def highest(self) -> int:
+        """The highest number, extended by how often it went round (section 6.4.1)."""
+        return self._cycles + self._highest
+
+    @property
+    def expected(self) -> int:
+        """How many packets were sent, as far as their numbers say (section A.3)."""
+        return self._expected + self._sent()
+
+    @property
     def received(self) -> Received:
         """What is known by now."""
-        lost = max(self._expected + self._sent() - self.packets, 0)
+        lost = max(self.expected - self.packets, 0)
         if not self.packets:
             return Received()
-        return Received(self.packets, lost, self._jitter, mos(lost / (lost + self.packets), self._jitter))
+        return Received(self.packets, lost, self.jitter, mos(lost / (lost + self.packets), self.jitter))
 
 
 def mos(lost: float, jitter: float) -> float:

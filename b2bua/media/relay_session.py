@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from b2bua.errors import PeerError
 from b2bua.media.ports import NoRelay, Towards
+from b2bua.media.rtcp import place
 from b2bua.wire.sdp import Media, Sdp, Section
 
 LONGEST = 32_768
@@ -108,7 +109,7 @@ def _stream(sdp: Sdp, media: Media, proto: str) -> Stream:
     secure = _secure(proto)
     if secure and not any(part.attributes(key) for part in (media, sdp.session) for key in KEYS[secure]):
         raise NoRelay(f"media by {media.proto} are encrypted, and there is no key")
-    control_host, control_port = _control(media, host)
+    control_host, control_port = place(media, host)
     return Stream(
         media.kind,
         proto != "UDPTL",
@@ -125,17 +126,6 @@ def _stream(sdp: Sdp, media: Media, proto: str) -> Stream:
 
 KEYS = {"sdes": ("crypto", "key-mgmt", "fingerprint"), "dtls": ("fingerprint",)}
 """The attributes that have them (RFC 4568, RFC 4567, RFC 5763)."""
-
-
-def _control(media: Media, host: str) -> tuple[str, int]:
-    """Where RTCP goes (RFC 3605 section 2.1); what cannot be read is ignored."""
-    for value in media.attributes("rtcp"):
-        parts = value.split()
-        if parts and parts[0].isascii() and parts[0].isdigit() and 0 < len(parts[0]) < 6:
-            port = int(parts[0])
-            if 0 < port < 65536:
-                return (parts[3] if len(parts) == 4 else host), port
-    return host, min(media.port + 1, 65535)
 
 
 def _formats(media: Media) -> dict[int, tuple[str, int]]:

@@ -11,6 +11,7 @@ import os
 import resource
 import socket
 import sys
+import time
 from contextlib import suppress
 from random import SystemRandom
 from typing import Any
@@ -23,10 +24,11 @@ from twisted.protocols import amp
 from twisted.python.failure import Failure
 
 from b2bua.media import negotiation, wideband
-from b2bua.media.endpoint import FRAME_SECONDS, Endpoint, Happened
+from b2bua.media.endpoint import FRAME_SECONDS, Endpoint
 from b2bua.media.latch import Address
-from b2bua.media.ports import NoRelay, NoVoice
+from b2bua.media.ports import Happened, NoRelay, NoVoice
 from b2bua.media.room import Room
+from b2bua.media.rtcp import Reports
 from b2bua.media.sounds import NotASound, Part, Sound, Sounds, save
 from b2bua.net import voice_commands as commands
 from b2bua.net.media_sockets import MediaSocket, MediaSockets
@@ -49,6 +51,8 @@ class Ear:
         self.worker, self.number = worker, number
         self.endpoint: Endpoint | None = None
         self.socket: MediaSocket | None = None
+        self.control: MediaSocket | None = None
+        """The one for RTCP."""
         self.host, self.port = "", 0
         """How the party reaches us."""
         self.peer = ""
@@ -64,6 +68,18 @@ class Ear:
         """Take a packet."""
         if self.endpoint is not None:
             self.worker.tell(self, self.endpoint.receive(data, source))
+
+    def take_report(self, data: bytes, source: Address) -> None:
+        """Take a packet of RTCP."""
+        if self.endpoint is not None:
+            self.endpoint.hear_report(data, source)
+
+    def report(self, *, bye: bool = False) -> None:
+        """Report what was sent and heard, if it is time for it."""
+        if self.endpoint is not None and self.control is not None:
+            report = self.endpoint.report(time.time(), bye=bye)
+            if report is not None:
+                self.control.send(*report)
 
     def listen(self) -> None:
         """Hear what the party says for 20 ms."""
@@ -82,6 +98,7 @@ class Ear:
                 if target is not None:
                     self.socket.send(packet, target)
             self.worker.tell(self, happened)
+            self.report()
 
     def _keep(self, part: Part, pcm: bytearray) -> list[Happened]:
         """Have on the disk what is recorded; with no place for more the recording ends."""
@@ -163,7 +180,7 @@ class Worker(RelaysAtWork, amp.AMP):
         ear = Ear(self, voice)
         ear.peer = peer
         try:
-            port, [ear.socket] = self.sockets.open(host, (ear.take,))
+            port, [ear.socket, ear.control] = self.sockets.open(host, (ear.take, ear.take_report))
         except NoRelay as error:
             raise NoVoice(str(error)) from None
         ear.host, ear.port = host, port
@@ -189,7 +206,8 @@ class Worker(RelaysAtWork, amp.AMP):
             ear.endpoint.agree(agreed)
             return
         bits = self._random.getrandbits
-        ear.endpoint = Endpoint(agreed, bits(32), bits(16), bits(32), ear.peer, self.silent_seconds)
+        reports = Reports(f"{bits(96):024x}", self._random.random)
+        ear.endpoint = Endpoint(agreed, bits(32), bits(16), bits(32), ear.peer, self.silent_seconds, reports)
 
     @commands.Answer.responder
     def answer(self, voice: int, offer: bytes) -> dict[str, bytes]:
@@ -301,9 +319,11 @@ class Worker(RelaysAtWork, amp.AMP):
     def _leave(self, ear: Ear) -> None:
         """Close its port."""
         self._go_out(ear)
+        ear.report(bye=True)
         ear.endpoint = None
-        if ear.socket is not None:
-            ear.socket.close()
+        for sock in (ear.socket, ear.control):
+            if sock is not None:
+                sock.close()
 
 
 def main() -> None:

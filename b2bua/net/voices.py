@@ -15,8 +15,7 @@ from twisted.protocols import amp
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from b2bua.media.endpoint import Happened
-from b2bua.media.ports import Hear, IVoice, IVoices, NoVoice
+from b2bua.media.ports import Happened, Hear, IVoice, IVoices, NoVoice
 from b2bua.net import voice_commands as commands
 from b2bua.net.workers import GONE, Line, Workers
 

@@ -11,9 +11,8 @@ from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import implementer
 
 from b2bua.media import negotiation
-from b2bua.media.endpoint import Happened
 from b2bua.media.g711 import WIDTH
-from b2bua.media.ports import Hear, IVoice, IVoices, NoVoice
+from b2bua.media.ports import Happened, Hear, IVoice, IVoices, NoVoice
 from b2bua.media.rtp import RATE
 from b2bua.media.sounds import save
 

@@ -10,14 +10,14 @@ from typing import Any
 
 from twisted.internet import reactor as _reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from b2bua.media import negotiation, sounds
-from b2bua.media.endpoint import Happened
 from b2bua.media.g711 import PCMA, level
-from b2bua.media.ports import NoVoice
+from b2bua.media.ports import Happened, NoVoice
 from b2bua.media.rtp import FRAME, RATE, Packet
 from b2bua.net.voices import Voices
 from tests.media.tones import loudness, tone
@@ -41,6 +41,18 @@ class Party(DatagramProtocol):
             self.heard.append(packet)
             if self._echo and self.transport is not None:
                 self.transport.write(bytes(packet._replace(ssrc=66)), addr)
+
+
+class Reported(DatagramProtocol):
+    """Hears reports."""
+
+    def __init__(self) -> None:
+        """Hear nothing yet."""
+        self.came: list[bytes] = []
+
+    def datagramReceived(self, datagram: bytes, addr: Any) -> None:
+        """Hear one."""
+        self.came.append(datagram)
 
 
 class Speaker(Party):
@@ -195,6 +207,30 @@ class VoicesTests(TestCase):
         while len(party.heard) < 20:
             await deferLater(reactor, 0.02)
         voice.close()
+
+    async def test_reports(self) -> None:
+        """Reports (RTCP) come at the port after that of the media, and a last one says that it is over."""
+        party, reports = Party(), Reported()
+        while True:
+            port = reactor.listenUDP(0, party, interface=HOST)
+            try:
+                control = reactor.listenUDP(port.getHost().port + 1, reports, interface=HOST)
+            except CannotListenError:
+                await port.stopListening()
+                continue
+            break
+        self.addCleanup(port.stopListening)
+        self.addCleanup(control.stopListening)
+        offer = negotiation.offer(HOST, port.getHost().port)
+        voice = await self.voices.open(HOST, self.hear, offer, HOST)
+        await voice.play(str(self.sound), True)
+        while not reports.came:
+            await deferLater(reactor, 0.1)
+        self.assertEqual(reports.came[0][:2], b"\x80\xc8")
+        voice.close()
+        while len(reports.came) < 2:
+            await deferLater(reactor, 0.1)
+        self.assertEqual(reports.came[-1][-8:-6], b"\x81\xcb")
 
     async def test_conference(self) -> None:
         """Three in a room hear each other and not themselves, also where there are several workers."""

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from b2bua import hookimpl
 from b2bua.calls import Attempt, CallState, Conversation, Gone, Phase, Talk
-from b2bua.media.endpoint import Happened
+from b2bua.media.ports import Happened
 from b2bua.store.memory import MemoryStore
 from b2bua.testing import LadderTestCase, Manners, World
 from b2bua_plugins.blind_transfer import BlindTransfer

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import struct
+
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.media.endpoint import FLOOD, Endpoint, Happened
+from b2bua.media.endpoint import FLOOD, Endpoint
 from b2bua.media.g711 import PCMA, PCMU, level
 from b2bua.media.latch import STRANGE_SECONDS
 from b2bua.media.negotiation import Agreed
+from b2bua.media.ports import Happened
+from b2bua.media.rtcp import Reports
 from b2bua.media.rtp import FRAME, RATE, Packet
 from b2bua.media.sounds import Sound
 from tests.media.tones import tone
@@ -93,7 +97,7 @@ class EndpointTests(SynchronousTestCase):
     def test_description_lies(self) -> None:
         """A host of which we have only been told is sent to for five seconds; when it speaks, on and on."""
         self.endpoint.play(Sound(tone(1.0)), repeat=True)
-        self.assertAlmostEqual(len(self.ticks(500)), STRANGE_SECONDS / 0.02, delta=1)
+        self.assertAlmostEqual(len(self.ticks(500)) * 0.02, STRANGE_SECONDS, places=1)
         self.speaks(tone(0.02))
         self.assertEqual(len(self.ticks(100)), 100)
 
@@ -197,6 +201,26 @@ class EndpointTests(SynchronousTestCase):
     def test_nobody(self) -> None:
         """Where packets are due and none come, nobody is there any more; it is told once."""
         self.ticks(int(30 / 0.02) + 200)
+        self.assertEqual(self.happened, [Happened("nobody")])
+
+    def test_reports(self) -> None:
+        """Reports go where the party's RTCP is, every five seconds; what it reports is a sign of life."""
+        agreed = self.endpoint.agreed._replace(control=("192.0.2.8", 4001))
+        self.endpoint = Endpoint(agreed, 7, 1, 1, NAT[0], reports=Reports("x", lambda: 0.5))
+        self.endpoint.play(Sound(tone(1.0)), repeat=True)
+        came = 0
+        for tick in range(int(60 / 0.02)):
+            self.ticks(1)
+            report = self.endpoint.report(0.0)
+            if report is not None:
+                came += 1
+                self.assertEqual(report[1], ("192.0.2.8", 4001) if tick < 10 / 0.02 else (NAT[0], 61_001))
+            if tick % 500 == 499:
+                receiver = struct.pack("!BBHI", 0x80, 201, 1, 9)
+                self.endpoint.hear_report(receiver, ("198.51.100.66", 1))
+                self.endpoint.hear_report(receiver, (NAT[0], 61_001))
+        self.assertEqual((came, self.happened), (15, []))
+        self.ticks(int(31 / 0.02))
         self.assertEqual(self.happened, [Happened("nobody")])
 
     def test_nobody_is_waited_for(self) -> None:

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from b2bua.calls.verdicts import Outcome
     from b2bua.legs.leg import Leg
     from b2bua.legs.words import Referral
-    from b2bua.media.endpoint import Happened
+    from b2bua.media.ports import Happened
 
 
 class Conversation(StandIn, Speech):

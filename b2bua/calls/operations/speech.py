@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from b2bua.clock import ITimer
     from b2bua.legs.leg import Leg
     from b2bua.legs.party import Party
-    from b2bua.media.endpoint import Happened
-    from b2bua.media.ports import IVoice
+    from b2bua.media.ports import Happened, IVoice
 
 KEYS = "0123456789*#"
 
