@@ -5,6 +5,7 @@ from b2bua.settings.outward import EventKind, Hep, Webhook
 from b2bua.settings.peers import Extension, Peer, Route, Rule, Trunk
 from b2bua.settings.problems import Problem, SettingsError, meant
 from b2bua.settings.reading import Claim, Claimed, Document, control_of, document, load, read
+from b2bua.settings.rtpengine import Rtpengine
 from b2bua.settings.table import Elsewhere, File, Table
 from b2bua.settings.tables import (
     Auth,
@@ -43,6 +44,7 @@ __all__ = [
     "Problem",
     "Registrar",
     "Route",
+    "Rtpengine",
     "Rule",
     "Seconds",
     "Server",

@@ -19,6 +19,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
 from b2bua.settings.outward import Hep, Webhook
 from b2bua.settings.peers import Extension, Route, Trunk
+from b2bua.settings.rtpengine import Rtpengine
 from b2bua.settings.table import Beside, Count, Long, Seconds, Short, Table, beside, none
 from b2bua.settings.values import (
     TRANSPORTS,
@@ -410,6 +411,7 @@ class Media(Table):
         description="after so long without a packet of a party that should send some nobody is there, "
         "and the call ends; 0 for never",
     )
+    rtpengine: Rtpengine | None = Field(default=None, description="the table [media.rtpengine]")
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

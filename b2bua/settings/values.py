@@ -142,6 +142,19 @@ def host_port(text: str) -> str:
     return f"[{plain}]" if ":" in plain else plain
 
 
+def address_port(text: str) -> str:
+    """An IP address and a port: C{127.0.0.1:2223} or C{[2001:db8::1]:2223}."""
+    found = re.fullmatch(r"(?:\[([^\]]*)\]|([^:\[\]]*)):(\d{1,5})", text)
+    try:
+        address = ip_address(found[1] or found[2]) if found else None
+        number = port(found[3]) if found else 0
+    except ValueError:
+        address, number = None, 0
+    if address is None or not number:
+        raise ValueError('is not like "127.0.0.1:2223", with an IP address and a port')
+    return f"[{address}]:{number}" if address.version == 6 else f"{address}:{number}"
+
+
 def sip_uri(text: str) -> str:
     """A SIP or SIPS URI that names a host."""
     try:
@@ -200,6 +213,7 @@ def pattern(text: Any) -> re.Pattern[str]:
 
 Host = Annotated[str, AfterValidator(host)]
 HostPort = Annotated[str, AfterValidator(host_port)]
+AddressPort = Annotated[str, AfterValidator(address_port)]
 User = Annotated[str, AfterValidator(user)]
 Target = Annotated[str, AfterValidator(target)]
 """What a call can be sent to; empty is nowhere."""

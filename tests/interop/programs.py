@@ -26,6 +26,7 @@ PACKAGES = {
     "kamailio": "kamailio",
     "linphone-daemon": "linphone-cli",
     "npm": "npm",
+    "rtpengine": "rtpengine-daemon",
     "sipp": "sip-tester",
     "stunnel": "stunnel4",
     "svwar": "sipvicious",

@@ -65,3 +65,5 @@ class Recording:
         for port, (leg, formats) in state["ports"].items():
             recording.ports[int(port)] = leg, {int(number): name for number, name in formats.items()}
         return recording
+
+

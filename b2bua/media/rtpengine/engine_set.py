@@ -11,10 +11,6 @@ if TYPE_CHECKING:
     from b2bua.media.rtpengine.engine import Engine
     from b2bua.media.rtpengine.wishes import Interfaces
 
-SILENCE = 30.0
-"""Seconds without RTP after which a party that should speak is silent."""
-
-
 class EngineSet:
     """All of them."""
 
@@ -25,7 +21,7 @@ class EngineSet:
         token: Callable[[], str],
         *,
         interfaces: Interfaces | None = None,
-        silence: float = SILENCE,
+        silence: float = 30.0,
         recordings: str = "",
         write: Write | None = None,
     ) -> None:
@@ -33,6 +29,7 @@ class EngineSet:
         Prepare.
 
         @param token: makes what tells one call from another for ever.
+        @param silence: so many seconds without RTP are told of a party that should speak; 0 for never.
         @param recordings: the engines' C{recording-dir}, as we see it; empty if we do not.
         @param write: makes a recording of what an engine has written there.
         """

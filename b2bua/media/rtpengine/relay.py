@@ -56,7 +56,6 @@ class RtpengineRelay:
         self._dropped: set[str] = set()
         self._heard: dict[str, tuple[int, float]] = {}
         """How many packets of each leg there were, and since when there are so many."""
-        self._silent: set[str] = set()
         self._recording: Recording | None = None
 
     # ---- sessions ---------------------------------------------------------
@@ -140,7 +139,6 @@ class RtpengineRelay:
                 except NoRelay:
                     return  # with the next answer, or at the end of the call
             self._dropped.discard(leg)
-            self._silent.discard(leg)
             for other in self._talks.pop(leg, set()):
                 self._talks[other].discard(leg)
             self._sides.pop(leg, None)
@@ -291,9 +289,8 @@ class RtpengineRelay:
             known = self._heard.get(leg)
             if known is None or known[0] != packets or not self._should_speak(leg):
                 self._heard[leg] = packets, now
-                self._silent.discard(leg)
-            elif now - known[1] >= self._engines.silence and leg not in self._silent:
-                self._silent.add(leg)
+            elif self._engines.silence and now - known[1] >= self._engines.silence:
+                self._heard[leg] = packets, now
                 self.happened(RelayHappened("silent", leg))
 
     def _should_speak(self, leg: str) -> bool:
@@ -313,7 +310,6 @@ class RtpengineRelay:
         self._partner.clear()
         self._dropped.clear()
         self._heard.clear()
-        self._silent.clear()
         self.happened(RelayHappened("gone"))
 
     def happened(self, happened: RelayHappened) -> None:

@@ -287,15 +287,22 @@ class SilenceTests(RelayTestCase):
     """Parties that should speak and do not."""
 
     def test_silent(self) -> None:
-        """Who sends nothing for 30 seconds is reported, once, and again after they have spoken meanwhile."""
+        """Who sends nothing is told every 30 seconds, as long as it is so."""
         self.talk()
-        for _ in range(5):
+        for _ in range(8):
             self.engine.speaks("a")
             self.site.run(10)
-        self.assertEqual(self.happened, [RelayHappened("silent", "b")])
+        self.assertEqual(self.happened, [RelayHappened("silent", "b")] * 2)
         self.engine.speaks("b")
-        self.site.run(60)
-        self.assertEqual(self.happened[1:], [RelayHappened("silent", "a"), RelayHappened("silent", "b")])
+        self.site.run(20)
+        self.assertEqual(len(self.happened), 2)
+
+    def test_never(self) -> None:
+        """With 0 nobody is silent."""
+        self.site.set.silence = 0
+        self.talk()
+        self.site.run(300)
+        self.assertEqual(self.happened, [])
 
     def test_held(self) -> None:
         """Who is held, or holds, has nothing to say."""
