@@ -14,10 +14,12 @@ LOWEST = 19
 def main() -> None:
     """Read what is to be done, do it, and say why something of it is missing."""
     said = json.load(sys.stdin)
-    ports = {int(port): (leg, formats) for port, (leg, formats) in said.pop("ports").items()}
+    ports = said.pop("ports").items()
+    known = {
+        int(port): (leg, {int(n): name for n, name in formats.items()}) for port, (leg, formats) in ports
+    }
     os.nice(LOWEST)
-    known = {port: (leg, {int(number): name for number, name in formats.items()}) for port, (leg, formats) in ports.items()}
-    print(make(Work(**said, ports=known)))
+    sys.stdout.write(make(Work(**said, ports=known)))
 
 
 if __name__ == "__main__":

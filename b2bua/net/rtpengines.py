@@ -170,7 +170,11 @@ class RtpengineSockets:
     def _write(self, work: bytes) -> Deferred[str]:
         """Begin with one."""
         done = getProcessOutputAndValue(
-            sys.executable, ["-m", "b2bua.net.capture_worker"], env=dict(os.environ), reactor=self._reactor, stdinBytes=work
+            sys.executable,
+            ["-m", "b2bua.net.capture_worker"],
+            env=dict(os.environ),
+            reactor=self._reactor,
+            stdinBytes=work,
         )
         return done.addCallback(_said)
 

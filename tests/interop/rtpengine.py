@@ -42,7 +42,14 @@ class Rtpengine:
         self.program = Program("rtpengine")
         command = [
             need("rtpengine"),
-            *("--config-file=none", "--foreground", "--log-stderr", "--log-level=6", "--table=-1", "--num-threads=1"),
+            *(
+                "--config-file=none",
+                "--foreground",
+                "--log-stderr",
+                "--log-level=6",
+                "--table=-1",
+                "--num-threads=1",
+            ),
             *("--interface=127.0.0.1", "--interface=::1"),
             f"--listen-ng={self.address}",
             f"--port-min={first}",
@@ -155,5 +162,6 @@ class Talker(DatagramProtocol):
         began = reactor.seconds()
         while len(self.heard) < 25 or self.pitches(frequency) != {frequency}:
             if reactor.seconds() - began > limit:
-                raise Ended(f"{frequency} Hz are not heard: {len(self.heard)} packets, {self.pitches(300, 440, 600, 900)}")
+                heard = self.pitches(300, 440, 600, 900)
+                raise Ended(f"{frequency} Hz are not heard: {len(self.heard)} packets, {heard}")
             await deferLater(reactor, PTIME)

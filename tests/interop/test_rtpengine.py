@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import wave
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import gatherResults
@@ -9,12 +11,14 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from b2bua.media.ports import NoRelay, RelayHappened, Towards
+from b2bua.media.rtp import RATE
 from b2bua.media.rtpengine.exchanges import Refused
 from b2bua.media.rtpengine.relay import RtpengineRelay
 from b2bua.net.rtpengines import RtpengineSockets
 from b2bua.settings import Rtpengine as Table
 from tests.interop.processes import LIMIT, Ended, free_port, reactor
-from tests.interop.rtpengine import Rtpengine, Talker
+from tests.interop.rtpengine import LOUD, Rtpengine, Talker
+from tests.media.tones import loudness
 from tests.timers import FakeClock
 
 HOST, HOST6 = "127.0.0.1", "::1"
@@ -50,7 +54,9 @@ class RtpengineTestCase(TestCase):
     def begin(self, **more: Any) -> RtpengineSockets:
         """Begin to use them, as a process does that starts."""
         table = Table(engines=tuple(engine.address for engine in self.engines), **more)
-        ours = RtpengineSockets(reactor, FakeClock(reactor), table)
+        clock = FakeClock(reactor)
+        clock.late = 0.0  # the reactor's seconds are those of the day
+        ours = RtpengineSockets(reactor, clock, table)
         ours.start()
         return ours
 
@@ -68,7 +74,9 @@ class RtpengineTestCase(TestCase):
         other.take(offer)
         answer = await relay.answer(to, by, other.session(), Towards(one.host, "RTP/AVP"), other.host)
         one.take(answer)
-        await gatherResults([_(one.hears(other.frequency)), _(other.hears(one.frequency))], consumeErrors=True)
+        await gatherResults(
+            [_(one.hears(other.frequency)), _(other.hears(one.frequency))], consumeErrors=True
+        )
 
     async def until(self, met: Any, limit: float = LIMIT) -> None:
         """Wait until something is so."""
@@ -77,6 +85,11 @@ class RtpengineTestCase(TestCase):
             if reactor.seconds() - began > limit:
                 raise Ended(f"it has not come; {self.happened}; {self.engines[0].program.story()[-3000:]}")
             await deferLater(reactor, 0.02)
+
+
+def one_side(pcm: bytes, side: int) -> bytes:
+    """The samples of the left (0) or the right (1) channel."""
+    return b"".join(pcm[at : at + 2] for at in range(2 * side, len(pcm), 4))
 
 
 def _(coroutine: Any) -> Any:
@@ -90,7 +103,7 @@ class RelayTests(RtpengineTestCase):
     """One engine."""
 
     async def test_call(self) -> None:
-        """Two telephones hear each other; at the end it is known what came from each, and the engine is free."""
+        """Two telephones hear each other; in the end it is known what came from each."""
         relay = self.ours.relays.open("1", self.happened.append)
         low, high = self.talker(LOW), self.talker(HIGH)
         await self.talk(relay, low, high)
@@ -131,7 +144,7 @@ class RelayTests(RtpengineTestCase):
         await relay.close()
 
     async def test_transfer(self) -> None:
-        """Whoever was talked to is heard no more when the other one talks to a third; who stays keeps the port."""
+        """Who has transferred a call is heard no more, and who stays keeps the port."""
         relay = self.ours.relays.open("1", self.happened.append)
         low, high, third = self.talker(LOW), self.talker(HIGH), self.talker(THIRD)
         await self.talk(relay, low, high)
@@ -161,7 +174,7 @@ class RelayTests(RtpengineTestCase):
         await relay.close()
 
     async def test_process_killed(self) -> None:
-        """When our process is gone the two hear each other on; the next one has the same call, and ends it."""
+        """When our process is gone the two hear each other on; the next one has the call, and ends it."""
         relay = self.ours.relays.open("1", self.happened.append)
         low, high = self.talker(LOW), self.talker(HIGH)
         await self.talk(relay, low, high)
@@ -177,6 +190,33 @@ class RelayTests(RtpengineTestCase):
         await low.hears(HIGH)
         self.assertIsNotNone(await again.close())
         self.assertEqual(self.happened, [])
+
+    async def test_recording(self) -> None:
+        """A recording has each party on its own side, and silence for a pause; the engine keeps nothing."""
+        self.ours.stop()
+        self.ours = self.begin(recordings=str(self.engines[0].recordings))
+        relay = self.ours.relays.open("1", self.happened.append)
+        low, high = self.talker(LOW), self.talker(HIGH)
+        await self.talk(relay, low, high)
+        path = Path(self.mktemp()).resolve()
+        await relay.record(str(path))
+        for paused in (True, False):
+            await deferLater(reactor, 1.0)
+            await relay.pause(paused)
+        await deferLater(reactor, 1.0)
+        await relay.end_recording()
+        await relay.close()
+        self.assertEqual(list(self.engines[0].recordings.glob("pcaps/*")), [])
+        self.assertEqual(self.happened, [])
+        with wave.open(str(path), "rb") as file:
+            self.assertEqual((file.getnchannels(), file.getframerate()), (2, RATE))
+            pcm = file.readframes(file.getnframes())
+        self.assertAlmostEqual(len(pcm) / 4 / RATE, 3.0, delta=0.3)
+        for begin, expected in ((0.3, [{LOW}, {HIGH}]), (1.3, [set(), set()]), (2.3, [{LOW}, {HIGH}])):
+            part = pcm[4 * int(begin * RATE) : 4 * int((begin + 0.5) * RATE)]
+            sides = [one_side(part, side) for side in (0, 1)]
+            heard = [{one for one in (LOW, HIGH) if loudness(side, one) > LOUD} for side in sides]
+            self.assertEqual(heard, expected, f"after {begin} s")
 
     async def test_key(self) -> None:
         """A key that a phone sends (RFC 4733) is reported once."""
@@ -209,7 +249,7 @@ class KilledTests(RtpengineTestCase):
         await self.until(lambda: all(engine.alive for engine in self.ours.set.engines))
 
     async def test_killed(self) -> None:
-        """Calls of the engine that is killed hear it within five seconds, offer again, and go on at the other one."""
+        """Calls of the engine that is killed hear it in five seconds, and go on at the other one."""
         relay = self.ours.relays.open("1", self.happened.append)
         low, high = self.talker(LOW), self.talker(HIGH)
         await self.talk(relay, low, high)

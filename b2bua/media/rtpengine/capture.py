@@ -7,11 +7,21 @@ time that it was told to begin: none of them has what was said in a pause.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from glob import escape
+from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from twisted.internet.defer import Deferred
 
+from b2bua.media.growing import Growing
+from b2bua.media.rtp import Packet
+from b2bua.media.rtpengine.pcap import Datagram, NotACapture, datagrams
+from b2bua.media.stereo import Stereo
+
+SOUNDLESS = ("telephone-event", "cn")
+"""Formats that are no voice."""
 Formats: TypeAlias = Mapping[int, str]
 """Payload types, as C{name/rate}."""
 
@@ -67,3 +77,53 @@ class Recording:
         return recording
 
 
+def make(work: Work) -> str:
+    """
+    Make the recording; it takes as long as the disk does.
+
+    @return: why something of it is missing; empty if nothing is.
+    """
+    captures = sorted(Path(work.directory, "pcaps").glob(f"{escape(work.id)}-*.pcap"), key=_began)
+    stereo, understood = Stereo(work.began), Stereo.understood()
+    others: set[str] = set()
+    missing = "" if captures else f"the engine has written nothing in {work.directory}"
+    try:
+        growing = Growing(work.path)
+        try:
+            for capture in captures:
+                for moment, port, payload in _read(capture):
+                    growing.add(stereo.until(min(moment, work.ended)))
+                    packet, known = Packet.parse(payload), work.ports.get(port)
+                    if packet is None or known is None:
+                        continue
+                    leg, formats = known
+                    name, _, rest = formats.get(packet.payload_type, "").partition("/")
+                    rate = rest.partition("/")[0]
+                    if name.upper() in understood and rate.isdigit() and int(rate):
+                        stereo.hear(leg, 0 if leg == work.left else 1, packet, name.upper(), int(rate))
+                    elif name and name.lower() not in SOUNDLESS:
+                        others.add(name)
+            while pcm := stereo.until(work.ended):
+                growing.add(pcm)
+        finally:
+            missing = growing.end() or missing
+    except OSError as error:
+        return f"{error.strerror or error}"
+    for capture in captures:
+        capture.unlink(missing_ok=True)
+    if others:
+        return (
+            missing or f"what was said in {', '.join(sorted(others))} is silence: it is not understood here"
+        )
+    return missing
+
+
+def _began(capture: Path) -> float:
+    """When the first packet of a file came."""
+    return next((datagram.moment for datagram in _read(capture)), 0.0)
+
+
+def _read(capture: Path) -> Iterator[Datagram]:
+    """The packets of a file, as far as it is one."""
+    with suppress(NotACapture):
+        yield from datagrams(capture)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from b2bua.media.rtpengine.engine import Engine
     from b2bua.media.rtpengine.wishes import Interfaces
 
+
 class EngineSet:
     """All of them."""
 
