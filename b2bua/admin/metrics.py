@@ -140,10 +140,34 @@ class Metrics:
             if trunk.registered is not None:
                 registered.add_metric((trunk.name,), int(trunk.registered))
         yield from (up, registered)
+        yield from self._engines()
         yield from self._messages()
         yield from self._plugged()
         yield from self._names()
         yield from self._of_features()
+
+    def _engines(self) -> Iterator[Metric]:
+        """The relays of media that run beside us."""
+        up, calls, owed, took = (
+            GaugeMetricFamily(f"b2bua_engine_{name}", text, labels=("engine",))
+            for name, text in (
+                ("up", "1 while an rtpengine answers"),
+                ("calls", "Calls whose media it has"),
+                ("owed", "Ends of calls that it was not told yet"),
+                ("reply_seconds", "The time that its last reply took"),
+            )
+        )
+        again = CounterMetricFamily("b2bua_engine_repeats", "Requests sent again", labels=("engine",))
+        lost = CounterMetricFamily("b2bua_engine_unanswered", "Requests without a reply", labels=("engine",))
+        for engine in self._service.engines:
+            label = (engine.name,)
+            up.add_metric(label, int(bool(engine.alive)))
+            calls.add_metric(label, len(engine.calls))
+            owed.add_metric(label, len(engine.owed))
+            took.add_metric(label, engine.exchanges.took)
+            again.add_metric(label, engine.exchanges.repeated)
+            lost.add_metric(label, engine.exchanges.unanswered)
+        yield from (up, calls, owed, took, again, lost)
 
     def _of_features(self) -> Iterator[Metric]:
         """What plugins count of what the configuration names; the label is the first word of the name."""

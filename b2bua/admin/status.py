@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from b2bua.admin.values import IgnoredRow, Status, StoreState, TrunkRow
+from b2bua.admin.values import EngineRow, IgnoredRow, Status, StoreState, TrunkRow
 from b2bua.plural import counted
 from b2bua.trunks.trunk import TrunkStatus
 from b2bua.trunks.trunks import Trunks
 
 if TYPE_CHECKING:
     from b2bua.admin.calls import Calls
+    from b2bua.media.rtpengine.engine import Engine
     from b2bua.server import Server
     from b2bua.store.journal import Health, Journal
 
@@ -30,6 +31,8 @@ class ServiceStatus:
         self._looks: list[Callable[[], Iterable[str]]] = [lambda: self.complaints]
         self.complaints: list[str] = []
         """What has gone wrong around it and stays so, line by line, such as a page that cannot be served."""
+        self.engines: Sequence[Engine] = ()
+        """The relays of media that run beside us."""
 
     def look(self, find: Callable[[], Iterable[str]]) -> None:
         """Ask somebody else as well what there is to look after."""
@@ -43,7 +46,10 @@ class ServiceStatus:
         trunks = server.trunks.status() if isinstance(server.trunks, Trunks) else []
         ignored = server.authenticator.throttle.ignored()
         return Status(
-            problems=[*_problems(trunks, health), *[one for look in self._looks for one in look()]],
+            problems=[
+                *_problems(trunks, health, self.engines),
+                *[one for look in self._looks for one in look()],
+            ],
             version=self._version,
             domain=server.domain.name,
             seconds=round(now - self._began),
@@ -60,6 +66,16 @@ class ServiceStatus:
             strangers_refused=server.runner.transport.admission.refused,
             connections_refused=server.runner.transport.connections.refused,
             trunks=[TrunkRow.model_validate(trunk) for trunk in trunks],
+            engines=[
+                EngineRow(
+                    name=engine.name,
+                    alive=engine.alive,
+                    since=engine.since,
+                    calls=len(engine.calls),
+                    owed=len(engine.owed),
+                )
+                for engine in self.engines
+            ],
             store=StoreState(
                 name=self._journal.store.name,
                 failing=health.failing,
@@ -80,7 +96,7 @@ def _since(at: float | None) -> str:
     return then.strftime(" since %H:%M" if then.date() == now.date() else " since %Y-%m-%d %H:%M")
 
 
-def _problems(trunks: Iterable[TrunkStatus], health: Health) -> Iterator[str]:
+def _problems(trunks: Iterable[TrunkStatus], health: Health, engines: Iterable[Engine]) -> Iterator[str]:
     """What somebody has to look after."""
     for trunk in trunks:
         why = f": {trunk.why}" if trunk.why else ""
@@ -88,6 +104,9 @@ def _problems(trunks: Iterable[TrunkStatus], health: Health) -> Iterator[str]:
             yield f"the trunk {trunk.name} is down{why}{_since(trunk.since)}"
         elif trunk.registered is False:
             yield f"the trunk {trunk.name} is not registered{why}"
+    for engine in engines:
+        if engine.alive is False:
+            yield f"rtpengine {engine.name} does not answer{_since(engine.since)}"
     if health.failing:
         yield f"the store fails: {health.failing}"
     if health.lost:

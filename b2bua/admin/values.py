@@ -33,6 +33,16 @@ class TrunkRow(Value):
     since: float | None = Field(default=None, description="since when it does not answer")
 
 
+class EngineRow(Value):
+    """One relay of media that runs beside us."""
+
+    name: str = Field(description="where it takes commands")
+    alive: bool | None = Field(description="null until it is known")
+    since: float = Field(description="since when it is so")
+    calls: int = Field(description="calls whose media it has")
+    owed: int = Field(description="ends of calls that it has not been told yet")
+
+
 class StoreState(Value):
     """What keeps the state."""
 
@@ -79,6 +89,7 @@ class Status(Value):
     strangers_refused: int = Field(description="messages of unknown hosts that came too fast")
     connections_refused: int
     trunks: list[TrunkRow]
+    engines: list[EngineRow] = Field(default=[], description="the rtpengines that are configured")
     store: StoreState
     ignored: list[IgnoredRow]
 

@@ -52,6 +52,7 @@ def people(status: dict[str, Any]) -> str:
         connections = counted(status["connections_refused"], "connection")
         lines.append(f"{connections} refused, beyond limits.connections or limits.connections_per_host")
     lines += [f"trunk {trunk['name']}: {_trunk(trunk)}" for trunk in status["trunks"]]
+    lines += [f"rtpengine {engine['name']}: {_engine(engine)}" for engine in status["engines"]]
     lines += [
         f"ignored for guessing passwords: {row['source']}, for {duration(row['seconds'])}"
         for row in status["ignored"]
@@ -66,6 +67,13 @@ def _store(store: dict[str, Any]) -> str:
         return f"good{lost}"
     since = duration(store["failing_seconds"])
     return f"FAILS for {since}: {store['failing']}; {counted(store['waiting'], 'change')} to be written{lost}"
+
+
+def _engine(engine: dict[str, Any]) -> str:
+    """How a relay of media does."""
+    state = {True: "up", False: "DOWN", None: "not known yet"}[engine["alive"]]
+    owed = f"; {counted(engine['owed'], 'call')} to be ended there" if engine["owed"] else ""
+    return f"{state}, {counted(engine['calls'], 'call')}{owed}"
 
 
 def _trunk(trunk: dict[str, Any]) -> str:

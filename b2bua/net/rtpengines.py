@@ -59,11 +59,13 @@ class _Wire(DatagramProtocol):
 
     def send(self, datagram: bytes) -> None:
         """Send; what cannot be sent counts as lost."""
+        if self._stopped:
+            return
         try:
             if self.transport is None:
                 self._reactor.listenUDP(0, self, interface=_any(self.host), maxPacketSize=LARGEST)
             assert self.transport is not None
-            self.transport.write(datagram)
+            self.transport.write(datagram, None)
         except (OSError, CannotListenError):
             self.exchanges.nobody()
 
@@ -169,12 +171,9 @@ class RtpengineSockets:
 
     def _write(self, work: bytes) -> Deferred[str]:
         """Begin with one."""
-        done = getProcessOutputAndValue(
-            sys.executable,
-            ["-m", "b2bua.net.capture_worker"],
-            env=dict(os.environ),
-            reactor=self._reactor,
-            stdinBytes=work,
+        worker = ["-m", "b2bua.net.capture_worker"]
+        done: Deferred[tuple[bytes, bytes, int]] = getProcessOutputAndValue(
+            sys.executable, worker, env=dict(os.environ), reactor=self._reactor, stdinBytes=work
         )
         return done.addCallback(_said)
 

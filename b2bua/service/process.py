@@ -16,7 +16,7 @@ from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version
 from random import SystemRandom
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, DeferredLock, ensureDeferred
@@ -50,6 +50,9 @@ from b2bua.settings import SettingsError
 from b2bua.store.journal import Journal
 from b2bua.store.ports import IStore, StoreError
 from b2bua.store.sql import SqlStore
+
+if TYPE_CHECKING:
+    from b2bua.net.rtpengines import RtpengineSockets
 
 DAY = 86400.0
 
@@ -87,6 +90,7 @@ class B2BUAService(Service):
         self._datagrams = Datagrams(reactor)
         self._extensions: AddedExtensions
         self._keep_alive: KeepAlive | None = None
+        self._rtpengines: RtpengineSockets | None = None
         self._forgetting = LoopingCall(self._forget_records)
         self._collector = collector.Collector(reactor.seconds)
         self._collecting = LoopingCall(self._collector.look)
@@ -138,6 +142,14 @@ class B2BUAService(Service):
         self._voices = Voices(reactor, ports, media.workers, media.silent_seconds)
         if media.workers:
             self.server.core.calls.voices = self._voices
+        if media.rtpengine is not None:
+            # Not loaded where there is none.
+            from b2bua.net.rtpengines import RtpengineSockets
+
+            self._rtpengines = RtpengineSockets(
+                reactor, self.server.runner, media.rtpengine, media.silent_seconds
+            )
+            self.administration.service.engines = self._rtpengines.set.engines
         try:
             self._sockets.open(table, self.server)
         except CannotStart as error:
@@ -163,6 +175,8 @@ class B2BUAService(Service):
         await self._restore(found)
         self.features.bind(self.server.runner, self.server.core.calls, self.server.core.subscriber)
         self._sockets.listen()
+        if self._rtpengines is not None:
+            self._rtpengines.start()
         if before is not None:
             self._succession.begin(before, found.taken_along)
         self.server.trunks.start()
@@ -244,6 +258,8 @@ class B2BUAService(Service):
         self.administration.calls.traces.finish()
         await self._posting.close()
         await self._datagrams.close()
+        if self._rtpengines is not None:
+            self._rtpengines.stop()
         self._voices.stop()
         await self._voices.gone
         self._sockets.close()

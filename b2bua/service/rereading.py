@@ -31,6 +31,7 @@ FIXED = (
     "limits",
     "log",
     "web",
+    "media.rtpengine",
 )
 """What a configuration that is read again cannot change in a service that runs."""
 

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from b2bua.command.status import people
 from b2bua.features import Features
 from tests.admin.case import request
 from tests.admin.door import DoorCase
+from tests.media.rtpengine.simulated import Site
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "metrics.md"
 
@@ -52,6 +54,24 @@ class MetricsTests(DoorCase):
         self.talk()
         self.world.run(10)
         self.assertEqual(self.figures()["b2bua_store_failing"], 1)
+
+    def test_engines(self) -> None:
+        """Relays of media that run beside us; who does not answer is something to look after."""
+        site = Site(2)
+        site.engines[1].runs = False
+        site.run(10)
+        self.administration.service.engines = site.set.engines
+        found = self.figures()
+        self.assertEqual(found["b2bua_engine_up/192.0.2.1:2223"], 1)
+        self.assertEqual(found["b2bua_engine_up/192.0.2.2:2223"], 0)
+        self.assertGreater(found["b2bua_engine_unanswered_total/192.0.2.2:2223"], 2)
+        self.assertEqual(found["b2bua_problems"], 1)
+        status = self.administration.service.status()
+        (problem,) = status.problems
+        self.assertIn("rtpengine 192.0.2.2:2223 does not answer since", problem)
+        text = people(status.model_dump())
+        self.assertIn("rtpengine 192.0.2.1:2223: up, 0 calls\n", f"{text}\n")
+        self.assertIn("rtpengine 192.0.2.2:2223: DOWN, 0 calls\n", f"{text}\n")
 
     def test_features(self) -> None:
         """Those of plugins have a label, and are counters when their name says so."""

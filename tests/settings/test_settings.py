@@ -403,4 +403,4 @@ class DescriptionTests(SynchronousTestCase):
                 wanted.append(field.annotation)
                 if kind is not Settings:
                     self.assertTrue(field.description, f"{kind.__name__}.{name}")
-        self.assertEqual(len(seen), 20)
+        self.assertEqual(len(seen), 21)
