@@ -150,6 +150,7 @@ class B2BUAService(Service):
                 reactor, self.server.runner, media.rtpengine, media.silent_seconds
             )
             self.administration.service.engines = self._rtpengines.set.engines
+            self.server.core.calls.relays = self._rtpengines.relays
         try:
             self._sockets.open(table, self.server)
         except CannotStart as error:
