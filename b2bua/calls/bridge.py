@@ -118,7 +118,7 @@ class Bridge:
                 self.call.bridge = None
                 self.call.hang_up(other, "bye" if why in ("bye", "cancel") else why, fields)
             case Changed() | Answered() | Confirmed():
-                if isinstance(word, Changed):
+                if type(word) is Changed:
                     self._exchange = leg
                     self._late_answer = word.session is None and not word.identity_only
                     self._note_hold(leg, word)

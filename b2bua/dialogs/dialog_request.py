@@ -113,7 +113,7 @@ class DialogRequest:
 
     def _heard(self, response: Response) -> None:
         """Take a response, unless it only asks who we are, or the phone was elsewhere."""
-        if response.provisional:
+        if response.code < 200:
             self._hear(response)
             return
         if self._client is not None:

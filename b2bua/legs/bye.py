@@ -44,7 +44,7 @@ class OurBye:
     def _heard(self, response: Response) -> None:
         """Take the final answer; whatever it is, the session is over (section 15.1.1)."""
         leg = self.leg
-        if not response.provisional and leg.our_bye is self:
+        if response.code >= 200 and leg.our_bye is self:
             self._over()
 
     def answered(self) -> None:

@@ -66,17 +66,16 @@ class EarlyDialogs:
         @param seq: the CSeq number of the INVITE.
         """
         tag = response.to.tag
-        fork = self._forks.get(tag)
-        if fork is None:
+        if tag not in self._forks:
             leg = self.leg
             dialog = dialog_of(response, seq)
-            fork = self._forks[tag] = EarlyDialog(dialog)
+            self._forks[tag] = EarlyDialog(dialog)
             leg.context.dialogs.add(dialog, leg)
             if leg.dialog is None:
                 leg.dialog = dialog
             else:
                 leg.early = [*(leg.early or ()), dialog]
-        return fork
+        return self._forks[tag]
 
     def take_reliable(self, fork: EarlyDialog, response: Response, session: bytes | None) -> bool:
         """

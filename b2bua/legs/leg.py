@@ -136,9 +136,8 @@ class Leg(LegData):
         if self.context.music is not None and self.context.music(self, word):
             return
         # By its type, since a match looks at one type after the other.
-        verb = from_call.VERBS.get(type(word))
-        if verb is not None:
-            verb(self, word)
+        if (kind := type(word)) in from_call.VERBS:
+            from_call.VERBS[kind](self, word)
 
     def hang_up(self, why: str = "bye", fields: Fields = ()) -> None:
         """Say L{HungUp}."""

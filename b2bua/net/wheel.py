@@ -144,7 +144,9 @@ class Wheel:
         """Call C{call} after C{seconds}, rounded up to the tick."""
         timer = Timer(call)
         now = self._seconds() if self.now is None else self.now
-        self.put(timer, int((now - self._epoch + seconds) * self._rate + _UP))
+        tick = int((now - self._epoch + seconds) * self._rate + _UP)
+        bucket = timer.bucket = self._buckets[tick] if tick in self._buckets else self._open(tick)
+        bucket[timer] = None
         return timer
 
     def start(self, entry: TwoTimers, letter: str, seconds: float, *, repeats: bool) -> None:
@@ -156,11 +158,14 @@ class Wheel:
         else:
             entry.ends, other = (tick, letter), entry.repeats
         bucket = entry.bucket
-        if bucket is None:
-            self.put(entry, tick if other is None or tick < other[0] else other[0])
-        elif tick < bucket.tick:
+        if bucket is not None:
+            if bucket.tick <= tick:
+                return
             bucket.take_out(entry)
-            self.put(entry, tick)
+        elif other is not None and other[0] < tick:
+            tick = other[0]
+        bucket = entry.bucket = self._buckets[tick] if tick in self._buckets else self._open(tick)
+        bucket[entry] = None
 
     def put(self, entry: Entry, tick: int) -> None:
         """Have an entry that is in no bucket ring at C{tick}."""

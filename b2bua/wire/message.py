@@ -290,7 +290,7 @@ def parse(data: bytes, limits: MessageLimits = LIMITS) -> Request | Response:
         if not (well_spelled := are_known(first)):
             first = index(fields)
         message.first = first
-        message.distinct = distinct = len(first) == len(fields)
+        message.distinct = distinct = not fields[len(first) :]
         if not distinct:
             _check_repeated(fields, limits, len(first), well_spelled)
         if limits is not LIMITS:

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 BYTES_MAX = 2 * 1024 * 1024
 """How much is kept by default, counted in bytes of messages."""
 BLOCKS = 16
-"""In so many blocks: the oldest of them is forgotten as a whole."""
+"""In so many blocks at least: the oldest of them is forgotten as a whole."""
+BLOCK = 64
+"""Messages of a block at most: so many are kept before they are counted."""
 WORDS_MAX = 4096
 """How many words are kept: those of about as many calls."""
 
@@ -77,35 +79,44 @@ class Heard(NamedTuple):
 class Trace:
     """The messages and words of late, oldest first."""
 
-    __slots__ = ("_block", "_blocks", "_bytes", "_bytes_max", "_words")
+    __slots__ = ("_block", "_blocks", "_bytes", "_bytes_max", "_room", "_words")
 
     def __init__(self, bytes_max: int = BYTES_MAX) -> None:
-        """Keep up to about C{bytes_max} bytes of messages, the last of them in any case; 0 keeps none."""
+        """
+        Keep up to C{bytes_max} bytes of messages, and those of one block more; 0 keeps none.
+
+        The bytes are counted a block at a time, and the oldest go so too: the
+        newest are kept with nearly no look at them.
+        """
         self._bytes_max = bytes_max
-        # The oldest go a block at a time: the newest are kept with nearly no look at them.
-        self._blocks: deque[tuple[int, list[_Passed]]] = deque(maxlen=BLOCKS - 1)
+        self._blocks: deque[tuple[int, list[_Passed]]] = deque()
         """How many bytes a block has, and its messages."""
-        self._block: list[_Passed] = []
         self._bytes = 0
+        """The sum of them."""
         self._words: deque[tuple[float, str, Party, str, type[Word], object]] = deque(maxlen=WORDS_MAX)
+        self._begin_block()
+
+    def _begin_block(self) -> None:
+        """Begin a block, of which messages of a kilobyte would fill a part in C{BLOCKS} of the room."""
+        self._block: list[_Passed] = []
+        self._room = max(1, min(BLOCK, self._bytes_max // (1024 * BLOCKS)))
+        """How many messages are to come before they are counted."""
 
     def note(self, at: float, flow: Flow, outgoing: bool, raw: bytes) -> None:
         """Keep one message, at the cost of the oldest."""
         self._block.append((at, flow, outgoing, raw))
-        self._bytes += len(raw)
-        if self._bytes * BLOCKS >= self._bytes_max:
-            self._begin_block()
+        self._room -= 1
+        if not self._room:
+            self._count()
 
-    def _begin_block(self) -> None:
-        """Begin another block, and forget the oldest when there are enough."""
-        blocks = self._blocks
-        if self._bytes_max:
-            blocks.append((self._bytes, self._block))
-            # Where a block is a single message, as many as there may be are too many.
-            while len(blocks) > 1 and sum(size for size, _ in blocks) > self._bytes_max:
-                blocks.popleft()
-        self._block = []
-        self._bytes = 0
+    def _count(self) -> None:
+        """Count the block that is full, and forget the oldest ones when there is too much."""
+        blocks, size = self._blocks, sum(map(len, [raw for _, _, _, raw in self._block]))
+        blocks.append((size, self._block))
+        self._bytes += size
+        while self._bytes > self._bytes_max and (len(blocks) > 1 or not self._bytes_max):
+            self._bytes -= blocks.popleft()[0]
+        self._begin_block()
 
     @property
     def bytes_max(self) -> int:
@@ -117,7 +128,8 @@ class Trace:
         kept = list(self._passed())
         self._bytes_max = bytes_max
         self._blocks.clear()
-        self._block, self._bytes = [], 0
+        self._bytes = 0
+        self._begin_block()
         for passed in kept:
             self.note(*passed)
 
