@@ -84,7 +84,7 @@ def streams(sdp: Sdp, towards: Towards) -> dict[int, Stream]:
         if towards.profile and found[index].rtp and _secure(towards.profile) != found[index].secure:
             wanted = f"media by {media.proto} are wanted as {towards.profile}"
             raise NoRelay(f"{wanted}; rtpengine can do that, this relay cannot")
-    if towards.ice:
+    if towards.ice and any(stream.secure == "dtls" for stream in found.values()):
         raise NoRelay("media for a browser need ICE; rtpengine can do that, this relay cannot")
     return found
 

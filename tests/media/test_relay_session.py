@@ -110,9 +110,14 @@ class SessionTests(SynchronousTestCase):
         self.assertRefused(keyless, "encrypted, and there is no key")
 
     def test_what_needs_another_engine(self) -> None:
-        """Other transports than a party has, and ICE, are refused with the name of the engine that can."""
+        """Other transports than a party has, and browsers, are refused with the name of the engine that can."""
         self.assertRefused(PHONE, "rtpengine", Towards("192.0.2.1", "RTP/SAVP"))
-        self.assertRefused(PHONE, "rtpengine", Towards("192.0.2.1", ice=True))
+        browser = session("c=IN IP4 10.0.0.8", "t=0 0", "m=audio 9 UDP/TLS/RTP/SAVPF 111", "a=fingerprint:x")
+        self.assertRefused(browser, "rtpengine", Towards("192.0.2.1", ice=True))
+
+    def test_ice_is_no_duty(self) -> None:
+        """A phone that offers ICE beside plain RTP does without (RFC 8839)."""
+        self.passed(PHONE, Towards("192.0.2.1", ice=True))
         self.passed(PHONE, Towards("192.0.2.1", "RTP/AVP"))
 
     def test_bad(self) -> None:
