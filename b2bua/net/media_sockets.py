@@ -20,8 +20,6 @@ Take: TypeAlias = Callable[[bytes, Address], None]
 
 TRIES = 64
 """Ports that are tried before there is none."""
-AT_ONCE = 32
-"""Packets that are read before others have their turn."""
 LARGEST = 2048
 """Bytes of a packet; media fit into an Ethernet frame."""
 
@@ -44,15 +42,12 @@ class MediaSocket:
         return "media"
 
     def doRead(self) -> None:
-        """Take what there is."""
-        for _ in range(AT_ONCE):
-            try:
-                data, source = self._socket.recvfrom(LARGEST)
-            except OSError:  # nothing more; or what was sent before has met a closed port
-                return
-            self._take(data, source[:2])
-            if self._socket.fileno() < 0:
-                return
+        """Take a packet; there is seldom another one, and who floods waits for its next turn."""
+        try:
+            data, source = self._socket.recvfrom(LARGEST)
+        except OSError:  # what was sent before has met a closed port
+            return
+        self._take(data, source[:2])
 
     def send(self, data: bytes, target: Address) -> None:
         """Send a packet; one that cannot be sent is lost, as on the way."""

@@ -136,6 +136,15 @@ class RelaysAtWork(amp.CommandLocator):
         self._relays: dict[int, RelayAtWork] = {}
         self._looked = 0.0
 
+    @property
+    def has_relays(self) -> bool:
+        """Is there something to be done every 20 ms?"""
+        return bool(self._relays)
+
+    def awake(self) -> None:
+        """Have the clock run: somebody is there."""
+        raise NotImplementedError
+
     def tell_relay(self, number: int, happened: RelayHappened) -> None:
         """Tell the service what has happened."""
         told = cast(amp.AMP, self).callRemote(
@@ -162,6 +171,7 @@ class RelaysAtWork(amp.CommandLocator):
         """Find a relay; a new number is a new one."""
         if number not in self._relays:
             self._relays[number] = RelayAtWork(self.sockets)
+            self.awake()
         return self._relays[number]
 
     @commands.RelaySession.responder
@@ -217,6 +227,7 @@ class RelaysAtWork(amp.CommandLocator):
                     raise
             await deferLater(reactor, AGAIN)
         self._relays[number] = work
+        self.awake()
         return {}
 
     @commands.RelayClose.responder

@@ -129,7 +129,11 @@ class Worker(RelaysAtWork, amp.AMP):
         self._ears: dict[int, Ear] = {}
         self._rooms: dict[str, Room] = {}
         self._clock = LoopingCall.withCount(self._tick)
-        self._clock.start(FRAME_SECONDS, now=False)
+
+    def awake(self) -> None:
+        """Have the clock run: somebody is there."""
+        if not self._clock.running:
+            self._clock.start(FRAME_SECONDS, now=False)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The service is gone."""
@@ -148,6 +152,8 @@ class Worker(RelaysAtWork, amp.AMP):
             for ear in ears:
                 ear.speak()
         self.tick_relays()
+        if not self._ears and not self.has_relays:
+            self._clock.stop()
 
     def tell(self, ear: Ear, happened: list[Happened]) -> None:
         """Tell the service what has happened."""
@@ -190,6 +196,7 @@ class Worker(RelaysAtWork, amp.AMP):
             self._leave(ear)
             raise
         self._ears[voice] = ear
+        self.awake()
         return {"session": session}
 
     def _agree(self, ear: Ear, offer: bytes, host: str, port: int) -> bytes:

@@ -110,7 +110,7 @@ class SessionTests(SynchronousTestCase):
         self.assertRefused(keyless, "encrypted, and there is no key")
 
     def test_what_needs_another_engine(self) -> None:
-        """Other transports than a party has, and browsers, are refused with the name of the engine that can."""
+        """Other transports than a party has, and browsers, are refused; the engine that can is named."""
         self.assertRefused(PHONE, "rtpengine", Towards("192.0.2.1", "RTP/SAVP"))
         browser = session("c=IN IP4 10.0.0.8", "t=0 0", "m=audio 9 UDP/TLS/RTP/SAVPF 111", "a=fingerprint:x")
         self.assertRefused(browser, "rtpengine", Towards("192.0.2.1", ice=True))
