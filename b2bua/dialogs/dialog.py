@@ -222,9 +222,18 @@ class Dialog:
 
     def snapshot(self) -> dict[str, Any]:
         """Write it down as plain values."""
-        plain = {name: getattr(self, name) for name in self.__slots__ if name != "key"}
-        plain["routes"] = list(self.routes)
-        return plain
+        return {
+            "call_id": self.call_id,
+            "local_tag": self.local_tag,
+            "remote_tag": self.remote_tag,
+            "local_value": self.local_value,
+            "remote_value": self.remote_value,
+            "local_seq": self.local_seq,
+            "remote_seq": self.remote_seq,
+            "target": self.target,
+            "routes": [*self.routes],
+            "owner": self.owner,
+        }
 
     @classmethod
     def restore(cls, plain: dict[str, Any]) -> Dialog:

@@ -43,6 +43,8 @@ def reading(what: str, plain: dict[str, Any], version: int) -> Iterator[None]:
     @param what: what it is, for people.
     @raise UsageError: another version wrote it, or it is not whole.
     """
+    if not isinstance(plain, dict):
+        raise UsageError(f"{what} that is no JSON object")
     if plain.get("version") != version:
         raise UsageError(f"{what} of version {plain.get('version')!r}; only version {version} can be read")
     try:
@@ -56,30 +58,35 @@ def write(leg: LegData) -> dict[str, Any]:
     """
     Write down an established leg.
 
+    It is done for each call, so it calls little.
+
     @raise UsageError: it is not established.
     """
     dialog = leg.dialog
     if leg.state is not LegState.ANSWERED or dialog is None:
         raise UsageError(f"Only an established leg can be written down: {leg!r}")
-    timer, origin, channel = leg.expiry.agreed, leg.origin, leg.channel
+    timer, origin, channel, party = leg.expiry.agreed, leg.origin, leg.channel, leg.party
+    flow, allows = channel.flow, leg.peer_allows
+    # To a voice of ours the peer says something else of itself.
+    session = leg.remote_session if leg.music is None else leg.music.described
     return {
         "version": VERSION,
         "id": leg.id,
         "incoming": leg.incoming,
-        "party": write_party(leg.party),
+        "party": [party.kind, party.name, party.aor, party.display, party.at],
         "dialog": dialog.snapshot(),
-        "flow": write_flow(channel.flow),
+        "flow": flow and [flow.transport, [*flow.local], [*flow.remote], flow.connection],
         "device": None if channel.device is None else write_device(channel.device),
         "sticky": channel.sticky,
         "contact_user": channel.contact_user,
         "ringing": leg.ringing,
         "referred": leg.refers.named,
-        "allows": None if leg.peer_allows is None else _joined(leg.peer_allows),
+        "allows": allows if allows is None else _joined(allows),
         "supports": _joined(leg.peer_supports),
         "origin": None if origin is None else _write_origin(origin),
-        "remote_session": _text(leg.described),  # to a voice of ours it says something else
+        "remote_session": session if session is None else session.decode("latin-1"),
         "timer": None if timer is None else _write_timer(timer),
-        "expires": _expiry(leg),
+        "expires": None if timer is None else _expiry(leg),
     }
 
 
@@ -158,7 +165,7 @@ def _expiry(leg: LegData) -> float | None:
 def _write_origin(origin: Origin) -> list[Any]:
     """Write down the o= line and the body that it was last sent with."""
     shown, last = origin.state
-    return [origin.id, origin.address, origin.version, shown, _text(last)]
+    return [origin.id, origin.address, origin.version, shown, last.decode("latin-1")]
 
 
 def _read_origin(plain: list[Any], ahead: int) -> Origin:
@@ -175,11 +182,6 @@ def _joined(tokens: frozenset[str]) -> str:
     return " ".join(sorted(tokens))
 
 
-def _text(body: bytes | None) -> str | None:
-    """A body as text, every byte a character."""
-    return None if body is None else body.decode("latin-1")
-
-
 def _bytes(text: str | None) -> bytes | None:
-    """The body that L{_text} wrote."""
+    """The body that was written as text, every byte a character."""
     return None if text is None else text.encode("latin-1")

@@ -152,7 +152,7 @@ class CrashTests(KeptCase):
         self.quiet()
 
     def test_young(self) -> None:
-        """A call that is over within two seconds is never written; one that goes on is, once."""
+        """A call that is over within two seconds is never written; one that goes on is once, and who rang."""
         self.call(self.alice, self.bob)
         self.alice.hang_up()
         self.world.run(5)
@@ -161,7 +161,8 @@ class CrashTests(KeptCase):
         self.call(self.alice, self.bob)
         self.world.run(60)
         (call,) = self.world.served.server.core.calls.going
-        self.assertEqual(len([one for one in kept if one.call == call]), 1)
+        rang, talks = [json.loads(one.text) for one in kept if one.call == call]
+        self.assertEqual(([one["ours"] for one in rang], len(talks["legs"])), ([False, True], 2))
         self.alice.hang_up()
         self.quiet()
 
@@ -194,7 +195,7 @@ class CrashTests(KeptCase):
         self.world.run(KEPT)
         served = self.world.served
         assert served is not None
-        for id, text in (("a", "{"), ("b", "[]"), ("c", '{"version":7}')):
+        for id, text in (("a", "{"), ("b", "3"), ("c", '{"version":7}')):
             assert served.server.persistence is not None
             served.server.persistence.journal.snapshot(id, text)
         self.world.run(1)

@@ -7,7 +7,9 @@ holds or waits, of a session or its timer.  Never in the middle of an operation:
 what is kept then is what the parties can go on from.
 
 Of what rings, the open INVITEs are written after half a second, so that the next
-start can end them.
+start can end them; the call itself takes their place when it is written.
+
+We look twice a second.  What a change costs at once is one entry of a table.
 
 A party that goes over to another call is kept in exactly one at any time: what
 is written of one is put right, or removed, together with the other.
@@ -36,7 +38,7 @@ CHANGE = 0.5
 RING = 0.5
 """Seconds that somebody has rung before that is written."""
 RINGING = " rings"
-"""What the open INVITEs of a call are kept under, behind its id."""
+"""What the open INVITEs of a call that is kept itself are kept under, behind its id."""
 AT_ONCE = 100
 """So many calls are written in one go; the others wait for their turn."""
 PAUSE = 0.05
@@ -56,14 +58,16 @@ class CallKeeper:
         self._write = write
         self.start = 0
         """Which start of the service this process is."""
+        self._touched: dict[Call, None] = {}
+        """The calls in which something has changed since we looked."""
         self._fresh: dict[Call, float] = {}
         """Since when a call that was never written is as it is, the oldest first."""
         self._changed: dict[Call, float] = {}
         """The same for those that were."""
         self._rings: dict[Call, float] = {}
         """Since when it is to be looked at who rings in a call."""
-        self._ringing: dict[str, int] = {}
-        """The calls whose open INVITEs are kept, with a hash of what is written."""
+        self._ringing: dict[str, tuple[str, int]] = {}
+        """The calls whose open INVITEs are kept: under which name, and a hash of what is written."""
         self._written: dict[str, tuple[Call, tuple[Leg, ...]]] = {}
         """What is kept, by the id of the call."""
         self._home: dict[Leg, str] = {}
@@ -71,6 +75,8 @@ class CallKeeper:
         self._lingering: dict[str, None] = {}
         """Calls that are over, and are kept for parties on their way to another one."""
         self._timer: ITimer | None = None
+        self._idle: float | None = None
+        """Until when there was nothing to look at, if we have not looked since."""
 
     def __len__(self) -> int:
         """How many calls are kept."""
@@ -79,42 +85,40 @@ class CallKeeper:
     @property
     def waiting(self) -> int:
         """How many calls are to be written as soon as they are quiet."""
-        return len(self._fresh) + len(self._changed) + len(self._rings)
+        return len({*self._touched, *self._fresh, *self._changed, *self._rings})
 
     def touch(self, call: Call) -> None:
         """Something has changed in a call."""
-        if call.over:
-            return
-        queue = self._changed if call.id in self._written else self._fresh
-        queue.pop(call, None)
-        queue[call] = self._clock.now()
-        if call not in self._rings:
-            for leg in call.legs:
-                if leg.state is LegState.CALLING:
-                    self._rings[call] = queue[call]
-                    break
+        self._touched[call] = None
         if self._timer is None:
             self._timer = self._clock.start(CHANGE, self._look)
+            self._idle = self._clock.now()
+            self._sort(self._idle)
 
     def leave(self, call: Call) -> None:
         """An operation begins, which may take long: a call that was never written is written as it is."""
-        if call in self._fresh and is_kept(call):
-            del self._fresh[call]
+        new = call in self._fresh or call in self._touched
+        if new and call.id not in self._written and is_kept(call):
+            self._unqueue(call)
             self._keep(call, tuple(call.legs))
 
     def adopt(self, call: Call, legs: Iterable[Leg]) -> None:
         """A call was restored, and is kept as it is."""
-        self._fresh.pop(call, None)
+        self._unqueue(call)
         self._note(call, tuple(legs))
 
     def finish(self, call: Call) -> None:
         """Have a call that is settled written as it is now, since another process goes on with it."""
-        if call in self._fresh or call in self._changed or call.id not in self._written:
-            self._fresh.pop(call, None)
-            self._changed.pop(call, None)
+        if not self.is_finished(call):
+            self._unqueue(call)
             self._keep(call, tuple(call.legs))
         if call.id in self._ringing:
             self._forget_rings(call)
+
+    def _unqueue(self, call: Call) -> None:
+        """It need not be looked at, but for who rings."""
+        for queue in (self._touched, self._fresh, self._changed):
+            queue.pop(call, None)
 
     def ids(self) -> list[str]:
         """The calls of which something is kept."""
@@ -122,7 +126,8 @@ class CallKeeper:
 
     def is_finished(self, call: Call) -> bool:
         """Is it written as it is?"""
-        return call.id in self._written and call not in self._fresh and call not in self._changed
+        waits = call in self._touched or call in self._fresh or call in self._changed
+        return call.id in self._written and not waits
 
     def give(self, call: Call) -> str:
         """Write a call that is settled for another process, which keeps it from now on."""
@@ -135,8 +140,8 @@ class CallKeeper:
 
     def forget(self, call: Call) -> None:
         """Another process keeps it from now on."""
-        for queue in (self._fresh, self._changed, self._rings):
-            queue.pop(call, None)
+        self._unqueue(call)
+        self._rings.pop(call, None)
         self._ringing.pop(call.id, None)
         for leg in self._written.pop(call.id, (call, ()))[1]:
             if self._home.get(leg) == call.id:
@@ -144,8 +149,7 @@ class CallKeeper:
 
     def over(self, call: Call) -> None:
         """A call is over; if a party of it lives on in another one, its turn comes with that."""
-        self._fresh.pop(call, None)
-        self._changed.pop(call, None)
+        self._unqueue(call)
         self._rings.pop(call, None)
         if call.id in self._ringing:
             self._forget_rings(call)
@@ -157,6 +161,8 @@ class CallKeeper:
         """Write what has been quiet for long enough."""
         self._timer = None
         now, left = self._clock.now(), AT_ONCE
+        self._sort(now)
+        self._idle = None
         for call, since in list(islice(self._rings.items(), left)):
             if now - since < RING - 0.001:
                 break
@@ -170,24 +176,46 @@ class CallKeeper:
                 del queue[call]
                 left -= 1
                 self._settle(call)
-        if self.waiting:
+        if self._rings or self._changed or self._fresh or self._touched:
             self._timer = self._clock.start(CHANGE if left else PAUSE, self._look)
+
+    def _sort(self, now: float) -> None:
+        """Note since when what has changed is as it is, and who rings: after a rest, from its end on."""
+        rang = now if self._idle is None else self._idle
+        touched, self._touched = self._touched, {}
+        for call in touched:
+            if call.over:
+                continue
+            queue = self._changed if call.id in self._written else self._fresh
+            if call in queue:
+                del queue[call]  # it goes to the end
+            queue[call] = now
+            if call not in self._rings:
+                for leg in call.legs:
+                    if leg.state is LegState.CALLING:
+                        self._rings[call] = rang
+                        break
 
     def _write_rings(self, call: Call) -> None:
         """Write the open INVITEs of a call; what is kept of others stays until the call is written."""
         found = [written for leg in call.legs if (written := orphan.write_open(leg, self.start)) is not None]
         if found:
             text = as_json(found)
-            if self._ringing.get(call.id) != hash(text):
-                self._ringing[call.id] = hash(text)
-                self._write(call.id + RINGING, text)
+            known = self._ringing.get(call.id)
+            name = known[0] if known is not None else self._name_of_rings(call)
+            if known is None or known[1] != hash(text):
+                self._ringing[call.id] = name, hash(text)
+                self._write(name, text)
             if not all(written.get("heard", True) for written in found):
                 self._rings[call] = self._clock.now()
 
+    def _name_of_rings(self, call: Call) -> str:
+        """The name under which the open INVITEs of a call are kept: its own, while it is not kept itself."""
+        return call.id + RINGING if call.id in self._written else call.id
+
     def _forget_rings(self, call: Call) -> None:
         """Nobody rings any more."""
-        del self._ringing[call.id]
-        self._write(call.id + RINGING, None)
+        self._write(self._ringing.pop(call.id)[0], None)
 
     def _settle(self, call: Call) -> None:
         """Write a call, if it can be gone on with as it is, or ended."""
@@ -198,22 +226,37 @@ class CallKeeper:
 
     def _keep(self, call: Call, legs: tuple[Leg, ...]) -> None:
         """Write it with these legs."""
-        former = {self._home.get(leg, call.id) for leg in legs} - {call.id}
+        id, home = call.id, self._home
+        former = {home[leg] for leg in legs if leg in home}
+        former.discard(id)
         self._note(call, legs)
-        self._write(call.id, as_json(write_call(call, self.start, legs)))
-        for id in former:
-            self._put_right(id)
-        if call.id in self._ringing and all(leg.answered for leg in call.legs):
+        self._write(id, as_json(write_call(call, self.start, legs)))
+        for other in former:
+            self._put_right(other)
+        if id in self._ringing:
+            self._keep_rings(call)
+
+    def _keep_rings(self, call: Call) -> None:
+        """A call was written: the open INVITEs stood in its place, and may be open still."""
+        if any(leg.state is LegState.CALLING for leg in call.legs):
+            if self._ringing[call.id][0] == call.id:
+                del self._ringing[call.id]
+            self._write_rings(call)
+        elif self._ringing[call.id][0] == call.id:
+            del self._ringing[call.id]
+        else:
             self._forget_rings(call)
 
     def _note(self, call: Call, legs: tuple[Leg, ...]) -> None:
         """Remember what is kept."""
-        for leg in self._written.get(call.id, (call, ()))[1]:
-            if leg not in legs and self._home.get(leg) == call.id:
-                del self._home[leg]
-        self._written[call.id] = (call, legs)
+        id, home = call.id, self._home
+        if id in self._written:
+            for leg in self._written[id][1]:
+                if leg not in legs and home.get(leg) == id:
+                    del home[leg]
+        self._written[id] = (call, legs)
         for leg in legs:
-            self._home[leg] = call.id
+            home[leg] = id
 
     def _put_right(self, id: str) -> None:
         """Parties have left a call that is kept: leave in it who has nowhere else to be."""

@@ -16,7 +16,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from b2bua.calls.operations import hold_music
-from b2bua.calls.restoring.keeping import RINGING
 from b2bua.calls.restoring.snapshot import read_party, restore_call
 from b2bua.errors import UsageError
 from b2bua.legs import orphan, refresh
@@ -88,7 +87,7 @@ def recover(
         sure = id in numbers
         try:
             plain = _plain(text)
-            if id.endswith(RINGING):
+            if isinstance(plain, list):  # what rings, under the name of its call or beside it
                 found.over.append(id)
                 for invite in plain:
                     calls.later(SOON + rang / RATE, _end, calls, id, invite, start)

@@ -27,6 +27,7 @@ from b2bua.legs.header_policy import NO_FIELDS, SeenFields
 from b2bua.legs.leg import Leg
 from b2bua.legs.party import Identity, Kind, Party
 from b2bua.legs.snapshot import reading, write_party
+from b2bua.legs.snapshot import write as write_leg
 
 if TYPE_CHECKING:
     from b2bua.calls.calls import Calls
@@ -51,12 +52,14 @@ def is_kept(call: Call) -> bool:
     Who talks to a voice of ours cannot be gone on with, since that dies with its
     process; but the next one can hang up.
     """
-    bridge, waiting = call.bridge, call.waiting or {}
+    bridge, waiting = call.bridge, call.waiting or ()
     talking = () if bridge is None else (bridge.a, bridge.b)
-    return bool(call.legs) and all(
-        leg.stable and (leg in talking or leg in waiting or isinstance(call.listener(leg), Conversation))
-        for leg in call.legs
-    )
+    for leg in call.legs:
+        if not leg.stable:
+            return False
+        if leg not in talking and leg not in waiting and not isinstance(call.listener(leg), Conversation):
+            return False
+    return bool(call.legs)
 
 
 def is_movable(call: Call) -> bool:
@@ -103,27 +106,32 @@ def write_call(call: Call, start: int = 0, legs: tuple[Leg, ...] | None = None) 
     @raise UsageError: one of them is not answered.
     """
     legs = tuple(call.legs) if legs is None else legs
-    bridge = call.bridge
-    pair = None if bridge is None else [legs.index(x) for x in (bridge.a, bridge.b) if x in legs]
-    alignment = None if bridge is None or bridge.alignment is None else bridge.alignment.pairs
-    path, waiting = call.path, call.waiting or {}
+    bridge, pair, alignment = call.bridge, None, None
+    if bridge is not None:
+        if bridge.a in legs and bridge.b in legs:
+            pair = [legs.index(bridge.a), legs.index(bridge.b)]
+        if bridge.alignment is not None:
+            alignment = [[*one] for one in bridge.alignment.pairs]
+    path, waiting, fields = call.path, call.waiting, call.fields
     return {
         "version": VERSION,
         "start": start,
         "dialled": call.dialled,
         "caller": legs.index(call.caller) if call.caller in legs else 0,
-        "legs": [leg.snapshot() for leg in legs],
+        "legs": [write_leg(leg) for leg in legs],
         "identities": [None if leg.identity is None else _write_identity(leg.identity) for leg in legs],
-        "pair": pair if pair is not None and len(pair) == 2 else None,
+        "pair": pair,
         "holding": [leg in call.holders for leg in legs],
-        "alignment": None if alignment is None else [list(one) for one in alignment],
-        "waiting": [_write_waiting(call, n, waiting[leg]) for n, leg in enumerate(legs) if leg in waiting],
-        "visited": list(path.visited),
+        "alignment": alignment,
+        "waiting": [_write_waiting(call, n, waiting[leg]) for n, leg in enumerate(legs) if leg in waiting]
+        if waiting
+        else [],
+        "visited": [*path.visited],
         "private": path.private,
         "max_forwards": call.max_forwards,
         "max_breadth": call.max_breadth,
         "diversions": [[d.by, d.why.value, d.counter, d.display, d.private] for d in path.diversions],
-        "fields": {name: list(values) for name, values in call.fields.items()},
+        "fields": {} if fields is NO_FIELDS else {name: [*fields[name]] for name in fields},
         "since": call.since,
         "talked": call.talked,
         "relay": None if call.relay is None else call.relay.write(legs),
@@ -152,8 +160,6 @@ def restore_call(
     @raise UsageError: another version wrote it, or it is not whole; then
         nothing of it is there.
     """
-    if not isinstance(plain, dict):
-        raise UsageError("A call that is no JSON object")
     with reading("A call", plain, VERSION):
         caller, dialled = int(plain["caller"]), str(plain["dialled"])
         identities = [None if one is None else Identity(*one) for one in plain["identities"]]
