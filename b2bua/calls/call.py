@@ -53,7 +53,7 @@ from b2bua.legs.words import (
 if TYPE_CHECKING:
     from b2bua.calls.bridge import Bridge
     from b2bua.calls.routing.search import Search
-    from b2bua.legs.party import Identity, Party
+    from b2bua.legs.party import Party
     from b2bua.media.ports import RelayHappened
 
 RETOLD = frozenset({"Diversion", "History-Info", "P-Asserted-Identity", "Remote-Party-ID"})
@@ -155,7 +155,12 @@ class Call:
         """
         self.calls = calls
         self.id = calls.token() if record is None else record.id
-        leg = self.caller = caller if isinstance(caller, Leg) else None
+        leg: Leg | None = None
+        if isinstance(caller, Leg):
+            leg, party, identity = caller, caller.party, calls.identities.of(caller)
+        else:
+            party, identity = caller, calls.identities.of_party(caller)
+        self.caller = leg
         """The caller's leg; None while nobody has answered a call that a feature has begun."""
         self.dialled = dialled
         self.features: Decisions = calls.features
@@ -185,7 +190,6 @@ class Call:
         """What is left of the caller's Max-Forwards, for whatever this call leads to (RFC 7332 section 5)."""
         self.max_breadth = BREADTH_MAX
         """The caller's Max-Breadth, as far as we go along with it (RFC 7332 section 6)."""
-        party, identity = _who(calls, caller)
         self.record = record or CallRecord.begin(self.id, wall, party, dialled, identity)
         self.rang: float | None = None
         """When the caller heard for the first time that somebody is rung."""
@@ -547,10 +551,3 @@ def _end_of(word: Refused | Moved) -> LegEnd:
     if isinstance(word, Refused) and word.local:
         return LegEnd.TIMEOUT if word.code == 408 else LegEnd.LOST
     return LegEnd.REFUSED if isinstance(word, Refused) else LegEnd.REDIRECTED
-
-
-def _who(calls: LiveTable, caller: Leg | Party) -> tuple[Party, Identity]:
-    """Who calls, as the record has it."""
-    if isinstance(caller, Leg):
-        return caller.party, calls.identities.of(caller)
-    return caller, calls.identities.of_party(caller)

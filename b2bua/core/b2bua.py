@@ -8,6 +8,7 @@ to who takes such requests; what nobody takes is refused here.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from twisted.logger import Logger
@@ -75,6 +76,8 @@ class B2BUA:
         self.senders = Senders(self.calls, directory, domain, registrar.bindings, authenticator, identify)
         self.publications = Publications(self.notifier, context.random)
         self.outside = OutsideRequests(self.calls, directory, self.senders, self.notifier, self.publications)
+        self.request_received = partial(self.calls.run, self._received)
+        """Takes a request from the transaction layer, after all that came before."""
         self._methods: dict[str, Callable[[Request, IServerTransaction], None]] = {
             "INVITE": Invites(self.calls, directory, self.senders).receive,
             "REGISTER": registrar.register,
@@ -87,10 +90,6 @@ class B2BUA:
         }
 
     # ---- from the transaction layer -------------------------------------
-
-    def request_received(self, request: Request, server: IServerTransaction) -> None:
-        """Give a request to whom it concerns."""
-        self.calls.run(self._received, request, server)
 
     def _received(self, request: Request, server: IServerTransaction) -> None:
         """Give a request to whom it concerns, and answer what cannot be given to anybody."""

@@ -58,7 +58,7 @@ class InviteRequest:
         channel = leg.channel
         channel.contact_user = Uri.parse(from_uri).user or ""
         channel.sticky = type(invitation.target) is FlowType
-        channel.secure = invitation.request_uri.startswith("sips:")
+        channel.secure = invitation.request_uri[:5] == "sips:"
         self.offer = b""
         self._require = leg.party.policy.reliable == "required"
         self._attempts = 0

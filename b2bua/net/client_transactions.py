@@ -281,7 +281,8 @@ class Branch(Transaction):
         self.way = flow
         self._table.add(self)
 
-    def _deliver(self, message: Request | Response) -> None:
+    def deliver(self, message: Request | Response) -> None:
+        """Give the user a response."""
         if type(message) is not Response:
             raise UsageError("A client transaction delivers responses")
         self._client.answered(self, message)

@@ -121,7 +121,7 @@ class ServerTransaction(Transaction):
         last = parse(self.machine.last) if self.machine.last else None
         return last.to.tag if last is not None else ""
 
-    def _deliver(self, message: Request | Response) -> None:
+    def deliver(self, message: Request | Response) -> None:
         """Give the request to the user; a bug of the user's is a 500, not the end of the world."""
         user = self._table.user
         if type(message) is not Request:
@@ -236,7 +236,7 @@ class ServerTransactions:
     def _open(self, request: Request, key: Hashable, merge: Hashable, flow: Flow) -> None:
         """Open a server transaction and have its request delivered."""
         server = self._transaction(request, key, merge, flow)
-        server.perform(server.machine.start())
+        server.deliver(request)
         waiting = server.machine.wait()
         if waiting and self._live.get(key) is server:
             server.perform(waiting)

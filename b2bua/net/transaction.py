@@ -76,7 +76,7 @@ class Transaction:
                 if self.repeats is self.ends is None and self.bucket is not None:
                     self.bucket.take_out(self)
             elif type(effect) is Request or type(effect) is Response:
-                self._deliver(effect)
+                self.deliver(effect)
             elif type(effect) is Ended:
                 self._end()
             elif type(effect) is Failed:
@@ -118,7 +118,8 @@ class Transaction:
         if self.bucket is not None:
             self.bucket.take_out(self)
 
-    def _deliver(self, message: Request | Response) -> None:
+    def deliver(self, message: Request | Response) -> None:
+        """Give the user a message."""
         raise NotImplementedError
 
     def _fail(self, code: int) -> None:

@@ -189,8 +189,9 @@ class Wheel:
 
     def emptied(self, bucket: Bucket) -> None:
         """Forget a tick without timers; the last one takes the reactor's timer along."""
-        if self._buckets.get(bucket.tick) is bucket:
-            del self._buckets[bucket.tick]
+        tick = bucket.tick
+        if tick in self._buckets and self._buckets[tick] is bucket:
+            del self._buckets[tick]
             self._stale += 1
             if not self._buckets and self._call is not None:
                 self._call.cancel()

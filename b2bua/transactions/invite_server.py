@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from b2bua.errors import UsageError
 from b2bua.transactions.effects import (
     OVER,
     TIMED_OUT,
@@ -56,14 +55,8 @@ class InviteServer:
         """The response that a retransmitted request draws, if any."""
         return self._last
 
-    def start(self) -> Effects:
-        """INVITE: pass INV to TU."""
-        if self.request is None:
-            raise UsageError("A transaction is started once")
-        return (self.request,)
-
     def wait(self) -> Effects:
-        """Send 100 if TU won't in 200 ms; mostly it has answered when this is asked."""
+        """INV was passed to TU: send 100 if TU won't in 200 ms; mostly it has answered when this is asked."""
         if self.state is State.PROCEEDING and not self._last:
             return (self._timers.invite_trying,)
         return ()

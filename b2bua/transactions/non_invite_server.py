@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from b2bua.errors import UsageError
 from b2bua.transactions.effects import (
     ENDED,
     OVER,
@@ -56,14 +55,8 @@ class NonInviteServer:
         """The response that a retransmitted request draws, if any."""
         return self._last
 
-    def start(self) -> Effects:
-        """Request received: pass to TU."""
-        if self.request is None:
-            raise UsageError("A transaction is started once")
-        return (self.request,)
-
     def wait(self) -> Effects:
-        """Let a 100 be sent late (RFC 4320); mostly TU has answered when this is asked."""
+        """The request was passed to TU: let a 100 be sent late (RFC 4320), if TU has not answered yet."""
         if self.state is State.TRYING:
             return (self._timers.other_trying,)
         return ()

@@ -92,7 +92,7 @@ class Request(Message):
 
     def with_via(self, via: Via) -> Request:
         """Copy it with another topmost Via, keeping what else was parsed already."""
-        text = str(via)
+        text = via.head + via.tail
         fields = list(self.fields)
         at = 0
         while (name := fields[at][0]) != "Via" and canonical(name) != "Via":

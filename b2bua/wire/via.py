@@ -45,16 +45,17 @@ class Via:
     The parameters are parsed when they are first asked for.
     """
 
-    __slots__ = ("_head", "_params", "_tail", "branch", "host", "port", "transport")
+    __slots__ = ("_params", "branch", "head", "host", "port", "tail", "transport")
 
     transport: str
     host: str
     port: int | None
     branch: str
     """Empty from a client of RFC 2543."""
-    _head: str
+    head: str
     """Transport, host and port as they are written."""
-    _tail: str
+    tail: str
+    """The parameters as they are written, with the semicolon before them."""
     _params: Params
 
     @staticmethod
@@ -64,9 +65,9 @@ class Via:
         self.transport = transport
         self.host = host
         self.port = port
-        self._head = _write_sender(transport, host, port)
+        self.head = _write_sender(transport, host, port)
         self._params = params
-        self._tail = refuse_breaks(write_params(params))
+        self.tail = refuse_breaks(write_params(params))
         self.branch = find_param(params, "branch") or ""
         return self
 
@@ -82,8 +83,8 @@ class Via:
         if found is None or known is None:
             return _parse_via(text)
         self = Via()
-        self.transport, self.host, self.port, self._head = known
-        self._tail = found[2]
+        self.transport, self.host, self.port, self.head = known
+        self.tail = found[2]
         branch = found[3]
         self.branch = branch if branch is not None else find_param(self.params, "branch") or ""
         return self
@@ -95,7 +96,7 @@ class Via:
             return self._params
         except AttributeError:
             # No quotes nor white space here: L{_parse_via} has looked after those.
-            pairs = [item.partition("=") for item in self._tail.split(";")]
+            pairs = [item.partition("=") for item in self.tail.split(";")]
             self._params = params = tuple([(n, v if equals else None) for n, equals, v in pairs if n])
             return params
 
@@ -141,14 +142,14 @@ class Via:
         RFC 3261 section 18.2.1: C{received} if the sent-by is not the source
         address; RFC 3581 section 4: both if the client asks for C{rport}.
         """
-        tail = self._tail
+        tail = self.tail
         before, asked, after = tail.partition(";rport")
         # Mostly asked for once, in lower case, and nothing is filled in or quoted.
         if asked and after[:1] in ("", ";") and not _FILLED(tail):
             copy = Via()
             copy.transport, copy.host, copy.port = self.transport, self.host, self.port
-            copy._head, copy.branch = self._head, self.branch
-            copy._tail = f"{before};rport={port}{after};received={host}"
+            copy.head, copy.branch = self.head, self.branch
+            copy.tail = f"{before};rport={port}{after};received={host}"
             return copy
         if self.rport is not None:
             return self.with_params(("received", host), ("rport", str(port)))
@@ -159,7 +160,7 @@ class Via:
 
     def __str__(self) -> str:
         """The value of the header field."""
-        return self._head + self._tail
+        return self.head + self.tail
 
     def __repr__(self) -> str:
         """For people who debug."""

@@ -16,9 +16,8 @@ class InviteServerTests(SynchronousTestCase):
     """Effects in their order."""
 
     def machine(self, *codes: int, reliable: bool = False) -> InviteServer:
-        """Make one that has started, and has been given responses."""
+        """Make one whose TU has been given the INVITE, and then has given responses."""
         machine = InviteServer(INVITE, TimerValues(), reliable=reliable)
-        self.assertEqual(machine.start(), (INVITE,))
         self.assertEqual(machine.wait(), (Start("100", 0.2),))
         for code in codes:
             machine.respond(response(INVITE, code))

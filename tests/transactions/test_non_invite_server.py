@@ -17,7 +17,6 @@ class NonInviteServerTests(SynchronousTestCase):
     def machine(self, *, reliable: bool = False) -> NonInviteServer:
         """Make one that has started."""
         machine = NonInviteServer(OPTIONS, TimerValues(), reliable=reliable)
-        self.assertEqual(machine.start(), (OPTIONS,))
         self.assertEqual(machine.wait(), (Start("100", 3.5),))
         return machine
 

@@ -46,9 +46,8 @@ class Model:
         self.timers: dict[bool, str] = {}
         self.ended = False
         self.finals = 0
-        self.perform(machine.start())
-        if isinstance(machine, (InviteServer, NonInviteServer)):
-            self.perform(machine.wait())
+        server = isinstance(machine, (InviteServer, NonInviteServer))
+        self.perform(machine.wait() if server else machine.start())
 
     def perform(self, effects: Effects) -> None:
         """Keep the timers, and look at each effect."""
