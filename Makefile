@@ -10,6 +10,9 @@ SEEDS  ?= 1000
 CALLS  ?= 200000
 KILLS  ?= 10
 
+# What the tests start hundreds of times is compiled once, whatever the environment says.
+unexport PYTHONDONTWRITEBYTECODE
+
 VENV = .venv
 BIN  = $(VENV)/bin
 
@@ -45,9 +48,10 @@ on-sockets in-memory: $(DEVELOPS)
 tables: $(DEVELOPS)
 	$(BIN)/python -m tests.simulation.tables
 
-# All that "make test" plays a sample of: the tables, every message with each of its fields broken in
-# every way, and fresh random worlds.  It takes hours.
+# All that "make test" plays a sample of: the tables, every question of the API in very many ways, every
+# message with each of its fields broken in every way, and fresh random worlds.  It takes hours.
 test-all: test tables
+	B2BUA_EXAMPLES=200 $(BIN)/python -m twisted.trial tests.admin.test_conversation
 	$(BIN)/python -m tests.simulation.broken_fields
 	$(BIN)/python -m tests.simulation.ladders
 	$(MAKE) --no-print-directory simulate SEEDS=20000

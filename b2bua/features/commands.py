@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -132,5 +133,11 @@ def _argument(command: str, parameter: inspect.Parameter, kind: Any) -> Argument
         tuple(map(str, choices)),
         required,
         None if required else parameter.default,
-        TypeAdapter(kind),
+        _adapter(kind),
     )
+
+
+@lru_cache(maxsize=64)
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    """What reads a value of one kind; there are few, and many arguments of each."""
+    return TypeAdapter(kind)

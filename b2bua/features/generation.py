@@ -71,6 +71,8 @@ class Features(HookRelay):
         self._services: dict[str, Service] = {}
         self.event_packages: dict[str, ContainedPackage] = {}
         """What can be watched, by the name of its event package."""
+        self.rest: Mapping[str, Any] = {}
+        """What of the configuration belongs to no feature."""
         self._sources = tuple(sources)
         self._options = dict(options or {})
         self._wall = wall
@@ -144,6 +146,7 @@ class Features(HookRelay):
             generation=generation,
             budget=_budget(document),
         )
+        features.rest = declared.taken.rest
         try:
             features.event_packages = packages_of(plugins, features._dispatch)
         except ValueError as error:

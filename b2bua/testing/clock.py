@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections.abc import Callable
 
+from twisted.internet.base import DelayedCall
+from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import Clock
+
+
+class _Delayed(DelayedCall):
+    """A delayed call that tells its clock of every new time; Twisted's tells of an earlier one only."""
+
+    def reset(self, secondsFromNow: float) -> None:
+        """Set it anew, from now on."""
+        super().reset(secondsFromNow)
+        self.resetter(self)
+
+    def delay(self, secondsLater: float) -> None:
+        """Set it to a later time."""
+        super().delay(secondsLater)
+        self.resetter(self)
 
 
 class StandingClock(Clock):
@@ -15,6 +32,25 @@ class StandingClock(Clock):
     no more than one second of it.  Each call sees the very time that it was
     set for, which C{Clock.advance} does not promise.
     """
+
+    def callLater(
+        self, delay: float, callable: Callable[..., object], *args: object, **kw: object
+    ) -> IDelayedCall:
+        """Put a call where its time is; Twisted's own clock sorts all of them again for each."""
+        call = _Delayed(self.rightNow + delay, callable, args, kw, self._forget, self._moved, self.seconds)
+        insort(self.calls, call, key=DelayedCall.getTime)
+        return call
+
+    def _forget(self, call: DelayedCall) -> None:
+        """Take out one that is cancelled."""
+        at = bisect_left(self.calls, call.getTime(), key=DelayedCall.getTime)
+        while self.calls[at] is not call:
+            at += 1
+        del self.calls[at]
+
+    def _moved(self, call: DelayedCall) -> None:
+        """Keep them in the order of their times."""
+        self._sortCalls()
 
     def step(self, limit: float = float("inf")) -> bool:
         """Go to the next delayed call and make it, unless it lies beyond C{limit}."""

@@ -9,8 +9,7 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from b2bua.face.data import Rows
-from b2bua.features import Features
-from b2bua.features.plugin import installed, named
+from b2bua.features import Features, plugin
 from b2bua.handover.new import NewProcess
 from b2bua.handover.old import OldProcess
 from b2bua.net.locate import NumericLocator
@@ -71,6 +70,10 @@ def overlay(under: dict[str, Any], over: Mapping[str, Any]) -> None:
             overlay(under[key], value)
         else:
             under[key] = dict(value) if isinstance(value, Mapping) else value
+
+
+installed = lru_cache(maxsize=1)(plugin.installed)
+"""Looked up once, since a world is made in less time than that takes."""
 
 
 @lru_cache(maxsize=64)
@@ -245,13 +248,11 @@ class Served:
         document, things = self.document, self._things
         if things is None:
             return _settings(json.dumps(document)), Features.none()
-        sources = installed() if things == "installed" else [named(thing) for thing in things]
+        sources = installed() if things == "installed" else [plugin.named(thing) for thing in things]
         order = {"plugins": {"order": [source.name for source in sources]}}
         wanted = {**document, **order} if things != "installed" else document
         features = Features.load(wanted, sources=sources, rows=self._rows, wall=self._wall)
-        rest, problems, _ = Features.check(wanted, sources)
-        assert not problems, problems  # Features.load would have refused it
-        return _settings(json.dumps(rest)), features
+        return _settings(json.dumps(features.rest)), features
 
     def _wall(self) -> datetime:
         """Tell features the time of day: the world began at midnight."""

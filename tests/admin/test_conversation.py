@@ -7,6 +7,7 @@ says; what it does not allow is refused, and nothing ends with an error of ours.
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Collection
 from typing import Any
@@ -19,8 +20,8 @@ from schemathesis.specs.openapi import checks
 
 from tests.admin.case import AdministrationCase, Connection, request
 
-EXAMPLES = 25
-"""So many requests of each kind for each operation."""
+EXAMPLES = int(os.environ.get("B2BUA_EXAMPLES", "10"))
+"""So many requests of each kind for each operation; C{make test-all} asks many more."""
 CHECKS = (
     schemathesis.checks.not_a_server_error,
     checks.status_code_conformance,

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Container, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -208,10 +209,12 @@ def document(path: tuple[str, ...], table: Mapping[str, Any]) -> dict[str, Any]:
 class ConfigurationTests(SynchronousTestCase):
     """What is said of a wrong configuration."""
 
+    sources = installed()
+
     def read(self, said: Mapping[str, Any]) -> list[str]:
         """All that is wrong with one."""
         try:
-            read(said, Features.check)
+            read(said, partial(Features.check, sources=self.sources))
         except SettingsError as error:
             return str(error).splitlines()
         return []

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.simulation.operation_table import SIZE, cells
 from tests.simulation.tables import play, sample
 
-EVERY = 13
+EVERY = 19
 """One cell of so many is played here."""
 
 

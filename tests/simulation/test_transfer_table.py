@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.simulation.tables import play, sample
 from tests.simulation.transfer_table import EVENTS, KINDS, PARTIES, Kind, cells, undisturbed
 
-EVERY = 13
+EVERY = 23
 """One cell of so many is played here."""
 
 
@@ -24,7 +24,7 @@ class TransferTableTests(SynchronousTestCase):
         """No cell leaves anything behind, anybody alone, or anybody in a call that the other has not."""
         played = play(sample(cells(kind), EVERY, KINDS.index(kind)))
         self.assertEqual(played.wrong, [], "\n".join(played.wrong))
-        self.assertGreater(played.possible, 10)
+        self.assertGreater(played.possible, 5)
 
 
 def _row(kind: Kind) -> Callable[[TransferTableTests], None]:
