@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -29,6 +30,7 @@ class Service:
         *,
         server: str = "",
         extensions: Mapping[str, str] = PASSWORDS,
+        keys: Mapping[str, str] = MappingProxyType({}),
         algorithms: Sequence[str] = ("MD5",),
         tls: bool = False,
         ws: bool = False,
@@ -41,6 +43,7 @@ class Service:
         @param more: more tables for the configuration.
         @param server: more keys of its table C{[server]}.
         @param extensions: passwords by number.
+        @param keys: more keys of extensions, by number.
         @param algorithms: for digest; baresip 1.x gives up when another one
             than MD5 is offered, even beside it.
         @param tls: with a TLS socket, whose certificate is in C{directory}.
@@ -59,9 +62,16 @@ class Service:
         self._python = python
         self._control: Path | None = None
         self.web_port = free_port() if web else 0
-        self.config.write_text(self._text(more, server, extensions, algorithms))
+        self.config.write_text(self._text(more, server, extensions, keys, algorithms))
 
-    def _text(self, more: str, server: str, extensions: Mapping[str, str], algorithms: Sequence[str]) -> str:
+    def _text(
+        self,
+        more: str,
+        server: str,
+        extensions: Mapping[str, str],
+        keys: Mapping[str, str],
+        algorithms: Sequence[str],
+    ) -> str:
         """The configuration."""
         listen = [f"sip:{self.host}:{self.port};transport={name}" for name in ("udp", "tcp")]
         if self.tls_port:
@@ -76,6 +86,7 @@ class Service:
             text += '[tls]\ncertificate = "cert.pem"\nkey = "key.pem"\n'
         for number, password in extensions.items():
             text += f'[extensions.{number}]\nname = "Phone {number}"\npassword = "{password}"\n'
+            text += f"{keys.get(number, '')}\n"
         return text + more
 
     @property

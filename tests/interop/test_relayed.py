@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
+from types import MappingProxyType
 from typing import Any
 
 from twisted.internet.defer import gatherResults
@@ -15,7 +17,8 @@ from b2bua.media import sounds
 from b2bua.media.rtp import RATE
 from tests.interop.baresip import Baresip
 from tests.interop.browser import Browser
-from tests.interop.processes import LIMIT, Ended, reactor
+from tests.interop.kills import KEPT
+from tests.interop.processes import LIMIT, Ended, Program, reactor
 from tests.interop.rtpengine import Rtpengine
 from tests.interop.service import PASSWORDS, Service
 from tests.media.tones import loudness, tone
@@ -69,19 +72,24 @@ class SpeakingBaresip(Baresip):
 
 
 class RelayedTestCase(TestCase):
-    """A service with an engine."""
+    """A service with engines."""
 
     timeout = 120
-    more = ""
+    count = 1
+    """How many engines there are."""
+    keys: Mapping[str, str] = MappingProxyType(
+        {BOB: 'media_encryption = "none"', CAROL: 'media_encryption = "sdes"'}
+    )
 
     async def setUp(self) -> None:
         """Start them."""
-        self.engine = Rtpengine(self.mktemp())
-        self.addCleanup(lambda: self.engine.program.kill())
-        await self.engine.start()
-        more = f'[media.rtpengine]\nengines = ["{self.engine.address}"]\n{self.more}'
-        self.service = Service(self.mktemp(), more, ws=True)
-        self.addCleanup(self.service.kill)
+        self.engines = [Rtpengine(self.mktemp()) for _ in range(self.count)]
+        for engine in self.engines:
+            self.addCleanup(engine.kill)
+            await engine.start()
+        more = f"[media.rtpengine]\nengines = {[engine.address for engine in self.engines]!r}\n"
+        self.service = Service(self.mktemp(), more, ws=True, keys=self.keys)
+        self.addCleanup(lambda: self.service.kill())
         await self.service.start()
 
     async def phone(self, number: str, **how: Any) -> SpeakingBaresip:
@@ -92,31 +100,147 @@ class RelayedTestCase(TestCase):
         await phone.register()
         return phone
 
-    async def story(self) -> str:
-        """What the calls tell of themselves, for when a test fails."""
-        calls = await self.service.ask("/calls")
-        return str(calls)
+    async def free(self) -> None:
+        """Wait until no engine has a call of ours, nor has to be told of one."""
+        began = reactor.seconds()
+        while any(one["calls"] or one["owed"] for one in (await self.service.ask("/status"))["engines"]):
+            if reactor.seconds() - began > LIMIT:
+                raise Ended(self.engines[0].program.story()[-4000:])
+            await deferLater(reactor, 0.1)
 
 
 class BrowserTests(RelayedTestCase):
-    """JsSIP in Chromium and a desk phone, which have neither transport nor codecs' names in common."""
+    """JsSIP in Chromium and desk phones, which have no transport of media in common."""
+
+    async def setUp(self) -> None:
+        """The browser is registered."""
+        await super().setUp()
+        self.browser = Browser()
+        self.addCleanup(self.browser.stop)
+        await self.browser.start()
+        server = f"ws://{self.service.host}:{self.service.ws_port}"
+        await self.browser.ask("start", ALICE, server, self.service.host, PASSWORDS[ALICE])
+
+    async def talk(self, phone: SpeakingBaresip) -> None:
+        """The two hear each other."""
+        await self.browser.ask("hears", ALICE, phone.user)
+        await phone.hears(ALICE)
 
     async def test_browser_calls(self) -> None:
-        """A browser calls a desk phone that speaks plain RTP and nothing else: they hear each other."""
-        browser = Browser()
-        self.addCleanup(browser.stop)
-        await browser.start()
-        server = f"ws://{self.service.host}:{self.service.ws_port}"
-        await browser.ask("start", ALICE, server, self.service.host, PASSWORDS[ALICE])
+        """A browser calls a phone that speaks plain RTP and nothing else: they hear each other."""
         phone = await self.phone(BOB)
-        dialled = browser.ask("dial", ALICE, BOB)
+        dialled = self.browser.ask("dial", ALICE, BOB)
         await phone.tells("CALL_INCOMING")
         await phone.answer()
         await dialled
-        await gatherResults([browser.ask("hears", ALICE, BOB)])
-        await phone.hears(ALICE)
-        await browser.ask("hang_up", ALICE)
+        await self.talk(phone)
+        await self.browser.ask("hang_up", ALICE)
         await phone.tells("CALL_CLOSED")
+        await self.free()
+
+    async def test_phone_calls(self) -> None:
+        """Such a phone calls the browser: the same, and again after it was held."""
+        phone = await self.phone(BOB)
+        await phone.dial(ALICE)
+        await phone.tells("CALL_ESTABLISHED")
+        await self.talk(phone)
+        await phone.hold()
+        await deferLater(reactor, 1.0)
+        await phone.resume()
+        await self.talk(phone)
+        await phone.hang_up()
+        await self.browser.ask("quiet", ALICE)
+        await self.free()
+
+    async def test_transfer(self) -> None:
+        """A phone transfers the browser to one with SRTP by SDES: all is agreed anew."""
+        bob, carol = await self.phone(BOB), await self.phone(CAROL, secrecy="srtp-mand")
+        await bob.dial(ALICE)
+        await bob.tells("CALL_ESTABLISHED")
+        await self.talk(bob)
+        await bob.transfer(CAROL)
+        await carol.tells("CALL_INCOMING")
+        await carol.answer()
+        await self.talk(carol)
+        await carol.hang_up()
+        await self.browser.ask("quiet", ALICE)
+        await self.free()
+
+
+class SecretTests(RelayedTestCase):
+    """One phone that speaks SRTP with keys in its session (RFC 4568), and one that does not."""
+
+    async def test_both_ways(self) -> None:
+        """They hear each other, whoever has called."""
+        plain, secret = await self.phone(BOB), await self.phone(CAROL, secrecy="srtp-mand")
+        for caller, callee in ((plain, secret), (secret, plain)):
+            await caller.dial(callee.user)
+            await callee.tells("CALL_INCOMING")
+            await callee.answer()
+            await gatherResults([caller.tells("CALL_ESTABLISHED"), callee.tells("CALL_ESTABLISHED")])
+            await caller.hears(callee.user)
+            await callee.hears(caller.user)
+            await caller.hang_up()
+            await gatherResults([caller.tells("CALL_CLOSED"), callee.tells("CALL_CLOSED")])
+        await self.free()
+
+
+class FaultTests(RelayedTestCase):
+    """What dies in a call."""
+
+    count = 2
+    keys = MappingProxyType({BOB: 'media = "relay"'})
+
+    async def talk(self) -> tuple[SpeakingBaresip, SpeakingBaresip]:
+        """Two phones talk through an engine."""
+        bob, carol = await self.phone(BOB), await self.phone(CAROL)
+        await bob.dial(CAROL)
+        await carol.tells("CALL_INCOMING")
+        await carol.answer()
+        await gatherResults([bob.tells("CALL_ESTABLISHED"), carol.tells("CALL_ESTABLISHED")])
+        await bob.hears(CAROL)
+        await carol.hears(BOB)
+        return bob, carol
+
+    async def used(self) -> list[bool]:
+        """Which engines have calls."""
+        return [bool(one["calls"]) for one in (await self.service.ask("/status"))["engines"]]
+
+    async def test_engine(self) -> None:
+        """When the engine is killed the call goes on by the other one, and the next call goes there."""
+        bob, carol = await self.talk()
+        number = (await self.used()).index(True)
+        await self.engines[number].kill()
+        began = reactor.seconds()
+        while not (await self.used())[1 - number]:
+            if reactor.seconds() - began > LIMIT:
+                raise Ended(f"{bob.ladder}\n{carol.ladder}")
+            await deferLater(reactor, 0.1)
+        await deferLater(reactor, 0.6)  # of what was heard before
+        await bob.hears(CAROL)
+        await carol.hears(BOB)
+        await bob.hang_up()
+        await carol.tells("CALL_CLOSED")
+        (problem,) = (await self.service.ask("/status"))["problems"]
+        self.assertIn(f"rtpengine {self.engines[number].address} does not answer", problem)
+        await self.engines[number].start()
+        await self.free()
+
+    async def test_service(self) -> None:
+        """When the service is killed the two hear each other on; the next one ends the call as ever."""
+        bob, carol = await self.talk()
+        await deferLater(reactor, KEPT)
+        await self.service.program.kill()
+        await deferLater(reactor, 1.0)
+        await bob.hears(CAROL)
+        self.service.program = Program("b2bua")
+        await self.service.start()
+        await deferLater(reactor, 1.0)
+        await carol.hears(BOB)
+        self.assertIn(True, await self.used())
+        await bob.hang_up()
+        await carol.tells("CALL_CLOSED")
+        await self.free()
 
 
 del RelayedTestCase
