@@ -21,7 +21,7 @@ TREE := $(shell find b2bua plugins twistd-plugins -name '*.py' -o -path '*/stati
 INSTALLED = $(VENV)/.installed-$(TREE)
 DEVELOPS  = $(VENV)/.develops-$(TREE)
 
-.PHONY: run test tables test-all fast on-sockets in-memory simulate lint coverage format fuzz soak churn restarts kills bench bench-check docs pictures clean
+.PHONY: run test tables test-all fast on-sockets in-memory simulate lint coverage format fuzz soak churn restarts kills moves bench bench-check docs pictures clean
 
 run: $(INSTALLED)
 	@test -e $(CONFIG) || $(BIN)/b2bua init --port $(PORT) $(CONFIG)
@@ -105,6 +105,10 @@ restarts: $(DEVELOPS)
 # 500 calls up, and kill -9 again and again; then each is gone on with: three minutes for ten kills.
 kills: $(DEVELOPS)
 	$(BIN)/python -m tests.interop.kills --kills $(KILLS)
+
+# Two processes on one database, and calls that are moved to and fro for a minute.
+moves: $(DEVELOPS)
+	$(BIN)/python -m tests.interop.moves
 
 bench: $(DEVELOPS)
 	$(BIN)/python -m bench

@@ -49,7 +49,9 @@ def obstacles(settings: Settings, *, running: bool = False) -> list[Problem]:
     if settings.tls is not None:
         found += _certificate(settings.tls)
     found += _database(settings.server.database)
-    found += _control(settings.server.control)
+    found += _local("server.control", settings.server.control)
+    if settings.server.cluster is not None:
+        found += _local("server.cluster", settings.server.cluster)
     if not running:
         for index, place in enumerate(settings.server.listen):
             found += _port(f"server.listen[{index}]", place)
@@ -176,18 +178,18 @@ def _later(kept: list[str]) -> str:
 # ---- sockets ------------------------------------------------------------
 
 
-def _control(name: str) -> Iterator[Problem]:
-    """Is there room for the control socket?"""
+def _local(key: str, name: str) -> Iterator[Problem]:
+    """Is there room for a local socket?"""
     path = Path(name)
     if len(os.fsencode(name)) > SOCKET_NAME:
         why = f"{name} is too long for the name of a socket; at most {SOCKET_NAME} bytes"
-        yield Problem("server.control", why)
+        yield Problem(key, why)
     elif not path.parent.is_dir():
-        yield Problem("server.control", f"there is no directory {path.parent}; make it, or name another")
+        yield Problem(key, f"there is no directory {path.parent}; make it, or name another")
     elif not _may(path.parent, os.W_OK):
-        yield Problem("server.control", f"the directory {path.parent} cannot be written by this user")
+        yield Problem(key, f"the directory {path.parent} cannot be written by this user")
     elif path.exists() and not path.is_socket():
-        yield Problem("server.control", f"{name} is there and is no socket; remove it, or name another")
+        yield Problem(key, f"{name} is there and is no socket; remove it, or name another")
 
 
 def _port(path: str, place: Listen) -> Iterator[Problem]:

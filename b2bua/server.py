@@ -154,7 +154,8 @@ class Server:
         self.notifier = core.notifier
         self.notifier.configure(features.event_packages, _subscription_limits(settings))
         self.context.challenged = self._challenged
-        self.context.devices = self.notifier.devices = Devices(self.bindings)
+        self.devices = Devices(self.bindings)
+        self.context.devices = self.notifier.devices = self.devices
         runner.user = core
         runner.overload.has_dialog = self.context.dialogs.has
         runner.servers.stateless = core.outside.at_once

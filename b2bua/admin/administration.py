@@ -44,6 +44,8 @@ class Operated:
     """Reads the configuration again."""
     restart: Callable[[], Awaitable[Restarted]]
     """Has a new process take the place of this one."""
+    move: Callable[[Call, str], Awaitable[None]]
+    """Has another node go on with a call; fails with L{b2bua.cluster.moving.CannotMove}."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ class Administration:
         features, configure = operated.features, operated.configure
         self.version = version
         self.server = server
-        self.calls = Calls(server, journal, means.play, version)
+        self.calls = Calls(server, journal, means.play, operated.move, version)
         self.phones = Phones(server, journal, extensions, configure)
         figures = PluginFigures()
         self.choices = Choices(features, lambda: server.settings, figures)

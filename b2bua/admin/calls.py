@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,10 +11,11 @@ from pydantic import Field
 
 from b2bua.admin.refused import Mistaken, Refused, Unknown
 from b2bua.admin.traces import Told, Traces
-from b2bua.admin.values import CallRow, HourRow, HungUp, Started, WhatIf
+from b2bua.admin.values import CallRow, HourRow, HungUp, Moved, Started, WhatIf
 from b2bua.calls.operations.origination import Origination, Wish
 from b2bua.calls.records.record import STATES
 from b2bua.calls.records.record import state as state_of
+from b2bua.cluster.moving import CannotMove
 from b2bua.explain.traced import TracedCall
 from b2bua.legs.party import Identity
 from b2bua.store.ports import StoreError
@@ -35,13 +36,21 @@ Limit = Annotated[int, Field(ge=1, le=10_000, description="so many at most")]
 class Calls:
     """Answers questions about calls, and ends them."""
 
-    def __init__(self, server: Server, journal: Journal, play: Play, version: str = "") -> None:
+    def __init__(
+        self,
+        server: Server,
+        journal: Journal,
+        play: Play,
+        move: Callable[[Call, str], Awaitable[None]],
+        version: str = "",
+    ) -> None:
         """
         Look at these from now on.
 
         @param play: says what a call would do.
+        @param move: has another node go on with a call.
         """
-        self._play = play
+        self._play, self._move = play, move
         self._server = server
         self._journal = journal
         self._version = version
@@ -236,14 +245,31 @@ class Calls:
 
     def hangup(self, call: str) -> HungUp:
         """End a call."""
-        going = self._server.core.calls.going
-        record, _ = self._find(call)
-        found = going.get(record.id) if record is not None else None
-        if found is None:
-            raise Unknown(f"there is no call {call} that goes on")
+        found = self._going(call)
         found.story.note("ended by an operator")
         self._server.core.calls.run(found.end, (), "bye", "operator")
         return HungUp(id=found.id)
+
+    async def move(self, call: str, node: str) -> Moved:
+        """
+        Have another service on the same database go on with a call of two who talk.
+
+        The phones notice nothing of it.  It is named by its C{server.node}; both have C{server.cluster} set.
+        """
+        found = self._going(call)
+        try:
+            await self._move(found, node)
+        except CannotMove as error:
+            raise Refused(str(error)) from None
+        return Moved(id=found.id, node=node)
+
+    def _going(self, call: str) -> Call:
+        """A call that goes on, as L{_find} finds it."""
+        record, _ = self._find(call)
+        found = self._server.core.calls.going.get(record.id) if record is not None else None
+        if found is None:
+            raise Unknown(f"there is no call {call} that goes on here")
+        return found
 
 
 def _parties(record: CallRecord) -> set[str]:

@@ -53,6 +53,7 @@ def routes(
         Route("GET", "/calls/past/hours", OPERATOR, calls.hours, own="party"),
         Route("GET", "/calls/{call}/trace", OPERATOR, calls.trace),
         Route("DELETE", "/calls/{call}", OPERATOR, calls.hangup),
+        Route("POST", "/calls/{call}/move", OPERATOR, calls.move),
         # Features, and what users have chosen.
         Route("GET", "/features", OPERATOR, choices.features),
         Route("DELETE", "/features/{name}/kept", ADMINISTRATOR, choices.forget),

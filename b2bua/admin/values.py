@@ -227,6 +227,13 @@ class HungUp(Value):
     id: str
 
 
+class Moved(Value):
+    """A call that another node goes on with."""
+
+    id: str
+    node: str
+
+
 # ---- features ------------------------------------------------------------
 
 

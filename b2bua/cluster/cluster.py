@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from b2bua.cluster.fetching import Fetching
 from b2bua.cluster.lease import DEAD, LOOK, Lease
+from b2bua.cluster.locations import Locations
 from b2bua.cluster.moving import CannotMove, Moving, why_not
 from b2bua.cluster.passing import Passing
 from b2bua.cluster.peer import DistantWires, Peer, hello
@@ -96,7 +98,9 @@ class Cluster:
         self.lease = Lease(server.runner.now)
         self.moving = Moving(server, nodes, node, self.peers)
         self._distant = DistantWires(server)
-        self._passing = Passing(server, self.peers, self.moving.comes, self._is_missing)
+        self._locations = Locations(server, self.peers)
+        self._fetching = Fetching(server, self.peers, self.moving)
+        self._passing = Passing(server, self.peers, self.moving.comes, self._is_missing, self._fetching.wants)
 
     # ---- the beginning and the end ------------------------------------------
 
@@ -110,6 +114,7 @@ class Cluster:
         self.number = await self._nodes.join(place)
         self.lease.stored(self.server.runner.now())
         self.server.runner.transport.silent = self.lease.is_over
+        self._locations.begin()
         self._passing.begin()
         self._look()
 
@@ -124,6 +129,7 @@ class Cluster:
             self._timer.stop()
             self._timer = None
         self._passing.end()
+        self._locations.end()
         self.server.runner.transport.silent = None
 
     # ---- the others -------------------------------------------------------
@@ -146,6 +152,7 @@ class Cluster:
         self._silent[peer.node] = 0
         self.lease.heard(peer.node, self.server.runner.now())
         self._distant.there(peer)
+        self._locations.introduce(peer)
         self._passing.release()
         return peer
 
@@ -155,7 +162,9 @@ class Cluster:
             del self.peers[peer.node]
             self.log.warn("node {node} has gone", node=peer.node)
             self._distant.gone(peer)
+            self._locations.gone(peer.node)
             self.moving.lost(peer.node)
+            self._fetching.lost(peer.node)
 
     def refused(self, node: str) -> None:
         """Nobody listens at the place of a node: it is dead, or has not started again yet."""
@@ -177,6 +186,12 @@ class Cluster:
                 self._passing.send(word)
             case "broken":
                 self._passing.broken(word)
+            case "bound":
+                self._locations.heard(peer.node, word)
+            case "fetch":
+                self._fetching.asked(peer, word)
+            case "fetched":
+                self._fetching.answered(word)
             case "call":
                 self.moving.offered(peer, word)
             case "taken":
@@ -185,9 +200,20 @@ class Cluster:
             case "refused":
                 self.moving.was_refused(word["id"], f"node {peer.node} could not take it")
 
+    def missing(self) -> list[str]:
+        """The nodes that run, as far as the store knows, and cannot be spoken with."""
+        return [name for name in self._rows if name not in self.peers]
+
     def _is_missing(self) -> bool:
-        """Is there a node that runs, and cannot be spoken with?"""
-        return any(name not in self.peers for name in self._rows)
+        """Is there one?"""
+        return bool(self.missing())
+
+    def need_ways(self) -> None:
+        """Reach by sockets of ours whom another node has reached, as long as that is not there."""
+        for call in self.server.core.calls.going.values():
+            for leg in call.legs:
+                if leg.flow is not None:
+                    self._distant.need(leg.flow.transport, leg.flow.local)
 
     # ---- signs of life ------------------------------------------------------
 
@@ -237,6 +263,7 @@ class Cluster:
         there = {row.node: row for row in rows if row.node != self.node and row.place}
         for name in self._rows.keys() - there.keys():
             self.lease.forget(name)
+            self._locations.forget(name)
         for name, row in there.items():
             if self._rows.get(name) != row:
                 self._silent[name] = 0
@@ -258,13 +285,11 @@ class Cluster:
             peer.say({"say": "fenced"})
             self.lost(peer)
         self.lease.forget(row.node)
+        self._locations.gone(row.node)
         assert self.server.persistence is not None
         runner = self.server.runner
         recovered = self.server.persistence.inherit(found, runner.wall() - DEAD * LOOK)
-        for call in self.server.core.calls.going.values():
-            for leg in call.legs:
-                if leg.flow is not None:
-                    self._distant.need(leg.flow.transport, leg.flow.local)
+        self.need_ways()
         self.log.warn(
             "node {node} shows no sign of life: {calls} of it taken", node=row.node,
             calls=counted(recovered.restored, "call"),

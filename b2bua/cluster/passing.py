@@ -47,6 +47,7 @@ class Passing:
         peers: Mapping[str, Peer],
         comes: Callable[[Request], bool],
         missing: Callable[[], bool],
+        fetch: Callable[[Request, Flow, bytes], bool],
     ) -> None:
         """
         Pass nothing yet.
@@ -54,10 +55,11 @@ class Passing:
         @param peers: the other nodes that can be asked, by their names.
         @param comes: is a request for a call that is on its way to us?
         @param missing: is there a node that cannot be asked, whose call it may be?
+        @param fetch: has a request of ours wait that needs a call of another node; does it?
         """
         self._server = server
         self._peers = peers
-        self._comes, self._missing = comes, missing
+        self._comes, self._missing, self._fetch = comes, missing, fetch
         self._waiting: deque[Waiting] = deque()
 
     def begin(self) -> None:
@@ -73,8 +75,10 @@ class Passing:
 
     def _pass_on(self, message: Request | Response, flow: Flow, data: bytes) -> bool:
         """Pass a message on that may be another node's; is it out of our hands?"""
-        if not _may_be_known(message) or knows(self._server, message):
+        if not _may_be_known(message):
             return False
+        if knows(self._server, message):
+            return isinstance(message, Request) and self._fetch(message, flow, data)
         return self._ask({**packed(flow, data), "asked": []}, message)
 
     def _ask(self, word: Word, message: Request | Response) -> bool:

@@ -105,7 +105,7 @@ class Senders:
         if known is None or known.remote[0] == host:
             return True
         if party.kind == "extension":
-            bound = self._bindings.all(party.registered_as)
+            bound = self._bindings.everywhere(party.registered_as)
             return any(b.flow is not None and b.flow.remote[0] == host for b in bound)
         if party.kind == "trunk" and self._identify(request, flow) == party.name:
             return True

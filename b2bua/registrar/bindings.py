@@ -112,6 +112,8 @@ class Bindings:
         self._connections: dict[int, set[str]] = {}
         self._silent: set[tuple[str, str]] = set()  # (aor, contact) that do not answer our OPTIONS
         self._listeners: list[Callable[[Change], None]] = []
+        self.elsewhere: Callable[[str], tuple[Binding, ...]] | None = None
+        """What other processes have for an address-of-record; see L{everywhere}."""
 
     def __len__(self) -> int:
         """How many bindings there are, those included that expire any moment."""
@@ -136,6 +138,8 @@ class Bindings:
         Of several contacts of one instance only the newest is named, with
         reg-id or without (RFC 5626 section 7), and contacts that do not answer our OPTIONS are left out.
         """
+        if self.elsewhere is not None:
+            return tuple(self._targets(self.everywhere(aor)))
         if aor not in self._entries:
             return ()
         entry, now = self._entries[aor], self._clock.moment or self._clock.now()
@@ -151,6 +155,17 @@ class Bindings:
         if entry.soonest > now:
             return entry.bindings
         return tuple(binding for binding in entry.bindings if binding.expires_at > now)
+
+    def everywhere(self, aor: str) -> tuple[Binding, ...]:
+        """The same with those of other processes; of two for one contact the one that was refreshed last."""
+        own = self.all(aor)
+        if self.elsewhere is None or not (others := self.elsewhere(aor)):
+            return own
+        chosen: list[Binding] = []
+        for one in sorted((*own, *others), key=lambda binding: -binding.expires_at):
+            if not any(one.same_contact(other) for other in chosen):
+                chosen.append(one)
+        return tuple(sorted(chosen, key=lambda b: (-b.q, -b.since)))
 
     def silent(self, binding: Binding) -> bool:
         """Is it known not to answer?"""

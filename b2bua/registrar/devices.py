@@ -24,11 +24,11 @@ class Devices:
         """Follow nobody yet."""
         self._bindings = bindings
         self._followers: dict[str, dict[IFollower, None]] = {}
-        bindings.listen(self._heard)
+        bindings.listen(self.heard)
 
     def identify(self, aor: str, contact: str, flow: Flow | None) -> Device:
         """Say which phone of a user somebody is: the one of that flow, else of that Contact."""
-        bindings = self._bindings.all(aor)
+        bindings = self._bindings.everywhere(aor)
         for one in bindings:
             if one.contact == contact:
                 return Device(aor, contact, one.instance, one.flow)
@@ -45,7 +45,7 @@ class Devices:
         if device is None:
             return
         self._followers.setdefault(device.aor, {})[follower] = None
-        here = find(device, self._bindings.all(device.aor))
+        here = find(device, self._bindings.everywhere(device.aor))
         if here is not None and (here.flow != device.flow or follower.flow is None):
             follower.follow(device if here.flow == device.flow else device.at(here))
 
@@ -60,12 +60,12 @@ class Devices:
             if not of_user:
                 del self._followers[device.aor]
 
-    def _heard(self, change: Change) -> None:
-        """The bindings of a user are others: tell those who are with a phone that is elsewhere now."""
+    def heard(self, change: Change) -> None:
+        """Bindings of a user have changed, here or elsewhere: tell those whose phone is elsewhere now."""
         followers = self._followers.get(change.binding.aor)
         if not followers:
             return
-        bindings = self._bindings.all(change.binding.aor)
+        bindings = self._bindings.everywhere(change.binding.aor)
         for follower in list(followers):
             device = follower.device
             if device is None:

@@ -43,6 +43,7 @@ from b2bua.server import Server
 from b2bua.service import systemd
 from b2bua.service.ending import Ending
 from b2bua.service.found import Found
+from b2bua.service.membership import Membership
 from b2bua.service.rereading import read_again, takes_a_restart
 from b2bua.service.sockets import CannotStart, Sockets
 from b2bua.service.succession import Succession
@@ -83,7 +84,8 @@ class B2BUAService(Service):
         self.server: Server
         self.store: IStore = SqlStore(self.settings.server.database, reactor, self.settings.server.node)
         self._sockets = Sockets(reactor, os.environ)
-        self._succession = Succession(reactor, os.environ, self.store, self._sockets)
+        self._membership = Membership(reactor, self.store, self.settings.server.cluster)
+        self._succession = Succession(reactor, os.environ, self.store, self._sockets, self._membership)
         self._ending: Ending
         self.administration: Administration
         self._posting = Posting(reactor)
@@ -128,7 +130,13 @@ class B2BUAService(Service):
             self.server,
             self._journal,
             self._extensions,
-            Operated(lambda: self.features, self._configure, self._told_to_reload, self._told_to_restart),
+            Operated(
+                lambda: self.features,
+                self._configure,
+                self._told_to_reload,
+                self._told_to_restart,
+                self._membership.move,
+            ),
             Means(
                 partial(deferToThreadPool, reactor, reactor.getThreadPool()),
                 self._posting,
@@ -137,6 +145,7 @@ class B2BUAService(Service):
             ),
             version("b2bua"),
         )
+        self.administration.service.look(self._membership.problems)
         media = table.media
         ports = media.first_port, media.last_port
         self._voices = Voices(reactor, ports, media.workers, media.silent_seconds)
@@ -174,6 +183,7 @@ class B2BUAService(Service):
         await self.store.open()
         found = Found(self.store, self.server, self.settings.server.database)
         await self._restore(found)
+        await self._membership.join(self.server)
         self.features.bind(self.server.runner, self.server.core.calls, self.server.core.subscriber)
         self._sockets.listen()
         if self._rtpengines is not None:
@@ -189,6 +199,7 @@ class B2BUAService(Service):
         self._sockets.listen_to_people()
         self.features.start()
         found.recover(before)
+        self._membership.recovered()
         self._collector.expect()
         self._collecting.clock = self._reactor
         self._collecting.start(collector.LOOK, now=False)
@@ -264,6 +275,7 @@ class B2BUAService(Service):
         self._voices.stop()
         await self._voices.gone
         self._sockets.close()
+        await self._membership.leave(for_good=not self._comes_again)
         await self._journal.close()
         await self._sockets.leave_people()
         self.server.runner.close()

@@ -23,6 +23,7 @@ FIXED = (
     "server.advertise",
     "server.database",
     "server.node",
+    "server.cluster",
     "server.control",
     "server.user_agent",
     "calls.survive",

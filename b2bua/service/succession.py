@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from b2bua.handover.new import NewProcess
     from b2bua.server import Server
+    from b2bua.service.membership import Membership
     from b2bua.service.sockets import Sockets
     from b2bua.store.ports import IStore
 
@@ -26,7 +27,12 @@ class Succession:
     log = Logger()
 
     def __init__(
-        self, reactor: Any, environ: MutableMapping[str, str], store: IStore, sockets: Sockets
+        self,
+        reactor: Any,
+        environ: MutableMapping[str, str],
+        store: IStore,
+        sockets: Sockets,
+        membership: Membership,
     ) -> None:
         """
         Know whether we are to take the place of another process.
@@ -34,6 +40,7 @@ class Succession:
         @param environ: where it says so; what is ours is taken out.
         """
         self._reactor, self._store, self._sockets = reactor, store, sockets
+        self._membership = membership
         self._old = predecessor(reactor, environ)
         """The process whose place we take, until it is gone."""
         self._before: NewProcess | None = None
@@ -67,7 +74,9 @@ class Succession:
         @param drain: seconds that calls have which ring.
         """
         if self._restart is None:
-            self._restart = Restart(self._reactor, server, lambda: self._stand_by(server), self._resume)
+            self._restart = Restart(
+                self._reactor, server, lambda: self._stand_by(server), lambda: self._resume(server)
+            )
             self._restart.left = self._left
             self._restart.before = self._before
         found = await self._restart.begin(self._sockets.to_hand_down, drain)
@@ -84,13 +93,15 @@ class Succession:
     async def _stand_by(self, server: Server) -> None:
         """Read nothing more, and leave the database and the control socket."""
         await self._sockets.stand_by()
+        await self._membership.leave(for_good=False)
         assert server.persistence is not None
         await server.persistence.journal.flush()
         await self._store.close()
 
-    async def _resume(self) -> None:
+    async def _resume(self, server: Server) -> None:
         """There is no new process: go on."""
         await self._store.open()
+        await self._membership.join(server)
         self._sockets.resume()
 
     def _left(self) -> None:

@@ -98,8 +98,13 @@ class Server(Table):
     )
     node: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] | None = Field(
         default=None,
-        description="which of the services that share a PostgreSQL this is; each has registrations and open "
-        "calls of its own. By default the name of the host",
+        description="which of the services that share a database this is; each has registrations and open "
+        'calls of its own. By default the name of the host, "local" with SQLite',
+    )
+    cluster: Beside | None = Field(
+        default=None,
+        description="the path of the local socket by which other services of this host that share the "
+        "database reach this one, so that calls can be moved between them; by default there are none",
     )
     control: Annotated[str, AfterValidator(_control)] = Field(
         default=CONTROL,

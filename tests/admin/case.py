@@ -18,6 +18,8 @@ from b2bua.admin.administration import Administration, Means, Operated
 from b2bua.admin.listening import local_site
 from b2bua.admin.person import LOCAL
 from b2bua.admin.values import Reloaded, Restarted
+from b2bua.calls.call import Call
+from b2bua.cluster.moving import CannotMove
 from b2bua.extensions import AddedExtensions
 from b2bua.store.journal import Journal
 from b2bua.store.memory import MemoryStore
@@ -104,6 +106,7 @@ class AdministrationCase(SynchronousTestCase):
         self.extensions = AddedExtensions(self.journal)
         self.posted: list[tuple[str, dict[str, str], bytes]] = []
         self.answers: list[int] = []
+        self.moved: list[str] = []
         self.datagrams: list[tuple[bytes, tuple[str, int]]] = []
         self.reloaded = Reloaded(said=[], problems=[])
         self.restarted = Restarted(pid=7, silent_ms=20, handed_over=1, left=1, problem="")
@@ -112,7 +115,7 @@ class AdministrationCase(SynchronousTestCase):
             self.server,
             self.journal,
             self.extensions,
-            Operated(lambda: served.features, self.configure, self.reload, self.restart),
+            Operated(lambda: served.features, self.configure, self.reload, self.restart, self.move),
             Means(
                 at_once, self.post, lambda data, address: self.datagrams.append((data, address)), self.play
             ),
@@ -145,6 +148,12 @@ class AdministrationCase(SynchronousTestCase):
     async def reload(self) -> Reloaded:
         """Read the configuration again."""
         return self.reloaded
+
+    async def move(self, call: Call, node: str) -> None:
+        """Have another node go on with a call."""
+        if node != "b":
+            raise CannotMove(f"no node {node} runs on this database; others that do: b")
+        self.moved.append(call.id)
 
     async def restart(self) -> Restarted:
         """Have another process take over."""

@@ -144,6 +144,15 @@ class QuestionTests(AdministrationCase):
         (row,) = self.ask("GET", "/calls/past")
         self.assertIn("an operator", table([row], calls_command.COLUMNS, "none"))
 
+    def test_move(self) -> None:
+        """Another node goes on with a call; why it cannot is said in one line."""
+        self.talk()
+        (row,) = self.ask("GET", "/calls")
+        moved = self.ask("POST", "/calls/{call}/move", call=row["id"][:6], node="b")
+        self.assertEqual((moved, self.moved), ({"id": row["id"], "node": "b"}, [row["id"]]))
+        self.assertRefused(404, "no call nine", "POST", "/calls/{call}/move", call="nine", node="b")
+        self.assertRefused(409, "no node c", "POST", "/calls/{call}/move", call=row["id"], node="c")
+
     def test_start(self) -> None:
         """The phones of an extension ring, then the number, and the two talk (RFC 3725)."""
         begun = self.ask("POST", "/calls", extension="alice", number="bob")

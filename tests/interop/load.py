@@ -100,10 +100,10 @@ class Killable:
             self.pid = found["pid"]
         return found
 
-    def wait(self) -> None:
-        """Wait until it has ended by itself."""
+    def wait(self) -> int:
+        """Wait until it has ended by itself; its status."""
         assert self._process is not None
-        self._process.wait(STARTS)
+        return self._process.wait(STARTS)
 
     def kill(self) -> None:
         """End it with -9."""

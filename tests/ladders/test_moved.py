@@ -9,7 +9,7 @@ from b2bua.calls.call import Call
 from b2bua.calls.records.record import CallRecord
 from b2bua.cluster.lease import DEAD, TERM
 from b2bua.store.memory import MemoryStore
-from b2bua.testing import World
+from b2bua.testing import Manners, World
 from b2bua.testing.nodes import Node
 from b2bua.testing.phone import Phone
 from tests.ladders.transfers import FEATURES, TransferTestCase
@@ -133,6 +133,79 @@ class MovedTests(MovedCase):
         self.assertEqual(self.owners(), ["b"])
         self.goes_on(self.bob, self.alice, lambda: None)
         self.quiet()
+
+
+class OthersTests(MovedCase):
+    """Phones that are registered with the other node."""
+
+    def setUp(self) -> None:
+        """Carol's phone is registered with node b."""
+        super().setUp()
+        self.carol.unregister()
+        self.world.run(1)
+        self.carol.next_hop = (B, 5060)
+        self.carol.register()
+        self.world.run(1)
+
+    def test_called(self) -> None:
+        """Whoever is registered with another node is called there, by the socket that the phone knows."""
+        self.call(self.alice, self.carol)
+        self.assertEqual(self.owners(), ["a"])
+        (invite,) = [one for one in self.world.network.log if one.data.startswith(b"INVITE sip:carol@10.")]
+        self.assertEqual(invite.source, (B, 5060))
+        self.goes_on(self.carol, self.alice, self.move_over)
+        self.quiet()
+
+    def test_transfer(self) -> None:
+        """A call that was moved is transferred, blind or attended, to a phone of either node."""
+        for attended, target, moved in product((False, True), (self.carol, self.dave()), range(3)):
+            with self.subTest(attended=attended, target=target.name, moved=moved):
+                first = self.call(self.alice, self.bob)[1]
+                if moved:
+                    self.move_over()
+                if attended:
+                    first.hold()
+                    self.world.run(1)
+                    second = self.call(self.bob, target)[0]
+                    if moved == 2:
+                        said = self.a.move(next(iter(self.a.server.core.calls.going.values())), "b")
+                        self.world.run(1)
+                        self.assertEqual(said, ["moved"])
+                    first.transfer(replaces=second)
+                else:
+                    first.transfer(target.name)
+                self.world.run(5)
+                self.only_talking(self.alice, target)
+                self.assertEqual((first.told[-1], self.bob.live), (200, []))
+                self.alice.hang_up()
+                self.world.run(3)
+                self.assertEqual(self.owners(), [])
+        self.quiet()
+
+    def dave(self) -> Phone:
+        """A phone of node a."""
+        (dave,) = self.world.phones("dave", manners=Manners(answers_after=1.0))
+        return dave
+
+    def test_phone_comes_by_another_connection(self) -> None:
+        """The call of a phone by TCP follows it when it registers by a new connection, at either node."""
+        for host in (A, B):
+            with self.subTest(host=host):
+                self.setUp()
+                erin = self.world.phone("erin", manners=Manners(answers_after=1.0), transport="TCP")
+                erin.register()
+                self.world.run(1)
+                self.call(self.alice, erin)
+                self.move_over()
+                self.assertEqual(self.owners(), ["b"])
+                erin.close_connections()
+                erin.next_hop = (host, 5060)
+                erin.register()
+                self.world.run(2)
+                self.alice.hang_up()
+                self.world.run(1)
+                self.assertEqual((erin.live, self.owners()), ([], []))
+                self.quiet()
 
 
 class RaceTests(MovedCase):

@@ -1,0 +1,84 @@
+"""Two services on one database, on sockets: calls are moved, and one of the two is stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import inlineCallbacks
+from twisted.internet.threads import deferToThread
+from twisted.trial.unittest import TestCase
+
+from tests.interop.kills import UAC, UAS
+from tests.interop.load import CALLEE, Killable, callee, caller, ended
+from tests.interop.moves import play, services
+from tests.interop.programs import need
+
+KEPT = 4.0
+"""Seconds after which a call is in the database."""
+TAKEN = 40.0
+"""Seconds within which a process that was stopped has lost its calls."""
+
+
+def until(met: Any, seconds: float) -> bool:
+    """Wait until something is so."""
+    end = time.monotonic() + seconds
+    while not met():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+class MovesTests(TestCase):
+    """C{make moves} does it for a minute."""
+
+    timeout = 150
+
+    def directory(self) -> Path:
+        """Where everything is."""
+        path = Path(self.mktemp()).resolve()
+        path.mkdir()
+        return path
+
+    @inlineCallbacks
+    def test_under_calls(self) -> Any:
+        """No call fails that is moved to and fro, held, transferred to the other node, and ended."""
+        need("sipp")
+        found = yield deferToThread(play, self.directory(), 3, 6.0, 0.15)
+        self.assertTrue(found.is_good, f"{found}\n{found.said}")
+        self.assertGreater(found.moved, 20, str(found))
+
+    @inlineCallbacks
+    def test_stopped(self) -> Any:
+        """A process that was stopped has lost its call, and ends without a word; the other one has it."""
+        need("sipp")
+
+        def work() -> None:
+            directory = self.directory()
+            two = services(directory)
+            a, b = two["a"], two["b"]
+            uas, _ = callee(directory, a.port, UAS)
+            uac = caller(directory, a.port, UAC, CALLEE, "-m", "1", "-d", "120000")
+            with ended(uac, uas, *two.values()):
+                time.sleep(KEPT)
+                (call,) = a.ask("/calls")
+                os.kill(a.pid, signal.SIGSTOP)
+                self.assertTrue(until(lambda: self.calls(b) == [call["id"]], TAKEN), self.calls(b))
+                os.kill(a.pid, signal.SIGCONT)
+                self.assertEqual(a.wait(), 1)
+                self.assertIn("has taken the calls of this one", a.log.read_text())
+                self.assertEqual(self.calls(b), [call["id"]])
+                b.ask(f"/calls/{call['id']}", "DELETE")
+                self.assertTrue(until(lambda: uas.count("SuccessfulCall(C)") == 1, 10), uas.said())
+                (record,) = b.ask("/calls/past")
+                self.assertEqual((record["id"], record["why"]), (call["id"], "operator"))
+
+        yield deferToThread(work)
+
+    def calls(self, service: Killable) -> list[str]:
+        """The calls that a service has."""
+        return [row["id"] for row in service.ask("/calls")]
