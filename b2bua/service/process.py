@@ -36,6 +36,7 @@ from b2bua.configuration import Configuration
 from b2bua.doubts import doubts
 from b2bua.extensions import AddedExtensions
 from b2bua.net.dns import DnsLocator
+from b2bua.net.relays import Relays
 from b2bua.net.voices import Voices
 from b2bua.plural import counted
 from b2bua.registrar.keep_alive import KeepAlive
@@ -151,6 +152,7 @@ class B2BUAService(Service):
         self._voices = Voices(reactor, ports, media.workers, media.silent_seconds)
         if media.workers:
             self.server.core.calls.voices = self._voices
+            self.server.core.calls.relays = Relays(self._voices.workers)
         if media.rtpengine is not None:
             # Not loaded where there is none.
             from b2bua.net.rtpengines import RtpengineSockets
