@@ -171,14 +171,16 @@ def b2bua_commands() -> Mapping[str, Callable[..., Any]]:
 
 
 @_hook("declaration")
-def b2bua_files() -> Mapping[str, Callable[[], tuple[str, bytes]]]:
+def b2bua_files() -> Mapping[str, Callable[..., tuple[str, bytes] | None]]:
     """
     Name the files that the feature has for phones and programs, to be got by HTTP.
 
     Asked once for each generation of features.  A file is at C{/files/NAME} of
     the page's address, for whoever has logged in or has a token; phones give a
     token as the password of HTTP Basic.  Its function is called for each GET, and
-    what it gives is not kept.
+    what it gives is not kept.  A name with a slash at its end is a directory:
+    its function is given the name of what is wanted in it, gives L{None} if there
+    is no such file, and is called for administrators only.
 
     @return: for each name, C{phonebook.xml} say, a function that gives the type and the content.
     """
@@ -605,6 +607,22 @@ def call_resumed(call: Call, leg: Leg) -> None:
 
     @param call: the call.
     @param leg: the leg of the party that held.
+    """
+
+
+@_hook("news")
+def key_pressed(call: Call, leg: Leg, key: str) -> None:
+    """
+    A party that talks to another one has pressed a key.
+
+    Told for each key that its phone tells by INFO, which is passed on to the
+    other party all the same, and for each in media that pass through a relay
+    (RFC 4733).  Keys that somebody presses who talks to the server are for that
+    conversation.
+
+    @param call: the call.
+    @param leg: the leg of the party.
+    @param key: one of C{0-9*#A-D}.
     """
 
 

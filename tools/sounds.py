@@ -66,6 +66,7 @@ TEXTS = {
         "conference_open": "The conference is open.",
         "heard": "Everybody hears you.",
         "unheard": "Nobody hears you.",
+        "recorded": "This call is recorded.",
     },
     "de": {
         "not_there": "Der gewünschte Gesprächspartner ist nicht erreichbar. Bitte sprechen Sie nach dem Ton.",
@@ -117,6 +118,7 @@ TEXTS = {
         "conference_open": "Die Konferenz ist offen.",
         "heard": "Alle hören Sie.",
         "unheard": "Niemand hört Sie.",
+        "recorded": "Dieses Gespräch wird aufgezeichnet.",
     },
 }
 

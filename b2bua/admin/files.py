@@ -1,4 +1,4 @@
-"""What plugins have for phones: C{/files/NAME}, a phone book say."""
+"""What plugins have for phones and programs: C{/files/NAME}, a phone book say; C{/files/recordings/NAME}."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from twisted.web.server import NOT_DONE_YET, Request
 
 from b2bua.admin.features import Choices
 from b2bua.admin.refused import Refused
+from b2bua.admin.route import Role
 from b2bua.admin.web import Identify, send, send_error
 
 
 class Files(Resource):
-    """C{GET /files/NAME}, for whoever is known."""
+    """C{GET /files/NAME}, for whoever is known; what is in a directory is for administrators."""
 
     def __init__(self, choices: Choices, identify: Identify) -> None:
         """Give what the plugins of the time have."""
@@ -26,8 +27,10 @@ class Files(Resource):
     def render_GET(self, request: Request) -> int:
         """Give one; who has not said who they are is asked (RFC 7617 section 2)."""
         try:
-            self._identify(request)
+            person = self._identify(request)
             steps = [step.decode("utf-8", "replace") for step in (request.prepath or ())[1:]]
+            if len(steps) > 1 and person.role < Role.ADMINISTRATOR:
+                raise Refused("only an administrator may have it", 403)
             kind, content = self._choices.file("/".join(steps))
         except Refused as error:
             if error.status == 401:

@@ -8,9 +8,20 @@ from b2bua.calls.draft import InvitationDraft
 from b2bua.calls.face import Attempt, Call, Leg, Referral
 from b2bua.calls.operations.call_control import Busy, Gone, NotJoined
 from b2bua.calls.operations.conversation import Conversation
-from b2bua.calls.operations.for_plugins import connect, dial, hang_up, hide_identity, hold, replace
+from b2bua.calls.operations.for_plugins import (
+    connect,
+    dial,
+    expect_recording,
+    hang_up,
+    hide_identity,
+    hold,
+    record,
+    replace,
+    take_up_recording,
+)
 from b2bua.calls.operations.hold_music import HoldMusic as Waiting
 from b2bua.calls.operations.origination import Origination
+from b2bua.calls.operations.recording import NotRecorded, Recording
 from b2bua.calls.outside import OutsideRequest, Registration, Respond
 from b2bua.calls.path import Diversion, Path
 from b2bua.calls.records.record import CallRecord, LegRecord
@@ -36,6 +47,7 @@ from b2bua.calls.verdicts import (
 )
 from b2bua.legs.party import Party, Policy
 from b2bua.legs.words import LegEnd, Replied, Requested
+from b2bua.media.growing import rescue as rescue_recording
 from b2bua.media.ports import NoVoice
 from b2bua.media.sounds import rescue
 
@@ -62,6 +74,7 @@ __all__ = [
     "Messages",
     "NoVoice",
     "NotJoined",
+    "NotRecorded",
     "Origination",
     "Outcome",
     "OutsideRequest",
@@ -71,6 +84,7 @@ __all__ = [
     "Phase",
     "PickUp",
     "Policy",
+    "Recording",
     "Redirect",
     "Referral",
     "Refuse",
@@ -87,9 +101,13 @@ __all__ = [
     "Waits",
     "connect",
     "dial",
+    "expect_recording",
     "hang_up",
     "hide_identity",
     "hold",
+    "record",
     "replace",
     "rescue",
+    "rescue_recording",
+    "take_up_recording",
 ]

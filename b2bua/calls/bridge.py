@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from twisted.internet.defer import Deferred
 
+from b2bua.calls.keys import asks_to_record, key_in
 from b2bua.calls.media import is_hold
 from b2bua.calls.protocol import LiveCall
 from b2bua.legs.header_policy import without_appearances
@@ -135,12 +136,24 @@ class Bridge:
                 # A phone takes a 503 for the failure of its server (RFC 3263 section 4.3).
                 self.call.pass_on(leg, other, Refused(500, reason, fields) if code == 503 else word)
                 self._exchange_over()
+            case Requested(method="INFO"):
+                self._informed(leg, other, word)
             case Requested() | Replied() | Withdrawn():
                 other.say(word)
             case Referred():
                 self.call.referred(leg, word)
             case _:
                 pass  # a 180 after the answer: nobody waits for it
+
+    def _informed(self, leg: Leg, other: Leg, word: Requested) -> None:
+        """Pass an INFO on, unless it is for us; a key is of interest to features as well."""
+        if asks_to_record(word):
+            self.call.unowned(leg, word)
+            return
+        key = key_in(word)
+        if key:
+            self.call.features.tell_key_pressed(self.call, leg, key)
+        other.say(word)
 
     def _follow(self, leg: Leg, word: Word) -> None:
         """See whether the exchange that is open has come to its end."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from twisted.internet.defer import Deferred
 
+from b2bua.calls.keys import asks_to_record
 from b2bua.calls.operations.announcing import confirm_in_words, refuse_in_words
 from b2bua.calls.operations.call_control import go_on_after_waiting, ring_from
 from b2bua.calls.operations.consent import Consent
@@ -537,13 +538,18 @@ class Call:
         self.calls.when(
             self.features.ask_unowned(leg, request),
             lambda replied: leg.say(
-                replied or Replied(request.token, 200 if request.method == "INFO" else 501)
+                replied or Replied(request.token, 200 if _means_nothing(request) else 501)
             ),
         )
 
     def referred(self, leg: Leg, word: Referred) -> None:
         """A party asks for a transfer."""
         transfer_requested(self, leg, word.referral)
+
+
+def _means_nothing(request: Requested) -> bool:
+    """Is it an INFO of which nothing has to come, so that it is no harm when nobody takes it?"""
+    return request.method == "INFO" and not asks_to_record(request)
 
 
 def _end_of(word: Refused | Moved) -> LegEnd:

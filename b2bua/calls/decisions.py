@@ -81,6 +81,10 @@ class Decisions(Protocol):
         """A party has taken the other one back from hold."""
         raise NotImplementedError
 
+    def tell_key_pressed(self, call: Call, leg: Leg, key: str) -> None:
+        """A party that talks to another one has pressed a key."""
+        raise NotImplementedError
+
     def tell_call_transferred(self, call: Call, leg: Leg, outcome: Outcome | None) -> None:
         """A transfer is over."""
         raise NotImplementedError

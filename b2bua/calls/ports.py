@@ -106,7 +106,7 @@ class Listener(Protocol):
 
 
 class Relaying(Protocol):
-    """The media of a call that pass through a relay: L{b2bua.calls.relay}."""
+    """The media of a call that pass through a relay, for who passes words on: L{b2bua.calls.relay}."""
 
     def pass_on(self, by: Leg, to: Leg, word: Word) -> None:
         """Say a word to a leg that is that of the party of another one."""

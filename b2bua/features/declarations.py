@@ -20,7 +20,7 @@ from b2bua.settings import Problem, meant
 from b2bua.wire.grammar import is_token
 from b2bua.wire.registry import canonical
 
-_FILE = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_FILE = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}/?")
 _FIGURE = re.compile(r"[a-z]+(_[a-z]+){1,8}")
 
 

@@ -283,12 +283,15 @@ class Features(HookRelay):
         """
         What a plugin has under a name: its type and content; None if there is no such file.
 
+        @param name: of a directory, C{recordings/}, what is in it as well.
         @raise ValueError: it has failed; the text is for people.
         """
+        directory, slash, inside = name.partition("/")
         for plugin in self.plugins:
-            if name in plugin.files and not plugin.out:
+            if directory + slash in plugin.files and not plugin.out:
+                give = plugin.files[directory + slash]
                 try:
-                    return plugin.files[name]()
+                    return give(inside) if slash else give()
                 except CONTAINED as error:
                     self._dispatch.failed(f"the file {name}", plugin)
                     raise ValueError(f"the plugin {plugin.name} failed: {type(error).__name__}") from None

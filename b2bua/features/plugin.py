@@ -41,7 +41,7 @@ class Plugin:
     """The methods outside of dialogs that it answers."""
     commands: tuple[Command, ...] = ()
     """What it adds to the command C{b2bua}."""
-    files: Mapping[str, Callable[[], tuple[str, bytes]]] = field(default_factory=dict)
+    files: Mapping[str, Callable[..., tuple[str, bytes] | None]] = field(default_factory=dict)
     """What it has to be got by HTTP, by its name."""
     figures: Mapping[str, Callable[[], Mapping[str, float]]] = field(default_factory=dict)
     """What it has for monitoring systems, by its name."""

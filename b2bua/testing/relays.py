@@ -8,8 +8,10 @@ shown of the other one, says who would hear whom.
 from __future__ import annotations
 
 import re
+import wave
 from collections.abc import Container
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -220,7 +222,13 @@ class SimulatedRelays:
         return waiting
 
     def write(self, recorded: Recorded) -> None:
-        """A recording is over; nothing of it is written in this world."""
+        """A recording is over: a file of silence, if there is a place for it."""
+        if Path(recorded.path).parent.is_dir():
+            with wave.open(recorded.path, "wb") as file:
+                file.setnchannels(2)
+                file.setsampwidth(2)
+                file.setframerate(8000)
+                file.writeframes(bytes(4 * int(8000 * recorded.seconds)))
 
     # Who hears whom
 

@@ -6,10 +6,12 @@ What each of them does is told in L{b2bua.calls.operations.call_control}.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 from b2bua.calls.face import Call, Leg
-from b2bua.calls.operations import call_control
+from b2bua.calls.operations import call_control, recording
+from b2bua.calls.operations.recording import Recording
 from b2bua.calls.verdicts import Outcome
 from b2bua.legs.words import Fields
 
@@ -51,6 +53,21 @@ def hang_up(call: Call, leg: Leg, fields: Fields = ()) -> None:
 def hide_identity(call: Call, leg: Leg) -> None:
     """Tell nobody whom we do not trust who is at the end of a leg, from now on (RFC 3323 section 4.2)."""
     call_control.hide_identity(_call(call), _leg(leg))
+
+
+def expect_recording(call: Call) -> bool:
+    """Have media pass through a relay from the beginning, as L{recording.expect_recording} does."""
+    return recording.expect_recording(_call(call))
+
+
+async def record(call: Call, path: str, ended: Callable[[str], object]) -> Recording:
+    """Record the two who talk, as L{recording.record} does."""
+    return await recording.record(_call(call), path, ended)
+
+
+def take_up_recording(call: Call, path: str, ended: Callable[[str], object]) -> Recording | None:
+    """Go on with a recording of a process before this one, as L{recording.take_up} does."""
+    return recording.take_up(_call(call), path, ended)
 
 
 def _call(call: Call) -> OperatedCall:

@@ -13,6 +13,7 @@ from b2bua.calls.setup import CallInSetup
 if TYPE_CHECKING:
     from b2bua.calls.path import Path
     from b2bua.calls.records.record import CallRecord
+    from b2bua.calls.relay.call_relay import CallRelay
     from b2bua.calls.verdicts import Outcome
     from b2bua.legs.leg import Leg
     from b2bua.legs.party import Party
@@ -35,6 +36,7 @@ class OperatedCall(SearchingCall, CallInSetup, WaitedCall, Protocol):
     started: bool
     talked: bool
     over: bool
+    relay: CallRelay | None
 
     @property
     def calls(self) -> CallTable:

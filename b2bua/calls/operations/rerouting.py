@@ -34,6 +34,10 @@ def relay_happened(call: OperatedCall, happened: RelayHappened) -> None:
         _again(call, TIMES)
     elif happened.what == "silent":
         _silent(call, happened)
+    elif happened.what == "digit" and call.bridge is not None:
+        for leg in (call.bridge.a, call.bridge.b):
+            if leg.id == happened.leg:
+                call.features.tell_key_pressed(call, leg, happened.detail)
 
 
 def _again(call: OperatedCall, times: int) -> None:

@@ -52,6 +52,15 @@ class RelayedCall(LiveCall, Protocol):
         """The relay has something to say that is about the call."""
 
 
+class IRecording(Protocol):
+    """A recording that is being made."""
+
+    path: str
+
+    def has_ended(self, why: str) -> None:
+        """It is over, with the call or by itself."""
+
+
 class Kept(NamedTuple):
     """What outlives the process."""
 
@@ -60,6 +69,8 @@ class Kept(NamedTuple):
     pairs: tuple[tuple[int, int], ...]
     """Who hears each other by the relay, as numbers of legs."""
     wanted: tuple[str, ...]
+    recording: str
+    """The path of what is being recorded; empty for nothing."""
 
     @classmethod
     def read(cls, plain: dict[str, Any], legs: int) -> Kept:
@@ -71,7 +82,7 @@ class Kept(NamedTuple):
         pairs = tuple((int(one), int(other)) for one, other in plain["pairs"])
         if not all(0 <= n < legs for pair in pairs for n in pair):
             raise ValueError("no such leg")
-        return cls(dict(plain["state"]), pairs, tuple(map(str, plain["wanted"])))
+        return cls(dict(plain["state"]), pairs, tuple(map(str, plain["wanted"])), str(plain["recording"]))
 
 
 class CallRelay:
@@ -107,6 +118,11 @@ class CallRelay:
         self._number = 0
         """How many relays there have been: of those before, nothing more is heard."""
 
+        self.recording: IRecording | None = None
+        """The recording that is being made."""
+        self.resumed = ""
+        """Where a process before this one recorded to, if the engine goes on with that."""
+
     # ---- what the call wants --------------------------------------------
 
     @property
@@ -122,6 +138,10 @@ class CallRelay:
     def want(self, why: str) -> None:
         """From the next offer on, have all media pass here."""
         self._wanted[why] = None
+
+    def wants(self, why: str) -> bool:
+        """Is that a reason to have all media pass here?"""
+        return why in self._wanted
 
     def want_no_more(self, why: str) -> None:
         """From the next offer on, let media go as they would without that reason."""
@@ -360,6 +380,9 @@ class CallRelay:
             self._open.clear()
             self._ways = {pair: known for pair, known in self._ways.items() if not known.relayed}
             self._call.story.note("the relay is gone: {}", happened.detail or "it does not answer")
+        if self.recording is not None and happened.what in ("gone", "recorded"):
+            self._call.story.note("recorded no more: {}", happened.detail)
+            self.recording.has_ended(happened.detail or "the relay is gone")
         self._call.relay_happened(happened)
 
     def close(self) -> None:
@@ -367,10 +390,14 @@ class CallRelay:
         relay, self._relay = self._relay, None
         self._ways.clear()
         if relay is not None:
-            relay.close().addCallback(self._counted)
+            relay.close().addCallback(partial(self._call.calls.run, self._counted))
+        elif self.recording is not None:
+            self.recording.has_ended("")
 
     def _counted(self, statistics: Statistics | None) -> None:
-        """Tell what has come from each party."""
+        """All is closed: tell what has come from each party."""
+        if self.recording is not None:
+            self.recording.has_ended("")
         for leg, came in (statistics or {}).items():
             quality = "" if came.mos is None else f", MOS {came.mos:.1f}"
             self._call.story.note(
@@ -386,13 +413,20 @@ class CallRelay:
             return None
         relayed = [pair for pair, known in self._ways.items() if known.relayed and pair <= {*legs}]
         pairs = [sorted(map(legs.index, pair)) for pair in relayed]
-        return {"state": self._relay.state(), "pairs": pairs, "wanted": list(self._wanted)}
+        path = "" if self.recording is None else self.recording.path
+        return {
+            "state": self._relay.state(),
+            "pairs": pairs,
+            "wanted": list(self._wanted),
+            "recording": path,
+        }
 
     def resume(self, kept: Kept, legs: Sequence[Leg]) -> None:
         """Go on with what was kept; if the engine knows nothing of it, the relay is gone."""
         self._wanted = dict.fromkeys(kept.wanted)
         self._relay = self._relays.resume(self._call.id, kept.state, self._hear())
         if self._relay is not None:
+            self.resumed = kept.recording
             self._ways = {frozenset((legs[a], legs[b])): Way(True) for a, b in kept.pairs}
         elif kept.pairs:
             gone = RelayHappened("gone", detail="it has not outlived the process before")

@@ -6,12 +6,14 @@ Values and pure functions; what is not known of a party speaks for neither.
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from b2bua.errors import PeerError
 from b2bua.media.ports import Towards
-from b2bua.wire.sdp import Media, Sdp
+from b2bua.wire.sdp import Sdp
 
 if TYPE_CHECKING:
     from b2bua.legs.party import Policy
@@ -27,6 +29,10 @@ _PROFILES: dict[Secrecy, Literal["RTP/AVP", "RTP/SAVP", "UDP/TLS/RTP/SAVPF"]] = 
 }
 _ABLE = {"none": frozenset[str](), "sdes": frozenset({"srtp"}), "dtls": frozenset({"dtls"})}
 """What a relay has to be able to do for each."""
+
+
+_UNUSUAL = re.compile(rb"SAVP|UDP/TLS|TCP/| udptl | IP6 |0\.0\.0\.0|\nm=audio 0 ")
+"""What is in a session of which more has to be known than that it is plain RTP over IPv4."""
 
 
 class Side(NamedTuple):
@@ -58,6 +64,9 @@ class Way(NamedTuple):
     """Would they not hear each other without the relay, or are they not to?"""
 
 
+DIRECT = Way(False)
+
+
 def choose(by: Side, to: Side, session: bytes, can: frozenset[str], wanted: str = "") -> Way:
     """
     Choose the way of an offer.
@@ -67,19 +76,19 @@ def choose(by: Side, to: Side, session: bytes, can: frozenset[str], wanted: str 
     @param can: what the relay can do (L{IRelays.can}).
     @param wanted: why the media of the call have to pass here, if they have to.
     """
-    stream = _stream(session)
-    if stream is None:
-        return Way(False)
-    said = secrecy(stream.proto)
+    offered = _said(session)
+    if offered is None:
+        return DIRECT
+    said, version = offered
     taken = _taken(to, said)
-    versions = {_version(stream.connection), _version(to.source)} - {0}
+    versions = {version, _version(to.source)} - {0}
     reason, must = _difference(by, to, said, taken, versions)
     for side in (by, to):
         if not reason and side.policy.media == "relay":
             reason, must = f'media = "relay" of {side.name}', True
     reason = reason or wanted or _behind_nat(by) or _behind_nat(to)
     if not reason:
-        return Way(False)
+        return DIRECT
     needed = _ABLE[said] | _ABLE[taken] | ({"ipv6"} if 6 in versions else frozenset())
     missing = needed - can
     if missing:
@@ -89,8 +98,8 @@ def choose(by: Side, to: Side, session: bytes, can: frozenset[str], wanted: str 
 
 def towards(side: Side, session: bytes) -> Towards:
     """What the party is to get that C{session} is on its way to."""
-    stream = _stream(session)
-    said = "none" if stream is None else secrecy(stream.proto)
+    offered = _said(session)
+    said = "none" if offered is None else offered[0]
     taken = _taken(side, said)
     ice = side.browser if side.session is None else b"a=ice-ufrag:" in side.session
     return Towards(side.at, "" if taken == said else _PROFILES[taken], ice)
@@ -105,9 +114,9 @@ def secrecy(proto: str) -> Secrecy:
 
 def _taken(side: Side, said: Secrecy) -> Secrecy:
     """What the party takes: what it has said itself, else what its settings say, else what comes."""
-    own = None if side.session is None else _stream(side.session)
+    own = None if side.session is None else _said(side.session)
     if own is not None:
-        return secrecy(own.proto)
+        return own[0]
     if side.policy.media_encryption != "any":
         return side.policy.media_encryption
     if side.browser:
@@ -126,7 +135,9 @@ def _difference(by: Side, to: Side, said: Secrecy, taken: Secrecy, versions: set
 
 def _behind_nat(side: Side) -> str:
     """Is a phone of ours behind a NAT: does it call itself otherwise than its packets show (RFC 3581)?"""
-    if side.policy.media == "direct" or not side.extension or not _version(side.contact):
+    if side.contact == side.source or side.policy.media == "direct" or not side.extension:
+        return ""
+    if not _version(side.contact):
         return ""
     if not side.source or ip_address(side.contact) == ip_address(side.source):
         return ""
@@ -135,6 +146,7 @@ def _behind_nat(side: Side) -> str:
     )
 
 
+@lru_cache(maxsize=4096)
 def _version(host: str) -> int:
     """4 or 6 for an address; 0 for a name, or what stands for none."""
     try:
@@ -144,10 +156,13 @@ def _version(host: str) -> int:
     return 0 if address.is_unspecified else address.version
 
 
-def _stream(session: bytes) -> Media | None:
-    """The first stream of audio that is wanted; None if there is none, or it is not RTP."""
+def _said(session: bytes) -> tuple[Secrecy, int] | None:
+    """How the first stream of audio goes that is wanted, and 4 or 6; None if there is none, or no RTP."""
+    if _UNUSUAL.search(session) is None and b"\nm=audio " in session:
+        return "none", 4  # most are such, and need not be read
     try:
         media = Sdp.parse(session).media
     except PeerError:
         return None
-    return next((m for m in media if m.kind == "audio" and m.port and "RTP/" in m.proto), None)
+    stream = next((m for m in media if m.kind == "audio" and m.port and "RTP/" in m.proto), None)
+    return None if stream is None else (secrecy(stream.proto), _version(stream.connection))
