@@ -68,14 +68,19 @@ def breaches_of_plugin(tree: ast.AST) -> Iterator[tuple[int, str]]:
             yield line, f"a plugin imports {module}; the public face is b2bua, {', '.join(PUBLIC)}"
 
 
+TRADE = {"recording"}
+"""Words that are the names of features, and of what the core does for them as well."""
+
+
 def breaches_of_core(tree: ast.AST, features: set[str]) -> Iterator[tuple[int, str]]:
     """Where the core names a plugin."""
     for line, module in imported(tree, "b2bua"):
         if module.split(".")[0] == "b2bua_plugins":
             yield line, f"the core imports {module}"
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in features:
-            yield node.lineno, f"the core names the feature {node.value!r}"
+        named = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+        if named in features and named not in TRADE:
+            yield node.lineno, f"the core names the feature {named!r}"
 
 
 def imports_of(root: Path) -> dict[str, set[str]]:

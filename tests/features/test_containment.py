@@ -165,6 +165,8 @@ class Day:
         alice.resume()
         run(5)
         self.see()
+        alice.session.ask("INFO", [("Content-Type", "application/dtmf-relay")], b"Signal=5")
+        run(5)
         alice.session.transfer("carol")
         run(60)
         self.see()
