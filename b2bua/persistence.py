@@ -147,19 +147,27 @@ class Persistence:
         start: int,
         alive: float,
         numbers: Mapping[str, Sequence[int]] = NO_NUMBERS,
+        *,
+        foreign: bool = False,
     ) -> Recovery:
         """
         Take up calls, and close the records of those that cannot be.
 
         @param start: which start this is, as whoever wrote the snapshots counts them.
+        @param foreign: has another node written them, which counts starts and legs apart from ours?
         """
         journal, calls, found = self.journal, self._calls, Recovery(0, 0, [])
         if self._calls_kept is not None:
             texts = [(s.call, s.text) for s in snapshots if s.text is not None]
-            recovered = recover(calls, texts, left, start=start, alive=alive, numbers=numbers)
+            recovered = recover(
+                calls, texts, left, start=start, alive=alive, numbers=numbers, foreign=foreign
+            )
             for call, legs in recovered.calls:
                 self._calls_kept.adopt(call, legs)
                 del left[call.id]
+                if foreign:
+                    self._calls_kept.write(call)
+                    journal.record(call.record)
             for id in recovered.over:
                 journal.snapshot(id, None)
             found = Recovery(len(recovered.calls), 0, recovered.unreadable)
@@ -238,19 +246,27 @@ class Persistence:
             record.cut(now)
         return bool(found.restored)
 
+    def receive(self, id: str, text: str, record: CallRecord) -> bool:
+        """
+        Go on with a call that another node has let go; in the store it is ours already.
+
+        @return: whether we could; if not, its record is closed.
+        """
+        now = self._calls.context.layer.wall()
+        left = {record.id: record}
+        found = self._take_up([Snapshot(id, text)], left, self.start, now, {id: ()}, foreign=True)
+        if not found.restored:
+            self.journal.snapshot(id, None)
+        return bool(found.restored)
+
     def inherit(self, found: Inherited, alive: float) -> Recovery:
         """
         Go on with the calls of a node that is taken for dead; in the store they are ours already.
 
         @param alive: the last time of day at which it is known to have run.
         """
-        before = set(self._calls.going)
         left = {record.id: record for record in found.records}
-        recovered = self._take_up(found.snapshots, left, found.starts + 1, alive)
-        if self._calls_kept is not None:
-            for id in self._calls.going.keys() - before:
-                self._calls_kept.touch(self._calls.going[id])  # since our starts are counted apart
-        return recovered
+        return self._take_up(found.snapshots, left, found.starts + 1, alive, foreign=True)
 
     # ---- while calls go on ----------------------------------------------
 

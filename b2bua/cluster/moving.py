@@ -10,7 +10,7 @@ said nothing for it, and its former owner takes it back in the same way.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twisted.internet.defer import Deferred
@@ -75,8 +75,6 @@ class Moving:
         self._given: dict[str, Given] = {}
         self._coming: dict[str, frozenset[DialogKey]] = {}
         """The dialogs of calls that are on their way to us."""
-        self.taken: set[str] = set()
-        """The calls that we have from other nodes."""
 
     # ---- giving -----------------------------------------------------------
 
@@ -148,7 +146,7 @@ class Moving:
         if self._given.pop(id, None) is None:
             return  # the new owner was faster
         if ours:
-            self._adopt(id, given.text, given.record)
+            self._go_on(id, given.text, given.record, self._kept.adopt)
             given.done.errback(CannotMove(f"{why}; the call stays here"))
         else:
             given.done.callback(None)
@@ -166,8 +164,7 @@ class Moving:
         try:
             ours = await self._own(id, peer.node, word["number"], text)
             if ours:
-                self._adopt(id, text, word["record"])
-                self.taken.add(id)
+                self._go_on(id, text, word["record"], self._kept.receive)
         finally:
             del self._coming[id]
         peer.say({"say": "taken" if ours else "refused", "id": id})
@@ -183,9 +180,15 @@ class Moving:
                 self.log.warn("whose call {call} is cannot be found out: {why}", call=id, why=str(error))
             await self._pause()
 
-    def _adopt(self, id: str, text: str, record: dict[str, Any]) -> None:
+    def _go_on(
+        self,
+        id: str,
+        text: str,
+        record: dict[str, Any],
+        adopt: Callable[[str, str, CallRecord], bool],
+    ) -> None:
         """Go on with a call that is ours."""
-        if not self._kept.adopt(id, text, CallRecord.from_plain(record)):
+        if not adopt(id, text, CallRecord.from_plain(record)):
             self.log.error(
                 "call {call} cannot be gone on with: what was written of it cannot be read", call=id
             )
@@ -216,6 +219,8 @@ def why_not(call: Call) -> str:
         return f"call {call.id} is over"
     if any(isinstance(call.listener(leg), Conversation) or leg.music is not None for leg in call.legs):
         return f"a party of call {call.id} hears a voice of this node, which cannot be moved; {only}"
+    if call.relay is not None and call.relay.relay is not None:
+        return f"the media of call {call.id} pass through this node; {only}"
     if call.waiting:
         return f"call {call.id} is parked or in a queue of this node; {only}"
     if call.record.answered is None:

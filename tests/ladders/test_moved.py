@@ -181,6 +181,8 @@ class OthersTests(MovedCase):
                 self.world.run(3)
                 self.assertEqual(self.owners(), [])
         self.quiet()
+        for record in self.records():
+            self.assertEqual(len({leg.id for leg in record.legs}), len(record.legs), record)
 
     def dave(self) -> Phone:
         """A phone of node a."""

@@ -107,6 +107,10 @@ class CallKeeper:
         self._unqueue(call)
         self._note(call, tuple(legs))
 
+    def write(self, call: Call) -> None:
+        """Have a call that was taken from another node written as ours."""
+        self._keep(call, tuple(call.legs))
+
     def finish(self, call: Call) -> None:
         """Have a call that is settled written as it is now, since another process goes on with it."""
         if not self.is_finished(call):

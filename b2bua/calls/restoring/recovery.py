@@ -70,6 +70,7 @@ def recover(
     start: int,
     alive: float,
     numbers: Mapping[str, Sequence[int]] = NO_NUMBERS,
+    foreign: bool = False,
 ) -> Recovered:
     """
     Take up what was kept; the answers to what is asked come later.
@@ -80,6 +81,7 @@ def recover(
     @param alive: the last time at which the service is known to have run.
     @param numbers: of the calls whose parties are there for sure, since a process knew it until
         just now: the CSeq number that each has used last, where what was written has an older one.
+    @param foreign: are they another node's?
     """
     found = Recovered([], [], [])
     asked = rang = 0
@@ -94,7 +96,7 @@ def recover(
                     rang += 1
                 continue
             call, legs, alone = restore_call(
-                calls, plain, records.get(id), start=start, alive=alive, sure=sure
+                calls, plain, records.get(id), start=start, alive=alive, sure=sure, foreign=foreign
             )
         except UsageError as error:
             found.unreadable.append(Unreadable(id, str(error), text))

@@ -146,6 +146,7 @@ def restore_call(
     start: int = 1,
     alive: float = 0.0,
     sure: bool = False,
+    foreign: bool = False,
 ) -> tuple[Call | None, list[Leg], list[Leg]]:
     """
     Bring a call back that L{write_call} wrote down.
@@ -155,6 +156,7 @@ def restore_call(
     @param start: which start of the service this process is.
     @param alive: the last time at which the service is known to have run.
     @param sure: are its numbers those that were used last?
+    @param foreign: is it another node's, which numbers its legs apart from ours?
     @return: the call, unless nobody talks or waits in it; all of its legs; and
         those that have nobody to go on with.
     @raise UsageError: another version wrote it, or it is not whole; then
@@ -182,6 +184,8 @@ def restore_call(
         legs = _restore_legs(calls, [leg for leg, *_ in kept], lives)
     for leg, (_, _, identity) in zip(legs, kept, strict=True):
         leg.identity = identity
+    if foreign:
+        _number_anew(calls, legs, record)
     if record is None or not busy:
         return None, legs, legs
     record.resume([leg.id for leg in legs], alive)
@@ -232,6 +236,17 @@ def _restore_legs(calls: Calls, kept: list[dict[str, Any]], lives: int) -> list[
             leg.check_gone()
         raise
     return legs
+
+
+def _number_anew(calls: Calls, legs: list[Leg], record: CallRecord | None) -> None:
+    """Give the legs ids of ours: two calls may be joined whose legs have the same."""
+    context, known = calls.context, {leg.id: leg for leg in legs}
+    for entry in () if record is None else record.legs:
+        context.serial += 1
+        leg = known.get(entry.id)
+        entry.id = f"{context.serial:x}"
+        if leg is not None:
+            leg.id = entry.id
 
 
 def read_party(directory: Directory, plain: list[Any]) -> Party:
