@@ -62,7 +62,7 @@ class Voice:
 
     def record(self, path: str, seconds: float, silence: float = 0.0, keys: str = "#") -> None:
         """Record to a file."""
-        self._tell(commands.Record, path=path, seconds=seconds, silence=silence, keys=keys)
+        self._tell(commands.Record, path=path, seconds=float(seconds), silence=float(silence), keys=keys)
 
     def join(self, *, muted: bool = False) -> None:
         """Hear the others of its room."""

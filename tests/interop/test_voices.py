@@ -129,13 +129,13 @@ class VoicesTests(TestCase):
         voice.close()
 
     async def test_records(self) -> None:
-        """What a party says is in the file when the recording ends; silence ends it."""
+        """What a party says is in the file when the recording ends; silence ends it, in whole seconds too."""
         party = Party(echo=True)
         voice = await self.voices.open(HOST, self.hear, self.listen(party))
         path = Path(self.mktemp()).absolute()
         recorded = self.until("recorded")
         await voice.play(str(self.sound))
-        voice.record(str(path), 20.0, silence=1.0)
+        voice.record(str(path), 20, silence=1)
         self.assertEqual((await recorded).detail, "silence")
         pcm = sounds.load(path)
         self.assertLess(abs(len(pcm) / 2 / RATE - 0.6), 0.3)
