@@ -91,7 +91,7 @@ class Dialog:
         A 2xx is acknowledged whatever is in it: of what cannot be read nothing is taken.
         """
         self.target = contact_uri(response) or self.target
-        self.routes = _routes_back(response)
+        self.routes = _routes_back(response) if "Record-Route" in response.first else ()
         self.remote_value = response.first["To"]
 
     def present(self, name_addr: str) -> None:
@@ -147,7 +147,7 @@ class Dialog:
             local_seq=local_seq,
             remote_seq=-1,
             target=contact_uri(response) or target,
-            routes=_routes_back(response),
+            routes=_routes_back(response) if "Record-Route" in response.first else (),
             owner=True,
         )
 
@@ -268,8 +268,6 @@ def _known_contact(written: str) -> str:
 
 def _routes_back(response: Response) -> tuple[str, ...]:
     """The route set of a UAC (section 12.1.2); empty if Record-Route cannot be read."""
-    if "Record-Route" not in response.first:
-        return ()
     try:
         return tuple([str(route) for route in reversed(response.record_routes)])
     except PeerError:

@@ -108,7 +108,8 @@ class Origin:
         """The highest version that was used."""
         self.address = address
         kind = "IP6" if ":" in address else "IP4"
-        self._line = f"o=- {session_id} %d IN {kind} {address.replace('%', '%%')}".encode()
+        address = address if "%" not in address else address.replace("%", "%%")
+        self._line = f"o=- {session_id} %d IN {kind} {address}".encode()
         """The line without its end, and with a place for the version."""
         self._shown = version
         self._last = b""

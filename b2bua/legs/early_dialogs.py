@@ -25,7 +25,7 @@ class EarlyDialog:
     def __init__(self, dialog: Dialog) -> None:
         """Start without a reliable response."""
         self.dialog = dialog
-        self.order = InOrder()
+        self.order: InOrder | None = None
         self.answer: bytes | None = None
         """The answer or offer that came reliably."""
         self.rack = ""
@@ -86,7 +86,8 @@ class EarlyDialogs:
 
         @return: is the response to be heeded?
         """
-        if not fork.order.takes(response.rseq or 0):
+        order = fork.order = fork.order or InOrder()
+        if not order.takes(response.rseq or 0):
             return False
         fork.dialog.refresh(response)
         rack = f"{response.rseq} {response.cseq.number} INVITE"
@@ -146,20 +147,17 @@ class EarlyDialogs:
         leg.early = [other for other in left if other is not leg.dialog] or None
         return True
 
-    def get(self, tag: str) -> EarlyDialog | None:
-        """The early dialog with that tag, if there is one."""
-        return self._forks.get(tag)
-
-    def take(self, tag: str) -> None:
-        """Take one out, for which a 2xx has come."""
-        del self._forks[tag]
+    def take(self, tag: str) -> EarlyDialog | None:
+        """Take out the one with that tag, if there is one: a 2xx has come for it."""
+        return self._forks.pop(tag, None)
 
     def clear(self) -> None:
         """Forget all early dialogs, but not the one that the leg has by now."""
         leg = self.leg
-        for fork in self._forks.values():
-            leg.context.dialogs.remove(fork.dialog)
-            self.used = max(self.used, fork.dialog.local_seq)
-        self._forks.clear()
+        if self._forks:
+            for fork in self._forks.values():
+                leg.context.dialogs.remove(fork.dialog)
+                self.used = max(self.used, fork.dialog.local_seq)
+            self._forks.clear()
         self._early_media = ""
         leg.early = None

@@ -79,7 +79,7 @@ class OurInvite(InviteRequest):
                 leg.hear(leg, Progress(199, response.reason, None, fields))
             return
         leg.learn(response)
-        session = session_within(response)
+        session = session_within(response) if response.body else None
         reliable = "Require" in response.first and "100rel" in response.require and response.rseq is not None
         if tag:
             fork = self._forks.find(self.dialog_of, response, self.seq)
@@ -107,13 +107,12 @@ class OurInvite(InviteRequest):
             return
         leg = self.leg
         session = session_within(response)
-        fork = self._forks.get(tag)
+        fork = self._forks.take(tag)
         if fork is None:
             dialog = self.dialog_of(response, max(self.seq, self._forks.used))
         else:
             dialog = fork.dialog
             dialog.confirm(response)
-            self._forks.take(tag)
         ack = self._acks[tag] = Ack(leg, dialog, self.seq, self._credentials)
         if self._winner is not None or self._cancelled or leg.our_invite is not self:
             if fork is not None:

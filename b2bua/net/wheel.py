@@ -44,15 +44,12 @@ class Entry(Protocol):
 
 
 class Bucket(dict[Entry, None]):
-    """What is due at one tick, in the order in which it was set."""
+    """What is due at one tick of a wheel, in the order in which it was set."""
 
     __slots__ = ("tick", "wheel")
 
-    def __init__(self, tick: int, wheel: Wheel) -> None:
-        """Begin without entries."""
-        super().__init__()
-        self.tick = tick
-        self.wheel = wheel
+    tick: int
+    wheel: Wheel
 
     def take_out(self, entry: Entry) -> None:
         """Let an entry ring no more."""
@@ -73,14 +70,12 @@ class TwoTimers(Entry, Protocol):
 
 @implementer(ITimer)
 class Timer:
-    """A timer that runs: C{call} when its tick has come."""
+    """A timer that runs, as L{Wheel.set} makes it: C{call} when its tick has come."""
 
     __slots__ = ("bucket", "call")
 
-    def __init__(self, call: Callable[[], object]) -> None:
-        """Take what to call; the wheel puts it into a bucket."""
-        self.bucket: Bucket | None = None
-        self.call = call
+    bucket: Bucket | None
+    call: Callable[[], object]
 
     def stop(self) -> None:
         """Forget it; without effect when it has fired or was stopped."""
@@ -142,7 +137,8 @@ class Wheel:
 
     def set(self, seconds: float, call: Callable[[], object]) -> Timer:
         """Call C{call} after C{seconds}, rounded up to the tick."""
-        timer = Timer(call)
+        timer = Timer()
+        timer.call = call
         now = self._seconds() if self.now is None else self.now
         tick = int((now - self._epoch + seconds) * self._rate + _UP)
         bucket = timer.bucket = self._buckets[tick] if tick in self._buckets else self._open(tick)
@@ -175,7 +171,8 @@ class Wheel:
 
     def _open(self, tick: int) -> Bucket:
         """Begin a tick that had no timers."""
-        bucket = self._buckets[tick] = Bucket(tick, self)
+        bucket = self._buckets[tick] = Bucket()
+        bucket.tick, bucket.wheel = tick, self
         if self._stale > 64 and self._stale > 4 * len(self._buckets):
             # Most of the ticks have lost all their timers long before their time.
             self._heap = list(self._buckets)
