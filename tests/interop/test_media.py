@@ -1,0 +1,156 @@
+"""Whole calls with media of our own: what phones hear of it, also when what plays and passes on is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import wave
+from pathlib import Path
+from types import MappingProxyType
+
+from twisted.internet.defer import gatherResults
+from twisted.internet.task import deferLater
+from twisted.trial.unittest import TestCase
+
+from b2bua.media import sounds
+from tests.interop.kills import KEPT
+from tests.interop.processes import LIMIT, Ended, Program, reactor
+from tests.interop.service import Service
+from tests.interop.test_relayed import ALICE, BOB, CAROL, PITCH, SpeakingBaresip
+from tests.media.tones import loudness, tone
+
+MORE = """
+[auto_attendant.500]
+prompt = "{prompt}"
+seconds = 1
+repeats = 9
+
+[recording]
+directory = "{recordings}"
+announce = "none"
+"""
+HALF = 8000
+"""Samples of a second, of which each is heard."""
+
+
+class MediaTests(TestCase):
+    """A service whose workers speak, listen, pass on and record."""
+
+    timeout = 120
+
+    async def setUp(self) -> None:
+        """Start it; what Alice would say is the prompt of a menu."""
+        place = Path(self.mktemp()).resolve()
+        place.mkdir(parents=True)
+        self.recordings = place / "recordings"
+        sounds.save(place / "prompt.wav", tone(1.0, PITCH[ALICE]) * 20)
+        more = MORE.format(prompt=place / "prompt.wav", recordings=self.recordings)
+        keys = MappingProxyType({BOB: 'media = "relay"\nrecording.on = true'})
+        self.service = Service(self.mktemp(), more, keys=keys)
+        self.addCleanup(lambda: self.service.kill())
+        await self.service.start()
+
+    async def phone(self, number: str) -> SpeakingBaresip:
+        """A desk phone that is registered."""
+        phone = SpeakingBaresip(self.mktemp(), number, self.service.uri)
+        self.addCleanup(phone.stop)
+        await phone.start()
+        await phone.register()
+        return phone
+
+    def workers(self) -> list[int]:
+        """The processes that media go through."""
+        transport = self.service.program.transport
+        assert transport is not None
+        children = Path(f"/proc/{transport.pid}/task/{transport.pid}/children").read_text().split()
+        return [int(pid) for pid in children if b"voice_worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+    async def talk(self) -> tuple[SpeakingBaresip, SpeakingBaresip]:
+        """Bob and Carol talk through the relay."""
+        bob, carol = await self.phone(BOB), await self.phone(CAROL)
+        await bob.dial(CAROL)
+        await carol.tells("CALL_INCOMING")
+        await carol.answer()
+        await gatherResults([bob.tells("CALL_ESTABLISHED"), carol.tells("CALL_ESTABLISHED")])
+        await self.hear_each_other(bob, carol)
+        return bob, carol
+
+    async def hear_each_other(self, bob: SpeakingBaresip, carol: SpeakingBaresip) -> None:
+        """The two hear each other."""
+        await bob.hears(CAROL)
+        await carol.hears(BOB)
+
+    async def recorded(self) -> tuple[bytes, bytes]:
+        """Left and right of the one recording, as soon as it is whole."""
+        began = reactor.seconds()
+        while not (found := list(self.recordings.rglob("*.wav"))):
+            if reactor.seconds() - began > LIMIT:
+                raise Ended(self.service.program.story()[-4000:])
+            await deferLater(reactor, 0.1)
+        (path,) = found
+        with wave.open(str(path), "rb") as file:
+            self.assertEqual(file.getnchannels(), 2)
+            pcm = file.readframes(file.getnframes())
+        sides = (b"".join(pcm[at : at + 2] for at in range(start, len(pcm), 4)) for start in (0, 2))
+        left, right = sides
+        return left, right
+
+    def assertSaid(self, pcm: bytes, who: str, seconds: float) -> None:
+        """Somebody has spoken for so long at least, and nobody else."""
+        parts = [pcm[at : at + HALF] for at in range(0, len(pcm) - HALF, HALF)]
+        heard = [{one for one, pitch in PITCH.items() if loudness(part, pitch) > 1000} for part in parts]
+        self.assertGreaterEqual(sum(one == {who} for one in heard) / 2, seconds)
+        self.assertLessEqual(set().union(*heard), {who})
+
+    async def test_recorded(self) -> None:
+        """Who calls is recorded left, and who is called right, by their pitch."""
+        bob, carol = await self.talk()
+        await deferLater(reactor, 3.0)
+        await bob.hang_up()
+        await carol.tells("CALL_CLOSED")
+        left, right = await self.recorded()
+        self.assertSaid(left, BOB, 2.0)
+        self.assertSaid(right, CAROL, 2.0)
+
+    async def test_worker_killed_in_a_call(self) -> None:
+        """When a worker is killed the two hear each other on by another, and it is all one recording."""
+        bob, carol = await self.talk()
+        await deferLater(reactor, 2.5)
+        (pid,) = self.workers()
+        os.kill(pid, signal.SIGKILL)
+        await deferLater(reactor, 2.0)
+        await self.hear_each_other(bob, carol)
+        self.assertNotEqual(self.workers(), [pid])
+        await deferLater(reactor, 1.0)
+        await bob.hang_up()
+        await carol.tells("CALL_CLOSED")
+        left, right = await self.recorded()
+        self.assertSaid(left, BOB, 3.0)
+        self.assertSaid(right, CAROL, 3.0)
+
+    async def test_service_killed_in_a_call(self) -> None:
+        """When the service is killed the next one has the two heard and recorded again, after a gap."""
+        bob, carol = await self.talk()
+        await deferLater(reactor, KEPT)
+        await self.service.program.kill()
+        self.service.program = Program("b2bua")
+        await self.service.start()
+        await deferLater(reactor, 2.0)
+        await self.hear_each_other(bob, carol)
+        await bob.hang_up()
+        await carol.tells("CALL_CLOSED")
+        left, right = await self.recorded()
+        self.assertSaid(left, BOB, KEPT)
+        self.assertSaid(right, CAROL, KEPT)
+
+    async def test_worker_killed_in_a_menu(self) -> None:
+        """When a worker is killed who listens to a menu hears what follows by another one."""
+        bob = await self.phone(BOB)
+        await bob.dial("500")
+        await bob.tells("CALL_ESTABLISHED")
+        await bob.hears(ALICE)
+        (pid,) = self.workers()
+        os.kill(pid, signal.SIGKILL)
+        await deferLater(reactor, 0.6)  # of what was heard before
+        await bob.hears(ALICE)
+        await bob.hang_up()
