@@ -46,10 +46,10 @@ __all__ = [
     "write_trying",
 ]
 
-# message-header = name HCOLON value CRLF, on one line.  A dot is much faster than
-# a set of characters; that it takes a lone CR for a part of the value is seen
-# by counting.
-_FIELDS = re.compile(rf"^({TOKEN}++)[ \t]*+:[ \t]*+(.*[^ \t\r\n]|)[ \t]*+\r\n", re.MULTILINE).findall
+# message-header = name HCOLON value CRLF, on one line, after another CRLF.  A dot is
+# much faster than a set of characters; that it takes a lone CR for a part of the
+# value is seen by counting.
+_FIELDS = re.compile(rf"(?:(?<=\r\n)|\A)({TOKEN}++)[ \t]*+:[ \t]*+(.*[^ \t\r\n]|)[ \t]*+\r\n").findall
 NO_BODY = ("Content-Length", "0")
 SHORT = 4096
 """Bytes of a head that is read quickly, and whose parts are remembered: longer ones would fill the memory."""
@@ -329,8 +329,8 @@ def _read_quickly(data: bytes, limits: MessageLimits) -> Parts | None:
     line, _, head = text.partition("\r\n")
     fields = _FIELDS(head)
     lines = len(fields) + 1
-    # Fewer fields than lines: something is folded, or no field at all.
-    if text.count("\n") != lines or text.count("\r") != lines or "\0" in text or lines > limits.fields:
+    # Fewer fields than ends of lines: something is folded, or no field at all, or has a lone CR or LF.
+    if text.count("\r") != lines or "\0" in text or lines > limits.fields:
         return None
     return line, fields, data[end + 4 :]
 
