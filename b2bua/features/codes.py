@@ -26,10 +26,6 @@ class Codes:
         for code in self.all:
             self._by_first.setdefault(code.code[0], []).append(code)
 
-    def __bool__(self) -> bool:
-        """Is there any?"""
-        return bool(self.all)
-
     def dialled(self, user: str) -> tuple[Code, str] | None:
         """
         The code with which C{user} begins, and what was dialled after it.

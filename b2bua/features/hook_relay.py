@@ -44,6 +44,8 @@ class HookRelay(Decisions):
         """Has any feature music for those who wait?"""
         self.announces = False
         """Has any feature words for callers?"""
+        self.edits_invitation = False
+        """Does any feature edit INVITEs?"""
         dispatch.arranged = self._arranged
         self._arranged()
 
@@ -52,6 +54,7 @@ class HookRelay(Decisions):
         self.hears_changes = bool(self._impls["call_changed"])
         self.plays_music = bool(self._impls["music_wanted"])
         self.announces = bool(self._impls["announcement_wanted"])
+        self.edits_invitation = bool(self._impls["invitation_leaving"])
 
     # ---- questions ------------------------------------------------------
 
@@ -61,7 +64,7 @@ class HookRelay(Decisions):
 
     def ask_route(self, attempt: Attempt) -> RouteVerdict | Deferred[RouteVerdict | None] | None:
         """Where does this attempt go?"""
-        if self.codes and attempt.parent is None and attempt.behalf.internal and attempt.local:
+        if self.codes.all and attempt.parent is None and attempt.behalf.internal and attempt.local:
             dialled = self.codes.dialled(attempt.user)
             if dialled is not None:
                 # A transferor must not change the settings of whom it transfers.
@@ -135,13 +138,6 @@ class HookRelay(Decisions):
         impls = self._impls["messages_waiting"]
         said: Messages | None = _at_once(self._dispatch.ask("messages_waiting", impls, None, account))
         return said
-
-    # ---- edits ----------------------------------------------------------
-
-    @property
-    def edits_invitation(self) -> bool:
-        """Does any feature edit INVITEs?"""
-        return bool(self._impls["invitation_leaving"])
 
 
 def _at_once(answer: Any) -> Any:

@@ -45,14 +45,13 @@ def request_received(leg: LegData, request: Request, server: IServerTransaction)
             # Out of order (RFC 3261 section 12.2.2).
             responses.respond(leg, server, 500, "", (("Retry-After", "1"),))
             return
-        if request.get("Require") is not None:
+        if "Require" in request.first:
             check_required(request, OPTION_TAGS)
         moved = _follow_flow(leg, request, server)
-        take = _TAKERS.get(method)
-        if take is None:
-            responses.respond(leg, server, 405, "", (ALLOW,))
+        if method in _TAKERS:
+            _TAKERS[method](leg, request, server)
         else:
-            take(leg, request, server)
+            responses.respond(leg, server, 405, "", (ALLOW,))
     except PeerError as error:
         responses.respond(leg, server, error.code, error.why, fields_with(error))
     if moved:

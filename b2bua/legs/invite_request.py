@@ -121,7 +121,8 @@ class InviteRequest:
         if self._require:
             fields.append(("Require", "100rel"))
         fields += session_expires.asking(leg)
-        fields += leaving(invitation.fields, leg.party)
+        if invitation.fields:
+            fields += leaving(invitation.fields, leg.party)
         fields += self._credentials
         if invitation.session is not None:
             self.offer = leg.signed(invitation.session)

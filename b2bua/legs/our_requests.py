@@ -34,7 +34,9 @@ def request(
     channel = leg.channel
     if channel.closed:
         channel.usage = leg  # a 2xx that nobody waits for any more needs its BYE
-    fields = (WITH_REFRESH if refresh else WITHOUT) + leaving(fields, leg.party)
+    if fields:
+        fields = leaving(fields, leg.party)
+    fields = (WITH_REFRESH if refresh else WITHOUT) + fields
     return DialogRequest(channel, dialog, method, hear, fields, body, refresh=refresh, mends=mends)
 
 

@@ -143,7 +143,7 @@ class PeerInvite(ProvisionalResponses):
         6337 section 3.1.1); where the answer went out reliably the 2xx has none.
         """
         leg = self.leg
-        if self.answered or self._held is not None:
+        if self._answer is not None or self._held is not None:
             return
         self._fork_if_moved(session)
         if self.reliable is not None and self.reliable.session_unacknowledged:

@@ -110,7 +110,7 @@ class ProvisionalResponses:
 
     def progress(self, code: int, reason: str, session: bytes | None, fields: Fields) -> None:
         """Send a 1xx, reliably if that is called for; SDP goes along where it may."""
-        if self.answered or self._held is not None or code == 199:
+        if self._answer is not None or self._held is not None or code == 199:
             # The one early dialog that the peer knows of lives on when a fork
             # of the other side ends, so a 199 would be wrong here (RFC 6228 section 5).
             return

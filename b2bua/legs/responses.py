@@ -21,7 +21,8 @@ def respond(
     body: bytes = b"",
 ) -> None:
     """Answer a request within the dialog."""
-    fields = leaving(fields, leg.party)
+    if fields:
+        fields = leaving(fields, leg.party)
     if code >= 300 and not whole(code, fields):
         code, reason = 500, ""
     server.respond(server.request.response(code, reason, fields=fields, body=body))

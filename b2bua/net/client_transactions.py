@@ -175,29 +175,6 @@ class ClientTransaction:
         if self._hops[0] is self._otherwise:
             del self._hops[0]
 
-    def answered(self, branch: Branch, response: Response) -> None:
-        """Take a response; a 503 sends us to the next hop, if there is one."""
-        code = response.code
-        self._alive = True
-        if code >= 200:
-            if branch is not self._branch:
-                if code >= 300:
-                    return
-                if self._branch is not None:
-                    # The hop before has answered after all: this one need not.
-                    self._branch.perform(self._branch.machine.cancel())
-            self._table.transport.wires.answered(branch.way, response)
-            if self._hops:
-                self._took_tcp()
-            if code == 503 and self._hops and self._cancel is None:
-                self._next()
-                return
-            self._hops = []
-            # A further 2xx to an INVITE may come.
-            self._tell(response, last=type(branch.machine) is NonInviteClient)
-        else:
-            self._tell(response)
-
     def failed(self, branch: Branch, code: int) -> None:
         """Go on to the next hop after a timeout (408) or a transport error (503)."""
         if branch is not self._branch:
@@ -266,10 +243,6 @@ class Branch(Transaction):
         self._table = table
         self._client = client
 
-    def receive(self, response: Response) -> None:
-        """Take a response that matches."""
-        self.perform(self.machine.receive(response))
-
     @property
     def stranded(self) -> bool:
         """Is the connection closed by which it went?"""
@@ -282,10 +255,29 @@ class Branch(Transaction):
         self._table.add(self)
 
     def deliver(self, message: Request | Response) -> None:
-        """Give the user a response."""
+        """Give the user a response; a 503 sends us to the next hop, if there is one."""
         if type(message) is not Response:
             raise UsageError("A client transaction delivers responses")
-        self._client.answered(self, message)
+        client, code = self._client, message.code
+        client._alive = True
+        if code < 200:
+            client._tell(message)
+            return
+        if self is not client._branch:
+            if code >= 300:
+                return
+            if client._branch is not None:
+                # The hop before has answered after all: this one need not.
+                client._branch.perform(client._branch.machine.cancel())
+        self._transport.wires.answered(self.way, message)
+        if client._hops:
+            client._took_tcp()
+        if code == 503 and client._hops and client._cancel is None:
+            client._next()
+            return
+        client._hops = []
+        # A further 2xx to an INVITE may come.
+        client._tell(message, last=type(self.machine) is NonInviteClient)
 
     def _fail(self, code: int) -> None:
         self._client.failed(self, code)

@@ -38,9 +38,9 @@ def check(request: Request, understood: Collection[str] | None, bodies: Collecti
     @param bodies: the types of body that it may have; None for any.
     """
     check_scheme(request)
-    if understood is not None:
+    if understood is not None and "Require" in request.first:
         check_required(request, understood)
-    if bodies is not None:
+    if bodies is not None and request.body:
         check_content(request, bodies)
 
 

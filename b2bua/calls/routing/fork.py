@@ -86,6 +86,8 @@ class Fork:
             for stop in self._asked.values():
                 stop()
             self._asked.clear()
+        if not self.legs:
+            return
         legs, self.legs = self.legs, []
         # Strictly they count until their 487; but a phone that is gone must
         # not stop a search, and what is cancelled spreads no further.
