@@ -67,6 +67,7 @@ simulate: $(DEVELOPS)
 	$(BIN)/python -m tests.simulation.lamps --seeds $(SEEDS)
 	$(BIN)/python -m tests.simulation.lamps --crashed --seeds $(SEEDS)
 	$(BIN)/python -m tests.simulation.crashes --seeds $(SEEDS)
+	$(BIN)/python -m tests.simulation.relayed --seeds $(SEEDS)
 
 lint: $(DEVELOPS)
 	$(BIN)/ruff format --check .

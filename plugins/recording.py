@@ -223,7 +223,9 @@ class CallRecording:
         ):
             self._want(call)
         told, caller = self._all.announce, call.caller
-        if call.id not in self._wanted or told == "none" or caller is None or caller.answered:
+        if call.id not in self._wanted or told == "none" or caller is None:
+            return None
+        if caller.answered or caller.ended or call.record.answered is not None:
             return None
         if told == "outside" and caller.party.internal:
             return None

@@ -18,6 +18,7 @@ from twisted.python.failure import Failure
 
 from b2bua.calls.call import Call
 from b2bua.calls.operations.call_control import Busy, Gone, NotJoined, connect, dial, hang_up, hold, replace
+from b2bua.calls.operations.recording import NotRecorded, record
 from b2bua.calls.operations.waiting import keep_waiting
 from b2bua.calls.verdicts import Outcome, Wait
 from b2bua.legs.leg import Leg
@@ -47,20 +48,29 @@ MANNERS = Manners(answers_after=0.3, session_expires=90, refresher="uas")
 class Scene:
     """Two calls, and one more phone."""
 
-    def __init__(self, store: IStore | None = None, voices: float | None = None) -> None:
+    def __init__(
+        self, store: IStore | None = None, voices: float | None = None, relays: float | None = None
+    ) -> None:
         """
         Let them talk.
 
         @param store: what outlives the server; the calls are in it when this returns.
         @param voices: who waits hears music, from voices that take so many seconds; None is silence.
+        @param relays: what Carol says and hears passes through a relay that takes so many seconds;
+            with None nothing does.
         """
         self.board = Switchboard()
         features: list[object] = [self.board, *FEATURES]
         settings: dict[str, Any] = {}
         if voices is not None:
             features, settings = [*features, MusicOnHold], {"music_on_hold": {}}
-        self.world = World(seed=1, features=features, settings=settings, store=store)
+        if relays is not None:
+            settings["extensions"] = {"carol": {"media": "relay"}}
+        self.world = World(
+            seed=1, features=features, settings=settings, store=store, relays=relays is not None
+        )
         self.world.voices.delay = voices or 0.0
+        self.world.relays.delay = relays or 0.0
         phones = self.world.phones(*PARTIES, manners=MANNERS)
         self.phones = dict(zip(PARTIES, phones, strict=True))
         self.phones["alice"].dial("bob")
@@ -153,6 +163,20 @@ async def held_and_resumed(at: Scene) -> None:
     """Alice's user holds Bob, and takes him back at once."""
     at.phones["alice"].hold()
     at.world.clock.callLater(0.035, reinvite, at.phones["alice"])
+
+
+async def recorded(at: Scene) -> Outcome | None:
+    """Record Alice and Bob, who did not need a relay before."""
+    try:
+        await record(at.first, "recorded.wav", lambda why: None)
+    except NotRecorded:
+        return Outcome("refused", 480)
+    return None
+
+
+async def relay_lost(at: Scene) -> None:
+    """The relay by which Carol and Dave hear each other is gone."""
+    at.world.relays.lose()
 
 
 class Operation(NamedTuple):
@@ -323,6 +347,13 @@ WITH_MUSIC = {
 """What is of interest only where who is held hears music."""
 
 
+WITH_RELAYS = {
+    "record": Operation(recorded, ("alice", "bob"), TWO, (*MOMENTS, 0.085, 0.095, 0.105)),
+    "another relay": Operation(relay_lost, ("carol", "dave"), FOUR[2:], (*EARLY, *MOMENTS[3:], 0.085, 0.095)),
+}
+"""What is of interest only where there are relays."""
+
+
 class Cell(NamedTuple):
     """One entry of the table."""
 
@@ -332,15 +363,20 @@ class Cell(NamedTuple):
     party: str
     voices: float | None = None
     """Who waits hears music, from voices that take so many seconds; None is silence."""
+    relays: float | None = None
+    """Some media pass through a relay that takes so many seconds; None is without any."""
 
     def __str__(self) -> str:
         """For the report."""
         name = f"{self.operation}; {self.party}: {self.event} at {self.moment * 1000:.0f} ms"
+        if self.relays is not None:
+            return f"{name}; a relay after {self.relays * 1000:.0f} ms"
         return name if self.voices is None else f"{name}; music after {self.voices * 1000:.0f} ms"
 
     def play(self) -> str:
         """Play it; what is wrong, or nothing."""
-        at, operation = Scene(voices=self.voices), {**OPERATIONS, **WITH_MUSIC}[self.operation]
+        at = Scene(voices=self.voices, relays=self.relays)
+        operation = {**OPERATIONS, **WITH_MUSIC, **WITH_RELAYS}[self.operation]
         world, event = at.world, EVENTS[self.event]
         if self.moment < 0:
             event(at.phones[self.party])
@@ -402,11 +438,22 @@ def music_cells() -> Iterator[Cell]:
             yield cell._replace(voices=voices)
 
 
+RELAY_SIZE = 8750
+"""How many there are with relays."""
+
+
+def relay_cells() -> Iterator[Cell]:
+    """The whole table with relays: that answer at once, or take a moment."""
+    for relays in (0.0, 0.012):
+        for cell in cells({**OPERATIONS, **WITH_RELAYS}):
+            yield cell._replace(relays=relays)
+
+
 def cells(operations: Mapping[str, Operation] = OPERATIONS) -> Iterator[Cell]:
     """The whole table."""
     for name, operation in operations.items():
         for number, moment in enumerate(operation.moments):
-            parties = operation.parties if moment > 0 or operation.parties is FOUR else TWO
+            parties = operation.parties if moment > 0 or operation.parties in (FOUR, FOUR[2:]) else TWO
             for event in EVENTS:
                 for party in (parties[number % len(parties)],) if event in IN_TURNS else parties:
                     yield Cell(name, moment, event, party)

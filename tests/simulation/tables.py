@@ -43,6 +43,7 @@ TABLES = {
     ),
     "operations": Table(operation_table.cells, operation_table.SIZE),
     "music": Table(operation_table.music_cells, operation_table.MUSIC_SIZE),
+    "relays": Table(operation_table.relay_cells, operation_table.RELAY_SIZE),
     "lamps": Table(lamp_table.cells, lamp_table.POSSIBLE),
     "crashes": Table(crash_table.cells, crash_table.SIZE),
 }

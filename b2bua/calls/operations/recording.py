@@ -102,6 +102,8 @@ async def record(call: OperatedCall, path: str, ended: Callable[[str], object]) 
         raise NotRecorded("there is no relay that can record")
     if relay.recording is not None:
         raise NotRecorded("it is being recorded already")
+    if not call.legs:
+        raise NotRecorded("the call is over")
     if bridge is None:
         raise Busy(call.legs[0])
     recording = relay.recording = Recording(relay, path, ended)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from b2bua.calls.operations.joining import NotJoined, join
 from b2bua.calls.operations.leg_waiter import Busy, Gone
@@ -41,15 +42,19 @@ def relay_happened(call: OperatedCall, happened: RelayHappened) -> None:
 
 
 def _again(call: OperatedCall, times: int) -> None:
-    """Have another relay, or none, when nothing else is at work in the call any more."""
-    if call.over or not times:
+    """Have another relay, or none, as soon as nothing else is at work in the call, and one can be had."""
+    if call.over or not times or call.relay is None or not call.relay.lost:
         return
     if call.bridge is None:
-        call.calls.later(AGAIN_SECONDS, _again, call, times - 1)
+        call.calls.later(AGAIN_SECONDS, _again, call, times)
         return
-    work = Deferred.fromCoroutine(reroute(call, call.bridge))
-    work.addErrback(lambda failure: failure.trap(Busy, Gone, NotJoined))
-    work.addErrback(lambda failure: _log.failure("another relay for {call} broke", failure, call=call.id))
+
+    def failed(failure: Failure) -> None:
+        if failure.check(Busy, Gone, NotJoined) is None:
+            _log.failure("another relay for {call} broke", failure, call=call.id)
+        call.calls.later(AGAIN_SECONDS, _again, call, times - 1)
+
+    Deferred.fromCoroutine(reroute(call, call.bridge)).addErrback(failed)
 
 
 def _silent(call: OperatedCall, happened: RelayHappened) -> None:

@@ -118,6 +118,8 @@ class CallRelay:
         self._number = 0
         """How many relays there have been: of those before, nothing more is heard."""
 
+        self._stale: set[Leg] = set()
+        """Those who were shown a relay that is gone, and nothing since."""
         self.recording: IRecording | None = None
         """The recording that is being made."""
         self.resumed = ""
@@ -134,6 +136,11 @@ class CallRelay:
     def relay(self) -> IRelay | None:
         """The relay, once something passes through it."""
         return self._relay
+
+    @property
+    def lost(self) -> bool:
+        """Does somebody send to a relay that is gone?"""
+        return bool(self._stale)
 
     def want(self, why: str) -> None:
         """From the next offer on, have all media pass here."""
@@ -196,6 +203,7 @@ class CallRelay:
                 return
             else:
                 self._described[by] = session
+                self._stale.discard(to)
         to.say(word)
 
     def _way(self, by: Leg, to: Leg, session: bytes, target: Flow | Uri | None = None) -> Way:
@@ -231,9 +239,14 @@ class CallRelay:
         if isinstance(word, (Ringing, Progress)):
             asked.addCallback(partial(self._answered_early, (by, to), session))
         asked.addCallbacks(
-            lambda relayed: run(held.go_on, waiting, relayed),
+            lambda relayed: run(self._passed_on, to, held, waiting, relayed),
             lambda failure: run(self._failed, failure, (by, to), held, waiting, offers, chosen.must),
         )
+
+    def _passed_on(self, to: Leg, held: HeldWords, waiting: Held, relayed: bytes) -> None:
+        """The relay has answered: say what has waited for that."""
+        self._stale.discard(to)
+        held.go_on(waiting, relayed)
 
     def _answered_early(self, pair: tuple[Leg, Leg], session: bytes, relayed: bytes) -> bytes:
         """Keep what an early answer has become."""
@@ -306,10 +319,12 @@ class CallRelay:
         self._open.pop((by, to), None)
         if not (offers and must):
             self._ways[frozenset(pair)] = Way(False)
+            self._stale.discard(to)
             held.go_on(waiting)
             if not offers:
                 self._unable.add(frozenset(pair))
                 gone = RelayHappened("gone", detail="it could not pass on an answer")
+                self._stale.update(pair)
                 self._call.calls.later(0, self._call.relay_happened, gone)
         elif held.give_up(waiting):
             self._ways.pop(frozenset(pair), None)
@@ -324,6 +339,7 @@ class CallRelay:
         """A leg has left the call."""
         for table in (self._described, self._shown, self._hosts):
             table.pop(leg, None)
+        self._stale.discard(leg)
         self._open = {pair: before for pair, before in self._open.items() if leg not in pair}
         self._early = {pair: early for pair, early in self._early.items() if leg not in pair}
         self._unable = {pair for pair in self._unable if leg not in pair}
@@ -378,6 +394,8 @@ class CallRelay:
         if happened.what == "gone":
             self._relay = None
             self._open.clear()
+            self._early.clear()
+            self._stale.update(*(pair for pair, known in self._ways.items() if known.relayed))
             self._ways = {pair: known for pair, known in self._ways.items() if not known.relayed}
             self._call.story.note("the relay is gone: {}", happened.detail or "it does not answer")
         if self.recording is not None and happened.what in ("gone", "recorded"):
@@ -431,6 +449,7 @@ class CallRelay:
         elif kept.pairs:
             gone = RelayHappened("gone", detail="it has not outlived the process before")
             self._call.story.note("the relay is gone: {}", gone.detail)
+            self._stale.update(legs[n] for pair in kept.pairs for n in pair)
             self._call.calls.later(0, self._call.relay_happened, gone)
 
 

@@ -1,0 +1,28 @@
+"""
+A sample of the table of operations where some media pass through a relay; C{make tables} plays all of it.
+
+What is in it, and what has to hold, is said in C{operation_table}.
+"""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.simulation.operation_table import RELAY_SIZE, relay_cells
+from tests.simulation.tables import play, sample
+
+EVERY = 31
+"""One cell of so many is played here."""
+
+
+class RelayTableTests(SynchronousTestCase):
+    """Some cells, in a world each."""
+
+    def test_sample(self) -> None:
+        """Each cell has its end, leaves nobody behind, and no relay."""
+        wrong = play(sample(relay_cells(), EVERY)).wrong
+        self.assertEqual(wrong, [], "\n".join(wrong))
+
+    def test_size(self) -> None:
+        """The table says how large it is."""
+        self.assertEqual(len(list(relay_cells())), RELAY_SIZE)
