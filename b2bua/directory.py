@@ -7,6 +7,7 @@ is dialled for: the caller, a forwarder, or a transferor.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -84,7 +85,7 @@ class Directory:
         self._domain = domain
         self._bindings = bindings
         self._trunks = trunks
-        self._legs: dict[tuple[str, str], int] = {}
+        self._legs: dict[tuple[str, str], int] = defaultdict(int)
         self._guests: dict[str, str] = {}
         """Who has logged in at the phones of an extension, by that extension."""
         self._told = Once()
@@ -219,8 +220,7 @@ class Directory:
 
     def leg_began(self, party: Party) -> None:
         """The party has one more leg."""
-        key = party.kind, party.name
-        self._legs[key] = self._legs.get(key, 0) + 1
+        self._legs[party.kind, party.name] += 1
 
     def leg_ended(self, party: Party) -> None:
         """The party has one leg less."""

@@ -203,28 +203,22 @@ class Channel:
             self.written = intern(value)  # the same for all phones at one socket
         return ("Contact", value)
 
-    def next_hop(self, dialog: Dialog) -> Flow | Uri:
+    def ways(self, dialog: Dialog) -> tuple[Flow | Uri, Flow | None]:
         """
-        Where a request within a dialog goes.
+        Where a request within a dialog goes, and where else if that cannot be.
 
         Phones are reached by the flow they came from, since their Contact is
         often not what is seen of them (and C{sip_trust_ctrl} of a Yealink
-        wants the address it registered to); with a route set, by the route.
-        """
-        flow = self.flow
-        if not dialog.routes and flow is not None and (self.sticky or flow.connection):
-            return flow
-        return dialog.next_hop
-
-    def otherwise(self, target: Flow | Uri) -> Flow | None:
-        """
-        The way for what cannot be sent to C{target}: the open connection of the dialog itself.
-
-        A carrier may name a port in Record-Route that nobody can connect to, and
+        wants the address it registered to); with a route set, by the route.  A
+        carrier may name a port in Record-Route that nobody can connect to, and
         use the connection on which the call came (RFC 5923 section 4).
         """
         flow = self.flow
-        return flow if flow is not None and flow.connection and flow is not target else None
+        if flow is None:
+            return dialog.next_hop, None
+        if not dialog.routes and (self.sticky or flow.connection):
+            return flow, None
+        return dialog.next_hop, flow if flow.connection else None
 
     def respond(
         self,

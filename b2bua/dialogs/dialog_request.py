@@ -98,9 +98,8 @@ class DialogRequest:
         """Send it, for the first time or again."""
         channel, dialog = self._channel, self._dialog
         self.seq = dialog.next_seq()
-        way = channel.next_hop(dialog)
-        layer = channel.surroundings.layer
-        self._client = layer.request(self._write, way, self._heard, channel.otherwise(way))
+        way, otherwise = channel.ways(dialog)
+        self._client = channel.surroundings.layer.request(self._write, way, self._heard, otherwise)
 
     def _write(self, flow: Flow, via: str) -> Request:
         """Write it for the hop that it takes."""

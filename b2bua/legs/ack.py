@@ -62,9 +62,8 @@ class Ack:
         if body is not None:
             self._body = body
         self.sent = True
-        channel = self.leg.channel
-        way = channel.next_hop(self.dialog)
-        self.leg.context.layer.acknowledge(self._write, way, channel.otherwise(way))
+        way, otherwise = self.leg.channel.ways(self.dialog)
+        self.leg.context.layer.acknowledge(self._write, way, otherwise)
 
     def repeat(self) -> None:
         """The 2xx came again: so does the ACK, unless it is not due yet."""

@@ -89,9 +89,6 @@ class Fields:
     Names are as received; they are found by their canonical spelling.
     """
 
-    START = ""
-    """How the first line is written; a part of a message has none."""
-
     fields: tuple[Field, ...]
     body: bytes
     limits = LIMITS
@@ -178,8 +175,8 @@ class Fields:
         return type(self)(fields, body)
 
     def start_line(self) -> str:
-        """The first line: Request-Line or Status-Line."""
-        return self.START % self.__dict__
+        """The first line; a part of a message may have none."""
+        return ""
 
     def __eq__(self, other: object) -> bool:
         """Compare the content."""

@@ -66,8 +66,6 @@ _BARE_NUL = re.compile(r"(?<!\\)\0")
 class Request(Message):
     """A request (section 7.1)."""
 
-    START = "%(method)s %(uri)s SIP/2.0"
-
     def __init__(self, method: str, uri: str, fields: Iterable[Field] = (), body: bytes = b"") -> None:
         """Take the Request-Line's parts, the header fields and the body."""
         self.method = method
@@ -78,6 +76,10 @@ class Request(Message):
     def __repr__(self) -> str:
         """For people who debug."""
         return f"<Request {self.method} {self.uri} {self.get('Call-ID')} {self.get('CSeq')}>"
+
+    def start_line(self) -> str:
+        """The Request-Line."""
+        return f"{self.method} {self.uri} SIP/2.0"
 
     @view
     def request_uri(self) -> Uri:
@@ -177,8 +179,6 @@ def _class_reason(code: int) -> str:
 class Response(Message):
     """A response (section 7.2)."""
 
-    START = "SIP/2.0 %(code)d %(reason)s"
-
     local = False
     """True if we made it up: a timeout (408) or a transport error (503)."""
 
@@ -202,6 +202,10 @@ class Response(Message):
     def __repr__(self) -> str:
         """For people who debug."""
         return f"<Response {self.code} {self.reason} {self.get('Call-ID')} {self.get('CSeq')}>"
+
+    def start_line(self) -> str:
+        """The Status-Line."""
+        return f"SIP/2.0 {self.code} {self.reason}"
 
     def _copy(self, fields: tuple[Field, ...], body: bytes) -> Self:
         """Make the like with other fields and body."""
@@ -403,7 +407,7 @@ def write(message: Message) -> bytes:
         elif not known or spelled["Content-Length"] != length[1]:
             fields = _with_length(fields, length)
     lines = "\r\n".join(map(": ".join, fields))
-    text = f"{message.START % message.__dict__}\r\n{lines}\r\n\r\n"
+    text = f"{message.start_line()}\r\n{lines}\r\n\r\n"
     breaks = len(fields) + 2
     if text.count("\n") != breaks or text.count("\r") != breaks or "\0" in text:
         _refuse_injection(message, text, breaks)
