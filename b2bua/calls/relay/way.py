@@ -89,7 +89,9 @@ def choose(by: Side, to: Side, session: bytes, can: frozenset[str], wanted: str 
     reason = reason or wanted or _behind_nat(by) or _behind_nat(to)
     if not reason:
         return DIRECT
-    needed = _ABLE[said] | _ABLE[taken] | ({"ipv6"} if 6 in versions else frozenset())
+    # SRTP with SDES passes as it is where both have the keys, and nobody else is to listen.
+    secret = frozenset() if said == taken == "sdes" and reason != wanted else _ABLE[said] | _ABLE[taken]
+    needed = secret | ({"ipv6"} if 6 in versions else frozenset())
     missing = needed - can
     if missing:
         return Way(False, f"{reason}; but no relay knows {', '.join(sorted(missing))}")

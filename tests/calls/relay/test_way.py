@@ -98,7 +98,15 @@ class WayTests(SynchronousTestCase):
         why = "extension alice speaks plain RTP, extension bob SRTP with DTLS; but no relay knows dtls"
         self.assertEqual(way, (False, why, False))
         self.assertFalse(choose(ALICE, side(), SIX, frozenset()).relayed)
-        self.assertFalse(choose(ALICE, side(media="relay"), SDES, frozenset()).relayed)
+
+    def test_keys_of_their_own(self) -> None:
+        """Two who speak SRTP with SDES need no relay that does, but to be recorded."""
+        self.assertTrue(choose(ALICE, side(media="relay"), SDES, frozenset()).relayed)
+        self.assertFalse(
+            choose(ALICE, side(media_encryption="none", media="relay"), SDES, frozenset()).relayed
+        )
+        self.assertFalse(choose(ALICE, side(), SDES, frozenset({"record"}), "it is recorded").relayed)
+        self.assertFalse(choose(ALICE, side(browser=True, media="relay"), WEB, frozenset()).relayed)
 
     def test_nothing_to_pass_on(self) -> None:
         """What has no audio by RTP, or cannot be read, is nothing for a relay."""
