@@ -181,8 +181,22 @@ class OthersTests(MovedCase):
                 self.world.run(3)
                 self.assertEqual(self.owners(), [])
         self.quiet()
-        for record in self.records():
-            self.assertEqual(len({leg.id for leg in record.legs}), len(record.legs), record)
+
+    def test_joined(self) -> None:
+        """Calls that began at two nodes, where legs have the same ids, are joined: the record has all parties."""
+        first = self.call(self.alice, self.bob)[1]
+        first.hold()
+        self.world.run(1)
+        self.bob.next_hop = (B, 5060)
+        second = self.call(self.bob, self.carol)[0]
+        self.assertEqual(self.owners(), ["a", "b"])
+        first.transfer(replaces=second)
+        self.world.run(5)
+        self.only_talking(self.alice, self.carol)
+        self.alice.hang_up()
+        self.quiet()
+        parties = [[leg.party for leg in record.legs] for record in self.records()]
+        self.assertIn(["extension alice", "extension bob", "extension carol"], parties)
 
     def dave(self) -> Phone:
         """A phone of node a."""
