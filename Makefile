@@ -68,6 +68,7 @@ simulate: $(DEVELOPS)
 	$(BIN)/python -m tests.simulation.lamps --crashed --seeds $(SEEDS)
 	$(BIN)/python -m tests.simulation.crashes --seeds $(SEEDS)
 	$(BIN)/python -m tests.simulation.relayed --seeds $(SEEDS)
+	$(BIN)/python -m tests.simulation.moves --seeds $(SEEDS)
 
 lint: $(DEVELOPS)
 	$(BIN)/ruff format --check .

@@ -96,7 +96,8 @@ class ClientTransaction:
         branch = self._branch
         if branch is None or branch.way == flow:
             return
-        if branch.way[:2] != flow[:2]:
+        # By UDP the answer comes to the socket that it leaves by (RFC 3581), whatever its Via says.
+        if branch.way[:2] != flow[:2] and not branch.way.transport == flow.transport == "UDP":
             branch.perform(branch.machine.lose())
             return
         self.flow = flow

@@ -49,6 +49,8 @@ class Witness:
         """
         self.world = world
         self.hosts = hosts
+        self.inside = 0.0
+        """Seconds that a message takes to another process of the server, and what comes of it back."""
         self.sent: dict[tuple[str, str], Sent] = {}
         self.came: dict[tuple[str, str, str], Came] = {}
         self.talks: dict[tuple[str, str], Talk] = {}
@@ -166,7 +168,7 @@ class Witness:
             if message.code < 200:
                 sent.provisional = True
             elif first:
-                sent.final = message
+                sent.final, sent.finished = message, self.world.clock.rightNow
             if first or (message.success and sent.final is not None and sent.final.success):
                 self.talk(peer, message, outgoing=True).answer_came(sent, message, first=first)
             return
@@ -304,7 +306,8 @@ class Witness:
         was = invite.request
         if not invite.provisional:
             self.complain(peer, "CANCEL before a provisional response", section)
-        if invite.final is not None and not invite.orphaned:
+        crosses = self.world.clock.rightNow - invite.finished <= self.inside
+        if invite.final is not None and not invite.orphaned and not crosses:
             self.complain(peer, "CANCEL after the final response", section)
         same = (
             request.uri == was.uri

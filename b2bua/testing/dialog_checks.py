@@ -52,6 +52,8 @@ class Talk:
         self.stray: set[str] = set()
         """The peer's tags in dialogs whose INVITE was forgotten when they began."""
         self.over: set[str] = set()
+        self._bye_came: dict[str, float] = {}
+        """When the peer's BYE came, by the tag of the peer."""
         """The peer's tags with which a BYE went or came."""
         self.bye_out: dict[str, Sent] = {}
         """The server's last BYE, by the peer's tag."""
@@ -112,6 +114,7 @@ class Talk:
             and not self._witness.newly_connected
             # A BYE that was lost with its connection may go again by another.
             and not again
+            and not (method == "BYE" and self._crosses(tag))
         ):
             self.complain(f"{method} in a dialog that is over", "RFC 3261 15")
         if method == "INVITE":
@@ -134,7 +137,8 @@ class Talk:
                 self.complain("re-INVITE while its own is open", "RFC 3261 14.1")
             elif out is not None and out.final is None:
                 self.exchange.offer_lost(out.request)  # it was given up
-            if came is not None and came.final is None and not came.orphaned:
+            crosses = came is not None and self.now - came.at <= self._witness.inside
+            if came is not None and came.final is None and not came.orphaned and not crosses:
                 self.complain("re-INVITE while the peer's is open", "RFC 3261 14.1")
         self.invite_out = sent
 
@@ -205,6 +209,10 @@ class Talk:
 
     # What the peer asks
 
+    def _crosses(self, tag: str) -> bool:
+        """Has the peer's BYE only just come, so that who answers for the dialog may not have it yet?"""
+        return self.now - self._bye_came.get(tag, -1.0) <= self._witness.inside
+
     def request_came(self, came: Came) -> None:
         """A new request of the peer, neither ACK nor CANCEL."""
         request = came.request
@@ -213,6 +221,7 @@ class Talk:
                 self.invite_in = came
         elif request.method == "BYE" and request.to.tag:
             self.over.add(request.from_.tag)
+            self._bye_came[request.from_.tag] = self.now
         elif request.method == "PRACK" and request.rack is not None:
             self.reliable_out.pop(request.rack.rseq, None)
 

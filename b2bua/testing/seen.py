@@ -20,6 +20,8 @@ class Sent:
     destination: Address
     provisional: bool = False
     final: Response | None = None
+    finished: float = -inf
+    """When that came."""
     given_up: float = inf
     """When the server stopped waiting: there was no response, or no way for one."""
     stray: bool = False

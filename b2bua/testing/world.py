@@ -30,7 +30,7 @@ from b2bua.testing.manners import Manners
 from b2bua.testing.nodes import Node
 from b2bua.testing.phone import Phone
 from b2bua.testing.relays import SimulatedRelays
-from b2bua.testing.served import EXTENSIONS, HOST, Served, document_of
+from b2bua.testing.served import EXTENSIONS, HOP, HOST, Served, document_of
 from b2bua.testing.surroundings import Surroundings
 from b2bua.testing.trunk import Trunk
 from b2bua.testing.voices import SimulatedVoice, SimulatedVoices
@@ -104,6 +104,7 @@ class World(Surroundings):
         first = self.nodes[min(self.nodes)]
         assert self.witness is not None
         self.witness.hosts.add(host)
+        self.witness.inside = 3 * HOP
         made = first.another(name, host)
         made.crashed = self._crashed
         self.run_until(

@@ -183,7 +183,7 @@ class OthersTests(MovedCase):
         self.quiet()
 
     def test_joined(self) -> None:
-        """Calls that began at two nodes, where legs have the same ids, are joined: the record has all parties."""
+        """Calls of two nodes, whose legs have the same ids, are joined: the record has all parties."""
         first = self.call(self.alice, self.bob)[1]
         first.hold()
         self.world.run(1)
