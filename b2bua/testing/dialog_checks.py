@@ -19,6 +19,8 @@ class Reader(Protocol):
     """Who reads along."""
 
     world: Surroundings
+    inside: float
+    """Seconds that a message takes to another process of the server, and what comes of it back."""
 
     @property
     def newly_connected(self) -> bool:
