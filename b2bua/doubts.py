@@ -33,7 +33,26 @@ def doubts(configured: Configuration) -> list[Problem]:
         *_hidden_extensions(settings),
         *_nowhere(settings, aims, groups, features.is_code),
         *_circles(settings, aims, groups),
+        *_unrelayed(settings),
     ]
+
+
+def _unrelayed(settings: Settings) -> Iterator[Problem]:
+    """Media that are to pass through a relay, where there is none that can do it."""
+    if settings.media.rtpengine is not None:
+        return
+    for kind, peers in (("extensions", settings.extensions), ("trunks", settings.trunks)):
+        for name, peer in peers.items():
+            if peer.media == "relay" and not settings.media.workers:
+                path = key_path([kind, name, "media"])
+                yield Problem(path, "has no relay, since [media] workers is 0; set it to 1 or more")
+            if peer.media_encryption in ("sdes", "dtls"):
+                path = key_path([kind, name, "media_encryption"])
+                text = (
+                    f"is {peer.media_encryption}, which whoever calls must speak likewise: only rtpengine "
+                    "encrypts for others; set [media.rtpengine]"
+                )
+                yield Problem(path, text)
 
 
 def _unreachable(settings: Settings, groups: Mapping[str, str], is_code: Code) -> Iterator[Problem]:

@@ -115,6 +115,7 @@ class Emergency:
             "office_hours",
             "paging",
             "park",
+            "recording",
             "ring_group",
             "shared_lines",
             "speed_dial",

@@ -28,39 +28,21 @@ whoever is transferred into it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
-from twisted.logger import Logger
 
 from b2bua import Changeable, File, NotConfigured, Options, Service, Table, hookimpl
-from b2bua.calls import (
-    Busy,
-    Confirm,
-    Gone,
-    NotJoined,
-    NotRecorded,
-    Phase,
-    Refuse,
-    Replied,
-    Talk,
-    expect_recording,
-    record,
-    take_up_recording,
-)
+from b2bua.calls import Confirm, Phase, Refuse, Replied, Talk
+from b2bua_plugins._recorder import Recorder
 from b2bua_plugins._recordings import Recorded, Recordings
 from b2bua_plugins._sounds import of_language
 
 if TYPE_CHECKING:
-    from b2bua.calls import Attempt, Call, CallRecord, Conversation, Leg, Party, Recording, Requested
+    from b2bua.calls import Attempt, Call, CallRecord, Conversation, Leg, Party, Requested
 
 DAY = 24 * 3600.0
-AGAIN_SECONDS = 2.0
-"""When it is tried again to record a call whose parties do not talk yet, or are being transferred."""
-TRIES = 3
-"""So often a recording is begun anew that has ended by itself."""
 Keys = Annotated[str, StringConstraints(pattern=r"^([0-9*#]{2,4})?$")]
 
 
@@ -92,8 +74,6 @@ class OfTrunk(Table):
 class CallRecording:
     """Records calls."""
 
-    log = Logger()
-
     @hookimpl
     def b2bua_settings(self) -> Mapping[str, type[Table]]:
         """The tables of this feature."""
@@ -118,13 +98,9 @@ class CallRecording:
         if self._all.record_key and self._all.record_key == self._all.pause_key:
             raise ValueError("[recording] record_key and pause_key are the same; choose another one")
         self._shelf = Recordings(Path(self._all.directory))
-        self._going: dict[str, Recording] = {}
-        """What is being recorded, by calls."""
-        self._wanted: dict[str, int] = {}
-        """Calls that are to be recorded, and how often that may be begun anew."""
+        self._recorder = Recorder("recording", self._shelf, options.now)
         self._pressed: dict[str, dict[str, str]] = {}
         """The last keys in a call, by legs."""
-        self._failed = 0
 
     @hookimpl
     def b2bua_before(self) -> tuple[str, ...]:
@@ -145,46 +121,18 @@ class CallRecording:
     def b2bua_figures(self) -> Mapping[str, Callable[[], Mapping[str, float]]]:
         """What goes on, and what has failed."""
         return {
-            "recording_going": lambda: {"calls": len(self._going)},
-            "recording_failed_total": lambda: {"calls": self._failed},
+            "recording_going": lambda: {"calls": len(self._recorder.going)},
+            "recording_failed_total": lambda: {"calls": self._recorder.failed},
         }
 
     @hookimpl
     def service_started(self, service: Service) -> None:
-        """When all calls are there that were kept, see what was being recorded."""
+        """See what was being recorded, and what is too old."""
         self._service = service
-        service.after(0, self._take_up_all)
+        self._recorder.start(service)
         if self._all.days is not None:
             self._expire()
             service.every(DAY, self._expire)
-
-    def _take_up_all(self) -> None:
-        """Go on with the recordings of a process before this one, and make some of those it has lost."""
-        service = self._service
-        for id, path in list(service.data.items()):
-            self._take_up(id, str(path))
-        try:
-            rescued = self._shelf.rescue({one.path for one in self._going.values()})
-        except OSError as problem:
-            self.log.warn("recordings cannot be saved: {problem}", problem=str(problem))
-        else:
-            if rescued:
-                self.log.info("{n} recordings saved that came to no end", n=rescued)
-
-    def _take_up(self, id: str, path: str) -> None:
-        """Go on with one recording, or begin it anew in the call that goes on."""
-        state = self._service.call(id)
-        found = None if state is None else self._service.leg(id, state.parties[0].leg)
-        if found is None:
-            self._forget(id)
-            return
-        call = found[0]
-        recording = take_up_recording(call, path, partial(self._ended, call))
-        if recording is not None:
-            self._going[id] = recording
-        else:
-            self._want(call)
-            self._service.after(AGAIN_SECONDS, self._begin, call, call=call)
 
     def _expire(self) -> None:
         """Delete what is too old."""
@@ -200,17 +148,11 @@ class CallRecording:
         known = party.kind == "trunk" and party.name in self._options.trunks
         return known and self._options.of(OfTrunk, party.name).on
 
-    def _want(self, call: Call) -> None:
-        """Record a call as soon as two talk in it."""
-        if call.id not in self._wanted:
-            self._wanted[call.id] = TRIES
-            expect_recording(call)
-
     @hookimpl
     def call_started(self, call: Call) -> None:
         """See who calls."""
         if call.caller is not None and self._is_set(call.caller.party):
-            self._want(call)
+            self._recorder.want(call)
 
     @hookimpl
     def route_call(self, attempt: Attempt) -> Talk | None:
@@ -221,9 +163,9 @@ class CallRecording:
             and called in self._options.extensions
             and self._options.of(OfExtension, called).on
         ):
-            self._want(call)
+            self._recorder.want(call)
         told, caller = self._all.announce, call.caller
-        if call.id not in self._wanted or told == "none" or caller is None:
+        if not self._recorder.wants(call) or told == "none" or caller is None:
             return None
         if caller.answered or caller.ended or call.record.answered is not None:
             return None
@@ -240,74 +182,14 @@ class CallRecording:
     def call_answered(self, call: Call, leg: Leg) -> None:
         """Begin, if it is to be recorded for any of the two."""
         if any(self._is_set(one.party) for one in call.legs):
-            self._want(call)
-        if call.id in self._wanted:
-            self._service.after(0, self._begin, call, call=call)
-
-    # ---- beginning and ending ------------------------------------------------------
-
-    async def _begin(self, call: Call) -> None:
-        """Begin, as soon as it can be."""
-        try:
-            await self._record(call)
-        except Busy:
-            self._service.after(AGAIN_SECONDS, self._begin, call, call=call)
-        except (NotRecorded, NotJoined, OSError) as problem:
-            self._complain(call, str(problem))
-        except Gone:
-            pass  # the call is over, and another one has other parties
-
-    async def _record(self, call: Call) -> None:
-        """
-        Record a call, if that is not being done.
-
-        @raise OSError: if there is no place for it.
-        """
-        if call.id in self._going:
-            return
-        caller = call.record.number or call.record.caller
-        dialled = call.dialled.partition("@")[0].removeprefix("sip:")
-        path = str(self._shelf.place(self._options.now(), call.id, caller, dialled))
-        recording = await record(call, path, partial(self._ended, call))
-        if recording.over:
-            return
-        self._going[call.id] = recording
-        with self._service.data.change() as rows:
-            rows[call.id] = path
-
-    async def _end(self, call: Call) -> None:
-        """Record it no more."""
-        self._wanted.pop(call.id, None)
-        recording = self._going.get(call.id)
-        if recording is not None:
-            await recording.end()
-
-    def _ended(self, call: Call, why: str) -> None:
-        """A recording is over; one that has ended by itself is begun anew."""
-        self._going.pop(call.id, None)
-        self._forget(call.id)
-        if not why:
-            return
-        self._complain(call, why)
-        if self._wanted.get(call.id):
-            self._wanted[call.id] -= 1
-            self._service.after(AGAIN_SECONDS, self._begin, call, call=call)
-
-    def _forget(self, id: str) -> None:
-        """It need not be taken up any more."""
-        if id in self._service.data:
-            with self._service.data.change() as rows:
-                del rows[id]
-
-    def _complain(self, call: Call, why: str) -> None:
-        """A call is not recorded that should be."""
-        self._failed += 1
-        self.log.warn("call {call} is not recorded: {why}", call=call.id, why=why)
+            self._recorder.want(call)
+        if self._recorder.wants(call):
+            self._recorder.begin_soon(call)
 
     @hookimpl
     def call_ended(self, call: Call, record: CallRecord) -> None:
         """Nothing more comes of it."""
-        self._wanted.pop(call.id, None)
+        self._recorder.forget(call)
         self._pressed.pop(call.id, None)
 
     # ---- on demand -------------------------------------------------------------------
@@ -317,33 +199,12 @@ class CallRecording:
         known = party.internal and party.name in self._options.extensions
         return known and self._options.of(OfExtension, party.name).may
 
-    async def _turn(self, call: Call, what: str) -> None:
-        """
-        Turn the recording of a call on or off, or let it pause.
-
-        @raise ValueError: it cannot be; the text is for people.
-        """
-        recording = self._going.get(call.id)
-        try:
-            if what == "on":
-                await self._record(call)
-            elif what == "off":
-                await self._end(call)
-            elif recording is None:
-                raise ValueError("the call is not recorded")
-            else:
-                await recording.pause(what == "pause")
-        except Busy:
-            raise ValueError("something else is just being done with the call; try again") from None
-        except (NotRecorded, NotJoined, Gone, OSError) as problem:
-            raise ValueError(str(problem)) from None
-
     @hookimpl
     async def key_pressed(self, call: Call, leg: Leg, key: str) -> None:
         """Turn it on and off, or pause, for who may."""
         pressed = self._pressed.setdefault(call.id, {})
         keys = pressed[leg.id] = (pressed.get(leg.id, "") + key)[-4:]
-        recording = self._going.get(call.id)
+        recording = self._recorder.going.get(call.id)
         for wanted, what in (
             (self._all.record_key, "off" if recording is not None else "on"),
             (self._all.pause_key, "resume" if recording is not None and recording.paused else "pause"),
@@ -351,9 +212,9 @@ class CallRecording:
             if wanted and keys.endswith(wanted) and self._may(leg.party):
                 pressed[leg.id] = ""
                 try:
-                    await self._turn(call, what)
+                    await self._recorder.turn(call, what)
                 except ValueError as problem:
-                    self.log.info("call {call}: {problem}", call=call.id, problem=str(problem))
+                    call.story.note("not recorded: {}", problem)
 
     @hookimpl
     async def request_unowned(self, leg: Leg, request: Requested) -> Replied | None:
@@ -364,7 +225,7 @@ class CallRecording:
         if not self._may(leg.party):
             return Replied(request.token, 403, "Recording Not Allowed")
         try:
-            await self._turn(leg.call, said)
+            await self._recorder.turn(leg.call, said)
         except ValueError:
             return Replied(request.token, 480, "Recording Not Possible")
         return Replied(request.token, 200)
@@ -379,9 +240,9 @@ class CallRecording:
                 if party.name == attempt.caller.name and party.phase in (Phase.TALKING, Phase.HOLDING):
                     found = self._service.leg(state.id, party.leg)
                     if found is not None:
-                        what = "off" if state.id in self._going else "on"
+                        what = "off" if state.id in self._recorder.going else "on"
                         try:
-                            await self._turn(found[0], what)
+                            await self._recorder.turn(found[0], what)
                         except ValueError:
                             return Refuse(480, "Recording Not Possible")
                         return Confirm(f"Recording {what}")
@@ -391,7 +252,7 @@ class CallRecording:
 
     def recordings(self, call: str = "") -> list[dict[str, object]]:
         """List the recordings, or those of one call."""
-        going = {Path(one.path).name for one in self._going.values()}
+        going = {Path(one.path).name for one in self._recorder.going.values()}
         there = [one for one in self._shelf.all() if one.path.name not in going]
         return [_row(one) for one in there if call in ("", one.call)]
 
@@ -401,7 +262,7 @@ class CallRecording:
         found = None if state is None else self._service.leg(call, state.parties[0].leg)
         if found is None:
             raise ValueError(f"there is no call {call:.60}; b2bua calls lists them")
-        await self._turn(found[0], what)
+        await self._recorder.turn(found[0], what)
         return f"recording of {call}: {what}"
 
     def _file(self, name: str) -> tuple[str, bytes] | None:

@@ -39,6 +39,16 @@ class DoubtsTests(SynchronousTestCase):
         for word in words:
             self.assertIn(word, found[path])
 
+    def test_relay(self) -> None:
+        """Media are to pass through a relay that is not there, or cannot encrypt."""
+        relay = '[extensions.103]\npassword = "x"\nmedia = "relay"\n'
+        self.assertDoubt(f"{relay}[media]\nworkers = 0", "extensions.103.media", "workers", "1 or more")
+        secret = '[trunks.d]\nuri = "sip:d.example"\nmedia_encryption = "sdes"\n'
+        self.assertDoubt(secret, "trunks.d.media_encryption", "rtpengine")
+        engine = '[media.rtpengine]\nengines = ["127.0.0.1:2223"]\n'
+        for fine in (relay, f"{relay}{secret}{engine}[media]\nworkers = 0\n"):
+            self.assertEqual(self.doubts(fine), {}, fine)
+
     def test_none(self) -> None:
         """What leads somewhere is as it should be."""
         self.assertEqual(

@@ -204,6 +204,12 @@ class Service:
         """
         self._plugin.listen(hook, wanted)
 
+    @property
+    def can_record(self) -> bool:
+        """Is there a relay that can record calls?"""
+        relays = self._calls.relays
+        return relays is not None and "record" in relays.can
+
     # ---- looking at extensions ------------------------------------------
 
     def is_extension(self, number: str) -> bool:

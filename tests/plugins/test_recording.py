@@ -124,6 +124,13 @@ class SetTests(RecordingCase):
         self.over()
         self.assertEqual(self.files(), [])
 
+    def test_record(self) -> None:
+        """The record of the call says that it was recorded."""
+        self.talk()
+        self.over()
+        assert self.world.served is not None
+        self.assertIn("recording", self.world.served.records[-1].features)
+
     def test_listed(self) -> None:
         """When the call is over its recording is listed, with call, parties and seconds."""
         self.talk()

@@ -60,9 +60,9 @@ def expect_recording(call: Call) -> bool:
     return recording.expect_recording(_call(call))
 
 
-async def record(call: Call, path: str, ended: Callable[[str], object]) -> Recording:
+async def record(call: Call, path: str, ended: Callable[[str], object], *, by: str = "") -> Recording:
     """Record the two who talk, as L{recording.record} does."""
-    return await recording.record(_call(call), path, ended)
+    return await recording.record(_call(call), path, ended, by=by)
 
 
 def take_up_recording(call: Call, path: str, ended: Callable[[str], object]) -> Recording | None:

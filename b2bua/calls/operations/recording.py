@@ -87,11 +87,12 @@ def expect_recording(call: RecordedCall) -> bool:
     return True
 
 
-async def record(call: OperatedCall, path: str, ended: Callable[[str], object]) -> Recording:
+async def record(call: OperatedCall, path: str, ended: Callable[[str], object], *, by: str = "") -> Recording:
     """
     Record the two who talk, to a stereo WAV file, until the call is over or the recording is ended.
 
     @param ended: told once when it is over, its file whole; with a text if that was not to be.
+    @param by: the feature that wants it, which is named in the record of the call.
     @raise NotRecorded: it cannot be recorded.
     @raise Busy: nobody talks, or something else is at work on one of them.
     @raise Gone: one of them has left.
@@ -124,6 +125,8 @@ async def record(call: OperatedCall, path: str, ended: Callable[[str], object]) 
             raise NotRecorded(str(problem)) from None
         raise
     call.story.note("recorded to {}", path)
+    if by and by not in call.story.features:
+        call.story.features += (by,)
     return recording
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -21,17 +21,17 @@ from twisted.python.failure import Failure
 from b2bua.calls.protocol import LiveCall
 from b2bua.calls.relay import way
 from b2bua.calls.relay.held_words import Held, HeldWords
-from b2bua.calls.relay.way import Side, Way
-from b2bua.dialogs.dialog import contact_uri
-from b2bua.errors import PeerError
+from b2bua.calls.relay.kept import Kept
+from b2bua.calls.relay.parties import Parties, source
+from b2bua.calls.relay.way import Way
 from b2bua.legs.words import Answered, Changed, Confirmed, Progress, Refused, Ringing, Word
 from b2bua.media.ports import NoRelay, RelayHappened
-from b2bua.transactions.flow import Flow
-from b2bua.wire.uri import Uri
 
 if TYPE_CHECKING:
     from b2bua.legs.leg import Leg
     from b2bua.media.ports import IRelay, IRelays, Statistics
+    from b2bua.transactions.flow import Flow
+    from b2bua.wire.uri import Uri
 
 RECORDING = "it is recorded"
 """Why media have to pass here that are recorded."""
@@ -61,30 +61,6 @@ class IRecording(Protocol):
         """It is over, with the call or by itself."""
 
 
-class Kept(NamedTuple):
-    """What outlives the process."""
-
-    state: dict[str, Any]
-    """From L{IRelay.state}."""
-    pairs: tuple[tuple[int, int], ...]
-    """Who hears each other by the relay, as numbers of legs."""
-    wanted: tuple[str, ...]
-    recording: str
-    """The path of what is being recorded; empty for nothing."""
-
-    @classmethod
-    def read(cls, plain: dict[str, Any], legs: int) -> Kept:
-        """
-        Read what L{CallRelay.write} wrote.
-
-        @raise ValueError: it names a leg that is not there.
-        """
-        pairs = tuple((int(one), int(other)) for one, other in plain["pairs"])
-        if not all(0 <= n < legs for pair in pairs for n in pair):
-            raise ValueError("no such leg")
-        return cls(dict(plain["state"]), pairs, tuple(map(str, plain["wanted"])), str(plain["recording"]))
-
-
 class CallRelay:
     """Which of the parties of a call hear each other through a relay: C{call.relay}."""
 
@@ -103,8 +79,7 @@ class CallRelay:
         """Why all media have to pass here, in the order in which that was said."""
         self._ways: dict[frozenset[Leg], Way] = {}
         """The ways of those who have been shown to each other."""
-        self._described: dict[Leg, bytes] = {}
-        """What the party of each leg has said of itself to others."""
+        self._parties = Parties(call.calls.context.layer.local_host)
         self._shown: dict[Leg, bytes] = {}
         """What each leg was to show its party, before the relay made it its own."""
         self._open: dict[tuple[Leg, Leg], bytes | None] = {}
@@ -113,8 +88,6 @@ class CallRelay:
         """Answers in 1xx, by whom and to whom: as they came, and as the relay has made them."""
         self._unable: set[frozenset[Leg]] = set()
         """Those whose answers the relay could not pass on: they hear each other without it, or not at all."""
-        self._hosts: dict[Leg, str] = {}
-        """The host of ours that each party was first shown, and goes on to be shown."""
         self._number = 0
         """How many relays there have been: of those before, nothing more is heard."""
 
@@ -183,7 +156,7 @@ class CallRelay:
         if chosen.relayed:
             self._pass_on(by, to, None, session, chosen, target)
         else:
-            self._described[by] = session
+            self._parties.described[by] = session
             to.our_invite.start()
 
     def pass_on(self, by: Leg, to: Leg, word: Word) -> None:
@@ -202,7 +175,7 @@ class CallRelay:
                 self._pass_on(by, to, word, session, chosen)
                 return
             else:
-                self._described[by] = session
+                self._parties.described[by] = session
                 self._stale.discard(to)
         to.say(word)
 
@@ -214,7 +187,9 @@ class CallRelay:
             chosen = self._ways[pair] = Way(False)
         if chosen is None:
             wanted = next(iter(self._wanted), "")
-            chosen = way.choose(self._side(by), self._side(to, target), session, self.can, wanted)
+            chosen = way.choose(
+                self._parties.side(by), self._parties.side(to, target), session, self.can, wanted
+            )
             self._ways[pair] = chosen
             if chosen.reason:
                 how = "through a relay" if chosen.relayed else "directly"
@@ -255,31 +230,31 @@ class CallRelay:
 
     def _offer(self, by: Leg, to: Leg, session: bytes, target: Flow | Uri | None = None) -> Deferred[bytes]:
         """Give the relay an offer."""
-        self._open[by, to] = self._described.get(by) or by.described
-        self._described[by] = self._shown[to] = session
-        towards = way.towards(self._side(to, target), session)
+        self._open[by, to] = self._parties.session(by)
+        self._parties.described[by] = self._shown[to] = session
+        towards = way.towards(self._parties.side(to, target), session)
         if RECORDING in self._wanted and "transcode" not in self.can:
             towards = towards._replace(codecs=RECORDABLE)
-        return self._opened().offer(by.id, to.id, session, towards, self._source(by))
+        return self._opened().offer(by.id, to.id, session, towards, source(by))
 
     def _answer(self, by: Leg, to: Leg, session: bytes, word: Word | None) -> Deferred[bytes]:
         """Give the relay an answer; and the offer before it, where it has not got one (as for a pick-up)."""
         if (to, by) not in self._open:
-            own = self._described.get(to) or to.described
+            own = self._parties.session(to)
             if own is not None:
                 self._offer(to, by, own).addErrback(lambda failure: failure.trap(NoRelay))
-        self._described[by] = self._shown[to] = session
+        self._parties.described[by] = self._shown[to] = session
         if isinstance(word, (Answered, Confirmed)):
             self._open.pop((to, by), None)
-        towards = way.towards(self._side(to), session)
-        return self._opened().answer(by.id, to.id, session, towards, self._source(by))
+        towards = way.towards(self._parties.side(to), session)
+        return self._opened().answer(by.id, to.id, session, towards, source(by))
 
     def _take_back(self, by: Leg, to: Leg) -> None:
         """An offer is refused: the relay goes on with what was before it."""
         before = self._open.pop((by, to), None)
         if before is None or self._relay is None:
             return
-        theirs = self._described.get(to) or to.described
+        theirs = self._parties.session(to)
         if theirs is not None and not to.ended:
             for asked in (self._offer(by, to, before), self._answer(to, by, theirs, Confirmed())):
                 asked.addErrback(lambda failure: failure.trap(NoRelay))
@@ -337,8 +312,8 @@ class CallRelay:
 
     def drop(self, leg: Leg) -> None:
         """A leg has left the call."""
-        for table in (self._described, self._shown, self._hosts):
-            table.pop(leg, None)
+        self._parties.drop(leg)
+        self._shown.pop(leg, None)
         self._stale.discard(leg)
         self._open = {pair: before for pair, before in self._open.items() if leg not in pair}
         self._early = {pair: early for pair, early in self._early.items() if leg not in pair}
@@ -347,32 +322,6 @@ class CallRelay:
         relayed = any(self._ways.pop(pair).relayed for pair in known)
         if relayed and self._relay is not None:
             self._relay.drop(leg.id)
-
-    def _side(self, leg: Leg, target: Flow | Uri | None = None) -> Side:
-        """What is known of a party."""
-        flow = leg.flow or (target if isinstance(target, Flow) else None)
-        return Side(
-            str(leg.party),
-            leg.party.policy,
-            self._host(leg, flow, target),
-            self._source(leg) if target is None else _host(flow, target),
-            _contact(leg),
-            leg.party.internal,
-            flow is not None and flow.transport in ("WS", "WSS"),
-            self._described.get(leg) or leg.described,
-        )
-
-    def _host(self, leg: Leg, flow: Flow | None, target: Flow | Uri | None) -> str:
-        """Our address as a party reaches it, which stays the same."""
-        if leg not in self._hosts and flow is not None:
-            self._hosts[leg] = flow.local[0]
-        elif leg not in self._hosts and isinstance(target, Uri):
-            self._hosts[leg] = self._call.calls.context.layer.local_host(target.host.strip("[]"))
-        return self._hosts.get(leg, "")
-
-    def _source(self, leg: Leg) -> str:
-        """The host from which a party signals, as far as it is known."""
-        return "" if leg.flow is None else leg.flow.remote[0]
 
     # ---- the relay ------------------------------------------------------
 
@@ -458,26 +407,3 @@ def _offers(word: Word, to: Leg) -> bool:
     if isinstance(word, (Changed, Confirmed)):
         return isinstance(word, Changed)
     return to.peer_update is None and to.peer_invite is not None and to.peer_invite.offer is None
-
-
-def _contact(leg: Leg) -> str:
-    """The host of the Contact of a party, if it is an address and nobody stands between."""
-    dialog, ours, theirs = leg.dialog, leg.our_invite, leg.peer_invite
-    try:
-        if dialog is not None:
-            return "" if dialog.routes else Uri.parse(dialog.target).host.strip("[]")
-        if ours is not None:
-            invitation = ours.invitation
-            return "" if invitation.route else Uri.parse(invitation.request_uri).host.strip("[]")
-        if theirs is not None and not theirs.request.record_routes:
-            return Uri.parse(contact_uri(theirs.request)).host.strip("[]")
-    except PeerError:
-        pass  # what cannot be read says nothing
-    return ""
-
-
-def _host(flow: Flow | None, target: Flow | Uri) -> str:
-    """The address to which a first INVITE goes, as far as it is known."""
-    if flow is not None:
-        return flow.remote[0]
-    return target.host.strip("[]") if isinstance(target, Uri) else target.remote[0]

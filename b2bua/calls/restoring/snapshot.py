@@ -20,7 +20,7 @@ from b2bua.calls.media import Alignment
 from b2bua.calls.operations.conversation import Conversation
 from b2bua.calls.operations.waiting import WaitingParty
 from b2bua.calls.path import Diversion, Path
-from b2bua.calls.relay.call_relay import Kept
+from b2bua.calls.relay.kept import Kept
 from b2bua.calls.verdicts import Diverted, Wait
 from b2bua.errors import UsageError
 from b2bua.legs.header_policy import NO_FIELDS, SeenFields

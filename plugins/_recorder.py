@@ -1,0 +1,188 @@
+"""What begins and ends recordings of calls: what is being recorded, and what is to be."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+from twisted.logger import Logger
+
+from b2bua.calls import (
+    Busy,
+    Gone,
+    NotJoined,
+    NotRecorded,
+    expect_recording,
+    record,
+    take_up_recording,
+)
+from b2bua_plugins._recordings import Recordings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from b2bua import Service
+    from b2bua.calls import Call, Recording
+
+AGAIN_SECONDS = 2.0
+"""When it is tried again to record a call whose parties do not talk yet, or are being transferred."""
+TRIES = 3
+"""So often a recording is begun anew that has ended by itself."""
+
+
+class Recorder:
+    """Records calls to files of L{Recordings}."""
+
+    log = Logger()
+
+    def __init__(self, name: str, shelf: Recordings, now: Callable[[], datetime]) -> None:
+        """
+        Begin with none.
+
+        @param name: that of the feature, for the records of calls.
+        """
+        self._name, self._shelf, self._now = name, shelf, now
+        self._service: Service
+        self.going: dict[str, Recording] = {}
+        """What is being recorded, by calls."""
+        self._wanted: dict[str, int] = {}
+        """Calls that are to be recorded, and how often that may be begun anew."""
+        self.failed = 0
+        """How many calls were not recorded that should have been, or not to their end."""
+
+    def start(self, service: Service) -> None:
+        """When all calls are there that were kept, see what was being recorded."""
+        self._service = service
+        if not service.can_record:
+            self.log.warn(
+                "no call is recorded: no relay can; set [media] workers, or recordings of rtpengine"
+            )
+        service.after(0, self._take_up_all)
+
+    # ---- calls that are to be recorded -----------------------------------------
+
+    def want(self, call: Call) -> None:
+        """Record a call as soon as two talk in it."""
+        if call.id not in self._wanted:
+            self._wanted[call.id] = TRIES
+            expect_recording(call)
+
+    def wants(self, call: Call) -> bool:
+        """Is it to be recorded?"""
+        return call.id in self._wanted
+
+    def forget(self, call: Call) -> None:
+        """It is over."""
+        self._wanted.pop(call.id, None)
+
+    def begin_soon(self, call: Call, seconds: float = 0) -> None:
+        """Begin, as soon as it can be."""
+        self._service.after(seconds, self._begin, call, call=call)
+
+    async def _begin(self, call: Call) -> None:
+        """Begin now, or when nothing else is at work in the call."""
+        if call.id not in self._wanted:
+            return
+        try:
+            await self._record(call)
+        except Busy:
+            self.begin_soon(call, AGAIN_SECONDS)
+        except (NotRecorded, NotJoined, OSError) as problem:
+            self._complain(call, str(problem))
+        except Gone:
+            pass  # the call is over, or goes on in another one
+
+    # ---- one of them -------------------------------------------------------------
+
+    async def turn(self, call: Call, what: str) -> None:
+        """
+        Turn the recording of a call C{on} or C{off}, or let it C{pause} or C{resume}.
+
+        @raise ValueError: it cannot be; the text is for people.
+        """
+        recording = self.going.get(call.id)
+        try:
+            if what == "on":
+                await self._record(call)
+            elif what == "off":
+                self._wanted.pop(call.id, None)
+                if recording is not None:
+                    await recording.end()
+            elif recording is None:
+                raise ValueError("the call is not recorded")
+            else:
+                await recording.pause(what == "pause")
+        except Busy:
+            raise ValueError("something else is just being done with the call; try again") from None
+        except (NotRecorded, NotJoined, Gone, OSError) as problem:
+            raise ValueError(str(problem)) from None
+
+    async def _record(self, call: Call) -> None:
+        """
+        Record a call, if that is not being done.
+
+        @raise OSError: there is no place for it.
+        """
+        if call.id in self.going:
+            return
+        caller = call.record.number or call.record.caller
+        dialled = call.dialled.partition("@")[0].removeprefix("sip:")
+        path = str(self._shelf.place(self._now(), call.id, caller, dialled))
+        recording = await record(call, path, partial(self._ended, call), by=self._name)
+        if recording.over:
+            return
+        self.going[call.id] = recording
+        with self._service.data.change() as rows:
+            rows[call.id] = path
+
+    def _ended(self, call: Call, why: str) -> None:
+        """A recording is over; one that has ended by itself is begun anew."""
+        self.going.pop(call.id, None)
+        self._no_more(call.id)
+        if not why:
+            return
+        self._complain(call, why)
+        if self._wanted.get(call.id):
+            self._wanted[call.id] -= 1
+            self.begin_soon(call, AGAIN_SECONDS)
+
+    def _complain(self, call: Call, why: str) -> None:
+        """A call is not recorded that should be."""
+        self.failed += 1
+        self.log.warn("call {call} is not recorded: {why}", call=call.id, why=why)
+
+    # ---- after a restart or a crash ------------------------------------------------
+
+    def _take_up_all(self) -> None:
+        """Go on with the recordings of a process before this one, and save those that it has lost."""
+        for id, path in list(self._service.data.items()):
+            self._take_up(id, str(path))
+        try:
+            saved = self._shelf.rescue({one.path for one in self.going.values()})
+        except OSError as problem:
+            self.log.warn("recordings cannot be saved: {problem}", problem=str(problem))
+        else:
+            if saved:
+                self.log.info("recordings saved that came to no end: {saved}", saved=saved)
+
+    def _take_up(self, id: str, path: str) -> None:
+        """Go on with one recording, or begin it anew in the call that goes on."""
+        state = self._service.call(id)
+        found = None if state is None else self._service.leg(id, state.parties[0].leg)
+        if found is None:
+            self._no_more(id)
+            return
+        call = found[0]
+        recording = take_up_recording(call, path, partial(self._ended, call))
+        if recording is not None:
+            self.going[id] = recording
+        else:
+            self.want(call)
+            self.begin_soon(call, AGAIN_SECONDS)
+
+    def _no_more(self, id: str) -> None:
+        """It need not be taken up any more."""
+        if id in self._service.data:
+            with self._service.data.change() as rows:
+                del rows[id]
