@@ -165,7 +165,7 @@ class Server:
     def _identified(self, request: Request, flow: Flow) -> str | None:
         """The trunk that a request is from; nothing that it sends is too much."""
         name = self.trunks.identify(request, flow)
-        if name is not None:
+        if name is not None and flow.remote[0] not in self.runner.transport.admission.known:
             self.runner.transport.admission.know(flow.remote[0])
         return name
 

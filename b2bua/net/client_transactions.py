@@ -348,11 +348,13 @@ class ClientTransactions:
         sent-by (section 18.1.2) finds nothing.  Strays are dropped (RFC 6026
         section 7.3), and what has a second Via went astray (section 8.1.3.3).
         """
-        branch = self._branches.get((response.via.branch, response.cseq.method))
+        try:
+            branch = self._branches[response.via.branch, response.cseq.method]
+        except KeyError:
+            self.transport.counts.stray += 1
+            return
         # Mostly a look at two values tells that there is no second Via.
-        if branch is None or (
-            (not response.distinct or "," in response.first["Via"]) and len(response.values("Via")) > 1
-        ):
+        if (not response.distinct or "," in response.first["Via"]) and len(response.values("Via")) > 1:
             self.transport.counts.stray += 1
             return
         if branch.way.transport != "UDP" and branch.way != flow and branch.stranded:

@@ -200,8 +200,8 @@ class ServerTransactions:
         """Match a request to its transaction, or open one."""
         method = request.method
         key = server_key(request, "INVITE" if method == "ACK" else method)
-        server = self._live.get(key)
-        if server is not None:
+        if key in self._live:
+            server = self._live[key]
             self._counts.absorbed += 1
             if flow != server.flow and method != "ACK":
                 server.seen_at(flow, request)

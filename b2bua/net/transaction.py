@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from twisted.logger import Logger
 
 from b2bua.errors import UsageError
+from b2bua.net.wheel import TwoTimers
 from b2bua.transactions.effects import (
     REPEATS,
     Cancel,
@@ -25,17 +26,16 @@ from b2bua.wire.message import Request, Response
 
 if TYPE_CHECKING:
     from b2bua.net.transport import TransportLayer
-    from b2bua.net.wheel import Bucket, Due
     from b2bua.transactions.flow import Flow
 
 ClientMachine: TypeAlias = InviteClient | NonInviteClient
 ServerMachine: TypeAlias = InviteServer | NonInviteServer
 
 
-class Transaction:
+class Transaction(TwoTimers):
     """What the two sides have in common: effects and timers."""
 
-    __slots__ = ("_transport", "bucket", "ends", "key", "machine", "repeats", "way")
+    __slots__ = ("_transport", "key", "machine", "way")
 
     log = Logger()
 
@@ -49,9 +49,7 @@ class Transaction:
         """
         self._transport = transport
         self.way = way
-        self.repeats: Due | None = None
-        self.ends: Due | None = None
-        self.bucket: Bucket | None = None
+        self.repeats = self.ends = self.bucket = None
         self.machine = machine
         self.key = key
 
@@ -74,7 +72,7 @@ class Transaction:
                 else:
                     self.ends = None
                 if self.repeats is self.ends is None and self.bucket is not None:
-                    self.bucket.take_out(self)
+                    self.leave()
             elif type(effect) is Request or type(effect) is Response:
                 self.deliver(effect)
             elif type(effect) is Ended:
@@ -115,8 +113,7 @@ class Transaction:
     def stop(self) -> None:
         """Stop both timers."""
         self.repeats = self.ends = None
-        if self.bucket is not None:
-            self.bucket.take_out(self)
+        self.leave()
 
     def deliver(self, message: Request | Response) -> None:
         """Give the user a message."""

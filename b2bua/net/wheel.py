@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from heapq import heapify, heappop, heappush
 from math import floor
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
@@ -33,14 +33,25 @@ _SLACK = 1e-4
 _UP = 1 - _SLACK
 
 
-class Entry(Protocol):
-    """What stands in a bucket, in one at a time."""
+class Entry:
+    """What stands in a bucket, in one at a time; the wheel puts it there."""
+
+    __slots__ = ("bucket",)
 
     bucket: Bucket | None
-    """Set and cleared by the wheel."""
+
+    def leave(self) -> None:
+        """Ring no more; without effect on what has rung, or has left before."""
+        bucket = self.bucket
+        if bucket is not None:
+            self.bucket = None
+            del bucket[self]
+            if not bucket:
+                bucket.wheel.emptied(bucket)
 
     def ring(self, tick: int) -> None:
         """Do what is due; the entry is in no bucket now, and may be put into another one."""
+        raise NotImplementedError
 
 
 class Bucket(dict[Entry, None]):
@@ -51,16 +62,11 @@ class Bucket(dict[Entry, None]):
     tick: int
     wheel: Wheel
 
-    def take_out(self, entry: Entry) -> None:
-        """Let an entry ring no more."""
-        entry.bucket = None
-        del self[entry]
-        if not self:
-            self.wheel.emptied(self)
 
-
-class TwoTimers(Entry, Protocol):
+class TwoTimers(Entry):
     """What has two timers, each with a letter, and stands in one bucket for both."""
+
+    __slots__ = ("ends", "repeats")
 
     repeats: Due | None
     """When the timer is due after which something is done again."""
@@ -69,18 +75,14 @@ class TwoTimers(Entry, Protocol):
 
 
 @implementer(ITimer)
-class Timer:
+class Timer(Entry):
     """A timer that runs, as L{Wheel.set} makes it: C{call} when its tick has come."""
 
-    __slots__ = ("bucket", "call")
+    __slots__ = ("call",)
 
-    bucket: Bucket | None
     call: Callable[[], object]
 
-    def stop(self) -> None:
-        """Forget it; without effect when it has fired or was stopped."""
-        if self.bucket is not None:
-            self.bucket.take_out(self)
+    stop = Entry.leave
 
     def ring(self, tick: int) -> None:
         """Call."""
@@ -127,7 +129,7 @@ class Wheel:
         """Stop all timers."""
         for bucket in list(self._buckets.values()):
             for entry in list(bucket):
-                bucket.take_out(entry)
+                entry.leave()
 
     def waiting(self) -> Iterator[Callable[..., object]]:
         """Give what will be called; for those who look for leaks."""
@@ -157,7 +159,7 @@ class Wheel:
         if bucket is not None:
             if bucket.tick <= tick:
                 return
-            bucket.take_out(entry)
+            entry.leave()
         elif other is not None and other[0] < tick:
             tick = other[0]
         bucket = entry.bucket = self._buckets[tick] if tick in self._buckets else self._open(tick)
