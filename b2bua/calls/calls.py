@@ -81,6 +81,8 @@ class Calls:
         """Told of each call when who talks to whom, who holds, rings or waits has changed."""
         self.watch: Callable[[CallState], None] | None = None
         """Told of the same as features that hear C{call_changed}, as long as somebody looks."""
+        self.beside: Callable[[CallState], None] | None = None
+        """Told of it as well, as long as another process shows calls of this one."""
         self.tap: Callable[[float, str, Leg, Word], None] | None = None
         """Told of each word that a call hears: when, in which call, from which leg."""
         self.ended: Callable[[Call], None] = lambda call: None
@@ -148,11 +150,11 @@ class Calls:
     @property
     def hears_changes(self) -> bool:
         """Does anybody want to know how calls change?"""
-        return self.watch is not None or self.features.hears_changes
+        return self.watch is not None or self.beside is not None or self.features.hears_changes
 
     def tell_of(self, call: Call) -> None:
         """Who talks to whom has changed in a call: the features hear so when the present step is done."""
-        if self.watch is None and not self.features.hears_changes:
+        if self.watch is None and self.beside is None and not self.features.hears_changes:
             return
         self._changes[call] = None
         if not self._busy:
@@ -171,6 +173,8 @@ class Calls:
                 self._told[call.id] = replace(state, since=0.0)
             if self.watch is not None:
                 self.watch(state)
+            if self.beside is not None:
+                self.beside(state)
             self.features.tell_call_changed(state)
 
     # ---- the table ------------------------------------------------------

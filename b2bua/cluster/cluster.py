@@ -21,6 +21,7 @@ from b2bua.cluster.locations import Locations
 from b2bua.cluster.moving import CannotMove, Moving, why_not
 from b2bua.cluster.passing import Passing
 from b2bua.cluster.peer import DistantWires, Peer, hello
+from b2bua.cluster.showing import Showing
 from b2bua.plural import counted
 from b2bua.store.ports import Fenced, StoreError
 
@@ -96,7 +97,8 @@ class Cluster:
         self._looks = 0
         self._timer: ITimer | None = None
         self.lease = Lease(server.runner.now)
-        self.moving = Moving(server, nodes, node, self.peers)
+        self._showing = Showing(server, self.peers)
+        self.moving = Moving(server, nodes, node, self.peers, self._showing)
         self._distant = DistantWires(server)
         self._locations = Locations(server, self.peers)
         self._fetching = Fetching(server, self.peers, self.moving)
@@ -153,6 +155,7 @@ class Cluster:
         self.lease.heard(peer.node, self.server.runner.now())
         self._distant.there(peer)
         self._locations.introduce(peer)
+        self._showing.introduce(peer)
         self._passing.release()
         return peer
 
@@ -192,6 +195,12 @@ class Cluster:
                 self._fetching.asked(peer, word)
             case "fetched":
                 self._fetching.answered(word)
+            case "state":
+                self._showing.heard(peer.node, word)
+            case "shows":
+                self._showing.asked(peer, word)
+            case "over":
+                self._showing.over(peer.node, word["call"])
             case "call":
                 self.moving.offered(peer, word)
             case "taken":
@@ -264,6 +273,7 @@ class Cluster:
         for name in self._rows.keys() - there.keys():
             self.lease.forget(name)
             self._locations.forget(name)
+            self._showing.forget(name)
         for name, row in there.items():
             if self._rows.get(name) != row:
                 self._silent[name] = 0
@@ -289,6 +299,7 @@ class Cluster:
         assert self.server.persistence is not None
         runner = self.server.runner
         recovered = self.server.persistence.inherit(found, runner.wall() - DEAD * LOOK)
+        self._showing.forget(row.node)
         self.need_ways()
         self.log.warn(
             "node {node} shows no sign of life: {calls} of it taken", node=row.node,

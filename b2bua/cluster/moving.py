@@ -26,6 +26,7 @@ from b2bua.transactions.flow import Flow
 if TYPE_CHECKING:
     from b2bua.calls.call import Call
     from b2bua.cluster.peer import Peer
+    from b2bua.cluster.showing import Showing
     from b2bua.dialogs.dialog import DialogKey
     from b2bua.handover.belonging import Word
     from b2bua.persistence import Persistence
@@ -59,13 +60,17 @@ class Moving:
 
     log = Logger()
 
-    def __init__(self, server: Server, nodes: INodes, node: str, peers: Mapping[str, Peer]) -> None:
+    def __init__(
+        self, server: Server, nodes: INodes, node: str, peers: Mapping[str, Peer], showing: Showing
+    ) -> None:
         """
         Be able to.
 
         @param node: our own name.
         @param peers: the nodes that can be spoken with.
+        @param showing: told of calls that change hands.
         """
+        self._showing = showing
         assert server.persistence is not None
         self._server = server
         self._kept: Persistence = server.persistence
@@ -88,6 +93,7 @@ class Moving:
         peer = self._peers.get(to)
         if peer is None:
             raise CannotMove(f"node {to} has just gone; the call stays here")
+        self._showing.given(call, to)
         text, record = self._kept.give(call)
         given = Given(to, number, text, record, _dialogs(text), Deferred())
         self._given[call.id] = given
@@ -147,6 +153,8 @@ class Moving:
             return  # the new owner was faster
         if ours:
             self._go_on(id, given.text, given.record, self._kept.adopt)
+            if (call := self._server.core.calls.going.get(id)) is not None:
+                self._showing.taken(call)
             given.done.errback(CannotMove(f"{why}; the call stays here"))
         else:
             given.done.callback(None)
@@ -165,6 +173,8 @@ class Moving:
             ours = await self._own(id, peer.node, word["number"], text)
             if ours:
                 self._go_on(id, text, word["record"], self._kept.receive)
+                if (call := self._server.core.calls.going.get(id)) is not None:
+                    self._showing.taken(call)
         finally:
             del self._coming[id]
         peer.say({"say": "taken" if ours else "refused", "id": id})

@@ -12,6 +12,7 @@ from twisted.internet.defer import inlineCallbacks
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
+from b2bua.settings import SettingsError
 from tests.interop.kills import UAC, UAS
 from tests.interop.load import CALLEE, Killable, callee, caller, ended
 from tests.interop.moves import play, services
@@ -78,6 +79,49 @@ class MovesTests(TestCase):
                 self.assertEqual((record["id"], record["why"]), (call["id"], "operator"))
 
         yield deferToThread(work)
+
+    @inlineCallbacks
+    def test_restart(self) -> Any:
+        """Both services are restarted while they have the call; it goes on, is moved to and fro, and ends."""
+        need("sipp")
+
+        def work() -> None:
+            directory = self.directory()
+            two = services(directory)
+            a, b = two["a"], two["b"]
+            uas, _ = callee(directory, a.port, UAS)
+            uac = caller(directory, a.port, UAC, CALLEE, "-m", "1", "-d", "20000")
+            with ended(uac, uas, *two.values()):
+                time.sleep(KEPT)
+                (call,) = a.ask("/calls")
+                self.move(call["id"], a, b, "b")
+                self.assertEqual(b.restart()["problem"], "")
+                self.move(call["id"], b, a, "a")
+                self.assertEqual(a.restart()["problem"], "")
+                self.move(call["id"], a, b, "b")
+                self.assertEqual(a.restart()["problem"], "")
+                self.assertEqual(self.calls(b), [call["id"]])
+                uac.process.wait(60)
+                self.assertEqual((uac.count("SuccessfulCall(C)"), uac.said()), (1, ""))
+                self.assertTrue(until(lambda: self.calls(b) == [], 5), self.calls(b))
+                (record,) = b.ask("/calls/past")
+                self.assertEqual((record["id"], record["why"]), (call["id"], "bye"))
+
+        yield deferToThread(work)
+
+    def move(self, call: str, here: Killable, there: Killable, node: str) -> None:
+        """Move a call, as soon as the two have found each other."""
+
+        def done() -> bool:
+            try:
+                here.ask(f"/calls/{call}/move", "POST", node=node)
+            except SettingsError as error:
+                self.assertRegex(str(error), "does not answer|runs on this database")
+                return False
+            return True
+
+        self.assertTrue(until(done, 20), here.log.read_text()[-3000:])
+        self.assertEqual((self.calls(here), self.calls(there)), ([], [call]))
 
     def calls(self, service: Killable) -> list[str]:
         """The calls that a service has."""

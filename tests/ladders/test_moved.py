@@ -12,6 +12,8 @@ from b2bua.store.memory import MemoryStore
 from b2bua.testing import Manners, World
 from b2bua.testing.nodes import Node
 from b2bua.testing.phone import Phone
+from b2bua_plugins.busy_lamps import BusyLamps
+from tests.ladders.lamps import shown
 from tests.ladders.transfers import FEATURES, TransferTestCase
 
 A, B = "192.0.2.1", "192.0.2.2"
@@ -222,6 +224,75 @@ class OthersTests(MovedCase):
                 self.world.run(1)
                 self.assertEqual((erin.live, self.owners()), ([], []))
                 self.quiet()
+
+
+class LampTests(MovedCase):
+    """A lamp shows a call, whose it may be."""
+
+    def make_world(self, **more: Any) -> World:
+        """With lamps."""
+        self.store = MemoryStore("a")
+        world = World(features=[*FEATURES, BusyLamps], store=self.store, several=True, **more)
+        self.a = world.nodes["a"]
+        self.b = world.node("b", B)
+        return world
+
+    def setUp(self) -> None:
+        """Dave and Erin watch Alice, each at a node."""
+        super().setUp()
+        self.lamps = {}
+        for name, host in (("dave", A), ("erin", B)):
+            phone = self.world.phone(name)
+            phone.next_hop = (host, 5060)
+            phone.register()
+            self.world.run(1)
+            self.lamps[name] = phone.watch("alice")
+        self.world.run(1)
+
+    def shown(self) -> list[str]:
+        """What the two lamps show."""
+        self.world.run(1)
+        return [shown(lamp.body) for lamp in self.lamps.values()]
+
+    def test_shown(self) -> None:
+        """The node that had the call shows what its new owner tells, to the end; that one shows it too."""
+        self.call(self.alice, self.bob)
+        self.assertEqual(self.shown()[0], "talking")
+        self.move_over()
+        self.assertEqual(self.shown(), ["talking", "talking"])
+        self.alice.hold()
+        self.assertEqual(self.shown(), ["held", "held"])
+        self.move_over()
+        self.move_over()
+        self.alice.resume()
+        self.assertEqual(self.shown(), ["talking", "talking"])
+        self.bob.hang_up()
+        idle = self.shown()
+        self.assertEqual(idle[0], "idle")
+        self.assertEqual(idle[1], "idle")
+        self.quiet()
+
+    def test_owner_dies(self) -> None:
+        """A call that its new owner brings back is shown again; one that it does not is over."""
+        self.call(self.alice, self.bob)
+        self.move_over()
+        self.world.run(3)
+        self.b.crash()
+        self.world.run(2)
+        self.b.start_again()
+        self.world.run(3)
+        self.assertEqual(self.shown()[0], "talking")
+        self.alice.hang_up()
+        self.assertEqual(self.shown()[0], "idle")
+        self.call(self.alice, self.bob)
+        self.move_over()
+        self.world.run(3)
+        self.b.crash()
+        self.b.store._snapshots.clear()
+        self.world.run(2)
+        self.b.start_again()
+        self.world.run(3)
+        self.assertEqual(self.shown()[0], "idle")
 
 
 class RaceTests(MovedCase):
