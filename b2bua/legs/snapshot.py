@@ -108,7 +108,8 @@ def read(leg: LegData, plain: dict[str, Any], lives: int = 1) -> None:
     channel.secure = dialog.secure
     channel.contact_user = plain["contact_user"]
     leg.ringing = plain["ringing"]
-    leg.refers.named = plain["referred"]
+    # There may have been a REFER that was not written any more; the id may be there always (RFC 3515 2.4.6).
+    leg.refers.named = plain["referred"] or lives > 0
     leg.peer_allows = None if plain["allows"] is None else frozenset(plain["allows"].split())
     leg.peer_supports = frozenset(plain["supports"].split())
     leg.origin = None if plain["origin"] is None else _read_origin(plain["origin"], AHEAD * lives)

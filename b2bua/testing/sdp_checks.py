@@ -39,6 +39,10 @@ class Exchange:
         """Was the server's last offer refused, so that the one before it holds?"""
         self._owed: bytes | None = None
         """The peer's offer that had no answer when the server died; a 2xx brings it again."""
+        self._sent = self._lost = -1
+        """The highest CSeq of an INVITE that the server has sent, and what that was when it died."""
+        self._unknown = False
+        """Has a server asked for the peer's offer that is gone, so that the next one does not know of it?"""
         self._crashed = False
         """Has the server lost its memory since its last body, so that its versions may leave a gap?"""
 
@@ -48,10 +52,12 @@ class Exchange:
         """The server is gone, and with it what it has not been answered, or has not answered."""
         self._owed = self.peer_offer
         self.server_offer = self.peer_offer = None
-        self._crashed = True
+        self._crashed, self._lost = True, self._sent
 
     def request_leaves(self, request: Request) -> None:
         """A request of the server, not an ACK."""
+        if request.method == "INVITE":
+            self._sent = request.cseq.number
         body = session_of(request)
         if body is None:
             return
@@ -99,6 +105,7 @@ class Exchange:
             first = response.code < 200 or not self._agreed or bool(request.to.tag)
             if first:
                 self.peer_offer = self._peer_last = body
+                self._unknown = request.cseq.number == self._lost
 
     def request_came(self, request: Request) -> None:
         """Do nothing: the peer's offers are noted when the server answers them."""
@@ -168,7 +175,7 @@ class Exchange:
     def _server_offers(self, body: bytes, title: str) -> None:
         if self.server_offer is not None and self._agreed:
             self._complain(f"{title} offers while an offer is open", "RFC 3264 4")
-        if self.peer_offer is not None:
+        if self.peer_offer is not None and not self._unknown:
             self._complain(f"{title} offers while the peer's offer is open", "RFC 3264 4")
         self._server_held = self._server_last
         self._lines(body, title, offers=True)

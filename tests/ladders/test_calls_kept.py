@@ -12,6 +12,7 @@ from b2bua.store.memory import MemoryStore
 from b2bua.testing import World
 from b2bua.testing.agent import Message, Path
 from b2bua.testing.manners import Manners
+from b2bua.wire.message import Request
 from tests.ladders.transfers import FEATURES, TransferTestCase
 
 KEPT = 3.0
@@ -166,6 +167,21 @@ class CrashTests(KeptCase):
         self.alice.hang_up()
         self.quiet()
 
+    def test_restless(self) -> None:
+        """A call that changes again and again is written all the same, as it is between two changes."""
+        self.call(self.alice, self.bob)
+        for _ in range(4):
+            self.alice.session.hold()
+            self.world.run(0.45)
+            self.alice.session.resume()
+            self.world.run(0.45)
+        self.assertEqual(self.crash().restored, 1)
+        self.world.run(10)
+        self.insist(self.alice.talks_to(self.bob), "the call was lost")
+        self.alice.hang_up()
+        self.world.run(2)
+        self.quiet()
+
     def test_connection(self) -> None:
         """A phone by TCP registers by a new connection, and its restored call follows it (RFC 5626)."""
         dave, erin = self.world.phones("dave", "erin", manners=Manners(answers_after=1.0), transport="TCP")
@@ -242,6 +258,24 @@ class TransferTests(KeptCase):
         self.world.run(8)
         self.only_talking(self.alice, self.carol)
         self.carol.hang_up()
+        self.quiet()
+
+    def test_id(self) -> None:
+        """
+        Whoever transfers after a crash may have done so before, which was not written (RFC 3515 2.4.6).
+
+        So the NOTIFYs of a REFER in a restored call have an id.
+        """
+        self.talk()
+        self.crash()
+        self.bob.session.transfer("carol")
+        self.world.run(5)
+        heard = [one.message for one in self.bob.inbox if isinstance(one.message, Request)]
+        events = [message.get("Event") or "" for message in heard if message.method == "NOTIFY"]
+        self.assertTrue(events and all(event.startswith("refer;id=") for event in events), events)
+        self.insist(self.alice.talks_to(self.carol), "nobody was transferred")
+        self.carol.hang_up()
+        self.world.run(2)
         self.quiet()
 
     def test_cut(self) -> None:

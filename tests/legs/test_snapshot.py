@@ -41,6 +41,7 @@ class SnapshotTests(LegCase):
             self.assertEqual(after["dialog"].pop("local_seq"), before["dialog"].pop("local_seq") + AHEAD)
             self.assertEqual(after["origin"].pop(2), before["origin"].pop(2) + AHEAD)
             after["origin"][2] = before["origin"][2]  # the version that the body sent last had
+            self.assertTrue(after.pop("referred") and not before.pop("referred"))
             self.assertEqual(after, before)
 
     def test_bye(self) -> None:

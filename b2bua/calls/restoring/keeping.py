@@ -1,8 +1,8 @@
 """
 When a call is written down, so that it can outlive its process.
 
-A call is written when it has been as it is for two seconds, so that short ones
-cost nothing, and then half a second after each change of who talks to whom, who
+A call is written two seconds after its answer, so that short ones cost nothing,
+and then half a second after each change of who talks to whom, who
 holds or waits, of a session or its timer.  Never in the middle of an operation:
 what is kept then is what the parties can go on from.
 
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from b2bua.clock import IClock, ITimer
     from b2bua.legs.leg import Leg
 
-QUIET = 2.0
-"""Seconds that a call has been as it is before it is written for the first time."""
+YOUNG = 2.0
+"""Seconds after the answer before a call is written for the first time."""
 CHANGE = 0.5
-"""The same for what has been written before."""
+"""Seconds that a call has been as it is before what is written of it is put right."""
 RING = 0.5
 """Seconds that somebody has rung before that is written."""
 RINGING = " rings"
@@ -61,9 +61,9 @@ class CallKeeper:
         self._touched: dict[Call, None] = {}
         """The calls in which something has changed since we looked."""
         self._fresh: dict[Call, float] = {}
-        """Since when a call that was never written is as it is, the oldest first."""
+        """Since when nobody rings in a call that was never written, the oldest first."""
         self._changed: dict[Call, float] = {}
-        """The same for those that were."""
+        """Since when those are as they are that were written, or could not be in their turn."""
         self._rings: dict[Call, float] = {}
         """Since when it is to be looked at who rings in a call."""
         self._ringing: dict[str, tuple[str, int]] = {}
@@ -97,7 +97,7 @@ class CallKeeper:
 
     def leave(self, call: Call) -> None:
         """An operation begins, which may take long: a call that was never written is written as it is."""
-        new = call in self._fresh or call in self._touched
+        new = call in self._fresh or call in self._touched or call in self._changed
         if new and call.id not in self._written and is_kept(call):
             self._unqueue(call)
             self._keep(call, tuple(call.legs))
@@ -173,7 +173,7 @@ class CallKeeper:
             del self._rings[call]
             left -= 1
             self._write_rings(call)
-        for queue, quiet in ((self._changed, CHANGE), (self._fresh, QUIET)):
+        for queue, quiet in ((self._changed, CHANGE), (self._fresh, YOUNG)):
             for call, since in list(islice(queue.items(), left)):
                 if now - since < quiet - 0.001:
                     break
@@ -190,15 +190,13 @@ class CallKeeper:
         for call in touched:
             if call.over:
                 continue
-            queue = self._changed if call.id in self._written else self._fresh
-            if call in queue:
-                del queue[call]  # it goes to the end
-            queue[call] = now
-            if call not in self._rings:
-                for leg in call.legs:
-                    if leg.state is LegState.CALLING:
-                        self._rings[call] = rang
-                        break
+            if _rings(call):
+                self._rings.setdefault(call, rang)
+            elif call.id not in self._written and call not in self._changed:
+                self._fresh.setdefault(call, now)
+            if call.id in self._written:
+                self._changed.pop(call, None)  # it goes to the end
+                self._changed[call] = now
 
     def _write_rings(self, call: Call) -> None:
         """Write the open INVITEs of a call; what is kept of others stays until the call is written."""
@@ -226,7 +224,7 @@ class CallKeeper:
         if is_kept(call):
             self._keep(call, tuple(call.legs))
         elif any(leg.answered and not leg.stable for leg in call.legs):
-            self.touch(call)  # an exchange is open, and will end
+            self._changed[call] = self._clock.now()  # an exchange is open, and will end
 
     def _keep(self, call: Call, legs: tuple[Leg, ...]) -> None:
         """Write it with these legs."""
@@ -242,7 +240,7 @@ class CallKeeper:
 
     def _keep_rings(self, call: Call) -> None:
         """A call was written: the open INVITEs stood in its place, and may be open still."""
-        if any(leg.state is LegState.CALLING for leg in call.legs):
+        if _rings(call):
             if self._ringing[call.id][0] == call.id:
                 del self._ringing[call.id]
             self._write_rings(call)
@@ -278,3 +276,8 @@ class CallKeeper:
                 del self._home[leg]
         del self._written[id]
         self._write(id, None)
+
+
+def _rings(call: Call) -> bool:
+    """Is an INVITE open in a call, of a peer or of ours?"""
+    return LegState.CALLING in [leg.state for leg in call.legs]
