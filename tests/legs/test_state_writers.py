@@ -20,6 +20,7 @@ WRITERS = {
     "channel": "",
     "context": "",
     "hear": "",
+    "held": "",
     "id": "snapshot",
     "identity": "",
     "incoming": "",
