@@ -26,4 +26,6 @@ class Kept(NamedTuple):
         pairs = tuple((int(one), int(other)) for one, other in plain["pairs"])
         if not all(0 <= n < legs for pair in pairs for n in pair):
             raise ValueError("no such leg")
-        return cls(dict(plain["state"]), pairs, tuple(map(str, plain["wanted"])), str(plain["recording"]))
+        return cls(
+            dict(plain["state"]), pairs, tuple(map(str, plain["wanted"])), str(plain.get("recording", ""))
+        )
