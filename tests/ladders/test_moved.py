@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import Any
+from typing import Any, ClassVar
 
+from b2bua import hookimpl
+from b2bua.calls import Attempt, Conversation, Talk, Wait
 from b2bua.calls.call import Call
 from b2bua.calls.records.record import CallRecord
 from b2bua.cluster.lease import DEAD, TERM
@@ -22,10 +24,14 @@ A, B = "192.0.2.1", "192.0.2.2"
 class MovedCase(TransferTestCase):
     """Two nodes; the phones are registered with node a."""
 
-    def make_world(self, **more: Any) -> World:
+    features: ClassVar[list[Any]] = []
+    settings: ClassVar[dict[str, Any]] = {}
+
+    def make_world(self) -> World:
         """A world with two servers."""
         self.store = MemoryStore("a")
-        world = World(features=FEATURES, store=self.store, several=True, **more)
+        features = [*FEATURES, *self.features]
+        world = World(settings=self.settings, features=features, store=self.store, several=True, relays=True)
         self.a = world.nodes["a"]
         self.b = world.node("b", B)
         return world
@@ -229,13 +235,7 @@ class OthersTests(MovedCase):
 class LampTests(MovedCase):
     """A lamp shows a call, whose it may be."""
 
-    def make_world(self, **more: Any) -> World:
-        """With lamps."""
-        self.store = MemoryStore("a")
-        world = World(features=[*FEATURES, BusyLamps], store=self.store, several=True, **more)
-        self.a = world.nodes["a"]
-        self.b = world.node("b", B)
-        return world
+    features: ClassVar[list[Any]] = [BusyLamps]
 
     def setUp(self) -> None:
         """Dave and Erin watch Alice, each at a node."""
@@ -465,8 +465,45 @@ class LeaseTests(MovedCase):
         self.quiet()
 
 
+class Voices:
+    """A voice at 500, and an orbit at 59."""
+
+    @hookimpl
+    def route_call(self, attempt: Attempt) -> Talk | Wait | None:
+        """Answer for a number that is nobody's."""
+        if attempt.user == "500":
+            return Talk(self.script)
+        return Wait("59", 60, attempt.behalf.name, "Parked") if attempt.user == "59" else None
+
+    async def script(self, talk: Conversation) -> None:
+        """Say something again and again."""
+        while True:
+            await talk.play("welcome.wav")
+
+
 class RefusedTests(MovedCase):
     """What cannot be moved: one line says why."""
+
+    features: ClassVar[list[Any]] = [Voices]
+    settings: ClassVar[dict[str, Any]] = {"extensions": {"erin": {"media": "relay"}}}
+
+    def test_media_of_ours(self) -> None:
+        """Who talks to a voice, waits, or has a relay has it from this node."""
+        self.alice.dial("500")
+        self.world.run(2)
+        self.assertIn("hears a voice of this node", self.refused("b"))
+        self.alice.hang_up()
+        self.world.run(2)
+        self.alice.dial("59")
+        self.world.run(2)
+        self.assertIn("is parked or in a queue of this node", self.refused("b"))
+        self.alice.hang_up()
+        self.world.run(2)
+        (erin,) = self.world.phones("erin", manners=Manners(answers_after=1.0))
+        self.call(self.alice, erin)
+        self.assertIn("pass through this node", self.refused("b"))
+        self.alice.hang_up()
+        self.quiet()
 
     def refused(self, to: str, phone: Phone | None = None) -> str:
         """Why the call cannot be moved."""
