@@ -18,6 +18,11 @@ from b2bua.media.ports import NoRelay
 
 Take: TypeAlias = Callable[[bytes, Address], None]
 
+MOST = 50
+"""Packets of audio, or of reports, that are read in 20 ms; the system drops the rest of a flood."""
+MOST_OTHERS = 250
+"""The same for video and fax."""
+PAUSE = 0.02
 TRIES = 64
 """Ports that are tried before there is none."""
 LARGEST = 2048
@@ -28,9 +33,16 @@ LARGEST = 2048
 class MediaSocket:
     """One port."""
 
-    def __init__(self, reactor: Any, sock: socket.socket, take: Take) -> None:
-        """Hand on what comes."""
-        self._reactor, self._socket, self._take = reactor, sock, take
+    def __init__(self, reactor: Any, sock: socket.socket, take: Take, most: int = MOST) -> None:
+        """
+        Hand on what comes.
+
+        @param most: packets that are read in 20 ms.
+        """
+        self._reactor, self._socket, self._take, self._most = reactor, sock, take, most
+        self._came, self._since = 0, 0.0
+        self._pause: Any = None
+        """When it reads again, after a flood."""
         reactor.addReader(self)
 
     def fileno(self) -> int:
@@ -47,7 +59,22 @@ class MediaSocket:
             data, source = self._socket.recvfrom(LARGEST)
         except OSError:  # what was sent before has met a closed port
             return
+        self._came += 1
+        if self._came > self._most:
+            self._look()
         self._take(data, source[:2])
+
+    def _look(self) -> None:
+        """So much has come; unless it took its time, nothing is read for a while: others wait, too."""
+        now = self._reactor.seconds()
+        if now - self._since < PAUSE:
+            self._reactor.removeReader(self)
+            self._pause = self._reactor.callLater(PAUSE, self._go_on)
+        self._came, self._since = 0, now
+
+    def _go_on(self) -> None:
+        self._pause, self._since = None, self._reactor.seconds()
+        self._reactor.addReader(self)
 
     def send(self, data: bytes, target: Address) -> None:
         """Send a packet; one that cannot be sent is lost, as on the way."""
@@ -61,6 +88,8 @@ class MediaSocket:
     def close(self) -> None:
         """Be done."""
         if self._socket.fileno() >= 0:
+            if self._pause is not None:
+                self._pause.cancel()
             self._reactor.removeReader(self)
             self._socket.close()
 
@@ -75,13 +104,16 @@ class MediaSockets:
         self._range = f"{low} and {high}"
         self._random = SystemRandom()
 
-    def open(self, host: str, takes: tuple[Take, ...], number: int = 0) -> tuple[int, list[MediaSocket]]:
+    def open(
+        self, host: str, takes: tuple[Take, ...], number: int = 0, most: int = MOST
+    ) -> tuple[int, list[MediaSocket]]:
         """
         Open an even port, as RTP wants it (RFC 3550 section 11), and those next to it.
 
         @param host: our address, as the party reaches it.
         @param takes: who gets what comes, one for each port.
         @param number: the first of them; 0 for any.
+        @param most: packets that are read of each in 20 ms.
         @return: the first one, and the sockets.
         @raise NoRelay: if there is none.
         """
@@ -97,7 +129,7 @@ class MediaSockets:
                     raise NoRelay(why) from None
                 continue
             sockets = zip(bound, takes, strict=True)
-            return first, [MediaSocket(self._reactor, sock, take) for sock, take in sockets]
+            return first, [MediaSocket(self._reactor, sock, take, most) for sock, take in sockets]
         if number:
             raise NoRelay(f"port {number} is taken")
         raise NoRelay(f"no free port between {self._range}; more are needed in [media]")

@@ -21,7 +21,7 @@ from b2bua.media.ports import NoRelay, RelayHappened, Statistics, Towards
 from b2bua.media.relay import Port, Relay
 from b2bua.media.stereo import Stereo
 from b2bua.net import relay_commands as commands
-from b2bua.net.media_sockets import MediaSocket, MediaSockets, Take
+from b2bua.net.media_sockets import MOST, MOST_OTHERS, MediaSocket, MediaSockets, Take
 
 reactor: Any = _reactor
 LOOKS = 1.0
@@ -46,7 +46,8 @@ class RelayAtWork:
 
     def open(self, ports: tuple[Port, ...], host: str, number: int) -> int:
         """Open sockets for ports."""
-        first, sockets = self._sockets.open(host, tuple(map(self._taker, ports)), number)
+        most = MOST if ports[0].stream.kind == "audio" else MOST_OTHERS
+        first, sockets = self._sockets.open(host, tuple(map(self._taker, ports)), number, most)
         for port, sock in zip(ports, sockets, strict=True):
             port.socket = sock
         return first

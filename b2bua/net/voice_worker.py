@@ -17,8 +17,10 @@ from random import SystemRandom
 from typing import Any
 
 from twisted.internet import reactor as _reactor
+from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.internet.task import LoopingCall
+from twisted.internet.threads import deferToThread
 from twisted.logger import Logger
 from twisted.protocols import amp
 from twisted.python.failure import Failure
@@ -159,24 +161,35 @@ class Worker(RelaysAtWork, amp.AMP):
         """Tell the service what has happened."""
         for one in happened:
             if one.what == "recorded" and ear.endpoint is not None:
-                one = self._save(ear, ear.endpoint.recorded(), one)
-            self._tell(ear, one)
+                self._save(ear, ear.endpoint.recorded(), one)
+            else:
+                self._tell(ear, one)
 
     def _tell(self, ear: Ear, one: Happened) -> None:
         """Tell the service one thing."""
         told = self.callRemote(commands.Hear, voice=ear.number, what=one.what, detail=one.detail)
         told.addErrback(lambda failure: failure.trap(ConnectionError))  # the service ends
 
-    def _save(self, ear: Ear, pcm: bytes, happened: Happened) -> Happened:
-        """Write a recording; what there is of it on the disk stays until it is whole."""
-        try:
-            save(ear.path, pcm)
-        except OSError as error:
-            return Happened("recorded", f"failed: {error.strerror}")
+    def _save(self, ear: Ear, pcm: bytes, happened: Happened) -> None:
+        """
+        Write a recording, and tell when it is on the disk: the others need not wait for that.
+
+        What there is of it in C{.part} stays until it is whole.
+        """
         part, ear.part = ear.part, None
-        if part is not None:
-            part.remove()
-        return happened
+
+        def saved(_: None) -> Happened:
+            if part is not None:
+                part.remove()
+            return happened
+
+        def failed(failure: Failure) -> Happened:
+            error = failure.value
+            assert isinstance(error, OSError)
+            return Happened("recorded", f"failed: {error.strerror}")
+
+        saving: Deferred[Any] = deferToThread(save, ear.path, pcm)
+        saving.addCallbacks(saved, failed).addCallback(lambda one: self._tell(ear, one))
 
     # ---- what the service says ----------------------------------------------
 

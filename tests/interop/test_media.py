@@ -10,9 +10,10 @@ from types import MappingProxyType
 
 from twisted.internet.defer import gatherResults
 from twisted.internet.task import deferLater
-from twisted.trial.unittest import TestCase
+from twisted.trial.unittest import SkipTest, TestCase
 
 from b2bua.media import sounds
+from b2bua.media.wideband import INSTALLED
 from tests.interop.kills import KEPT
 from tests.interop.processes import LIMIT, Ended, Program, reactor
 from tests.interop.service import Service
@@ -50,9 +51,9 @@ class MediaTests(TestCase):
         self.addCleanup(lambda: self.service.kill())
         await self.service.start()
 
-    async def phone(self, number: str) -> SpeakingBaresip:
+    async def phone(self, number: str, codec: str = "") -> SpeakingBaresip:
         """A desk phone that is registered."""
-        phone = SpeakingBaresip(self.mktemp(), number, self.service.uri)
+        phone = SpeakingBaresip(self.mktemp(), number, self.service.uri, codec=codec)
         self.addCleanup(phone.stop)
         await phone.start()
         await phone.register()
@@ -101,6 +102,17 @@ class MediaTests(TestCase):
         heard = [{one for one, pitch in PITCH.items() if loudness(part, pitch) > 1000} for part in parts]
         self.assertGreaterEqual(sum(one == {who} for one in heard) / 2, seconds)
         self.assertLessEqual(set().union(*heard), {who})
+
+    async def test_codecs(self) -> None:
+        """A phone that speaks nothing but Opus hears a menu, and so does one of G.722."""
+        if not INSTALLED:
+            raise SkipTest("PyAV is not installed: pip install b2bua[opus]")
+        for number, codec in ((BOB, "opus/48000/2"), (CAROL, "G722/16000/1")):
+            phone = await self.phone(number, codec=codec)
+            await phone.dial("500")
+            await phone.tells("CALL_ESTABLISHED")
+            await phone.hears(ALICE)
+            await phone.hang_up()
 
     async def test_recorded(self) -> None:
         """Who calls is recorded left, and who is called right, by their pitch."""

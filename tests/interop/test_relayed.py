@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import wave
 from collections.abc import Mapping
 from pathlib import Path
 from shutil import rmtree
@@ -13,7 +14,6 @@ from twisted.internet.defer import gatherResults
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
-from b2bua.media import sounds
 from b2bua.media.rtp import RATE
 from tests.interop.baresip import Baresip
 from tests.interop.browser import Browser
@@ -36,18 +36,21 @@ SECONDS = 90
 class SpeakingBaresip(Baresip):
     """A baresip that says a tone, and writes down what it hears."""
 
-    def __init__(self, directory: str, user: str, server: str, *, secrecy: str = "") -> None:
+    def __init__(self, directory: str, user: str, server: str, *, secrecy: str = "", codec: str = "") -> None:
         """
         Write its configuration.
 
         @param secrecy: how it keeps its media secret: C{srtp-mand} with SDES and nothing else.
+        @param codec: the only one that it speaks, as C{opus/48000/2}; G.711 without.
         """
         # It cuts off longer paths.
         self.ears = Path(mkdtemp(prefix="b2bua-"))
         says = self.ears / "says.wav"
-        sounds.save(says, tone(1.0, PITCH[user]) * SECONDS)
-        modules = "\n".join(f"module {name}.so" for name in ("aufile", "sndfile", "srtp"))
+        _, rate, channels = (codec or "PCMA/8000/1").split("/")
+        _save(says, PITCH[user], int(rate), int(channels))
+        modules = "\n".join(f"module {name}.so" for name in ("aufile", "sndfile", "srtp", "g722", "opus"))
         account = f";audio_source=aufile,{says}" + (f";mediaenc={secrecy}" if secrecy else "")
+        account += f";audio_codecs={codec or 'PCMA/8000/1,PCMU/8000/1'}"
         config = f"{modules}\nsnd_path {self.ears}"
         super().__init__(directory, user, PASSWORDS[user], server, config=config, account=account)
 
@@ -59,8 +62,13 @@ class SpeakingBaresip(Baresip):
     def pitches(self) -> set[int]:
         """What it has heard during the last half second."""
         newest = max(self.ears.glob("*-dec.wav"), key=lambda path: path.stat().st_mtime, default=None)
-        pcm = b"" if newest is None else newest.read_bytes()[HEAD:][-RATE:]
-        return {one for one in PITCH.values() if len(pcm) == RATE and loudness(pcm, one) > LOUD}
+        data = b"" if newest is None else newest.read_bytes()
+        channels, rate = (int.from_bytes(data[at:end], "little") for at, end in ((22, 24), (24, 28)))
+        heard = data[HEAD:][-rate * channels :]
+        pcm = b"".join(heard[at : at + 2] for at in range(0, len(heard), 2 * channels or 2))
+        if not rate or len(pcm) < rate:
+            return set()
+        return {one for one in PITCH.values() if loudness(pcm, one * RATE / rate) > LOUD}
 
     async def hears(self, other: str) -> None:
         """Wait until it hears somebody, and nobody else."""
@@ -69,6 +77,17 @@ class SpeakingBaresip(Baresip):
             if reactor.seconds() - began > LIMIT:
                 raise Ended(f"{self.user} hears {self.pitches()}\n{self.ladder}")
             await deferLater(reactor, 0.1)
+
+
+def _save(path: Path, pitch: int, rate: int, channels: int) -> None:
+    """Write a tone as the phone wants it for its codec."""
+    second = tone(rate / RATE, pitch * RATE / rate)
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(channels)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        frames = b"".join(second[at : at + 2] * channels for at in range(0, len(second), 2))
+        file.writeframes(frames * SECONDS)
 
 
 class RelayedTestCase(TestCase):

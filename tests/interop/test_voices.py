@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import socket
+import time
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from b2bua.media.g711 import PCMA, level
 from b2bua.media.ports import Happened, NoVoice
 from b2bua.media.rtp import FRAME, RATE, Packet
 from b2bua.net.voices import Voices
+from b2bua.wire.sdp import Sdp
 from tests.media.tones import loudness, tone
 
 reactor: Any = _reactor
@@ -76,6 +79,12 @@ class Speaker(Party):
         """Which of these it hears by now: in the last half second."""
         pcm = b"".join(PCMA.decode(packet.payload) for packet in self.heard[-25:])
         return {frequency for frequency in frequencies if loudness(pcm, frequency) > 1500}
+
+
+def computed(pid: int) -> float:
+    """Seconds that a process has computed."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class VoicesTests(TestCase):
@@ -231,6 +240,28 @@ class VoicesTests(TestCase):
         while len(reports.came) < 2:
             await deferLater(reactor, 0.1)
         self.assertEqual(reports.came[-1][-8:-6], b"\x81\xcb")
+
+    async def test_flood(self) -> None:
+        """Who is flooded is heard on, and so are the others: most of a flood is not even read."""
+        party = Party(echo=True)
+        voice = await self.voices.open(HOST, self.hear, self.listen(party), HOST)
+        await voice.play(str(self.sound), True)
+        (pid,) = self.voices.pids
+        target = HOST, Sdp.parse(voice.session).media[0].port
+        packet = bytes(Packet(8, 1, 1, 9, bytes(160)))
+        before, began, heard, sent = computed(pid), time.monotonic(), len(party.heard), 0
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+            stranger.bind(("127.0.0.2", 0))
+            while time.monotonic() - began < 3.0:
+                for _ in range(500):
+                    stranger.sendto(packet, target)
+                sent += 500
+                await deferLater(reactor, 0.001)
+        lasted = time.monotonic() - began
+        self.assertGreater(sent / lasted, 20_000)
+        self.assertLess((computed(pid) - before) / lasted, 0.3)
+        self.assertGreater((len(party.heard) - heard) / lasted, 25)
+        voice.close()
 
     async def test_conference(self) -> None:
         """Three in a room hear each other and not themselves, also where there are several workers."""
