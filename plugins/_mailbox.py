@@ -7,11 +7,13 @@ The mailbox of an extension, as files; other programs may read, add and remove t
     DIRECTORY/102/new/....wav.part                      a message that is being spoken just now
 
 A message is there whole or not at all.  What was being spoken when the power
-failed is made a message when the service starts again, but for its last seconds.
+failed is made a message soon after the service has started again, but for its
+last seconds: as soon as nobody can be at work on it, since it grows no more.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,6 +23,8 @@ from b2bua.calls import Messages, rescue
 STAMP = "%Y%m%d-%H%M%S-%f"
 HEAD_BYTES = 44
 BYTES_A_SECOND = 16_000
+QUIET_SECONDS = 5.0
+"""A message that is being spoken grows more often than that."""
 
 
 class Mailbox:
@@ -60,6 +64,8 @@ class Mailbox:
         place = self._new / message.name
         copy = place.with_suffix(".copy")
         shutil.copyfile(message, copy)
+        with copy.open("rb") as file:
+            os.fsync(file.fileno())  # its name may not be on the disk before it
         copy.replace(place)
 
     def expire(self, before: datetime) -> int:
@@ -69,13 +75,33 @@ class Mailbox:
             message.unlink(missing_ok=True)
         return len(old)
 
-    def rescue(self) -> int:
-        """Make messages of those that came to no end; gives how many."""
-        parts = sorted(self._new.glob("*.wav.part"))
-        for part in parts:
-            rescue(part)
-        self.greeting.with_name("greeting.wav.part").unlink(missing_ok=True)
-        return sum(seconds(part.with_suffix("")) >= 1 for part in parts)
+    def rescue(self, now: datetime, shortest: float) -> list[Path]:
+        """
+        Make messages of those that came to no end, and remove what else was left half done.
+
+        @param now: by it is seen whether somebody is still speaking, as when
+            the configuration is read again.
+        @param shortest: seconds; shorter ones are none.
+        @return: the messages.
+        @raise OSError: if the disk is full, say.
+        """
+        greeting = self.greeting.with_name("greeting.wav.part")
+        for left in filter(lambda one: _rests(one, now), (greeting, *self._new.glob("*.copy"))):
+            left.unlink(missing_ok=True)
+        parts = sorted(one for one in self._new.glob("*.wav.part") if _rests(one, now))
+        found = [rescue(part) for part in parts]
+        for message in found:
+            if seconds(message) < shortest:
+                message.unlink(missing_ok=True)
+        return [message for message in found if message.exists()]
+
+
+def _rests(path: Path, now: datetime) -> bool:
+    """Is a file there that nobody has written to for a while?"""
+    try:
+        return now.timestamp() - path.stat().st_mtime > QUIET_SECONDS
+    except OSError:
+        return False
 
 
 def seconds(message: Path) -> float:

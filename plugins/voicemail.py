@@ -40,10 +40,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, StringConstraints
+from twisted.logger import Logger
 
 from b2bua import Changeable, File, NotConfigured, Options, Table, hookimpl
 from b2bua.calls import Confirm, Diverted, Forward, Messages, Refuse, Talk
-from b2bua_plugins._mailbox import Mailbox, age
+from b2bua_plugins._mailbox import QUIET_SECONDS, Mailbox, age
 from b2bua_plugins._mailbox_mail import Mail, Outbox
 from b2bua_plugins._mailbox_talk import Talks
 from b2bua_plugins._pins import PIN, Guesses
@@ -98,6 +99,8 @@ class OfExtension(Table):
 class Voicemail:
     """Takes messages, and plays them to whom they are for."""
 
+    log = Logger()
+
     @hookimpl
     def b2bua_settings(self) -> Mapping[str, type[Table]]:
         """The tables of this feature."""
@@ -133,11 +136,22 @@ class Voicemail:
         self._service = service
         if self._all.mail is not None:
             self._outbox = Outbox(self._all.mail, service)
-        for [name] in self._options.names(OfExtension):
-            self.mailbox(name).rescue()
+        self._rescue()
+        service.after(QUIET_SECONDS + 1, self._rescue)
         if self._all.days is not None:
             self._expire()
             service.every(DAY, self._expire)
+
+    def _rescue(self) -> None:
+        """See to the messages that were being spoken when the service died."""
+        for [name] in self._options.names(OfExtension):
+            try:
+                found = self.mailbox(name).rescue(self._options.now(), self._all.shortest)
+            except OSError as error:
+                self.log.warn("[voicemail] a message for {name} stays half done: {why}", name=name, why=error)
+                continue
+            for message in found:
+                self.arrived(name, message)
 
     def _expire(self) -> None:
         """Delete what is too old."""

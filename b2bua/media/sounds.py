@@ -6,6 +6,7 @@ import os
 import struct
 import wave
 from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO
 
@@ -83,6 +84,18 @@ def head(size: int, channels: int = 1) -> bytes:
     )  # fmt: skip
 
 
+_DISK = ThreadPoolExecutor(1, "disk")
+"""Where the disk is waited for; no voice does."""
+
+
+def _settle_data(file: int) -> None:
+    """Have on the disk what was written to an open file, and close it."""
+    try:
+        os.fdatasync(file)
+    finally:
+        os.close(file)
+
+
 class Part:
     """
     What has been recorded so far, in a file of its own beside the one that will be.
@@ -112,6 +125,7 @@ class Part:
         if len(pcm) - self._written >= self.SECONDS * RATE * WIDTH:
             self._file.write(pcm[self._written :])
             self._file.flush()
+            _DISK.submit(_settle_data, os.dup(self._file.fileno()))
             self._written = len(pcm)
 
     def remove(self) -> None:

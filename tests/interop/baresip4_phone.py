@@ -10,11 +10,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+from contextlib import suppress
 from typing import Any
 
-from baresip import Account, BaresipError, Config, Event, Runtime, StackEvent, UserAgent
+from baresip import (
+    Account,
+    AudioNotActive,
+    AudioRestarted,
+    BaresipError,
+    Config,
+    Event,
+    Runtime,
+    StackEvent,
+    UserAgent,
+)
 from baresip._native import lib
 
+from tests.interop.hearing import Mouth, Writer
 from tests.interop.lines import Command, say, tell
 
 CONFIG = """\
@@ -42,6 +54,7 @@ class Phone:
         self.account = Account(user, server, password, transport=transport)  # type: ignore[arg-type]
         self.calls: list[Any] = []
         self._target = f"{server};transport={transport}"
+        self._hearing: asyncio.Task[None] | None = None
 
     async def begin(self, authority: str, rtp: int) -> None:
         """Start the library."""
@@ -86,6 +99,29 @@ class Phone:
     async def hang_up(self) -> None:
         """End or refuse the latest call."""
         await self.calls[-1].hangup()
+
+    async def sound(self, frequency: str, path: str) -> None:
+        """Say a tone in the latest call, and write what is heard there to a WAV file."""
+        self._hearing = asyncio.create_task(self._talk(float(frequency), path))
+
+    async def _talk(self, frequency: float, path: str) -> None:
+        """Give the latest call a tone, and take what it hears, a packet at a time."""
+        mouth, ear = Mouth(frequency), Writer(path)
+        while True:
+            await asyncio.sleep(0.01)
+            if not self.calls:
+                continue
+            audio = self.calls[-1].audio
+            with suppress(AudioNotActive, AudioRestarted):
+                info = audio.info()
+                if info.tx_ready and info.tx_buffered < info.tx_sample_rate * info.tx_channels // 5:
+                    audio.write(mouth.say(info.tx_sample_rate, info.tx_channels))
+                if info.rx_ready:
+                    ear.write(audio.read(info.rx_capacity), info.rx_sample_rate, info.rx_channels)
+
+    async def press(self, keys: str) -> None:
+        """Press keys in the latest call."""
+        await self.calls[-1].send_dtmf(keys)
 
     async def hold(self, number: int = -1) -> None:
         """Hold a call."""

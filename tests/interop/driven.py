@@ -129,6 +129,14 @@ class Driven(Teller):
         """Take the latest call off hold."""
         return self.command("resume")
 
+    def sound(self, frequency: int, path: str) -> Deferred[str]:
+        """Say a tone, and write what is heard to a WAV file."""
+        return self.command("sound", str(frequency), path)
+
+    def press(self, keys: str) -> Deferred[str]:
+        """Press keys in the latest call."""
+        return self.command("press", keys)
+
     def transfer(self, number: str) -> Deferred[str]:
         """Transfer the latest call blind."""
         return self.command("transfer", number)

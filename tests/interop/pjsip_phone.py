@@ -50,6 +50,13 @@ class Call(pj.Call):
             self.phone.calls.remove(self)
             tell("CALL_CLOSED", param=f"{info.lastStatusCode} {info.lastReason}")
 
+    def onCallMediaState(self, prm: Any) -> None:
+        """Media flow, perhaps to another place than before: say and hear what there is."""
+        info = self.getInfo()  # its streams are gone with it
+        for number, stream in enumerate(info.media):
+            if stream.type == pj.PJMEDIA_TYPE_AUDIO and stream.status != pj.PJSUA_CALL_MEDIA_NONE:
+                self.phone.wire(self.getAudioMedia(number))
+
     def onCallTransferStatus(self, prm: Any) -> None:
         """A NOTIFY says how a transfer goes."""
         tell("TRANSFER", param=str(prm.statusCode))
@@ -143,6 +150,30 @@ class Phone:
         self.account.create(wanted)
         self._wanted = wanted
         self.buddies: list[Buddy] = []
+        self._mouth: Any = None
+        self._ear: Any = None
+
+    def sound(self, frequency: str, path: str) -> None:
+        """Say a tone in all calls, and write what is heard to a WAV file."""
+        self._mouth, self._ear = pj.ToneGenerator(), pj.AudioMediaRecorder()
+        self._mouth.createToneGenerator()
+        said = pj.ToneDesc()
+        said.freq1, said.freq2, said.on_msec, said.off_msec = int(frequency), 0, 20_000, 0
+        said.volume = 8000
+        tones = pj.ToneDescVector()
+        tones.append(said)
+        self._mouth.play(tones, True)
+        self._ear.createRecorder(path)
+
+    def wire(self, media: Any) -> None:
+        """Let a call hear the tone, and the recorder the call."""
+        if self._mouth is not None:
+            self._mouth.startTransmit(media)
+            media.startTransmit(self._ear)
+
+    def press(self, keys: str) -> None:
+        """Press keys in the latest call."""
+        self._call.dialDtmf(keys)
 
     def _uri(self, to: str) -> str:
         return to if ":" in to else f"sip:{to}@{self._server}"

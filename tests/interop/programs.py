@@ -25,6 +25,7 @@ PACKAGES = {
     "initdb": "postgresql",
     "kamailio": "kamailio",
     "linphone-daemon": "linphone-cli",
+    "linphonec": "linphone-cli",
     "npm": "npm",
     "rtpengine": "rtpengine-daemon",
     "sipp": "sip-tester",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from datetime import datetime
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.message import Message
 from pathlib import Path
@@ -13,6 +14,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.features import FeaturesRefused
+from b2bua.media import sounds
 from b2bua.media.rtp import RATE
 from b2bua.media.sounds import Part, load, save
 from b2bua.testing import LadderTestCase, Manners, Phone, World
@@ -424,6 +426,14 @@ class MailTests(LadderTestCase):
         self.quiet()
 
 
+class _AtOnce:
+    """In place of a thread."""
+
+    def submit(self, do: Callable[[int], None], value: int) -> None:
+        """Do it now."""
+        do(value)
+
+
 class MailboxTests(SynchronousTestCase):
     """The files of a mailbox."""
 
@@ -449,10 +459,35 @@ class MailboxTests(SynchronousTestCase):
         for frame in range(0, len(pcm), 320):
             part.add(pcm[: frame + 320])
         self.assertEqual(self.mailbox.new(), [])  # nobody hears what is not whole
-        self.assertEqual(self.mailbox.rescue(), 1)
+        self.assertEqual(self.mailbox.rescue(self.now(), 1.0), [])  # somebody is still speaking
+        self.assertEqual(self.mailbox.rescue(self.now(6), 1.0), [place])
         [message] = self.mailbox.new()
         self.assertEqual(load(message), pcm[: 4 * RATE * 2])
-        self.assertEqual(self.mailbox.rescue(), 0)
+        self.assertEqual(self.mailbox.rescue(self.now(6), 1.0), [])
+
+    def test_on_the_disk(self) -> None:
+        """What has been spoken is on the disk every two seconds, whatever else the system keeps in memory."""
+        synced: list[int] = []
+        self.patch(sounds, "_DISK", _AtOnce())
+        self.patch(os, "fdatasync", lambda file: synced.append(os.fstat(file).st_size))
+        part = Part(self.mailbox.place(datetime(2026, 1, 1), "101"))
+        pcm = b"\1\2" * RATE * 5
+        for frame in range(0, len(pcm), 320):
+            part.add(pcm[: frame + 320])
+        self.assertEqual(synced, [4 * RATE, 8 * RATE])
+        part.remove()
+
+    def test_power_fails_at_once(self) -> None:
+        """What is too short for a message is none afterwards, either; copies that are not whole are gone."""
+        place = self.mailbox.place(datetime(2026, 1, 1), "101")
+        Part(place)
+        place.with_suffix(".copy").write_bytes(b"RIFF")
+        self.assertEqual(self.mailbox.rescue(self.now(6), 1.0), [])
+        self.assertEqual(list(place.parent.iterdir()), [])
+
+    def now(self, later: float = 0.0) -> datetime:
+        """The time of day, some seconds later."""
+        return datetime.now(UTC) + timedelta(seconds=later)
 
     def test_power_fails_while_saving(self) -> None:
         """The old file, or the new one: never half of one, and never none that was there before."""
