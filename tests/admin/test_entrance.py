@@ -407,9 +407,28 @@ class FileTests(DoorCase):
         self.assertEqual((answer.status, answer.body), (200, b"<x/>"))
         for said in ("", "phone:wrong", "phone"):
             self.assertEqual(self.get("/files/x.xml", said).status, 401, said)
-        for path in ("/files/y.xml", "/files", "/files/x.xml/more", "/files/../x.xml"):
+        for path in ("/files/y.xml", "/files"):
             self.assertEqual(self.get(path, f"phone:{self.token}").status, 404, path)
         self.assertEqual(self.browser("alice").send("GET", "/files/x.xml").status, 200)
+
+    def test_directory(self) -> None:
+        """What is in a directory, a recording say, is for administrators, whoever else is known."""
+        asked: list[str] = []
+
+        def give(features: Features, name: str) -> tuple[str, bytes] | None:
+            asked.append(name)
+            return ("audio/wav", b"RIFF") if name == "recordings/x.wav" else None
+
+        self.patch(Features, "file", give)
+        for path in ("/files/recordings/x.wav", "/files/recordings/", "/files/../x.xml"):
+            self.assertEqual(self.get(path, f"phone:{self.token}").status, 403, path)
+            self.assertEqual(self.get(path).status, 401, path)
+        for name in ("alice", "desk"):
+            self.assertEqual(self.browser(name).send("GET", "/files/recordings/x.wav").status, 403, name)
+        self.assertEqual(asked, [])
+        answer = self.browser("root").send("GET", "/files/recordings/x.wav")
+        self.assertEqual((answer.status, answer.body), (200, b"RIFF"))
+        self.assertEqual(self.browser("root").send("GET", "/files/recordings/y.wav").status, 404)
 
     def test_nonsense(self) -> None:
         """An Authorization that cannot be read lets nobody in."""

@@ -155,6 +155,54 @@ class RelayedTests(RelayCase):
         self.assertIn("leg 1: 1000 packets came, 3 were lost, jitter 12 ms, MOS 4.2", told(call))
 
 
+class PolicyTests(RelayCase):
+    """Who needs a relay."""
+
+    settings: ClassVar[dict[str, Any]] = {
+        "trunks": {"carrier": {"uri": "sip:198.51.100.7", "accept_from": ["198.51.100.7"], "media": "relay"}},
+        "routes": [{"match": "[+].*", "trunk": "carrier"}],
+    }
+
+    def test_trunk(self) -> None:
+        """A trunk may have all its calls relayed, in both directions, before its server has been found."""
+        carrier = self.world.trunk(
+            "carrier", host="198.51.100.7", number="+4930123456", manners=Manners(answers_after=1)
+        )
+        self.alice.dial("+4940999")
+        self.world.run(3)
+        self.assertTalking(("alice", "carrier"))
+        (_, _, towards, _), *_ = self.world.relays.asked
+        self.assertEqual(towards.host, "192.0.2.1")
+        self.alice.hang_up()
+        self.world.run(1)
+        carrier.dial("bob")
+        self.world.run(3)
+        self.assertTalking(("bob", "carrier"))
+        self.assertEqual(self.world.relayed(), {"bob", "carrier"})
+        carrier.hang_up()
+        self.over()
+
+    def test_nat(self) -> None:
+        """A phone that has registered an address at which it is not seen is behind a NAT (RFC 3581)."""
+        dave = self.world.phone("dave", Manners(answers_after=1))
+        dave.register(contact=f"<sip:dave@192.168.1.10:{dave.port}>")
+        self.world.run(1)
+        self.alice.dial("dave")
+        self.world.run(3)
+        self.assertTalking(("alice", "dave"))
+        self.assertEqual(self.world.relayed(), {"alice", "dave"})
+        self.assertIn("extension dave is behind a NAT: its Contact is at 192.168.1.10", self.story())
+        self.over()
+
+    def test_not_able(self) -> None:
+        """With an engine that cannot do it media go directly, and the trace says why."""
+        self.world.relays.can = frozenset()
+        self.carol.dial("alice")
+        self.world.run(3)
+        self.assertTalking(("alice", "carol"))
+        self.over()
+
+
 class BeforeTheAnswerTests(RelayCase):
     """The engine takes its time before the call is answered."""
 

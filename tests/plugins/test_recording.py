@@ -440,6 +440,23 @@ class NoRelayTests(RecordingCase):
         self.over()
 
 
+class WithoutTests(LadderTestCase):
+    """The feature is not there."""
+
+    def test_record_key(self) -> None:
+        """The record key of a Yealink is told that nothing is recorded, and nobody else hears of it."""
+        alice, _ = self.world.phones("alice", "bob", manners=Manners(answers_after=1))
+        alice.dial("bob")
+        self.world.run(2)
+        answers: list[Response | None] = []
+        alice.session.ask("INFO", [("Record", "on")], hear=answers.append)
+        self.world.run(1)
+        self.assertEqual([answer and answer.code for answer in answers], [501])
+        alice.hang_up()
+        self.world.run(1)
+        self.quiet()
+
+
 class KeptTests(RecordingCase):
     """How long they are kept."""
 
