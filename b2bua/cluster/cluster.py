@@ -256,7 +256,7 @@ class Cluster:
         try:
             rows = await self._nodes.renew()
         except Fenced:
-            self.log.critical("another node has taken the calls of this one, which ends without a word")
+            self.log.error("another node has taken the calls of this one, which ends without a word")
             self.lease.until = begun
             self._drop()
             return

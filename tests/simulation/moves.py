@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sys
 
+from b2bua.cluster.lease import DEAD, TERM
 from b2bua.store.memory import MemoryStore
 from b2bua.testing.chance import Play, main
 from b2bua.testing.deeds import Scene
@@ -19,7 +20,7 @@ from b2bua.testing.phone import Phone
 from b2bua.testing.served import HOST
 from b2bua.testing.session import Session
 from b2bua.testing.world import World
-from tests.simulation.crashes import FEATURES, badly_kept
+from tests.simulation.crashes import FEATURES, CrashPlay, badly_kept
 
 SECOND = "192.0.2.2"
 """The address of the second server."""
@@ -87,6 +88,27 @@ class MovePlay(Play):
         for node in self.nodes:
             if problem := badly_kept(node.store):
                 raise self.world.failure(problem)
+
+
+class DeathPlay(MovePlay, CrashPlay):
+    """A world in which the servers are stopped and killed as well, for less or more than their leases."""
+
+    def crash(self) -> None:
+        """Kill a server, or stop it for a while; it comes back before its calls are taken, or after."""
+        node = self.random.choice(self.nodes)
+        self.crashes.append(self.world.clock.seconds())
+        self.world.network.harmed = True  # phones miss what the server owed them
+        if self.random.random() < 0.5:
+            node.halt()
+            node.crashed()  # another one may go on, which does not know the last of it
+            self.world.run(self.random.choice([0.1, 2.0, TERM + 2, DEAD + 4]))
+            node.go_on()
+            self.world.run(self.random.choice([0.0, 2.0]))
+        else:
+            node.crash()
+            self.world.run(self.random.choice([0.0, 2.0, 5.0, DEAD + 4]))
+        if not node.alive:
+            node.start_again()
 
 
 def move(play: Scene) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.testing.chance import simulate
-from tests.simulation.moves import MovePlay
+from tests.simulation.moves import DeathPlay, MovePlay
 
 
 class MoveTests(SynchronousTestCase):
@@ -15,6 +15,12 @@ class MoveTests(SynchronousTestCase):
         """Phones notice nothing, whichever server they send to; no call has two owners, or two records."""
         said: list[str] = []
         failed = simulate(range(100), said.append, kind=MovePlay)
+        self.assertEqual(failed, [], "\n".join(said))
+
+    def test_deaths(self) -> None:
+        """So it is where the servers are stopped and killed, and take the calls of each other."""
+        said: list[str] = []
+        failed = simulate(range(120), said.append, kind=DeathPlay)
         self.assertEqual(failed, [], "\n".join(said))
 
     def test_moved(self) -> None:
