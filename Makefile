@@ -67,6 +67,8 @@ simulate: $(DEVELOPS)
 	$(BIN)/python -m tests.simulation.lamps --seeds $(SEEDS)
 	$(BIN)/python -m tests.simulation.lamps --crashed --seeds $(SEEDS)
 	$(BIN)/python -m tests.simulation.crashes --seeds $(SEEDS)
+	$(BIN)/python -m tests.simulation.talking --seeds $(SEEDS)
+	$(BIN)/python -m tests.simulation.conferring --seeds $(SEEDS)
 	$(BIN)/python -m tests.simulation.relayed --seeds $(SEEDS)
 	$(BIN)/python -m tests.simulation.moves --seeds $(SEEDS)
 

@@ -44,7 +44,7 @@ from b2bua_plugins._pins import PIN, Guesses
 from b2bua_plugins._sounds import sound
 
 if TYPE_CHECKING:
-    from b2bua.calls import Attempt, Conversation, Party, Referral
+    from b2bua.calls import Attempt, Conversation, InvitationDraft, Party, Referral
     from b2bua.subscriptions import EventPackage
 
 TRIES = 3
@@ -127,6 +127,12 @@ class Conferences:
             return asked(self._service, self._rooms.get(meant.name), talk, referral)
 
         return Talk(lambda talk: self._receive(talk, meant, brings[:1]), room=meant.name, focus=refer)
+
+    @hookimpl
+    def invitation_leaving(self, attempt: Attempt, draft: InvitationDraft) -> None:
+        """Invite to the conference whom somebody in it has asked to ring."""
+        if attempt.leg is None and attempt.call.dialled in self._rooms:
+            draft.focus = attempt.call.dialled
 
     def _meant(self, user: str, who: Party) -> Room | None:
         """

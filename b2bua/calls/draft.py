@@ -17,9 +17,9 @@ OURS = NEVER | {"Content-Type"}
 
 Part: TypeAlias = tuple[str, str, bytes]
 """A body besides the session: its Content-ID without the angle brackets, its type and content."""
-Kept: TypeAlias = tuple[str, str, str, str, list[tuple[str, str]], list[Part]]
-"""What a draft says: names and URIs of From and To, the header fields, and further bodies."""
-KEPT = ("from_display", "from_uri", "to_uri", "to_display", "fields", "parts")
+Kept: TypeAlias = tuple[str, str, str, str, str, list[tuple[str, str]], list[Part]]
+"""What a draft says: names and URIs of From and To, the focus, the header fields, and further bodies."""
+KEPT = ("from_display", "from_uri", "to_uri", "to_display", "focus", "fields", "parts")
 
 
 @dataclass(slots=True)
@@ -30,6 +30,8 @@ class InvitationDraft:
     from_uri: str
     to_uri: str
     to_display: str = ""
+    focus: str = ""
+    """The user of the conference URI, if it invites to one whose focus we are (RFC 4579 section 5.2)."""
     fields: list[tuple[str, str]] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
 
@@ -40,13 +42,15 @@ class InvitationDraft:
             self.from_uri,
             self.to_uri,
             self.to_display,
+            self.focus,
             list(self.fields),
             list(self.parts),
         )
 
     def put_back(self, kept: Kept) -> None:
         """Let it say again what it said."""
-        self.from_display, self.from_uri, self.to_uri, self.to_display, self.fields, self.parts = kept
+        for name, said in zip(KEPT, kept, strict=True):
+            setattr(self, name, said)
 
     def add(self, name: str, value: str) -> None:
         """Add a header field after those that are there."""

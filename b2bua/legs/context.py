@@ -78,3 +78,5 @@ class Invitation(NamedTuple):
     """The URIs of a Route to preload, such as the Path of a binding (RFC 3327 section 5.4)."""
     parts: tuple[tuple[str, str, bytes], ...] = ()
     """Bodies besides the offer, to which header fields refer: Content-ID, type and content."""
+    focus: str = ""
+    """The user of the URI of a conference to which it invites (RFC 4579 section 5.2); empty for none."""

@@ -57,6 +57,8 @@ class InviteRequest:
         self.seq = context.random.getrandbits(16)
         channel = leg.channel
         channel.contact_user = Uri.parse(from_uri).user or ""
+        if invitation.focus:
+            channel.show_focus(invitation.focus)
         channel.sticky = type(invitation.target) is FlowType
         channel.secure = invitation.request_uri[:5] == "sips:"
         self.offer = b""

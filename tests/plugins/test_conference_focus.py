@@ -97,6 +97,7 @@ class RingingTests(FocusCase):
             got.message for got in self.dave.inbox if getattr(got.message, "method", "") == "INVITE"
         )
         self.assertIn("sip:800@", invite.get("From") or "")
+        self.assertRegex(invite.get("Contact") or "", "^<sip:800@.*>;isfocus$")  # section 5.2
         self.assertTrue(self.contact(self.dave).endswith(">;isfocus"))
         self.over()
 

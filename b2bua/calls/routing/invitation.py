@@ -36,6 +36,7 @@ def invitation(attempt: LiveAttempt, destination: Destination, breadth: int) -> 
         max_breadth=breadth,
         route=destination.route,
         parts=tuple(draft.parts),
+        focus=draft.focus,
     )
 
 
@@ -54,7 +55,8 @@ def _draft(attempt: LiveAttempt, destination: Destination) -> InvitationDraft:
     if attempt.alert_info:
         fields = [item for item in fields if item[0] != "Alert-Info"]
         fields.append(("Alert-Info", attempt.alert_info))
-    return InvitationDraft(template.display or shown.display, shown.uri, destination.to_uri, "", fields)
+    display = template.display or shown.display
+    return InvitationDraft(display, shown.uri, destination.to_uri, fields=fields)
 
 
 def _kept(fields: list[tuple[str, str]]) -> list[tuple[str, str]]:
