@@ -79,6 +79,12 @@ class Passing:
             return False
         if knows(self._server, message):
             return isinstance(message, Request) and self._fetch(message, flow, data)
+        if (
+            isinstance(message, Request)
+            and message.method == "ACK"
+            and self._server.runner.servers.has_refused(message, flow)
+        ):
+            return False  # of a challenge, of which nothing was kept
         return self._ask({**packed(flow, data), "asked": []}, message)
 
     def _ask(self, word: Word, message: Request | Response) -> bool:

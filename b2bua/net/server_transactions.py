@@ -301,10 +301,18 @@ class ServerTransactions:
         also from another port of the phone's router, and nobody else can work
         it out.
         """
+        tag = self._tag(request, request.get("CSeq") or "")
+        return request.response(code, reason, to_tag=tag, fields=fields)
+
+    def has_refused(self, ack: Request, flow: Flow) -> bool:
+        """Does an ACK acknowledge such an answer?  It has the Via of its INVITE (section 17.1.1.3)."""
+        return ack.to.tag == self._tag(arrived(ack, flow), f"{ack.cseq.number} INVITE")
+
+    def _tag(self, request: Request, cseq: str) -> str:
+        """The To tag of such an answer."""
         via = _SEEN_FROM.sub("", request.get("Via") or "")
-        same = " ".join([request.get("Call-ID") or "", request.get("CSeq") or "", via])
-        digest = blake2b(same.encode("utf-8", "surrogateescape"), key=self._secret, digest_size=8)
-        return request.response(code, reason, to_tag=digest.hexdigest(), fields=fields)
+        same = " ".join([request.get("Call-ID") or "", cseq, via])
+        return blake2b(same.encode("utf-8", "surrogateescape"), key=self._secret, digest_size=8).hexdigest()
 
     def _refuse(self, request: Request, code: int, flow: Flow) -> None:
         """Refuse a request that C{arrived} has seen, and keep nothing of it."""

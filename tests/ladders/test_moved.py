@@ -142,6 +142,23 @@ class MovedTests(MovedCase):
         self.goes_on(self.bob, self.alice, lambda: None)
         self.quiet()
 
+    def test_nobody_is_asked(self) -> None:
+        """A call that stays where it began costs the other node nothing: no word is said about it."""
+        said: list[str] = []
+        for node in (self.a, self.b):
+            for peer in node.cluster.peers.values():
+                say = peer.say
+                peer.say = lambda word, say=say: (said.append(word["say"]), say(word))[1]
+        self.call(self.alice, self.bob)
+        self.bob.hold()
+        self.world.run(1)
+        self.bob.resume()
+        self.world.run(1)
+        self.alice.hang_up()
+        self.world.run(1)
+        self.assertEqual(set(said), {"alive", "seen"})
+        self.quiet()
+
 
 class OthersTests(MovedCase):
     """Phones that are registered with the other node."""
