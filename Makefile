@@ -106,9 +106,11 @@ churn: $(DEVELOPS)
 restarts: $(DEVELOPS)
 	$(BIN)/python -m tests.interop.restarts
 
-# 500 calls up, and kill -9 again and again; then each is gone on with: three minutes for ten kills.
+# 500 calls up, and kill -9 again and again; then each is gone on with: three minutes for ten kills.  Then
+# PJSIP and baresip, whose calls are held, ended, and transferred blind and attended after each kill.
 kills: $(DEVELOPS)
 	$(BIN)/python -m tests.interop.kills --kills $(KILLS)
+	$(BIN)/python -m twisted.trial tests.interop.test_survival
 
 # Two processes on one database, and calls that are moved to and fro for a minute.
 moves: $(DEVELOPS)

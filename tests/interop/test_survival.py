@@ -10,9 +10,13 @@ from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
+from tests.interop import day
+from tests.interop.certificates import pair
 from tests.interop.kills import play
+from tests.interop.pjsip import Pjsip
 from tests.interop.processes import Program, reactor
 from tests.interop.programs import need
+from tests.interop.service import PASSWORDS, Service
 from tests.interop.test_calls import UdpTests
 
 KEPT = 4.0
@@ -71,3 +75,82 @@ class KillTests(UdpTests):
         self.assertIn("500", told["param"])
         record = yield self.record()
         self.assertEqual((record.answered, record.why), (None, "crash"))
+
+
+class KilledDay(day.Day):
+    """A day on which the service is killed each time that two have begun to talk."""
+
+    kills = 0
+    reconnects = False
+    """Do the phones have to register by new connections?"""
+
+    async def connect(self, caller: Any, callee: Any) -> None:
+        """One calls the other, who answers; then the service dies, and is started again."""
+        await super().connect(caller, callee)
+        await deferLater(reactor, KEPT)
+        said = "\n".join(self.service.program.lines)
+        if "Traceback" in said:
+            raise AssertionError(said)
+        await self.service.program.kill()
+        self.service.program = Program("b2bua")
+        await self.service.start()
+        self.kills += 1
+        if self.reconnects:
+            await gatherResults([phone.register() for phone in self.phones])
+        if not all(call["restored"] for call in await self.service.ask("/calls")):
+            raise AssertionError("a call was not restored")
+
+
+class PhonesTests(TestCase):
+    """PJSIP over UDP: what a restored call can do with phones that nobody here wrote."""
+
+    timeout = 240
+    transport = "udp"
+    scenarios = (
+        day.hold,
+        day.callee_hangs_up,
+        day.blind_transfer_by_callee,
+        day.attended_transfer,
+        day.attended_transfer_of_callers,
+    )
+
+    async def test_day(self) -> None:
+        """Holds, BYEs, and blind and attended transfers of calls that kill -9 has left behind."""
+        Pjsip.needed()
+        directory = Path(self.mktemp()).resolve()
+        certificate, _ = pair(directory)
+        service = Service(str(directory), tls=self.transport == "tls")
+        self.addCleanup(service.kill)
+        await service.start()
+        server = f"{service.host}:{service.tls_port or service.port}"
+        authority = certificate.with_name("authority.pem")
+        phones = [
+            Pjsip(str(directory), *who, server, self.transport, authority=authority)
+            for who in list(PASSWORDS.items())[:3]
+        ]
+        for phone in phones:
+            self.addCleanup(phone.stop)
+        await gatherResults([phone.start() for phone in phones])
+        await gatherResults([phone.register() for phone in phones])
+        killed = KilledDay(service, phones)
+        killed.reconnects = self.transport != "udp"
+        for scenario in self.scenarios:
+            try:
+                await scenario(killed, *phones)
+                await killed.rest()
+            except Exception as error:
+                ladders = "\n".join(phone.ladder for phone in phones)
+                raise AssertionError(f"{scenario.__name__}: {error}\n{ladders}") from error
+        self.assertEqual(killed.kills, 7)
+
+
+class PhonesByTcpTests(PhonesTests):
+    """The same over TCP: the calls follow their phones to their new connections (RFC 5626 in spirit)."""
+
+    transport = "tcp"
+
+
+class PhonesByTlsTests(PhonesTests):
+    """The same over TLS."""
+
+    transport = "tls"
