@@ -17,6 +17,7 @@ from tests.interop.kills import UAC, UAS
 from tests.interop.load import CALLEE, Killable, callee, caller, ended
 from tests.interop.moves import play, services
 from tests.interop.programs import need
+from tests.store.postgresql import database
 
 KEPT = 4.0
 """Seconds after which a call is in the database."""
@@ -52,6 +53,15 @@ class MovesTests(TestCase):
         found = yield deferToThread(play, self.directory(), 3, 6.0, 0.15)
         self.assertTrue(found.is_good, f"{found}\n{found.said}")
         self.assertGreater(found.moved, 20, str(found))
+
+    @inlineCallbacks
+    def test_postgresql(self) -> Any:
+        """So it is where the two share a PostgreSQL."""
+        need("sipp")
+        url = database()
+        found = yield deferToThread(play, self.directory(), 2, 5.0, 0.15, 0, url)
+        self.assertTrue(found.is_good, f"{found}\n{found.said}")
+        self.assertGreater(found.moved, 10, str(found))
 
     @inlineCallbacks
     def test_stopped(self) -> Any:
