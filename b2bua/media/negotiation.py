@@ -52,9 +52,13 @@ def answer(offer: bytes, host: str, port: int) -> Reply | None:
     @return: None if nothing of it can be understood here.
     """
     try:
-        offered = Sdp.parse(offer)
+        return _answer(Sdp.parse(offer), host, port)
     except PeerError:
         return None
+
+
+def _answer(offered: Sdp, host: str, port: int) -> Reply | None:
+    """Answer what can be read; what of it cannot, raises L{PeerError}."""
     streams: list[Media] = []
     agreed: Agreed | None = None
     for media in offered.media:
@@ -84,9 +88,9 @@ def accepted(session: bytes) -> Agreed | None:
     """What an answer to our offer means; None if it refuses it."""
     try:
         answered = Sdp.parse(session)
+        return next((found for media in answered.media if (found := _agree(media)) is not None), None)
     except PeerError:
         return None
-    return next((found for media in answered.media if (found := _agree(media)) is not None), None)
 
 
 def _agree(media: Media) -> Agreed | None:

@@ -28,7 +28,8 @@ from b2bua.media.ports import (
     Towards,
 )
 from b2bua.net import relay_commands as commands
-from b2bua.net.workers import GONE, Line, Workers
+from b2bua.net.worker_line import trouble
+from b2bua.net.workers import Line, Workers
 
 ENGINE = "embedded"
 LIVES = 5
@@ -159,11 +160,7 @@ class Relay:
                 return fail(NoRelay("the table [media] is off"))
             self._line, self._number = self._workers.line(), self._workers.number()
             self._line.users[self._number] = self
-        try:
-            asked: Deferred[Any] = self._line.callRemote(command, relay=self._number, **what)
-        except amp.TooLong:
-            return fail(NoRelay("the description is too long to be passed on"))
-        return asked.addErrback(_no_relay)
+        return self._line.ask(command, relay=self._number, **what).addErrback(_no_relay)
 
     def told(self, what: Any, leg: str, detail: str) -> None:
         """Something has happened."""
@@ -230,7 +227,6 @@ class Relays:
 
 
 def _no_relay(failure: Failure) -> Failure:
-    """Say that there is no relay where the worker is gone."""
-    if failure.check(*GONE) is not None:
-        return Failure(NoRelay("the media worker is gone"))
-    return failure
+    """Say that there is no relay where the worker does not answer."""
+    why = trouble(failure)
+    return Failure(NoRelay(why)) if why else failure

@@ -22,7 +22,6 @@ from twisted.internet.protocol import Factory, connectionDone
 from twisted.internet.task import LoopingCall
 from twisted.internet.threads import deferToThread
 from twisted.logger import Logger
-from twisted.protocols import amp
 from twisted.python.failure import Failure
 
 from b2bua.media import negotiation, wideband
@@ -35,6 +34,7 @@ from b2bua.media.sounds import NotASound, Part, Sound, Sounds, save
 from b2bua.net import voice_commands as commands
 from b2bua.net.media_sockets import MediaSocket, MediaSockets
 from b2bua.net.relay_worker import RelaysAtWork
+from b2bua.net.worker_line import WorkerLine
 
 reactor: Any = _reactor
 PARENT = 3
@@ -111,7 +111,7 @@ class Ear:
         return []
 
 
-class Worker(RelaysAtWork, amp.AMP):
+class Worker(RelaysAtWork, WorkerLine):
     """Does what the service says."""
 
     log = Logger()
@@ -123,7 +123,7 @@ class Worker(RelaysAtWork, amp.AMP):
         @param low: the first port that it may use; C{high} is the last.
         @param silent_seconds: after so long without a packet a party is silent; 0 for never.
         """
-        amp.AMP.__init__(self)
+        WorkerLine.__init__(self)
         RelaysAtWork.__init__(self)
         self.sockets, self.silent_seconds = MediaSockets(reactor, low, high), silent_seconds
         self._random = SystemRandom()

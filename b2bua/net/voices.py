@@ -17,7 +17,8 @@ from zope.interface import implementer
 
 from b2bua.media.ports import Happened, Hear, IVoice, IVoices, NoVoice
 from b2bua.net import voice_commands as commands
-from b2bua.net.workers import GONE, Line, Workers
+from b2bua.net.worker_line import trouble
+from b2bua.net.workers import Line, Workers
 
 
 @implementer(IVoice)
@@ -87,14 +88,11 @@ class Voice:
 
     def _ask(self, command: type[amp.Command], **what: Any) -> Deferred[Any]:
         """Ask the worker; one that is gone has no voice."""
-        asked: Deferred[Any] = self._line.callRemote(command, voice=self._number, **what)
-        return asked.addErrback(_gone)
+        return self._line.ask(command, voice=self._number, **what).addErrback(_no_voice)
 
     def _tell(self, command: type[amp.Command], **what: Any) -> None:
         """Tell the worker; one that is gone does not mind."""
-        self._line.callRemote(command, voice=self._number, **what).addErrback(
-            lambda failure: failure.trap(*GONE)
-        )
+        self._ask(command, **what).addErrback(lambda failure: failure.trap(NoVoice))
 
 
 @implementer(IVoices)
@@ -152,8 +150,7 @@ class Voices:
         self.workers.stop()
 
 
-def _gone(failure: Failure) -> Failure:
-    """Say that there is no voice where the worker is gone."""
-    if failure.check(*GONE) is not None:
-        return Failure(NoVoice("the voice worker is gone"))
-    return failure
+def _no_voice(failure: Failure) -> Failure:
+    """Say that there is no voice where the worker does not answer."""
+    why = trouble(failure)
+    return Failure(NoVoice(why)) if why else failure

@@ -13,16 +13,12 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.protocol import Factory, ProcessProtocol, connectionDone
 from twisted.logger import Logger
-from twisted.protocols import amp
 from twisted.python.failure import Failure
 
 from b2bua.net import relay_commands, voice_commands
-
-GONE = (ConnectionDone, ConnectionLost, amp.ProtocolSwitched)
-"""What a question fails with whose worker is gone."""
+from b2bua.net.worker_line import WorkerLine
 
 
 class User(Protocol):
@@ -38,7 +34,7 @@ class User(Protocol):
         """The worker is gone."""
 
 
-class Line(amp.AMP):
+class Line(WorkerLine):
     """Our end of the socket to a worker."""
 
     def __init__(self, workers: Workers) -> None:

@@ -305,8 +305,11 @@ class VoicesTests(TestCase):
         voice = await self.voices.open(HOST, self.hear, self.listen(Party()))
         error = await self.assertFailure(voice.play("/nowhere.wav"), NoVoice)
         self.assertEqual(str(error), "there is no file /nowhere.wav")
-        opening = self.voices.open(HOST, self.hear, b"v=0\r\n")
-        self.assertIn("no audio", str(await self.assertFailure(opening, NoVoice)))
+        broken = self.listen(Party()).replace(b"a=sendrecv", b"c=nonsense")
+        for offer, why in ((b"v=0\r\n", "no audio"), (broken, "no audio"), (b"x" * 70_000, "too long")):
+            opening = self.voices.open(HOST, self.hear, offer)
+            self.assertIn(why, str(await self.assertFailure(opening, NoVoice)))
+        await voice.play(str(self.sound))
         voice.close()
 
     async def test_worker_dies(self) -> None:

@@ -76,6 +76,7 @@ class AnswerTests(SynchronousTestCase):
             offering("m=audio 4000 RTP/AVP 96", "a=rtpmap:96 PCMA/16000"),
             offering("m=audio 0 RTP/AVP 8"),
             offering("m=video 4000 RTP/AVP 8"),
+            offering("m=audio 4000 RTP/AVP 8", "c=nonsense"),
             b"rubbish",
         ):
             self.assertIsNone(answer(bad, "192.0.2.1", 2))
@@ -141,3 +142,4 @@ class OfferTests(SynchronousTestCase):
         """An answer that refuses the stream agrees to nothing."""
         self.assertIsNone(accepted(offering("m=audio 0 RTP/AVP 8")))
         self.assertIsNone(accepted(b"rubbish"))
+        self.assertIsNone(accepted(offering("m=audio 4000 RTP/AVP 8", "c=nonsense")))
