@@ -33,6 +33,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 import pluggy
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from b2bua.calls.draft import InvitationDraft
     from b2bua.calls.face import Attempt, Call, Leg, Referral
     from b2bua.calls.outside import OutsideRequest, Registration, Respond
@@ -171,16 +173,16 @@ def b2bua_commands() -> Mapping[str, Callable[..., Any]]:
 
 
 @_hook("declaration")
-def b2bua_files() -> Mapping[str, Callable[..., tuple[str, bytes] | None]]:
+def b2bua_files() -> Mapping[str, Callable[..., tuple[str, bytes | Path] | None]]:
     """
     Name the files that the feature has for phones and programs, to be got by HTTP.
 
     Asked once for each generation of features.  A file is at C{/files/NAME} of
     the page's address, for whoever has logged in or has a token; phones give a
     token as the password of HTTP Basic.  Its function is called for each GET, and
-    what it gives is not kept.  A name with a slash at its end is a directory:
-    its function is given the name of what is wanted in it, gives L{None} if there
-    is no such file, and is called for administrators only.
+    what it gives is not kept; a large one is given by its L{Path}.  A name with a
+    slash at its end is a directory: its function is given the name of what is wanted
+    in it, gives L{None} if there is no such file, and is called for administrators only.
 
     @return: for each name, C{phonebook.xml} say, a function that gives the type and the content.
     """

@@ -12,16 +12,20 @@ power failed is made what there is of it, when the service starts again.
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
+from html import escape
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import quote
 
 from b2bua.calls import rescue_recording
 
 STAMP = "%Y%m%d-%H%M%S"
 HEAD_BYTES = 44
 BYTES_A_SECOND = 32_000
+COLUMNS = ("when", "caller", "dialled", "seconds", "call")
+"""What the page says of each."""
 _NAME = re.compile(r"(?P<stamp>\d{8}-\d{6})-(?P<call>[0-9a-zA-Z]+)-(?P<caller>[^-]*)-(?P<dialled>[^-]*)\.wav")
 _UNFIT = re.compile(r"[^0-9A-Za-z+*#.]")
 
@@ -42,6 +46,23 @@ class Recorded(NamedTuple):
             return max(self.path.stat().st_size - HEAD_BYTES, 0) / BYTES_A_SECOND
         except OSError:
             return 0.0
+
+
+def page(rows: Iterable[Mapping[str, object]]) -> str:
+    """A page that lists recordings, the latest first, each with its sound."""
+    lines = [
+        "<tr>"
+        + "".join(
+            f"<td>{escape(str(row[key]))}</td>" for key in ("when", "caller", "dialled", "seconds", "call")
+        )
+        + f'<td><a href="{quote(str(row["file"]))}">{escape(str(row["file"]))}</a></td></tr>'
+        for row in rows
+    ]
+    head = "".join(f"<th>{word}</th>" for word in ("When", "Caller", "Dialled", "Seconds", "Call", "File"))
+    return (
+        '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>Recordings</title><h1>Recordings</h1>'
+        f"<table><tr>{head}</tr>{''.join(reversed(lines))}</table></html>"
+    )
 
 
 class Recordings:

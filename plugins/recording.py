@@ -36,7 +36,7 @@ from pydantic import Field, StringConstraints
 from b2bua import Changeable, File, NotConfigured, Options, Service, Table, hookimpl
 from b2bua.calls import Confirm, Phase, Refuse, Replied, Talk
 from b2bua_plugins._recorder import Recorder
-from b2bua_plugins._recordings import Recorded, Recordings
+from b2bua_plugins._recordings import Recorded, Recordings, page
 from b2bua_plugins._sounds import of_language
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class CallRecording:
         return {"recordings": self.recordings, "record": self.record}
 
     @hookimpl
-    def b2bua_files(self) -> Mapping[str, Callable[..., tuple[str, bytes] | None]]:
+    def b2bua_files(self) -> Mapping[str, Callable[..., tuple[str, bytes | Path] | None]]:
         """The recordings, for administrators."""
         return {"recordings/": self._file}
 
@@ -265,10 +265,12 @@ class CallRecording:
         await self._recorder.turn(found[0], what)
         return f"recording of {call}: {what}"
 
-    def _file(self, name: str) -> tuple[str, bytes] | None:
-        """One recording."""
+    def _file(self, name: str) -> tuple[str, bytes | Path] | None:
+        """One recording; without a name a page that lists them."""
+        if not name:
+            return "text/html; charset=utf-8", page(self.recordings()).encode()
         found = self._shelf.find(name)
-        return None if found is None else ("audio/wav", found.path.read_bytes())
+        return None if found is None else ("audio/wav", found.path)
 
 
 def _row(one: Recorded) -> dict[str, object]:

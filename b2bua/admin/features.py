@@ -12,6 +12,8 @@ from b2bua.admin.values import CommandRow, FeatureRow, Forgotten, SettingChanged
 from b2bua.face.options import NotConfigured
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from b2bua.admin.figures import PluginFigures
     from b2bua.face.options import Setting
     from b2bua.features import Features
@@ -83,7 +85,7 @@ class Choices:
         """What plugins have for monitoring systems, as it is now."""
         return self._features().figures()
 
-    def file(self, name: str) -> tuple[str, bytes]:
+    def file(self, name: str) -> tuple[str, bytes | Path]:
         """What a plugin has to be got by HTTP: its type and content."""
         try:
             found = self._features().file(name)

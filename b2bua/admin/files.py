@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
+from twisted.web.static import File
 
 from b2bua.admin.features import Choices
 from b2bua.admin.refused import Refused
@@ -37,5 +40,16 @@ class Files(Resource):
                 request.setHeader("WWW-Authenticate", 'Basic realm="b2bua", charset="UTF-8"')
             send(request, *send_error(error))
         else:
+            if isinstance(content, Path):
+                return self._large(request, kind, content)
             send(request, 200, content, kind)
         return NOT_DONE_YET
+
+    def _large(self, request: Request, kind: str, path: Path) -> int:
+        """Send a file bit by bit, or the part of it that is wanted (RFC 9110 section 14)."""
+        file = File(str(path))
+        file.type, file.encoding = kind, None
+        request.setHeader("Cache-Control", "no-store")
+        request.setHeader("X-Content-Type-Options", "nosniff")
+        rendered: int = file.render_GET(request)
+        return rendered

@@ -279,7 +279,7 @@ class Features(HookRelay):
                 except CONTAINED:
                     self._dispatch.failed(f"the figure {name}", plugin)
 
-    def file(self, name: str) -> tuple[str, bytes] | None:
+    def file(self, name: str) -> tuple[str, bytes | Path] | None:
         """
         What a plugin has under a name: its type and content; None if there is no such file.
 

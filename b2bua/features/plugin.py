@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -41,7 +42,7 @@ class Plugin:
     """The methods outside of dialogs that it answers."""
     commands: tuple[Command, ...] = ()
     """What it adds to the command C{b2bua}."""
-    files: Mapping[str, Callable[..., tuple[str, bytes] | None]] = field(default_factory=dict)
+    files: Mapping[str, Callable[..., tuple[str, bytes | Path] | None]] = field(default_factory=dict)
     """What it has to be got by HTTP, by its name."""
     figures: Mapping[str, Callable[[], Mapping[str, float]]] = field(default_factory=dict)
     """What it has for monitoring systems, by its name."""

@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
+from twisted.internet import task
+from twisted.internet.task import Cooperator
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 
 from b2bua.admin import accounts, sessions
 from b2bua.admin.values import Event
 from b2bua.features import Features
 from b2bua.settings.pins import HIDDEN
-from tests.admin.case import request
+from tests.admin.case import Connection, request
 from tests.admin.door import PASSWORD, Browser, DoorCase
 
 
@@ -414,19 +416,29 @@ class FileTests(DoorCase):
     def test_directory(self) -> None:
         """What is in a directory, a recording say, is for administrators, whoever else is known."""
         asked: list[str] = []
+        sound = Path(self.mktemp())
+        sound.write_bytes(b"RIFF")
 
-        def give(features: Features, name: str) -> tuple[str, bytes] | None:
+        def give(features: Features, name: str) -> tuple[str, Path] | None:
             asked.append(name)
-            return ("audio/wav", b"RIFF") if name == "recordings/x.wav" else None
+            return ("audio/wav", sound) if name == "recordings/x.wav" else None
 
         self.patch(Features, "file", give)
+        # What is large is sent bit by bit; here no reactor runs that would do so.
+        scheduler = Cooperator(scheduler=lambda step: self.world.clock.callLater(0.0, step))
+        self.patch(task, "_theCooperator", scheduler)
         for path in ("/files/recordings/x.wav", "/files/recordings/", "/files/../x.xml"):
             self.assertEqual(self.get(path, f"phone:{self.token}").status, 403, path)
             self.assertEqual(self.get(path).status, 401, path)
         for name in ("alice", "desk"):
             self.assertEqual(self.browser(name).send("GET", "/files/recordings/x.wav").status, 403, name)
         self.assertEqual(asked, [])
-        answer = self.browser("root").send("GET", "/files/recordings/x.wav")
+        browser = self.browser("root")
+        connection = Connection(self.door, browser.host)
+        fields = {"Cookie": f"b2bua={browser.cookie}"}
+        connection.send(request("GET", "/files/recordings/x.wav", None, fields))
+        self.world.run(0.1)
+        answer = connection.read()
         self.assertEqual((answer.status, answer.body), (200, b"RIFF"))
         self.assertEqual(self.browser("root").send("GET", "/files/recordings/y.wav").status, 404)
 

@@ -150,11 +150,13 @@ class SetTests(RecordingCase):
         self.over()
         assert self.world.served is not None
         features, (name,) = self.world.served.features, self.files()
-        kind, sound = features.file(f"recordings/{name}") or ("", b"")
-        self.assertEqual((kind, sound[:4]), ("audio/wav", b"RIFF"))
+        self.assertEqual(features.file(f"recordings/{name}"), ("audio/wav", self.place / name))
         (self.place.parent / "secret.wav").touch()
         self.addCleanup((self.place.parent / "secret.wav").unlink)
-        for other in ("recordings/../secret.wav", "recordings/", "recordings", "recordings/x.wav"):
+        _, listed = features.file("recordings/") or ("", b"")
+        assert isinstance(listed, bytes)
+        self.assertIn(f'<a href="{name}">{name}</a>'.encode(), listed)
+        for other in ("recordings/../secret.wav", "recordings", "recordings/x.wav"):
             self.assertIsNone(features.file(other), other)
 
 
