@@ -42,6 +42,12 @@ class Member:
         """Hear the others, and be heard where that is wanted."""
         self.talk.enter(muted=not self.heard)
 
+    def silence(self, silenced: bool) -> None:
+        """Let nobody hear them, or all again, as far as they want it."""
+        self.silenced = silenced
+        with suppress(Gone):  # who leaves just now
+            self.enter()
+
     def show_out(self) -> None:
         """Have them leave."""
         self.shown_out = True
@@ -88,6 +94,4 @@ class Room:
         others = [member for member in self.members if member is not moderator]
         silenced = not all(member.silenced for member in others)
         for member in others:
-            member.silenced = silenced
-            with suppress(Gone):  # who leaves just now
-                member.enter()
+            member.silence(silenced)

@@ -37,6 +37,7 @@ from pydantic import Field, StringConstraints
 
 from b2bua import NotConfigured, Options, Service, Table, hookimpl
 from b2bua.calls import Gone, Lamp, NoVoice, Talk
+from b2bua_plugins._conference_commands import Commands
 from b2bua_plugins._conference_events import ConferencePackage
 from b2bua_plugins._conference_focus import Asked, asked
 from b2bua_plugins._conference_room import Member, Room
@@ -68,6 +69,12 @@ class Conference(Table):
 class Conferences:
     """Answers the numbers of rooms."""
 
+    def __init__(self) -> None:
+        """Begin with nobody anywhere."""
+        self._rooms: dict[str, Room] = {}
+        """Rooms that are not empty, by the user part of their URI."""
+        self._commands = Commands(self._rooms, self._changed, self._lock)
+
     @hookimpl
     def b2bua_settings(self) -> Mapping[str, type[Table]]:
         """One table for each room."""
@@ -89,8 +96,6 @@ class Conferences:
                     f"[conferences.{number}] pin and moderator_pin are the same; choose another one"
                 )
         self._guesses = Guesses(options.now)
-        self._rooms: dict[str, Room] = {}
-        """Rooms that are not empty, by the user part of their URI."""
         self._package = ConferencePackage(self._meant, lambda: self._service)
 
     @hookimpl
@@ -106,7 +111,7 @@ class Conferences:
     @hookimpl
     def b2bua_commands(self) -> Mapping[str, Callable[..., Any]]:
         """What an administrator can do."""
-        return {"conferences": self.conferences, "conference-kick": self.kick, "conference-lock": self.lock}
+        return self._commands.all()
 
     @hookimpl
     def service_started(self, service: Service) -> None:
@@ -212,7 +217,7 @@ class Conferences:
                     self._changed(room)
                     await self._say(talk, conference, "unheard" if member.muted else "heard")
                 elif key == LOCK and member.moderates:
-                    await self._lock(room, conference, not room.locked)
+                    await self._lock(room, not room.locked)
                 elif key == SILENCE and member.moderates:
                     room.silence(member)
                     self._changed(room)
@@ -224,8 +229,9 @@ class Conferences:
             elif room.members:
                 await self._tell(room, conference, "tone")
 
-    async def _lock(self, room: Room, conference: Conference, locked: bool) -> None:
+    async def _lock(self, room: Room, locked: bool) -> None:
         """Let nobody in any more, or everybody again."""
+        conference = self._conferences[room.number]
         room.locked = locked
         self._changed(room)
         await self._tell(room, conference, "conference_locked" if locked else "conference_open")
@@ -248,7 +254,7 @@ class Conferences:
             for ringing in list(room.ringing):
                 ringing.cancel()
 
-    # ---- what others see and do -------------------------------------------
+    # ---- what others see ----------------------------------------------------
 
     def _changed(self, room: Room) -> None:
         """Lamps of the room show how it is, and phones who is in it."""
@@ -263,38 +269,3 @@ class Conferences:
             return None
         present = sum(len(room.members) for room in self._rooms.values() if room.number == number)
         return Lamp("busy", f"{present} in it") if present else Lamp("idle")
-
-    def conferences(self) -> list[dict[str, object]]:
-        """Who is in which room."""
-        return [
-            {
-                "room": name,
-                "who": member.talk.party.name,
-                "moderates": member.moderates,
-                "heard": member.heard,
-                "locked": room.locked,
-            }
-            for name, room in self._rooms.items()
-            for member in room.members
-        ]
-
-    def kick(self, room: str, who: str) -> str:
-        """Ask somebody to leave a room; who: as C{conferences} shows it."""
-        found = [one for one in self._found(room).members if one.talk.party.name == who]
-        if not found:
-            raise ValueError(f"{who} is not in {room}; see conferences")
-        for member in found:
-            member.show_out()
-        return f"{who} has left {room}"
-
-    async def lock(self, room: str, state: Literal["on", "off"] = "on") -> str:
-        """Let nobody into a room any more, or everybody again."""
-        found = self._found(room)
-        await self._lock(found, self._conferences[found.number], state == "on")
-        return f"{room} is {'locked' if state == 'on' else 'open'}"
-
-    def _found(self, name: str) -> Room:
-        """A room that is not empty."""
-        if name not in self._rooms:
-            raise ValueError(f"nobody is in {name}; see conferences")
-        return self._rooms[name]

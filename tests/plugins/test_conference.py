@@ -225,6 +225,19 @@ class ModeratorTests(ConferenceCase):
         self.assertEqual((self.bob.live, self.world.voices.played[-1]), ([], "conference_locked"))
         self.over()
 
+    def test_mute_command(self) -> None:
+        """Somebody whom an administrator has muted cannot change that by a key."""
+        self.enter(self.alice, self.bob)
+        self.command("conference-mute", room="800", who="alice")
+        self.hear(alice="bob", bob="")
+        self.press(self.alice, "1")
+        self.press(self.alice, "1")
+        self.hear(bob="")
+        self.command("conference-mute", room="800", who="alice", state="off")
+        self.hear(alice="bob", bob="alice")
+        self.refused("carol is not in 800", "conference-mute", room="800", who="carol")
+        self.over()
+
     def test_commands_for_nobody(self) -> None:
         """Who is not there cannot be shown out."""
         self.refused("nobody is in 800", "conference-kick", room="800", who="bob")

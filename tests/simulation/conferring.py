@@ -122,9 +122,10 @@ def watch(scene: Play) -> None:
 def moderate(scene: Play) -> None:
     """Lock a room, or have somebody leave, as an administrator."""
     room, name = scene.random.choice([*ROOMS, f"{OWN}_alice"]), scene.random.choice(scene.names)
+    chance = scene.random.random()
     done = (
-        scene.world.command("conference-kick", room=room, who=name)
-        if scene.random.random() < 0.5
+        scene.world.command(f"conference-{'kick' if chance < 0.3 else 'mute'}", room=room, who=name)
+        if chance < 0.5
         else scene.world.command("conference-lock", room=room, state=scene.random.choice(["on", "off"]))
     )
     done.addErrback(lambda failure: failure.trap(ValueError))  # nobody is there
