@@ -20,6 +20,7 @@ from b2bua.calls.operations.conversation import Conversation
 from b2bua.calls.records.record import CallRecord
 from b2bua.calls.restoring.as_json import as_json
 from b2bua.calls.restoring.snapshot import is_movable
+from b2bua.handover.belonging import Word, named
 from b2bua.store.ports import Fenced, StoreError
 from b2bua.transactions.flow import Flow
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from b2bua.cluster.peer import Peer
     from b2bua.cluster.showing import Showing
     from b2bua.dialogs.dialog import DialogKey
-    from b2bua.handover.belonging import Word
     from b2bua.persistence import Persistence
     from b2bua.server import Server
     from b2bua.store.ports import INodes
@@ -49,8 +49,8 @@ class Given(NamedTuple):
 
     to: str
     number: int
-    text: str
-    record: dict[str, Any]
+    word: Word
+    """What its new owner is told."""
     keys: frozenset[DialogKey]
     done: Deferred[None]
 
@@ -94,10 +94,17 @@ class Moving:
         if peer is None:
             raise CannotMove(f"node {to} has just gone; the call stays here")
         self._showing.given(call, to)
+        index = self._server.context.dialogs
+        # By such a name a party may be about to replace another one (RFC 3891).
+        aliases = [None if leg.dialog is None else index.alias_of(leg.dialog) for leg in call.legs]
         text, record = self._kept.give(call)
-        given = Given(to, number, text, record, _dialogs(text), Deferred())
+        word = {
+            "say": "call", "id": call.id, "number": number,
+            "text": text, "record": record, "aliases": aliases,
+        }  # fmt: skip
+        given = Given(to, number, word, _dialogs(word), Deferred())
         self._given[call.id] = given
-        peer.say({"say": "call", "id": call.id, "number": number, "text": text, "record": record})
+        peer.say(given.word)
         await given.done
 
     async def _written(self, call: Call) -> int:
@@ -148,11 +155,11 @@ class Moving:
     async def _take_back(self, id: str, why: str) -> None:
         """Go on with a call that was let go, unless its new owner has it."""
         given = self._given[id]
-        ours = await self._own(id, self._node, given.number, given.text)
+        ours = await self._own(id, self._node, given.number, given.word["text"])
         if self._given.pop(id, None) is None:
             return  # the new owner was faster
         if ours:
-            self._go_on(id, given.text, given.record, self._kept.adopt)
+            self._go_on(given.word, self._kept.adopt)
             if (call := self._server.core.calls.going.get(id)) is not None:
                 self._showing.taken(call)
             given.done.errback(CannotMove(f"{why}; the call stays here"))
@@ -168,11 +175,12 @@ class Moving:
     async def _take(self, peer: Peer, word: Word) -> None:
         """Become its owner, and go on with it."""
         id, text = word["id"], _as_ours(word["text"], self._kept.start)
-        self._coming[id] = _dialogs(text)
+        word = {**word, "text": text}
+        self._coming[id] = _dialogs(word)
         try:
             ours = await self._own(id, peer.node, word["number"], text)
             if ours:
-                self._go_on(id, text, word["record"], self._kept.receive)
+                self._go_on(word, self._kept.receive)
                 if (call := self._server.core.calls.going.get(id)) is not None:
                     self._showing.taken(call)
         finally:
@@ -190,21 +198,19 @@ class Moving:
                 self.log.warn("whose call {call} is cannot be found out: {why}", call=id, why=str(error))
             await self._pause()
 
-    def _go_on(
-        self,
-        id: str,
-        text: str,
-        record: dict[str, Any],
-        adopt: Callable[[str, str, CallRecord], bool],
-    ) -> None:
+    def _go_on(self, word: Word, adopt: Callable[[str, str, CallRecord], bool]) -> None:
         """Go on with a call that is ours."""
-        if not adopt(id, text, CallRecord.from_plain(record)):
+        id, text = word["id"], word["text"]
+        if not adopt(id, text, CallRecord.from_plain(word["record"])):
             self.log.error(
                 "call {call} cannot be gone on with: what was written of it cannot be read", call=id
             )
             return
         call = self._server.core.calls.going[id]
-        for leg, plain in zip(call.legs, json.loads(text)["legs"], strict=True):
+        for leg, plain, alias in zip(call.legs, json.loads(text)["legs"], word["aliases"], strict=True):
+            if alias is not None and leg.dialog is not None:
+                call_id, to_tag, from_tag = alias
+                self._server.context.dialogs.alias(leg.dialog, (call_id, to_tag, from_tag))
             way = plain["flow"]
             if way is not None and way[3]:  # a connection of the process that had it
                 leg.channel.take_flow(Flow(way[0], tuple(way[1]), tuple(way[2]), way[3]))
@@ -212,10 +218,16 @@ class Moving:
                 self._server.runner.transport.admission.know(leg.flow.remote[0])
 
     def comes(self, request: Request) -> bool:
-        """Is a request for a call that changes hands, and that nobody speaks for at present?"""
-        key = (request.call_id, request.to.tag, request.from_.tag)
+        """Is a request for a call that changes hands, or about one, which nobody speaks for at present?"""
         given = [one.keys for one in self._given.values() if one.to not in self._peers]
-        return any(key in keys for keys in (*self._coming.values(), *given))
+        moving = [*self._coming.values(), *given]
+        if not moving:
+            return False
+        meant = {(request.call_id, request.to.tag, request.from_.tag)}
+        if (about := named(request)) is not None:
+            call_id, to_tag, from_tag = about
+            meant |= {about, (call_id, from_tag, to_tag)}
+        return any(not meant.isdisjoint(keys) for keys in moving)
 
     def _broke(self, failure: Any) -> None:
         """A bug of ours."""
@@ -238,10 +250,11 @@ def why_not(call: Call) -> str:
     return ""
 
 
-def _dialogs(text: str) -> frozenset[DialogKey]:
+def _dialogs(word: Word) -> frozenset[DialogKey]:
     """The dialogs of a call, as requests name them."""
-    kept = [leg["dialog"] for leg in json.loads(text)["legs"]]
-    return frozenset((one["call_id"], one["local_tag"], one["remote_tag"]) for one in kept)
+    kept = [leg["dialog"] for leg in json.loads(word["text"])["legs"]]
+    own = [(one["call_id"], one["local_tag"], one["remote_tag"]) for one in kept]
+    return frozenset(own + [(call_id, to, from_) for call_id, to, from_ in filter(None, word["aliases"])])
 
 
 def _as_ours(text: str, start: int) -> str:

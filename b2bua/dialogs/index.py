@@ -59,6 +59,10 @@ class DialogIndex(Generic[L]):
             self._aliases[key] = name
             self._legs[name] = self._legs[key]
 
+    def alias_of(self, dialog: Dialog) -> DialogKey | None:
+        """The other name of a dialog, if it has one."""
+        return self._aliases.get(dialog.key)
+
     def is_alias(self, call_id: str, to_tag: str, from_tag: str) -> bool:
         """Is this a name that we have made up for somebody?"""
         return (call_id, to_tag, from_tag) in self._aliases.values()

@@ -17,7 +17,7 @@ from concurrent.futures import ProcessPoolExecutor
 from itertools import chain, islice
 from typing import NamedTuple, Protocol, TypeVar
 
-from tests.simulation import crash_table, lamp_table, operation_table, transfer_table
+from tests.simulation import crash_table, lamp_table, move_table, operation_table, transfer_table
 
 
 class Cell(Protocol):
@@ -46,6 +46,7 @@ TABLES = {
     "relays": Table(operation_table.relay_cells, operation_table.RELAY_SIZE),
     "lamps": Table(lamp_table.cells, lamp_table.POSSIBLE),
     "crashes": Table(crash_table.cells, crash_table.SIZE),
+    "moves": Table(move_table.cells, move_table.SIZE),
 }
 
 

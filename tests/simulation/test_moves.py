@@ -5,7 +5,22 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.testing.chance import simulate
+from tests.simulation.move_table import SIZE, cells
 from tests.simulation.moves import DeathPlay, MovePlay
+from tests.simulation.tables import play, sample
+
+
+class MoveTableTests(SynchronousTestCase):
+    """A move as an event of the table of transfers; C{make tables} plays each cell."""
+
+    def test_sample(self) -> None:
+        """A transfer ends as it would have, whenever its calls are moved."""
+        wrong = play(sample(cells(), 41)).wrong
+        self.assertEqual(wrong, [], "\n".join(wrong))
+
+    def test_size(self) -> None:
+        """Each moment of each kind, with one call or both."""
+        self.assertEqual(sum(1 for _ in cells()), SIZE)
 
 
 class MoveTests(SynchronousTestCase):
@@ -27,9 +42,9 @@ class MoveTests(SynchronousTestCase):
         """Calls are moved in these worlds, and some cannot be just then."""
         moved, others = 0, 0
         for seed in range(60):
-            play = MovePlay(seed)
-            play.run()
-            moved += sum(said == ["moved"] for said in play.moved)
-            others += sum(said != ["moved"] for said in play.moved)
+            world = MovePlay(seed)
+            world.run()
+            moved += sum(said == ["moved"] for said in world.moved)
+            others += sum(said != ["moved"] for said in world.moved)
         self.assertGreater(moved, 3)
         self.assertGreater(others, 5)

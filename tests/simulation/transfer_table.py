@@ -107,7 +107,13 @@ class Scene:
     """One world, at the moment at which the REFER has just been sent."""
 
     def __init__(
-        self, kind: Kind, stream: str = "", extra: bool = False, store: IStore | None = None
+        self,
+        kind: Kind,
+        stream: str = "",
+        extra: bool = False,
+        store: IStore | None = None,
+        *,
+        other: str = "",
     ) -> None:
         """
         Play up to the REFER.
@@ -115,9 +121,14 @@ class Scene:
         @param stream: whose phone uses TCP.
         @param extra: is there a fourth phone?
         @param store: what outlives the server; the calls are in it before the REFER.
+        @param other: the address of one more server that shares the store.
         """
         self.kind = kind
-        self.world = world = World(seed=1, features=FEATURES, settings=self.settings(kind), store=store)
+        self.world = world = World(
+            seed=1, features=FEATURES, settings=self.settings(kind), store=store, several=bool(other)
+        )
+        if other:
+            world.node("b", other)
         names = (*PARTIES, "dave") if extra or not kind.recalled else PARTIES
         phones = [world.phone(n, TALKS.but(), transport="TCP" if n == stream else "UDP") for n in names]
         for phone in phones:
@@ -178,7 +189,8 @@ class Scene:
     def calls(self) -> list[Call]:
         """The calls that go on."""
         assert self.world.served is not None
-        return list(self.world.served.server.core.calls.going.values())
+        servers = [*self.world.nodes.values()] or [self.world.served]
+        return [call for one in servers for call in one.server.core.calls.going.values()]
 
     # What has to hold when all is calm
 
