@@ -163,8 +163,9 @@ def seen(message: Message, names: frozenset[str], party: Party) -> SeenFields:
     """
     if not party.policy.trusted:
         names -= DIVERTED | (IDENTITY if party.internal else _FROM_TRUSTED)
-    found = {name: tuple(values) for name in names if (values := message.all(name))}
-    return SeenFields(found) if found else NO_FIELDS
+    if names.isdisjoint(message.first):
+        return NO_FIELDS
+    return SeenFields({name: tuple(values) for name in names if (values := message.all(name))})
 
 
 def without_appearances(fields: Fields) -> Fields:

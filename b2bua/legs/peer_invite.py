@@ -116,7 +116,8 @@ class PeerInvite(ProvisionalResponses):
         leg, request = self.leg, self.request
         never = leg.party.policy.reliable == "never"
         try:
-            check_required(request, OPTION_TAGS - {"100rel"} if never else OPTION_TAGS)
+            if "Require" in request.first:
+                check_required(request, OPTION_TAGS - {"100rel"} if never else OPTION_TAGS)
             self.offer = session_of(request)
         except PeerError as error:
             return Refused(error.code, "", fields_with(error))
@@ -145,7 +146,8 @@ class PeerInvite(ProvisionalResponses):
         leg = self.leg
         if self._answer is not None or self._held is not None:
             return
-        self._fork_if_moved(session)
+        if session is not None and self._preview is not None:
+            self._fork_if_moved(self._preview, session)
         if self.reliable is not None and self.reliable.session_unacknowledged:
             self._held = (session, fields)
             return

@@ -119,7 +119,8 @@ class ProvisionalResponses:
             # Once a new session were agreed on in a 1xx, the re-INVITE could
             # not be refused any more (RFC 6141 section 3.3).
             session = None
-        self._fork_if_moved(session)
+        if session is not None and self._preview is not None:
+            self._fork_if_moved(self._preview, session)
         answered = self.offer is not None and self.reliable is not None and not self.offering
         if self._offer_out or answered:
             session = None
@@ -147,16 +148,18 @@ class ProvisionalResponses:
             if self.reliable is None or self.reliable.current is None:
                 self._wait(MINUTE)
 
-    def _fork_if_moved(self, session: bytes | None) -> None:
+    def _fork_if_moved(self, before: bytes, session: bytes) -> None:
         """
         Go on in another early dialog when somebody else has something to say.
+
+        @param before: the session that went out in a provisional response.
 
         All SDP in the responses of one dialog is the same (RFC 6337 section
         3.1.1), so whoever answers instead of who rang does so under a To tag
         of its own, as it would behind a proxy that forks.
         """
-        leg, before = self.leg, self._preview
-        if session is None or before is None or not self.initial or not moved(before, session):
+        leg = self.leg
+        if not self.initial or not moved(before, session):
             return
         context, old = leg.context, leg.dialog
         assert old is not None
