@@ -18,7 +18,7 @@ from b2bua.calls.records.record import state as state_of
 from b2bua.cluster.moving import CannotMove
 from b2bua.explain.traced import TracedCall
 from b2bua.legs.party import Identity
-from b2bua.store.ports import StoreError
+from b2bua.store.ports import Search, StoreError
 
 if TYPE_CHECKING:
     from b2bua.admin.playing import Play
@@ -138,9 +138,7 @@ class Calls:
             raise Mistaken(f"state: no call is {unknown[0]!r}; there are {', '.join(STATES)}")
         try:
             await self._journal.flush()
-            return await self._journal.store.find_records(
-                party=party, since=since, before=before, states=states, limit=limit
-            )
+            return await self._journal.store.find_records(Search(party, since, before, states, limit))
         except StoreError as error:
             raise Refused(f"the store fails: {error}", 503) from None
 
@@ -178,7 +176,7 @@ class Calls:
         try:
             found = await self.traces.find(call)
             if found is None:
-                last = await self._journal.store.find_records(party=call, limit=1)
+                last = await self._journal.store.find_records(Search(party=call, limit=1))
                 found = await self.traces.find(last[0].id) if last else None
         except StoreError as error:
             raise Refused(f"the store fails: {error}", 503) from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -11,13 +10,9 @@ from zope.interface import implementer
 from b2bua.calls.records.record import CallRecord
 from b2bua.store.ports import (
     Batch,
-    BindingRow,
     INodes,
     IStore,
-    Setting,
-    Snapshot,
     StoreError,
-    SubscriptionRow,
     TraceRow,
 )
 
@@ -65,54 +60,12 @@ class RelayStore:
         )
         return succeed(None)
 
-    def load_bindings(self, now: float) -> Deferred[Sequence[BindingRow]]:
-        """Not any more."""
-        return _left()
+    def _left(self, *_: object) -> Deferred[Any]:
+        """Nothing is looked up, nor removed, any more."""
+        return fail(StoreError(LEFT))
 
-    def load_settings(self) -> Deferred[Sequence[Setting]]:
-        """Not any more."""
-        return _left()
-
-    def load_open(self) -> Deferred[Sequence[CallRecord]]:
-        """Not any more."""
-        return _left()
-
-    def find_records(
-        self,
-        *,
-        party: str | None = None,
-        since: float | None = None,
-        before: float | None = None,
-        states: Collection[str] = (),
-        limit: int = 100,
-    ) -> Deferred[Sequence[CallRecord]]:
-        """Not any more."""
-        return _left()
-
-    def drop_records(self, before: float) -> Deferred[int]:
-        """Not any more."""
-        return _left()
-
-    def load_snapshots(self) -> Deferred[Sequence[Snapshot]]:
-        """Not any more."""
-        return _left()
-
-    def find_trace(self, call: str) -> Deferred[TraceRow | None]:
-        """Not any more."""
-        return _left()
-
-    def drop_traces(self, before: float, bytes_max: int) -> Deferred[int]:
-        """Not any more."""
-        return _left()
-
-    def load_subscriptions(self) -> Deferred[Sequence[SubscriptionRow]]:
-        """Not any more."""
-        return _left()
-
-
-def _left() -> Deferred[Any]:
-    """Say why not."""
-    return fail(StoreError(LEFT))
+    load_bindings = load_settings = load_open = load_snapshots = load_subscriptions = _left
+    find_records = find_trace = drop_records = drop_traces = _left
 
 
 def write_down(journal: Journal, word: Word) -> None:

@@ -9,8 +9,8 @@ from sqlalchemy.engine import make_url
 
 from b2bua.store import tables
 from b2bua.store.alone import usual_node
+from b2bua.store.opening import connect, failures_in_a_line, migrate
 from b2bua.store.ports import StoreError
-from b2bua.store.sql import connect, failures_in_a_line, migrate
 
 BATCH = 500
 """Rows that are read and written at a time."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -14,6 +14,7 @@ from zope.interface import implementer
 from b2bua.calls.records.record import CallRecord, state
 from b2bua.store import alive
 from b2bua.store.ports import (
+    LATEST,
     Batch,
     BindingRow,
     Fenced,
@@ -21,6 +22,7 @@ from b2bua.store.ports import (
     INodes,
     IStore,
     NodeRow,
+    Search,
     Setting,
     Snapshot,
     StoreError,
@@ -148,16 +150,9 @@ class MemoryStore:
         """The records of this node that have no end."""
         return [r for r in self._records.values() if r["ended"] is None and r["node"] == self.node]
 
-    def find_records(
-        self,
-        *,
-        party: str | None = None,
-        since: float | None = None,
-        before: float | None = None,
-        states: Collection[str] = (),
-        limit: int = 100,
-    ) -> Deferred[Sequence[CallRecord]]:
+    def find_records(self, search: Search = LATEST) -> Deferred[Sequence[CallRecord]]:
         """Look records up, the latest first."""
+        party, since, before, states, limit = search
         found = [
             record
             for record in _records(self._records.values())

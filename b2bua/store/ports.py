@@ -167,29 +167,31 @@ class ISettings(Interface):
         """All of them."""
 
 
+class Search(NamedTuple):
+    """Which records are looked for."""
+
+    party: str | None = None
+    """Only those in which this extension, trunk or number has a part."""
+    since: float | None = None
+    """Only those that began then or later."""
+    before: float | None = None
+    """Only those that began before."""
+    states: Collection[str] = ()
+    """Only those of which L{b2bua.calls.records.record.state} says one of these; empty stands for all."""
+    limit: int = 100
+
+
+LATEST = Search()
+
+
 class IRecords(Interface):
     """The records of calls, one for each."""
 
     def load_open() -> Deferred[Sequence[CallRecord]]:
         """Those that this node began and never ended: a crash cut their calls."""
 
-    def find_records(
-        *,
-        party: str | None = None,
-        since: float | None = None,
-        before: float | None = None,
-        states: Collection[str] = (),
-        limit: int = 100,
-    ) -> Deferred[Sequence[CallRecord]]:
-        """
-        Look records up, the latest first.
-
-        @param party: only those in which this extension, trunk or number has a part.
-        @param since: only those that began then or later.
-        @param before: only those that began before.
-        @param states: only those of which L{b2bua.calls.records.record.state} says one of these; empty
-            stands for all.
-        """
+    def find_records(search: Search = LATEST) -> Deferred[Sequence[CallRecord]]:
+        """Look records up, the latest first."""
 
     def drop_records(before: float) -> Deferred[int]:
         """Remove the ended ones that began before, and say how many there were."""

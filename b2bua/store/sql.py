@@ -11,18 +11,14 @@ import json
 import os
 import socket
 import sqlite3
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import partial, wraps
 from pathlib import Path
-from pkgutil import iter_modules
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.engine import make_url
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
@@ -31,12 +27,14 @@ from zope.interface import implementer
 from b2bua.calls.records.record import parties_named
 from b2bua.store import tables
 from b2bua.store.alone import DatabaseFile, NodeLock, claim, usual_node
-from b2bua.store.migrations import versions
 from b2bua.store.nodes import SqlNodes
+from b2bua.store.opening import PATIENCE, connect, guarded, migrate
 from b2bua.store.ports import (
+    LATEST,
     Batch,
     BindingRow,
     IStore,
+    Search,
     Setting,
     Snapshot,
     StoreError,
@@ -49,18 +47,11 @@ if TYPE_CHECKING:
     from b2bua.calls.records.record import CallRecord
 
 T = TypeVar("T")
-P = ParamSpec("P")
 
-PATIENCE = 2.0
-"""Seconds that a locked SQLite file is waited for; the next batch tries again."""
-STATEMENT = 10.0
-"""Seconds that PostgreSQL may take for a statement or a connection."""
 SILENCE = 12.0
 """Seconds after which a database that has not answered at all is left: it does not keep its own limits."""
 _ABANDONED: list[sa.Engine] = []
 """What cannot even be closed: see L{DatabaseFile}."""
-MIGRATING = 0x62326275
-"""The advisory lock of PostgreSQL that nodes which start at once take in turn."""
 
 
 @implementer(IStore)
@@ -275,16 +266,9 @@ class SqlStore:
         query = sa.select(table).where(table.c.ended.is_(None), table.c.node == self.node)
         return self._do(lambda: [tables.record_from(row) for row in self._rows(query)])
 
-    def find_records(
-        self,
-        *,
-        party: str | None = None,
-        since: float | None = None,
-        before: float | None = None,
-        states: Collection[str] = (),
-        limit: int = 100,
-    ) -> Deferred[Sequence[CallRecord]]:
+    def find_records(self, search: Search = LATEST) -> Deferred[Sequence[CallRecord]]:
         """Look records up, the latest first."""
+        party, since, before, states, limit = search
         table = tables.records
         query = sa.select(table).order_by(table.c.started.desc(), table.c.id.desc()).limit(limit)
         if party is not None:
@@ -378,7 +362,7 @@ class SqlStore:
         def begin() -> Any:
             """Wait for so long from now on: what was asked before has its own time."""
             self._reactor.callFromThread(lambda: limit.append(self._reactor.callLater(SILENCE, self._leave)))
-            return _guarded(work, *values)
+            return guarded(work, *values)
 
         def end(result: T) -> T:
             if limit and limit[0].active():
@@ -403,109 +387,3 @@ class SqlStore:
         elif not raw.closed:
             with socket.socket(fileno=os.dup(raw.fileno())) as line, suppress(OSError):
                 line.shutdown(socket.SHUT_RDWR)
-
-
-def _guarded(work: Callable[..., T], *values: Any) -> T:
-    """Do it; whatever a database can fail with becomes one line."""
-    try:
-        return work(*values)
-    except SQLAlchemyError as error:
-        raise StoreError(_line(getattr(error, "orig", None) or error)) from error
-    except OSError as error:
-        raise StoreError(_line(error)) from error
-
-
-def failures_in_a_line(work: Callable[P, T]) -> Callable[P, T]:
-    """Let a function fail with a L{StoreError} of one line only."""
-
-    @wraps(work)
-    def guarded(*values: P.args, **keys: P.kwargs) -> T:
-        return _guarded(partial(work, *values, **keys))
-
-    return guarded
-
-
-def _line(error: BaseException) -> str:
-    """The first line of what an error says."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
-
-
-# ---- connecting ---------------------------------------------------------
-
-
-def connect(url: URL) -> sa.Engine:
-    """Connect in the way of the database."""
-    if url.get_backend_name() == "sqlite":
-        return _sqlite(url)
-    return sa.create_engine(
-        url,
-        pool_size=1,
-        max_overflow=0,
-        pool_pre_ping=True,
-        connect_args={
-            "connect_timeout": int(STATEMENT),
-            "options": f"-c statement_timeout={int(STATEMENT * 1000)}",
-        },
-    )
-
-
-def _sqlite(url: URL) -> sa.Engine:
-    """
-    Open an SQLite file, in which a reader never waits for the writer (WAL).
-
-    Python's driver begins transactions by itself and not before a CREATE
-    TABLE; told not to, it leaves that to us, so that a migration is done as a
-    whole or not at all.
-    """
-    memory = url.database in (None, "", ":memory:")
-    if not memory:
-        # It holds hashes of passwords and who called whom.
-        os.close(os.open(Path(str(url.database)), os.O_RDWR | os.O_CREAT, 0o600))
-    more: dict[str, Any] = {"poolclass": StaticPool} if memory else {}
-    args = {"timeout": PATIENCE, "isolation_level": None, "check_same_thread": False}
-    engine = sa.create_engine(url, connect_args=args, **more)
-
-    def connected(connection: Any, _: object) -> None:
-        connection.execute("PRAGMA journal_mode = WAL")
-        # After a crash of ours all commits are there; after one of the whole
-        # machine perhaps not the last.
-        connection.execute("PRAGMA synchronous = NORMAL")
-        # KiB; what it reads is in the memory of the kernel anyway.
-        connection.execute("PRAGMA cache_size = -256")
-
-    def begun(connection: sa.Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    sa.event.listen(engine, "connect", connected)
-    sa.event.listen(engine, "begin", begun)
-    return engine
-
-
-def migrate(engine: sa.Engine) -> None:
-    """
-    Bring the tables up to date.
-
-    @raise StoreError: if a later version of this program made them.
-    """
-    with engine.begin() as connection:
-        if sa.inspect(connection).has_table("alembic_version"):
-            step = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
-            if step == max(module.name for module in iter_modules(versions.__path__)).removeprefix("step_"):
-                return
-    # Alembic takes its time to load, and eleven megabytes: it comes when there is something to be done.
-    from alembic import command
-    from alembic.config import Config
-    from alembic.util import CommandError
-
-    config = Config()
-    place = str(Path(__file__).with_name("migrations"))
-    config.set_main_option("script_location", place.replace("%", "%%"))
-    config.set_main_option("path_separator", "os")
-    with engine.begin() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATING)))
-        config.attributes["connection"] = connection
-        try:
-            command.upgrade(config, "head")
-        except CommandError as error:
-            raise StoreError(f"the database is of a later version: {_line(error)}") from error

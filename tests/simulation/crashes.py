@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from b2bua.calls.restoring.recovery import BACK
 from b2bua.store.memory import MemoryStore
+from b2bua.store.ports import Search
 from b2bua.testing.chance import Play, main
 from b2bua.testing.world import World
 from b2bua_plugins.attended_transfer import AttendedTransfer
@@ -92,7 +93,7 @@ class CrashPlay(Play):
 def badly_kept(store: IStore) -> str:
     """When all calls are over: say which has not one record with an end, and what is kept for nothing."""
     found: list[CallRecord] = []
-    store.find_records(limit=100_000).addCallback(found.extend)
+    store.find_records(Search(limit=100_000)).addCallback(found.extend)
     if twice := [id for id, count in Counter(record.id for record in found).items() if count > 1]:
         return f"the calls {twice} have more than one record"
     if left := [record.id for record in found if record.open]:

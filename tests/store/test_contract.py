@@ -28,6 +28,7 @@ from b2bua.store.ports import (
     INodes,
     IStore,
     NodeRow,
+    Search,
     Setting,
     Snapshot,
     StoreError,
@@ -231,7 +232,7 @@ class Contract:
             ({"since": 2.0}, ["2", "3"]),
             ({"party": "102", "since": 2.0}, ["2"]),
         ]:
-            found = yield self.store.find_records(**said)
+            found = yield self.store.find_records(Search(**said))
             t.assertEqual([record.id for record in found], wanted, said)
 
     @inlineCallbacks
@@ -256,12 +257,12 @@ class Contract:
         for word in STATES:
             wanted = [record.id for record in reversed(records) if state(record) == word]
             seen.update(wanted)
-            found = yield self.store.find_records(states=[word], limit=10_000)
+            found = yield self.store.find_records(Search(states=[word], limit=10_000))
             t.assertEqual([record.id for record in found], wanted, word)
-            found = yield self.store.find_records(states=[word], limit=3)
+            found = yield self.store.find_records(Search(states=[word], limit=3))
             t.assertEqual([record.id for record in found], wanted[:3], word)
         t.assertEqual(len(seen), len(records))
-        found = yield self.store.find_records(states=["busy", "declined"], party="105", limit=2)
+        found = yield self.store.find_records(Search(states=["busy", "declined"], party="105", limit=2))
         t.assertEqual(found, [])
 
     @inlineCallbacks

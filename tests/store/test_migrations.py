@@ -12,6 +12,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, inlineCallbacks
 from twisted.trial.unittest import TestCase
 
+from b2bua.store.ports import Search
 from b2bua.store.sql import SqlStore
 
 OLD = sorted(Path(__file__).parent.glob("version_*.sql"))
@@ -33,7 +34,7 @@ class MigrationTests(TestCase):
             store = SqlStore(f"sqlite:///{file}", reactor, "")
             yield store.open()
             self.addCleanup(store.close)
-            (record,) = yield store.find_records(party="101")
+            (record,) = yield store.find_records(Search(party="101"))
             self.assertEqual((record.caller, record.legs[0].call_id), ("extension 101", "1@phone"))
             (setting,) = yield store.load_settings()
             self.assertEqual((setting.key, setting.value), ("busy", "103"))
