@@ -18,7 +18,8 @@ from twisted.python.failure import Failure
 from b2bua.media.growing import Growing
 from b2bua.media.latch import Address
 from b2bua.media.ports import NoRelay, RelayHappened, Statistics, Towards
-from b2bua.media.relay import Port, Relay
+from b2bua.media.relay import Relay
+from b2bua.media.relay_port import Port
 from b2bua.media.stereo import Stereo
 from b2bua.net import relay_commands as commands
 from b2bua.net.media_sockets import MOST, MOST_OTHERS, MediaSocket, MediaSockets, Take

@@ -8,7 +8,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.media import negotiation
 from b2bua.media.ports import NoRelay, Towards
-from b2bua.media.relay import Port, Relay
+from b2bua.media.relay import Relay
+from b2bua.media.relay_port import Port
 from b2bua.wire.sdp import Sdp
 
 LINES = (

@@ -9,7 +9,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.media.latch import STRANGE_SECONDS, Address
 from b2bua.media.ports import NoRelay, RelayHappened, Towards
-from b2bua.media.relay import FLOOD, FLOOD_OTHERS, Port, Relay
+from b2bua.media.relay import Relay
+from b2bua.media.relay_port import FLOOD, FLOOD_OTHERS, Port
 from b2bua.media.rtp import Packet
 from b2bua.media.stereo import Stereo
 from b2bua.wire.sdp import Sdp
