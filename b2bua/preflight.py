@@ -52,6 +52,9 @@ def obstacles(settings: Settings, *, running: bool = False) -> list[Problem]:
     found += _local("server.control", settings.server.control)
     if settings.server.cluster is not None:
         found += _local("server.cluster", settings.server.cluster)
+        if not settings.calls.survive:
+            why = "only calls that survive can be moved; set calls.survive, or leave this out"
+            found.append(Problem("server.cluster", why))
     if not running:
         for index, place in enumerate(settings.server.listen):
             found += _port(f"server.listen[{index}]", place)

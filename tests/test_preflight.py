@@ -89,7 +89,7 @@ class SocketTests(Case):
         self.assertEqual(self.found(server={"listen": ["sip:0.0.0.0:0", "sip:[::]:0"]}), {})
 
     def test_control(self) -> None:
-        """The control socket needs a directory that is there, and a name that nobody has."""
+        """A local socket needs a directory that is there, and a name that nobody has."""
         file = self.directory / "taken"
         file.write_text("")
         for name, text in {
@@ -98,9 +98,17 @@ class SocketTests(Case):
             "d" * 120: "too long",
         }.items():
             with self.subTest(name):
-                found = self.found(server={"control": name})
-                self.assertEqual(list(found), ["server.control"])
-                self.assertIn(text, found["server.control"])
+                for key in ("control", "cluster"):
+                    found = self.found(server={key: name})
+                    self.assertEqual(list(found), [f"server.{key}"])
+                    self.assertIn(text, found[f"server.{key}"])
+
+    def test_cluster(self) -> None:
+        """Calls that do not survive cannot be moved."""
+        server = {"cluster": "cluster.sock"}
+        self.assertEqual(self.found(server=server), {})
+        found = self.found(server=server, calls={"survive": False})
+        self.assertIn("calls.survive", found["server.cluster"])
 
     def test_is_running(self) -> None:
         """A service that runs answers at its control socket; one that has crashed does not."""

@@ -20,7 +20,7 @@ from b2bua.cluster.lease import DEAD, LOOK, Lease
 from b2bua.cluster.locations import Locations
 from b2bua.cluster.moving import CannotMove, Moving, why_not
 from b2bua.cluster.passing import Passing
-from b2bua.cluster.peer import DistantWires, Peer, hello
+from b2bua.cluster.peer import VERSION, DistantWires, Peer, hello
 from b2bua.cluster.showing import Showing
 from b2bua.plural import counted
 from b2bua.store.ports import Fenced, StoreError
@@ -48,7 +48,9 @@ class Link:
 
     def hear(self, word: Word) -> None:
         """The other end says something."""
-        if word["say"] == "hello":
+        if word["say"] == "hello" and word.get("version") != VERSION:
+            self._cluster.log.error("node {node} is of another version; no call is moved", node=word["node"])
+        elif word["say"] == "hello":
             self.peer = self._cluster.met(Peer(word, self._say))
         elif word["say"] == "fenced":
             self._cluster.look_up()

@@ -61,15 +61,16 @@ class Links:
         self._lines: set[Line] = set()
         self._connecting: set[str] = set()
         self._port: IListeningPort | None = None
-        self._cluster: Cluster
+        self.cluster: Cluster
+        """Whom lines belong to; set before it joins."""
 
-    def listen(self, cluster: Cluster, listen: Any) -> None:
+    def listen(self, listen: Any) -> None:
         """
         Let others connect.
 
         @param listen: opens a local socket, see L{b2bua.admin.listening.listen_locally}.
         """
-        self._cluster = cluster
+        cluster = self.cluster
         factory = Factory()
         factory.buildProtocol = lambda addr: Line(cluster, self._lines)  # type: ignore[method-assign]  # as short as it is
         self._port = listen(self._reactor, self.path, MODE, factory)
@@ -84,13 +85,13 @@ class Links:
     def connected(self, row: NodeRow) -> Line | None:
         """There is a connection; None if that was all we wanted to know."""
         self._connecting.discard(row.node)
-        return Line(self._cluster, self._lines) if self._cluster.node < row.node else None
+        return Line(self.cluster, self._lines) if self.cluster.node < row.node else None
 
     def not_connected(self, row: NodeRow, failure: Failure) -> None:
         """A node cannot be reached."""
         self._connecting.discard(row.node)
         if failure.check(ConnectionRefusedError) or _is_nowhere(failure):
-            self._cluster.refused(row.node)
+            self.cluster.refused(row.node)
         else:
             self.log.warn(
                 "node {node} cannot be reached at {place}: {why}",

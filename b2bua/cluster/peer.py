@@ -12,12 +12,16 @@ if TYPE_CHECKING:
     from b2bua.server import Server
 
 
+VERSION = 1
+"""Changes with the words that nodes say to each other."""
+
+
 def hello(server: Server, node: str, number: int) -> Word:
     """What a node says first: who it is, and by which sockets its phones are reached."""
     wires = [
         [wire.transport, list(wire.local), advertise] for wire, advertise in server.runner.transport.wires.own
     ]
-    return {"say": "hello", "node": node, "number": number, "wires": wires}
+    return {"say": "hello", "version": VERSION, "node": node, "number": number, "wires": wires}
 
 
 class Peer:

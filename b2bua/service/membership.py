@@ -48,12 +48,18 @@ class Membership:
         links, nodes = self._links, self._store.nodes
         if links is None or nodes is None:
             return
+        assert server.persistence is not None
+        if not server.persistence.survives:
+            raise CannotStart(
+                "server.cluster: only calls that survive can be moved, and calls.survive is off"
+            )
         self._cluster = cluster = Cluster(server, nodes, self._store.node, links.connect, self._fenced)
+        links.cluster = cluster
+        await cluster.join(links.path)
         try:
-            links.listen(cluster, listen_locally)
+            links.listen(listen_locally)
         except (OSError, CannotListenError) as error:
             raise CannotStart(f"server.cluster: {links.path} cannot be opened: {error}") from None
-        await cluster.join(links.path)
 
     def recovered(self) -> None:
         """Calls of the process before are there, some of whose phones are reached by another node."""

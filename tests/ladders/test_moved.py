@@ -540,6 +540,19 @@ class RefusedTests(MovedCase):
         self.alice.hang_up()
         self.quiet()
 
+    def test_another_version(self) -> None:
+        """A node that speaks in other words is none that a call can be moved to."""
+        self.call(self.alice, self.bob)
+        for node in (self.a, self.b):
+            node.cluster.lost(node.cluster.peers["b" if node is self.a else "a"])
+        said: list[Any] = []
+        link = self.a.cluster.linked(said.append)
+        self.assertEqual(said[0]["say"], "hello")
+        link.hear({**said[0], "node": "b", "version": said[0]["version"] + 1})
+        self.assertIn("node b does not answer", self.refused("b"))
+        self.alice.hang_up()
+        self.quiet()
+
     def test_not_settled(self) -> None:
         """A call that rings, and one in the midst of a transfer that takes long."""
         self.bob.manners.answers_after = 20.0
