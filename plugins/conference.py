@@ -202,12 +202,13 @@ class Conferences:
     async def _take_part(self, room: Room, conference: Conference, member: Member) -> None:
         """Let somebody talk to the others until they leave."""
         talk = member.talk
-        if not room.members:
-            await self._say(talk, conference, "conference_alone")
-        room.members.append(member)
+        alone = not room.members
+        room.members.append(member)  # at once: a phone brings its other calls as soon as it is answered
         try:
             member.enter()
             self._changed(room)
+            if alone:
+                await self._say(talk, conference, "conference_alone")
             await talk.announce(sound(conference.language, "tone"))
             while not member.shown_out:
                 key = await talk.key(None, MUTE + LOCK + SILENCE)
@@ -239,7 +240,7 @@ class Conferences:
     async def _tell(self, room: Room, conference: Conference, name: str) -> None:
         """Play a sound to all in a room."""
         with suppress(Gone, NoVoice):  # who leaves just now, and a worker that has died, tell nobody
-            for member in room.members[:1]:  # nobody is there yet while the first one hears so
+            for member in room.members[:1]:  # the last one may have left
                 await member.talk.announce(sound(conference.language, name))
 
     async def _say(self, talk: Conversation, conference: Conference, name: str) -> None:

@@ -38,6 +38,8 @@ class Call(pj.Call):
         """Belong to a phone."""
         super().__init__(phone.account, call_id)
         self.phone = phone
+        self.stays = False
+        """Does it go on when somebody has come to whom it sent a REFER?"""
 
     def onCallState(self, prm: Any) -> None:
         """The call has come further."""
@@ -60,7 +62,7 @@ class Call(pj.Call):
     def onCallTransferStatus(self, prm: Any) -> None:
         """A NOTIFY says how a transfer goes."""
         tell("TRANSFER", param=str(prm.statusCode))
-        if prm.finalNotify and 200 <= prm.statusCode < 300:
+        if prm.finalNotify and 200 <= prm.statusCode < 300 and not self.stays:
             self.hangup(pj.CallOpParam())
             prm.cont = False
 
@@ -270,6 +272,16 @@ class Phone:
     def transfer(self, to: str) -> None:
         """Transfer the latest call blind."""
         self._call.xfer(self._uri(to), pj.CallOpParam())
+
+    def bring(self, to: str) -> None:
+        """Ask the focus of the latest call, a conference, to ring somebody."""
+        self._call.stays = True
+        self._call.xfer(self._uri(to), pj.CallOpParam())
+
+    def bring_first(self) -> None:
+        """Ask it to take over the first call."""
+        self._call.stays = True
+        self._call.xferReplaces(self.calls[0], pj.CallOpParam())
 
     def attend(self) -> None:
         """Transfer the first call to the party of the latest."""

@@ -149,6 +149,7 @@ class HearingTests(TestCase):
             for turn in self.turns():
                 await self.played(play, *turn)
         await self.played(self.conference, *self.phones)
+        await self.played(self.focus, *self.phones)
         await self.played(self.page, *self.phones)
         await self.played(self.killed, *self.phones)
         self.assertNotIn("Traceback", "\n".join(self.service.program.lines))
@@ -268,6 +269,24 @@ class HearingTests(TestCase):
         await first.press("1")
         await self.hears(second, SAYS[third.user])
         await self.hears(third, SAYS[second.user])
+        await self.over(*phones)
+
+    async def focus(self, *phones: Any) -> None:
+        """PJSIP confers by REFERs: a call that it has is taken over, and somebody else is rung (RFC 4579)."""
+        first, second, third = phones
+        await self.call(first, second)
+        await later(0.5)
+        await first.hold()
+        await self.hears(second, MUSIC)
+        await first.dial("800")
+        await later(1.0)
+        await first.command("bring_first")
+        await self.hears(second, SAYS[first.user])
+        await first.command("bring", third.user)
+        await self.take(third)
+        for phone in phones:
+            await self.hears(phone, *(SAYS[other.user] for other in phones if other is not phone))
+        self.assertEqual(len(await self.service.ask("/calls")), 3)
         await self.over(*phones)
 
     async def page(self, *phones: Any) -> None:

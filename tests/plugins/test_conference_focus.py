@@ -87,6 +87,14 @@ class ShownTests(FocusCase):
 class RingingTests(FocusCase):
     """REFER asks the focus to ring somebody (section 5.5)."""
 
+    def test_at_once(self) -> None:
+        """A phone asks as soon as it is answered, though it hears yet that nobody else is there."""
+        self.alice.dial("800")
+        self.world.run(0.2)
+        self.assertEqual(self.world.hears(self.alice), "conference_alone")
+        self.assertEqual(self.refer(self.alice.session, "dave"), [202, 100, 200])
+        self.over()
+
     def test_rings(self) -> None:
         """Dave is rung, shown the conference, and is in it when he answers; who asked is told and stays."""
         self.enter(self.alice, self.bob)
