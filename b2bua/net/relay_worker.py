@@ -160,11 +160,17 @@ class RelaysAtWork(amp.CommandLocator):
         looks = now - self._looked >= LOOKS
         if looks:
             self._looked = now
-        for number, work in self._relays.items():
-            if work.file is not None:
-                work.tick(now)
-            if looks and self.silent_seconds:
-                work.relay.happened += work.relay.silent(now, self.silent_seconds)
+        for number, work in list(self._relays.items()):
+            try:
+                if work.file is not None:
+                    work.tick(now)
+                if looks and self.silent_seconds:
+                    work.relay.happened += work.relay.silent(now, self.silent_seconds)
+            except Exception:  # noqa: BLE001 — a bug of ours: the others go on
+                self.log.failure("a relay broke")
+                del self._relays[number]
+                work.relay.close()
+                work.relay.happened = [RelayHappened("gone", "", "it broke")]
             happened, work.relay.happened = work.relay.happened, []
             for one in happened:
                 self.tell_relay(number, one)

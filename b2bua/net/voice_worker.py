@@ -81,14 +81,27 @@ class Worker(RelaysAtWork, WorkerLine):
         for _ in range(min(frames, 10)):
             ears = list(self._ears.values())
             for ear in ears:
-                ear.listen()
+                try:
+                    ear.listen()
+                except Exception:  # noqa: BLE001 — a bug of ours
+                    self._broke(ear)
             for room in self._rooms.values():
                 room.mix()
             for ear in ears:
-                ear.speak()
+                try:
+                    ear.speak()
+                except Exception:  # noqa: BLE001 — a bug of ours
+                    self._broke(ear)
         self.tick_relays()
         if not self._ears and not self.has_relays:
             self._clock.stop()
+
+    def _broke(self, ear: Ear) -> None:
+        """A bug of ours, in what one party says or hears: the others go on, and it gets another voice."""
+        self.log.failure("the voice of a party broke")
+        if self._ears.pop(ear.number, None) is not None:
+            self._leave(ear)
+            self._tell(ear, Happened("nobody", "worker"))
 
     def tell(self, ear: Ear, happened: list[Happened]) -> None:
         """Tell the service what has happened."""
