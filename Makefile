@@ -20,8 +20,9 @@ BIN  = $(VENV)/bin
 TREE := $(shell find b2bua plugins twistd-plugins -name '*.py' -o -path '*/static/*' | LC_ALL=C sort | cksum | cut -d' ' -f1)
 INSTALLED = $(VENV)/.installed-$(TREE)
 DEVELOPS  = $(VENV)/.develops-$(TREE)
+BENCHES   = $(VENV)/.benches-$(TREE)
 
-.PHONY: run test tables test-all fast on-sockets in-memory simulate lint coverage format fuzz soak churn restarts kills moves bench bench-check docs pictures clean
+.PHONY: run test tables test-all fast on-sockets in-memory simulate lint coverage format fuzz soak churn restarts kills moves bench bench-page bench-check clone docs pictures clean
 
 run: $(INSTALLED)
 	@test -e $(CONFIG) || $(BIN)/b2bua init --port $(PORT) $(CONFIG)
@@ -50,11 +51,15 @@ tables: $(DEVELOPS)
 
 # All that "make test" plays a sample of: the tables, every question of the API in very many ways, every
 # message with each of its fields broken in every way, and fresh random worlds.  It takes hours.
-test-all: test tables
+test-all: test tables clone
 	B2BUA_EXAMPLES=200 $(BIN)/python -m twisted.trial tests.admin.test_conversation
 	$(BIN)/python -m tests.simulation.broken_fields
 	$(BIN)/python -m tests.simulation.ladders
 	$(MAKE) --no-print-directory simulate SEEDS=20000
+
+# A bare clone, in which somebody types "make run" and "make test": two minutes.
+clone: $(DEVELOPS)
+	$(BIN)/python -m twisted.trial tests.interop.clone
 
 # Neither sockets nor worlds: a minute or two, for another Python than the usual one.
 fast: $(DEVELOPS)
@@ -116,8 +121,12 @@ kills: $(DEVELOPS)
 moves: $(DEVELOPS)
 	$(BIN)/python -m tests.interop.moves
 
-bench: $(DEVELOPS)
+bench: $(BENCHES)
 	$(BIN)/python -m bench
+
+# The figures of bench/README.md anew, on a machine that does nothing else: two hours; without the soak, which has its own.
+bench-page: $(BENCHES)
+	$(BIN)/python -m bench --write start storm growth subscriptions voices interpreters load overload
 
 # Does a call take more functions than are kept in bench/figures?  A second, whatever else the machine does.
 bench-check: $(DEVELOPS)
@@ -149,7 +158,16 @@ $(INSTALLED): setup.cfg pyproject.toml | $(VENV)/bin/python
 $(DEVELOPS): setup.cfg pyproject.toml | $(VENV)/bin/python
 	@echo "Installing b2bua, and what its tests need, into $(VENV)..."
 	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
-	@rm -f $(VENV)/.installed-* $(VENV)/.develops-* && touch $(INSTALLED) $@
+	@rm -f $(VENV)/.installed-* $(VENV)/.develops-* $(VENV)/.benches-* && touch $(INSTALLED) $@
+
+# Whom the benches compare us with: Sippy by pip; SIPp and Kamailio from Debian, where we may install them.
+$(BENCHES): $(DEVELOPS)
+	@echo "Installing what the benches compare b2bua with..."
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,bench]'
+	@for package in sip-tester kamailio; do dpkg -s $$package >/dev/null 2>&1 || \
+	    { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -qq -y --no-install-recommends $$package >/dev/null; } || \
+	    echo "$$package is missing, and is left out: apt-get install $$package"; done
+	@touch $@
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info _trial_temp* .mypy_cache .ruff_cache .hypothesis .import_linter_cache

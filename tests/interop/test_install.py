@@ -19,7 +19,6 @@ from twisted.internet.defer import inlineCallbacks
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import SkipTest, TestCase
 
-from tests.interop.processes import Program, free_port
 from tests.interop.service import Service
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,8 +57,8 @@ def run(*command: str | Path, cwd: Path) -> str:
     return said
 
 
-class InstallTests(TestCase):
-    """Two ways to install it, and the two commands."""
+class InstallCase(TestCase):
+    """What has to be so, however it was installed."""
 
     timeout = 600
 
@@ -79,6 +78,10 @@ class InstallTests(TestCase):
         # twistd ends by the signal that it was asked to end with.
         self.assertEqual((yield service.stop()), -signal.SIGTERM, service.program.story())
 
+
+class WheelTests(InstallCase):
+    """The wheel; a clone is installed by C{make clone}."""
+
     @inlineCallbacks
     def test_wheel(self) -> Any:
         """The wheel, in an empty environment outside of the checkout, is a whole service."""
@@ -95,33 +98,3 @@ class InstallTests(TestCase):
         yield deferToThread(run, *pip, "uninstall", "--yes", "b2bua", cwd=directory)
         left = list((python.parent.parent / "lib").rglob("*b2bua*"))
         self.assertEqual([path for path in left if path.suffix != ".pyc"], [])
-
-    @inlineCallbacks
-    def test_two_commands(self) -> Any:
-        """
-        In a bare clone C{make run} ends in a service, and C{make test} in tests that pass.
-
-        sippy/b2bua#22: a newcomer could not tell which script to run.
-        """
-        directory = Path(self.mktemp()).resolve()
-        copy = copied(str(directory))
-        make = Program("make run")
-        port = free_port()
-        environment = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}
-        command = ["/usr/bin/env", "make", "run", f"PORT={port}", f"PYTHON={sys.executable}"]
-        make.start(command, str(copy), environment)
-        self.addCleanup(make.kill)
-        yield make.says("ready", limit=INSTALL_SECONDS)
-        self.account_page(make.lines, str(port))
-        make.signal("TERM")
-        yield make.ended()
-        # What is installed now is the editable kind.
-        yield self.runs(copy / ".venv" / "bin" / "python", directory)
-        said = yield deferToThread(run, "make", "test", "TESTS=tests.house", cwd=copy)
-        self.assertIn("PASSED", said)
-
-    def account_page(self, lines: list[str], port: str) -> None:
-        """What is printed is all that a phone wants to know."""
-        accounts = [line.split() for line in lines if line.strip()[-3:] == "TCP" and port in line]
-        self.assertEqual([row[1] for row in accounts], ["101", "102", "103"], lines)
-        self.assertEqual(len({row[2] for row in accounts}), 3)
