@@ -104,7 +104,9 @@ class Cluster:
         self._distant = DistantWires(server)
         self._locations = Locations(server, self.peers)
         self._fetching = Fetching(server, self.peers, self.moving)
-        self._passing = Passing(server, self.peers, self.moving.comes, self._is_missing, self._fetching.wants)
+        self._passing = Passing(
+            server, self.peers, self.moving.comes, self._is_missing, self._fetching.wants, self.lease.is_over
+        )
 
     # ---- the beginning and the end ------------------------------------------
 
@@ -266,8 +268,11 @@ class Cluster:
             return  # the journal says so
         finally:
             self._asking = False
+        was_over = self.lease.is_over()
         self.lease.stored(begun)
         self._see(rows)
+        if was_over:
+            self._passing.release()
 
     def _see(self, rows: Sequence[NodeRow]) -> None:
         """Compare with what was there before."""

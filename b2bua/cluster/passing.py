@@ -7,7 +7,8 @@ for sure; what none of them knows is a stranger's.  Nothing is asked for what
 begins something new, so that a basic call costs nothing here.
 
 What belongs to a call that is just on its way from one node to another, or to
-a node that is not there, waits until it is.
+a node that is not there, waits until it is; and so does everything while our
+own lease is over.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ class Passing:
         comes: Callable[[Request], bool],
         missing: Callable[[], bool],
         fetch: Callable[[Request, Flow, bytes], bool],
+        doubtful: Callable[[], bool],
     ) -> None:
         """
         Pass nothing yet.
@@ -56,10 +58,12 @@ class Passing:
         @param comes: is a request for a call that is on its way to us?
         @param missing: is there a node that cannot be asked, whose call it may be?
         @param fetch: has a request of ours wait that needs a call of another node; does it?
+        @param doubtful: may what is ours be another node's by now, so that nothing can be answered?
         """
         self._server = server
         self._peers = peers
         self._comes, self._missing, self._fetch = comes, missing, fetch
+        self._doubtful = doubtful
         self._waiting: deque[Waiting] = deque()
 
     def begin(self) -> None:
@@ -75,6 +79,9 @@ class Passing:
 
     def _pass_on(self, message: Request | Response, flow: Flow, data: bytes) -> bool:
         """Pass a message on that may be another node's; is it out of our hands?"""
+        if self._doubtful():
+            self._wait(lambda: self._server.runner.received(data, flow))
+            return True
         if not _may_be_known(message):
             return False
         if knows(self._server, message):
