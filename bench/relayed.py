@@ -18,6 +18,7 @@ import struct
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet import reactor as _reactor
@@ -25,9 +26,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall, deferLater, react
 
 from b2bua.media import negotiation
-from b2bua.media.ports import Towards
+from b2bua.media.ports import IRelay, IRelays, Towards
 from b2bua.media.rtp import FRAME, HEADER, Packet
-from b2bua.net.relays import Relay, Relays
+from b2bua.net.relays import Relays
 from b2bua.net.workers import Workers
 from b2bua.wire.sdp import Sdp
 from bench.report import FIGURES, write
@@ -73,10 +74,24 @@ class Side(Ear):
 
 
 async def measure(calls: int, seconds: float, record: bool) -> dict[str, Any]:
-    """Let so many calls talk for so long."""
-    sides = Side(), Side()
+    """Let so many calls talk through a worker for so long."""
     workers = Workers(reactor, (20_000, 60_000), 1, 30.0)
-    relays = Relays(workers)
+    try:
+        return await talk(Relays(workers), lambda: workers.pids[0], calls, seconds, record)
+    finally:
+        workers.stop()
+        await workers.gone
+
+
+async def talk(
+    relays: IRelays, pid_of: Callable[[], int], calls: int, seconds: float, record: bool
+) -> dict[str, Any]:
+    """
+    Let so many calls talk for so long.
+
+    @param pid_of: gives the process that relays, once the first call is up.
+    """
+    sides = Side(), Side()
     for side in sides:
         reactor.addReader(side)
     turn = 0
@@ -88,7 +103,7 @@ async def measure(calls: int, seconds: float, record: bool) -> dict[str, Any]:
             for side in sides:
                 side.speak(turn // PARTS, turn % PARTS)
 
-    async def connect(relay: Relay) -> None:
+    async def connect(relay: IRelay) -> None:
         towards = Towards(HOST)
         one, other = (negotiation.offer(HOST, side.port) for side in sides)
         theirs = await relay.offer("a", "b", one, towards, HOST)
@@ -99,7 +114,7 @@ async def measure(calls: int, seconds: float, record: bool) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as place:
         opened = [relays.open(str(number), lambda happened: None) for number in range(calls)]
         await connect(opened[0])
-        [pid] = workers.pids
+        pid = pid_of()
         empty = memory(pid)
         for number, relay in enumerate(opened):
             if number:
@@ -124,8 +139,6 @@ async def measure(calls: int, seconds: float, record: bool) -> dict[str, Any]:
     sent = sides[0].sent + sides[1].sent
     for side in sides:
         reactor.removeReader(side)
-    workers.stop()
-    await workers.gone
     bad = sum(delay > LATE for delay in delays) + max(sent - len(delays), 0)
     return {
         "calls": calls,

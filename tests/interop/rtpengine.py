@@ -25,20 +25,24 @@ PTIME = 0.02
 class Rtpengine:
     """One engine, with the two loopback addresses."""
 
-    def __init__(self, directory: str, *options: str) -> None:
-        """Nothing runs yet."""
+    def __init__(self, directory: str, *options: str, ports: int = PORTS) -> None:
+        """
+        Nothing runs yet.
+
+        @param options: more of the command line.
+        """
         self.directory = Path(directory).resolve()
         self.directory.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
         self.address = f"127.0.0.1:{self.port}"
         self.recordings = self.directory / "spool"
         self.recordings.mkdir(exist_ok=True)
-        self._options = options
+        self._options, self._count = options, ports
         self.program = Program("rtpengine")
 
     async def start(self) -> None:
         """Start it; it takes commands then."""
-        first = free_ports(PORTS)
+        first = free_ports(self._count)
         self.program = Program("rtpengine")
         command = [
             need("rtpengine"),
@@ -53,7 +57,7 @@ class Rtpengine:
             *("--interface=127.0.0.1", "--interface=::1"),
             f"--listen-ng={self.address}",
             f"--port-min={first}",
-            f"--port-max={first + PORTS - 1}",
+            f"--port-max={first + self._count - 1}",
             f"--recording-dir={self.recordings}",
             f"--pidfile={self.directory / 'pid'}",
             "--mos=LQ",
@@ -61,6 +65,12 @@ class Rtpengine:
         ]
         self.program.start(command, str(self.directory))
         await self.program.says("Startup complete")
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        assert self.program.transport is not None
+        return int(self.program.transport.pid)
 
     async def kill(self) -> None:
         """End it, whatever it does."""
