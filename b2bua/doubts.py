@@ -8,6 +8,7 @@ its members tomorrow.  So these are warnings, and all are said at once.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from b2bua.settings import Problem, meant
@@ -39,7 +40,12 @@ def doubts(configured: Configuration) -> list[Problem]:
 
 def _unrelayed(settings: Settings) -> Iterator[Problem]:
     """Media that are to pass through a relay, where there is none that can do it."""
-    if settings.media.rtpengine is not None:
+    if (table := settings.media.rtpengine) is not None:
+        if table.recordings is not None and not Path(table.recordings).is_dir():
+            text = (
+                "is no directory, so that recordings would be silence; set it to the engines' recording-dir"
+            )
+            yield Problem("media.rtpengine.recordings", text)
         return
     for kind, peers in (("extensions", settings.extensions), ("trunks", settings.trunks)):
         for name, peer in peers.items():

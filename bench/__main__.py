@@ -32,6 +32,7 @@ BENCHES = {
     "subscriptions": Entry("a NOTIFY's cost and a subscription's bytes", write=("--write",)),
     "voices": Entry("200 players of one worker: how many packets are late?", write=("--write",)),
     "relayed": Entry("100 calls through one worker's relay, recorded and not", write=("--write",)),
+    "rtpengine": Entry("100 calls through an rtpengine in user space, recorded and not", write=("--write",)),
     "overload": Entry("three times as much as can be done", write=("--write",)),
     "soak": Entry("very many calls through all features: does memory grow?", write=("--write",)),
     "interpreters": Entry("a call's cost with each Python that there is", write=("--write",)),

@@ -48,6 +48,7 @@ class DoubtsTests(SynchronousTestCase):
         engine = '[media.rtpengine]\nengines = ["127.0.0.1:2223"]\n'
         for fine in (relay, f"{relay}{secret}{engine}[media]\nworkers = 0\n"):
             self.assertEqual(self.doubts(fine), {}, fine)
+        self.assertDoubt(f'{engine}recordings = "nowhere"', "media.rtpengine.recordings", "recording-dir")
 
     def test_none(self) -> None:
         """What leads somewhere is as it should be."""
