@@ -4,7 +4,7 @@ What it costs that calls outlive the process, and how long a start takes that re
 Calls ring for a second, are up for five, and end; the same with C{survive} on and
 off, by turns, with a store in memory, so that the figures are those of our own code::
 
-    python -m bench.survival                # microseconds and bytes a call, seconds to restore 20,000
+    python -m bench.survival        # microseconds, functions and bytes a call, seconds to restore 20,000
     python -m bench.survival --calls 500 --held 2000
 
 What is to be reached: at most 10 % more CPU a call, at most 1 KiB more memory
@@ -24,6 +24,7 @@ from typing import Any
 from b2bua import collector
 from b2bua.store.memory import MemoryStore
 from bench.call import Line, _batches
+from bench.count import Counted
 
 RINGS, TALKS = 1.0, 5.0
 
@@ -65,6 +66,19 @@ def cpu(calls: int, runs: int) -> None:
         f"{without:.0f} us a call, {kept:.0f} us when it is kept: {100 * (kept / without - 1):+.1f} %"
         f" (median of pairs {100 * (statistics.median(pairs) - 1):+.1f} %)"
     )
+
+
+def functions(calls: int) -> None:
+    """Count what no machine disturbs: how many functions more are called for a call that is kept."""
+    totals = []
+    for survive in (False, True):
+        line, counted = Life(store=MemoryStore(), survive=survive), Counted()
+        line.lives(calls)
+        counted.enable()
+        line.lives(calls)
+        counted.disable()
+        totals.append(sum(counted.functions.values()))
+    print(f"{(totals[1] - totals[0]) / calls:.0f} calls of functions more a call that is kept")
 
 
 def memory(calls: int) -> None:
@@ -117,6 +131,7 @@ def main() -> None:
     parser.add_argument("--held", type=int, default=20_000, help="how many calls a start restores")
     chosen = parser.parse_args()
     cpu(chosen.calls, chosen.runs)
+    functions(200)
     memory(2000)
     restoring(chosen.held)
 
