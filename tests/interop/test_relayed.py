@@ -106,10 +106,14 @@ class RelayedTestCase(TestCase):
         for engine in self.engines:
             self.addCleanup(engine.kill)
             await engine.start()
-        more = f"[media.rtpengine]\nengines = {[engine.address for engine in self.engines]!r}\n"
+        more = f"[media.rtpengine]\nengines = {[engine.address for engine in self.engines]!r}\n{self.more()}"
         self.service = Service(self.mktemp(), more, ws=True, keys=self.keys)
         self.addCleanup(lambda: self.service.kill())
         await self.service.start()
+
+    def more(self) -> str:
+        """More of the configuration, which begins in the table of engines."""
+        return ""
 
     async def phone(self, number: str, **how: Any) -> SpeakingBaresip:
         """A desk phone that is registered."""
@@ -202,6 +206,45 @@ class SecretTests(RelayedTestCase):
             await caller.hang_up()
             await gatherResults([caller.tells("CALL_CLOSED"), callee.tells("CALL_CLOSED")])
         await self.free()
+
+
+class RecordedTests(RelayedTestCase):
+    """A phone with SRTP and one without, whose calls are recorded."""
+
+    keys = MappingProxyType(
+        {BOB: 'media_encryption = "none"\nrecording.on = true', CAROL: 'media_encryption = "sdes"'}
+    )
+
+    def more(self) -> str:
+        """Where the engine writes, and where recordings are."""
+        self.recordings = Path(self.mktemp()).resolve()
+        recording = f'[recording]\ndirectory = "{self.recordings}"\nannounce = "none"\n'
+        return f'recordings = "{self.engines[0].recordings}"\n{recording}'
+
+    async def test_recorded(self) -> None:
+        """Who calls is left and who is called right, by their pitch; nothing else is kept of the packets."""
+        bob, carol = await self.phone(BOB), await self.phone(CAROL, secrecy="srtp-mand")
+        await bob.dial(CAROL)
+        await carol.tells("CALL_INCOMING")
+        await carol.answer()
+        await bob.hears(CAROL)
+        await carol.hears(BOB)
+        await deferLater(reactor, 2.0)
+        await bob.hang_up()
+        await carol.tells("CALL_CLOSED")
+        began = reactor.seconds()
+        while not (found := list(self.recordings.rglob("*.wav"))):
+            if reactor.seconds() - began > LIMIT:
+                raise Ended(self.service.program.story()[-4000:])
+            await deferLater(reactor, 0.1)
+        with wave.open(str(found[0]), "rb") as file:
+            file.setpos(file.getnframes() - 2 * RATE)
+            pcm = file.readframes(RATE)
+        for side, who in ((0, BOB), (1, CAROL)):
+            said = b"".join(pcm[at : at + 2] for at in range(2 * side, len(pcm), 4))
+            self.assertEqual({one for one in PITCH.values() if loudness(said, one) > LOUD}, {PITCH[who]})
+        await self.free()
+        self.assertEqual(list(self.engines[0].recordings.glob("pcaps/*")), [])
 
 
 class FaultTests(RelayedTestCase):
