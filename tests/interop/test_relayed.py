@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import wave
 from collections.abc import Mapping
 from pathlib import Path
@@ -298,6 +300,22 @@ class FaultTests(RelayedTestCase):
         self.service.program = Program("b2bua")
         await self.service.start()
         await deferLater(reactor, 1.0)
+        await carol.hears(BOB)
+        self.assertIn(True, await self.used())
+        await bob.hang_up()
+        await carol.tells("CALL_CLOSED")
+        await self.free()
+
+    async def test_restart(self) -> None:
+        """A restart without loss leaves the media where they are, and the new process ends the call."""
+        bob, carol = await self.talk()
+        await deferLater(reactor, KEPT)
+        told = await self.service.ask("/restart", "POST")
+        self.assertEqual((told["problem"], told["handed_over"]), ("", 1))
+        self.addCleanup(os.kill, told["pid"], signal.SIGKILL)
+        await self.service.program.says("the process before has ended", limit=60)
+        await deferLater(reactor, 1.0)
+        await bob.hears(CAROL)
         await carol.hears(BOB)
         self.assertIn(True, await self.used())
         await bob.hang_up()
