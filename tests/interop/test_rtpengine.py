@@ -214,7 +214,7 @@ class RelayTests(RtpengineTestCase):
         with wave.open(str(path), "rb") as file:
             self.assertEqual((file.getnchannels(), file.getframerate()), (2, RATE))
             pcm = file.readframes(file.getnframes())
-        self.assertAlmostEqual(len(pcm) / 4 / RATE, marks[-1] - marks[0], delta=0.3)
+        self.assertLess(abs(len(pcm) / 4 / RATE - (marks[-1] - marks[0])), 0.3)
         expected = ([{LOW}, {HIGH}], [set(), set()], [{LOW}, {HIGH}])
         for (since, until), tones in zip(pairwise(marks), expected, strict=True):
             begin = (since + until) / 2 - marks[0] - 0.25
