@@ -201,7 +201,8 @@ class Witness:
         key = (request.via.branch, request.method)
         before = self.sent.get(key)
         if before is not None:
-            if before.data != data:
+            # After a crash the same INVITE is cancelled once more, with other words (section 9.1).
+            if before.data != data and not (request.method == "CANCEL" and before.orphaned):
                 self.complain(peer, f"{request.method} uses the branch of another one", "RFC 3261 8.1.1.7")
             return
         self._head(peer, request, data)
