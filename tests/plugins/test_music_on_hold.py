@@ -355,6 +355,22 @@ class KeptTests(MusicCase):
             self.assertEqual(self.world.voices.open_voices, set())
         self.over()
 
+    def test_in_the_midst(self) -> None:
+        """A voice waits for a change that is open: each answer is that of its own offer (RFC 3264 4)."""
+        self.alice.hold()
+        self.crash()
+        self.world.run(FIRST - 0.02)
+        self.alice.session.reinvite(offer=False, wish="sendonly")
+        self.world.run(8)
+        self.assertEqual(self.world.hears(self.bob), "music")
+        self.alice.hold()
+        self.world.run(1)
+        self.assertEqual(self.world.hears(self.bob), "music")
+        self.alice.session.resume()
+        self.world.run(1)
+        self.assertTalking(("alice", "bob"))
+        self.over()
+
     def test_both_hold(self) -> None:
         """Of two that hold each other the one that is back first hears music."""
         self.alice.hold()

@@ -78,6 +78,9 @@ def resume(calls: CallTable, leg: Leg) -> None:
     """
     if leg.call is None or not leg.answered or leg.music is not None:
         return
+    if not leg.stable:
+        calls.later(AGAIN_SECONDS, resume, calls, leg)  # what is open knows nothing of music
+        return
     wanted = _wanted(leg)
     if wanted is not None and (leg.remote_session is None or accepted(leg.remote_session) is not None):
         leg.music = music = HoldMusic(calls, leg, wanted)
