@@ -85,7 +85,7 @@ class Found:
     """Requests that were sent again, since no answer had come in time."""
     turned_away: int = 0
     """Answers 503."""
-    other: int = 0
+    others: set[str] = field(default_factory=set)
     """Answers that nobody expects."""
     seconds: float = 0.0
     """Until the last one was registered."""
@@ -177,7 +177,7 @@ class Storm:
                 phone.ask(self._port)
                 self._again(phone, now + int(response.get("Retry-After") or "5"))
             case _:
-                self._found.other += 1
+                self._found.others.add(f"{response.code} {response.reason}")
 
 
 def storm(phones: int, within: float) -> Found:
@@ -229,8 +229,10 @@ def main() -> None:
     print(found)
     if wanted.write:
         report.write("storm", found)
-    if any(one.bound < one.phones or one.other for one in storms):
-        raise SystemExit("some are not registered, or heard what nobody expects")
+    if others := set().union(*(one.others for one in storms)):
+        raise SystemExit(f"some heard {', '.join(sorted(others))}")
+    if any(one.bound < one.phones for one in storms):
+        raise SystemExit("some are not registered")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from b2bua.calls.records.record import CallRecord
 from b2bua.registrar.bindings import Binding, Bindings
 from b2bua.registrar.keeping import Keeper
 from b2bua.store import journal as journals
-from b2bua.store.journal import CLOSING, DELAY, PATIENCE, Journal
+from b2bua.store.journal import CLOSING, DELAY, GATHER, PATIENCE, Journal
 from b2bua.store.memory import MemoryStore
 from b2bua.store.ports import Batch, Setting, StoreError
 from b2bua.store.sql import SqlStore
@@ -107,10 +107,40 @@ class JournalTests(SynchronousTestCase):
         waiters = [self.journal.bindings(f"{n}@x", wait=True) for n in range(3)]
         self.assertEqual(len(store.held), 1)
         self.assertEqual([aor for aor, _ in store.let().bindings], ["0@x"])
+        self.layer.clock.advance(GATHER)
         self.assertEqual([aor for aor, _ in store.let().bindings], ["1@x", "2@x"])
         for waiter in waiters:
             assert waiter is not None
             self.successResultOf(waiter)
+
+    def test_gather(self) -> None:
+        """Of those who come one soon after the other the first is written at once, the others together."""
+        first = self.journal.bindings("0@x", wait=True)
+        assert first is not None
+        self.successResultOf(first)
+        self.journal.setting("", "x", "y", 1)  # nobody waits for it, and half a second would do
+        others = []
+        for number in range(1, 6):
+            self.layer.clock.advance(GATHER / 10)
+            others.append(self.journal.bindings(f"{number}@x", wait=True))
+        self.assertEqual(self.store.batches, 1)
+        self.layer.clock.advance(GATHER / 2)
+        self.assertEqual((self.store.batches, len(self.settings())), (2, 1))
+        for other in others:
+            assert other is not None
+            self.successResultOf(other)
+        self.layer.clock.advance(GATHER)
+        late = self.journal.bindings("6@x", wait=True)
+        assert late is not None
+        self.successResultOf(late)
+        self.assertEqual(self.layer.clock.getDelayedCalls(), [])
+
+    def test_not_gathered(self) -> None:
+        """Whoever wants all of it written now, at the end say, does not wait for others."""
+        self.journal.bindings("0@x", wait=True)
+        self.journal.bindings("1@x", wait=True)
+        self.successResultOf(self.journal.flush())
+        self.assertEqual((self.store.batches, self.layer.clock.getDelayedCalls()), (2, []))
 
     def test_failure(self) -> None:
         """Who waits hears of it; what failed is written later; people are told once."""
