@@ -257,7 +257,9 @@ def interpreter() -> str:
     """Name the interpreter, and whether it was built to be fast."""
     flags = sysconfig.get_config_var("CONFIG_ARGS") or ""
     built = [flag for flag in ("--enable-optimizations", "--with-lto") if flag in flags]
-    return f"{platform.python_version()} ({' '.join(built) or 'built without optimisation'})"
+    # Distributions have their own way to optimise, of which nothing stands there.
+    how = "built by the distribution" if "'--prefix=/usr'" in flags else "built without optimisation"
+    return f"{platform.python_version()} ({' '.join(built) or how})"
 
 
 def machine() -> dict[str, str]:
