@@ -48,6 +48,10 @@ class Recorder:
         """What is being recorded, by calls."""
         self._wanted: dict[str, int] = {}
         """Calls that are to be recorded, and how often that may be begun anew."""
+        self._starting: set[str] = set()
+        """Calls whose recording is about to begin, unless it is called off."""
+        self._paused: set[str] = set()
+        """Calls of which nothing is written down now; should the engine fail, not by the next one either."""
         self.failed = 0
         """How many calls were not recorded that should have been, or not to their end."""
 
@@ -75,6 +79,11 @@ class Recorder:
     def forget(self, call: Call) -> None:
         """It is over."""
         self._wanted.pop(call.id, None)
+        self._let_go(call.id)
+
+    def pauses(self, call: Call) -> bool:
+        """Does its recording pause?"""
+        return call.id in self._paused
 
     def begin_soon(self, call: Call, seconds: float = 0) -> None:
         """Begin, as soon as it can be."""
@@ -82,7 +91,7 @@ class Recorder:
 
     async def _begin(self, call: Call) -> None:
         """Begin now, or when nothing else is at work in the call."""
-        if call.id not in self._wanted:
+        if call.id not in self._wanted or call.id in self._paused:
             return
         try:
             await self._record(call)
@@ -103,16 +112,18 @@ class Recorder:
         """
         recording = self.going.get(call.id)
         try:
-            if what == "on":
-                await self._record(call)
-            elif what == "off":
+            if what == "off":
                 self._wanted.pop(call.id, None)
+                self._starting.discard(call.id)
                 if recording is not None:
                     await recording.end()
+                self._let_go(call.id)
+            elif what == "on" or (what == "resume" and recording is None and call.id in self._paused):
+                await self._record(call)
             elif recording is None:
                 raise ValueError("the call is not recorded")
             else:
-                await recording.pause(what == "pause")
+                await self._pause(call, recording, paused=what == "pause")
         except Busy:
             raise ValueError("something else is just being done with the call; try again") from None
         except (NotRecorded, NotJoined, Gone, OSError) as problem:
@@ -126,24 +137,55 @@ class Recorder:
         """
         if call.id in self.going:
             return
+        if call.id in self._starting:
+            raise NotRecorded("it is being recorded already")
         caller = call.record.number or call.record.caller
         dialled = call.dialled.partition("@")[0].removeprefix("sip:")
         path = str(self._shelf.place(self._now(), call.id, caller, dialled))
-        recording = await record(call, path, partial(self._ended, call), by=self._name)
+        self._starting.add(call.id)
+        try:
+            recording = await record(call, path, partial(self._ended, call), by=self._name)
+        finally:
+            called_off = call.id not in self._starting
+            self._starting.discard(call.id)
+        if called_off:
+            await recording.end()
         if recording.over:
             return
         self.going[call.id] = recording
-        with self._service.data.change() as rows:
-            rows[call.id] = path
+        self._paused.discard(call.id)
+        self._note(call.id, path)
+
+    async def _pause(self, call: Call, recording: Recording, *, paused: bool) -> None:
+        """
+        Write silence, or what is said again.
+
+        What is not to be heard is in no recording, come what may: one that the engine
+        loses meanwhile is begun anew when it is to go on.
+        """
+        if paused:
+            self._paused.add(call.id)
+        try:
+            await recording.pause(paused)
+        except NotRecorded:
+            if paused and not recording.over:
+                self._paused.discard(call.id)
+            raise
+        if not paused:
+            self._paused.discard(call.id)
+        if not recording.over:
+            self._note(call.id, recording.path)
 
     def _ended(self, call: Call, why: str) -> None:
         """A recording is over; one that has ended by itself is begun anew."""
         self.going.pop(call.id, None)
-        self._no_more(call.id)
+        again = bool(why) and self._wanted.get(call.id, 0) > 0
+        if not (again and call.id in self._paused):
+            self._let_go(call.id)
         if not why:
             return
         self._complain(call, why)
-        if self._wanted.get(call.id):
+        if again:
             self._wanted[call.id] -= 1
             self.begin_soon(call, AGAIN_SECONDS)
 
@@ -156,8 +198,9 @@ class Recorder:
 
     def _take_up_all(self) -> None:
         """Go on with the recordings of a process before this one, and save those that it has lost."""
-        for id, path in list(self._service.data.items()):
-            self._take_up(id, str(path))
+        for id, kept in list(self._service.data.items()):
+            path, paused = (kept, False) if isinstance(kept, str) else kept
+            self._take_up(id, path, paused=paused)
         try:
             saved = self._shelf.rescue({one.path for one in self.going.values()})
         except OSError as problem:
@@ -166,7 +209,7 @@ class Recorder:
             if saved:
                 self.log.info("recordings saved that came to no end: {saved}", saved=saved)
 
-    def _take_up(self, id: str, path: str) -> None:
+    def _take_up(self, id: str, path: str, *, paused: bool) -> None:
         """Go on with one recording, or begin it anew in the call that goes on."""
         state = self._service.call(id)
         found = None if state is None else self._service.leg(id, state.parties[0].leg)
@@ -174,12 +217,25 @@ class Recorder:
             self._no_more(id)
             return
         call = found[0]
+        if paused:
+            self._paused.add(id)
         recording = take_up_recording(call, path, partial(self._ended, call))
         if recording is not None:
+            recording.paused = paused
             self.going[id] = recording
         else:
             self.want(call)
             self.begin_soon(call, AGAIN_SECONDS)
+
+    def _note(self, id: str, path: str) -> None:
+        """Write down what is being recorded, and whether it pauses."""
+        with self._service.data.change() as rows:
+            rows[id] = [path, id in self._paused]
+
+    def _let_go(self, id: str) -> None:
+        """Neither is it recorded now, nor does that pause."""
+        self._paused.discard(id)
+        self._no_more(id)
 
     def _no_more(self, id: str) -> None:
         """It need not be taken up any more."""

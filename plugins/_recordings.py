@@ -11,10 +11,12 @@ power failed is made what there is of it, when the service starts again.
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Mapping
 from datetime import datetime, timedelta
 from html import escape
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
@@ -26,8 +28,12 @@ HEAD_BYTES = 44
 BYTES_A_SECOND = 32_000
 COLUMNS = ("when", "caller", "dialled", "seconds", "call")
 """What the page says of each."""
-_NAME = re.compile(r"(?P<stamp>\d{8}-\d{6})-(?P<call>[0-9a-zA-Z]+)-(?P<caller>[^-]*)-(?P<dialled>[^-]*)\.wav")
-_UNFIT = re.compile(r"[^0-9A-Za-z+*#.]")
+_FIT = "0-9A-Za-z+*#."
+_NAME = re.compile(
+    rf"(?P<stamp>\d{{8}}-\d{{6}})-(?P<call>[0-9a-zA-Z]+)-(?P<caller>[{_FIT}_]*)-(?P<dialled>[{_FIT}_]*)\.wav",
+    re.ASCII,
+)
+_UNFIT = re.compile(f"[^{_FIT}]")
 
 
 class Recorded(NamedTuple):
@@ -74,25 +80,44 @@ class Recordings:
 
     def place(self, when: datetime, call: str, caller: str, dialled: str) -> Path:
         """
-        Where a new one goes.
+        Where a new one goes: of two in one second the later one goes to the next.
 
         @raise OSError: if there is no place for it.
         """
         self._directory.mkdir(parents=True, exist_ok=True)
         who, whom = (_UNFIT.sub("_", number)[:40] for number in (caller, dialled))
-        return self._directory / f"{when.strftime(STAMP)}-{call}-{who}-{whom}.wav"
+        while True:
+            path = self._directory / f"{when.strftime(STAMP)}-{call}-{who}-{whom}.wav"
+            if not path.exists() and not path.with_name(f"{path.name}.part").exists():
+                return path
+            when += timedelta(seconds=1)
 
-    def all(self) -> Iterator[Recorded]:
-        """Those that are whole, the oldest first."""
-        for path in sorted(self._directory.glob("*.wav")):
-            found = _NAME.fullmatch(path.name)
-            if found is not None:
-                when = datetime.strptime(found["stamp"], STAMP)  # the time of day of the house
-                yield Recorded(path, when, found["call"], found["caller"], found["dialled"])
+    def all(self, call: str = "", most: int | None = None) -> list[Recorded]:
+        """
+        Those that are whole, the oldest first.
+
+        @param call: only those of one call.
+        @param most: only so many, the latest ones.
+        """
+        names = sorted((name for name in self._names() if f"-{call}" in name), reverse=True)
+        known = (found for found in map(self.find, names) if found is not None and call in ("", found.call))
+        return list(islice(known, most))[::-1]
+
+    def _names(self) -> list[str]:
+        """The names of all files there, in no order: of hundreds of thousands in a moment."""
+        return os.listdir(self._directory) if self._directory.is_dir() else []
 
     def find(self, name: str) -> Recorded | None:
         """One by the name of its file."""
-        return next((one for one in self.all() if one.path.name == name), None)
+        found = _NAME.fullmatch(name)
+        path = self._directory / name
+        if found is None or not path.is_file():
+            return None
+        try:
+            when = datetime.strptime(found["stamp"], STAMP)  # the time of day of the house
+        except ValueError:
+            return None  # there is no such day
+        return Recorded(path, when, found["call"], found["caller"], found["dialled"])
 
     def rescue(self, besides: Container[str]) -> int:
         """
@@ -109,7 +134,7 @@ class Recordings:
     def expire(self, now: datetime, days: float) -> int:
         """Remove the older ones; gives how many."""
         last = (now - timedelta(days=days)).strftime(STAMP)
-        old = [one for one in self.all() if one.path.name < last]
+        old = [one for name in self._names() if name < last and (one := self.find(name)) is not None]
         for one in old:
             one.path.unlink(missing_ok=True)
         return len(old)

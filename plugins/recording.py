@@ -207,7 +207,7 @@ class CallRecording:
         recording = self._recorder.going.get(call.id)
         for wanted, what in (
             (self._all.record_key, "off" if recording is not None else "on"),
-            (self._all.pause_key, "resume" if recording is not None and recording.paused else "pause"),
+            (self._all.pause_key, "resume" if self._recorder.pauses(call) else "pause"),
         ):
             if wanted and keys.endswith(wanted) and self._may(leg.party):
                 pressed[leg.id] = ""
@@ -250,11 +250,10 @@ class CallRecording:
 
     # ---- what there is -----------------------------------------------------------------
 
-    def recordings(self, call: str = "") -> list[dict[str, object]]:
-        """List the recordings, or those of one call."""
+    def recordings(self, call: str = "", most: int = 1000) -> list[dict[str, object]]:
+        """List the latest recordings, or those of one call."""
         going = {Path(one.path).name for one in self._recorder.going.values()}
-        there = [one for one in self._shelf.all() if one.path.name not in going]
-        return [_row(one) for one in there if call in ("", one.call)]
+        return [_row(one) for one in self._shelf.all(call, max(most, 0)) if one.path.name not in going]
 
     async def record(self, call: str, what: Literal["on", "off", "pause", "resume"]) -> str:
         """Record a call, or no more; let it pause, and go on."""

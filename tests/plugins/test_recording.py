@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
+
+from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.media.ports import RelayHappened
 from b2bua.store.memory import MemoryStore
 from b2bua.testing import LadderTestCase, Manners, Phone, World
 from b2bua.testing.relays import Recorded
 from b2bua.wire.message import Response
+from b2bua_plugins._recordings import Recordings
 from b2bua_plugins.attended_transfer import AttendedTransfer
 from b2bua_plugins.blind_transfer import BlindTransfer
 from b2bua_plugins.music_on_hold import MusicOnHold
@@ -156,8 +160,47 @@ class SetTests(RecordingCase):
         _, listed = features.file("recordings/") or ("", b"")
         assert isinstance(listed, bytes)
         self.assertIn(f'<a href="{name}">{name}</a>'.encode(), listed)
-        for other in ("recordings/../secret.wav", "recordings", "recordings/x.wav"):
+        (self.place / "20261126-101500-1-1-").mkdir()
+        around = "recordings/20261126-101500-1-1-/../../secret.wav"
+        for other in ("recordings/../secret.wav", "recordings", "recordings/x.wav", around):
             self.assertIsNone(features.file(other), other)
+
+
+class ShelfTests(SynchronousTestCase):
+    """Recordings as files."""
+
+    def setUp(self) -> None:
+        """Let there be a directory."""
+        place = TemporaryDirectory()
+        self.addCleanup(place.cleanup)
+        self.place = Path(place.name)
+        self.shelf = Recordings(self.place)
+
+    def test_same_second(self) -> None:
+        """One that begins in the same second as another one of the call has a file of its own."""
+        now = datetime(2026, 11, 26, 10, 15, 59)
+        for suffix in ("", ".part", ""):
+            path = self.shelf.place(now, "5405", "101", "102")
+            path.with_name(path.name + suffix).touch()
+        self.assertEqual(
+            sorted(path.name[:15] for path in self.place.iterdir()),
+            ["20261126-101559", "20261126-101600", "20261126-101601"],
+        )
+
+    def test_files_of_others(self) -> None:
+        """Files whose names are none of ours are not listed, nor removed, and keep none of ours from that."""
+        for name in ("20261399-101500-1-101-102.wav", "20200101-000000.wav", "20261126-101500-1-101-102.wav"):
+            (self.place / name).touch()
+        self.assertEqual([one.path.name for one in self.shelf.all()], ["20261126-101500-1-101-102.wav"])
+        self.assertEqual(self.shelf.expire(datetime(2030, 1, 1), 1), 1)
+        self.assertEqual(len(list(self.place.iterdir())), 2)
+
+    def test_latest(self) -> None:
+        """Of many the latest are listed, those of one call whatever their age."""
+        for second in range(5):
+            self.shelf.place(datetime(2026, 1, 1, 0, 0, second), f"a{second}", "101", "102").touch()
+        self.assertEqual([one.call for one in self.shelf.all(most=2)], ["a3", "a4"])
+        self.assertEqual([one.call for one in self.shelf.all("a0", 2)], ["a0"])
 
 
 class MeetingTests(RecordingCase):
@@ -369,6 +412,18 @@ class DemandTests(RecordingCase):
             self.failureResultOf(done, ValueError)
         self.over()
 
+    def test_off_at_once(self) -> None:
+        """Record: off while the two are still being shown to each other: nothing is recorded."""
+        self.world.relays.delay = 0.5
+        self.talk()
+        self.bob.session.ask("INFO", [("Record", "on")])
+        self.world.run(0.7)
+        self.assertEqual(self.info(self.bob, "off"), 200)
+        self.world.run(5)
+        self.assertTrue(all(one.ended for one in self.world.relays.recordings.values()))
+        self.world.relays.delay = 0.005
+        self.over()
+
     def test_one_hangs_up(self) -> None:
         """Somebody leaves while the two are being shown to each other: no recording, and nothing is left."""
         for moment in (0.0, 0.005, 0.012, 0.016, 0.022, 0.03, 0.04):
@@ -387,6 +442,56 @@ class FaultTests(RecordingCase):
     """What goes wrong."""
 
     extensions: ClassVar[dict[str, Any]] = {"alice": {"on": True}, "bob": {"may": True}}
+
+    def command(self, what: str) -> None:
+        """Have something done with the one call."""
+        assert self.world.served is not None
+        (id,) = self.world.served.server.core.calls.going
+        done = self.world.command("record", call=id, what=what)
+        self.world.run(3)
+        self.successResultOf(done)
+
+    def test_engine_gone_while_paused(self) -> None:
+        """A card number is in no recording, though the engine dies meanwhile: it goes on by C{resume}."""
+        self.talk()
+        self.command("pause")
+        self.world.relays.lose()
+        self.world.run(10)
+        self.assertTalking(("alice", "bob"))
+        self.assertEqual(len(self.world.relays.recordings), 1)
+        self.command("resume")
+        self.assertEqual(len(self.world.relays.recordings), 2)
+        self.assertFalse(self.listed_last().paused)
+        for recorded in list(self.world.relays.recordings.values())[:1]:
+            recorded.ended = True  # nobody is left who could end it
+        self.over()
+
+    def listed_last(self) -> Recorded:
+        """The recording that was begun last."""
+        return list(self.world.relays.recordings.values())[-1]
+
+    def test_crash_while_paused(self) -> None:
+        """Recording × crash: what pauses does so afterwards, be the engine still there or not."""
+        for outlives in (True, False):
+            with self.subTest(outlives=outlives):
+                self.setUp()
+                self.world.relays.outlives = outlives
+                self.talk()
+                self.command("pause")
+                assert self.world.served is not None
+                self.world.served.crash()
+                self.world.run(2)
+                self.world.served.restart()
+                self.world.run(10)
+                (recorded,) = self.world.relays.recordings.values()
+                self.assertTrue(recorded.paused)
+                self.bob.session.ask("INFO", [("Content-Type", "application/dtmf-relay")], b"Signal=*")
+                self.world.run(0.1)
+                self.bob.session.ask("INFO", [("Content-Type", "application/dtmf-relay")], b"Signal=2")
+                self.world.run(3)
+                self.assertFalse(self.listed_last().paused)
+                recorded.ended = True  # of the second one nobody is left who could end it
+                self.over()
 
     def test_disk_full(self) -> None:
         """A disk that is full costs the recording, not the call; what there was is kept."""
