@@ -182,7 +182,8 @@ def _said(ended: tuple[bytes, bytes, int]) -> str:
     """What the process says about a recording."""
     out, errors, status = ended
     if status:
-        return f"it could not be made: {errors.decode(errors='replace').strip().splitlines()[-1:]}"
+        last = errors.decode(errors="replace").strip().rpartition("\n")[2]
+        return f"it could not be made: {last or status}"
     return out.decode(errors="replace").strip()
 
 

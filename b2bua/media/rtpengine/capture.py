@@ -83,39 +83,57 @@ def make(work: Work) -> str:
 
     @return: why something of it is missing; empty if nothing is.
     """
-    captures = sorted(Path(work.directory, "pcaps").glob(f"{escape(work.id)}-*.pcap"), key=_began)
-    stereo, understood = Stereo(work.began), Stereo.understood()
-    others: set[str] = set()
-    missing = "" if captures else f"the engine has written nothing in {work.directory}"
+    stereo, others = Stereo(work.began), set[str]()
     try:
+        found = Path(work.directory, "pcaps").glob(f"{escape(work.id)}-*.pcap")
+        captures = sorted(found, key=_began)
+        missing = "" if captures else f"the engine has written nothing in {work.directory}"
         growing = Growing(work.path)
         try:
             for capture in captures:
-                for moment, port, payload in _read(capture):
-                    growing.add(stereo.until(min(moment, work.ended)))
-                    packet, known = Packet.parse(payload), work.ports.get(port)
-                    if packet is None or known is None:
-                        continue
-                    leg, formats = known
-                    name, _, rest = formats.get(packet.payload_type, "").partition("/")
-                    rate = rest.partition("/")[0]
-                    if name.upper() in understood and rate.isdigit() and int(rate):
-                        stereo.hear(leg, 0 if leg == work.left else 1, packet, name.upper(), int(rate))
-                    elif name and name.lower() not in SOUNDLESS:
-                        others.add(name)
-            while pcm := stereo.until(work.ended):
-                growing.add(pcm)
+                _add(capture, work, growing, stereo, others)
+            _advance(growing, stereo, work.ended)
         finally:
             missing = growing.end() or missing
     except OSError as error:
-        return f"{error.strerror or error}"
-    for capture in captures:
-        capture.unlink(missing_ok=True)
+        return f"{error.filename or work.path}: {error.strerror or error}"
+    try:
+        for capture in captures:
+            capture.unlink(missing_ok=True)
+    except OSError as error:
+        missing = missing or f"{error.filename} cannot be removed: {error.strerror}; let this user do it"
     if others:
         return (
             missing or f"what was said in {', '.join(sorted(others))} is silence: it is not understood here"
         )
     return missing
+
+
+def _add(capture: Path, work: Work, growing: Growing, stereo: Stereo, others: set[str]) -> None:
+    """
+    Add what one file has.
+
+    @param others: gets the names of codecs that are not understood.
+    """
+    understood = Stereo.understood()
+    for moment, port, payload in _read(capture):
+        _advance(growing, stereo, min(moment, work.ended))
+        packet, known = Packet.parse(payload), work.ports.get(port)
+        if packet is None or known is None:
+            continue
+        leg, formats = known
+        name, _, rest = formats.get(packet.payload_type, "").partition("/")
+        rate = rest.partition("/")[0]
+        if name.upper() in understood and rate.isdigit() and int(rate):
+            stereo.hear(leg, 0 if leg == work.left else 1, packet, name.upper(), int(rate))
+        elif name and name.lower() not in SOUNDLESS:
+            others.add(name)
+
+
+def _advance(growing: Growing, stereo: Stereo, until: float) -> None:
+    """Write all that is due by then: after a pause or a hold it is more than is made at once."""
+    while pcm := stereo.until(until):
+        growing.add(pcm)
 
 
 def _began(capture: Path) -> float:

@@ -21,6 +21,7 @@ from b2bua.media.rtpengine.capture import Recording
 from b2bua.media.rtpengine.exchanges import NoReply, Refused, Reply
 
 if TYPE_CHECKING:
+    from b2bua.media.rtpengine.capture import Work
     from b2bua.media.rtpengine.engine import Engine
     from b2bua.media.rtpengine.engine_set import EngineSet
 
@@ -181,19 +182,28 @@ class RtpengineRelay:
 
         @param early: why it ends though nobody has asked for that.
         """
+        work = await self._stop_recording()
+        if work is not None:
+            await self._make(work, early)
+
+    async def _stop_recording(self) -> Work | None:
+        """Have the engine write no more; gives what is to be made of what it has written."""
         recording, self._recording = self._recording, None
-        if recording is None or self._engines.write is None:
-            return
+        if recording is None:
+            return None
         ended = self._engines.clock.wall()
         try:
             self._see_ports(recording, await self._ask("query", {}))
             await self._ask("stop recording", {})
         except NoRelay:
             pass  # what the engine has written until it went is there
-        work = recording.work(self._engines.recordings, self._id, ended)
-        why = await self._engines.write(work) or early
+        return recording.work(self._engines.recordings, self._id, ended)
+
+    async def _make(self, work: Work, early: str = "") -> None:
+        """Make a recording; it may have to wait for those of other calls."""
+        why = early if self._engines.write is None else await self._engines.write(work) or early
         if why:
-            self.log.warn("the recording {path}: {why}", path=recording.path, why=why)
+            self.log.warn("the recording {path}: {why}", path=work.path, why=why)
             self.happened(RelayHappened("recorded", detail=why))
 
     async def _look_for_ports(self) -> None:
@@ -263,7 +273,14 @@ class RtpengineRelay:
         return self._in_turn(self._close, closed=True)
 
     async def _close(self) -> Statistics | None:
-        await self._end_recording()
+        work = await self._stop_recording()
+        statistics = await self._let_go()
+        if work is not None:
+            await self._make(work)  # the engine's ports do not wait for that
+        return statistics
+
+    async def _let_go(self) -> Statistics | None:
+        """Have the engine let go of the call."""
         engine, self._engine = self._engine, None
         if engine is None:
             return None

@@ -85,6 +85,13 @@ class CaptureTests(SynchronousTestCase):
         channels = [struct.pack(f"<{len(pcm) // 4}h", *samples[side::2]) for side in (0, 1)]
         return [{one for one in frequencies if loudness(channel, one) > 2000} for channel in channels]
 
+    def loudest(self, begin: float, end: float) -> int:
+        """The loudest sample on both sides between two moments."""
+        with wave.open(str(self.path), "rb") as file:
+            file.setpos(int(begin * RATE))
+            pcm = file.readframes(int((end - begin) * RATE))
+        return max(map(abs, struct.unpack(f"<{len(pcm) // 2}h", pcm)))
+
     def length(self) -> float:
         """Seconds of the recording."""
         with wave.open(str(self.path), "rb") as file:
@@ -115,6 +122,27 @@ class CaptureTests(SynchronousTestCase):
         self.assertEqual(self.heard(0.3, 0.8, 300, 600)[0], {300})
         self.assertEqual(self.heard(1.5, 2.8, 300, 600)[0], set())
         self.assertEqual(self.heard(3.4, 3.9, 300, 600)[0], {600})
+
+    def test_long_pause(self) -> None:
+        """What is said after a pause of a minute is heard a minute later, from its first packet on."""
+        self.write("id-1.pcap", pcap(said(LEFT, 300, 0.0, 1.0)))
+        self.write("id-2.pcap", pcap(said(LEFT, 600, 61.0, 0.5)))
+        self.assertEqual(self.make(62.0), "")
+        self.assertEqual(self.loudest(1.2, 60.9), 0)
+        self.assertEqual(self.heard(61.1, 61.4, 300, 600)[0], {600})
+
+    def test_not_ours(self) -> None:
+        """What the engine has written and may not be read, or not be removed, is named with the reason."""
+        self.write("id-1.pcap", pcap(said(LEFT, 300, 0.0, 1.0)))
+
+        def refuse(path: Path, *how: object, **rest: object) -> None:
+            raise PermissionError(13, "Permission denied", str(path))
+
+        self.patch(Path, "unlink", refuse)
+        self.assertIn("id-1.pcap cannot be removed: Permission denied", self.make(1.0))
+        self.assertEqual(self.heard(0.3, 0.8, 300)[0], {300})
+        self.patch(Path, "open", refuse)
+        self.assertIn("id-1.pcap: Permission denied", self.make(1.0))
 
     def test_others(self) -> None:
         """RTCP, keys, other ports, other calls' files, fragments and rubbish are no voice."""

@@ -382,6 +382,19 @@ class RecordingTests(RelayTestCase):
         self.site.set.recordings = ""
         self.assertIn("media.rtpengine.recordings", self.fails(self.relay.record("/rec/4.wav")))
 
+    def test_end_of_the_call(self) -> None:
+        """The engine has let go of a call before its recording is made, which may have to wait for others."""
+        waits: Deferred[str] = Deferred()
+        self.site.set.write = lambda work: waits
+        self.talk()
+        self.done(self.relay.record("/rec/1.wav"))
+        closed = self.relay.close()
+        self.site.run(0.5)
+        self.assertEqual(self.calls, [0])
+        self.assertNoResult(closed)
+        waits.callback("")
+        self.assertEqual(set(self.done(closed)), {"a", "b"})
+
     def test_missing(self) -> None:
         """Why something of a recording is missing is told, with its name."""
         self.written = "the disk is full"
