@@ -7,7 +7,7 @@ from typing import Any
 
 try:
     import orjson
-except ImportError:  # b2bua[fast]
+except ImportError:  # there is no wheel of it for this machine
     orjson = None  # type: ignore[assignment]
 
 _slowly = JSONEncoder(allow_nan=False, separators=(",", ":"), check_circular=False).encode
