@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from b2bua.registrar.registrar import Registrar
     from b2bua.transactions.flow import Flow
     from b2bua.transactions.ports import IServerTransaction
-    from b2bua.wire.message import Request
+    from b2bua.wire.message import Request, Response
 
 
 @implementer(ITransactionUser)
@@ -142,6 +142,19 @@ class B2BUA:
         leg = self.context.dialogs.find(request)
         if leg is not None and (not leg.wants_answer or self.senders.is_at(leg, request, flow)):
             self.calls.run(leg.ack_received, request, flow)
+
+    def inheriting(self, response: Response) -> Leg | None:
+        """Whose INVITE of a process that is gone has this response accepted, if it is one that does?"""
+        if not response.success or response.cseq.method != "INVITE":
+            return None
+        leg = self.context.dialogs.find_asked(response)
+        return leg if leg is not None and leg.inherits(response) else None
+
+    def stray_success_received(self, response: Response, flow: Flow) -> None:
+        """Give the 2xx to an INVITE of a process that is gone to its leg; another one is nobody's."""
+        leg = self.inheriting(response)
+        if leg is not None and self.senders.is_at(leg, response, flow):
+            self.calls.run(leg.inherited_success, response)
 
     def may_cancel(self, request: Request, server: IServerTransaction, flow: Flow) -> bool:
         """Is there, from where the CANCEL came, the party that the INVITE is from?"""

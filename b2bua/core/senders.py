@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from b2bua.calls.identity import ANONYMOUS
 from b2bua.errors import PeerError
 from b2bua.legs.party import Identity, Party
+from b2bua.wire.message import Request
 from b2bua.wire.uri import Uri, escape_user
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     from b2bua.registrar.bindings import Bindings
     from b2bua.transactions.flow import Flow
     from b2bua.transactions.ports import IServerTransaction
-    from b2bua.wire.message import Request
     from b2bua.wire.names import NameAddr
+    from b2bua.wire.views import Message
 
 CALLING = ("", "calling")
 """What a Remote-Party-ID of an INVITE may be about."""
@@ -99,7 +100,7 @@ class Senders:
         wants_privacy = _is_anonymous(request) or not request.privacy.isdisjoint(("id", "user"))
         return Sender(party, Identity(party.display, f"sip:{party.aor}", private=wants_privacy))
 
-    def is_at(self, owner: Owner, request: Request, flow: Flow) -> bool:
+    def is_at(self, owner: Owner, message: Message, flow: Flow) -> bool:
         """Does a message come from where the peer of a dialog is known to be?"""
         known, host, party = owner.flow, flow.remote[0], owner.party
         if known is None or known.remote[0] == host:
@@ -107,7 +108,8 @@ class Senders:
         if party.kind == "extension":
             bound = self._bindings.everywhere(party.registered_as)
             return any(b.flow is not None and b.flow.remote[0] == host for b in bound)
-        if party.kind == "trunk" and self._identify(request, flow) == party.name:
+        request = message if isinstance(message, Request) else None
+        if party.kind == "trunk" and request is not None and self._identify(request, flow) == party.name:
             return True
         # A carrier, or another domain, may have more hosts than it calls from.
         dialog = owner.dialog

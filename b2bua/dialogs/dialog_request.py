@@ -24,6 +24,13 @@ if TYPE_CHECKING:
     from b2bua.transactions.ports import IClientTransaction
     from b2bua.wire.message import Field, Request, Response
 
+OFFERLESS = "offerless"
+"""
+A parameter of our Via, by which a re-INVITE without an offer is known from its 2xx alone.
+
+A response has the Via of its request (RFC 3261 section 8.2.6.2), also when the process
+that has sent it is gone and remembers nothing.
+"""
 ANSWERS_MAX = 2
 """Challenges to one request that are answered: the first, and one more for a stale nonce."""
 
@@ -104,6 +111,8 @@ class DialogRequest:
     def _write(self, flow: Flow, via: str) -> Request:
         """Write it for the hop that it takes."""
         channel = self._channel
+        if self._method == "INVITE" and not self._body:
+            via = f"{via};{OFFERLESS}"
         fields = (*self._fields, *self._proof)
         if self._refresh:
             fields = (channel.contact(flow), *fields)

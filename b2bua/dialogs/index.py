@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
     from b2bua.dialogs.dialog import Dialog, DialogKey
-    from b2bua.wire.message import Request
+    from b2bua.wire.message import Request, Response
 
 REMEMBERED = 1024
 """How many dialogs that are over are remembered, for a 603 instead of a 481 (RFC 3891 section 3)."""
@@ -75,6 +75,10 @@ class DialogIndex(Generic[L]):
         12.2.1.1).
         """
         return self._legs.get((request.call_id, request.to.tag, request.from_.tag))
+
+    def find_asked(self, response: Response) -> L | None:
+        """Find the leg of a response to a request of ours within a dialog."""
+        return self._legs.get((response.call_id, response.from_.tag, response.to.tag))
 
     def find_replaced(self, call_id: str, to_tag: str, from_tag: str) -> L | None:
         """

@@ -29,7 +29,7 @@ def knows(server: Server, message: Request | Response) -> bool:
     """Does a message belong to a transaction or a dialog of this process?"""
     runner = server.runner
     if isinstance(message, Response):
-        return runner.clients.has(message)
+        return runner.clients.has(message) or server.core.inheriting(message) is not None
     method = message.method
     if server_key(message, "INVITE" if method == "ACK" else method) in runner.servers:
         return True

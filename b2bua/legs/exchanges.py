@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from b2bua.legs.words import Answered, Fields, Refused, Replied, Word
     from b2bua.transactions.flow import Flow
     from b2bua.transactions.ports import IServerTransaction
-    from b2bua.wire.message import Request
+    from b2bua.wire.message import Request, Response
 
 
 class IMusic(Protocol):
@@ -179,6 +179,16 @@ class IQueuedChange(Protocol):
 
     def phone_is_back(self) -> None:
         """Send it at once, if it has waited for that."""
+
+
+class IInherited(Protocol):
+    """INVITEs of a process that is gone, of which a 2xx may still come."""
+
+    def is_of(self, response: Response) -> bool:
+        """May it be the 2xx to such an INVITE?"""
+
+    def success(self, response: Response) -> None:
+        """Acknowledge such a 2xx."""
 
 
 class IPeerUpdate(Protocol):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from b2bua.legs.party import Party
     from b2bua.transactions.flow import Flow
     from b2bua.transactions.ports import IServerTransaction
-    from b2bua.wire.message import Request
+    from b2bua.wire.message import Request, Response
 
 
 class Leg(LegData):
@@ -157,6 +157,11 @@ class Leg(LegData):
         """Take the ACK for a 2xx."""
         if self.peer_invite is not None:
             self.peer_invite.ack_received(request)
+
+    def inherited_success(self, response: Response) -> None:
+        """Take a 2xx for which L{inherits} is true."""
+        if self.inherited is not None:
+            self.inherited.success(response)
 
     def cancel_received(self, request: Request, server: IServerTransaction) -> None:
         """Take a CANCEL, which has been answered already."""

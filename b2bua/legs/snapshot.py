@@ -24,6 +24,7 @@ from b2bua.dialogs.offer_answer import Origin
 from b2bua.dialogs.session_timer import SessionTimer
 from b2bua.errors import UsageError
 from b2bua.legs import session_expires
+from b2bua.legs.inherited import Inherited
 from b2bua.legs.state import LegState
 from b2bua.transactions.flow import Flow
 
@@ -114,6 +115,7 @@ def read(leg: LegData, plain: dict[str, Any], lives: int = 1) -> None:
     leg.peer_supports = frozenset(plain["supports"].split())
     leg.origin = None if plain["origin"] is None else _read_origin(plain["origin"], AHEAD * lives)
     leg.remote_session = _bytes(plain["remote_session"])
+    leg.inherited = Inherited(leg, dialog.local_seq) if lives > 0 else None
     leg.expiry.agreed = None if plain["timer"] is None else SessionTimer(*plain["timer"])
     expires = plain["expires"]
     left = None if expires is None else float(expires) - leg.context.layer.wall()

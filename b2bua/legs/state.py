@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from b2bua.legs.context import LegContext
     from b2bua.legs.exchanges import (
         IHeldWords,
+        IInherited,
         IMusic,
         IOurBye,
         IOurChange,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from b2bua.legs.words import Changed, Word
     from b2bua.transactions.effects import TimerValues
     from b2bua.transactions.flow import Flow
-    from b2bua.wire.message import Field, Message
+    from b2bua.wire.message import Field, Message, Response
 
 
 FINAL_BY = 56
@@ -141,6 +142,7 @@ class LegData:
         "id",
         "identity",
         "incoming",
+        "inherited",
         "lingering",
         "music",
         "origin",
@@ -199,6 +201,8 @@ class LegData:
         """What is to be changed as soon as it may."""
         self.peer_requests: dict[int, IPeerRequest] | None = None
         """Requests of the peer that wait for an answer, by their token."""
+        self.inherited: IInherited | None = None
+        """INVITEs that a process which is gone has sent in its dialog."""
         self.expiry = Expiry()
         self.refers = Refers()
         self.our_bye: IOurBye | None = None
@@ -228,6 +232,10 @@ class LegData:
     def wants_answer(self) -> bool:
         """Did our 2xx have an offer, whose answer the ACK must bring?"""
         return self.peer_invite is not None and self.peer_invite.answered and self.peer_invite.offering
+
+    def inherits(self, response: Response) -> bool:
+        """Is it the 2xx to an INVITE that a process has sent which is gone?"""
+        return self.inherited is not None and self.inherited.is_of(response)
 
     @property
     def call_id(self) -> str:

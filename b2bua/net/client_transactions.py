@@ -21,6 +21,7 @@ from b2bua.wire.message import REASONS, Field, Request, Response, write
 
 if TYPE_CHECKING:
     from b2bua.net.transport import TransportLayer
+    from b2bua.transactions.ports import ITransactionUser
 
 
 def _nobody(response: Response) -> None:
@@ -295,7 +296,8 @@ class ClientTransactions:
     """All client transactions, by what their responses say."""
 
     def __init__(self, transport: TransportLayer) -> None:
-        """Begin without any."""
+        """Begin without any; who hears of strays sets C{user} before a message comes."""
+        self.user: ITransactionUser
         self.transport = transport
         self._branches: dict[Hashable, Branch] = {}
         self._on_connection: dict[Flow, dict[Branch, None]] = {}
@@ -346,12 +348,15 @@ class ClientTransactions:
 
         The branch is ours and cannot be guessed, so a response with another
         sent-by (section 18.1.2) finds nothing.  Strays are dropped (RFC 6026
-        section 7.3), and what has a second Via went astray (section 8.1.3.3).
+        section 7.3), but for a 2xx whose INVITE another process may have sent;
+        and what has a second Via went astray (section 8.1.3.3).
         """
         try:
             branch = self._branches[response.via.branch, response.cseq.method]
         except KeyError:
             self.transport.counts.stray += 1
+            if response.success and response.cseq.method == "INVITE":
+                self.user.stray_success_received(response, flow)
             return
         # Mostly a look at two values tells that there is no second Via.
         if (not response.distinct or "," in response.first["Via"]) and len(response.values("Via")) > 1:

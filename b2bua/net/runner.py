@@ -122,7 +122,7 @@ class Runner:
 
     @user.setter
     def user(self, user: ITransactionUser) -> None:
-        self.servers.user = user
+        self.servers.user = self.clients.user = user
 
     @property
     def live(self) -> int:

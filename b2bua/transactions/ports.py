@@ -183,6 +183,9 @@ class ITransactionUser(Interface):
     def ack_received(request: Request, flow: Flow) -> None:
         """An ACK came that belongs to no transaction: it is for a 2xx."""
 
+    def stray_success_received(response: Response, flow: Flow) -> None:
+        """A 2xx to an INVITE came that belongs to no transaction: that of a process which is gone, maybe."""
+
     def may_cancel(request: Request, server: IServerTransaction, flow: Flow) -> bool:
         """
         May the INVITE of C{server} be cancelled from another host than it came from?

@@ -12,7 +12,7 @@ from b2bua.store.memory import MemoryStore
 from b2bua.testing import World
 from b2bua.testing.agent import Message, Path
 from b2bua.testing.manners import Manners
-from b2bua.wire.message import Request
+from b2bua.wire.message import Request, write
 from tests.ladders.transfers import FEATURES, TransferTestCase
 
 KEPT = 3.0
@@ -293,6 +293,10 @@ class TransferTests(KeptCase):
             3.005,
             3.01,
             3.02,
+            3.03,
+            3.035,
+            3.04,
+            3.045,
             3.05,
             3.1,
             3.5,
@@ -315,6 +319,57 @@ class TransferTests(KeptCase):
                         session.hang_up()
                     self.world.run(2)
                 self.quiet()
+
+    def test_attended_cut(self) -> None:
+        """
+        A crash while two are joined leaves no 2xx without ACK, and everybody talks or is told (13.3.1.4).
+
+        The one who was asked for an offer gets its answer in that ACK (section 13.2.2.4).
+        """
+        answered = 0
+        for after in range(0, 100, 5):
+            with self.subTest(after):
+                self.setUp()
+                self.talk()
+                self.bob.hold()
+                self.world.run(1)
+                second = self.bob.dial("carol")
+                self.world.run(5)
+                first = next(s for s in self.bob.live if s is not second)
+                first.transfer(replaces=second)
+                self.world.run(after / 1000)
+                self.crash()
+                lost = len(self.world.network.log)
+                self.world.run(60)
+                sent = [packet.data for packet in [*self.world.network.log][lost:]]
+                answered += sum(data.startswith(b"ACK") and b"m=audio" in data for data in sent)
+                for phone in (self.alice, self.bob, self.carol):
+                    for session in phone.live:
+                        session.hang_up()
+                    self.world.run(2)
+                self.quiet()
+        self.assertTrue(answered)
+
+    def test_strange(self) -> None:
+        """A 2xx to an INVITE that nobody can have sent, or from elsewhere than the phone, gets no ACK."""
+        self.talk()
+        self.crash()
+        self.world.run(10)
+        core = self.world.served.server.core
+        for leg in next(iter(core.calls.going.values())).legs:
+            dialog = leg.dialog
+            for number, host in (
+                (dialog.local_seq + 1, leg.flow.remote[0]),
+                (dialog.local_seq - 500, "10.9.9.9"),
+            ):
+                invite = dialog.request("INVITE", "SIP/2.0/UDP 10.0.0.1;branch=z9hG4bKx", number)
+                flow = leg.flow._replace(remote=(host, 5060))
+                before = len(self.world.network.log)
+                self.world.served.server.runner.received(write(invite.response(200)), flow)
+                self.world.run(1)
+                self.assertEqual(len(self.world.network.log), before)
+        self.alice.hang_up()
+        self.quiet()
 
 
 class RingingTests(KeptCase):

@@ -32,6 +32,7 @@ WRITERS = {
     "peer_supports": "snapshot",
     # The session.
     "expiry": "",
+    "inherited": "snapshot",
     "origin": "snapshot",
     "remote_session": "early_dialogs our_change our_invite peer_invite peer_update provisional snapshot",
     # How far it is, and what is open.

@@ -63,6 +63,7 @@ class Recorder:
         self.acks: list[Request] = []
         self.cancels: list[IServerTransaction] = []
         self.lost: list[Flow] = []
+        self.strays: list[Response] = []
         self.answer: Callable[[Request, Any], None] = lambda request, server: None
         self.cancelled: Callable[[Request, Any], None] = lambda request, server: None
 
@@ -75,6 +76,10 @@ class Recorder:
     def ack_received(self, request: Request, flow: Flow) -> None:
         """Keep it."""
         self.acks.append(request)
+
+    def stray_success_received(self, response: Response, flow: Flow) -> None:
+        """Keep it."""
+        self.strays.append(response)
 
     def may_cancel(self, request: Request, server: IServerTransaction, flow: Flow) -> bool:
         """Only from where the INVITE came from."""

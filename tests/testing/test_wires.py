@@ -35,6 +35,9 @@ class Agreeable:
     def ack_received(self, request: Request, flow: Flow) -> None:
         """Do nothing."""
 
+    def stray_success_received(self, response: Response, flow: Flow) -> None:
+        """Do nothing."""
+
     def may_cancel(self, request: Request, server: IServerTransaction, flow: Flow) -> bool:
         """Only from where the INVITE came from."""
         return False
