@@ -97,6 +97,8 @@ class ClientTransaction:
         branch = self._branch
         if branch is None or branch.way == flow:
             return
+        # It may wait for a connection; it must not come by that after what is newer (section 12.2.1.1).
+        self._table.transport.wires.withdraw(branch.way, branch.key)
         # By UDP the answer comes to the socket that it leaves by (RFC 3581), whatever its Via says.
         if branch.way[:2] != flow[:2] and not branch.way.transport == flow.transport == "UDP":
             branch.perform(branch.machine.lose())

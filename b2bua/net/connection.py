@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.interfaces import IConnector, IHandshakeListener
@@ -13,6 +14,7 @@ from zope.interface import implementer
 from b2bua.net.framing import Closed, Framing
 from b2bua.net.wheel import Timer
 from b2bua.transactions.flow import Flow
+from b2bua.transactions.matching import sent_key
 from b2bua.wire.message import Malformed
 from b2bua.wire.stream import KeepAlive
 
@@ -154,6 +156,10 @@ class Connection(TwistedProtocol):
                 self.lose(at_once=True)
         else:
             self._say(self._framing.frame(message))
+
+    def withdraw(self, key: Hashable) -> None:
+        """Do not send a request that waits for the connection still: its sender has gone another way."""
+        self._waiting = [message for message in self._waiting if sent_key(message) != key]
 
     def flush(self) -> None:
         """Send what has waited for the connection."""

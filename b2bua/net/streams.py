@@ -8,7 +8,7 @@ yet; each has a number that is used once, which is part of its flow.
 from __future__ import annotations
 
 import socket
-from collections.abc import Container
+from collections.abc import Container, Hashable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -181,6 +181,12 @@ class StreamWire:
             self._answer(data, flow)
         else:
             self._later(flow)
+
+    def withdraw(self, flow: Flow, key: Hashable) -> None:
+        """Do not send a request that waits for its connection still."""
+        connection = self._connections.get(flow.connection)
+        if connection is not None:
+            connection.withdraw(key)
 
     def _answer(self, data: bytes, flow: Flow) -> None:
         """

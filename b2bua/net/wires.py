@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Hashable
 from typing import Protocol, TypeAlias, runtime_checkable
 
 from b2bua.net.address import WILDCARDS, covers, host_port, is_ipv4, is_ipv6, source_for
@@ -48,6 +48,13 @@ class ConnectingWire(Protocol):
 
     def part(self, keep: Container[Flow]) -> None:
         """Close the connections that are not to be kept."""
+
+    def withdraw(self, flow: Flow, key: Hashable) -> None:
+        """
+        Do not send a request that waits for its connection still.
+
+        @param key: see L{b2bua.transactions.matching.sent_key}.
+        """
 
 
 class Wires:
@@ -114,6 +121,12 @@ class Wires:
         """Close all connections but these."""
         for wire in self._connecting.values():
             wire.part(keep)
+
+    def withdraw(self, flow: Flow, key: Hashable) -> None:
+        """Do not send a request that waits for its connection still; it goes another way."""
+        wire = self.wire_of(flow)
+        if wire in self._connecting:
+            self._connecting[wire].withdraw(flow, key)
 
     def detach(self, wire: Wire) -> None:
         """Use it no more."""

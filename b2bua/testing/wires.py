@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Hashable
 from typing import TYPE_CHECKING
 
 from b2bua.testing.network import Address, Network, Stream
 from b2bua.transactions.flow import Flow
+from b2bua.transactions.matching import sent_key
 from b2bua.wire.stream import Broken, Framer
 
 if TYPE_CHECKING:
@@ -90,6 +91,12 @@ class StreamWire:
             )
         else:
             self._network.clock.callLater(0, self._runner.unreachable, flow)
+
+    def withdraw(self, flow: Flow, key: Hashable) -> None:
+        """Do not send a request that waits for its connection still."""
+        waiting = self._waiting.get(flow.connection)
+        if waiting is not None:
+            waiting[:] = [data for data in waiting if sent_key(data) != key]
 
     def pause(self) -> None:
         """Accept no more."""

@@ -13,7 +13,8 @@ from twisted.internet.ssl import CertificateOptions
 
 from b2bua.net.tls import Credentials
 from b2bua.transactions.flow import Flow
-from b2bua.wire.message import write
+from b2bua.wire.message import Response, write
+from b2bua.wire.uri import Uri
 from tests.interop.certificates import Authority
 from tests.interop.peers import Peer, PeerCase, later
 from tests.transactions.messages import request
@@ -107,6 +108,20 @@ class TcpTests(PeerCase):
         answer = await self.ask(alice, f"sip:{self.name}:{port};transport=tcp")
         self.assertEqual((answer.code, answer.local), (503, True))
         self.assertEqual(len(alice.wires["TCP"]), 0)
+
+    async def test_gone_another_way(self) -> None:
+        """What waits for its connection while the peer is found elsewhere does not come by that later."""
+        alice, there = self.peer(self.host, "TCP"), self.peer(self.host, "TCP")
+        for elsewhere, code in (("TCP", 200), ("TLS", 503)):
+            bob, heard = self.peer(self.host, "TCP"), list[Response]()
+            await self.ask(there, self.uri(alice), "REGISTER")
+            client = alice.runner.request(
+                lambda flow, via: request("OPTIONS", via=via), Uri.parse(self.uri(bob)), heard.append
+            )
+            client.move(alice.user.servers[-1].flow._replace(transport=elsewhere))
+            await later(0.1)
+            self.assertEqual((bob.user.requests, [one.code for one in heard]), ([], [code]))
+            self.assertEqual(len(bob.wires["TCP"]), 1)  # what goes there next uses the connection
 
     async def test_closed(self) -> None:
         """The end of a connection fails what was under way on it, at once."""

@@ -66,20 +66,20 @@ class WireTests(SynchronousTestCase):
     def options(self, target: Flow | Uri) -> list[int]:
         """Let the server send OPTIONS, and collect the answers."""
         codes: list[int] = []
-
-        def write(flow: Flow, via: str) -> Request:
-            fields = [
-                ("Via", via),
-                ("Max-Forwards", "70"),
-                ("From", "<sip:server@192.0.2.1>;tag=1"),
-                ("To", "<sip:alice@192.0.2.1>"),
-                ("Call-ID", "1"),
-                ("CSeq", "1 OPTIONS"),
-            ]
-            return Request("OPTIONS", "sip:alice@192.0.2.1", fields)
-
-        self.runner.request(write, target, lambda response: codes.append(response.code))
+        self.runner.request(self.write, target, lambda response: codes.append(response.code))
         return codes
+
+    def write(self, flow: Flow, via: str) -> Request:
+        """OPTIONS to Alice."""
+        fields = [
+            ("Via", via),
+            ("Max-Forwards", "70"),
+            ("From", "<sip:server@192.0.2.1>;tag=1"),
+            ("To", "<sip:alice@192.0.2.1>"),
+            ("Call-ID", "1"),
+            ("CSeq", "1 OPTIONS"),
+        ]
+        return Request("OPTIONS", "sip:alice@192.0.2.1", fields)
 
     def test_phone_asks(self) -> None:
         """A request reaches the user by either transport, and its answer the phone."""
@@ -109,6 +109,24 @@ class WireTests(SynchronousTestCase):
         self.world.run(1)
         self.assertEqual(codes, [200])
         self.assertEqual(len(self.streams), 1)
+
+    def test_gone_another_way(self) -> None:
+        """What waits for its connection while the peer is found elsewhere does not come by that later."""
+        phone = self.world.phone("alice", transport="TCP")
+        phone.register()
+        self.world.run(1)
+        other = self.world.phone("bob", transport="TCP")
+        codes: list[int] = []
+        client = self.runner.request(
+            self.write,
+            Uri.parse(f"sip:{other.host};transport=tcp"),
+            lambda response: codes.append(response.code),
+        )
+        client.move(self.user.flows[-1])
+        self.world.run(1)
+        self.assertEqual(codes, [200])
+        asked = [one.destination for one in self.world.network.log if one.data.startswith(b"OPTIONS")]
+        self.assertEqual([host for host, _ in asked], [phone.host])
 
     def test_nobody_there(self) -> None:
         """A refused connection and an ICMP error are heard at once as 503."""
