@@ -37,11 +37,17 @@ class Growing:
         self.path = Path(path)
         self._part = part_of(path)
         self._file = os.open(self._part, os.O_RDWR | os.O_CREAT | (0 if goes_on else os.O_TRUNC), 0o640)
-        size = os.fstat(self._file).st_size - HEAD.size
-        self.size = max(size - size % FRAME_BYTES, 0)
-        """Bytes of samples that are on the disk."""
+        try:
+            size = os.fstat(self._file).st_size - HEAD.size
+            self.size = max(size - size % FRAME_BYTES, 0)
+            """Bytes of samples that are on the disk."""
+            os.pwrite(self._file, head(self.size, CHANNELS), 0)
+        except OSError:
+            os.close(self._file)
+            if not goes_on:
+                self._part.unlink()
+            raise
         self._new = bytearray()
-        os.pwrite(self._file, head(self.size, CHANNELS), 0)
 
     @property
     def frames(self) -> int:

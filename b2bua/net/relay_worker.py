@@ -20,6 +20,7 @@ from b2bua.media.latch import Address
 from b2bua.media.ports import NoRelay, RelayHappened, Statistics, Towards
 from b2bua.media.relay import Relay
 from b2bua.media.relay_port import Port
+from b2bua.media.rtp import FRAME, RATE
 from b2bua.media.stereo import Stereo
 from b2bua.net import relay_commands as commands
 from b2bua.net.media_sockets import MOST, MOST_OTHERS, MediaSocket, MediaSockets, Take
@@ -82,7 +83,10 @@ class RelayAtWork:
             self.file = Growing(path, goes_on=bool(began))
         except OSError as error:
             raise NoRelay(f"{path} cannot be written: {error.strerror}") from None
-        recording = self.relay.recording = Stereo(began or time.monotonic(), self.file.frames)
+        now = time.monotonic()
+        if began > now:  # that clock has begun anew: the machine has been started again
+            began = now - self.file.frames * FRAME / RATE
+        recording = self.relay.recording = Stereo(began or now, self.file.frames)
         recording.paused = paused
         return recording.began
 

@@ -56,7 +56,7 @@ class Relay:
         self._waits: Deferred[None] | None = None
         """Fires when it has gone on elsewhere; what is asked meanwhile waits for that."""
         self._lives = LIVES
-        self._closed = False
+        self._closed = self._is_gone = False
 
     # ---- what is asked of it --------------------------------------------------------
 
@@ -104,8 +104,12 @@ class Relay:
         """End the recording."""
         if self._line is None:
             return succeed(None)
+        return self._ask(commands.RelayEndRecording).addBoth(self._recorded_no_more)
+
+    def _recorded_no_more(self, result: Any) -> Any:
+        """There is no recording to go on with, even if its end came while another worker began to."""
         self._recording = {}
-        return self._ask(commands.RelayEndRecording).addCallback(lambda _: None)
+        return result if isinstance(result, Failure) else None
 
     def drop(self, leg: str) -> None:
         """Forget a leg."""
@@ -136,11 +140,16 @@ class Relay:
             failure.trap(NoRelay)
 
         def over(result: Any) -> Any:
-            if self._line is not None:
-                self._line.users.pop(self._number, None)
+            self._leave()
             return result
 
         return asked.addCallbacks(told, failed).addBoth(over)
+
+    def _leave(self) -> None:
+        """Use the worker no more."""
+        if self._line is not None:
+            self._line.users.pop(self._number, None)
+            self._line = None
 
     # ---- its worker -------------------------------------------------------------------
 
@@ -155,6 +164,8 @@ class Relay:
         return waits.addCallback(lambda _: self._ask_now(command, what))
 
     def _ask_now(self, command: type[amp.Command], what: dict[str, Any]) -> Deferred[Any]:
+        if self._is_gone:
+            return fail(NoRelay("the relay is gone"))
         if self._line is None:
             if self._workers.stopped or not self._workers.most:
                 return fail(NoRelay("the table [media] is off"))
@@ -166,6 +177,9 @@ class Relay:
         """Something has happened."""
         if what == "recorded":
             self._recording = {}
+        if what == "gone":
+            self._is_gone, self._kept, self._recording = True, {}, {}
+            self._leave()
         if not self._closed:
             self._hear(RelayHappened(what, leg, detail))
 
@@ -176,7 +190,7 @@ class Relay:
             return
         self._lives -= 1
         if self._lives < 0:
-            self._gone("the media workers have ended again and again")
+            self.told("gone", "", "the media workers have ended again and again")
         else:
             self.go_on(self.state())
 
@@ -186,10 +200,7 @@ class Relay:
         waits: Deferred[None] = Deferred()
         resumed = self._ask_now(commands.RelayResume, {"state": commands.packed(self._kept)})
         self._waits = waits
-        if recording:
-            resumed.addCallback(lambda _: self._ask_now(commands.RelayRecord, dict(recording)))
-            resumed.addCallback(lambda _: self._recording.update(recording))
-        resumed.addCallbacks(lambda _: None, lambda failure: self._gone(failure.getErrorMessage()))
+        resumed.addCallbacks(lambda _: self._go_on_recording(recording), self._gone)
 
         def over(_: Any) -> None:
             self._waits = None
@@ -197,10 +208,25 @@ class Relay:
 
         resumed.addBoth(over)
 
-    def _gone(self, why: str) -> None:
+    def _go_on_recording(self, recording: dict[str, Any]) -> Deferred[None] | None:
+        """Go on with the recording, too; what cannot be recorded is passed on all the same."""
+        if not recording:
+            return None
+        self._recording = dict(recording)
+
+        def failed(failure: Failure) -> None:
+            failure.trap(NoRelay)
+            if not self._workers.stopped:  # else another process of the service goes on with it
+                self.told("recorded", "", failure.getErrorMessage())
+
+        asked = self._ask_now(commands.RelayRecord, dict(recording))
+        return asked.addCallbacks(lambda _: None, failed)
+
+    def _gone(self, failure: Failure) -> None:
         """Nothing is passed on any more."""
-        self._kept, self._recording = {}, {}
-        self.told("gone", "", why)
+        failure.trap(NoRelay)
+        if not self._workers.stopped:
+            self.told("gone", "", failure.getErrorMessage())
 
 
 @implementer(IRelays)

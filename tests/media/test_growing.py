@@ -56,6 +56,18 @@ class GrowingTests(SynchronousTestCase):
         rescue(part_of(self.path))
         self.assertEqual(seconds(self.path), 3.0)
 
+    def test_no_place_for_the_head(self) -> None:
+        """A disk that is full from the beginning leaves neither a file nor one that is open."""
+
+        def full(*_: object) -> int:
+            raise OSError(28, "No space left on device")
+
+        self.patch(os, "pwrite", full)
+        before = len(os.listdir("/dev/fd"))
+        path = Path(self.mktemp())
+        self.assertRaises(OSError, Growing, path)
+        self.assertEqual((len(os.listdir("/dev/fd")), part_of(path).exists()), (before, False))
+
     def test_power_fails_at_once(self) -> None:
         """A file that is empty yet is rescued as one of no length."""
         part = part_of(self.path)

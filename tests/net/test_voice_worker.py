@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
 from typing import Any
 
 from twisted.test.iosim import connectedServerAndClient
 from twisted.trial.unittest import SynchronousTestCase
 
+from b2bua.media.growing import FRAME_BYTES, Growing
+from b2bua.media.sounds import part_of
 from b2bua.net import relay_commands, voice_commands
 from b2bua.net.ear import Ear
 from b2bua.net.relay_worker import RelayAtWork
@@ -92,3 +96,18 @@ class WorkerTests(SynchronousTestCase):
         self.tick()
         self.assertEqual((party.turns, self.service.heard), (2, [(7, "gone", "it broke")]))
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_machine_started_again(self) -> None:
+        """The clock that nobody sets begins anew with the machine: what is said is added."""
+        path = Path(self.mktemp())
+        before = Growing(path)
+        before.add(bytes(FRAME_BYTES * 100))
+        before.end()
+        path.rename(part_of(path))
+        work = RelayAtWork(self.worker.sockets)
+        now = time.monotonic()
+        work.record(str(path), now + 90_000.0, paused=False)
+        work.tick(now + 1.0)
+        assert work.file is not None
+        self.assertIn(work.file.frames, range(145, 152))
+        work.file.end()
