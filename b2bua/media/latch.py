@@ -9,7 +9,7 @@ way (RFC 4961), as a phone behind NAT needs it.
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TypeAlias
 
 Address: TypeAlias = tuple[str, int]
@@ -44,7 +44,7 @@ class Latch:
 
     def _take(self, host: str, port: int) -> None:
         self._described = canonical(host), port
-        self._sendable = bool(port) and sendable(host)
+        self._sendable = bool(port) and sendable(host) and not is_inside(host, self.peer)
         self._since = None
 
     def describe(self, host: str, port: int, peer: str = "") -> None:
@@ -107,6 +107,24 @@ def canonical(host: str) -> str:
         return str(ip_address(host))
     except ValueError:
         return host
+
+
+def is_inside(host: str, peer: str) -> bool:
+    """
+    Is it an address of the machine itself (loopback), described by who is at another one?
+
+    There are programs that believe whoever reaches them, such as the control port of rtpengine.
+    """
+    return _is_loopback(host) and bool(peer) and not _is_loopback(peer)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return False
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return (mapped or address).is_loopback
 
 
 def sendable(host: str) -> bool:

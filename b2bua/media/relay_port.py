@@ -7,6 +7,7 @@ the party that sends, and whether it is too much.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -24,6 +25,13 @@ FLOOD_OTHERS = 200
 EVENTS = "TELEPHONE-EVENT"
 SHORTEST = 8
 """Bytes of the shortest packet of RTCP that says something (RFC 3550 section 6.4.2)."""
+SIP = re.compile(rb"SIP/2\.0", re.IGNORECASE)
+"""
+What is in every message of SIP (RFC 3261 section 25.1), and in no fax.
+
+A carrier that knows us by our address would take a call for ours of who has it
+described as a place for fax, and so get past all that is not allowed to them.
+"""
 TURNS = 50
 """So many times 20 ms are a second."""
 
@@ -107,7 +115,7 @@ class Port:
         not passed on; DTLS is where it agrees on keys.
         """
         if not self.stream.rtp:
-            return "other" if data else ""
+            return "other" if data and SIP.search(data) is None else ""
         if len(data) >= SHORTEST and data[0] >> 6 == VERSION:
             if 192 <= data[1] <= 223:
                 return "rtcp"

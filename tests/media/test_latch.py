@@ -43,6 +43,16 @@ class LatchTests(SynchronousTestCase):
         self.assertIsNone(self.latch.target(10.1 + STRANGE_SECONDS))
         self.assertEqual(Latch(*NAT, NAT[0]).target(1000.0), NAT)
 
+    def test_machine_itself(self) -> None:
+        """Nothing goes to our own machine for who is not there, but to where they speak from."""
+        for host in ("127.0.0.1", "127.1.2.3", "::1", "::ffff:127.0.0.1"):
+            latch = Latch("", 0)
+            latch.describe(host, 2223, NAT[0])
+            self.assertIsNone(latch.target(0.0), host)
+            self.assertTrue(latch.admits(NAT))
+            self.assertEqual(latch.target(0.0), NAT)
+        self.assertEqual(Latch("127.0.0.1", 4000, "127.0.0.1").target(0.0), ("127.0.0.1", 4000))
+
     def test_described_anew(self) -> None:
         """What was on its way from the old place is heard, and does not keep the party there."""
         self.latch.admits(NAT)

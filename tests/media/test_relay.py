@@ -133,6 +133,17 @@ class RelayTests(SynchronousTestCase):
             self.assertIsNone(self.says(self.alice.address, to_alice, data))
         self.assertIsNone(self.says((self.alice.host, self.alice.port + 1), to_alice + 1))
 
+    def test_no_calls_by_fax(self) -> None:
+        """What is described as a fax at a carrier's SIP port gets no SIP from us: only faxes pass."""
+        self.bob.lines = ("m=image 5060 udptl t38",)
+        self.alice.lines = ("m=image 4004 udptl t38",)
+        self.talk(self.alice, self.bob)
+        fax = self.relay.legs["alice"].ports[1][0].number
+        call = b"INVITE sip:+882@carrier.example.com %s\r\nVia: SIP/2.0/UDP 192.0.2.11\r\n\r\n"
+        for version in (b"SIP/2.0", b"sip/2.0"):
+            self.assertIsNone(self.says((self.alice.host, 4004), fax, call % version))
+        self.assertIsNotNone(self.says((self.alice.host, 4004), fax, b"\0\1\1\0\0\0"))
+
     def test_behind_nat(self) -> None:
         """A phone behind NAT is heard from the host that it signals from, and gets what is said there."""
         self.offers(self.alice, self.bob, peer="203.0.113.5")

@@ -7,6 +7,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from b2bua.errors import PeerError
+from b2bua.media.latch import is_inside
 from b2bua.wire.sdp import Sdp
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ def _of(session: bytes, peer: str) -> dict[str, Any]:
 
 
 def _behind_nat(session: bytes, peer: str) -> bool:
-    """Does a party name an address of a private network, while it signals from a public one?"""
+    """Does a party name an address of a private network or of the engine's machine, and is not there?"""
     try:
         description = Sdp.parse(session)
         hosts = {media.connection for media in description.media if not media.rejected}
@@ -153,6 +154,8 @@ def _behind_nat(session: bytes, peer: str) -> bool:
         named = {ip_address(host) for host in hosts if host}
     except (PeerError, ValueError):
         return False
+    if any(is_inside(str(host), peer) for host in named):
+        return True
     return seen.is_global and any(
         host.version == seen.version and not host.is_unspecified and not host.is_global for host in named
     )

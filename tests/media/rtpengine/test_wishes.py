@@ -83,6 +83,13 @@ class WishesTests(SynchronousTestCase):
             self.assertNotIn("received from", offered(session(5000, host), PLAIN, peer, {}))
         self.assertNotIn("received from", offered(b"v=0", PLAIN, "8.8.8.8", {}))
 
+    def test_machine_itself(self) -> None:
+        """Nor is an address of the engine's own machine: programs listen there that believe anybody."""
+        for host in ("127.0.0.1", "127.8.0.9", "::1", "::ffff:127.0.0.1"):
+            wishes = offered(session(5000, host), PLAIN, "192.168.7.1", {})
+            self.assertEqual(wishes.get("received from"), ["IP4", "192.168.7.1"], host)
+        self.assertNotIn("received from", offered(session(5000, "127.0.0.1"), PLAIN, "127.0.0.1", {}))
+
     def test_interfaces(self) -> None:
         """The interface of either side is that of the smallest network with its address."""
         inside, outside = ip_network("192.168.0.0/16"), ip_network("0.0.0.0/0")
