@@ -285,6 +285,8 @@ class Call:
     def is_busy(self, leg: Leg) -> bool:
         """Is something at work on the leg: a search, a transfer, an operation of a feature?"""
         listener = self._listeners.get(leg)
+        if isinstance(listener, Consent):
+            return True  # the search asks it whether it takes the call
         return listener is None or not (listener is self.bridge or isinstance(listener, StandIn))
 
     def part_with(self, leg: Leg, why: str, end: LegEnd | None = None, *, by_us: bool = False) -> None:

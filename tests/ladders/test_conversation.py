@@ -3,9 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from operator import itemgetter
+
+from twisted.internet.defer import Deferred
 
 from b2bua import hookimpl
-from b2bua.calls import Attempt, CallState, Conversation, Gone, Phase, Talk
+from b2bua.calls import (
+    Attempt,
+    Busy,
+    Call,
+    CallState,
+    Conversation,
+    Gone,
+    Phase,
+    Talk,
+    Transfer,
+    connect,
+    dial,
+    hang_up,
+)
 from b2bua.media.ports import Happened
 from b2bua.store.memory import MemoryStore
 from b2bua.testing import LadderTestCase, Manners, World
@@ -242,6 +258,131 @@ class ConversationTests(LadderTestCase):
         self.world.run(10)
         self.assertEqual(alice.live, [])
         self.over()
+
+
+class TakenTests(LadderTestCase):
+    """A feature connects a party that talks to the server, or what it wants for one comes too late."""
+
+    def make_world(self) -> World:
+        """A machine, transfers that end with it, and phones."""
+        self.said: list[str] = []
+        self.calls: list[Call] = []
+        return World(features=[self])
+
+    def setUp(self) -> None:
+        """Everybody answers."""
+        super().setUp()
+        self.alice, self.bob, self.carol = self.world.phones(
+            "alice", "bob", "carol", manners=Manners(answers_after=0.5)
+        )
+
+    @hookimpl
+    def call_started(self, call: Call) -> None:
+        """Remember it."""
+        self.calls.append(call)
+
+    @hookimpl
+    def route_call(self, attempt: Attempt) -> Talk | None:
+        """Talk to who dials 500."""
+        return Talk(self.script) if attempt.user == "500" else None
+
+    @hookimpl
+    def transfer_requested(self) -> Transfer:
+        """Whoever is left of a transfer that fails comes to the machine."""
+        return Transfer(recall=False, otherwise="500")
+
+    async def script(self, talk: Conversation) -> None:
+        """Play, and wait for a key that does not come; or do what the test says."""
+        try:
+            await talk.play("hello.wav")
+            await talk.key(20)
+            self.said.append("no key")
+        except Gone:
+            self.said.append("gone")
+            raise
+
+    def over(self) -> None:
+        """Nothing is left: no call, no voice."""
+        self.world.run(1)
+        self.assertEqual(self.world.voices.open_voices, set())
+        self.quiet()
+
+    def talking(self) -> Call:
+        """Alice talks to the machine."""
+        self.alice.dial("500")
+        self.world.run(1)
+        self.assertEqual(self.world.hears(self.alice), "hello")
+        return self.calls[-1]
+
+    def test_dial(self) -> None:
+        """Whoever is connected by L{dial} talks to the server no more, and the script hears so."""
+        for seconds in (0.0, 0.4, 1.5, 5.0):
+            with self.subTest(seconds):
+                self.setUp()
+                call = self.talking()
+                self.world.run(seconds)
+                leg = call.legs[0]
+                done = Deferred.fromCoroutine(dial(call, leg, "bob", behalf=leg.party))
+                self.assertEqual((self.said, self.world.voices.open_voices), (["gone"], set()))
+                self.world.run(2)
+                self.assertEqual(self.successResultOf(done).party.name, "bob")
+                self.world.run(30)
+                self.assertTrue(self.alice.talks_to(self.bob))
+                self.bob.hang_up()
+                self.over()
+
+    def test_connect(self) -> None:
+        """So does whoever is connected by L{connect} with the party of another call."""
+        call = self.talking()
+        self.bob.dial("carol")
+        self.world.run(2)
+        other = self.calls[-1]
+        bobs, carols = other.legs
+        done = Deferred.fromCoroutine(connect(call, call.legs[0], carols))
+        self.world.run(2)
+        self.successResultOf(done)
+        self.assertEqual((self.said, self.world.voices.open_voices), (["gone"], set()))
+        hang_up(other, bobs)
+        self.world.run(30)
+        self.assertTrue(self.alice.talks_to(self.carol))
+        self.carol.hang_up()
+        self.over()
+
+    def test_busy(self) -> None:
+        """If something is at work on the other one, whoever talks to the server goes on to."""
+        call = self.talking()
+        self.carol.manners.answers_after = 5.0
+        self.bob.dial("carol")
+        self.world.run(2)
+        bobs = self.calls[-1].legs[0]
+        done = Deferred.fromCoroutine(connect(call, call.legs[0], bobs))
+        self.failureResultOf(done, Busy)
+        self.assertEqual((self.said, len(self.world.voices.open_voices)), ([], 1))
+        self.alice.hang_up()
+        self.bob.hang_up()
+        self.over()
+
+    def test_all_left(self) -> None:
+        """Who has left gets no voice when the transferor of a failed transfer has left as well (recall)."""
+        self.carol.manners.refuses, self.carol.manners.refuses_after = 486, 1.0
+        for alices in range(0, 60, 10):
+            for bobs in range(0, 60, 10):
+                with self.subTest((alices, bobs)):
+                    self.alice.dial("bob")
+                    self.world.run(2)
+                    self.bob.manners.leaves_after_refer = "never"
+                    self.bob.session.transfer("carol")
+                    self.world.run(0.5)
+                    self.alice.hold()  # so that the two have to agree anew when the transfer fails
+                    self.world.run(0.52)
+                    first = min(alices, bobs)
+                    self.world.run(first / 1000)
+                    for after, phone in sorted([(alices, self.alice), (bobs, self.bob)], key=itemgetter(0)):
+                        self.world.run((after - first) / 1000)
+                        phone.hang_up()
+                        first = after
+                    self.world.run(5)
+                    self.over()
 
 
 class CrashTests(LadderTestCase):

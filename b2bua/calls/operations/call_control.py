@@ -12,7 +12,8 @@ feature that uses them reads like the ladder it draws::
 
 Whoever is parted from a party by an operation, and is not mentioned in it,
 waits alone: hold, connect or hang up that leg as well.  A leg on hold is resumed
-by L{connect}.  One operation at a time is at work on a leg, transfers included.
+by L{connect}.  Whoever talks to us does so no more, and the script hears L{Gone}.
+One operation at a time is at work on a leg, transfers included.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from dataclasses import replace as replace_fields
 from typing import TYPE_CHECKING
 
 from b2bua.calls.media import resumed, silent_offer
+from b2bua.calls.operations.conversation import Conversation
 from b2bua.calls.operations.joining import NotJoined, join
 from b2bua.calls.operations.leg_waiter import Busy, Gone, LegWaiter
 from b2bua.calls.operations.meeting import meet
@@ -70,6 +72,8 @@ async def connect(call: OperatedCall, one: Leg, other: Leg) -> None:
     """
     pairs: list[tuple[OperatedCall, Leg, Leg]] = []
     ours: list[Leg] = []
+    for leg in (one, other):
+        _check_free(leg)  # before the first of them is parted from anybody
     try:
         for leg in (one, other):
             pairs += await _part(call, leg)
@@ -204,6 +208,21 @@ def hide_identity(call: OperatedCall, leg: Leg) -> None:
     leg.identity = replace_fields(call.calls.identities.of(leg), private=True)
 
 
+def _check_free(leg: Leg) -> OperatedCall:
+    """
+    Give the call of a leg that an operation may begin with.
+
+    @raise Gone: it left.
+    @raise Busy: something else is at work on it.
+    """
+    former: OperatedCall | None = leg.call
+    if former is None:
+        raise Gone(leg)
+    if not leg.answered or former.is_busy(leg):
+        raise Busy(leg)
+    return former
+
+
 async def _part(call: OperatedCall, leg: Leg) -> list[tuple[OperatedCall, Leg, Leg]]:
     """
     Take an established leg into the call, parted from its partner once no exchange of theirs is open.
@@ -211,11 +230,10 @@ async def _part(call: OperatedCall, leg: Leg) -> list[tuple[OperatedCall, Leg, L
     @return: the call that it was in, the leg and that other one, to bring them
         together again.
     """
-    former: OperatedCall | None = leg.call
-    if former is None:
-        raise Gone(leg)
-    if not leg.answered or former.is_busy(leg):
-        raise Busy(leg)
+    former = _check_free(leg)
+    listener = former.listener(leg)
+    if isinstance(listener, Conversation):
+        listener.taken()
     bridge, pair = former.bridge, []
     if bridge is not None and leg in (bridge.a, bridge.b):
         bridge.release()

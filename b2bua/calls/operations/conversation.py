@@ -130,6 +130,11 @@ class Conversation(StandIn, Speech):
         self._leg.channel.show_focus("")
         self._stop()
 
+    def taken(self) -> None:
+        """An operation takes the party: nobody talks to it here any more, and the script hears so."""
+        self._leg.channel.show_focus("")
+        self._lost("")
+
     # ---- from its beginning to its end -----------------------------------------
 
     def begin(self, offer: bytes | None) -> None:

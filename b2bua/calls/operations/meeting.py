@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from b2bua.calls.operations.announcing import confirm_in_words
 from b2bua.calls.operations.conversation import Conversation
 from b2bua.calls.operations.joining import join_answered
+from b2bua.calls.operations.leg_waiter import Gone
 from b2bua.calls.operations.picking import pick_up_for
 from b2bua.calls.operations.waiting import keep_waiting
 from b2bua.calls.routing.search import Instead, Reached
@@ -25,6 +26,8 @@ async def meet(call: OperatedCall, leg: Leg, found: Reached | Instead | Outcome)
     @raise Gone: one of the two has left.
     @raise NotJoined: they cannot agree on a session.
     """
+    if leg.ended and isinstance(found, Instead):
+        raise Gone(leg)
     match found:
         case Reached():
             await join_answered(call, leg, found.leg, found.session)

@@ -337,6 +337,8 @@ class _Transferring:
         targets = [party.name] if self.how.recall and party.internal else []
         targets += [self.how.otherwise] if self.how.otherwise else []
         for target in targets:
+            if self.survivor.ended:
+                return
             self.waiter = LegWaiter(self.call, self.survivor)
             self.waiter.left = self._left
             search = self._new_search()
@@ -345,8 +347,6 @@ class _Transferring:
             self.call.story.note("recall to {}", target)
             found = await search.seek(Dialling(target, Path(), party, self.how.recall_seconds))
             if await self._join(found) is None:
-                return
-            if self.survivor.ended:
                 return
         self.call.hang_up(self.survivor)
 
