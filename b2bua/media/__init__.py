@@ -1,6 +1,8 @@
 """
-A voice and an ear of our own: what is played to a party that nobody talks to, and what is heard from it.
+A voice and an ear of our own, and relays.
 
-Media go from phone to phone and never through here; this is for music, words
-and recordings only.  All of it is pure: packets and time are handed in.
+Media go from phone to phone where they can.  A voice (C{endpoint}) is for music,
+words, mailboxes and conferences; a relay (C{relay}, or C{rtpengine}) stands
+between two phones that cannot reach or understand each other, or are recorded.
+All of it is pure: packets and time are handed in.
 """
