@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from b2bua_plugins._conference_room import Member, Room
+    from b2bua_plugins._conference_room import Member, Room, Rooms
 
 
 class Commands:
@@ -14,18 +14,16 @@ class Commands:
 
     def __init__(
         self,
-        rooms: Mapping[str, Room],
-        changed: Callable[[Room], None],
+        rooms: Callable[[], Rooms],
         lock: Callable[[Room, bool], Awaitable[None]],
     ) -> None:
         """
         Look into rooms.
 
-        @param rooms: those that are not empty, by the user part of their URI.
-        @param changed: told of a room that is to be shown otherwise.
+        @param rooms: gives those that are not empty.
         @param lock: locks a room, or opens it.
         """
-        self._rooms, self._changed, self._lock = rooms, changed, lock
+        self._rooms, self._lock = rooms, lock
 
     def all(self) -> Mapping[str, Callable[..., Any]]:
         """Each by its name."""
@@ -46,7 +44,7 @@ class Commands:
                 "heard": member.heard,
                 "locked": room.locked,
             }
-            for name, room in self._rooms.items()
+            for name, room in self._rooms().items()
             for member in room.members
         ]
 
@@ -60,7 +58,7 @@ class Commands:
         """Let nobody hear somebody any more, or all again; they may not change it themselves."""
         for member in self._named(room, who):
             member.silence(state == "on")
-        self._changed(self._found(room))
+        self._rooms().show(self._found(room))
         return f"{who} is {'not heard' if state == 'on' else 'heard'} in {room}"
 
     async def lock(self, room: str, state: Literal["on", "off"] = "on") -> str:
@@ -77,6 +75,7 @@ class Commands:
 
     def _found(self, name: str) -> Room:
         """A room that is not empty."""
-        if name not in self._rooms:
+        found = self._rooms().get(name)
+        if found is None:
             raise ValueError(f"nobody is in {name}; see conferences")
-        return self._rooms[name]
+        return found

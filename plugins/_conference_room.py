@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,6 +19,10 @@ class Wishes(Protocol):
     pin: str
     personal: bool
     most: int
+
+    @property
+    def language(self) -> str:
+        """Of its sounds."""
 
 
 class Member:
@@ -95,3 +100,23 @@ class Room:
         silenced = not all(member.silenced for member in others)
         for member in others:
             member.silence(silenced)
+
+
+class Rooms(dict[str, Room]):
+    """
+    Rooms that are not empty, by the user part of their URI.
+
+    They outlive a reload: who came before it and who comes after it are in the
+    same room, for its lock, its places, and those who watch it.
+    """
+
+    show: Callable[[Room], None]
+    """Shows how a room is now; that of the generation of features of now."""
+
+    def close(self, name: str) -> None:
+        """Forget a room that is empty, and whoever rings for it; it is open when the next one comes."""
+        room = self.get(name)
+        if room is not None and not room.members:
+            del self[name]
+            for ringing in list(room.ringing):
+                ringing.cancel()

@@ -40,7 +40,7 @@ from b2bua.calls import Gone, Lamp, NoVoice, Talk
 from b2bua_plugins._conference_commands import Commands
 from b2bua_plugins._conference_events import ConferencePackage
 from b2bua_plugins._conference_focus import Asked, asked
-from b2bua_plugins._conference_room import Member, Room
+from b2bua_plugins._conference_room import Member, Room, Rooms
 from b2bua_plugins._pins import PIN, Guesses
 from b2bua_plugins._sounds import sound
 
@@ -71,9 +71,8 @@ class Conferences:
 
     def __init__(self) -> None:
         """Begin with nobody anywhere."""
-        self._rooms: dict[str, Room] = {}
-        """Rooms that are not empty, by the user part of their URI."""
-        self._commands = Commands(self._rooms, self._changed, self._lock)
+        self._rooms = Rooms()
+        self._commands = Commands(lambda: self._rooms, self._lock)
 
     @hookimpl
     def b2bua_settings(self) -> Mapping[str, type[Table]]:
@@ -115,8 +114,12 @@ class Conferences:
 
     @hookimpl
     def service_started(self, service: Service) -> None:
-        """Lamps are told by the service."""
+        """Lamps are told by the service; who is in a room from before a reload stays there."""
         self._service = service
+        self._rooms = service.lasting.setdefault("rooms", self._rooms)
+        self._rooms.show = self._show
+        for room in self._rooms.values():
+            room.wishes = self._conferences.get(room.number, room.wishes)
 
     @hookimpl
     def route_call(self, attempt: Attempt) -> Talk | None:
@@ -182,7 +185,7 @@ class Conferences:
             else:
                 await self._take_part(room, conference, Member(talk, moderates=moderates))
         finally:  # most people just hang up
-            self._close(name)
+            self._rooms.close(name)
 
     async def _pin(self, talk: Conversation, name: str, conference: Conference) -> str | None:
         """Ask for a PIN; None for who does not know it."""
@@ -206,7 +209,7 @@ class Conferences:
         room.members.append(member)  # at once: a phone brings its other calls as soon as it is answered
         try:
             member.enter()
-            self._changed(room)
+            self._rooms.show(room)
             if alone:
                 await self._say(talk, conference, "conference_alone")
             await talk.announce(sound(conference.language, "tone"))
@@ -215,49 +218,40 @@ class Conferences:
                 if key == MUTE:
                     member.muted = not member.muted
                     member.enter()
-                    self._changed(room)
+                    self._rooms.show(room)
                     await self._say(talk, conference, "unheard" if member.muted else "heard")
                 elif key == LOCK and member.moderates:
                     await self._lock(room, not room.locked)
                 elif key == SILENCE and member.moderates:
                     room.silence(member)
-                    self._changed(room)
+                    self._rooms.show(room)
         finally:
             room.members.remove(member)
-            self._changed(room)
+            self._rooms.show(room)
             if room.members and room.empty_of_us():
                 room.empty()
             elif room.members:
-                await self._tell(room, conference, "tone")
+                await self._tell(room, "tone")
 
     async def _lock(self, room: Room, locked: bool) -> None:
         """Let nobody in any more, or everybody again."""
-        conference = self._conferences[room.number]
         room.locked = locked
-        self._changed(room)
-        await self._tell(room, conference, "conference_locked" if locked else "conference_open")
+        self._rooms.show(room)
+        await self._tell(room, "conference_locked" if locked else "conference_open")
 
-    async def _tell(self, room: Room, conference: Conference, name: str) -> None:
+    async def _tell(self, room: Room, name: str) -> None:
         """Play a sound to all in a room."""
         with suppress(Gone, NoVoice):  # who leaves just now, and a worker that has died, tell nobody
             for member in room.members[:1]:  # the last one may have left
-                await member.talk.announce(sound(conference.language, name))
+                await member.talk.announce(sound(room.wishes.language, name))
 
     async def _say(self, talk: Conversation, conference: Conference, name: str) -> None:
         """Play a sound to one of them."""
         await talk.play(sound(conference.language, name))
 
-    def _close(self, name: str) -> None:
-        """Forget a room that is empty, and whoever rings for it; it is open when the next one comes."""
-        room = self._rooms.get(name)
-        if room is not None and not room.members:
-            del self._rooms[name]
-            for ringing in list(room.ringing):
-                ringing.cancel()
-
     # ---- what others see ----------------------------------------------------
 
-    def _changed(self, room: Room) -> None:
+    def _show(self, room: Room) -> None:
         """Lamps of the room show how it is, and phones who is in it."""
         self._service.changed("dialog", room.number)
         for resource in {room.name, room.number}:

@@ -66,6 +66,8 @@ class Calls:
         self.going: dict[str, Call] = {}
         self.draining = False
         """Do those that go on come to their end, and no new one begins?"""
+        self.lasting: dict[str, dict[str, Any]] = {}
+        """What features hand to their next generation, by the name of the plugin."""
         self._calls_max = calls_max
         self.voices: IVoices | None = None
         """Who can play and listen; None where nobody can."""

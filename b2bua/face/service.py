@@ -127,6 +127,13 @@ class Service:
 
     data: Data
     """The plugin's own rows, which outlive the process."""
+    lasting: dict[str, Any]
+    """
+    Objects that the plugin's next generation finds here, too: they outlive a reload, but not the process.
+
+    For what coroutines of calls share with those of later ones.  The code that
+    made an object may be older than the code that finds it.
+    """
 
     def __init__(
         self,
@@ -147,6 +154,7 @@ class Service:
         """Phones at which somebody has logged in by way of this plugin."""
         self._closed = False
         self.data = data
+        self.lasting = calls.lasting.setdefault(plugin.name, {})
 
     # ---- looking at calls -----------------------------------------------
 

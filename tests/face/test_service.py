@@ -91,6 +91,13 @@ class LifeTests(WatchTestCase):
         self.assertEqual(self.watch.told, ["started", "stopping", "started"])
         self.world.quiet()
 
+    def test_lasting(self) -> None:
+        """An object that one generation leaves, the next finds: itself, and no copy."""
+        kept = self.watch.service.lasting["kept"] = object()
+        self.world.served.configure()
+        self.assertIs(self.watch.service.lasting["kept"], kept)
+        self.world.quiet()
+
 
 class TimerTests(WatchTestCase):
     """Timers run on the server's clock, and end with what they belong to."""

@@ -300,6 +300,71 @@ class PersonalTests(ConferenceCase):
         self.over()
 
 
+class ReloadTests(ConferenceCase):
+    """The configuration is read again while people confer."""
+
+    def reload(self, **rooms: dict[str, Any]) -> None:
+        """Read it, with other rooms if that is wanted."""
+        assert self.world.served is not None
+        self.world.served.document["conferences"] |= rooms
+        self.world.reload()
+        self.world.run(1)
+
+    def test_one_room(self) -> None:
+        """Who came before and who comes after are in one room: its places, its lamp, its list."""
+        self.enter(self.alice, self.bob)
+        self.reload()
+        self.assertEqual([row["who"] for row in self.command("conferences")], ["alice", "bob"])
+        self.enter(self.carol, self.dave)
+        self.assertEqual(self.dave.live, [])
+        self.hear(carol="alice bob")
+        self.command("conference-kick", room="800", who="bob")
+        self.world.run(2)
+        self.assertEqual([row["who"] for row in self.command("conferences")], ["alice", "carol"])
+        self.over()
+        self.assertEqual(self.command("conferences"), [])
+
+    def test_locked(self) -> None:
+        """A room that is locked stays so, and is opened by the key of who has locked it."""
+        self.enter(self.alice)
+        self.press(self.alice, "2")
+        self.reload()
+        self.enter(self.bob)
+        self.assertEqual(self.bob.live, [])
+        self.press(self.alice, "2")
+        self.enter(self.bob)
+        self.hear(alice="bob")
+        self.over()
+
+    def test_outside(self) -> None:
+        """Callers from outside stay while an extension is there, and no longer."""
+        self.enter(self.alice, self.carrier)
+        self.reload()
+        self.enter(self.bob)
+        self.alice.hang_up()
+        self.world.run(3)
+        self.hear(bob="carrier")
+        self.bob.hang_up()
+        self.world.run(3)
+        self.assertEqual(self.carrier.live, [])
+        self.over()
+
+    def test_settings(self) -> None:
+        """Its settings are those of now; of a room that is there no more those who are in it are the last."""
+        self.enter(self.alice)
+        self.reload(**{"800": {"most": 2}})
+        self.enter(self.bob, self.carol)
+        self.assertEqual(self.carol.live, [])
+        assert self.world.served is not None
+        del self.world.served.document["conferences"]["800"]
+        self.reload()
+        self.press(self.alice, "2")
+        self.hear(alice="bob")
+        self.enter(self.carol)
+        self.assertEqual(self.carol.live, [])
+        self.over()
+
+
 class ConfigurationTests(LadderTestCase):
     """What is refused at the start."""
 

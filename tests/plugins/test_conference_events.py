@@ -113,6 +113,11 @@ class ToldTests(EventCase):
         self.document(watching)
         self.world.reload()
         self.assertEqual(self.document(watching).attributes["state"], "full")
+        self.enter(self.bob)
+        self.document(watching)
+        self.alice.hang_up()
+        self.world.run(6)
+        self.assertEqual(self.users(watching), {self.uri("alice"): "deleted"})
         self.over()
 
     def test_not_too_often(self) -> None:
