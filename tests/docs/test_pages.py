@@ -20,7 +20,16 @@ from tools.configuration import PAGE, page
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^ *```(\w+)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
-LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
+LINK = re.compile(r"\]\(([^)#:]*)(?:#([^)]*))?\)")
+
+
+def headings(path: Path) -> set[str]:
+    """The headings of a page, as links name them."""
+    text = BLOCK.sub("", path.read_text())
+    return {
+        re.sub(r"[^\w -]", "", line).lower().replace(" ", "-")
+        for line in re.findall(r"^#+ (.+)$", text, re.M)
+    }
 
 
 def blocks(path: Path, language: str) -> list[str]:
@@ -32,11 +41,14 @@ class PagesTests(SynchronousTestCase):
     """Links, configurations and commands."""
 
     def test_links(self) -> None:
-        """Every link leads to a file that is there."""
+        """Every link leads to a file that is there, and to a heading of it."""
         for path in PAGES:
-            for target in LINK.findall(path.read_text()):
-                with self.subTest(f"{path.relative_to(ROOT)}: {target}"):
-                    self.assertTrue((path.parent / target).exists(), f"{path}: {target}")
+            for name, heading in LINK.findall(path.read_text()):
+                target = path.parent / name if name else path
+                with self.subTest(f"{path.relative_to(ROOT)}: {name}#{heading}"):
+                    self.assertTrue(target.exists())
+                    if heading:
+                        self.assertIn(heading, headings(target))
 
     def test_configuration(self) -> None:
         """The file on the page is a good one, and so is each piece in README."""
@@ -57,6 +69,24 @@ class PagesTests(SynchronousTestCase):
                     document = {"server": {"domain": "pbx.example.com"}, **tables}
                     read(document, Features.check)
                     Features.load(document)
+
+    def test_settings_of_media(self) -> None:
+        """What the page of media shows as settings is good, piece by piece; prompts may be anything."""
+        sound = ROOT / "plugins" / "sounds" / "en" / "recorded.wav"
+        for piece in blocks(ROOT / "docs" / "media.md", "toml"):
+            tables = tomllib.loads(re.sub(r'"\w+\.wav"', f'"{sound}"', piece))
+            with self.subTest(" ".join(tables)):
+                extensions = {"101": {}, "102": {}} | tables.get("extensions", {})
+                trunks = tables.get("trunks", {})
+                tables["extensions"] = {
+                    name: {"password": "secret", **one} for name, one in extensions.items()
+                }
+                tables["trunks"] = {
+                    name: {"uri": "sip:sip.carrier.example", **one} for name, one in trunks.items()
+                }
+                document = {"server": {"domain": "pbx.example.com"}, **tables}
+                read(document, Features.check)
+                Features.load(document)
 
     def test_reference(self) -> None:
         """C{docs/configuration.md} has all keys as they are: "make docs" writes them."""
@@ -81,11 +111,20 @@ class PagesTests(SynchronousTestCase):
 
     def test_make(self) -> None:
         """Every target of make that a page names is there."""
-        targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
         for path in PAGES:
-            for name in re.findall(r"(?:`|^ *)make ([a-z]+)", path.read_text(), re.MULTILINE):
+            for name in re.findall(r"(?:`|^ *)make ([a-z-]+)", path.read_text(), re.MULTILINE):
                 with self.subTest(f"{path.relative_to(ROOT)}: {name}"):
-                    self.assertIn(name, targets)
+                    self.assertIn(name, self.targets())
+
+    def test_targets(self) -> None:
+        """Every target of make is in CONTRIBUTING, but for README's and the halves of "make test"."""
+        shown = set(re.findall(r"^make ([a-z-]+)", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE))
+        self.assertEqual(self.targets() - shown, {"run", "on-sockets", "in-memory"})
+
+    def targets(self) -> set[str]:
+        """The targets of make."""
+        [line] = re.findall(r"^\.PHONY: (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+        return set(line.split())
 
 
 class ReadmePluginTests(LadderTestCase):
