@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from b2bua.cluster.distant import DistantWires
 from b2bua.cluster.fetching import Fetching
 from b2bua.cluster.lease import DEAD, LOOK, Lease
 from b2bua.cluster.locations import Locations
 from b2bua.cluster.moving import CannotMove, Moving, why_not
 from b2bua.cluster.passing import Passing
-from b2bua.cluster.peer import VERSION, DistantWires, Peer, hello
+from b2bua.cluster.peer import VERSION, Peer, hello
 from b2bua.cluster.showing import Showing
 from b2bua.plural import counted
 from b2bua.store.ports import Fenced, StoreError

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from b2bua.cluster.distant import DistantWire
-from b2bua.transactions.flow import Flow
-
 if TYPE_CHECKING:
     from b2bua.handover.belonging import Say, Word
     from b2bua.server import Server
@@ -40,41 +37,3 @@ class Peer:
         self.places: list[tuple[str, tuple[str, int], str]] = [
             (transport, (host, port), advertise) for transport, (host, port), advertise in word["wires"]
         ]
-
-
-class DistantWires:
-    """The sockets of other nodes, those that are gone included: calls may still be bound to them."""
-
-    def __init__(self, server: Server) -> None:
-        """Know none."""
-        self._server = server
-        self._wires: dict[tuple[str, tuple[str, int]], DistantWire] = {}
-
-    def there(self, peer: Peer) -> None:
-        """Use those of a node that is there."""
-        for transport, local, advertise in peer.places:
-            self._wire(transport, local, advertise).say = peer.say
-
-    def gone(self, peer: Peer) -> None:
-        """Use ours in place of those of a node that is gone; its connections are closed."""
-        runner = self._server.runner
-        gone = [self._wires[transport, local] for transport, local, _ in peer.places]
-        for wire in gone:
-            wire.say = None
-        for flow in list(self._server.context.connections.channels):
-            if runner.transport.wires.wire_of(flow) in gone:
-                runner.closed(flow)
-
-    def need(self, transport: str, local: tuple[str, int]) -> None:
-        """Use ours in place of one that we have never seen."""
-        if self._server.runner.transport.wires.wire_of(Flow(transport, local, local)) is None:
-            self._wire(transport, local, "")
-
-    def _wire(self, transport: str, local: tuple[str, int], advertise: str) -> DistantWire:
-        """One of them."""
-        found = self._wires.get((transport, local))
-        if found is None:
-            transports = self._server.runner.transport
-            found = self._wires[transport, local] = DistantWire(transport, local, transports)
-            transports.wires.lend(found, advertise)
-        return found
