@@ -113,13 +113,16 @@ class Cluster:
 
     async def join(self, place: str) -> None:
         """
-        Be one of the nodes from now on.
+        Be one of the nodes from now on: what is ours is so for sure, and can be read.
 
         @param place: where the others reach us.
         @raise StoreError: the store fails.
         """
         self.number = await self._nodes.join(place)
         self.lease.stored(self.server.runner.now())
+
+    def begin(self) -> None:
+        """Speak with the others."""
         self.server.runner.transport.silent = self.lease.is_over
         self._locations.begin()
         self._passing.begin()

@@ -55,7 +55,7 @@ class Found:
 
     async def restore(self, usable: Callable[[Flow], bool]) -> None:
         """
-        Take up registrations and subscriptions, and read what there is of calls.
+        Take up registrations and subscriptions.
 
         @param usable: whether we still have the socket of a flow.
         """
@@ -72,7 +72,10 @@ class Found:
         with suppress(StoreError):
             # Numbers of calls are not used a second time only if this start is known to have been.
             await self._kept.count_start(self._settings)
-        self._snapshots, self._open = await store.load_snapshots(), await store.load_open()
+
+    async def calls(self) -> None:
+        """Read what there is of calls; whose they are is for sure once we have joined the other nodes."""
+        self._snapshots, self._open = await self._store.load_snapshots(), await self._store.load_open()
 
     def recover(self, before: NewProcess | None) -> None:
         """

@@ -40,9 +40,9 @@ class Membership:
 
     async def join(self, server: Server) -> None:
         """
-        Take part, before anybody is answered.
+        Have for sure what is ours: nobody takes our calls any more.
 
-        @raise CannotStart: the others could not reach us.
+        @raise CannotStart: calls do not survive.
         @raise StoreError: the store fails.
         """
         links, nodes = self._links, self._store.nodes
@@ -56,6 +56,17 @@ class Membership:
         self._cluster = cluster = Cluster(server, nodes, self._store.node, links.connect, self._fenced)
         links.cluster = cluster
         await cluster.join(links.path)
+
+    def begin(self) -> None:
+        """
+        Take part, before anybody is answered.
+
+        @raise CannotStart: the others could not reach us.
+        """
+        links, cluster = self._links, self._cluster
+        if links is None or cluster is None:
+            return
+        cluster.begin()
         try:
             links.listen(listen_locally)
         except (OSError, CannotListenError) as error:

@@ -186,6 +186,8 @@ class B2BUAService(Service):
         found = Found(self.store, self.server, self.settings.server.database)
         await self._restore(found)
         await self._membership.join(self.server)
+        await found.calls()
+        self._membership.begin()
         self.features.bind(self.server.runner, self.server.core.calls, self.server.core.subscriber)
         self._sockets.listen()
         if self._rtpengines is not None:

@@ -102,6 +102,7 @@ class Succession:
         """There is no new process: go on."""
         await self._store.open()
         await self._membership.join(server)
+        self._membership.begin()
         self._sockets.resume()
 
     def _left(self) -> None:

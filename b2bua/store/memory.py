@@ -229,6 +229,7 @@ class MemoryNodes:
         """Be reached at a place from now on."""
 
         def work() -> int:
+            self.numbers = {call: self.numbers.get(call, 0) + 1 for call in self._store._snapshots}
             self._number = self.row.number + 1
             self.row = NodeRow(self._store.node, self._number, 0, place)
             return self._number

@@ -60,7 +60,7 @@ class SqlNodes:
         return found
 
     def join(self, place: str) -> Deferred[int]:
-        """Be reached at a place from now on."""
+        """Be reached at a place from now on, and have for sure what is ours."""
 
         def work() -> int:
             table = tables.nodes
@@ -72,6 +72,9 @@ class SqlNodes:
                     connection.execute(table.insert(), {"node": self._node, **values})
                 else:
                     connection.execute(table.update().where(table.c.node == self._node).values(values))
+                kept = tables.snapshots
+                ours = kept.update().where(kept.c.node == self._node)
+                connection.execute(ours.values(number=kept.c.number + 1))
             self._number = number
             return number
 

@@ -240,7 +240,14 @@ class INodes(Interface):
     """
 
     def join(place: str) -> Deferred[int]:
-        """Be reached at a place from now on; gives our number, which nobody of this node has had before."""
+        """
+        Be reached at a place from now on.
+
+        Our calls change hands thereby: what the process before has let go for
+        another node to take, and nobody has taken, is ours and stays so.
+
+        @return: our number, which nobody of this node has had before.
+        """
 
     def renew() -> Deferred[Sequence[NodeRow]]:
         """Show that we live, and see all nodes; fails with L{Fenced} if what we had is another one's."""

@@ -65,6 +65,7 @@ class Node(Served):
         super()._start()
         self.cluster = Cluster(self.server, self.store.nodes, self.name, self._connect, self.crash)
         Deferred.fromCoroutine(self.cluster.join(self.name)).addErrback(Failure.raiseException)
+        self.cluster.begin()
 
     def another(self, name: str, host: str) -> Node:
         """One more, with the same configuration."""

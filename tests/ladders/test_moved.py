@@ -373,6 +373,23 @@ class RaceTests(MovedCase):
         self.world.run(1)
         self.quiet()
 
+    def test_former_owner_starts_again_before_it_is_taken(self) -> None:
+        """Whoever starts again has what nobody has taken yet: who takes it later is too late."""
+        self.call(self.alice, self.bob)
+        self.world.run(3)
+        self.world.network.harmed = True  # a phone misses what the server owes it
+        self.b.halt()
+        self.a.move(self.call_at(self.a), "b")
+        self.world.run(0.1)
+        self.a.crash()
+        self.world.run(2)
+        self.a.start_again()
+        self.b.go_on()
+        self.world.run(2)
+        self.assertEqual(self.owners(), ["a"])
+        self.goes_on(self.bob, self.alice, lambda: None)
+        self.quiet()
+
     def test_both_take(self) -> None:
         """Former and new owner ask the store for the call at once: one of them has it."""
         self.call(self.alice, self.bob)

@@ -365,6 +365,20 @@ class Contract:
         t.assertEqual([bool(one) for one in has], found)
 
     @inlineCallbacks
+    def test_start_keeps_calls(self) -> Steps:
+        """What a process has let go, and nobody has taken, is the next one's of its node, and stays so."""
+        t: Any = self
+        b = yield self.other("b")
+        yield self.store.write(Batch(snapshots=(Snapshot("call-1", "1"),)))
+        yield b.write(Batch(snapshots=(Snapshot("call-2", "2"),)))
+        yield self.store.nodes.join("/a")
+        t.assertFalse((yield b.nodes.take_call("call-1", "a", 0, "late")))
+        t.assertEqual((yield self.store.load_snapshots()), [Snapshot("call-1", "1")])
+        t.assertEqual((yield self.store.nodes.number_of("call-1")), 1)
+        t.assertEqual((yield b.nodes.number_of("call-2")), 0)
+        t.assertTrue((yield b.nodes.take_call("call-1", "a", 1, "3")))
+
+    @inlineCallbacks
     def test_lease(self) -> Steps:
         """Nodes are seen to live; who is taken for dead writes nothing more, and has another number later."""
         t: Any = self
