@@ -265,6 +265,64 @@ class TakingOverTests(FocusCase):
         self.assertEqual(self.alice.live, [room])
         self.over()
 
+    def consult(self, room: str, keys: str = "") -> tuple[Session, Session]:
+        """Bob calls Alice, who holds him and dials a room; her sessions, that of the room last."""
+        self.bob.dial("alice")
+        self.world.run(3)
+        held = self.alice.session
+        held.hold()
+        self.world.run(1)
+        self.enter(self.alice, room=room, keys=keys)
+        self.alice.manners.leaves_after_refer = "final"
+        return held, self.alice.session
+
+    def test_consulted(self) -> None:
+        """Attended transfer × conference: whoever has dialled the room has the other one take their place."""
+        held, room = self.consult("800")
+        self.enter(self.carol)
+        self.assertEqual(self.refer(held, replaces=room), [202, 100, 200])
+        self.hear(bob="carol", carol="bob")
+        self.assertEqual(self.alice.live, [])
+        self.over()
+
+    def test_consulted_pin(self) -> None:
+        """Who has typed the PIN brings the other one in without."""
+        held, room = self.consult("802", "4711#")
+        self.assertEqual(self.refer(held, replaces=room), [202, 100, 200])
+        self.assertEqual((self.here("802"), self.alice.live), (["bob"], []))
+        self.over()
+
+    def test_consulted_before_the_pin(self) -> None:
+        """Who has not is no way in."""
+        held, room = self.consult("802")
+        self.assertEqual(self.refer(held, replaces=room), [202, 100, 200])
+        self.assertEqual((self.here("802"), len(self.bob.live)), ([], 1))
+        self.over()
+
+    def test_consulted_personal(self) -> None:
+        """A personal room is the transferor's own, not that of whom they bring."""
+        held, room = self.consult("801")
+        self.assertEqual(self.refer(held, replaces=room), [202, 100, 200])
+        self.assertEqual((self.here("801_alice"), self.alice.live), (["bob"], []))
+        self.over()
+
+    def test_consulted_races(self) -> None:
+        """Each of them hangs up at each moment: nobody is left alone."""
+        for who in ("alice", "bob"):
+            for moment in range(0, 100, 5):
+                held, room = self.consult("800")
+                held.transfer(replaces=room)
+                self.world.run(moment / 1000)
+                for session in list(getattr(self, who).live):
+                    session.hang_up()
+                self.world.run(8)
+                self.assertEqual(self.alice.live, [], (who, moment))
+                self.assertEqual(len(self.here()), len(self.bob.live), (who, moment))
+                for session in list(self.bob.live):
+                    session.hang_up()
+                self.world.run(8)
+        self.over()
+
     def test_of_others(self) -> None:
         """A call of somebody else is not to be had: 403, and it goes on."""
         self.bob.dial("carol")

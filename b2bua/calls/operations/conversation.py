@@ -72,6 +72,11 @@ class Conversation(StandIn, Speech):
         self._searching = False
         """Does it ring somewhere for the party?"""
 
+    @property
+    def conference(self) -> str:
+        """The user of the URI of the conference whose focus we are for the party; empty if it is in none."""
+        return "" if self._talk.focus is None else self._talk.room
+
     async def dial(
         self, target: str, *, hears: str = "", ring_seconds: float | None = None, granted: bool = False
     ) -> Outcome:

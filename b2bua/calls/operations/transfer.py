@@ -16,6 +16,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from b2bua.calls.media import resumed
+from b2bua.calls.operations.conversation import Conversation
 from b2bua.calls.operations.hold_music import entertain
 from b2bua.calls.operations.joining import NotJoined, join
 from b2bua.calls.operations.leg_waiter import Gone, LegWaiter
@@ -143,9 +144,12 @@ class _Transferring:
 
     async def _blind(self) -> Outcome | None:
         """Dial the target with the transferor's permission (RFC 5589 section 6)."""
-        search = self._new_search()
         uri = self.referral.refer_to.uri
-        target = str(uri.bare()) if uri.headers else self.referral.refer_to.uri_text
+        return await self._dial(str(uri.bare()) if uri.headers else self.referral.refer_to.uri_text)
+
+    async def _dial(self, target: str) -> Outcome | None:
+        """Ring a target for the survivor."""
+        search = self._new_search()
         path = Path(diversions=self.call.path.diversions, private=self.call.path.private)
         party = self.survivor.party
         if party.internal and self.call.calls.directory.extension(target) == party.name:
@@ -190,6 +194,9 @@ class _Transferring:
             return await self._join_consulted(named, consultation, bridge)
         if consultation.setup is not None and consultation.setup.caller is named:
             return await self._semi_attended(named, consultation)
+        listener = consultation.listener(named)
+        if isinstance(listener, Conversation) and listener.conference:
+            return await self._join_conference(named, consultation, listener.conference)
         # RFC 3891 section 3: an early dialog that its UA did not begin cannot be replaced.
         return Outcome("not_found", 481, "Call/Transaction Does Not Exist")
 
@@ -226,6 +233,13 @@ class _Transferring:
             await join(consultation, named, target)
         except (Gone, NotJoined):
             consultation.end()
+
+    async def _join_conference(self, named: Leg, consultation: OperatedCall, room: str) -> Outcome | None:
+        """The transferor is in a conference of ours: the survivor comes there, and it leaves."""
+        outcome = await self._dial(room)
+        if outcome is None:
+            consultation.calls.later(TRANSFEROR_SECONDS, consultation.hang_up, named, "replaced")
+        return outcome
 
     async def _semi_attended(self, named: Leg, consultation: OperatedCall) -> Outcome | None:
         """The consulted party still rings: it goes on ringing, now for the survivor."""
