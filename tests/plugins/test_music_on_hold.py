@@ -108,6 +108,26 @@ class HoldTests(MusicCase):
             self.assertTalking(("alice", "bob"))
         self.over()
 
+    def test_withdrawn(self) -> None:
+        """Who gives up a change while the voice is on its way hears it all the same (section 14.1)."""
+        for delay in (0.0, 0.05, 0.3):
+            self.world.voices.delay = delay
+            for changed in (0.005, 0.015, 0.02, 0.03, 0.1, 0.28):
+                for given_up in (0.01, 0.05, 0.2, 0.29):
+                    with self.subTest((delay, changed, given_up)):
+                        self.alice.hold()
+                        self.world.run(changed)
+                        if not self.bob.session.busy:
+                            self.bob.session.move_media()
+                        self.world.run(given_up)
+                        self.bob.session.withdraw()
+                        self.world.run(10)
+                        self.assertEqual(self.world.hears(self.bob), "music")
+                        self.alice.session.resume()
+                        self.world.run(10)
+                        self.assertTalking(("alice", "bob"))
+        self.over()
+
     def test_hangs_up(self) -> None:
         """Who hangs up on hold takes the voice along."""
         self.alice.hold()

@@ -216,7 +216,7 @@ class HoldMusic(Speech):
                 return False
             case Answered(session=bytes() as silent, early=False) if is_hold(silent) and self._review():
                 if not _may_answer(self._leg):
-                    return False
+                    return self._answered_unasked()
                 self._show(word, _offer_of(self._leg))
             case Confirmed(session=silent) if self._offering:
                 self._offering = False
@@ -233,6 +233,21 @@ class HoldMusic(Speech):
             case _:
                 return False
         return True
+
+    def _answered_unasked(self) -> bool:
+        """
+        Take the answer to what the leg has told in its peer's stead, which has given up a change.
+
+        It would be shown to the peer as a new offer (L{b2bua.legs.from_call}).  Who hears
+        our voice goes on to; who does not yet is offered it, in the stead of that or after it.
+        """
+        if not self._leg.unasked:
+            return False
+        if self._speaks:
+            self._tell(Answered())  # there is nothing new for it
+            return True
+        self._offer_again()
+        return False
 
     def _show(self, word: Changed | Answered | Confirmed, offer: bytes | None) -> None:
         """Have a voice for the peer, then say the word with it."""
@@ -466,7 +481,7 @@ class HoldMusic(Speech):
 
     def _offer_again(self) -> None:
         """Offer a new voice to the peer."""
-        if self._over or self._leg.ended or self._voice is not None:
+        if self._over or self._leg.ended or self._speaks:
             return
         if self._waiting is not None or self._asked or self._leg.flow is None:
             self._calls.later(AGAIN_SECONDS, self._offer_again)
