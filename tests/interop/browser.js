@@ -81,6 +81,14 @@ const phones = {
 
   hold: (number) => new Promise((done) => live(number).at(-1).hold({}, done)),
 
+  resume: (number) => new Promise((done) => live(number).at(-1).unhold({}, done)),
+
+  held: (number) => until(() => live(number).at(-1).isOnHold().remote),
+
+  lost: (number) => until(() => !uas[number].isConnected()),
+
+  registered: (number) => until(() => uas[number].isRegistered()),
+
   // The first call goes to a number, or to the party of the latest one.
   async transfer(number, to) {
     const options = to ? {} : { replaces: live(number).at(-1) };

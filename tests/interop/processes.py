@@ -13,7 +13,7 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
 reactor: Any = _reactor
-LIMIT = 15.0
+LIMIT = 30.0
 """Seconds that anything in these tests may take; reached only when it fails."""
 
 

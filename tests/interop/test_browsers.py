@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import gatherResults, inlineCallbacks
+from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from tests.interop.browser import Browser
+from tests.interop.kills import KEPT
+from tests.interop.processes import Program, reactor
 from tests.interop.service import PASSWORDS, Service
 
 ALICE, BOB, CAROL = "101", "102", "103"
@@ -74,3 +77,40 @@ class BrowserTests(TestCase):
         yield self.browser.ask("transfer", BOB, CAROL)
         yield self.talk(ALICE, CAROL)
         yield self.end(CAROL, ALICE, BOB)
+
+    @inlineCallbacks
+    def crash(self) -> Any:
+        """The service is killed and started again; the browsers notice both."""
+        yield self.service.program.kill()
+        for number in PASSWORDS:
+            yield self.browser.ask("lost", number)
+        self.service.program = Program("b2bua again")
+        yield self.service.start()
+        for number in PASSWORDS:
+            yield self.browser.ask("registered", number)
+
+    @inlineCallbacks
+    def test_killed(self) -> Any:
+        """
+        After kill -9 a call follows its browsers to their new connections (RFC 5626 in spirit, RFC 7118).
+
+        They hear each other all the while; each of them holds, which the other one is told, and hangs up.
+        """
+        for one, other in ((ALICE, BOB), (BOB, ALICE)):
+            yield self.calls(ALICE, BOB)
+            yield self.talk(ALICE, BOB)
+            (call,) = yield self.service.ask("/calls")
+            yield deferLater(reactor, KEPT)
+            yield self.crash()
+            (restored,) = yield self.service.ask("/calls")
+            self.assertEqual((restored["id"], restored["restored"]), (call["id"], True))
+            yield self.talk(ALICE, BOB)
+            for holder, held in ((one, other), (other, one)):
+                yield self.browser.ask("hold", holder)
+                yield self.browser.ask("held", held)
+                yield self.browser.ask("resume", holder)
+                yield self.talk(ALICE, BOB)
+            yield self.end(one, other)
+            self.assertEqual((yield self.service.ask("/calls")), [])
+            record = (yield self.service.ask("/calls/past"))[0]
+            self.assertEqual((record["id"], record["status"], record["why"]), (call["id"], 200, "bye"))

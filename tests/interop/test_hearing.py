@@ -23,7 +23,7 @@ from tests.interop.linphonec import Linphonec
 from tests.interop.peers import later
 from tests.interop.pjsip import Pjsip
 from tests.interop.postbox import Postbox
-from tests.interop.processes import Program, reactor
+from tests.interop.processes import LIMIT, Program, reactor
 from tests.interop.service import PASSWORDS, Service
 
 SAYS = {"101": 500, "102": 620, "103": 980}
@@ -32,7 +32,6 @@ MUSIC, RINGING, MENU, GREETING = 700, 1100, 1300, 1500
 OUR_RINGING = 425
 """What comes along."""
 ALL = (*SAYS.values(), MUSIC, RINGING, MENU, GREETING, OUR_RINGING)
-LIMIT = 12.0
 TABLES = """
 [media]
 first_port = 21000
@@ -58,7 +57,7 @@ members = ["101", "102", "103"]
 class HearingTests(TestCase):
     """Three phones, 101 to 103, and their ears."""
 
-    timeout = 300
+    timeout = 600
 
     async def begin(self) -> None:
         """Start the service and the phones."""
