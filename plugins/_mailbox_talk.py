@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from b2bua_plugins._mailbox import Mailbox, caller_of, seconds
+from b2bua_plugins._pins import about
 
 if TYPE_CHECKING:
     from b2bua.calls import Conversation
@@ -123,7 +124,8 @@ class Talks:
         given = await talk.ask(self._sound("pin"), most=16, seconds=KEY_SECONDS)
         known = self._boxes.has(owner)
         right = self._boxes.of(owner).pin if known else ""
-        if self._guesses.opens(given, right, f"from {talk.party}", *([f"box {owner}"] if known else [])):
+        by = [str(talk.party)] + ([about(f"box {owner}", talk.party)] if known else [])
+        if self._guesses.opens(given, right, *by):
             return True
         await talk.play(self._sound("wrong"))
         return False

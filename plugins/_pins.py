@@ -6,10 +6,19 @@ from collections import deque
 from collections.abc import Callable
 from datetime import datetime
 from hmac import compare_digest
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from b2bua.calls import Party
 
 WRONG_MAX, WRONG_SECONDS = 5, 600.0
 PIN = r"^([0-9]{4,16})?$"
 """How a PIN is written in a table; an empty one opens nothing."""
+
+
+def about(what: str, party: Party) -> str:
+    """Whose guesses count for something: those of extensions, or of all others, and these shut it to none."""
+    return f"{what}, from {'inside' if party.internal else 'outside'}"
 
 
 class Guesses:
@@ -24,11 +33,16 @@ class Guesses:
         """
         Is it the PIN, and has nobody guessed too often?
 
+        While none is good none counts either: who tries the right one again and again does
+        not put it off, and who has guessed too often shuts nobody else's.
+
         @param by: whose guesses count: the phone's, say, and those of whom it is about.
         """
         now = self._now().timestamp()
         held = any(len(wrong) == WRONG_MAX and now - wrong[0] < WRONG_SECONDS for wrong in map(self._of, by))
-        if pin and not held and compare_digest(given.encode(), pin.encode()):
+        if held:
+            return False
+        if pin and compare_digest(given.encode(), pin.encode()):
             return True
         for one in by:
             self._wrong.setdefault(one, deque(maxlen=WRONG_MAX)).append(now)

@@ -41,7 +41,7 @@ from b2bua_plugins._conference_commands import Commands
 from b2bua_plugins._conference_events import ConferencePackage
 from b2bua_plugins._conference_focus import Asked, asked
 from b2bua_plugins._conference_room import Member, Room, Rooms
-from b2bua_plugins._pins import PIN, Guesses
+from b2bua_plugins._pins import PIN, Guesses, about
 from b2bua_plugins._sounds import sound
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ class Conferences:
 
     async def _pin(self, talk: Conversation, name: str, conference: Conference) -> str | None:
         """Ask for a PIN; None for who does not know it."""
-        who = str(talk.party)
+        by = str(talk.party), about(name, talk.party)
         pins = [pin for pin in (conference.pin, conference.moderator_pin) if pin]
         for _ in range(TRIES):
             given = await talk.ask(sound(conference.language, "pin"), most=16, seconds=KEY_SECONDS)
@@ -197,7 +197,7 @@ class Conferences:
                 return ""  # a room without a PIN for everybody: only moderators have one
             # A PIN of the other kind is no guess.
             known = [pin for pin in pins if pin == given] or pins[:1]
-            if self._guesses.opens(given, known[0], who, name):
+            if self._guesses.opens(given, known[0], *by):
                 return given
             await self._say(talk, conference, "wrong")
         return None

@@ -176,6 +176,20 @@ class ModeratorTests(ConferenceCase):
         self.assertEqual((self.carrier.live, self.world.voices.played.count("wrong")), ([], 3))
         self.over()
 
+    def test_guessed(self) -> None:
+        """Who guesses from outside shuts the room to others from there, and to no extension."""
+        for phone in (self.carrier, self.carrier):
+            self.enter(phone, room="802", keys="1111#")
+            for _ in range(2):
+                if phone.live:
+                    self.press(phone, "1111#")
+        self.world.run(5)
+        self.enter(self.carrier, room="802", keys="4711#")
+        self.assertEqual(self.command("conferences"), [])
+        self.enter(self.alice, room="802", keys="4711#")
+        self.assertEqual([row["who"] for row in self.command("conferences")], ["alice"])
+        self.over()
+
     def test_locked(self) -> None:
         """Key 2 of a moderator locks; who comes hears so, and can come when it is open again."""
         self.enter(self.alice, self.bob)

@@ -355,6 +355,17 @@ class PinTests(LadderTestCase):
         self.assertEqual(self.enter("4711"), "new_messages")
         self.quiet()
 
+    def test_tried_again(self) -> None:
+        """Who tries the right one meanwhile does not put the ten minutes off."""
+        for _ in range(WRONG_MAX):
+            self.enter("1234")
+        for _ in range(8):
+            self.world.run(60)
+            self.assertEqual(self.enter("4711"), "wrong")
+        self.world.run(120)
+        self.assertEqual(self.enter("4711"), "new_messages")
+        self.quiet()
+
     def test_new_pin(self) -> None:
         """The owner changes it by phone."""
         self.alice.dial("98")
