@@ -16,7 +16,7 @@ from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version
 from random import SystemRandom
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, DeferredLock, ensureDeferred
@@ -36,14 +36,13 @@ from b2bua.configuration import Configuration
 from b2bua.doubts import doubts
 from b2bua.extensions import AddedExtensions
 from b2bua.net.dns import DnsLocator
-from b2bua.net.relays import Relays
-from b2bua.net.voices import Voices
 from b2bua.plural import counted
 from b2bua.registrar.keep_alive import KeepAlive
 from b2bua.server import Server
 from b2bua.service import systemd
 from b2bua.service.ending import Ending
 from b2bua.service.found import Found
+from b2bua.service.media import MediaEngines
 from b2bua.service.membership import Membership
 from b2bua.service.rereading import read_again, takes_a_restart
 from b2bua.service.sockets import CannotStart, Sockets
@@ -52,9 +51,6 @@ from b2bua.settings import SettingsError
 from b2bua.store.journal import Journal
 from b2bua.store.ports import IStore, StoreError
 from b2bua.store.sql import SqlStore
-
-if TYPE_CHECKING:
-    from b2bua.net.rtpengines import RtpengineSockets
 
 DAY = 86400.0
 
@@ -93,7 +89,7 @@ class B2BUAService(Service):
         self._datagrams = Datagrams(reactor)
         self._extensions: AddedExtensions
         self._keep_alive: KeepAlive | None = None
-        self._rtpengines: RtpengineSockets | None = None
+        self._media: MediaEngines
         self._forgetting = LoopingCall(self._forget_records)
         self._collector = collector.Collector(reactor.seconds)
         self._collecting = LoopingCall(self._collector.look)
@@ -147,21 +143,8 @@ class B2BUAService(Service):
             version("b2bua"),
         )
         self.administration.service.look(self._membership.problems)
-        media = table.media
-        ports = media.first_port, media.last_port
-        self._voices = Voices(reactor, ports, media.workers, media.silent_seconds)
-        if media.workers:
-            self.server.core.calls.voices = self._voices
-            self.server.core.calls.relays = Relays(self._voices.workers)
-        if media.rtpengine is not None:
-            # Not loaded where there is none.
-            from b2bua.net.rtpengines import RtpengineSockets
-
-            self._rtpengines = RtpengineSockets(
-                reactor, self.server.runner, media.rtpengine, media.silent_seconds
-            )
-            self.administration.service.engines = self._rtpengines.set.engines
-            self.server.core.calls.relays = self._rtpengines.relays
+        self._media = MediaEngines(reactor, table.media, self.server)
+        self._media.show(self.administration)
         try:
             self._sockets.open(table, self.server)
         except CannotStart as error:
@@ -190,8 +173,7 @@ class B2BUAService(Service):
         self._membership.begin()
         self.features.bind(self.server.runner, self.server.core.calls, self.server.core.subscriber)
         self._sockets.listen()
-        if self._rtpengines is not None:
-            self._rtpengines.start()
+        self._media.start()
         if before is not None:
             self._succession.begin(before, found.taken_along)
         self.server.trunks.start()
@@ -274,10 +256,7 @@ class B2BUAService(Service):
         self.administration.calls.traces.finish()
         await self._posting.close()
         await self._datagrams.close()
-        if self._rtpengines is not None:
-            self._rtpengines.stop()
-        self._voices.stop()
-        await self._voices.gone
+        await self._media.stop()
         self._sockets.close()
         await self._membership.leave(for_good=not self._comes_again)
         await self._journal.close()
