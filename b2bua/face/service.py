@@ -462,7 +462,7 @@ class Service:
         Call C{do} after some seconds of the server's clock.
 
         What it raises costs the plugin a strike and nobody anything; it may be
-        a coroutine.
+        a coroutine, which has two hours: enough to wait for a call that it begins.
 
         @param call: ends the timer with this call, in place of the end of this
             generation of features: a reload, or the service's end.

@@ -29,6 +29,12 @@ BUDGET = 5.0
 """Seconds within which a question must be answered."""
 NEWS_BUDGET = 60.0
 """Seconds within which a coroutine that was told news must be done."""
+TIMER_BUDGET = 7500.0
+"""
+The same for one that a timer has begun: it may begin a call, and wait until the two talk.
+
+Both may ring for an hour, and decide for a minute about what is changed then.
+"""
 BLOCKS = 0.1
 """Seconds for which a hook may keep the whole server from doing anything else."""
 BLOCKS_TOLD = 60.0
@@ -271,8 +277,19 @@ class Dispatch:
 
     # ---- news -----------------------------------------------------------
 
-    def tell(self, hook: str, impls: Sequence[HookImpl], story: Story | None, *values: Any) -> None:
-        """Tell every feature."""
+    def tell(
+        self,
+        hook: str,
+        impls: Sequence[HookImpl],
+        story: Story | None,
+        *values: Any,
+        budget: float = NEWS_BUDGET,
+    ) -> None:
+        """
+        Tell every feature.
+
+        @param budget: the seconds within which a coroutine must be done.
+        """
         for impl in impls:
             began = self.timers.now()
             try:
@@ -281,16 +298,16 @@ class Dispatch:
                 self._failed(hook, impl.plugin, _failure(), began, story)
                 continue
             if answer is not None and isinstance(answer, (Deferred, CoroutineType)):
-                self._attend(hook, impl.plugin, answer, began, story)
+                ending = self.within(budget, answer)
+                ending.addErrback(partial(self._failed_later, hook, impl.plugin, began, story))
             if self.timers.now() - began >= BLOCKS:
                 self._tell_blocked(hook, impl.plugin, self.timers.now() - began, story)
 
-    def _attend(
-        self, hook: str, plugin: Plugin, answer: Awaitable[Any], began: float, story: Story | None
+    def _failed_later(
+        self, hook: str, plugin: Plugin, began: float, story: Story | None, failure: Failure
     ) -> None:
-        """Hear how it ends for somebody who takes the time to deal with news."""
-        ending = self.within(NEWS_BUDGET, answer)
-        ending.addErrback(lambda failure: self._failed(hook, plugin, failure, began, story))
+        """Note that somebody has failed who takes the time to deal with news."""
+        self._failed(hook, plugin, failure, began, story)
 
     # ---- what is asked by another way than a hook ------------------------
 
@@ -392,7 +409,8 @@ class Contained:
     def call(self, do: Callable[..., object], values: tuple[object, ...]) -> None:
         """Call a function of it when its timer fires, unless it has been set aside."""
         if not self._plugin.out:
-            self._dispatch.tell("timer", (HookImpl(self._plugin, do),), None, *values)
+            timer = HookImpl(self._plugin, do)
+            self._dispatch.tell("timer", (timer,), None, *values, budget=TIMER_BUDGET)
 
     def judges(self, what: str, judge: Callable[[Told], Refuse | None]) -> Callable[[Told], Refuse | None]:
         """

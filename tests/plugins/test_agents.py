@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from b2bua import hookimpl
+from b2bua.calls import CallState, Phase
 from b2bua.features import Features, FeaturesRefused
 from b2bua.testing import LadderTestCase, Manners, World
 from b2bua.testing.phone import Phone
@@ -64,6 +66,54 @@ class QueueCase(LadderTestCase):
         self.hang_up()
         self.world.run(10)
         self.assertEqual(self.row()["waiting"], 0)
+        self.quiet()
+
+
+class PatienceTests(QueueCase):
+    """Agents who are rung for long."""
+
+    def test_long(self) -> None:
+        """Who lets it ring for minutes is rung again later, and the next one meanwhile."""
+        self.start(ring_seconds=90, strategy="order", rest_seconds=30)
+        self.carol.manners.answers_after = None
+        self.dave.manners.answers_after = None
+        self.alice.dial("610")
+        rung = []
+        for _ in range(6):
+            self.world.run(45)
+            rung += [name for name in ("carol", "dave") if self.phones_by_name[name].live]
+        self.assertEqual(rung, ["carol", "carol", "dave", "dave", "carol", "carol"])
+        self.carol.session.answer()
+        self.world.run(2)
+        self.assertTrue(self.alice.talks_to(self.carol))
+        self.end()
+
+    def test_taken_before_the_answer(self) -> None:
+        """Features hear that a caller is answered whom an agent takes while its voice is on its way."""
+        told: dict[str, list[Phase]] = {}
+
+        class Watch:
+            """Keeps what it hears last of each party."""
+
+            @hookimpl
+            def call_changed(self, state: CallState) -> None:
+                """Keep it."""
+                told.update({party.name: [*told.get(party.name, []), party.phase] for party in state.parties})
+
+        self.world = World(
+            features=[Watch, Agents], settings={"queues": {"610": QUEUE | {"position_seconds": 10}}}
+        )
+        self.world.voices.delay = 0.3
+        # The caller's phone asks its user whether the session may change.
+        (alice,) = self.world.phones("alice", manners=Manners(change_after=None))
+        carol, dave = self.world.phones("carol", "dave", manners=Manners(answers_after=0.01))
+        alice.dial("610")
+        self.world.run(5)
+        self.assertEqual((alice.session.state, told["alice"][-1]), ("up", Phase.ALONE))
+        for phone in (alice, carol, dave):
+            for session in list(phone.live):
+                session.hang_up()
+        self.world.run(10)
         self.quiet()
 
 

@@ -337,8 +337,11 @@ class HoldMusic(Speech):
 
     def _tell(self, word: Word) -> None:
         """Tell the leg."""
-        if not self._leg.ended:
-            VERBS[type(word)](self._leg, word)
+        leg, answered = self._leg, self._leg.answered
+        if not leg.ended:
+            VERBS[type(word)](leg, word)
+        if leg.answered and not answered and leg.call is not None:
+            leg.call.changed()  # an operation may have taken it from where it waited before
 
     def _note(self, text: str, *values: Any) -> None:
         """Note something in the story of the call."""
