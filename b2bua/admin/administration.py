@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Operated:
-    """What the service does when it is asked to."""
+class Orders:
+    """What only the service itself can do when somebody asks for it."""
 
     features: Callable[[], Features]
     """Gives the generation that new calls get."""
@@ -50,7 +50,7 @@ class Operated:
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What is not done on the spot, nor here."""
+    """What is done by threads, sockets and processes, which the simulated world does in its own way."""
 
     in_thread: InThread
     """Does work that takes its time, such as hashing a password."""
@@ -70,15 +70,15 @@ class Administration:
         server: Server,
         journal: Journal,
         extensions: AddedExtensions,
-        operated: Operated,
+        orders: Orders,
         means: Means,
         version: str = "",
     ) -> None:
         """Look at a server from now on."""
-        features, configure = operated.features, operated.configure
+        features, configure = orders.features, orders.configure
         self.version = version
         self.server = server
-        self.calls = Calls(server, journal, means.play, operated.move, version)
+        self.calls = Calls(server, journal, means.play, orders.move, version)
         self.phones = Phones(server, journal, extensions, configure)
         figures = PluginFigures()
         self.choices = Choices(features, lambda: server.settings, figures)
@@ -102,8 +102,8 @@ class Administration:
             self.accounts,
             self.audit,
             self.webhooks,
-            operated.reload,
-            operated.restart,
+            orders.reload,
+            orders.restart,
         )
         server.over = self.over
 

@@ -100,7 +100,7 @@ class Reason(_Value):
     """Had the feature no opinion, and took no time for it?"""
 
 
-class Passing(Protocol):
+class TracedMessages(Protocol):
     """Knows the messages and words of calls."""
 
     def __iter__(self) -> Iterator[Passed]:
@@ -135,7 +135,7 @@ class TracedCall(_Value):
         cls,
         record: CallRecord,
         story: Story,
-        trace: Passing,
+        trace: TracedMessages,
         version: str = "",
         past: float = 0.0,
         others: Iterable[CallRecord] | None = None,

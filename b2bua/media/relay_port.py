@@ -36,7 +36,7 @@ TURNS = 50
 """So many times 20 ms are a second."""
 
 
-class Passing(Protocol):
+class PortOwner(Protocol):
     """What a port asks of its relay."""
 
     recording: Stereo | None
@@ -54,7 +54,7 @@ class Port:
         "socket", "stream",
     )  # fmt: skip
 
-    def __init__(self, relay: Passing, leg: Leg, stream: Stream, host: str, *, control: bool) -> None:
+    def __init__(self, relay: PortOwner, leg: Leg, stream: Stream, host: str, *, control: bool) -> None:
         """
         Belong to a leg.
 

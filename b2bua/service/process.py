@@ -27,7 +27,7 @@ from twisted.names.client import Resolver
 from twisted.python.failure import Failure
 
 from b2bua import collector
-from b2bua.admin.administration import Administration, Means, Operated
+from b2bua.admin.administration import Administration, Means, Orders
 from b2bua.admin.playing import Playing
 from b2bua.admin.posting import Datagrams, Posting
 from b2bua.admin.values import Reloaded, Restarted
@@ -127,7 +127,7 @@ class B2BUAService(Service):
             self.server,
             self._journal,
             self._extensions,
-            Operated(
+            Orders(
                 lambda: self.features,
                 self._configure,
                 self._told_to_reload,

@@ -14,7 +14,7 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.admin.administration import Administration, Means, Operated
+from b2bua.admin.administration import Administration, Means, Orders
 from b2bua.admin.listening import local_site
 from b2bua.admin.person import LOCAL
 from b2bua.admin.values import Reloaded, Restarted
@@ -115,7 +115,7 @@ class AdministrationCase(SynchronousTestCase):
             self.server,
             self.journal,
             self.extensions,
-            Operated(lambda: served.features, self.configure, self.reload, self.restart, self.move),
+            Orders(lambda: served.features, self.configure, self.reload, self.restart, self.move),
             Means(
                 at_once, self.post, lambda data, address: self.datagrams.append((data, address)), self.play
             ),
