@@ -24,7 +24,9 @@ class Entry:
 
 BENCHES = {
     "wire": Entry("reading and writing messages, beside Sippy", ("--seconds", "0.005")),
-    "relay": Entry("the transaction layer alone", ("--runs", "1", "--calls", "200")),
+    "transactions": Entry(
+        "the transaction layer alone, as a stateful relay of messages", ("--runs", "1", "--calls", "200")
+    ),
     "registrar": Entry("registrations", ("--bindings", "1000", "--refreshes", "500", "--phones", "100")),
     "start": Entry("until the service is ready, and its memory at rest", write=("--write",)),
     "storm": Entry("10,000 phones that register at once after a power cut", write=("--write",)),
@@ -46,7 +48,7 @@ def main() -> None:
     flags = {argument for argument in sys.argv[1:] if argument.startswith("-")}
     unknown = [name for name in names if name not in BENCHES]
     if unknown or not flags <= {"--quick", "--write"}:
-        listed = "\n".join(f"  {name:<10} {entry.what}" for name, entry in BENCHES.items())
+        listed = "\n".join(f"  {name:<13} {entry.what}" for name, entry in BENCHES.items())
         raise SystemExit(f"{__doc__.strip()}\n\n{listed}")
     failed = []
     for name in names or BENCHES:

@@ -7,7 +7,7 @@ second.  Each has a core to itself if there are two.  What is shown is the CPU
 time of the server.  The floor is Twisted's own UDP port with nothing but the
 forwarding of what comes::
 
-    python -m bench.relay
+    python -m bench.transactions
 """
 
 from __future__ import annotations
@@ -295,7 +295,7 @@ class Server:
         command = [
             sys.executable,
             "-m",
-            "bench.relay",
+            "bench.transactions",
             "--serve",
             kind,
             str(load.a),
