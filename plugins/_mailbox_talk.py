@@ -16,6 +16,8 @@ KEY_SECONDS = 6.0
 TRIES = 3
 """So often a PIN may be wrong in one call."""
 GREETING_SECONDS = 60.0
+MENU = "123450"
+"""The keys that say what is to become of a message."""
 
 
 class Limits(Protocol):
@@ -136,24 +138,31 @@ class Talks:
         fresh, kept = mailbox.new(), mailbox.kept()
         if fresh:
             count = str(len(fresh)) if len(fresh) < 10 else "more"
-            await talk.play(self._sound("new_messages"), self._sound(count), until="0")
+            key = await talk.play(self._sound("new_messages"), self._sound(count), until=MENU)
         else:
-            await talk.play(self._sound("no_messages"), until="0")
+            key = await talk.play(self._sound("no_messages"), until=MENU)
         for message in (*fresh, *kept):
-            if not await self._one(talk, owner, mailbox, message):
+            if not await self._one(talk, owner, mailbox, message, key):
                 return
-        while await self._settings(talk, owner):
-            pass
+            key = ""
+        while await self._settings(talk, owner, key):
+            key = ""
         await talk.play(self._sound("goodbye"))
 
-    async def _one(self, talk: Conversation, owner: str, mailbox: Mailbox, message: Path) -> bool:
-        """Play one message; False when nobody presses anything, which leaves it as it is."""
+    async def _one(
+        self, talk: Conversation, owner: str, mailbox: Mailbox, message: Path, pressed: str
+    ) -> bool:
+        """
+        Play one message; False when nobody presses anything, which leaves it as it is.
+
+        @param pressed: the key that was pressed before it began.
+        """
         key = "1"
         while key == "1":
             if not message.exists():
                 return True  # another phone of the owner was faster
-            key = await talk.play(str(message), self._sound("menu"), until="123450")
-            key = key or await talk.key(KEY_SECONDS, among="123450")
+            key = pressed or await talk.play(str(message), self._sound("menu"), until=MENU)
+            key, pressed = key or await talk.key(KEY_SECONDS, among=MENU), ""
             if key == "5":
                 await self._forward(talk, message)
                 key = "1"
@@ -191,9 +200,10 @@ class Talks:
             await talk.dial(number, hears=str(self._sounds.parent / "music" / "ringing.wav"))
         await talk.play(self._sound("nobody" if number else "no_number"))
 
-    async def _settings(self, talk: Conversation, owner: str) -> bool:
+    async def _settings(self, talk: Conversation, owner: str, pressed: str = "") -> bool:
         """The greeting and the PIN; False when nothing more is wanted."""
-        key = await talk.play(self._sound("settings"), until="12") or await talk.key(KEY_SECONDS, among="12")
+        key = pressed if pressed in ("1", "2") else await talk.play(self._sound("settings"), until="12")
+        key = key or await talk.key(KEY_SECONDS, among="12")
         if key == "1":
             await self.greeting(talk, owner)
         elif key == "2":

@@ -141,6 +141,33 @@ class VoicemailTests(LadderTestCase):
         self.assertEqual(said, ["new_messages", "2", "1-one", "1-one", "deleted", "2-two", "kept"])
         self.over()
 
+    def test_keys_ahead(self) -> None:
+        """A key counts while the number of messages is said: for the first of them, or the settings."""
+        for key, said in (
+            ("1", ["new_messages", "1-one", "menu"]),
+            ("2", ["new_messages", "kept", "settings"]),
+            ("3", ["new_messages", "deleted", "settings"]),
+            ("0", ["new_messages", "settings", "1-one"]),
+        ):
+            with self.subTest(key):
+                self.setUp()
+                message = self.leave("1-one")
+                self.calling(self.bob, "97")
+                self.world.voice(self.bob).press(key)
+                self.world.run(30)
+                self.assertEqual(self.world.voices.played[:3], said)
+                self.assertEqual(message.exists(), key in "10")
+                self.over()
+        for key, then in (("1", "greeting"), ("2", "new_pin"), ("0", "settings"), ("3", "settings")):
+            with self.subTest(key):
+                self.setUp()
+                self.calling(self.bob, "97")
+                self.world.voice(self.bob).press(key)
+                self.world.run(1)
+                self.assertEqual(self.world.voices.played[:2], ["no_messages", then])
+                self.bob.hang_up()
+                self.over()
+
     def test_hangs_up_while_hearing(self) -> None:
         """Who hangs up has heard nothing: the message stays new."""
         message = self.leave("1-one")
