@@ -38,7 +38,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, StringConstraints
 
 from b2bua import Elsewhere, File, NotConfigured, Options, Seconds, Service, Table, Target, hookimpl
-from b2bua.calls import Confirm, Diverted, Forward, Lamp, PickUp, Refuse, Wait
+from b2bua.calls import Confirm, Diverted, Forward, Lamp, PickUp, Refuse, Wait, unplayable
 from b2bua_plugins._agents import AgentBook
 from b2bua_plugins._sounds import sound
 
@@ -131,6 +131,8 @@ class Agents:
             for name in queue.members:
                 if name not in options.extensions:
                     raise ValueError(f"[queues.{number}] members: there is no extension {name}")
+            if queue.prompt is not None and (why := unplayable(queue.prompt)):
+                raise ValueError(f"[queues.{number}] prompt: {why}")
         self._offers: dict[str, Offer] = {}
         """Of each leg that waits and for which somebody rings."""
         self._talks: dict[str, tuple[str, str]] = {}

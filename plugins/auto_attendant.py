@@ -25,13 +25,12 @@ reach it.  A menu for when an office is closed is C{otherwise} of that office
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
 from b2bua import Elsewhere, File, NotConfigured, Options, Seconds, Table, Target, hookimpl
-from b2bua.calls import Talk
+from b2bua.calls import Talk, unplayable
 from b2bua_plugins._sounds import sound
 
 if TYPE_CHECKING:
@@ -88,8 +87,8 @@ class AutoAttendant:
             for key in menu.keys.keys() & menu.languages.keys():
                 yield f"{where} the key {key} is among keys and languages; leave it in one of them"
             for path in menu.prompt.values():
-                if not Path(path).is_file():
-                    yield f"{where} prompt: there is no file {path}"
+                if why := unplayable(path):
+                    yield f"{where} prompt: {why}"
             for language in menu.languages.values():
                 if "" not in menu.prompt and language not in menu.prompt:
                     yield f"{where} languages: there is no prompt in {language}"

@@ -22,12 +22,12 @@ speaks G.711; others hear what they did before.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
 from b2bua import File, NotConfigured, Options, Table, hookimpl
+from b2bua.calls import unplayable
 from b2bua.wire.uri import Uri
 from b2bua_plugins._sounds import sound
 
@@ -82,10 +82,8 @@ class MusicOnHold:
         sounds += [options.of(OfTrunk, *names).file or "phone" for names in options.names(OfTrunk)]
         for wanted in sounds:
             path = _path(wanted)
-            if path is not None and not Path(path).is_file():
-                raise ValueError(
-                    f'[music_on_hold] there is no file {path}; name a WAV file, "music" or "silence"'
-                )
+            if path is not None and (why := unplayable(path)):
+                raise ValueError(f'[music_on_hold] {why}, or write "music" or "silence"')
 
     @hookimpl
     def music_wanted(self, call: Call, leg: Leg, waits: Waits) -> str | None:

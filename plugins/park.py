@@ -48,6 +48,7 @@ from b2bua.calls import (
     connect,
     dial,
     hang_up,
+    unplayable,
 )
 
 if TYPE_CHECKING:
@@ -123,6 +124,8 @@ class Park:
         self._orbits = dict.fromkeys(spread(lot.orbits))
         if lot.prompt is not None and not lot.key:
             raise ValueError("[park] prompt says which key to press; set key as well")
+        if lot.prompt is not None and (why := unplayable(lot.prompt)):
+            raise ValueError(f"[park] prompt: {why}")
         if lot.next_free in self._orbits:
             raise ValueError(
                 f"[park] next_free is the orbit {lot.next_free} as well; give it a number of its own"

@@ -49,7 +49,7 @@ from b2bua.legs.party import Party, Policy
 from b2bua.legs.words import LegEnd, Replied, Requested
 from b2bua.media.growing import rescue as rescue_recording
 from b2bua.media.ports import NoVoice
-from b2bua.media.sounds import rescue
+from b2bua.media.sounds import rescue, unplayable
 
 __all__ = [
     "Announcement",
@@ -110,4 +110,5 @@ __all__ = [
     "rescue",
     "rescue_recording",
     "take_up_recording",
+    "unplayable",
 ]

@@ -6,7 +6,9 @@ import os
 import struct
 import wave
 from collections import OrderedDict
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -24,12 +26,31 @@ class NotASound(Exception):
     """A file cannot be played; the text is for people."""
 
 
+def unplayable(path: str | Path) -> str:
+    """Say why a file cannot be played, with the remedy; empty if it can."""
+    try:
+        with _opened(path):
+            return ""
+    except NotASound as error:
+        return str(error)
+
+
 def load(path: str | Path) -> bytes:
     """
     Read a WAV file as 16-bit samples of one channel, 8,000 a second.
 
     @raise NotASound: if it is none, with the remedy.
     """
+    with _opened(path) as file:
+        pcm = file.readframes(file.getnframes())
+        width, channels, rate = file.getsampwidth(), file.getnchannels(), file.getframerate()
+    whole = len(pcm) - len(pcm) % (width * channels)
+    return converted(pcm[:whole], width, channels, rate, RATE)
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator[wave.Wave_read]:
+    """Open a WAV file that can be played."""
     try:
         with wave.open(str(path), "rb") as file:
             seconds = file.getnframes() / max(file.getframerate(), 1)
@@ -39,16 +60,13 @@ def load(path: str | Path) -> bytes:
                 )
             if file.getnchannels() > 2:
                 raise NotASound(f"{path} has {file.getnchannels()} channels; write it with one or two")
-            pcm = file.readframes(file.getnframes())
-            width, channels, rate = file.getsampwidth(), file.getnchannels(), file.getframerate()
+            yield file
     except FileNotFoundError:
         raise NotASound(f"there is no file {path}") from None
     except OSError as error:
         raise NotASound(f"{path} cannot be read: {error.strerror}") from None
     except (wave.Error, EOFError, ZeroDivisionError):
         raise NotASound(f"{path} is no WAV file of plain samples; convert it to one") from None
-    whole = len(pcm) - len(pcm) % (width * channels)
-    return converted(pcm[:whole], width, channels, rate, RATE)
 
 
 def save(path: str | Path, pcm: bytes) -> None:

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from b2bua.media import sounds
 from b2bua.media.codec import Turn
 from b2bua.media.g711 import PCMA, PCMU
-from b2bua.media.sounds import NotASound, Sound, Sounds, load, save
+from b2bua.media.sounds import NotASound, Sound, Sounds, load, save, unplayable
 from tests.media.tones import tone
 
 
@@ -32,12 +32,15 @@ class SoundTests(SynchronousTestCase):
 
     def complaint(self) -> str:
         """Say why it cannot be played."""
-        return str(self.assertRaises(NotASound, load, self.path)).replace(str(self.path), "FILE")
+        said = str(self.assertRaises(NotASound, load, self.path))
+        self.assertEqual(unplayable(self.path), said)
+        return said.replace(str(self.path), "FILE")
 
     def test_again(self) -> None:
         """What is saved is loaded as it was; nothing else is left in the directory."""
         save(self.path, b"\1\0" * 800)
         self.assertEqual(load(self.path), b"\1\0" * 800)
+        self.assertEqual(unplayable(self.path), "")
         self.assertFalse(Path(f"{self.path}.part").exists())
 
     def test_converted(self) -> None:

@@ -457,10 +457,14 @@ class OverflowTests(QueueCase):
         self.end()
 
     def test_settings(self) -> None:
-        """Members are extensions, and the queue is none."""
+        """Members are extensions, the queue is none, and its prompt can be played."""
         for tables, text in (
             ({"601": {"members": ["9"]}}, "[queues.601] members: there is no extension 9"),
             ({"101": {"members": ["101"]}}, "queues.101: 101 is an extension already"),
+            (
+                {"601": {"members": ["101"], "prompt": "/nowhere.wav"}},
+                "[queues.601] prompt: there is no file /nowhere.wav",
+            ),
         ):
             with self.subTest(text):
                 with self.assertRaises(FeaturesRefused) as caught:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shutil import copyfile
 from typing import Any
 
 from b2bua.features import FeaturesRefused
 from b2bua.testing import LadderTestCase, Manners, World
 from b2bua.testing.voices import SECONDS
+from b2bua_plugins._sounds import sound
 from b2bua_plugins.auto_attendant import AutoAttendant
 from b2bua_plugins.office_hours import OfficeHours
 from b2bua_plugins.ring_group import RingGroup
@@ -18,10 +20,11 @@ class MenuTests(LadderTestCase):
 
     def make_world(self) -> World:
         """A menu with another one below, in two languages; a group; a carrier."""
-        place = Path(self.mktemp()).absolute()
+        place = self.place = Path(self.mktemp()).absolute()
         place.mkdir()
         for name in ("welcome", "hallo", "sales", "night"):
-            (place / f"{name}.wav").write_bytes(b"")
+            copyfile(sound("en", "tone"), place / f"{name}.wav")
+        (place / "music.mp3").write_bytes(b"ID3")
         self.menus: dict[str, Any] = {
             "500": {
                 "prompt": {"en": str(place / "welcome.wav"), "de": str(place / "hallo.wav")},
@@ -173,7 +176,8 @@ class MenuTests(LadderTestCase):
     def test_nonsense(self) -> None:
         """What can be wrong in a table is said in one line."""
         for change, line in (
-            ({"prompt": "/nowhere.wav"}, "there is no file /nowhere.wav"),
+            ({"prompt": "/nowhere.wav"}, "prompt: there is no file /nowhere.wav"),
+            ({"prompt": str(self.place / "music.mp3")}, "is no WAV file of plain samples; convert it to one"),
             ({"languages": {"1": "de"}}, "the key 1 is among keys and languages"),
             ({"languages": {"8": "fr"}}, "there is no prompt in fr"),
         ):

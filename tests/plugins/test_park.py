@@ -294,6 +294,11 @@ class SettingsTests(TransferTestCase):
         text = self.refused(orbits="701", prompt=sound("en", "parked"))
         self.assertIn("[park] prompt says which key to press; set key as well", text)
 
+    def test_no_prompt(self) -> None:
+        """One that cannot be played would have everybody ring at once who is parked."""
+        text = self.refused(orbits="701", key="0", prompt="/nowhere.wav")
+        self.assertIn("[park] prompt: there is no file /nowhere.wav", text)
+
 
 class LampTests(ParkCase):
     """Orbits and extensions with somebody parked have lamps."""

@@ -13,7 +13,6 @@ phone could transfer anybody's call), kazoo PR#1570.
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -23,6 +22,7 @@ from b2bua.testing import Manners, Trunk, World
 from b2bua.testing.phone import Phone
 from b2bua.testing.session import Session
 from b2bua.wire.message import Request, Response
+from b2bua_plugins._sounds import sound
 
 CARRIER, EXIT, ABROAD, VISITED = "198.51.100.7", "198.51.100.8", "203.0.113.9", "203.0.113.10"
 NUMBER = "+15550123"
@@ -356,9 +356,7 @@ class TollFraudTests(SynchronousTestCase):
 
     def _menu(self, **table: Any) -> None:
         """A number with a menu."""
-        prompt = Path(self.mktemp()).absolute()
-        prompt.write_bytes(b"")
-        self.configure({"auto_attendant": {"500": {"prompt": str(prompt), **table}}})
+        self.configure({"auto_attendant": {"500": {"prompt": sound("en", "tone"), **table}}})
 
     def _presses(self, who: str, number: str, keys: str) -> None:
         """Call a number, and press keys if it answers."""
