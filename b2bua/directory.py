@@ -305,9 +305,9 @@ class Directory:
 
     def ring_seconds(self, attempt: Attempt) -> float:
         """How long the target may ring when no feature says so."""
-        name = attempt.extension
-        own = self._settings.extensions[name].ring_seconds if name is not None else None
-        return own or self._settings.calls.ring_seconds
+        settings = self._settings
+        extension = settings.extensions.get(attempt.extension or "")
+        return (extension and extension.ring_seconds) or settings.calls.ring_seconds
 
     def goes_on(self, party: Party, outcome: Outcome) -> bool:
         """
@@ -328,12 +328,15 @@ class Directory:
 
     def destinations(self, attempt: Attempt) -> Tiers | Outcome:
         """Where the target can be reached by whom it is dialled for, or why not."""
-        if attempt.extension is not None:
+        # The settings may be others than when the attempt began: a feature may have thought for a while.
+        if attempt.extension in self._extensions:
             return self._contacts(attempt.extension, attempt.behalf)
         target = attempt.target
         user = self._local_user(target)
         if user is None:
             return self._foreign(target, attempt.behalf)
+        if user in self._extensions:
+            return self._contacts(user, attempt.behalf)
         if attempt.trunks:
             return self._chosen(attempt.trunks, user, attempt.behalf)
         route = next((r for r in self._settings.routes if r.match.fullmatch(user)), None)

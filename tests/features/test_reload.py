@@ -15,10 +15,14 @@ from contextlib import contextmanager
 from importlib.metadata import EntryPoint
 from linecache import getline
 from pathlib import Path
+from typing import Any, ClassVar
 from unittest.mock import patch
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from b2bua import hookimpl
+from b2bua.calls import Attempt, Forward, Outcome
 from b2bua.configuration import configuration
 from b2bua.features import Features, FeaturesRefused
 from b2bua.features.plugin import Source
@@ -203,3 +207,96 @@ class ReloadTests(SynchronousTestCase):
         for phone in (carol, dave):
             self.assertEqual(phone.live, [])
         world.quiet()
+
+
+class Thoughtful:
+    """Takes its time with questions, and has no answer in the end."""
+
+    asked: ClassVar[list[Deferred[None]]]
+
+    @hookimpl
+    def route_call(self, attempt: Attempt) -> Deferred[None]:
+        """Think."""
+        self.asked.append(Deferred())
+        return self.asked[-1]
+
+    @hookimpl
+    def ring_seconds(self, attempt: Attempt) -> Deferred[None]:
+        """Think."""
+        return self.route_call(attempt)
+
+    @hookimpl
+    def target_failed(self, attempt: Attempt, outcome: Outcome) -> Forward | None:
+        """Forward from whoever is busy."""
+        return Forward("carol") if outcome.kind == "busy" else None
+
+
+class ThinkingTests(SynchronousTestCase):
+    """A reload while a feature thinks: what holds is what the configuration says by then."""
+
+    def setUp(self) -> None:
+        """Call."""
+        self.asked = Thoughtful.asked = []
+        self.world = World(features=(Thoughtful,))
+        self.alice, self.bob = self.world.phones("alice", "bob", manners=Manners(answers_after=None))
+
+    def reload(self, extensions: dict[str, Any]) -> None:
+        """Write others into the configuration, and have it read."""
+        assert self.world.served is not None
+        self.world.served.document["extensions"] = extensions
+        self.world.reload()
+
+    def extensions(self) -> dict[str, Any]:
+        """Those that there are."""
+        assert self.world.served is not None
+        return dict(self.world.served.document["extensions"])
+
+    def test_extension_gone(self) -> None:
+        """Who is called is an extension no more: the caller hears 404, and no call is left."""
+        session = self.alice.dial("bob")
+        self.world.run(1)
+        self.reload({name: table for name, table in self.extensions().items() if name != "bob"})
+        self.asked[0].callback(None)
+        self.world.run(1)
+        self.assertEqual((session.code, self.bob.live), (404, []))
+        self.world.quiet()
+
+    def test_extension_come(self) -> None:
+        """Who is called is an extension by now: not registered yet, which is another thing than unknown."""
+        session = self.alice.dial("zoe")
+        self.world.run(1)
+        self.reload({**self.extensions(), "zoe": {"password": "zoe-knows"}})
+        self.asked[0].callback(None)
+        self.world.run(1)
+        self.assertEqual(session.code, 480)
+        self.world.quiet()
+
+    def test_rung_extension_gone(self) -> None:
+        """Whose phone rings is an extension no more: it rings as long as any other, and then no more."""
+        session = self.alice.dial("bob")
+        self.world.run(1)
+        self.asked[0].callback(None)
+        self.world.run(1)
+        self.reload({name: table for name, table in self.extensions().items() if name != "bob"})
+        self.asked[1].callback(None)
+        self.world.run(200)
+        self.assertEqual((session.code, self.bob.live), (480, []))
+        self.world.quiet()
+
+    def test_forward_of_extension_gone(self) -> None:
+        """Of an extension that is there no more a forward may go where the caller may."""
+        (carol,) = self.world.phones("carol")
+        session = self.alice.dial("bob")
+        self.world.run(1)
+        self.asked[0].callback(None)
+        self.world.run(1)
+        self.asked[1].callback(None)
+        self.reload({name: table for name, table in self.extensions().items() if name != "bob"})
+        self.bob.session.refuse(486)
+        self.world.run(1)
+        self.asked[2].callback(None)
+        self.world.run(3)
+        self.asked[3].callback(None)
+        self.assertTrue(self.alice.talks_to(carol))
+        session.hang_up()
+        self.world.quiet()

@@ -26,7 +26,10 @@ def permission(attempt: LiveAttempt, *, diverted: bool, granted: bool) -> Party:
     if diverted and name is None and attempt.moved_by is not None:
         # A carrier that redirects must not reach by us what it may not dial.
         return attempt.moved_by
-    return attempt.call.calls.directory.party(name) if diverted and name is not None else attempt.behalf
+    if not diverted or name is None:
+        return attempt.behalf
+    # Who is in the configuration no more permits nothing.
+    return attempt.call.calls.directory.known_party("extension", name) or attempt.behalf
 
 
 def redirected(attempt: LiveAttempt, contacts: tuple[str, ...], code: int) -> Outcome:
