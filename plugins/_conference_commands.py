@@ -39,7 +39,7 @@ class Commands:
         return [
             {
                 "room": name,
-                "who": member.talk.party.name,
+                "who": member.name,
                 "moderates": member.moderates,
                 "heard": member.heard,
                 "locked": room.locked,
@@ -68,7 +68,7 @@ class Commands:
 
     def _named(self, room: str, who: str) -> list[Member]:
         """The phones of somebody in a room."""
-        found = [one for one in self._found(room).members if one.talk.party.name == who]
+        found = [one for one in self._found(room).members if one.goes_by(who)]
         if not found:
             raise ValueError(f"{who} is not in {room}; see conferences")
         return found

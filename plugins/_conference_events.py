@@ -74,8 +74,8 @@ class ConferencePackage(EventPackage):
         """How somebody is shown; who wants to stay unknown does (RFC 4579 section 6)."""
         leg, party = member.talk.leg, member.talk.party
         display, uri = party.display, self._service().address(party.name)
-        if leg.identity is not None and leg.identity.private:
-            display, uri = "Anonymous", f"sip:anonymous-{leg.id}@anonymous.invalid"
+        if member.hidden:
+            display, uri = "Anonymous", f"sip:{member.anonymous}@anonymous.invalid"
         elif leg.identity is not None and not party.internal:
             display, uri = leg.identity.display, leg.identity.uri
         return Endpoint(

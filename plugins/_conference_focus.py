@@ -42,14 +42,8 @@ def _leaving(room: Room, member: Member, referral: Referral) -> Asked:
     if not member.moderates:
         return Refuse(403)
     name = referral.refer_to.uri.user_unescaped
-    named = [one for one in room.members if name in (one.talk.party.name, _number(one))]
+    named = [one for one in room.members if one.goes_by(name)]
     return _show_out(named) if named else Refuse(404)
-
-
-def _number(member: Member) -> str:
-    """The number of somebody from outside; empty if it is not told."""
-    identity = member.talk.leg.identity
-    return "" if identity is None or identity.private else identity.uri.partition(":")[2].partition("@")[0]
 
 
 async def _show_out(members: list[Member]) -> None:

@@ -39,6 +39,36 @@ class Member:
         self.shown_out = False
 
     @property
+    def name(self) -> str:
+        """
+        What tells them from the others: extension or number.
+
+        Who wants to stay unknown does (RFC 4579 section 6); of a caller who tells
+        nothing it is the trunk.
+        """
+        leg, party = self.talk.leg, self.talk.party
+        if party.internal or leg.identity is None:
+            return party.name
+        if self.hidden:
+            return self.anonymous
+        return leg.identity.uri.partition(":")[2].partition("@")[0]
+
+    @property
+    def hidden(self) -> bool:
+        """Do they tell nobody who they are, or not us either (RFC 3323 section 4.1.1.3)?"""
+        identity = self.talk.leg.identity
+        return identity is not None and (identity.private or identity.uri.endswith("@anonymous.invalid"))
+
+    @property
+    def anonymous(self) -> str:
+        """The same, where they are not to be known."""
+        return f"anonymous-{self.talk.leg.id}"
+
+    def goes_by(self, name: str) -> bool:
+        """Is it this one who is shown so?"""
+        return name in (self.name, self.anonymous)
+
+    @property
     def heard(self) -> bool:
         """Do the others hear them?"""
         return not (self.muted or self.silenced)

@@ -373,7 +373,20 @@ class LeavingTests(FocusCase):
         self.enter(self.alice, self.bob, self.carrier)
         to = self.alice.uri_of("bob") + LEAVES
         self.assertEqual(self.refer(self.alice.session, to), [202, 100, 200])
-        self.assertEqual((self.bob.live, self.here()), ([], ["alice", "carrier"]))
+        self.assertEqual((self.bob.live, self.here()), ([], ["alice", self.carrier.number]))
+        self.over()
+
+    def test_one_of_a_trunk(self) -> None:
+        """Of several callers through one trunk the one leaves who is named, as the others see them."""
+        self.enter(self.alice, self.carrier)
+        self.carrier.anonymous = True
+        self.carrier.dial("800")
+        self.world.run(5)
+        alice, number, hidden = self.here()
+        self.assertEqual((alice, number, hidden.split("-")[0]), ("alice", self.carrier.number, "anonymous"))
+        for name, left in ((self.carrier.name, 2), (hidden, 1), (number, 0)):
+            self.refer(self.alice.session, self.alice.uri_of(name) + LEAVES)
+            self.assertEqual(len(self.carrier.live), left)
         self.over()
 
     def test_guest(self) -> None:
