@@ -96,8 +96,10 @@ class Paging:
 
     @hookimpl
     def service_started(self, service: Service) -> None:
-        """The service calls the members."""
+        """The service calls the members; what is being spoken during a reload is heard after it as well."""
         self._service = service
+        self._serial = service.lasting.setdefault("serial", self._serial)
+        self._live = service.lasting.setdefault("live", self._live)
 
     @hookimpl
     def route_call(self, attempt: Attempt) -> Talk | Refuse | None:

@@ -99,6 +99,27 @@ class LiveTests(PageCase):
         self.world.run(1)
         self.end()
 
+    def test_reload(self) -> None:
+        """Who answers after a reload hears what is being spoken, and nothing of another page."""
+        self.start({"ring_seconds": 10})
+        self.dave.manners.answers_after = 7
+        self.alice.dial("650")
+        self.world.run(5)
+        self.world.reload()
+        self.world.run(5)
+        self.assertEqual(self.world.meets(self.dave), {"alice"})
+        self.bob.hang_up()
+        self.carol.hang_up()
+        self.world.run(1)
+        self.carol.dial("650")
+        self.world.run(10)
+        self.assertEqual((self.world.meets(self.bob), self.world.meets(self.dave)), ({"carol"}, {"alice"}))
+        for phone in (self.alice, self.carol):
+            for session in list(phone.live):
+                session.hang_up()
+        self.world.run(1)
+        self.end()
+
     def test_member_leaves(self) -> None:
         """A member that hangs up hears no more; the others do."""
         self.start()
