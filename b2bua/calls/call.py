@@ -518,6 +518,8 @@ class Call:
             self.calls.directory.leg_ended(leg.party)
             leg.end()
             leg.check_gone()
+        if self.relay is not None:
+            self.relay.let_go()
         self.over = True
         self.calls.let_go(self)
 

@@ -196,6 +196,13 @@ class IRelay(Interface):
     def state() -> dict[str, Any]:
         """Write down, as plain values fit for JSON, what L{IRelays.resume} needs."""
 
+    def let_go() -> None:
+        """
+        Another process goes on with it: forget it, and free what that one needs.
+
+        Media pass on as far as the engine is nobody's part; else what is at work here makes place.
+        """
+
     def close() -> Deferred[Statistics | None]:
         """
         Be done, for sure: the engine is asked until it says so; a recording is ended first, its file whole.

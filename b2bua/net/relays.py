@@ -125,6 +125,17 @@ class Relay:
         """Write it down."""
         return {"engine": ENGINE, "relay": self._kept, "recording": dict(self._recording)}
 
+    def let_go(self) -> None:
+        """
+        Make place for the workers of the process that goes on with it, which wait for the ports.
+
+        A recording is ended before, so that its file is whole when they go on with it.
+        """
+        if self._recording:
+            self.end_recording().addBoth(lambda _: self.close())
+        else:
+            self.close()
+
     def close(self) -> Deferred[Statistics | None]:
         """Be done."""
         if self._line is None:

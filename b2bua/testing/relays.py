@@ -164,6 +164,12 @@ class SimulatedRelay:
         """The call says it all."""
         return {"call": self.call}
 
+    def let_go(self) -> None:
+        """Another server has it; the engine passes on."""
+        self.closed = True
+        if self in self._relays.open_relays:
+            self._relays.open_relays.remove(self)
+
     def close(self) -> Deferred[Statistics | None]:
         """Be done."""
         self.end_recording()

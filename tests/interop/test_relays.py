@@ -247,6 +247,27 @@ class RelaysTests(TestCase):
         other.stop()
         await other.gone
 
+    async def test_handed_over(self) -> None:
+        """A process that lives on makes place for the one that goes on with relay and recording."""
+        path = Path(self.mktemp()).absolute()
+        relay = self.relays.open("1", self.happened.append)
+        await self.talk(relay)
+        await relay.record(str(path))
+        await self.bob.until_heard(125)
+        other = Workers(reactor, (36_000, 38_000), 1, 30.0)
+        again = Relays(other).resume("1", relay.state(), self.happened.append)
+        assert again is not None
+        await deferLater(reactor, 1.0)  # it waits for the ports
+        relay.let_go()
+        await self.bob.until_heard(50, 500)
+        await self.alice.until_heard(25, 1200)
+        await again.end_recording()
+        self.assertGreater(self.recorded(path)[2], 3.4)
+        self.assertEqual(self.happened, [])
+        await again.close()
+        other.stop()
+        await other.gone
+
     async def test_rescued(self) -> None:
         """When all is killed, what was said until two seconds before is rescued."""
         path = Path(self.mktemp()).absolute()

@@ -453,6 +453,21 @@ class KeptTests(RelayCase):
         self.assertTalking(("alice", "bob"))
         self.over()
 
+    def test_handed_over(self) -> None:
+        """A restart without loss hands the relay over: nobody is told, and the process before keeps none."""
+        self.call()
+        self.world.run(5)
+        served = self.world.served
+        assert served is not None
+        before = sum(b"INVITE" in packet.data for packet in self.world.network.log)
+        (relay,) = self.world.relays.open_relays
+        served.hand_over()
+        self.assertEqual((relay.closed, len(self.world.relays.open_relays)), (True, 1))
+        self.world.run(40)
+        self.assertTalking(("alice", "bob"))
+        self.assertEqual(sum(b"INVITE" in packet.data for packet in self.world.network.log), before)
+        self.over()
+
     def test_engine_gone(self) -> None:
         """One that died with the server is replaced: both are shown another relay."""
         self.world.relays.outlives = False

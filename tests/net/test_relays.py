@@ -141,6 +141,19 @@ class RelayTests(SynchronousTestCase):
         relay.told("gone", "", "it broke")
         self.assertEqual((line.users, self.happened), ({}, [RelayHappened("gone", "", "it broke")]))
 
+    def test_let_go(self) -> None:
+        """One that another process has frees its ports when its recording is whole, and tells nothing."""
+        relay = self.resumed(**RECORDING)
+        line = self.pool.current
+        line.answer()
+        line.answer({"began": 7.0})
+        relay.let_go()
+        self.assertEqual(line.commands, [commands.RelayEndRecording])
+        line.answer({})
+        self.assertEqual(line.commands, [commands.RelayClose])
+        line.answer({"statistics": b"{}"})
+        self.assertEqual((line.users, self.happened), ({}, []))
+
     def test_service_ends(self) -> None:
         """When the service ends nothing is told: the next process goes on with it."""
         self.resumed(**RECORDING)

@@ -352,6 +352,13 @@ class CallRelay:
             self.recording.has_ended(happened.detail or "the relay is gone")
         self._call.relay_happened(happened)
 
+    def let_go(self) -> None:
+        """Another process goes on with the call."""
+        relay, self._relay = self._relay, None
+        self._ways.clear()
+        if relay is not None:
+            relay.let_go()
+
     def close(self) -> None:
         """The call is over."""
         relay, self._relay = self._relay, None

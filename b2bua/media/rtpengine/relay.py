@@ -267,6 +267,12 @@ class RtpengineRelay:
 
     # ---- the end --------------------------------------------------------------------
 
+    def let_go(self) -> None:
+        """Watch it no more: the engine passes on, and the other process asks it from now on."""
+        engine, self._engine, self._hear = self._engine, None, None
+        if engine is not None:
+            engine.forget(self._id)
+
     def close(self) -> Deferred[Statistics | None]:
         """Be done."""
         self._hear = None

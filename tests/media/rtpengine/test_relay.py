@@ -126,6 +126,15 @@ class SessionTests(RelayTestCase):
         self.done(self.relay.close())
         self.assertIn("over", self.fails(self.offer()))
 
+    def test_let_go(self) -> None:
+        """The relay of a call that another process has is watched no more, and the engine keeps it."""
+        self.talk()
+        self.relay.let_go()
+        before = len(self.engine.commands("query"))
+        self.site.run(300)
+        self.assertEqual((len(self.engine.commands("query")), self.engine.commands("delete")), (before, []))
+        self.assertIn("over", self.fails(self.offer()))
+
 
 class DropTests(RelayTestCase):
     """Legs that are gone."""
