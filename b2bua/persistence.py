@@ -282,6 +282,10 @@ class Persistence:
         if self._calls_kept is not None:
             self._calls_kept.touch(call)
 
+    def counted(self, call: Call) -> None:
+        """Keep what the record of a call that is over says of its media."""
+        self.journal.record(call.record)
+
     def ended(self, call: Call) -> None:
         """Keep the record of a call that is over, and nothing else of it."""
         self.journal.record(call.record)

@@ -92,6 +92,8 @@ class Server:
         self._record = record
         self.over: Callable[[Call], None] = lambda call: None
         """Told of each call that is over, when its record is kept."""
+        self.counted: Callable[[Call], None] = lambda call: None
+        """Told of each call whose media have passed through a relay, when its record says what came."""
         self._keep_alive: KeepAlive | None = None
         self.trace = Trace(settings.calls.trace_bytes)
         self.messages = MessageLimits(settings.limits.message, settings.limits.head, settings.limits.fields)
@@ -161,6 +163,7 @@ class Server:
         runner.servers.stateless = core.outside.at_once
         runner.transport.tap, core.calls.tap = self.trace.note, self.trace.hear
         core.calls.ended = self._ended
+        core.calls.counted = self._counted
 
     def _identified(self, request: Request, flow: Flow) -> str | None:
         """The trunk that a request is from; nothing that it sends is too much."""
@@ -204,6 +207,12 @@ class Server:
             self.persistence.ended(call)
         self._record(call.record)
         self.over(call)
+
+    def _counted(self, call: Call) -> None:
+        """A call is over, and its record says what media came."""
+        if self.persistence is not None:
+            self.persistence.counted(call)
+        self.counted(call)
 
     def configure(self, settings: Settings, features: Features) -> None:
         """Take a new configuration; calls that go on keep what they began with."""

@@ -105,7 +105,7 @@ class Administration:
             orders.reload,
             orders.restart,
         )
-        server.over = self.over
+        server.over, server.counted = self.over, self.metrics.counted
 
     def over(self, call: Call) -> None:
         """A call is over."""

@@ -32,6 +32,8 @@ TYPE = CONTENT_TYPE_LATEST
 SETTING_UP = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 RINGING = (0.5, 1, 2, 5, 10, 15, 20, 30, 45, 60, 120, 180)
 TALKING = (5, 15, 30, 60, 120, 300, 600, 1800, 3600)
+JITTER = (0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2)
+MOS = (2.0, 2.5, 3.0, 3.5, 3.8, 4.0, 4.2, 4.4)
 OUTCOMES = ("answered", "busy", "no answer", "gave up", "unknown", "refused", "failed")
 KINDS = ("extension", "trunk", "stranger", "server")
 
@@ -74,6 +76,18 @@ class Metrics:
             buckets=SETTING_UP,
             registry=self._registry,
         )
+        self._packets = Counter(
+            "b2bua_relayed_packets", "Packets of media that relays have taken", registry=self._registry
+        )
+        self._lost = Counter(
+            "b2bua_relayed_packets_lost", "Those that did not arrive there", registry=self._registry
+        )
+        self._jitter = Histogram(
+            "b2bua_relayed_jitter_seconds", "Of each party", buckets=JITTER, registry=self._registry
+        )
+        self._mos = Histogram(
+            "b2bua_relayed_mos", "How each party was heard, 1 to 5", buckets=MOS, registry=self._registry
+        )
         ProcessCollector(registry=self._registry)
         self._registry.register(self)
 
@@ -89,6 +103,16 @@ class Metrics:
             self._ringing.observe(max(0.0, record.answered - record.started))
             if record.ended is not None:
                 self._talking.observe(max(0.0, record.ended - record.answered))
+
+    def counted(self, call: Call) -> None:
+        """It is known what media of a call that is over came."""
+        for leg in call.record.legs:
+            if leg.packets:
+                self._packets.inc(leg.packets)
+                self._lost.inc(max(0, leg.lost or 0))
+                self._jitter.observe(leg.jitter or 0.0)
+                if leg.mos is not None:
+                    self._mos.observe(leg.mos)
 
     def text(self) -> bytes:
         """All of them, as Prometheus reads them."""

@@ -83,6 +83,10 @@ class LiveTable(CallTable, Protocol):
         """Told of each call when its record says more."""
 
     @property
+    def counted(self) -> Callable[[Call], None]:
+        """Told of each call that is over when its record says what media came."""
+
+    @property
     def leaving(self) -> Callable[[Call], None]:
         """Told of a call whose parties are about to be left to an operation."""
 
@@ -260,6 +264,10 @@ class Call:
             to.say(word)
         else:
             self.relay.pass_on(by, to, word)
+
+    def media_counted(self) -> None:
+        """The record says what media came."""
+        self.calls.counted(self)
 
     def relay_happened(self, happened: RelayHappened) -> None:
         """The relay has something to say that is about the call."""

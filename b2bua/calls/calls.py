@@ -89,6 +89,8 @@ class Calls:
         """Told of each word that a call hears: when, in which call, from which leg."""
         self.ended: Callable[[Call], None] = lambda call: None
         """Told of each call when it is over, once."""
+        self.counted: Callable[[Call], None] = lambda call: None
+        """Told of each call that is over when its record says what media came."""
         self.hear: Callable[[Leg, Word], None] = partial(self.run, self._heard)
         """Takes a word of a leg, after all that came before."""
         self.entertained: Callable[[Leg, Word], bool] = partial(hold_music.said, self)

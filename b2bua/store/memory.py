@@ -94,7 +94,8 @@ class MemoryStore:
                 self._settings[key] = text
         for record in batch.records:
             known = self._records.get(record.id)
-            if known is None or (known["ended"] is None and known["node"] == self.node):
+            # One that has ended may get what is known of that end a moment later.
+            if known is None or (known["ended"] in (None, record.ended) and known["node"] == self.node):
                 self._records[record.id] = {**record.to_plain(), "node": self.node}
         for call, text in batch.snapshots:
             if text is None:

@@ -162,7 +162,10 @@ class SqlStore:
                  "value": text} for s, text in settings
             ])  # fmt: skip
             ours = tables.records.c.node == self.node  # another one's since its call was moved
-            self._put(connection, tables.records, records, tables.records.c.ended.is_(None) & ours)
+            # One that has ended may get what is known of that end a moment later.
+            ended = tables.records.c.ended
+            same = ended.is_(None) | (ended == sa.literal_column("excluded.ended"))
+            self._put(connection, tables.records, records, same & ours)
             self._remove(
                 connection,
                 tables.snapshots,

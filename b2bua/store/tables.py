@@ -163,6 +163,7 @@ def record_values(node: str, record: CallRecord) -> dict[str, Any]:
             clean(leg.why),
             clean(leg.call_id),
             clean(leg.name),
+            *(() if leg.packets is None else (leg.packets, leg.lost, leg.jitter, leg.mos)),
         )
         for leg in record.legs
     ]

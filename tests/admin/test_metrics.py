@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from b2bua.command.status import people
 from b2bua.features import Features
+from b2bua.media.ports import Received
 from tests.admin.case import request
 from tests.admin.door import DoorCase
 from tests.media.rtpengine.simulated import Site
@@ -72,6 +73,23 @@ class MetricsTests(DoorCase):
         text = people(status.model_dump())
         self.assertIn("rtpengine 192.0.2.1:2223: up, 0 calls\n", f"{text}\n")
         self.assertIn("rtpengine 192.0.2.2:2223: DOWN, 0 calls\n", f"{text}\n")
+
+    def test_media(self) -> None:
+        """What came from the parties of calls that are over, where a relay has counted it."""
+        self.talk()
+        (call,) = self.server.core.calls.going.values()
+        self.alice.hang_up()
+        self.world.run(40)
+        one, other = call.record.legs
+        call.record.media_came(one.id, Received(1500, 7, 0.004, 4.2))
+        call.record.media_came(other.id, Received(500, 0, 0.04))
+        self.server.counted(call)
+        found = self.figures()
+        self.assertEqual(found["b2bua_relayed_packets_total"], 2000)
+        self.assertEqual(found["b2bua_relayed_packets_lost_total"], 7)
+        self.assertEqual(found["b2bua_relayed_jitter_seconds_bucket/0.005"], 1)
+        self.assertEqual(found["b2bua_relayed_jitter_seconds_count"], 2)
+        self.assertEqual((found["b2bua_relayed_mos_count"], found["b2bua_relayed_mos_sum"]), (1, 4.2))
 
     def test_features(self) -> None:
         """Those of plugins have a label, and are counters when their name says so."""

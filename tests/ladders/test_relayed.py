@@ -32,7 +32,8 @@ class RelayCase(LadderTestCase):
 
     def make_world(self) -> World:
         """A world with an engine."""
-        return World(features=self.features, settings=self.settings, store=MemoryStore(), relays=True)
+        self.store = MemoryStore()
+        return World(features=self.features, settings=self.settings, store=self.store, relays=True)
 
     def setUp(self) -> None:
         """Let there be phones."""
@@ -153,6 +154,9 @@ class RelayedTests(RelayCase):
         (call,) = self.calls()
         self.over()
         self.assertIn("leg 1: 1000 packets came, 3 were lost, jitter 12 ms, MOS 4.2", told(call))
+        (kept,) = self.successResultOf(self.store.find_records())
+        came = [(leg.packets, leg.lost, leg.jitter, leg.mos) for leg in kept.legs]
+        self.assertEqual(came, [(1000, 3, 0.012, 4.2)] * 2)
 
 
 class PolicyTests(RelayCase):

@@ -187,12 +187,22 @@ class Contract:
 
     @inlineCallbacks
     def test_one_record(self) -> Steps:
-        """A record that has ended stays as it is, whoever writes it again."""
+        """A record that has ended stays as it is, whoever writes another end, or none."""
         t: Any = self
         yield self.store.write(Batch(records=(ENDED,)))
         yield self.store.write(Batch(records=(RECORD,)))
-        yield self.store.write(Batch(records=(replace(ENDED, reason="other"),)))
+        yield self.store.write(Batch(records=(replace(ENDED, ended=1061.0, reason="other"),)))
         t.assertEqual((yield self.store.find_records()), [replace(ENDED, node="a")])
+
+    @inlineCallbacks
+    def test_media_counted(self) -> Steps:
+        """What media came is known a moment after the end, and stands in the record then."""
+        t: Any = self
+        yield self.store.write(Batch(records=(ENDED,)))
+        legs = [replace(ENDED.legs[0], packets=1500, lost=7, jitter=0.004, mos=4.2), ENDED.legs[1]]
+        yield self.store.write(Batch(records=(replace(ENDED, legs=legs),)))
+        yield self.again()
+        t.assertEqual((yield self.store.find_records()), [replace(ENDED, legs=legs, node="a")])
 
     @inlineCallbacks
     def test_record_is_copied(self) -> Steps:

@@ -12,6 +12,7 @@ from b2bua.wire.uri import Uri
 if TYPE_CHECKING:
     from b2bua.legs.leg import Leg
     from b2bua.legs.party import Identity, Party
+    from b2bua.media.ports import Received
 
 
 @dataclass(slots=True)
@@ -30,6 +31,14 @@ class LegRecord:
     """The Call-ID of its dialog, to find it in a capture."""
     name: str = ""
     """The name of the party that displays show."""
+    packets: int | None = None
+    """How many packets of media came from its party; None, as what follows, if no relay has counted."""
+    lost: int | None = None
+    """How many of them did not arrive."""
+    jitter: float | None = None
+    """Seconds (RFC 3550 section 6.4.1)."""
+    mos: float | None = None
+    """1 to 5, as the relay estimates how it was heard; None where it does not know."""
 
 
 @dataclass(slots=True)
@@ -129,6 +138,12 @@ class CallRecord:
             if entry.id == leg.id and entry.ended is None:
                 entry.ended = now
                 entry.why = why
+
+    def media_came(self, leg: str, came: Received) -> None:
+        """A relay has counted what came from the party of a leg."""
+        for entry in self.legs:
+            if entry.id == leg:
+                entry.packets, entry.lost, entry.jitter, entry.mos = came
 
     def took_call(self, now: float, leg: Leg | None) -> None:
         """The caller was answered by C{leg}, or by ourselves."""

@@ -51,6 +51,9 @@ class RelayedCall(LiveCall, Protocol):
     def relay_happened(self, happened: RelayHappened) -> None:
         """The relay has something to say that is about the call."""
 
+    def media_counted(self) -> None:
+        """The record says what media came."""
+
 
 class IRecording(Protocol):
     """A recording that is being made."""
@@ -378,6 +381,9 @@ class CallRelay:
                 "leg {}: {} packets came, {} were lost, jitter {:.0f} ms{}",
                 leg, came.packets, came.lost, came.jitter * 1000, quality,
             )  # fmt: skip
+            self._call.record.media_came(leg, came)
+        if statistics:
+            self._call.media_counted()
 
     # ---- beyond the process ---------------------------------------------
 
