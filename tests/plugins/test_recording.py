@@ -337,6 +337,23 @@ class DemandTests(RecordingCase):
         self.assertFalse(any(data.startswith(b"INFO") for data in to_alice))
         self.over()
 
+    def test_ended(self) -> None:
+        """The two stay with the relay when the recording has ended; whom one is transferred to does not."""
+        self.talk()
+        self.info(self.bob, "on")
+        asked = len(self.world.network.log)
+        self.info(self.bob, "off")
+        later = [packet.data for packet in [*self.world.network.log][asked:]]
+        self.assertFalse(any(data.startswith(b"INVITE") for data in later))
+        self.bob.session.move_media()
+        self.world.run(2)
+        self.assertEqual(self.world.relayed(), {"alice", "bob"})
+        self.bob.session.transfer("carol")
+        self.world.run(5)
+        self.assertTalking(("alice", "carol"))
+        self.assertEqual(self.world.relayed(), set())
+        self.over()
+
     def test_not_allowed(self) -> None:
         """Alice may not."""
         self.talk()

@@ -127,7 +127,7 @@ class CallRelay:
         return why in self._wanted
 
     def want_no_more(self, why: str) -> None:
-        """From the next offer on, let media go as they would without that reason."""
+        """Let media of those who are shown to each other from now on go as they would without that reason."""
         self._wanted.pop(why, None)
 
     def joins(self, one: Leg, other: Leg) -> bool:
