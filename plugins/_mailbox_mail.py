@@ -6,9 +6,9 @@ from collections.abc import Callable
 from email.message import EmailMessage
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
@@ -19,16 +19,38 @@ AGAIN = (60.0, 600.0, 3600.0)
 """After how many seconds it is sent once more, when the mail server could not take it."""
 
 
+def _can_be_filled(text: str) -> str:
+    """Check what is filled in for each message."""
+    try:
+        text.format(caller="", seconds=0)
+    except (LookupError, ValueError, AttributeError, TypeError):
+        raise ValueError(
+            "has {caller} and {seconds} filled in, and nothing else; write a brace as {{"
+        ) from None
+    return text
+
+
+def _one_line(text: str) -> str:
+    """Check a field of a mail."""
+    if "\n" in text or "\r" in text:
+        raise ValueError("has more than one line; write it in one")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_can_be_filled)]
+Line = AfterValidator(_one_line)
+
+
 class Mail(Table):
     """C{[voicemail.mail]}: the server that takes mails, and how they look."""
 
     server: str
     port: int = Field(default=25, ge=1, le=65535)
-    sender: str
+    sender: Annotated[str, Line]
     user: str = ""
     password: str = Field(default="", repr=False)
-    subject: str = "Message from {caller}"
-    text: str = "{caller} has left a message of {seconds} seconds."
+    subject: Annotated[Text, Line] = "Message from {caller}"
+    text: Text = "{caller} has left a message of {seconds} seconds."
 
 
 def send_by_twisted(*what: Any, **more: Any) -> Deferred[Any]:

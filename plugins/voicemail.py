@@ -45,7 +45,7 @@ from twisted.logger import Logger
 from b2bua import Changeable, File, NotConfigured, Options, Table, hookimpl
 from b2bua.calls import Confirm, Diverted, Forward, Messages, Refuse, Talk
 from b2bua_plugins._mailbox import QUIET_SECONDS, Mailbox, age
-from b2bua_plugins._mailbox_mail import Mail, Outbox
+from b2bua_plugins._mailbox_mail import Line, Mail, Outbox
 from b2bua_plugins._mailbox_talk import Talks
 from b2bua_plugins._pins import PIN, Guesses
 from b2bua_plugins._sounds import of_language
@@ -92,7 +92,7 @@ class OfExtension(Table):
     always: Changeable[bool] = False
     pin: Changeable[Annotated[str, StringConstraints(pattern=PIN), Field(repr=False)]] = ""
     ask_pin: bool = False
-    mail: str = ""
+    mail: Annotated[str, Line] = ""
     mailed: Literal["keep", "delete"] = "keep"
 
 

@@ -287,10 +287,19 @@ class VoicemailTests(LadderTestCase):
 
     def test_nonsense(self) -> None:
         """What can be wrong in the table is said in one line."""
+        mail = {"server": "localhost", "sender": "box@example.com"}
         for table, own, line in (
             ({"language": "fr"}, {}, "there are no sounds"),
             ({"remote": "971"}, {}, "remote begins with number"),
             ({}, {"mail": "bob@example.com"}, "needs a table"),
+            (
+                {"mail": mail | {"subject": "To {extension}"}},
+                {},
+                "has {caller} and {seconds} filled in, and nothing",
+            ),
+            ({"mail": mail | {"text": "{"}}, {}, "write a brace as {{"),
+            ({"mail": mail | {"subject": "One\nBcc: all"}}, {}, "has more than one line; write it in one"),
+            ({"mail": mail}, {"mail": "bob@example.com\nBcc: all"}, "has more than one line"),
         ):
             settings = {
                 "voicemail": {"directory": "x", **table},
