@@ -88,11 +88,8 @@ def find(device: Device, bindings: Iterable[B]) -> B | None:
     registers: it may have several flows (RFC 5626 section 4.2).  Else the one
     that it made last.
     """
-    own: list[B] = []
-    for binding in bindings:
-        if binding.flow is not None and device.registers(binding):
-            own += (binding,)
-    if own[1:]:
+    own = [binding for binding in bindings if binding.flow is not None and device.registers(binding)]
+    if len(own) > 1:
         own = [one for one in own if not any(_leaves_behind(other, one) for other in own)]
     for binding in own:
         if binding.flow == device.flow:

@@ -142,7 +142,7 @@ class ClientTransaction:
         via, name = transport.new_via(flow)
         request = self._write(flow, via)
         data = write(request)
-        if data[transport.limits.datagram :] and self._by_tcp(flow):
+        if len(data) > transport.limits.datagram and self._by_tcp(flow):
             self._next()
             return
         self.flow = flow

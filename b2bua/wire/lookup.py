@@ -223,7 +223,7 @@ class Fields:
         """Read a list of words that can be done without, in lower case."""
         if name not in self.first:
             return NO_TAGS
-        if self.distinct and not self.first[name][256:]:
+        if self.distinct and len(self.first[name]) <= 256:
             return _known_words(self.first[name])
         return frozenset(self._readable(name, str.lower))
 

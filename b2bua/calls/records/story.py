@@ -62,7 +62,7 @@ class Story:
     ) -> None:
         """Note what C{feature} said when it was asked."""
         entries = self._entries
-        if entries[ENTRIES_MAX - 1 :]:
+        if len(entries) >= ENTRIES_MAX:
             del entries[: ENTRIES_MAX // 4]
         entries.append((at, hook, feature, answer, seconds, error))
         if answer is not None and feature not in self.features:
@@ -71,7 +71,7 @@ class Story:
     def note(self, text: str, *values: Any) -> None:
         """Note something that happened; C{text} is a format for C{values}, as in C{str.format}."""
         entries = self._entries
-        if entries[ENTRIES_MAX - 1 :]:
+        if len(entries) >= ENTRIES_MAX:
             del entries[: ENTRIES_MAX // 4]
         entries.append((self._now(), text, values))
 
