@@ -3,6 +3,7 @@ A recording made of what an engine has written: the packets of a call, as they c
 
 The engine writes files of libpcap named by its id of the call, one for each
 time that it was told to begin: none of them has what was said in a pause.
+Beside each is one that tells of the call; all are removed.
 """
 
 from __future__ import annotations
@@ -98,8 +99,9 @@ def make(work: Work) -> str:
     except OSError as error:
         return f"{error.filename or work.path}: {error.strerror or error}"
     try:
-        for capture in captures:
-            capture.unlink(missing_ok=True)
+        about = Path(work.directory, "metadata").glob(f"rtpengine-meta-{escape(work.id)}-*.txt")
+        for written in [*captures, *about]:
+            written.unlink(missing_ok=True)
     except OSError as error:
         missing = missing or f"{error.filename} cannot be removed: {error.strerror}; let this user do it"
     if others:

@@ -108,6 +108,16 @@ class CaptureTests(SynchronousTestCase):
         self.assertEqual(self.heard(2.5, 3.5, 300, 600), [set(), {600}])
         self.assertEqual(list((self.directory / "pcaps").iterdir()), [])
 
+    def test_told_of_the_call(self) -> None:
+        """What the engine has written of the call beside its packets is removed, that of others is not."""
+        self.write("id-1.pcap", pcap(said(LEFT, 300, 0.0, 1.0)))
+        beside = self.directory / "metadata"
+        beside.mkdir()
+        for name in ("rtpengine-meta-id-1.txt", "rtpengine-meta-other-1.txt"):
+            (beside / name).touch()
+        self.assertEqual(self.make(1.0), "")
+        self.assertEqual([path.name for path in beside.iterdir()], ["rtpengine-meta-other-1.txt"])
+
     def test_forms(self) -> None:
         """A file may have been written in the other order of bytes, and with headers of Ethernet."""
         self.write("id-1.pcap", pcap(said(LEFT, 300, 0.0, 2.0), ">", link=1))
