@@ -163,11 +163,11 @@ class Persistence:
                 calls, texts, left, start=start, alive=alive, numbers=numbers, foreign=foreign
             )
             for call, legs in recovered.calls:
-                self._calls_kept.adopt(call, legs)
                 del left[call.id]
                 if foreign:
-                    self._calls_kept.write(call)
-                    journal.record(call.record)
+                    self._receive(call, legs)
+                else:
+                    self._calls_kept.adopt(call, legs)
             for id in recovered.over:
                 journal.snapshot(id, None)
             found = Recovery(len(recovered.calls), 0, recovered.unreadable)
@@ -250,14 +250,30 @@ class Persistence:
         """
         Go on with a call that another node has let go; in the store it is ours already.
 
-        @return: whether we could; if not, its record is closed.
+        @return: whether we could; if not, nothing has changed, and that node can have it back.
         """
+        assert self._calls_kept is not None
         now = self._calls.context.layer.wall()
-        left = {record.id: record}
-        found = self._take_up([Snapshot(id, text)], left, self.start, now, {id: ()}, foreign=True)
-        if not found.restored:
-            self.journal.snapshot(id, None)
-        return bool(found.restored)
+        numbers: Mapping[str, Sequence[int]] = {id: ()}
+        found = recover(
+            self._calls,
+            [(id, text)],
+            {id: record},
+            start=self.start,
+            alive=now,
+            numbers=numbers,
+            foreign=True,
+        )
+        for call, legs in found.calls:
+            self._receive(call, legs)
+        return bool(found.calls)
+
+    def _receive(self, call: Call, legs: Sequence[Leg]) -> None:
+        """Keep a call from now on that another node has had."""
+        assert self._calls_kept is not None
+        self._calls_kept.adopt(call, legs)
+        self._calls_kept.write(call)
+        self.journal.record(call.record)
 
     def inherit(self, found: Inherited, alive: float) -> Recovery:
         """

@@ -215,7 +215,7 @@ class Cluster:
                 self.moving.was_taken(word["id"])
                 self._passing.release()
             case "refused":
-                self.moving.was_refused(word["id"], f"node {peer.node} could not take it")
+                self.moving.was_refused(word["id"], f"node {peer.node} could not take it", word["number"])
 
     def missing(self) -> list[str]:
         """The nodes that run, as far as the store knows, and cannot be spoken with."""

@@ -21,6 +21,7 @@ from b2bua.calls.records.record import CallRecord
 from b2bua.calls.restoring.as_json import as_json
 from b2bua.calls.restoring.snapshot import is_movable
 from b2bua.handover.belonging import Word, named
+from b2bua.legs.snapshot import read_alias
 from b2bua.store.ports import Fenced, StoreError
 from b2bua.transactions.flow import Flow
 
@@ -94,14 +95,8 @@ class Moving:
         if peer is None:
             raise CannotMove(f"node {to} has just gone; the call stays here")
         self._showing.given(call, to)
-        index = self._server.context.dialogs
-        # By such a name a party may be about to replace another one (RFC 3891).
-        aliases = [None if leg.dialog is None else index.alias_of(leg.dialog) for leg in call.legs]
         text, record = self._kept.give(call)
-        word = {
-            "say": "call", "id": call.id, "number": number,
-            "text": text, "record": record, "aliases": aliases,
-        }  # fmt: skip
+        word = {"say": "call", "id": call.id, "number": number, "text": text, "record": record}
         given = Given(to, number, word, _dialogs(word), Deferred())
         self._given[call.id] = given
         peer.say(given.word)
@@ -141,10 +136,14 @@ class Moving:
         if given is not None:
             given.done.callback(None)
 
-    def was_refused(self, id: str, why: str) -> None:
-        """It could not be taken: go on with it."""
+    def was_refused(self, id: str, why: str, number: int | None = None) -> None:
+        """
+        It could not be taken: go on with it.
+
+        @param number: under which the other node has it in the store, and cannot go on with it.
+        """
         if id in self._given:
-            Deferred.fromCoroutine(self._take_back(id, why)).addErrback(self._broke)
+            Deferred.fromCoroutine(self._take_back(id, why, number)).addErrback(self._broke)
 
     def lost(self, node: str) -> None:
         """A node is gone: which of the calls that were on their way to it does it have?"""
@@ -152,16 +151,16 @@ class Moving:
             if given.to == node:
                 self.was_refused(id, f"node {node} has gone")
 
-    async def _take_back(self, id: str, why: str) -> None:
+    async def _take_back(self, id: str, why: str, number: int | None) -> None:
         """Go on with a call that was let go, unless its new owner has it."""
         given = self._given[id]
-        ours = await self._own(id, self._node, given.number, given.word["text"])
+        owner, number = (self._node, given.number) if number is None else (given.to, number)
+        ours = await self._own(id, owner, number, given.word["text"])
         if self._given.pop(id, None) is None:
             return  # the new owner was faster
         if ours:
-            self._go_on(given.word, self._kept.adopt)
-            if (call := self._server.core.calls.going.get(id)) is not None:
-                self._showing.taken(call)
+            if not self._go_on(given.word, self._kept.adopt):
+                self.log.error("call {call} cannot be gone on with: what was written cannot be read", call=id)
             given.done.errback(CannotMove(f"{why}; the call stays here"))
         else:
             given.done.callback(None)
@@ -177,15 +176,19 @@ class Moving:
         id, text = word["id"], _as_ours(word["text"], self._kept.start)
         word = {**word, "text": text}
         self._coming[id] = _dialogs(word)
+        answer: Word = {"say": "refused", "id": id, "number": None}
         try:
-            ours = await self._own(id, peer.node, word["number"], text)
-            if ours:
-                self._go_on(word, self._kept.receive)
-                if (call := self._server.core.calls.going.get(id)) is not None:
-                    self._showing.taken(call)
+            if await self._own(id, peer.node, word["number"], text):
+                if self._go_on(word, self._kept.receive):
+                    answer = {"say": "taken", "id": id}
+                else:
+                    self.log.error(
+                        "call {call} cannot be read here; node {node} has it back", call=id, node=peer.node
+                    )
+                    answer["number"] = word["number"] + 1
         finally:
             del self._coming[id]
-        peer.say({"say": "taken" if ours else "refused", "id": id})
+        peer.say(answer)
 
     async def _own(self, id: str, former: str, number: int, text: str) -> bool:
         """Take a call from its former owner, if nobody else has; as often as the store has to be asked."""
@@ -198,24 +201,20 @@ class Moving:
                 self.log.warn("whose call {call} is cannot be found out: {why}", call=id, why=str(error))
             await self._pause()
 
-    def _go_on(self, word: Word, adopt: Callable[[str, str, CallRecord], bool]) -> None:
-        """Go on with a call that is ours."""
+    def _go_on(self, word: Word, adopt: Callable[[str, str, CallRecord], bool]) -> bool:
+        """Go on with a call that is ours; False if what was written of it cannot be read."""
         id, text = word["id"], word["text"]
         if not adopt(id, text, CallRecord.from_plain(word["record"])):
-            self.log.error(
-                "call {call} cannot be gone on with: what was written of it cannot be read", call=id
-            )
-            return
+            return False
         call = self._server.core.calls.going[id]
-        for leg, plain, alias in zip(call.legs, json.loads(text)["legs"], word["aliases"], strict=True):
-            if alias is not None and leg.dialog is not None:
-                call_id, to_tag, from_tag = alias
-                self._server.context.dialogs.alias(leg.dialog, (call_id, to_tag, from_tag))
+        for leg, plain in zip(call.legs, json.loads(text)["legs"], strict=True):
             way = plain["flow"]
             if way is not None and way[3]:  # a connection of the process that had it
                 leg.channel.take_flow(Flow(way[0], tuple(way[1]), tuple(way[2]), way[3]))
             if leg.flow is not None:
                 self._server.runner.transport.admission.know(leg.flow.remote[0])
+        self._showing.taken(call)
+        return True
 
     def comes(self, request: Request) -> bool:
         """Is a request for a call that changes hands, or about one, which nobody speaks for at present?"""
@@ -252,9 +251,9 @@ def why_not(call: Call) -> str:
 
 def _dialogs(word: Word) -> frozenset[DialogKey]:
     """The dialogs of a call, as requests name them."""
-    kept = [leg["dialog"] for leg in json.loads(word["text"])["legs"]]
-    own = [(one["call_id"], one["local_tag"], one["remote_tag"]) for one in kept]
-    return frozenset(own + [(call_id, to, from_) for call_id, to, from_ in filter(None, word["aliases"])])
+    legs = json.loads(word["text"])["legs"]
+    own = [(one["call_id"], one["local_tag"], one["remote_tag"]) for one in (leg["dialog"] for leg in legs)]
+    return frozenset([*own, *filter(None, map(read_alias, legs))])
 
 
 def _as_ours(text: str, start: int) -> str:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from b2bua.server import Server
 
 
-VERSION = 1
+VERSION = 2
 """Changes with the words that nodes say to each other."""
 
 

@@ -29,6 +29,7 @@ from b2bua.legs.state import LegState
 from b2bua.transactions.flow import Flow
 
 if TYPE_CHECKING:
+    from b2bua.dialogs.dialog import DialogKey
     from b2bua.legs.party import Party
     from b2bua.legs.state import LegData
 
@@ -70,6 +71,7 @@ def write(leg: LegData) -> dict[str, Any]:
     flow, allows = channel.flow, leg.peer_allows
     # To a voice of ours the peer says something else of itself.
     session = leg.remote_session if leg.music is None else leg.music.described
+    alias = leg.context.dialogs.alias_of(dialog)
     return {
         "version": VERSION,
         "id": leg.id,
@@ -88,6 +90,7 @@ def write(leg: LegData) -> dict[str, Any]:
         "remote_session": session if session is None else session.decode("latin-1"),
         "timer": None if timer is None else _write_timer(timer),
         "expires": None if timer is None else _expiry(leg),
+        "alias": alias and [*alias],
     }
 
 
@@ -119,10 +122,26 @@ def read(leg: LegData, plain: dict[str, Any], lives: int = 1) -> None:
     leg.expiry.agreed = None if plain["timer"] is None else SessionTimer(*plain["timer"])
     expires = plain["expires"]
     left = None if expires is None else float(expires) - leg.context.layer.wall()
+    alias = read_alias(plain)
     # What others see of it comes last, when all of it could be read.
     leg.context.dialogs.add(dialog, leg)
+    if alias is not None:
+        leg.context.dialogs.alias(dialog, alias)
     channel.resume()
     session_expires.resume(leg, left)
+
+
+def read_alias(plain: dict[str, Any]) -> DialogKey | None:
+    """
+    The other name of its dialog, if a leg has one (see L{b2bua.dialogs.index.DialogIndex.alias}).
+
+    By it a party may be about to replace another one (RFC 3891).
+    """
+    alias = plain.get("alias")  # written since calls are moved
+    if alias is None:
+        return None
+    call_id, to_tag, from_tag = alias
+    return str(call_id), str(to_tag), str(from_tag)
 
 
 def write_party(party: Party) -> list[str]:

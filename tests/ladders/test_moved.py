@@ -390,6 +390,23 @@ class RaceTests(MovedCase):
         self.goes_on(self.bob, self.alice, lambda: None)
         self.quiet()
 
+    def test_new_owner_cannot_read_it(self) -> None:
+        """What the new owner cannot read goes back to who had it: nothing is said, and nothing closed."""
+        self.call(self.alice, self.bob)
+        (leg, _) = self.call_at(self.a).legs
+        assert leg.dialog is not None
+        self.b.server.context.dialogs.add(leg.dialog, leg)  # as if it were in a call of that node
+        before = len(self.world.network.log)
+        said = self.a.move(self.call_at(self.a), "b")
+        self.world.run(1)
+        self.assertEqual(said, ["node b could not take it; the call stays here"])
+        self.assertEqual((self.owners(), len(self.world.network.log)), (["a"], before))
+        (record,) = self.records()
+        self.assertEqual((record.node, record.ended), ("a", None))
+        self.b.server.context.dialogs.remove(leg.dialog)
+        self.goes_on(self.bob, self.alice, self.move_over)
+        self.quiet()
+
     def test_both_take(self) -> None:
         """Former and new owner ask the store for the call at once: one of them has it."""
         self.call(self.alice, self.bob)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from b2bua.store.memory import MemoryStore
 from b2bua.testing import Trunk, World
 from b2bua.testing.manners import Manners
+from b2bua.testing.served import HOST
 from tests.ladders.transfers import FEATURES, TransferTestCase
 
 
@@ -119,6 +121,45 @@ class PassedTests(TransferTestCase):
         self.only_talking(self.alice, self.carol)
         self.alice.hang_up()
         self.quiet()
+
+
+class KeptTests(TransferTestCase):
+    """The name by which Alice knows Bob's other call outlives the process."""
+
+    def make_world(self) -> World:
+        """The same, with a store."""
+        return World(
+            features=FEATURES,
+            settings={"extensions": {"bob": {"transfer": "pass"}}},
+            store=MemoryStore(),
+        )
+
+    def test_name(self) -> None:
+        """Alice is slow; the process that has the other call when she comes knows it by that name, too."""
+        for crash in (False, True):
+            with self.subTest(crash=crash):
+                self.setUp()
+                served = self.world.served
+                self.call(self.alice, self.bob)
+                first = self.bob.session
+                second, _ = self.call(self.bob, self.carol)
+                self.world.run(5)
+                self.world.network.own_link(self.alice.host, HOST).delay = 20.0
+                first.transfer(replaces=second)
+                self.world.run(1.5)
+                dialogs = served.server.context.dialogs
+                named = dialogs.find_replaced(second.call_id, second.remote_tag, second.local_tag)
+                name = dialogs.alias_of(named.dialog)
+                first.hang_up()
+                self.world.run(0.1)
+                if crash:
+                    served.crash()
+                    served.restart()
+                else:
+                    served.hand_over()
+                known = served.server.context.dialogs.find_replaced(*name)
+                self.assertIsNot(known, named)
+                self.assertEqual((known.id, known.party.name), (named.id, "bob"))
 
 
 class GrantedTests(TransferTestCase):

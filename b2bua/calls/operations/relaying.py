@@ -36,6 +36,8 @@ def relay(bridge: Bridge, leg: Leg, referral: Referral) -> None:
         return
     alias = (context.token(), context.token(), context.token())
     context.dialogs.alias(named.dialog, alias)
+    if named.call is not None:
+        named.call.calls.changed(named.call)  # whoever goes on with it has to know that name
     uri = refer_to.uri.with_headers(("Replaces", "{};to-tag={};from-tag={}".format(*alias)))
     referral.relay(bridge.other(leg), f"<{uri}>")
 

@@ -17,8 +17,8 @@ CALL = (
     " relay since start talked version visited waiting"
 )
 LEG = (
-    "allows contact_user device dialog expires flow id incoming origin party referred remote_session ringing"
-    " sticky supports timer version"
+    "alias allows contact_user device dialog expires flow id incoming origin party referred remote_session"
+    " ringing sticky supports timer version"
 )
 
 
