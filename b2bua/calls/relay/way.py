@@ -34,6 +34,9 @@ _ABLE = {"none": frozenset[str](), "sdes": frozenset({"srtp"}), "dtls": frozense
 _UNUSUAL = re.compile(rb"SAVP|UDP/TLS|TCP/| udptl | IP6 |0\.0\.0\.0|\nm=audio 0 ")
 """What is in a session of which more has to be known than that it is plain RTP over IPv4."""
 
+LONGEST_ADDRESS = 64
+"""Characters of an IPv6 address at most, with the name of an interface."""
+
 
 class Side(NamedTuple):
     """What is known of a party and its phone."""
@@ -148,9 +151,15 @@ def _behind_nat(side: Side) -> str:
     )
 
 
-@lru_cache(maxsize=4096)
 def _version(host: str) -> int:
     """4 or 6 for an address; 0 for a name, or what stands for none."""
+    # What is longer would fill the memory, were it remembered: a c= line may be as long as a body.
+    return _known_version(host) if len(host) <= LONGEST_ADDRESS else 0
+
+
+@lru_cache(maxsize=4096)
+def _known_version(host: str) -> int:
+    """The same, of something short."""
     try:
         address = ip_address(host)
     except ValueError:

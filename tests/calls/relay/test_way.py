@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -91,6 +92,16 @@ class WayTests(SynchronousTestCase):
         self.assertIn("the other at IPv6", self.relayed(side(), SIX))
         self.assertEqual(self.relayed(side(source="2001:db8::3", contact="2001:db8::3"), SIX), "")
         self.assertEqual(self.relayed(side(), PLAIN.replace(b"10.0.0.2", b"0.0.0.0")), "")
+
+    def test_long_addresses(self) -> None:
+        """What stands for an address and is as long as a body is not remembered: it would fill the memory."""
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        for number in range(20):
+            host = f"{number}".encode() * 30000
+            self.assertEqual(self.relayed(side(), SIX.replace(b"2001:db8::2", host)), "")
+        kept, _ = tracemalloc.get_traced_memory()
+        self.assertLess(kept, 300_000)
 
     def test_engine(self) -> None:
         """Without an engine that can do it media go directly, as ever, and the trace says so."""
