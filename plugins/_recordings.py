@@ -132,9 +132,19 @@ class Recordings:
         return len(lost)
 
     def expire(self, now: datetime, days: float) -> int:
-        """Remove the older ones; gives how many."""
+        """
+        Remove the older ones; gives how many.
+
+        @raise OSError: one cannot be removed; the others are.
+        """
         last = (now - timedelta(days=days)).strftime(STAMP)
         old = [one for name in self._names() if name < last and (one := self.find(name)) is not None]
+        problem: OSError | None = None
         for one in old:
-            one.path.unlink(missing_ok=True)
+            try:
+                one.path.unlink(missing_ok=True)
+            except OSError as error:
+                problem = problem or error
+        if problem is not None:
+            raise problem
         return len(old)

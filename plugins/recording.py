@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
+from twisted.logger import Logger
 
 from b2bua import Changeable, File, NotConfigured, Options, Service, Table, hookimpl
 from b2bua.calls import Confirm, Phase, Refuse, Replied, Talk
@@ -73,6 +74,8 @@ class OfTrunk(Table):
 
 class CallRecording:
     """Records calls."""
+
+    log = Logger()
 
     @hookimpl
     def b2bua_settings(self) -> Mapping[str, type[Table]]:
@@ -137,7 +140,15 @@ class CallRecording:
     def _expire(self) -> None:
         """Delete what is too old."""
         assert self._all.days is not None
-        self._shelf.expire(self._options.now(), self._all.days)
+        try:
+            self._shelf.expire(self._options.now(), self._all.days)
+        except OSError as problem:
+            self.log.warn(
+                "a recording older than {days} days cannot be removed: {problem}; "
+                "let the user of the service write in that directory",
+                days=self._all.days,
+                problem=str(problem),
+            )
 
     # ---- calls that are recorded by what is set ----------------------------------
 

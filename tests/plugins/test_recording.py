@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.media.ports import RelayHappened
@@ -194,6 +195,23 @@ class ShelfTests(SynchronousTestCase):
         self.assertEqual([one.path.name for one in self.shelf.all()], ["20261126-101500-1-101-102.wav"])
         self.assertEqual(self.shelf.expire(datetime(2030, 1, 1), 1), 1)
         self.assertEqual(len(list(self.place.iterdir())), 2)
+
+    def test_not_removed(self) -> None:
+        """One that may not be removed is told of, and keeps no other one from that."""
+        names = [f"2026010{day}-101500-1-101-102.wav" for day in (1, 2, 3)]
+        for name in names:
+            (self.place / name).touch()
+        remove = Path.unlink
+
+        def unlink(path: Path, *, missing_ok: bool = False) -> None:
+            if path.name == names[1]:
+                raise PermissionError(13, "Permission denied", str(path))
+            remove(path, missing_ok=missing_ok)
+
+        self.patch(Path, "unlink", unlink)
+        error = self.assertRaises(PermissionError, self.shelf.expire, datetime(2030, 1, 1), 1)
+        self.assertIn(names[1], str(error))
+        self.assertEqual([path.name for path in self.place.iterdir()], [names[1]])
 
     def test_latest(self) -> None:
         """Of many the latest are listed, those of one call whatever their age."""
@@ -586,6 +604,21 @@ class KeptTests(RecordingCase):
 
     settings: ClassVar[dict[str, Any]] = {"recording": {"days": 30}}
     extensions: ClassVar[dict[str, Any]] = {"alice": {"on": True}}
+
+    def test_not_removed(self) -> None:
+        """What may not be removed is a line of the log, and no failure of the feature."""
+
+        def refuse(path: Path, *, missing_ok: bool = False) -> None:
+            raise PermissionError(13, "Permission denied", str(path))
+
+        (self.place / "20200101-101500-1-101-102.wav").touch()
+        self.patch(Path, "unlink", refuse)
+        with capturedLogs() as events:
+            self.world.reload()
+        (told,) = (one for one in events if "cannot be removed" in (one.get("log_format") or ""))
+        self.assertIn("older than {days} days", told["log_format"])
+        self.assertEqual(told["days"], 30)
+        self.quiet()
 
     def test_days(self) -> None:
         """Older ones are deleted, other files are not touched."""
