@@ -27,7 +27,7 @@ LATER = {
     "when a mailbox sends its messages": ("twisted.mail",),
     "with a calendar, a phone book, cards": ("icalendar", "phonenumbers", "vobject"),
     "when a trace is written as packets": ("dpkt",),
-    "in a worker of its own": ("b2bua.net.voice_worker", "b2bua.net.relay_worker", "av"),
+    "in a worker of its own": ("b2bua.net.media_worker", "b2bua.net.relay_worker", "av"),
     "by the command": ("b2bua.command",),
     "in tests": ("b2bua.testing", "hypothesis"),
 }

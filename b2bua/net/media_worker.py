@@ -1,5 +1,5 @@
 """
-A process that plays and listens, so that no call waits for audio.
+A process that plays, listens and passes media on, so that no call waits for audio.
 
 The service starts it with one end of a socket as its file 3 and the ports that
 it may use as arguments; it ends with that socket.

@@ -13,8 +13,8 @@ from b2bua.media.growing import FRAME_BYTES, Growing
 from b2bua.media.sounds import part_of
 from b2bua.net import relay_commands, voice_commands
 from b2bua.net.ear import Ear
+from b2bua.net.media_worker import Worker
 from b2bua.net.relay_worker import RelayAtWork
-from b2bua.net.voice_worker import Worker
 from b2bua.net.worker_line import WorkerLine
 
 
