@@ -63,6 +63,8 @@ class Talk:
         self.invite_in: Came | None = None
         self.unacked_in: dict[tuple[str, int], Response] = {}
         """The peer's 2xx that the server has not acknowledged, by tag and CSeq."""
+        self.unacked_before: set[tuple[str, int]] = set()
+        """Those that came before a crash: another server, by whose socket they came, may know them."""
         self.acked: dict[tuple[str, int], Request] = {}
         """The server's ACKs of 2xx, by the peer's tag and CSeq."""
         self.unacked_out: dict[int, float] = {}
@@ -88,6 +90,7 @@ class Talk:
     def crashed(self) -> None:
         """The server is gone, and with it what it owed; the next one may not know what is over."""
         self.forgotten |= self.over | self.up | {""}
+        self.unacked_before |= self.unacked_in.keys()
         self.unacked_in.clear()
         self.unacked_out.clear()
         self.reliable_in.clear()
@@ -181,7 +184,7 @@ class Talk:
             if before.body != ack.body:
                 self.complain("a repeated ACK differs from the first", "RFC 3261 13.2.2.4")
             return
-        if (tag, number) not in self.unacked_in:
+        if (tag, number) not in self.unacked_in and (tag, number) not in self.unacked_before:
             self.complain("ACK for a 2xx that never came", "RFC 3261 13.2.2.4")
         self.acked[tag, number] = ack
         self.unacked_in.pop((tag, number), None)

@@ -246,6 +246,18 @@ class Lying(LadderTestCase):
         self.assertIn("was never acknowledged", self.complaints())
         self.assertIn("has no end", self.complaints())
 
+    def test_acknowledged_after_crash(self) -> None:
+        """A 2xx that came by a server which has died since may be known to another one: it has the call."""
+        self.liar.manners.acknowledges = False
+        self.liar.sends("INVITE", to="other")
+        self.other.gets("INVITE")
+        self.other.answers(200)
+        self.world.run(0.1)
+        self.witness.crashed()
+        self.liar.sends("ACK")
+        self.world.run(0.1)
+        self.assertEqual(self.complaints(), "")
+
     def test_offer_after_crash(self) -> None:
         """The ACK owes the answer to an offer in a 2xx that comes again after a crash (section 13.2.2.4)."""
         for body, complaint in (("", "ACK without the answer to the offer of the 2xx"), ("sdp", "")):
