@@ -121,12 +121,12 @@ class Baresip(Teller):
     def start(self) -> Any:
         """Start it and connect to it; fires when it listens to us."""
         binary = need("baresip")
-        port, rtp = free_port(), free_port() & ~1
+        port, rtp = free_port(), free_port(42)
         (self._directory / "config").write_text(
             CONFIG.format(
                 host="127.0.0.1",
                 rtp=rtp,
-                rtp_end=min(rtp + 40, 65534),
+                rtp_end=rtp + 40,
                 modules=next(path for path in _MODULES if Path(path).is_dir()),
                 control=port,
                 more=self._more,

@@ -79,7 +79,7 @@ class Driven(Teller):
     @inlineCallbacks
     def start(self) -> Any:
         """Start it; fires when it listens to us."""
-        rtp = free_port() & ~1
+        rtp = free_port(2)
         command = [sys.executable, "-m", self.program_module, *self._arguments, str(rtp)]
         self.program.start(command, str(ROOT), {"PYTHONPATH": str(ROOT)})
         return (yield self.tells("READY"))

@@ -50,7 +50,7 @@ class Linphonec:
         (self._home / ".local" / "share" / "linphone").mkdir(parents=True)
         self._config = self._home / "linphonerc"
         text = CONFIG.format(port=free_port())
-        text += f"[rtp]\naudio_rtp_port={free_port() & ~1}\n"
+        text += f"[rtp]\naudio_rtp_port={free_port(2)}\n"
         for number, (codec, rate) in enumerate(CODECS):
             text += (
                 f"[audio_codec_{number}]\nmime={codec}\nrate={rate}\nenabled={int(codec.startswith('PCM'))}\n"

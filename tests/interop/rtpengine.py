@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +41,7 @@ class Rtpengine:
 
     async def start(self) -> None:
         """Start it; it takes commands then."""
-        first = free_ports(self._count)
+        first = free_port(self._count)
         self.program = Program("rtpengine")
         command = [
             need("rtpengine"),
@@ -75,23 +74,6 @@ class Rtpengine:
     async def kill(self) -> None:
         """End it, whatever it does."""
         await self.program.kill()
-
-
-def free_ports(count: int) -> int:
-    """The first of so many ports in a row that nobody uses now, to begin with an even one."""
-    for first in range(20_000, 60_000, count + count % 2):
-        sockets = []
-        try:
-            for port in range(first, first + count):
-                sockets.append(socket.socket(socket.AF_INET6, socket.SOCK_DGRAM))
-                sockets[-1].bind(("::", port))
-        except OSError:
-            continue
-        finally:
-            for one in sockets:
-                one.close()
-        return first
-    raise Ended("no free ports")
 
 
 class Talker(DatagramProtocol):

@@ -90,7 +90,7 @@ class RelaysTests(TestCase):
 
     def setUp(self) -> None:
         """Two phones and an engine."""
-        self.workers = Workers(reactor, (36_000, 38_000), 1, 30.0)
+        self.workers = Workers(reactor, (30_000, 32_000), 1, 30.0)
         self.relays = Relays(self.workers)
         self.addCleanup(self.ended)
         self.alice, self.bob = self.phone(500), self.phone(1200)
@@ -233,7 +233,7 @@ class RelaysTests(TestCase):
         await relay.record(str(path))
         await self.bob.until_heard(125)
         state = relay.state()
-        other = Workers(reactor, (36_000, 38_000), 1, 30.0)
+        other = Workers(reactor, (30_000, 32_000), 1, 30.0)
         again = Relays(other).resume("1", state, self.happened.append)
         assert again is not None
         self.workers.stop()
@@ -295,18 +295,18 @@ class RelaysTests(TestCase):
 
     async def test_no_port(self) -> None:
         """Without a free port there is no relay, and the text names the table."""
-        few = Workers(reactor, (38_100, 38_102), 1, 30.0)
+        few = Workers(reactor, (32_200, 32_202), 1, 30.0)
         relays = Relays(few)
         await relays.open("1", self.happened.append).offer("a", "b", self.alice.session, TOWARDS, HOST)
         offering = relays.open("2", self.happened.append).offer("a", "b", self.alice.session, TOWARDS, HOST)
         error = await self.assertFailure(offering, NoRelay)
-        self.assertEqual(str(error), "no free port between 38100 and 38102; more are needed in [media]")
+        self.assertEqual(str(error), "no free port between 32200 and 32202; more are needed in [media]")
         few.stop()
         await few.gone
 
     async def test_silent(self) -> None:
         """Who is silent for as long as is set is told of."""
-        hasty = Workers(reactor, (38_200, 38_300), 1, 1.0)
+        hasty = Workers(reactor, (32_300, 32_400), 1, 1.0)
         told: Deferred[RelayHappened] = Deferred()
         relay = Relays(hasty).open("1", lambda one: told.called or told.callback(one))
         await self.talk(relay)
@@ -329,6 +329,6 @@ class RelaysTests(TestCase):
 
     async def test_off(self) -> None:
         """With C{workers = 0} there is no relay."""
-        none = Workers(reactor, (38_400, 38_500), 0, 30.0)
+        none = Workers(reactor, (32_400, 32_500), 0, 30.0)
         offering = Relays(none).open("1", self.happened.append).offer("a", "b", b"", TOWARDS, HOST)
         self.assertEqual(str(await self.assertFailure(offering, NoRelay)), "the table [media] is off")

@@ -266,7 +266,7 @@ class VoicesTests(TestCase):
 
     async def test_conference(self) -> None:
         """Three in a room hear each other and not themselves, also where there are several workers."""
-        several = Voices(reactor, (34_000, 36_000), workers=2)
+        several = Voices(reactor, (28_000, 30_000), workers=2)
         speakers = [Speaker(frequency) for frequency in (400, 1000, 1700)]
         for speaker in speakers:
             voice = await several.open(HOST, self.hear, self.listen(speaker), HOST, "800")
