@@ -153,9 +153,10 @@ class OperatorTests(PageCase):
         page = self.browser
         # "make pictures" has those of docs/ taken anew.
         pictures = Path(os.environ.get("B2BUA_PICTURES") or self.service.directory)
-        self.call_in("103", 1)
+        first = self.call_in("103", 1)
         await self.until_answered("103")
         await self.phones["103"].tells("CALL_CLOSED")
+        await first.ended()  # the carrier has one port
         self.call_in("102")
         await self.until_answered("102")
         [call] = await self.service.ask("/calls")
@@ -184,9 +185,10 @@ class UserTests(PageCase):
         await do(page.fill, "value", "103", "[data-key='forward.always']")
         await do(page.press, "[data-key='forward.always'] .save")
         await do(page.sees, "changed", "[data-key='forward.always']")
-        self.call_in("102", 2)
+        first = self.call_in("102", 2)
         await self.until_answered("103")
         await self.phones["103"].tells("CALL_CLOSED")
+        await first.ended()  # the carrier has one port
         self.assertNotIn("CALL_INCOMING", " ".join(self.phones["102"].told))
         await do(page.sees, "Miller & Sons", "[data-path='/mine/calls']")
         await do(page.press, "[data-key='forward.always'] button[type=button]")
