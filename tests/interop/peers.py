@@ -61,7 +61,7 @@ class Peer:
 class PeerCase(TestCase):
     """Tests with peers that end with them."""
 
-    timeout = 20
+    timeout = 60
 
     def peer(self, *arguments: Any, **options: Any) -> Peer:
         """Make a peer."""

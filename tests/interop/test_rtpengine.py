@@ -203,7 +203,7 @@ class RelayTests(RtpengineTestCase):
         await relay.record(str(path))
         marks = [reactor.seconds()]
         for paused in (True, False, None):
-            await deferLater(reactor, 1.0)
+            await deferLater(reactor, 2.0)
             if paused is not None:
                 await relay.pause(paused)
             marks.append(reactor.seconds())
@@ -214,7 +214,7 @@ class RelayTests(RtpengineTestCase):
         with wave.open(str(path), "rb") as file:
             self.assertEqual((file.getnchannels(), file.getframerate()), (2, RATE))
             pcm = file.readframes(file.getnframes())
-        self.assertLess(abs(len(pcm) / 4 / RATE - (marks[-1] - marks[0])), 0.3)
+        self.assertLess(abs(len(pcm) / 4 / RATE - (marks[-1] - marks[0])), 0.6)
         expected = ([{LOW}, {HIGH}], [set(), set()], [{LOW}, {HIGH}])
         for (since, until), tones in zip(pairwise(marks), expected, strict=True):
             begin = (since + until) / 2 - marks[0] - 0.25

@@ -119,6 +119,8 @@ class TcpTests(PeerCase):
                 lambda flow, via: request("OPTIONS", via=via), Uri.parse(self.uri(bob)), heard.append
             )
             client.move(alice.user.servers[-1].flow._replace(transport=elsewhere))
+            while not heard or not len(bob.wires["TCP"]):
+                await later(0.01)
             await later(0.1)
             self.assertEqual((bob.user.requests, [one.code for one in heard]), ([], [code]))
             self.assertEqual(len(bob.wires["TCP"]), 1)  # what goes there next uses the connection
@@ -129,7 +131,8 @@ class TcpTests(PeerCase):
         bob.user.answer = lambda message, server: bob.wires["TCP"].close()
         answer = await self.ask(alice, self.uri(bob), "INVITE")
         self.assertEqual((answer.code, answer.local), (503, True))
-        await later(0.02)
+        while not alice.user.lost:
+            await later(0.01)
         self.assertEqual(len(alice.user.lost), 1)
         # A flow whose connection is gone leads nowhere.
         answer = await self.ask(alice, alice.user.lost[0])
@@ -162,9 +165,11 @@ class TcpTests(PeerCase):
             await later(0.01)
         raw.transport.loseConnection()  # type: ignore[union-attr]
         await raw.ended
-        await later(0.02)
+        while bob.runner.transport.connections.taken:
+            await later(0.01)
         servers[0].respond(servers[0].request.response(200, to_tag="x"))
-        await later(0.05)
+        while not back.runner.transport.counts.stray:
+            await later(0.01)
         self.assertEqual(back.runner.transport.counts.stray, 1)
 
     async def test_pieces(self) -> None:
@@ -219,7 +224,7 @@ class TcpTests(PeerCase):
 
     async def test_only_keep_alives(self) -> None:
         """Pings of a host are counted over all its connections, known or not; who sends more is closed."""
-        bob = self.peer(self.host, "TCP", rate=1.0, burst=20)
+        bob = self.peer(self.host, "TCP", rate=0.01, burst=20)
         bob.runner.transport.admission.know(self.host)
         raws = [await connect(self.host, bob.port("TCP")) for _ in range(3)]
         for _ in range(7):
@@ -238,23 +243,24 @@ class TcpTests(PeerCase):
             raws.append(await connect(self.host, bob.port("TCP")))
             raws[-1].write(b"OPTIONS sip:x SIP/2.0\r\nSubject: " + b"x" * 20_000)
             await later(0.01)
-        await later(0.05)
+        while sum(raw.ended.called for raw in raws) < 6:
+            await later(0.01)
         self.assertEqual([raw.ended.called for raw in raws], [True] * 6 + [False] * 4)
         self.assertLessEqual(bob.runner.transport.halves.bytes, 100_000)
         self.assertEqual((await self.ask(self.peer(self.host, "TCP"), self.uri(bob))).code, 200)
         for raw in raws:
             raw.transport.loseConnection()  # type: ignore[union-attr]
         await DeferredList([raw.ended for raw in raws])
-        await later(0.02)
-        self.assertEqual(bob.runner.transport.halves.bytes, 0)
+        while bob.runner.transport.halves.bytes:
+            await later(0.01)
 
     async def test_idle(self) -> None:
         """So is one that is silent for long; whatever is heard keeps it."""
-        bob = self.peer(self.host, "TCP", idle=0.2)
+        bob = self.peer(self.host, "TCP", idle=1.5)
         raw = await connect(self.host, bob.port("TCP"))
         raw.write(write(request("OPTIONS")))
-        for _ in range(5):
-            await later(0.1)
+        for _ in range(4):
+            await later(0.5)
             self.assertFalse(raw.ended.called)
             raw.write(b"\r\n\r\n")
         await raw.ended
@@ -292,7 +298,8 @@ class TcpTests(PeerCase):
             )
             raws[0].transport.loseConnection()  # type: ignore[union-attr]
             await raws[0].ended
-            await later(0.02)
+            while bob.runner.transport.connections.taken > 1:
+                await later(0.01)
             raw = await connect(self.host, bob.port(transport))
             await later(0.02)
             self.assertFalse(raw.ended.called)
