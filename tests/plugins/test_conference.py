@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from b2bua.features import FeaturesRefused
+from b2bua.store.memory import MemoryStore
 from b2bua.testing import LadderTestCase, Manners, World
 from b2bua.testing.phone import Phone
 from b2bua_plugins.attended_transfer import AttendedTransfer
@@ -30,7 +31,7 @@ class ConferenceCase(LadderTestCase):
             "routes": [{"match": r"\+.*", "trunk": "carrier"}],
         }
         features = [Conferences, BlindTransfer, AttendedTransfer, TransferPolicy]
-        return World(features=features, settings=settings)
+        return World(features=features, settings=settings, store=MemoryStore())
 
     def setUp(self) -> None:
         """Phones answer at once."""
@@ -376,6 +377,38 @@ class ReloadTests(ConferenceCase):
         self.hear(alice="bob")
         self.enter(self.carol)
         self.assertEqual(self.carol.live, [])
+        self.over()
+
+
+class RestartTests(ConferenceCase):
+    """The process ends while people confer."""
+
+    def test_restart(self) -> None:
+        """By a restart without loss they talk on, and who comes then is in another room."""
+        self.enter(self.alice, self.bob, self.carrier)
+        assert self.world.served is not None
+        self.world.served.hand_over()
+        self.enter(self.carol)
+        self.assertEqual([row["who"] for row in self.command("conferences")], ["carol"])
+        self.assertEqual([len(phone.live) for phone in (self.alice, self.bob, self.carrier)], [1, 1, 1])
+        for phone in (self.alice, self.bob):
+            phone.hang_up()
+            self.world.run(2)
+        self.assertEqual(self.carrier.live, [])
+        self.carol.hang_up()
+        self.world.run(2)
+        self.quiet()
+
+    def test_crash(self) -> None:
+        """After a crash whoever was in the room is hung up, and it is empty."""
+        self.enter(self.alice)
+        assert self.world.served is not None
+        self.world.served.crash()
+        self.world.served.restart()
+        self.world.run(40)
+        self.assertEqual(self.alice.live, [])
+        self.enter(self.carol)
+        self.assertEqual([row["who"] for row in self.command("conferences")], ["carol"])
         self.over()
 
 
