@@ -70,7 +70,8 @@ class Bridge:
         """The leg that wants the session changed and has no answer yet."""
         self._late_answer = False
         """Does the answer to an offer come in the ACK of that leg?"""
-        self._idle: list[Deferred[None]] = []
+        self._idle: tuple[Deferred[None], ...] = ()
+        """Those who wait for the end of the exchange."""
 
     def begin(self, awaited: Leg | None = None) -> Bridge:
         """
@@ -166,7 +167,7 @@ class Bridge:
     def _exchange_over(self) -> None:
         """Let those go on who wait for the end of an exchange."""
         self._exchange = None
-        idle, self._idle = self._idle, []
+        idle, self._idle = self._idle, ()
         for waiting in idle:
             waiting.callback(None)
 
@@ -174,7 +175,7 @@ class Bridge:
         """Wait until neither side has an answer to expect from the other."""
         if self._exchange is not None:
             waiting: Deferred[None] = Deferred()
-            self._idle.append(waiting)
+            self._idle += (waiting,)
             await waiting
 
     def _aligned(self, leg: Leg, word: Changed | Answered | Confirmed) -> Word:

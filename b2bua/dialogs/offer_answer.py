@@ -92,10 +92,11 @@ class Origin:
     The o= line of our own that one leg shows to its peer (RFC 3264 section 8).
 
     The version goes up by one whenever the rest of the body differs from what
-    was sent last.
+    was sent last.  Bodies are kept as they were before our line was put in: then
+    a body that was passed on is the same object as with the leg that it came from.
     """
 
-    __slots__ = ("_last", "_line", "_shown", "_taken_back", "address", "id", "version")
+    __slots__ = ("_body", "_shown", "_taken_back", "address", "id", "version")
 
     def __init__(self, session_id: int, address: str, version: int = 0) -> None:
         """
@@ -107,38 +108,36 @@ class Origin:
         self.version = version
         """The highest version that was used."""
         self.address = address
-        kind = "IP6" if ":" in address else "IP4"
-        address = address if "%" not in address else address.replace("%", "%%")
-        self._line = f"o=- {session_id} %d IN {kind} {address}".encode()
-        """The line without its end, and with a place for the version."""
         self._shown = version
-        self._last = b""
+        """The version of the body that was sent last."""
+        self._body = b""
         self._taken_back = b""
 
     @property
     def last(self) -> bytes:
         """The body that was sent last."""
-        return self._last
+        return self._with_line(self._body)
 
     def sign(self, body: bytes) -> bytes:
         """Put our o= line into a body that is about to be sent."""
-        signed = replace_origin(body, self._line % self._shown)
-        if signed != self._last:
-            if self._last:
-                self._shown = self.version
-                signed = replace_origin(body, self._line % self._shown)
-                if signed != self._taken_back:
+        if not self._body or moved(self._body, body):
+            if self._body:
+                if moved(self._taken_back, body):
                     self.version += 1
-                    self._shown = self.version
-                    signed = replace_origin(body, self._line % self._shown)
-            self._last = signed
+                self._shown = self.version
+            self._body = body
             self._taken_back = b""
-        return signed
+        return self._with_line(body)
+
+    def _with_line(self, body: bytes) -> bytes:
+        """Put our o= line into a body."""
+        kind = "IP6" if ":" in self.address else "IP4"
+        return replace_origin(body, f"o=- {self.id} {self._shown} IN {kind} {self.address}".encode())
 
     @property
     def state(self) -> tuple[int, bytes]:
-        """The body sent last and its version, to go back to when an offer fails."""
-        return self._shown, self._last
+        """The body sent last, but for its o= line, and its version, to go back to when an offer fails."""
+        return self._shown, self._body
 
     def revert(self, state: tuple[int, bytes]) -> None:
         """
@@ -149,12 +148,12 @@ class Origin:
         section 8).
         """
         if self._shown == self.version:
-            self._taken_back = self._last
-        self._shown, self._last = state
+            self._taken_back = self._body
+        self._shown, self._body = state
 
     def resume(self, shown: int, last: bytes) -> None:
         """Go on after a restore with what was sent last."""
-        self._shown, self._last = shown, last
+        self._shown, self._body = shown, last
 
 
 def can_answer(answer: bytes, offer: bytes) -> bool:

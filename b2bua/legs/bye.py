@@ -57,7 +57,7 @@ class OurBye:
         """Let go, and let those tell their news who waited lest they overtake it."""
         leg = self.leg
         leg.our_bye = self._bye = None  # it knows us: a circle that the collector would have to find
-        for referral in tuple(leg.refers.open):
+        for referral in leg.refers:
             referral.go_on()
         leg.check_gone()
 

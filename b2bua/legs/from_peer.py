@@ -65,7 +65,7 @@ def _dialog(leg: LegData, request: Request) -> Dialog | None:
     dialog = leg.dialog
     if dialog is not None and (dialog.call_id, dialog.local_tag, dialog.remote_tag) == key:
         return dialog
-    others = [*(leg.early or ()), *[referral.dialog for referral in leg.refers.open]]
+    others = [*(leg.early or ()), *[referral.dialog for referral in leg.refers]]
     return next((other for other in others if other.key == key), None)
 
 
@@ -194,7 +194,7 @@ def _notify(leg: LegData, request: Request, server: IServerTransaction) -> None:
 
 def _notify_refer(leg: LegData, request: Request, server: IServerTransaction) -> None:
     """Take the news of a REFER that we handed on; of any other there is no subscription."""
-    referral = leg.refers.relayed
+    referral = leg.relayed_refer
     if referral is None:
         responses.respond(leg, server, 481)
         return
@@ -202,7 +202,7 @@ def _notify_refer(leg: LegData, request: Request, server: IServerTransaction) ->
     state = request.subscription_state
     responses.respond(leg, server, 200)
     if code >= 200 or (state is not None and state.state == "terminated"):
-        leg.refers.relayed = None
+        leg.relayed_refer = None
     referral.notify(code)
     leg.check_gone()
 
@@ -237,7 +237,7 @@ def _subscribe(leg: LegData, request: Request, server: IServerTransaction) -> No
     if event is None or event.package != "refer":
         responses.respond(leg, server, 489, "", (ALLOW_EVENTS,))
         return
-    for referral in leg.refers.open:
+    for referral in leg.refers:
         if referral.matches(request):
             referral.subscribe(request, server)
             return

@@ -156,10 +156,10 @@ class PeerRefer:
     def _event(self) -> str:
         """Give the value of Event, with the id of all but the first REFER (RFC 3515 section 2.4.6)."""
         leg = self.leg
-        if self.dialog is leg.dialog and leg.refers.named:
+        if self.dialog is leg.dialog and leg.referred:
             return f"refer;id={self.request.cseq.number}"
         if self.dialog is leg.dialog:
-            leg.refers.named = True
+            leg.referred = True
         return "refer"
 
     def refuse(self, code: int, reason: str = "") -> None:
@@ -291,13 +291,13 @@ class PeerRefer:
         self._queue.stop()
         self._subscription = None
         leg, follower = self.leg, self._follower
-        if follower is not None and follower.refers.relayed is self:
-            follower.refers.relayed = None
+        if follower is not None and follower.relayed_refer is self:
+            follower.relayed_refer = None
             follower.check_gone()
         if leg.dialog is None or self.dialog.key != leg.dialog.key:
             leg.context.dialogs.remove(self.dialog)
-        if self in leg.refers.open:
-            leg.refers.open.remove(self)
+        if self in leg.refers:
+            leg.refers = tuple([other for other in leg.refers if other is not self])
             leg.check_gone()
 
     # Handing it on
@@ -316,7 +316,7 @@ class PeerRefer:
         def answered(response: Response) -> None:
             """Take the answer to the REFER."""
             if response.success:
-                other.refers.relayed = self
+                other.relayed_refer = self
                 self._follower = other
                 self.accept(response.code)
             elif response.final:
@@ -329,5 +329,5 @@ class PeerRefer:
 def refer_received(leg: LegData, request: Request, server: IServerTransaction, dialog: Dialog) -> PeerRefer:
     """Take a REFER, and remember it with its leg."""
     referral = PeerRefer(leg, dialog, request, server)
-    leg.refers.open.append(referral)
+    leg.refers += (referral,)
     return referral

@@ -83,7 +83,7 @@ def write(leg: LegData) -> dict[str, Any]:
         "sticky": channel.sticky,
         "contact_user": channel.contact_user,
         "ringing": leg.ringing,
-        "referred": leg.refers.named,
+        "referred": leg.referred,
         "allows": allows if allows is None else _joined(allows),
         "supports": _joined(leg.peer_supports),
         "origin": None if origin is None else _write_origin(origin),
@@ -113,7 +113,7 @@ def read(leg: LegData, plain: dict[str, Any], lives: int = 1) -> None:
     channel.contact_user = plain["contact_user"]
     leg.ringing = plain["ringing"]
     # There may have been a REFER that was not written any more; the id may be there always (RFC 3515 2.4.6).
-    leg.refers.named = plain["referred"] or lives > 0
+    leg.referred = plain["referred"] or lives > 0
     leg.peer_allows = None if plain["allows"] is None else frozenset(plain["allows"].split())
     leg.peer_supports = frozenset(plain["supports"].split())
     leg.origin = None if plain["origin"] is None else _read_origin(plain["origin"], AHEAD * lives)

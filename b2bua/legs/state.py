@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum
 from functools import lru_cache
+from sys import intern
 from typing import TYPE_CHECKING, Any
 
 from b2bua.dialogs.channel import Channel, contact_value
@@ -48,6 +49,10 @@ At 64 the Timer F of its sender fires (RFC 4320 section 4.1).
 """
 
 
+NOTHING: frozenset[str] = frozenset()
+"""What a peer supports that has not said so."""
+
+
 class LegState(Enum):
     """How far a leg is."""
 
@@ -74,21 +79,6 @@ class Expiry:
         """Fires when it is to be refreshed, or the peer to be asked whether it is there."""
 
 
-class Refers:
-    """The REFERs of the peer, and the subscriptions that came of them (RFC 3515)."""
-
-    __slots__ = ("named", "open", "relayed")
-
-    def __init__(self) -> None:
-        """There has been none."""
-        self.open: list[IPeerRefer] = []
-        """Those that are to be answered, or to be told more of."""
-        self.named = False
-        """Was there a REFER in the dialog before, so that the next needs an id?"""
-        self.relayed: IPeerRefer | None = None
-        """The referral of another leg that was handed on to this peer."""
-
-
 class LegChannel(Channel):
     """
     The way to the peer of a leg.
@@ -109,7 +99,8 @@ class LegChannel(Channel):
             self.take_flow(flow)
             user = escape_user(self.focus) if self.focus else self.contact_user
             written = contact_value(self.surroundings.layer, flow, user, secure=self.secure)
-            self.written = f"{written};isfocus" if self.focus else written
+            # The same for all who talk to one number at one socket.
+            self.written = intern(f"{written};isfocus" if self.focus else written)
         return ("Contact", self.written)
 
     def show_focus(self, conference: str) -> None:
@@ -124,6 +115,9 @@ class LegChannel(Channel):
 class LegData:
     """
     What a leg knows of its peer, and what is open between the two.
+
+    There may be a hundred thousand of them, so what few legs ever have is made
+    when it is needed, and what is equal is the same object.
 
     The verbs in the files above change it; the call sees it as a L{Leg}, which
     stands on top of them.
@@ -156,7 +150,9 @@ class LegData:
         "peer_supports",
         "peer_update",
         "queued_change",
+        "referred",
         "refers",
+        "relayed_refer",
         "remote_session",
         "ringing",
         "state",
@@ -188,7 +184,7 @@ class LegData:
         self.origin: Origin | None = None
         self.remote_session: bytes | None = None
         self.peer_allows: frozenset[str] | None = None
-        self.peer_supports: frozenset[str] = frozenset()
+        self.peer_supports = NOTHING
         self.our_invite: IOurInvite | None = None
         """Our first INVITE, until it is acknowledged."""
         self.peer_invite: IPeerInvite | None = None
@@ -204,7 +200,12 @@ class LegData:
         self.inherited: IInherited | None = None
         """INVITEs that a process which is gone has sent in its dialog."""
         self.expiry = Expiry()
-        self.refers = Refers()
+        self.refers: tuple[IPeerRefer, ...] = ()
+        """The REFERs of the peer that are to be answered, or to be told more of (RFC 3515)."""
+        self.referred = False
+        """Was there a REFER in the dialog before, so that the next needs an id?"""
+        self.relayed_refer: IPeerRefer | None = None
+        """The referral of another leg that was handed on to this peer."""
         self.our_bye: IOurBye | None = None
         self.lingering = 0
         """How many things keep an ended leg from being forgotten."""
@@ -389,7 +390,7 @@ class LegData:
         """If nothing of an ended leg is left, forget its dialogs."""
         if self.gone or self.state is not LegState.ENDED or self.lingering:
             return
-        if self.peer_invite or self.our_bye or self.refers.open or self.refers.relayed:
+        if self.peer_invite or self.our_bye or self.refers or self.relayed_refer:
             return
         self.gone = True
         self.channel.close()

@@ -319,7 +319,7 @@ class StateCase(LegCase):
     def finish(self, leg: Leg) -> None:
         """End the leg; the peer answers all that it was asked, and nothing is left."""
         leg.hang_up()
-        for referral in list(leg.refers.open):
+        for referral in leg.refers:
             referral.refuse(603)
             referral.notify(487)
         for _ in range(4):

@@ -180,7 +180,7 @@ class NotifyTests(ReferCase):
         second = self.refer()
         second.accept()
         self.assertEqual(self.notifies[-1][0], f"refer;id={self.cseq}")
-        self.assertEqual(first.leg.refers.open, [second])
+        self.assertEqual(first.leg.refers, (second,))
 
     def test_without_subscription(self) -> None:
         """Refer-Sub: false is granted and confirmed (RFC 4488 section 4)."""

@@ -78,10 +78,10 @@ class SnapshotTests(LegCase):
         self.assertEqual(self.words, [Changed(HELD_SDP)])
         leg.say(Answered(ANSWER))
         before = server.last.body
-        self.assertIn(b" 1001 IN IP4 192.0.2.1", before)
+        self.assertIn(b" 1000 IN IP4 192.0.2.1", before)
         self.acknowledge(leg)
         leg.say(Changed(OFFER))
-        self.assertIn(b" 1002 IN IP4 192.0.2.1", self.client.request.body)
+        self.assertIn(b" 1001 IN IP4 192.0.2.1", self.client.request.body)
         self.assertEqual(before.split(b" ")[1], self.client.request.body.split(b" ")[1])
 
     def test_unchanged_reinvite(self) -> None:

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 import b2bua.legs
 from b2bua.dialogs.channel import Channel
-from b2bua.legs.state import Expiry, LegData, Refers
+from b2bua.legs.state import Expiry, LegData
 
 ROOM = Path(b2bua.legs.__file__).parent
 
@@ -45,7 +45,9 @@ WRITERS = {
     "peer_invite": "from_peer leg peer_invite",
     "peer_requests": "relayed_requests",
     "peer_update": "from_peer peer_update provisional",
-    "refers": "",
+    "referred": "refer snapshot",
+    "refers": "refer",
+    "relayed_refer": "from_peer refer",
     "queued_change": "change change_queue our_change",
     "ringing": "our_invite provisional snapshot",
     "state": "our_invite peer_invite snapshot",
@@ -60,13 +62,6 @@ OF_EXPIRY = {
     "timer": "refresh session_expires",
 }
 """The files that write each part of its session timer."""
-
-OF_REFERS = {
-    "named": "refer snapshot",
-    "open": "",
-    "relayed": "from_peer refer",
-}
-"""The files that write each part of what came of the peer's REFERs."""
 
 OF_CHANNEL = {
     "closed": "",
@@ -121,10 +116,9 @@ class StateWritersTests(SynchronousTestCase):
         """Each part is written by its own files only; a new writer is a decision."""
         self.assertEqual(self.writers(LegData.__slots__, LEGS), WRITERS)
 
-    def test_groups(self) -> None:
-        """So is each part of what belongs together in a leg."""
+    def test_expiry(self) -> None:
+        """So is each part of its session timer."""
         self.assertEqual(self.writers(Expiry.__slots__, frozenset(("expiry",))), OF_EXPIRY)
-        self.assertEqual(self.writers(Refers.__slots__, frozenset(("refers",))), OF_REFERS)
 
     def test_channel(self) -> None:
         """So is each part of the way to the peer."""

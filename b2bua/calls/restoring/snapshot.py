@@ -68,8 +68,8 @@ def is_movable(call: Call) -> bool:
         leg.lingering
         or leg.channel.requests
         or leg.peer_requests
-        or leg.refers.open
-        or leg.refers.relayed
+        or leg.refers
+        or leg.relayed_refer
         or leg.our_bye
         for leg in call.legs
     )
