@@ -39,7 +39,6 @@ class InviteRequest:
         "invitation",
         "leg",
         "local_tag",
-        "offer",
         "seq",
         "to_value",
     )
@@ -61,7 +60,6 @@ class InviteRequest:
             channel.show_focus(invitation.focus)
         channel.sticky = type(invitation.target) is FlowType
         channel.secure = invitation.request_uri.startswith("sips:")
-        self.offer = b""
         self._require = leg.party.policy.reliable == "required"
         self._attempts = 0
         self._sent: Request | None = None
@@ -127,17 +125,19 @@ class InviteRequest:
             fields += leaving(invitation.fields, leg.party)
         fields += self._credentials
         if invitation.session is not None:
-            self.offer = leg.signed(invitation.session)
+            offer = leg.signed(invitation.session)
             fields.append(SDP)
-        body = self._with_parts(fields) if invitation.parts else self.offer
+        else:
+            offer = b""
+        body = self._with_parts(fields, offer) if invitation.parts else offer
         self._sent = Request("INVITE", invitation.request_uri, fields, body)
         return self._sent
 
-    def _with_parts(self, fields: list[Field]) -> bytes:
+    def _with_parts(self, fields: list[Field], offer: bytes) -> bytes:
         """Put the offer and further bodies together, and their type among the fields (RFC 5621 9.4)."""
         parts: list[tuple[list[Field], bytes]] = []
         if fields[-1] == SDP:
-            parts.append(([fields.pop()], self.offer))
+            parts.append(([fields.pop()], offer))
         for id, kind, content in self.invitation.parts:
             head = [("Content-Type", kind), ("Content-ID", f"<{id}>")]
             head.append(("Content-Disposition", "by-reference;handling=optional"))
