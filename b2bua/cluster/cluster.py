@@ -274,11 +274,11 @@ class Cluster:
             self._asking = False
         was_over = self.lease.is_over()
         self.lease.stored(begun)
-        self._see(rows)
+        self._see(rows, begun)
         if was_over:
             self._passing.release()
 
-    def _see(self, rows: Sequence[NodeRow]) -> None:
+    def _see(self, rows: Sequence[NodeRow], begun: float) -> None:
         """Compare with what was there before."""
         there = {row.node: row for row in rows if row.node != self.node and row.place}
         for name in self._rows.keys() - there.keys():
@@ -286,6 +286,7 @@ class Cluster:
             self._locations.forget(name)
             self._showing.forget(name)
         for name, row in there.items():
+            self.lease.seen(name, begun)
             if self._rows.get(name) != row:
                 self._silent[name] = 0
         self._rows = there

@@ -60,6 +60,11 @@ class Lease:
         self._heard[node] = max(at, self._heard.get(node, at))
         self._reckon()
 
+    def seen(self, node: str, begun: float) -> None:
+        """The store, asked then, says that another node runs: it may take what is ours, linked or not."""
+        self._heard.setdefault(node, begun)
+        self._reckon()
+
     def forget(self, node: str) -> None:
         """Another node has ended for sure, and takes nothing."""
         self._heard.pop(node, None)

@@ -492,6 +492,30 @@ class LeaseTests(MovedCase):
         self.store.failing = self.b.store.failing = None
         self.quiet()
 
+    def test_neither_store_nor_link(self) -> None:
+        """Who reaches neither the store nor another node is silent before that one takes its calls."""
+        self.call(self.alice, self.bob)
+        self.world.run(3)
+        self.world.network.harmed = True  # a phone misses what the server owes it
+        self.b.crash()
+        self.world.run(2)
+        self.patch(Node, "_connect", lambda node, row: None)
+        self.patch(self.a.cluster, "_connect", lambda row: None)
+        self.b.start_again()
+        self.world.run(5)
+        self.a.store.failing = "no route to the database"
+        self.world.run(TERM + 1)
+        self.assertTrue(self.a.cluster.lease.is_over())
+        self.assertEqual(self.owners(), ["a"])
+        self.world.run(DEAD)
+        self.assertIn("b", self.owners())
+        began = self.world.clock.seconds()
+        self.bob.hold()
+        self.world.run(5)
+        said = [one for one in self.world.network.log if one.at >= began and one.source[0] == A]
+        self.assertEqual(said, [])
+        self.a.store.failing = None
+
     def test_dead(self) -> None:
         """The calls of a process that is dead for good are gone on with by another one, with its sockets."""
         self.call(self.alice, self.bob)
