@@ -58,12 +58,14 @@ class Driven(Teller):
         """
         Prepare; nothing runs yet.
 
+        @param directory: one that exists, for what the library keeps.
         @param authority: the file with the certificate authority.
         """
         program = Talkative(f"{self.name} {user}")
         super().__init__(program, user, server)
         program.phone = self
         self._arguments = [user, password, server, transport, str(authority or "")]
+        self._directory = Path(directory).resolve()
 
     @classmethod
     def needed(cls) -> None:
@@ -81,7 +83,8 @@ class Driven(Teller):
         """Start it; fires when it listens to us."""
         rtp = free_port(2)
         command = [sys.executable, "-m", self.program_module, *self._arguments, str(rtp)]
-        self.program.start(command, str(ROOT), {"PYTHONPATH": str(ROOT)})
+        environment = {"PYTHONPATH": str(ROOT), "TMPDIR": str(self._directory)}
+        self.program.start(command, str(ROOT), environment)
         return (yield self.tells("READY"))
 
     def stop(self) -> Deferred[Any]:

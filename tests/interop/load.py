@@ -113,8 +113,9 @@ class Killable:
             self._process.wait()
 
     def end(self) -> None:
-        """End the process that it is by now, and those before it."""
+        """End the process that it is by now, and those before it; nothing of it is left."""
         self.kill()
+        Path(control_of(self.config)).unlink(missing_ok=True)
 
 
 def password(user: str) -> str:
@@ -328,7 +329,7 @@ def ended(*things: Any) -> Iterator[None]:
 
 def callee(directory: Path, server: int, text: str, user: str = CALLEE, *arguments: str) -> tuple[Sipp, int]:
     """Start a callee, and register it."""
-    phone = Phone(user, server)
+    phone = Phone(user, server, free_port())
     code = phone.register()
     port = phone.port
     phone.close()
