@@ -343,6 +343,45 @@ class RaceTests(MovedCase):
                 self.world.run(2)
                 self.quiet()
 
+    def test_glare(self) -> None:
+        """Two re-INVITEs that cross at any moment of a move, at either process, are through in the end."""
+        for host, tenths in product((A, B), range(0, 140, 14)):
+            with self.subTest(host=host, at=tenths):
+                self.setUp()
+                self.call(self.alice, self.bob)
+                self.bob.next_hop = (host, 5060)
+                for phone in (self.alice, self.bob):
+                    self.world.clock.callLater(tenths / 10_000, phone.hold)
+                self.world.run(0.005)
+                said = self.a.move(self.call_at(self.a), "b")
+                self.world.run(10)
+                self.assertEqual((said, self.owners()), (["moved"], ["b"]))
+                self.insist(self.world.talking() == set(), "not held by both")
+                self.alice.resume()
+                self.world.run(1)
+                self.bob.resume()
+                self.world.run(1)
+                self.only_talking(self.alice, self.bob)
+                self.alice.hang_up()
+                self.world.run(2)
+                self.quiet()
+
+    def test_session_refresh(self) -> None:
+        """Sessions are refreshed on either leg while the call is moved again and again (RFC 4028)."""
+        for phone in (self.alice, self.bob):
+            phone.manners.session_expires = 90
+        self.call(self.alice, self.bob)
+        for seconds in (44.99, 45.0, 0.005, 45.0, 90.0, 200.0, 44.0):
+            self.world.run(seconds)
+            here, there = (self.a, self.b) if self.owners() == ["a"] else (self.b, self.a)
+            said = here.move(self.call_at(here), there.name)
+            self.world.run(3)
+            self.assertEqual((said, self.owners()), (["moved"], [there.name]))
+        self.only_talking(self.alice, self.bob)
+        self.alice.hang_up()
+        self.world.run(2)
+        self.quiet()
+
     def test_exchange_open(self) -> None:
         """A call in which an exchange is open is moved when that is over."""
         self.call(self.alice, self.bob)
