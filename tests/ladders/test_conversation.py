@@ -210,6 +210,17 @@ class ConversationTests(LadderTestCase):
         self.assertEqual(self.machine.said, ["key 1", "failed: the voice was lost"])
         self.over()
 
+    def test_worker_dies_and_party_leaves(self) -> None:
+        """Who hangs up while another worker is offered leaves no voice, though they were being recorded."""
+        self.calling()
+        self.world.run(1.5)
+        self.world.voice(self.alice).press("1")
+        self.world.run(1)
+        self.world.voices.lose()
+        self.alice.hang_up()
+        self.world.run(10)
+        self.over()
+
     def test_no_worker_any_more(self) -> None:
         """Without another worker the call ends, and its record says why."""
         self.calling()

@@ -336,9 +336,10 @@ class Conversation(StandIn, Speech):
             self._call.hang_up(self._leg, why)
         if self._searching and self._call.search is not None:
             self._call.search.cancel()
-        if self._voice is not None and self._waits is not None and self._for == "recorded":
+        recording = self._waits is not None and self._for == "recorded" and not self._resumes
+        if self._voice is not None and recording:
             self._voice.end_recording()
-        else:
+        else:  # a voice that takes the place of another one has nothing of what that has recorded
             self._silence()
             self._part()
 
