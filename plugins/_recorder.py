@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from b2bua.calls import (
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 AGAIN_SECONDS = 2.0
 """When it is tried again to record a call whose parties do not talk yet, or are being transferred."""
+PATIENCE = 3.0
+"""Who asks for something is answered by then; a phone may take longer to be shown to the relay."""
 TRIES = 3
 """So often a recording is begun anew that has ended by itself."""
 
@@ -128,6 +131,32 @@ class Recorder:
             raise ValueError("something else is just being done with the call; try again") from None
         except (NotRecorded, NotJoined, Gone, OSError) as problem:
             raise ValueError(str(problem)) from None
+
+    def turn_soon(self, call: Call, what: str) -> Deferred[None]:
+        """
+        Turn it as L{turn} does, in the time that a phone waits for an answer.
+
+        What takes longer goes on behind the answer, and if it fails the trace says so.
+        """
+        answer: Deferred[None] = Deferred()
+
+        async def turn() -> None:
+            try:
+                await self.turn(call, what)
+            except ValueError as problem:
+                call.story.note("not recorded: {}", problem)
+                if not answer.called:
+                    answer.errback(problem)
+            else:
+                enough()
+
+        def enough() -> None:
+            if not answer.called:
+                answer.callback(None)
+
+        self._service.after(0, turn)
+        self._service.after(PATIENCE, enough)
+        return answer
 
     async def _record(self, call: Call) -> None:
         """

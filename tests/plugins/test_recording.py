@@ -459,6 +459,20 @@ class DemandTests(RecordingCase):
         self.world.relays.delay = 0.005
         self.over()
 
+    def test_slow_phone(self) -> None:
+        """A phone that takes its time to be shown to the relay: the key is answered before, and works."""
+        self.alice.manners.change_after = self.bob.manners.change_after = 8.0
+        self.talk()
+        answers: list[Response | None] = []
+        self.bob.session.ask("INFO", [("Record", "on")], hear=answers.append)
+        self.world.run(4)
+        self.assertEqual([answer and answer.code for answer in answers], [200])
+        self.world.run(16)
+        self.assertFalse(self.recording().ended)
+        self.assertEqual(self.info(self.bob, "off"), 200)
+        self.assertTrue(self.recording().ended)
+        self.over()
+
     def test_one_hangs_up(self) -> None:
         """Somebody leaves while the two are being shown to each other: no recording, and nothing is left."""
         for moment in (0.0, 0.005, 0.012, 0.016, 0.022, 0.03, 0.04):
