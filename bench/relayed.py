@@ -11,19 +11,15 @@ comes; of several runs the one that waited least for a core counts::
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
 import struct
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from typing import Any
 
 from twisted.internet import reactor as _reactor
-from twisted.internet.defer import Deferred
-from twisted.internet.task import LoopingCall, deferLater, react
+from twisted.internet.task import LoopingCall, deferLater
 
 from b2bua.media import negotiation
 from b2bua.media.ports import IRelay, IRelays, Towards
@@ -31,12 +27,10 @@ from b2bua.media.rtp import FRAME, HEADER, Packet
 from b2bua.net.relays import Relays
 from b2bua.net.workers import Workers
 from b2bua.wire.sdp import Sdp
-from bench.report import FIGURES, write
+from bench import media_runs
 from bench.voices import HOST, LATE, STAMP, Ear, cpu, memory, queued
 
 reactor: Any = _reactor
-BAR = 1.0
-"""Percent of the packets that may be late or lost."""
 SENT = struct.Struct("!d")
 PARTS = 20
 """Each millisecond another part of the calls speaks."""
@@ -165,36 +159,13 @@ def text(found: dict[str, Any]) -> str:
     )
 
 
-def main() -> None:
-    """Measure, and say whether it is good enough."""
-    parser = argparse.ArgumentParser(prog="python -m bench.relayed", description=__doc__)
-    parser.add_argument("--calls", type=int, default=100)
-    parser.add_argument("--seconds", type=float, default=20.0)
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--record", action="store_true", help="record all of them only")
-    parser.add_argument("--quick", action="store_true", help="only look whether it runs")
-    parser.add_argument("--write", action="store_true", help="keep the figures")
-    wanted = parser.parse_args()
-    calls, seconds, runs = (3, 1.0, 1) if wanted.quick else (wanted.calls, wanted.seconds, wanted.runs)
-    best: list[dict[str, Any]] = []
-
-    async def run() -> None:
-        for record in (True,) if wanted.record else (False, True):
-            found = [await measure(calls, seconds, record) for _ in range(runs)]
-            print(*map(text, found), sep="\n", flush=True)
-            best.append(min(found, key=lambda one: float(one["no_core_percent"])))
-
-    try:
-        react(lambda _: Deferred.fromCoroutine(run()))
-    except SystemExit as over:
-        if over.code:
-            raise
-    if wanted.write:
-        FIGURES.mkdir(exist_ok=True)
-        (FIGURES / "relayed.json").write_text(json.dumps(best, indent=1) + "\n")
-        write("relayed", "\n".join(f"- {text(one)}" for one in best))
-    sys.exit(not wanted.quick and any(one["bad_percent"] >= BAR for one in best))
-
-
 if __name__ == "__main__":
-    main()
+    media_runs.main(
+        "relayed",
+        __doc__,
+        ("calls", 100, 3),
+        measure,
+        text,
+        "bad_percent",
+        lambda one: float(one["no_core_percent"]),
+    )

@@ -14,12 +14,9 @@ one with the fewest late packets counts::
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import socket
 import struct
-import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -27,21 +24,18 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor as _reactor
-from twisted.internet.defer import Deferred
-from twisted.internet.task import LoopingCall, deferLater, react
+from twisted.internet.task import LoopingCall, deferLater
 
 from b2bua.media import negotiation
 from b2bua.media.endpoint import FRAME_SECONDS
 from b2bua.media.rtp import FRAME, RATE, Packet
 from b2bua.net.voices import Voices
 from b2bua.wire.sdp import Sdp
-from bench.report import FIGURES, write
+from bench import media_runs
 
 reactor: Any = _reactor
 HOST = "127.0.0.1"
 LATE = FRAME_SECONDS
-BAR = 1.0
-"""Percent of the packets that may be late."""
 PARTS = 20
 """Each millisecond another part of the parties speaks."""
 STAMP = struct.Struct("@ll")
@@ -192,36 +186,13 @@ def text(found: dict[str, Any]) -> str:
     )
 
 
-def main() -> None:
-    """Measure, and say whether it is good enough."""
-    parser = argparse.ArgumentParser(prog="python -m bench.voices", description=__doc__)
-    parser.add_argument("--players", type=int, default=200)
-    parser.add_argument("--seconds", type=float, default=20.0)
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--record", action="store_true", help="record all of them only")
-    parser.add_argument("--quick", action="store_true", help="only look whether it runs")
-    parser.add_argument("--write", action="store_true", help="keep the figures")
-    wanted = parser.parse_args()
-    players, seconds, runs = (5, 1.0, 1) if wanted.quick else (wanted.players, wanted.seconds, wanted.runs)
-    best: list[dict[str, Any]] = []
-
-    async def run() -> None:
-        for record in (True,) if wanted.record else (False, True):
-            found = [await measure(players, seconds, record) for _ in range(runs)]
-            print(*map(text, found), sep="\n", flush=True)
-            best.append(min(found, key=lambda one: float(one["late_percent"])))
-
-    try:
-        react(lambda _: Deferred.fromCoroutine(run()))
-    except SystemExit as over:
-        if over.code:
-            raise
-    if wanted.write:
-        FIGURES.mkdir(exist_ok=True)
-        (FIGURES / "voices.json").write_text(json.dumps(best, indent=1) + "\n")
-        write("voices", "\n".join(f"- {text(one)}" for one in best))
-    sys.exit(not wanted.quick and any(one["late_percent"] >= BAR for one in best))
-
-
 if __name__ == "__main__":
-    main()
+    media_runs.main(
+        "voices",
+        __doc__,
+        ("players", 200, 5),
+        measure,
+        text,
+        "late_percent",
+        lambda one: float(one["late_percent"]),
+    )
