@@ -21,6 +21,8 @@ TRANSPORTS = {
     "tcp": pj.PJSIP_TRANSPORT_TCP,
     "tls": pj.PJSIP_TRANSPORT_TLS,
 }
+BUSY = 171001
+"""PJSIP_EBUSY, which pjsua2 has no name for."""
 
 
 class Log(pj.LogWriter):
@@ -185,8 +187,12 @@ class Phone:
         return self.calls[-1]
 
     def register(self) -> None:
-        """Register."""
-        self.account.setRegistration(True)
+        """Register; it does so by itself when its connection has gone, and then says that it is busy."""
+        try:
+            self.account.setRegistration(True)
+        except pj.Error as error:
+            if error.status != BUSY:
+                raise
 
     def watch(self, who: str) -> None:
         """Subscribe to somebody's presence."""

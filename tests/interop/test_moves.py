@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -41,10 +43,10 @@ class MovesTests(TestCase):
     timeout = 150
 
     def directory(self) -> Path:
-        """Where everything is."""
-        path = Path(self.mktemp()).resolve()
-        path.mkdir()
-        return path
+        """Where everything is; the names of local sockets must be short, so not where the tests are."""
+        path = tempfile.mkdtemp(prefix="b2bua-")
+        self.addCleanup(shutil.rmtree, path)
+        return Path(path)
 
     @inlineCallbacks
     def test_under_calls(self) -> Any:
