@@ -328,14 +328,20 @@ def ended(*things: Any) -> Iterator[None]:
 
 
 def callee(directory: Path, server: int, text: str, user: str = CALLEE, *arguments: str) -> tuple[Sipp, int]:
-    """Start a callee, and register it."""
+    """
+    Start a callee, and register it.
+
+    SIPp is not to give up when a request comes once more before it has answered
+    the first one: it does not always know it again on a busy machine.
+    """
     phone = Phone(user, server, free_port())
     code = phone.register()
     port = phone.port
     phone.close()
     if code != 200:
         raise RuntimeError(f"the callee is not registered: {code}")
-    sipp = Sipp("uas", text, directory, "-p", str(port), *arguments)
+    patient = ("-default_behaviors", "all,-abortunexp")
+    sipp = Sipp("uas", text, directory, "-p", str(port), *patient, *arguments)
     until = time.monotonic() + STARTS
     while not udp_is_open(port):
         if sipp.process.poll() is not None or time.monotonic() > until:
