@@ -32,6 +32,36 @@ class ReplacesTests(TransferTestCase):
         self.alice.hang_up()
         self.quiet()
 
+    def test_refused_after_a_change(self) -> None:
+        """
+        Bob's phone moves its media while Alice is asked about Carol, and Alice refuses: the two hear each other.
+
+        The old dialog is left as it is (section 3), which is not what Bob was told meanwhile.
+        """
+        _, bobs = self.call(self.alice, self.bob)
+        self.alice.manners.change_after, self.alice.manners.change_code = 1.0, 488
+        self.carol.dial("bob", fields=self.replaces(bobs))
+        self.world.run(0.5)
+        self.bob.session.move_media()
+        self.world.run(0.3)
+        self.alice.manners.change_after, self.alice.manners.change_code = 0.0, 200
+        self.world.run(3)
+        self.only_talking(self.alice, self.bob)
+        self.assertEqual(self.carol.live, [])
+        self.alice.hang_up()
+        self.quiet()
+
+    def test_refused_when_the_replaced_has_left(self) -> None:
+        """Bob hangs up while Alice is asked about Carol, and Alice refuses: she is not left alone."""
+        _, bobs = self.call(self.alice, self.bob)
+        self.alice.manners.change_after, self.alice.manners.change_code = 1.0, 488
+        self.carol.dial("bob", fields=self.replaces(bobs))
+        self.world.run(0.5)
+        self.bob.hang_up()
+        self.world.run(3)
+        self.assertEqual((self.alice.live, self.carol.live), ([], []))
+        self.quiet()
+
     def test_pick_up(self) -> None:
         """Carol picks up a call that rings at Bob's: an early dialog that we began."""
         self.bob.manners.answers_after = None

@@ -107,9 +107,8 @@ class Replacing:
                 waiter.change(other, shown, told, by=leg)
             reply = await waiter.answer(other, leg)
             if isinstance(reply, Refused):
-                # The old dialog is left as it is (section 3).
                 call.refuse(leg, reply.code if not reply.local else 480)
-                bridge.begin()
+                await self._left_as_it_is(bridge, other, waiter.disturbed)
                 return
             back = reply.session
             if offer is not None and back is not None:
@@ -124,13 +123,23 @@ class Replacing:
         Bridge(call, leg, other, alignment).begin()
         call.hang_up(self.replaced, "replaced")
 
+    async def _left_as_it_is(self, bridge: Bridge, other: Leg, disturbed: bool) -> None:
+        """Nobody is replaced, and the old dialog goes on (section 3), if both are still there."""
+        if disturbed or self.replaced.ended:
+            await self._together_again(other)  # one of them was answered in nobody's stead
+        else:
+            bridge.begin()
+
     async def _interrupted(self, gone: Leg, other: Leg) -> None:
         """Somebody left in the middle: who was talking before talks again."""
-        call = self.call
         if gone is other:
-            call.end()
-            return
+            self.call.end()
+        else:
+            await self._together_again(other)
+
+    async def _together_again(self, other: Leg) -> None:
+        """Show the two who were talking to each other."""
         try:
-            await join(call, other, self.replaced)
+            await join(self.call, other, self.replaced)
         except (Gone, NotJoined):
-            call.end()
+            self.call.end()
