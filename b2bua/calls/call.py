@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from b2bua.calls.keys import asks_to_record
 from b2bua.calls.operations.announcing import confirm_in_words, refuse_in_words
@@ -502,7 +503,12 @@ class Call:
     def waited(self, waiting: WaitingParty) -> None:
         """Nobody has come in time: ring elsewhere for who waits, or hang up."""
         work = Deferred.fromCoroutine(go_on_after_waiting(self, waiting))
-        work.addErrback(lambda failure: self.calls.log.failure("{call} broke", failure, call=self.id))
+        work.addErrback(self._broken)
+
+    def _broken(self, failure: Failure) -> None:
+        """A bug of ours costs this call, and no other one."""
+        self.calls.log.failure("{call} broke", failure, call=self.id)
+        self.calls.run(self.abandon)
 
     def talks_with(self, leg: Leg) -> None:
         """Somebody talks to C{leg}; the features hear of the first time."""
@@ -552,6 +558,7 @@ class Call:
             lambda replied: leg.say(
                 replied or Replied(request.token, 200 if _means_nothing(request) else 501)
             ),
+            lambda: leg.say(Replied(request.token, 500)),
         )
 
     def referred(self, leg: Leg, word: Referred) -> None:

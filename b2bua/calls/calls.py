@@ -136,18 +136,58 @@ class Calls:
                     self._tell_changes()
         finally:
             self._busy = False
+            if inbox:
+                self.later(0, _nothing)  # a step broke, and what is behind it belongs to others
+
+    def run_in(self, call: Call | None, step: Callable[..., None], *values: Any) -> None:
+        """
+        Take a step of a call as L{run} does, for what an engine or a library has called back.
+
+        A bug of ours in it costs this call, and no other one: whoever waits in it for an answer gets one.
+
+        @param call: None for a leg that has left its call meanwhile.
+        """
+        self.run(self._in_call, call, step, values)
+
+    def _in_call(self, call: Call | None, step: Callable[..., None], values: tuple[Any, ...]) -> None:
+        try:
+            step(*values)
+        except Exception:  # noqa: BLE001  # it is logged, and ends the call
+            self.log.failure("{call} broke", Failure(), call="a leg of no call" if call is None else call.id)
+            if call is not None:
+                call.abandon()
 
     def later(self, seconds: float, step: Callable[..., None], *values: Any) -> ITimer:
         """Take a step after C{seconds}."""
         return self.context.layer.start(seconds, lambda: self.run(step, *values))
 
-    def when(self, answer: T | Deferred[T], then: Callable[[T], None]) -> None:
-        """Go on with an answer: at once when it is there already, else when it has come."""
+    def when(self, answer: T | Deferred[T], then: Callable[[T], None], broken: Callable[[], None]) -> None:
+        """
+        Go on with an answer: at once when it is there already, else when it has come.
+
+        What fails at once fails for whoever has asked; what fails later has nobody else to tell.
+
+        @param broken: called if it fails later, after that is logged: answers whoever asked all the same.
+        """
         if answer is not None and isinstance(answer, Deferred):
-            answer.addCallback(lambda value: self.run(then, value))
-            answer.addErrback(lambda failure: self.log.failure("a step of a call broke", failure))
+            answer.addCallbacks(
+                lambda value: self.run(self._go_on, then, value, broken),
+                lambda failure: self.run(self._broke, failure, broken),
+            )
         else:
             then(answer)
+
+    def _go_on(self, then: Callable[[T], None], value: T, broken: Callable[[], None]) -> None:
+        """The answer has come."""
+        try:
+            then(value)
+        except Exception:  # noqa: BLE001  # a bug of ours: it is logged, and the request answered
+            self._broke(Failure(), broken)
+
+    def _broke(self, failure: Failure, broken: Callable[[], None]) -> None:
+        """It does not go on."""
+        self.log.failure("what was decided later could not be carried out", failure)
+        broken()
 
     # ---- what has changed -----------------------------------------------
 

@@ -82,12 +82,19 @@ class Shared(Protocol):
     def run(self, step: Callable[..., None], *values: Any) -> None:
         """Take a step now, or when the present one is done."""
 
+    def run_in(self, call: Any, step: Callable[..., None], *values: Any) -> None:
+        """Take a step of a call, which ends the call if it breaks."""
+
     def later(self, seconds: float, step: Callable[..., None], *values: Any) -> ITimer:
         """Take a step after C{seconds}."""
         raise NotImplementedError
 
-    def when(self, answer: T | Deferred[T], then: Callable[[T], None]) -> None:
-        """Go on with an answer: at once when it is there already, else when it has come."""
+    def when(self, answer: T | Deferred[T], then: Callable[[T], None], broken: Callable[[], None]) -> None:
+        """
+        Go on with an answer: at once when it is there already, else when it has come.
+
+        @param broken: called if that fails later: answers whoever asked all the same.
+        """
 
 
 class LiveCall(face.Call, Protocol):

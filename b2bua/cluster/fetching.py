@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from b2bua.cluster.moving import CannotMove, Moving
 from b2bua.errors import PeerError
@@ -56,8 +57,9 @@ class Fetching:
         named = self._named(message)
         if named is None:
             return False
-        work = Deferred.fromCoroutine(self._fetch(message, named, flow, data))
+        work = Deferred.fromCoroutine(self._fetch(message, named))
         work.addErrback(lambda failure: self._moving.log.failure("a call could not be fetched", failure))
+        work.addCallback(lambda _: self._go_on(message.via.branch, data, flow))
         return True
 
     def _named(self, refer: Request) -> Named | None:
@@ -76,8 +78,8 @@ class Fetching:
         named = replaces.call_id, replaces.to_tag, replaces.from_tag
         return None if server.context.dialogs.find_replaced(*named) is not None else named
 
-    async def _fetch(self, refer: Request, named: Named, flow: Flow, data: bytes) -> None:
-        """Bring the two calls to one node, if another one has that call, and go on with the REFER."""
+    async def _fetch(self, refer: Request, named: Named) -> None:
+        """Bring the two calls to one node, if another one has that call."""
         branch = refer.via.branch
         self._waiting.add(branch)
         try:
@@ -90,6 +92,9 @@ class Fetching:
                 break
         finally:
             self._waiting.discard(branch)
+
+    def _go_on(self, branch: str, data: bytes, flow: Flow) -> None:
+        """Go on with the REFER, wherever the two calls are by now: it is answered in any case."""
         self._done = branch
         self._server.runner.received(data, flow)
         self._done = ""
@@ -130,18 +135,22 @@ class Fetching:
 
     def asked(self, peer: Peer, word: Word) -> None:
         """A node asks for a call of ours."""
-        work = Deferred.fromCoroutine(self._give(peer, word))
-        work.addErrback(lambda failure: self._moving.log.failure("a call could not be given", failure))
 
-    async def _give(self, peer: Peer, word: Word) -> None:
-        """Move it there, if we have it."""
+        def failed(failure: Failure) -> str:
+            self._moving.log.failure("a call could not be given", failure)
+            return "elsewhere"
+
+        work = Deferred.fromCoroutine(self._give(peer, word)).addErrback(failed)
+        work.addCallback(lambda found: peer.say({"say": "fetched", "number": word["number"], "found": found}))
+
+    async def _give(self, peer: Peer, word: Word) -> str:
+        """Move it there, if we have it, and say where it is."""
         call_id, to_tag, from_tag = word["dialog"]
         leg = self._server.context.dialogs.find_replaced(call_id, to_tag, from_tag)
-        found = "elsewhere"
-        if leg is not None and leg.call is not None:
-            found = "here"
-            try:
-                await self._moving.move(leg.call, peer.node)
-            except CannotMove:
-                found = "stays"
-        peer.say({"say": "fetched", "number": word["number"], "found": found})
+        if leg is None or leg.call is None:
+            return "elsewhere"
+        try:
+            await self._moving.move(leg.call, peer.node)
+        except CannotMove:
+            return "stays"
+        return "here"

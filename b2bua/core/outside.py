@@ -197,7 +197,9 @@ class OutsideRequests:
             seen(request, features.fields, sender.party),
         )
         then = partial(self._answered, request, server, sender)
-        self._calls.when(features.ask_request_received(asked), then)
+        self._calls.when(
+            features.ask_request_received(asked), then, lambda: self._answer(request, server, 500)
+        )
 
     def _answered(
         self, request: Request, server: IServerTransaction, sender: Sender, answer: Respond | None

@@ -142,7 +142,11 @@ class Senders:
             named = [maybeDeferred(locate, uri) for uri in hosts if not uri.is_numeric_host]
             if named:
                 looking: Deferred[Any] = DeferredList(named, consumeErrors=True)
-                self._calls.when(looking, partial(self._located, owner, request, server, find))
+                self._calls.when(
+                    looking,
+                    partial(self._located, owner, request, server, find),
+                    lambda: server.respond(request.response(500, to_tag=self._calls.context.token())),
+                )
                 return
         self._forbid(request, server)
 

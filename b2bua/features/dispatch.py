@@ -81,6 +81,10 @@ class TooLate(Exception):
     """A feature did not answer within its budget."""
 
 
+class GivenUp(Exception):
+    """A feature waited for something that it, or a library, has cancelled: a failure of its own."""
+
+
 def impl_of(plugin: Plugin, hook: str, parameters: Sequence[str]) -> HookImpl:
     """An implementation that takes all parameters of its hook, whatever it takes itself."""
     function = getattr(plugin.thing, hook)
@@ -221,12 +225,19 @@ class Dispatch:
 
     def within(self, seconds: float, answer: Awaitable[Any]) -> Deferred[Any]:
         """
-        An answer, or the failure L{TooLate}.
+        An answer, or the failure L{TooLate} or L{GivenUp}.
 
         Who answers late is cancelled; should it go on all the same, nobody hears it.
         """
         inner = answer if isinstance(answer, Deferred) else Deferred.fromCoroutine(answer)  # type: ignore[arg-type]  # a coroutine, as ask has seen
-        outer: Deferred[Any] = Deferred(lambda _: inner.cancel())
+        unwanted = False
+
+        def cancel(_: object) -> None:
+            nonlocal unwanted
+            unwanted = True
+            inner.cancel()
+
+        outer: Deferred[Any] = Deferred(cancel)
 
         def late() -> None:
             if not outer.called:
@@ -235,6 +246,8 @@ class Dispatch:
 
         def done(result: Any) -> None:
             timer.stop()
+            if isinstance(result, Failure) and result.check(CancelledError) and not unwanted:
+                result = _failure(GivenUp("what it waited for was cancelled"))
             if not outer.called:
                 outer.callback(result)
 

@@ -15,6 +15,8 @@ from email.utils import formatdate
 from secrets import token_hex
 from typing import TYPE_CHECKING, Protocol
 
+from twisted.logger import Logger
+
 from b2bua.authentication.authenticator import Authenticated
 from b2bua.capabilities import SUPPORTED_REGISTRATION
 from b2bua.errors import PeerError
@@ -86,6 +88,8 @@ class IKeeper(Protocol):
 
 class Registrar:
     """Answers REGISTER requests."""
+
+    log = Logger()
 
     def __init__(
         self,
@@ -206,10 +210,8 @@ class Registrar:
             moved = _ways(before) != _ways(after)
             stored = self.keeper.keep(aor, wait=moved)
             if stored is not None:
-                stored.addCallbacks(
-                    lambda _: server.respond(self._accept(request, aor)),
-                    lambda failure: self._undo(failure, request, server, aor, before, after),
-                )
+                stored.addCallback(lambda _: server.respond(self._accept(request, aor)))
+                stored.addErrback(self._undo, request, server, aor, before, after)
                 return
         server.respond(self._accept(request, aor))
 
@@ -223,11 +225,12 @@ class Registrar:
         after: tuple[Binding, ...],
     ) -> None:
         """
-        Step 7: the request fails with a 500 when the store fails, which has logged why.
+        Step 7: the request fails with a 500 when the store fails, which has logged why, or we do.
 
         Only what this request did is undone; another may have come after it.
         """
-        failure.trap(StoreError)
+        if failure.check(StoreError) is None:
+            self.log.failure("a REGISTER of {aor} could not be kept", failure, aor=aor)
         ours = [new for new in after if new not in before]
         now = [binding for binding in self.bindings.all(aor) if binding not in ours]
         for old in before:

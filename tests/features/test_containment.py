@@ -95,9 +95,16 @@ async def clings() -> None:
             await Deferred()
 
 
+async def is_cancelled() -> None:
+    """Wait for what it has cancelled itself."""
+    waited: Deferred[None] = Deferred()
+    waited.cancel()
+    await waited
+
+
 Failing = Callable[[], object] | Callable[[], Coroutine[Any, Any, None]]
 FAILURES: dict[str, tuple[Failing, ...]] = {
-    "question": (raises, leaves, nonsense, hangs, raises_later, clings),
+    "question": (raises, leaves, nonsense, hangs, raises_later, clings, is_cancelled),
     "edit": (raises, leaves, raises_later),
     "news": (raises, leaves, raises_later, hangs, clings),
 }

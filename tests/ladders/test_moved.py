@@ -10,6 +10,7 @@ from b2bua.calls import Attempt, Conversation, Talk, Wait
 from b2bua.calls.call import Call
 from b2bua.calls.records.record import CallRecord
 from b2bua.cluster.lease import DEAD, TERM
+from b2bua.cluster.moving import CannotMove, Moving
 from b2bua.store.memory import MemoryStore
 from b2bua.testing import Manners, World
 from b2bua.testing.nodes import Node
@@ -222,6 +223,31 @@ class OthersTests(MovedCase):
         self.quiet()
         parties = [[leg.party for leg in record.legs] for record in self.records()]
         self.assertIn(["extension alice", "extension bob", "extension carol"], parties)
+
+    def test_cannot_be_joined_for_a_bug(self) -> None:
+        """A bug while two calls are brought to one node: the REFER is answered all the same."""
+        for stays in (False, True):
+            with self.subTest(stays=stays):
+                self.setUp()
+                first = self.call(self.alice, self.bob)[1]
+                self.bob.next_hop = (B, 5060)
+                second = self.call(self.bob, self.carol)[0]
+                self.bob.next_hop = (A, 5060)
+
+                async def breaks(moving: Moving, call: Call, node: str, stays: bool = stays) -> None:
+                    raise CannotMove("it rings") if stays and node == "a" else RuntimeError("planted")
+
+                moving = Moving.move
+                self.patch(Moving, "move", breaks)
+                first.transfer(replaces=second)
+                self.world.run(5)
+                self.patch(Moving, "move", moving)
+                self.assertGreaterEqual(first.refer_code, 200)
+                self.assertTrue(self.flushLoggedErrors(RuntimeError))
+                for phone in (self.alice, self.bob, self.carol):
+                    for session in list(phone.live):
+                        session.hang_up()
+                self.quiet()
 
     def dave(self) -> Phone:
         """A phone of node a."""

@@ -34,7 +34,7 @@ class ReplacesTests(TransferTestCase):
 
     def test_refused_after_a_change(self) -> None:
         """
-        Bob's phone moves its media while Alice is asked about Carol, and Alice refuses: the two hear each other.
+        Bob's media move while Alice is asked about Carol, and she refuses: the two hear each other.
 
         The old dialog is left as it is (section 3), which is not what Bob was told meanwhile.
         """

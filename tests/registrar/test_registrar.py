@@ -437,6 +437,21 @@ class StoreTests(SynchronousTestCase):
             self.assertEqual(server.response.code, 500)
             self.assertEqual(self.house.bindings.all(AOR), before)
 
+    def test_fault_of_ours(self) -> None:
+        """What breaks otherwise while it is stored, or after that, is a 500 as well."""
+        server = self.house.serve(self.house.signed(self.house.request(SECOND)))
+        self.keeper.answers.pop().errback(RuntimeError("planted"))
+        self.assertEqual((server.response.code, len(self.house.bindings.all(AOR))), (500, 1))
+        server = self.house.serve(self.house.signed(self.house.request(SECOND)))
+
+        def breaks(request: object, aor: str) -> None:
+            raise RuntimeError("planted")
+
+        self.patch(self.house.registrar, "_accept", breaks)
+        self.keeper.answers.pop().callback(None)
+        self.assertEqual((server.response.code, len(self.house.bindings.all(AOR))), (500, 1))
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 2)
+
     def test_refresh_does_not_wait(self) -> None:
         """A refresh loses at most its expiry, so its answer does not wait for a disk."""
         self.keeper.asked.clear()

@@ -159,8 +159,8 @@ class Conversation(StandIn, Speech):
             return
         opened = voices.open(flow.local[0], self._happened, offer, flow.remote[0], self._talk.room)
         opened.addCallbacks(
-            lambda voice: calls.run(self._opened, voice, offer is not None),
-            lambda failure: calls.run(self._fail, failure.getErrorMessage()),
+            lambda voice: calls.run_in(self._call, self._opened, voice, offer is not None),
+            lambda failure: calls.run_in(self._call, self._no_voice, failure),
         )
 
     def _opened(self, voice: IVoice, agreed: bool) -> None:
@@ -187,7 +187,13 @@ class Conversation(StandIn, Speech):
         self._call.story.note("the server talks to {}", self.party)
         self._offered = False
         done = Deferred.fromCoroutine(self._talk.script(self))
-        done.addCallbacks(lambda _: self._call.calls.run(self._done), self._broke)
+        done.addCallbacks(lambda _: self._call.calls.run_in(self._call, self._done), self._broke)
+
+    def _no_voice(self, failure: Any) -> None:
+        """The engine has no voice, or we have a fault."""
+        if failure.check(NoVoice) is None:
+            self.log.failure("a voice for {party} broke", failure, party=str(self.party))
+        self._fail(failure.getErrorMessage())
 
     def _fail(self, why: str) -> None:
         """Turn the party away: there is no voice for it."""
@@ -206,7 +212,7 @@ class Conversation(StandIn, Speech):
         if failure.check(Gone) is None:
             self.log.failure("a conversation with {party} broke", failure, party=str(self.party))
             self._call.story.note("the conversation broke: {}", failure.getErrorMessage())
-        self._call.calls.run(self._done)
+        self._call.calls.run_in(self._call, self._done)
 
     def now(self) -> float:
         """The clock that nobody sets."""
@@ -252,8 +258,8 @@ class Conversation(StandIn, Speech):
             leg.flow.local[0], self._happened, None, leg.flow.remote[0], self._talk.room
         )
         opened.addCallbacks(
-            lambda voice: calls.run(self._opened, voice, False),
-            lambda _: calls.run(self._end_for, "the voice is gone"),
+            lambda voice: calls.run_in(self._call, self._opened, voice, False),
+            lambda _: calls.run_in(self._call, self._end_for, "the voice is gone"),
         )
 
     def _go_on(self) -> None:
@@ -287,7 +293,7 @@ class Conversation(StandIn, Speech):
             case Changed(session=bytes() as offer, identity_only=False) if voice is not None:
                 answered = voice.answer(offer)
                 answered.addCallbacks(
-                    lambda session: self._call.calls.run(self._say, Answered(session)),
+                    lambda session: self._call.calls.run_in(self._call, self._say, Answered(session)),
                     lambda failure: self._no_voice_for(failure, offer),
                 )
             case Withdrawn() if voice is not None and leg.remote_session is not None:
@@ -319,8 +325,10 @@ class Conversation(StandIn, Speech):
 
     def _no_voice_for(self, failure: Any, offer: bytes) -> None:
         """A new session that no voice is for is answered in silence, as a hold is."""
-        failure.trap(NoVoice)
-        self._call.calls.run(self._say, Answered(silent_answer(offer, self._leg.local_session)))
+        if failure.check(NoVoice) is None:
+            self.log.failure("a new session of {party} broke", failure, party=str(self.party))
+        silent = Answered(silent_answer(offer, self._leg.local_session))
+        self._call.calls.run_in(self._call, self._say, silent)
 
     def _say(self, word: Word) -> None:
         """Answer the party, if it is still there; whoever talks to it by now waits for that, too."""

@@ -254,8 +254,8 @@ class HoldMusic(Speech):
         self._shows, self._waiting = word, deque()
         asking = self._open(offer)
         asking.addCallbacks(
-            lambda session: self._calls.run(self._shown, word, session),
-            lambda failure: self._calls.run(self._failed, word, failure),
+            lambda session: self._calls.run_in(self._leg.call, self._shown, word, session),
+            lambda failure: self._calls.run_in(self._leg.call, self._failed, word, failure),
         )
 
     def _open(self, offer: bytes | None) -> Deferred[bytes]:
@@ -415,7 +415,7 @@ class HoldMusic(Speech):
         self._note("{} hears {}", self.party, PurePath(self._wanted.path).stem or "what its place has to say")
         script = self._play() if self._wanted.script is None else self._wanted.script(self)
         done = Deferred.fromCoroutine(script)
-        done.addCallbacks(lambda _: self._calls.run(self._done), self._broke)
+        done.addCallbacks(lambda _: self._calls.run_in(self._leg.call, self._done), self._broke)
 
     async def _play(self) -> None:
         """Play the music."""
@@ -491,8 +491,8 @@ class HoldMusic(Speech):
             return
         self._waiting = deque()
         self._open(None).addCallbacks(
-            lambda session: self._calls.run(self._offered_again, session),
-            lambda failure: self._calls.run(self._not_again, failure),
+            lambda session: self._calls.run_in(self._leg.call, self._offered_again, session),
+            lambda failure: self._calls.run_in(self._leg.call, self._not_again, failure),
         )
 
     def _offered_again(self, session: bytes) -> None:

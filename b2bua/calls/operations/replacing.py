@@ -53,6 +53,7 @@ class Replacing:
             self.call.calls.when(
                 self.call.features.ask_replace(self.call, leg, self.replaced),
                 lambda verdict: self._decided(word.session, verdict),
+                lambda: self.call.refuse(leg, 500),
             )
 
     def _decided(self, offer: bytes | None, verdict: ReplaceVerdict | None) -> None:

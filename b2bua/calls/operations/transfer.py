@@ -48,6 +48,7 @@ def transfer_requested(call: OperatedCall, leg: Leg, referral: Referral) -> None
     call.calls.when(
         call.features.ask_transfer(call, leg, referral),
         lambda verdict: _decided(call, leg, referral, verdict),
+        lambda: referral.refuse(500),
     )
 
 

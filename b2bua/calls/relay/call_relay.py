@@ -213,13 +213,16 @@ class CallRelay:
         held = HeldWords.before(to)
         waiting = held.hold(word)
         asked = self._offer(by, to, session, target) if offers else self._answer(by, to, session, word)
-        run = self._call.calls.run
         if isinstance(word, (Ringing, Progress)):
             asked.addCallback(partial(self._answered_early, (by, to), session))
         asked.addCallbacks(
-            lambda relayed: run(self._passed_on, to, held, waiting, relayed),
-            lambda failure: run(self._failed, failure, (by, to), held, waiting, offers, chosen.must),
+            lambda relayed: self._run(self._passed_on, to, held, waiting, relayed),
+            lambda failure: self._run(self._failed, failure, (by, to), held, waiting, offers, chosen.must),
         )
+
+    def _run(self, step: Callable[..., None], *values: object) -> None:
+        """Take a step of the call."""
+        self._call.calls.run_in(self._call, step, *values)
 
     def _passed_on(self, to: Leg, held: HeldWords, waiting: Held, relayed: bytes) -> None:
         """The relay has answered: say what has waited for that."""

@@ -210,7 +210,7 @@ class Attempt:
         elif self.direct:
             self._reach()
         else:
-            self.call.calls.when(self.call.features.ask_route(self), self._routed)
+            self.call.calls.when(self.call.features.ask_route(self), self._routed, self.call.abandon)
 
     def limit(self, seconds: float) -> None:
         """Give all of it that long from now on, forwards included."""
@@ -270,7 +270,7 @@ class Attempt:
             self._fail(found)
             return
         self._fork = Fork(self, found)
-        self.call.calls.when(self.call.features.ask_ring_seconds(self), self._limited)
+        self.call.calls.when(self.call.features.ask_ring_seconds(self), self._limited, self.call.abandon)
         self._fork.start()
 
     def _limited(self, seconds: float | None) -> None:
@@ -388,7 +388,7 @@ class Attempt:
             self._give_up(outcome)
             return
         answer = self.call.features.ask_failed(self, outcome)
-        self.call.calls.when(answer, lambda verdict: self._failed(outcome, verdict))
+        self.call.calls.when(answer, lambda verdict: self._failed(outcome, verdict), self.call.abandon)
 
     def _failed(self, outcome: Outcome, verdict: FailureVerdict | None) -> None:
         """Go on elsewhere, or give up."""
