@@ -44,6 +44,9 @@ class OpenRequest(Protocol):
     def follow(self, flow: Flow) -> None:
         """The peer is there now."""
 
+    def rest(self) -> None:
+        """The session is over: do not send it again, if it has no place after that."""
+
 
 class IUsage(Protocol):
     """What speaks within the dialog: a leg, a subscription."""
@@ -180,6 +183,13 @@ class Channel:
         """Follow the phone that is known, to begin with to where it is by now."""
         if self.device is not None and self.surroundings.devices is not None:
             self.surroundings.devices.add(self)
+
+    def seek(self) -> None:
+        """Go where the phone is by now: who follows nobody any more is not told of that."""
+        devices = self.surroundings.devices
+        if self.closed and self.device is not None and devices is not None:
+            devices.add(self)
+            devices.remove(self)
 
     def close(self) -> None:
         """Follow nobody, and hear no more of connections."""

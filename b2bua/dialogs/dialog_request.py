@@ -31,6 +31,13 @@ A parameter of our Via, by which a re-INVITE without an offer is known from its 
 A response has the Via of its request (RFC 3261 section 8.2.6.2), also when the process
 that has sent it is gone and remembers nothing.
 """
+AFTER_THE_END = frozenset(("BYE", "NOTIFY", "PRACK", "SUBSCRIBE"))
+"""
+What still has its place when the session is over.
+
+The news of a transfer goes on (RFC 5057 section 5.1), and a provisional response goes
+on being repeated until its PRACK.
+"""
 ANSWERS_MAX = 2
 """Challenges to one request that are answered: the first, and one more for a stale nonce."""
 
@@ -218,6 +225,19 @@ class DialogRequest:
             self._again()
         elif self._client is not None:
             self._client.move(flow)
+
+    def rest(self) -> None:
+        """
+        The session is over: do not send it again, if it has no place after that (RFC 3261 section 15).
+
+        What waits to be sent again has failed; what is on its way ends by itself.
+        """
+        if self._method in AFTER_THE_END:
+            return
+        self._mends = False
+        if self._timer is not None:
+            self.give_up()
+            self._hear(self._sent.response(503).made_up())
 
     def give_up(self) -> None:
         """Wait no more; what is under way ends by itself."""

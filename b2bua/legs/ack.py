@@ -68,6 +68,7 @@ class Ack:
     def repeat(self) -> None:
         """The 2xx came again: so does the ACK, unless it is not due yet."""
         if self.sent:
+            self.leg.channel.seek()
             self.send()
 
     def _write(self, flow: Flow, via: str) -> Request:

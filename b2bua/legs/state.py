@@ -371,6 +371,9 @@ class LegData:
     def end(self) -> None:
         """Be over for the call: stop whatever would go on by itself."""
         self.state = LegState.ENDED
+        if self.channel.requests:
+            for asked in tuple(self.channel.requests):
+                asked.rest()
         if self.expiry.timer is not None:
             self.expiry.timer.stop()
             self.expiry.timer = None

@@ -119,7 +119,7 @@ class Talk:
             and not self._witness.newly_connected
             # A BYE that was lost with its connection may go again by another.
             and not again
-            and not (method == "BYE" and self._crosses(tag))
+            and not self._crosses(tag, method)
         ):
             self.complain(f"{method} in a dialog that is over", "RFC 3261 15")
         if method == "INVITE":
@@ -214,9 +214,16 @@ class Talk:
 
     # What the peer asks
 
-    def _crosses(self, tag: str) -> bool:
-        """Has the peer's BYE only just come, so that who answers for the dialog may not have it yet?"""
-        return self.now - self._bye_came.get(tag, -1.0) <= self._witness.inside
+    def _crosses(self, tag: str, method: str) -> bool:
+        """
+        Has the peer's BYE only just come, so that who answers for the dialog may not have it yet?
+
+        It is a word between two servers away; a single one has it, but its BYE may be on its way.
+        """
+        inside = self._witness.inside
+        if method != "BYE" and not inside:
+            return False
+        return self.now - self._bye_came.get(tag, -1.0) <= inside
 
     def request_came(self, came: Came) -> None:
         """A new request of the peer, neither ACK nor CANCEL."""

@@ -35,6 +35,13 @@ class Around:
         return [("Authorization", f"for {request.cseq.number}")]
 
 
+class Patient(Channel):
+    """One whose requests wait for the phone, as in a call."""
+
+    __slots__ = ()
+    patient = True
+
+
 class ChannelTests(SynchronousTestCase):
     """L{Channel}."""
 
@@ -67,9 +74,9 @@ class ChannelTests(SynchronousTestCase):
         """Lose the way to the peer."""
         self.channel.lose(flow)
 
-    def send(self) -> None:
+    def send(self, method: str = "NOTIFY") -> None:
         """Send a request."""
-        DialogRequest(self.channel, self.dialog, "NOTIFY", lambda response: self.heard.append(response.code))
+        DialogRequest(self.channel, self.dialog, method, lambda response: self.heard.append(response.code))
 
     def challenge(self, *, stale: bool = False) -> None:
         """Let the peer ask who we are."""
@@ -158,3 +165,31 @@ class ChannelTests(SynchronousTestCase):
         self.send()
         self.around.layer.clients[-1].answer(503, local=True)
         self.assertEqual((self.heard, self.channel.requests), ([503], None))
+
+    def test_session_over(self) -> None:
+        """When the session is over a MESSAGE is not sent again, and the news of a transfer is."""
+        for method, sent in (("MESSAGE", 1), ("NOTIFY", 2)):
+            with self.subTest(method=method):
+                self.around.layer.clients.clear()
+                self.send(method)
+                for request in self.channel.requests or ():
+                    request.rest()
+                self.challenge()
+                self.assertEqual(len(self.around.layer.clients), sent)
+        self.assertEqual(self.heard, [401])
+
+    def test_session_over_while_it_waits(self) -> None:
+        """What waits for the phone to come back has failed then, and its sender hears so."""
+        self.channel = Patient(self.around, self)
+        self.channel.sticky = True
+        self.channel.take_flow(TCP)
+        self.send("INFO")
+        self.around.layer.clients[-1].flow = TCP
+        self.around.layer.clients[-1].answer(503, local=True)
+        self.assertEqual(self.heard, [])
+        for request in list(self.channel.requests or ()):
+            request.rest()
+        self.assertEqual((self.heard, self.channel.requests), ([503], None))
+        self.channel.go_on_by(OTHER)
+        self.around.layer.clock.advance(64)
+        self.assertEqual(len(self.around.layer.clients), 1)

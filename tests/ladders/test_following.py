@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from b2bua.testing import LadderTestCase, Manners, Phone
+from b2bua.wire.message import Request
 
 QUICK = Manners(answers_after=0.3)
 UUID = "urn:uuid:9b1d3c64-5a0e-4c13-9f6e-0a1b2c3d4e5f"
@@ -164,6 +165,38 @@ class FollowingTests(LadderTestCase):
             "INFO", [got.message.method for got in self.bob.inbox if hasattr(got.message, "method")]
         )
         self.bob.hang_up()
+        self.quiet()
+
+    def test_over_meanwhile(self) -> None:
+        """What has waited for a phone is not sent any more once there was a BYE (RFC 3261 section 15)."""
+        self.talking("TCP", UUID)
+        self.away(self.bob)
+        self.alice.session.ask("INFO")
+        self.world.run(2)
+        self.alice.hang_up()
+        self.world.run(2)
+        self.back(self.bob)
+        self.world.run(1)
+        asked = [got.message.method for got in self.bob.inbox if isinstance(got.message, Request)]
+        self.assertNotIn("INFO", asked)
+        self.assertIn("BYE", asked)
+        self.quiet()
+
+    def test_answers_elsewhere(self) -> None:
+        """Who answers a call that was given up, and has another port, gets ACK and BYE where it registers."""
+        self.world.network.icmp = False
+        (self.alice,) = self.phones("alice", manners=QUICK)
+        (self.bob,) = self.phones("bob", manners=QUICK.but(trying=False, rings_after=None))
+        self.bob.refreshes_registration = False
+        self.alice.dial("bob")
+        self.world.run(0.1)
+        self.alice.hang_up()
+        self.bob.move(port=41234)
+        self.world.run(0.4)
+        self.assertEqual(len(self.bob.live), 1)
+        self.bob.register()
+        self.world.run(2)
+        self.assertEqual(self.bob.live, [])
         self.quiet()
 
     def test_never_back(self) -> None:

@@ -214,6 +214,19 @@ class Lying(LadderTestCase):
         self.world.run(0.1)
         self.assertIn("INFO in a dialog that is over", self.complaints())
 
+    def test_after_the_end_elsewhere(self) -> None:
+        """What was on its way from another server when the BYE came is none, a word later it is."""
+        self.witness.inside = 0.003
+        self.call_out()
+        self.other.sends("BYE")
+        self.world.run(0.012)
+        self.liar.sends("INFO", session=self.liar.sessions[0])
+        self.assertEqual(self.complaints(), "")
+        self.world.run(0.005)
+        self.liar.sends("INFO", session=self.liar.sessions[0])
+        self.world.run(0.1)
+        self.assertIn("INFO in a dialog that is over", self.complaints())
+
     def test_two_reinvites(self) -> None:
         """A re-INVITE while another one is open is found (section 14.1)."""
         self.call_out()
