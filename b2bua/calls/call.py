@@ -113,7 +113,6 @@ class Call:
     """
 
     __slots__ = (
-        "_listeners",
         "_operations",
         "_past",
         "bridge",
@@ -204,7 +203,6 @@ class Call:
         """Was it begun by a process that is gone?"""
         self.relay = None if calls.relays is None else CallRelay(self, calls.relays)
         """Those of its media that pass through a relay; None where none can."""
-        self._listeners: dict[Leg, Listener] = {}
         self._operations = 0
         self.over = False
         calls.going[self.id] = self
@@ -275,8 +273,9 @@ class Call:
         relay_happened(self, happened)
 
     def listen(self, leg: Leg, listener: Listener) -> None:
-        """From now on C{listener} hears the words of C{leg}."""
-        self._listeners[leg] = listener
+        """From now on C{listener} hears the words of C{leg}, unless that has left."""
+        if leg.call is self:
+            leg.listener = listener
         if self.waiting is not None:
             self._waits_no_more(leg)
 
@@ -288,12 +287,12 @@ class Call:
         self.waiting = self.waiting or None
 
     def listener(self, leg: Leg) -> Listener | None:
-        """Who hears the words of a leg."""
-        return self._listeners.get(leg)
+        """Who hears the words of a leg of ours."""
+        return leg.listener if leg.call is self else None
 
     def is_busy(self, leg: Leg) -> bool:
         """Is something at work on the leg: a search, a transfer, an operation of a feature?"""
-        listener = self._listeners.get(leg)
+        listener = self.listener(leg)
         if isinstance(listener, Consent):
             return True  # the search asks it whether it takes the call
         return listener is None or not (listener is self.bridge or isinstance(listener, StandIn))
@@ -305,9 +304,9 @@ class Call:
         @param why: how it ended, as the record has it.
         @param end: the same for features; None if it goes on in another call.
         """
-        self._listeners.pop(leg, None)
         if leg in self.legs:
             self.legs.remove(leg)
+            leg.listener = None
             if self.waiting is not None:
                 self._waits_no_more(leg)
             if leg in self.holders:
@@ -325,7 +324,7 @@ class Call:
     def hang_up(self, leg: Leg, why: str = "bye", fields: Fields = ()) -> None:
         """End a leg, in whatever state it is."""
         if leg in self.legs:
-            listener = self._listeners.get(leg)
+            listener = leg.listener
             self.part_with(leg, f"we: {why}", LEG_ENDS[why], by_us=True)
             leg.say(HungUp(why, fields))
             if isinstance(listener, (LegWaiter, Conversation)):
@@ -354,7 +353,7 @@ class Call:
         if calls.tap is not None:
             layer = calls.context.layer
             calls.tap(layer.moment or layer.now(), self.id, leg, word)
-        listener = self._listeners.get(leg)
+        listener = leg.listener if leg.call is self else None
         if type(word) is HungUp:
             self.record.hung_up(leg.party, word.why)
             self.part_with(leg, word.why, LEG_ENDS[word.why])
@@ -523,12 +522,11 @@ class Call:
         for waiting in (self.waiting or {}).values():
             waiting.stop()
         self.waiting = None
-        self._listeners.clear()
         legs, self.legs = self.legs, []
         for leg in legs:
             if leg.music is not None:
                 leg.music.let_go()
-            leg.call = None
+            leg.call = leg.listener = None
             self.calls.directory.leg_ended(leg.party)
             leg.end()
             leg.check_gone()

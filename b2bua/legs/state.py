@@ -138,6 +138,7 @@ class LegData:
         "incoming",
         "inherited",
         "lingering",
+        "listener",
         "music",
         "origin",
         "our_bye",
@@ -172,6 +173,8 @@ class LegData:
         self.party = party
         self.hear = hear
         self.call: Any = None
+        self.listener: Any = None
+        """Who of its call hears its words at present."""
         self.identity: Identity | None = None
         """Who the peer was found to be when it called; None: its party says it all."""
         self.channel = LegChannel(context, self)

@@ -38,6 +38,7 @@ WRITERS = {
     # How far it is, and what is open.
     "gone": "",
     "lingering": "",
+    "listener": "",
     "music": "",
     "our_bye": "bye",
     "our_change": "our_change",
