@@ -113,6 +113,8 @@ class Dispatch:
         self.arranged: Callable[[], None] = _nothing
         """Told when others have a say than before."""
         self.impls: dict[str, tuple[HookImpl, ...]] = {}
+        self._names: dict[str, tuple[str, ...]] = {}
+        """The names of those plugins, which the stories of all calls share."""
         self.arrange()
 
     def mute(self, plugin: Plugin, hook: str, muted: bool) -> None:
@@ -133,6 +135,7 @@ class Dispatch:
                     for plugin in self.plugins
                     if not plugin.out and hook in plugin.hooks and (plugin.name, hook) not in self._muted
                 )
+                self._names[hook] = tuple(impl.plugin.name for impl in self.impls[hook])
         self.arranged()
 
     def pretend(self, feature: str, answer: object) -> None:
@@ -165,10 +168,13 @@ class Dispatch:
         """
         now = self.timers.now
         began = now()
+        took: tuple[int, ...] = ()
         for index, impl in enumerate(impls):
             try:
                 answer = impl.call(*values)
             except CONTAINED:
+                self._had_no_opinion(hook, impls[:index], took, began, story)
+                took = ()
                 self._failed(hook, impl.plugin, _failure(), began, story)
                 began = now()
                 continue
@@ -176,9 +182,10 @@ class Dispatch:
                 before, began = began, now()
                 if began - before >= BLOCKS:
                     self._tell_blocked(hook, impl.plugin, began - before, story)
-                if story is not None:
-                    story.asked(began, hook, impl.plugin.name, None, began - before)
+                took += (int((began - before) * 1e6 + 0.5),)
                 continue
+            self._had_no_opinion(hook, impls[:index], took, began, story)
+            took = ()
             if isinstance(answer, (Deferred, CoroutineType)):
                 rest = impls[index + 1 :]
                 # A coroutine runs until it waits for the first time.
@@ -195,7 +202,17 @@ class Dispatch:
                     decided(impl.plugin.name)
                 return answer
             began = now()
+        self._had_no_opinion(hook, impls, took, began, story)
         return None
+
+    def _had_no_opinion(
+        self, hook: str, impls: Sequence[HookImpl], took: tuple[int, ...], now: float, story: Story | None
+    ) -> None:
+        """Note that the last of them had nothing to say, and the microseconds that each took."""
+        if took and story is not None:
+            whole = impls is self.impls[hook]
+            names = self._names[hook] if whole else tuple([impl.plugin.name for impl in impls])
+            story.silent(now, hook, names[-len(took) :], took)
 
     async def _wait(
         self,

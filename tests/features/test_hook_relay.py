@@ -23,6 +23,15 @@ class Silent:
         """Leave it to others."""
 
 
+class Broken:
+    """Has a bug."""
+
+    @hookimpl
+    def route_call(self, attempt: object) -> None:
+        """Fail."""
+        raise ZeroDivisionError
+
+
 class First:
     """Refuses everything."""
 
@@ -84,7 +93,17 @@ class QuestionTests(SynchronousTestCase):
         asked = attempt()
         features = Features.of(Silent, Second, First)
         self.assertEqual(features.ask_route(asked), Forward("103"))
-        self.assertEqual([entry[2] for entry in asked.call.story._entries], ["silent", "second"])
+        self.assertEqual([entry.feature for entry in asked.call.story.entries()], ["silent", "second"])
+
+    def test_told_in_order(self) -> None:
+        """The story of a call names those who had no opinion in their place, beside who took their time."""
+        asked = attempt()
+        features = Features.of(Silent, Patient, Broken, First, timers=FakeClock())
+        features.ask_route(asked)
+        features.plugins[1].thing.answer.callback(None)
+        told = [(entry.feature, entry.silent) for entry in asked.call.story.entries()]
+        self.assertEqual(told, [("silent", True), ("patient", True), ("broken", False), ("first", False)])
+        self.flushLoggedErrors(ZeroDivisionError)
 
     def test_configured_order(self) -> None:
         """The configuration says who is asked first, and who is left out."""

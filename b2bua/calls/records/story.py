@@ -15,6 +15,8 @@ SLOW = 0.1
 
 Question: TypeAlias = tuple[float, str, str, object, float, str | None]
 """A question that was put to one feature: when, hook, feature, answer, seconds, error."""
+Silence: TypeAlias = tuple[float, str, tuple[str, ...], tuple[int, ...]]
+"""Features in a row that had no opinion, as most have none: when, hook, features, microseconds of each."""
 Note: TypeAlias = tuple[float, str, tuple[Any, ...]]
 """What happened: when, a format, and its values."""
 
@@ -47,7 +49,7 @@ class Story:
         """Begin the story of C{call}; C{now} is the clock of the server."""
         self.call = call
         self._now = now
-        self._entries: list[Question | Note] = []
+        self._entries: list[Question | Silence | Note] = []
         self.features: tuple[str, ...] = ()
         """The features that had a say, in the order in which they first did."""
 
@@ -68,6 +70,13 @@ class Story:
         if answer is not None and feature not in self.features:
             self.features += (feature,)
 
+    def silent(self, at: float, hook: str, features: tuple[str, ...], took: tuple[int, ...]) -> None:
+        """Note that C{features} were asked and had no opinion, for which each took so many microseconds."""
+        entries = self._entries
+        if len(entries) >= ENTRIES_MAX:
+            del entries[: ENTRIES_MAX // 4]
+        entries.append((at, hook, features, took))
+
     def note(self, text: str, *values: Any) -> None:
         """Note something that happened; C{text} is a format for C{values}, as in C{str.format}."""
         entries = self._entries
@@ -81,10 +90,23 @@ class Story:
             if len(entry) == 6:
                 _, _, feature, answer, seconds, error = entry
                 yield feature, answer is not None, seconds, error is not None
+            elif len(entry) == 4:
+                for feature, took in zip(entry[2], entry[3], strict=True):
+                    yield feature, False, took / 1e6, False
 
     def entries(self) -> list[Entry]:
         """What happened, for people."""
-        return [_noted(entry) if len(entry) == 3 else _asked(entry) for entry in self._entries]
+        told: list[Entry] = []
+        for entry in self._entries:
+            if len(entry) == 3:
+                told.append(_noted(entry))
+            elif len(entry) == 6:
+                told.append(_asked(entry))
+            else:
+                at, hook, features, took = entry
+                for feature, microseconds in zip(features, took, strict=True):
+                    told.append(_asked((at, hook, feature, None, microseconds / 1e6, None)))
+        return told
 
     def lines(self) -> list[tuple[float, str]]:
         """What happened, with its time, a line each, but for those who had nothing to say, quickly."""
