@@ -64,6 +64,11 @@ class Killable:
 
         @param sockets: descriptors that it gets as from systemd; they are closed here.
         """
+        self.begin(sockets)
+        self.wait_until_it_serves()
+
+    def begin(self, sockets: Sequence[int] = ()) -> None:
+        """Start it; see L{start}."""
         twistd = Path(sys.executable).parent / "twistd"
         command = [str(twistd), "-n", "--pidfile=", "b2bua", "--config", str(self.config)]
         if sockets:  # sd_listen_fds(3): from number 3 on, and for the process of that number
@@ -77,13 +82,17 @@ class Killable:
         for number in sockets:
             os.close(number)
         self.pid = self._process.pid
+
+    def wait_until_it_serves(self) -> None:
+        """Wait until it has started."""
+        assert self._process is not None
         until = time.monotonic() + STARTS
-        while not self._serves():
+        while not self.serves():
             if self._process.poll() is not None or time.monotonic() > until:
                 raise RuntimeError(self.log.read_text(errors="replace")[-3000:])
             time.sleep(0.05)
 
-    def _serves(self) -> bool:
+    def serves(self) -> bool:
         """Does it answer?"""
         with suppress(SettingsError):
             return bool(self.ask("/status"))
@@ -277,9 +286,11 @@ class Sipp:
         file.write_text(text)
         self._stat = directory / f"{name}.csv"
         self._errors = directory / f"{name}.errors"
+        self._messages = directory / f"{name}.messages"
         command = [
             binary, "-sf", str(file), "-i", HOST, "-mi", HOST, "-nostdin", "-trace_stat", "-stf",
-            str(self._stat), "-fd", "1", "-trace_err", "-error_file", str(self._errors), *arguments,
+            str(self._stat), "-fd", "1", "-trace_err", "-error_file", str(self._errors),
+            "-trace_shortmsg", "-shortmessage_file", str(self._messages), *arguments,
         ]  # fmt: skip
         self._out = open(directory / f"{name}.out", "wb")  # noqa: SIM115  # as long as the process
         self.process = subprocess.Popen(
@@ -308,6 +319,16 @@ class Sipp:
         return "\n".join(line for line in lines if line[:5].strip("'").isdigit() and "Dead call" not in line)[
             :3000
         ]
+
+    def exchanged(self) -> dict[str, list[str]]:
+        """By their Call-IDs, the messages of its calls: when, S or R, CSeq, and the first line."""
+        found: dict[str, list[str]] = {}
+        if self._messages.exists():
+            for line in self._messages.read_text(errors="replace").splitlines():
+                date, when, way, call, *rest = [*line.split("\t")[1:], "", "", ""]
+                if date and when:
+                    found.setdefault(call, []).append("  ".join((date, way, *rest)).rstrip())
+        return found
 
     def end(self) -> None:
         """End it."""

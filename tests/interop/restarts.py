@@ -14,6 +14,7 @@ import argparse
 import sys
 import tempfile
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +26,7 @@ from tests.interop.load import (
     Asking,
     Killable,
     Registering,
+    Sipp,
     callee,
     caller,
     ended,
@@ -36,6 +38,8 @@ PATIENT = "[limits]\nlag = 20.0\n"
 """Other work of the machine is no reason to turn anybody away."""
 UNSETTLED = 30
 """So often it is tried to restart, once a second, while calls of the process before are not settled."""
+SHOWN = 5
+"""Of so many calls that failed all messages are shown."""
 SILENCE = 0.3
 """So many seconds there may be no answers."""
 
@@ -46,7 +50,7 @@ class Outcome(NamedTuple):
     calls: int
     failed: int
     unhappy: str
-    """What SIPp says of calls that failed."""
+    """What SIPp says of calls that failed, and all messages of the first of them."""
     registered: int
     """So many REGISTERs were answered."""
     lost: list[str]
@@ -83,12 +87,14 @@ def play(directory: Path, restarts: int, rate: int, pause: float = 4.0) -> Outco
     )  # fmt: skip
     told: list[int] = []
     silences: list[float] = []
+    begun: list[str] = []
     with ended(uac, uas, service):
         registering.start()
         asking.start()
         for _ in range(restarts):
             time.sleep(pause)
             asking.silences.clear()
+            begun.append(datetime.now().strftime("%H:%M:%S.%f"))  # as SIPp has it
             found = _restart(service)
             if found["problem"]:
                 raise RuntimeError(f"{found['problem']}\n{service.log.read_text(errors='replace')[-3000:]}")
@@ -101,7 +107,25 @@ def play(directory: Path, restarts: int, rate: int, pause: float = 4.0) -> Outco
         there = {row["extension"] for row in service.ask("/registrations")}
         lost = [user for user in PHONES if user not in there] + [user for user, _ in registering.failed]
         failed = count - uac.count("SuccessfulCall(C)")
-        return Outcome(count, failed, uac.said(), registering.done, lost, silences, told)
+        unhappy = uac.said() + uas.said() + exchanged(uac, uas, begun) if failed else ""
+        return Outcome(count, failed, unhappy, registering.done, lost, silences, told)
+
+
+def exchanged(uac: Sipp, uas: Sipp, restarts: list[str]) -> str:
+    """
+    What was said in calls that came to no end, at the caller and at who was called next.
+
+    @param restarts: when the restarts were asked for.
+    """
+    called = uas.exchanged()
+    text = [f"\nrestarts asked for at {' '.join(restarts)}"]
+    unfinished = [(id, lines) for id, lines in uac.exchanged().items() if "BYE  SIP/2.0 200" not in lines[-1]]
+    for id, lines in unfinished[:SHOWN]:
+        later = [(one[0], other) for other, one in called.items() if one[0] >= lines[0]]
+        _, next_ = min(later, default=("", ""))
+        text += [f"call {id}, that came to no end:", *lines]
+        text += [f"perhaps the same at the callee, {next_}:", *called.get(next_, ())]
+    return "\n".join(text)
 
 
 def _restart(service: Killable) -> dict[str, Any]:

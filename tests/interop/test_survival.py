@@ -36,7 +36,9 @@ class CallsUpTests(TestCase):
         directory.mkdir()
         found = yield deferToThread(play, directory, 16, 1)
         self.assertEqual(
-            (sum(found.failed.values()), found.open, found.records), (0, 0, 0), f"{found}\n{found.said}"
+            (found.kills, sum(found.failed.values()), found.open, found.records),
+            (1, 0, 0, 0),
+            f"{found}\n{found.said}",
         )
 
 
