@@ -112,6 +112,13 @@ class Voicemail:
         return {"voicemail_greeting": "*98", "voicemail_always": "*97"}
 
     @hookimpl
+    def b2bua_numbers(self) -> Mapping[str, str]:
+        """The own mailbox, the one from afar, and each mailbox that takes messages."""
+        remote = {self._all.remote: "voicemail.remote"} if self._all.remote else {}
+        boxes = (self._all.number + name for name in self._options.extensions if self.has(name))
+        return dict.fromkeys([self._all.number, *boxes], "voicemail.number") | remote
+
+    @hookimpl
     def b2bua_configure(self, options: Options) -> None:
         """Take what holds for all."""
         if not options.names(ForAll):

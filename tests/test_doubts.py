@@ -78,6 +78,16 @@ class DoubtsTests(SynchronousTestCase):
             {},
         )
 
+    def test_mailbox(self) -> None:
+        """The number of voicemail with an extension behind it is a mailbox, if that takes messages."""
+        voicemail = '[voicemail]\ndirectory = "."\nremote = "98"\n[extensions.101.voicemail]\non = true\n'
+        group = '[ring_groups.600]\nmembers = ["101"]\notherwise = "{}"\n'
+        for number in ("97101", "98"):
+            self.assertEqual(self.doubts(voicemail + group.format(number)), {})
+        self.assertDoubt(
+            voicemail + group.format("97102"), "ring_groups.600.otherwise", "97102 leads nowhere"
+        )
+
     def test_nowhere(self) -> None:
         """Members and targets that are nobody's; the number that is near is named."""
         self.assertDoubt(

@@ -19,6 +19,7 @@ from typing import Any, Literal, get_type_hints
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
 
 from b2bua.admin.refused import Mistaken
+from b2bua.docstring import told
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 RoleName = Literal["user", "operator", "administrator"]
@@ -103,7 +104,7 @@ class Route:
     @property
     def text(self) -> str:
         """What it is, for people."""
-        return inspect.getdoc(self.answer) or ""
+        return told(self.answer)
 
     @property
     def in_path(self) -> list[str]:

@@ -169,7 +169,9 @@ def aligned(rows: Sequence[Sequence[str]], *, rule: bool = False) -> list[str]:
 
 
 def plain(value: object) -> str:
-    """What a peer says of itself must not steer the terminal."""
+    """What people read; what a peer says of itself must not steer the terminal."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     text = "" if value is None else str(value)
     return "".join(char if char.isprintable() else "?" for char in text)
 

@@ -17,6 +17,8 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
+from b2bua.docstring import told
+
 RESERVED = frozenset(
     path.stem.replace("_", "-") for path in (Path(__file__).parent.parent / "command").glob("[!_]*.py")
 )
@@ -112,7 +114,7 @@ def _command(plugin: str, name: str, call: Callable[..., Any]) -> Command:
         _argument(name, parameter, hints.get(parameter.name, str))
         for parameter in inspect.signature(call).parameters.values()
     )
-    text = inspect.getdoc(call) or f"A command of the plugin {plugin}."
+    text = told(call) or f"A command of the plugin {plugin}."
     return Command(name, plugin, text, arguments, call)
 
 

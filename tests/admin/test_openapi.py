@@ -39,6 +39,11 @@ class DescriptionTests(AdministrationCase):
         names = [operation["operationId"] for _, _, operation in self.operations()]
         self.assertEqual(len(set(names)), len(names))
 
+    def test_for_people(self) -> None:
+        """What it does is told without the marks that are for programmers; paths keep their braces."""
+        for path, _, operation in self.operations():
+            self.assertNotRegex(operation["summary"] + operation["description"], r"\b[A-Z]\{", path)
+
     def test_reached(self) -> None:
         """No route is hidden behind another one."""
         for route in self.administration.routes:

@@ -36,7 +36,7 @@ class Shop:
         return {"what": what, "number": number, "colour": colour, "price": price, "gift": gift}
 
     async def close(self) -> str:
-        """Close the shop."""
+        """Close the shop, as C{b2bua order} knows."""
         return "closed"
 
     def fall(self) -> None:
@@ -74,6 +74,10 @@ class ServiceTests(CommandTestCase):
         said = self.answer("order", what="tea", number="3", colour="blue", price="1.5", gift=True)
         self.assertEqual(said, {"what": "tea", "number": 3, "colour": "blue", "price": 1.5, "gift": True})
         self.assertEqual(self.answer("close-shop"), "closed")
+
+    def test_for_people(self) -> None:
+        """What a command does is told without the marks that are for programmers."""
+        self.assertEqual(self.features.commands["close-shop"].text, "Close the shop, as b2bua order knows.")
 
     def test_refused(self) -> None:
         """What is typed wrongly, and what the plugin says, is one line for people."""
@@ -159,7 +163,7 @@ class LineTests(CommandTestCase):
         status = main(["order", "tea", "3", "--price", "1.5", "--gift"])
         self.assertEqual(status, 0)
         self.assertEqual(self.asked, [("order", {"what": "tea", "number": 3, "price": 1.5, "gift": True})])
-        self.assertEqual(self.said, ["what: tea\nnumber: 3\ncolour: red\nprice: 1.5\ngift: True"])
+        self.assertEqual(self.said, ["what: tea\nnumber: 3\ncolour: red\nprice: 1.5\ngift: yes"])
 
     def test_wrong(self) -> None:
         """What cannot be typed is said with the usage, and status 2."""

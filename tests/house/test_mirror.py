@@ -16,6 +16,7 @@ ELSEWHERE = {
     "hookspecs.py": "tests/features/test_contract.py",
     "liveness.py": "tests/trunks/test_trunks.py",
     "persistence.py": "tests/ladders/test_calls_kept.py",
+    "docstring.py": "tests/features/test_commands.py",
     "plural.py": "tests/house/test_messages.py",
     "service": "tests/interop/test_service.py",
 }

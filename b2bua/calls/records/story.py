@@ -131,7 +131,7 @@ def _asked(entry: Question) -> Entry:
 
 def in_short(answer: object) -> str:
     """
-    What a feature answered: its fields with what is not as usual in them.
+    What a feature answered: its fields with what is not as usual in them.  Functions say nothing to people.
 
     >>> in_short(Forward("103", Diverted.BUSY))
     "Forward(to='103', why=user-busy)"
@@ -143,6 +143,6 @@ def in_short(answer: object) -> str:
     told = [
         f"{field.name}={in_short(value)}"
         for field in fields(answer)
-        if (value := getattr(answer, field.name)) != field.default
+        if (value := getattr(answer, field.name)) != field.default and not callable(value)
     ]
     return f"{type(answer).__name__}({', '.join(told)})"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from b2bua.calls import Conversation, Talk
+from b2bua.calls.records.story import in_short
 from b2bua.calls.records.trace import BLOCKS, WORDS_MAX, Trace
 from b2bua.legs.words import Answered, HungUp, Refused, Ringing
 from b2bua.testing import LadderTestCase, Manners
@@ -17,6 +19,18 @@ ALICE = Flow("UDP", ("192.0.2.1", 5060), ("198.51.100.7", 5060))
 def message(start: str, call_id: str = "one") -> bytes:
     """Write a message of which only the beginning counts."""
     return f"{start}\r\nVia: x\r\nCall-ID: {call_id}\r\n\r\n".encode()
+
+
+class ShortTests(SynchronousTestCase):
+    """What people read of an answer."""
+
+    def test_functions(self) -> None:
+        """A function says nothing to them, and its address would be another one each time."""
+
+        async def script(talk: Conversation) -> None: ...
+
+        self.assertEqual(in_short(Talk(script)), "Talk()")
+        self.assertEqual(in_short(Talk(script, room="800")), "Talk(room='800')")
 
 
 class RingTests(SynchronousTestCase):
