@@ -544,7 +544,8 @@ def invitation_leaving(attempt: Attempt, draft: InvitationDraft) -> None:
     (Via, Call-ID...), its own changes are undone and the others stand.
 
     @param attempt: the attempt that the INVITE is for.
-    @param draft: From, To and further header fields, to be changed in place.
+    @param draft: From, To and further header fields, to be changed in place, and what talks first to
+        whoever answers.
     """
 
 

@@ -18,16 +18,19 @@ from b2bua.calls import (
     record,
     take_up_recording,
 )
-from b2bua_plugins._recordings import Recordings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from b2bua import Service
     from b2bua.calls import Call, Recording
+    from b2bua_plugins._recorded_told import Told
+    from b2bua_plugins._recordings import Recordings
 
 AGAIN_SECONDS = 2.0
 """When it is tried again to record a call whose parties do not talk yet, or are being transferred."""
+SOON_SECONDS = 0.5
+"""When it is tried again to tell who has come into a call, whose answer is still on its way, say."""
 PATIENCE = 3.0
 """Who asks for something is answered by then; a phone may take longer to be shown to the relay."""
 TRIES = 3
@@ -39,13 +42,13 @@ class Recorder:
 
     log = Logger()
 
-    def __init__(self, name: str, shelf: Recordings, now: Callable[[], datetime]) -> None:
+    def __init__(self, name: str, shelf: Recordings, told: Told, now: Callable[[], datetime]) -> None:
         """
         Begin with none.
 
         @param name: that of the feature, for the records of calls.
         """
-        self._name, self._shelf, self._now = name, shelf, now
+        self._name, self._shelf, self._told, self._now = name, shelf, told, now
         self._service: Service
         self.going: dict[str, Recording] = {}
         """What is being recorded, by calls."""
@@ -61,6 +64,12 @@ class Recorder:
     def start(self, service: Service) -> None:
         """When all calls are there that were kept, see what was being recorded."""
         self._service = service
+        self._told.start(service)
+        lasting = service.lasting  # what calls from before a reload share with the features of now
+        self.going = lasting.setdefault("going", self.going)
+        self._wanted = lasting.setdefault("wanted", self._wanted)
+        self._starting = lasting.setdefault("starting", self._starting)
+        self._paused = lasting.setdefault("paused", self._paused)
         if not service.can_record:
             self.log.warn(
                 "no call is recorded: no relay can; set [media] workers, or recordings of rtpengine"
@@ -79,6 +88,35 @@ class Recorder:
         """Is it to be recorded?"""
         return call.id in self._wanted
 
+    def is_on(self, call: Call) -> bool:
+        """Is it recorded, or as soon as those who talk in it have been told?"""
+        return call.id in self.going or (self.wants(call) and self._told.missing(call))
+
+    def who_talks_has_changed(self, call: Call) -> None:
+        """Tell who has come into a call that is recorded, and begin with one that waits for that."""
+        if self.is_on(call) and self._told.missing(call) and call.id not in self._starting:
+            self._service.after(0, self._tell if call.id in self.going else self._begin, call, call=call)
+
+    async def _tell(self, call: Call) -> None:
+        """Tell who has come in; when that cannot be it is recorded no more."""
+        if call.id not in self.going or call.id in self._starting:
+            return
+        self._starting.add(call.id)
+        try:
+            await self._told.tell(call)
+        except Busy:
+            self._service.after(SOON_SECONDS, self._tell, call, call=call)
+        except (NotRecorded, NotJoined) as problem:
+            self._complain(call, str(problem))
+            await self.turn(call, "off")
+        except Gone:
+            pass  # the call is over
+        else:
+            if call.id in self.going:
+                self._note(call, self.going[call.id].path)
+        finally:
+            self._starting.discard(call.id)
+
     def forget(self, call: Call) -> None:
         """It is over."""
         self._wanted.pop(call.id, None)
@@ -94,7 +132,7 @@ class Recorder:
 
     async def _begin(self, call: Call) -> None:
         """Begin now, or when nothing else is at work in the call."""
-        if call.id not in self._wanted or call.id in self._paused:
+        if call.id not in self._wanted or call.id in self._paused or call.id in self._starting:
             return
         try:
             await self._record(call)
@@ -128,7 +166,10 @@ class Recorder:
             else:
                 await self._pause(call, recording, paused=what == "pause")
         except Busy:
-            raise ValueError("something else is just being done with the call; try again") from None
+            if what != "on" or not self._told.missing(call):
+                raise ValueError("something else is just being done with the call; try again") from None
+            self.want(call)  # one holds the other, say: who is to be told hears it when they talk again
+            self.begin_soon(call, AGAIN_SECONDS)
         except (NotRecorded, NotJoined, Gone, OSError) as problem:
             raise ValueError(str(problem)) from None
 
@@ -168,11 +209,16 @@ class Recorder:
             return
         if call.id in self._starting:
             raise NotRecorded("it is being recorded already")
-        caller = call.record.number or call.record.caller
-        dialled = call.dialled.partition("@")[0].removeprefix("sip:")
-        path = str(self._shelf.place(self._now(), call.id, caller, dialled))
+        recording: Recording | None = None
         self._starting.add(call.id)
         try:
+            if self._told.missing(call):
+                await self._tell_first(call)
+            if call.id not in self._starting:
+                return
+            caller = call.record.number or call.record.caller
+            dialled = call.dialled.partition("@")[0].removeprefix("sip:")
+            path = str(self._shelf.place(self._now(), call.id, caller, dialled))
             recording = await record(call, path, partial(self._ended, call), by=self._name)
         finally:
             called_off = call.id not in self._starting
@@ -183,7 +229,16 @@ class Recorder:
             return
         self.going[call.id] = recording
         self._paused.discard(call.id)
-        self._note(call.id, path)
+        self._note(call, path)
+
+    async def _tell_first(self, call: Call) -> None:
+        """Tell those who are to be recorded; should the process die meanwhile, the next one does so again."""
+        self._note(call, "")
+        expect_recording(call)  # so that they need not be shown the relay later
+        try:
+            await self._told.tell(call)
+        finally:
+            self._no_more(call.id)
 
     async def _pause(self, call: Call, recording: Recording, *, paused: bool) -> None:
         """
@@ -203,7 +258,7 @@ class Recorder:
         if not paused:
             self._paused.discard(call.id)
         if not recording.over:
-            self._note(call.id, recording.path)
+            self._note(call, recording.path)
 
     def _ended(self, call: Call, why: str) -> None:
         """A recording is over; one that has ended by itself is begun anew."""
@@ -228,8 +283,10 @@ class Recorder:
     def _take_up_all(self) -> None:
         """Go on with the recordings of a process before this one, and save those that it has lost."""
         for id, kept in list(self._service.data.items()):
-            path, paused = (kept, False) if isinstance(kept, str) else kept
-            self._take_up(id, path, paused=paused)
+            if id not in self.going:
+                path, paused, *known = (kept, False) if isinstance(kept, str) else kept
+                self._told.take_up(known[0] if known else [])
+                self._take_up(id, path, paused=paused)
         try:
             saved = self._shelf.rescue({one.path for one in self.going.values()})
         except OSError as problem:
@@ -248,18 +305,19 @@ class Recorder:
         call = found[0]
         if paused:
             self._paused.add(id)
-        recording = take_up_recording(call, path, partial(self._ended, call))
+        recording = take_up_recording(call, path, partial(self._ended, call)) if path else None
         if recording is not None:
             recording.paused = paused
             self.going[id] = recording
+            self.who_talks_has_changed(call)
         else:
             self.want(call)
             self.begin_soon(call, AGAIN_SECONDS)
 
-    def _note(self, id: str, path: str) -> None:
-        """Write down what is being recorded, and whether it pauses."""
+    def _note(self, call: Call, path: str) -> None:
+        """Write down what is being recorded, whether it pauses, and who knows of it."""
         with self._service.data.change() as rows:
-            rows[id] = [path, id in self._paused]
+            rows[call.id] = [path, call.id in self._paused, self._told.known(call)]
 
     def _let_go(self, id: str) -> None:
         """Neither is it recorded now, nor does that pause."""

@@ -5,8 +5,9 @@ Recording: calls are written down as stereo sound, one party left, the other rig
     directory = "recordings"    # plugins/_recordings.py says how they lie there
     days = 90                   # older ones are deleted; without it never
     numbers = ["600"]           # queues, groups and numbers whose calls are recorded
-    announce = "outside"        # callers from outside are told so; or "all", or "none"
+    announce = "outside"        # whom to tell: everybody outside; "callers" there, "all", "none"
     language = "en"             # or "de", or a directory with a file recorded.wav
+    tone = false                # true: they hear a tone (tone.wav) in place of words
     record_key = "*1"           # pressed in a call: record it, and no more
     pause_key = "*2"            # silence while a card number is said, and on again
 
@@ -16,6 +17,11 @@ Recording: calls are written down as stereo sound, one party left, the other rig
 
     [trunks.carrier.recording]
     on = true                   # all calls through it
+
+Who is to be told hears it before the call goes on: a caller before it rings, who is
+called when they answer.  Who comes into a call that is recorded, or talks in one that
+is to be from now on, hears it at once, and the other party with them.  Who cannot be
+told is not recorded.
 
 Who may record presses C{*1} in a call (phones that tell keys by INFO, or whose media
 pass through the relay), the record key of a Yealink (C{Record: on}), or puts the
@@ -37,12 +43,25 @@ from twisted.logger import Logger
 
 from b2bua import Changeable, File, NotConfigured, Options, Service, Table, hookimpl
 from b2bua.calls import Confirm, Phase, Refuse, Replied, Talk
+from b2bua_plugins._recorded_told import Told, Whom
 from b2bua_plugins._recorder import Recorder
 from b2bua_plugins._recordings import Recorded, Recordings, page
 from b2bua_plugins._sounds import of_language
 
 if TYPE_CHECKING:
-    from b2bua.calls import Attempt, Call, CallRecord, Conversation, Leg, Party, Requested
+    from b2bua.calls import (
+        Attempt,
+        Call,
+        CallRecord,
+        CallState,
+        Conversation,
+        InvitationDraft,
+        Leg,
+        LegEnd,
+        Outcome,
+        Party,
+        Requested,
+    )
 
 DAY = 24 * 3600.0
 Keys = Annotated[str, StringConstraints(pattern=r"^([0-9*#]{2,4})?$")]
@@ -54,8 +73,9 @@ class ForAll(Table):
     directory: File
     days: Annotated[float, Field(gt=0, le=36_500)] | None = None
     numbers: tuple[str, ...] = ()
-    announce: Literal["none", "outside", "all"] = "none"
+    announce: Whom = "none"
     language: str = "en"
+    tone: bool = False
     record_key: Keys = "*1"
     pause_key: Keys = "*2"
 
@@ -98,11 +118,12 @@ class CallRecording:
         if not options.names(ForAll):
             raise NotConfigured("no [recording] table")
         self._options, self._all = options, options.of(ForAll)
-        self._told = str(of_language("recording", self._all.language) / "recorded.wav")
+        name = "tone.wav" if self._all.tone else "recorded.wav"
+        self._told = Told(self._all.announce, str(of_language("recording", self._all.language) / name))
         if self._all.record_key and self._all.record_key == self._all.pause_key:
             raise ValueError("[recording] record_key and pause_key are the same; choose another one")
         self._shelf = Recordings(Path(self._all.directory))
-        self._recorder = Recorder("recording", self._shelf, options.now)
+        self._recorder = Recorder("recording", self._shelf, self._told, options.now)
         self._pressed: dict[str, dict[str, str]] = {}
         """The last keys in a call, by legs."""
 
@@ -176,27 +197,64 @@ class CallRecording:
             and self._options.of(OfExtension, called).on
         ):
             self._recorder.want(call)
-        told, caller = self._all.announce, call.caller
-        if not self._recorder.wants(call) or told == "none" or caller is None:
+        caller = call.caller
+        if not self._recorder.wants(call) or caller is None or not self._service.can_record:
             return None
         if caller.answered or caller.ended or call.record.answered is not None:
             return None
-        if told == "outside" and caller.party.internal:
+        if not self._told.concerns(caller.party, calls=True):
             return None
         return Talk(lambda talk: self._tell(talk, attempt.target))
 
     async def _tell(self, talk: Conversation, target: str) -> None:
         """Tell a caller that the call is recorded, then ring."""
-        await talk.play(self._told)
+        await self._told.say(talk)
         await talk.dial(target)
+
+    @hookimpl
+    def invitation_leaving(self, attempt: Attempt, draft: InvitationDraft) -> None:
+        """Have whoever is called hear, when they answer, that they will be recorded."""
+        call, party = attempt.call, draft.party
+        if party is None or attempt.leg is None or not self._told.concerns(party, calls=False):
+            return
+        if self._recorder.is_on(call) or self._recorder.wants(call) or self._is_set(party):
+            draft.first = self._told.say
 
     @hookimpl
     def call_answered(self, call: Call, leg: Leg) -> None:
         """Begin, if it is to be recorded for any of the two."""
+        self._see(call)
+
+    @hookimpl
+    def call_transferred(self, call: Call, leg: Leg, outcome: Outcome | None) -> None:
+        """Somebody else has come in: it may be one whose calls are recorded."""
+        if outcome is None:
+            self._see(call)
+
+    def _see(self, call: Call) -> None:
+        """Begin, if a call is to be recorded for any of those in it."""
         if any(self._is_set(one.party) for one in call.legs):
             self._recorder.want(call)
         if self._recorder.wants(call):
             self._recorder.begin_soon(call)
+
+    @hookimpl
+    def call_changed(self, state: CallState) -> None:
+        """See whether somebody has come into a call that is recorded."""
+        if state.phase is Phase.TALKING and state.id in self._recorder.going:
+            found = self._service.leg(state.id, state.parties[0].leg)
+            if found is not None:
+                self._recorder.who_talks_has_changed(found[0])
+
+    @hookimpl
+    def call_resumed(self, call: Call, leg: Leg) -> None:
+        """They talk again: who is to be told can be told now."""
+        self._recorder.who_talks_has_changed(call)
+
+    @hookimpl
+    def leg_ended(self, call: Call, leg: Leg, why: LegEnd, by_us: bool) -> None:
+        """Nobody needs to know any more what the party knows."""
+        self._told.forget(leg)
 
     @hookimpl
     def call_ended(self, call: Call, record: CallRecord) -> None:
@@ -216,9 +274,8 @@ class CallRecording:
         """Turn it on and off, or pause, for who may."""
         pressed = self._pressed.setdefault(call.id, {})
         keys = pressed[leg.id] = (pressed.get(leg.id, "") + key)[-4:]
-        recording = self._recorder.going.get(call.id)
         for wanted, what in (
-            (self._all.record_key, "off" if recording is not None else "on"),
+            (self._all.record_key, "off" if self._recorder.is_on(call) else "on"),
             (self._all.pause_key, "resume" if self._recorder.pauses(call) else "pause"),
         ):
             if wanted and keys.endswith(wanted) and self._may(leg.party):
@@ -250,7 +307,7 @@ class CallRecording:
                 if party.name == attempt.caller.name and party.phase in (Phase.TALKING, Phase.HOLDING):
                     found = self._service.leg(state.id, party.leg)
                     if found is not None:
-                        what = "off" if state.id in self._recorder.going else "on"
+                        what = "off" if self._recorder.is_on(found[0]) else "on"
                         try:
                             await self._recorder.turn_soon(found[0], what)
                         except ValueError:

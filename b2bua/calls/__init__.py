@@ -18,6 +18,7 @@ from b2bua.calls.operations.for_plugins import (
     record,
     replace,
     take_up_recording,
+    tell_both,
 )
 from b2bua.calls.operations.hold_music import HoldMusic as Waiting
 from b2bua.calls.operations.origination import Origination
@@ -110,5 +111,6 @@ __all__ = [
     "rescue",
     "rescue_recording",
     "take_up_recording",
+    "tell_both",
     "unplayable",
 ]

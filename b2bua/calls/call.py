@@ -24,6 +24,7 @@ from b2bua.calls.operations.leg_waiter import LegWaiter
 from b2bua.calls.operations.picking import pick_up
 from b2bua.calls.operations.protocol import CallTable, Talking
 from b2bua.calls.operations.rerouting import relay_happened
+from b2bua.calls.operations.telling import Telling
 from b2bua.calls.operations.transfer import transfer_requested
 from b2bua.calls.operations.waiting import WaitingParty, answer_waiting
 from b2bua.calls.path import Path
@@ -54,6 +55,8 @@ from b2bua.legs.words import (
 
 if TYPE_CHECKING:
     from b2bua.calls.bridge import Bridge
+    from b2bua.calls.draft import Script
+    from b2bua.calls.protocol import ForWhom
     from b2bua.calls.routing.search import Search
     from b2bua.legs.party import Party
     from b2bua.media.ports import RelayHappened
@@ -293,8 +296,8 @@ class Call:
     def is_busy(self, leg: Leg) -> bool:
         """Is something at work on the leg: a search, a transfer, an operation of a feature?"""
         listener = self.listener(leg)
-        if isinstance(listener, Consent):
-            return True  # the search asks it whether it takes the call
+        if isinstance(listener, (Consent, Telling)):
+            return True  # it hears something before it talks, or talks on
         return listener is None or not (listener is self.bridge or isinstance(listener, StandIn))
 
     def part_with(self, leg: Leg, why: str, end: LegEnd | None = None, *, by_us: bool = False) -> None:
@@ -487,17 +490,16 @@ class Call:
         """Ring a target for a party that talks to us."""
         return await ring_from(self, talk, leg, target, behalf, ring_seconds)
 
-    def ask_to_take(
+    def talk_first(
         self,
         leg: Leg,
-        files: tuple[str, ...],
-        offer: bytes | None,
-        word: Answered,
-        who: object,
+        confirm: tuple[str, ...],
+        first: Script | None,
+        caller: ForWhom,
         then: Callable[[Answered | None], None],
-    ) -> Callable[[], None]:
-        """Ask whoever has answered whether they take the call; gives what ends the asking."""
-        return Consent(self, leg, files, offer, who, then).put(word).stop
+    ) -> Consent:
+        """Talk to whoever has answered, and ask whether they take the call, before they get it."""
+        return Consent(self, leg, confirm, first, caller, then)
 
     def waited(self, waiting: WaitingParty) -> None:
         """Nobody has come in time: ring elsewhere for who waits, or hang up."""

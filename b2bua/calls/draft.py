@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from b2bua.legs.words import Fields
 from b2bua.wire.grammar import is_token
 from b2bua.wire.registry import NEVER, canonical
 from b2bua.wire.uri import Uri
+
+if TYPE_CHECKING:
+    from b2bua.legs.party import Party
 
 OURS = NEVER | {"Content-Type"}
 """Header fields that features cannot write, since we write them for each leg."""
@@ -17,9 +21,11 @@ OURS = NEVER | {"Content-Type"}
 
 Part: TypeAlias = tuple[str, str, bytes]
 """A body besides the session: its Content-ID without the angle brackets, its type and content."""
-Kept: TypeAlias = tuple[str, str, str, str, str, list[tuple[str, str]], list[Part]]
-"""What a draft says: names and URIs of From and To, the focus, the header fields, and further bodies."""
-KEPT = ("from_display", "from_uri", "to_uri", "to_display", "focus", "fields", "parts")
+Script: TypeAlias = Callable[..., Coroutine[Any, Any, None]]
+"""A coroutine function that talks to a party, as that of L{Talk<b2bua.calls.verdicts.Talk>}."""
+Kept: TypeAlias = tuple[str, str, str, str, str, list[tuple[str, str]], list[Part], Script | None]
+"""What a draft says: From and To, the focus, header fields, further bodies, and what is said first."""
+KEPT = ("from_display", "from_uri", "to_uri", "to_display", "focus", "fields", "parts", "first")
 
 
 @dataclass(slots=True)
@@ -34,6 +40,14 @@ class InvitationDraft:
     """The user of the conference URI, if it invites to one whose focus we are (RFC 4579 section 5.2)."""
     fields: list[tuple[str, str]] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
+    first: Script | None = None
+    """
+    Talks to whoever answers, before they hear the caller, for whom it rings on meanwhile.
+
+    It is left out where the caller hears early media of theirs, and where there is no voice.
+    """
+    party: Party | None = None
+    """Who is invited; to be read."""
 
     def kept(self) -> Kept:
         """What it says now, to be compared, or put back."""
@@ -45,6 +59,7 @@ class InvitationDraft:
             self.focus,
             list(self.fields),
             list(self.parts),
+            self.first,
         )
 
     def put_back(self, kept: Kept) -> None:

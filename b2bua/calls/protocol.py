@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
     from twisted.logger import Logger
 
+    from b2bua.calls.draft import Script
     from b2bua.calls.identity import Identities
     from b2bua.calls.ports import Decisions, Destination, Directory, Listener, Relaying
     from b2bua.clock import ITimer
@@ -97,6 +98,31 @@ class Shared(Protocol):
         """
 
 
+class ForWhom(Protocol):
+    """For whom a target is sought, as far as it matters to who answers."""
+
+    @property
+    def who(self) -> object:
+        """The leg that is to be connected, if there is one yet."""
+
+    @property
+    def offer(self) -> bytes | None:
+        """Its session; None if it has made no offer."""
+
+
+class Asking(Protocol):
+    """We talk to whoever has answered, before they get the call."""
+
+    def put(self, word: Answered) -> None:
+        """Begin, with what the party has answered."""
+
+    def move(self, call: Any, caller: ForWhom) -> None:
+        """Go on in another call, for whom it is now."""
+
+    def stop(self) -> None:
+        """The call is somebody else's: nobody is told any more."""
+
+
 class LiveCall(face.Call, Protocol):
     """A call as its parts see it: legs come, are listened to, and go."""
 
@@ -142,16 +168,15 @@ class LiveCall(face.Call, Protocol):
         """Say a word to a leg that is that of the party of another one."""
         raise NotImplementedError
 
-    def ask_to_take(
+    def talk_first(
         self,
         leg: Leg,
-        files: tuple[str, ...],
-        offer: bytes | None,
-        word: Answered,
-        who: object,
+        confirm: tuple[str, ...],
+        first: Script | None,
+        caller: ForWhom,
         then: Callable[[Answered | None], None],
-    ) -> Callable[[], None]:
-        """Ask whoever has answered whether they take the call; gives what ends the asking."""
+    ) -> Asking:
+        """Talk to whoever has answered, and ask whether they take the call, before they get it."""
         raise NotImplementedError
 
     def take(self, leg: Leg) -> None:

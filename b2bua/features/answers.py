@@ -83,6 +83,9 @@ def wrong_edit(draft: InvitationDraft, before: Kept) -> str | None:
             bad = [item for item in now if item not in was and not is_field(item)]
             if bad:
                 return f"left the field {bad[0]!r:.60}"
+        elif name == "first":
+            if now is not None and not callable(now):
+                return f"left first as {now!r:.60}, no coroutine function"
         elif name == "parts":
             if not isinstance(now, list) or not all(item in was or is_part(item) for item in now):
                 return "left a body that is none"

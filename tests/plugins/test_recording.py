@@ -2,99 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
-from twisted.logger import capturedLogs
-from twisted.trial.unittest import SynchronousTestCase
-
 from b2bua.media.ports import RelayHappened
-from b2bua.store.memory import MemoryStore
-from b2bua.testing import LadderTestCase, Manners, Phone, World
-from b2bua.testing.relays import Recorded
+from b2bua.testing import LadderTestCase, Manners
 from b2bua.wire.message import Response
-from b2bua_plugins._recordings import Recordings
-from b2bua_plugins.attended_transfer import AttendedTransfer
-from b2bua_plugins.blind_transfer import BlindTransfer
-from b2bua_plugins.music_on_hold import MusicOnHold
-from b2bua_plugins.park import Park
-from b2bua_plugins.recording import CallRecording
-from b2bua_plugins.ring_group import RingGroup
-
-
-class RecordingCase(LadderTestCase):
-    """Some calls are recorded."""
-
-    settings: ClassVar[dict[str, Any]] = {}
-    extensions: ClassVar[dict[str, Any]] = {}
-    relays = True
-
-    def make_world(self) -> World:
-        """A world with an engine, and a place for recordings."""
-        place = TemporaryDirectory()
-        self.addCleanup(place.cleanup)
-        self.place = Path(place.name)
-        table = {"directory": place.name, **self.settings.get("recording", {})}
-        extensions = {name: {"recording": own} for name, own in self.extensions.items()}
-        features = [CallRecording, AttendedTransfer, BlindTransfer, Park, MusicOnHold, RingGroup]
-        settings = {
-            "park": {"orbits": "701-703"},
-            "music_on_hold": {},
-            "ring_groups": {"600": {"members": ["bob", "carol"]}},
-            **self.settings,
-            "recording": table,
-            "extensions": extensions,
-        }
-        return World(features=features, settings=settings, store=MemoryStore(), relays=self.relays)
-
-    def setUp(self) -> None:
-        """Let there be phones, and an engine that takes a moment."""
-        super().setUp()
-        self.world.relays.delay = 0.005
-        self.alice, self.bob, self.carol = self.world.phones(
-            "alice", "bob", "carol", manners=Manners(answers_after=1)
-        )
-
-    def talk(self, caller: Phone | None = None, to: str = "bob") -> None:
-        """Let two talk."""
-        (caller or self.alice).dial(to)
-        self.world.run(3)
-
-    def recording(self) -> Recorded:
-        """The one recording that was begun."""
-        (recorded,) = self.world.relays.recordings.values()
-        return recorded
-
-    def heard(self) -> tuple[set[str], set[str]]:
-        """Who is heard in it, left and right."""
-        return self.world.recorded(self.recording().path)
-
-    def files(self) -> list[str]:
-        """What there is."""
-        return sorted(path.name for path in self.place.iterdir())
-
-    def listed(self) -> list[dict[str, Any]]:
-        """What the command says."""
-        found = self.successResultOf(self.world.command("recordings"))
-        return list(found)
-
-    def info(self, phone: Phone, said: str) -> int:
-        """Press the record key of a Yealink; gives the answer."""
-        answers: list[Response | None] = []
-        phone.session.ask("INFO", [("Record", said)], hear=answers.append)
-        self.world.run(3)
-        return answers[-1].code if answers and answers[-1] is not None else 0
-
-    def over(self) -> None:
-        """Everybody hangs up; nothing is left."""
-        for phone in (self.alice, self.bob, self.carol):
-            for session in list(phone.live):
-                session.hang_up()
-        self.world.run(3)
-        self.assertTrue(all(one.ended for one in self.world.relays.recordings.values()))
-        self.quiet()
+from tests.plugins.recordings import RecordingCase
 
 
 class SetTests(RecordingCase):
@@ -167,60 +80,6 @@ class SetTests(RecordingCase):
             self.assertIsNone(features.file(other), other)
 
 
-class ShelfTests(SynchronousTestCase):
-    """Recordings as files."""
-
-    def setUp(self) -> None:
-        """Let there be a directory."""
-        place = TemporaryDirectory()
-        self.addCleanup(place.cleanup)
-        self.place = Path(place.name)
-        self.shelf = Recordings(self.place)
-
-    def test_same_second(self) -> None:
-        """One that begins in the same second as another one of the call has a file of its own."""
-        now = datetime(2026, 11, 26, 10, 15, 59)
-        for suffix in ("", ".part", ""):
-            path = self.shelf.place(now, "5405", "101", "102")
-            path.with_name(path.name + suffix).touch()
-        self.assertEqual(
-            sorted(path.name[:15] for path in self.place.iterdir()),
-            ["20261126-101559", "20261126-101600", "20261126-101601"],
-        )
-
-    def test_files_of_others(self) -> None:
-        """Files whose names are none of ours are not listed, nor removed, and keep none of ours from that."""
-        for name in ("20261399-101500-1-101-102.wav", "20200101-000000.wav", "20261126-101500-1-101-102.wav"):
-            (self.place / name).touch()
-        self.assertEqual([one.path.name for one in self.shelf.all()], ["20261126-101500-1-101-102.wav"])
-        self.assertEqual(self.shelf.expire(datetime(2030, 1, 1), 1), 1)
-        self.assertEqual(len(list(self.place.iterdir())), 2)
-
-    def test_not_removed(self) -> None:
-        """One that may not be removed is told of, and keeps no other one from that."""
-        names = [f"2026010{day}-101500-1-101-102.wav" for day in (1, 2, 3)]
-        for name in names:
-            (self.place / name).touch()
-        remove = Path.unlink
-
-        def unlink(path: Path, *, missing_ok: bool = False) -> None:
-            if path.name == names[1]:
-                raise PermissionError(13, "Permission denied", str(path))
-            remove(path, missing_ok=missing_ok)
-
-        self.patch(Path, "unlink", unlink)
-        error = self.assertRaises(PermissionError, self.shelf.expire, datetime(2030, 1, 1), 1)
-        self.assertIn(names[1], str(error))
-        self.assertEqual([path.name for path in self.place.iterdir()], [names[1]])
-
-    def test_latest(self) -> None:
-        """Of many the latest are listed, those of one call whatever their age."""
-        for second in range(5):
-            self.shelf.place(datetime(2026, 1, 1, 0, 0, second), f"a{second}", "101", "102").touch()
-        self.assertEqual([one.call for one in self.shelf.all(most=2)], ["a3", "a4"])
-        self.assertEqual([one.call for one in self.shelf.all("a0", 2)], ["a0"])
-
-
 class MeetingTests(RecordingCase):
     """What else is done with calls that are recorded."""
 
@@ -234,6 +93,17 @@ class MeetingTests(RecordingCase):
         self.assertTalking(("bob", "carol"))
         left, right = self.heard()
         self.assertEqual(left | right, {"bob", "carol"})
+        self.over()
+
+    def test_transferred_to(self) -> None:
+        """Recording × transfer: from when somebody whose calls are recorded comes in, the call is."""
+        self.talk(self.bob, "carol")
+        self.alice.manners.answers_after = 1
+        self.carol.session.transfer("alice")
+        self.world.run(5)
+        self.assertTalking(("alice", "bob"))
+        left, right = self.heard()
+        self.assertEqual(left | right, {"alice", "bob"})
         self.over()
 
     def test_hold(self) -> None:
@@ -258,36 +128,6 @@ class MeetingTests(RecordingCase):
         self.assertEqual(self.heard(), ({"alice"}, {"carol"}))
         self.over()
 
-    def test_crash(self) -> None:
-        """Recording × crash: a relay that outlives the server goes on writing, and the file is whole."""
-        self.talk()
-        self.world.run(5)
-        assert self.world.served is not None
-        self.world.served.crash()
-        self.world.run(2)
-        self.world.served.restart()
-        self.world.run(3)
-        self.assertEqual(self.heard(), ({"alice"}, {"bob"}))
-        self.over()
-        self.assertEqual(len(self.listed()), 1)
-
-    def test_crash_of_both(self) -> None:
-        """One that died with it: the call is recorded anew, to another file."""
-        self.world.relays.outlives = False
-        self.talk()
-        self.world.run(5)
-        assert self.world.served is not None
-        self.world.served.crash()
-        self.world.run(2)
-        self.world.served.restart()
-        self.world.run(10)
-        self.assertTalking(("alice", "bob"))
-        self.assertEqual(len(self.world.relays.recordings), 2)
-        self.assertEqual(sum(not one.ended for one in self.world.relays.recordings.values()), 2)
-        for recorded in list(self.world.relays.recordings.values())[:1]:
-            recorded.ended = True  # nobody is left who could end it
-        self.over()
-
 
 class GroupTests(RecordingCase):
     """Numbers whose calls are recorded."""
@@ -308,35 +148,10 @@ class GroupTests(RecordingCase):
         self.over()
 
 
-class AnnouncedTests(RecordingCase):
-    """Callers are told."""
-
-    settings: ClassVar[dict[str, Any]] = {"recording": {"announce": "all"}}
-    extensions: ClassVar[dict[str, Any]] = {"bob": {"on": True}}
-
-    def test_told(self) -> None:
-        """The caller hears that the call is recorded, and then the called phone rings."""
-        self.alice.dial("bob")
-        self.world.run(1)
-        self.assertEqual((self.world.hears(self.alice), self.bob.live), ("recorded", []))
-        self.world.run(5)
-        self.assertTalking(("alice", "bob"))
-        left, right = self.heard()
-        self.assertEqual(left | right, {"alice", "bob"})
-        self.over()
-
-
 class DemandTests(RecordingCase):
     """Who may records when they want."""
 
     extensions: ClassVar[dict[str, Any]] = {"bob": {"may": True}}
-
-    def press(self, phone: Phone, keys: str) -> None:
-        """Press keys on a phone that tells them by INFO."""
-        for key in keys:
-            phone.session.ask("INFO", [("Content-Type", "application/dtmf-relay")], f"Signal={key}".encode())
-            self.world.run(0.1)
-        self.world.run(3)
 
     def test_yealink(self) -> None:
         """Record: on has both shown to each other by the relay; the INFO is for us, not for Alice."""
@@ -487,115 +302,6 @@ class DemandTests(RecordingCase):
                 self.over()
 
 
-class FaultTests(RecordingCase):
-    """What goes wrong."""
-
-    extensions: ClassVar[dict[str, Any]] = {"alice": {"on": True}, "bob": {"may": True}}
-
-    def command(self, what: str) -> None:
-        """Have something done with the one call."""
-        assert self.world.served is not None
-        (id,) = self.world.served.server.core.calls.going
-        done = self.world.command("record", call=id, what=what)
-        self.world.run(3)
-        self.successResultOf(done)
-
-    def test_engine_gone_while_paused(self) -> None:
-        """A card number is in no recording, though the engine dies meanwhile: it goes on by C{resume}."""
-        self.talk()
-        self.command("pause")
-        self.world.relays.lose()
-        self.world.run(10)
-        self.assertTalking(("alice", "bob"))
-        self.assertEqual(len(self.world.relays.recordings), 1)
-        self.command("resume")
-        self.assertEqual(len(self.world.relays.recordings), 2)
-        self.assertFalse(self.listed_last().paused)
-        for recorded in list(self.world.relays.recordings.values())[:1]:
-            recorded.ended = True  # nobody is left who could end it
-        self.over()
-
-    def listed_last(self) -> Recorded:
-        """The recording that was begun last."""
-        return list(self.world.relays.recordings.values())[-1]
-
-    def test_crash_while_paused(self) -> None:
-        """Recording × crash: what pauses does so afterwards, be the engine still there or not."""
-        for outlives in (True, False):
-            with self.subTest(outlives=outlives):
-                self.setUp()
-                self.world.relays.outlives = outlives
-                self.talk()
-                self.command("pause")
-                assert self.world.served is not None
-                self.world.served.crash()
-                self.world.run(2)
-                self.world.served.restart()
-                self.world.run(10)
-                (recorded,) = self.world.relays.recordings.values()
-                self.assertTrue(recorded.paused)
-                self.bob.session.ask("INFO", [("Content-Type", "application/dtmf-relay")], b"Signal=*")
-                self.world.run(0.1)
-                self.bob.session.ask("INFO", [("Content-Type", "application/dtmf-relay")], b"Signal=2")
-                self.world.run(3)
-                self.assertFalse(self.listed_last().paused)
-                recorded.ended = True  # of the second one nobody is left who could end it
-                self.over()
-
-    def test_disk_full(self) -> None:
-        """A disk that is full costs the recording, not the call; what there was is kept."""
-        self.talk()
-        self.world.relays.full = True
-        (relay,) = self.world.relays.open_relays
-        relay.end_recording()
-        relay.hear(RelayHappened("recorded", detail="No space left on device"))
-        self.world.run(10)
-        self.assertTalking(("alice", "bob"))
-        self.over()
-        self.assertEqual(len(self.listed()), 1)
-
-    def test_full_before(self) -> None:
-        """One that is full before: they talk, and who asks for a recording is told that there is none."""
-        self.world.relays.full = True
-        self.talk()
-        self.assertTalking(("alice", "bob"))
-        self.assertEqual(self.info(self.bob, "on"), 480)
-        self.over()
-
-    def test_engine_dies(self) -> None:
-        """Another relay goes on, with another file."""
-        self.talk()
-        for recorded in self.world.relays.recordings.values():
-            recorded.ended = True
-        self.world.relays.lose()
-        self.world.run(10)
-        self.assertTalking(("alice", "bob"))
-        self.assertEqual(len(self.world.relays.recordings), 2)
-        self.over()
-
-    def test_cannot_record(self) -> None:
-        """Without an engine that can record the call goes as ever."""
-        self.world.relays.can = frozenset()
-        self.talk()
-        self.assertTalking(("alice", "bob"))
-        self.assertEqual(self.world.relayed(), set())
-        self.over()
-
-
-class NoRelayTests(RecordingCase):
-    """There is no engine."""
-
-    relays = False
-    extensions: ClassVar[dict[str, Any]] = {"alice": {"on": True, "may": True}}
-
-    def test_call(self) -> None:
-        """Calls go as ever, and the record key is told so."""
-        self.talk()
-        self.assertTalking(("alice", "bob"))
-        self.assertEqual(self.info(self.alice, "on"), 480)
-        self.over()
-
-
 class WithoutTests(LadderTestCase):
     """The feature is not there."""
 
@@ -611,39 +317,3 @@ class WithoutTests(LadderTestCase):
         alice.hang_up()
         self.world.run(1)
         self.quiet()
-
-
-class KeptTests(RecordingCase):
-    """How long they are kept."""
-
-    settings: ClassVar[dict[str, Any]] = {"recording": {"days": 30}}
-    extensions: ClassVar[dict[str, Any]] = {"alice": {"on": True}}
-
-    def test_not_removed(self) -> None:
-        """What may not be removed is a line of the log, and no failure of the feature."""
-
-        def refuse(path: Path, *, missing_ok: bool = False) -> None:
-            raise PermissionError(13, "Permission denied", str(path))
-
-        (self.place / "20200101-101500-1-101-102.wav").touch()
-        self.patch(Path, "unlink", refuse)
-        with capturedLogs() as events:
-            self.world.reload()
-        (told,) = (one for one in events if "cannot be removed" in (one.get("log_format") or ""))
-        self.assertIn("older than {days} days", told["log_format"])
-        self.assertEqual(told["days"], 30)
-        self.quiet()
-
-    def test_days(self) -> None:
-        """Older ones are deleted, other files are not touched."""
-        self.talk()
-        self.over()
-        (name,) = self.files()
-        (self.place / "notes.txt").touch()
-        assert self.world.served is not None
-        self.world.clock.run(29 * 86400)
-        self.world.reload()
-        self.assertEqual(self.files(), [name, "notes.txt"])
-        self.world.clock.run(2 * 86400)
-        self.world.reload()
-        self.assertEqual(self.files(), ["notes.txt"])

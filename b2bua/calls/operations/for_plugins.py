@@ -10,12 +10,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 from b2bua.calls.face import Call, Leg
-from b2bua.calls.operations import call_control, recording
+from b2bua.calls.operations import call_control, recording, telling
 from b2bua.calls.operations.recording import Recording
 from b2bua.calls.verdicts import Outcome
 from b2bua.legs.words import Fields
 
 if TYPE_CHECKING:
+    from b2bua.calls.draft import Script
     from b2bua.calls.operations.protocol import OperatedCall
     from b2bua.legs.leg import Leg as LiveLeg
     from b2bua.legs.party import Party
@@ -53,6 +54,11 @@ def hang_up(call: Call, leg: Leg, fields: Fields = ()) -> None:
 def hide_identity(call: Call, leg: Leg) -> None:
     """Tell nobody whom we do not trust who is at the end of a leg, from now on (RFC 3323 section 4.2)."""
     call_control.hide_identity(_call(call), _leg(leg))
+
+
+async def tell_both(call: Call, script: Script) -> None:
+    """Talk to each of the two who talk, then they talk again, as L{telling.tell_both} does."""
+    await telling.tell_both(_call(call), script)
 
 
 def expect_recording(call: Call) -> bool:

@@ -17,6 +17,8 @@ from b2bua.calls.operations.joining import NotJoined, join
 from b2bua.calls.operations.leg_waiter import Busy, Gone
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from b2bua.calls.bridge import Bridge
     from b2bua.calls.operations.protocol import OperatedCall
     from b2bua.media.ports import RelayHappened
@@ -68,10 +70,13 @@ def _silent(call: OperatedCall, happened: RelayHappened) -> None:
             call.end((("Reason", 'Q.850;cause=41;text="No Media"'),), by="no media")
 
 
-async def reroute(call: OperatedCall, bridge: Bridge) -> None:
+async def reroute(
+    call: OperatedCall, bridge: Bridge, meanwhile: Callable[[], Awaitable[None]] | None = None
+) -> None:
     """
     Show the two who talk to each other anew, by the way that is right for them now.
 
+    @param meanwhile: what is done with the two first, who do not talk until it is done.
     @raise Busy: something else is at work in the call.
     @raise Gone: one of them has left.
     @raise NotJoined: one of them refuses; they talk as before.
@@ -82,6 +87,8 @@ async def reroute(call: OperatedCall, bridge: Bridge) -> None:
     try:
         bridge.release()
         await bridge.idle()
+        if meanwhile is not None:
+            await meanwhile()
         await _anew(call, bridge)
     except Gone:
         call.end()
@@ -93,12 +100,12 @@ async def reroute(call: OperatedCall, bridge: Bridge) -> None:
 async def _anew(call: OperatedCall, bridge: Bridge) -> None:
     """Join the two again; if they do not agree to it, as they were before."""
     relay = call.relay
-    assert relay is not None
-    ways = relay.choose_again()
+    ways = {} if relay is None else relay.choose_again()
     try:
         await join(call, bridge.a, bridge.b)
     except NotJoined:
-        relay.go_back(ways)
+        if relay is not None:
+            relay.go_back(ways)
         try:
             await join(call, bridge.a, bridge.b)
         except NotJoined:

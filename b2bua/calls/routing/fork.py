@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -13,8 +13,9 @@ from b2bua.calls.verdicts import Outcome
 from b2bua.legs.words import Answered, Fields, HungUp, Moved, Progress, Refused, Ringing, Word
 
 if TYPE_CHECKING:
+    from b2bua.calls.draft import Script
     from b2bua.calls.ports import Destination, Tiers
-    from b2bua.calls.protocol import LiveCall
+    from b2bua.calls.protocol import Asking, LiveCall
     from b2bua.calls.routing.seeking import LiveAttempt
     from b2bua.clock import ITimer
     from b2bua.legs.leg import Leg
@@ -27,7 +28,17 @@ class Fork:
     It tells the attempt of progress, of the one answer, or that nobody is left.
     """
 
-    __slots__ = ("_asked", "_attempt", "_breadth", "_failures", "_seconds", "_tiers", "_timer", "legs")
+    __slots__ = (
+        "_asked",
+        "_attempt",
+        "_breadth",
+        "_failures",
+        "_first",
+        "_seconds",
+        "_tiers",
+        "_timer",
+        "legs",
+    )
 
     def __init__(self, attempt: LiveAttempt, tiers: Tiers) -> None:
         """Prepare; L{start} sends the first INVITEs."""
@@ -39,8 +50,10 @@ class Fork:
         self._seconds: float | None = None
         self._timer: ITimer | None = None
         self.legs: list[Leg] = []
-        self._asked: dict[Leg, Callable[[], None]] = {}
-        """Who has answered and is asked whether they take the call; what ends that."""
+        self._asked: dict[Leg, Asking] = {}
+        """Who has answered, and is talked to by us first."""
+        self._first: dict[Leg, Script] = {}
+        """What talks to whoever answers, before the caller does."""
 
     def limit(self, seconds: float) -> None:
         """Ring that long at the most, each tier."""
@@ -59,8 +72,10 @@ class Fork:
             attempt.unanswered(best(self._failures))
             return
         for destination in tier:
-            invited = invitation(attempt, destination, self._breadth)
+            invited, first = invitation(attempt, destination, self._breadth)
             leg = call.open_leg(destination, invited, attempt.template.who)
+            if first is not None:
+                self._first[leg] = first
             self.legs.append(leg)
             call.listen(leg, self)
 
@@ -71,11 +86,14 @@ class Fork:
 
     def move(self, call: LiveCall) -> None:
         """Go on ringing in another call."""
-        for leg in list(self._asked):
-            self._confirmed(leg, None)  # it would be asked in the wrong call
+        if self._attempt.confirm:
+            for leg in list(self._asked):
+                self._confirmed(leg, None)  # it would be asked in the wrong call
         for leg in self.legs:
             call.take(leg)
             call.listen(leg, self)
+            if leg in self._asked:
+                self._asked[leg].move(call, self._attempt.template)
 
     def cancel(self, fields: Fields = ()) -> None:
         """CANCEL what still rings; a late 200 is dealt with by the leg itself."""
@@ -83,8 +101,8 @@ class Fork:
             self._timer.stop()
             self._timer = None  # it knows us: a circle that the collector would have to find
         if self._asked:
-            for stop in self._asked.values():
-                stop()
+            for asked in self._asked.values():
+                asked.stop()
             self._asked.clear()
         if not self.legs:
             return
@@ -102,13 +120,17 @@ class Fork:
             case Ringing(session=bytes()) | Progress(session=bytes()) if attempt.confirm:
                 attempt.progressed(leg, replace(word, session=None))  # it may talk to us before the caller
             case Ringing() | Progress():
+                if word.session is not None and leg in self._first:
+                    del self._first[leg]  # the caller hears it already
                 attempt.progressed(leg, word)
             case Answered(early=True) | Refused(early=True):
                 attempt.seeker.said(leg, word)
-            case Answered() if attempt.confirm:
-                offer, then = attempt.template.offer, partial(self._confirmed, leg)
-                who = attempt.template.who
-                self._asked[leg] = attempt.call.ask_to_take(leg, attempt.confirm, offer, word, who, then)
+            case Answered() if attempt.confirm or leg in self._first:
+                then, first = partial(self._confirmed, leg), self._first.pop(leg, None)
+                self._asked[leg] = attempt.call.talk_first(
+                    leg, attempt.confirm, first, attempt.template, then
+                )
+                self._asked[leg].put(word)
             case Answered():
                 self.legs.remove(leg)
                 attempt.answered(leg, word)
@@ -126,8 +148,8 @@ class Fork:
                 attempt.seeker.said(leg, word)
 
     def _confirmed(self, leg: Leg, word: Answered | None) -> None:
-        """Who was asked takes the call, or not."""
-        self._asked.pop(leg)()
+        """Who was talked to takes the call, or not."""
+        self._asked.pop(leg).stop()
         if word is not None:
             self.legs.remove(leg)
             self._attempt.answered(leg, word)

@@ -9,21 +9,25 @@ from b2bua.calls.draft import InvitationDraft
 from b2bua.legs.context import Invitation
 
 if TYPE_CHECKING:
+    from b2bua.calls.draft import Script
     from b2bua.calls.ports import Destination
     from b2bua.calls.routing.seeking import LiveAttempt
 
 
-def invitation(attempt: LiveAttempt, destination: Destination, breadth: int) -> Invitation:
+def invitation(
+    attempt: LiveAttempt, destination: Destination, breadth: int
+) -> tuple[Invitation, Script | None]:
     """
     What the INVITE to C{destination} says, when the features have edited what it says of the call.
 
     @param breadth: its Max-Breadth.
+    @return: that, and what talks to whoever answers before the caller does.
     """
     template, features = attempt.template, attempt.call.features
     draft = _draft(attempt, destination)
     if features.edits_invitation:
         features.edit_invitation(attempt, draft)
-    return Invitation(
+    invited = Invitation(
         request_uri=destination.request_uri,
         target=destination.target,
         from_display=draft.from_display,
@@ -38,6 +42,7 @@ def invitation(attempt: LiveAttempt, destination: Destination, breadth: int) -> 
         parts=tuple(draft.parts),
         focus=draft.focus,
     )
+    return invited, draft.first
 
 
 def _draft(attempt: LiveAttempt, destination: Destination) -> InvitationDraft:
@@ -56,7 +61,7 @@ def _draft(attempt: LiveAttempt, destination: Destination) -> InvitationDraft:
         fields = [item for item in fields if item[0] != "Alert-Info"]
         fields.append(("Alert-Info", attempt.alert_info))
     display = template.display or shown.display
-    return InvitationDraft(display, shown.uri, destination.to_uri, fields=fields)
+    return InvitationDraft(display, shown.uri, destination.to_uri, fields=fields, party=destination.party)
 
 
 def _kept(fields: list[tuple[str, str]]) -> list[tuple[str, str]]:

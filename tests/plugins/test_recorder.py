@@ -1,0 +1,154 @@
+"""What goes wrong while calls are recorded."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from b2bua.media.ports import RelayHappened
+from b2bua.testing.relays import Recorded
+from tests.plugins.recordings import RecordingCase
+
+
+class CrashTests(RecordingCase):
+    """The server dies."""
+
+    extensions: ClassVar[dict[str, Any]] = {"alice": {"on": True}}
+
+    def test_crash(self) -> None:
+        """Recording × crash: a relay that outlives the server goes on writing, and the file is whole."""
+        self.talk()
+        self.world.run(5)
+        assert self.world.served is not None
+        self.world.served.crash()
+        self.world.run(2)
+        self.world.served.restart()
+        self.world.run(3)
+        self.assertEqual(self.heard(), ({"alice"}, {"bob"}))
+        self.over()
+        self.assertEqual(len(self.listed()), 1)
+
+    def test_crash_of_both(self) -> None:
+        """One that died with it: the call is recorded anew, to another file."""
+        self.world.relays.outlives = False
+        self.talk()
+        self.world.run(5)
+        assert self.world.served is not None
+        self.world.served.crash()
+        self.world.run(2)
+        self.world.served.restart()
+        self.world.run(10)
+        self.assertTalking(("alice", "bob"))
+        self.assertEqual(len(self.world.relays.recordings), 2)
+        self.assertEqual(sum(not one.ended for one in self.world.relays.recordings.values()), 2)
+        for recorded in list(self.world.relays.recordings.values())[:1]:
+            recorded.ended = True  # nobody is left who could end it
+        self.over()
+
+
+class FaultTests(RecordingCase):
+    """What goes wrong."""
+
+    extensions: ClassVar[dict[str, Any]] = {"alice": {"on": True}, "bob": {"may": True}}
+
+    def command(self, what: str) -> None:
+        """Have something done with the one call."""
+        assert self.world.served is not None
+        (id,) = self.world.served.server.core.calls.going
+        done = self.world.command("record", call=id, what=what)
+        self.world.run(3)
+        self.successResultOf(done)
+
+    def test_engine_gone_while_paused(self) -> None:
+        """A card number is in no recording, though the engine dies meanwhile: it goes on by C{resume}."""
+        self.talk()
+        self.command("pause")
+        self.world.relays.lose()
+        self.world.run(10)
+        self.assertTalking(("alice", "bob"))
+        self.assertEqual(len(self.world.relays.recordings), 1)
+        self.command("resume")
+        self.assertEqual(len(self.world.relays.recordings), 2)
+        self.assertFalse(self.listed_last().paused)
+        for recorded in list(self.world.relays.recordings.values())[:1]:
+            recorded.ended = True  # nobody is left who could end it
+        self.over()
+
+    def listed_last(self) -> Recorded:
+        """The recording that was begun last."""
+        return list(self.world.relays.recordings.values())[-1]
+
+    def test_crash_while_paused(self) -> None:
+        """Recording × crash: what pauses does so afterwards, be the engine still there or not."""
+        for outlives in (True, False):
+            with self.subTest(outlives=outlives):
+                self.setUp()
+                self.world.relays.outlives = outlives
+                self.talk()
+                self.command("pause")
+                assert self.world.served is not None
+                self.world.served.crash()
+                self.world.run(2)
+                self.world.served.restart()
+                self.world.run(10)
+                (recorded,) = self.world.relays.recordings.values()
+                self.assertTrue(recorded.paused)
+                self.bob.session.ask("INFO", [("Content-Type", "application/dtmf-relay")], b"Signal=*")
+                self.world.run(0.1)
+                self.bob.session.ask("INFO", [("Content-Type", "application/dtmf-relay")], b"Signal=2")
+                self.world.run(3)
+                self.assertFalse(self.listed_last().paused)
+                recorded.ended = True  # of the second one nobody is left who could end it
+                self.over()
+
+    def test_disk_full(self) -> None:
+        """A disk that is full costs the recording, not the call; what there was is kept."""
+        self.talk()
+        self.world.relays.full = True
+        (relay,) = self.world.relays.open_relays
+        relay.end_recording()
+        relay.hear(RelayHappened("recorded", detail="No space left on device"))
+        self.world.run(10)
+        self.assertTalking(("alice", "bob"))
+        self.over()
+        self.assertEqual(len(self.listed()), 1)
+
+    def test_full_before(self) -> None:
+        """One that is full before: they talk, and who asks for a recording is told that there is none."""
+        self.world.relays.full = True
+        self.talk()
+        self.assertTalking(("alice", "bob"))
+        self.assertEqual(self.info(self.bob, "on"), 480)
+        self.over()
+
+    def test_engine_dies(self) -> None:
+        """Another relay goes on, with another file."""
+        self.talk()
+        for recorded in self.world.relays.recordings.values():
+            recorded.ended = True
+        self.world.relays.lose()
+        self.world.run(10)
+        self.assertTalking(("alice", "bob"))
+        self.assertEqual(len(self.world.relays.recordings), 2)
+        self.over()
+
+    def test_cannot_record(self) -> None:
+        """Without an engine that can record the call goes as ever."""
+        self.world.relays.can = frozenset()
+        self.talk()
+        self.assertTalking(("alice", "bob"))
+        self.assertEqual(self.world.relayed(), set())
+        self.over()
+
+
+class NoRelayTests(RecordingCase):
+    """There is no engine."""
+
+    relays = False
+    extensions: ClassVar[dict[str, Any]] = {"alice": {"on": True, "may": True}}
+
+    def test_call(self) -> None:
+        """Calls go as ever, and the record key is told so."""
+        self.talk()
+        self.assertTalking(("alice", "bob"))
+        self.assertEqual(self.info(self.alice, "on"), 480)
+        self.over()
