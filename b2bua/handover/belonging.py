@@ -9,12 +9,12 @@ either comes back.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from b2bua.errors import PeerError
 from b2bua.transactions.flow import Flow
-from b2bua.transactions.matching import server_key
+from b2bua.transactions.matching import COOKIE, server_key
 from b2bua.wire.message import Request, Response, parse
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def named(request: Request) -> tuple[str, str, str] | None:
 class Relay:
     """Passes messages to the other process, and takes those that it passes."""
 
-    def __init__(self, server: Server, say: Say, branches: Container[str] = ()) -> None:
+    def __init__(self, server: Server, say: Say, branches: Iterable[str] = ()) -> None:
         """
         Pass nothing yet.
 
@@ -69,7 +69,8 @@ class Relay:
         """
         self._server = server
         self._say = say
-        self._branches = branches
+        self._branches = set(branches)
+        """Those of the requests that the other process has had."""
         self._otherwise = server.runner.elsewhere
         """Passes on what does not belong to that process either."""
 
@@ -86,14 +87,21 @@ class Relay:
         """
         Pass on what is not ours; on our connections the other process could not answer.
 
-        Who begins something new has not asked the other process.
+        Who begins something new has not asked the other process.  What comes once more in a
+        call that was handed over is for who has answered it (RFC 3261 section 17.2.2).
         """
-        if knows(self._server, message):
+        if not self._comes_again(message) and knows(self._server, message):
             return False
         if flow.connection or not self._may_have_begun(message):
             return self._otherwise is not None and self._otherwise(message, flow, data)
+        if isinstance(message, Request) and message.via.branch.startswith(COOKIE):
+            self._branches.add(message.via.branch)
         self._say(packed(flow, data))
         return True
+
+    def _comes_again(self, message: Request | Response) -> bool:
+        """Has the other process had this very request, and perhaps answered it?"""
+        return isinstance(message, Request) and message.via.branch in self._branches
 
     def _may_have_begun(self, message: Request | Response) -> bool:
         """Could the other process know of it?"""
@@ -138,6 +146,9 @@ class Relay:
         elsewhere, self._server.runner.elsewhere = self._server.runner.elsewhere, self._otherwise
         try:
             flow, data = unpacked(word)
+            message = parse(data)
+            if isinstance(message, Request):
+                self._branches.discard(message.via.branch)
             self._server.runner.received(data, flow)
         finally:
             self._server.runner.elsewhere = elsewhere

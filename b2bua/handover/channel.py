@@ -25,11 +25,23 @@ class Channel(Int32StringReceiver):
 
     def __init__(self) -> None:
         """Be ready to be connected."""
-        self.hear: Callable[[Word], None] = lambda word: None
-        """Takes what nobody waits for."""
+        self._hear: Callable[[Word], None] | None = None
+        self._unheard: list[Word] = []
         self.lost: Callable[[], None] = lambda: None
         """Told once when there is no other end any more."""
         self._waiting: dict[str, Deferred[Word]] = {}
+
+    def hear_by(self, hear: Callable[[Word], None]) -> None:
+        """
+        Say who takes what nobody waits for, also what has come already.
+
+        The other process does not wait until we listen: it reads as soon as it serves, and
+        may have passed a message on before we know that it does.
+        """
+        self._hear = hear
+        unheard, self._unheard = self._unheard, []
+        for word in unheard:
+            hear(word)
 
     def say(self, word: Word) -> None:
         """Say something; with nobody there it is lost."""
@@ -42,8 +54,10 @@ class Channel(Int32StringReceiver):
         waiting = self._waiting.pop(word["say"], None)
         if waiting is not None:
             waiting.callback(word)
+        elif self._hear is None:
+            self._unheard.append(word)
         else:
-            self.hear(word)
+            self._hear(word)
 
     def wait_for(self, kind: str) -> Deferred[Word]:
         """Wait for a word; it fails with C{ConnectionError} when the other end is gone."""

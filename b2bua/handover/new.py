@@ -35,7 +35,7 @@ class NewProcess:
         self.others = len(self.keeps)
         """How many of them it has yet to hand over, or to write."""
         self.handed = Handed(self.keeps, will["numbers"])
-        self._relay = Relay(server, say, frozenset(will["branches"]))
+        self._relay = Relay(server, say, will["branches"])
         server.authenticator.nonces.resume(will["nonces"])
 
     def begin(self) -> None:
@@ -60,6 +60,7 @@ class NewProcess:
             case "gone":
                 self.others = 0
                 self.keeps.clear()
+                self._relay.end()
 
     def alone(self) -> set[str]:
         """There is no old process any more; which calls has it taken along?"""

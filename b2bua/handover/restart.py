@@ -152,9 +152,9 @@ class Restart:
         self.served = True
         handed_over = old.leave()
         left = len(self._server.core.calls.going)
-        channel.hear = old.hear
         channel.lost = self._lost
         self._old, self._channel = old, channel
+        channel.hear_by(old.hear)
         self._until = self._reactor.seconds() + drain
         self._looking.clock = self._reactor
         self._begin_looking()
@@ -221,7 +221,7 @@ class TakeOver(NewProcess):
         self._channel = channel
         self.died: Callable[[set[str]], None] = lambda calls: None
         """Told of calls that the old process has taken along."""
-        channel.hear = self.hear
+        channel.hear_by(self.hear)
 
     def begin(self) -> None:
         """Serve."""

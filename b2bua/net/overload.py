@@ -21,6 +21,7 @@ import re
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, NamedTuple
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
@@ -185,6 +186,7 @@ class Overload:
         self._bytes = 0
         self._pace = self._served = 0.0
         self._call: IDelayedCall | None = None
+        self._emptied: list[Deferred[None]] = []
         self._mark = b""
         self._told = -QUIET
         self._counted = 0
@@ -289,12 +291,27 @@ class Overload:
                 waiting = self._next()
             else:
                 self.busy = False
+                self._tell_emptied()
                 return
             self._bytes -= len(waiting.data)
             if not self._is_late(waiting):
                 self._serve_one(waiting.data, waiting.flow)
         if self.busy:  # the last one may have closed it all
             self._call = self._clock.callLater(0, self.work)
+
+    def emptied(self) -> Deferred[None]:
+        """Wait until all that was read is served; who goes on to read may wait for long."""
+        done: Deferred[None] = Deferred()
+        self._emptied.append(done)
+        if not self.busy:
+            self._tell_emptied()
+        return done
+
+    def _tell_emptied(self) -> None:
+        """Nothing waits."""
+        waiters, self._emptied = self._emptied, []
+        for waiter in waiters:
+            waiter.callback(None)
 
     def _next(self) -> Waiting:
         """Take what is new and whose turn it is, and note how fast that goes."""
@@ -315,6 +332,7 @@ class Overload:
         self._new.clear()
         self._keys.clear()
         self._bytes = 0
+        self._tell_emptied()
 
     def _keep(self, queue: Shares, party: str, key: Hashable | None, data: bytes, flow: Flow) -> bool:
         """Let it wait, if there is room."""

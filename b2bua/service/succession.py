@@ -91,8 +91,10 @@ class Succession:
         )
 
     async def _stand_by(self, server: Server) -> None:
-        """Read nothing more, and leave the database and the control socket."""
+        """Read nothing more, deal with what was read, and leave the database and the control socket."""
         await self._sockets.stand_by()
+        # What waits for its turn may be for a call that the new process is to have.
+        await server.runner.overload.emptied()
         await self._membership.leave(for_good=False)
         assert server.persistence is not None
         await server.persistence.journal.flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from b2bua.handover.belonging import Relay, Word
+from b2bua.handover.new import NewProcess
 from b2bua.store.memory import MemoryStore
 from b2bua.testing import LadderTestCase, Manners, World
 from b2bua.transactions.flow import Flow
@@ -150,6 +151,47 @@ class HandOverTests(LadderTestCase):
         self.world.run(1)
         self.assertEqual(sent.code, 481)
         carol.hang_up()
+        self.quiet()
+
+    def test_comes_again(self) -> None:
+        """
+        A request that the old process has answered gets that answer once more, and no other.
+
+        Its call is the new one's by then; it came again since the answer was late (RFC 3261 section 17.2.2).
+        """
+        alice, bob = self.world.phones("alice", "bob", manners=Manners(answers_after=0.2))
+        alice.dial("bob")
+        self.world.run(1)
+        served = self.world.served
+        assert served is not None
+        seen: list[tuple[bool, bytes, Flow]] = []
+        served.server.runner.transport.tap = lambda now, flow, out, data: seen.append((out, data, flow))
+        alice.session.ask("INFO")
+        self.world.run(1)
+        asked = next((data, flow) for out, data, flow in seen if not out and data.startswith(b"INFO "))
+        answered = next(data for out, data, _ in seen if out and data.startswith(b"SIP/2.0 200"))
+        self.assertEqual(self.hand_over(), 1)
+        seen.clear()
+        served.server.runner.received(*asked)
+        self.world.run(0.5)
+        self.assertEqual([data for out, data, _ in seen if out], [answered])
+        told = [got.message.method for got in bob.inbox if isinstance(got.message, Request)]
+        self.assertEqual(told.count("INFO"), 1)
+        alice.hang_up()
+        self.quiet()
+
+    def test_gone(self) -> None:
+        """What comes when the old process has said that it has nothing any more is the new one's."""
+        served = self.world.served
+        assert served is not None
+        nonces = served.server.authenticator.nonces.written()
+        will: Word = {"keeps": ["one"], "numbers": {}, "branches": [], "nonces": nonces}
+        new = NewProcess(served.server, self.said.append, will)
+        new.begin()
+        self.assertIsNotNone(served.server.runner.elsewhere)
+        new.hear({"say": "gone"})
+        self.assertIsNone(served.server.runner.elsewhere)
+        self.assertEqual((new.others, new.keeps), (0, set()))
         self.quiet()
 
     def test_left(self) -> None:

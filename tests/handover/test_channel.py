@@ -28,7 +28,7 @@ class ChannelTests(TestCase):
         ours, self.theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         self.channel = connect(reactor, ours)
         self.heard: list[Word] = []
-        self.channel.hear = self.heard.append
+        self.channel.hear_by(self.heard.append)
         self.addCleanup(self.theirs.close)
         self.addCleanup(self.channel.transport.abortConnection)  # type: ignore[attr-defined]
 
@@ -39,6 +39,20 @@ class ChannelTests(TestCase):
         self.assertTrue(self.channel.stand_still("serving", 5.0))
         self.assertEqual(self.heard, [{"say": "batch"}])
         self.assertEqual(self.theirs.recv(100), framed(b'{"say":"go"}'))
+
+    def test_reads_already(self) -> None:
+        """What the new process passes on as soon as it serves is heard by who listens a moment later."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        channel = connect(reactor, ours)
+        self.addCleanup(theirs.close)
+        self.addCleanup(channel.transport.abortConnection)  # type: ignore[union-attr]  # it is connected
+        theirs.sendall(framed(b'{"say":"serving"}') + framed(b'{"say":"message"}'))
+        self.assertTrue(channel.stand_still("serving", 5.0))
+        channel.hear_by(self.heard.append)
+        self.assertEqual(self.heard, [{"say": "message"}])
+        theirs.sendall(framed(b'{"say":"back"}') + framed(b'{"say":"serving"}'))
+        self.assertTrue(channel.stand_still("serving", 5.0))
+        self.assertEqual(self.heard, [{"say": "message"}, {"say": "back"}])
 
     def test_in_vain(self) -> None:
         """A process that is silent for too long, or that has ended, does not serve."""

@@ -73,6 +73,21 @@ class SortingTests(Case):
         self.assertFalse(self.overload.busy)
         self.assertEqual(len(self.overload), 0)
 
+    def test_emptied(self) -> None:
+        """Who is to go waits until all that was read is served."""
+        told: list[int] = []
+        for count in (0, 40):
+            with self.subTest(count=count):
+                self.take(*[numbered(1000 * count + number) for number in range(count)])
+                served = len(self.served())
+                self.overload.emptied().addCallback(lambda _: told.append(len(self.served())))
+                self.world.clock.pump([0] * 4)
+                self.assertEqual(told.pop() - served, count)
+                self.overload.begin()
+        self.overload.emptied().addCallback(lambda _: told.append(-1))
+        self.runner.close()
+        self.assertEqual(told, [-1])
+
     def test_cancel(self) -> None:
         """A CANCEL does not overtake its INVITE, however long that waits."""
         cancel = numbered(1, "CANCEL")
