@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 OFFERLESS = "offerless"
 """
-A parameter of our Via, by which a re-INVITE without an offer is known from its 2xx alone.
+A parameter of our Via, by which an INVITE without an offer is known from its 2xx alone.
 
 A response has the Via of its request (RFC 3261 section 8.2.6.2), also when the process
 that has sent it is gone and remembers nothing.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from b2bua.capabilities import ALLOW, SUPPORTED_INVITE, SUPPORTED_UNRELIABLE
 from b2bua.dialogs.dialog import Dialog
+from b2bua.dialogs.dialog_request import OFFERLESS
 from b2bua.legs import session_expires
 from b2bua.legs.context import SDP, Invitation
 from b2bua.legs.header_policy import leaving
@@ -101,7 +102,7 @@ class InviteRequest:
     def _write(self, flow: Flow, via: str) -> Request:
         """Write the INVITE for the hop that it takes."""
         leg, invitation = self.leg, self.invitation
-        fields: list[Field] = [("Via", via)]
+        fields: list[Field] = [("Via", via if invitation.session is not None else f"{via};{OFFERLESS}")]
         if invitation.route:
             fields += [("Route", f"<{uri}>") for uri in invitation.route]
         fields += (

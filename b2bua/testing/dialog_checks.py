@@ -67,6 +67,8 @@ class Talk:
         """Those that came before a crash: another server, by whose socket they came, may know them."""
         self.acked: dict[tuple[str, int], Request] = {}
         """The server's ACKs of 2xx, by the peer's tag and CSeq."""
+        self.acked_before: set[tuple[str, int]] = set()
+        """Those of a server that has crashed since: the next one knows whether they owe an answer."""
         self.unacked_out: dict[int, float] = {}
         """When the server sent a 2xx whose ACK has not come, by CSeq."""
         self.reliable_out: dict[int, Response] = {}
@@ -91,6 +93,7 @@ class Talk:
         """The server is gone, and with it what it owed; the next one may not know what is over."""
         self.forgotten |= self.over | self.up | {""}
         self.unacked_before |= self.unacked_in.keys()
+        self.acked_before |= self.acked.keys()
         self.unacked_in.clear()
         self.unacked_out.clear()
         self.reliable_in.clear()
@@ -181,8 +184,12 @@ class Talk:
             return
         before = self.acked.get((tag, number))
         if before is not None:
-            if before.body != ack.body:
+            anew = (tag, number) in self.acked_before
+            if bool(before.body) != bool(ack.body) if anew else before.body != ack.body:
                 self.complain("a repeated ACK differs from the first", "RFC 3261 13.2.2.4")
+            if anew:
+                self.acked_before.discard((tag, number))
+                self.acked[tag, number] = ack
             return
         if (tag, number) not in self.unacked_in and (tag, number) not in self.unacked_before:
             self.complain("ACK for a 2xx that never came", "RFC 3261 13.2.2.4")

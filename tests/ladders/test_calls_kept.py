@@ -128,6 +128,21 @@ class CrashTests(KeptCase):
         self.quiet()
         self.assertEqual([r.why for r in self.records()], ["bye"])
 
+    def test_answer_owed(self) -> None:
+        """The 2xx of an INVITE without an offer has one, and each ACK its answer (section 13.2.2.4)."""
+        self.alice.dial("bob", offer=False)
+        self.world.run(1)
+        ack_received = self.bob.ack_received
+        self.bob.ack_received = lambda request, asked: None  # type: ignore[method-assign]  # each gets lost
+        self.bob.answer()
+        self.world.run(2 * KEPT)
+        self.assertEqual(self.crash().restored, 1)
+        self.bob.ack_received = ack_received  # type: ignore[method-assign]
+        self.world.run(5)
+        self.only_talking(self.alice, self.bob)
+        self.alice.hang_up()
+        self.quiet()
+
     def test_power_cut(self) -> None:
         """A phone that is gone with the server is found out, too."""
         self.talk()

@@ -22,6 +22,10 @@ class CrashTests(SynchronousTestCase):
         failed = simulate(range(200), said.append, kind=CrashPlay)
         self.assertEqual(failed, [], "\n".join(said))
 
+    def test_answer_owed(self) -> None:
+        """Who had not heard the ACK before the crash gets one with the answer that it owes."""
+        self.assertEqual(simulate((61000760,), str, kind=CrashPlay), [])
+
 
 class CrashTableTests(SynchronousTestCase):
     """A crash as an event of the tables; C{make tables} plays each cell."""
