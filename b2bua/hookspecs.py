@@ -27,7 +27,7 @@ old code are asked about old calls, those of the new code about new ones.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 import pluggy
@@ -185,6 +185,21 @@ def b2bua_files() -> Mapping[str, Callable[..., tuple[str, bytes | Path] | None]
     in it, gives L{None} if there is no such file, and is called for administrators only.
 
     @return: for each name, C{phonebook.xml} say, a function that gives the type and the content.
+    """
+    raise NotImplementedError
+
+
+@_hook("declaration")
+def b2bua_call_files() -> Mapping[str, Callable[[Collection[str]], Mapping[str, Sequence[str]]]]:
+    """
+    Say which of the files that the feature has are of which call.
+
+    Asked once for each generation of features.  The page lists them with the calls,
+    and plays what is sound; so does the API, both for administrators only.  The function is
+    called with the ids of all calls that are to be shown.
+
+    @return: for a directory of C{b2bua_files}, a function that gives the names of files in it, by the ids of
+        calls; calls without a file may be left out.
     """
     raise NotImplementedError
 

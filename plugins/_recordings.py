@@ -103,6 +103,11 @@ class Recordings:
         known = (found for found in map(self.find, names) if found is not None and call in ("", found.call))
         return list(islice(known, most))[::-1]
 
+    def of(self, calls: Container[str]) -> list[Recorded]:
+        """Those of some calls, the oldest first."""
+        names = sorted(name for name in self._names() if name.count("-") > 2 and name.split("-")[2] in calls)
+        return [found for found in map(self.find, names) if found is not None]
+
     def _names(self) -> list[str]:
         """The names of all files there, in no order: of hundreds of thousands in a moment."""
         return os.listdir(self._directory) if self._directory.is_dir() else []

@@ -33,7 +33,7 @@ whoever is transferred into it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -141,6 +141,11 @@ class CallRecording:
     def b2bua_files(self) -> Mapping[str, Callable[..., tuple[str, bytes | Path] | None]]:
         """The recordings, for administrators."""
         return {"recordings/": self._file}
+
+    @hookimpl
+    def b2bua_call_files(self) -> Mapping[str, Callable[[Collection[str]], Mapping[str, Sequence[str]]]]:
+        """Which recordings are of which call."""
+        return {"recordings/": self._of_calls}
 
     @hookimpl
     def b2bua_figures(self) -> Mapping[str, Callable[[], Mapping[str, float]]]:
@@ -330,6 +335,15 @@ class CallRecording:
             raise ValueError(f"there is no call {call:.60}; b2bua calls lists them")
         await self._recorder.turn(found[0], what)
         return f"recording of {call}: {what}"
+
+    def _of_calls(self, calls: Collection[str]) -> dict[str, list[str]]:
+        """The names of the recordings of calls, the oldest first."""
+        going = {Path(one.path).name for one in self._recorder.going.values()}
+        found: dict[str, list[str]] = {}
+        for one in self._shelf.of(calls):
+            if one.path.name not in going:
+                found.setdefault(one.call, []).append(one.path.name)
+        return found
 
     def _file(self, name: str) -> tuple[str, bytes | Path] | None:
         """One recording; without a name a page that lists them."""

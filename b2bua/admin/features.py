@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from b2bua.admin.refused import Mistaken, Refused, Unknown
-from b2bua.admin.values import CommandRow, FeatureRow, Forgotten, SettingChanged, SettingRow
+from b2bua.admin.values import CommandRow, FeatureRow, FileRow, Forgotten, SettingChanged, SettingRow
 from b2bua.face.options import NotConfigured
 
 if TYPE_CHECKING:
@@ -94,6 +95,15 @@ class Choices:
         if found is None:
             raise Unknown(f"there is no file {name:.60}")
         return found
+
+    def files_of(self, calls: Collection[str]) -> dict[str, list[str]]:
+        """The paths of the files that plugins have of calls, by the ids of these."""
+        found = self._features().files_of(calls) if calls else {}
+        return {call: [f"/files/{quote(name)}" for name in names] for call, names in found.items()}
+
+    def files(self, call: str) -> list[FileRow]:
+        """The files that plugins have of a call, such as its recordings."""
+        return [FileRow(path=path) for path in self.files_of([call]).get(call, [])]
 
     async def run(self, command: str, arguments: dict[str, Any]) -> Any:
         """Run the command of a plugin."""

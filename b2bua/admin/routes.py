@@ -52,6 +52,7 @@ def routes(
         Route("GET", "/calls/past", OPERATOR, calls.past, own="party"),
         Route("GET", "/calls/past/hours", OPERATOR, calls.hours, own="party"),
         Route("GET", "/calls/{call}/trace", OPERATOR, calls.trace),
+        Route("GET", "/calls/{call}/files", ADMINISTRATOR, choices.files),
         Route("DELETE", "/calls/{call}", OPERATOR, calls.hangup),
         Route("POST", "/calls/{call}/move", OPERATOR, calls.move),
         # Features, and what users have chosen.

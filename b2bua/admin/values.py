@@ -197,6 +197,12 @@ class CallRow(Value):
         return cls.model_validate({**record.to_plain(), **more})
 
 
+class FileRow(Value):
+    """A file that a plugin has of a call."""
+
+    path: str = Field(description="below the address of the page; for administrators")
+
+
 class WhatIf(Value):
     """What a call would do."""
 

@@ -21,6 +21,7 @@ from b2bua.wire.grammar import is_token
 from b2bua.wire.registry import canonical
 
 _FILE = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}/?")
+_DIRECTORY = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}/")
 _FIGURE = re.compile(r"[a-z]+(_[a-z]+){1,8}")
 
 
@@ -79,6 +80,9 @@ class Declarations:
             plugin.methods = _methods(plugin.declares("b2bua_methods", ()))
             plugin.figures = _named(plugin, "b2bua_figures", _FIGURE, "queue_waiting")
             plugin.files = _named(plugin, "b2bua_files", _FILE, "phonebook.xml")
+            plugin.call_files = _named(plugin, "b2bua_call_files", _DIRECTORY, "recordings/")
+            if strange := set(plugin.call_files) - set(plugin.files):
+                raise ValueError(f"b2bua_call_files: {min(strange)} is not in b2bua_files")
             plugin.commands = tuple(commands_of(plugin.name, plugin.declares("b2bua_commands", {})))
         except ValueError as error:
             if plugin.name not in self._off:

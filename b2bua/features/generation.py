@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from importlib.metadata import EntryPoint
@@ -296,6 +296,18 @@ class Features(HookRelay):
                     self._dispatch.failed(f"the file {name}", plugin)
                     raise ValueError(f"the plugin {plugin.name} failed: {type(error).__name__}") from None
         return None
+
+    def files_of(self, calls: Collection[str]) -> dict[str, list[str]]:
+        """The files that plugins have of calls, named as L{file} takes them; one that fails has none."""
+        found: dict[str, list[str]] = {}
+        for plugin in self.plugins:
+            for directory, look in plugin.call_files.items() if not plugin.out else ():
+                try:
+                    for call, names in look(calls).items():
+                        found.setdefault(call, []).extend(f"{directory}{name}" for name in names)
+                except CONTAINED:
+                    self._dispatch.failed(f"the files of calls in {directory}", plugin)
+        return found
 
     async def run(self, command: Command, given: Mapping[str, object]) -> Any:
         """

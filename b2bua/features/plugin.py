@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -43,6 +43,9 @@ class Plugin:
     commands: tuple[Command, ...] = ()
     """What it adds to the command C{b2bua}."""
     files: Mapping[str, Callable[..., tuple[str, bytes | Path] | None]] = field(default_factory=dict)
+    call_files: Mapping[str, Callable[[Collection[str]], Mapping[str, Sequence[str]]]] = field(
+        default_factory=dict
+    )
     """What it has to be got by HTTP, by its name."""
     figures: Mapping[str, Callable[[], Mapping[str, float]]] = field(default_factory=dict)
     """What it has for monitoring systems, by its name."""

@@ -9,6 +9,7 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -350,6 +351,61 @@ class ViewTests(PageCase):
         self.patch(self.administration.service, "_server", None)
         self.assertEqual(self.read(browser, "/now", 500), "An error of ours; it is in the log.\n")
         self.assertEqual(len(self.flushLoggedErrors(AttributeError)), 1)
+
+
+class FilesTests(PageCase):
+    """What plugins have of calls: their recordings."""
+
+    def setUp(self) -> None:
+        """Let there be two recordings of a call that is over, and one of another call."""
+        place = TemporaryDirectory()
+        self.addCleanup(place.cleanup)
+        self.settings = {"recording": {"directory": place.name}}
+        super().setUp()
+        self.talk()
+        self.alice.hang_up()
+        self.world.run(40)
+        [row] = self.ask("GET", "/calls/past")
+        self.call = row["id"]
+        self.names = [f"2026112{day}-101500-{self.call}-alice-bob.wav" for day in (6, 7)]
+        for name in (*self.names, "20261126-101500-other-alice-bob.wav"):
+            (Path(place.name) / name).write_bytes(b"RIFF")
+
+    def test_shown(self) -> None:
+        """An administrator finds them with the call, to be heard there and then."""
+        browser = self.browser("root")
+        past = Markup(self.read(browser, "/past", language="de"))
+        self.assertIn("2 Dateien", past.text)
+        self.assertIn("1 File", Markup(self._with_one(browser)).text)
+
+    def _with_one(self, browser: Browser) -> str:
+        """The view when one of them has been removed."""
+        directory = Path(self.settings["recording"]["directory"])
+        (directory / self.names[1]).unlink()
+        return self.read(browser, "/past")
+
+    def test_heard(self) -> None:
+        """The page of the call has a player for each, and a link by which it can be kept."""
+        browser = self.browser("root")
+        page = Markup(self.read(browser, f"/calls/{self.call}"))
+        paths = [f"/files/recordings/{name}" for name in self.names]
+        self.assertEqual([a["src"] for tag, a in page.elements if tag == "audio"], paths)
+        self.assertEqual([a["href"] for _, a in page.elements if a.get("href") in paths], paths)
+
+    def test_asked(self) -> None:
+        """The API says the same."""
+        rows = self.ask("GET", f"/calls/{self.call}/files")
+        self.assertEqual(rows, [{"path": f"/files/recordings/{name}"} for name in self.names])
+        self.assertEqual(self.ask("GET", "/calls/x/files"), [])
+
+    def test_others(self) -> None:
+        """Nobody else sees that there are any."""
+        browser = self.browser("desk")
+        for path in ("/past", f"/calls/{self.call}"):
+            self.assertNotIn("/files/", self.read(browser, path))
+            self.assertNotIn("File", self.read(browser, path))
+        for path in (f"/api/calls/{self.call}/files", f"/files/recordings/{self.names[0]}"):
+            self.assertEqual(browser.send("GET", path).status, 403)
 
 
 class SafetyTests(PageCase):

@@ -209,6 +209,27 @@ class FileTests(SynchronousTestCase):
         self.assertEqual(str(refused), "the plugin board failed: KeyError")
         self.flushLoggedErrors(KeyError)
 
+    def test_of_calls(self) -> None:
+        """What there is of calls is found under the names of the files; one that fails has nothing."""
+
+        def broken(calls: object) -> dict[str, list[str]]:
+            raise KeyError("x")
+
+        def board(looks: object) -> type:
+            hooks = {
+                "b2bua_files": hookimpl(lambda self: {"notes/": lambda name: None}),
+                "b2bua_call_files": hookimpl(lambda self: looks),
+            }
+            return type("Board", (), hooks)
+
+        features = Features.of(board({"notes/": lambda calls: {call: ["a.txt", "b.txt"] for call in calls}}))
+        self.assertEqual(features.files_of(["1", "2"])["2"], ["notes/a.txt", "notes/b.txt"])
+        self.assertEqual(Features.of(board({"notes/": broken})).files_of(["1"]), {})
+        self.flushLoggedErrors(KeyError)
+        for name, said in (("other/", "other/ is not in b2bua_files"), ("notes", "'notes' is no name like")):
+            refused = self.assertRaises(FeaturesRefused, Features.of, board({name: broken}))
+            self.assertIn(said, str(refused))
+
     def test_declared_wrongly(self) -> None:
         """A name that is none, and one that two plugins want, are refused at start."""
         one, other, odd = (

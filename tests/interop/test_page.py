@@ -41,6 +41,8 @@ class PageCase(TestCase):
 
     timeout = 180
     account = "root"
+    more = ""
+    """More tables of the configuration."""
 
     async def setUp(self) -> None:  # type: ignore[override]  # trial waits for it
         """Start all of them."""
@@ -49,7 +51,7 @@ class PageCase(TestCase):
         self.carrier = free_port()
         carrier = f'[trunks.carrier]\nuri = "sip:127.0.0.1:{self.carrier}"\noptions_seconds = 0\n'
         carrier += f'accept_from = ["127.0.0.1:{self.carrier}"]\n'
-        self.service = Service(self.mktemp(), carrier, web=True)
+        self.service = Service(self.mktemp(), carrier + self.more, web=True)
         self.addCleanup(self.service.kill)
         await self.service.start()
         for name, role, extension in (("root", "administrator", ""), ("alice", "user", "102")):
@@ -86,6 +88,30 @@ class PageCase(TestCase):
         phone = self.phones[number]
         await phone.tells("CALL_INCOMING")
         await phone.answer()
+
+
+class RecordedTests(PageCase):
+    """Calls that are recorded."""
+
+    more = '[recording]\ndirectory = "recordings"\n[trunks.carrier.recording]\non = true\n'
+
+    async def test_heard(self) -> None:
+        """The recording of a call stands with it, and the browser plays it; nobody is kept out."""
+        page = self.browser
+        self.call_in("102", seconds=3)
+        await self.until_answered("102")
+        await self.phones["102"].tells("CALL_CLOSED")
+        await do(page.open, "/past")
+        await do(page.sees, "1 File", "tbody")
+        await do(page.press, "main tbody a[href^='/calls/']")
+        await do(page.sees, ".wav", ".sound")
+        await do(page.run, "const one = document.querySelector('audio'); one.muted = true; one.play()")
+        length = "const one = document.querySelector('audio'); return one.currentTime > 0 && one.duration"
+        seconds = await do(page.until, lambda: page.run(length), "it is played")
+        self.assertTrue(1 < seconds < 6, seconds)
+        self.assertEqual(await do(page.barriers), [])
+        await do(page.look, size=SMALL)
+        self.assertLessEqual(await do(page.too_wide), 0)
 
 
 class OperatorTests(PageCase):

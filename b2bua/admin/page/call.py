@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from twisted.web.template import Tag, tags
 
-from b2bua.admin.page.frame import Part, Reader, badge, clock, facts, section, table
+from b2bua.admin.page.frame import Part, Reader, badge, clock, facts, files_of, section, table
 from b2bua.admin.page.now import TONES
 from b2bua.admin.refused import Refused
 from b2bua.calls.records.record import state
@@ -55,6 +55,8 @@ def _shown(reader: Reader, traced: TracedCall) -> Iterable[Part]:
         ),
     )  # fmt: skip
     picture = tags.img(src=f"/calls/{name}/ladder.svg", alt=f"{record.caller} → {record.dialled}")
+    if files := files_of(reader, [record.id]).get(record.id):
+        yield section(say("Files"), *map(_file, files), count=len(files))
     lost = [tags.p(f"{say('The beginning of this is not kept any more:')} {', '.join(traced.missing)}")]
     yield section(
         say("Ladder"),
@@ -80,6 +82,16 @@ def _shown(reader: Reader, traced: TracedCall) -> Iterable[Part]:
         *[_message(message, start) for message in traced.messages],
         count=len(traced.messages),
     )
+
+
+def _file(path: str) -> Tag:
+    """A file of it; what is sound can be heard here."""
+    name = unquote(path.rpartition("/")[2])
+    link = tags.a(name, href=path, download=name)
+    if not path.endswith(".wav"):
+        return tags.p(link)
+    player = Tag("audio", attributes={"controls": "", "preload": "none", "src": path, "aria-label": name})
+    return tags.p(player, link, class_="sound")
 
 
 def _message(message: Message, start: float) -> Tag:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
@@ -15,8 +15,8 @@ from b2bua.admin.page.words import Say
 from b2bua.admin.person import Person
 from b2bua.admin.route import Role
 
-POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
-form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; \
+connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
 """Nothing from elsewhere, and nothing that stands in the page itself (Content Security Policy)."""
 
 Part: TypeAlias = Tag | str
@@ -141,6 +141,13 @@ def facts(*pairs: tuple[str, Part]) -> Tag:
     return tags.dl(
         *[tags.div(tags.dt(name), tags.dd(value)) for name, value in pairs if value], class_="facts"
     )
+
+
+def files_of(reader: Reader, calls: Collection[str]) -> dict[str, list[str]]:
+    """The paths of the files that plugins have of calls, for who may have them."""
+    if reader.person.role < Role.ADMINISTRATOR:
+        return {}
+    return reader.administration.choices.files_of(calls)
 
 
 def tiles(*pairs: tuple[str, Part]) -> Tag:

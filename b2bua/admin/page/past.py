@@ -7,11 +7,11 @@ import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from twisted.web.template import Tag, tags
 
-from b2bua.admin.page.frame import Part, Reader, duration, section, table
+from b2bua.admin.page.frame import Part, Reader, duration, files_of, section, table
 from b2bua.admin.page.now import caller, ended, opened, parties
 from b2bua.admin.refused import Mistaken
 from b2bua.admin.values import CallRow, HourRow
@@ -125,6 +125,7 @@ def _states(reader: Reader) -> Tag:
 def records(reader: Reader, found: Sequence[CallRow]) -> Part:
     """Records as a table."""
     say = reader.say
+    files = files_of(reader, [call.id for call in found])
     rows = [
         (
             opened(reader, call),
@@ -133,11 +134,19 @@ def records(reader: Reader, found: Sequence[CallRow]) -> Part:
             parties(call),
             duration(call.seconds),
             ended(reader, call),
+            *([_files(reader, call, files)] if files else []),
         )
         for call in found
     ]
-    heads = ("Began", "From", "Dialled", "With", "Talked", "State")
+    heads = ("Began", "From", "Dialled", "With", "Talked", "State", *(["Files"] if files else []))
     return table([*map(say, heads)], rows, say("No call was found."))
+
+
+def _files(reader: Reader, call: CallRow, files: Mapping[str, Sequence[str]]) -> Part:
+    """The way to what plugins have of a call."""
+    number = len(files.get(call.id, ()))
+    where = f"/calls/{quote(call.id, safe='')}"
+    return tags.a(f"{number} {reader.say('Files' if number > 1 else 'File')}", href=where) if number else ""
 
 
 async def as_csv(reader: Reader) -> bytes:

@@ -56,6 +56,8 @@ GERMAN = {
     "Ladder": "Ablauf",
     "Reasons": "Gründe",
     "The beginning of this is not kept any more:": "Der Anfang hiervon ist nicht mehr vorhanden:",
+    "File": "Datei",
+    "Files": "Dateien",
     "As text": "Als Text",
     "As a picture": "Als Bild",
     "Last calls": "Letzte Gespräche",
