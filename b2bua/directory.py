@@ -122,6 +122,7 @@ class Directory:
             "reliable": peer.reliable,
             "media": peer.media,
             "media_encryption": peer.media_encryption,
+            "codecs": peer.codecs,
             "pass_fields": frozenset(peer.pass_fields),
         }
 

@@ -59,6 +59,10 @@ def _unrelayed(settings: Settings) -> Iterator[Problem]:
                     "encrypts for others; set [media.rtpengine]"
                 )
                 yield Problem(path, text)
+            if peer.codecs:
+                path = key_path([kind, name, "codecs"])
+                text = "needs rtpengine, which makes one codec out of another; set [media.rtpengine]"
+                yield Problem(path, text)
 
 
 def _unreachable(settings: Settings, groups: Mapping[str, str], is_code: Code) -> Iterator[Problem]:

@@ -45,6 +45,9 @@ class DoubtsTests(SynchronousTestCase):
         self.assertDoubt(f"{relay}[media]\nworkers = 0", "extensions.103.media", "workers", "1 or more")
         secret = '[trunks.d]\nuri = "sip:d.example"\nmedia_encryption = "sdes"\n'
         self.assertDoubt(secret, "trunks.d.media_encryption", "rtpengine")
+        self.assertDoubt(
+            '[extensions.103]\npassword = "x"\ncodecs = ["opus"]\n', "extensions.103.codecs", "rtpengine"
+        )
         engine = '[media.rtpengine]\nengines = ["127.0.0.1:2223"]\n'
         for fine in (relay, f"{relay}{secret}{engine}[media]\nworkers = 0\n"):
             self.assertEqual(self.doubts(fine), {}, fine)

@@ -35,6 +35,8 @@ class Policy:
     """Do its media pass through a relay: where it seems of use, hardly ever, or always?"""
     media_encryption: Literal["any", "none", "sdes", "dtls"] = "any"
     """How the media that we offer it are kept secret; C{any}: as they are offered to us."""
+    codecs: tuple[str, ...] = ()
+    """What it understands, by the names of rtpmap; empty while that is not known."""
     pass_fields: frozenset[str] = frozenset()
     """Header fields from this peer that pass to the other side, besides those that always do."""
 

@@ -47,6 +47,8 @@ def _field(name: str) -> str:
 HeaderName = Annotated[str, AfterValidator(_field)]
 Interval = Annotated[Whole, Field(ge=90)]
 Reliable = Literal["never", "supported", "required"]
+Codec = Literal["PCMA", "PCMU", "G722", "opus", "GSM"]
+"""What rtpengine can make out of each other as Debian builds it."""
 
 
 class Peer(Table):
@@ -79,6 +81,12 @@ class Peer(Table):
         description='how its media are encrypted when it is called: "any", as the caller offers, with DTLS '
         'only for browsers; "none", "sdes" (keys in SDP) or "dtls"; what differs from the caller\'s needs a '
         "relay",
+    )
+    codecs: tuple[Codec, ...] = Field(
+        default=(),
+        description='the list of codecs that it understands, such as ["PCMA", "PCMU"] or ["opus"]: what is '
+        "offered to it in other ones only goes through rtpengine, which makes one out of the other; without "
+        "it whatever is offered",
     )
     session_expires: Interval | None = Field(
         default=None, description="seconds after which its calls are refreshed; by default those of [calls]"

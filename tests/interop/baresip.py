@@ -23,8 +23,8 @@ from tests.interop.teller import Event, Teller
 
 CONFIG = """\
 poll_method epoll
-sip_listen {host}:0
-net_interface {host}
+sip_listen {listen}:0
+net_interface {interface}
 rtp_ports {rtp}-{rtp_end}
 call_local_timeout 120
 call_max_calls 4
@@ -122,9 +122,12 @@ class Baresip(Teller):
         """Start it and connect to it; fires when it listens to us."""
         binary = need("baresip")
         port, rtp = free_port(), free_port(42)
+        six = self.server.startswith("[")
         (self._directory / "config").write_text(
             CONFIG.format(
                 host="127.0.0.1",
+                listen="[::1]" if six else "127.0.0.1",
+                interface="::1" if six else "127.0.0.1",
                 rtp=rtp,
                 rtp_end=rtp + 40,
                 modules=next(path for path in _MODULES if Path(path).is_dir()),

@@ -157,6 +157,17 @@ class Phone:
         self._mouth: Any = None
         self._ear: Any = None
 
+    def encrypt(self) -> None:
+        """Speak SRTP with keys in the session (SDES), and nothing else."""
+        self._wanted.mediaConfig.srtpUse = pj.PJMEDIA_SRTP_MANDATORY
+        self._wanted.mediaConfig.srtpSecureSignaling = 0
+        self.account.modify(self._wanted)
+
+    def speak(self, *codecs: str) -> None:
+        """Speak these codecs and no others, as C{PCMA/8000/1}."""
+        for codec in self.endpoint.codecEnum2():
+            self.endpoint.codecSetPriority(codec.codecId, 200 if codec.codecId in codecs else 0)
+
     def sound(self, frequency: str, path: str) -> None:
         """Say a tone in all calls, and write what is heard to a WAV file."""
         self._mouth, self._ear = pj.ToneGenerator(), pj.AudioMediaRecorder()

@@ -35,6 +35,7 @@ class Service:
         tls: bool = False,
         ws: bool = False,
         web: bool = False,
+        six: bool = False,
         python: str = sys.executable,
     ) -> None:
         """
@@ -49,6 +50,7 @@ class Service:
         @param tls: with a TLS socket, whose certificate is in C{directory}.
         @param ws: with a WebSocket, for browsers.
         @param web: with the page, on a port of its own.
+        @param six: with a socket at the loopback of IPv6, of the same port.
         @param python: the interpreter of the environment it is installed in.
         """
         self.directory = Path(directory).resolve()
@@ -62,6 +64,7 @@ class Service:
         self._python = python
         self._control: Path | None = None
         self.web_port = free_port() if web else 0
+        self._six = six
         self.config.write_text(self._text(more, server, extensions, keys, algorithms))
 
     def _text(
@@ -74,6 +77,8 @@ class Service:
     ) -> str:
         """The configuration."""
         listen = [f"sip:{self.host}:{self.port};transport={name}" for name in ("udp", "tcp")]
+        if self._six:
+            listen.append(f"sip:[::1]:{self.port};transport=udp")
         if self.tls_port:
             listen.append(f"sips:{self.host}:{self.tls_port}")
         if self.ws_port:
@@ -93,6 +98,11 @@ class Service:
     def uri(self) -> str:
         """Where phones register, as C{host:port}."""
         return f"{self.host}:{self.port}"
+
+    @property
+    def uri6(self) -> str:
+        """The same for phones at IPv6."""
+        return f"[::1]:{self.port}"
 
     @property
     def database(self) -> Path:

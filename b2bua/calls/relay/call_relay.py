@@ -238,8 +238,11 @@ class CallRelay:
         """Give the relay an offer."""
         self._open[by, to] = self._parties.session(by)
         self._parties.described[by] = self._shown[to] = session
-        towards = way.towards(self._parties.side(to, target), session)
-        if RECORDING in self._wanted and "transcode" not in self.can:
+        side = self._parties.side(to, target)
+        towards = way.towards(side, session)
+        if "transcode" in self.can:
+            towards = towards._replace(codecs=way.codecs_for(side, session))
+        elif RECORDING in self._wanted:
             towards = towards._replace(codecs=RECORDABLE)
         return self._opened().offer(by.id, to.id, session, towards, source(by))
 

@@ -31,6 +31,12 @@ _ABLE = {"none": frozenset[str](), "sdes": frozenset({"srtp"}), "dtls": frozense
 """What a relay has to be able to do for each."""
 
 
+_STATIC = {"0": "PCMU", "3": "GSM", "8": "PCMA", "9": "G722"}
+"""Payload types that need no rtpmap (RFC 3551 section 6)."""
+MADE = {name.lower(): name for name in ("PCMA", "PCMU", "G722", "opus", "GSM")}
+"""The codecs that a relay makes out of each other, if it transcodes."""
+
+
 _UNUSUAL = re.compile(rb"SAVP|UDP/TLS|TCP/| udptl | IP6 |0\.0\.0\.0|\nm=audio 0 ")
 """What is in a session of which more has to be known than that it is plain RTP over IPv4."""
 
@@ -85,7 +91,10 @@ def choose(by: Side, to: Side, session: bytes, can: frozenset[str], wanted: str 
     said, version = offered
     taken = _taken(to, said)
     versions = {version, _version(to.source)} - {0}
+    strange = bool(codecs_for(to, session))
     reason, must = _difference(by, to, said, taken, versions)
+    if not reason and strange:
+        reason, must = f"{to.name} understands none of the codecs that {by.name} speaks", True
     for side in (by, to):
         if not reason and side.policy.media == "relay":
             reason, must = f'media = "relay" of {side.name}', True
@@ -94,7 +103,7 @@ def choose(by: Side, to: Side, session: bytes, can: frozenset[str], wanted: str 
         return DIRECT
     # SRTP with SDES passes as it is where both have the keys, and nobody else is to listen.
     secret = frozenset() if said == taken == "sdes" and reason != wanted else _ABLE[said] | _ABLE[taken]
-    needed = secret | ({"ipv6"} if 6 in versions else frozenset())
+    needed = secret | ({"ipv6"} if 6 in versions else set()) | ({"transcode"} if strange else set())
     missing = needed - can
     if missing:
         return Way(False, f"{reason}; but no relay knows {', '.join(sorted(missing))}")
@@ -108,6 +117,29 @@ def towards(side: Side, session: bytes) -> Towards:
     taken = _taken(side, said)
     ice = side.browser if side.session is None else b"a=ice-ufrag:" in side.session
     return Towards(side.at, "" if taken == said else _PROFILES[taken], ice)
+
+
+def codecs_for(to: Side, session: bytes) -> tuple[str, ...]:
+    """What a party understands that an offer has nothing for; empty if it has, or if that is not known."""
+    known = tuple(_codecs(to.session).values()) if to.session is not None else to.policy.codecs
+    if not known:
+        return ()
+    offered = _codecs(session)
+    return () if not offered or any(name.lower() in offered for name in known) else known
+
+
+def _codecs(session: bytes) -> dict[str, str]:
+    """Codecs of the first stream of audio that is wanted, as far as they can be made; lower case first."""
+    try:
+        media = Sdp.parse(session).media
+    except PeerError:
+        return {}
+    stream = next((m for m in media if m.kind == "audio" and m.port and "RTP/" in m.proto), None)
+    if stream is None:
+        return {}
+    mapped = {number: value.partition("/")[0] for number, value in stream.codecs.items()}
+    names = [mapped.get(number, _STATIC.get(number, "")).lower() for number in stream.formats]
+    return {name: MADE[name] for name in names if name in MADE}
 
 
 def secrecy(proto: str) -> Secrecy:

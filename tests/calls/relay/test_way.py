@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.calls.relay.way import Side, choose, secrecy, towards
+from b2bua.calls.relay.way import Side, choose, codecs_for, secrecy, towards
 from b2bua.legs.party import Policy
 from b2bua.media.ports import Towards
 
@@ -20,7 +20,7 @@ ALL = frozenset({"srtp", "dtls", "ice", "ipv6", "record"})
 
 def side(name: str = "extension bob", **more: Any) -> Side:
     """A phone of ours in the same network."""
-    policy = Policy(**{key: more.pop(key) for key in ("media", "media_encryption") if key in more})
+    policy = Policy(**{key: more.pop(key) for key in ("media", "media_encryption", "codecs") if key in more})
     known = {"at": "192.0.2.1", "source": "10.0.0.3", "contact": "10.0.0.3", "extension": True, **more}
     return Side(name, policy, **known)
 
@@ -102,6 +102,34 @@ class WayTests(SynchronousTestCase):
             self.assertEqual(self.relayed(side(), SIX.replace(b"2001:db8::2", host)), "")
         kept, _ = tracemalloc.get_traced_memory()
         self.assertLess(kept, 300_000)
+
+    def test_codecs(self) -> None:
+        """Who understands nothing of an offer gets it by a relay that makes one codec out of another."""
+        bob, can = side(codecs=("opus",)), ALL | {"transcode"}
+        why = "extension bob understands none of the codecs that extension alice speaks"
+        self.assertEqual(choose(ALICE, bob, PLAIN, can), (True, why, True))
+        self.assertEqual(codecs_for(bob, PLAIN), ("opus",))
+        self.assertEqual(
+            choose(ALICE, bob, PLAIN, ALL), (False, f"{why}; but no relay knows transcode", False)
+        )
+        said = side(session=PLAIN.replace(b"RTP/AVP 8", b"RTP/AVP 96") + b"a=rtpmap:96 OPUS/48000/2\r\n")
+        self.assertEqual(self.relayed(said, can=can), why)
+        self.assertEqual(codecs_for(said, PLAIN), ("opus",))
+
+    def test_codecs_in_common(self) -> None:
+        """One codec is enough, and what is not known, or cannot be made, speaks for no relay."""
+        can = ALL | {"transcode"}
+        both = PLAIN.replace(b"RTP/AVP 8", b"RTP/AVP 96 8") + b"a=rtpmap:96 opus/48000/2\r\n"
+        odd = PLAIN.replace(b"RTP/AVP 8", b"RTP/AVP 97") + b"a=rtpmap:97 EVS/16000\r\n"
+        for bob, session in (
+            (side(codecs=("opus",)), both),
+            (side(codecs=("PCMU", "PCMA")), PLAIN),
+            (side(codecs=("opus",)), odd),
+            (side(session=odd), PLAIN),
+            (side(session=both), PLAIN),
+            (side(codecs=("opus",), session=both), PLAIN),
+        ):
+            self.assertEqual((self.relayed(bob, session, can=can), codecs_for(bob, session)), ("", ()))
 
     def test_engine(self) -> None:
         """Without an engine that can do it media go directly, as ever, and the trace says so."""
