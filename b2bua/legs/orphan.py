@@ -25,7 +25,7 @@ from b2bua.legs.our_invite import OurInvite
 from b2bua.legs.snapshot import read_device, read_flow, reading, write_device, write_flow, write_party
 from b2bua.legs.state import LegState
 from b2bua.wire.message import Request, Response, parse
-from b2bua.wire.registry import canonical
+from b2bua.wire.registry import KNOWN, canonical
 from b2bua.wire.uri import Uri
 
 if TYPE_CHECKING:
@@ -239,6 +239,6 @@ def _head(request: Request, names: frozenset[str]) -> str:
     lines = [
         f"{name}: {value}"
         for name, value in request.fields
-        if name in names or (len(name) < LONG and _is_of(name, names))
+        if name in names or (name not in KNOWN and len(name) < LONG and _is_of(name, names))
     ]
     return "\r\n".join((f"{request.method} {request.uri} SIP/2.0", *lines, "", ""))

@@ -68,7 +68,10 @@ def write(leg: LegData) -> dict[str, Any]:
     if leg.state is not LegState.ANSWERED or dialog is None:
         raise UsageError(f"Only an established leg can be written down: {leg!r}")
     timer, origin, channel, party = leg.expiry.agreed, leg.origin, leg.channel, leg.party
-    flow, allows = channel.flow, leg.peer_allows
+    flow, device, allows = channel.flow, channel.device, leg.peer_allows
+    way = None if flow is None else [flow.transport, [*flow.local], [*flow.remote], flow.connection]
+    # Mostly the phone is where its binding says.
+    bound = None if device is None else way if device.flow is flow else write_flow(device.flow)
     # To a voice of ours the peer says something else of itself.
     session = leg.remote_session if leg.music is None else leg.music.described
     alias = leg.context.dialogs.alias_of(dialog)
@@ -78,8 +81,8 @@ def write(leg: LegData) -> dict[str, Any]:
         "incoming": leg.incoming,
         "party": [party.kind, party.name, party.aor, party.display, party.at],
         "dialog": dialog.snapshot(),
-        "flow": flow and [flow.transport, [*flow.local], [*flow.remote], flow.connection],
-        "device": None if channel.device is None else write_device(channel.device),
+        "flow": way,
+        "device": None if device is None else [device.aor, device.contact, device.instance, bound],
         "sticky": channel.sticky,
         "contact_user": channel.contact_user,
         "ringing": leg.ringing,

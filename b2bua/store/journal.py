@@ -31,7 +31,6 @@ from b2bua.store.ports import (
     IStore,
     Json,
     Setting,
-    Snapshot,
     StoreError,
     SubscriptionRow,
     TraceRow,
@@ -90,7 +89,7 @@ class Journal:
         self._aors: dict[str, None] = {}
         self._settings: dict[tuple[str, str, str], Setting] = {}
         self._records: dict[str, CallRecord] = {}
-        self._snapshots: dict[str, Snapshot] = {}
+        self._snapshots: dict[str, str | None] = {}
         self._subscriptions: dict[str, SubscriptionRow] = {}
         self._traces: dict[str, TraceRow] = {}
         self._waiters: list[Deferred[None]] = []
@@ -143,8 +142,9 @@ class Journal:
 
     def snapshot(self, call: str, text: str | None) -> None:
         """A call has changed its state; None: it is over."""
-        self._snapshots.pop(call, None)
-        self._snapshots[call] = Snapshot(call, text)
+        if call in self._snapshots:
+            del self._snapshots[call]
+        self._snapshots[call] = text
         if len(self._snapshots) > RECORDS:
             del self._snapshots[next(iter(self._snapshots))]
         self._soon(False)
@@ -293,7 +293,7 @@ class Journal:
             tuple((aor, self._rows(aor)) for aor in aors),
             tuple(settings.values()),
             tuple(_first(self._records).values()),
-            tuple(_first(self._snapshots).values()),
+            tuple(_first(self._snapshots).items()),
             tuple(_first(self._subscriptions).values()),
             tuple(_first(self._traces).values()),
         )
@@ -354,7 +354,7 @@ class Journal:
         self._aors = {**dict.fromkeys(aor for aor, _ in batch.bindings), **self._aors}
         self._settings = {**{(s.owner, s.table, s.key): s for s in batch.settings}, **self._settings}
         self._records = {**{r.id: r for r in batch.records}, **self._records}
-        self._snapshots = {**{s.call: s for s in batch.snapshots}, **self._snapshots}
+        self._snapshots = {**dict(batch.snapshots), **self._snapshots}
         self._subscriptions = {**{s.id: s for s in batch.subscriptions}, **self._subscriptions}
         self._traces = {**{t.call: t for t in batch.traces}, **self._traces}
 

@@ -142,7 +142,8 @@ class Batch:
 
     One that is ended already stays as it is: each call has one record.
     """
-    snapshots: tuple[Snapshot, ...] = ()
+    snapshots: tuple[tuple[str, str | None], ...] = ()
+    """For calls by their ids what L{Snapshot.text} says: there are three for each call."""
     subscriptions: tuple[SubscriptionRow, ...] = ()
     traces: tuple[TraceRow, ...] = ()
 

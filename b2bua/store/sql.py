@@ -169,15 +169,15 @@ class SqlStore:
             self._remove(
                 connection,
                 tables.snapshots,
-                [{"node": self.node, "call": s.call} for s in batch.snapshots if s.text is None],
+                [{"node": self.node, "call": call} for call, text in batch.snapshots if text is None],
             )
             self._put(
                 connection,
                 tables.snapshots,
                 [
-                    {"node": self.node, "call": s.call, "value": s.text}
-                    for s in batch.snapshots
-                    if s.text is not None
+                    {"node": self.node, "call": call, "value": text}
+                    for call, text in batch.snapshots
+                    if text is not None
                 ],
             )
             self._remove(

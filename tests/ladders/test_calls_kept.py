@@ -177,7 +177,7 @@ class CrashTests(KeptCase):
         self.call(self.alice, self.bob)
         self.world.run(60)
         (call,) = self.world.served.server.core.calls.going
-        rang, talks = [json.loads(one.text) for one in kept if one.call == call]
+        rang, talks = [json.loads(text) for of, text in kept if of == call]
         self.assertEqual(([one["ours"] for one in rang], len(talks["legs"])), ([False, True], 2))
         self.alice.hang_up()
         self.quiet()

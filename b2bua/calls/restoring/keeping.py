@@ -122,7 +122,8 @@ class CallKeeper:
     def _unqueue(self, call: Call) -> None:
         """It need not be looked at, but for who rings."""
         for queue in (self._touched, self._fresh, self._changed):
-            queue.pop(call, None)
+            if call in queue:
+                del queue[call]
 
     def ids(self) -> list[str]:
         """The calls of which something is kept."""
@@ -154,7 +155,8 @@ class CallKeeper:
     def over(self, call: Call) -> None:
         """A call is over; if a party of it lives on in another one, its turn comes with that."""
         self._unqueue(call)
-        self._rings.pop(call, None)
+        if call in self._rings:
+            del self._rings[call]
         if call.id in self._ringing:
             self._forget_rings(call)
         for id in (*self._lingering, call.id):
@@ -191,29 +193,32 @@ class CallKeeper:
             if call.over:
                 continue
             if _rings(call):
-                self._rings.setdefault(call, rang)
-            elif call.id not in self._written and call not in self._changed:
-                self._fresh.setdefault(call, now)
+                if call not in self._rings:
+                    self._rings[call] = rang
+            elif call.id not in self._written and call not in self._changed and call not in self._fresh:
+                self._fresh[call] = now
             if call.id in self._written:
                 self._changed.pop(call, None)  # it goes to the end
                 self._changed[call] = now
 
     def _write_rings(self, call: Call) -> None:
         """Write the open INVITEs of a call; what is kept of others stays until the call is written."""
-        found = [written for leg in call.legs if (written := orphan.write_open(leg, self.start)) is not None]
+        start, id = self.start, call.id
+        found = [written for leg in call.legs if (written := orphan.write_open(leg, start)) is not None]
         if found:
             text = as_json(found)
-            known = self._ringing.get(call.id)
-            name = known[0] if known is not None else self._name_of_rings(call)
-            if known is None or known[1] != hash(text):
-                self._ringing[call.id] = name, hash(text)
+            if id in self._ringing:
+                name, before = self._ringing[id]
+            else:
+                # Their name is that of the call, while it is not kept itself.
+                name, before = id + RINGING if id in self._written else id, None
+            now = hash(text)
+            if now != before:
+                self._ringing[id] = name, now
                 self._write(name, text)
-            if not all(written.get("heard", True) for written in found):
-                self._rings[call] = self._clock.now()
-
-    def _name_of_rings(self, call: Call) -> str:
-        """The name under which the open INVITEs of a call are kept: its own, while it is not kept itself."""
-        return call.id + RINGING if call.id in self._written else call.id
+            for written in found:
+                if written["ours"] and not written["heard"]:
+                    self._rings[call] = self._clock.now()
 
     def _forget_rings(self, call: Call) -> None:
         """Nobody rings any more."""
@@ -229,11 +234,10 @@ class CallKeeper:
     def _keep(self, call: Call, legs: tuple[Leg, ...]) -> None:
         """Write it with these legs."""
         id, home = call.id, self._home
-        former = {home[leg] for leg in legs if leg in home}
-        former.discard(id)
+        former = [at for leg in legs if leg in home and (at := home[leg]) != id]
         self._note(call, legs)
         self._write(id, as_json(write_call(call, self.start, legs)))
-        for other in former:
+        for other in dict.fromkeys(former) if former else ():
             self._put_right(other)
         if id in self._ringing:
             self._keep_rings(call)
@@ -263,17 +267,19 @@ class CallKeeper:
     def _put_right(self, id: str) -> None:
         """Parties have left a call that is kept: leave in it who has nowhere else to be."""
         call, legs = self._written[id]
-        left = tuple([x for x in legs if x.answered and x.call is not None and self._home.get(x) == id])
+        home = self._home
+        mine = [leg for leg in legs if leg in home and home[leg] == id]
+        left = tuple([leg for leg in mine if leg.answered and leg.call is not None])
         if call.over and left:
             self._lingering[id] = None
             return
         if left:
             self._keep(call, left)
             return
-        self._lingering.pop(id, None)
-        for leg in legs:
-            if self._home.get(leg) == id:
-                del self._home[leg]
+        if id in self._lingering:
+            del self._lingering[id]
+        for leg in mine:
+            del home[leg]
         del self._written[id]
         self._write(id, None)
 
