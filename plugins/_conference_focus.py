@@ -30,6 +30,9 @@ def asked(service: Service, room: Room | None, talk: Conversation, referral: Ref
         return _leaving(room, member, referral)
     if room.locked and not member.moderates:
         return Refuse(403, "Conference Locked")
+    rung = None if referral.replaces is not None else _rung(service, room, referral)
+    if rung is not None:
+        return _rings(room, rung)
     if room.full:
         return Refuse(486, "Conference Full")
     if referral.replaces is not None:
@@ -54,14 +57,31 @@ async def _show_out(members: list[Member]) -> None:
 
 def _ringing(service: Service, room: Room, talk: Conversation, referral: Referral) -> Asked:
     """Somebody else is rung, by the permission of who asks, and is in the room when they answer."""
-    uri = referral.refer_to.uri
-    target = str(uri.bare()) if uri.headers else referral.refer_to.uri_text
     try:
-        ringing = service.originate(target, room.name, by=talk.party, shown=room.wishes.name or room.number)
+        ringing = service.originate(
+            _target(referral), room.name, by=talk.party, shown=room.wishes.name or room.number
+        )
     except ValueError:
         return Refuse(400, "Cannot Be Dialled")
     room.ringing.add(ringing)
     return _rings(room, ringing)
+
+
+def _target(referral: Referral) -> str:
+    """Who is to be rung."""
+    uri = referral.refer_to.uri
+    return str(uri.bare()) if uri.headers else referral.refer_to.uri_text
+
+
+def _rung(service: Service, room: Room, referral: Referral) -> Origination | None:
+    """
+    The call by which the same one is being rung already, if there is one.
+
+    Of two who ask for somebody, or of one who asks twice, each is told how it goes
+    (RFC 3515 section 2.4.6), but nobody is rung twice for one room.
+    """
+    wanted = service.address(_target(referral))
+    return next((one for one in room.ringing if service.address(one.first) == wanted), None)
 
 
 async def _rings(room: Room, ringing: Origination) -> Outcome | None:

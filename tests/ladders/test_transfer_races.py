@@ -227,6 +227,20 @@ class Slow:
         return self.verdict
 
 
+class Patient:
+    """Answers each question when it is told to."""
+
+    def __init__(self) -> None:
+        """No question yet."""
+        self.verdicts: list[Deferred[Transfer]] = []
+
+    @hookimpl
+    def transfer_requested(self, call: Call, leg: Leg, referral: object) -> Deferred[Transfer]:
+        """Promise an answer."""
+        self.verdicts.append(Deferred())
+        return self.verdicts[-1]
+
+
 class FeatureTests(TransferTestCase):
     """What features see of a transfer, and can spoil."""
 
@@ -278,6 +292,29 @@ class FeatureTests(TransferTestCase):
                 self.assertEqual((len(self.alice.sessions), len(self.carol.sessions)), (1, 1))
                 self.alice.hang_up()
                 self.quiet()
+
+    def test_twice(self) -> None:
+        """
+        Both parties ask for Carol before a feature has decided: she rings once, for who asked first.
+
+        The other REFER gets 491, as one does that comes while a transfer is at work (section 21.4.27).
+        """
+        slow = Patient()
+        self.world = World(features=(slow,))
+        self.alice, self.bob, self.carol = self.world.phones("alice", "bob", "carol")
+        alices, bobs = self.call(self.alice, self.bob)
+        self.carol.manners.answers_after = 3
+        bobs.transfer("carol")
+        alices.transfer("carol")
+        self.world.run(1)
+        for verdict in slow.verdicts:
+            verdict.callback(Transfer())
+        self.world.run(1)
+        self.assertEqual((bobs.refer_code, alices.refer_code, len(self.carol.live)), (202, 491, 1))
+        self.world.run(5)
+        self.only_talking(self.alice, self.carol)
+        self.alice.hang_up()
+        self.quiet()
 
     def test_broken_refers(self) -> None:
         """OpenSIPS#3385, #3418, #3102: REFERs that crashed the server; each gets its status, and no more."""

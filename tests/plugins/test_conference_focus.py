@@ -109,6 +109,21 @@ class RingingTests(FocusCase):
         self.assertTrue(self.contact(self.dave).endswith(">;isfocus"))
         self.over()
 
+    def test_twice(self) -> None:
+        """Two ask for Dave while he rings, one of them twice: he rings once, and each is told how it went."""
+        self.enter(self.alice, self.bob)
+        asked = [self.alice.session, self.bob.session]
+        for session in asked:
+            session.transfer("dave")
+        self.world.run(0.1)
+        self.assertEqual(len(self.dave.live), 1)
+        again = self.refer(self.alice.session, "dave")
+        self.assertEqual(again[0], 202)
+        self.assertEqual(self.bob.session.told, [100, 200])
+        self.assertEqual(len(self.dave.sessions), 1)
+        self.hear(alice="bob dave", dave="alice bob")
+        self.over()
+
     def test_outside_of_the_dialog(self) -> None:
         """The REFER may go to the conference URI instead (figure 5)."""
         self.enter(self.alice, self.bob)

@@ -68,6 +68,8 @@ class Origination:
         self._call = calls.new_call(wish.behalf, wish.second) if calls.may_begin() else None
         self.id = "" if self._call is None else self._call.id
         """The id of the call."""
+        self.first = wish.first
+        """Who is rung first, as it was dialled."""
         self._over: Outcome | None = None
         self._waiters: list[Deferred[Outcome | None]] = []
         self._done = False

@@ -59,6 +59,8 @@ def _decided(call: OperatedCall, leg: Leg, referral: Referral, verdict: Transfer
         referral.refuse(verdict.code, verdict.reason)
     elif referral.method != "INVITE":
         referral.refuse(501)  # it was meant for a conference, which the leg has left
+    elif verdict is not None and bridge is None and call.is_busy(leg):
+        referral.refuse(491)  # one that came before it is at work, and who asks may try again
     elif verdict is None or bridge is None or leg not in (bridge.a, bridge.b) or leg.ended:
         referral.refuse(603)
     elif isinstance(verdict, Relay) and not only_we_can(call, referral):
