@@ -37,7 +37,8 @@ class Line(Channel):
         """Say who we are."""
         self._lines.add(self)
         link = self._cluster.linked(self.say)
-        self.hear, self.lost = link.hear, link.lost
+        self.lost = link.lost
+        self.hear_by(link.hear)
 
     def connectionLost(self, reason: Failure = ...) -> None:  # type: ignore[assignment]  # as Twisted has it
         """There is no other end any more."""
@@ -104,7 +105,8 @@ class Links:
         if port is not None:
             await maybeDeferred(port.stopListening)
         for line in list(self._lines):
-            line.hear, line.lost = lambda word: None, lambda: None
+            line.hear_by(lambda word: None)
+            line.lost = lambda: None
             line.transport.abortConnection()  # type: ignore[union-attr]  # it is connected
 
 
