@@ -4,7 +4,7 @@ PYTHON ?= python3
 CONFIG ?= b2bua.toml
 PORT   ?= 5060
 TESTS  ?=
-AT_ONCE ?= 2
+AT_ONCE ?= 4
 SECONDS ?= 60
 SEEDS  ?= 1000
 CALLS  ?= 200000
@@ -22,7 +22,7 @@ INSTALLED = $(VENV)/.installed-$(TREE)
 DEVELOPS  = $(VENV)/.develops-$(TREE)
 BENCHES   = $(VENV)/.benches-$(TREE)
 
-.PHONY: run test tables test-all fast on-sockets in-memory simulate lint coverage format fuzz soak churn restarts kills moves bench bench-page bench-check clone docs pictures clean
+.PHONY: run test tables test-all fast on-sockets in-memory deep simulate lint coverage format fuzz soak churn restarts kills moves bench bench-page bench-check clone docs pictures clean
 
 run: $(INSTALLED)
 	@test -e $(CONFIG) || $(BIN)/b2bua init --port $(PORT) $(CONFIG)
@@ -31,7 +31,7 @@ run: $(INSTALLED)
 	exec $(BIN)/twistd -n b2bua --config $(CONFIG)
 
 # All tests, in two halves at a time: in memory, and on sockets, where most of the time is waited
-# (so AT_ONCE of those); or only TESTS=tests.wire.
+# (so AT_ONCE of those); or only TESTS=tests.wire.  "make deep" has the scenarios on sockets that are left.
 test: $(DEVELOPS)
 ifeq ($(TESTS),)
 	@$(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync=target on-sockets in-memory
@@ -40,10 +40,18 @@ else
 endif
 
 ON_SOCKETS = tests.interop
-IN_MEMORY  = $(filter-out $(ON_SOCKETS),$(subst /,.,$(patsubst %/__init__.py,%,$(wildcard tests/*/__init__.py)) $(basename $(wildcard tests/test_*.py))))
+DEEP       = tests.deep
+IN_MEMORY  = $(filter-out $(ON_SOCKETS) $(DEEP),$(subst /,.,$(patsubst %/__init__.py,%,$(wildcard tests/*/__init__.py)) $(basename $(wildcard tests/test_*.py))))
 
-on-sockets in-memory: $(DEVELOPS)
-	$(BIN)/python -m twisted.trial $(if $(filter in-memory,$@),$(IN_MEMORY),$(AT_ONCE:%=--jobs=%) $(ON_SOCKETS))
+on-sockets: $(DEVELOPS)
+	$(BIN)/python -m twisted.trial $(AT_ONCE:%=--jobs=%) $(ON_SOCKETS)
+
+in-memory: $(DEVELOPS)
+	$(BIN)/python -m twisted.trial $(IN_MEMORY)
+
+# On sockets once more: over the other transports, and with each phone in each role.
+deep: $(DEVELOPS)
+	$(BIN)/python -m twisted.trial $(AT_ONCE:%=--jobs=%) $(DEEP)
 
 # All cells of the tables of states and events, of which "make test" plays a sample: ten minutes.
 tables: $(DEVELOPS)
@@ -51,7 +59,7 @@ tables: $(DEVELOPS)
 
 # All that "make test" plays a sample of: the tables, every question of the API in very many ways, every
 # message with each of its fields broken in every way, and fresh random worlds.  It takes hours.
-test-all: test tables clone
+test-all: test deep tables clone
 	B2BUA_EXAMPLES=200 $(BIN)/python -m twisted.trial tests.admin.test_conversation
 	$(BIN)/python -m tests.simulation.broken_fields
 	$(BIN)/python -m tests.simulation.ladders

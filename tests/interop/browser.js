@@ -36,7 +36,7 @@ function loudest(ear) {
   return levels[at] < -70 ? 0 : (at * voices.sampleRate) / ear.fftSize;
 }
 
-function until(what, seconds = 25) {
+function until(what, seconds = 60) {
   return new Promise((done, failed) => {
     const began = Date.now();
     const look = () => {

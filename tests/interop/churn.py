@@ -26,7 +26,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tests.interop.certificates import pair
-from tests.interop.service import Service
+from tests.interop.service import PATIENT, Service
 
 CONNECTIONS = 60_000
 FLAT = 50.0
@@ -34,7 +34,7 @@ FLAT = 50.0
 HALF = b"OPTIONS sip:x SIP/2.0\r\nContent-Length: 60000\r\nSubject: x\r\n\r\n" + b"x" * 58_000
 WARM = 300
 """Connections of each kind until it has what it needs itself."""
-LIMITS = "[limits]\nrate = 1000000\nburst = 1000000\n"
+LIMITS = PATIENT + "rate = 1000000\nburst = 1000000\n"
 """Nobody is refused, since that is another test."""
 PAGE = os.sysconf("SC_PAGESIZE")
 MIB = 1024 * 1024

@@ -15,13 +15,11 @@ from typing import Any, NamedTuple
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 
-from tests.interop.processes import reactor
+from tests.interop.processes import LIMIT, reactor
 from tests.interop.service import Service
 from tests.interop.teller import Teller
 
 LOOK = 0.02
-PATIENCE = 10.0
-"""Seconds until what should become so must be so; reached only when a test fails."""
 
 
 class Day:
@@ -38,7 +36,7 @@ class Day:
         """Wait until something is so, and no phone is about to change it."""
         waited = 0.0
         while any(phone.changing for phone in self.phones) or not met():
-            if waited > PATIENCE:
+            if waited > LIMIT:
                 stories = "\n".join(f"{phone.user}: {phone.going} {phone.sessions}" for phone in self.phones)
                 raise AssertionError(f"it did not become so that {what}\n{stories}")
             await deferLater(reactor, LOOK)
@@ -71,7 +69,7 @@ class Day:
         )
         waited = 0.0
         while calls := await self.service.ask("/calls"):
-            if waited > PATIENCE:
+            if waited > LIMIT:
                 raise AssertionError(f"the service keeps calls: {calls}")
             await deferLater(reactor, LOOK)
             waited += LOOK

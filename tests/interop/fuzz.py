@@ -33,7 +33,7 @@ HOST, WATCHER = "127.0.0.1", "127.0.0.9"
 PASSWORD = "bob-knows"
 ROUND = 60
 """Messages between two looks at the service."""
-PATIENCE = 3.0
+PATIENCE = 30.0
 """Seconds within which it must answer."""
 GROWTH = 96 << 20
 """Bytes by which it may grow: its tables are filled with what strangers began, until timers end it."""

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 import time
+import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -26,15 +27,21 @@ from b2bua.settings import SettingsError, control_of
 from b2bua.wire.digest import Challenge, answer_challenge
 from b2bua.wire.message import Response, parse
 from bench.servers import udp_is_open
+from tests.interop.kept import until, until_kept
 from tests.interop.processes import free_port
+from tests.interop.service import PATIENT
 
 HOST = "127.0.0.1"
 CALLEE = "200"
 PHONES = tuple(str(number) for number in range(300, 320))
 SCENARIOS = Path(__file__).with_name("scenarios")
 BENCH = Path(__file__).parent.parent.parent / "bench" / "scenarios"
-STARTS = 30.0
+STARTS = 60.0
 """Seconds that anything may take to start, or a request to be answered."""
+
+
+SETTLES = 30.0
+"""Seconds that calls may still go on when SIPp is done with them; not needed unless something is wrong."""
 
 
 class Killable:
@@ -50,6 +57,7 @@ class Killable:
             f'[server]\ndomain = "{HOST}"\nlisten = ["sip:{HOST}:{self.port};transport=udp"]\n{database}\n'
             '[web]\nlisten = ""\n[auth]\nalgorithms = ["MD5"]\n'
             f'[trunks.load]\nuri = "sip:{HOST}:9"\naccept_from = ["{HOST}"]\noptions_seconds = 0\n'
+            + PATIENT
             + extensions
             + more
         )
@@ -89,7 +97,7 @@ class Killable:
         until = time.monotonic() + STARTS
         while not self.serves():
             if self._process.poll() is not None or time.monotonic() > until:
-                raise RuntimeError(self.log.read_text(errors="replace")[-3000:])
+                raise RuntimeError(self._end_of_log())
             time.sleep(0.05)
 
     def serves(self) -> bool:
@@ -102,12 +110,38 @@ class Killable:
         """Ask it something."""
         return ask_at(control_of(self.config), method, path, **values)
 
+    def kept(self, count: int) -> None:
+        """Wait until so many calls are answered and in the database, as they are: they outlive a kill."""
+
+        def answered() -> list[dict[str, Any]]:
+            found: list[dict[str, Any]] = self.ask("/calls", limit=10 * count)
+            return [row for row in found if row["answered"] is not None]
+
+        if not until(lambda: len(answered()) >= count):
+            raise RuntimeError(f"{len(answered())} of {count} calls are answered\n{self._end_of_log()}")
+        server = tomllib.loads(self.config.read_text())["server"]
+        until_kept(server.get("database", f"sqlite:///{self.directory}/b2bua.db"), answered)
+
+    def _end_of_log(self) -> str:
+        """What it said last."""
+        return self.log.read_text(errors="replace")[-3000:]
+
     def restart(self) -> dict[str, Any]:
         """Restart it without loss."""
         found: dict[str, Any] = self.ask("/restart", "POST")
         if found["pid"] is not None:
             self.pid = found["pid"]
         return found
+
+    def settled(self) -> tuple[int, int]:
+        """Wait until no call goes on and no record is open; gives how many are so in the end."""
+
+        def left() -> tuple[int, int]:
+            records = self.ask("/calls/past", limit=10_000)
+            return self.ask("/status")["calls"], sum(row["ended"] is None for row in records)
+
+        until(lambda: left() == (0, 0), SETTLES)
+        return left()
 
     def wait(self) -> int:
         """Wait until it has ended by itself; its status."""

@@ -29,8 +29,6 @@ FIRST = {"a": 200, "b": 210}
 """The number of the first phone of each node."""
 TALKS = 8.0
 """Seconds that a call lasts at least."""
-PATIENT = "[limits]\nlag = 20.0\n"
-"""Other work of the machine is no reason to turn anybody away."""
 
 
 class Moving(threading.Thread):
@@ -119,7 +117,7 @@ def services(directory: Path, database: str = "") -> dict[str, Killable]:
     @param database: its URL; by default it is a file of SQLite.
     """
     database = database or f"sqlite:///{directory}/shared.db"
-    more = PATIENT + "".join(
+    more = "".join(
         f'[extensions.{number}]\npassword = "secret-of-{number}-here"\n'
         for first in FIRST.values()
         for number in range(first, first + 5)
@@ -174,15 +172,14 @@ def play(
         while time.monotonic() < until and any(one.process.poll() is None for one in callers):
             time.sleep(0.5)
         moving.end()
-        time.sleep(6.0)
+        settled = [one.settled() for one in two.values()]
+        left, open_ = sum(calls for calls, _ in settled), settled[-1][1]
         failed: Counter[str] = Counter()
         for kind, one in begun:
             failed[kind] += each - one.count("SuccessfulCall(C)")
         said = "".join(one.said() for one in things)
-        left = sum(service.ask("/status")["calls"] for service in two.values())
         count = each * len(begun)
         records = two["a"].ask("/calls/past", limit=count * 3)
-        open_ = sum(row["ended"] is None for row in records)
         return Outcome(
             count,
             dict(failed),

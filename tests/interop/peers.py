@@ -15,6 +15,7 @@ from b2bua.net.runner import Runner
 from b2bua.net.tls import Credentials
 from b2bua.wire.message import Response
 from b2bua.wire.uri import Uri
+from tests.interop.processes import TIMEOUT
 from tests.net.world import Recorder
 from tests.transactions.messages import request
 
@@ -61,7 +62,7 @@ class Peer:
 class PeerCase(TestCase):
     """Tests with peers that end with them."""
 
-    timeout = 60
+    timeout = TIMEOUT
 
     def peer(self, *arguments: Any, **options: Any) -> Peer:
         """Make a peer."""

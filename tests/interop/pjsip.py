@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, inlineCallbacks
 
 from tests.interop.driven import Driven
 
@@ -20,6 +21,13 @@ class Pjsip(Driven):
         re.DOTALL,
     )
     attends = redirects = attends_early = True
+
+    @inlineCallbacks
+    def register(self) -> Any:
+        """Register with digest, and wait until it is, also if it has done so by itself before."""
+        yield self.command("register")
+        self.pass_over("REGISTER_OK")
+        return (yield self.tells("REGISTER_OK"))
 
     def refuse(self, code: int) -> Deferred[str]:
         """Refuse the latest call with any status."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from threading import Lock
 from typing import Any
 
 from twisted.internet import reactor as _reactor
@@ -14,32 +15,70 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
 reactor: Any = _reactor
-LIMIT = 30.0
+LIMIT = 60.0
 """Seconds that anything in these tests may take; reached only when it fails."""
+TIMEOUT = 240
+"""Seconds that a whole test may take; it waits for many things, and this is reached only when it fails."""
 
-
-FIRST_PORT, PORTS = 10_000, 6_000
+FIRST_PORT, LAST_PORT = 10_000, 15_999
 """Ports that the system gives nobody by itself, and the service not for media."""
-_next_port = os.getpid() % 60 * 100
+ROW = 200
+"""So many of them a process of tests has at a time."""
+ROWS = 3
+"""So many rows it has at the most: what it was given last may not be in use yet."""
 
 
 def free_port(count: int = 1) -> int:
     """
     The first of so many ports in a row that nobody uses, for UDP nor for TCP.
 
-    Each process of tests begins somewhere else, and none gives the same ones twice in
-    a row: so nobody else takes a port between now and when a program opens it.
+    None is given twice in a row, nor to another process of tests: so nobody else
+    takes a port between now and when a program opens it.
 
     @param count: how many; of several the first is an even one, as RTP wants it (RFC 3550 section 11).
     """
-    global _next_port
-    for _ in range(PORTS):
-        first = FIRST_PORT + _next_port % PORTS
-        first += count > 1 and first % 2
-        _next_port = first + count - FIRST_PORT
-        if all(map(_is_free, range(first, first + count))):
-            return first
-    raise Ended(f"no {count} free ports from {FIRST_PORT} on")
+    return _ports.take(count)
+
+
+class _Ports:
+    """The ports of this process: rows of them, whose first port is held as long as they are its own."""
+
+    def __init__(self) -> None:
+        """Have none yet."""
+        self._lock = Lock()
+        self._rows: list[socket.socket] = []
+        self._at = os.getpid()
+        self._next = self._end = 0
+
+    def take(self, count: int) -> int:
+        """The first of so many that are free; from any thread."""
+        with self._lock:
+            for _ in range(LAST_PORT - FIRST_PORT):
+                first = self._next + (count > 1 and self._next % 2)
+                if first + count > self._end:
+                    self._have_row()
+                    continue
+                self._next = first + count
+                if all(map(_is_free, range(first, first + count))):
+                    return first
+        raise Ended(f"no {count} free ports between {FIRST_PORT} and {LAST_PORT}")
+
+    def _have_row(self) -> None:
+        """Go on with another row that nobody has; if everyone is somebody's, with any."""
+        for _ in range(FIRST_PORT, LAST_PORT, ROW):
+            self._at += 1
+            first = FIRST_PORT + self._at * ROW % (LAST_PORT + 1 - FIRST_PORT)
+            self._next, self._end = first + 1, first + ROW
+            held = socket.socket()
+            try:
+                held.bind(("127.0.0.1", first))
+            except OSError:
+                held.close()
+                continue
+            self._rows.append(held)
+            if len(self._rows) > ROWS:
+                self._rows.pop(0).close()
+            return
 
 
 def _is_free(port: int) -> bool:
@@ -51,6 +90,9 @@ def _is_free(port: int) -> bool:
             except OSError:
                 return False
     return True
+
+
+_ports = _Ports()
 
 
 class Ended(Exception):

@@ -34,8 +34,6 @@ from tests.interop.load import (
 
 RINGS, TALKS = 1000, 4000
 """Milliseconds."""
-PATIENT = "[limits]\nlag = 20.0\n"
-"""Other work of the machine is no reason to turn anybody away."""
 UNSETTLED = 30
 """So often it is tried to restart, once a second, while calls of the process before are not settled."""
 SHOWN = 5
@@ -77,7 +75,7 @@ def play(directory: Path, restarts: int, rate: int, pause: float = 4.0) -> Outco
     @param rate: calls a second.
     @param pause: seconds between two restarts.
     """
-    service = Killable(directory, PATIENT)
+    service = Killable(directory)
     registering, asking = Registering(service.port), Asking(service.port)
     uas, _ = callee(directory, service.port, ringing((BENCH / "uas.xml").read_text()))
     count = int(rate * (restarts * (pause + 3.0) + 4.0))

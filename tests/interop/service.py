@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -15,8 +16,11 @@ from twisted.internet.threads import deferToThread
 
 from b2bua.command._asking import ask_at
 from b2bua.settings import SettingsError, control_of
+from tests.interop.kept import until_kept
 from tests.interop.processes import LIMIT, Program, free_port
 
+PATIENT = "[limits]\nlag = 30.0\n"
+"""Other work of the machine is no reason to turn anybody away."""
 PASSWORDS = {number: f"secret-of-{number}" for number in ("101", "102", "103")}
 
 
@@ -86,6 +90,8 @@ class Service:
         web = f"{self.host}:{self.web_port}" if self.web_port else ""
         text = f'[server]\ndomain = "{self.host}"\nlisten = {listen!r}\n{server}\n'
         text += f'[web]\nlisten = "{web}"\n'
+        if "[limits]" not in more:
+            text += PATIENT
         text += f"[auth]\nalgorithms = {list(algorithms)!r}\n"
         if self.tls_port:
             text += '[tls]\ncertificate = "cert.pem"\nkey = "key.pem"\n'
@@ -103,6 +109,12 @@ class Service:
     def uri6(self) -> str:
         """The same for phones at IPv6."""
         return f"[::1]:{self.port}"
+
+    @property
+    def control(self) -> Path:
+        """The control socket of the configuration with which it was started."""
+        assert self._control is not None
+        return self._control
 
     @property
     def database(self) -> Path:
@@ -126,7 +138,12 @@ class Service:
 
     def ask(self, path: str, method: str = "GET", **values: Any) -> Deferred[Any]:
         """Ask it something on its control socket, C{/calls} say."""
-        return deferToThread(ask_at, str(self._control), method, path, **values)
+        return deferToThread(ask_at, str(self.control), method, path, **values)
+
+    def kept(self) -> Deferred[None]:
+        """Wait until its calls are in the database, as they are: then they outlive kill -9."""
+        calls = partial(ask_at, str(self.control), "GET", "/calls")
+        return deferToThread(until_kept, f"sqlite:///{self.database}", calls)
 
     def stop(self, limit: float = LIMIT) -> Deferred[int]:
         """Ask it to end, within so many seconds; gives the exit status, which is that of the signal."""

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred, TimeoutError
 from twisted.python.failure import Failure
 
 from b2bua.errors import PeerError
-from b2bua.wire.message import Message, Request, parse
+from b2bua.wire.message import Message, Request, parse, write
 from b2bua.wire.sdp import Sdp
 from tests.interop.processes import LIMIT, Ended, Program, reactor
 
@@ -69,10 +69,14 @@ class Sessions:
         """The changes and ends of calls that go on: Call-ID, CSeq number, and was it the phone's own."""
         self._offers: dict[str, tuple[bool, Side]] = {}
         self._over: set[str] = set()
+        self._passed: set[tuple[bool, bytes]] = set()
 
     def pass_by(self, sent: bool, message: Message) -> None:
-        """A message went by."""
-        call_id = message.call_id
+        """A message went by; one that is sent again, since nobody answered in time, says nothing new."""
+        call_id, passed = message.call_id, (sent, write(message))
+        if passed in self._passed:
+            return
+        self._passed.add(passed)
         self._transaction(sent, message)
         if isinstance(message, Request):
             if message.method == "BYE":
@@ -210,6 +214,12 @@ class Teller:
         deferred.addErrback(late)
         self._look()
         return deferred
+
+    def pass_over(self, kind: str) -> None:
+        """What it has told of a kind until now is not what somebody waits for."""
+        for event in self.events[self._seen :]:
+            if event.get("type") == kind:
+                event["type"] = f"{kind} before"
 
     @property
     def told(self) -> list[str]:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import gatherResults, inlineCallbacks
-from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from tests.interop.browser import Browser
-from tests.interop.kills import KEPT
-from tests.interop.processes import Program, reactor
+from tests.interop.processes import TIMEOUT, Program
 from tests.interop.service import PASSWORDS, Service
 
 ALICE, BOB, CAROL = "101", "102", "103"
@@ -19,7 +17,7 @@ ALICE, BOB, CAROL = "101", "102", "103"
 class BrowserTests(TestCase):
     """Three browsers; whom one hears is told by the pitch of what arrives at it."""
 
-    timeout = 120
+    timeout = TIMEOUT
 
     @inlineCallbacks
     def setUp(self) -> Any:
@@ -100,7 +98,7 @@ class BrowserTests(TestCase):
             yield self.calls(ALICE, BOB)
             yield self.talk(ALICE, BOB)
             (call,) = yield self.service.ask("/calls")
-            yield deferLater(reactor, KEPT)
+            yield self.service.kept()
             yield self.crash()
             (restored,) = yield self.service.ask("/calls")
             self.assertEqual((restored["id"], restored["restored"]), (call["id"], True))

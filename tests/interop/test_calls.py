@@ -11,7 +11,7 @@ from twisted.trial.unittest import TestCase
 from b2bua.store.sql import SqlStore
 from tests.interop.baresip import Baresip
 from tests.interop.certificates import pair
-from tests.interop.processes import reactor
+from tests.interop.processes import TIMEOUT, reactor
 from tests.interop.programs import need
 from tests.interop.service import PASSWORDS, Service
 
@@ -19,7 +19,7 @@ from tests.interop.service import PASSWORDS, Service
 class UdpTests(TestCase):
     """baresip, which nobody here wrote, as phones 101 and 102, over UDP."""
 
-    timeout = 60
+    timeout = TIMEOUT
     transport = "udp"
 
     @inlineCallbacks
@@ -103,15 +103,3 @@ class UdpTests(TestCase):
         self.assertIn("486", told["param"])
         record = yield self.record()
         self.assertEqual((record.status, record.answered), (486, None))
-
-
-class TcpTests(UdpTests):
-    """The same over TCP (asked for since 2016 in sippy/b2bua#17)."""
-
-    transport = "tcp"
-
-
-class TlsTests(UdpTests):
-    """The same over TLS, with a certificate that the phones check (sippy/b2bua#27)."""
-
-    transport = "tls"

@@ -10,14 +10,14 @@ from typing import Any
 from twisted.internet.utils import getProcessOutputAndValue
 from twisted.trial.unittest import TestCase
 
-from tests.interop.processes import Program
+from tests.interop.processes import TIMEOUT, Program
 from tests.interop.service import Service
 
 
 class ChoicesTests(TestCase):
     """C{b2bua features}, C{settings}, C{set} and C{reload}, as people type them."""
 
-    timeout = 60
+    timeout = TIMEOUT
 
     async def setUp(self) -> None:  # type: ignore[override]  # trial waits for it
         """A service in which 102 forwards when busy."""
@@ -87,8 +87,7 @@ class ChoicesTests(TestCase):
         self.assertEqual(await self.setting(path), ("101", False))
         self.service.config.write_text(good.replace('busy = "103"', "bussy = 5"))
         # The command finds the socket by the configuration, which is bad now.
-        socket = str(self.service.directory / "b2bua.sock")
-        status, _, err = await self.command("reload", "--socket", socket)
+        status, _, err = await self.command("reload", "--socket", str(self.service.control))
         self.assertEqual(status, 1)
         self.assertIn("extensions.102.forward.bussy: is not a known key; is busy meant?", err)
         self.service.config.write_text(good)

@@ -11,13 +11,14 @@ from twisted.trial.unittest import TestCase
 
 from tests.interop.certificates import pair
 from tests.interop.churn import FLAT, LIMITS, churn
+from tests.interop.processes import TIMEOUT
 from tests.interop.service import Service
 
 
 class ChurnTests(TestCase):
     """Whoever can open connections needs no password for it."""
 
-    timeout = 120
+    timeout = TIMEOUT
 
     @inlineCallbacks
     def test_flat(self) -> Any:

@@ -18,6 +18,7 @@ from b2bua.net.tls import Credentials
 from b2bua.wire.message import write
 from tests.interop.certificates import Authority
 from tests.interop.peers import PeerCase, answer_ok, later
+from tests.interop.processes import LIMIT
 from tests.transactions.messages import request
 
 HALF = b"OPTIONS sip:x SIP/2.0\r\nSubject: " + b"x" * 20_000
@@ -41,7 +42,7 @@ class Client:
     def __init__(self, transport: str, port: int) -> None:
         """Connect, with TLS and the handshake of WebSocket where they belong."""
         self.transport = transport
-        self.bare = self.socket = socket.create_connection(("127.0.0.1", port), timeout=5)
+        self.bare = self.socket = socket.create_connection(("127.0.0.1", port), timeout=LIMIT)
 
     def shake_hands(self) -> None:
         """Get as far as the first message."""

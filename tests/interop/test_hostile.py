@@ -17,15 +17,15 @@ from twisted.trial.unittest import TestCase
 from b2bua.wire.message import Request, parse, write
 from bench.messages import Caller
 from bench.register import register
-from tests.interop.processes import Program, free_port, reactor
+from tests.interop.processes import LIMIT, TIMEOUT, Program, free_port, reactor
 from tests.interop.programs import need
-from tests.interop.service import PASSWORDS, Service
+from tests.interop.service import PASSWORDS, PATIENT, Service
 from tests.interop.test_flows import MEDIA, A, B, C, FlowCase
 from tests.interop.yealink import HOST, brief
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-NEAR = 1.5
-"""Seconds within which an honest phone is answered while others do what they like."""
+NEAR = 4.0
+"""Seconds within which an honest phone is answered while others do what they like, on a busy machine too."""
 
 
 def options(source: str, port: int, target: int) -> bytes:
@@ -73,7 +73,7 @@ class Watcher:
         """Open its socket."""
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind((source, 0))
-        self._socket.settimeout(10 * NEAR)
+        self._socket.settimeout(LIMIT)
         self._source = source
         self._target = target
         self.slowest = 0.0
@@ -95,7 +95,7 @@ class Watcher:
 class FuzzTests(TestCase):
     """A bounded part of C{python -m tests.interop.fuzz}."""
 
-    timeout = 90
+    timeout = TIMEOUT
 
     @inlineCallbacks
     def test_fuzz(self) -> Any:
@@ -104,14 +104,14 @@ class FuzzTests(TestCase):
         self.addCleanup(program.kill)
         command = [sys.executable, "-m", "tests.interop.fuzz", "--rounds", "4", "--seed", "7"]
         program.start(command, str(ROOT), {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"})
-        status = yield program.ended(80)
+        status = yield program.ended(TIMEOUT)
         self.assertEqual(status, 0, program.story())
 
 
 class ScannerTests(TestCase):
     """SIPVicious (Debian's sipvicious), at our default settings."""
 
-    timeout = 120
+    timeout = TIMEOUT
 
     @inlineCallbacks
     def setUp(self) -> Any:  # type: ignore[override]  # trial waits for it
@@ -131,7 +131,7 @@ class ScannerTests(TestCase):
         command += ["-p", str(port or self.service.port), *arguments, HOST]
         there = self.mktemp_there()
         program.start(command, there, {"HOME": there, "PATH": "/usr/bin:/bin"})
-        return program.ended(60).addCallback(lambda _: "\n".join(program.lines))
+        return program.ended(2 * LIMIT).addCallback(lambda _: "\n".join(program.lines))
 
     def mktemp_there(self) -> str:
         """Make a directory."""
@@ -161,7 +161,7 @@ class ScannerTests(TestCase):
     def test_no_password_guessed(self) -> Any:
         """Even an easy password is not found: after twenty wrong ones nobody answers the address."""
         yield deferToThread(self.honest)
-        said = yield self.scan("svcrack", "-u101", "-r1-99", "-t", "0.02", "--maximumtime=2")
+        said = yield self.scan("svcrack", "-u101", "-r1-99", "-t", "0.02", "--maximumtime=5")
         self.assertNotIn("| 101", said)
         wrong = [line for line in self.service.program.lines if "authentication failed" in line]
         self.assertIn(len(wrong), range(20, 40), said)
@@ -183,12 +183,12 @@ class ScannerTests(TestCase):
 class SlowTests(TestCase):
     """Connections that take their time, or all there are."""
 
-    timeout = 60
+    timeout = TIMEOUT
 
     @inlineCallbacks
     def setUp(self) -> Any:  # type: ignore[override]  # trial waits for it
         """A service that waits for nobody longer than a second."""
-        more = "[limits]\nhello = 1.0\nunfinished = 1.0\nconnections_per_host = 40\n"
+        more = PATIENT + "hello = 1.0\nunfinished = 1.0\nconnections_per_host = 40\n"
         self.service = Service(self.mktemp(), more)
         self.addCleanup(self.service.kill)
         yield self.service.start()
@@ -200,7 +200,7 @@ class SlowTests(TestCase):
 
     def _half_open(self) -> None:
         watcher = Watcher(self.service.port)
-        streams = [socket.create_connection((HOST, self.service.port), 5) for _ in range(120)]
+        streams = [socket.create_connection((HOST, self.service.port), LIMIT) for _ in range(120)]
         try:
             for number, stream in enumerate(streams):
                 try:
@@ -213,12 +213,11 @@ class SlowTests(TestCase):
                 except OSError:
                     pass  # it was one too many
                 watcher.ask()
-            other = socket.create_connection((HOST, self.service.port), 5, ("127.0.0.3", 0))
-            other.settimeout(5)
+            other = socket.create_connection((HOST, self.service.port), LIMIT, ("127.0.0.3", 0))
             other.sendall(options("127.0.0.3", 5060, self.service.port).replace(b"/UDP", b"/TCP"))
             assert other.recv(65536).startswith(b"SIP/2.0 200"), "another host got no answer"
             other.close()
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + LIMIT
             for stream in streams:
                 stream.settimeout(max(0.1, deadline - time.monotonic()))
                 try:
@@ -251,7 +250,7 @@ class StolenTests(FlowCase):
         b.stay(b.script().invited().ring().accept(MEDIA[B]).note("up").bye_comes())
         c.stay(c.script().invited())
         yield self.registered(b, c)
-        a.start(a.script().invite(B, MEDIA[A]).response(180).response(200).ack().note("up").pause(1500).bye())
+        a.start(a.script().invite(B, MEDIA[A]).response(180).response(200).ack().note("up").told("End").bye())
         yield a.reaches("up")
         yield b.reaches("up")
         (answer,), (invite,) = a.received("200 INVITE"), b.received("INVITE")
@@ -261,6 +260,7 @@ class StolenTests(FlowCase):
         for stolen in (of_a, of_b):
             codes = yield deferToThread(self.steal, *stolen)
             self.assertEqual(codes, [401] * 4, stolen)
+        yield a.tell("End", "now")
         yield self.through(a, called=(b,))
         self.assertEqual(c.received("INVITE"), [])
 
@@ -269,7 +269,7 @@ class StolenTests(FlowCase):
         codes = []
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mallory:
             mallory.bind(("127.0.0.66", 0))
-            mallory.settimeout(NEAR)
+            mallory.settimeout(LIMIT)
             source, port = mallory.getsockname()
             for cseq, method in enumerate(("REFER", "UPDATE", "INVITE", "BYE"), 900):
                 more = f"Refer-To: <sip:{C}@{HOST}>\r\n" if method == "REFER" else ""
@@ -284,6 +284,8 @@ class StolenTests(FlowCase):
 
 class FloodTests(FlowCase):
     """Very much from very many."""
+
+    more = "[limits]\nlag = 2.0\n"
 
     @inlineCallbacks
     def test_flood(self) -> Any:

@@ -15,7 +15,7 @@ from twisted.trial.unittest import SkipTest, TestCase
 from b2bua.media import sounds
 from b2bua.media.wideband import INSTALLED
 from tests.interop.kills import KEPT
-from tests.interop.processes import LIMIT, Ended, Program, reactor
+from tests.interop.processes import LIMIT, TIMEOUT, Ended, Program, reactor
 from tests.interop.service import Service
 from tests.interop.test_relayed import ALICE, BOB, CAROL, PITCH, SpeakingBaresip
 from tests.media.tones import loudness, tone
@@ -37,7 +37,7 @@ HALF = 8000
 class MediaTests(TestCase):
     """A service whose workers speak, listen, pass on and record."""
 
-    timeout = 120
+    timeout = TIMEOUT
 
     async def setUp(self) -> None:
         """Start it; what Alice would say is the prompt of a menu."""

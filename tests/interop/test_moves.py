@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
@@ -15,32 +14,22 @@ from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
 from b2bua.settings import SettingsError
+from tests.interop.kept import until
 from tests.interop.kills import UAC, UAS
 from tests.interop.load import CALLEE, Killable, callee, caller, ended
 from tests.interop.moves import play, services
+from tests.interop.processes import TIMEOUT
 from tests.interop.programs import need
 from tests.store.postgresql import database
 
-KEPT = 4.0
-"""Seconds after which a call is in the database."""
 TAKEN = 40.0
 """Seconds within which a process that was stopped has lost its calls."""
-
-
-def until(met: Any, seconds: float) -> bool:
-    """Wait until something is so."""
-    end = time.monotonic() + seconds
-    while not met():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.1)
-    return True
 
 
 class MovesTests(TestCase):
     """C{make moves} does it for a minute."""
 
-    timeout = 150
+    timeout = TIMEOUT
 
     def directory(self) -> Path:
         """Where everything is; the names of local sockets must be short, so not where the tests are."""
@@ -77,7 +66,7 @@ class MovesTests(TestCase):
             uas, _ = callee(directory, a.port, UAS)
             uac = caller(directory, a.port, UAC, CALLEE, "-m", "1", "-d", "120000")
             with ended(uac, uas, *two.values()):
-                time.sleep(KEPT)
+                a.kept(1)
                 (call,) = a.ask("/calls")
                 os.kill(a.pid, signal.SIGSTOP)
                 self.assertTrue(until(lambda: self.calls(b) == [call["id"]], TAKEN), self.calls(b))
@@ -104,7 +93,7 @@ class MovesTests(TestCase):
             uas, _ = callee(directory, a.port, UAS)
             uac = caller(directory, a.port, UAC, CALLEE, "-m", "1", "-d", "20000")
             with ended(uac, uas, *two.values()):
-                time.sleep(KEPT)
+                a.kept(1)
                 (call,) = a.ask("/calls")
                 self.move(call["id"], a, b, "b")
                 self.assertEqual(b.restart()["problem"], "")

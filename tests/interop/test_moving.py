@@ -12,7 +12,7 @@ from tests.interop.baresip4 import Baresip4
 from tests.interop.day import LOOK, Day
 from tests.interop.linphone import Linphone
 from tests.interop.pjsip import Pjsip
-from tests.interop.processes import reactor
+from tests.interop.processes import TIMEOUT, reactor
 from tests.interop.router import Router
 from tests.interop.service import PASSWORDS, Service
 
@@ -20,7 +20,7 @@ from tests.interop.service import PASSWORDS, Service
 class MovingTests(TestCase):
     """A, of PJSIP, and B, of baresip, stand behind a router, and register when it has forgotten them."""
 
-    timeout = 120
+    timeout = TIMEOUT
     transport = "udp"
 
     async def day(self) -> Day:
@@ -77,7 +77,7 @@ class MovingTcpTests(MovingTests):
 class LinphoneTests(TestCase):
     """B is linphone, which takes another port, and registers from there under the name of its instance."""
 
-    timeout = 120
+    timeout = TIMEOUT
     transport = "udp"
 
     async def test_found(self) -> None:

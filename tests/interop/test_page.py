@@ -14,7 +14,7 @@ from twisted.trial.unittest import TestCase
 
 from tests.interop.chromium import SMALL, Chromium, do
 from tests.interop.pjsip import Pjsip
-from tests.interop.processes import Program, free_port
+from tests.interop.processes import TIMEOUT, Program, free_port
 from tests.interop.programs import need
 from tests.interop.service import PASSWORDS, Service
 
@@ -39,7 +39,7 @@ LOOKS: dict[str, dict[str, Any]] = {
 class PageCase(TestCase):
     """A service with a carrier, phones 102 and 103, and somebody who is logged in."""
 
-    timeout = 180
+    timeout = TIMEOUT
     account = "root"
     more = ""
     """More tables of the configuration."""

@@ -1,5 +1,5 @@
 """
-Real phones of three makes in every scenario of a working day, over UDP, TCP and TLS.
+Real phones of three makes in every scenario of a working day, over UDP and TLS.
 
 Nobody here wrote them: baresip as Debian has it (1.0), baresip as it is today
 (4, C{baresip-python}) and PJSIP (C{pjsua2-python}).  L{tests.interop.day} has the
@@ -21,13 +21,14 @@ from tests.interop.baresip4 import Baresip4
 from tests.interop.certificates import pair
 from tests.interop.day import SCENARIOS, Day, Scenario
 from tests.interop.pjsip import Pjsip
+from tests.interop.processes import TIMEOUT
 from tests.interop.service import PASSWORDS, Service
 
 
 class PhoneCase(TestCase):
     """Three phones, 101 to 103, that have registered with digest."""
 
-    timeout = 120
+    timeout = TIMEOUT
     transport = "udp"
     alike: ClassVar[tuple[Any, ...]] = (Baresip, Baresip4, Pjsip)
     """The makes of which three phones talk to each other."""
@@ -79,12 +80,16 @@ class PhoneCase(TestCase):
         self.assertNotIn("Traceback", said, name)
 
 
-class UdpTests(PhoneCase):
+class AlikeTests(PhoneCase):
     """Over UDP."""
 
     async def test_alike(self) -> None:
         """Three phones of one make."""
         await self.together(*[(make, make, make) for make in self.alike])
+
+
+class MixedTests(PhoneCase):
+    """Over UDP."""
 
     async def test_mixed(self) -> None:
         """Each make in each role."""
@@ -92,18 +97,10 @@ class UdpTests(PhoneCase):
         await self.together(*[(*makes[first:], *makes[:first]) for first in range(3)])
 
 
-class TcpTests(UdpTests):
-    """The same over TCP."""
-
-    transport = "tcp"
-    alike = (Pjsip,)
-
-
-class TlsTests(UdpTests):
+class MixedTlsTests(MixedTests):
     """The same over TLS, with a certificate that the phones check."""
 
     transport = "tls"
-    alike = (Pjsip,)
 
 
 # It is not run by itself.

@@ -13,7 +13,7 @@ from twisted.web.server import NOT_DONE_YET, Site
 
 from b2bua.admin import posting
 from b2bua.admin.posting import Datagrams, Posting
-from tests.interop.processes import free_port, reactor
+from tests.interop.processes import TIMEOUT, free_port, reactor
 
 
 class Receiver(Resource):
@@ -46,7 +46,7 @@ class Receiver(Resource):
 class PostingTests(TestCase):
     """L{Posting}."""
 
-    timeout = 30
+    timeout = TIMEOUT
 
     def setUp(self) -> None:
         """Somebody who listens."""
@@ -113,7 +113,7 @@ class Heard(DatagramProtocol):
 class DatagramsTests(TestCase):
     """L{Datagrams}."""
 
-    timeout = 10
+    timeout = TIMEOUT
 
     async def test_sent(self) -> None:
         """One arrives; one to where nobody listens does no harm."""

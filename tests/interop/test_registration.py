@@ -22,7 +22,7 @@ from twisted.trial.unittest import TestCase
 from tests.interop.baresip import Baresip
 from tests.interop.certificates import Authority
 from tests.interop.peers import later
-from tests.interop.processes import Program, free_port
+from tests.interop.processes import TIMEOUT, Program, free_port
 from tests.interop.programs import need
 from tests.interop.service import PASSWORDS, Service
 
@@ -32,7 +32,7 @@ SCENARIOS = Path(__file__).with_name("scenarios")
 class RegistrationCase(TestCase):
     """A service, phones, and the command."""
 
-    timeout = 90
+    timeout = TIMEOUT
 
     async def serve(self, more: str = "", **options: Any) -> None:
         """Start the service."""
@@ -110,7 +110,7 @@ class PhoneTests(RegistrationCase):
             await callee.tells("CALL_CLOSED")
         # A phone on a connection is gone when the connection is.
         await tls.stop()
-        while len(await self.told("registrations")) > 2:
+        while len(await self.service.ask("/registrations")) > 2:
             await later(0.1)
 
     async def test_kill(self) -> None:
@@ -125,8 +125,8 @@ class PhoneTests(RegistrationCase):
         await bob.tells("CALL_INCOMING")
         await bob.answer()
         await alice.tells("CALL_ESTABLISHED")
-        (going,) = await self.told("calls")
-        while not any(row["answered"] for row in await self.told("calls", "--past")):
+        (going,) = await self.service.ask("/calls")
+        while not any(row["answered"] for row in await self.service.ask("/calls/past")):
             await later(0.1)  # at most the last second is lost
         await self.restart()
         rows = await self.told("registrations")
@@ -222,7 +222,7 @@ class CarrierTests(RegistrationCase):
         program.start(
             [
                 self.sipp, "-sf", str(file), "-i", "127.0.0.1", "-p", str(self.port), "-m", str(calls),
-                "-nostdin", "-timeout", "40", "-timeout_error", "-trace_err",
+                "-nostdin", "-timeout", "90", "-timeout_error", "-trace_err",
                 "-trace_msg", "-message_file", str(directory / "messages"),
             ],
             str(directory),
@@ -245,7 +245,7 @@ class CarrierTests(RegistrationCase):
         await alice.dial("+15550100")
         await alice.tells("CALL_ESTABLISHED")
         await alice.hang_up()
-        self.assertEqual(await sipp.ended(), 0, sipp.story())
+        self.assertEqual(await sipp.ended(90), 0, sipp.story())
         (record,) = await self.told("calls", "--past")
         self.assertEqual([leg["party"] for leg in record["legs"]], ["extension 101", "trunk carrier"])
 
@@ -258,7 +258,7 @@ class CarrierTests(RegistrationCase):
         await alice.dial("+15550100")
         await alice.tells("CALL_ESTABLISHED")
         await alice.hang_up()
-        self.assertEqual(await sipp.ended(), 0, sipp.story())
+        self.assertEqual(await sipp.ended(90), 0, sipp.story())
         given = re.findall(r"^(\w+) sip:.*\n(?:.+\n)*?Proxy-Authorization: (.+)", self.messages(), re.M)
         # The ACK has the same credentials as its INVITE (section 13.2.2.4).
         self.assertEqual([method for method, _ in given], ["INVITE", "ACK"])
@@ -287,7 +287,7 @@ class CarrierTests(RegistrationCase):
         sipp = self.carrier("registrar")
         await self.serve(self.trunk(password="secret", register=True))
         await self.service.program.says("trunk carrier is registered")
-        self.assertEqual(await sipp.ended(), 0, sipp.story())
+        self.assertEqual(await sipp.ended(90), 0, sipp.story())
         (trunk,) = (await self.told("status"))["trunks"]
         self.assertEqual((trunk["alive"], trunk["registered"]), (True, True))
 
@@ -296,5 +296,5 @@ class CarrierTests(RegistrationCase):
         sipp = self.carrier("registrar")
         await self.serve(self.trunk(password="wrong", register=True))
         await self.service.program.says("trunk carrier is not registered: 403")
-        self.assertEqual(await sipp.ended(), 0, sipp.story())
+        self.assertEqual(await sipp.ended(90), 0, sipp.story())
         self.assertIn("DOWN, NOT registered (403", await self.command("status"))

@@ -19,8 +19,7 @@ from twisted.trial.unittest import TestCase
 from b2bua.media.rtp import RATE
 from tests.interop.baresip import Baresip
 from tests.interop.browser import Browser
-from tests.interop.kills import KEPT
-from tests.interop.processes import LIMIT, Ended, Program, reactor
+from tests.interop.processes import LIMIT, TIMEOUT, Ended, Program, reactor
 from tests.interop.rtpengine import Rtpengine
 from tests.interop.service import PASSWORDS, Service
 from tests.media.tones import loudness, tone
@@ -95,7 +94,7 @@ def _save(path: Path, pitch: int, rate: int, channels: int) -> None:
 class RelayedTestCase(TestCase):
     """A service with engines."""
 
-    timeout = 120
+    timeout = TIMEOUT
     count = 1
     """How many engines there are."""
     keys: Mapping[str, str] = MappingProxyType(
@@ -293,7 +292,7 @@ class FaultTests(RelayedTestCase):
     async def test_service(self) -> None:
         """When the service is killed the two hear each other on; the next one ends the call as ever."""
         bob, carol = await self.talk()
-        await deferLater(reactor, KEPT)
+        await self.service.kept()
         await self.service.program.kill()
         await deferLater(reactor, 1.0)
         await bob.hears(CAROL)
@@ -309,7 +308,7 @@ class FaultTests(RelayedTestCase):
     async def test_restart(self) -> None:
         """A restart without loss leaves the media where they are, and the new process ends the call."""
         bob, carol = await self.talk()
-        await deferLater(reactor, KEPT)
+        await self.service.kept()
         told = await self.service.ask("/restart", "POST")
         self.assertEqual((told["problem"], told["handed_over"]), ("", 1))
         self.addCleanup(os.kill, told["pid"], signal.SIGKILL)

@@ -24,6 +24,7 @@ from b2bua.media.sounds import part_of
 from b2bua.net.relays import Relay, Relays
 from b2bua.net.workers import Workers
 from b2bua.wire.sdp import Sdp
+from tests.interop.processes import TIMEOUT
 from tests.media.tones import loudness, tone
 
 reactor: Any = _reactor
@@ -86,7 +87,7 @@ class Phone(DatagramProtocol):
 class RelaysTests(TestCase):
     """L{Relays}."""
 
-    timeout = 40
+    timeout = TIMEOUT
 
     def setUp(self) -> None:
         """Two phones and an engine."""

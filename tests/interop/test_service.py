@@ -19,7 +19,7 @@ from twisted.trial.unittest import TestCase
 
 from tests.interop.baresip import Baresip
 from tests.interop.certificates import pair
-from tests.interop.processes import LIMIT, Program, reactor
+from tests.interop.processes import LIMIT, TIMEOUT, Program, reactor
 from tests.interop.programs import need
 from tests.interop.service import PASSWORDS, Service
 from tests.interop.test_install import run
@@ -59,7 +59,7 @@ class Notified(DatagramProtocol):
 class Case(TestCase):
     """One service for each test."""
 
-    timeout = 60
+    timeout = TIMEOUT
 
     def made(self, more: str = "", **options: Any) -> Service:
         """A service that does not run yet and is gone after the test."""

@@ -18,7 +18,7 @@ from b2bua.wire.message import Request, Response
 from b2bua.wire.uri import Uri
 from tests.interop.certificates import Authority
 from tests.interop.peers import Peer, PeerCase, later
-from tests.interop.processes import Program, free_port
+from tests.interop.processes import TIMEOUT, Program, free_port
 from tests.interop.programs import need
 from tests.transactions.messages import request
 
@@ -29,7 +29,7 @@ CALLS = 20
 class SippCase(PeerCase):
     """SIPp on one side, a runner on the other."""
 
-    timeout = 60
+    timeout = TIMEOUT
 
     def setUp(self) -> None:
         """There is SIPp, and a certificate."""
@@ -61,7 +61,7 @@ class SippCase(PeerCase):
             "-m",
             str(CALLS),
             "-timeout",
-            "30",
+            "60",
             "-timeout_error",
         )
         return self.program("sipp", self.sipp, "-max_socket", "500", *options, *common)
@@ -111,7 +111,7 @@ class SippCallsTests(SippCase):
             port = accept
         target = f"{HOST}:{port}"
         sipp = self.run_sipp("-sn", "uac", "-r", "100", "-d", "20", "-t", option, target, port=free_port())
-        self.assertEqual(await sipp.ended(40), 0, sipp.story())
+        self.assertEqual(await sipp.ended(), 0, sipp.story())
         methods = [message.method for message in bob.user.requests]
         self.assertEqual((methods.count("INVITE"), methods.count("BYE")), (CALLS, CALLS))
         self.assertEqual(len(bob.user.acks), CALLS)
@@ -155,7 +155,7 @@ class SippCalledTests(SippCase):
         target = Uri.parse(f"sip:{HOST}:{port}{scheme}")
         for number in range(CALLS):
             await self.call(alice, target, number)
-        self.assertEqual(await sipp.ended(40), 0, sipp.story())
+        self.assertEqual(await sipp.ended(), 0, sipp.story())
         self.assertEqual(alice.runner.transport.counts.stray, 0)
 
     async def call(self, alice: Peer, target: Uri, number: int) -> None:

@@ -259,8 +259,8 @@ class TcpTests(PeerCase):
         bob = self.peer(self.host, "TCP", idle=1.5)
         raw = await connect(self.host, bob.port("TCP"))
         raw.write(write(request("OPTIONS")))
-        for _ in range(4):
-            await later(0.5)
+        for _ in range(8):
+            await later(0.25)
             self.assertFalse(raw.ended.called)
             raw.write(b"\r\n\r\n")
         await raw.ended

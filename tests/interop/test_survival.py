@@ -6,27 +6,22 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import gatherResults, inlineCallbacks
-from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
-from tests.interop import day
+from tests.interop import day, test_calls
 from tests.interop.certificates import pair
 from tests.interop.kills import play
 from tests.interop.pjsip import Pjsip
-from tests.interop.processes import Program, reactor
+from tests.interop.processes import TIMEOUT, Program
 from tests.interop.programs import need
 from tests.interop.service import PASSWORDS, Service
-from tests.interop.test_calls import UdpTests
-
-KEPT = 4.0
-"""Seconds after which a call is in the database."""
 
 
 class CallsUpTests(TestCase):
     """Calls of SIPp; C{make kills} has five hundred of them."""
 
-    timeout = 150
+    timeout = TIMEOUT
 
     @inlineCallbacks
     def test_gone_on_with(self) -> Any:
@@ -42,15 +37,15 @@ class CallsUpTests(TestCase):
         )
 
 
-class KillTests(UdpTests):
+class KillTests(test_calls.UdpTests):
     """baresip over UDP, and a service that is killed."""
 
-    timeout = 120
+    timeout = TIMEOUT
 
     @inlineCallbacks
     def crash(self) -> Any:
         """Kill the service, and start it again."""
-        yield deferLater(reactor, KEPT)
+        yield self.service.kept()
         yield self.service.program.kill()
         self.service.program = Program("b2bua")
         yield self.service.start()
@@ -93,7 +88,8 @@ class KilledDay(day.Day):
     async def connect(self, caller: Any, callee: Any) -> None:
         """One calls the other, who answers; then the service dies, and is started again."""
         await super().connect(caller, callee)
-        await deferLater(reactor, KEPT)
+        await self.service.kept()
+        before = {call["id"] for call in await self.service.ask("/calls")}
         said = "\n".join(self.service.program.lines)
         if "Traceback" in said:
             raise AssertionError(said)
@@ -103,14 +99,16 @@ class KilledDay(day.Day):
         self.kills += 1
         if self.reconnects:
             await gatherResults([phone.register() for phone in self.phones])
-        if not all(call["restored"] for call in await self.service.ask("/calls")):
-            raise AssertionError("a call was not restored")
+        restored = {call["id"] for call in await self.service.ask("/calls") if call["restored"]}
+        if restored != before:
+            said = "\n".join(self.service.program.lines)
+            raise AssertionError(f"not all calls were restored, of {before} {restored}; {said}")
 
 
 class PhonesTests(TestCase):
     """PJSIP over UDP: what a restored call can do with phones that nobody here wrote."""
 
-    timeout = 240
+    timeout = TIMEOUT
     transport = "udp"
     scenarios = (
         day.hold,
@@ -150,13 +148,7 @@ class PhonesTests(TestCase):
         self.assertEqual(killed.kills, 7)
 
 
-class PhonesByTcpTests(PhonesTests):
-    """The same over TCP: the calls follow their phones to their new connections (RFC 5626 in spirit)."""
-
-    transport = "tcp"
-
-
 class PhonesByTlsTests(PhonesTests):
-    """The same over TLS."""
+    """The same over TLS: the calls follow their phones to their new connections (RFC 5626 in spirit)."""
 
     transport = "tls"

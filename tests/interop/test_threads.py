@@ -18,6 +18,7 @@ from twisted.trial.unittest import TestCase
 from b2bua import hookimpl
 from b2bua.calls import Attempt, Forward
 from b2bua.testing import Manners, World
+from tests.interop.processes import TIMEOUT
 
 
 class Lookup:
@@ -56,7 +57,7 @@ class Lookup:
 class ThreadTests(TestCase):
     """A feature with a thread, in the simulated world: real is the thread only."""
 
-    timeout = 120
+    timeout = TIMEOUT
 
     def setUp(self) -> None:
         """Phones that answer, and the feature."""

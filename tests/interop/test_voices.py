@@ -23,6 +23,7 @@ from b2bua.media.ports import Happened, NoVoice
 from b2bua.media.rtp import FRAME, RATE, Packet
 from b2bua.net.voices import Voices
 from b2bua.wire.sdp import Sdp
+from tests.interop.processes import TIMEOUT
 from tests.media.tones import loudness, tone
 
 reactor: Any = _reactor
@@ -90,7 +91,7 @@ def computed(pid: int) -> float:
 class VoicesTests(TestCase):
     """L{Voices}."""
 
-    timeout = 30
+    timeout = TIMEOUT
 
     def setUp(self) -> None:
         """Make a sound, and an engine."""

@@ -16,10 +16,11 @@ from twisted.internet.defer import gatherResults
 from twisted.trial.unittest import TestCase
 
 from tests.interop.baresip import Baresip
+from tests.interop.day import Day
 from tests.interop.linphone import Linphone
 from tests.interop.peers import later
 from tests.interop.pjsip import Pjsip
-from tests.interop.processes import Program, free_port, reactor
+from tests.interop.processes import LIMIT, TIMEOUT, Program, free_port, reactor
 from tests.interop.programs import need
 from tests.interop.service import PASSWORDS, Service
 from tests.interop.test_lamps import Watcher
@@ -32,7 +33,7 @@ BARESIP = "module_app mwi.so\nmodule_app contact.so\nmodule_app presence.so"
 class WatchingCase(TestCase):
     """Three phones, of which the first one watches."""
 
-    timeout = 90
+    timeout = TIMEOUT
     more = ""
     """More tables of the configuration."""
 
@@ -67,6 +68,11 @@ class WatchingCase(TestCase):
         """One calls the other, who rings."""
         await caller.dial(called.user)
         await called.tells("CALL_INCOMING")
+
+    async def talk(self, one: Any, other: Any) -> None:
+        """Wait until two hear each other."""
+        day = Day(self.service, [one, other])
+        await day.until("they hear each other", lambda: day.mutual(one, other))
 
     def tearDown(self) -> None:
         """Nothing has gone wrong in the service."""
@@ -110,7 +116,7 @@ class PjsipTests(WatchingCase):
         await one.tells("CALL_ESTABLISHED")
         await two.tells("CALL_CLOSED")
         await three.tells("CALL_ESTABLISHED")
-        self.assertTrue(one.hears(three) and three.hears(one))
+        await self.talk(one, three)
 
     async def test_pick_up_by_lamp(self) -> None:
         """The dialog that the lamp of 102 names is taken by an INVITE with Replaces (RFC 3891)."""
@@ -120,9 +126,7 @@ class PjsipTests(WatchingCase):
         answer = await lamp.ask("SUBSCRIBE", "102", [("Event", "dialog"), ("Expires", "600")], "lamp")
         self.assertEqual(answer.code, 200)
         await self.call(three, two)
-        for _ in range(100):
-            if lamp.told.get("lamp", [(0, "")])[-1][1] == "ringing":
-                break
+        while lamp.told.get("lamp", [(0, "")])[-1][1] != "ringing":
             await later(0.05)
         [shown] = dialogs(lamp.body)
         tags = f"to-tag={shown['remote-tag']};from-tag={shown['local-tag']}"
@@ -130,7 +134,7 @@ class PjsipTests(WatchingCase):
         await one.tells("CALL_ESTABLISHED")
         await two.tells("CALL_CLOSED")
         await three.tells("CALL_ESTABLISHED")
-        self.assertTrue(one.hears(three) and three.hears(one))
+        await self.talk(one, three)
 
 
 class BaresipTests(WatchingCase):
@@ -161,7 +165,8 @@ class BaresipTests(WatchingCase):
     async def shows(self, phone: Baresip, what: str) -> None:
         """Wait until the phone book says it; it has no word for that among what it tells."""
         said = ""
-        for _ in range(100):
+        end = reactor.seconds() + LIMIT
+        while reactor.seconds() < end:
             said = await phone.command("contacts")
             if what in said:
                 return
@@ -176,7 +181,7 @@ class BaresipTests(WatchingCase):
         await one.tells("CALL_ESTABLISHED")
         await two.tells("CALL_CLOSED")
         await three.tells("CALL_ESTABLISHED")
-        self.assertTrue(one.hears(three) and three.hears(one))
+        await self.talk(one, three)
 
 
 class LinphoneTests(WatchingCase):
@@ -212,7 +217,7 @@ members = "all"
         command = [binary, "-sf", str(SCENARIOS / "watcher.xml"), "-s", whom, self.service.uri, "-m", "1"]
         for key, value in keys.items():
             command += ["-key", key, value]
-        place = ["-i", "127.0.0.1", "-p", str(free_port()), "-nostdin", "-timeout", "20"]
+        place = ["-i", "127.0.0.1", "-p", str(free_port()), "-nostdin", "-timeout", "60"]
         place += ["-au", user, "-ap", PASSWORDS[user], "-auth_uri", f"{whom}@{self.service.uri}"]
         program.start([*command, *place, "-trace_msg", "-message_file", str(trace)], str(self.directory))
         self.assertEqual(await program.ended(), 0, program.story())

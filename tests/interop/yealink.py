@@ -19,7 +19,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.internet.protocol import Protocol
 
-from b2bua.wire.message import Request, Response, parse
+from b2bua.wire.message import Request, Response, parse, write
 from tests.interop.processes import Program, free_port, reactor
 from tests.interop.programs import need
 
@@ -30,7 +30,7 @@ ALLOW = (
     "UPDATE, MESSAGE"
 )
 EVENTS = "talk,hold,conference,refer,check-sync"
-PATIENCE = 25.0
+PATIENCE = 60.0
 """Seconds that a whole flow may take; reached only when it fails."""
 LOOK = 0.05
 
@@ -77,7 +77,8 @@ class Script:
     def __str__(self) -> str:
         """As XML."""
         # SIPp takes a variable that is used only once for a mistake.
-        used = '<Reference variables="from,to,cseq"/>\n' if self._callee else ""
+        once = ["from", "to", "cseq"] * self._callee + ["told"] * self.waits
+        used = f'<Reference variables="{",".join(once)}"/>\n' if once else ""
         return _LEVEL.format(name=self.user, steps="\n".join(self._steps), used=used)
 
     # ---- the two sides of a dialog --------------------------------------
@@ -378,7 +379,8 @@ class Phone:
             [
                 need("sipp"), f"{HOST}:{self._server}", *options, "-i", HOST, "-p", str(self.port), "-m", "1",
                 "-l", "1", "-t", self._option, "-cid_str", f"{self.user[-1]}_%u%p0@10.3.20.{self.user[-1]}",
-                "-nostdin", "-timeout", f"{PATIENCE}s", "-timeout_error", "-recv_timeout", "20000",
+                "-nostdin", "-timeout", f"{PATIENCE}s", "-timeout_error", "-recv_timeout",
+                str(round(1000 * PATIENCE)),
                 "-trace_msg", "-message_file", str(self._directory / "messages"),
                 "-trace_err", "-error_file", str(self._directory / "errors"),
                 "-trace_logs", "-log_file", str(self._log),
@@ -451,13 +453,18 @@ class Phone:
             found.append(Passed(mark[2].decode(), parse(text), mark[1].decode()))
         return found
 
-    def received(self, what: str | Callable[[Any], bool] = lambda m: True) -> list[Any]:
+    def received(
+        self, what: str | Callable[[Any], bool] = lambda m: True, *, again: bool = False
+    ) -> list[Any]:
         """
         The messages that came to the phone.
 
         @param what: a method, C{"200 INVITE"}, or any condition.
+        @param again: does a message that is sent again, since nobody answered in time, count once more?
         """
         came = [passed.message for passed in self.messages if passed.way == "received"]
+        if not again:
+            came = list({write(message): message for message in came}.values())
         if isinstance(what, str):
             return [message for message in came if brief(message) == what]
         return [message for message in came if what(message)]

@@ -6,7 +6,6 @@ import atexit
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -17,6 +16,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from tests.interop.processes import free_port
 from tests.interop.programs import need
 
 SECONDS = 60
@@ -56,7 +56,7 @@ def _start(initdb: Path, directory: Path) -> str:
         names = {entry.pw_name for entry in pwd.getpwall()}
         who = {"user": "postgres" if "postgres" in names else "nobody", "extra_groups": []}
         os.chown(directory, pwd.getpwnam(who["user"]).pw_uid, -1)
-    data, port = directory / "data", _free_port()
+    data, port = directory / "data", free_port()
     quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "cwd": directory, **who}
     subprocess.run(
         [initdb, "-D", data, "-U", "b2bua", "-A", "trust", "-E", "UTF8", "--no-sync"],
@@ -80,14 +80,6 @@ def _stop(running: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         running.kill()
         running.wait()
-
-
-def _free_port() -> int:
-    """A port that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 def _wait(running: subprocess.Popen[bytes], port: int, log: Path) -> None:
