@@ -31,7 +31,7 @@ run: $(INSTALLED)
 	exec $(BIN)/twistd -n b2bua --config $(CONFIG)
 
 # All tests, in two halves at a time: in memory, and on sockets, where most of the time is waited
-# (so AT_ONCE of those); or only TESTS=tests.wire.  "make deep" has the scenarios on sockets that are left.
+# (so AT_ONCE of those, more than there are cores); or only TESTS=tests.wire.  "make deep" has what is left.
 test: $(DEVELOPS)
 ifeq ($(TESTS),)
 	@$(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync=target on-sockets in-memory
@@ -49,9 +49,10 @@ on-sockets: $(DEVELOPS)
 in-memory: $(DEVELOPS)
 	$(BIN)/python -m twisted.trial $(IN_MEMORY)
 
-# On sockets once more: over the other transports, and with each phone in each role.
+# What "make test" has a part of: on sockets once more over the other transports, and with each phone in
+# each role; in memory six times as many random worlds, and more cells of the tables.  Some minutes.
 deep: $(DEVELOPS)
-	$(BIN)/python -m twisted.trial $(AT_ONCE:%=--jobs=%) $(DEEP)
+	B2BUA_DEEP=1 $(BIN)/python -m twisted.trial $(AT_ONCE:%=--jobs=%) $(DEEP) tests.simulation
 
 # All cells of the tables of states and events, of which "make test" plays a sample: ten minutes.
 tables: $(DEVELOPS)

@@ -9,9 +9,10 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.simulation.broken_fields import FORMS, OPTIONAL, broken, cells, undisturbed
+from tests.simulation.depth import one_of
 from tests.simulation.ladders_to_break import LADDERS
 
-EVERY = 211
+EVERY = one_of(421, 101)
 """One cell of so many is played here; a prime, so that all messages, fields and forms have their turn."""
 
 

@@ -6,12 +6,13 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.testing.chance import simulate
 from tests.simulation.conferring import Conferring
+from tests.simulation.depth import seeds
 
 
 class ConferringTests(SynchronousTestCase):
     """Whoever confers goes on or hears an end, and who watches knows who is there."""
 
     def test_some(self) -> None:
-        """Thirty seeds."""
+        """Some seeds."""
         said: list[str] = []
-        self.assertEqual(simulate(range(30), said.append, kind=Conferring), [], "\n".join(said))
+        self.assertEqual(simulate(seeds(15), said.append, kind=Conferring), [], "\n".join(said))

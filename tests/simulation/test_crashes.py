@@ -7,19 +7,20 @@ from twisted.trial.unittest import SynchronousTestCase
 from b2bua.testing.chance import simulate
 from tests.simulation.crash_table import SIZE, cells
 from tests.simulation.crashes import CrashPlay
+from tests.simulation.depth import one_of, seeds
 from tests.simulation.tables import play, sample
 
-EVERY = 31
+EVERY = one_of(61, 13)
 """Of so many cells of the table one is played here."""
 
 
 class CrashTests(SynchronousTestCase):
-    """Two hundred worlds."""
+    """Random worlds."""
 
     def test_worlds(self) -> None:
         """Whoever talks still does after a crash, or is told; each call has one record."""
         said: list[str] = []
-        failed = simulate(range(200), said.append, kind=CrashPlay)
+        failed = simulate(seeds(100), said.append, kind=CrashPlay)
         self.assertEqual(failed, [], "\n".join(said))
 
     def test_answer_owed(self) -> None:

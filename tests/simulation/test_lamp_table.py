@@ -10,12 +10,13 @@ from collections.abc import Callable
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.simulation.depth import one_of
 from tests.simulation.lamp_table import EVENTS, STATES, cells
 from tests.simulation.tables import play, sample
 
-EVERY = 2
-"""One cell of so many is played here, so that each of three parties has every second event."""
-LEAST = 10
+EVERY = one_of(5, 2)
+"""One cell of so many is played here: of three parties, each has a part of the events."""
+LEAST = 20 // EVERY
 """So many of these can happen at the least: seven events need no call at all."""
 
 

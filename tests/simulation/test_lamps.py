@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.testing.chance import simulate
+from tests.simulation.depth import seeds
 from tests.simulation.lamps import CrashedLamps, LampPlay
 
 
@@ -12,13 +13,13 @@ class LampsTests(SynchronousTestCase):
     """Whatever the seed draws, every lamp shows the truth when all is calm."""
 
     def test_seeds(self) -> None:
-        """Sixty worlds."""
+        """Some worlds."""
         said: list[str] = []
-        failed = simulate(range(60), said.append, kind=LampPlay)
+        failed = simulate(seeds(30), said.append, kind=LampPlay)
         self.assertEqual(failed, [], "\n".join(said))
 
     def test_crashed(self) -> None:
-        """Twenty in which the server crashes."""
+        """Some in which the server crashes."""
         said: list[str] = []
-        failed = simulate(range(20), said.append, kind=CrashedLamps)
+        failed = simulate(seeds(10), said.append, kind=CrashedLamps)
         self.assertEqual(failed, [], "\n".join(said))

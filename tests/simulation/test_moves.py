@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.testing.chance import simulate
+from tests.simulation.depth import one_of, seeds
 from tests.simulation.move_table import SIZE, cells
 from tests.simulation.moves import DeathPlay, MovePlay
 from tests.simulation.tables import play, sample
@@ -15,7 +16,7 @@ class MoveTableTests(SynchronousTestCase):
 
     def test_sample(self) -> None:
         """A transfer ends as it would have, whenever its calls are moved."""
-        wrong = play(sample(cells(), 41)).wrong
+        wrong = play(sample(cells(), one_of(83, 17))).wrong
         self.assertEqual(wrong, [], "\n".join(wrong))
 
     def test_size(self) -> None:
@@ -24,18 +25,18 @@ class MoveTableTests(SynchronousTestCase):
 
 
 class MoveTests(SynchronousTestCase):
-    """A hundred worlds."""
+    """Random worlds."""
 
     def test_worlds(self) -> None:
         """Phones notice nothing, whichever server they send to; no call has two owners, or two records."""
         said: list[str] = []
-        failed = simulate(range(100), said.append, kind=MovePlay)
+        failed = simulate(seeds(50), said.append, kind=MovePlay)
         self.assertEqual(failed, [], "\n".join(said))
 
     def test_deaths(self) -> None:
         """So it is where the servers are stopped and killed, and take the calls of each other."""
         said: list[str] = []
-        failed = simulate(range(120), said.append, kind=DeathPlay)
+        failed = simulate(seeds(60), said.append, kind=DeathPlay)
         self.assertEqual(failed, [], "\n".join(said))
 
     def test_moved(self) -> None:

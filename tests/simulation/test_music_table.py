@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.simulation.depth import one_of
 from tests.simulation.operation_table import MUSIC_SIZE, music_cells
 from tests.simulation.tables import play, sample
 
-EVERY = 31
+EVERY = one_of(61, 13)
 """One cell of so many is played here."""
 
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.testing.chance import play, simulate
+from tests.simulation.depth import seeds
 
-SEEDS = range(200)
+SEEDS = seeds(100)
 
 
 class RandomTests(SynchronousTestCase):
     """Whatever the seed draws, nothing is left, nothing is lost and no rule is broken."""
 
     def test_seeds(self) -> None:
-        """A few hundred worlds."""
+        """Some hundred worlds."""
         said: list[str] = []
         failed = simulate(SEEDS, said.append)
         self.assertEqual(failed, [], "\n".join(said))

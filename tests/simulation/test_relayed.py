@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.testing.chance import play, simulate
+from tests.simulation.depth import seeds
 from tests.simulation.relayed import Relayed
 
 
@@ -12,9 +13,9 @@ class RelayedTests(SynchronousTestCase):
     """Whoever talks is heard, whether a relay comes, goes or dies; no relay and no recording is left."""
 
     def test_some(self) -> None:
-        """Sixty seeds."""
+        """Some seeds."""
         said: list[str] = []
-        self.assertEqual(simulate(range(60), said.append, kind=Relayed), [], "\n".join(said))
+        self.assertEqual(simulate(seeds(30), said.append, kind=Relayed), [], "\n".join(said))
 
     def test_lost_before_the_answer(self) -> None:
         """Who was offered a relay that has died is shown another one as soon as there is an answer."""

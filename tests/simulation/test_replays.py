@@ -11,8 +11,9 @@ from b2bua.explain.traced import TracedCall
 from b2bua.testing import deeds
 from b2bua.testing.chance import Play
 from b2bua.testing.replaying import Replay
+from tests.simulation.depth import seeds
 
-SEEDS = range(30)
+SEEDS = seeds(15)
 
 
 class Recorded(Play):

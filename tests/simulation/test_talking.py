@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.testing.chance import simulate
+from tests.simulation.depth import seeds
 from tests.simulation.talking import Talking
 
 
@@ -12,6 +13,6 @@ class TalkingTests(SynchronousTestCase):
     """Whoever talks to the server goes on or hears an end, and no voice is left."""
 
     def test_some(self) -> None:
-        """Forty seeds."""
+        """Some seeds."""
         said: list[str] = []
-        self.assertEqual(simulate(range(40), said.append, kind=Talking), [], "\n".join(said))
+        self.assertEqual(simulate(seeds(20), said.append, kind=Talking), [], "\n".join(said))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.testing.chance import Play, play, simulate
+from tests.simulation.depth import seeds
 from tests.simulation.transfers import Mixed, Transfers
 
 
@@ -12,14 +13,14 @@ class TransfersTests(SynchronousTestCase):
     """Whoever transfers whom, and whoever leaves meanwhile, everybody talks or hears an end."""
 
     def test_some(self) -> None:
-        """Sixty seeds."""
+        """Some seeds."""
         said: list[str] = []
-        self.assertEqual(simulate(range(60), said.append, kind=Transfers), [], "\n".join(said))
+        self.assertEqual(simulate(seeds(30), said.append, kind=Transfers), [], "\n".join(said))
 
     def test_mixed(self) -> None:
-        """Fifty seeds with forwards, groups and searches among the transfers."""
+        """Some seeds with forwards, groups and searches among the transfers."""
         said: list[str] = []
-        self.assertEqual(simulate(range(50), said.append, kind=Mixed), [], "\n".join(said))
+        self.assertEqual(simulate(seeds(25), said.append, kind=Mixed), [], "\n".join(said))
 
 
 class OnceFailedTests(SynchronousTestCase):
