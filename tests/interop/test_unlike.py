@@ -16,7 +16,7 @@ from twisted.trial.unittest import TestCase
 
 from tests.interop.hearing import Ear
 from tests.interop.pjsip import Pjsip
-from tests.interop.processes import LIMIT, Ended, reactor
+from tests.interop.processes import LIMIT, TIMEOUT, Ended, reactor
 from tests.interop.rtpengine import Rtpengine
 from tests.interop.service import PASSWORDS, Service
 from tests.interop.test_relayed import PITCH, SpeakingBaresip
@@ -50,7 +50,7 @@ class HearingPjsip(Pjsip):
 class UnlikeCase(TestCase):
     """A service, with an engine where that is wanted."""
 
-    timeout = 90
+    timeout = TIMEOUT
     engine = True
     keys: dict[str, str] = {}  # noqa: RUF012  # each case has its own
 
