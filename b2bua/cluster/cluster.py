@@ -138,6 +138,7 @@ class Cluster:
         if self._timer is not None:
             self._timer.stop()
             self._timer = None
+        self.moving.stop()
         self._passing.end()
         self._locations.end()
         self.server.runner.transport.silent = None

@@ -41,6 +41,10 @@ AGAIN = 0.2
 """Seconds until it is looked at again, and until a store that fails is asked again."""
 
 
+SOON = 0.01
+"""Seconds until it is looked again whether a call has arrived, while nobody is answered."""
+
+
 class CannotMove(Exception):
     """A call cannot be moved; the text is one line for people."""
 
@@ -81,6 +85,29 @@ class Moving:
         self._given: dict[str, Given] = {}
         self._coming: dict[str, frozenset[DialogKey]] = {}
         """The dialogs of calls that are on their way to us."""
+        self._leaving = self._stopped = False
+
+    # ---- the end ------------------------------------------------------------
+
+    async def finish(self) -> None:
+        """Begin no more, and wait for what is on its way, but not for long."""
+        self._leaving = True
+        until = self._server.runner.now() + PATIENCE
+        while (self._given or self._coming) and self._server.runner.now() < until:
+            await self._pause(SOON)
+
+    def stop(self) -> None:
+        """
+        This process ends, or another one takes its place.
+
+        Whose a call on its way is says the store: ours is found there by the next process of this node.
+        """
+        self._stopped = True
+        given, self._given = self._given, {}
+        for id, one in given.items():
+            one.done.errback(
+                CannotMove(f"call {id} was on its way to node {one.to} as this process left; see who has it")
+            )
 
     # ---- giving -----------------------------------------------------------
 
@@ -91,6 +118,8 @@ class Moving:
         @raise CannotMove: it cannot, and nothing has changed.
         """
         number = await self._written(call)
+        if self._leaving:
+            raise CannotMove(f"this process is leaving call {call.id} to another one; try again")
         peer = self._peers.get(to)
         if peer is None:
             raise CannotMove(f"node {to} has just gone; the call stays here")
@@ -124,10 +153,10 @@ class Moving:
                 raise CannotMove(f"call {call.id} is not settled: something is under way in it; try again")
             await self._pause()
 
-    def _pause(self) -> Deferred[None]:
+    def _pause(self, seconds: float = AGAIN) -> Deferred[None]:
         """Wait for a moment."""
         done: Deferred[None] = Deferred()
-        self._server.runner.start(AGAIN, lambda: done.callback(None))
+        self._server.runner.start(seconds, lambda: done.callback(None))
         return done
 
     def was_taken(self, id: str) -> None:
@@ -192,7 +221,7 @@ class Moving:
 
     async def _own(self, id: str, former: str, number: int, text: str) -> bool:
         """Take a call from its former owner, if nobody else has; as often as the store has to be asked."""
-        while True:
+        while not self._stopped:
             try:
                 return await self._nodes.take_call(id, former, number, text)
             except Fenced:
@@ -200,6 +229,7 @@ class Moving:
             except StoreError as error:
                 self.log.warn("whose call {call} is cannot be found out: {why}", call=id, why=str(error))
             await self._pause()
+        return False
 
     def _go_on(self, word: Word, adopt: Callable[[str, str, CallRecord], bool]) -> bool:
         """Go on with a call that is ours; False if what was written of it cannot be read."""

@@ -86,6 +86,7 @@ class Membership:
         cluster, self._cluster = self._cluster, None
         if cluster is None or self._links is None:
             return
+        await cluster.moving.finish()
         if for_good:
             await cluster.leave()
         else:

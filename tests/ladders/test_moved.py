@@ -5,12 +5,14 @@ from __future__ import annotations
 from itertools import product
 from typing import Any, ClassVar
 
+from twisted.internet.defer import Deferred
+
 from b2bua import hookimpl
 from b2bua.calls import Attempt, Conversation, Talk, Wait
 from b2bua.calls.call import Call
 from b2bua.calls.records.record import CallRecord
 from b2bua.cluster.lease import DEAD, TERM
-from b2bua.cluster.moving import CannotMove, Moving
+from b2bua.cluster.moving import PATIENCE, CannotMove, Moving
 from b2bua.store.memory import MemoryStore
 from b2bua.testing import Manners, World
 from b2bua.testing.nodes import Node
@@ -448,6 +450,41 @@ class RaceTests(MovedCase):
         self.world.run(0.1)
         self.a.crash()
         self.world.run(2)
+        self.a.start_again()
+        self.b.go_on()
+        self.world.run(2)
+        self.assertEqual(self.owners(), ["a"])
+        self.goes_on(self.bob, self.alice, lambda: None)
+        self.quiet()
+
+    def test_former_owner_leaves(self) -> None:
+        """A process that leaves waits for calls on their way, and begins to move no others."""
+        self.call(self.alice, self.bob)
+        moving, left = self.a.cluster.moving, list[bool]()
+        self.b.halt()
+        said = self.a.move(self.call_at(self.a), "b")
+        self.world.run(0.1)
+        Deferred.fromCoroutine(moving.finish()).addCallback(lambda _: left.append(True))
+        self.world.run(1)
+        self.assertEqual((said, left), ([], []))
+        self.b.go_on()
+        self.world.run(0.1)
+        self.assertEqual((said, left, self.owners()), (["moved"], [True], ["b"]))
+        self.move_over()
+        said = self.a.move(self.call_at(self.a), "b")
+        self.world.run(0.1)
+        self.assertIn("this process is leaving call", said[0])
+        moving._leaving = False
+        self.b.halt()
+        said = self.a.move(self.call_at(self.a), "b")
+        self.world.run(0.1)
+        Deferred.fromCoroutine(moving.finish()).addCallback(lambda _: left.append(True))
+        self.world.run(PATIENCE + 0.1)
+        self.assertEqual(left, [True, True])
+        moving.stop()
+        self.assertIn("was on its way to node b as this process left", said[0])
+        self.world.network.harmed = True
+        self.a.crash()
         self.a.start_again()
         self.b.go_on()
         self.world.run(2)
