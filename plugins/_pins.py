@@ -9,6 +9,7 @@ from hmac import compare_digest
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from b2bua import Service
     from b2bua.calls import Party
 
 WRONG_MAX, WRONG_SECONDS = 5, 600.0
@@ -28,6 +29,10 @@ class Guesses:
         """Nobody has guessed yet."""
         self._now = now
         self._wrong: dict[str, deque[float]] = {}
+
+    def start(self, service: Service) -> None:
+        """Who has guessed before a reload has guessed."""
+        self._wrong = service.lasting.setdefault("wrong PINs", self._wrong)
 
     def opens(self, given: str, pin: str, *by: str) -> bool:
         """

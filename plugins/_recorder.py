@@ -195,8 +195,8 @@ class Recorder:
             if not answer.called:
                 answer.callback(None)
 
-        self._service.after(0, turn)
-        self._service.after(PATIENCE, enough)
+        self._service.after(0, turn, call=call)
+        self._service.after(PATIENCE, enough, call=call)
         return answer
 
     async def _record(self, call: Call) -> None:

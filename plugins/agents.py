@@ -37,7 +37,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from b2bua import Elsewhere, File, NotConfigured, Options, Seconds, Service, Table, Target, hookimpl
+from b2bua import Elsewhere, File, NotConfigured, Options, Seconds, Service, Table, Target, Timer, hookimpl
 from b2bua.calls import Confirm, Diverted, Forward, Lamp, PickUp, Refuse, Wait, unplayable
 from b2bua_plugins._agents import AgentBook
 from b2bua_plugins._sounds import sound
@@ -133,6 +133,8 @@ class Agents:
                     raise ValueError(f"[queues.{number}] members: there is no extension {name}")
             if queue.prompt is not None and (why := unplayable(queue.prompt)):
                 raise ValueError(f"[queues.{number}] prompt: {why}")
+        self._timer: Timer | None = None
+        """When an agent has rested for whom somebody waits."""
         self._offers: dict[str, Offer] = {}
         """Of each leg that waits and for which somebody rings."""
         self._talks: dict[str, tuple[str, str]] = {}
@@ -153,7 +155,11 @@ class Agents:
         """After a reload, or a restart, there may be callers and calls of agents already."""
         self._service = service
         self._book = AgentBook(service, self._now)
-        self._talks = self._book.taken()
+        lasting = service.lasting  # agents who were rung before a reload may answer after it
+        self._offers = lasting.setdefault("offers", self._offers)
+        self._talks = lasting.setdefault("talks", self._talks)
+        self._talks.update(self._book.taken())
+        lasting["serve"] = self._soon
         service.after(0, self._go_on)
 
     def _go_on(self) -> None:
@@ -164,9 +170,6 @@ class Agents:
         for number in self._book.queues() - self._queues.keys():
             for state, _ in self._service.waiting(number):
                 self._service.hang_up(state.id)  # nobody would ever come
-        for name in {name for queue in self._queues.values() for name in queue.members}:
-            if rest := self._book.rest_of(name):
-                self._service.after(rest + 0.1, self._serve)
         self._serve()
 
     # ---- callers --------------------------------------------------------
@@ -241,6 +244,7 @@ class Agents:
                     continue
                 chosen = self._chosen(number, queue)
                 if not chosen:
+                    self._serve_after_rest(queue)
                     break
                 offer = self._offers[party.leg] = Offer(number, call.id, party.leg)
                 name = " ".join(dict.fromkeys(filter(None, (party.display, party.number))))
@@ -253,6 +257,12 @@ class Agents:
                         ring_seconds=queue.ring_seconds,
                     )
                     self._service.after(0, self._ring, offer, agent, offer.rings[agent])
+
+    def _serve_after_rest(self, queue: Queue) -> None:
+        """Somebody waits, and no agent is free: look again when the first of them has rested."""
+        rests = [rest for name in queue.members if (rest := self._book.rest_of(name))]
+        if rests and (self._timer is None or not self._timer.active):
+            self._timer = self._service.after(min(rests) + 0.1, self._serve)
 
     def _chosen(self, number: str, queue: Queue) -> list[str]:
         """Whom to ring next, of those who are free."""
@@ -297,20 +307,15 @@ class Agents:
             self._talks[ring.id] = offer.queue, agent
             self._book.takes(offer.queue, agent, ring.id)
         elif not offer.taken and outcome.code != 487:
-            self._rest(agent, queue.rest_seconds)
+            self._book.rests(agent, queue.rest_seconds)
         if not offer.rings:
             self._offers.pop(offer.leg, None)
-        self._serve()
+        self._service.lasting["serve"]()  # by the settings of now
 
     def _forget(self, call: str) -> tuple[str, str]:
         """An agent has left a call of a queue."""
         self._book.leaves(call)
         return self._talks.pop(call)
-
-    def _rest(self, agent: str, seconds: float) -> None:
-        """Leave an agent alone for a while."""
-        self._book.rests(agent, seconds)
-        self._service.after(seconds + 0.1, self._serve)
 
     @hookimpl
     def call_changed(self, state: CallState) -> None:
@@ -326,7 +331,7 @@ class Agents:
         if state.id in self._talks and not _is_in(state, self._talks[state.id][1]):
             number, agent = self._forget(state.id)
             if number in self._queues and self._queues[number].wrap_up_seconds:
-                self._rest(agent, self._queues[number].wrap_up_seconds)
+                self._book.rests(agent, self._queues[number].wrap_up_seconds)
         queues = {party.waits_at for party in state.parties} & self._queues.keys()
         for number in queues ^ self._at.pop(state.id, set()):
             self._service.changed("dialog", number)

@@ -132,6 +132,8 @@ class ClassOfService:
     def service_started(self, service: Service) -> None:
         """After a reload, or a restart, calls may cost something already."""
         self._service = service
+        self._guesses.start(service)
+        self._payers = service.lasting.setdefault("payers", self._payers)
         self._book = MinuteBook(service, self._options.now)
         self._timer: Timer | None = None
         service.after(0, self._go_on)

@@ -116,6 +116,7 @@ class Conferences:
     def service_started(self, service: Service) -> None:
         """Lamps are told by the service; who is in a room from before a reload stays there."""
         self._service = service
+        self._guesses.start(service)
         self._rooms = service.lasting.setdefault("rooms", self._rooms)
         self._rooms.show = self._show
         for room in self._rooms.values():

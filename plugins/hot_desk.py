@@ -87,6 +87,7 @@ class HotDesk:
     def service_started(self, service: Service) -> None:
         """Who had logged in still is, unless the evening has come meanwhile, or it is not wanted any more."""
         self._service = service
+        self._guesses.start(service)
         for phone, row in service.data.items():
             known = service.is_extension(phone) and service.is_extension(row["guest"])
             if known and self._may(phone, row["guest"]):

@@ -28,8 +28,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Mapping
 from itertools import count
 from pathlib import Path
-from shutil import rmtree
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, StringConstraints
@@ -47,6 +46,8 @@ HEARD = "page|"
 AT_ONCE = 8
 SPARE = 30.0
 """Seconds after which nobody hears an announcement any more who could have."""
+LONGEST = 3600.0
+"""Seconds after which one is forgotten that was recorded before a reload."""
 
 
 class Page(Table):
@@ -84,7 +85,7 @@ class Paging:
         self._words = {one for one in words if not asks("Alert-Info", one)}
         """What the intercom does not know."""
         self._serial = count(1)
-        self._said: dict[str, str] = {}
+        self._said: dict[str, TemporaryDirectory[str]] = {}
         """Where an announcement is that is being heard, by what its members are connected to."""
         self._live: dict[str, LivePage] = {}
         """Those that are being spoken just now, likewise."""
@@ -97,9 +98,13 @@ class Paging:
     @hookimpl
     def service_started(self, service: Service) -> None:
         """The service calls the members; what is being spoken during a reload is heard after it as well."""
-        self._service = service
-        self._serial = service.lasting.setdefault("serial", self._serial)
-        self._live = service.lasting.setdefault("live", self._live)
+        self._service, lasting = service, service.lasting
+        self._serial = lasting.setdefault("serial", self._serial)
+        self._live = lasting.setdefault("live", self._live)
+        self._said = lasting.setdefault("said", self._said)
+        lasting["tell"] = self._tell  # whoever has it recorded, the members are called by the code of now
+        for heard in self._said:
+            service.after(LONGEST, self._forget, heard)
 
     @hookimpl
     def route_call(self, attempt: Attempt) -> Talk | Refuse | None:
@@ -123,7 +128,7 @@ class Paging:
         """What a member hears, while there is something."""
         if heard in self._live:
             return Talk(self._live[heard].hear, room=heard)
-        return Talk(_hearing(self._said[heard])) if heard in self._said else Refuse(404)
+        return Talk(_hearing(self._file(heard))) if heard in self._said else Refuse(404)
 
     async def _speak(self, talk: Conversation, heard: str, page: Page, caller: Party) -> None:
         """Have it heard as it is spoken."""
@@ -135,14 +140,18 @@ class Paging:
 
     async def _take(self, talk: Conversation, heard: str, page: Page, caller: Party) -> None:
         """Record what is said; who hangs up has said it."""
-        said = self._said[heard] = f"{mkdtemp(prefix='b2bua-page-')}/said.wav"
+        self._said[heard] = TemporaryDirectory(prefix="b2bua-page-")
         try:
             await talk.play(TONE)
-            await talk.record(said, page.seconds, keys="#")
+            await talk.record(self._file(heard), page.seconds, keys="#")
         except Gone:
             pass  # that is how most people end
         finally:
-            self._service.after(0, self._tell, heard, page, caller)
+            self._service.lasting["tell"](heard, page, caller)
+
+    def _file(self, heard: str) -> str:
+        """The file of an announcement."""
+        return f"{self._said[heard].name}/said.wav"
 
     def _call(self, heard: str, page: Page, caller: Party) -> list[Origination]:
         """Call all members that may be called now."""
@@ -155,19 +164,14 @@ class Paging:
 
     def _tell(self, heard: str, page: Page, caller: Party) -> None:
         """Call the members, if anything was said; when all must have heard it, it is forgotten."""
-        if Path(self._said[heard]).exists():
+        if Path(self._file(heard)).exists():
             self._call(heard, page, caller)
         self._service.after(page.ring_seconds + page.seconds + SPARE, self._forget, heard)
 
     def _forget(self, heard: str) -> None:
         """Nobody hears it any more."""
-        rmtree(Path(self._said.pop(heard)).parent, ignore_errors=True)
-
-    @hookimpl
-    def service_stopping(self) -> None:
-        """Leave no announcement behind."""
-        for heard in list(self._said):
-            self._forget(heard)
+        if heard in self._said:  # not twice, before and after a reload
+            self._said.pop(heard).cleanup()
 
     def _is_free(self, name: str) -> bool:
         """May a member be called now?"""

@@ -135,12 +135,14 @@ class Voicemail:
                 raise ValueError(f"[extensions.{name}.voicemail] mail needs a table [voicemail.mail]")
         self._service: Service | None = None
         self._outbox: Outbox | None = None
-        self._talks = Talks(self, sounds, Guesses(options.now))
+        self._guesses = Guesses(options.now)
+        self._talks = Talks(self, sounds, self._guesses)
 
     @hookimpl
     def service_started(self, service: Service) -> None:
         """See what was being spoken when the power failed, and what is too old."""
         self._service = service
+        self._guesses.start(service)
         if self._all.mail is not None:
             self._outbox = Outbox(self._all.mail, service)
         self._rescue()

@@ -362,6 +362,43 @@ class ReloadTests(QueueCase):
         self.assertTrue(self.bob.talks_to(self.dave))
         self.end()
 
+    def test_rung_before(self) -> None:
+        """Who was rung before a reload and answers after it has the caller, and time afterwards."""
+        queue = {"members": ["carol", "dave"], "wrap_up_seconds": 20, "strategy": "order"}
+        self.start(**queue)
+        self.carol.manners.answers_after = 4
+        self.alice.dial("610")
+        self.world.run(2)
+        self.reload(**{"610": QUEUE | queue})
+        self.world.run(3)
+        self.assertTrue(self.alice.talks_to(self.carol))
+        self.assertEqual(self.dave.sessions, [])
+        self.dave.unregister()
+        self.hang_up(self.alice)
+        self.call(self.bob)
+        self.world.run(12)
+        self.assertEqual(self.carol.live, [])
+        self.world.run(10)
+        self.assertTrue(self.bob.talks_to(self.carol))
+        self.end()
+
+    def test_rests(self) -> None:
+        """Who has not answered before a reload is left alone for as long as ever, and rung then."""
+        queue = {"members": ["carol"], "rest_seconds": 12, "ring_seconds": 5}
+        self.start(**queue)
+        self.carol.manners.answers_after = None
+        self.alice.dial("610")
+        self.world.run(3)
+        self.reload(**{"610": QUEUE | queue})
+        self.world.run(3)
+        self.assertEqual(self.carol.live, [])
+        self.carol.manners.answers_after = 1
+        self.world.run(7)
+        self.assertEqual(self.carol.live, [])
+        self.world.run(6)
+        self.assertTrue(self.alice.talks_to(self.carol))
+        self.end()
+
 
 class AgentTests(QueueCase):
     """In, out, and pauses."""

@@ -124,6 +124,17 @@ class ClassTests(ClassCase):
 class MinuteTests(ClassCase):
     """How long may be talked."""
 
+    def test_answered_after_a_reload(self) -> None:
+        """A call that rings during a reload costs as much as any other one."""
+        self.carrier.manners.answers_after = 3
+        self.carol.dial(LOCAL)
+        self.world.run(2)
+        self.world.reload()
+        self.world.run(60)
+        self.assertEqual(len(self.carol.live), 1)
+        self.world.run(4)
+        self.assertEqual([self.carol.live, self.carrier.live], [[], []])
+
     def test_one_call(self) -> None:
         """A call ends with its last minute, also when the plugin was loaded anew meanwhile."""
         self.carol.dial(LOCAL)

@@ -187,6 +187,26 @@ class RecordedTests(PageCase):
         """The page is recorded."""
         super().start({"recorded": True} | (page or {}), **tables)
 
+    def test_recorded_during_a_reload(self) -> None:
+        """What is being recorded during a reload is heard after it; so is what was recorded just before."""
+        self.start()
+        self.alice.dial("650")
+        self.world.run(4)
+        self.world.reload()
+        self.world.run(1)
+        recorded = self.world.voice(self.alice).recorded
+        assert recorded is not None
+        Path(recorded.path).write_bytes(b"")
+        self.alice.hang_up()
+        self.world.run(0.1)
+        self.world.reload()
+        self.world.run(1)
+        self.assertEqual(self.heard(), ["bob", "carol", "dave"])
+        self.assertEqual(self.world.hears(self.bob), "tone")
+        self.world.run(3600)
+        self.assertFalse(Path(recorded.path).parent.exists())
+        self.end()
+
     def test_heard(self) -> None:
         """All members hear the tone and what was said, and are hung up; it is kept nowhere."""
         self.start()

@@ -45,6 +45,38 @@ class CrashTests(RecordingCase):
         self.over()
 
 
+class ReloadTests(RecordingCase):
+    """The configuration is read again in the middle of a call that is recorded."""
+
+    extensions: ClassVar[dict[str, Any]] = {"alice": {"on": True}, "bob": {"may": True}}
+
+    def test_goes_on(self) -> None:
+        """The recording goes on; programs and keys pause it as before, and it is listed afterwards."""
+        self.talk()
+        self.world.reload()
+        self.world.run(5)
+        self.assertEqual(self.heard(), ({"alice"}, {"bob"}))
+        self.assertEqual(self.listed(), [])
+        assert self.world.served is not None
+        (id,) = self.world.served.server.core.calls.going
+        done = self.world.command("record", call=id, what="pause")
+        self.world.run(1)
+        self.successResultOf(done)
+        self.assertEqual(self.heard(), (set(), set()))
+        self.press(self.bob, "*2")
+        self.assertEqual(self.heard(), ({"alice"}, {"bob"}))
+        self.over()
+        self.assertEqual(len(self.listed()), 1)
+
+    def test_key(self) -> None:
+        """The record key works in a call that began before it."""
+        self.talk(self.bob, "carol")
+        self.world.reload()
+        self.assertEqual(self.info(self.bob, "on"), 200)
+        self.assertEqual(self.heard(), ({"bob"}, {"carol"}))
+        self.over()
+
+
 class FaultTests(RecordingCase):
     """What goes wrong."""
 
