@@ -37,7 +37,7 @@ EVENTS = frozenset({"refer"})
 ALLOW_EVENTS: Named = ("Allow-Events", ", ".join(sorted(EVENTS)))
 
 OPTION_TAGS = frozenset(
-    {"100rel", "199", "from-change", "histinfo", "norefersub", "replaces", "tdialog", "timer"}
+    {"100rel", "199", "from-change", "histinfo", "join", "norefersub", "replaces", "tdialog", "timer"}
 )
 """The option tags that a request about a call may require."""
 REGISTRATION = frozenset({"outbound", "path"})

@@ -216,7 +216,9 @@ class Conferences:
             await talk.announce(sound(conference.language, "tone"))
             while not member.shown_out:
                 key = await talk.key(None, MUTE + LOCK + SILENCE)
-                if key == MUTE:
+                if not key:
+                    self._rooms.show(room)  # they may have another phone now (RFC 4579 section 5.9)
+                elif key == MUTE:
                     member.muted = not member.muted
                     member.enter()
                     self._rooms.show(room)

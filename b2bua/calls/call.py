@@ -126,6 +126,7 @@ class Call:
         "fields",
         "holders",
         "id",
+        "joins",
         "legs",
         "max_breadth",
         "max_forwards",
@@ -202,6 +203,8 @@ class Call:
         self.rang: float | None = None
         """When the caller heard for the first time that somebody is rung."""
         self.started = self.talked = False
+        self.joins = False
+        """May it lead to a conference only (RFC 3911)?"""
         self.restored = False
         """Was it begun by a process that is gone?"""
         self.relay = None if calls.relays is None else CallRelay(self, calls.relays)

@@ -16,6 +16,8 @@ TOO_FAR = Outcome("loop", 483, local=True)
 """No hop is left of what the caller, or the transferor, allows (RFC 7332 section 5)."""
 TOO_BROAD = Outcome("loop", 440, local=True)
 """It would ring in more places at a time than the caller's Max-Breadth allows (RFC 5393 section 5.3.3)."""
+NOT_JOINED = Outcome("not_found", 481, "Call/Transaction Does Not Exist", local=True)
+"""Who wants to join a dialog has not called a conference (RFC 3911 section 4)."""
 OCCUPIED = Outcome("busy", 486, local=True)
 
 _KINDS: dict[int, Kind] = {

@@ -126,6 +126,9 @@ class Asking(Protocol):
 class LiveCall(face.Call, Protocol):
     """A call as its parts see it: legs come, are listened to, and go."""
 
+    joins: bool
+    """May it lead to a conference only (RFC 3911)?"""
+
     @property
     def calls(self) -> Shared:
         """What it shares with all others."""

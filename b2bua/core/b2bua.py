@@ -94,8 +94,8 @@ class B2BUA:
     def _received(self, request: Request, server: IServerTransaction) -> None:
         """Give a request to whom it concerns, and answer what cannot be given to anybody."""
         try:
-            if request.method != "INVITE" and "Replaces" in request.first:
-                server.dismiss(400)  # RFC 3891 section 3
+            if request.method != "INVITE" and ("Replaces" in request.first or "Join" in request.first):
+                server.dismiss(400)  # RFC 3891 section 3, RFC 3911 section 4
                 return
             if request.to.tag:
                 owner = self.owner(request)

@@ -1,8 +1,8 @@
 """
-An INVITE outside of dialogs: it begins a call, or takes over a leg (RFC 3891 section 3).
+An INVITE outside of dialogs: it begins a call, takes over a leg (RFC 3891), or joins a conference (RFC 3911).
 
-Whatever the RFC settles about the dialog that a Replaces names is settled
-here, before anybody is asked.
+Whatever the RFCs settle about the dialog that a Replaces or a Join names is
+settled here, before anybody is asked.
 """
 
 from __future__ import annotations
@@ -46,20 +46,55 @@ class Invites:
             return
         if "Replaces" in request.first:
             self._replace(request, server, sender)
+        elif "Join" in request.first:
+            self._join(request, server, sender)
         else:
             self._begin(request, server, sender)
 
-    def _begin(self, request: Request, server: IServerTransaction, sender: Sender) -> None:
-        """Begin a call."""
+    def _begin(
+        self, request: Request, server: IServerTransaction, sender: Sender, conference: str | None = None
+    ) -> None:
+        """
+        Begin a call.
+
+        @param conference: it may lead to a conference only: to this one, or where it is empty to the
+            one that is dialled.
+        """
         party = sender.party
         leg = self._leg(request, server, sender)
         # An extension is a phone: it has sent nothing on, unless we are told that it is more than a phone.
         path = path_from(request, believed=party.policy.trusted or not party.internal)
-        call = Call(self._calls, leg, self._directory.target_of(request, server.flow, party), path)
+        target = conference or self._directory.target_of(request, server.flow, party)
+        call = Call(self._calls, leg, target, path)
+        call.joins = conference is not None
         if names := call.features.fields:
             call.fields = seen(request, names, party)
         call.story.note("{} calls {}", party, call.dialled)
         leg.begin()
+
+    def _join(self, request: Request, server: IServerTransaction, sender: Sender) -> None:
+        """
+        Let somebody into the conference in which a leg is, as if they had dialled it (RFC 4579 section 5.8).
+
+        A call of two is joined by nobody.  A name that we do not know does not
+        matter where a conference is dialled (RFC 3911 section 4).
+        """
+        code = 400
+        named = request.all("Join")
+        if len(named) == 1 and "," not in named[0]:
+            join = request.join
+            assert join is not None
+            name = join.call_id, join.to_tag, join.from_tag
+            dialogs = self._calls.context.dialogs
+            leg = dialogs.find_replaced(*name)
+            if dialogs.has_ended(*name) or (leg is not None and leg.ended):
+                code = 603
+            elif leg is None or (leg.channel.focus and sender.party.internal):
+                self._begin(request, server, sender, "" if leg is None else leg.channel.focus)
+                return
+            else:
+                code = 481
+        server.respond(request.response(code, to_tag=self._calls.context.token()))
 
     def _replace(self, request: Request, server: IServerTransaction, sender: Sender) -> None:
         """Let somebody take the place of a leg, if the RFC lets them and a feature does."""

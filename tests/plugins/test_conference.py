@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from b2bua.features import FeaturesRefused
 from b2bua.store.memory import MemoryStore
@@ -19,6 +19,8 @@ CARRIER = "198.51.100.7"
 class ConferenceCase(LadderTestCase):
     """Alice, Bob and Carol have phones; so has somebody at a carrier."""
 
+    more_features: ClassVar[tuple[Any, ...]] = ()
+
     def make_world(self) -> World:
         """A room, one with PINs, and personal ones."""
         settings: dict[str, Any] = {
@@ -30,7 +32,7 @@ class ConferenceCase(LadderTestCase):
             "trunks": {"carrier": {"uri": f"sip:{CARRIER}", "accept_from": [CARRIER]}},
             "routes": [{"match": r"\+.*", "trunk": "carrier"}],
         }
-        features = [Conferences, BlindTransfer, AttendedTransfer, TransferPolicy]
+        features = [Conferences, BlindTransfer, AttendedTransfer, TransferPolicy, *self.more_features]
         return World(features=features, settings=settings, store=MemoryStore())
 
     def setUp(self) -> None:

@@ -165,7 +165,7 @@ class Conversation(StandIn, Speech):
 
     def _opened(self, voice: IVoice, agreed: bool) -> None:
         """There is a voice: answer the party, or ask it to talk to us."""
-        if self._over:
+        if self._over or self._voice is not None:
             voice.close()
             return
         self._voice, self._offered = voice, not agreed
@@ -269,6 +269,42 @@ class Conversation(StandIn, Speech):
         self._offered = self._resumes = False
         if self._waits is not None and self._for.startswith(("played", "recorded")):
             self._answer("" if self._for.startswith("played") else "failed: the voice was lost")
+
+    def go_over(self, leg: Leg, offer: bytes | None) -> None:
+        """Go on with another phone of the party, which calls to take this one's place (RFC 4579 section 5.9)."""
+        call, voices, flow = self._call, self._call.calls.voices, leg.flow
+        if voices is None or flow is None:
+            call.refuse(leg, 480, "No voice")
+            return
+        opened = voices.open(flow.local[0], self._happened, offer, flow.remote[0], self._talk.room)
+        opened.addCallbacks(
+            lambda voice: call.calls.run_in(call, self._went_over, leg, voice, offer is not None),
+            lambda _: call.calls.run_in(call, call.refuse, leg, 480, "No voice"),
+        )
+
+    def _went_over(self, leg: Leg, voice: IVoice, agreed: bool) -> None:
+        """There is a voice for the other phone: the script goes on with it, and the first one is hung up."""
+        call, former = self._call, self._leg
+        if self._over or leg.ended:
+            voice.close()
+            call.refuse(leg, 603)  # the party has left meanwhile (RFC 3891 section 3)
+            return
+        if self._voice is not None:
+            self._voice.close()
+        self._leg, self._voice = leg, voice
+        self._offered, self._resumes = not agreed, True
+        if call.caller is former:
+            call.caller = leg
+        call.listen(former, StandIn(call))
+        call.listen(leg, self)
+        leg.channel.show_focus(self._talk.room)
+        leg.say(Answered(voice.session, self._answer_fields()))
+        call.leg_was_answered(leg)
+        call.hang_up(former, "replaced")
+        call.changed()
+        if agreed:
+            self._go_on()
+        self.wake()  # it may show who is there
 
     # ---- what the party says --------------------------------------------------------
 

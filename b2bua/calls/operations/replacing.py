@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 
 from b2bua.calls.bridge import Bridge
 from b2bua.calls.media import Alignment
+from b2bua.calls.operations.conversation import Conversation
 from b2bua.calls.operations.joining import NotJoined, join
 from b2bua.calls.operations.leg_waiter import Gone, LegWaiter
 from b2bua.calls.operations.picking import answer_instead, answer_search
@@ -86,9 +87,19 @@ class Replacing:
             elif call.bridge is not None and self.replaced in (call.bridge.a, call.bridge.b):
                 await self._take_over(call.bridge, offer)
             else:
-                call.refuse(self.leg, 481)
+                self._go_over(offer)
         finally:
             call.let_close()
+
+    def _go_over(self, offer: bytes | None) -> None:
+        """Be somebody's other phone in a conference (RFC 4579 section 5.9); nobody else takes a place there."""
+        talk = self.call.listener(self.replaced)
+        if not isinstance(talk, Conversation) or not talk.conference:
+            self.call.refuse(self.leg, 481)
+        elif self.leg.party.key != self.replaced.party.key:
+            self.call.refuse(self.leg, 403)
+        else:
+            talk.go_over(self.leg, offer)
 
     async def _take_over(self, bridge: Bridge, offer: bytes | None) -> None:
         """Talk to the other party of a call that goes on (section 3, confirmed)."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from b2bua.calls.diversion import told_in
 from b2bua.calls.identity import Unseen
-from b2bua.calls.outcomes import LOOPED, NO_ANSWER, TOO_FAR, UNREACHABLE, outcome_of
+from b2bua.calls.outcomes import LOOPED, NO_ANSWER, NOT_JOINED, TOO_FAR, UNREACHABLE, outcome_of
 from b2bua.calls.routing.fork import Fork
 from b2bua.calls.routing.group import Group, Through
 from b2bua.calls.routing.permission import permission, redirected
@@ -235,9 +235,12 @@ class Attempt:
         if self._over:
             return
         match verdict:
+            case _ if self.call.joins and not _is_conference(verdict):
+                self._give_up(NOT_JOINED)
             case None:
                 self._reach()
             case Confirm() | Wait() | PickUp() | Talk():
+                self.call.joins = False
                 self._end()
                 self.seeker.instead(self, verdict)
             case _:
@@ -449,3 +452,8 @@ class Attempt:
     def child_gave_up(self, outcome: Outcome) -> None:
         """Where the call was forwarded to is not to be had, so neither are we."""
         self._give_up(outcome)
+
+
+def _is_conference(verdict: RouteVerdict | None) -> bool:
+    """Does it lead to a conference of ours?"""
+    return isinstance(verdict, Talk) and verdict.focus is not None
