@@ -27,6 +27,7 @@ class Conferring(Talking):
         """Draw it."""
         super().__init__(seed, features)
         self.deeds += [enter] * 25 + [refer] * 30 + [call] * 15 + [press] * 15 + [watch] * 6 + [moderate] * 6
+        self.deeds += [name] * 10
         for phone in self.phones:
             phone.manners.answers_after = self.random.choice([0.01, 0.3, 1.0, None])
 
@@ -95,6 +96,16 @@ def refer(scene: Play) -> None:
         session.transfer(replaces=random.choice(others))
     else:
         session.transfer(session.phone.uri_of(name) + random.choice(["", "", ";method=BYE", ";method=REFER"]))
+
+
+def name(scene: Play) -> None:
+    """Call with the name of a call that somebody is in a room by: to go on with it, or to join it."""
+    session, random = _in_room(scene), scene.random
+    phone = scene.phone() if session is None or random.random() < 0.3 else session.phone
+    if session is not None and phone is not None and len(phone.live) < 4:
+        said = f"{session.call_id};to-tag={session.remote_tag};from-tag={session.local_tag}"
+        field = random.choice(["Replaces", "Replaces", "Join"])
+        phone.dial(random.choice([*ROOMS]), fields=((field, said),), offer=random.random() < 0.85)
 
 
 def _in_room(scene: Play) -> Session | None:

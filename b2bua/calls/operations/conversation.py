@@ -271,7 +271,7 @@ class Conversation(StandIn, Speech):
             self._answer("" if self._for.startswith("played") else "failed: the voice was lost")
 
     def go_over(self, leg: Leg, offer: bytes | None) -> None:
-        """Go on with another phone of the party, which calls to take this one's place (RFC 4579 section 5.9)."""
+        """Go on with another phone of the party, which calls to take this one's place (RFC 4579 5.9)."""
         call, voices, flow = self._call, self._call.calls.voices, leg.flow
         if voices is None or flow is None:
             call.refuse(leg, 480, "No voice")

@@ -92,7 +92,7 @@ class Replacing:
             call.let_close()
 
     def _go_over(self, offer: bytes | None) -> None:
-        """Be somebody's other phone in a conference (RFC 4579 section 5.9); nobody else takes a place there."""
+        """Be somebody's other phone in a conference (RFC 4579 5.9); nobody else takes a place there."""
         talk = self.call.listener(self.replaced)
         if not isinstance(talk, Conversation) or not talk.conference:
             self.call.refuse(self.leg, 481)
