@@ -10,10 +10,11 @@ if TYPE_CHECKING:
     from b2bua.face.service import Service, Timer
     from b2bua.face.tables import Changeable
     from b2bua.hookspecs import hookimpl
-    from b2bua.settings import Elsewhere, File, Seconds, Table, Target
+    from b2bua.settings import Directory, Elsewhere, File, Seconds, Table, Target
 
 __all__ = [
     "Changeable",
+    "Directory",
     "Elsewhere",
     "File",
     "NotConfigured",
@@ -28,6 +29,7 @@ __all__ = [
 
 _HOMES = {
     "Changeable": "b2bua.face.tables",
+    "Directory": "b2bua.settings",
     "Elsewhere": "b2bua.settings",
     "File": "b2bua.settings",
     "NotConfigured": "b2bua.face.options",

@@ -7,6 +7,7 @@ its members tomorrow.  So these are warnings, and all are said at once.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -35,7 +36,25 @@ def doubts(configured: Configuration) -> list[Problem]:
         *_nowhere(settings, aims, groups, features.is_code),
         *_circles(settings, aims, groups),
         *_unrelayed(settings),
+        *_unwritable(features.directories()),
     ]
+
+
+def _unwritable(directories: Iterable[tuple[tuple[str | int, ...], str]]) -> Iterator[Problem]:
+    """Directories in which files are to be kept, and cannot be by whoever runs this."""
+    for path, directory in directories:
+        there = next((one for one in (Path(directory), *Path(directory).parents) if one.exists()), Path())
+        if there.is_dir() and _may_write(there):
+            continue
+        what = "is no directory" if not there.is_dir() else "cannot be written to by this user"
+        remedy = "name another one, or let the user of the service write there"
+        which = directory if there == Path(directory) else f"{directory} cannot be made, since {there}"
+        yield Problem(key_path(path), f"{which} {what}; {remedy}")
+
+
+def _may_write(directory: Path) -> bool:
+    """May the user that we act as make files there?"""
+    return os.access(directory, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
 def _unrelayed(settings: Settings) -> Iterator[Problem]:

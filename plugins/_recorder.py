@@ -66,6 +66,7 @@ class Recorder:
         self._service = service
         self._told.start(service)
         lasting = service.lasting  # what calls from before a reload share with the features of now
+        lasting["service"] = service
         self.going = lasting.setdefault("going", self.going)
         self._wanted = lasting.setdefault("wanted", self._wanted)
         self._starting = lasting.setdefault("starting", self._starting)
@@ -195,8 +196,9 @@ class Recorder:
             if not answer.called:
                 answer.callback(None)
 
-        self._service.after(0, turn, call=call)
-        self._service.after(PATIENCE, enough, call=call)
+        service = self._service.lasting["service"]  # the call may be of before a reload
+        service.after(0, turn)
+        service.after(PATIENCE, enough)
         return answer
 
     async def _record(self, call: Call) -> None:

@@ -41,8 +41,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, StringConstraints
 from twisted.logger import Logger
 
-from b2bua import Changeable, File, NotConfigured, Options, Service, Table, hookimpl
-from b2bua.calls import Confirm, Phase, Refuse, Replied, Talk
+from b2bua import Changeable, Directory, NotConfigured, Options, Service, Table, hookimpl
+from b2bua.calls import Confirm, Phase, Refuse, Replied, Talk, unplayable
 from b2bua_plugins._recorded_told import Told, Whom
 from b2bua_plugins._recorder import Recorder
 from b2bua_plugins._recordings import Recorded, Recordings, page
@@ -70,7 +70,7 @@ Keys = Annotated[str, StringConstraints(pattern=r"^([0-9*#]{2,4})?$")]
 class ForAll(Table):
     """C{[recording]}."""
 
-    directory: File
+    directory: Directory
     days: Annotated[float, Field(gt=0, le=36_500)] | None = None
     numbers: tuple[str, ...] = ()
     announce: Whom = "none"
@@ -119,7 +119,10 @@ class CallRecording:
             raise NotConfigured("no [recording] table")
         self._options, self._all = options, options.of(ForAll)
         name = "tone.wav" if self._all.tone else "recorded.wav"
-        self._told = Told(self._all.announce, str(of_language("recording", self._all.language) / name))
+        sound = of_language("recording", self._all.language) / name
+        if self._all.announce != "none" and (why := unplayable(sound)):
+            raise ValueError(f"[recording] language: {why}")
+        self._told = Told(self._all.announce, str(sound))
         if self._all.record_key and self._all.record_key == self._all.pause_key:
             raise ValueError("[recording] record_key and pause_key are the same; choose another one")
         self._shelf = Recordings(Path(self._all.directory))

@@ -42,7 +42,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field, StringConstraints
 from twisted.logger import Logger
 
-from b2bua import Changeable, File, NotConfigured, Options, Table, hookimpl
+from b2bua import Changeable, Directory, NotConfigured, Options, Table, hookimpl
 from b2bua.calls import Confirm, Diverted, Forward, Messages, Refuse, Talk
 from b2bua_plugins._mailbox import QUIET_SECONDS, Mailbox, age
 from b2bua_plugins._mailbox_mail import Line, Mail, Outbox
@@ -67,7 +67,7 @@ Number = Annotated[str, StringConstraints(pattern=r"^[0-9]{0,8}$")]
 class ForAll(Table):
     """C{[voicemail]}: where messages are, and how many."""
 
-    directory: File
+    directory: Directory
     number: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,8}$")] = "97"
     remote: Number = ""
     language: str = "en"

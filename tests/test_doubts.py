@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -52,6 +53,25 @@ class DoubtsTests(SynchronousTestCase):
         for fine in (relay, f"{relay}{secret}{engine}[media]\nworkers = 0\n"):
             self.assertEqual(self.doubts(fine), {}, fine)
         self.assertDoubt(f'{engine}recordings = "nowhere"', "media.rtpengine.recordings", "recording-dir")
+
+    def test_directories(self) -> None:
+        """Files are to be kept where none can be: below a file, or where we may not write."""
+        place = Path(self.mktemp()).absolute()
+        place.mkdir()
+        (place / "file").touch()
+        table = '[recording]\ndirectory = "{}"\n[voicemail]\ndirectory = "{}"\n'
+        for fine in (place, place / "a" / "b"):
+            self.assertEqual(self.doubts(table.format(fine, place)), {})
+        below = table.format(place / "file" / "x", place)
+        self.assertDoubt(below, "recording.directory", f"since {place}/file is no directory", "name another")
+        self.assertDoubt(
+            table.format(place, place / "file"), "voicemail.directory", f"{place}/file is no directory"
+        )
+        self.patch(os, "access", lambda path, *_, **__: Path(path) != place)
+        found = self.doubts(table.format(place, place / "new"))
+        self.assertEqual(list(found), ["recording.directory", "voicemail.directory"])
+        self.assertIn(f"{place} cannot be written to by this user", found["recording.directory"])
+        self.assertIn("cannot be made", found["voicemail.directory"])
 
     def test_none(self) -> None:
         """What leads somewhere is as it should be."""

@@ -21,7 +21,7 @@ from b2bua.face.tables import (
     problems_of,
     read,
 )
-from b2bua.face.targets import Aim, aims, names_targets
+from b2bua.face.targets import Aim, aims, directories, names_targets
 from b2bua.settings import Table
 from b2bua.settings.problems import key_path, written_steps
 
@@ -159,14 +159,24 @@ class Options:
 
     def aims(self) -> Iterator[Aim]:
         """The targets that the tables in the file name."""
+        for table, above, written in self._tables():
+            for aim in aims(table, ()):
+                yield aim._replace(path=(*above, *written_steps(aim.path, written)))
+
+    def directories(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """The directories in which the tables in the file have files kept, with their places."""
+        for table, above, written in self._tables():
+            for path, directory in directories(table):
+                yield (*above, *written_steps(path, written)), directory
+
+    def _tables(self) -> Iterator[tuple[Table, tuple[str | int, ...], Any]]:
+        """The tables of the feature that stand in the file: the value, its place, and how it is written."""
         for model, names in self._written:
             try:
                 table = self.of(model, *names)
             except NotConfigured:
                 continue  # what is wrong with it has been said
-            above = place(self._patterns[model], names)
-            for aim in aims(table, ()):
-                yield aim._replace(path=(*above, *written_steps(aim.path, self._written[model, names])))
+            yield table, place(self._patterns[model], names), self._written[model, names]
 
     def numbers(self) -> Iterator[tuple[str, str]]:
         """Names of tables that are numbers which reach others, such as groups, with their paths."""

@@ -1,15 +1,15 @@
-"""The numbers that the tables of features name, for who wants to know whether they lead anywhere."""
+"""What the tables of features name: numbers, which ought to lead somewhere, and directories to write in."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple, TypeAlias, get_args
 
 from pydantic import AfterValidator, BaseModel
 from pydantic.fields import FieldInfo
 
 from b2bua.settings import Table
-from b2bua.settings.table import not_itself
+from b2bua.settings.table import kept_in, not_itself
 from b2bua.settings.values import target
 
 
@@ -22,28 +22,44 @@ class Aim(NamedTuple):
     """Is it where calls go on, rather than one of those that are reached by the table's number?"""
 
 
+Text: TypeAlias = tuple[tuple[str | int, ...], str, list[Any]]
+"""A text of a table: its place, what it says, and the functions that look at it."""
+
+
 def aims(table: Table, path: tuple[str | int, ...]) -> Iterator[Aim]:
     """All targets in a table, with their places."""
+    for at, text, checks in _texts(table, path):
+        if target in checks:
+            yield Aim(at, text, not_itself in checks)
+
+
+def directories(table: Table) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """All directories in a table in which files are kept, with their places."""
+    for at, text, checks in _texts(table, ()):
+        if kept_in in checks:
+            yield at, text
+
+
+def _texts(table: BaseModel, path: tuple[str | int, ...]) -> Iterator[Text]:
+    """All texts in a table."""
     for name, field in type(table).model_fields.items():
         if value := getattr(table, name):
-            yield from _aims(value, field, (*path, field.alias or name))
+            yield from _inside_of(value, field, (*path, field.alias or name))
 
 
-def _aims(value: Any, field: FieldInfo, path: tuple[str | int, ...]) -> Iterator[Aim]:
-    """The targets in the value of one key."""
+def _inside_of(value: Any, field: FieldInfo, path: tuple[str | int, ...]) -> Iterator[Text]:
+    """The texts in the value of one key."""
     if isinstance(value, str):
-        checks = list(_checks(field.annotation, field.metadata)) if value else ()
-        if target in checks:
-            yield Aim(path, value, not_itself in checks)
+        if value:
+            yield path, value, list(_checks(field.annotation, field.metadata))
     elif isinstance(value, BaseModel):
-        for name, inner in type(value).model_fields.items():
-            yield from _aims(getattr(value, name), inner, (*path, inner.alias or name))
+        yield from _texts(value, path)
     elif isinstance(value, Mapping):
         for key, one in value.items():
-            yield from _aims(one, field, (*path, str(key)))
+            yield from _inside_of(one, field, (*path, str(key)))
     elif isinstance(value, tuple | list):
         for index, one in enumerate(value):
-            yield from _aims(one, field, (*path, index))
+            yield from _inside_of(one, field, (*path, index))
 
 
 def _checks(annotation: Any, metadata: Any) -> Iterator[Any]:

@@ -340,6 +340,11 @@ class Features(HookRelay):
         for options in self._options.values():
             yield from options.aims()
 
+    def directories(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """The directories in which features keep files, with their places in the file."""
+        for options in self._options.values():
+            yield from options.directories()
+
     def numbers(self) -> dict[str, str]:
         """The numbers of features that reach others, such as groups, with the paths of their tables."""
         declared = {number: key for _, numbers in numbers_of(self.plugins) for number, key in numbers.items()}

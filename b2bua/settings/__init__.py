@@ -6,7 +6,7 @@ from b2bua.settings.peers import Extension, Peer, Route, Rule, Trunk
 from b2bua.settings.problems import Problem, SettingsError, meant
 from b2bua.settings.reading import Claim, Claimed, Document, control_of, document, load, read
 from b2bua.settings.rtpengine import Rtpengine
-from b2bua.settings.table import Elsewhere, File, Table
+from b2bua.settings.table import Directory, Elsewhere, File, Table
 from b2bua.settings.tables import (
     Auth,
     Calls,
@@ -29,6 +29,7 @@ __all__ = [
     "Calls",
     "Claim",
     "Claimed",
+    "Directory",
     "Document",
     "Elsewhere",
     "EventKind",

@@ -33,9 +33,16 @@ def not_itself(text: str, info: ValidationInfo) -> str:
     return text
 
 
+def kept_in(path: str) -> str:
+    """Any directory will do: whether files can be kept there is seen when the service starts."""
+    return path
+
+
 Beside = Annotated[str, AfterValidator(beside)]
 File = Beside
 """The path of a file; a relative one starts at the directory of the configuration file."""
+Directory = Annotated[Beside, AfterValidator(kept_in)]
+"""The path of a directory in which files are kept; it is made when there is none."""
 Elsewhere = Annotated[Target, AfterValidator(not_itself)]
 """What the calls of a number can be sent on to, in a table of that number; empty is nowhere."""
 Seconds = Annotated[Number, Field(gt=0, le=10_000_000)]

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, ClassVar
 
+from twisted.trial.unittest import SynchronousTestCase
+
+from b2bua.features import Features
+from b2bua.features.generation import FeaturesRefused
 from b2bua.media.ports import RelayHappened
 from b2bua.testing import LadderTestCase, Manners
 from b2bua.wire.message import Response
+from b2bua_plugins.recording import CallRecording
 from tests.plugins.recordings import RecordingCase
 
 
@@ -300,6 +306,28 @@ class DemandTests(RecordingCase):
                 self.world.run(3)
                 self.assertEqual((self.alice.live, self.bob.live), ([], []))
                 self.over()
+
+
+class SoundTests(SynchronousTestCase):
+    """What is played to those who are recorded."""
+
+    def refused(self, **table: Any) -> str:
+        """What is said of a table."""
+        document = {"recording": {"directory": "recordings", "announce": "all", **table}}
+        return str(self.assertRaises(FeaturesRefused, Features.of, CallRecording, document=document))
+
+    def test_sounds(self) -> None:
+        """An own directory without the sound, or with one that is none, is refused with its key."""
+        place = Path(self.mktemp()).absolute()
+        place.mkdir()
+        self.assertIn(
+            f"[recording] language: there is no file {place}/tone.wav",
+            self.refused(language=str(place), tone=True),
+        )
+        (place / "recorded.wav").write_bytes(b"ID3 no sound")
+        said = self.refused(language=str(place))
+        self.assertIn(f"[recording] language: {place}/recorded.wav is no WAV file", said)
+        self.assertIn('language = "fr"; choose "en" or "de"', self.refused(language="fr"))
 
 
 class WithoutTests(LadderTestCase):
