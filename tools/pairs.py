@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from b2bua.docstring import MARKED
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "features-together.md"
 _PAIR = re.compile(r"(?P<one>[A-Z][a-z -]*) × (?P<other>[a-z][a-z -]*): (?P<what>.+)", re.DOTALL)
@@ -42,7 +44,7 @@ def pairs() -> Iterator[Pair]:
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef) and (found := _PAIR.match(ast.get_docstring(node) or "")):
-                what = " ".join(found["what"].split())
+                what = " ".join(MARKED.sub(r"`\1`", found["what"]).split())
                 yield Pair(found["one"].lower(), found["other"], what, str(path.relative_to(ROOT)))
 
 

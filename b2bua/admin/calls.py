@@ -83,9 +83,7 @@ class Calls:
             for call in self._server.core.calls.going.values()
             if party is None or call.record.concerns(party)
         ]
-        return [
-            self._row(call.record, held=bool(call.holders), restored=call.restored) for call in found[:limit]
-        ]
+        return [self._row(call.record, _now(call), restored=call.restored) for call in found[:limit]]
 
     async def past(
         self,
@@ -142,11 +140,11 @@ class Calls:
         except StoreError as error:
             raise Refused(f"the store fails: {error}", 503) from None
 
-    def _row(self, record: CallRecord, *, held: bool = False, restored: bool = False) -> CallRow:
+    def _row(self, record: CallRecord, state: str = "", *, restored: bool = False) -> CallRow:
         """One row."""
         end = record.ended if record.ended is not None else self._server.runner.wall()
         talked = 0.0 if record.answered is None else max(0.0, end - record.answered)
-        return CallRow.of(record, "on hold" if held else state_of(record), talked, restored=restored)
+        return CallRow.of(record, state or state_of(record), talked, restored=restored)
 
     async def trace(self, call: str) -> TracedCall:
         """
@@ -273,3 +271,10 @@ class Calls:
 def _parties(record: CallRecord) -> set[str]:
     """Everybody who took part in a call, by number or name, and what was dialled."""
     return {record.dialled, *(leg.party.partition(" ")[2] for leg in record.legs)}
+
+
+def _now(call: Call) -> str:
+    """How a call is of which its record knows only that it was answered; empty if that is all."""
+    if call.holders:
+        return "on hold"
+    return "waiting" if call.waiting and call.bridge is None else ""

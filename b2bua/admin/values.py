@@ -193,7 +193,9 @@ class CallRow(Value):
     @classmethod
     def of(cls, record: CallRecord, state: str, seconds: float, *, restored: bool) -> CallRow:
         """Show a record."""
-        more = {"state": state, "seconds": round(seconds, 3), "restored": restored}
+        more: dict[str, Any] = {"state": state, "seconds": round(seconds, 3), "restored": restored}
+        if record.ended is None:
+            more["hung_up_by"] = more["why"] = ""  # who has transferred the others, and has left them talking
         return cls.model_validate({**record.to_plain(), **more})
 
 

@@ -30,7 +30,7 @@ class Reception:
         """Nothing has come."""
         self.packets = 0
         self._expected = 0
-        """How many those sources have sent that speak no more."""
+        """How many those sources have sent that speak no more, and this one before it sent elsewhere."""
         self._received = 0
         """How many have come of the one that speaks now."""
         self.ssrc: int | None = None
@@ -54,10 +54,13 @@ class Reception:
         step = (seq - self._highest) & 0xFFFF
         if ssrc != self.ssrc or DROPOUT <= step <= 0x10000 - MISORDERED:
             self._begin(seq, ssrc)
-        elif step < DROPOUT:
-            if seq < self._highest:
-                self._cycles += 0x10000
-            self._highest = seq
+        else:
+            if step < DROPOUT:
+                if seq < self._highest:
+                    self._cycles += 0x10000
+                self._highest = seq
+            if not self._received:
+                self._base, self._transit = self.highest, None
         self._received += 1
         if rate is None:
             return
@@ -70,6 +73,15 @@ class Reception:
             if difference < 10.0:  # timestamps that went round, or began anew
                 self.jitter += (difference - self.jitter) / 16
         self._transit = transit
+
+    def anew(self) -> None:
+        """
+        Count what comes from now on for itself, and nothing that its numbers leave out as lost.
+
+        The party may have sent elsewhere meanwhile, to a voice of ours say, and its numbers have gone on.
+        """
+        self._expected += self._sent()
+        self._received = 0
 
     def _begin(self, seq: int, ssrc: int) -> None:
         self._expected += self._sent()

@@ -86,7 +86,11 @@ class Relay:
         return leg
 
     def _open(self, leg: Leg, said: dict[int, Stream], host: str) -> dict[int, int]:
-        """Have ports for the streams of a leg's party; those that it has stay, at the same address."""
+        """
+        Have ports for the streams of a leg's party; those that it has stay, at the same address.
+
+        The party is to send there from now on; it may have been told to send elsewhere before.
+        """
         opened: dict[int, tuple[Port, ...]] = {}
         try:
             for index, stream in said.items():
@@ -96,6 +100,8 @@ class Relay:
         except NoRelay:
             self._shut(opened)
             raise
+        for index in said.keys() - opened.keys():
+            leg.ports[index][0].reception.anew()
         self._close(leg, list(opened))
         leg.ports.update(opened)
         for index, ports in opened.items():

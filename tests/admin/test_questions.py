@@ -193,6 +193,19 @@ class QuestionTests(AdministrationCase):
         self.assertIn("alice Alice, who has left", text)
         self.assertIn("bob Bob, carol Carol", text)
 
+    def test_nobody_hung_up_yet(self) -> None:
+        """Who has transferred the others has not hung up the call, which goes on."""
+        [carol] = self.world.phones("carol")
+        self.talk()
+        self.bob.session.transfer(carol.aor)
+        self.world.run(10)
+        (row,) = self.ask("GET", "/calls")
+        self.assertEqual((row["hung_up_by"], row["why"]), ("", ""))
+        carol.hang_up()
+        self.world.run(1)
+        (row,) = self.ask("GET", "/calls/past")
+        self.assertEqual((row["hung_up_by"], row["why"]), ("extension carol", "bye"))
+
     def test_a_lost_phone(self) -> None:
         """A phone that is lost has not hung up."""
         self.talk()
@@ -324,3 +337,17 @@ class QuestionTests(AdministrationCase):
         self.assertIn("ignored for guessing passwords: 203.0.113.66", text)
         self.ask("DELETE", "/ignored/{source}", source="203.0.113.66")
         self.assertRefused(404, "not ignored", "DELETE", "/ignored/{source}", source="203.0.113.66")
+
+
+class WaitingTests(AdministrationCase):
+    """Where somebody can be parked."""
+
+    settings = AdministrationCase.settings | {"park": {"orbits": "701", "seconds": 60}}
+
+    def test_parked(self) -> None:
+        """Who is parked is not called talking."""
+        self.talk()
+        self.bob.session.transfer("701")
+        self.world.run(10)
+        (row,) = self.ask("GET", "/calls")
+        self.assertEqual(row["state"], "waiting")

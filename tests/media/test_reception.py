@@ -40,6 +40,17 @@ class ReceptionTests(SynchronousTestCase):
         reception.take(5, 0, 8, 1.0, 8000)
         self.assertEqual((reception.received.packets, reception.received.lost), (6, 1))
 
+    def test_elsewhere(self) -> None:
+        """What a source has sent elsewhere is not lost; what comes late of that counts for itself."""
+        reception = self.take([1, 2, 4])
+        for first, others in ((300, (302,)), (299, (303,)), (2500, ())):
+            reception.anew()
+            for seq in (first, *others):
+                reception.take(seq, seq * 160, 7, seq * 0.02, 8000)
+        received = reception.received
+        self.assertEqual((received.packets, received.lost), (3 + 2 + 2 + 1, 1 + 1))
+        self.assertEqual(reception.highest, 2500)
+
     def test_jitter(self) -> None:
         """Packets that come 10 ms late every other time have a jitter near that (section 6.4.1)."""
         self.assertAlmostEqual(self.take(list(range(100))).received.jitter, 0.0)

@@ -318,6 +318,18 @@ class RelayTests(SynchronousTestCase):
         self.assertEqual((found["bob"].packets, found["bob"].mos), (0, None))
         self.assertEqual(self.opened, {})
 
+    def test_elsewhere(self) -> None:
+        """What a party has sent to somebody else, to music say, is not lost here."""
+        to_alice, _ = self.talk(self.alice, self.bob)
+        for begin in (1, 500, 2500):
+            self.assertEqual(self.offers(self.bob, self.alice), to_alice)
+            self.answers(self.alice, self.bob)
+            for seq in (begin, begin + 2):
+                packet = Packet(8, seq, seq * 160, 7, b"x" * 160)
+                self.says(self.alice.address, to_alice, bytes(packet))
+        found = self.relay.close()
+        self.assertEqual((found["alice"].packets, found["alice"].lost), (6, 3))
+
     def test_written_down(self) -> None:
         """Written down as JSON and taken up again it goes on at the same ports."""
         to_alice, to_bob = self.talk(self.alice, self.bob)

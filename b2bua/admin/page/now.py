@@ -32,6 +32,7 @@ TONES = {
     "answered": "good",
     "ringing": "warn",
     "on hold": "busy",
+    "waiting": "busy",
     "busy": "warn",
     "no answer": "warn",
 }

@@ -132,6 +132,7 @@ GERMAN = {
     "ringing": "klingelt",
     "talking": "im Gespräch",
     "on hold": "wird gehalten",
+    "waiting": "wartet",
     "answered": "angenommen",
     "busy": "besetzt",
     "declined": "abgelehnt",
