@@ -1,8 +1,9 @@
 """
 kill -9 at random moments while hundreds of calls are up; then each of them is gone on with.
 
-A quarter of them is ended by the caller, a quarter by the callee, a quarter is held
-and then ended, and the callees of the last quarter transfer their callers::
+A fifth of them is ended by the caller, a fifth by the callee, a fifth is held and then ended, the
+callees of a fifth transfer their callers, and the callers of the last fifth, who have called one phone,
+are joined by it two by two, which is an attended transfer::
 
     python -m tests.interop.kills                         # 500 calls, ten kills; "make kills KILLS=100"
     python -m tests.interop.kills --calls 40 --kills 2
@@ -18,7 +19,8 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from tests.interop.load import BENCH, HOST, Killable, callee, caller, ended
+from tests.interop.load import BENCH, HOST, Killable, callee, caller, ended, registered
+from tests.interop.transferor import Transferor
 
 RATE = 50
 """Calls that begin in a second."""
@@ -70,7 +72,23 @@ Max-Forwards: 70
 """
 TARGET = "204"
 """Whom callers are transferred to."""
+JOINER = "205"
+"""Who joins its callers."""
 PAUSE = '  <pause milliseconds="{}"/>\n'
+
+
+BYE_OF_CALLER = UAC[UAC.rindex('  <send retrans="500">') : UAC.index("  <ResponseTime")]
+BYE_OF_CALLEE = '  <recv request="BYE"/>\n' + OK
+AGAIN = (
+    '  <recv request="INVITE"/>\n'
+    + ANSWER.replace("20002 20002", "20002 20003").replace("[last_To:];tag=[pid]t[call_number]", "[last_To:]")
+    + '  <recv request="ACK"/>\n'
+)
+"""A re-INVITE, and how it is answered."""
+TRANSFERRED = UAC.replace("  <pause/>\n", AGAIN.replace("20002 20003", "20000 20001") + PAUSE.format(1000))
+"""A caller who is transferred, and hangs up then."""
+JOINED = TRANSFERRED.replace(PAUSE.format(1000) + BYE_OF_CALLER, BYE_OF_CALLEE).replace("alice@", "carol@")
+"""Whom such a caller is joined with."""
 
 
 def within(method: str, number: int, code: int = 200, more: str = "") -> str:
@@ -84,19 +102,10 @@ def scenarios(up: int) -> dict[str, tuple[str, str]]:
 
     @param up: milliseconds that the calls stay up.
     """
-    bye_of_caller = UAC[UAC.rindex('  <send retrans="500">') : UAC.index("  <ResponseTime")]
-    again = (
-        '  <recv request="INVITE"/>\n'
-        + ANSWER.replace("20002 20002", "20002 20003").replace(
-            "[last_To:];tag=[pid]t[call_number]", "[last_To:]"
-        )
-        + '  <recv request="ACK"/>\n'
-    )
     ack = UAC[UAC.index("  <send>\n") : UAC.index("  <pause/>")]
     invite = UAC[UAC.index('  <send retrans="500">') : UAC.index('  <recv response="100"')]
     after = UAS.index('  <recv request="ACK"/>')
     head, end = UAS[:after], "</scenario>\n"
-    bye = '  <recv request="BYE"/>\n' + OK
     hold = (
         invite.replace("INVITE sip:[service]@[remote_ip]:[remote_port]", "INVITE [next_url]")
         .replace("To: <sip:[service]@[remote_ip]>", "To: <sip:[service]@[remote_ip]>[peer_tag_param]")
@@ -106,25 +115,26 @@ def scenarios(up: int) -> dict[str, tuple[str, str]]:
         + '  <recv response="100" optional="true"/>\n  <recv response="200"/>\n'
         + ack.replace("CSeq: 1", "CSeq: 2")
         + PAUSE.format(500)
-        + bye_of_caller.replace("CSeq: 2", "CSeq: 3")
+        + BYE_OF_CALLER.replace("CSeq: 2", "CSeq: 3")
     )
-    called = UAC.replace(bye_of_caller, bye).replace("  <pause/>\n", "")
-    transferred = UAC.replace(
-        "  <pause/>\n", again.replace("20002 20003", "20000 20001") + PAUSE.format(1000)
-    )
+    called = UAC.replace(BYE_OF_CALLER, BYE_OF_CALLEE).replace("  <pause/>\n", "")
     refer = within("REFER", 1, 202, f"Refer-To: <sip:{TARGET}@{HOST}>\n")
     return {
         "caller hangs up": (UAC, UAS),
         "callee hangs up": (called, head + NAMES + PAUSE.format(up) + within("BYE", 1) + end),
         "hold": (
-            UAC.replace(bye_of_caller, hold),
-            head + '  <recv request="ACK"/>\n' + again.replace("a=sendrecv", "a=recvonly") + bye + end,
+            UAC.replace(BYE_OF_CALLER, hold),
+            head
+            + '  <recv request="ACK"/>\n'
+            + AGAIN.replace("a=sendrecv", "a=recvonly")
+            + BYE_OF_CALLEE
+            + end,
         ),
         "blind transfer": (
-            transferred,
+            TRANSFERRED,
             head + NAMES + PAUSE.format(up) + refer + PAUSE.format(4000) + within("BYE", 2) + end,
         ),
-        "target": ("", head + '  <recv request="ACK"/>\n' + again + bye + end),
+        "target": ("", head + '  <recv request="ACK"/>\n' + AGAIN + BYE_OF_CALLEE + end),
     }
 
 
@@ -165,9 +175,10 @@ def play(directory: Path, calls: int, kills: int, seed: int = 0, database: str =
     up = 1000 * (calls / RATE + KEPT + ROUND * kills + UP[1] + LEAVES)
     kinds = scenarios(round(up))
     target = kinds.pop("target")[1]
-    each = calls // len(kinds)
+    each = calls // (len(kinds) + 1)
+    rate = RATE // (len(kinds) + 1)
     more = "".join(
-        f'[extensions.{number}]\npassword = "secret-of-{number}-here"\n' for number in range(201, 205)
+        f'[extensions.{number}]\npassword = "secret-of-{number}-here"\n' for number in range(201, 206)
     )
     service = Killable(directory, more, database)
     began = time.monotonic()
@@ -176,12 +187,22 @@ def play(directory: Path, calls: int, kills: int, seed: int = 0, database: str =
         there = directory / str(number)
         there.mkdir()
         called, _ = callee(there, service.port, uas, str(number), "-aa")
-        arguments = ("-r", str(RATE // len(kinds)), "-m", str(each), "-d", str(round(up)), "-l", str(each))
+        arguments = ("-r", str(rate), "-m", str(each), "-d", str(round(up)), "-l", str(each))
         pairs.append((kind, caller(there, service.port, uac, str(number), "-aa", *arguments), called))
     (directory / TARGET).mkdir()
     third, _ = callee(directory / TARGET, service.port, target, TARGET, "-aa")
-    with ended(*[sipp for _, *both in pairs for sipp in both], third, service):
-        service.kept(each * len(kinds))
+    joiner = Transferor(service.port, registered(service.port, JOINER), "alice")
+    joiner.start()
+    joined = []
+    for name, text in (("alice", TRANSFERRED), ("carol", JOINED)):
+        there = directory / name
+        there.mkdir()
+        arguments = ("-r", str(rate // 2), "-m", str(each // 2), "-l", str(each))
+        joined.append(caller(there, service.port, text, JOINER, "-aa", *arguments))
+    sipps = [*[sipp for _, *both in pairs for sipp in both], *joined, third]
+    count = each * len(kinds) + 2 * (each // 2)
+    with ended(*sipps, joiner, service):
+        service.kept(count)
         end = began + up / 1000 - UP[1] - LEAVES
         while done < kills and (not done or time.monotonic() < end):
             time.sleep(random.uniform(*UP))
@@ -190,13 +211,18 @@ def play(directory: Path, calls: int, kills: int, seed: int = 0, database: str =
             service.begin()
             done += 1
         service.wait_until_it_serves()
-        until = time.monotonic() + up / 1000 + 60
-        while time.monotonic() < until and any(uac.process.poll() is None for _, uac, _ in pairs):
+        time.sleep(max(0.0, began + up / 1000 - time.monotonic()))
+        joiner.join_them()
+        until = time.monotonic() + 120
+        callers = [*[uac for _, uac, _ in pairs], *joined]
+        while time.monotonic() < until and any(one.process.poll() is None for one in callers):
             time.sleep(0.5)
         left, records = service.settled()
         failed = {kind: each - uac.count("SuccessfulCall(C)") for kind, uac, _ in pairs}
-        said = "".join(sipp.said() for sipp in (*[one for _, *both in pairs for one in both], third))
-        return Outcome(each * len(kinds), done, starting, failed, said, left, records)
+        good = min(joiner.joined, *[one.count("SuccessfulCall(C)") for one in joined])
+        failed["attended transfer"] = 2 * (each // 2 - good)
+        said = "".join(sipp.said() for sipp in sipps)
+        return Outcome(count, done, starting, failed, said, left, records)
 
 
 def main() -> int:

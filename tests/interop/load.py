@@ -372,6 +372,16 @@ class Sipp:
         self._out.close()
 
 
+def registered(server: int, user: str) -> int:
+    """Register a phone, and give its port, which it has yet to open."""
+    phone = Phone(user, server, free_port())
+    code = phone.register()
+    phone.close()
+    if code != 200:
+        raise RuntimeError(f"{user} is not registered: {code}")
+    return phone.port
+
+
 @contextmanager
 def ended(*things: Any) -> Iterator[None]:
     """End all of them, whatever happens."""
@@ -389,12 +399,7 @@ def callee(directory: Path, server: int, text: str, user: str = CALLEE, *argumen
     SIPp is not to give up when a request comes once more before it has answered
     the first one: it does not always know it again on a busy machine.
     """
-    phone = Phone(user, server, free_port())
-    code = phone.register()
-    port = phone.port
-    phone.close()
-    if code != 200:
-        raise RuntimeError(f"the callee is not registered: {code}")
+    port = registered(server, user)
     patient = ("-default_behaviors", "all,-abortunexp")
     sipp = Sipp("uas", text, directory, "-p", str(port), *patient, *arguments)
     until = time.monotonic() + STARTS

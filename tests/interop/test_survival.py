@@ -29,7 +29,7 @@ class CallsUpTests(TestCase):
         need("sipp")
         directory = Path(self.mktemp()).resolve()
         directory.mkdir()
-        found = yield deferToThread(play, directory, 16, 1)
+        found = yield deferToThread(play, directory, 20, 1)
         self.assertEqual(
             (found.kills, sum(found.failed.values()), found.open, found.records),
             (1, 0, 0, 0),
