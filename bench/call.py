@@ -17,6 +17,7 @@ import gc
 import os
 import pstats
 import statistics
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -293,6 +294,7 @@ def main() -> None:
     parser.add_argument("--bindings", type=int, default=1, help="phones that are registered")
     parser.add_argument("--memory", type=int, default=0, metavar="CALLS")
     parser.add_argument("--traced", type=int, default=0, metavar="LINES")
+    parser.add_argument("--turns", action="store_true", help="measure once for each line that is typed")
     chosen = parser.parse_args()
     if chosen.traced:
         traced(1000, chosen.traced)
@@ -306,6 +308,10 @@ def main() -> None:
         line.hold_up(chosen.held)
         line.clock.run(60)
     collector.settle()
+    if chosen.turns:
+        for _ in sys.stdin:
+            print(f"{line.basic(chosen.calls):.1f}", flush=True)
+        return
     if chosen.profile:
         profile = cProfile.Profile()
         line.profiled(profile)

@@ -1,9 +1,10 @@
 """
 Does a call cost more when there are many of them, or many phones, or plugins?
 
-Measured in the process itself (see L{bench.call}), each figure in a process of
-its own, by turns, since what stands in the memory of one run would be in the
-way of the next::
+Measured in the process itself (see L{bench.call}), each case in a process of its
+own, since what stands in the memory of one would be in the way of the next.  They
+are all there at once and take turns, a fraction of a second each, and what counts is
+how a case does beside the first one in the same round: a busy machine is slow for both::
 
     python -m bench.growth
 """
@@ -11,11 +12,12 @@ way of the next::
 from __future__ import annotations
 
 import argparse
-import statistics
 import subprocess
 import sys
 from collections.abc import Mapping
-from typing import Any
+from contextlib import ExitStack
+from statistics import median
+from typing import Any, NamedTuple
 
 from b2bua.features.plugin import installed
 
@@ -23,26 +25,54 @@ HELD = (100, 1000, 10_000, 20_000)
 BINDINGS = (100, 1000, 10_000, 100_000)
 
 
-def cost(calls: int, *arguments: str) -> float:
-    """Microseconds a call, in a process of its own."""
-    command = [sys.executable, "-m", "bench.call", "--calls", str(calls), "--runs", "1", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return float(done.stdout.split()[0])
+class Case:
+    """A process that is set up, and measures when it is its turn."""
+
+    def __init__(self, calls: int, arguments: tuple[str, ...]) -> None:
+        """
+        Set it up.
+
+        @param calls: how many it makes in a turn.
+        """
+        command = [sys.executable, "-m", "bench.call", "--calls", str(calls), *arguments, "--turns"]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.measure()  # the first turn warms up
+
+    def measure(self) -> float:
+        """Microseconds a call, now."""
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.process.stdin.write("now\n")
+        self.process.stdin.flush()
+        return float(self.process.stdout.readline())
 
 
-def medians(cases: Mapping[str, tuple[str, ...]], calls: int, runs: int) -> dict[str, float]:
+class Cost(NamedTuple):
+    """What a call costs in a case."""
+
+    microseconds: float
+    of_first: float
+    """The median of the ratios to the first case in the same round."""
+
+
+def costs(cases: Mapping[str, tuple[str, ...]], calls: int, rounds: int) -> dict[str, Cost]:
     """Measure every case once, then all of them again."""
-    found: dict[str, list[float]] = {name: [] for name in cases}
-    for _ in range(runs):
-        for name, arguments in cases.items():
-            found[name].append(cost(calls, *arguments))
-    return {name: statistics.median(values) for name, values in found.items()}
+    with ExitStack() as stack:
+        running = {name: Case(calls, arguments) for name, arguments in cases.items()}
+        for case in running.values():
+            stack.enter_context(case.process)
+        found = [{name: case.measure() for name, case in running.items()} for _ in range(rounds)]
+    first = next(iter(cases))
+    return {
+        name: Cost(median(one[name] for one in found), median(one[name] / one[first] for one in found))
+        for name in cases
+    }
 
 
-def everything(calls: int, runs: int, most: int) -> dict[str, Any]:
+def everything(calls: int, rounds: int, most: int) -> dict[str, Any]:
     """
     Measure all.
 
+    @param calls: those of one turn.
     @param most: leave out what holds more than this many calls or bindings.
     """
     held = {f"{n:,}": ("--held", str(n)) for n in HELD if n <= most}
@@ -53,9 +83,9 @@ def everything(calls: int, runs: int, most: int) -> dict[str, Any]:
         "default": ("--plugins", "default"),
     }
     return {
-        "established calls": medians(held, calls, runs),
-        "bindings": medians(bindings, calls, runs),
-        "plugins": medians(plugins, calls, runs),
+        "established calls": costs(held, calls, rounds),
+        "bindings": costs(bindings, calls, rounds),
+        "plugins": costs(plugins, calls, rounds),
     }
 
 
@@ -63,13 +93,14 @@ def table(found: dict[str, Any]) -> str:
     """As Markdown."""
     lines = []
     for what in ("established calls", "bindings"):
-        values = found[what]
-        first = next(iter(values.values()))
         lines += ["", f"| {what} | µs a call | of the first |", "|---|---|---|"]
-        lines += [f"| {name} | {value:.0f} | {value / first:.3f} |" for name, value in values.items()]
-    values = found["plugins"]
+        lines += [
+            f"| {name} | {one.microseconds:.0f} | {one.of_first:.3f} |" for name, one in found[what].items()
+        ]
+    none = found["plugins"]["none"].microseconds
     lines += ["", "| plugin alone | µs a call | more than none |", "|---|---|---|"]
-    lines += [f"| {name} | {value:.0f} | {value - values['none']:+.0f} |" for name, value in values.items()]
+    for name, one in found["plugins"].items():
+        lines.append(f"| {name} | {one.microseconds:.0f} | {(one.of_first - 1) * none:+.0f} |")
     return "\n".join(lines).strip()
 
 
@@ -77,14 +108,14 @@ def main(arguments: list[str] | None = None) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="small numbers: does it run?")
-    parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--calls", type=int, default=4000)
+    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--calls", type=int, default=500, help="those of one turn")
     parser.add_argument("--write", action="store_true", help="write the tables into bench/README.md")
     chosen = parser.parse_args(arguments)
     if chosen.quick:
         found = everything(100, 1, 1000)
     else:
-        found = everything(chosen.calls, chosen.runs, max(*HELD, *BINDINGS))
+        found = everything(chosen.calls, chosen.rounds, max(*HELD, *BINDINGS))
     print(table(found))
     if chosen.write:
         from bench import report
