@@ -34,7 +34,9 @@ End = tuple[str, Port]
 class _Value(BaseModel):
     """What a saved call is made of."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_bytes="base64", val_json_bytes="base64")
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", ser_json_bytes="base64", val_json_bytes="base64", defer_build=True
+    )
 
 
 class Message(_Value):

@@ -15,7 +15,7 @@ from b2bua.settings.values import Number, Target, Whole, local_number
 class Table(BaseModel):
     """A table of the configuration: its keys are the fields, and no other key is allowed."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
 
 
 def beside(path: str, info: ValidationInfo) -> str:
