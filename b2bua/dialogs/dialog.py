@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
+from sys import intern
 from typing import TYPE_CHECKING, Any
 
 from b2bua.errors import PeerError
@@ -29,17 +30,17 @@ class Dialog:
     """
     One dialog, as seen by us.
 
-    From, To and Call-ID of our requests are rendered once.  The route set is
-    fixed when the dialog is made; only the remote target changes (section
-    12.2).
+    To and Call-ID of our requests are rendered once, and who we are is the same
+    text for all dialogs of one number.  The route set is fixed when the dialog is
+    made; only the remote target changes (section 12.2).
     """
 
     __slots__ = (
         "call_id",
         "key",
+        "local",
         "local_seq",
         "local_tag",
-        "local_value",
         "owner",
         "remote_seq",
         "remote_tag",
@@ -54,7 +55,7 @@ class Dialog:
         call_id: str,
         local_tag: str,
         remote_tag: str,
-        local_value: str,
+        local: str,
         remote_value: str,
         local_seq: int,
         remote_seq: int,
@@ -65,7 +66,7 @@ class Dialog:
         """
         Take the parts of section 12.
 
-        @param local_value: our From value with its tag.
+        @param local: our From value without its tag.
         @param remote_value: the peer's From or To value with its tag.
         @param remote_seq: the last CSeq number of the peer, or -1.
         @param target: the URI of the peer's Contact.
@@ -76,7 +77,7 @@ class Dialog:
         self.remote_tag = remote_tag
         self.key: DialogKey = (call_id, local_tag, remote_tag)
         """What tells it apart."""
-        self.local_value = local_value
+        self.local = local
         self.remote_value = remote_value
         self.local_seq = local_seq
         self.remote_seq = remote_seq
@@ -96,7 +97,7 @@ class Dialog:
 
     def present(self, name_addr: str) -> None:
         """Say another name in our From from now on; the tag stays (RFC 4916 section 4.2)."""
-        self.local_value = f"{name_addr};tag={self.local_tag}"
+        self.local = name_addr
 
     @classmethod
     def of_request(cls, request: Request, local_tag: str, local_seq: int) -> Dialog:
@@ -110,7 +111,7 @@ class Dialog:
             call_id=request.call_id,
             local_tag=local_tag,
             remote_tag=request.from_.tag,
-            local_value=f"{request.first['To']};tag={local_tag}",
+            local=intern(request.first["To"]),
             remote_value=request.first["From"],
             local_seq=local_seq,
             remote_seq=request.cseq.number,
@@ -126,14 +127,14 @@ class Dialog:
         *,
         call_id: str,
         local_tag: str,
-        local_value: str,
+        local: str,
         local_seq: int,
         target: str,
     ) -> Dialog:
         """
         Make the dialog of a UAC from a response with a To tag (section 12.1.2).
 
-        @param local_value: the From of our request, with its tag.
+        @param local: the From of our request, without its tag.
         @param local_seq: the last CSeq number that we used with this Call-ID.
         @param target: where our request went.  A response cannot be refused, so
             without a Contact that can be read requests go there, too.
@@ -142,7 +143,7 @@ class Dialog:
             call_id=call_id,
             local_tag=local_tag,
             remote_tag=response.to.tag,
-            local_value=local_value,
+            local=local,
             remote_value=response.first["To"],
             local_seq=local_seq,
             remote_seq=-1,
@@ -150,6 +151,11 @@ class Dialog:
             routes=_routes_back(response) if "Record-Route" in response.first else (),
             owner=True,
         )
+
+    @property
+    def local_value(self) -> str:
+        """Our From with its tag."""
+        return f"{self.local};tag={self.local_tag}"
 
     @property
     def next_hop(self) -> Uri:
@@ -212,7 +218,7 @@ class Dialog:
             head += [("Route", route) for route in routes]
         head += (
             MAX_FORWARDS,
-            ("From", self.local_value),
+            ("From", f"{self.local};tag={self.local_tag}"),
             ("To", self.remote_value),
             ("Call-ID", self.call_id),
             ("CSeq", f"{seq} {method}"),
@@ -238,7 +244,9 @@ class Dialog:
     @classmethod
     def restore(cls, plain: dict[str, Any]) -> Dialog:
         """Read what L{snapshot} wrote."""
-        return cls(**{**plain, "routes": tuple(plain["routes"])})
+        rest = {**plain, "routes": tuple(plain["routes"])}
+        local = rest.pop("local_value").removesuffix(f";tag={rest['local_tag']}")
+        return cls(local=intern(local), **rest)
 
 
 def contact_uri(message: Message) -> str:

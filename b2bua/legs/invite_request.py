@@ -36,7 +36,7 @@ class InviteRequest:
         "_require",
         "_sent",
         "call_id",
-        "from_value",
+        "from_name",
         "invitation",
         "leg",
         "local_tag",
@@ -52,7 +52,7 @@ class InviteRequest:
         self.call_id = context.token()
         self.local_tag = context.token()
         from_uri = invitation.from_uri
-        self.from_value = f"{name_addr(invitation.from_display, from_uri)};tag={self.local_tag}"
+        self.from_name = name_addr(invitation.from_display, from_uri)
         self.to_value = name_addr(invitation.to_display, invitation.to_uri)
         self.seq = context.random.getrandbits(16)
         channel = leg.channel
@@ -84,7 +84,7 @@ class InviteRequest:
             response,
             call_id=self.call_id,
             local_tag=self.local_tag,
-            local_value=self.from_value,
+            local=self.from_name,
             local_seq=seq,
             target=self.invitation.request_uri,
         )
@@ -108,7 +108,7 @@ class InviteRequest:
         fields += (
             ("Max-Forwards", str(invitation.max_forwards)),
             ("Max-Breadth", str(invitation.max_breadth)),
-            ("From", self.from_value),
+            ("From", f"{self.from_name};tag={self.local_tag}"),
             ("To", self.to_value),
             ("Call-ID", self.call_id),
             ("CSeq", f"{self.seq} INVITE"),

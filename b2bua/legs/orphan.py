@@ -85,7 +85,8 @@ class OrphanedInvite(OurInvite):
         session = b"" if offered else None
         super().__init__(leg, Invitation(uri, flow or Uri.parse(uri), from_uri, to_uri, session=session))
         self.call_id, self.local_tag = invite.call_id, invite.from_.tag
-        self.from_value, self.to_value = invite.get("From") or "", invite.get("To") or ""
+        self.from_name = (invite.get("From") or "").removesuffix(f";tag={self.local_tag}")
+        self.to_value = invite.get("To") or ""
         self.seq = invite.cseq.number
         self._sent = invite
         self._cancelled, self.heard = True, heard

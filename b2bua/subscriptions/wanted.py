@@ -170,7 +170,7 @@ class Wanted:
             call_id=f"{random.getrandbits(96):024x}",
             local_tag=f"{random.getrandbits(64):016x}",
             remote_tag="",
-            local_value="",
+            local=f"<{place.own}>",
             remote_value=f"<{there.to_uri}>",
             local_seq=random.getrandbits(16),
             remote_seq=-1,
@@ -178,7 +178,6 @@ class Wanted:
             routes=tuple(f"<{uri}>" for uri in there.route),
             owner=True,
         )
-        self.dialog.present(f"<{place.own}>")
         subscriber.know(self.dialog.call_id, self)
         self._open = True
         self._since = subscriber.layer.now()
@@ -382,7 +381,7 @@ class Wanted:
             if not dialog.target:
                 raise PeerError("A NOTIFY needs a Contact", section="RFC 6665 8.2")
             dialog.next_hop  # noqa: B018  # a route or target that cannot be read is refused now
-            dialog.local_value = self.dialog.local_value  # its To has our tag already
+            dialog.local = self.dialog.local  # its To has our tag already
             dialog.remote_seq = -1  # taken note of where the dialog takes it
         except Refused as refused:
             self.refuse(request, server, refused)

@@ -53,7 +53,7 @@ class ChannelTests(SynchronousTestCase):
             call_id="c",
             local_tag="ours",
             remote_tag="theirs",
-            local_value="<sip:102@pbx.example.com>;tag=ours",
+            local="<sip:102@pbx.example.com>",
             remote_value="<sip:101@pbx.example.com>;tag=theirs",
             local_seq=7,
             remote_seq=1,

@@ -64,7 +64,7 @@ class ClientDialogTests(SynchronousTestCase):
             response,
             call_id=request.call_id,
             local_tag=request.from_.tag,
-            local_value=request.first["From"],
+            local=request.first["From"].removesuffix(";tag=a"),
             local_seq=314,
             target=request.uri,
         )

@@ -15,7 +15,7 @@ def dialog(call_id: str, ours: str, theirs: str) -> Dialog:
         call_id=call_id,
         local_tag=ours,
         remote_tag=theirs,
-        local_value=f"<sip:a@example.com>;tag={ours}",
+        local="<sip:a@example.com>",
         remote_value=f"<sip:b@example.com>;tag={theirs}",
         local_seq=1,
         remote_seq=-1,
