@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import wave
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import gatherResults
+from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
@@ -88,6 +90,45 @@ class RtpengineTestCase(TestCase):
             await deferLater(reactor, 0.02)
 
 
+PAGE = b"\0\1\6\0\0\0"
+"""A packet of udptl."""
+
+
+class Faxing(DatagramProtocol):
+    """A fax machine: one port, and what has come there."""
+
+    def __init__(self, others: tuple[str, ...]) -> None:
+        """
+        Prepare.
+
+        @param others: m= lines before that of the fax.
+        """
+        self.pages: list[bytes] = []
+        self.target: tuple[str, int] | None = None
+        self._others = others
+        self._listening: Any = None
+
+    def start(self) -> None:
+        """Open the port."""
+        self._listening = reactor.listenUDP(0, self, interface=HOST)
+        self.port = self._listening.getHost().port
+
+    def stop(self) -> Any:
+        """Close it."""
+        return self._listening.stopListening()
+
+    @property
+    def fax(self) -> bytes:
+        """What it offers, and answers (ITU-T T.38 annex D)."""
+        lines = ["v=0", f"o=- 1 1 IN IP4 {HOST}", "s=-", f"c=IN IP4 {HOST}", "t=0 0", *self._others]
+        lines += [f"m=image {self.port} udptl t38", "a=T38FaxVersion:0", "a=T38MaxBitRate:14400"]
+        return "".join(f"{line}\r\n" for line in lines).encode()
+
+    def datagramReceived(self, datagram: bytes, addr: Any) -> None:
+        """Hear a packet."""
+        self.pages.append(datagram)
+
+
 def one_side(pcm: bytes, side: int) -> bytes:
     """The samples of the left (0) or the right (1) channel."""
     return b"".join(pcm[at : at + 2] for at in range(2 * side, len(pcm), 4))
@@ -159,6 +200,40 @@ class RelayTests(RtpengineTestCase):
         await deferLater(reactor, 0.6)
         self.assertEqual(low.pitches(HIGH, THIRD), {THIRD})
         await relay.close()
+
+    async def test_fax(self) -> None:
+        """A fax (T.38) passes as it is, alone or beside sound: only its address is the engine's."""
+        for number, others in enumerate(((), ("m=audio 0 RTP/AVP 8",), ("m=audio 40000 RTP/AVP 8",))):
+            relay = self.ours.relays.open(str(number), self.happened.append)
+            low, high = self.faxing(*others), self.faxing(*others)
+            offer = await relay.offer("a", "b", low.fax, Towards(HOST), HOST)
+            self.assertNotIn(b"m=image %d " % low.port, offer)
+            self.assertIn(b" udptl t38\r\n", offer)
+            self.assertIn(b"a=T38FaxVersion:0\r\n", offer)
+            high.target = self.place(offer)
+            low.target = self.place(await relay.answer("b", "a", high.fax, Towards(HOST), HOST))
+            for sends, hears in ((low, high), (high, low)):
+                await self.until(lambda sends=sends, hears=hears: self.faxed(sends, hears))
+            await relay.close()
+
+    def faxing(self, *others: str) -> Faxing:
+        """A fax machine."""
+        machine = Faxing(others)
+        machine.start()
+        self.addCleanup(machine.stop)
+        return machine
+
+    def place(self, session: bytes) -> tuple[str, int]:
+        """Where a session wants a fax."""
+        found = re.search(rb"m=image (\d+) udptl", session)
+        assert found is not None, session
+        return HOST, int(found[1])
+
+    def faxed(self, sends: Faxing, hears: Faxing) -> bool:
+        """Send a page, and see whether one has come."""
+        assert sends.transport is not None
+        sends.transport.write(PAGE, sends.target)
+        return PAGE in hears.pages
 
     async def test_forks(self) -> None:
         """Of two phones that ring the one that answers talks; the other one is dropped, and not heard."""

@@ -78,6 +78,19 @@ class RelayedTests(RelayCase):
         self.assertIn('go through a relay: media = "relay" of extension alice', self.story())
         self.over()
 
+    def test_without_sound(self) -> None:
+        """A call of pictures passes through it too: neither is told the other's address."""
+        self.alice.kinds = self.bob.kinds = ("video",)
+        called = self.alice.dial("bob")
+        self.world.run(2)
+        self.assertEqual(called.state, "up")
+        for phone in (self.alice, self.bob):
+            shown = phone.session.media.theirs
+            assert shown is not None
+            self.assertEqual({one.address for one in shown.streams}, {self.world.server_address[0]})
+        self.alice.hang_up()
+        self.quiet()
+
     def test_told(self) -> None:
         """The relay learns where each signals from, and at which address of ours it is reached."""
         self.call()

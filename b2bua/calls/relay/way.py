@@ -76,6 +76,19 @@ class Way(NamedTuple):
 DIRECT = Way(False)
 
 
+class Said(NamedTuple):
+    """How the first stream of a session goes."""
+
+    secrecy: Secrecy
+    version: int
+    """4 or 6; 0 for a name, or what stands for none."""
+    rtp: bool = True
+    """Else it is a fax (ITU-T T.38: udptl)."""
+
+
+PLAIN = Said("none", 4)
+
+
 def choose(by: Side, to: Side, session: bytes, can: frozenset[str], wanted: str = "") -> Way:
     """
     Choose the way of an offer.
@@ -88,8 +101,8 @@ def choose(by: Side, to: Side, session: bytes, can: frozenset[str], wanted: str 
     offered = _said(session)
     if offered is None:
         return DIRECT
-    said, version = offered
-    taken = _taken(to, said)
+    said, version, _ = offered
+    taken = _taken(to, offered)
     versions = {version, _version(to.source)} - {0}
     strange = bool(codecs_for(to, session))
     reason, must = _difference(by, to, said, taken, versions)
@@ -112,9 +125,8 @@ def choose(by: Side, to: Side, session: bytes, can: frozenset[str], wanted: str 
 
 def towards(side: Side, session: bytes) -> Towards:
     """What the party is to get that C{session} is on its way to."""
-    offered = _said(session)
-    said = "none" if offered is None else offered[0]
-    taken = _taken(side, said)
+    offered = _said(session) or PLAIN
+    said, taken = offered.secrecy, _taken(side, offered)
     ice = side.browser if side.session is None else b"a=ice-ufrag:" in side.session
     return Towards(side.at, "" if taken == said else _PROFILES[taken], ice)
 
@@ -149,11 +161,14 @@ def secrecy(proto: str) -> Secrecy:
     return "sdes" if "/SAVP" in proto else "none"
 
 
-def _taken(side: Side, said: Secrecy) -> Secrecy:
+def _taken(side: Side, offered: Said) -> Secrecy:
     """What the party takes: what it has said itself, else what its settings say, else what comes."""
+    said = offered.secrecy
+    if not offered.rtp:
+        return said  # nobody encrypts a fax
     own = None if side.session is None else _said(side.session)
-    if own is not None:
-        return own[0]
+    if own is not None and own.rtp:
+        return own.secrecy
     if side.policy.media_encryption != "any":
         return side.policy.media_encryption
     if side.browser:
@@ -199,13 +214,19 @@ def _known_version(host: str) -> int:
     return 0 if address.is_unspecified else address.version
 
 
-def _said(session: bytes) -> tuple[Secrecy, int] | None:
-    """How the first stream of audio goes that is wanted, and 4 or 6; None if there is none, or no RTP."""
+def _said(session: bytes) -> Said | None:
+    """How the first stream goes that is wanted, sound before all else; None without RTP and fax."""
     if _UNUSUAL.search(session) is None and b"\nm=audio " in session:
-        return "none", 4  # most are such, and need not be read
+        return PLAIN  # most are such, and need not be read
     try:
         media = Sdp.parse(session).media
     except PeerError:
         return None
-    stream = next((m for m in media if m.kind == "audio" and m.port and "RTP/" in m.proto), None)
-    return None if stream is None else (secrecy(stream.proto), _version(stream.connection))
+    streams = sorted((m for m in media if m.port), key=lambda m: m.kind != "audio")
+    for stream in streams:
+        if "RTP/" in stream.proto:
+            return Said(secrecy(stream.proto), _version(stream.connection))
+    for stream in streams:
+        if stream.proto.lower() == "udptl":
+            return Said("none", _version(stream.connection), rtp=False)
+    return None

@@ -95,7 +95,7 @@ def side(session: bytes) -> Side | None:
 
 def offered(session: bytes, towards: Towards, peer: str, interfaces: Interfaces) -> dict[str, Any]:
     """What becomes of an offer."""
-    by = side(session) or Side()
+    by = side(session) or Side("")
     wishes = _of(session, peer)
     wishes["address family"] = "IP6" if ":" in towards.host else "IP4"
     if interfaces:

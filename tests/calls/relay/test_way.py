@@ -15,6 +15,8 @@ PLAIN = b"v=0\r\no=- 1 1 IN IP4 10.0.0.2\r\ns=-\r\nc=IN IP4 10.0.0.2\r\nt=0 0\r\
 SDES = PLAIN.replace(b"RTP/AVP", b"RTP/SAVP")
 WEB = PLAIN.replace(b"RTP/AVP", b"UDP/TLS/RTP/SAVPF") + b"a=ice-ufrag:abcd\r\n"
 SIX = PLAIN.replace(b"IP4 10.0.0.2", b"IP6 2001:db8::2")
+FAX_LINE = b"m=image 4002 udptl t38\r\n"
+FAX = PLAIN.partition(b"m=")[0] + FAX_LINE
 ALL = frozenset({"srtp", "dtls", "ice", "ipv6", "record"})
 
 
@@ -131,6 +133,27 @@ class WayTests(SynchronousTestCase):
         ):
             self.assertEqual((self.relayed(bob, session, can=can), codecs_for(bob, session)), ("", ()))
 
+    def test_without_sound(self) -> None:
+        """A first offer of a fax or of pictures only goes as one of sound would."""
+        nat = side(source="203.0.113.9", contact="192.168.1.10")
+        for session in (FAX, PLAIN.replace(b"audio", b"video"), PLAIN.replace(b"4000", b"0") + FAX_LINE):
+            self.assertEqual(self.relayed(side(media="relay"), session), 'media = "relay" of extension bob')
+            self.assertIn("is behind a NAT", self.relayed(nat, session))
+            self.assertEqual(self.relayed(side(), session), "")
+        self.assertIn(
+            "at IPv6", self.relayed(side(), SIX.replace(b"audio 4000 RTP/AVP 8", b"image 4000 udptl t38"))
+        )
+        self.assertIn("SRTP", self.relayed(side(media_encryption="sdes"), PLAIN.replace(b"audio", b"video")))
+
+    def test_secret_fax(self) -> None:
+        """A fax has no SRTP: who else speaks it gets one as it is."""
+        for bob in (side(media_encryption="sdes"), side(session=SDES)):
+            self.assertEqual(self.relayed(bob, FAX), "")
+            self.assertEqual(towards(bob, FAX), Towards("192.0.2.1"))
+        self.assertEqual(
+            towards(side(media_encryption="sdes", session=FAX), PLAIN), Towards("192.0.2.1", "RTP/SAVP")
+        )
+
     def test_engine(self) -> None:
         """Without an engine that can do it media go directly, as ever, and the trace says so."""
         way = choose(ALICE, side(browser=True), PLAIN, frozenset({"ipv6"}))
@@ -148,8 +171,8 @@ class WayTests(SynchronousTestCase):
         self.assertFalse(choose(ALICE, side(browser=True, media="relay"), WEB, frozenset()).relayed)
 
     def test_nothing_to_pass_on(self) -> None:
-        """What has no audio by RTP, or cannot be read, is nothing for a relay."""
-        for session in (b"", b"nonsense", PLAIN.replace(b"4000", b"0"), PLAIN.replace(b"RTP/AVP", b"udptl")):
+        """What has neither RTP nor a fax by UDP, or cannot be read, is nothing for a relay."""
+        for session in (b"", b"nonsense", PLAIN.replace(b"4000", b"0"), FAX.replace(b"udptl", b"tcptl")):
             self.assertEqual(choose(ALICE, side(media="relay"), session, ALL), (False, "", False))
 
 
