@@ -228,8 +228,8 @@ class SimulatedRelays:
         return waiting
 
     def write(self, recorded: Recorded) -> None:
-        """A recording is over: a file of silence, if there is a place for it."""
-        if Path(recorded.path).parent.is_dir():
+        """A recording is over: a file of silence, if its path is a whole one with a place for it."""
+        if Path(recorded.path).is_absolute() and Path(recorded.path).parent.is_dir():
             with wave.open(recorded.path, "wb") as file:
                 file.setnchannels(2)
                 file.setsampwidth(2)

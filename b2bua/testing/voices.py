@@ -93,7 +93,8 @@ class SimulatedVoice:
         self._stop()
         seconds = self._world.clock.seconds() - self.recorded.began
         self._voices.recordings[self.recorded.path] = seconds
-        if Path(self.recorded.path).parent.is_dir():
+        path = Path(self.recorded.path)
+        if path.is_absolute() and path.parent.is_dir():  # what is no more than a name is kept nowhere
             save(self.recorded.path, bytes(int(seconds * RATE) * WIDTH))
         self.recorded = None
         self.hear(Happened("recorded", why))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from operator import itemgetter
+from pathlib import Path
 
 from twisted.internet.defer import Deferred
 
@@ -113,6 +114,7 @@ class ConversationTests(LadderTestCase):
         self.world.run(1)
         self.assertEqual(self.machine.said, ["key 1", "key"])
         self.assertAlmostEqual(self.world.voices.recordings["message.wav"], 7, places=1)
+        self.assertFalse(Path("message.wav").exists(), "what is no more than a name is kept nowhere")
         self.over()
 
     def test_keys(self) -> None:

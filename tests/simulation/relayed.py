@@ -37,7 +37,7 @@ class Relayed(Parking):
             own = drawn["extensions"].setdefault(name, {})
             own["media"] = self.random.choice(["auto", "direct", "relay"])
             own["recording"] = {"on": self.random.random() < 0.2, "may": True}
-        announce = self.random.choice(["none", "none", "all"])
+        announce = self.random.choice(["none", "all", "all"])
         drawn["recording"] = {"directory": self.place.name, "announce": announce}
         return drawn
 
