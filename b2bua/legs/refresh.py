@@ -19,7 +19,6 @@ LATER = 2.0
 
 def due(leg: LegData) -> None:
     """Refresh, or give up if the other side should have."""
-    leg.expiry.timer = None
     if leg.state is not LegState.ANSWERED:
         return
     if leg.expiry.agreed is None or not leg.expiry.agreed.interval:

@@ -94,9 +94,10 @@ def run(leg: LegData, seconds: float) -> None:
     expiry = leg.expiry
     if expiry.timer is not None:
         expiry.timer.stop()
-        expiry.timer = None
+        expiry.timer = expiry.leg = None
     if seconds > 0 and leg.state is not LegState.ENDED:
-        expiry.timer = leg.context.layer.start(seconds, leg.session_due)
+        expiry.leg = leg
+        expiry.timer = leg.context.layer.start(seconds, expiry)
 
 
 def left(leg: LegData) -> float | None:

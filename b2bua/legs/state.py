@@ -65,9 +65,9 @@ class LegState(Enum):
 
 
 class Expiry:
-    """How long the session of a leg lasts (RFC 4028)."""
+    """How long the session of a leg lasts (RFC 4028); it is what its timer calls."""
 
-    __slots__ = ("agreed", "end", "timer")
+    __slots__ = ("agreed", "end", "leg", "timer")
 
     def __init__(self) -> None:
         """Last for ever."""
@@ -77,6 +77,14 @@ class Expiry:
         """When the session expires, if there is an interval."""
         self.timer: ITimer | None = None
         """Fires when it is to be refreshed, or the peer to be asked whether it is there."""
+        self.leg: LegData | None = None
+        """Whose session it is, as long as the timer runs: no longer, or the collector had to find the two."""
+
+    def __call__(self) -> None:
+        """The timer fires."""
+        leg, self.leg, self.timer = self.leg, None, None
+        if leg is not None:
+            leg.session_due()
 
 
 class LegChannel(Channel):
@@ -377,9 +385,10 @@ class LegData:
         if self.channel.requests:
             for asked in tuple(self.channel.requests):
                 asked.rest()
-        if self.expiry.timer is not None:
-            self.expiry.timer.stop()
-            self.expiry.timer = None
+        expiry = self.expiry
+        if expiry.timer is not None:
+            expiry.timer.stop()
+            expiry.timer = expiry.leg = None
         if self.queued_change is not None:
             self.queued_change.stop()
             self.queued_change = None

@@ -60,7 +60,8 @@ WRITERS = {
 OF_EXPIRY = {
     "agreed": "session_expires snapshot",
     "end": "session_expires",
-    "timer": "refresh session_expires",
+    "leg": "session_expires",
+    "timer": "session_expires",
 }
 """The files that write each part of its session timer."""
 
