@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 
-from b2bua.media.rtpengine.capture import Work, make
+from b2bua.media.rtpengine import spool
+from b2bua.media.rtpengine.capture import make
 
 LOWEST = 19
 
 
 def main() -> None:
     """Read what is to be done, do it, and say why something of it is missing."""
-    said = json.load(sys.stdin)
-    ports = said.pop("ports").items()
-    known = {
-        int(port): (leg, {int(n): name for n, name in formats.items()}) for port, (leg, formats) in ports
-    }
+    work = spool.read(sys.stdin.read())
     os.nice(LOWEST)
-    sys.stdout.write(make(Work(**said, ports=known)))
+    with spool.taken(work) as ours:
+        if ours:  # else another process makes it, after a restart say
+            sys.stdout.write(make(work))
+            spool.forget(work)
 
 
 if __name__ == "__main__":

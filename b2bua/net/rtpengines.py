@@ -15,16 +15,18 @@ from ipaddress import ip_address, ip_network
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import Deferred, DeferredSemaphore
+from twisted.internet.defer import Deferred, DeferredSemaphore, ensureDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.utils import getProcessOutputAndValue
 from twisted.logger import Logger
 
+from b2bua.media.rtpengine import spool
 from b2bua.media.rtpengine.engine import Engine
 from b2bua.media.rtpengine.engine_set import EngineSet
 from b2bua.media.rtpengine.engines import Rtpengines
-from b2bua.media.rtpengine.exchanges import Exchanges
+from b2bua.media.rtpengine.exchanges import Exchanges, NoReply, Refused
+from b2bua.media.rtpengine.relay import UNKNOWN
 
 if TYPE_CHECKING:
     from b2bua.clock import IClock, ITimer
@@ -33,6 +35,10 @@ if TYPE_CHECKING:
 
 LARGEST = 65_535
 """Bytes of a datagram: a reply may say a lot about a call of many legs."""
+FIRST_LOOK, NEXT_LOOK = 5.0, 600.0
+"""Seconds until what is left of recordings is looked for, at the start and from then on."""
+KEPT = 86_400.0
+"""Seconds for which captures stay of which nobody knows what they are."""
 AGAIN = 5.0
 """Seconds until the address for keys is tried again, when another process, the one before us say, has it."""
 
@@ -117,6 +123,8 @@ class RtpengineSockets:
         self._digits = table.digits
         self._timer: ITimer | None = None
         self._one_by_one = DeferredSemaphore(1)
+        self._making: set[str] = set()
+        """The ids of calls whose recordings are made, or wait for that."""
         self._wires: list[_Wire] = []
         self._keys: Any = None
         random = SystemRandom()
@@ -129,17 +137,23 @@ class RtpengineSockets:
         self.set = EngineSet(
             clock,
             engines,
-            lambda: f"b2bua-{random.getrandbits(96):024x}",
+            lambda: f"{spool.OURS}{random.getrandbits(96):024x}",
             interfaces={ip_network(network): name for network, name in table.interfaces.items()},
             silence=silence,
             recordings=table.recordings or "",
             write=self.write,
+            note=self.note,
         )
+        self._recordings = table.recordings or ""
+        self._looking: ITimer | None = None
+        self._complained = False
         self.relays = Rtpengines(self.set)
 
     def start(self) -> None:
         """Begin to watch the engines."""
         self.set.start()
+        if self._recordings:
+            self._looking = self._clock.start(FIRST_LOOK, self._look)
         if self._digits is not None:
             self._listen(self._digits)
 
@@ -157,8 +171,9 @@ class RtpengineSockets:
     def stop(self) -> None:
         """Close them; calls keep their media."""
         self.set.stop()
-        if self._timer is not None:
-            self._timer.stop()
+        for timer in (self._timer, self._looking):
+            if timer is not None:
+                timer.stop()
         for wire in self._wires:
             wire.close()
         if self._keys is not None:
@@ -167,7 +182,13 @@ class RtpengineSockets:
     def write(self, work: Work) -> Deferred[str]:
         """Make a recording in a process of its own, one after the other: calls do not wait for it."""
         done: Deferred[str] = self._one_by_one.run(self._write, json.dumps(work._asdict()).encode())
-        return done
+        self._making.add(work.id)
+
+        def made(result: Any) -> Any:
+            self._making.discard(work.id)
+            return result
+
+        return done.addBoth(made)
 
     def _write(self, work: bytes) -> Deferred[str]:
         """Begin with one."""
@@ -176,6 +197,59 @@ class RtpengineSockets:
             sys.executable, worker, env=dict(os.environ), reactor=self._reactor, stdinBytes=work
         )
         return done.addCallback(_said)
+
+    # ---- what a process before has left ---------------------------------------
+
+    def note(self, work: Work) -> None:
+        """Note what is to be made; where that cannot be, it is made all the same if this process lives."""
+        try:
+            spool.note(work)
+        except OSError as error:
+            if not self._complained:
+                self._complained = True
+                self.log.warn(
+                    "{file}: {why}, so a service that is killed loses recordings; let its user write there",
+                    file=error.filename, why=error.strerror,
+                )  # fmt: skip
+
+    def _look(self) -> None:
+        """Finish what others have left, again and again: who shares the engines may die, too."""
+        self._looking = self._clock.start(NEXT_LOOK, self._look)
+        ensureDeferred(self.finish_leftovers()).addErrback(
+            lambda failure: self.log.failure("what is left of recordings cannot be made", failure)
+        )
+
+    async def finish_leftovers(self) -> None:
+        """Make the recordings of calls that no engine knows any more; what is not noted goes after a day."""
+        for id, work in spool.leftovers(self._recordings).items():
+            if id in self._making or not await self._is_over(id):
+                continue
+            try:
+                if work is None or not spool.files(self._recordings, id):
+                    spool.remove(self._recordings, id, self._clock.wall() - KEPT)
+                    continue
+                work = spool.ended(work)
+            except OSError as error:
+                self.log.warn("{file}: {why}", file=error.filename, why=error.strerror)
+                continue
+            why = await self.write(work)
+            self.log.info("the recording {path} is made of what was left of it", path=work.path)
+            if why:
+                self.log.warn("the recording {path}: {why}", path=work.path, why=why)
+
+    async def _is_over(self, id: str) -> bool:
+        """Is a call unknown to all engines?  While one of them does not answer, nobody knows."""
+        for engine in self.set.engines:
+            try:
+                await engine.ask("query", {"call-id": id}, hasty=True)
+            except Refused as error:
+                if UNKNOWN not in str(error):
+                    return False
+            except NoReply:
+                return False
+            else:
+                return False
+        return True
 
 
 def _said(ended: tuple[bytes, bytes, int]) -> str:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import gatherResults
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
@@ -200,6 +200,36 @@ class RelayTests(RtpengineTestCase):
         await deferLater(reactor, 0.6)
         self.assertEqual(low.pitches(HIGH, THIRD), {THIRD})
         await relay.close()
+
+    async def test_killed_while_recording(self) -> None:
+        """What was being recorded by a process that is killed, or was to be made, the next one makes."""
+        spool = self.engines[0].recordings
+        for queued in (False, True):
+            self.ours.stop()
+            self.ours = self.begin(recordings=str(spool))
+            relay = self.ours.relays.open(str(queued), self.happened.append)
+            low, high = self.talker(LOW), self.talker(HIGH)
+            await self.talk(relay, low, high)
+            path = Path(self.mktemp()).resolve()
+            await relay.record(str(path))
+            await deferLater(reactor, 1.5)
+            id = relay.state()["id"]
+            if queued:
+                self.ours.set.write = lambda work: Deferred()  # it waits for those of other calls
+                relay.end_recording()
+                await deferLater(reactor, 0.3)
+            self.ours.stop()
+            self.ours = self.begin(recordings=str(spool))
+            await self.ours.finish_leftovers()
+            self.assertFalse(path.exists())  # the two talk still
+            await self.ours.set.engines[0].ask("delete", {"call-id": id, "delete delay": 0})
+            await self.ours.finish_leftovers()
+            with wave.open(str(path), "rb") as file:
+                pcm = file.readframes(file.getnframes())
+            self.assertGreater(len(pcm) / 4 / RATE, 1.2)
+            self.assertGreater(loudness(one_side(pcm, 0), LOW), LOUD)
+            self.assertGreater(loudness(one_side(pcm, 1), HIGH), LOUD)
+            self.assertEqual([*spool.glob("pcaps/*"), *spool.glob("metadata/*")], [])
 
     async def test_fax(self) -> None:
         """A fax (T.38) passes as it is, alone or beside sound: only its address is the engine's."""

@@ -23,6 +23,8 @@ from b2bua.media.stereo import Stereo
 
 SOUNDLESS = ("telephone-event", "cn")
 """Formats that are no voice."""
+GOES_ON = 0.0
+"""The end of a recording that has none yet."""
 Formats: TypeAlias = Mapping[int, str]
 """Payload types, as C{name/rate}."""
 
@@ -38,7 +40,7 @@ class Work(NamedTuple):
     """The call's id at the engine."""
     began: float
     ended: float
-    """Both in seconds since 1970."""
+    """Both in seconds since 1970; L{GOES_ON} while it has no end."""
     left: str
     """The leg on the left channel; all others are on the right one."""
     ports: dict[int, tuple[str, dict[int, str]]]
@@ -88,6 +90,8 @@ def make(work: Work) -> str:
     try:
         found = Path(work.directory, "pcaps").glob(f"{escape(work.id)}-*.pcap")
         captures = sorted(found, key=_began)
+        if not captures and Path(work.path).exists():
+            return ""  # it has been made, by a process that was stopped since
         missing = "" if captures else f"the engine has written nothing in {work.directory}"
         growing = Growing(work.path)
         try:

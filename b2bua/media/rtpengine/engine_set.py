@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from b2bua.clock import IClock
-    from b2bua.media.rtpengine.capture import Write
+    from b2bua.media.rtpengine.capture import Work, Write
     from b2bua.media.rtpengine.engine import Engine
     from b2bua.media.rtpengine.wishes import Interfaces
 
@@ -25,6 +25,7 @@ class EngineSet:
         silence: float = 30.0,
         recordings: str = "",
         write: Write | None = None,
+        note: Callable[[Work], None] = lambda work: None,
     ) -> None:
         """
         Prepare.
@@ -33,6 +34,7 @@ class EngineSet:
         @param silence: so many seconds without RTP are told of a party that should speak; 0 for never.
         @param recordings: the engines' C{recording-dir}, as we see it; empty if we do not.
         @param write: makes a recording of what an engine has written there.
+        @param note: notes what is to be made, for a process after this one.
         """
         self.clock = clock
         self.engines = engines
@@ -41,6 +43,7 @@ class EngineSet:
         self.silence = silence
         self.recordings = recordings
         self.write = write
+        self.note = note
 
     @property
     def records(self) -> bool:

@@ -17,7 +17,7 @@ from zope.interface import implementer
 
 from b2bua.media.ports import HearRelay, IRelay, NoRelay, RelayHappened, Statistics, Towards
 from b2bua.media.rtpengine import replies, wishes
-from b2bua.media.rtpengine.capture import Recording
+from b2bua.media.rtpengine.capture import GOES_ON, Recording
 from b2bua.media.rtpengine.exchanges import NoReply, Refused, Reply
 
 if TYPE_CHECKING:
@@ -158,6 +158,7 @@ class RtpengineRelay:
         self._recording = Recording(path, self._engines.clock.wall(), next(iter(self._sides), ""))
         try:
             await self._look_for_ports()
+            self._note(self._recording)
             await self._ask("start recording", {})
         except NoRelay:
             self._recording = None
@@ -197,7 +198,13 @@ class RtpengineRelay:
             await self._ask("stop recording", {})
         except NoRelay:
             pass  # what the engine has written until it went is there
-        return recording.work(self._engines.recordings, self._id, ended)
+        work = recording.work(self._engines.recordings, self._id, ended)
+        self._engines.note(work)
+        return work
+
+    def _note(self, recording: Recording) -> None:
+        """Note what is to be made should this process not live to see the end."""
+        self._engines.note(recording.work(self._engines.recordings, self._id, GOES_ON))
 
     async def _make(self, work: Work, early: str = "") -> None:
         """Make a recording; it may have to wait for those of other calls."""
@@ -212,10 +219,13 @@ class RtpengineRelay:
             self._see_ports(self._recording, await self._ask("query", {}))
 
     def _see_ports(self, recording: Recording, reply: Reply) -> None:
+        before = dict(recording.ports)
         for leg, stream in replies.streams(reply):
             port = stream.get("local port")
             if isinstance(port, int) and leg in self._sides:
                 recording.ports[port] = leg, dict(self._sides[leg].formats)
+        if before and recording.ports != before:
+            self._note(recording)
 
     # ---- a restart ----------------------------------------------------------------
 

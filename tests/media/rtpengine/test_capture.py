@@ -75,6 +75,13 @@ class CaptureTests(SynchronousTestCase):
             Work(path or str(self.path), str(self.directory), "id", BEGAN, BEGAN + seconds, "a", ports)
         )
 
+    def test_made_already(self) -> None:
+        """When all is made there is nothing left to do; what was made stays as it is."""
+        self.write("id-1.pcap", pcap(said(LEFT, 300, 0.0, 1.0)))
+        self.assertEqual(self.make(), "")
+        made = self.path.read_bytes()
+        self.assertEqual((self.make(), self.path.read_bytes()), ("", made))
+
     def heard(self, begin: float, end: float, *frequencies: int) -> list[set[int]]:
         """Which tones are left and right between two moments of the recording."""
         with wave.open(str(self.path), "rb") as file:
