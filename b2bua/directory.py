@@ -411,7 +411,8 @@ class Directory:
         if not self._may_dial(behalf, "extensions"):
             return FORBIDDEN
         party = self._extensions[name]
-        if self._is_full(party, self._settings.extensions[name].calls_max):
+        most = self._settings.extensions[name].calls_max
+        if most is not None and self._is_full(party, most):
             return OCCUPIED
         to_uri = f"sip:{party.aor}"
         bindings = self._bindings.contacts(party.aor)

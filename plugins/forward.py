@@ -29,6 +29,7 @@ with 480 or 603 what another one calls busy.  Hence::
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
@@ -67,10 +68,19 @@ class Forwards(Table):
     unreachable_external: Changeable[Elsewhere] = ""
     alert_info: str = ""
 
-    def target(self, kind: str, internal: bool) -> str:
-        """Where calls go on; what is said for the caller's side counts before what is said for all."""
-        side: str = getattr(self, f"{kind}_internal" if internal else f"{kind}_external")
-        return side or str(getattr(self, kind))
+    @cached_property
+    def targets(self) -> dict[tuple[str, bool], str]:
+        """
+        Where calls go on, by the kind of forward, and whether an extension calls.
+
+        What is said for the caller's side counts before what is said for all.
+        """
+        sides = ((kind, internal) for kind in WHY for internal in (True, False))
+        return {
+            (kind, internal): getattr(self, f"{kind}_{'internal' if internal else 'external'}")
+            or getattr(self, kind)
+            for kind, internal in sides
+        }
 
 
 WHY = {
@@ -133,7 +143,7 @@ class CallForward:
         if name is None or not attempt.forwards:
             return None
         own = self._options.of(Forwards, name)
-        if not own.target("no_answer", attempt.internal):
+        if not own.targets["no_answer", attempt.internal]:
             return None
         return own.no_answer_after or self._rules.no_answer_after
 
@@ -159,7 +169,7 @@ class CallForward:
         if name is None or not attempt.forwards:
             return None
         own = self._options.of(Forwards, name)
-        target = own.target(kind, attempt.internal)
+        target = own.targets[kind, attempt.internal]
         if not target or (attempt.internal and target == attempt.caller.name):
             return None  # whom calls are forwarded to may still call: a secretary her boss
         return Forward(target, WHY[kind], own.alert_info)

@@ -270,7 +270,7 @@ class Authenticator:
     def _may_claim(self, account: Account, request: Request, flow: Flow) -> bool:
         """Is From the user's own address, or nobody's (RFC 3323 section 4.1.1.3)?"""
         uri = request.from_.uri
-        if uri.host.lower() == "anonymous.invalid":
+        if uri.anonymous:
             return True
         return self._domain.aor(uri, flow) == account.aor
 

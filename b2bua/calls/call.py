@@ -79,11 +79,11 @@ class LiveTable(CallTable, Protocol):
         """Told of each word that a call hears."""
 
     @property
-    def began(self) -> Callable[[Call], None]:
+    def began(self) -> Callable[[Call], None] | None:
         """Told of each call when it begins."""
 
     @property
-    def recorded(self) -> Callable[[Call], None]:
+    def recorded(self) -> Callable[[Call], None] | None:
         """Told of each call when its record says more."""
 
     @property
@@ -95,7 +95,7 @@ class LiveTable(CallTable, Protocol):
         """Told of a call whose parties are about to be left to an operation."""
 
     @property
-    def changed(self) -> Callable[[Call], None]:
+    def changed(self) -> Callable[[Call], None] | None:
         """Told of each call when who talks to whom, who holds, rings or waits has changed."""
 
     def tell_of(self, call: Call) -> None:
@@ -214,7 +214,8 @@ class Call:
         calls.going[self.id] = self
         if leg is not None:
             self.take(leg)
-        calls.began(self)
+        if calls.began is not None:
+            calls.began(self)
 
     @property
     def ring_delay(self) -> float | None:
@@ -231,9 +232,10 @@ class Call:
             # What the leg leads to here is a consequence of its INVITE too (RFC 7332 section 5).
             self.max_forwards = min(self.max_forwards, former.max_forwards)
         leg.call = self
-        self.legs.append(leg)
+        self.legs += (leg,)
         self.calls.directory.leg_began(leg.party)
-        self.calls.changed(self)
+        if self.calls.changed is not None:
+            self.calls.changed(self)
         now = self.since = self.wall()
         self.record.leg_began(leg, now)
         self._others_now()
@@ -388,17 +390,18 @@ class Call:
     def was_taken(self, leg: Leg | None) -> None:
         """The caller was answered by C{leg}, or by ourselves."""
         self.record.took_call(self.wall(), leg)
-        self.calls.recorded(self)
+        if self.calls.recorded is not None:
+            self.calls.recorded(self)
 
     def leg_was_answered(self, leg: Leg) -> None:
         """A leg that came in later was answered."""
         self.record.leg_answered(leg, self.wall())
-        if self.record.answered is not None and self.legs:
+        if self.calls.recorded is not None and self.record.answered is not None and self.legs:
             self.calls.recorded(self)
 
     def _others_now(self) -> None:
         """Somebody came or went; before the answer and at the very end that is written with the rest."""
-        if self.record.answered is not None and self.legs:
+        if self.calls.recorded is not None and self.record.answered is not None and self.legs:
             self.calls.recorded(self)
         self.calls.tell_of(self)
 
@@ -547,7 +550,8 @@ class Call:
     def changed(self) -> None:
         """Who talks to whom has changed, who holds, rings or waits."""
         self.since = self.wall()
-        self.calls.changed(self)
+        if self.calls.changed is not None:
+            self.calls.changed(self)
         self.calls.tell_of(self)
 
     def tell_change(self) -> None:

@@ -73,13 +73,13 @@ class Calls:
         """Who can play and listen; None where nobody can."""
         self.relays: IRelays | None = None
         """Who can pass media on; None where nobody can."""
-        self.began: Callable[[Call], None] = lambda call: None
+        self.began: Callable[[Call], None] | None = None
         """Told of each call when it begins."""
-        self.recorded: Callable[[Call], None] = lambda call: None
+        self.recorded: Callable[[Call], None] | None = None
         """Told of each call when its record says more: it is answered, somebody comes or goes."""
         self.leaving: Callable[[Call], None] = lambda call: None
         """Told of a call whose parties are about to be left to an operation."""
-        self.changed: Callable[[Call], None] = lambda call: None
+        self.changed: Callable[[Call], None] | None = None
         """Told of each call when who talks to whom, who holds, rings or waits has changed."""
         self.watch: Callable[[CallState], None] | None = None
         """Told of the same as features that hear C{call_changed}, as long as somebody looks."""
@@ -123,7 +123,7 @@ class Calls:
         """Take a step now, or when the present one is done; then all that follows from it."""
         inbox = self._inbox
         if self._busy:
-            inbox.append((step, values))
+            inbox += ((step, values),)
             return
         self._busy = True
         try:

@@ -17,7 +17,7 @@ from b2bua.calls.identity import ANONYMOUS
 from b2bua.errors import PeerError
 from b2bua.legs.party import Identity, Party
 from b2bua.wire.message import Request
-from b2bua.wire.uri import Uri, escape_user
+from b2bua.wire.uri import Uri
 
 if TYPE_CHECKING:
     from b2bua.authentication.authenticator import Authenticator
@@ -181,20 +181,15 @@ class Senders:
                 name = told
                 private = private or (told.param("privacy") or "off").lower() != "off"
         uri = name.uri
-        user, params = uri.telephone
-        if not user or _is_nobody(uri):
+        if not uri.number or uri.anonymous:
             return ANONYMOUS
-        return Identity(name.display, f"sip:{escape_user(user)}@{self._domain.name}", private, params)
+        address = f"sip:{uri.number}@{self._domain.name}"
+        return Identity(name.display, address, private, uri.telephone[1])
 
 
 def _is_anonymous(request: Request) -> bool:
     """Does From name nobody?  That asks for privacy as well as a Privacy does (RFC 3323 section 4.1)."""
-    return _is_nobody(request.from_.uri)
-
-
-def _is_nobody(uri: Uri) -> bool:
-    """Is it the URI of somebody who wants not to be named (RFC 3323 section 4.1.1.3)?"""
-    return uri.host.lower() == "anonymous.invalid"
+    return request.from_.uri.anonymous
 
 
 def _asserted(request: Request) -> NameAddr | None:

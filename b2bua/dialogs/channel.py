@@ -11,7 +11,7 @@ of an INVITE that forks are several dialogs with one way.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from sys import intern
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from b2bua.wire.message import Request, Response
@@ -33,9 +33,19 @@ def contact_value(layer: ITransactionLayer, flow: Flow, user: str = "", *, secur
     @param secure: is it a dialog in which every hop is over TLS, so that our
         Contact has to say so (section 12.1.1)?
     """
+    write = _write_contact if user[256:] else _known_contact
+    return write(user, layer.contact_host(flow), flow.transport, secure)
+
+
+def _write_contact(user: str, host: str, transport: str, secure: bool) -> str:
+    """Write a Contact."""
     user = f"{user}@" if user else ""
-    transport = "" if flow.transport == "UDP" else f";transport={flow.transport.lower()}"
-    return f"<{'sips' if secure else 'sip'}:{user}{layer.contact_host(flow)}{transport}>"
+    by = "" if transport == "UDP" else f";transport={transport.lower()}"
+    return f"<{'sips' if secure else 'sip'}:{user}{host}{by}>"
+
+
+# The same object for all who talk to one number at one socket.
+_known_contact = lru_cache(maxsize=2048)(_write_contact)
 
 
 class OpenRequest(Protocol):
@@ -210,7 +220,7 @@ class Channel:
             return ("Contact", self.written)
         value = contact_value(self.surroundings.layer, flow, self.contact_user, secure=self.secure)
         if flow is self.flow:
-            self.written = intern(value)  # the same for all phones at one socket
+            self.written = value
         return ("Contact", value)
 
     def ways(self, dialog: Dialog) -> tuple[Flow | Uri, Flow | None]:

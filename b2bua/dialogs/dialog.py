@@ -100,7 +100,7 @@ class Dialog:
         self.local = name_addr
 
     @classmethod
-    def of_request(cls, request: Request, local_tag: str, local_seq: int) -> Dialog:
+    def of_request(cls, request: Request, local_tag: str, local_seq: int = 0) -> Dialog:
         """
         Make the dialog of a UAS from the request that opens it (section 12.1.1).
 

@@ -44,7 +44,8 @@ class DialogIndex(Generic[L]):
     def remove(self, dialog: Dialog) -> None:
         """Forget a dialog that is over, but for the fact that there was one."""
         key = dialog.key
-        if self._legs.pop(key, None) is not None:
+        if key in self._legs:
+            del self._legs[key]
             if key in self._aliases:
                 self._legs.pop(self._aliases.pop(key), None)
             self._ended[key] = None

@@ -106,7 +106,7 @@ class SessionTimer:
         a peer who knows nothing of session timers needs none from us, since we
         find out that it is gone in other ways.
         """
-        found = response.session_expires
+        found = response.session_expires if "Session-Expires" in response.first else None
         if found is None or found.seconds == 0:
             return replace(self, interval=0, refreshing=False) if self.interval else self
         return replace(
@@ -122,8 +122,8 @@ class SessionTimer:
 
         A value may go down to Min-SE, but never up.
         """
-        found = request.session_expires
-        least = max(self.min_se, request.min_se or 0)
+        found = request.session_expires if "Session-Expires" in request.first else None
+        least = max(self.min_se, request.min_se or 0) if "Min-SE" in request.first else self.min_se
         knows = _knows(request)
         if found is not None and found.seconds < self.ours and knows:
             return TooBrief(self.ours)

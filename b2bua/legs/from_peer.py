@@ -220,7 +220,7 @@ def referred_from_outside(leg: LegData, request: Request, server: IServerTransac
     server.user = leg
     token = context.token()
     try:
-        dialog = Dialog.of_request(request, token, context.random.getrandbits(16))
+        dialog = Dialog.of_request(request, token)
         if not dialog.target:
             raise PeerError("A REFER needs a Contact", section="RFC 3515 2.2")
         referral = refer_received(leg, request, server, dialog)

@@ -54,7 +54,7 @@ class InviteRequest:
         from_uri = invitation.from_uri
         self.from_name = name_addr(invitation.from_display, from_uri)
         self.to_value = name_addr(invitation.to_display, invitation.to_uri)
-        self.seq = context.random.getrandbits(16)
+        self.seq = 0
         channel = leg.channel
         channel.contact_user = Uri.parse(from_uri).user or ""
         if invitation.focus:

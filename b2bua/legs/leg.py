@@ -149,9 +149,7 @@ class Leg(LegData):
 
     # What the server below tells
 
-    def request_received(self, request: Request, server: IServerTransaction) -> None:
-        """Take a request within one of our dialogs."""
-        from_peer.request_received(self, request, server)
+    request_received = from_peer.request_received
 
     def ack_received(self, request: Request, flow: Flow) -> None:
         """Take the ACK for a 2xx."""

@@ -24,7 +24,6 @@ from b2bua.legs.provisional import ProvisionalResponses
 from b2bua.legs.state import LegState
 from b2bua.legs.words import Changed, Confirmed, Fields, HungUp, Offered, Refused, Withdrawn
 from b2bua.wire.refusals import check_required, fields_with
-from b2bua.wire.uri import escape_user
 
 if TYPE_CHECKING:
     from b2bua.clock import ITimer
@@ -60,9 +59,9 @@ class PeerInvite(ProvisionalResponses):
         try:
             channel = leg.channel
             channel.take_flow(self.server.flow)
-            channel.contact_user = escape_user(request.request_uri.telephone[0])
+            channel.contact_user = request.request_uri.number
             channel.sticky = leg.party.kind == "extension"
-            dialog = Dialog.of_request(request, context.token(), context.random.getrandbits(16))
+            dialog = Dialog.of_request(request, context.token())
             if not dialog.target:
                 raise PeerError("An INVITE needs a Contact", section="RFC 3261 8.1.1.8")
             leg.dialog = dialog
@@ -71,7 +70,8 @@ class PeerInvite(ProvisionalResponses):
                 channel.meet(leg.party.registered_as, dialog.target, self.server.flow)
             leg.learn(request)
             fault = self._fault()
-            expires, breadth = request.expires, request.max_breadth
+            expires = request.expires if "Expires" in request.first else None
+            breadth = request.max_breadth if "Max-Breadth" in request.first else None
         except PeerError as error:
             fault = Refused(error.code, error.why if error.code == 400 else "")
         if fault is not None:

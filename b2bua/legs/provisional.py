@@ -163,7 +163,7 @@ class ProvisionalResponses:
             return
         context, old = leg.context, leg.dialog
         assert old is not None
-        dialog = Dialog.of_request(self.request, context.token(), context.random.getrandbits(16))
+        dialog = Dialog.of_request(self.request, context.token())
         dialog.remote_seq = old.remote_seq
         leg.early = [*(leg.early or ()), old]
         leg.dialog = dialog

@@ -47,7 +47,7 @@ def asking(leg: LegData) -> Fields:
 
 def judge(leg: LegData, request: Request) -> TooBrief | None:
     """Look whether the interval that a request names is too small."""
-    if request.session_expires is None:
+    if "Session-Expires" not in request.first or request.session_expires is None:
         return None
     verdict = _timer(leg).answer(request)
     return verdict if type(verdict) is TooBrief else None

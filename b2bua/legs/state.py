@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum
 from functools import lru_cache
-from sys import intern
 from typing import TYPE_CHECKING, Any
 
 from b2bua.dialogs.channel import Channel, contact_value
@@ -104,11 +103,11 @@ class LegChannel(Channel):
     def contact(self, flow: Flow) -> Field:
         """Where the peer reaches us, and whether that is the focus of a conference (RFC 4579 section 4.2)."""
         if flow is not self.flow or not self.written:
-            self.take_flow(flow)
+            if flow is not self.flow:
+                self.take_flow(flow)
             user = escape_user(self.focus) if self.focus else self.contact_user
             written = contact_value(self.surroundings.layer, flow, user, secure=self.secure)
-            # The same for all who talk to one number at one socket.
-            self.written = intern(f"{written};isfocus" if self.focus else written)
+            self.written = f"{written};isfocus" if self.focus else written
         return ("Contact", self.written)
 
     def show_focus(self, conference: str) -> None:
@@ -280,10 +279,11 @@ class LegData:
 
     def learn(self, message: Message) -> None:
         """Note what a message of the peer says about what it can do."""
-        if "Allow" in message.first:
-            self.peer_allows = _tokens(message.joined("Allow"), False)
-        if "Supported" in message.first:
-            self.peer_supports = _tokens(message.joined("Supported"), True)
+        first, once = message.first, message.distinct
+        if "Allow" in first:
+            self.peer_allows = _tokens(first["Allow"] if once else message.joined("Allow"), False)
+        if "Supported" in first:
+            self.peer_supports = _tokens(first["Supported"] if once else message.joined("Supported"), True)
 
     # The session
 

@@ -138,11 +138,11 @@ class ClientTransaction:
         if self._write is None:
             raise UsageError("A request that was answered is not sent again")
         transport = self._table.transport
-        flow = self._hops.pop(0)
+        flow, *self._hops = self._hops
         via, name = transport.new_via(flow)
         request = self._write(flow, via)
         data = write(request)
-        if len(data) > transport.limits.datagram and self._by_tcp(flow):
+        if data[transport.limits.datagram :] and self._by_tcp(flow):
             self._next()
             return
         self.flow = flow

@@ -116,7 +116,7 @@ class TransportLayer:
         self.limits = limits = limits or NetLimits()
         self.counts = Counts()
         self.wires = Wires(clock.seconds, limits.dead)
-        self._known = self.wires.by_address
+        self._known, self._vias = self.wires.by_address, self.wires.vias
         self.tap: Callable[[float, Flow, bool, bytes], None] | None = None
         """Told of all that comes and goes: when, by which flow, whether it goes."""
         self.lost: Callable[[Flow, bytes], None] = lambda flow, data: None
@@ -215,5 +215,5 @@ class TransportLayer:
 
     def new_via(self, flow: Flow) -> tuple[str, str]:
         """Make the value of a Via for C{flow} with a branch of its own; give both."""
-        branch = COOKIE + self.token()
-        return self.wires.via_of(flow) + branch, branch
+        branch, way, known = COOKIE + self.token(), flow[:2], self._vias
+        return (known[way] if way in known else self.wires.via_of(flow)) + branch, branch

@@ -85,7 +85,8 @@ class Wires:
         self._sources: dict[str, str | None] = {}
         self._learnt = 0.0
         self._hosts: dict[Remote, str] = {}
-        self._vias: dict[Remote, str] = {}
+        self.vias: dict[Remote, str] = {}
+        """The value of our Via for each local address; see L{via_of}."""
         self._dead: dict[Remote, float] = {}
 
     def attach(self, wire: Wire, advertise: str) -> None:
@@ -141,7 +142,7 @@ class Wires:
         wires = (*self._lent, *self._attached)
         self.by_address.update({(one.transport, one.local): one for one in wires})
         self._hosts.clear()
-        self._vias.clear()
+        self.vias.clear()
         self.supported = frozenset((one.transport, is_ipv6(one.local[0])) for one in self._attached)
 
     def wire_of(self, flow: Flow) -> Wire | None:
@@ -186,12 +187,12 @@ class Wires:
         5923 section 8.1).
         """
         way = flow[:2]
-        if way not in self._vias:
+        if way not in self.vias:
             ask = {"UDP": ";rport", "TLS": ";alias"}.get(flow.transport, "")
-            if len(self._vias) >= MOST_WIRES:
-                self._vias.clear()
-            self._vias[way] = f"SIP/2.0/{flow.transport} {self.contact_host(flow)}{ask};branch="
-        return self._vias[way]
+            if len(self.vias) >= MOST_WIRES:
+                self.vias.clear()
+            self.vias[way] = f"SIP/2.0/{flow.transport} {self.contact_host(flow)}{ask};branch="
+        return self.vias[way]
 
     def _contact_host(self, flow: Flow) -> str:
         """Work out what L{contact_host} remembers."""

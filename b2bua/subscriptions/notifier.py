@@ -195,7 +195,7 @@ class Notifier:
                 raise Refused(489, self.allow_events)
             if not resource:
                 raise Refused(404)
-            dialog = Dialog.of_request(request, tag, self._random.getrandbits(16))
+            dialog = Dialog.of_request(request, tag)
             if not dialog.target:
                 raise PeerError("A SUBSCRIBE needs a Contact", section="RFC 6665 4.1.2.1")
             dialog.next_hop  # noqa: B018  # a route or target that cannot be read is refused now

@@ -332,9 +332,9 @@ def _read_quickly(data: bytes, limits: MessageLimits) -> Parts | None:
         return None
     line, _, head = text.partition("\r\n")
     fields = _FIELDS(head)
-    lines = len(fields) + 1
+    lines = text.count("\r")
     # Fewer fields than ends of lines: something is folded, or no field at all, or has a lone CR or LF.
-    if text.count("\r") != lines or "\0" in text or lines > limits.fields:
+    if not fields[lines - 2 :] or "\0" in text or lines > limits.fields:
         return None
     return line, fields, data[end + 4 :]
 
@@ -407,7 +407,10 @@ def write(message: Message) -> bytes:
         elif not known or spelled["Content-Length"] != length[1]:
             fields = _with_length(fields, length)
     lines = "\r\n".join(map(": ".join, fields))
-    text = f"{message.start_line()}\r\n{lines}\r\n\r\n"
+    if type(message) is Request:
+        text = f"{message.method} {message.uri} SIP/2.0\r\n{lines}\r\n\r\n"
+    else:
+        text = f"{message.start_line()}\r\n{lines}\r\n\r\n"
     breaks = len(fields) + 2
     if text.count("\n") != breaks or text.count("\r") != breaks or "\0" in text:
         _refuse_injection(message, text, breaks)

@@ -121,6 +121,16 @@ class Uri:
         return _NUMERIC.match(self.host) is not None
 
     @cached_property
+    def number(self) -> str:
+        """The number or name of the user part, without what is for carriers only, fit for another URI."""
+        return escape_user(self.telephone[0])
+
+    @cached_property
+    def anonymous(self) -> bool:
+        """Is it the URI of somebody who wants not to be named (RFC 3323 section 4.1.1.3)?"""
+        return self.host.lower() == "anonymous.invalid"
+
+    @cached_property
     def user_unescaped(self) -> str:
         """The user part as people know it; for a tel URI the number."""
         if self.scheme == "tel":

@@ -34,8 +34,10 @@ _SIMPLE = re.compile(
     r'(?>(?:;branch=([^;\x00-\x20",\x7f]*+))?)[^\x00-\x20",\x7f]*+)\Z'
 ).match
 
-# What keeps a C{;rport} from being filled in where it stands: a second one, C{received}, or a quote.
-_FILLED = re.compile(r';rport.*;rport|;received|"', re.IGNORECASE | re.DOTALL).search
+# What stands before and after a C{;rport} that can be filled in where it stands: no second one, no
+# C{received}, no quote.
+_OTHERS = r';(?!(?i:rport|received))[^;"]*+'
+_ASKING = re.compile(rf"((?:{_OTHERS})*+);rport((?:{_OTHERS})*+)\Z").match
 
 
 class Via:
@@ -142,14 +144,13 @@ class Via:
         RFC 3261 section 18.2.1: C{received} if the sent-by is not the source
         address; RFC 3581 section 4: both if the client asks for C{rport}.
         """
-        tail = self.tail
-        before, asked, after = tail.partition(";rport")
+        asking = _ASKING(self.tail)
         # Mostly asked for once, in lower case, and nothing is filled in or quoted.
-        if asked and after[:1] in ("", ";") and not _FILLED(tail):
+        if asking is not None:
             copy = Via()
             copy.transport, copy.host, copy.port = self.transport, self.host, self.port
             copy.head, copy.branch = self.head, self.branch
-            copy.tail = f"{before};rport={port}{after};received={host}"
+            copy.tail = f"{asking[1]};rport={port}{asking[2]};received={host}"
             return copy
         if self.rport is not None:
             return self.with_params(("received", host), ("rport", str(port)))

@@ -36,7 +36,7 @@ def relay(bridge: Bridge, leg: Leg, referral: Referral) -> None:
         return
     alias = (context.token(), context.token(), context.token())
     context.dialogs.alias(named.dialog, alias)
-    if named.call is not None:
+    if named.call is not None and named.call.calls.changed is not None:
         named.call.calls.changed(named.call)  # whoever goes on with it has to know that name
     uri = refer_to.uri.with_headers(("Replaces", "{};to-tag={};from-tag={}".format(*alias)))
     referral.relay(bridge.other(leg), f"<{uri}>")

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from b2bua.errors import PeerError
+from b2bua.legs.state import LegState
 from b2bua.wire.uri import Uri
 
 if TYPE_CHECKING:
@@ -128,9 +129,9 @@ class CallRecord:
                 return
         party = leg.party
         entry = LegRecord(leg.id, party.title, leg.incoming, now, call_id=leg.call_id, name=party.display)
-        if leg.answered:
+        if leg.state is LegState.ANSWERED:
             entry.answered = now  # it comes from another call
-        self.legs.append(entry)
+        self.legs += (entry,)
 
     def leg_ended(self, leg: Leg, now: float, why: str) -> None:
         """A leg has left the call."""

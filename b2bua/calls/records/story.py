@@ -64,9 +64,9 @@ class Story:
     ) -> None:
         """Note what C{feature} said when it was asked."""
         entries = self._entries
-        if len(entries) >= ENTRIES_MAX:
+        entries += ((at, hook, feature, answer, seconds, error),)
+        if entries[ENTRIES_MAX:]:
             del entries[: ENTRIES_MAX // 4]
-        entries.append((at, hook, feature, answer, seconds, error))
         if answer is not None and feature not in self.features:
             self.features += (feature,)
 
@@ -80,9 +80,9 @@ class Story:
     def note(self, text: str, *values: Any) -> None:
         """Note something that happened; C{text} is a format for C{values}, as in C{str.format}."""
         entries = self._entries
-        if len(entries) >= ENTRIES_MAX:
+        entries += ((self._now(), text, values),)
+        if entries[ENTRIES_MAX:]:
             del entries[: ENTRIES_MAX // 4]
-        entries.append((self._now(), text, values))
 
     def questions(self) -> Iterator[tuple[str, bool, float, bool]]:
         """Who was asked, had an answer, took so many seconds, and failed."""
