@@ -84,7 +84,7 @@ class Intercom:
         ours = parent is not None and parent is self._attempts.get(attempt.call.id)
         if ours:
             ask(draft, self._alert_info)
-        elif not self._may(attempt.caller, called):
+        elif draft.fields and not self._may(attempt.caller, called):
             drop(draft, (self._alert_info,))
 
     @hookimpl

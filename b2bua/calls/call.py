@@ -98,6 +98,9 @@ class LiveTable(CallTable, Protocol):
     def changed(self) -> Callable[[Call], None] | None:
         """Told of each call when who talks to whom, who holds, rings or waits has changed."""
 
+    def came_or_went(self, call: Call) -> None:
+        """A call has one leg more, or one less."""
+
     def tell_of(self, call: Call) -> None:
         """Who talks to whom has changed in a call."""
 
@@ -238,7 +241,7 @@ class Call:
             self.calls.changed(self)
         now = self.since = self.wall()
         self.record.leg_began(leg, now)
-        self._others_now()
+        self.calls.came_or_went(self)
 
     def yield_leg(self, leg: Leg) -> None:
         """Give a leg away to another call; whom it talked to waits alone."""
@@ -325,7 +328,7 @@ class Call:
             self.calls.directory.leg_ended(leg.party)
             now = self.since = self.wall()
             self.record.leg_ended(leg, now, why)
-            self._others_now()
+            self.calls.came_or_went(self)
             if end is not None and self.started:
                 self.features.tell_leg_ended(self, leg, end, by_us)
 
@@ -398,12 +401,6 @@ class Call:
         self.record.leg_answered(leg, self.wall())
         if self.calls.recorded is not None and self.record.answered is not None and self.legs:
             self.calls.recorded(self)
-
-    def _others_now(self) -> None:
-        """Somebody came or went; before the answer and at the very end that is written with the rest."""
-        if self.calls.recorded is not None and self.record.answered is not None and self.legs:
-            self.calls.recorded(self)
-        self.calls.tell_of(self)
 
     # ---- the end --------------------------------------------------------
 

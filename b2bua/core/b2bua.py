@@ -106,7 +106,7 @@ class B2BUA:
                 else:
                     self.senders.from_elsewhere(owner, request, server, lambda: self.owner(request))
                 return
-            if self.outside.is_for_features(request):
+            if request.method in self.calls.features.methods and self.outside.is_for_features(request):
                 self.outside.ask(request, server)
                 return
             serve = self._methods.get(request.method)

@@ -103,9 +103,7 @@ class DialogRequest:
         self._lost_at: float | None = None
         self.seq = 0
         """The CSeq number that it was last sent with."""
-        if channel.requests is None:
-            channel.requests = []
-        channel.requests.append(self)
+        channel.requests = [*(channel.requests or ()), self]
         self._send()
 
     def _send(self) -> None:

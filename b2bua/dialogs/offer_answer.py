@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from b2bua.errors import PeerError
@@ -131,8 +132,7 @@ class Origin:
 
     def _with_line(self, body: bytes) -> bytes:
         """Put our o= line into a body."""
-        kind = "IP6" if ":" in self.address else "IP4"
-        return replace_origin(body, f"o=- {self.id} {self._shown} IN {kind} {self.address}".encode())
+        return replace_origin(body, b"o=- %d %d IN %b" % (self.id, self._shown, _place(self.address)))
 
     @property
     def state(self) -> tuple[int, bytes]:
@@ -154,6 +154,12 @@ class Origin:
     def resume(self, shown: int, last: bytes) -> None:
         """Go on after a restore with what was sent last."""
         self._shown, self._body = shown, last
+
+
+@lru_cache(maxsize=256)
+def _place(address: str) -> bytes:
+    """An address of ours as an o= line has it; there are few."""
+    return f"{'IP6' if ':' in address else 'IP4'} {address}".encode()
 
 
 def can_answer(answer: bytes, offer: bytes) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from b2bua.errors import PeerError
-from b2bua.legs import our_requests, responses
+from b2bua.legs import our_requests
 from b2bua.legs.header_policy import GOODBYE, entering
 from b2bua.legs.state import LegState
 from b2bua.legs.words import Fields, HungUp
@@ -130,7 +130,7 @@ def dismiss(leg: LegData, dialog: Dialog) -> None:
 
 def bye_received(leg: LegData, request: Request, server: IServerTransaction) -> None:
     """Take a BYE: 200, and 487 to whatever the peer still has open (section 15.1.2)."""
-    responses.respond(leg, server, 200)
+    server.accept()
     if leg.state is LegState.ENDED:
         if leg.our_bye is not None and leg.our_bye.sent:
             leg.our_bye.answered()

@@ -106,10 +106,8 @@ class EarlyDialogs:
             fields += (SDP,)
         our_requests.request(self.leg, fork.dialog, "PRACK", our_requests.ignored, fields, body)
 
-    def one_source(self, tag: str, session: bytes | None) -> bytes | None:
+    def one_source(self, tag: str, session: bytes) -> bytes | None:
         """Let early media of one fork through only, the first one."""
-        if session is None:
-            return None
         if not self._early_media:
             self._early_media = tag
         return session if self._early_media == tag else None

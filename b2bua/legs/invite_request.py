@@ -127,7 +127,7 @@ class InviteRequest:
         fields += self._credentials
         if invitation.session is not None:
             offer = leg.signed(invitation.session)
-            fields.append(SDP)
+            fields += (SDP,)
         else:
             offer = b""
         body = self._with_parts(fields, offer) if invitation.parts else offer

@@ -88,7 +88,8 @@ class OurInvite(InviteRequest):
         if self.invitation.session is None and not reliable:
             # An offer cannot come in an unreliable response (section 13.2.1).
             session = None
-        session = self._forks.one_source(tag, session)
+        if session is not None:
+            session = self._forks.one_source(tag, session)
         fields = entering(response, PROVISIONAL, leg.party)
         if response.code == 180:
             leg.ringing = True

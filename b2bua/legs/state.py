@@ -242,7 +242,7 @@ class LegData:
     @property
     def wants_answer(self) -> bool:
         """Did our 2xx have an offer, whose answer the ACK must bring?"""
-        return self.peer_invite is not None and self.peer_invite.answered and self.peer_invite.offering
+        return self.peer_invite is not None and self.peer_invite.offering and self.peer_invite.answered
 
     def inherits(self, response: Response) -> bool:
         """Is it the 2xx to an INVITE that a process has sent which is gone?"""

@@ -224,7 +224,11 @@ class ClientTransaction:
         try:
             hear(response)
         except Exception:  # noqa: BLE001
-            self.log.failure("a response {code} could not be dealt with because of a bug", code=response.code)
+            self._broke(response.code)
+
+    def _broke(self, code: int) -> None:
+        """Log a bug of the user's, while it is being dealt with."""
+        self.log.failure("a response {code} could not be dealt with because of a bug", code=code)
 
 
 class Branch(Transaction):
@@ -243,7 +247,9 @@ class Branch(Transaction):
         client: ClientTransaction,
     ) -> None:
         """Take a machine that has not started, and whom to tell."""
-        super().__init__(table.transport, machine, key, flow)
+        self._transport = table.transport
+        self.machine, self.key, self.way = machine, key, flow
+        self.repeats = self.ends = self.bucket = None
         self._table = table
         self._client = client
 
@@ -265,7 +271,10 @@ class Branch(Transaction):
         client, code = self._client, message.code
         client._alive = True
         if code < 200:
-            client._tell(message)
+            try:
+                client._hear(message)
+            except Exception:  # noqa: BLE001
+                client._broke(code)
             return
         if self is not client._branch:
             if code >= 300:

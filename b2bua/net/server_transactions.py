@@ -59,7 +59,9 @@ class ServerTransaction(Transaction):
         @param flow: where the request came from.
         @param way_back: where responses go.
         """
-        super().__init__(table.transport, machine, key, way_back)
+        self._transport = table.transport
+        self.machine, self.key, self.way = machine, key, way_back
+        self.repeats = self.ends = self.bucket = None
         self._table = table
         self._merge_key = merge_key
         self.flow = flow
@@ -76,6 +78,14 @@ class ServerTransaction(Transaction):
         self.perform(self.machine.respond(response))
         if self.machine.request is None:
             self.user = None
+
+    def accept(self) -> None:
+        """Send a 200 that says nothing more (see L{IServerTransaction.accept})."""
+        if type(self.machine) is NonInviteServer:
+            self.perform(self.machine.accept())
+            self.user = None
+        else:
+            self.respond(self.request.response(200))
 
     def trying(self) -> None:
         """Send a 100, unless something has been sent already."""

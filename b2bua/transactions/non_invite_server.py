@@ -19,7 +19,7 @@ from b2bua.transactions.effects import (
     Stop,
     TimerValues,
 )
-from b2bua.wire.message import Request, Response, write, write_trying
+from b2bua.wire.message import Request, Response, write, write_plain, write_trying
 
 STOP_TRYING = Stop(TRYING)
 
@@ -74,13 +74,21 @@ class NonInviteServer:
         """
         match self.state:
             case State.TRYING | State.PROCEEDING if response.code >= 200 and response.code != 408:
-                if self._reliable:
-                    self._end()
-                    return (write(response), ENDED)
-                self.state = State.COMPLETED
-                self.request, self._last = None, write(response)
-                return (STOP_TRYING, self._timers.j, self._last)
+                return self._answered(write(response))
         return ()
+
+    def accept(self) -> Effects:
+        """Follow the arrow of a 200 from TU that says nothing more."""
+        return () if self.request is None else self._answered(write_plain(self.request, 200))
+
+    def _answered(self, data: bytes) -> Effects:
+        """200-699 from TU: send response."""
+        if self._reliable:
+            self._end()
+            return (data, ENDED)
+        self.state = State.COMPLETED
+        self.request, self._last = None, data
+        return (STOP_TRYING, self._timers.j, data)
 
     def receive(self, request: Request) -> Effects:
         """Follow the arrow of a retransmitted request."""

@@ -43,6 +43,9 @@ class IServerTransaction(Interface):
         comes too late has no effect.
         """
 
+    def accept() -> None:
+        """Send a 200 that says nothing more, to a request within a dialog that changes nothing in it."""
+
     def trying() -> None:
         """Send a 100, unless something has been sent already."""
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
-from typing import Self, TypeAlias
+from typing import Self, TypeAlias, final
 
 from b2bua.errors import PeerError, UsageError
 from b2bua.wire.careful import (
@@ -43,6 +43,7 @@ __all__ = [
     "Response",
     "parse",
     "write",
+    "write_plain",
     "write_trying",
 ]
 
@@ -50,7 +51,6 @@ __all__ = [
 # much faster than a set of characters; that it takes a lone CR for a part of the
 # value is seen by counting.
 _FIELDS = re.compile(rf"(?:(?<=\r\n)|\A)({TOKEN}++)[ \t]*+:[ \t]*+(.*[^ \t\r\n]|)[ \t]*+\r\n").findall
-NO_BODY = ("Content-Length", "0")
 SHORT = 4096
 """Bytes of a head that is read quickly, and whose parts are remembered: longer ones would fill the memory."""
 _MANDATORY = ("Via", "From", "To", "Call-ID", "CSeq")
@@ -63,6 +63,7 @@ _DIALOG_MAKERS = frozenset(("INVITE", "SUBSCRIBE", "REFER", "NOTIFY"))
 _BARE_NUL = re.compile(r"(?<!\\)\0")
 
 
+@final
 class Request(Message):
     """A request (section 7.1)."""
 
@@ -176,6 +177,7 @@ def _class_reason(code: int) -> str:
     return REASONS.get(code // 100 * 100, "")
 
 
+@final
 class Response(Message):
     """A response (section 7.2)."""
 
@@ -255,18 +257,28 @@ class Malformed(PeerError):
             self.salvage = Request(*saved)
 
 
-_Readers: TypeAlias = tuple[
-    Callable[[str], tuple[str, str, int]], Callable[[str], NameAddr], Callable[[str], CSeq]
-]
-"""What reads the start-line, From and To, and CSeq."""
+def _look(names: tuple[str, ...]) -> tuple[bool, bool]:
+    """Are names of fields spelled as the RFCs do, and is none there twice?"""
+    once = frozenset(names)
+    return are_known(once), len(once) == len(names)
 
-_ONCE: _Readers = (read_start_line, NameAddr.parse, CSeq.parse)
-# A peer asks the same few things again and again, all messages of a dialog have the
-# same From and To, and nearly all dialogs begin with the same few numbers.
+
+_Readers: TypeAlias = tuple[
+    Callable[[str], tuple[str, str, int]],
+    Callable[[str], NameAddr],
+    Callable[[str], CSeq],
+    Callable[[tuple[str, ...]], tuple[bool, bool]],
+]
+"""What reads the start-line, From and To, CSeq, and the names of the fields."""
+
+_ONCE: _Readers = (read_start_line, NameAddr.parse, CSeq.parse, _look)
+# A peer asks the same few things again and again with the same fields, all messages of a
+# dialog have the same From and To, and nearly all dialogs begin with the same few numbers.
 _AGAIN: _Readers = (
     lru_cache(maxsize=1024)(read_start_line),
     lru_cache(maxsize=1024)(NameAddr.parse),
     lru_cache(maxsize=1024)(CSeq.parse),
+    lru_cache(maxsize=1024)(_look),
 )
 
 
@@ -282,15 +294,18 @@ def parse(data: bytes, limits: MessageLimits = LIMITS) -> Request | Response:
         if parts is None:
             parts, readers = read_carefully(data, limits), _ONCE
         line, fields, body = parts
-        read_start, read_party, read_cseq = readers
+        read_start, read_party, read_cseq, look = readers
         method, text, code = read_start(line)
         message: Request | Response
         message = Response(code, text, fields, body) if code else Request(method, text, fields, body)
-        first = dict(fields[::-1])
-        if not (well_spelled := are_known(first)):
+        names, _ = zip(*fields, strict=True) if fields else ((), ())
+        well_spelled, distinct = look(names)
+        if well_spelled:
+            first = dict(fields if distinct else fields[::-1])
+        else:
             first = index(fields)
-        message.first = first
-        message.distinct = distinct = not fields[len(first) :]
+            distinct = not fields[len(first) :]
+        message.first, message.distinct = first, distinct
         if not distinct:
             _check_repeated(fields, limits, len(first), well_spelled)
         if limits is not LIMITS:
@@ -388,54 +403,65 @@ def _cut(body: bytes, length: str) -> bytes:
     return body[:wanted]
 
 
-def write(message: Message) -> bytes:
+def write(message: Request | Response) -> bytes:
     """
     Write a message; Content-Length is made right, or put at the end.
 
     @raise UsageError: if anything in it would begin a line of its own
         (header injection).
     """
-    fields = message.fields
-    body = message.body
-    length = ("Content-Length", str(len(body))) if body else NO_BODY
-    # Mostly it comes last, or is not there yet.
-    if fields[-1:] != (length,):
-        spelled = dict(fields)
-        known = are_known(spelled)
-        if known and "Content-Length" not in spelled:
-            fields = (*fields, length)
-        elif not known or spelled["Content-Length"] != length[1]:
-            fields = _with_length(fields, length)
+    fields, body = message.fields, message.body
+    length = str(len(body)) if body else "0"
+    names, _ = zip(*fields, strict=True) if fields else ((), ())
+    breaks, at = _known_layout(names) if not names[256:] else _layout(names)
+    if at < 0:
+        fields = (*fields, ("Content-Length", length))
+    elif fields[at][1] != length:
+        fields = (*fields[:at], (names[at], length), *fields[at + 1 :])
     lines = "\r\n".join(map(": ".join, fields))
     if type(message) is Request:
         text = f"{message.method} {message.uri} SIP/2.0\r\n{lines}\r\n\r\n"
     else:
-        text = f"{message.start_line()}\r\n{lines}\r\n\r\n"
-    breaks = len(fields) + 2
+        text = f"SIP/2.0 {message.code} {message.reason}\r\n{lines}\r\n\r\n"
     if text.count("\n") != breaks or text.count("\r") != breaks or "\0" in text:
         _refuse_injection(message, text, breaks)
     return text.encode("utf-8", "surrogateescape") + body
 
 
 def write_trying(request: Request) -> bytes:
-    """Write the 100 to a request (section 8.2.6.1), in which there is nothing that did not come with it."""
+    """Write the 100 to a request (section 8.2.6.1)."""
+    told = f"Timestamp: {request.first['Timestamp']}\r\n" if "Timestamp" in request.first else ""
+    return write_plain(request, 100, told)
+
+
+def write_plain(request: Request, code: int, more: str = "") -> bytes:
+    """
+    Write an answer in which there is nothing that did not come with the request.
+
+    @param code: a 100, or the answer to a request that makes no dialog, and has a To tag.
+    @param more: a line that came with the request as well.
+    """
     if not request.distinct:
-        return write(request.response(100))
+        return write(request.response(code))
     first = request.first
-    told = f"Timestamp: {first['Timestamp']}\r\n" if "Timestamp" in first else ""
     text = (
-        f"SIP/2.0 100 Trying\r\nVia: {first['Via']}\r\nFrom: {first['From']}\r\nTo: {first['To']}\r\n"
-        f"Call-ID: {first['Call-ID']}\r\nCSeq: {first['CSeq']}\r\n{told}Content-Length: 0\r\n\r\n"
+        f"SIP/2.0 {code} {REASONS[code]}\r\nVia: {first['Via']}\r\n"
+        f"From: {first['From']}\r\nTo: {first['To']}\r\nCall-ID: {first['Call-ID']}\r\n"
+        f"CSeq: {first['CSeq']}\r\n{more}Content-Length: 0\r\n\r\n"
     )
     return text.encode("utf-8", "surrogateescape")
 
 
-def _with_length(fields: tuple[Field, ...], length: Field) -> tuple[Field, ...]:
-    """Put the right Content-Length in the place of the old one, or at the end."""
-    for at, (name, _) in enumerate(fields):
+def _layout(names: tuple[str, ...]) -> tuple[int, int]:
+    """Give the lines of a message with these fields, and which of them is Content-Length; -1 for none."""
+    for at, name in enumerate(names):
         if len(name) in (1, 14) and canonical(name) == "Content-Length":
-            return (*fields[:at], (name, length[1]), *fields[at + 1 :])
-    return (*fields, length)
+            return len(names) + 2, at
+    return len(names) + 3, -1
+
+
+# We write the same few kinds of messages again and again.
+_known_layout = lru_cache(maxsize=256)(_layout)
 
 
 def _refuse_injection(message: Message, text: str, breaks: int) -> None:

@@ -67,6 +67,10 @@ class FakeServer:
         write(response)
         self.responses.append(response)
 
+    def accept(self) -> None:
+        """Write a 200 down."""
+        self.respond(self.request.response(200))
+
     def trying(self) -> None:
         """Write a 100 down."""
         self.respond(self.request.response(100))

@@ -39,6 +39,15 @@ class NonInviteServerTests(SynchronousTestCase):
         machine = self.machine(reliable=True)
         self.assertEqual(brief(machine.respond(response(OPTIONS, 200))), [200, ENDED])
 
+    def test_accepted(self) -> None:
+        """A 200 that says nothing more is a final response as any other, and comes once only."""
+        for reliable in (False, True):
+            plain, other = self.machine(reliable=reliable), self.machine(reliable=reliable)
+            self.assertEqual(brief(plain.accept()), brief(other.respond(OPTIONS.response(200))))
+            self.assertEqual(plain.receive(OPTIONS), other.receive(OPTIONS))
+            self.assertEqual((plain.state, plain.last), (other.state, other.last))
+            self.assertEqual(plain.accept(), ())
+
     def test_late(self) -> None:
         """A 100 is sent when timer E would have reached T2, on all transports (RFC 4320 section 4.1)."""
         for reliable in (False, True):

@@ -6,7 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.errors import PeerError, UsageError
 from b2bua.wire.fields import CSeq, Event, SessionExpires, Via
-from b2bua.wire.message import REASONS, Message, Request, Response, parse, write, write_trying
+from b2bua.wire.message import REASONS, Message, Request, Response, parse, write, write_plain, write_trying
 from tests.wire.samples import ALL, BYE, COMPACT, FORWARDED, INVITE, OK, REGISTER, SDP
 
 
@@ -382,6 +382,14 @@ class AnswerTests(SynchronousTestCase):
         for like in (invite, invite.with_fields(add=more), invite.with_fields(add=[("v", "SIP/2.0/UDP b")])):
             parsed = request(write(like))
             self.assertEqual(write_trying(parsed), write(parsed.response(100)))
+
+    def test_plain(self) -> None:
+        """An answer that says nothing of its own is written at once, and is the same as any other."""
+        bye = request(BYE)
+        for more in ((), [("Subject", "ü")], [("v", "SIP/2.0/UDP b")]):
+            like = bye.with_fields(add=more)
+            parsed = request(write(like))
+            self.assertEqual(write_plain(parsed, 200), write(parsed.response(200)))
 
     def test_record_route(self) -> None:
         """Record-Route is copied into what may make a dialog (section 12.1.1)."""

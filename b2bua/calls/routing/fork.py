@@ -64,7 +64,8 @@ class Fork:
 
     def start(self) -> None:
         """Open a leg to each destination of the next tier."""
-        attempt, tier = self._attempt, self._tiers.pop(0)
+        tier, *self._tiers = self._tiers
+        attempt = self._attempt
         call = attempt.call
         self._breadth = attempt.template.spread(len(tier), attempt.alone)
         if not self._breadth:
@@ -76,7 +77,7 @@ class Fork:
             leg = call.open_leg(destination, invited, attempt.template.who)
             if first is not None:
                 self._first[leg] = first
-            self.legs.append(leg)
+            self.legs += (leg,)
             call.listen(leg, self)
 
     @property
