@@ -90,7 +90,7 @@ class Server:
         self.settings = settings
         self._random = random
         self._record = record
-        self.over: Callable[[Call], None] = lambda call: None
+        self.over: Callable[[Call], None] | None = None
         """Told of each call that is over, when its record is kept."""
         self.counted: Callable[[Call], None] = lambda call: None
         """Told of each call whose media have passed through a relay, when its record says what came."""
@@ -206,7 +206,8 @@ class Server:
         if self.persistence is not None:
             self.persistence.ended(call)
         self._record(call.record)
-        self.over(call)
+        if self.over is not None:
+            self.over(call)
 
     def _counted(self, call: Call) -> None:
         """A call is over, and its record says what media came."""

@@ -329,7 +329,7 @@ class Call:
             now = self.since = self.wall()
             self.record.leg_ended(leg, now, why)
             self.calls.came_or_went(self)
-            if end is not None and self.started:
+            if end is not None and self.started and "leg_ended" in self.features.heard:
                 self.features.tell_leg_ended(self, leg, end, by_us)
 
     def hang_up(self, leg: Leg, why: str = "bye", fields: Fields = ()) -> None:
@@ -466,7 +466,8 @@ class Call:
     def start(self) -> None:
         """The features hear of it, and so of its end; not of an INVITE that is refused for its own faults."""
         self.started = True
-        self.features.tell_call_started(self)
+        if "call_started" in self.features.heard:
+            self.features.tell_call_started(self)
 
     def turn_away(self, leg: Leg, offer: bytes | None, code: int, reason: str) -> None:
         """Refuse a caller, who may be told in words."""
@@ -519,7 +520,8 @@ class Call:
         if not self.talked:
             self.talked = True
             self.record.answered_by = self.record.answered_by or leg.party.title
-            self.features.tell_call_answered(self, leg)
+            if "call_answered" in self.features.heard:
+                self.features.tell_call_answered(self, leg)
 
     def let_go(self) -> None:
         """Another process goes on with it: know nothing of it any more, and say nothing to anybody."""

@@ -8,7 +8,7 @@ number, or what a trusted trunk asserted; never what a caller says of itself.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, final
 
 from b2bua.legs.party import Identity
 from b2bua.legs.words import Fields
@@ -25,6 +25,7 @@ ANONYMOUS_URI = "sip:anonymous@anonymous.invalid"
 ANONYMOUS = Identity("Anonymous", ANONYMOUS_URI)
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Unseen:
     """In whose name the first party of a call is rung that a feature begins: nobody is there yet."""

@@ -154,6 +154,10 @@ class Decisions(HookDecisions, Protocol):
         """The methods outside of dialogs that features answer."""
 
     @property
+    def heard(self) -> frozenset[str]:
+        """The news that any feature hears, by their hooks: of what happens in every call no other is told."""
+
+    @property
     def hears_changes(self) -> bool:
         """Does any feature want to know how each call is whenever that changes?"""
 

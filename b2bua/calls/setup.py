@@ -66,7 +66,7 @@ class Setup:
 
     def __init__(self, call: CallInSetup, template: InviteTemplate) -> None:
         """Prepare; the template's C{who} is the caller."""
-        assert not isinstance(template.who, Unseen)
+        assert type(template.who) is not Unseen
         self.call = call
         self.template = template
         self.caller: Leg = template.who

@@ -38,6 +38,8 @@ class HookRelay(Decisions):
         """The header fields of INVITEs that features want to see."""
         self.methods: frozenset[str] = frozenset().union(*(plugin.methods for plugin in active))
         """The methods outside of dialogs that features answer."""
+        self.heard: frozenset[str] = frozenset()
+        """The news that any feature hears."""
         self.hears_changes = False
         """Does any feature want to know how each call is whenever that changes?"""
         self.plays_music = False
@@ -51,7 +53,8 @@ class HookRelay(Decisions):
 
     def _arranged(self) -> None:
         """Look at once what is asked often."""
-        self.hears_changes = bool(self._impls["call_changed"])
+        self.heard = frozenset(hook for hook, kind in HOOKS.items() if kind == "news" and self._impls[hook])
+        self.hears_changes = "call_changed" in self.heard
         self.plays_music = bool(self._impls["music_wanted"])
         self.announces = bool(self._impls["announcement_wanted"])
         self.edits_invitation = bool(self._impls["invitation_leaving"])

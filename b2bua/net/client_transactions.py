@@ -147,7 +147,8 @@ class ClientTransaction:
             return
         self.flow = flow
         self._alive = False
-        timers, reliable = transport.timers_of(flow), flow.transport != "UDP"
+        timers = transport.timers_of(flow) if transport.own_timers else transport.timers
+        reliable = flow.transport != "UDP"
         kind = InviteClient if request.method == "INVITE" else NonInviteClient
         machine: ClientMachine = kind(request, data, timers, reliable=reliable)
         branch = self._branch = Branch(self._table, machine, (name, request.method), flow, self)

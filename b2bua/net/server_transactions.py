@@ -247,6 +247,8 @@ class ServerTransactions:
         """Open a server transaction and have its request delivered."""
         server = self._transaction(request, key, merge, flow)
         server.deliver(request)
+        if server.machine.request is None:
+            return  # it is answered
         waiting = server.machine.wait()
         if waiting and self._live.get(key) is server:
             server.perform(waiting)
@@ -258,7 +260,8 @@ class ServerTransactions:
     def _transaction(self, request: Request, key: Hashable, merge: Hashable, flow: Flow) -> ServerTransaction:
         """Make a server transaction that has not started."""
         reliable = flow.transport != "UDP"
-        timers = self.transport.timers_of(flow)
+        transport = self.transport
+        timers = transport.timers_of(flow) if transport.own_timers else transport.timers
         machine: ServerMachine
         if request.method == "INVITE":
             machine = InviteServer(request, timers, reliable=reliable)

@@ -128,8 +128,10 @@ class TransportLayer:
         self._keep_alives = Admission(limits.rate, limits.burst, limits.sources)
         self.connections = ConnectionCount(limits.connections, limits.connections_per_host)
         self.halves = Halves(limits.halves)
-        self._timers = timers or TimerValues()
-        self._timers_of: dict[str, TimerValues] = {}
+        self.timers = timers or TimerValues()
+        """Those of all peers that L{set_timers} says nothing of."""
+        self.own_timers: dict[str, TimerValues] = {}
+        """Those of others, by their address or transport."""
         self._gathered: list[tuple[Wire, bytes, Flow]] | None = None
 
     def set_timers(self, who: str, timers: TimerValues | None = None) -> None:
@@ -140,16 +142,16 @@ class TransportLayer:
             for more.
         """
         if timers is None:
-            self._timers_of.pop(who, None)
+            self.own_timers.pop(who, None)
         else:
-            self._timers_of[who] = timers
+            self.own_timers[who] = timers
 
     def timers_of(self, flow: Flow | None) -> TimerValues:
         """Give the timers that hold for the peer of C{flow}."""
-        others = self._timers_of
-        if others and flow is not None:
-            return others.get(flow.remote[0]) or others.get(flow.transport) or self._timers
-        return self._timers
+        own = self.own_timers
+        if own and flow is not None:
+            return own.get(flow.remote[0]) or own.get(flow.transport) or self.timers
+        return self.timers
 
     # Who may cost us work.
 

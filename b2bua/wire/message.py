@@ -17,7 +17,6 @@ from b2bua.errors import PeerError, UsageError
 from b2bua.wire.careful import (
     LIMITS,
     MessageLimits,
-    Parts,
     count_values,
     read_carefully,
     read_start_line,
@@ -288,12 +287,21 @@ def parse(data: bytes, limits: MessageLimits = LIMITS) -> Request | Response:
 
     @raise Malformed: with the status to answer and what could be salvaged.
     """
-    readers = _AGAIN
+    readers, head = _AGAIN, ""
     try:
-        parts = _read_quickly(data, limits)
-        if parts is None:
-            parts, readers = read_carefully(data, limits), _ONCE
-        line, fields, body = parts
+        end = data.find(b"\r\n\r\n", 0, limits.message)
+        # A head that is no longer than a field may be has no field that is too long.
+        if 0 < end <= SHORT and end <= limits.field and not data[limits.message :]:
+            try:
+                head = data[: end + 2].decode()
+            except UnicodeDecodeError:
+                head = ""
+        line, _, rest = head.partition("\r\n")
+        fields: Sequence[Field] = _FIELDS(rest)
+        lines, body = head.count("\r"), data[end + 4 :]
+        # Fewer fields than ends of lines: something is folded, or no field at all, or has a lone CR or LF.
+        if not fields[lines - 2 :] or "\0" in head or lines > limits.fields:
+            (line, fields, body), readers = read_carefully(data, limits), _ONCE
         read_start, read_party, read_cseq, look = readers
         method, text, code = read_start(line)
         message: Request | Response
@@ -333,25 +341,6 @@ def parse(data: bytes, limits: MessageLimits = LIMITS) -> Request | Response:
             error.why, section=error.section, where=error.where, code=error.code, data=data
         ) from error
     return message
-
-
-def _read_quickly(data: bytes, limits: MessageLimits) -> Parts | None:
-    """Take a message apart that is written as nearly all are; None if this one is not."""
-    end = data.find(b"\r\n\r\n", 0, limits.message)
-    # A head that is no longer than a field may be has no field that is too long.
-    if end <= 0 or end > limits.field or end > SHORT or data[limits.message :]:
-        return None
-    try:
-        text = data[: end + 2].decode()
-    except UnicodeDecodeError:
-        return None
-    line, _, head = text.partition("\r\n")
-    fields = _FIELDS(head)
-    lines = text.count("\r")
-    # Fewer fields than ends of lines: something is folded, or no field at all, or has a lone CR or LF.
-    if not fields[lines - 2 :] or "\0" in text or lines > limits.fields:
-        return None
-    return line, fields, data[end + 4 :]
 
 
 def _topmost(vias: str, limits: MessageLimits) -> str:

@@ -363,7 +363,8 @@ class Attempt:
     def progressed(self, leg: Leg, word: Ringing | Progress) -> None:
         """A leg rings, or something else goes on before the answer."""
         if type(word) is Ringing and not self.rang:
-            self.call.features.tell_target_ringing(self, leg)
+            if "target_ringing" in self.call.features.heard:
+                self.call.features.tell_target_ringing(self, leg)
             attempt: Attempt | None = self
             while attempt is not None:
                 attempt.rang = True
