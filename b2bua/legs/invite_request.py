@@ -54,6 +54,7 @@ class InviteRequest:
         from_uri = invitation.from_uri
         self.from_name = name_addr(invitation.from_display, from_uri)
         self.to_value = name_addr(invitation.to_display, invitation.to_uri)
+        # Any number will do (section 8.1.1.5); low ones are read in their responses once for all calls.
         self.seq = 0
         channel = leg.channel
         channel.contact_user = Uri.parse(from_uri).user or ""

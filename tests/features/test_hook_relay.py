@@ -50,6 +50,19 @@ class Second:
         return Forward("103")
 
 
+class Curious:
+    """Hears when calls begin."""
+
+    def __init__(self) -> None:
+        """Have heard of none."""
+        self.calls: list[object] = []
+
+    @hookimpl
+    def call_started(self, call: object) -> None:
+        """Take note."""
+        self.calls.append(call)
+
+
 class Patient:
     """Takes its time."""
 
@@ -86,7 +99,16 @@ class QuestionTests(SynchronousTestCase):
         self.assertIsNone(features.ask_route(attempt()))
         self.assertIsNone(features.ask_ring_seconds(attempt()))
         self.assertFalse(features.edits_invitation)
+        self.assertEqual(features.heard, frozenset())
         features.tell_call_started(attempt().call)
+
+    def test_heard(self) -> None:
+        """The core can see which news somebody hears, and tells no other ones."""
+        features = Features.of(Curious, First)
+        self.assertEqual(features.heard, {"call_started"})
+        call = attempt().call
+        features.tell_call_started(call)
+        self.assertEqual(features.plugins[0].thing.calls, [call])
 
     def test_order(self) -> None:
         """The first one that has an answer is the last one that is asked."""
