@@ -37,7 +37,7 @@ _SIMPLE = re.compile(
 # What stands before and after a C{;rport} that can be filled in where it stands: no second one, no
 # C{received}, no quote.
 _OTHERS = r';(?!(?i:rport|received))[^;"]*+'
-_ASKING = re.compile(rf"((?:{_OTHERS})*+);rport((?:{_OTHERS})*+)\Z").match
+_ASKING = re.compile(rf"((?>(?:{_OTHERS})*));rport((?>(?:{_OTHERS})*))\Z").match
 
 
 class Via:
