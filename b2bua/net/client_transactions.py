@@ -283,7 +283,9 @@ class Branch(Transaction):
             if client._branch is not None:
                 # The hop before has answered after all: this one need not.
                 client._branch.perform(client._branch.machine.cancel())
-        self._transport.wires.answered(self.way, message)
+        wires = self._transport.wires
+        if code == 503 or wires.dead:
+            wires.answered(self.way, message)
         if client._hops:
             client._took_tcp()
         if code == 503 and client._hops and client._cancel is None:

@@ -87,7 +87,8 @@ class Wires:
         self._hosts: dict[Remote, str] = {}
         self.vias: dict[Remote, str] = {}
         """The value of our Via for each local address; see L{via_of}."""
-        self._dead: dict[Remote, float] = {}
+        self.dead: dict[Remote, float] = {}
+        """Which servers did not answer lately, and until when they are asked last."""
 
     def attach(self, wire: Wire, advertise: str) -> None:
         """Use a wire; C{advertise} is C{host} or C{host:port}, or empty."""
@@ -257,27 +258,27 @@ class Wires:
     def flows(self, hops: list[Hop]) -> list[Flow]:
         """Give the flows to servers, those that lately were dead last."""
         flows = [flow for hop in hops if (flow := self.flow_to(hop)) is not None]
-        if self._dead and len(flows) > 1:
+        if self.dead and len(flows) > 1:
             flows.sort(key=lambda flow: self.is_dead(flow.transport, flow.remote))
         return flows
 
     def is_dead(self, transport: str, remote: tuple[str, int]) -> bool:
         """Did a server not answer lately?"""
-        return bool(self._dead) and self._dead.get((transport, remote), 0.0) > self._now()
+        return bool(self.dead) and self.dead.get((transport, remote), 0.0) > self._now()
 
     def answered(self, flow: Flow, response: Response) -> None:
         """Note that a server is alive, or says itself that it is not (503)."""
         if response.code == 503:
             after = response.retry_after
             self.bury(flow, None if after is None else min(after, LONGEST_DEAD))
-        elif self._dead:
-            self._dead.pop((flow.transport, flow.remote), None)
+        elif self.dead:
+            self.dead.pop((flow.transport, flow.remote), None)
 
     def bury(self, flow: Flow, seconds: float | None = None) -> None:
         """Ask a server last for some time."""
         now = self._now()
-        if len(self._dead) >= MOST_DEAD:
-            self._dead = {key: until for key, until in self._dead.items() if until > now}
-        if len(self._dead) < MOST_DEAD:
+        if len(self.dead) >= MOST_DEAD:
+            self.dead = {key: until for key, until in self.dead.items() if until > now}
+        if len(self.dead) < MOST_DEAD:
             until = now + (self._dead_time if seconds is None else seconds)
-            self._dead[flow.transport, flow.remote] = until
+            self.dead[flow.transport, flow.remote] = until

@@ -73,9 +73,9 @@ class Story:
     def silent(self, at: float, hook: str, features: tuple[str, ...], took: tuple[int, ...]) -> None:
         """Note that C{features} were asked and had no opinion, for which each took so many microseconds."""
         entries = self._entries
-        if len(entries) >= ENTRIES_MAX:
+        entries += ((at, hook, features, took),)
+        if entries[ENTRIES_MAX:]:
             del entries[: ENTRIES_MAX // 4]
-        entries.append((at, hook, features, took))
 
     def note(self, text: str, *values: Any) -> None:
         """Note something that happened; C{text} is a format for C{values}, as in C{str.format}."""

@@ -422,9 +422,9 @@ class Attempt:
         if self._deadline is not None:
             self._deadline.stop()
         self._release(fields)
-        for child in self._children:
+        children, self._children = self._children, []
+        for child in children:
             child.cancel(fields)
-        self._children.clear()
 
     def _release(self, fields: Fields = ()) -> None:
         """Stop timers and legs of the present step."""
