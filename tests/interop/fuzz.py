@@ -64,6 +64,7 @@ class Service:
             self.process = subprocess.Popen(
                 [str(twistd), "-n", "b2bua", "--config", str(config)],
                 cwd=directory,
+                stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )

@@ -7,6 +7,7 @@ measures.
 
 from __future__ import annotations
 
+import atexit
 import csv
 import os
 import shutil
@@ -85,10 +86,12 @@ class Killable:
             command = ["bash", "-c", f'exec {moves}; {said} exec "$@"', "bash", *command]
         with open(self.log, "ab") as log:
             self._process = subprocess.Popen(
-                command, cwd=self.directory, stdout=log, stderr=subprocess.STDOUT, pass_fds=sockets
-            )
+                command, cwd=self.directory, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+                pass_fds=sockets,
+            )  # fmt: skip
         for number in sockets:
             os.close(number)
+        atexit.register(self._process.kill)  # if a test ends before it does
         self.pid = self._process.pid
 
     def wait_until_it_serves(self) -> None:
@@ -328,9 +331,10 @@ class Sipp:
         ]  # fmt: skip
         self._out = open(directory / f"{name}.out", "wb")  # noqa: SIM115  # as long as the process
         self.process = subprocess.Popen(
-            command, cwd=directory, stdout=self._out, stderr=subprocess.STDOUT,
+            command, cwd=directory, stdin=subprocess.DEVNULL, stdout=self._out, stderr=subprocess.STDOUT,
             env={**os.environ, "TERM": "dumb"},
         )  # fmt: skip
+        atexit.register(self.process.kill)
 
     def counts(self) -> dict[str, str]:
         """The last line of its statistics."""

@@ -128,7 +128,8 @@ class ScannerTests(TestCase):
         command = [str(Path(self.scanner).with_name(name))]
         if name == "svcrack":
             command = ["/usr/bin/python3", "-c", SVCRACK, str(Path(self.scanner).resolve().parent)]
-        command += ["-p", str(port or self.service.port), *arguments, HOST]
+        # By itself it takes port 5060, where answers to anybody who names no port arrive.
+        command += ["-P", str(free_port()), "-p", str(port or self.service.port), *arguments, HOST]
         there = self.mktemp_there()
         program.start(command, there, {"HOME": there, "PATH": "/usr/bin:/bin"})
         return program.ended(2 * LIMIT).addCallback(lambda _: "\n".join(program.lines))

@@ -57,7 +57,12 @@ def _start(initdb: Path, directory: Path) -> str:
         who = {"user": "postgres" if "postgres" in names else "nobody", "extra_groups": []}
         os.chown(directory, pwd.getpwnam(who["user"]).pw_uid, -1)
     data, port = directory / "data", free_port()
-    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "cwd": directory, **who}
+    quiet: dict[str, Any] = {
+        "stdin": subprocess.DEVNULL,
+        "stdout": subprocess.DEVNULL,
+        "cwd": directory,
+        **who,
+    }
     subprocess.run(
         [initdb, "-D", data, "-U", "b2bua", "-A", "trust", "-E", "UTF8", "--no-sync"],
         check=True, timeout=SECONDS, stderr=subprocess.DEVNULL, **quiet,
