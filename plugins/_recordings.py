@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
-from b2bua.calls import rescue_recording
+from b2bua.calls import rescue
 
 STAMP = "%Y%m%d-%H%M%S"
 HEAD_BYTES = 44
@@ -133,7 +133,7 @@ class Recordings:
         parts = list(self._directory.glob("*.wav.part"))
         lost = [part for part in parts if str(part.with_suffix("")) not in besides]
         for part in lost:
-            rescue_recording(part)
+            rescue(part)
         return len(lost)
 
     def expire(self, now: datetime, days: float) -> int:

@@ -48,9 +48,9 @@ from b2bua.calls.verdicts import (
 )
 from b2bua.legs.party import Party, Policy
 from b2bua.legs.words import LegEnd, Replied, Requested
-from b2bua.media.growing import rescue as rescue_recording
+from b2bua.media.growing import rescue
 from b2bua.media.ports import NoVoice
-from b2bua.media.sounds import rescue, unplayable
+from b2bua.media.sounds import unplayable
 
 __all__ = [
     "Announcement",
@@ -109,7 +109,6 @@ __all__ = [
     "record",
     "replace",
     "rescue",
-    "rescue_recording",
     "take_up_recording",
     "tell_both",
     "unplayable",

@@ -1,5 +1,5 @@
 """
-A WAV file of two channels that grows on the disk, two seconds at a time, and has its name when it is whole.
+A recording that grows on the disk, two seconds at a time, and has its name when it is whole.
 
 Whatever happens, C{.part} beside it is a WAV file of what there is; L{rescue}
 gives it its name.
@@ -9,39 +9,47 @@ from __future__ import annotations
 
 import errno
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from b2bua.media.g711 import WIDTH
 from b2bua.media.rtp import FRAME, RATE
 from b2bua.media.sounds import HEAD, head, part_of, settle
 
-CHANNELS = 2
-SAMPLE = WIDTH * CHANNELS
-FRAME_BYTES = FRAME * SAMPLE
-WRITTEN = 2 * RATE * SAMPLE
-"""So many bytes may be lost: two seconds."""
+STEREO = 2
+FRAME_BYTES = FRAME * WIDTH * STEREO
+"""20 ms of a call."""
+SECONDS = 2
+"""So much may be lost."""
 LONGEST = 2**32 - 2**16
-"""The head has 32 bits for the size: 37 hours."""
+"""The head has 32 bits for the size: 37 hours of two channels."""
+_DISK = ThreadPoolExecutor(1, "disk")
+"""Where the disk is waited for; no voice does."""
 
 
 class Growing:
     """One recording."""
 
-    def __init__(self, path: str | Path, *, goes_on: bool = False) -> None:
+    def __init__(
+        self, path: str | Path, channels: int = STEREO, *, goes_on: bool = False, mode: int = 0o640
+    ) -> None:
         """
         Begin.
 
         @param goes_on: add to what there is of it, if there is something.
+        @param mode: who may read it, as far as the umask lets them.
         @raise OSError: if there is no place for it.
         """
         self.path = Path(path)
+        self._channels, self._sample = channels, WIDTH * channels
+        self._frame = FRAME * self._sample
         self._part = part_of(path)
-        self._file = os.open(self._part, os.O_RDWR | os.O_CREAT | (0 if goes_on else os.O_TRUNC), 0o640)
+        self._file = os.open(self._part, os.O_RDWR | os.O_CREAT | (0 if goes_on else os.O_TRUNC), mode)
         try:
             size = os.fstat(self._file).st_size - HEAD.size
-            self.size = max(size - size % FRAME_BYTES, 0)
+            self.size = max(size - size % self._frame, 0)
             """Bytes of samples that are on the disk."""
-            os.pwrite(self._file, head(self.size, CHANNELS), 0)
+            self._write_head()
         except OSError:
             os.close(self._file)
             if not goes_on:
@@ -50,29 +58,38 @@ class Growing:
         self._new = bytearray()
 
     @property
+    def taken(self) -> int:
+        """How many bytes of samples it has been given."""
+        return self.size + len(self._new)
+
+    @property
     def frames(self) -> int:
         """How many times 20 ms it has."""
-        return (self.size + len(self._new)) // FRAME_BYTES
+        return self.taken // self._frame
 
-    def add(self, pcm: bytes) -> None:
+    def add(self, pcm: bytes | bytearray) -> None:
         """
-        Add samples of two channels; they are written when it is worth it.
+        Add samples; they are written when it is worth it.
 
         @raise OSError: if there is no place for them any more.
         """
         self._new += pcm
-        if len(self._new) >= WRITTEN:
+        if len(self._new) >= SECONDS * RATE * self._sample:
             self._write()
+            _DISK.submit(_settle_data, os.dup(self._file))
 
     def _write(self) -> None:
         """Write what is new, and the head that says so."""
-        if self.size + len(self._new) > LONGEST:
+        if self.taken > LONGEST:
             raise OSError(errno.EFBIG, "a WAV file cannot be longer than 37 hours")
         while self._new:
             written = os.pwrite(self._file, self._new, HEAD.size + self.size)
             del self._new[:written]
             self.size += written
-        os.pwrite(self._file, head(self.size, CHANNELS), 0)
+        self._write_head()
+
+    def _write_head(self) -> None:
+        os.pwrite(self._file, head(self.size, self._channels), 0)
 
     def end(self) -> str:
         """
@@ -87,15 +104,41 @@ class Growing:
                 self._write()
             except OSError as error:
                 missing = error.strerror or str(error)
-            self.size -= self.size % SAMPLE
-            os.ftruncate(self._file, HEAD.size + self.size)
-            os.pwrite(self._file, head(self.size, CHANNELS), 0)
-            os.fsync(self._file)
+            self._settle()
         finally:
             os.close(self._file)
+        self._name()
+        return missing
+
+    def become(self, pcm: bytes) -> None:
+        """
+        Give it its name with just these samples, of which the first ones may be on the disk.
+
+        @raise OSError: if there is no place for all of them; then there is C{.part}.
+        """
+        try:
+            self.size = min(self.size, len(pcm))
+            self._new = bytearray(pcm[self.size :])
+            self._write()
+            self._settle()
+        finally:
+            os.close(self._file)
+        self._name()
+
+    def let_go(self) -> None:
+        """Write no more: there is C{.part}."""
+        os.close(self._file)
+
+    def _settle(self) -> None:
+        """Have it on the disk, and nothing else."""
+        self.size -= self.size % self._sample
+        os.ftruncate(self._file, HEAD.size + self.size)
+        self._write_head()
+        os.fsync(self._file)
+
+    def _name(self) -> None:
         self._part.replace(self.path)
         settle(self.path)
-        return missing
 
 
 def rescue(part: Path) -> Path:
@@ -105,6 +148,23 @@ def rescue(part: Path) -> Path:
     @param part: its C{.part}.
     @raise OSError: if it cannot be written.
     """
-    whole = Growing(part.with_suffix(""), goes_on=True)
+    whole = Growing(part.with_suffix(""), _channels_of(part), goes_on=True)
     whole.end()
     return whole.path
+
+
+def _channels_of(part: Path) -> int:
+    """How many channels a recording has; versions before this one wrote one channel without a head."""
+    with part.open("rb") as file:
+        said = file.read(HEAD.size)
+    if said and said[:4] != b"RIFF":
+        return 1
+    return int(HEAD.unpack(said)[6]) if len(said) == HEAD.size else STEREO
+
+
+def _settle_data(file: int) -> None:
+    """Have on the disk what was written to an open file, and close it."""
+    try:
+        os.fdatasync(file)
+    finally:
+        os.close(file)

@@ -7,10 +7,8 @@ import struct
 import wave
 from collections import OrderedDict
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 from b2bua.media.codec import Codec, Turn
 from b2bua.media.g711 import WIDTH, converted
@@ -102,71 +100,9 @@ def head(size: int, channels: int = 1) -> bytes:
     )  # fmt: skip
 
 
-_DISK = ThreadPoolExecutor(1, "disk")
-"""Where the disk is waited for; no voice does."""
-
-
-def _settle_data(file: int) -> None:
-    """Have on the disk what was written to an open file, and close it."""
-    try:
-        os.fdatasync(file)
-    finally:
-        os.close(file)
-
-
-class Part:
-    """
-    What has been recorded so far, in a file of its own beside the one that will be.
-
-    When the power fails, or the worker dies, L{rescue} makes a recording of it.
-    """
-
-    SECONDS = 2.0
-    """So much may be lost."""
-
-    def __init__(self, path: str | Path) -> None:
-        """
-        Begin.
-
-        @raise OSError: if there is no place for it.
-        """
-        self.path = part_of(path)
-        self._file: BinaryIO = self.path.open("wb")
-        self._written = 0
-
-    def add(self, pcm: bytes | bytearray) -> None:
-        """
-        Write what is new, if it is worth it.
-
-        @raise OSError: if there is no place for it any more.
-        """
-        if len(pcm) - self._written >= self.SECONDS * RATE * WIDTH:
-            self._file.write(pcm[self._written :])
-            self._file.flush()
-            _DISK.submit(_settle_data, os.dup(self._file.fileno()))
-            self._written = len(pcm)
-
-    def remove(self) -> None:
-        """It is whole by now, or wanted no more."""
-        self._file.close()
-        self.path.unlink(missing_ok=True)
-
-
 def part_of(path: str | Path) -> Path:
     """Where a recording grows."""
     return Path(f"{path}.part")
-
-
-def rescue(part: Path) -> Path:
-    """
-    Make a recording of what there is of one that came to no end.
-
-    @raise OSError: if it cannot be read or written.
-    """
-    pcm, path = part.read_bytes(), part.with_suffix("")
-    save(path, pcm[: len(pcm) - len(pcm) % WIDTH])
-    part.unlink(missing_ok=True)
-    return path
 
 
 class Sound:

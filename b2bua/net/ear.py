@@ -6,9 +6,9 @@ import time
 from typing import Protocol
 
 from b2bua.media.endpoint import Endpoint
+from b2bua.media.growing import Growing
 from b2bua.media.latch import Address
 from b2bua.media.ports import Happened
-from b2bua.media.sounds import Part
 from b2bua.net.media_sockets import MediaSocket
 
 
@@ -33,9 +33,7 @@ class Ear:
         """How the party reaches us."""
         self.peer = ""
         """From where it signals."""
-        self.path = ""
-        """Where the recording goes."""
-        self.part: Part | None = None
+        self.file: Growing | None = None
         """What there is of it on the disk."""
         self.room = ""
         """Whom it hears, and is heard by; empty for nobody."""
@@ -61,8 +59,8 @@ class Ear:
         """Hear what the party says for 20 ms."""
         if self.endpoint is not None:
             happened = self.endpoint.listen()
-            if self.part is not None and self.endpoint.recording is not None:
-                happened += self._keep(self.part, self.endpoint.recording.pcm)
+            if self.file is not None and self.endpoint.recording is not None:
+                happened += self._keep(self.file, self.endpoint.recording.pcm)
             self.worker.tell(self, happened)
 
     def speak(self) -> None:
@@ -76,10 +74,10 @@ class Ear:
             self.worker.tell(self, happened)
             self.report()
 
-    def _keep(self, part: Part, pcm: bytearray) -> list[Happened]:
+    def _keep(self, file: Growing, pcm: bytearray) -> list[Happened]:
         """Have on the disk what is recorded; with no place for more the recording ends."""
         try:
-            part.add(pcm)
+            file.add(pcm[file.taken :])
         except OSError:
             return [Happened("recorded", "full")]
         return []

@@ -25,10 +25,11 @@ from twisted.python.failure import Failure
 
 from b2bua.media import negotiation, wideband
 from b2bua.media.endpoint import FRAME_SECONDS, Endpoint
+from b2bua.media.growing import Growing
 from b2bua.media.ports import Happened, NoRelay, NoVoice
 from b2bua.media.room import Room
 from b2bua.media.rtcp import Reports
-from b2bua.media.sounds import NotASound, Part, Sound, Sounds, save
+from b2bua.media.sounds import NotASound, Sound, Sounds
 from b2bua.net import voice_commands as commands
 from b2bua.net.ear import Ear
 from b2bua.net.media_sockets import MediaSockets
@@ -122,20 +123,18 @@ class Worker(RelaysAtWork, WorkerLine):
 
         What there is of it in C{.part} stays until it is whole.
         """
-        part, ear.part = ear.part, None
-
-        def saved(_: None) -> Happened:
-            if part is not None:
-                part.remove()
-            return happened
+        file, ear.file = ear.file, None
+        if file is None:
+            self._tell(ear, happened)
+            return
 
         def failed(failure: Failure) -> Happened:
             error = failure.value
             assert isinstance(error, OSError)
             return Happened("recorded", f"failed: {error.strerror}")
 
-        saving: Deferred[Any] = deferToThread(save, ear.path, pcm)
-        saving.addCallbacks(saved, failed).addCallback(lambda one: self._tell(ear, one))
+        saving: Deferred[Any] = deferToThread(file.become, pcm)
+        saving.addCallbacks(lambda _: happened, failed).addCallback(lambda one: self._tell(ear, one))
 
     # ---- what the service says ----------------------------------------------
 
@@ -220,9 +219,9 @@ class Worker(RelaysAtWork, WorkerLine):
         """Record to a file."""
         ear = self._ears.get(voice)
         if ear is not None and ear.endpoint is not None:
-            ear.path = path
+            self._drop_file(ear)
             try:
-                ear.part = Part(path)
+                ear.file = Growing(path, 1, mode=0o666)
             except OSError as error:
                 self._tell(ear, Happened("recorded", f"failed: {error.strerror}"))
                 return {}
@@ -282,11 +281,18 @@ class Worker(RelaysAtWork, WorkerLine):
             self._leave(ear)
         return {}
 
+    def _drop_file(self, ear: Ear) -> None:
+        """A recording that goes on has no end: there is C{.part}."""
+        file, ear.file = ear.file, None
+        if file is not None:
+            file.let_go()
+
     def _leave(self, ear: Ear) -> None:
         """Close its port."""
         self._go_out(ear)
         ear.report(bye=True)
         ear.endpoint = None
+        self._drop_file(ear)
         for sock in (ear.socket, ear.control):
             if sock is not None:
                 sock.close()

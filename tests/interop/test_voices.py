@@ -19,6 +19,7 @@ from twisted.trial.unittest import TestCase
 
 from b2bua.media import negotiation, sounds
 from b2bua.media.g711 import PCMA, level
+from b2bua.media.growing import rescue
 from b2bua.media.ports import Happened, NoVoice
 from b2bua.media.rtp import FRAME, RATE, Packet
 from b2bua.net.voices import Voices
@@ -183,7 +184,7 @@ class VoicesTests(TestCase):
         os.kill(pid, signal.SIGKILL)
         await gone
         self.assertFalse(path.exists())
-        self.assertEqual(sounds.rescue(sounds.part_of(path)), path)
+        self.assertEqual(rescue(sounds.part_of(path)), path)
         pcm = sounds.load(path)
         self.assertGreaterEqual(len(pcm) / 2 / RATE, 2.0)
         self.assertGreater(level(pcm[RATE : 2 * RATE]), 4000)
@@ -202,7 +203,7 @@ class VoicesTests(TestCase):
         self.assertEqual((await recorded).detail, "failed: File too large")
         await played
         self.assertFalse(path.exists())
-        self.assertGreaterEqual(len(sounds.load(sounds.rescue(sounds.part_of(path)))) / 2 / RATE, 2.0)
+        self.assertGreaterEqual(len(sounds.load(rescue(sounds.part_of(path)))) / 2 / RATE, 2.0)
         voice.close()
 
     async def test_nowhere_to_send(self) -> None:

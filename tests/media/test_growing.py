@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.media import growing
 from b2bua.media.growing import FRAME_BYTES, Growing, rescue
-from b2bua.media.sounds import part_of
+from b2bua.media.sounds import load, part_of
 
 SECOND = b"\1\0\2\0" * 8000
 
@@ -83,6 +83,37 @@ class GrowingTests(SynchronousTestCase):
         again.add(SECOND)
         again.end()
         self.assertEqual(seconds(self.path), 3.0)
+
+    def test_one_channel(self) -> None:
+        """A message is of one channel, on the disk before its end too, and is rescued as such."""
+        path = Path(self.mktemp())
+        file = Growing(path, 1)
+        for _ in range(5):
+            file.add(b"\1\0" * 8000)
+        file.let_go()
+        self.assertEqual(load(rescue(part_of(path))), b"\1\0" * 8000 * 4)
+
+    def test_before_it_had_a_head(self) -> None:
+        """What a version before has left, one channel without a head, is rescued but for some 3 ms."""
+        part_of(self.path).write_bytes(b"\1\0" * 8000)
+        self.assertGreater(len(load(rescue(part_of(self.path)))), 2 * 7800)
+
+    def test_becomes(self) -> None:
+        """In the end it is less than was written, without the silence at its end, or more."""
+        for seconds_said in (1, 4, 5):
+            path = Path(self.mktemp())
+            file = Growing(path, 1)
+            said = b"\1\0" * 8000 * seconds_said
+            file.add(b"\1\0" * 8000 * 4)
+            file.become(said)
+            self.assertEqual(load(path), said)
+            self.assertFalse(part_of(path).exists())
+
+    def test_cannot_become(self) -> None:
+        """With no place for all of it there is what there is, under the name of what is not whole."""
+        self.patch(os, "pwrite", self.full)
+        self.assertRaises(OSError, self.file.become, SECOND * 5)
+        self.assertEqual((self.path.exists(), part_of(self.path).exists()), (False, True))
 
     def test_disk_full(self) -> None:
         """With no place for more the file ends with what there is, and it is said what is missing."""

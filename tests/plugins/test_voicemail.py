@@ -14,9 +14,10 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.features import FeaturesRefused
-from b2bua.media import sounds
+from b2bua.media import growing
+from b2bua.media.growing import Growing
 from b2bua.media.rtp import RATE
-from b2bua.media.sounds import Part, load, save
+from b2bua.media.sounds import load, save
 from b2bua.testing import LadderTestCase, Manners, Phone, World
 from b2bua.testing.voices import SECONDS
 from b2bua_plugins import _mailbox_mail
@@ -501,10 +502,10 @@ class MailboxTests(SynchronousTestCase):
     def test_power_fails(self) -> None:
         """A message in the middle of which the power fails is there afterwards, and can be played."""
         place = self.mailbox.place(datetime(2026, 1, 1), "101")
-        part = Part(place)
+        part = Growing(place, 1)
         pcm = b"\1\2" * RATE * 5
         for frame in range(0, len(pcm), 320):
-            part.add(pcm[: frame + 320])
+            part.add(pcm[frame : frame + 320])
         self.assertEqual(self.mailbox.new(), [])  # nobody hears what is not whole
         self.assertEqual(self.mailbox.rescue(self.now(), 1.0), [])  # somebody is still speaking
         self.assertEqual(self.mailbox.rescue(self.now(6), 1.0), [place])
@@ -515,19 +516,19 @@ class MailboxTests(SynchronousTestCase):
     def test_on_the_disk(self) -> None:
         """What has been spoken is on the disk every two seconds, whatever else the system keeps in memory."""
         synced: list[int] = []
-        self.patch(sounds, "_DISK", _AtOnce())
+        self.patch(growing, "_DISK", _AtOnce())
         self.patch(os, "fdatasync", lambda file: synced.append(os.fstat(file).st_size))
-        part = Part(self.mailbox.place(datetime(2026, 1, 1), "101"))
+        part = Growing(self.mailbox.place(datetime(2026, 1, 1), "101"), 1)
         pcm = b"\1\2" * RATE * 5
         for frame in range(0, len(pcm), 320):
-            part.add(pcm[: frame + 320])
-        self.assertEqual(synced, [4 * RATE, 8 * RATE])
-        part.remove()
+            part.add(pcm[frame : frame + 320])
+        self.assertEqual(synced, [44 + 4 * RATE, 44 + 8 * RATE])
+        part.end()
 
     def test_power_fails_at_once(self) -> None:
         """What is too short for a message is none afterwards, either; copies that are not whole are gone."""
         place = self.mailbox.place(datetime(2026, 1, 1), "101")
-        Part(place)
+        Growing(place, 1)
         place.with_suffix(".copy").write_bytes(b"RIFF")
         self.assertEqual(self.mailbox.rescue(self.now(6), 1.0), [])
         self.assertEqual(list(place.parent.iterdir()), [])
@@ -562,5 +563,5 @@ class MailboxTests(SynchronousTestCase):
 
     def test_no_place_left(self) -> None:
         """A directory that cannot be written to is said so, in the words of the system."""
-        error = self.assertRaises(OSError, Part, self.directory / "nowhere" / "x.wav")
+        error = self.assertRaises(OSError, Growing, self.directory / "nowhere" / "x.wav")
         self.assertEqual(error.strerror, "No such file or directory")
