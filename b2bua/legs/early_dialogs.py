@@ -156,6 +156,6 @@ class EarlyDialogs:
             for fork in self._forks.values():
                 leg.context.dialogs.remove(fork.dialog)
                 self.used = max(self.used, fork.dialog.local_seq)
-            self._forks.clear()
+        self._forks = {}  # a fresh one: what has had entries keeps the room for them
         self._early_media = ""
         leg.early = None

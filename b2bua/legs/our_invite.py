@@ -33,7 +33,7 @@ class OurInvite(InviteRequest):
     2xx are met when the leg has long let go of it.
     """
 
-    __slots__ = ("_acks", "_cancelled", "_forks", "_owing", "_stranded", "_winner", "heard")
+    __slots__ = ("_ack", "_cancelled", "_forks", "_owing", "_stranded", "_surplus_acks", "_winner", "heard")
 
     def __init__(self, leg: LegData, invitation: Invitation) -> None:
         """Take what is to be sent; C{start} sends it."""
@@ -46,7 +46,10 @@ class OurInvite(InviteRequest):
         self._owing: EarlyDialog | None = None
         """The fork that won while the PRACK with our answer was owed."""
         self._winner: str | None = None
-        self._acks: dict[str, Ack] = {}
+        self._ack: Ack | None = None
+        """That of the winner."""
+        self._surplus_acks: dict[str, Ack] | None = None
+        """Those of dialogs that nobody wants, by their tags; nearly always there is none."""
 
     def _heard(self, response: Response) -> None:
         """Take a response; what is malformed in it makes it worthless."""
@@ -102,7 +105,9 @@ class OurInvite(InviteRequest):
     def _success(self, response: Response) -> None:
         """Take a 2xx: the first one wins, others are ended (section 13.2.2.4)."""
         tag = response.to.tag
-        ack = self._acks.get(tag)
+        ack = self._ack if tag == self._winner else None
+        if self._surplus_acks is not None and ack is None:
+            ack = self._surplus_acks.get(tag)
         if ack is not None:
             ack.repeat()
             return
@@ -114,13 +119,15 @@ class OurInvite(InviteRequest):
         else:
             dialog = fork.dialog
             dialog.confirm(response)
-        ack = self._acks[tag] = Ack(leg, dialog, self.seq, self._credentials)
+        ack = Ack(leg, dialog, self.seq, self._credentials)
         if self._winner is not None or self._cancelled or leg.our_invite is not self:
             if fork is not None:
                 leg.context.dialogs.remove(fork.dialog)
+            self._surplus_acks = self._surplus_acks or {}
+            self._surplus_acks[tag] = ack
             self._surplus(ack, session)
             return
-        self._winner = tag
+        self._winner, self._ack = tag, ack
         # What an UPDATE has changed since the reliable answer of that dialog counts.
         updated = leg.remote_session if fork is not None and leg.dialog is fork.dialog else None
         self._win(dialog, response)
@@ -219,8 +226,8 @@ class OurInvite(InviteRequest):
             if session is not None:
                 self._forks.confirm(session)
             return
-        ack, owing = self._acks[self._winner], self._owing
-        if leg.our_invite is not self:
+        ack, owing = self._ack, self._owing
+        if ack is None or leg.our_invite is not self:
             return
         if session is None:
             session = rejection(leg.remote_session or b"")
