@@ -20,7 +20,6 @@ from sqlalchemy import (
     and_,
     case,
     func,
-    or_,
 )
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -217,8 +216,8 @@ def state() -> ColumnElement[str]:
         (and_(record.ended.is_(None), unanswered), "ringing"),
         (record.ended.is_(None), "talking"),
         (record.why == "crash", "cut by a crash"),
-        (and_(~unanswered, or_(record.answered_by != "", record.why != "")), "answered"),
-        (~unanswered, "feature code"),
+        (and_(~unanswered, record.answered_by != ""), "answered"),
+        (~unanswered, "answered by the server"),
         (record.why == "operator", "ended by an operator while ringing"),
         (record.why == "shutdown", "ended by a shutdown while ringing"),
         (and_(record.status == 487, _rang()), "gave up while ringing"),

@@ -233,6 +233,11 @@ class ViewTests(PageCase):
         )
         self.assertRegex(row[9], r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$")
         self.assertEqual(row[13], "3")
+        self.bob.dial("*78")  # as a mailbox is, it is answered by the server
+        self.world.run(5)
+        answer = self.browser("desk").send("GET", "/Master.csv?party=bob")
+        rows = csv.reader(io.StringIO(answer.body.decode()))
+        self.assertEqual([row[14] for row in rows if row[2] == "*78"], ["ANSWERED"])
 
     def test_why_not(self) -> None:
         """Why an extension did not ring is asked on its page, and on one's own."""

@@ -132,4 +132,17 @@ class RecordTests(LadderTestCase):
         alice.gets("BYE")
         alice.answers(200)
         self.quiet()
-        self.assertEqual((self.record().answered_by, state(self.record())), ("", "feature code"))
+        self.assertEqual((self.record().answered_by, state(self.record())), ("", "answered by the server"))
+
+    def test_the_server_and_who_hangs_up(self) -> None:
+        """It makes no difference who hangs up: nobody but the server has answered."""
+        self.start()
+        [alice] = self.phones("alice")
+        alice.sends("INVITE", to="*78")
+        alice.gets(200)
+        alice.sends("ACK")
+        alice.sends("BYE")
+        alice.gets(200)
+        self.quiet()
+        self.assertEqual(self.record().hung_up_by, "extension alice")
+        self.assertEqual(state(self.record()), "answered by the server")

@@ -30,6 +30,7 @@ SHOWN = 50
 TONES = {
     "talking": "good",
     "answered": "good",
+    "answered by the server": "good",
     "ringing": "warn",
     "on hold": "busy",
     "waiting": "busy",

@@ -33,6 +33,7 @@ TALL = 120
 """Units of the tallest column of a chart."""
 DISPOSITIONS = {
     "answered": "ANSWERED",
+    "answered by the server": "ANSWERED",
     "talking": "ANSWERED",
     "busy": "BUSY",
     "no answer": "NO ANSWER",

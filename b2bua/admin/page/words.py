@@ -144,7 +144,7 @@ GERMAN = {
     "gave up": "aufgegeben",
     "gave up while ringing": "aufgegeben, als es klingelte",
     "cut by a crash": "durch Absturz beendet",
-    "feature code": "Funktionscode",
+    "answered by the server": "von der Anlage angenommen",
     "no common media": "kein gemeinsames Medium",
     "refused": "abgewiesen",
     "sent elsewhere": "weiterverwiesen",

@@ -252,7 +252,7 @@ STATES = tuple(
             "ringing",
             "talking",
             "answered",
-            "feature code",
+            "answered by the server",
             "gave up while ringing",
             "gave up",
             *sorted(STATUS_WORDS.values()),
@@ -278,7 +278,7 @@ def state(record: CallRecord) -> str:
     if record.why == "crash":
         return "cut by a crash"
     if record.answered is not None:
-        return "answered" if record.answered_by or record.why else "feature code"
+        return "answered" if record.answered_by else "answered by the server"
     if record.why in ("operator", "shutdown"):
         return f"ended by {'an operator' if record.why == 'operator' else 'a shutdown'} while ringing"
     if record.status == 487:
