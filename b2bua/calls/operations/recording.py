@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from b2bua.calls.operations.leg_waiter import Busy, Gone
 from b2bua.calls.operations.rerouting import reroute
-from b2bua.calls.relay.call_relay import RECORDING
+from b2bua.calls.relay.sessions import RECORDING
 from b2bua.media.ports import NoRelay
 
 if TYPE_CHECKING:
