@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from email.message import EmailMessage
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -62,34 +61,46 @@ def send_by_twisted(*what: Any, **more: Any) -> Deferred[Any]:
 
 
 class Outbox:
-    """Sends messages, and tries again when the mail server cannot take one."""
+    """
+    Sends messages, and tries again when the mail server cannot take one.
+
+    What waits for that is kept in the rows of the feature, by the path of the message:
+    whose it is, to whom it goes, whether it is deleted then, and how often it was tried.
+    """
 
     log = Logger()
 
-    def __init__(self, mail: Mail, service: Service) -> None:
-        """Send by a server."""
-        self._mail, self._service = mail, service
+    def __init__(self, mail: Mail, service: Service, sent: Callable[[str], None]) -> None:
+        """
+        Send by a server; what waited before a reload, a restart or a crash is tried again soon.
 
-    def send(
-        self,
-        to: str,
-        message: Path,
-        *,
-        delete: bool = False,
-        then: Callable[[], None] = lambda: None,
-        tries: tuple[float, ...] = AGAIN,
-    ) -> None:
+        @param sent: told whose message is gone from here, since it was sent.
+        """
+        self._mail, self._service, self._sent = mail, service, sent
+        for path in service.data:
+            service.after(AGAIN[0], self._send, Path(path))
+
+    def send(self, extension: str, to: str, message: Path, *, delete: bool = False) -> None:
         """
         Send a message with its sound, now and perhaps again.
 
         @param delete: is it deleted when the mail server has it?
-        @param then: called when it is.
         """
+        self._note(message, [extension, to, delete, 0])
+        self._send(message)
+
+    def _send(self, message: Path) -> None:
+        """Try it, if it was not sent meanwhile."""
+        row = self._service.data.get(str(message))
+        if row is None:
+            return
+        extension, to, delete, tried = row
         mail = self._mail
         try:
             letter = self._letter(to, message)
         except OSError:
-            return  # it was heard and deleted meanwhile
+            self._note(message, None)  # it was heard and deleted meanwhile
+            return
         sent = send_by_twisted(
             mail.server, mail.sender, [to], letter.as_bytes(), port=mail.port,
             username=mail.user or None, password=mail.password or None,
@@ -100,16 +111,27 @@ class Outbox:
                 "[voicemail.mail] a message for {to} could not be sent by {server}: {why}",
                 to=to, server=mail.server, why=failure.getErrorMessage(),
             )  # fmt: skip
-            if tries:
-                again = partial(self.send, to, message, delete=delete, then=then, tries=tries[1:])
-                self._service.after(tries[0], again)
+            if tried < len(AGAIN):
+                self._note(message, [extension, to, delete, tried + 1])
+                self._service.after(AGAIN[tried], self._send, message)
+            else:
+                self._note(message, None)
 
         def taken(_: Any) -> None:
+            self._note(message, None)
             if delete:
                 message.unlink(missing_ok=True)
-                then()
+                self._sent(extension)
 
         sent.addCallbacks(taken, failed)
+
+    def _note(self, message: Path, row: list[Any] | None) -> None:
+        """Keep what waits, or nothing any more."""
+        with self._service.data.change() as rows:
+            if row is None:
+                rows.pop(str(message), None)
+            else:
+                rows[str(message)] = row
 
     def _letter(self, to: str, message: Path) -> EmailMessage:
         """The mail."""

@@ -144,7 +144,7 @@ class Voicemail:
         self._service = service
         self._guesses.start(service)
         if self._all.mail is not None:
-            self._outbox = Outbox(self._all.mail, service)
+            self._outbox = Outbox(self._all.mail, service, self.changed)
         self._rescue()
         service.after(QUIET_SECONDS + 1, self._rescue)
         if self._all.days is not None:
@@ -201,9 +201,7 @@ class Voicemail:
         """There is a new message."""
         own = self.of(extension)
         if own.mail and self._outbox is not None:
-            self._outbox.send(
-                own.mail, message, delete=own.mailed == "delete", then=lambda: self.changed(extension)
-            )
+            self._outbox.send(extension, own.mail, message, delete=own.mailed == "delete")
         self.changed(extension)
 
     def set_pin(self, extension: str, pin: str) -> None:

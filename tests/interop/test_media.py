@@ -28,16 +28,20 @@ repeats = 9
 
 [recording]
 directory = "{recordings}"
-announce = "none"
+announce = "{announce}"
+language = "{place}"
 """
 HALF = 8000
 """Samples of a second, of which each is heard."""
 
 
-class MediaTests(TestCase):
+class MediaCase(TestCase):
     """A service whose workers speak, listen, pass on and record."""
 
     timeout = TIMEOUT
+    announce = "none"
+    recorded_always = True
+    """Are all calls of Bob recorded?"""
 
     async def setUp(self) -> None:
         """Start it; what Alice would say is the prompt of a menu."""
@@ -45,8 +49,12 @@ class MediaTests(TestCase):
         place.mkdir(parents=True)
         self.recordings = place / "recordings"
         sounds.save(place / "prompt.wav", tone(1.0, PITCH[ALICE]) * 20)
-        more = MORE.format(prompt=place / "prompt.wav", recordings=self.recordings)
-        keys = MappingProxyType({BOB: 'media = "relay"\nrecording.on = true'})
+        sounds.save(place / "recorded.wav", tone(1.0, PITCH[ALICE]) * 3)
+        more = MORE.format(
+            prompt=place / "prompt.wav", recordings=self.recordings, place=place, announce=self.announce
+        )
+        relayed = {BOB: 'media = "relay"\nrecording.on = true'} if self.recorded_always else {}
+        keys = MappingProxyType(relayed)
         self.service = Service(self.mktemp(), more, keys=keys)
         self.addCleanup(lambda: self.service.kill())
         await self.service.start()
@@ -102,6 +110,10 @@ class MediaTests(TestCase):
         heard = [{one for one, pitch in PITCH.items() if loudness(part, pitch) > 1000} for part in parts]
         self.assertGreaterEqual(sum(one == {who} for one in heard) / 2, seconds)
         self.assertLessEqual(set().union(*heard), {who})
+
+
+class MediaTests(MediaCase):
+    """What is heard and recorded."""
 
     async def test_codecs(self) -> None:
         """A phone that speaks nothing but Opus hears a menu, and so does one of G.722."""
@@ -166,3 +178,52 @@ class MediaTests(TestCase):
         await deferLater(reactor, 0.6)  # of what was heard before
         await bob.hears(ALICE)
         await bob.hang_up()
+
+
+class ToldTests(MediaCase):
+    """Who is recorded hears so: here a tone, as Alice would have it."""
+
+    announce = "all"
+
+    async def test_answered(self) -> None:
+        """The caller hears it before it rings, who is called before the caller; neither is it recorded."""
+        bob, carol = await self.phone(BOB), await self.phone(CAROL)
+        await bob.dial(CAROL)
+        await bob.tells("CALL_ESTABLISHED")
+        await bob.hears(ALICE)
+        await carol.tells("CALL_INCOMING")
+        await carol.answer()
+        await carol.tells("CALL_ESTABLISHED")
+        await carol.hears(ALICE)
+        await self.hear_each_other(bob, carol)
+        await deferLater(reactor, 3.0)
+        await bob.hang_up()
+        await carol.tells("CALL_CLOSED")
+        left, right = await self.recorded()
+        self.assertSaid(left, BOB, 2.0)
+        self.assertSaid(right, CAROL, 2.0)
+
+
+class ToldMeanwhileTests(MediaCase):
+    """Nobody is recorded before somebody wants it."""
+
+    announce = "all"
+    recorded_always = False
+
+    async def test_on_demand(self) -> None:
+        """Both hear it, and then each other, by the relay from now on."""
+        bob, carol = await self.talk()
+        [row] = await self.service.ask("/calls")
+        asked = self.service.ask("/commands/record", "POST", arguments={"call": row["id"], "what": "on"})
+        await gatherResults([bob.hears(ALICE), carol.hears(ALICE)])
+        await asked
+        await self.hear_each_other(bob, carol)
+        await deferLater(reactor, 3.0)
+        await bob.hang_up()
+        await carol.tells("CALL_CLOSED")
+        left, right = await self.recorded()
+        sides = {BOB: left, CAROL: right}
+        if {one for one, pitch in PITCH.items() if loudness(left[: 4 * HALF], pitch) > 1000} == {CAROL}:
+            sides = {CAROL: left, BOB: right}  # whoever has spoken first by the relay is left
+        for who, pcm in sides.items():
+            self.assertSaid(pcm, who, 2.0)

@@ -18,6 +18,7 @@ from b2bua.media import growing
 from b2bua.media.growing import Growing
 from b2bua.media.rtp import RATE
 from b2bua.media.sounds import load, save
+from b2bua.store.memory import MemoryStore
 from b2bua.testing import LadderTestCase, Manners, Phone, World
 from b2bua.testing.voices import SECONDS
 from b2bua_plugins import _mailbox_mail
@@ -436,7 +437,7 @@ class MailTests(LadderTestCase):
         self.sent: list[Message] = []
         self.down = 0
         self.patch(_mailbox_mail, "send_by_twisted", self.send)
-        return World(features=[Voicemail], settings=settings)
+        return World(features=[Voicemail], settings=settings, store=MemoryStore())
 
     def send(self, server: str, sender: str, to: list[str], letter: bytes, **more: Any) -> Deferred[None]:
         """Take a mail, unless the server is down."""
@@ -471,6 +472,41 @@ class MailTests(LadderTestCase):
         self.assertEqual((len(self.sent), len(Mailbox(self.directory / "bob").new())), (0, 1))
         self.world.run(61)
         self.assertEqual((len(self.sent), len(Mailbox(self.directory / "bob").new())), (1, 0))
+        self.quiet()
+
+    def test_reload(self) -> None:
+        """So is one that waited when the configuration was read anew, and once only."""
+        self.down = 1
+        self.leave()
+        self.world.run(30)
+        self.world.reload()
+        self.world.run(61)
+        self.assertEqual((len(self.sent), len(Mailbox(self.directory / "bob").new())), (1, 0))
+        self.world.run(5000)
+        self.assertEqual(len(self.sent), 1)
+        self.quiet()
+
+    def test_crash(self) -> None:
+        """And one that waited when the server died."""
+        self.down = 1
+        self.leave()
+        assert self.world.served is not None
+        self.world.served.crash()
+        self.world.run(2)
+        self.world.served.restart()
+        self.world.run(70)
+        self.assertEqual((len(self.sent), len(Mailbox(self.directory / "bob").new())), (1, 0))
+        self.quiet()
+
+    def test_given_up(self) -> None:
+        """After the fourth time nobody tries any more, and the message stays."""
+        self.down = 9
+        self.leave()
+        self.world.run(60 + 600 + 3600 + 10)
+        self.assertEqual((self.down, len(Mailbox(self.directory / "bob").new())), (5, 1))
+        self.world.reload()
+        self.world.run(100)
+        self.assertEqual(self.down, 5)
         self.quiet()
 
 
