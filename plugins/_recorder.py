@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
@@ -117,6 +118,10 @@ class Recorder:
                 self._note(call, self.going[call.id].path)
         finally:
             self._starting.discard(call.id)
+
+    def writes(self, path: Path) -> bool:
+        """Is that one of those that are being recorded?"""
+        return any(Path(one.path).name == path.name for one in self.going.values())
 
     def forget(self, call: Call) -> None:
         """It is over."""

@@ -53,6 +53,17 @@ class Recorded(NamedTuple):
         except OSError:
             return 0.0
 
+    def row(self) -> dict[str, object]:
+        """The same for people and programs."""
+        return {
+            "when": self.when.isoformat(" "),
+            "call": self.call,
+            "caller": self.caller,
+            "dialled": self.dialled,
+            "seconds": round(self.seconds, 1),
+            "file": self.path.name,
+        }
+
 
 def page(rows: Iterable[Mapping[str, object]]) -> str:
     """A page that lists recordings, the latest first, each with its sound."""

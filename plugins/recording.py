@@ -36,17 +36,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field, StringConstraints
 from twisted.logger import Logger
 
-from b2bua import Changeable, Directory, NotConfigured, Options, Service, Table, hookimpl
-from b2bua.calls import Confirm, Phase, Refuse, Replied, Talk, unplayable
-from b2bua_plugins._recorded_told import Told, Whom
+from b2bua import Options, Service, Table, hookimpl
+from b2bua.calls import Confirm, Phase, Refuse, Replied, Talk
 from b2bua_plugins._recorder import Recorder
-from b2bua_plugins._recordings import Recorded, Recordings, page
-from b2bua_plugins._sounds import of_language
+from b2bua_plugins._recording_wishes import ForAll, OfExtension, OfTrunk, Wishes
+from b2bua_plugins._recordings import Recordings, page
 
 if TYPE_CHECKING:
     from b2bua.calls import (
@@ -59,38 +57,10 @@ if TYPE_CHECKING:
         Leg,
         LegEnd,
         Outcome,
-        Party,
         Requested,
     )
 
 DAY = 24 * 3600.0
-Keys = Annotated[str, StringConstraints(pattern=r"^([0-9*#]{2,4})?$")]
-
-
-class ForAll(Table):
-    """C{[recording]}."""
-
-    directory: Directory
-    days: Annotated[float, Field(gt=0, le=36_500)] | None = None
-    numbers: tuple[str, ...] = ()
-    announce: Whom = "none"
-    language: str = "en"
-    tone: bool = False
-    record_key: Keys = "*1"
-    pause_key: Keys = "*2"
-
-
-class OfExtension(Table):
-    """C{[extensions.NUMBER.recording]}."""
-
-    on: Changeable[bool] = False
-    may: bool = False
-
-
-class OfTrunk(Table):
-    """C{[trunks.NAME.recording]}."""
-
-    on: bool = False
 
 
 class CallRecording:
@@ -115,16 +85,9 @@ class CallRecording:
     @hookimpl
     def b2bua_configure(self, options: Options) -> None:
         """Take what holds for all."""
-        if not options.names(ForAll):
-            raise NotConfigured("no [recording] table")
-        self._options, self._all = options, options.of(ForAll)
-        name = "tone.wav" if self._all.tone else "recorded.wav"
-        sound = of_language("recording", self._all.language) / name
-        if self._all.announce != "none" and (why := unplayable(sound)):
-            raise ValueError(f"[recording] language: {why}")
-        self._told = Told(self._all.announce, str(sound))
-        if self._all.record_key and self._all.record_key == self._all.pause_key:
-            raise ValueError("[recording] record_key and pause_key are the same; choose another one")
+        self._now = options.now
+        self._wishes = Wishes(options)
+        self._all, self._told = self._wishes.all, self._wishes.told()
         self._shelf = Recordings(Path(self._all.directory))
         self._recorder = Recorder("recording", self._shelf, self._told, options.now)
         self._pressed: dict[str, dict[str, str]] = {}
@@ -171,7 +134,7 @@ class CallRecording:
         """Delete what is too old."""
         assert self._all.days is not None
         try:
-            self._shelf.expire(self._options.now(), self._all.days)
+            self._shelf.expire(self._now(), self._all.days)
         except OSError as problem:
             self.log.warn(
                 "a recording older than {days} days cannot be removed: {problem}; "
@@ -182,28 +145,17 @@ class CallRecording:
 
     # ---- calls that are recorded by what is set ----------------------------------
 
-    def _is_set(self, party: Party) -> bool:
-        """Are all calls of a party recorded?"""
-        if party.internal:
-            return party.name in self._options.extensions and self._options.of(OfExtension, party.name).on
-        known = party.kind == "trunk" and party.name in self._options.trunks
-        return known and self._options.of(OfTrunk, party.name).on
-
     @hookimpl
     def call_started(self, call: Call) -> None:
         """See who calls."""
-        if call.caller is not None and self._is_set(call.caller.party):
+        if call.caller is not None and self._wishes.is_set(call.caller.party):
             self._recorder.want(call)
 
     @hookimpl
     def route_call(self, attempt: Attempt) -> Talk | None:
         """See whom a call goes to, and tell the caller."""
-        call, called = attempt.call, attempt.extension
-        if attempt.user in self._all.numbers or (
-            called is not None
-            and called in self._options.extensions
-            and self._options.of(OfExtension, called).on
-        ):
+        call = attempt.call
+        if self._wishes.are_for(attempt):
             self._recorder.want(call)
         caller = call.caller
         if not self._recorder.wants(call) or caller is None or not self._service.can_record:
@@ -225,7 +177,9 @@ class CallRecording:
         call, party = attempt.call, draft.party
         if party is None or attempt.leg is None or not self._told.concerns(party, calls=False):
             return
-        if self._recorder.is_on(call) or self._recorder.wants(call) or self._is_set(party):
+        if not self._service.can_record:
+            return
+        if self._recorder.is_on(call) or self._recorder.wants(call) or self._wishes.is_set(party):
             draft.first = self._told.say
 
     @hookimpl
@@ -241,7 +195,7 @@ class CallRecording:
 
     def _see(self, call: Call) -> None:
         """Begin, if a call is to be recorded for any of those in it."""
-        if any(self._is_set(one.party) for one in call.legs):
+        if any(self._wishes.is_set(one.party) for one in call.legs):
             self._recorder.want(call)
         if self._recorder.wants(call):
             self._recorder.begin_soon(call)
@@ -272,11 +226,6 @@ class CallRecording:
 
     # ---- on demand -------------------------------------------------------------------
 
-    def _may(self, party: Party) -> bool:
-        """May somebody record, and pause what is recorded?"""
-        known = party.internal and party.name in self._options.extensions
-        return known and self._options.of(OfExtension, party.name).may
-
     @hookimpl
     async def key_pressed(self, call: Call, leg: Leg, key: str) -> None:
         """Turn it on and off, or pause, for who may."""
@@ -286,7 +235,7 @@ class CallRecording:
             (self._all.record_key, "off" if self._recorder.is_on(call) else "on"),
             (self._all.pause_key, "resume" if self._recorder.pauses(call) else "pause"),
         ):
-            if wanted and keys.endswith(wanted) and self._may(leg.party):
+            if wanted and keys.endswith(wanted) and self._wishes.may(leg.party):
                 pressed[leg.id] = ""
                 with suppress(ValueError):  # the trace says so
                     await self._recorder.turn_soon(call, what)
@@ -297,7 +246,7 @@ class CallRecording:
         said = next((value.strip().lower() for name, value in request.fields if name.lower() == "record"), "")
         if request.method != "INFO" or said not in ("on", "off") or leg.call is None:
             return None
-        if not self._may(leg.party):
+        if not self._wishes.may(leg.party):
             return Replied(request.token, 403, "Recording Not Allowed")
         try:
             await self._recorder.turn_soon(leg.call, said)
@@ -308,7 +257,7 @@ class CallRecording:
     @hookimpl
     async def code_dialled(self, attempt: Attempt) -> Confirm | Refuse:
         """Record the other call of who dials, or no more."""
-        if not self._may(attempt.caller):
+        if not self._wishes.may(attempt.caller):
             return Refuse(403, "Recording Not Allowed")
         for state in self._service.calls(attempt.caller.name):
             for party in state.parties:
@@ -327,8 +276,8 @@ class CallRecording:
 
     def recordings(self, call: str = "", most: int = 1000) -> list[dict[str, object]]:
         """List the latest recordings, or those of one call."""
-        going = {Path(one.path).name for one in self._recorder.going.values()}
-        return [_row(one) for one in self._shelf.all(call, max(most, 0)) if one.path.name not in going]
+        found = self._shelf.all(call, max(most, 0))
+        return [one.row() for one in found if not self._recorder.writes(one.path)]
 
     async def record(self, call: str, what: Literal["on", "off", "pause", "resume"]) -> str:
         """Record a call, or no more; let it pause, and go on."""
@@ -341,10 +290,9 @@ class CallRecording:
 
     def _of_calls(self, calls: Collection[str]) -> dict[str, list[str]]:
         """The names of the recordings of calls, the oldest first."""
-        going = {Path(one.path).name for one in self._recorder.going.values()}
         found: dict[str, list[str]] = {}
         for one in self._shelf.of(calls):
-            if one.path.name not in going:
+            if not self._recorder.writes(one.path):
                 found.setdefault(one.call, []).append(one.path.name)
         return found
 
@@ -354,16 +302,3 @@ class CallRecording:
             return "text/html; charset=utf-8", page(self.recordings()).encode()
         found = self._shelf.find(name)
         return None if found is None else ("audio/wav", found.path)
-
-
-def _row(one: Recorded) -> dict[str, object]:
-    """A recording, for people and programs."""
-    when = one.when.isoformat(" ")
-    return {
-        "when": when,
-        "call": one.call,
-        "caller": one.caller,
-        "dialled": one.dialled,
-        "seconds": round(one.seconds, 1),
-        "file": one.path.name,
-    }

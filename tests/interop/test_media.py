@@ -49,7 +49,7 @@ class MediaCase(TestCase):
         place.mkdir(parents=True)
         self.recordings = place / "recordings"
         sounds.save(place / "prompt.wav", tone(1.0, PITCH[ALICE]) * 20)
-        sounds.save(place / "recorded.wav", tone(1.0, PITCH[ALICE]) * 3)
+        sounds.save(place / "recorded.wav", tone(1.0, PITCH[ALICE]) * 5)
         more = MORE.format(
             prompt=place / "prompt.wav", recordings=self.recordings, place=place, announce=self.announce
         )
@@ -215,7 +215,8 @@ class ToldMeanwhileTests(MediaCase):
         bob, carol = await self.talk()
         [row] = await self.service.ask("/calls")
         asked = self.service.ask("/commands/record", "POST", arguments={"call": row["id"], "what": "on"})
-        await gatherResults([bob.hears(ALICE), carol.hears(ALICE)])
+        await bob.hears(ALICE)
+        await carol.hears(ALICE)
         await asked
         await self.hear_each_other(bob, carol)
         await deferLater(reactor, 3.0)
