@@ -120,7 +120,7 @@ churn: $(DEVELOPS)
 restarts: $(DEVELOPS)
 	$(BIN)/python -m tests.interop.restarts
 
-# 500 calls up, and kill -9 again and again; then each is gone on with: three minutes for ten kills.  Then
+# 500 calls up, and kill -9 again and again; then each is gone on with: two minutes for ten kills.  Then
 # PJSIP and baresip, whose calls are held, ended, and transferred blind and attended after each kill.
 kills: $(DEVELOPS)
 	$(BIN)/python -m tests.interop.kills --kills $(KILLS)

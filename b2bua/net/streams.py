@@ -21,7 +21,7 @@ from twisted.python.failure import Failure
 from b2bua.net.address import WILDCARDS, is_ipv6, source_for
 from b2bua.net.connection import Connection
 from b2bua.net.framing import Framing, PlainFraming
-from b2bua.transactions.flow import Flow
+from b2bua.transactions.flow import Flow, before_first
 from b2bua.wire.message import LIMITS, Malformed, MessageLimits, parse
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class StreamWire:
         """The connection to be used for a peer, open or not."""
         self._promised: dict[int, tuple[tuple[str, int], str]] = {}
         """The ones that are not open yet, by number."""
-        self._last = 0
+        self._last = before_first(runner.wall())
 
     def __len__(self) -> int:
         """How many connections there are."""

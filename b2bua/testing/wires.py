@@ -6,7 +6,7 @@ from collections.abc import Container, Hashable
 from typing import TYPE_CHECKING
 
 from b2bua.testing.network import Address, Network, Stream
-from b2bua.transactions.flow import Flow
+from b2bua.transactions.flow import Flow, before_first
 from b2bua.transactions.matching import sent_key
 from b2bua.wire.stream import Broken, Framer
 
@@ -58,7 +58,7 @@ class StreamWire:
         self._numbers: dict[Address, int] = {}
         """The latest connection with each peer."""
         self._waiting: dict[int, list[bytes]] = {}
-        self._last = 0
+        self._last = before_first(network.clock.seconds())
         network.serve(local, self._accept, transport)
 
     def __len__(self) -> int:

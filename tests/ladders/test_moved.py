@@ -256,6 +256,34 @@ class OthersTests(MovedCase):
         (dave,) = self.world.phones("dave", manners=Manners(answers_after=1.0))
         return dave
 
+    def test_connection_of_a_process_that_died(self) -> None:
+        """
+        What was to go by a connection of a process that died goes by no connection of the next one.
+
+        The CANCEL of an INVITE names whom it was for; others must not hear it (RFC 7092 section 3).
+        """
+        self.world.network.icmp = False
+        (dave,) = self.phones("dave", transport="TCP", manners=Manners(answers_after=None))
+        self.bob.next_hop = (B, 5060)
+        self.bob.register()
+        self.world.run(1)
+        self.bob.dial("dave")
+        self.world.run(1)
+        self.assertEqual([session.state for session in dave.sessions], ["called"])
+        dave.refreshes_registration = False
+        self.world.network.harmed = True
+        self.a.crash()
+        self.world.run(2)
+        self.a.start_again()
+        self.world.run(0.5)
+        (erin,) = self.phones("erin", transport="TCP")
+        erin.next_hop = (A, 5060)
+        erin.register()
+        self.world.run(10)
+        self.assertEqual(self.world.violations, [])  # "leaks another party's identifier"
+        dave.refreshes_registration = True
+        self.world.run(200)
+
     def test_phone_comes_by_another_connection(self) -> None:
         """The call of a phone by TCP follows it when it registers by a new connection, at either node."""
         for host in (A, B):

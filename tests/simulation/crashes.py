@@ -72,7 +72,8 @@ class CrashPlay(Play):
 
         It is written when nothing is open in it, so never with one who does not acknowledge.
         """
-        if self.crashes and not session.phone.manners.acknowledges:
+        parties = [phone for phone in self.phones if phone is session.phone or phone.host == to[0]]
+        if self.crashes and not all(phone.manners.acknowledges for phone in parties):
             return True
         young = any(
             abs(at - other.since) < UNWRITTEN or other.since == 0.0
