@@ -55,6 +55,8 @@ class Recorder:
         """What is being recorded, by calls."""
         self._wanted: dict[str, int] = {}
         """Calls that are to be recorded, and how often that may be begun anew."""
+        self._off: set[str] = set()
+        """Calls whose recording somebody has ended: it begins again by hand, or by a transfer."""
         self._starting: set[str] = set()
         """Calls whose recording is about to begin, unless it is called off."""
         self._paused: set[str] = set()
@@ -70,6 +72,7 @@ class Recorder:
         lasting["service"] = service
         self.going = lasting.setdefault("going", self.going)
         self._wanted = lasting.setdefault("wanted", self._wanted)
+        self._off = lasting.setdefault("off", self._off)
         self._starting = lasting.setdefault("starting", self._starting)
         self._paused = lasting.setdefault("paused", self._paused)
         if not service.can_record:
@@ -119,6 +122,10 @@ class Recorder:
         finally:
             self._starting.discard(call.id)
 
+    def leaves_alone(self, id: str) -> bool:
+        """Is a call not recorded, and has it been said already whether it is to be?"""
+        return id not in self.going and (id in self._wanted or id in self._off)
+
     def writes(self, path: Path) -> bool:
         """Is that one of those that are being recorded?"""
         return any(Path(one.path).name == path.name for one in self.going.values())
@@ -126,6 +133,7 @@ class Recorder:
     def forget(self, call: Call) -> None:
         """It is over."""
         self._wanted.pop(call.id, None)
+        self._off.discard(call.id)
         self._let_go(call.id)
 
     def pauses(self, call: Call) -> bool:
@@ -161,6 +169,7 @@ class Recorder:
         try:
             if what == "off":
                 self._wanted.pop(call.id, None)
+                self._off.add(call.id)
                 self._starting.discard(call.id)
                 if recording is not None:
                     await recording.end()

@@ -202,11 +202,14 @@ class CallRecording:
 
     @hookimpl
     def call_changed(self, state: CallState) -> None:
-        """See whether somebody has come into a call that is recorded."""
-        if state.phase is Phase.TALKING and state.id in self._recorder.going:
+        """See whether somebody has come into a call that is recorded, or one whose calls are."""
+        found = None
+        if state.phase is Phase.TALKING and not self._recorder.leaves_alone(state.id):
             found = self._service.leg(state.id, state.parties[0].leg)
-            if found is not None:
-                self._recorder.who_talks_has_changed(found[0])
+        if found is not None and state.id in self._recorder.going:
+            self._recorder.who_talks_has_changed(found[0])
+        elif found is not None:
+            self._see(found[0])
 
     @hookimpl
     def call_resumed(self, call: Call, leg: Leg) -> None:

@@ -112,6 +112,34 @@ class MeetingTests(RecordingCase):
         self.assertEqual(left | right, {"alice", "bob"})
         self.over()
 
+    def test_taken_by(self) -> None:
+        """Recording × park: so is one that such a person takes from where it was parked."""
+        self.alice.manners.answers_after = 1
+        self.talk(self.bob, "carol")
+        self.carol.session.transfer("701")
+        self.world.run(2)
+        self.alice.dial("701")
+        self.world.run(3)
+        self.assertTalking(("alice", "bob"))
+        left, right = self.heard()
+        self.assertEqual(left | right, {"alice", "bob"})
+        self.over()
+
+    def test_stays_off(self) -> None:
+        """Recording × hold: one that was ended by hand stays so, whoever holds and resumes afterwards."""
+        self.talk()
+        assert self.world.served is not None
+        (id,) = self.world.served.server.core.calls.going
+        done = self.world.command("record", call=id, what="off")
+        self.world.run(1)
+        self.successResultOf(done)
+        self.bob.session.hold()
+        self.world.run(1)
+        self.bob.session.resume()
+        self.world.run(3)
+        self.assertTrue(self.recording().ended)
+        self.over()
+
     def test_hold(self) -> None:
         """Recording × hold: whoever is on hold is not in the recording, which goes on afterwards."""
         self.talk()
