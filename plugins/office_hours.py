@@ -76,7 +76,23 @@ class OfficeHours:
     @hookimpl
     def b2bua_before(self) -> tuple[str, ...]:
         """Whoever is called: the office is closed."""
-        return ("boss_secretary", "do_not_disturb", "forward", "find_me", "ring_group", "agents", "redirects")
+        return (
+            "agents",
+            "auto_attendant",
+            "boss_secretary",
+            "conference",
+            "do_not_disturb",
+            "find_me",
+            "forward",
+            "night_ring",
+            "paging",
+            "park",
+            "redirects",
+            "ring_group",
+            "shared_lines",
+            "speed_dial",
+            "voicemail",
+        )
 
     @hookimpl
     def b2bua_configure(self, options: Options) -> None:

@@ -24,6 +24,8 @@ def tell(answer: Answer, document: Mapping[str, Any]) -> str:
         lines += _node(node, names, "", "")
     after = "" if answer.answered_after is None else f" after {_clock(answer.answered_after)}"
     by = f" by {answer.answered_by}" if answer.answered_by else ""
+    if answer.ending.endswith(by):
+        by = ""  # answered by the server
     lines.append(f"the call: {answer.ending}{by}{after}")
     lines += [f"{_clock(step.at)}  {step.what}: {_came_of(step)}" for step in answer.steps]
     lines += [f"a fault of the server: {problem}" for problem in answer.problems]

@@ -125,6 +125,7 @@ class WhatIfTests(SynchronousTestCase):
     def test_code(self) -> None:
         """A feature code is carried out, in the simulated world only."""
         answer = self.asked("101", "*72103")
+        self.assertRegex(tell(answer, office()), r"the call: answered by the server after 0:00")
         self.assertEqual(answer.answered_by, "the server")
         self.assertIn("Confirm(", answer.targets[0].decisions[0].said)
 

@@ -16,6 +16,8 @@ from b2bua_plugins.forward import CallForward
 from b2bua_plugins.office_hours import OfficeHours
 from b2bua_plugins.ring_group import RingGroup
 
+SOUNDS = Path(__file__).resolve().parents[2] / "plugins" / "sounds"
+
 SHOP: dict[str, Any] = {
     "numbers": ["bob", "600"],
     "zone": "Europe/Berlin",
@@ -199,6 +201,31 @@ class HoursTests(LadderTestCase):
         self.assertEqual([self.reached("bob"), self.reached("600")], ["carol", "carol"])
         self.world.run(7 * 3600)
         self.assertEqual([self.reached("bob"), self.reached("600")], ["bob", "bob"])
+        self.quiet()
+
+    def test_every_number(self) -> None:
+        """Outside of its hours calls go elsewhere, whichever feature has the number that was dialled."""
+        sound = str(SOUNDS / "en" / "closed.wav")
+        settings: dict[str, Any] = {
+            "auto_attendant": {"500": {"prompt": sound, "keys": {}}},
+            "conferences": {"800": {}},
+            "night_ring": {"690": {"members": ["bob"]}},
+            "pages": {"650": {"members": ["bob"]}},
+            "park": {"orbits": "701"},
+            "queues": {"610": {"members": ["bob"]}},
+            "ring_groups": {"600": {"members": ["bob"]}},
+            "speed_dial": {"numbers": {"801": "bob"}},
+            "voicemail": {"directory": self.mktemp(), "number": "97"},
+        }
+        numbers = ["500", "800", "690", "650", "701", "610", "600", "801", "97", "bob"]
+        settings["office_hours"] = {"shop": SHOP | {"numbers": numbers, "open": []}}
+        self.world = World(features="installed", settings=settings)
+        self.alice, self.bob, self.carol = self.world.phones(
+            "alice", "bob", "carol", manners=Manners(answers_after=1)
+        )
+        self.assertEqual(
+            {number: self.reached(number) for number in numbers}, dict.fromkeys(numbers, "carol")
+        )
         self.quiet()
 
     def test_switched(self) -> None:
