@@ -104,19 +104,20 @@ def choose(by: Side, to: Side, session: bytes, can: frozenset[str], wanted: str 
     said, version, _ = offered
     taken = _taken(to, offered)
     versions = {version, _version(to.source)} - {0}
-    strange = bool(codecs_for(to, session))
     reason, must = _difference(by, to, said, taken, versions)
-    if not reason and strange:
-        reason, must = f"{to.name} understands none of the codecs that {by.name} speaks", True
     for side in (by, to):
         if not reason and side.policy.media == "relay":
             reason, must = f'media = "relay" of {side.name}', True
     reason = reason or wanted or _behind_nat(by) or _behind_nat(to)
+    # Who cannot be understood is no reason to do without what else is needed.
+    made = bool(codecs_for(to, session)) and ("transcode" in can or not reason)
+    if made:
+        reason, must = reason or f"{to.name} understands none of the codecs that {by.name} speaks", True
     if not reason:
         return DIRECT
     # SRTP with SDES passes as it is where both have the keys, and nobody else is to listen.
     secret = frozenset() if said == taken == "sdes" and reason != wanted else _ABLE[said] | _ABLE[taken]
-    needed = secret | ({"ipv6"} if 6 in versions else set()) | ({"transcode"} if strange else set())
+    needed = secret | ({"ipv6"} if 6 in versions else set()) | ({"transcode"} if made else set())
     missing = needed - can
     if missing:
         return Way(False, f"{reason}; but no relay knows {', '.join(sorted(missing))}")

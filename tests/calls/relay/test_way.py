@@ -118,6 +118,15 @@ class WayTests(SynchronousTestCase):
         self.assertEqual(self.relayed(said, can=can), why)
         self.assertEqual(codecs_for(said, PLAIN), ("opus",))
 
+    def test_codecs_and_more(self) -> None:
+        """What else needs a relay gets one, whether it makes codecs or not."""
+        bob = side(codecs=("opus",), media="relay")
+        for can in (ALL, ALL | {"transcode"}):
+            self.assertEqual(choose(ALICE, bob, PLAIN, can), (True, 'media = "relay" of extension bob', True))
+        nat = side(codecs=("opus",), source="203.0.113.9", contact="192.168.1.10")
+        self.assertIn("is behind a NAT", self.relayed(nat))
+        self.assertTrue(choose(ALICE, nat, PLAIN, ALL | {"transcode"}).must)
+
     def test_codecs_in_common(self) -> None:
         """One codec is enough, and what is not known, or cannot be made, speaks for no relay."""
         can = ALL | {"transcode"}
