@@ -14,7 +14,6 @@ from twisted.trial.unittest import SkipTest, TestCase
 
 from b2bua.media import sounds
 from b2bua.media.wideband import INSTALLED
-from tests.interop.kills import KEPT
 from tests.interop.processes import LIMIT, TIMEOUT, Ended, Program, reactor
 from tests.interop.service import Service
 from tests.interop.test_relayed import ALICE, BOB, CAROL, PITCH, SpeakingBaresip
@@ -33,6 +32,26 @@ language = "{place}"
 """
 HALF = 8000
 """Samples of a second, of which each is heard."""
+
+
+def sides(path: Path) -> tuple[bytes, bytes]:
+    """Left and right of a recording."""
+    with wave.open(str(path), "rb") as file:
+        assert file.getnchannels() == 2
+        pcm = file.readframes(file.getnframes())
+    left, right = (b"".join(pcm[at : at + 2] for at in range(start, len(pcm), 4)) for start in (0, 2))
+    return left, right
+
+
+def tones(pcm: bytes) -> list[set[str]]:
+    """Who is heard in each half of a second."""
+    parts = [pcm[at : at + HALF] for at in range(0, len(pcm) - HALF, HALF)]
+    return [{one for one, pitch in PITCH.items() if loudness(part, pitch) > 1000} for part in parts]
+
+
+def said(pcm: bytes, who: str) -> float:
+    """For how many seconds somebody has spoken, and nobody else."""
+    return sum(one == {who} for one in tones(pcm)) / 2
 
 
 class MediaCase(TestCase):
@@ -97,19 +116,23 @@ class MediaCase(TestCase):
                 raise Ended(self.service.program.story()[-4000:])
             await deferLater(reactor, 0.1)
         (path,) = found
-        with wave.open(str(path), "rb") as file:
-            self.assertEqual(file.getnchannels(), 2)
-            pcm = file.readframes(file.getnframes())
-        sides = (b"".join(pcm[at : at + 2] for at in range(start, len(pcm), 4)) for start in (0, 2))
-        left, right = sides
-        return left, right
+        return sides(path)
+
+    async def until_said(self, seconds: float) -> None:
+        """Wait until both have spoken for so long in what there is of the recording that goes on."""
+        began = reactor.seconds()
+        while True:
+            found = [sides(path) for path in self.recordings.rglob("*.part")]
+            if any(min(said(left, BOB), said(right, CAROL)) >= seconds for left, right in found):
+                return
+            if reactor.seconds() - began > LIMIT:
+                raise Ended(f"it is not recorded; {self.service.program.story()[-4000:]}")
+            await deferLater(reactor, 0.2)
 
     def assertSaid(self, pcm: bytes, who: str, seconds: float) -> None:
         """Somebody has spoken for so long at least, and nobody else."""
-        parts = [pcm[at : at + HALF] for at in range(0, len(pcm) - HALF, HALF)]
-        heard = [{one for one, pitch in PITCH.items() if loudness(part, pitch) > 1000} for part in parts]
-        self.assertGreaterEqual(sum(one == {who} for one in heard) / 2, seconds)
-        self.assertLessEqual(set().union(*heard), {who})
+        self.assertGreaterEqual(said(pcm, who), seconds)
+        self.assertLessEqual(set().union(*tones(pcm)), {who})
 
 
 class MediaTests(MediaCase):
@@ -129,7 +152,7 @@ class MediaTests(MediaCase):
     async def test_recorded(self) -> None:
         """Who calls is recorded left, and who is called right, by their pitch."""
         bob, carol = await self.talk()
-        await deferLater(reactor, 3.0)
+        await self.until_said(2.0)
         await bob.hang_up()
         await carol.tells("CALL_CLOSED")
         left, right = await self.recorded()
@@ -139,13 +162,12 @@ class MediaTests(MediaCase):
     async def test_worker_killed_in_a_call(self) -> None:
         """When a worker is killed the two hear each other on by another, and it is all one recording."""
         bob, carol = await self.talk()
-        await deferLater(reactor, 2.5)
+        await self.until_said(1.5)
         (pid,) = self.workers()
         os.kill(pid, signal.SIGKILL)
-        await deferLater(reactor, 2.0)
+        await self.until_said(3.0)
         await self.hear_each_other(bob, carol)
         self.assertNotEqual(self.workers(), [pid])
-        await deferLater(reactor, 1.0)
         await bob.hang_up()
         await carol.tells("CALL_CLOSED")
         left, right = await self.recorded()
@@ -155,17 +177,18 @@ class MediaTests(MediaCase):
     async def test_service_killed_in_a_call(self) -> None:
         """When the service is killed the next one has the two heard and recorded again, after a gap."""
         bob, carol = await self.talk()
-        await deferLater(reactor, KEPT)
+        await self.service.kept()
+        await self.until_said(2.0)
         await self.service.program.kill()
         self.service.program = Program("b2bua")
         await self.service.start()
-        await deferLater(reactor, 2.0)
+        await self.until_said(4.0)
         await self.hear_each_other(bob, carol)
         await bob.hang_up()
         await carol.tells("CALL_CLOSED")
         left, right = await self.recorded()
-        self.assertSaid(left, BOB, KEPT)
-        self.assertSaid(right, CAROL, KEPT)
+        self.assertSaid(left, BOB, 4.0)
+        self.assertSaid(right, CAROL, 4.0)
 
     async def test_worker_killed_in_a_menu(self) -> None:
         """When a worker is killed who listens to a menu hears what follows by another one."""
