@@ -27,6 +27,7 @@ from bench.messages import SDP, Callee, Caller
 from bench.register import register
 from tests.interop.certificates import Authority
 from tests.interop.processes import free_port
+from tests.interop.service import PATIENT
 from tests.wire.fuzz import MUTATIONS, mutate
 
 HOST, WATCHER = "127.0.0.1", "127.0.0.9"
@@ -37,7 +38,7 @@ PATIENCE = 30.0
 """Seconds within which it must answer."""
 GROWTH = 96 << 20
 """Bytes by which it may grow: its tables are filled with what strangers began, until timers end it."""
-START = 20.0
+START = 60.0
 METHODS = ("INVITE", "UPDATE", "INFO", "REFER", "NOTIFY", "BYE", "PRACK", "SUBSCRIBE", "MESSAGE", "OPTIONS")
 
 
@@ -54,7 +55,7 @@ class Service:
             f'[server]\ndomain = "{HOST}"\nlisten = ["sip:{HOST}:{self.udp};transport=udp", '
             f'"sip:{HOST}:{self.udp};transport=tcp", "sips:{HOST}:{self.tls}"]\n'
             f'[tls]\ncertificate = "{Path(certificate).resolve()}"\nkey = "{Path(key).resolve()}"\n'
-            '[limits]\nrate = 1e6\nburst = 1000000\n[auth]\nalgorithms = ["MD5"]\n'
+            f'{PATIENT}rate = 1e6\nburst = 1000000\n[auth]\nalgorithms = ["MD5"]\n'
             f'[extensions.bob]\npassword = "{PASSWORD}"\n[extensions.101]\npassword = "unknown"\n'
             f'[trunks.us]\nuri = "sip:{HOST}:9"\naccept_from = ["{HOST}"]\noptions_seconds = 0\n'
         )
