@@ -170,6 +170,8 @@ class Persistence:
                     self._calls_kept.adopt(call, legs)
             for id in recovered.over:
                 journal.snapshot(id, None)
+            for id, seconds in recovered.left.items():
+                calls.later(seconds, journal.snapshot, id, None)
             found = Recovery(len(recovered.calls), 0, recovered.unreadable)
         else:
             for snapshot in snapshots:

@@ -23,6 +23,7 @@ from b2bua.calls import (
     dial,
     hang_up,
 )
+from b2bua.calls.restoring.recovery import FIRST
 from b2bua.media.ports import Happened
 from b2bua.store.memory import MemoryStore
 from b2bua.testing import LadderTestCase, Manners, World
@@ -434,6 +435,21 @@ class CrashTests(LadderTestCase):
         self.assertEqual(self.alice.live, [])
         (record,) = self.successResultOf(self.store.find_records())
         self.assertFalse(record.open)
+        self.assertEqual(self.successResultOf(self.store.load_snapshots()), [])
+        self.quiet()
+
+    def test_dies_again(self) -> None:
+        """One that dies again before it has told the party does so when it lives for long enough."""
+        self.calling(4)
+        served = self.world.served
+        assert served is not None
+        for _ in range(3):
+            self.world.run(FIRST - 1)
+            served.crash()
+            served.restart()
+        self.assertEqual(self.alice.session.state, "up")
+        self.world.run(FIRST + 1)
+        self.assertEqual(self.alice.live, [])
         self.assertEqual(self.successResultOf(self.store.load_snapshots()), [])
         self.quiet()
 

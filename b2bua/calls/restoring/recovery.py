@@ -59,6 +59,12 @@ class Recovered(NamedTuple):
     """Those that go on, with their parties."""
     over: list[str]
     """Those of which nothing goes on."""
+    left: dict[str, float]
+    """
+    Those of which nothing goes on but parties that have to be told, and in how many seconds all are.
+
+    What was kept of them stays so long: the next crash may come before.
+    """
     unreadable: list[Unreadable]
 
 
@@ -83,7 +89,7 @@ def recover(
         just now: the CSeq number that each has used last, where what was written has an older one.
     @param foreign: are they another node's?
     """
-    found = Recovered([], [], [])
+    found = Recovered([], [], {}, [])
     asked = rang = 0
     for id, text in kept:
         sure = id in numbers
@@ -101,9 +107,7 @@ def recover(
         except UsageError as error:
             found.unreadable.append(Unreadable(id, str(error), text))
             continue
-        if call is None:
-            found.over.append(id)
-        else:
+        if call is not None:
             found.calls.append((call, legs))
         for leg, number in zip(legs, numbers.get(id, ()), strict=False):
             leg.go_on_from(number)
@@ -116,6 +120,8 @@ def recover(
                 calls.later(BACK + asked / RATE, refresh.probe, leg)
             elif not sure:
                 calls.later(after, refresh.probe, leg)
+        if call is None:
+            found.left[id] = FIRST + asked / RATE
         if call is not None and (call.holders or call.waiting):
             for leg in legs:
                 asked += 1
