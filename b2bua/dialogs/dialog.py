@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
-from sys import intern
 from typing import TYPE_CHECKING, Any
 
 from b2bua.errors import PeerError
+from b2bua.wire.grammar import one_text
 from b2bua.wire.message import Request
 from b2bua.wire.names import NameAddr
 from b2bua.wire.uri import Uri
@@ -111,7 +111,7 @@ class Dialog:
             call_id=request.call_id,
             local_tag=local_tag,
             remote_tag=request.from_.tag,
-            local=intern(request.first["To"]),
+            local=one_text(request.first["To"]),
             remote_value=request.first["From"],
             local_seq=local_seq,
             remote_seq=request.cseq.number,
@@ -246,7 +246,7 @@ class Dialog:
         """Read what L{snapshot} wrote."""
         rest = {**plain, "routes": tuple(plain["routes"])}
         local = rest.pop("local_value").removesuffix(f";tag={rest['local_tag']}")
-        return cls(local=intern(local), **rest)
+        return cls(local=one_text(local), **rest)
 
 
 def contact_uri(message: Message) -> str:

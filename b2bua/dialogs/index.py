@@ -28,7 +28,6 @@ class DialogIndex(Generic[L]):
         self._aliases: dict[DialogKey, DialogKey] = {}
         """Other names of a dialog, for whom its own are not to be seen; by its own."""
         self._ended: OrderedDict[DialogKey, None] = OrderedDict()
-        self._room = REMEMBERED
 
     def __len__(self) -> int:
         """How many there are."""
@@ -50,9 +49,7 @@ class DialogIndex(Generic[L]):
             if key in self._aliases:
                 self._legs.pop(self._aliases.pop(key), None)
             self._ended[key] = None
-            if self._room:
-                self._room -= 1
-            else:
+            if len(self._ended) > REMEMBERED:
                 self._ended.popitem(last=False)
 
     def alias(self, dialog: Dialog, name: DialogKey) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from sys import intern
 from typing import TYPE_CHECKING, NamedTuple
 
 from b2bua.errors import PeerError
 from b2bua.registrar.bindings import Binding
 from b2bua.transactions.flow import Flow
-from b2bua.wire.grammar import printable, quote
+from b2bua.wire.grammar import one_text, printable, quote
 
 if TYPE_CHECKING:
     from b2bua.wire.message import Request
@@ -70,7 +69,7 @@ def requested(
     path = _path(request)
     outbound = _outbound(request, first_hop)
     common = request.get("Expires")
-    agent = intern(printable((request.get("User-Agent") or "")[:96]))
+    agent = one_text(printable((request.get("User-Agent") or "")[:96]))
     extra = tuple((name, printable(value[:64])) for name in TOLD if (value := request.get(name)))
     found: list[RequestedBinding] = []
     for contact in request.contacts:

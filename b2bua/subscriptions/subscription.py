@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
-from sys import intern
 from typing import TYPE_CHECKING, Protocol
 
 from b2bua.capabilities import ALLOW_IN_SUBSCRIPTION
@@ -15,6 +14,7 @@ from b2bua.dialogs.subscription import FATAL, Subscription
 from b2bua.errors import PeerError
 from b2bua.subscriptions.packages import NOTHING, PackageFailed, Watcher
 from b2bua.wire.fields import Event
+from b2bua.wire.grammar import one_text
 
 if TYPE_CHECKING:
     from b2bua.clock import ITimer
@@ -107,7 +107,7 @@ class PackageSubscription(Subscription):
         seconds: float,
     ) -> None:
         """Start active; nothing is told before L{tell}."""
-        super().__init__(intern(str(watcher.event)), 0, notifier.now() + seconds)
+        super().__init__(one_text(str(watcher.event)), 0, notifier.now() + seconds)
         self._notifier = notifier
         self.dialog = dialog
         self.channel = channel = Channel(notifier, self)
@@ -116,7 +116,7 @@ class PackageSubscription(Subscription):
         self.resource = resource
         self.party: Party = watcher.party
         self.uri = watcher.uri
-        self._user_agent = intern(watcher.user_agent)
+        self._user_agent = one_text(watcher.user_agent)
         self._accepts = watcher.accepts
         self._supports = _shared(watcher.supports)
         self.fields = watcher.fields or NO_FIELDS

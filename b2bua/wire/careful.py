@@ -8,13 +8,12 @@ not understand; the limits on size hold before anything is looked at.
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from b2bua.errors import PeerError
-from b2bua.wire.grammar import TOKEN
+from b2bua.wire.grammar import TOKEN, one_text
 from b2bua.wire.registry import canonical
 
 Parts: TypeAlias = tuple[str, Sequence[tuple[str, str]], bytes]
@@ -136,7 +135,7 @@ def read_start_line(line: str) -> tuple[str, str, int]:
     @raise PeerError: for another version (505), or another form (400).
     """
     if found := REQUEST_LINE(line):
-        return sys.intern(found[1]), found[2], 0
+        return one_text(found[1]), found[2], 0
     if found := STATUS_LINE(line):
         return "", found[2] or "", int(found[1])
     found = _VERSION.match(line)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import TypeAlias
 
 from b2bua.errors import PeerError, UsageError
@@ -45,6 +46,21 @@ _ESCAPES = re.compile(r"(?>(?:%[0-9A-Fa-f]{2})+)")
 
 LIST_SECTION = "RFC 3261 7.3.1"
 PARAM_SECTION = "RFC 3261 25.1"
+
+
+@lru_cache(maxsize=2048)
+def _one_text(text: str) -> str:
+    return text
+
+
+def one_text(text: str) -> str:
+    """
+    Give the same object for the same text of a peer, so that what many keep is there once.
+
+    C{sys.intern} does that as well, but up to Python 3.12.5, so on Ubuntu 24.04, for ever (cpython
+    #113993): a peer could fill the memory.  Here the last few are known, and no long ones.
+    """
+    return _one_text(text) if len(text) <= 256 else text
 
 
 def is_token(text: str) -> bool:

@@ -273,11 +273,12 @@ _Readers: TypeAlias = tuple[
 _ONCE: _Readers = (read_start_line, NameAddr.parse, CSeq.parse, _look)
 # A peer asks the same few things again and again with the same fields, all messages of a
 # dialog have the same From and To, and nearly all dialogs begin with the same few numbers.
+# Names are many texts each: a peer that makes them up fills 4 MB.
 _AGAIN: _Readers = (
     lru_cache(maxsize=1024)(read_start_line),
     lru_cache(maxsize=1024)(NameAddr.parse),
     lru_cache(maxsize=1024)(CSeq.parse),
-    lru_cache(maxsize=1024)(_look),
+    lru_cache(maxsize=256)(_look),
 )
 
 

@@ -104,3 +104,15 @@ class ReplacedTests(SynchronousTestCase):
             self.index.remove(one)
         self.assertFalse(self.index.has_ended("0", "ours", "theirs"))
         self.assertTrue(self.index.has_ended(str(REMEMBERED), "ours", "theirs"))
+
+    def test_memory_is_not_used_up(self) -> None:
+        """What ends here again and again, since its call moves to and fro, takes no room of others."""
+        for _ in range(2 * REMEMBERED):
+            self.index.add(self.dialog, "leg")
+            self.index.remove(self.dialog)
+        others = [dialog(str(number), "ours", "theirs") for number in range(REMEMBERED - 1)]
+        for one in others:
+            self.index.add(one, "leg")
+            self.index.remove(one)
+        remembered = [self.index.has_ended(one.call_id, "ours", "theirs") for one in (self.dialog, *others)]
+        self.assertEqual(remembered.count(True), REMEMBERED)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from time import process_time
+from weakref import ref
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -12,7 +13,7 @@ from b2bua.errors import SIPError
 from b2bua.wire.careful import salvaged_fields
 from b2bua.wire.digest import Challenge, Credentials
 from b2bua.wire.fields import CSeq, Info, Reason, Replaces, RetryAfter, Via, WarningText, parse_date
-from b2bua.wire.grammar import parse_params, quote, split_list, unescape, unquote
+from b2bua.wire.grammar import one_text, parse_params, quote, split_list, unescape, unquote
 from b2bua.wire.message import LIMITS, Malformed, MessageLimits, parse
 from b2bua.wire.multipart import parse_multipart
 from b2bua.wire.names import NameAddr
@@ -233,6 +234,38 @@ def read(reader: Callable[[str], object], text: str, times: int) -> None:
     for _ in range(times):
         with contextlib.suppress(SIPError):
             reader(text)
+
+
+class Text(str):
+    """A text of which one can see whether it is still there."""
+
+
+class OneTextTests(SynchronousTestCase):
+    """Texts of peers that are there once for all who keep them."""
+
+    def test_same(self) -> None:
+        """Equal texts are one object."""
+        first, other = "".join(("<sip:102@", "pbx>")), "".join(("<sip:", "102@pbx>"))
+        self.assertIs(one_text(first), one_text(other))
+
+    def test_forgotten(self) -> None:
+        """Of texts that nobody keeps only the last are known: a peer cannot fill the memory with others."""
+        first = Text("<sip:102@pbx>;once")
+        there = ref(first)
+        one_text(first)
+        del first
+        self.assertIsNotNone(there())
+        for number in range(2048):
+            one_text(f"<sip:{number}@pbx>")
+        self.assertIsNone(there())
+
+    def test_long(self) -> None:
+        """Long texts are not known at all."""
+        long = Text("x" * 257)
+        there = ref(long)
+        self.assertIs(one_text(long), long)
+        del long
+        self.assertIsNone(there())
 
 
 class LinearTests(SynchronousTestCase):
