@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any, NamedTuple, TypeAlias, TypeVar, get_origin
 
 from pydantic import ValidationError
-from pydantic.errors import PydanticInvalidForJsonSchema
+from pydantic.errors import PydanticInvalidForJsonSchema, PydanticUserError
 
 from b2bua.settings import Extension, Problem, Settings, Table, Trunk
 from b2bua.settings.problems import problems_of as settings_problems
@@ -272,6 +272,11 @@ def problems_of(
         read(claim.model, names, table, surroundings)
     except ValidationError as error:
         return settings_problems(error, table, claim.model, place=place(claim.pattern, names))
+    except (
+        PydanticUserError
+    ) as error:  # a kind of value that cannot be written: seen when the first table is read
+        why = f"[{claim.path}] can have no values: {claim.model.__name__}: {error.message.splitlines()[0]}"
+        return [Problem(f"plugin {claim.feature}", why)]
     return []
 
 

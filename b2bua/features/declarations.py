@@ -108,7 +108,8 @@ class Declarations:
         taken = tables.take(document, [] if clashes else claims, self._directory)
         if self.problems:
             tables.forget_strangers(taken.rest)  # they may belong to a plugin that could not say so
-        self.problems += taken.problems
+        off = {f"plugin {name}" for name in self._off}
+        self.problems += [problem for problem in taken.problems if problem.path not in off]
         return taken
 
     def _settle(self, document: Mapping[str, Any]) -> Codes:

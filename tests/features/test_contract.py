@@ -305,6 +305,21 @@ class ConflictTests(RefusalCase):
             features = Features.of(plugin(hook, fails), document={"plugins": {"off": ["odd"]}})
             self.assertEqual(features.plugins, ())
 
+    def test_unwritable(self) -> None:
+        """A table whose values are of no kind that can be written is one line, or is turned off."""
+        from b2bua import Table
+
+        class Paint(Table):
+            colour: Deferred[str]
+
+        odd = plugin("b2bua_settings", lambda self: {"paint": Paint})
+        document = {"paint": {"colour": "red"}}
+        [line] = self.refused(odd, document=document)
+        self.assertTrue(line.startswith("plugin odd: [paint] can have no values: Paint: "), line)
+        self.assertNotIn("\n", line)
+        off = Features.of(odd, document={**document, "plugins": {"off": ["odd"]}})
+        self.assertEqual(off.plugins, ())
+
     def test_conflict_turned_off(self) -> None:
         """Of two that want the same, one is turned off; what only that one knows may stay in the file."""
         off = {"plugins": {"off": ["two"]}, "paint": {"colour": "red"}, "papers": {"colour": "blue"}}
