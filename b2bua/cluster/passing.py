@@ -113,7 +113,7 @@ class Passing:
         """A node does not know a message."""
         word = {**word, "say": "message", "asked": [*word["asked"], node]}
         flow, data = unpacked(word)
-        message = parse(data)
+        message = parse(data, self._server.messages)
         if knows(self._server, message):
             self._server.runner.received(data, flow)
         elif not self._ask(word, message):
@@ -133,7 +133,7 @@ class Passing:
     def passed(self, peer: Peer, word: Word) -> None:
         """A node passes a message on."""
         flow, data = unpacked(word)
-        message = parse(data)
+        message = parse(data, self._server.messages)
         if knows(self._server, message):
             self._server.runner.transport.admission.know(flow.remote[0])
             self._server.runner.received(data, flow)

@@ -80,8 +80,9 @@ class Relay:
         self._server.runner.elsewhere = self._pass_on
 
     def end(self) -> None:
-        """There is no other process any more."""
-        self._server.runner.elsewhere = self._otherwise
+        """There is no other process any more; who passes messages on since, for a next one say, goes on."""
+        if self._server.runner.elsewhere in (self._pass_on, self._leave):
+            self._server.runner.elsewhere = self._otherwise
 
     def _pass_on(self, message: Request | Response, flow: Flow, data: bytes) -> bool:
         """
@@ -136,7 +137,7 @@ class Relay:
     def passed(self, word: Word) -> None:
         """Take a message that the other process has passed on; it comes back if we do not know it."""
         flow, data = unpacked(word)
-        if knows(self._server, parse(data)):
+        if knows(self._server, parse(data, self._server.messages)):
             self._server.runner.received(data, flow)
         else:
             self._say({**word, "say": "back"})
@@ -146,7 +147,7 @@ class Relay:
         elsewhere, self._server.runner.elsewhere = self._server.runner.elsewhere, self._otherwise
         try:
             flow, data = unpacked(word)
-            message = parse(data)
+            message = parse(data, self._server.messages)
             if isinstance(message, Request):
                 self._branches.discard(message.via.branch)
             self._server.runner.received(data, flow)

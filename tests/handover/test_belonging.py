@@ -194,6 +194,24 @@ class HandOverTests(LadderTestCase):
         self.assertEqual((new.others, new.keeps), (0, set()))
         self.quiet()
 
+    def test_gone_late(self) -> None:
+        """An old process that ends when its successor is about to leave itself takes nothing from that."""
+        served = self.world.served
+        assert served is not None
+        nonces = served.server.authenticator.nonces.written()
+        new = NewProcess(
+            served.server, self.said.append, {"keeps": [], "numbers": {}, "branches": [], "nonces": nonces}
+        )
+        new.begin()
+        next_one = Relay(served.server, self.said.append)
+        next_one.stay()
+        leaves = served.server.runner.elsewhere
+        new.hear({"say": "gone"})
+        new.alone()
+        self.assertEqual(served.server.runner.elsewhere, leaves)
+        next_one.end()
+        self.quiet()
+
     def test_left(self) -> None:
         """What comes in a call that was handed over, by a connection that stays, goes to the new process."""
         alice, _ = self.world.phones("alice", "bob", manners=Manners(answers_after=0.2))
@@ -225,4 +243,29 @@ class HandOverTests(LadderTestCase):
         relay.end()
         for phone in (alice, carol):
             phone.hang_up()
+        self.quiet()
+
+
+class LimitsTests(LadderTestCase):
+    """Messages may be longer than by default."""
+
+    def make_world(self) -> World:
+        """A server that takes more header fields than others do."""
+        return World(store=MemoryStore(), settings={"limits": {"fields": 600}})
+
+    def test_many_fields(self) -> None:
+        """What the new process may read the old one may, too, when it gets it."""
+        alice, bob = self.phones("alice", "bob")
+        alice.sends("INVITE", to="bob")
+        bob.gets("INVITE")
+        bob.answers(180)
+        alice.gets(180)
+        served = self.world.served
+        assert served is not None
+        served.hand_over()
+        bob.answers(180, fields=[("X-Number", str(number)) for number in range(400)])
+        alice.gets(180)
+        bob.answers(486)
+        alice.gets(486)
+        alice.sends("ACK")
         self.quiet()

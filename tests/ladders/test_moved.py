@@ -17,6 +17,7 @@ from b2bua.store.memory import MemoryStore
 from b2bua.testing import Manners, World
 from b2bua.testing.nodes import Node
 from b2bua.testing.phone import Phone
+from b2bua.transactions.flow import Flow
 from b2bua_plugins.busy_lamps import BusyLamps
 from tests.ladders.lamps import shown
 from tests.ladders.transfers import FEATURES, TransferTestCase
@@ -160,6 +161,34 @@ class MovedTests(MovedCase):
         self.alice.hang_up()
         self.world.run(1)
         self.assertEqual(set(said), {"alive", "seen"})
+        self.quiet()
+
+
+class LimitsTests(MovedCase):
+    """Messages may be longer than by default."""
+
+    settings: ClassVar[dict[str, Any]] = {"limits": {"fields": 600}}
+
+    def test_many_fields(self) -> None:
+        """What the one may read the other may, too, when it gets it."""
+        self.call(self.alice, self.bob)
+        self.move_over()
+        self.alice.session.ask("INFO")
+        self.world.run(1)
+
+        def answers() -> int:
+            """How many 200s alice's phone has got."""
+            log = self.world.network.log
+            return sum(one.data.startswith(b"SIP/2.0 200") and one.destination == asked.source for one in log)
+
+        asked = next(one for one in self.world.network.log if one.data.startswith(b"INFO "))
+        head, end, body = asked.data.partition(b"\r\n\r\n")
+        again = head + b"\r\nX-Number: 1" * 400 + end + body
+        before = answers()
+        self.a.server.runner.received(again, Flow("UDP", (A, 5060), asked.source))
+        self.world.run(1)
+        self.assertEqual(answers(), before + 1)
+        self.alice.hang_up()
         self.quiet()
 
 
