@@ -171,6 +171,8 @@ class Witness:
                 sent.final, sent.finished = message, self.world.clock.rightNow
             if first or (message.success and sent.final is not None and sent.final.success):
                 self.talk(peer, message, outgoing=True).answer_came(sent, message, first=first)
+            elif message.success and sent.orphaned:
+                self.talk(peer, message, outgoing=True).success_after_refusal(message)
             return
         if message.method == "ACK":
             self.talk(peer, message, outgoing=False).ack_came(message)

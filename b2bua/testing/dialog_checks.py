@@ -197,6 +197,10 @@ class Talk:
         self.unacked_in.pop((tag, number), None)
         self.exchange.ack_leaves(ack)
 
+    def success_after_refusal(self, response: Response) -> None:
+        """A peer that has refused answers after all: that it had refused only the server knew that has crashed."""
+        self.unacked_before.add((response.to.tag, response.cseq.number))
+
     def answer_came(self, sent: Sent, response: Response, *, first: bool) -> None:
         """An answer to a request of the server."""
         method, tag = sent.request.method, response.to.tag

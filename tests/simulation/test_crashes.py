@@ -27,6 +27,10 @@ class CrashTests(SynchronousTestCase):
         """Who had not heard the ACK before the crash gets one with the answer that it owes."""
         self.assertEqual(simulate((61000760,), str, kind=CrashPlay), [])
 
+    def test_answers_twice(self) -> None:
+        """Who refuses, and answers when that is forgotten, gets ACK and BYE."""
+        self.assertEqual(simulate((77180487,), str, kind=CrashPlay), [])
+
 
 class CrashTableTests(SynchronousTestCase):
     """A crash as an event of the tables; C{make tables} plays each cell."""
