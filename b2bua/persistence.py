@@ -76,6 +76,8 @@ class Persistence:
         self._subscriptions = SubscriptionKeeper(
             core.notifier, clock, self.journal.subscription, self.journal.flush
         )
+        self.set_aside: Callable[[Sequence[Unreadable]], None] = lambda unreadable: None
+        """Keeps for people what was kept of calls and cannot be read."""
         self._calls_kept: CallKeeper | None = None
         if survive:
             self._calls_kept = CallKeeper(clock, self.journal.snapshot)
@@ -172,6 +174,8 @@ class Persistence:
                 journal.snapshot(id, None)
             for id, seconds in recovered.left.items():
                 calls.later(seconds, journal.snapshot, id, None)
+            if recovered.unreadable:
+                self.set_aside(recovered.unreadable)
             found = Recovery(len(recovered.calls), 0, recovered.unreadable)
         else:
             for snapshot in snapshots:

@@ -16,6 +16,7 @@ from twisted.internet.defer import ensureDeferred
 from twisted.logger import Logger
 
 from b2bua.calls.restoring.keeping import RINGING
+from b2bua.persistence import Handed
 from b2bua.plural import counted
 from b2bua.store.ports import StoreError
 from b2bua.store.set_aside import place, set_aside
@@ -43,6 +44,7 @@ class Found:
         """
         assert server.persistence is not None
         self._store, self._server, self._kept = store, server, server.persistence
+        self._kept.set_aside = self._set_aside
         self._aside = place(database)
         self._settings: Sequence[Setting] = ()
         self._snapshots: Sequence[Snapshot] = ()
@@ -95,8 +97,6 @@ class Found:
             self.log.warn("{calls} restored", calls=counted(found.restored, "call"))
         if found.cut:
             self.log.warn("a crash has cut {calls}", calls=counted(found.cut, "call"))
-        if found.unreadable:
-            self._set_aside(found.unreadable)
         self._snapshots = self._open = ()
 
     def taken_along(self, calls: set[str]) -> None:
@@ -109,6 +109,7 @@ class Found:
                 self._settings,
                 [one for one in snapshots if one.call.removesuffix(RINGING) in calls],
                 [one for one in open if one.id in calls],
+                handed=Handed((), {}),  # until now it has lived
             )
 
         ensureDeferred(recover()).addErrback(

@@ -198,7 +198,7 @@ class Talk:
         self.exchange.ack_leaves(ack)
 
     def success_after_refusal(self, response: Response) -> None:
-        """A peer that has refused answers after all: that it had refused only the server knew that has crashed."""
+        """A peer that had refused answers after all, and who knew of the refusal has crashed."""
         self.unacked_before.add((response.to.tag, response.cseq.number))
 
     def answer_came(self, sent: Sent, response: Response, *, first: bool) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from b2bua.calls.records.record import CallRecord
+from b2bua.calls.restoring.recovery import Unreadable
 from b2bua.handover.belonging import Relay, Word
 from b2bua.handover.new import NewProcess
 from b2bua.store.memory import MemoryStore
@@ -16,7 +18,8 @@ class HandOverTests(LadderTestCase):
 
     def make_world(self) -> World:
         """A server with a store."""
-        return World(store=MemoryStore(), features=[BlindTransfer])
+        self.store = MemoryStore()
+        return World(store=self.store, features=[BlindTransfer])
 
     def setUp(self) -> None:
         """Nothing was said."""
@@ -192,6 +195,22 @@ class HandOverTests(LadderTestCase):
         new.hear({"say": "gone"})
         self.assertIsNone(served.server.runner.elsewhere)
         self.assertEqual((new.others, new.keeps), (0, set()))
+        self.quiet()
+
+    def test_unreadable(self) -> None:
+        """What the old process gives and the new one cannot read is set aside, and its record closed."""
+        served = self.world.served
+        assert served is not None and served.server.persistence is not None
+        aside: list[Unreadable] = []
+        served.server.persistence.set_aside = aside.extend
+        nonces = served.server.authenticator.nonces.written()
+        will: Word = {"keeps": ["one"], "numbers": {}, "branches": [], "nonces": nonces}
+        new = NewProcess(served.server, self.said.append, will)
+        record = CallRecord("one", "alice", "bob", started=self.world.wall())
+        new.hear({"say": "call", "id": "one", "text": '{"version":7}', "record": record.to_plain()})
+        self.assertEqual([(one.call, one.text) for one in aside], [("one", '{"version":7}')])
+        self.world.run(1)
+        self.assertEqual([r.why for r in self.successResultOf(self.store.find_records())], ["crash"])
         self.quiet()
 
     def test_gone_late(self) -> None:

@@ -11,6 +11,7 @@ from b2bua import hookimpl
 from b2bua.calls import Attempt, Conversation, Talk, Wait
 from b2bua.calls.call import Call
 from b2bua.calls.records.record import CallRecord
+from b2bua.calls.restoring.recovery import Unreadable
 from b2bua.cluster.lease import DEAD, TERM
 from b2bua.cluster.moving import PATIENCE, CannotMove, Moving
 from b2bua.store.memory import MemoryStore
@@ -627,6 +628,24 @@ class LeaseTests(MovedCase):
         self.assertEqual(said, [])
         self.assertEqual(self.b.server.core.calls.going.keys(), {self.records()[0].id})
         self.goes_on(self.alice, self.bob, lambda: None)
+        self.quiet()
+
+    def test_unreadable(self) -> None:
+        """What another one had, and nobody can read, is set aside; the other calls go on."""
+        self.call(self.alice, self.bob)
+        self.world.run(3)
+        kept, aside = [node.server.persistence for node in (self.a, self.b)], list[Unreadable]()
+        assert kept[0] is not None and kept[1] is not None
+        kept[0].journal.snapshot("damaged", "{")
+        kept[1].set_aside = aside.extend
+        self.world.run(1)
+        self.arrives_at(B)
+        self.a.crash()
+        self.world.run(DEAD + 3)
+        self.assertEqual([(one.call, one.text) for one in aside], [("damaged", "{")])
+        self.call_at(self.b)
+        self.alice.hang_up()
+        self.world.run(1)
         self.quiet()
 
     def test_stopped_for_a_while(self) -> None:
