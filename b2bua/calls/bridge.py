@@ -53,7 +53,7 @@ class Bridge:
     differ only after legs of different calls were joined.
     """
 
-    __slots__ = ("_exchange", "_idle", "_late_answer", "a", "alignment", "b", "call")
+    __slots__ = ("_exchange", "_holds_anew", "_idle", "_late_answer", "a", "alignment", "b", "call")
 
     def __init__(self, call: BridgedCall, a: Leg, b: Leg, alignment: Alignment | None = None) -> None:
         """
@@ -68,6 +68,8 @@ class Bridge:
         self.alignment = alignment
         self._exchange: Leg | None = None
         """The leg that wants the session changed and has no answer yet."""
+        self._holds_anew = False
+        """Does that leg want to hold the other one, and has not held it before?"""
         self._late_answer = False
         """Does the answer to an offer come in the ACK of that leg?"""
         self._idle: tuple[Deferred[None], ...] = ()
@@ -134,6 +136,8 @@ class Bridge:
                 if self._exchange is not None:
                     self._follow(leg, word)
             case Refused(code, reason, fields):
+                if code != 491:  # after which it asks again in a moment (RFC 3261 section 14.1)
+                    self._not_held(other)
                 # A phone takes a 503 for the failure of its server (RFC 3263 section 4.3).
                 self.call.pass_on(leg, other, Refused(500, reason, fields) if code == 503 else word)
                 self._exchange_over()
@@ -167,6 +171,7 @@ class Bridge:
     def _exchange_over(self) -> None:
         """Let those go on who wait for the end of an exchange."""
         self._exchange = None
+        self._holds_anew = False
         idle, self._idle = self._idle, ()
         for waiting in idle:
             waiting.callback(None)
@@ -200,11 +205,19 @@ class Bridge:
         if word.session is None:
             return
         held, holders = is_hold(word.session), self.call.holders
-        if held and leg not in holders:
+        self._holds_anew = held and leg not in holders
+        if self._holds_anew:
             self.call.holders = holders | {leg}
             self.call.changed()
             self.call.features.tell_call_held(self.call, leg, word.fields)
         elif not held and leg in holders:
             self.call.holders = holders - {leg}
+            self.call.changed()
+            self.call.features.tell_call_resumed(self.call, leg)
+
+    def _not_held(self, leg: Leg) -> None:
+        """A hold that is refused is none: the session stays as it was (RFC 3261 section 14.2)."""
+        if self._holds_anew and leg is self._exchange and leg in self.call.holders:
+            self.call.holders -= {leg}
             self.call.changed()
             self.call.features.tell_call_resumed(self.call, leg)

@@ -123,6 +123,9 @@ class HoldTests(LadderTestCase):
         self.world.run(1)
         self.assertEqual(self.alice.session.changes, [488])
         self.assertTalking(("alice", "bob"))
+        assert self.world.served is not None
+        (call,) = self.world.served.server.core.calls.going.values()
+        self.assertEqual(call.holders, frozenset())
         self.bob.manners = QUICK
         self.alice.resume()
         self.heard()
