@@ -53,5 +53,7 @@ def until_kept(url: str, calls: Callable[[], Iterable[dict[str, Any]]]) -> None:
 
 
 def _is_kept(call: dict[str, Any], found: dict[str, str]) -> bool:
-    """Is it there, or as long as it rings, what is to be known of that?"""
-    return call["id"] in found or (call["answered"] is None and call["id"] + RINGING in found)
+    """Is it there, or as long as it rings, the list of those who ring?"""
+    text = found.get(call["id"], "")
+    rings = text.startswith("[") or call["id"] + RINGING in found
+    return text.startswith("{") or (call["answered"] is None and rings)

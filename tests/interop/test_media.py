@@ -219,7 +219,7 @@ class ToldTests(MediaCase):
         await carol.tells("CALL_ESTABLISHED")
         await carol.hears(ALICE)
         await self.hear_each_other(bob, carol)
-        await deferLater(reactor, 3.0)
+        await self.until_said(2.0)
         await bob.hang_up()
         await carol.tells("CALL_CLOSED")
         left, right = await self.recorded()
