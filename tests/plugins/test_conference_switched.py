@@ -74,6 +74,17 @@ class ReplacesTests(SwitchedCase):
         self.assertEqual((session.state, self.world.meets(self.bob)), ("up", {"alice"}))
         self.over()
 
+    def test_before_the_room(self) -> None:
+        """Whose first phone has not taken our offer yet is in the room by the second one."""
+        self.alice.manners.acknowledges = False
+        first = self.alice.dial("800", offer=False)
+        self.world.run(1)
+        self.assertEqual(self.here(), [])
+        self.alice.manners.acknowledges = True
+        session = self.call(self.second, "Replaces", named(first))
+        self.assertEqual((session.state, self.here()), ("up", ["alice"]))
+        self.over()
+
     def test_of_others(self) -> None:
         """Bob may not be Alice (RFC 3891 section 3): 403, and she is in as before."""
         self.enter(self.alice)

@@ -213,6 +213,21 @@ class DemandTests(ToldCase):
                     self.assertEqual(self.world.voices.open_voices, set())
                     self.over()
 
+    def test_worker_dies(self) -> None:
+        """A worker dies before both are shown its voice: another one tells them, and they talk on."""
+        for moment in (0.012, 0.014, 0.016, 0.018, 0.02, 0.03):
+            with self.subTest(moment=moment):
+                self.setUp()
+                self.world.voices.delay = 0.005
+                self.talk()
+                self.bob.session.ask("INFO", [("Record", "on")])
+                self.world.run(moment)
+                self.assertEqual(len(self.world.voices.open_voices), 2)
+                self.world.voices.lose()
+                self.world.run(SECONDS + 2)
+                self.recorded("alice", "bob")
+                self.over()
+
     def test_transfer_meanwhile(self) -> None:
         """Who transfers while they are told hears 491, and may do so afterwards (section 21.4.27)."""
         self.begin()

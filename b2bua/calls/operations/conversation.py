@@ -64,8 +64,10 @@ class Conversation(StandIn, Speech):
         self._offered = False
         """Does an offer of ours wait for its answer?"""
         self._over = False
+        self._began = False
+        """Has the script begun?"""
         self._resumes = False
-        """Has the voice been lost in the middle?"""
+        """Does another voice go on, since the first one was lost in the middle, say?"""
         self._repeats = REPEATS_MAX
         self._muted: bool | None = None
         """Is the party not heard in the room? None while it is in none."""
@@ -176,7 +178,7 @@ class Conversation(StandIn, Speech):
         self._leg.say(Answered(voice.session, self._answer_fields()))
         self._call.changed()
         if agreed:
-            self._start()
+            self._hears()
 
     def _answer_fields(self) -> Fields:
         """What the party is told besides: that a conference can be watched (RFC 4579 section 3.4)."""
@@ -185,7 +187,7 @@ class Conversation(StandIn, Speech):
     def _start(self) -> None:
         """Media flow: let the script go."""
         self._call.story.note("the server talks to {}", self.party)
-        self._offered = False
+        self._began, self._offered = True, False
         done = Deferred.fromCoroutine(self._talk.script(self))
         done.addCallbacks(lambda _: self._call.calls.run_in(self._call, self._done), self._broke)
 
@@ -250,7 +252,7 @@ class Conversation(StandIn, Speech):
     def _again(self) -> None:
         """The worker is gone: go on with another one, and with what follows."""
         calls, leg = self._call.calls, self._leg
-        self._voice, self._resumes = None, True
+        self._voice, self._resumes = None, self._began
         if calls.voices is None or leg.flow is None:
             self._end_for("the voice is gone")
             return
@@ -261,6 +263,10 @@ class Conversation(StandIn, Speech):
             lambda voice: calls.run_in(self._call, self._opened, voice, False),
             lambda _: calls.run_in(self._call, self._end_for, "the voice is gone"),
         )
+
+    def _hears(self) -> None:
+        """The party hears a voice: the script begins, or goes on with it."""
+        (self._go_on if self._resumes else self._start)()
 
     def _go_on(self) -> None:
         """The party hears the new voice: what it was to hear, or said, is over; it is in its room again."""
@@ -292,7 +298,7 @@ class Conversation(StandIn, Speech):
         if self._voice is not None:
             self._voice.close()
         self._leg, self._voice = leg, voice
-        self._offered, self._resumes = not agreed, True
+        self._offered, self._resumes = not agreed, self._began
         if call.caller is former:
             call.caller = leg
         call.listen(former, StandIn(call))
@@ -303,7 +309,7 @@ class Conversation(StandIn, Speech):
         call.hang_up(former, "replaced")
         call.changed()
         if agreed:
-            self._go_on()
+            self._hears()
         self.wake()  # it may show who is there
 
     # ---- what the party says --------------------------------------------------------
@@ -320,7 +326,7 @@ class Conversation(StandIn, Speech):
                 self._offered and voice is not None
             ):
                 voice.accepted(session)
-                (self._go_on if self._resumes else self._start)()
+                self._hears()
             case Refused(code=491, local=True) if self._offered and voice is not None and self._repeats:
                 self._repeats -= 1  # the party had a change of its own, which has been answered
                 leg.say(Changed(voice.session))
