@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -75,6 +75,7 @@ class Recorder:
         self._off = lasting.setdefault("off", self._off)
         self._starting = lasting.setdefault("starting", self._starting)
         self._paused = lasting.setdefault("paused", self._paused)
+        self._off.update(id for id, kept in service.data.items() if _is_off(kept))
         if not service.can_record:
             self.log.warn(
                 "no call is recorded: no relay can; set [media] workers, or recordings of rtpengine"
@@ -174,6 +175,8 @@ class Recorder:
                 if recording is not None:
                     await recording.end()
                 self._let_go(call.id)
+                if call.id in self._off:  # the call is not over
+                    self._note(call, "", off=True)
             elif what == "on" or (what == "resume" and recording is None and call.id in self._paused):
                 await self._record(call)
             elif recording is None:
@@ -185,7 +188,9 @@ class Recorder:
                 raise ValueError("something else is just being done with the call; try again") from None
             self.want(call)  # one holds the other, say: who is to be told hears it when they talk again
             self.begin_soon(call, AGAIN_SECONDS)
-        except (NotRecorded, NotJoined, Gone, OSError) as problem:
+        except Gone as gone:
+            raise ValueError(f"{gone} has just left the call") from None
+        except (NotRecorded, NotJoined, OSError) as problem:
             raise ValueError(str(problem)) from None
 
     def turn_soon(self, call: Call, what: str) -> Deferred[None]:
@@ -254,7 +259,8 @@ class Recorder:
         try:
             await self._told.tell(call)
         finally:
-            self._no_more(call.id)
+            if call.id in self._starting:  # nobody has called it off
+                self._no_more(call.id)
 
     async def _pause(self, call: Call, recording: Recording, *, paused: bool) -> None:
         """
@@ -299,7 +305,10 @@ class Recorder:
     def _take_up_all(self) -> None:
         """Go on with the recordings of a process before this one, and save those that it has lost."""
         for id, kept in list(self._service.data.items()):
-            if id not in self.going:
+            if id in self._off and self._service.call(id) is None:
+                self._off.discard(id)
+                self._no_more(id)
+            elif id not in self.going and not _is_off(kept):
                 path, paused, *known = (kept, False) if isinstance(kept, str) else kept
                 self._told.take_up(known[0] if known else [])
                 self._take_up(id, path, paused=paused)
@@ -330,10 +339,10 @@ class Recorder:
             self.want(call)
             self.begin_soon(call, AGAIN_SECONDS)
 
-    def _note(self, call: Call, path: str) -> None:
-        """Write down what is being recorded, whether it pauses, and who knows of it."""
+    def _note(self, call: Call, path: str, *, off: bool = False) -> None:
+        """Write down what is being recorded, whether it pauses, who knows of it, and what was ended."""
         with self._service.data.change() as rows:
-            rows[call.id] = [path, call.id in self._paused, self._told.known(call)]
+            rows[call.id] = [path, call.id in self._paused, self._told.known(call), off]
 
     def _let_go(self, id: str) -> None:
         """Neither is it recorded now, nor does that pause."""
@@ -345,3 +354,8 @@ class Recorder:
         if id in self._service.data:
             with self._service.data.change() as rows:
                 del rows[id]
+
+
+def _is_off(kept: Any) -> bool:
+    """Does a row say that somebody has ended the recording of its call?"""
+    return isinstance(kept, list) and len(kept) > 3 and bool(kept[3])

@@ -126,18 +126,38 @@ class MeetingTests(RecordingCase):
         self.over()
 
     def test_stays_off(self) -> None:
-        """Recording × hold: one that was ended by hand stays so, whoever holds and resumes afterwards."""
-        self.talk()
+        """Recording × hold × crash: one that was ended by hand stays so, whoever holds and resumes."""
+        for crashes in (False, True):
+            with self.subTest(crashes=crashes):
+                self.setUp()
+                self.talk()
+                assert self.world.served is not None
+                (id,) = self.world.served.server.core.calls.going
+                done = self.world.command("record", call=id, what="off")
+                self.world.run(2)
+                self.successResultOf(done)
+                if crashes:
+                    self.world.served.crash()
+                    self.world.run(1)
+                    self.world.served.restart()
+                    self.world.run(5)
+                self.bob.session.hold()
+                self.world.run(1)
+                self.bob.session.resume()
+                self.world.run(3)
+                self.assertTrue(self.recording().ended)
+                self.over()
+
+    def test_left_while_it_ends(self) -> None:
+        """Whoever has just left is named when a recording cannot begin for that."""
+        self.talk(self.bob, "carol")
         assert self.world.served is not None
         (id,) = self.world.served.server.core.calls.going
-        done = self.world.command("record", call=id, what="off")
-        self.world.run(1)
-        self.successResultOf(done)
-        self.bob.session.hold()
-        self.world.run(1)
-        self.bob.session.resume()
+        done = self.world.command("record", call=id, what="on")
+        self.carol.hang_up()
         self.world.run(3)
-        self.assertTrue(self.recording().ended)
+        problem = self.failureResultOf(done, ValueError)
+        self.assertEqual(problem.getErrorMessage(), "extension carol has just left the call")
         self.over()
 
     def test_hold(self) -> None:
