@@ -11,7 +11,10 @@ cost::
     python -m bench.count --write       # keep it
 
 C{make bench-check} is the third of these.  Versions of Python count
-differently, so a figure is kept for each.
+differently, so a figure is kept for each.  What has an instruction of its own
+(PEP 659) is no call: who is to count C{len} and C{list.append} writes what makes
+the figure smaller and the program slower, as a slice that is looked at, or a
+list of one that is added.
 """
 
 from __future__ import annotations
@@ -32,6 +35,8 @@ TOLERANCE = 0.03
 CALLS = 200
 HOUSE = Path(__file__).resolve().parent.parent
 _STOP = sys.setprofile
+_INSTRUCTIONS = frozenset(("isinstance", "len", "list.append"))
+"""What the interpreter does without a call where it comes often (PRECALL_NO_KW_LEN and the like)."""
 
 
 class Counted:
@@ -56,7 +61,9 @@ class Counted:
         if event == "call":
             self.functions[self._room(frame), frame.f_code.co_qualname] += 1
         elif event == "c_call" and what is not _STOP:
-            self.functions[self._room(frame), getattr(what, "__qualname__", repr(what))] += 1
+            name = getattr(what, "__qualname__", repr(what))
+            if name not in _INSTRUCTIONS:
+                self.functions[self._room(frame), name] += 1
 
     def _room(self, frame: FrameType | None) -> str:
         """Say where a function is, or who calls it when it has no file of its own."""

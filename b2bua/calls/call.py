@@ -235,7 +235,7 @@ class Call:
             # What the leg leads to here is a consequence of its INVITE too (RFC 7332 section 5).
             self.max_forwards = min(self.max_forwards, former.max_forwards)
         leg.call = self
-        self.legs += (leg,)
+        self.legs.append(leg)
         self.calls.directory.leg_began(leg.party)
         if self.calls.changed is not None:
             self.calls.changed(self)

@@ -123,7 +123,7 @@ class Calls:
         """Take a step now, or when the present one is done; then all that follows from it."""
         inbox = self._inbox
         if self._busy:
-            inbox += ((step, values),)
+            inbox.append((step, values))
             return
         self._busy = True
         try:

@@ -33,7 +33,7 @@ def contact_value(layer: ITransactionLayer, flow: Flow, user: str = "", *, secur
     @param secure: is it a dialog in which every hop is over TLS, so that our
         Contact has to say so (section 12.1.1)?
     """
-    write = _write_contact if user[256:] else _known_contact
+    write = _write_contact if len(user) > 256 else _known_contact
     return write(user, layer.contact_host(flow), flow.transport, secure)
 
 

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from b2bua.wire.message import Request
 
 
-"""What may be watched within a call (RFC 6665 section 8.3.2)."""
-
 _AFTER_THE_END = frozenset(("BYE", "NOTIFY", "SUBSCRIBE"))
 """What may come when the call is over: a BYE that crossed ours, and news of a REFER."""
 

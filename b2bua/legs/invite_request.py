@@ -61,7 +61,7 @@ class InviteRequest:
         if invitation.focus:
             channel.show_focus(invitation.focus)
         channel.sticky = type(invitation.target) is FlowType
-        channel.secure = invitation.request_uri[:5] == "sips:"
+        channel.secure = invitation.request_uri.startswith("sips:")
         self._require = leg.party.policy.reliable == "required"
         self._attempts = 0
         self._sent: Request | None = None

@@ -138,11 +138,11 @@ class ClientTransaction:
         if self._write is None:
             raise UsageError("A request that was answered is not sent again")
         transport = self._table.transport
-        flow, *self._hops = self._hops
+        flow = self._hops.pop(0)
         via, name = transport.new_via(flow)
         request = self._write(flow, via)
         data = write(request)
-        if data[transport.limits.datagram :] and self._by_tcp(flow):
+        if len(data) > transport.limits.datagram and self._by_tcp(flow):
             self._next()
             return
         self.flow = flow
@@ -248,9 +248,7 @@ class Branch(Transaction):
         client: ClientTransaction,
     ) -> None:
         """Take a machine that has not started, and whom to tell."""
-        self._transport = table.transport
-        self.machine, self.key, self.way = machine, key, flow
-        self.repeats = self.ends = self.bucket = None
+        super().__init__(table.transport, machine, key, flow)
         self._table = table
         self._client = client
 

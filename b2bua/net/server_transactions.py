@@ -59,9 +59,7 @@ class ServerTransaction(Transaction):
         @param flow: where the request came from.
         @param way_back: where responses go.
         """
-        self._transport = table.transport
-        self.machine, self.key, self.way = machine, key, way_back
-        self.repeats = self.ends = self.bucket = None
+        super().__init__(table.transport, machine, key, way_back)
         self._table = table
         self._merge_key = merge_key
         self.flow = flow

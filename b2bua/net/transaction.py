@@ -39,11 +39,19 @@ class Transaction(TwoTimers):
 
     log = Logger()
 
-    _transport: TransportLayer
-    machine: ClientMachine | ServerMachine
-    key: Hashable
-    way: Flow
-    """By which its messages go."""
+    def __init__(
+        self, transport: TransportLayer, machine: ClientMachine | ServerMachine, key: Hashable, way: Flow
+    ) -> None:
+        """
+        Take a machine that has not started.
+
+        @param way: by which its messages go.
+        """
+        self._transport = transport
+        self.way = way
+        self.repeats = self.ends = self.bucket = None
+        self.machine = machine
+        self.key = key
 
     def perform(self, effects: Effects) -> None:
         """

@@ -292,7 +292,7 @@ def parse(data: bytes, limits: MessageLimits = LIMITS) -> Request | Response:
     try:
         end = data.find(b"\r\n\r\n", 0, limits.message)
         # A head that is no longer than a field may be has no field that is too long.
-        if 0 < end <= SHORT and end <= limits.field and not data[limits.message :]:
+        if 0 < end <= SHORT and end <= limits.field and len(data) <= limits.message:
             try:
                 head = data[: end + 2].decode()
             except UnicodeDecodeError:
@@ -301,7 +301,7 @@ def parse(data: bytes, limits: MessageLimits = LIMITS) -> Request | Response:
         fields: Sequence[Field] = _FIELDS(rest)
         lines, body = head.count("\r"), data[end + 4 :]
         # Fewer fields than ends of lines: something is folded, or no field at all, or has a lone CR or LF.
-        if not fields[lines - 2 :] or "\0" in head or lines > limits.fields:
+        if len(fields) < lines - 1 or "\0" in head or lines > limits.fields:
             (line, fields, body), readers = read_carefully(data, limits), _ONCE
         read_start, read_party, read_cseq, look = readers
         method, text, code = read_start(line)
@@ -313,7 +313,7 @@ def parse(data: bytes, limits: MessageLimits = LIMITS) -> Request | Response:
             first = dict(fields if distinct else fields[::-1])
         else:
             first = index(fields)
-            distinct = not fields[len(first) :]
+            distinct = len(first) == len(fields)
         message.first, message.distinct = first, distinct
         if not distinct:
             _check_repeated(fields, limits, len(first), well_spelled)
@@ -403,7 +403,7 @@ def write(message: Request | Response) -> bytes:
     fields, body = message.fields, message.body
     length = str(len(body)) if body else "0"
     names, _ = zip(*fields, strict=True) if fields else ((), ())
-    breaks, at = _known_layout(names) if not names[256:] else _layout(names)
+    breaks, at = _known_layout(names) if len(names) <= 256 else _layout(names)
     if at < 0:
         fields = (*fields, ("Content-Length", length))
     elif fields[at][1] != length:

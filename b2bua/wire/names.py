@@ -103,7 +103,7 @@ class NameAddr:
     def display(self) -> str:
         """The display name without quotes, fit to be shown and stored."""
         text = self.display_text
-        return _read_display(text) if text[256:] else _known_display(text)
+        return _known_display(text) if len(text) <= 256 else _read_display(text)
 
     @property
     def uri(self) -> Uri:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from bench.count import check, count, python, rooms
+from bench.count import Counted, check, count, python, rooms
 
 
 class CountTests(SynchronousTestCase):
@@ -22,6 +22,16 @@ class CountTests(SynchronousTestCase):
         for room in ("wire", "net", "transactions", "dialogs", "legs", "calls", "features"):
             self.assertGreater(found.get(room, 0), 0, room)
         self.assertNotIn("bench", found)
+
+    def test_instructions(self) -> None:
+        """What is an instruction is no call; any other function of C is one, whoever calls it."""
+        counted = Counted()
+        counted.enable()
+        [].append(len((sum(()),)))
+        counted.disable()
+        names = {name for _, name in counted.functions}
+        self.assertIn("sum", names)
+        self.assertFalse(names & {"len", "list.append"})
 
     def test_check(self) -> None:
         """More than three in a hundred over what is kept is a fault; so is nothing to compare with."""

@@ -131,7 +131,7 @@ class CallRecord:
         entry = LegRecord(leg.id, party.title, leg.incoming, now, call_id=leg.call_id, name=party.display)
         if leg.state is LegState.ANSWERED:
             entry.answered = now  # it comes from another call
-        self.legs += (entry,)
+        self.legs.append(entry)
 
     def leg_ended(self, leg: Leg, now: float, why: str) -> None:
         """A leg has left the call."""

@@ -64,8 +64,8 @@ class Story:
     ) -> None:
         """Note what C{feature} said when it was asked."""
         entries = self._entries
-        entries += ((at, hook, feature, answer, seconds, error),)
-        if entries[ENTRIES_MAX:]:
+        entries.append((at, hook, feature, answer, seconds, error))
+        if len(entries) > ENTRIES_MAX:
             del entries[: ENTRIES_MAX // 4]
         if answer is not None and feature not in self.features:
             self.features += (feature,)
@@ -73,15 +73,15 @@ class Story:
     def silent(self, at: float, hook: str, features: tuple[str, ...], took: tuple[int, ...]) -> None:
         """Note that C{features} were asked and had no opinion, for which each took so many microseconds."""
         entries = self._entries
-        entries += ((at, hook, features, took),)
-        if entries[ENTRIES_MAX:]:
+        entries.append((at, hook, features, took))
+        if len(entries) > ENTRIES_MAX:
             del entries[: ENTRIES_MAX // 4]
 
     def note(self, text: str, *values: Any) -> None:
         """Note something that happened; C{text} is a format for C{values}, as in C{str.format}."""
         entries = self._entries
-        entries += ((self._now(), text, values),)
-        if entries[ENTRIES_MAX:]:
+        entries.append((self._now(), text, values))
+        if len(entries) > ENTRIES_MAX:
             del entries[: ENTRIES_MAX // 4]
 
     def questions(self) -> Iterator[tuple[str, bool, float, bool]]:

@@ -104,7 +104,7 @@ class Trace:
 
     def note(self, at: float, flow: Flow, outgoing: bool, raw: bytes) -> None:
         """Keep one message, at the cost of the oldest."""
-        self._block += ((at, flow, outgoing, raw),)
+        self._block.append((at, flow, outgoing, raw))
         self._room -= 1
         if not self._room:
             self._count()
@@ -145,7 +145,7 @@ class Trace:
         """Keep what a leg has told its call, at the cost of the oldest."""
         kind = type(word)
         said = getattr(word, _SAID[kind]) if kind in _SAID else None
-        self._words += ((at, call, leg.party, leg.id, kind, said),)
+        self._words.append((at, call, leg.party, leg.id, kind, said))
 
     def of(self, call_ids: Iterable[str]) -> Iterator[Passed]:
         """The messages of some dialogs, by their Call-IDs."""

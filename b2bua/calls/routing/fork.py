@@ -64,8 +64,7 @@ class Fork:
 
     def start(self) -> None:
         """Open a leg to each destination of the next tier."""
-        tier, *self._tiers = self._tiers
-        attempt = self._attempt
+        attempt, tier = self._attempt, self._tiers.pop(0)
         call = attempt.call
         self._breadth = attempt.template.spread(len(tier), attempt.alone)
         if not self._breadth:
@@ -77,7 +76,7 @@ class Fork:
             leg = call.open_leg(destination, invited, attempt.template.who)
             if first is not None:
                 self._first[leg] = first
-            self.legs += (leg,)
+            self.legs.append(leg)
             call.listen(leg, self)
 
     @property
