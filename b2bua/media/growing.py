@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from b2bua.media.g711 import WIDTH
@@ -36,7 +37,8 @@ class Growing:
         """
         Begin.
 
-        @param goes_on: add to what there is of it, if there is something.
+        @param goes_on: add to what there is of it, if there is something; also where it is whole
+            already, as when the process before has let it go.
         @param mode: who may read it, as far as the umask lets them.
         @raise OSError: if there is no place for it.
         """
@@ -44,6 +46,9 @@ class Growing:
         self._channels, self._sample = channels, WIDTH * channels
         self._frame = FRAME * self._sample
         self._part = part_of(path)
+        if goes_on and not self._part.exists():
+            with suppress(FileNotFoundError):
+                self.path.replace(self._part)
         self._file = os.open(self._part, os.O_RDWR | os.O_CREAT | (0 if goes_on else os.O_TRUNC), mode)
         try:
             size = os.fstat(self._file).st_size - HEAD.size
@@ -159,7 +164,8 @@ def _channels_of(part: Path) -> int:
         said = file.read(HEAD.size)
     if said and said[:4] != b"RIFF":
         return 1
-    return int(HEAD.unpack(said)[6]) if len(said) == HEAD.size else STEREO
+    channels = HEAD.unpack(said)[6] if len(said) == HEAD.size else STEREO
+    return channels if channels in (1, STEREO) else STEREO
 
 
 def _settle_data(file: int) -> None:

@@ -84,6 +84,22 @@ class GrowingTests(SynchronousTestCase):
         again.end()
         self.assertEqual(seconds(self.path), 3.0)
 
+    def test_goes_on_with_a_whole_one(self) -> None:
+        """What the process before has let go is whole: another one adds to that, and takes nothing away."""
+        self.file.add(SECOND * 2)
+        self.file.end()
+        again = Growing(self.path, goes_on=True)
+        self.assertEqual((again.frames, self.path.exists()), (100, False))
+        again.add(SECOND)
+        again.end()
+        self.assertEqual(seconds(self.path), 3.0)
+
+    def test_a_head_that_says_nothing(self) -> None:
+        """One whose head is broken is rescued as a call."""
+        part_of(self.path).write_bytes(b"RIFF" + bytes(40) + SECOND)
+        rescue(part_of(self.path))
+        self.assertEqual(seconds(self.path), 1.0)
+
     def test_one_channel(self) -> None:
         """A message is of one channel, on the disk before its end too, and is rescued as such."""
         path = Path(self.mktemp())
