@@ -301,7 +301,7 @@ def parse(data: bytes, limits: MessageLimits = LIMITS) -> Request | Response:
         fields: Sequence[Field] = _FIELDS(rest)
         lines, body = head.count("\r"), data[end + 4 :]
         # Fewer fields than ends of lines: something is folded, or no field at all, or has a lone CR or LF.
-        if len(fields) < lines - 1 or "\0" in head or lines > limits.fields:
+        if not fields or len(fields) < lines - 1 or "\0" in head or lines > limits.fields:
             (line, fields, body), readers = read_carefully(data, limits), _ONCE
         read_start, read_party, read_cseq, look = readers
         method, text, code = read_start(line)
