@@ -30,7 +30,7 @@ _SIMPLE_SENDER = re.compile(
 ).match
 # Parameters without quotes and white space; the first that is called branch.
 _SIMPLE = re.compile(
-    r'([^;]{1,128}+)((?>(?:;(?!branch=)[^;\x00-\x20",\x7f]*+)*)'
+    r'([^;]{1,128}+)(?![^;])((?>(?:;(?!branch=)[^;\x00-\x20",\x7f]*+)*)'
     r'(?>(?:;branch=([^;\x00-\x20",\x7f]*+))?)[^\x00-\x20",\x7f]*+)\Z'
 ).match
 

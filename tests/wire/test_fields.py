@@ -96,6 +96,14 @@ class ViaTests(FieldTests):
         via = Via.parse("SIP/2.0/TLS [2001:db8::9:1]:5061;received=2001:db8::9:255;branch=z9hG4bKas3")
         self.assertEqual((via.host, via.port, via.received), ("[2001:db8::9:1]", 5061, "2001:db8::9:255"))
 
+    def test_long_host(self) -> None:
+        """A long name is one name, its port counts, and a response has it as it came (section 18.2)."""
+        host = ".".join(["gateway-of-the-building"] * 10)
+        via = Via.parse(f"SIP/2.0/UDP {host}:5070;branch=z9hG4bKa;rport")
+        self.assertEqual((via.host, via.port, via.branch, via.rport), (host, 5070, "z9hG4bKa", ""))
+        seen = Via.parse(str(via.seen_from("192.0.2.1", 9988)))
+        self.assertEqual((seen.sent_by, seen.rport, seen.received), (f"{host}:5070", "9988", "192.0.2.1"))
+
     def test_branch_in_any_place(self) -> None:
         """The branch is found first, last, in capitals, or is empty."""
         for tail, branch in (
