@@ -61,6 +61,8 @@ class Recorder:
         """Calls whose recording is about to begin, unless it is called off."""
         self._paused: set[str] = set()
         """Calls of which nothing is written down now; should the engine fail, not by the next one either."""
+        self._elsewhere: dict[str, Any] = {}
+        """Rows of calls that the process before this one still has."""
         self.failed = 0
         """How many calls were not recorded that should have been, or not to their end."""
 
@@ -125,7 +127,7 @@ class Recorder:
 
     def leaves_alone(self, id: str) -> bool:
         """Is a call not recorded, and has it been said already whether it is to be?"""
-        return id not in self.going and (id in self._wanted or id in self._off)
+        return id not in self.going and (id in self._wanted or id in self._off or id in self._elsewhere)
 
     def writes(self, path: Path) -> bool:
         """Is that one of those that are being recorded?"""
@@ -305,15 +307,51 @@ class Recorder:
     def _take_up_all(self) -> None:
         """Go on with the recordings of a process before this one, and save those that it has lost."""
         for id, kept in list(self._service.data.items()):
-            if id in self._off and self._service.call(id) is None:
-                self._off.discard(id)
-                self._no_more(id)
-            elif id not in self.going and not _is_off(kept):
-                path, paused, *known = (kept, False) if isinstance(kept, str) else kept
-                self._told.take_up(known[0] if known else [])
-                self._take_up(id, path, paused=paused)
+            if id in self.going:
+                continue
+            if self._service.is_elsewhere(id):
+                self._elsewhere[id] = kept
+            else:
+                self._take_up_kept(id, kept)
+        self._save_lost()
+        self._look_elsewhere()
+
+    def _look_elsewhere(self) -> None:
+        """Go on with those of a process that ends when it has handed over its calls, as they come or end."""
+        gone = [id for id in self._elsewhere if not self._service.is_elsewhere(id)]
+        for id in gone:
+            self._came(id)
+        if gone:
+            self._save_lost()
+        if self._elsewhere:
+            self._service.after(AGAIN_SECONDS, self._look_elsewhere)
+
+    def comes(self, id: str) -> None:
+        """A call changes: if it comes from the process before, its recording goes on with it."""
+        if id in self._elsewhere:
+            self._service.after(0, self._came, id)
+
+    def _came(self, id: str) -> None:
+        """A call goes on here that a process before this one still had, or is over."""
+        if id in self._elsewhere:
+            self._take_up_kept(id, self._elsewhere.pop(id))
+
+    def _take_up_kept(self, id: str, kept: Any) -> None:
+        """Go on as a row says."""
+        if not _is_off(kept):
+            path, paused, *known = (kept, False) if isinstance(kept, str) else kept
+            self._told.take_up(known[0] if known else [])
+            self._take_up(id, path, paused=paused)
+        elif self._service.call(id) is None:
+            self._off.discard(id)
+            self._no_more(id)
+
+    def _save_lost(self) -> None:
+        """Make recordings of those that nobody goes on with."""
+        written = {one.path for one in self.going.values()}
+        written |= {str(kept[0]) for kept in self._elsewhere.values() if isinstance(kept, list)}
         try:
-            saved = self._shelf.rescue({one.path for one in self.going.values()})
+            saved = self._shelf.rescue(written)
         except OSError as problem:
             self.log.warn("recordings cannot be saved: {problem}", problem=str(problem))
         else:

@@ -203,6 +203,7 @@ class CallRecording:
     @hookimpl
     def call_changed(self, state: CallState) -> None:
         """See whether somebody has come into a call that is recorded, or one whose calls are."""
+        self._recorder.comes(state.id)
         found = None
         if state.phase is Phase.TALKING and not self._recorder.leaves_alone(state.id):
             found = self._service.leg(state.id, state.parties[0].leg)

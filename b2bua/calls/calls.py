@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -64,6 +64,8 @@ class Calls:
         self.now = context.layer.now
         self.token = context.token
         self.going: dict[str, Call] = {}
+        self.elsewhere: Container[str] = ()
+        """Those that a process before this one still has, until it hands them over."""
         self.draining = False
         """Do those that go on come to their end, and no new one begins?"""
         self.lasting: dict[str, dict[str, Any]] = {}

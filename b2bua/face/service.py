@@ -178,6 +178,10 @@ class Service:
         call = self._calls.going.get(id)
         return None if call is None else state_of(call)
 
+    def is_elsewhere(self, id: str) -> bool:
+        """Has a process that this one takes the place of a call still, which it will hand over or end?"""
+        return id in self._calls.elsewhere
+
     def waiting(self, at: str) -> tuple[tuple[CallState, PartyState], ...]:
         """Who waits at an orbit or in a queue, each with its call; who came first is the first one."""
         found = [

@@ -32,6 +32,7 @@ class NewProcess:
         self._kept: Persistence = server.persistence
         self.keeps: set[str] = set(will["keeps"])
         """The calls that the old process still has."""
+        server.core.calls.elsewhere = self.keeps
         self.others = len(self.keeps)
         """How many of them it has yet to hand over, or to write."""
         self.handed = Handed(self.keeps, will["numbers"])
@@ -66,4 +67,6 @@ class NewProcess:
         """There is no old process any more; which calls has it taken along?"""
         self._relay.end()
         self.others = 0
-        return self.keeps
+        taken = set(self.keeps)
+        self.keeps.clear()
+        return taken

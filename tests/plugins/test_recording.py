@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from b2bua.features import Features
 from b2bua.features.generation import FeaturesRefused
 from b2bua.media.ports import RelayHappened
+from b2bua.media.sounds import head, part_of
 from b2bua.testing import LadderTestCase, Manners
 from b2bua.wire.message import Response
 from b2bua_plugins.recording import CallRecording
@@ -126,7 +127,7 @@ class MeetingTests(RecordingCase):
         self.over()
 
     def test_stays_off(self) -> None:
-        """Recording × hold × crash: one that was ended by hand stays so, whoever holds and resumes."""
+        """Recording × hold: one that was ended by hand stays so, whoever resumes; after a crash, too."""
         for crashes in (False, True):
             with self.subTest(crashes=crashes):
                 self.setUp()
@@ -147,6 +148,28 @@ class MeetingTests(RecordingCase):
                 self.world.run(3)
                 self.assertTrue(self.recording().ended)
                 self.over()
+
+    def test_handed_over_later(self) -> None:
+        """What the process before a restart still records is its own until it hands that over."""
+        self.carol.manners.answers_after = 6
+        self.talk()
+        assert self.world.served is not None
+        (id,) = self.world.served.server.core.calls.going
+        paused = self.world.command("record", call=id, what="pause")
+        self.world.run(1)
+        self.successResultOf(paused)
+        part = part_of(self.recording().path)
+        part.write_bytes(head(0, 2))
+        self.bob.session.transfer("carol")
+        self.world.run(1)
+        self.world.served.hand_over()
+        self.world.run(3)
+        self.assertEqual(self.world.served.server.core.calls.going, {})
+        self.assertTrue(part.exists())
+        self.world.run(10)
+        self.assertTalking(("alice", "carol"))
+        self.assertEqual((self.recording().ended, self.recording().paused), (False, True))
+        self.over()
 
     def test_left_while_it_ends(self) -> None:
         """Whoever has just left is named when a recording cannot begin for that."""
