@@ -97,6 +97,41 @@ class RefusalTests(LadderTestCase):
         self.quiet()
 
 
+class ByeTests(LadderTestCase):
+    """A BYE that wants more than to hang up (sections 8.2, 15.1.2)."""
+
+    def setUp(self) -> None:
+        """Have a call."""
+        super().setUp()
+        self.alice, self.bob = self.phones("alice", "bob")
+        self.connect(self.alice, self.bob)
+
+    def test_required(self) -> None:
+        """What is not understood is required of it: 420 with its names, and the call goes on (8.2.2.3)."""
+        heard: list[Response | None] = []
+        bye = self.alice.session.compose("BYE", [("Require", "gin, gruu")])
+        self.alice.ask(bye, heard.append)
+        self.bob.gets_nothing()
+        [response] = heard
+        assert response is not None
+        self.assertEqual((response.code, response.get("Unsupported")), (420, "gin, gruu"))
+        self.disconnect(self.alice, self.bob)
+        self.quiet()
+
+    def test_passed_by_proxies(self) -> None:
+        """Its 200 has each Via in its place and no Record-Route: it makes no dialog (8.2.6.2)."""
+        others = "SIP/2.0/UDP 192.0.2.8;branch=z9hG4bKa, SIP/2.0/UDP 192.0.2.7"
+        self.alice.sends("BYE", fields=[("Record-Route", "<sip:192.0.2.9;lr>"), ("v", others)])
+        response = self.alice.gets(200)
+        vias = response.values("Via")
+        self.assertEqual((len(vias), vias[2]), (3, "SIP/2.0/UDP 192.0.2.7"))
+        self.assertIn("received=", vias[0])
+        self.assertNotIn("Record-Route", response.first)
+        self.bob.gets("BYE")
+        self.bob.answers(200)
+        self.quiet()
+
+
 class Listener:
     """A feature that writes down which calls it is told of."""
 
