@@ -32,7 +32,8 @@ def run(options: Namespace) -> int:
 
 def _told(value: dict[str, Any]) -> str:
     """What came of it, for people."""
-    left = f"; {counted(value['left'], 'call')} follow when they are settled" if value["left"] else ""
+    follow = "follows when it is settled" if value["left"] == 1 else "follow when they are settled"
+    left = f"; {counted(value['left'], 'call')} {follow}" if value["left"] else ""
     return (
         f"process {value['pid']} serves, with {counted(value['handed_over'], 'call')}{left}\n"
         f"{value['silent_ms']} ms without answers"

@@ -132,10 +132,14 @@ class Restart:
 
     async def _leave(self, new: Successor, channel: Channel, drain: float) -> Result:
         """Leave what there is to the new process."""
-        began = self._reactor.seconds()
+        persistence = self._server.persistence
+        assert persistence is not None
         old = OldProcess(self._server, channel.say)
         old.finish()
         try:
+            # A store that fails is found out while phones are answered still.
+            await persistence.journal.flush()
+            began = self._reactor.seconds()
             await self._stand_by()
         except StoreError as error:
             new.kill()

@@ -13,6 +13,7 @@ from b2bua.cluster.cluster import Cluster
 from b2bua.cluster.links import Links
 from b2bua.cluster.moving import CannotMove
 from b2bua.service.sockets import CannotStart
+from b2bua.store.ports import StoreError
 
 if TYPE_CHECKING:
     from b2bua.calls.call import Call
@@ -38,6 +39,11 @@ class Membership:
         self._links = None if path is None else Links(reactor, path)
         self._cluster: Cluster | None = None
 
+    @property
+    def is_alone(self) -> bool:
+        """Can no other node have what is ours?"""
+        return self._links is None or self._store.nodes is None
+
     async def join(self, server: Server) -> None:
         """
         Have for sure what is ours: nobody takes our calls any more.
@@ -55,7 +61,11 @@ class Membership:
             )
         self._cluster = cluster = Cluster(server, nodes, self._store.node, links.connect, self._fenced)
         links.cluster = cluster
-        await cluster.join(links.path)
+        try:
+            await cluster.join(links.path)
+        except StoreError:
+            self._cluster = None
+            raise
 
     def begin(self) -> None:
         """

@@ -32,6 +32,7 @@ class RestartTests(SynchronousTestCase):
         status, said = self.run_command(left=2)
         self.assertIn("with 1 call; 2 calls follow when they are settled", said)
         self.assertEqual(status, 0)
+        self.assertIn("; 1 call follows when it is settled", self.run_command(left=1)[1])
 
     def test_did_not_start(self) -> None:
         """Nothing has changed."""

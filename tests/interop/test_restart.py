@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,7 +15,7 @@ from twisted.internet.defer import inlineCallbacks
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
-from tests.interop.load import Killable
+from tests.interop.load import CALLEE, HOST, Killable, registered
 from tests.interop.processes import LIMIT, TIMEOUT
 from tests.interop.programs import need
 from tests.interop.restarts import play
@@ -83,6 +85,45 @@ class RestartTests(TestCase):
                         self.assertTrue(phone.recv(1000).startswith(b"SIP/2.0 200 "))
                 finally:
                     service.end()
+
+        yield deferToThread(work)
+
+    @inlineCallbacks
+    def test_store_fails(self) -> Any:
+        """
+        While the database is locked no process can take over: the old one goes on, and answers.
+
+        It fails before we have left it, or when we have, and the new process cannot open it.
+        """
+
+        def lives(service: Killable, phone: socket.socket) -> None:
+            phone.send(OPTIONS)
+            self.assertTrue(phone.recv(1000).startswith(b"SIP/2.0 200 "))
+            self.assertEqual(service.ask("/status")["calls"], 0)
+
+        def work() -> None:
+            directory = self.directory()
+            service = Killable(directory, database=f'database = "sqlite:///{directory}/b2bua.db"')
+            try:
+                with (
+                    closing(sqlite3.connect(directory / "b2bua.db", isolation_level=None)) as other,
+                    socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone,
+                ):
+                    phone.settimeout(LIMIT)
+                    phone.connect((HOST, service.port))
+                    for user in ("", CALLEE):
+                        if user:
+                            registered(service.port, user)
+                        other.execute("BEGIN EXCLUSIVE")
+                        found = service.restart()
+                        self.assertEqual(found["pid"], None)
+                        lives(service, phone)
+                        other.execute("COMMIT")
+                        lives(service, phone)
+                    self.assertEqual(service.restart()["problem"], "")
+                    lives(service, phone)
+            finally:
+                service.end()
 
         yield deferToThread(work)
 
