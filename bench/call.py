@@ -219,7 +219,7 @@ def _features(plugins: str, document: dict[str, Any]) -> tuple[Features, dict[st
     features = Features.load(wanted, sources=sources)
     rest, problems, _ = Features.check(wanted, sources)
     assert not problems, problems
-    return features, rest
+    return features, dict(rest)
 
 
 def _batches(count: int) -> Iterator[int]:

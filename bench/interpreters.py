@@ -58,7 +58,7 @@ def environment(python: Path) -> Path:
     inside = room / "bin" / "python"
     if not (room / "made").exists():
         subprocess.run([python, "-m", "venv", room], check=True)
-        pip = [inside, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--editable", ROOT]
+        pip = (inside, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--editable", ROOT)
         subprocess.run(pip, check=True)
         (room / "made").touch()
     return inside

@@ -24,8 +24,10 @@ from typing import Any
 
 from twisted.internet import reactor as _reactor
 from twisted.internet.defer import Deferred, ensureDeferred
+from zope.interface import implementer
 
 from b2bua import collector
+from b2bua.clock import IClock
 from b2bua.features import Features
 from b2bua.net.locate import NumericLocator
 from b2bua.registrar.bindings import Binding, Bindings
@@ -218,6 +220,7 @@ def filled(count: int) -> Bindings:
     return bindings
 
 
+@implementer(IClock)
 class _Clock:
     """A clock without a runner."""
 

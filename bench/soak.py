@@ -58,7 +58,7 @@ SETTINGS: dict[str, Any] = {
     "trunks": {"carrier": {"uri": "sip:198.51.100.7", "accept_from": ["198.51.100.7"], "options_seconds": 0}},
     "routes": [{"match": r"\+\d+", "trunk": "carrier"}],
 }
-MANNERS = {
+MANNERS: dict[str, dict[str, Any]] = {
     "engaged": {"refuses": 486},
     "silent": {"answers_after": None},
     "mute": {"answers_after": None},

@@ -85,6 +85,17 @@ class Opened:
         """Take a refusal."""
         self.code = code
 
+    def accept(self) -> None:
+        """Take a 200."""
+        self.code = 200
+
+    def trying(self) -> None:
+        """Wait on; nobody here sends it again."""
+
+    def move(self, flow: Flow) -> None:
+        """Wait there for the answer."""
+        self.flow = flow
+
     def forget(self) -> None:
         """Have no answer."""
 

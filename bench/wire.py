@@ -25,7 +25,7 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from b2bua.wire.message import Message, Request, parse, write
+from b2bua.wire.message import Request, Response, parse, write
 
 SDP = (
     b"v=0\r\no=- 20000 20000 IN IP4 192.0.2.9\r\ns=SDP data\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n"
@@ -79,7 +79,7 @@ class Figures(NamedTuple):
     written_theirs: float | None
 
 
-def read(data: bytes) -> Message:
+def read(data: bytes) -> Request | Response:
     """Read a message with the fields that a back-to-back user agent needs."""
     message = parse(data)
     _ = message.via.branch
