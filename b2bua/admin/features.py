@@ -66,15 +66,11 @@ class Choices:
         if names:
             self._known(kind, names[0])
         try:
-            before = self._now(names[0], path) if names else None
+            before = self._features().setting(path)
             after = self._features().change(path, value)
         except (ValueError, NotConfigured) as error:
             raise Mistaken(str(error)) from None
-        return SettingChanged(**dict(_row(after)), before=before)
-
-    def _now(self, owner: str, path: str) -> Any:
-        """The value of a setting as it holds now."""
-        return next((one.value for one in self._features().settings(owner) if one.path == path), None)
+        return SettingChanged(**dict(_row(after)), before=None if before is None else before.value)
 
     def commands(self) -> list[CommandRow]:
         """What plugins add to the command."""

@@ -13,6 +13,7 @@ from argparse import ArgumentParser, Namespace
 from b2bua.command import _asking
 from b2bua.command.settings import shown
 from b2bua.settings import Problem, SettingsError
+from b2bua.settings.pins import without_pins
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -30,4 +31,6 @@ def run(options: Namespace) -> int:
         raise SettingsError("b2bua set", [Problem(options.path, why)])
     given = options.value[0] if len(options.value) == 1 else options.value or None
     value = _asking.ask(options, "PUT", "/settings/{path}", path=options.path, value=given)
-    return _asking.show(options, value, lambda value: f"{value['path']} is {shown(value['value'])}")
+    return _asking.show(
+        options, without_pins(value), lambda value: f"{value['path']} is {shown(value['value'])}"
+    )

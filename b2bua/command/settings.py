@@ -1,4 +1,9 @@
-"""Show the settings that an extension can change at run time."""
+"""
+Show the settings that an extension can change at run time.
+
+Those of features that are off are not among them.  Of a PIN it is only said that
+there is one, since others read screens and logs as well; --pins shows it.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +11,20 @@ from argparse import ArgumentParser, Namespace
 from typing import Any
 
 from b2bua.command import _asking
+from b2bua.settings.pins import without_pins
 
 
 def arguments(parser: ArgumentParser) -> None:
     """Take whose."""
     parser.add_argument("extension", metavar="EXTENSION", help="its number")
+    parser.add_argument("--pins", action="store_true", help="show PINs, which are *** otherwise")
     _asking.arguments(parser)
 
 
 def run(options: Namespace) -> int:
     """Show them."""
-    return _asking.show(
-        options,
-        _asking.ask(options, "GET", "/extensions/{extension}/settings", extension=options.extension),
-        people,
-    )
+    rows = _asking.ask(options, "GET", "/extensions/{extension}/settings", extension=options.extension)
+    return _asking.show(options, rows if options.pins else without_pins(rows), people)
 
 
 def people(rows: list[dict[str, Any]]) -> str:

@@ -331,9 +331,11 @@ class Features(HookRelay):
         self._dispatch.pretend(feature, answer)
 
     def settings(self, owner: str) -> Iterator[Setting]:
-        """All settings that can be changed for one extension, in the order of the features."""
-        for options in self._options.values():
-            yield from options.settings(owner)
+        """All settings that can be changed for one extension, of the features that are asked."""
+        out = {plugin.name for plugin in self.plugins if plugin.out}
+        for feature, options in self._options.items():
+            if feature not in out:
+                yield from options.settings(owner)
 
     def aims(self) -> Iterator[Aim]:
         """The targets that the tables of features name in the file."""

@@ -212,6 +212,11 @@ class OptionsTests(SynchronousTestCase):
             ],
         )
 
+    def test_off(self) -> None:
+        """What could be changed for a feature that is not asked does nothing, and is not shown."""
+        self.features.plugins[0].out = "not configured"
+        self.assertEqual(list(self.features.settings("102")), [])
+
     def test_form(self) -> None:
         """Each says whose it is, and what it may be, so that a form can be made of it."""
         found = {one.path.rpartition(".")[2]: one for one in self.features.settings("102")}
