@@ -225,11 +225,7 @@ class ClientTransaction:
         try:
             hear(response)
         except Exception:  # noqa: BLE001
-            self._broke(response.code)
-
-    def _broke(self, code: int) -> None:
-        """Log a bug of the user's, while it is being dealt with."""
-        self.log.failure("a response {code} could not be dealt with because of a bug", code=code)
+            self.log.failure("a response {code} could not be dealt with because of a bug", code=response.code)
 
 
 class Branch(Transaction):
@@ -270,10 +266,7 @@ class Branch(Transaction):
         client, code = self._client, message.code
         client._alive = True
         if code < 200:
-            try:
-                client._hear(message)
-            except Exception:  # noqa: BLE001
-                client._broke(code)
+            client._tell(message)
             return
         if self is not client._branch:
             if code >= 300:

@@ -89,8 +89,6 @@ def check_content(request: Request, understood: Collection[str]) -> None:
             code=415,
             fields=[("Accept-Encoding", "identity")],
         )
-    if request.content_type in understood:
-        return
     strange = unsupported_parts(request, understood)
     if strange:
         raise Refusal(
