@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Union, get_args, g
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
+from b2bua.settings.pins import is_pin
+
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
@@ -106,7 +108,7 @@ def _problem(
     meaning = f" ({field.description})" if field is not None and field.description and not whole else ""
     if detail["type"] == "missing":
         return Problem(path, f"is missing{meaning}")
-    secret = any(isinstance(step, str) and _SECRET.search(step) for step in steps)
+    secret = is_pin(path) or any(isinstance(step, str) and _SECRET.search(step) for step in steps)
     shown = "" if secret else shown_value(detail["input"])
     if detail["type"] == "value_error":
         why = str(detail.get("ctx", {}).get("error", detail["msg"]))
@@ -160,8 +162,21 @@ def _must(detail: ErrorDetails) -> str:
         case "string_too_long":
             return f"must have at most {more['max_length']} characters"
         case "string_pattern_mismatch":
-            return f"must match {more['pattern']}"
+            return _must_match(str(more["pattern"]))
     return _MUST.get(kind.partition("_")[0], "is of the wrong kind")
+
+
+_CHARACTERS = {"0-9": "digits", "0-9*#": "digits, * and #"}
+_SOME = re.compile(r"\^(\()?\[(?P<of>[^]]+)\]\{(?P<least>\d+),(?P<most>\d+)\}(?(1)\)\?)\$")
+"""Patterns that are so and so many of some characters; behind a question mark nothing is good as well."""
+
+
+def _must_match(pattern: str) -> str:
+    """What a pattern wants, in words where there are some."""
+    found = _SOME.fullmatch(pattern)
+    if found is None or found["of"] not in _CHARACTERS:
+        return f"must match {pattern}"
+    return f"must be {found['least']} to {found['most']} {_CHARACTERS[found['of']]}"
 
 
 def _quoted(detail: ErrorDetails) -> str:

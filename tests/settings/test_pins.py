@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import BaseModel, StringConstraints, ValidationError
 from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.settings.pins import HIDDEN, hidden, is_pin, without_pins
+from b2bua.settings.problems import problems_of
+
+
+class Room(BaseModel):
+    """A table with a PIN."""
+
+    pin: Annotated[str, StringConstraints(pattern=r"^([0-9]{4,16})?$")]
+    key: Annotated[str, StringConstraints(pattern=r"^[0-9*#]{2,4}$")] = "*1"
+    word: Annotated[str, StringConstraints(pattern="^[a-z]+$")] = "a"
 
 
 class PinTests(SynchronousTestCase):
@@ -23,6 +35,19 @@ class PinTests(SynchronousTestCase):
         self.assertEqual(hidden("a.pin", 4711), HIDDEN)
         self.assertEqual(hidden("a.busy", "4711"), "4711")
         self.assertEqual([hidden("a.ask_pin", value) for value in ("", None, True)], ["", None, True])
+
+    def test_wrong(self) -> None:
+        """One that is wrong is not shown either, in a log say; what it has to be is said in words."""
+        data = {"pin": "471", "key": "a", "word": "A"}
+        error = self.assertRaises(ValidationError, Room.model_validate, data)
+        self.assertEqual(
+            [str(problem) for problem in problems_of(error, data, Room)],
+            [
+                "pin: must be 4 to 16 digits",
+                'key: must be 2 to 4 digits, * and #, not "a"',
+                'word: must match ^[a-z]+$, not "A"',
+            ],
+        )
 
     def test_everywhere(self) -> None:
         """Below its key, at its path, and beside its path; all else stays."""
