@@ -83,13 +83,20 @@ class Mailbox:
             the configuration is read again.
         @param shortest: seconds; shorter ones are none.
         @return: the messages.
-        @raise OSError: if the disk is full, say.
+        @raise OSError: if none can be, since the disk is full, say.
         """
         greeting = self.greeting.with_name("greeting.wav.part")
         for left in filter(lambda one: _rests(one, now), (greeting, *self._new.glob("*.copy"))):
             left.unlink(missing_ok=True)
         parts = sorted(one for one in self._new.glob("*.wav.part") if _rests(one, now))
-        found = [rescue(part) for part in parts]
+        found, problem = list[Path](), None
+        for part in parts:
+            try:
+                found.append(rescue(part))
+            except OSError as error:
+                problem = problem or error
+        if problem is not None and not found:
+            raise problem  # where others could be, those come first: what is left is looked at again
         for message in found:
             if seconds(message) < shortest:
                 message.unlink(missing_ok=True)

@@ -140,11 +140,18 @@ class Recordings:
         Make recordings of those that came to no end; gives how many.
 
         @param besides: the paths of those that go on.
+        @raise OSError: one cannot be written; the others are.
         """
         parts = list(self._directory.glob("*.wav.part"))
         lost = [part for part in parts if str(part.with_suffix("")) not in besides]
+        problem: OSError | None = None
         for part in lost:
-            rescue(part)
+            try:
+                rescue(part)
+            except OSError as error:
+                problem = problem or error
+        if problem is not None:
+            raise problem
         return len(lost)
 
     def expire(self, now: datetime, days: float) -> int:

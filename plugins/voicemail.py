@@ -166,7 +166,18 @@ class Voicemail:
         """Delete what is too old."""
         assert self._all.days is not None
         for [name] in self._options.names(OfExtension):
-            if self.mailbox(name).expire(self._options.now() - age(self._all.days)):
+            try:
+                removed = self.mailbox(name).expire(self._options.now() - age(self._all.days))
+            except OSError as problem:
+                self.log.warn(
+                    "[voicemail] a message for {name} older than {days} days cannot be removed: {problem}; "
+                    "let the user of the service write in that directory",
+                    name=name,
+                    days=self._all.days,
+                    problem=str(problem),
+                )
+                continue
+            if removed:
                 self.changed(name)
 
     # ---- what the conversations ask ----------------------------------------------

@@ -56,6 +56,17 @@ class MailboxTests(SynchronousTestCase):
         self.assertEqual(load(message), pcm[: 4 * RATE * 2])
         self.assertEqual(self.mailbox.rescue(self.now(6), 1.0), [])
 
+    def test_one_cannot_be_saved(self) -> None:
+        """Where one message cannot be saved the others are; it is told of when it is all that is left."""
+        places = [self.mailbox.place(datetime(2026, 1, day), "101") for day in (1, 2, 3)]
+        for place in places:
+            part = Growing(place, 1)
+            part.add(b"\1\2" * RATE * 2)
+            part.let_go()
+        places[1].mkdir()  # something else has its name
+        self.assertEqual(self.mailbox.rescue(self.now(6), 1.0), [places[0], places[2]])
+        self.assertRaises(OSError, self.mailbox.rescue, self.now(12), 1.0)
+
     def test_on_the_disk(self) -> None:
         """What has been spoken is on the disk every two seconds, whatever else the system keeps in memory."""
         synced: list[int] = []

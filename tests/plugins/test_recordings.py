@@ -60,6 +60,15 @@ class ShelfTests(SynchronousTestCase):
         self.assertIn(names[1], str(error))
         self.assertEqual([path.name for path in self.place.iterdir()], [names[1]])
 
+    def test_not_rescued(self) -> None:
+        """One that cannot be saved after a crash keeps no other one from that."""
+        names = [f"2026010{day}-101500-1-101-102.wav" for day in (1, 2, 3)]
+        for name in names:
+            (self.place / f"{name}.part").touch()
+        (self.place / names[1]).mkdir()  # something else has its name
+        self.assertRaises(OSError, self.shelf.rescue, ())
+        self.assertEqual([path.name for path in self.place.glob("*.part")], [f"{names[1]}.part"])
+
     def test_latest(self) -> None:
         """Of many the latest are listed, those of one call whatever their age."""
         for second in range(5):

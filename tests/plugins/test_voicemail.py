@@ -6,6 +6,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
+from twisted.logger import capturedLogs
+
 from b2bua.features import FeaturesRefused
 from b2bua.testing import LadderTestCase, Manners, Phone, World
 from b2bua.testing.voices import SECONDS
@@ -79,6 +81,23 @@ class VoicemailTests(LadderTestCase):
         found = self.world.served.features.ask_messages(name)
         assert found is not None
         return found.new, found.old
+
+    def test_not_removed(self) -> None:
+        """What is too old and may not be removed is a line of the log, and no failure of the feature."""
+        self.patch(VoicemailTests, "table", {"days": 30})
+        self.setUp()
+        self.leave("20200101-101500-000000-101")
+
+        def refuse(path: Path, *, missing_ok: bool = False) -> None:
+            raise PermissionError(13, "Permission denied", str(path))
+
+        self.patch(Path, "unlink", refuse)
+        with capturedLogs() as events:
+            self.world.reload()
+        [told] = (one for one in events if "cannot be removed" in (one.get("log_format") or ""))
+        self.assertEqual((told["name"], told["days"]), ("bob", 30))
+        self.assertEqual(self.waiting(), (1, 0))
+        self.over()
 
     def test_says_nothing(self) -> None:
         """A caller who hangs up at once has left no message."""
