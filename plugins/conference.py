@@ -204,6 +204,21 @@ class Conferences:
         return None
 
     async def _take_part(self, room: Room, conference: Conference, member: Member) -> None:
+        """Let somebody talk to the others until they leave, and tell these."""
+        try:
+            await self._stay(room, conference, member)
+        except Exception:  # most people just hang up
+            await self._left(room)
+            raise
+        # Not in a "finally": what nobody goes on with any more, since the process ends, cannot wait there.
+        await self._left(room)
+
+    async def _left(self, room: Room) -> None:
+        """Tell those who are still there that somebody has left."""
+        if room.members and not room.empty_of_us():
+            await self._tell(room, "tone")
+
+    async def _stay(self, room: Room, conference: Conference, member: Member) -> None:
         """Let somebody talk to the others until they leave."""
         talk = member.talk
         alone = not room.members
@@ -233,8 +248,6 @@ class Conferences:
             self._rooms.show(room)
             if room.members and room.empty_of_us():
                 room.empty()
-            elif room.members:
-                await self._tell(room, "tone")
 
     async def _lock(self, room: Room, locked: bool) -> None:
         """Let nobody in any more, or everybody again."""

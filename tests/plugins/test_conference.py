@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import gc
+import inspect
 from typing import Any, ClassVar
 
+from twisted.internet.defer import Deferred
+
+from b2bua.calls.operations.conversation import Conversation
 from b2bua.features import FeaturesRefused
 from b2bua.store.memory import MemoryStore
 from b2bua.testing import LadderTestCase, Manners, World
@@ -400,6 +405,32 @@ class RestartTests(ConferenceCase):
         self.carol.hang_up()
         self.world.run(2)
         self.quiet()
+
+    def test_forgotten(self) -> None:
+        """What is cleared away with a process that has died does not begin to wait for something else."""
+        others = self.staying()
+        self.enter(self.alice)
+        self.enter(self.carol)
+        here = [one for one in self.staying() if one not in others]
+        self.assertEqual(len(here), 2)
+
+        async def announce(talk: Conversation, path: str) -> None:
+            await Deferred()  # a worker that has died with it
+
+        self.patch(Conversation, "announce", announce)
+        for one in here:
+            one.close()  # or RuntimeError: coroutine ignored GeneratorExit
+        assert self.world.served is not None
+        self.world.served.crash()
+        self.world.served.restart()
+        self.world.run(40)
+        self.assertEqual(self.alice.live, [])
+
+    @staticmethod
+    def staying() -> list[Any]:
+        """What goes on for those who are in rooms."""
+        coroutines = (one for one in gc.get_objects() if inspect.iscoroutine(one))
+        return [one for one in coroutines if one.__qualname__ == "Conferences._take_part" and one.cr_await]
 
     def test_crash(self) -> None:
         """After a crash whoever was in the room is hung up, and it is empty."""
