@@ -46,6 +46,8 @@ In T1: by then a request of the peer that is no INVITE has its final response.
 
 At 64 the Timer F of its sender fires (RFC 4320 section 4.1).
 """
+TOLD_MAX = 1024
+"""Characters of Allow and Supported that are read; all that there are have less, and each leg keeps them."""
 
 
 NOTHING: frozenset[str] = frozenset()
@@ -281,9 +283,11 @@ class LegData:
         """Note what a message of the peer says about what it can do."""
         first, once = message.first, message.distinct
         if "Allow" in first:
-            self.peer_allows = _tokens(first["Allow"] if once else message.joined("Allow"), False)
+            told = first["Allow"] if once else message.joined("Allow")
+            self.peer_allows = _tokens(told[:TOLD_MAX], False)
         if "Supported" in first:
-            self.peer_supports = _tokens(first["Supported"] if once else message.joined("Supported"), True)
+            told = first["Supported"] if once else message.joined("Supported")
+            self.peer_supports = _tokens(told[:TOLD_MAX], True)
 
     # The session
 
@@ -420,7 +424,7 @@ class LegData:
             self.context.ended(self)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=256)
 def _tokens(text: str, lower: bool) -> frozenset[str]:
     """Take a list of tokens apart; legs of like phones share the result."""
     items = [item.strip() for item in text.split(",")]

@@ -22,6 +22,13 @@ class OfferedTests(LegCase):
         self.incoming()
         self.assertEqual(self.words, [Offered(OFFER, (), 69)])
 
+    def test_long_allow(self) -> None:
+        """Of a list of methods without an end the first are read, so that a leg keeps no more."""
+        leg = self.incoming(allow="INVITE, UPDATE, " + ",".join(f"X{number}" for number in range(1000)))
+        self.assertEqual([leg.allows(method) for method in ("INVITE", "UPDATE", "X999")], [True, True, False])
+        assert leg.peer_allows is not None
+        self.assertLess(len(leg.peer_allows), 300)
+
     def test_flow_is_remembered(self) -> None:
         """In-dialog requests to a phone go the way its INVITE came (RFC 5626 section 5.3)."""
         leg = self.established()
