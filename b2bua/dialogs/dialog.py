@@ -254,7 +254,7 @@ def contact_uri(message: Message) -> str:
     if "Contact" not in message.first:
         return ""
     written = message.first["Contact"]
-    if message.distinct and not written[256:]:
+    if message.distinct and len(written) <= 256:
         return _known_contact(written)
     return _first_uri(message)
 

@@ -198,7 +198,7 @@ def parse_again(text: str) -> NameAddr:
     A phone sends the same Contact in each message, and a proxy the same Route;
     the last ones are remembered, with what was parsed of them.
     """
-    return NameAddr.parse(text) if text[256:] else _parse_known(text)
+    return _parse_known(text) if len(text) <= 256 else NameAddr.parse(text)
 
 
 _parse_known = lru_cache(maxsize=2048)(NameAddr.parse)

@@ -84,7 +84,7 @@ class Uri:
 
         @raise PeerError: 400, if it is none.
         """
-        return _parse(text) if text[256:] else _parse_known(text)
+        return _parse_known(text) if len(text) <= 256 else _parse(text)
 
     @staticmethod
     def make(user: str, host: str, port: int | None = None, scheme: str = "sip") -> Uri:
