@@ -218,8 +218,9 @@ class Recorder:
                 answer.callback(None)
 
         service = self._service.lasting["service"]  # the call may be of before a reload
-        service.after(0, turn)
-        service.after(PATIENCE, enough)
+        service.after(0, turn, call=call)
+        service.after(PATIENCE, enough, call=call)  # whether there is a reload meanwhile,
+        service.after(PATIENCE, enough)  # or the call ends
         return answer
 
     async def _record(self, call: Call) -> None:

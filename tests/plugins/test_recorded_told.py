@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from b2bua.testing import Manners, Phone
 from b2bua.testing.voices import SECONDS
+from b2bua.wire.message import Response
 from tests.plugins.recordings import RecordingCase
 
 CARRIER = {"uri": "sip:198.51.100.7", "accept_from": ["198.51.100.7"]}
@@ -227,6 +228,34 @@ class DemandTests(ToldCase):
                 self.world.run(SECONDS + 2)
                 self.recorded("alice", "bob")
                 self.over()
+
+    def test_reload_meanwhile(self) -> None:
+        """A reload in the moment in which a key is pressed loses neither what is wanted nor the answer."""
+        for moment in (0.01, 0.011, 0.05):
+            with self.subTest(moment=moment):
+                self.setUp()
+                self.talk()
+                answers: list[Response | None] = []
+                self.bob.session.ask("INFO", [("Record", "on")], hear=answers.append)
+                self.world.run(moment)
+                self.world.reload()
+                self.world.run(2 * SECONDS + 2)
+                self.assertEqual([said.code for said in answers if said is not None], [200])
+                self.recorded("alice", "bob")
+                self.over()
+
+    def test_ends_meanwhile(self) -> None:
+        """A key that is pressed in the moment in which the other one hangs up leaves nothing that waits."""
+        for said in ("on", "off"):
+            with self.subTest(said=said):
+                self.setUp()
+                self.world.relays.delay = 0.3
+                self.talk()
+                self.bob.session.ask("INFO", [("Record", said)])
+                self.alice.session.hang_up()
+                self.world.run(10)
+                self.over()
+                self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_transfer_meanwhile(self) -> None:
         """Who transfers while they are told hears 491, and may do so afterwards (section 21.4.27)."""
