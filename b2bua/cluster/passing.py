@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from b2bua.errors import PeerError
 from b2bua.handover.belonging import Word, knows, named, packed, unpacked
+from b2bua.transactions.matching import COOKIE
 from b2bua.wire.message import Request, Response, parse
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ class Passing:
         self._comes, self._missing, self._fetch = comes, missing, fetch
         self._doubtful = doubtful
         self._waiting: deque[Waiting] = deque()
+        self._taken: dict[str, str] = {}
+        """Which node has had a request, by its branch."""
 
     def begin(self) -> None:
         """Pass on from now on what is not ours."""
@@ -84,6 +87,9 @@ class Passing:
             return True
         if not _may_be_known(message):
             return False
+        if isinstance(message, Request) and (peer := self._had_by(message)) is not None:
+            peer.say({**packed(flow, data), "asked": []})
+            return True
         if knows(self._server, message):
             return isinstance(message, Request) and self._fetch(message, flow, data)
         if (
@@ -102,6 +108,7 @@ class Passing:
             return True
         for name, peer in self._peers.items():
             if name not in word["asked"]:
+                self._note(message, name)
                 peer.say(word)
                 return True
         if isinstance(message, Request) and message.to.tag and self._missing():
@@ -109,11 +116,33 @@ class Passing:
             return True
         return False
 
+    def _had_by(self, request: Request) -> Peer | None:
+        """
+        The node that has had this very request: it comes once more, or is its CANCEL or ACK.
+
+        The call may be ours since, but only that node can say its answer again (RFC 3261 section 17.2).
+        """
+        node = self._taken.get(request.via.branch)
+        return None if node is None else self._peers.get(node)
+
+    def _note(self, message: Request | Response, node: str) -> None:
+        """A node has a message."""
+        if isinstance(message, Request) and message.via.branch.startswith(COOKIE):
+            self._taken[message.via.branch] = node
+            if len(self._taken) > MOST:
+                del self._taken[next(iter(self._taken))]
+
+    def _forget(self, message: Request | Response) -> None:
+        """The node that had a message has passed it on."""
+        if isinstance(message, Request):
+            self._taken.pop(message.via.branch, None)
+
     def came_back(self, word: Word, node: str) -> None:
         """A node does not know a message."""
         word = {**word, "say": "message", "asked": [*word["asked"], node]}
         flow, data = unpacked(word)
         message = parse(data, self._server.messages)
+        self._forget(message)
         if knows(self._server, message):
             self._server.runner.received(data, flow)
         elif not self._ask(word, message):
@@ -135,6 +164,7 @@ class Passing:
         flow, data = unpacked(word)
         message = parse(data, self._server.messages)
         if knows(self._server, message):
+            self._forget(message)
             self._server.runner.transport.admission.know(flow.remote[0])
             self._server.runner.received(data, flow)
         elif isinstance(message, Request) and self._comes(message):

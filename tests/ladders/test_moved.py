@@ -93,6 +93,27 @@ class MovedTests(MovedCase):
                 self.arrives_at(A)
         self.quiet()
 
+    def test_comes_again(self) -> None:
+        """A request that the other node has answered gets that answer again (RFC 3261 section 17.2.2)."""
+        self.call(self.alice, self.bob)
+        self.move_over()
+        self.alice.session.ask("INFO")
+        self.world.run(1)
+        log = self.world.network.log
+        asked = next(one for one in log if one.data.startswith(b"INFO "))
+        answer = next(
+            one
+            for one in log
+            if one.data.startswith(b"SIP/2.0 200") and b" INFO\r\n" in one.data and one.source == (A, 5060)
+        )
+        self.move_over()
+        before = len(log)
+        self.a.server.runner.received(asked.data, Flow("UDP", (A, 5060), asked.source))
+        self.world.run(1)
+        self.assertEqual([one.data for one in list(log)[before:]], [answer.data])
+        self.alice.hang_up()
+        self.quiet()
+
     def test_one_record(self) -> None:
         """The record has its true beginning and its true end, and it is the owner's."""
         self.call(self.alice, self.bob)

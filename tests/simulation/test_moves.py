@@ -39,6 +39,10 @@ class MoveTests(SynchronousTestCase):
         failed = simulate(seeds(60), said.append, kind=DeathPlay)
         self.assertEqual(failed, [], "\n".join(said))
 
+    def test_comes_again(self) -> None:
+        """A request that comes once more, when its call has moved meanwhile, is answered as before."""
+        self.assertEqual(simulate((88230565,), str, kind=MovePlay), [])
+
     def test_moved(self) -> None:
         """Calls are moved in these worlds, and some cannot be just then."""
         moved, others = 0, 0
