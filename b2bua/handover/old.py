@@ -97,6 +97,12 @@ class OldProcess:
             self._left = len(left)
             self._say({"say": "has", "calls": self._left})
 
+    def let_go(self) -> None:
+        """The new process has died: say nothing more, since the next one finds our calls in the store."""
+        self._server.runner.transport.silent = lambda: True
+        for call in list(self._server.core.calls.going.values()):
+            self._kept.let_go(call)
+
     @property
     def is_done(self) -> bool:
         """Has it nothing to do any more?"""

@@ -200,6 +200,7 @@ class Restart:
         """The new process has ended; whoever starts another one finds what is in the store."""
         if self._looking.running:
             self._looking.stop()
+            self._old.let_go()
             self.left()
 
 

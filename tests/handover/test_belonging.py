@@ -6,6 +6,7 @@ from b2bua.calls.records.record import CallRecord
 from b2bua.calls.restoring.recovery import Unreadable
 from b2bua.handover.belonging import Relay, Word
 from b2bua.handover.new import NewProcess
+from b2bua.handover.old import OldProcess
 from b2bua.store.memory import MemoryStore
 from b2bua.testing import LadderTestCase, Manners, World
 from b2bua.transactions.flow import Flow
@@ -211,6 +212,26 @@ class HandOverTests(LadderTestCase):
         self.assertEqual([(one.call, one.text) for one in aside], [("one", '{"version":7}')])
         self.world.run(1)
         self.assertEqual([r.why for r in self.successResultOf(self.store.find_records())], ["crash"])
+        self.quiet()
+
+    def test_new_one_dies(self) -> None:
+        """When the new process dies the old one says nothing more: the next one goes on with all calls."""
+        alice, _ = self.world.phones("alice", "bob", manners=Manners(answers_after=0.2))
+        carol, dave = self.world.phones("carol", "dave", manners=Manners(answers_after=None))
+        alice.dial("bob")
+        carol.dial("dave")
+        self.world.run(5)
+        served = self.world.served
+        assert served is not None
+        OldProcess(served.server, self.said.append).let_go()
+        said = len(self.world.network.log)
+        self.world.run(10)
+        self.assertEqual(len(self.world.network.log), said)
+        served.crash()
+        self.assertEqual(served.restart().restored, 1)
+        self.world.run(3)
+        self.assertEqual((carol.live, dave.live), ([], []))
+        alice.hang_up()
         self.quiet()
 
     def test_gone_late(self) -> None:
