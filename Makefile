@@ -85,6 +85,9 @@ simulate: $(DEVELOPS)
 	$(BIN)/python -m tests.simulation.conferring --seeds $(SEEDS)
 	$(BIN)/python -m tests.simulation.relayed --seeds $(SEEDS)
 	$(BIN)/python -m tests.simulation.moves --seeds $(SEEDS)
+	$(BIN)/python -m tests.simulation.whole --seeds $(SEEDS)
+	$(BIN)/python -m tests.simulation.whole --crashed --seeds $(SEEDS)
+	$(BIN)/python -m tests.simulation.whole --moved --seeds $(SEEDS)
 
 lint: $(DEVELOPS)
 	$(BIN)/ruff format --check .

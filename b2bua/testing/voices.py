@@ -188,6 +188,8 @@ class VoicesOfProcess:
         self, host: str, hear: Hear, offer: bytes | None = None, peer: str = "", room: str = ""
     ) -> Deferred[Any]:
         """Begin to talk to a party."""
+        if self._dead:  # what a coroutine of a dead process does as it is cleared away reaches nobody
+            return Deferred()
         before = set(self._voices.open_voices)
         opened = self._voices.open(host, hear, offer, peer, room, wanted=lambda: not self._dead)
         self._mine = [voice for voice in self._mine if voice in before]

@@ -262,7 +262,7 @@ class World(Surroundings):
             phone.stop_watching()
         if self.served is not None:
             self.clock.run_until(lambda: not any(map(_watches, self._phones())), patience)
-            for one in self._servers():
+            for one in self.servers():
                 one.stop()
         self.clock.run_until(self._nothing_left, patience)
         if self.witness is not None:
@@ -290,16 +290,16 @@ class World(Surroundings):
             if phone.manners.by_hand and phone.unread()
         ]
         found += [f"the relay of call {relay.call} is left" for relay in self.relays.open_relays]
-        for one in self._servers():
+        for one in self.servers():
             found += one.complaints()
         return found
 
     def _nothing_left(self) -> bool:
         if any(agent.remains() for agent in self.agents if not agent.gone):
             return False
-        return not any(one.remains() for one in self._servers())
+        return not any(one.remains() for one in self.servers())
 
-    def _servers(self) -> list[Served]:
+    def servers(self) -> list[Served]:
         """The server, and those that share its store."""
         return [*self.nodes.values()] or [self.served] if self.served is not None else []
 

@@ -9,14 +9,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import entry_points
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
 from b2bua import Service, hookimpl
 from b2bua.calls import Attempt, CallState, Confirm, Outcome, PickUp, Refuse, Wait
-from b2bua.features.plugin import installed
+from b2bua.features.plugin import GROUP
+from b2bua.server import Server
 from b2bua.testing.chance import Play, main
+from b2bua.testing.served import Served
+from b2bua.testing.session import Session
 from tests.simulation.transfers import Transfers, attended, blind, pick_up
 
 ORBITS = ("591", "592", "593")
@@ -116,6 +121,12 @@ class Switchboard:
         """Keep it."""
         self.service = service
 
+    def so(self) -> dict[str, Any]:
+        """How the calls of this server are, by their ids."""
+        assert self.service is not None
+        # The last one may be leaving.
+        return {state.id: _plain(state) for state in self.service.calls() if state.parties}
+
     @hookimpl
     def b2bua_codes(self) -> Mapping[str, str]:
         """Two codes."""
@@ -160,11 +171,15 @@ class Parking(Transfers):
 
     def __init__(self, seed: int, features: object = None) -> None:
         """Draw it, with every feature that is installed, and the switchboard first."""
-        self.board = Switchboard()
-        super().__init__(seed, [self.board, *(source.load().thing for source in installed())])
+        super().__init__(seed, [Switchboard, *_installed()])
         self.world.voices.delay = (0.0, 0.004, 0.03, 0.3)[seed % 4]
         self.deeds += [orbit, orbit, park, park, park, code, begin, begin, blind, attended, pick_up]
         self.begun: list[Deferred[Outcome | None]] = []
+
+    @property
+    def boards(self) -> list[Switchboard]:
+        """The switchboards, of which each process of a server has its own."""
+        return [_board_of(served) for served in self.world.servers()]
 
     def settings(self) -> dict[str, Any]:
         """Draw what the plugin has to keep calls at."""
@@ -178,20 +193,26 @@ class Parking(Transfers):
     def agree(self) -> None:
         """Insist too that the news of changes say what is so."""
         super().agree()
-        service = self.board.service
-        assert service is not None
-        said = {state.id: _plain(state) for state in self.board.states.values()}
-        so = {
-            state.id: _plain(state) for state in service.calls() if state.parties
-        }  # the last one may be leaving
-        if said != so:
-            raise self.world.failure(f"told were {said}, but so is {so}")
+        self.told()
         if not self.unheard:
             hear_music(self)
 
+    def told(self) -> None:
+        """Insist that each server was told of its calls, and of those of others nothing that is not so."""
+        own = [board.so() for board in self.boards]
+        anywhere = {id: state for so in own for id, state in so.items()}
+        for board, so in zip(self.boards, own, strict=True):
+            said = {state.id: _plain(state) for state in board.states.values()}
+            if not so.items() <= said.items() <= anywhere.items():
+                raise self.world.failure(f"told were {said}, but so is {so}, and elsewhere {anywhere}")
+
     def records(self) -> None:
-        """Insist too that every call that a feature began has its result, and that no voice is left."""
+        """Insist too that nothing is left of what the servers did besides the calls."""
         super().records()
+        self.nothing_left()
+
+    def nothing_left(self) -> None:
+        """Insist that every call that a feature began has its result, and that no voice is left."""
         if self.world.voices.open_voices:
             raise self.world.failure("a voice is left")
         if not all(over.called for over in self.begun):
@@ -203,8 +224,12 @@ def hear_music(scene: Play) -> None:
     sessions = [session for phone in scene.phones if not phone.gone for session in phone.live]
     if any(session.busy for session in sessions):
         return
-    assert scene.world.served is not None
-    server = scene.world.served.server
+    for served in scene.world.servers():
+        _hear_music_of(scene, served.server, sessions)
+
+
+def _hear_music_of(scene: Play, server: Server, sessions: list[Session]) -> None:
+    """Insist on it in the calls of one server."""
     for call in server.core.calls.going.values():
         bridge = call.bridge
         waiting = list(call.waiting or ())
@@ -221,6 +246,17 @@ def hear_music(scene: Play) -> None:
                 voice = None if place is None else scene.world.voices.to(place)
                 if voice is None or not voice.playing:
                     raise scene.world.failure(f"{session} waits, and hears nothing")
+
+
+@cache
+def _installed() -> list[object]:
+    """The features that are installed, as classes, so that each process has its own objects."""
+    return [point.load() for point in sorted(entry_points(group=GROUP))]
+
+
+def _board_of(served: Served) -> Switchboard:
+    """The switchboard of a server, in the process that it is now."""
+    return next(one.thing for one in served.features.plugins if isinstance(one.thing, Switchboard))
 
 
 def _plain(state: CallState) -> Any:
@@ -252,7 +288,8 @@ def code(scene: Play) -> None:
 def begin(scene: Play) -> None:
     """Have a feature ring two."""
     assert isinstance(scene, Parking)
-    service = scene.board.service
+    boards = scene.boards
+    service = (boards[0] if len(boards) == 1 else scene.random.choice(boards)).service
     assert service is not None
     first = scene.random.choice(scene.names)
     call = service.originate(first, scene.random.choice([*scene.names, *ORBITS, "nobody"]), ring_seconds=15)

@@ -31,19 +31,19 @@ class Relayed(Parking):
 
     def settings(self) -> dict[str, Any]:
         """Draw who needs a relay, and who is recorded."""
-        self.place = TemporaryDirectory()
+        self.recordings = TemporaryDirectory()
         drawn = super().settings()
         for name in ("alice", "bob", "carol"):
             own = drawn["extensions"].setdefault(name, {})
             own["media"] = self.random.choice(["auto", "direct", "relay"])
             own["recording"] = {"on": self.random.random() < 0.2, "may": True}
         announce = self.random.choice(["none", "all", "all"])
-        drawn["recording"] = {"directory": self.place.name, "announce": announce}
+        drawn["recording"] = {"directory": self.recordings.name, "announce": announce}
         return drawn
 
-    def records(self) -> None:
+    def nothing_left(self) -> None:
         """Insist too that every recording has come to its end."""
-        super().records()
+        super().nothing_left()
         going = [path for path, one in self.world.relays.recordings.items() if not one.ended]
         if going:
             raise self.world.failure(f"recorded still: {going}")

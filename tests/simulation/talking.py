@@ -34,7 +34,7 @@ class Talking(Parking):
 
     def settings(self) -> dict[str, Any]:
         """Draw menus, a group that confirms, mailboxes, a queue with a way out."""
-        self.place = TemporaryDirectory()
+        self.mailboxes = TemporaryDirectory()
         drawn = super().settings()
         menu = {"prompt": str(PROMPT), "keys": {"1": "bob", "2": "501", "3": "620"}, "seconds": 2}
         drawn["auto_attendant"] = {
@@ -45,7 +45,7 @@ class Talking(Parking):
             "620": {"members": ["alice", "bob", "carol"], "confirm": "en", "ring_seconds": 10}
         }
         drawn["conferences"] = ROOMS
-        drawn["voicemail"] = {"directory": self.place.name, "remote": "98", "seconds": 5}
+        drawn["voicemail"] = {"directory": self.mailboxes.name, "remote": "98", "seconds": 5}
         for name in ("alice", "bob"):
             drawn["extensions"][name]["voicemail"] = {"on": True}
         queue = {**drawn["queues"]["610"], "position_seconds": 2, "keys": {"1": "97bob"}}

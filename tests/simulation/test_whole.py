@@ -1,0 +1,28 @@
+"""Some random worlds of everything at once; C{python -m tests.simulation.whole} plays more."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from b2bua.testing.chance import simulate
+from tests.simulation.depth import seeds
+from tests.simulation.whole import Whole, WholeCrash, WholeMove
+
+
+class WholeTests(SynchronousTestCase):
+    """Whatever comes together in a call, who is in it goes on or hears an end; nothing is left."""
+
+    def test_some(self) -> None:
+        """Some seeds."""
+        said: list[str] = []
+        self.assertEqual(simulate(seeds(15), said.append, kind=Whole), [], "\n".join(said))
+
+    def test_crashed(self) -> None:
+        """Some in which the server crashes."""
+        said: list[str] = []
+        self.assertEqual(simulate(seeds(15), said.append, kind=WholeCrash), [], "\n".join(said))
+
+    def test_moved(self) -> None:
+        """Some in which calls are moved between two servers."""
+        said: list[str] = []
+        self.assertEqual(simulate(seeds(10), said.append, kind=WholeMove), [], "\n".join(said))
