@@ -261,9 +261,15 @@ class Recorder:
         expect_recording(call)  # so that they need not be shown the relay later
         try:
             await self._told.tell(call)
-        finally:
-            if call.id in self._starting:  # nobody has called it off
-                self._no_more(call.id)
+        except Exception:  # all but the end of the process
+            self._tells_no_more(call.id)
+            raise
+        self._tells_no_more(call.id)
+
+    def _tells_no_more(self, id: str) -> None:
+        """The next process need not tell them; that somebody has called it off stays written down."""
+        if id in self._starting:
+            self._no_more(id)
 
     async def _pause(self, call: Call, recording: Recording, *, paused: bool) -> None:
         """
