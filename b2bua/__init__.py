@@ -10,13 +10,14 @@ if TYPE_CHECKING:
     from b2bua.face.service import Service, Timer
     from b2bua.face.tables import Changeable
     from b2bua.hookspecs import hookimpl
-    from b2bua.settings import Directory, Elsewhere, File, Seconds, Table, Target
+    from b2bua.settings import Directory, Elsewhere, File, Named, Seconds, Table, Target
 
 __all__ = [
     "Changeable",
     "Directory",
     "Elsewhere",
     "File",
+    "Named",
     "NotConfigured",
     "Options",
     "Seconds",
@@ -32,6 +33,7 @@ _HOMES = {
     "Directory": "b2bua.settings",
     "Elsewhere": "b2bua.settings",
     "File": "b2bua.settings",
+    "Named": "b2bua.settings",
     "NotConfigured": "b2bua.face.options",
     "Options": "b2bua.face.options",
     "Seconds": "b2bua.settings",

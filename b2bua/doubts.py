@@ -8,7 +8,8 @@ its members tomorrow.  So these are warnings, and all are said at once.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -19,7 +20,10 @@ from b2bua.settings.values import local_number
 if TYPE_CHECKING:
     from b2bua.configuration import Configuration
     from b2bua.face.targets import Aim
-    from b2bua.settings import Route, Settings
+    from b2bua.settings import Route, Rule, Settings
+
+_NO_STRAY = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\{(?:\d+|\d*,\d*)\}")
+"""What in a regular expression is no stray brace: escapes, sets of characters, repetitions."""
 
 Code: TypeAlias = Callable[[str], bool]
 """Would a phone that dials this talk to a feature?"""
@@ -31,6 +35,7 @@ def doubts(configured: Configuration) -> list[Problem]:
     groups, aims = features.numbers(), tuple(features.aims())
     return [
         *_unreachable(settings, groups, features.is_code),
+        *_stray_braces(settings),
         *_hidden_routes(settings),
         *_hidden_extensions(settings),
         *_nowhere(settings, aims, groups, features.is_code),
@@ -96,6 +101,23 @@ def _unreachable(settings: Settings, groups: Mapping[str, str], is_code: Code) -
     for number, path in groups.items():
         if is_code(number):
             yield Problem(path, f"nobody can dial it, since {number} begins with a feature code; rename it")
+
+
+def _stray_braces(settings: Settings) -> Iterator[Problem]:
+    """Regular expressions with a brace that repeats nothing: it stands for itself, and is in no number."""
+    places: tuple[tuple[list[str], Sequence[Route | Rule]], ...] = (
+        (["routes"], settings.routes),
+        *((["trunks", name, "numbers_in"], trunk.numbers_in) for name, trunk in settings.trunks.items()),
+        *((["trunks", name, "numbers_out"], trunk.numbers_out) for name, trunk in settings.trunks.items()),
+    )
+    for path, rules in places:
+        for index, rule in enumerate(rules):
+            left = _NO_STRAY.sub("", rule.match.pattern)
+            if "{" in left or "}" in left:
+                text = (
+                    r"has a brace that repeats nothing, and no number has one; write it like \d{4} or \d{4,}"
+                )
+                yield Problem(key_path([*path, index, "match"]), text)
 
 
 def _hidden_routes(settings: Settings) -> Iterator[Problem]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, StringConstraints
 
-from b2bua import Changeable, Directory, NotConfigured, Options, Table
+from b2bua import Changeable, Directory, Named, NotConfigured, Options, Table
 from b2bua.calls import unplayable
 from b2bua_plugins._recorded_told import Told, Whom
 from b2bua_plugins._sounds import of_language
@@ -22,7 +22,7 @@ class ForAll(Table):
 
     directory: Directory
     days: Annotated[float, Field(gt=0, le=36_500)] | None = None
-    numbers: tuple[str, ...] = ()
+    numbers: tuple[Named, ...] = ()
     announce: Whom = "none"
     language: str = "en"
     tone: bool = False

@@ -48,7 +48,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
-from b2bua import Options, Service, Table, hookimpl
+from b2bua import Named, Options, Service, Table, hookimpl
 from b2bua.calls import CallState, PartyState, Phase, Refuse
 from b2bua.subscriptions import Body, EventPackage, Watcher
 from b2bua.wire import resource_list
@@ -127,7 +127,7 @@ class AtTrunk(Table):
 class LampList(Table):
     """C{[lamp_lists.NAME]}: numbers that are watched by one subscription."""
 
-    members: Literal["all"] | Annotated[tuple[str, ...], Field(min_length=1, max_length=LIST_MAX)]
+    members: Literal["all"] | Annotated[tuple[Named, ...], Field(min_length=1, max_length=LIST_MAX)]
     watched_by: tuple[str, ...] | None = None
 
 

@@ -127,6 +127,27 @@ class DoubtsTests(SynchronousTestCase):
             "ring_groups.600.otherwise",
         )
 
+    def test_named(self) -> None:
+        """Numbers that are recorded or watched, and are nobody's."""
+        record = '[recording]\ndirectory = "."\nnumbers = ["101", "{}"]\n'
+        self.assertDoubt(record.format("999"), "recording.numbers[1]", "999 leads nowhere")
+        lamps = "[lamp_lists.office]\nmembers = {}\n"
+        self.assertDoubt(lamps.format('["101", "999"]'), "lamp_lists.office.members[1]", "999 leads nowhere")
+        orbits = '[park]\norbits = "701-702"\n'
+        for fine in ('["101", "*78", "701"]', '"all"'):
+            self.assertEqual(self.doubts(lamps.format(fine) + orbits + record.format("102")), {}, fine)
+
+    def test_braces(self) -> None:
+        """A brace that is not closed stands for itself in a regular expression: no number has one."""
+        route = "[[routes]]\nmatch = '{}'\ntrunk = 'c'\n"
+        for match in (r"0\d{4,", r"0\d4,}", r"0\d{4;7}", r"0[{]?\d{x}"):
+            self.assertDoubt(route.format(match), "routes[0].match", "brace")
+        for match in (r"0\d{4,}", r"0\d{,4}", r"0\d{4}", r"0\d{4,7}?", r"0[\]{}]\d", r"0\{\d"):
+            self.assertEqual(self.doubts(route.format(match)), {}, match)
+        rules = "[trunks.d]\nuri = 'sip:d.example'\n{} = [{{match = '0(.{{4,)', replace = '\\1'}}]"
+        for key in ("numbers_in", "numbers_out"):
+            self.assertDoubt(rules.format(key), f"trunks.d.{key}[0].match", "brace")
+
     def test_blocked(self) -> None:
         """A route that is for nobody leads nowhere."""
         self.assertDoubt(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple, TypeAlias, get_args
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel
 from pydantic.fields import FieldInfo
 
 from b2bua.settings import Table
-from b2bua.settings.table import kept_in, not_itself
+from b2bua.settings.table import kept_in, not_itself, only_named
 from b2bua.settings.values import target
 
 
@@ -50,7 +50,7 @@ def _texts(table: BaseModel, path: tuple[str | int, ...]) -> Iterator[Text]:
 def _inside_of(value: Any, field: FieldInfo, path: tuple[str | int, ...]) -> Iterator[Text]:
     """The texts in the value of one key."""
     if isinstance(value, str):
-        if value:
+        if value and value not in _words(field.annotation):
             yield path, value, list(_checks(field.annotation, field.metadata))
     elif isinstance(value, BaseModel):
         yield from _texts(value, path)
@@ -60,6 +60,11 @@ def _inside_of(value: Any, field: FieldInfo, path: tuple[str | int, ...]) -> Ite
     elif isinstance(value, tuple | list):
         for index, one in enumerate(value):
             yield from _inside_of(one, field, (*path, index))
+
+
+def _words(annotation: Any) -> Iterator[Any]:
+    """The words that may stand in the place of what a type is made of, such as "all"."""
+    return (word for kind in _inside(annotation) if get_origin(kind) is Literal for word in get_args(kind))
 
 
 def _checks(annotation: Any, metadata: Any) -> Iterator[Any]:
@@ -79,7 +84,7 @@ def names_targets(model: type[Table]) -> bool:
 def _reaches(annotation: Any, metadata: Any) -> bool:
     """Can there be a target in a value of this type that is not where calls go on?"""
     checks = list(_checks(annotation, metadata))
-    if target in checks and not_itself not in checks:
+    if target in checks and not_itself not in checks and only_named not in checks:
         return True
     return any(
         isinstance(inner, type) and issubclass(inner, Table) and names_targets(inner)

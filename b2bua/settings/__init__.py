@@ -6,7 +6,7 @@ from b2bua.settings.peers import Extension, Peer, Route, Rule, Trunk
 from b2bua.settings.problems import Problem, SettingsError, meant
 from b2bua.settings.reading import Claim, Claimed, Document, control_of, document, load, read
 from b2bua.settings.rtpengine import Rtpengine
-from b2bua.settings.table import Directory, Elsewhere, File, Table
+from b2bua.settings.table import Directory, Elsewhere, File, Named, Table
 from b2bua.settings.tables import (
     Auth,
     Calls,
@@ -39,6 +39,7 @@ __all__ = [
     "Limits",
     "Listen",
     "Log",
+    "Named",
     "OwnTimers",
     "Peer",
     "Plugins",

@@ -33,6 +33,11 @@ def not_itself(text: str, info: ValidationInfo) -> str:
     return text
 
 
+def only_named(text: str) -> str:
+    """Any number will do: whether there is one is seen when all is read."""
+    return text
+
+
 def kept_in(path: str) -> str:
     """Any directory will do: whether files can be kept there is seen when the service starts."""
     return path
@@ -45,6 +50,8 @@ Directory = Annotated[Beside, AfterValidator(kept_in)]
 """The path of a directory in which files are kept; it is made when there is none."""
 Elsewhere = Annotated[Target, AfterValidator(not_itself)]
 """What the calls of a number can be sent on to, in a table of that number; empty is nowhere."""
+Named = Annotated[Target, AfterValidator(only_named)]
+"""A number of which a table says something, without sending calls to it."""
 Seconds = Annotated[Number, Field(gt=0, le=10_000_000)]
 Count = Annotated[Whole, Field(ge=1)]
 Short = Annotated[Number, Field(ge=0.01, le=10)]
