@@ -97,7 +97,7 @@ class Origin:
     a body that was passed on is the same object as with the leg that it came from.
     """
 
-    __slots__ = ("_body", "_shown", "_taken_back", "address", "id", "version")
+    __slots__ = ("_body", "_resumed", "_shown", "_taken_back", "address", "id", "version")
 
     def __init__(self, session_id: int, address: str, version: int = 0) -> None:
         """
@@ -113,6 +113,8 @@ class Origin:
         """The version of the body that was sent last."""
         self._body = b""
         self._taken_back = b""
+        self._resumed = -1
+        """The version that a restore gave to what was sent last; the peer knows another one."""
 
     @property
     def last(self) -> bytes:
@@ -150,10 +152,14 @@ class Origin:
         if self._shown == self.version:
             self._taken_back = self._body
         self._shown, self._body = state
+        if self._shown == self._resumed:  # lower than that of the refused one, and perhaps never shown
+            self.version += 1
+            self._shown, self._taken_back = self.version, b""
 
     def resume(self, shown: int, last: bytes) -> None:
         """Go on after a restore with what was sent last."""
-        self._shown, self._body = shown, last
+        self._shown = self._resumed = shown
+        self._body = last
 
 
 @lru_cache(maxsize=256)

@@ -86,6 +86,17 @@ class OriginTests(SynchronousTestCase):
         origin.revert(state)
         self.assertEqual(origin.sign(BODY + b"a=sendonly\r\n"), held)
 
+    def test_back_after_a_restore(self) -> None:
+        """What was sent before a restore has a version above that of an offer that failed since."""
+        origin = Origin(5, "192.0.2.1", 1000)
+        origin.resume(1000, BODY)
+        state = origin.state
+        refused = BODY + b"a=sendonly\r\n"
+        self.assertIn(b"o=- 5 1001 IN", origin.sign(refused))
+        origin.revert(state)
+        self.assertIn(b"o=- 5 1002 IN", origin.sign(BODY))
+        self.assertIn(b"o=- 5 1003 IN", origin.sign(refused))
+
     def test_ipv6(self) -> None:
         """The kind of address is named."""
         self.assertIn(b"IN IP6 2001:db8::1", Origin(5, "2001:db8::1").sign(BODY))

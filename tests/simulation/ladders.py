@@ -136,7 +136,8 @@ class Watch:
             tell = table.began
 
             def began(call: Any) -> None:
-                tell(call)
+                if tell is not None:
+                    tell(call)
                 calls.append(call)
 
             table.began = began

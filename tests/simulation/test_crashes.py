@@ -27,6 +27,10 @@ class CrashTests(SynchronousTestCase):
         """Who had not heard the ACK before the crash gets one with the answer that it owes."""
         self.assertEqual(simulate((61000760,), str, kind=CrashPlay), [])
 
+    def test_refused_after_a_crash(self) -> None:
+        """The version of our o= line does not go back when the first offer after a crash is refused."""
+        self.assertEqual(simulate((303,), str, kind=CrashPlay), [])
+
     def test_answers_twice(self) -> None:
         """Who refuses, and answers when that is forgotten, gets ACK and BYE."""
         self.assertEqual(simulate((77180487,), str, kind=CrashPlay), [])
