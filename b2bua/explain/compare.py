@@ -54,6 +54,8 @@ def differences(
     @param progress: told how many calls of how many have been played.
     @param workers: how many processes play; 1 is this one.
     """
+    if old == new:
+        return []
     questions = list(matrix(old, new, at))
     chunks = [questions[begin : begin + CHUNK] for begin in range(0, len(questions), CHUNK)]
     if workers == 1:

@@ -324,6 +324,14 @@ class CompareTests(SynchronousTestCase):
         """The same configuration changes no call."""
         self.assertEqual(differences(office(), office(), EVENING), [])
 
+    def test_same_is_not_played(self) -> None:
+        """Of two configurations that say the same no call is played: none can differ."""
+        told: list[tuple[int, int]] = []
+        self.assertEqual(
+            differences(office(), office(), EVENING, lambda done, of: told.append((done, of))), []
+        )
+        self.assertEqual(told, [])
+
     def test_one_forward(self) -> None:
         """Only the calls that do something else are given: from inside, from outside, and of the group."""
         new = copy.deepcopy(office())
