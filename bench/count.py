@@ -46,6 +46,8 @@ class Counted:
         """Start with none."""
         self.functions: Counter[tuple[str, str]] = Counter()
         """By the room they are called in, and their name."""
+        self.instructions = 0
+        """How often it was what the interpreter has an instruction for; the bench's own are among them."""
         self._rooms: dict[str, str] = {}
 
     def enable(self) -> None:
@@ -62,7 +64,9 @@ class Counted:
             self.functions[self._room(frame), frame.f_code.co_qualname] += 1
         elif event == "c_call" and what is not _STOP:
             name = getattr(what, "__qualname__", repr(what))
-            if name not in _INSTRUCTIONS:
+            if name in _INSTRUCTIONS:
+                self.instructions += 1
+            else:
                 self.functions[self._room(frame), name] += 1
 
     def _room(self, frame: FrameType | None) -> str:
@@ -137,6 +141,7 @@ def main(arguments: list[str] | None = None) -> None:
     found = rooms(counted, chosen.calls)
     total = sum(found.values())
     print(f"{total:.0f} calls of functions a basic call, {total / 14:.0f} a message (Python {python()})")
+    print(f"{counted.instructions / chosen.calls:8.1f}  more of {', '.join(sorted(_INSTRUCTIONS))}")
     for room, times in found.items():
         print(f"{times:8.1f}  {room}")
     for (room, name), times in counted.functions.most_common(chosen.top):
