@@ -114,7 +114,7 @@ class Origin:
         self._body = b""
         self._taken_back = b""
         self._resumed = -1
-        """The version that a restore gave to what was sent last; the peer knows another one."""
+        """The version that a restore gave to what was sent last, if the peer knows another one."""
 
     @property
     def last(self) -> bytes:
@@ -156,10 +156,15 @@ class Origin:
             self.version += 1
             self._shown, self._taken_back = self.version, b""
 
-    def resume(self, shown: int, last: bytes) -> None:
-        """Go on after a restore with what was sent last."""
-        self._shown = self._resumed = shown
-        self._body = last
+    def resume(self, shown: int, last: bytes, *, known: bool) -> None:
+        """
+        Go on after a restore with what was sent last.
+
+        @param known: was it sent with that version?
+        """
+        self._shown, self._body = shown, last
+        if not known:
+            self._resumed = shown
 
 
 @lru_cache(maxsize=256)

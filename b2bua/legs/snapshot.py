@@ -195,9 +195,9 @@ def _write_origin(origin: Origin) -> list[Any]:
 
 def _read_origin(plain: list[Any], ahead: int) -> Origin:
     """Read what L{_write_origin} wrote; what is sent next has a version that was not used yet."""
-    session_id, address, version, _, last = plain
+    session_id, address, version, shown, last = plain
     origin = Origin(session_id, address, version + ahead)
-    origin.resume(version + ahead, _bytes(last) or b"")
+    origin.resume(version + ahead if ahead else shown, _bytes(last) or b"", known=not ahead)
     return origin
 
 

@@ -89,13 +89,22 @@ class OriginTests(SynchronousTestCase):
     def test_back_after_a_restore(self) -> None:
         """What was sent before a restore has a version above that of an offer that failed since."""
         origin = Origin(5, "192.0.2.1", 1000)
-        origin.resume(1000, BODY)
+        origin.resume(1000, BODY, known=False)
         state = origin.state
         refused = BODY + b"a=sendonly\r\n"
         self.assertIn(b"o=- 5 1001 IN", origin.sign(refused))
         origin.revert(state)
         self.assertIn(b"o=- 5 1002 IN", origin.sign(BODY))
         self.assertIn(b"o=- 5 1003 IN", origin.sign(refused))
+
+    def test_back_after_a_move(self) -> None:
+        """A session that went on as it was goes back to the version that the peer knows."""
+        origin = Origin(5, "192.0.2.1", 3)
+        origin.resume(1, BODY, known=True)
+        state = origin.state
+        self.assertIn(b"o=- 5 4 IN", origin.sign(BODY + b"a=sendonly\r\n"))
+        origin.revert(state)
+        self.assertIn(b"o=- 5 1 IN", origin.sign(BODY))
 
     def test_ipv6(self) -> None:
         """The kind of address is named."""
