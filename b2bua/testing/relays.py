@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 HOST = "10.9.9.9"
 """Where the engine is, for who does not say how it reaches us."""
 FIRST_PORT = 40_000
+SILENCE = 60.0
+"""Seconds after which an engine that outlives the server forgets a call without media, as rtpengine does."""
 STREAMS = 10
 """Ports for one party that hears another one: enough for five streams."""
 _CONNECTION = re.compile(rb"(?m)^c=IN IP[46] (?!0\.0\.0\.0)[^\r\n]+")
@@ -54,6 +56,12 @@ class Recorded:
     paused: bool = False
     ended: bool = False
     since: float = 0.0
+
+    def count(self, now: float) -> None:
+        """See how long it has lasted."""
+        self.seconds += now - self.since
+        self.silent += now - self.since if self.paused else 0.0
+        self.since = now
 
 
 @dataclass(slots=True)
@@ -133,25 +141,14 @@ class SimulatedRelay:
         recorded = self.passed.recorded
         if recorded is None:
             return fail(NoRelay("nothing is recorded"))
-        self._count(recorded)
+        recorded.count(self._relays.world.clock.seconds())
         recorded.paused = paused
         return self._relays.late(None)
 
     def end_recording(self) -> Deferred[None]:
         """End it."""
-        recorded, self.passed.recorded = self.passed.recorded, None
-        if recorded is not None:
-            self._count(recorded)
-            recorded.ended = True
-            self._relays.write(recorded)
+        self._relays.end_recording(self.passed)
         return self._relays.late(None)
-
-    def _count(self, recorded: Recorded) -> None:
-        """See how long it has lasted."""
-        now = self._relays.world.clock.seconds()
-        recorded.seconds += now - recorded.since
-        recorded.silent += now - recorded.since if recorded.paused else 0.0
-        recorded.since = now
 
     def drop(self, leg: str) -> None:
         """Forget a leg."""
@@ -227,7 +224,15 @@ class SimulatedRelays:
         self.world.clock.callLater(self.delay, waiting.callback, value)
         return waiting
 
-    def write(self, recorded: Recorded) -> None:
+    def end_recording(self, passed: Passed) -> None:
+        """What is recorded of a call, if anything is, has come to its end."""
+        recorded, passed.recorded = passed.recorded, None
+        if recorded is not None:
+            recorded.count(self.world.clock.seconds())
+            recorded.ended = True
+            self._write(recorded)
+
+    def _write(self, recorded: Recorded) -> None:
         """A recording is over: a file of silence, if its path is a whole one with a place for it."""
         if Path(recorded.path).is_absolute() and Path(recorded.path).parent.is_dir():
             with wave.open(recorded.path, "wb") as file:
@@ -270,6 +275,19 @@ class SimulatedRelays:
 
     def die(self, calls: Container[str]) -> None:
         """The server of some calls has died; the engine lives on, or does not."""
-        if not self.outlives:
-            self.passed = {call: passed for call, passed in self.passed.items() if call not in calls}
+        for call in [call for call in self.passed if call in calls]:
+            if self.outlives:
+                self.world.clock.callLater(SILENCE, self._look, call, self.passed[call])
+            else:
+                self.end_recording(self.passed.pop(call))  # the next process saves what there is
         self.open_relays = [relay for relay in self.open_relays if relay.call not in calls]
+
+    def _look(self, call: str, passed: Passed) -> None:
+        """Forget a call for which no process asks any more, as soon as nobody speaks in it."""
+        if self.passed.get(call) is not passed or any(relay.call == call for relay in self.open_relays):
+            return
+        ports = {(passed.hosts[pair], port) for pair, port in passed.ports.items()}
+        if ports.isdisjoint(self.world.spoken_to()):
+            self.end_recording(self.passed.pop(call))
+        else:
+            self.world.clock.callLater(SILENCE, self._look, call, passed)

@@ -118,6 +118,10 @@ class Surroundings:
         """Is whoever was there gone, so that nothing can be expected to be finished with it?"""
         return any(agent.gone for agent in self.agents if agent.host == host)
 
+    def spoken_to(self) -> set[Address]:
+        """Where the voices go of those who are there."""
+        raise NotImplementedError
+
     def locate(self, agent: Present, request: Request) -> Address:
         """Say where the URI of a request points, for agents without a server."""
         routes = request.routes

@@ -37,6 +37,7 @@ from b2bua.testing.voices import SimulatedVoice, SimulatedVoices
 
 if TYPE_CHECKING:
     from b2bua.store.ports import IStore
+    from b2bua.testing.network import Address
 
 
 class World(Surroundings):
@@ -196,6 +197,11 @@ class World(Surroundings):
             for session in phone.live
             if self.relays.of(session.media.sends_to())
         }
+
+    def spoken_to(self) -> set[Address]:
+        """Where the voices go of those who are there."""
+        sessions = [session for phone in self._phones() if not phone.gone for session in phone.live]
+        return {place for session in sessions if (place := session.media.sends_to()) is not None}
 
     def recorded(self, path: str) -> tuple[set[str], set[str]]:
         """Who is heard in a recording that is being made: on the left, and on the right."""
