@@ -8,6 +8,8 @@ from datetime import UTC, datetime, tzinfo
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
+from twisted.internet.defer import Deferred
+
 from b2bua.face.data import Rows
 from b2bua.features import Features, plugin
 from b2bua.handover.new import NewProcess
@@ -266,6 +268,10 @@ class Served:
             return
         self.document["extensions"][name] = {"name": name.capitalize(), "password": password_of(name)}
         self.configure()
+
+    def command(self, name: str, **arguments: Any) -> Deferred[Any]:
+        """Run the command of a plugin; it fails with C{ValueError} where people would read a line instead."""
+        return Deferred.fromCoroutine(self.features.run(self.features.commands[name], arguments))
 
     def configure(self) -> None:
         """Read the document anew, as the service does upon SIGHUP."""

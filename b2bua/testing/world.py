@@ -20,8 +20,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import Deferred
-
 from b2bua.store.memory import MemoryStore
 from b2bua.testing.agent import Agent
 from b2bua.testing.checks import Witness
@@ -36,6 +34,8 @@ from b2bua.testing.trunk import Trunk
 from b2bua.testing.voices import SimulatedVoice, SimulatedVoices
 
 if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
+
     from b2bua.store.ports import IStore
     from b2bua.testing.network import Address
 
@@ -168,8 +168,7 @@ class World(Surroundings):
         It fails with C{ValueError} where people would read a line instead.
         """
         assert self.served is not None
-        features = self.served.features
-        return Deferred.fromCoroutine(features.run(features.commands[name], arguments))
+        return self.served.command(name, **arguments)
 
     def reload(self) -> None:
         """Have the configuration read again: calls that go on keep the features they began with."""

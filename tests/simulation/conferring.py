@@ -56,16 +56,18 @@ class Conferring(Talking):
                 (known.discard if gone else known.add)(user.attributes["entity"].partition("@")[0][4:])
         number = watching.to.partition("@")[0].removeprefix("sip:")
         room = f"{number}_{name}" if number == OWN else number
-        there = {row["who"] for row in self._rows() if row["room"] == room}
+        there = {row["who"] for row in self._rows(watching) if row["room"] == room}
         if room != "810" and name not in there:  # shown to those who are in it only
             there = set()
         if known - {"anonymous"} != there and "anonymous" not in str(known):
             raise self.world.failure(f"{name} believes that {known} are in {room}, and it is {there}")
 
-    def _rows(self) -> Any:
-        """Who is where."""
+    def _rows(self, watching: Watching) -> list[Any]:
+        """Who is where at the server that tells of it: rooms of one name at two servers are two rooms."""
         found: list[Any] = []
-        self.world.command("conferences").addCallback(found.extend)
+        for served in self.world.servers():
+            if any(one.dialog.call_id == watching.call_id for one in served.server.notifier):
+                served.command("conferences").addCallback(found.extend)
         return found
 
 

@@ -18,7 +18,6 @@ from b2bua.store.memory import MemoryStore
 from b2bua.testing import World
 from b2bua.testing.chance import main
 from b2bua.testing.relays import SILENCE
-from b2bua.testing.watching import Watching
 from tests.simulation.conferring import Conferring
 from tests.simulation.crashes import CrashPlay, crash
 from tests.simulation.moves import SECOND, MovePlay, move
@@ -74,9 +73,6 @@ class WholeMove(MovePlay, Whole):
         world = World(seed, self.settings(), features, store=self.store, several=True, relays=True)  # type: ignore[arg-type]  # handed through
         world.node("b", SECOND)
         return world
-
-    def _compare(self, name: str, watching: Watching) -> None:
-        """Who watches a room knows of the members at one server only, and a call may be at the other."""
 
     def records(self) -> None:
         """Each call has one record, and nothing is left besides."""
