@@ -92,8 +92,20 @@ class Moving:
     async def finish(self) -> None:
         """Begin no more, and wait for what is on its way, but not for long."""
         self._leaving = True
+        await self._wait(lambda: bool(self._given or self._coming))
+
+    async def arrive(self) -> None:
+        """Wait for what is on its way to us, for which the store only is asked, but not for long."""
+        await self._wait(lambda: bool(self._coming))
+
+    def go_on(self) -> None:
+        """This process stays: calls can be moved again."""
+        self._leaving = False
+
+    async def _wait(self, goes_on: Callable[[], bool]) -> None:
+        """Wait as long as that is so, but not for long."""
         until = self._server.runner.now() + PATIENCE
-        while (self._given or self._coming) and self._server.runner.now() < until:
+        while goes_on() and self._server.runner.now() < until:
             await self._pause(SOON)
 
     def stop(self) -> None:

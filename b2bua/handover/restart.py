@@ -63,17 +63,20 @@ class Restart:
         self,
         reactor: Any,
         server: Server,
+        settle: Callable[[], Awaitable[None]],
         stand_by: Callable[[], Awaitable[None]],
         resume: Callable[[], Awaitable[None]],
     ) -> None:
         """
         Be ready for it.
 
+        @param settle: waits for what is on its way to others; phones are answered meanwhile.
         @param stand_by: reads no more, and gives away what only one process can have.
-        @param resume: undoes that.
+        @param resume: undoes both.
         """
         self._reactor = reactor
         self._server = server
+        self._settle = settle
         self._stand_by = stand_by
         self._resume = resume
         self._busy = False
@@ -134,6 +137,7 @@ class Restart:
         """Leave what there is to the new process."""
         persistence = self._server.persistence
         assert persistence is not None
+        await self._settle()
         old = OldProcess(self._server, channel.say)
         old.finish()
         try:

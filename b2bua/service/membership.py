@@ -87,16 +87,26 @@ class Membership:
         if self._cluster is not None:
             self._cluster.need_ways()
 
+    async def settle(self) -> None:
+        """We are about to leave: move nothing more, and wait for calls on their way, but not for long."""
+        if self._cluster is not None:
+            await self._cluster.moving.finish()
+
+    def stay(self) -> None:
+        """We do not leave: calls can be moved again."""
+        if self._cluster is not None:
+            self._cluster.moving.go_on()
+
     async def leave(self, *, for_good: bool) -> None:
         """
-        Take part no more.
+        Take part no more, when L{settle} is done.
 
         @param for_good: False if another process takes our place, with our name.
         """
         cluster, self._cluster = self._cluster, None
         if cluster is None or self._links is None:
             return
-        await cluster.moving.finish()
+        await cluster.moving.arrive()
         if for_good:
             await cluster.leave()
         else:

@@ -258,6 +258,7 @@ class B2BUAService(Service):
         await self._datagrams.close()
         await self._media.stop()
         self._sockets.close()
+        await self._membership.settle()
         await self._membership.leave(for_good=not self._comes_again)
         await self._journal.close()
         await self._sockets.leave_people()

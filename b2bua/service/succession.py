@@ -85,7 +85,11 @@ class Succession:
         """
         if self._restart is None:
             self._restart = Restart(
-                self._reactor, server, lambda: self._stand_by(server), lambda: self._resume(server)
+                self._reactor,
+                server,
+                self._membership.settle,
+                lambda: self._stand_by(server),
+                lambda: self._resume(server),
             )
             self._restart.left = self._left
             self._restart.before = self._before
@@ -121,6 +125,8 @@ class Succession:
 
         Where there are other nodes nobody is answered before it has said that our calls are ours still.
         """
+        if not self._has_left:
+            self._membership.stay()
         if self._membership.is_alone or not self._has_left:
             self._answer()
         if self._has_left and not self._comes_back:

@@ -553,7 +553,7 @@ class RaceTests(MovedCase):
         said = self.a.move(self.call_at(self.a), "b")
         self.world.run(0.1)
         self.assertIn("this process is leaving call", said[0])
-        moving._leaving = False
+        moving.go_on()
         self.b.halt()
         said = self.a.move(self.call_at(self.a), "b")
         self.world.run(0.1)
