@@ -50,7 +50,7 @@ class Exchange:
 
     def crashed(self) -> None:
         """The server is gone, and with it what it has not been answered, or has not answered."""
-        self._owed = self.peer_offer
+        self._owed = self.peer_offer or self._owed  # another crash may come before the answer
         self.server_offer = self.peer_offer = None
         self._crashed, self._lost = True, self._sent
 

@@ -290,6 +290,19 @@ class Lying(LadderTestCase):
                 self.assertIn(complaint, self.complaints())
                 self.assertEqual(bool(self.complaints()), bool(complaint))
 
+    def test_answer_after_crashes(self) -> None:
+        """Of two servers both may die while an offer waits; who has its call answers it all the same."""
+        self.liar.manners.acknowledges = False
+        self.liar.sends("INVITE", to="other", offer=False)
+        self.other.gets("INVITE")
+        self.other.answers(200)
+        self.world.run(0.1)  # before it comes again
+        self.witness.crashed()
+        self.witness.crashed()
+        self.liar.sends("ACK")
+        self.world.run(0.1)
+        self.assertEqual(self.complaints(), "")
+
     def test_never_answered(self) -> None:
         """A request that the server does not answer is found."""
         self.call_in()
