@@ -99,8 +99,9 @@ class ClientTransaction:
             return
         # It may wait for a connection; it must not come by that after what is newer (section 12.2.1.1).
         self._table.transport.wires.withdraw(branch.way, branch.key)
-        # By UDP the answer comes to the socket that it leaves by (RFC 3581), whatever its Via says.
-        if branch.way[:2] != flow[:2] and not branch.way.transport == flow.transport == "UDP":
+        # Whatever socket of that transport its Via names: by UDP the answer comes to the one that it
+        # leaves by (RFC 3581), else by the connection (section 18.2.2).
+        if branch.way.transport != flow.transport:
             branch.perform(branch.machine.lose())
             return
         self.flow = flow

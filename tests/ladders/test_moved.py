@@ -355,6 +355,29 @@ class OthersTests(MovedCase):
                 self.assertEqual((erin.live, self.owners()), ([], []))
                 self.quiet()
 
+    def test_phone_comes_while_it_is_asked(self) -> None:
+        """A re-INVITE on its way to a Contact by TCP is no other one when the phone registers just then."""
+        for host, tenths in product((A, B), range(10)):
+            with self.subTest(host=host, at=tenths):
+                self.setUp()
+                erin = self.world.phone("erin", manners=Manners(answers_after=1.0), transport="TCP")
+                erin.register()
+                self.world.run(1)
+                self.call(self.alice, erin)
+                self.move_over()
+                self.world.network.link.delay = 0.1
+                erin.next_hop = (host, 5060)
+                erin.close_connections()
+                self.world.run(1)
+                self.world.clock.callLater(tenths / 10, erin.register)
+                self.world.clock.callLater(0.5, self.alice.hold)
+                self.world.run(5)
+                self.assertTrue(erin.session.media.held)
+                self.alice.hang_up()
+                self.world.run(5)
+                self.assertEqual((erin.live, self.owners()), ([], []))
+                self.quiet()
+
 
 class LampTests(MovedCase):
     """A lamp shows a call, whose it may be."""

@@ -11,7 +11,7 @@ from b2bua.transactions.flow import Flow
 from b2bua.wire.message import Request, Response, parse
 from b2bua.wire.stun import answer
 from b2bua.wire.uri import Uri
-from tests.net.world import ALICE, BOB, HERE, World
+from tests.net.world import ALICE, BOB, HERE, MemoryWire, World
 from tests.transactions.messages import request, response
 
 TO_BOB = Flow("UDP", HERE, BOB)
@@ -548,6 +548,17 @@ class ReliableTests(Case):
         client = self.runner.request(writer("OPTIONS"), TO_BOB_TCP, self.world.hear)
         client.move(TO_BOB_TCP._replace(transport="TLS", connection=8))
         self.assertEqual(self.world.heard, [(0, 503)])
+
+    def test_moved_to_another_socket(self) -> None:
+        """By another process it is the same: the answer comes by its connection (section 18.2.2)."""
+        other = MemoryWire(self.world.clock, "TCP", ("192.0.2.99", 5060))
+        there = Flow("TCP", other.local, BOB, 8)
+        self.runner.transport.wires.lend(other, "")
+        client = self.runner.request(writer(), TO_BOB_TCP, self.world.hear)
+        client.move(there)
+        self.assertEqual(other.sent, [(self.wire.sent[0][0], there)])
+        self.world.receive(response(other.last(), 200), there)
+        self.assertEqual(self.world.heard, [(0, 200)])
 
     def test_otherwise(self) -> None:
         """Where there is no way to a host, the request takes the one that is named besides."""
