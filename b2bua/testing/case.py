@@ -6,6 +6,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from b2bua.persistence import Recovery
 from b2bua.testing.manners import Manners, by_hand
 from b2bua.testing.phone import Phone
 from b2bua.testing.world import World
@@ -49,6 +50,14 @@ class LadderTestCase(SynchronousTestCase):
         other.gets("BYE")
         other.answers(200)
         who.gets(200)
+
+    def crash(self, seconds: float = 2.0) -> Recovery:
+        """Kill the server as -9 does, and start it again after some time, with what the store has."""
+        served = self.world.served
+        assert served is not None
+        served.crash()
+        self.world.run(seconds)
+        return served.restart()
 
     def quiet(self) -> None:
         """Insist that nothing is left and no rule was broken."""

@@ -7,7 +7,6 @@ from typing import Any
 
 from b2bua.calls.records.record import CallRecord
 from b2bua.calls.restoring.recovery import BACK
-from b2bua.persistence import Recovery
 from b2bua.store.memory import MemoryStore
 from b2bua.testing import World
 from b2bua.testing.agent import Message, Path
@@ -26,14 +25,6 @@ class KeptCase(TransferTestCase):
         """A world with a store."""
         self.store = MemoryStore()
         return World(features=FEATURES, store=self.store, **more)
-
-    def crash(self, seconds: float = 2.0) -> Recovery:
-        """Let the server be gone for some time."""
-        served = self.world.served
-        assert served is not None
-        served.crash()
-        self.world.run(seconds)
-        return served.restart()
 
     def talk(self) -> None:
         """Alice calls Bob, and that is kept."""

@@ -290,9 +290,7 @@ class KeptTests(DeskCase):
         self.start()
         self.code(self.desk, "*461alice*4711")
         self.call(self.desk, "carol", 6)
-        self.world.served.crash()
-        self.world.run(2)
-        self.world.served.restart()
+        self.crash()
         self.world.run(2)
         self.assertEqual(self.desks(), {"desk": "alice"})
         self.assertTrue(self.desk.talks_to(self.carol))
@@ -329,9 +327,7 @@ class KeptTests(DeskCase):
         self.code(self.desk, "*461alice*4711")  # at eight, for the night
         self.world.run(23 * 3600)
         self.assertEqual(self.desks(), {"desk": "alice"})
-        self.world.served.crash()
-        self.world.run(3600)
-        self.world.served.restart()
+        self.crash(3600)
         self.assertEqual(self.desks(), {})
         self.quiet()
 

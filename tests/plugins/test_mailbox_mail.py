@@ -85,10 +85,7 @@ class MailTests(LadderTestCase):
         """And one that waited when the server died."""
         self.down = 1
         self.leave()
-        assert self.world.served is not None
-        self.world.served.crash()
-        self.world.run(2)
-        self.world.served.restart()
+        self.crash()
         self.world.run(70)
         self.assertEqual((len(self.sent), len(Mailbox(self.directory / "bob").new())), (1, 0))
         self.quiet()

@@ -81,10 +81,7 @@ class NightTests(NightCase):
         """What does not ring any more after a crash of the server is not shown, and cannot be taken."""
         self.start()
         self.dial(self.alice, "690")
-        assert self.world.served is not None
-        self.world.served.crash()
-        self.world.run(1)
-        self.world.served.restart()
+        self.crash(1)
         self.world.run(5)
         lamp = self.erin.watch("690")
         self.world.run(1)

@@ -100,10 +100,7 @@ class SetTests(ToldCase):
         self.talk(to="bob")
         self.world.run(SECONDS + 3)
         self.recorded("alice", "bob")
-        assert self.world.served is not None
-        self.world.served.crash()
-        self.world.run(2)
-        self.world.served.restart()
+        self.crash()
         self.world.run(10)
         self.recorded("alice", "bob")
         self.assertEqual(self.times(), 2)
@@ -283,10 +280,7 @@ class DemandTests(ToldCase):
     def test_crash(self) -> None:
         """The server dies while they are told: they are told anew, talk on, and are recorded then."""
         self.begin()
-        assert self.world.served is not None
-        self.world.served.crash()
-        self.world.run(2)
-        self.world.served.restart()
+        self.crash()
         self.world.run(10)
         self.recorded("alice", "bob")
         self.over()

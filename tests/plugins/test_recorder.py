@@ -18,10 +18,7 @@ class CrashTests(RecordingCase):
         """Recording × crash: a relay that outlives the server goes on writing, and the file is whole."""
         self.talk()
         self.world.run(5)
-        assert self.world.served is not None
-        self.world.served.crash()
-        self.world.run(2)
-        self.world.served.restart()
+        self.crash()
         self.world.run(3)
         self.assertEqual(self.heard(), ({"alice"}, {"bob"}))
         self.over()
@@ -32,10 +29,7 @@ class CrashTests(RecordingCase):
         self.world.relays.outlives = False
         self.talk()
         self.world.run(5)
-        assert self.world.served is not None
-        self.world.served.crash()
-        self.world.run(2)
-        self.world.served.restart()
+        self.crash()
         self.world.run(10)
         self.assertTalking(("alice", "bob"))
         self.assertEqual(len(self.world.relays.recordings), 2)
@@ -133,10 +127,7 @@ class FaultTests(RecordingCase):
                 self.world.relays.outlives = outlives
                 self.talk()
                 self.command("pause")
-                assert self.world.served is not None
-                self.world.served.crash()
-                self.world.run(2)
-                self.world.served.restart()
+                self.crash()
                 self.world.run(10)
                 (recorded,) = self.world.relays.recordings.values()
                 self.assertTrue(recorded.paused)

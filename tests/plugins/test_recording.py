@@ -138,9 +138,7 @@ class MeetingTests(RecordingCase):
                 self.world.run(2)
                 self.successResultOf(done)
                 if crashes:
-                    self.world.served.crash()
-                    self.world.run(1)
-                    self.world.served.restart()
+                    self.crash(1)
                     self.world.run(5)
                 self.bob.session.hold()
                 self.world.run(1)
