@@ -67,6 +67,8 @@ class Collector:
         self._before = spent()
         self._many_since: float | None = None
         self._expected = False
+        self.busy = False
+        """Was there much to do lately?"""
 
     def expect(self) -> None:
         """
@@ -82,6 +84,7 @@ class Collector:
         now, spent = self._now(), self._spent()
         new, younger, young = self._counts()
         quiet = spent - self._before < QUIET * (now - self._looked)
+        self.busy = not quiet
         if new <= LONG:
             self._many_since = None
             wanted = quiet and new >= WORTH

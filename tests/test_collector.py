@@ -37,10 +37,12 @@ class CollectorTests(SynchronousTestCase):
         """In a quiet moment what is new is collected, if it is worth it."""
         self.assertEqual(self.look(QUIET / 2, WORTH, 0, 0), [0])
         self.assertEqual(self.look(QUIET / 2, WORTH - 1, 0, 0), [])
+        self.assertFalse(self.collector.busy)
 
     def test_busy(self) -> None:
         """While there is much to do it is left alone."""
         self.assertEqual(self.look(QUIET * 2, TOO_MANY - 1, 0, 0), [])
+        self.assertTrue(self.collector.busy)
 
     def test_long(self) -> None:
         """Nobody waits for a long collection: after a storm most of what is new goes by itself."""

@@ -26,7 +26,7 @@ from twisted.logger import ILogObserver, Logger
 from twisted.names.client import Resolver
 from twisted.python.failure import Failure
 
-from b2bua import collector
+from b2bua import collector, huge_pages
 from b2bua.admin.administration import Administration, Means, Orders
 from b2bua.admin.playing import Playing
 from b2bua.admin.posting import Datagrams, Posting
@@ -92,7 +92,8 @@ class B2BUAService(Service):
         self._media: MediaEngines
         self._forgetting = LoopingCall(self._forget_records)
         self._collector = collector.Collector(reactor.seconds)
-        self._collecting = LoopingCall(self._collector.look)
+        self._huge_pages = huge_pages.HugePages() if huge_pages.offered() else None
+        self._tending = LoopingCall(self._tend_memory)
         self._reading = DeferredLock()
         self._watchdog = systemd.Watchdog()
         self._starting: Deferred[None] | None = None
@@ -187,8 +188,8 @@ class B2BUAService(Service):
         found.recover(before)
         self._membership.recovered()
         self._collector.expect()
-        self._collecting.clock = self._reactor
-        self._collecting.start(collector.LOOK, now=False)
+        self._tending.clock = self._reactor
+        self._tending.start(collector.LOOK, now=False)
         self._watchdog.start(self._reactor)
         table = self.settings
         self.log.info(
@@ -247,7 +248,7 @@ class B2BUAService(Service):
             self.server.trunks.stop()
         if self._keep_alive is not None:
             self._keep_alive.stop()
-        for loop in (self._forgetting, self._collecting):
+        for loop in (self._forgetting, self._tending):
             if loop.running:
                 loop.stop()
         self._watchdog.stop()
@@ -264,6 +265,12 @@ class B2BUAService(Service):
         await self._sockets.leave_people()
         self.server.runner.close()
         self.log.info("ended")
+
+    def _tend_memory(self) -> None:
+        """Collect in quiet moments; ask for huge pages in the others."""
+        self._collector.look()
+        if self._collector.busy and self._huge_pages is not None:
+            self._huge_pages.ask()
 
     def _forget_records(self) -> None:
         """Remove the records of calls that are too old; a store that fails is asked again tomorrow."""
