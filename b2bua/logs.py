@@ -4,29 +4,31 @@ What is written about the work of the service: one event, one line.
 C{text} is for people and for the journal, which brings time and priority
 itself; C{json} is for programs.  A traceback is the only thing of several
 lines, each of them indented.  What a peer sends cannot begin a line.
+
+What every call says waits for L{MOMENT}, and is formatted and written with what
+others say in it (L{in_a_moment}).  All else is written at once, after what
+waits.  So the lines are in their order, and C{kill -9} costs the ends of the
+calls of the last moment; whatever end runs Python's own costs none.
 """
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import re
 import signal
 import sys
-from collections.abc import Mapping
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from threading import RLock
 from typing import IO, TYPE_CHECKING, Any, cast
 
-from twisted.logger import (
-    FileLogObserver,
-    FilteringLogObserver,
-    ILogObserver,
-    LogEvent,
-    LogLevel,
-    LogLevelFilterPredicate,
-    formatEvent,
-    formatTime,
-)
+from twisted.logger import ILogObserver, LogEvent, Logger, LogLevel, formatEvent, formatTime
 from twisted.python.logfile import LogFile
+from zope.interface import implementer
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorFromThreads
@@ -46,15 +48,103 @@ _CONTROL = re.compile("[\x00-\x1f\x7f\u0085\u2028\u2029]")
 _PLAIN = (str, int, float, bool, type(None))
 
 
-def observe(file: IO[str], log: Log) -> ILogObserver:
-    """Write to C{file} what is worth it."""
+MOMENT = 0.05
+"""Seconds that what every call says may wait for others that say so too."""
+_WAITS = "log_waits"
+"""The key of an event that may wait: its format calls no functions, and its values stay as they are."""
+
+
+def in_a_moment(log: Logger, text: str, **event: Any) -> None:
+    """
+    Log what is said so often that it costs: C{text}, at level info, written in L{MOMENT}.
+
+    @param text: a format as for C{str.format}.
+    @param event: the values in it, which are plain and stay as they are.
+    """
+    event["log_logger"], event["log_source"] = log, log.source
+    event["log_namespace"], event["log_level"] = log.namespace, LogLevel.info
+    event["log_format"], event["log_time"], event[_WAITS] = text, time.time(), True
+    log.observer(event)
+
+
+def observe(
+    file: IO[str], log: Log, later: Callable[[float, Callable[[], None]], object] | None = None
+) -> ILogObserver:
+    """
+    Write to C{file} what is worth it.
+
+    @param later: calls back after so many seconds; without it nothing waits.
+    """
     journal = file is sys.stdout and "JOURNAL_STREAM" in os.environ
     shape = as_json if log.format == "json" else as_journal if journal else as_text
-    level = LogLevel.levelWithName(log.level)
-    return cast(
-        "ILogObserver",
-        FilteringLogObserver(FileLogObserver(file, shape), [LogLevelFilterPredicate(defaultLogLevel=level)]),
-    )
+    writer = Writer(file, shape, LogLevel.levelWithName(log.level), later)
+    if later is not None:
+        atexit.register(writer.write)
+    return writer
+
+
+@implementer(ILogObserver)
+class Writer:
+    """Writes events to a file, in their order."""
+
+    def __init__(
+        self,
+        file: IO[str],
+        shape: Callable[[LogEvent], str],
+        least: Any,
+        later: Callable[[float, Callable[[], None]], object] | None,
+    ) -> None:
+        """
+        Have nothing to write.
+
+        @param shape: what becomes of an event.
+        @param least: the level of what is worth a line.
+        """
+        self._file = file
+        self._shape = shape
+        self._levels = frozenset(level for level in _PRIORITY if not level < least)
+        self._later = later
+        self._waiting: deque[LogEvent] = deque()
+        self._woken = False
+        """Is there a time at which what waits will be written?"""
+        self._writing = RLock()
+        """Other threads log as well."""
+
+    def __call__(self, event: LogEvent) -> None:
+        """Take an event, from whatever thread; one that waits comes from the reactor's."""
+        if event.get("log_level") not in self._levels or not event.get("log_namespace"):
+            return
+        self._waiting.append(event)
+        if self._later is None or _WAITS not in event:
+            self.write()
+        elif not self._woken:
+            self._woken = True
+            self._later(MOMENT, self._wake)
+
+    def _wake(self) -> None:
+        """A moment has passed."""
+        self._woken = False
+        self.write()
+
+    def write(self) -> None:
+        """Write what waits."""
+        with self._writing:
+            waiting = self._waiting
+            lines: list[str] = []
+            try:
+                while waiting:
+                    lines.append(self._shape(waiting.popleft()))
+            finally:
+                if lines:
+                    self._put("".join(lines))
+
+    def _put(self, text: str) -> None:
+        """Write lines; a file that cannot take a character gets its number."""
+        try:
+            self._file.write(text)
+        except UnicodeError:
+            self._file.write(text.encode("ascii", "backslashreplace").decode())
+        self._file.flush()
 
 
 def destination(options: Mapping[str, Any]) -> IO[str]:
@@ -82,7 +172,7 @@ def destination(options: Mapping[str, Any]) -> IO[str]:
 
 def as_text(event: LogEvent) -> str:
     """Time, level, who speaks, and what it says."""
-    return f"{formatTime(event.get('log_time'))} {_level(event).name:<8} {_line(event)}"
+    return f"{_time(event)} {_level(event).name:<8} {_line(event)}"
 
 
 def as_journal(event: LogEvent) -> str:
@@ -94,10 +184,10 @@ def as_json(event: LogEvent) -> str:
     """One object a line, with the values that went into the text."""
     failure: Failure | None = event.get("log_failure")
     shown: dict[str, Any] = {
-        "time": formatTime(event.get("log_time")),
+        "time": _time(event),
         "level": _level(event).name,
         "system": event.get("log_namespace", "-"),
-        "message": formatEvent(event),
+        "message": _message(event),
     }
     if failure is not None:
         shown["traceback"] = failure.getTraceback()
@@ -111,14 +201,34 @@ def _level(event: LogEvent) -> Any:
     return event.get("log_level", LogLevel.info)
 
 
-def _speaker(event: LogEvent) -> str:
+def _time(event: LogEvent) -> str:
+    """When it was, to the second."""
+    at = event.get("log_time")
+    return "-" if at is None else _second(int(at))
+
+
+@lru_cache(2)
+def _second(at: int) -> str:
+    return formatTime(at)
+
+
+def _message(event: LogEvent) -> str:
+    """What it says."""
+    if _WAITS in event:
+        text: str = event["log_format"].format_map(event)
+        return text
+    return formatEvent(event)
+
+
+@lru_cache(256)
+def _speaker(namespace: str) -> str:
     """
     Which part speaks, as people know it.
 
     Ours by the module, a plugin by its name, Twisted as a whole: its classes
     mean nothing to who reads a log.
     """
-    room, _, rest = str(event.get("log_namespace", "-")).partition(".")
+    room, _, rest = namespace.partition(".")
     if room in ("twisted", "log_legacy"):
         return "twisted"
     # The class says no more than its module.
@@ -130,8 +240,10 @@ def _speaker(event: LogEvent) -> str:
 
 def _line(event: LogEvent) -> str:
     """Who speaks and what it says, in one line, and an indented traceback if there is one."""
-    text = _CONTROL.sub(_escaped, formatEvent(event))
-    line = f"[{_speaker(event)}] {text}\n"
+    text = _message(event)
+    if not text.isprintable():
+        text = _CONTROL.sub(_escaped, text)
+    line = f"[{_speaker(str(event.get('log_namespace', '-')))}] {text}\n"
     failure: Failure | None = event.get("log_failure")
     if failure is not None:
         rows = failure.getTraceback().rstrip().splitlines()

@@ -61,7 +61,7 @@ def makeService(options: Options) -> IService:  # twistd asks for this name
     configured, twistd = options.configuration, options.parent
     observer = None
     if twistd is not None and not twistd.get("logger") and not twistd.get("syslog"):
-        observer = logs.observe(logs.destination(twistd), configured.settings.log)
+        observer = logs.observe(logs.destination(twistd), configured.settings.log, reactor.callLater)
     return B2BUAService(configured, observer)
 
 

@@ -7,6 +7,7 @@ of our own code and can be profiled::
 
     python -m bench.call                 # microseconds a call, bytes a call
     python -m bench.call --profile 40    # and where they go
+    python -m bench.call --whole         # with all that is written about a call: see L{bench.whole}
 """
 
 from __future__ import annotations
@@ -294,6 +295,7 @@ def main() -> None:
     parser.add_argument("--bindings", type=int, default=1, help="phones that are registered")
     parser.add_argument("--memory", type=int, default=0, metavar="CALLS")
     parser.add_argument("--traced", type=int, default=0, metavar="LINES")
+    parser.add_argument("--whole", action="store_true", help="with log, store and figures")
     parser.add_argument("--turns", action="store_true", help="measure once for each line that is typed")
     chosen = parser.parse_args()
     if chosen.traced:
@@ -302,7 +304,12 @@ def main() -> None:
     if chosen.memory:
         print(f"{memory(chosen.memory, chosen.plugins):.0f} bytes of RSS an established call")
         return
-    line = Line(rate=chosen.rate, bindings=chosen.bindings, plugins=chosen.plugins)
+    kind: type[Line] = Line
+    if chosen.whole:
+        from bench.whole import WholeLine
+
+        kind = WholeLine
+    line = kind(rate=chosen.rate, bindings=chosen.bindings, plugins=chosen.plugins)
     line.basic(chosen.warm)
     if chosen.held:
         line.hold_up(chosen.held)

@@ -35,6 +35,7 @@ from b2bua.calls.records.record import CallRecord, state
 from b2bua.configuration import Configuration
 from b2bua.doubts import doubts
 from b2bua.extensions import AddedExtensions
+from b2bua.logs import in_a_moment
 from b2bua.net.dns import DnsLocator
 from b2bua.plural import counted
 from b2bua.registrar.keep_alive import KeepAlive
@@ -99,7 +100,6 @@ class B2BUAService(Service):
         self._starting: Deferred[None] | None = None
         self._comes_again = False
         """Does systemd end us in order to start us anew?"""
-        self._tells_calls = self.settings.log.level in ("debug", "info")
 
     # ---- the beginning --------------------------------------------------
 
@@ -121,7 +121,8 @@ class B2BUAService(Service):
         table = self.settings
         reactor = self._reactor
         locator = DnsLocator(Resolver("/etc/resolv.conf", reactor=reactor), reactor.seconds, SystemRandom())
-        self.server = Server(table, reactor, locator, self.features, store=self.store, record=self._ended)
+        tell = partial(tell_end, self.log) if table.log.level in ("debug", "info") else lambda record: None
+        self.server = Server(table, reactor, locator, self.features, store=self.store, record=tell)
         self._ending = Ending(reactor, self.server, self._sockets)
         self._extensions = AddedExtensions(self._journal)
         self.administration = Administration(
@@ -376,18 +377,16 @@ class B2BUAService(Service):
         """Give the server the configuration, with the extensions that were added while it ran."""
         self.server.configure(self._extensions.merged(self.settings), self.features)
 
-    # ---- what it tells ----------------------------------------------------
 
-    def _ended(self, record: CallRecord) -> None:
-        """A call is over."""
-        if not self._tells_calls:
-            return
-        self.log.info(
-            "call {id}: {caller} to {dialled}: {state} ({status})",
-            id=record.id,
-            caller=record.caller,
-            dialled=record.dialled,
-            state=state(record),
-            status=record.status,
-            reason=record.reason,
-        )
+def tell_end(log: Logger, record: CallRecord) -> None:
+    """Log that a call is over."""
+    in_a_moment(
+        log,
+        "call {id}: {caller} to {dialled}: {state} ({status})",
+        id=record.id,
+        caller=record.caller,
+        dialled=record.dialled,
+        state=state(record),
+        status=record.status,
+        reason=record.reason,
+    )
