@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from errno import EACCES, EADDRINUSE, EADDRNOTAVAIL, EPERM
 from pathlib import Path
 from pkgutil import iter_modules
+from typing import TYPE_CHECKING
 
-from OpenSSL import SSL
 from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
@@ -24,6 +24,9 @@ from b2bua.settings import Listen, Problem, Settings, Tls
 from b2bua.settings.problems import shown_value
 from b2bua.settings.tables import SOCKET_NAME
 from b2bua.store.migrations import versions
+
+if TYPE_CHECKING:
+    from OpenSSL import SSL
 
 _CONNECT_SECONDS = 5
 _VERSION = "SELECT version_num FROM alembic_version"
@@ -76,6 +79,8 @@ def _may(path: Path, mode: int) -> bool:
 
 def _certificate(tls: Tls) -> Iterator[Problem]:
     """The certificate, the key, and whether they belong together."""
+    from OpenSSL import SSL
+
     context = SSL.Context(SSL.TLS_METHOD)
     # Without this OpenSSL would ask whoever sits at the terminal.
     context.set_passwd_cb(lambda *_: b"")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from twisted.python.usage import Options as UsageOptions
@@ -13,6 +14,7 @@ from b2bua import logs
 from b2bua.configuration import Configuration, configuration
 from b2bua.handover.spawning import PREDECESSOR
 from b2bua.net.inherited import claim
+from b2bua.net.without_tls import without_tls
 from b2bua.preflight import is_running, obstacles
 from b2bua.settings import Problem, SettingsError, find
 
@@ -53,12 +55,12 @@ class Options(UsageOptions):
 
 def makeService(options: Options) -> IService:  # twistd asks for this name
     """Make the service that C{twistd} starts."""
-    from twisted.internet import reactor
-
-    from b2bua.service.process import B2BUAService
-
-    go_steadily(reactor)
     configured, twistd = options.configuration, options.parent
+    with without_tls() if configured.settings.tls is None else nullcontext():
+        from twisted.internet import reactor
+
+        from b2bua.service.process import B2BUAService
+    go_steadily(reactor)
     observer = None
     if twistd is not None and not twistd.get("logger") and not twistd.get("syslog"):
         observer = logs.observe(logs.destination(twistd), configured.settings.log, reactor.callLater)

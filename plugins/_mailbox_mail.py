@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from email.message import EmailMessage
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThread
 from twisted.logger import Logger
+from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 
 from b2bua import Service, Table
 from b2bua_plugins._mailbox import caller_of, seconds
@@ -54,10 +57,36 @@ class Mail(Table):
 
 def send_by_twisted(*what: Any, **more: Any) -> Deferred[Any]:
     """Send a mail by Twisted's SMTP client, which needs the reactor, as no test does."""
-    from twisted.mail.smtp import sendmail
+    # With OpenSSL that takes a moment the first time, so a thread does it.
+    loaded = deferToThread(
+        lambda: (import_module("twisted.internet.ssl"), import_module("twisted.mail.smtp"))
+    )
+    return loaded.addCallback(lambda modules: modules[1].sendmail(*what, reactor=_Connecting(), **more))
 
-    sent: Deferred[Any] = sendmail(*what, **more)
-    return sent
+
+class _Connecting:
+    """Opens connections that STARTTLS can secure, as those of a reactor without TLS cannot."""
+
+    def connectTCP(self, host: str, port: int, factory: Any) -> Any:
+        """Open one."""
+        from twisted.internet import reactor
+
+        securable = WrappingFactory(factory)
+        securable.noisy, securable.protocol = False, _Securable
+        return reactor.connectTCP(host, port, securable)
+
+
+class _Securable(ProtocolWrapper):
+    """A connection that begins in the clear."""
+
+    def startTLS(self, context: Any) -> None:
+        """Have what is spoken by it from now on go through TLS (RFC 3207 section 4)."""
+        from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+
+        spoken: Any = self.wrappedProtocol
+        secured = TLSMemoryBIOProtocol(TLSMemoryBIOFactory(context, True, self.factory), spoken, False)
+        self.wrappedProtocol = spoken.transport = secured
+        secured.makeConnection(self)
 
 
 class Outbox:

@@ -15,8 +15,6 @@ from hmac import compare_digest
 from os import urandom
 from typing import TYPE_CHECKING, Annotated, Any
 
-from cryptography.exceptions import InvalidKey
-from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from pydantic import Field
 
 from b2bua.admin.person import Person
@@ -222,12 +220,17 @@ class Accounts:
 
 def _hash(password: str) -> str:
     """Hash a password; a fifth of a second of work is what a guess costs."""
+    from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+
     made = Argon2id(salt=urandom(16), length=32, iterations=PASSES, lanes=LANES, memory_cost=MEMORY_KIB)
     return made.derive_phc_encoded(password.encode())
 
 
 def _is_password(password: str, hash: str) -> bool:
     """Is it this one?"""
+    from cryptography.exceptions import InvalidKey
+    from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+
     try:
         Argon2id.verify_phc_encoded(password.encode(), hash)
     except InvalidKey:

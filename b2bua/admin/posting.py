@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from importlib import import_module
 from io import BytesIO
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.protocol import DatagramProtocol, Protocol
+from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
 from twisted.web.http_headers import Headers
 
@@ -35,8 +37,12 @@ class Posting:
         self._reactor = reactor
         self._pool: HTTPConnectionPool | None = None
 
-    def _agent(self) -> Agent:
+    async def _agent(self) -> Agent:
         """What sends requests, by the connections that are kept."""
+        if self._pool is None:
+            # With OpenSSL that takes a moment, in which calls go on.
+            threads = self._reactor.getThreadPool()
+            await deferToThreadPool(self._reactor, threads, import_module, "twisted.web.client")
         from twisted.web.client import Agent, HTTPConnectionPool
 
         if self._pool is None:
@@ -45,10 +51,11 @@ class Posting:
 
     async def __call__(self, url: str, fields: Mapping[str, str], body: bytes) -> int:
         """Send one, and give the status of the answer."""
+        agent = await self._agent()
         from twisted.web.client import FileBodyProducer
 
         headers = Headers({name: [text] for name, text in {"User-Agent": "b2bua", **fields}.items()})
-        asked = self._agent().request(b"POST", url.encode(), headers, FileBodyProducer(BytesIO(body)))
+        asked = agent.request(b"POST", url.encode(), headers, FileBodyProducer(BytesIO(body)))
         response = await asked.addTimeout(SECONDS, self._reactor)
         done = Drain()
         response.deliverBody(done)

@@ -310,7 +310,3 @@ def main() -> None:
     factory = Factory.forProtocol(lambda: Worker(low, high, silent_seconds))
     reactor.adoptStreamConnection(PARENT, socket.AF_UNIX, factory)
     reactor.run(installSignalHandlers=False)
-
-
-if __name__ == "__main__":
-    main()

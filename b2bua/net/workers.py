@@ -128,7 +128,7 @@ class Workers:
     def _start(self) -> None:
         """Start a worker with its end of a socket."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        arguments = [sys.executable, "-m", "b2bua.net.media_worker", *self._arguments]
+        arguments = [sys.executable, "-m", "b2bua.net.worker", *self._arguments]
         with ours, theirs:
             watched = _Watched(self)
             self._processes.add(watched)

@@ -20,7 +20,6 @@ from b2bua.net.address import WILDCARDS
 from b2bua.net.inherited import Inherited, handed_down
 from b2bua.net.listen import AnyWire, bound, open_wire
 from b2bua.net.streams import BACKLOG
-from b2bua.net.tls import Credentials, over_tls
 from b2bua.net.udp import UdpWire
 from b2bua.preflight import why_not
 
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 
     from b2bua.admin.administration import Administration
+    from b2bua.net.tls import Credentials
     from b2bua.server import Server
     from b2bua.settings import Listen, Settings, Tls
     from b2bua.transactions.flow import Flow
@@ -163,6 +163,8 @@ class Sockets:
         host, number = web.place
         scheme = "http"
         if not web.is_local and self._credentials is not None:
+            from b2bua.net.tls import over_tls
+
             served, scheme = over_tls(self._credentials, served), "https"
         accounts = self._administration.accounts
         accounts.page = f"{scheme}://{web.listen}"
@@ -231,6 +233,8 @@ class Sockets:
 
 def _credentials(tls: Tls) -> Credentials:
     """Read our certificate."""
+    from b2bua.net.tls import Credentials
+
     try:
         return Credentials(tls.certificate, tls.key, tls.authorities, verify=tls.verify_servers)
     except (OSError, ValueError) as error:

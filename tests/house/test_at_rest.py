@@ -14,12 +14,14 @@ PROGRAM = """
 import sys
 import b2bua.tap
 from b2bua.configuration import configuration
-from b2bua.service.process import B2BUAService
 
-B2BUAService(configuration(sys.argv[1]), None)
+options = b2bua.tap.Options()
+options.configuration = configuration(sys.argv[1])
+b2bua.tap.makeService(options)
 print(*sys.modules)
 """
 LATER = {
+    "with TLS, for passwords, webhooks and mail": ("OpenSSL", "cryptography", "twisted.internet.ssl"),
     "when the tables of a database are of an older version": ("alembic", "mako"),
     "with PostgreSQL": ("psycopg", "sqlalchemy.dialects.postgresql"),
     "for phones in browsers": ("b2bua.net.websocket", "wsproto", "h11"),

@@ -7,6 +7,7 @@ from email.message import Message
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import ISSLTransport
 from twisted.mail import smtp
 from zope.interface import implementer
 
@@ -15,9 +16,9 @@ from zope.interface import implementer
 class Letter:
     """A letter while it comes in."""
 
-    def __init__(self, box: Postbox) -> None:
+    def __init__(self, box: Postbox, *, secured: bool) -> None:
         """Know where it goes."""
-        self._box, self._lines = box, list[bytes]()
+        self._box, self._lines, self._secured = box, list[bytes](), secured
 
     def lineReceived(self, line: bytes) -> None:
         """Take a line."""
@@ -26,6 +27,7 @@ class Letter:
     def eomReceived(self) -> Deferred[None]:
         """It is whole."""
         self._box.letters.append(message_from_bytes(b"\n".join(self._lines)))
+        self._box.secured.append(self._secured)
         return succeed(None)
 
     def connectionLost(self) -> None:
@@ -51,7 +53,7 @@ class Delivery:
     def validateTo(self, user: Any) -> Any:
         """Anybody."""
         self._box.to.append(str(user))
-        return lambda: Letter(self._box)
+        return lambda: Letter(self._box, secured=ISSLTransport.providedBy(user.protocol.transport))
 
 
 class Postbox(smtp.SMTPFactory):  # type: ignore[misc]  # Twisted's is untyped
@@ -59,11 +61,19 @@ class Postbox(smtp.SMTPFactory):  # type: ignore[misc]  # Twisted's is untyped
 
     domain = "localhost"
 
-    def __init__(self) -> None:
-        """Begin empty."""
+    def __init__(self, context: Any = None) -> None:
+        """
+        Begin empty.
+
+        @param context: the certificate, of a box that has STARTTLS.
+        """
         super().__init__()
+        if context is not None:
+            self.protocol = lambda: smtp.ESMTP(contextFactory=context)
         self.letters: list[Message] = []
         self.to: list[str] = []
+        self.secured: list[bool] = []
+        """Was that connection secured?"""
 
     def buildProtocol(self, addr: Any) -> Any:
         """Take letters by this connection."""

@@ -91,7 +91,9 @@ class MediaCase(TestCase):
         transport = self.service.program.transport
         assert transport is not None
         children = Path(f"/proc/{transport.pid}/task/{transport.pid}/children").read_text().split()
-        return [int(pid) for pid in children if b"media_worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        return [
+            int(pid) for pid in children if b"b2bua.net.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        ]
 
     async def talk(self) -> tuple[SpeakingBaresip, SpeakingBaresip]:
         """Bob and Carol talk through the relay."""
