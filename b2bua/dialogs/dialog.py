@@ -167,7 +167,7 @@ class Dialog:
     @property
     def secure(self) -> bool:
         """Must every hop be over TLS (section 12.1.1)?"""
-        return self.target.startswith("sips:")
+        return self.target[:5] == "sips:"
 
     def next_seq(self) -> int:
         """Take the CSeq number of our next request."""

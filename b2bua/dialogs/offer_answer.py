@@ -119,7 +119,7 @@ class Origin:
     @property
     def last(self) -> bytes:
         """The body that was sent last."""
-        return self._with_line(self._body)
+        return self.sign(self._body) if self._body else b""
 
     def sign(self, body: bytes) -> bytes:
         """Put our o= line into a body that is about to be sent."""
@@ -130,10 +130,6 @@ class Origin:
                 self._shown = self.version
             self._body = body
             self._taken_back = b""
-        return self._with_line(body)
-
-    def _with_line(self, body: bytes) -> bytes:
-        """Put our o= line into a body."""
         return replace_origin(body, b"o=- %d %d IN %b" % (self.id, self._shown, _place(self.address)))
 
     @property

@@ -129,8 +129,19 @@ def dismiss(leg: LegData, dialog: Dialog) -> None:
 
 
 def bye_received(leg: LegData, request: Request, server: IServerTransaction) -> None:
-    """Take a BYE: 200, and 487 to whatever the peer still has open (section 15.1.2)."""
+    """
+    Take a BYE: 200, and 487 to whatever the peer still has open (section 15.1.2).
+
+    One of several early dialogs may go alone (section 15).
+    """
     server.accept()
+    if leg.early:
+        key = (request.call_id, request.to.tag, request.from_.tag)
+        alone = [dialog for dialog in leg.early if dialog.key == key]
+        if alone:
+            leg.context.dialogs.remove(alone[0])
+            leg.early.remove(alone[0])
+            return
     if leg.state is LegState.ENDED:
         if leg.our_bye is not None and leg.our_bye.sent:
             leg.our_bye.answered()

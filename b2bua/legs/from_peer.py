@@ -35,7 +35,9 @@ def request_received(leg: LegData, request: Request, server: IServerTransaction)
     method = request.method
     moved = False
     try:
-        dialog = _dialog(leg, request)
+        dialog = leg.dialog
+        if dialog is None or dialog.key != (request.call_id, request.to.tag, request.from_.tag):
+            dialog = _dialog(leg, request)
         if dialog is None or (leg.state is LegState.ENDED and method not in _AFTER_THE_END):
             responses.respond(leg, server, 481)
             return
@@ -45,7 +47,8 @@ def request_received(leg: LegData, request: Request, server: IServerTransaction)
             return
         if "Require" in request.first:
             check_required(request, OPTION_TAGS)
-        moved = _follow_flow(leg, request, server)
+        if server.flow != leg.channel.flow:
+            moved = _follow_flow(leg, request, server)
         if method in _TAKERS:
             _TAKERS[method](leg, request, server)
         else:
@@ -60,11 +63,8 @@ def request_received(leg: LegData, request: Request, server: IServerTransaction)
 def _dialog(leg: LegData, request: Request) -> Dialog | None:
     """Which of the leg's dialogs is it in?"""
     key = (request.call_id, request.to.tag, request.from_.tag)
-    dialog = leg.dialog
-    if dialog is not None and (dialog.call_id, dialog.local_tag, dialog.remote_tag) == key:
-        return dialog
-    others = [*(leg.early or ()), *[referral.dialog for referral in leg.refers]]
-    return next((other for other in others if other.key == key), None)
+    dialogs = [leg.dialog, *(leg.early or ()), *[referral.dialog for referral in leg.refers]]
+    return next((one for one in dialogs if one is not None and one.key == key), None)
 
 
 def _follow_flow(leg: LegData, request: Request, server: IServerTransaction) -> bool:
@@ -75,7 +75,7 @@ def _follow_flow(leg: LegData, request: Request, server: IServerTransaction) -> 
     """
     flow, channel = server.flow, leg.channel
     stays = channel.flow is not None and not channel.sticky and request.method not in ("INVITE", "UPDATE")
-    if flow == channel.flow or stays:
+    if stays:
         return False
     channel.take_flow(flow)
     return request.method != "BYE"  # after which it wants nothing more
@@ -149,17 +149,6 @@ def _update(leg: LegData, request: Request, server: IServerTransaction) -> None:
         # An UPDATE must be answered at once (RFC 3311 section 5.2), so the
         # other side is told, but not waited for.
         leg.hear(leg, Changed(None, fields, identity_only=True))
-
-
-def _bye(leg: LegData, request: Request, server: IServerTransaction) -> None:
-    """Take a BYE; one of several early dialogs may go alone (RFC 3261 section 15)."""
-    dialog = _dialog(leg, request) if leg.early else None
-    if dialog is not None and leg.early is not None and dialog in leg.early:
-        responses.respond(leg, server, 200)
-        leg.context.dialogs.remove(dialog)
-        leg.early.remove(dialog)
-    else:
-        bye.bye_received(leg, request, server)
 
 
 def _prack(leg: LegData, request: Request, server: IServerTransaction) -> None:
@@ -247,7 +236,7 @@ _TAKERS = {
     "INVITE": _invite,
     "UPDATE": _update,
     "PRACK": _prack,
-    "BYE": _bye,
+    "BYE": bye.bye_received,
     "OPTIONS": _options,
     "INFO": relayed_requests.received,
     "MESSAGE": relayed_requests.received,

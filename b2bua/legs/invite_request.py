@@ -61,7 +61,7 @@ class InviteRequest:
         if invitation.focus:
             channel.show_focus(invitation.focus)
         channel.sticky = type(invitation.target) is FlowType
-        channel.secure = invitation.request_uri.startswith("sips:")
+        channel.secure = invitation.request_uri[:5] == "sips:"
         self._require = leg.party.policy.reliable == "required"
         self._attempts = 0
         self._sent: Request | None = None
@@ -103,7 +103,9 @@ class InviteRequest:
     def _write(self, flow: Flow, via: str) -> Request:
         """Write the INVITE for the hop that it takes."""
         leg, invitation = self.leg, self.invitation
-        fields: list[Field] = [("Via", via if invitation.session is not None else f"{via};{OFFERLESS}")]
+        offers = invitation.session is not None
+        reliable = self._require or (offers and leg.party.policy.reliable != "never")
+        fields: list[Field] = [("Via", via if offers else f"{via};{OFFERLESS}")]
         if invitation.route:
             fields += [("Route", f"<{uri}>") for uri in invitation.route]
         fields += (
@@ -117,7 +119,7 @@ class InviteRequest:
             ALLOW,
             # Without an offer of ours a reliable 1xx would have to bring one
             # (RFC 3262 section 5), so that is asked for only on purpose.
-            SUPPORTED_INVITE if self._reliable else SUPPORTED_UNRELIABLE,
+            SUPPORTED_INVITE if reliable else SUPPORTED_UNRELIABLE,
             ("User-Agent", leg.context.user_agent),
         )
         if self._require:
@@ -147,12 +149,6 @@ class InviteRequest:
         kind, body = write_multipart(parts, f"part-{self.local_tag}")
         fields.append(("Content-Type", kind))
         return body
-
-    @property
-    def _reliable(self) -> bool:
-        """Do we say that we know 100rel?"""
-        policy = self.leg.party.policy.reliable
-        return self._require or (policy != "never" and self.invitation.session is not None)
 
     def _heard(self, response: Response) -> None:
         """Take a response."""

@@ -191,4 +191,5 @@ class Leg(LegData):
 
     def session_due(self) -> None:
         """The timer of the session fires."""
+        self.timer = None
         refresh.due(self)

@@ -94,7 +94,7 @@ class OrphanedInvite(OurInvite):
         """The dialogs in which the process that is gone has rung the phone."""
         self._ended: set[str] = set()
         """The tags of those who have answered our BYE, and may not have our ACK yet."""
-        self._forks.used = max([self.seq + AHEAD, *(dialog.local_seq for dialog in dialogs)])
+        self._used = max([self.seq + AHEAD, *(dialog.local_seq for dialog in dialogs)])
         leg.our_invite = self
         leg.linger()
         leg.end()
@@ -119,7 +119,7 @@ class OrphanedInvite(OurInvite):
         if self.leg.our_invite is self:
             for dialog in self._orphans:
                 self._dismiss(dialog)
-                self._forks.used = max(self._forks.used, dialog.local_seq)
+                self._used = max(self._used, dialog.local_seq)
 
     def _dismiss(self, dialog: Dialog) -> None:
         """End a dialog, unless a BYE has been answered, which is the end of it (section 15.1.1)."""

@@ -4,28 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from b2bua.dialogs.dialog import Dialog
 from b2bua.dialogs.offer_answer import rejection
 from b2bua.errors import PeerError
 from b2bua.legs import bye, session_expires
 from b2bua.legs.ack import Ack
-from b2bua.legs.early_dialogs import EarlyDialog, EarlyDialogs
+from b2bua.legs.early_dialogs import ForkingInvite
 from b2bua.legs.header_policy import FAILURE, MOVED, PROVISIONAL, SUCCESS, entering, leaving, session_within
-from b2bua.legs.invite_request import InviteRequest
 from b2bua.legs.state import LegState
 from b2bua.legs.words import Answered, Moved, Progress, Refused, Ringing
 from b2bua.wire.names import NameAddr
 
 if TYPE_CHECKING:
     from b2bua.clock import ITimer
+    from b2bua.dialogs.dialog import Dialog
     from b2bua.legs.context import Invitation
+    from b2bua.legs.early_dialogs import Reliable
     from b2bua.legs.state import LegData
     from b2bua.legs.words import Fields
     from b2bua.transactions.flow import Flow
     from b2bua.wire.message import Response
 
 
-class OurInvite(InviteRequest):
+class OurInvite(ForkingInvite):
     """
     The client side of the first INVITE.
 
@@ -33,7 +33,7 @@ class OurInvite(InviteRequest):
     2xx are met when the leg has long let go of it.
     """
 
-    __slots__ = ("_ack", "_cancelled", "_forks", "_owing", "_stranded", "_surplus_acks", "_winner", "heard")
+    __slots__ = ("_ack", "_cancelled", "_owing", "_stranded", "_surplus_acks", "_winner", "heard")
 
     def __init__(self, leg: LegData, invitation: Invitation) -> None:
         """Take what is to be sent; C{start} sends it."""
@@ -42,8 +42,10 @@ class OurInvite(InviteRequest):
         self._cancelled = False
         self.heard = False
         """Has there been a provisional response?"""
-        self._forks = EarlyDialogs(leg, invitation.session is not None)
-        self._owing: EarlyDialog | None = None
+        self._early_media = ""
+        self._reliable = None
+        self._used = 0
+        self._owing: Reliable | None = None
         """The fork that won while the PRACK with our answer was owed."""
         self._winner: str | None = None
         self._ack: Ack | None = None
@@ -53,6 +55,9 @@ class OurInvite(InviteRequest):
 
     def _heard(self, response: Response) -> None:
         """Take a response; what is malformed in it makes it worthless."""
+        if response.code == 100:
+            self.heard = True
+            return
         try:
             if response.code < 200:
                 self._provisional(response)
@@ -71,13 +76,13 @@ class OurInvite(InviteRequest):
     def _provisional(self, response: Response) -> None:
         """Take a 1xx: an early dialog, a PRACK, a word."""
         leg, self.heard = self.leg, True
-        if response.code == 100 or self._cancelled or self._winner is not None or leg.our_invite is not self:
+        if self._cancelled or self._winner is not None or leg.our_invite is not self:
             return
         if self._stranded is not None:
             self._stay()  # who answers has come back, registered or not
         tag = response.to.tag
         if response.code == 199:
-            if self._forks.end(tag):
+            if self._end_early(tag):
                 fields = entering(response, PROVISIONAL, leg.party)
                 leg.hear(leg, Progress(199, response.reason, None, fields))
             return
@@ -85,14 +90,17 @@ class OurInvite(InviteRequest):
         session = session_within(response) if response.body else None
         reliable = "Require" in response.first and "100rel" in response.require and response.rseq is not None
         if tag:
-            fork = self._forks.find(self.dialog_of, response, self.seq)
-            if reliable and not self._forks.take_reliable(fork, response, session):
+            dialog = self._early_of(tag, response)
+            if reliable and not self._take_reliable(dialog, response, session):
                 return
         if self.invitation.session is None and not reliable:
             # An offer cannot come in an unreliable response (section 13.2.1).
             session = None
         if session is not None:
-            session = self._forks.one_source(tag, session)
+            # Of several forks one has its early media let through.
+            self._early_media = self._early_media or tag
+            if self._early_media != tag:
+                session = None
         fields = entering(response, PROVISIONAL, leg.party)
         if response.code == 180:
             leg.ringing = True
@@ -113,24 +121,30 @@ class OurInvite(InviteRequest):
             return
         leg = self.leg
         session = session_within(response)
-        fork = self._forks.take(tag)
-        if fork is None:
-            dialog = self.dialog_of(response, max(self.seq, self._forks.used))
+        early = self._early(tag) if self._winner is None else None
+        if early is None:
+            dialog = self.dialog_of(response, max(self.seq, self._used))
         else:
-            dialog = fork.dialog
+            dialog = early
             dialog.confirm(response)
         ack = Ack(leg, dialog, self.seq, self._credentials)
         if self._winner is not None or self._cancelled or leg.our_invite is not self:
-            if fork is not None:
-                leg.context.dialogs.remove(fork.dialog)
+            if early is not None:
+                self._drop(early)
             self._surplus_acks = self._surplus_acks or {}
             self._surplus_acks[tag] = ack
             self._surplus(ack, session)
             return
         self._winner, self._ack = tag, ack
         # What an UPDATE has changed since the reliable answer of that dialog counts.
-        updated = leg.remote_session if fork is not None and leg.dialog is fork.dialog else None
-        self._win(dialog, response)
+        updated = leg.remote_session if early is not None and leg.dialog is early else None
+        fork = self._reliable.get(tag) if self._reliable else None
+        if early is None:
+            leg.context.dialogs.add(dialog, leg)
+        self._keep(dialog)
+        self._sent = None  # further 2xx do not need it, and the rest is kept until Timer M
+        leg.learn(response)
+        leg.state = LegState.ANSWERED
         through = False
         if fork is not None and fork.answer is not None:
             through = not fork.rack
@@ -142,18 +156,6 @@ class OurInvite(InviteRequest):
                     # It did not wait for the PRACK with our answer to its offer.
                     self._owing = fork
         self._settle(ack, session, through, response, updated)
-
-    def _win(self, dialog: Dialog, response: Response) -> None:
-        """Let one dialog be the leg's."""
-        leg = self.leg
-        self._forks.clear()
-        self._sent = None  # further 2xx do not need it, and the rest is kept until Timer M
-        if leg.dialog is not None and leg.dialog.remote_tag != dialog.remote_tag:
-            leg.context.dialogs.remove(leg.dialog)
-        leg.dialog = dialog
-        leg.context.dialogs.add(dialog, leg)
-        leg.learn(response)
-        leg.state = LegState.ANSWERED
 
     def _settle(
         self,
@@ -195,10 +197,6 @@ class OurInvite(InviteRequest):
         leg.hear(leg, word)
         leg.settled()
 
-    def early_exchange_done(self, dialog: Dialog) -> bool:
-        """Was the offer answered in this early dialog, so that an UPDATE may follow?"""
-        return self._forks.exchange_done(dialog)
-
     def _done(self) -> None:
         """The exchange is through: the leg lets go."""
         if self._stranded is not None:
@@ -224,7 +222,7 @@ class OurInvite(InviteRequest):
         leg = self.leg
         if self._winner is None:
             if session is not None:
-                self._forks.confirm(session)
+                self._answer_early(session)
             return
         ack, owing = self._ack, self._owing
         if ack is None or leg.our_invite is not self:
@@ -232,7 +230,7 @@ class OurInvite(InviteRequest):
         if session is None:
             session = rejection(leg.remote_session or b"")
         if owing is not None:
-            self._forks.prack(owing, owing.rack, leg.signed(session, owing.answer))
+            self._prack(owing, owing.rack, leg.signed(session, owing.answer))
         else:
             ack.send(leg.signed(session, leg.remote_session))
         self._done()
@@ -266,8 +264,7 @@ class OurInvite(InviteRequest):
 
     def _forget_forks(self) -> None:
         """Drop all early dialogs: the transaction that made them is over."""
-        self._forks.clear()
-        self.leg.dialog = None
+        self._keep(None)
 
     def _fail(self, word: Refused | Moved) -> None:
         """Be over without a dialog."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from b2bua.dialogs.session_timer import SessionTimer
 from b2bua.wire.names import NameAddr
 from b2bua.wire.uri import Uri, telephone_user
 
@@ -39,6 +40,16 @@ class Policy:
     """What it understands, by the names of rtpmap; empty while that is not known."""
     pass_fields: frozenset[str] = frozenset()
     """Header fields from this peer that pass to the other side, besides those that always do."""
+    timer: SessionTimer = field(init=False, repr=False, compare=False)
+    """What holds for a session before anything was agreed on."""
+    asking: tuple[tuple[str, str], ...] = field(init=False, repr=False, compare=False)
+    """The fields of an INVITE that asks for it."""
+
+    def __post_init__(self) -> None:
+        """Work out what is asked of it in every call."""
+        timer = SessionTimer(self.session_expires, self.min_se)
+        object.__setattr__(self, "timer", timer)
+        object.__setattr__(self, "asking", timer.asking())
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +69,8 @@ class Party:
     policy: Policy = field(default_factory=Policy)
     at: str = ""
     """The extension by which its phone registers, if it has logged in at the phone of another one."""
+    registered_as: str = field(init=False, repr=False, compare=False)
+    """The address-of-record by which its phone registers."""
     internal: bool = field(init=False, repr=False, compare=False)
     """Is it one of our own extensions?"""
     title: str = field(init=False, repr=False, compare=False)
@@ -65,13 +78,10 @@ class Party:
 
     def __post_init__(self) -> None:
         """Work out what is asked of it in every call."""
+        aor = f"{self.at}@{self.aor.rpartition('@')[2]}" if self.at else self.aor
+        object.__setattr__(self, "registered_as", aor)
         object.__setattr__(self, "internal", self.kind == "extension")
         object.__setattr__(self, "title", f"{self.kind} {self.name}")
-
-    @property
-    def registered_as(self) -> str:
-        """The address-of-record by which its phone registers."""
-        return f"{self.at}@{self.aor.rpartition('@')[2]}" if self.at else self.aor
 
     @property
     def key(self) -> tuple[str, str]:

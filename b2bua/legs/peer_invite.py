@@ -26,9 +26,6 @@ from b2bua.legs.words import Changed, Confirmed, Fields, HungUp, Offered, Refuse
 from b2bua.wire.refusals import check_required, fields_with
 
 if TYPE_CHECKING:
-    from b2bua.clock import ITimer
-    from b2bua.legs.state import LegData
-    from b2bua.transactions.ports import IServerTransaction
     from b2bua.wire.message import Request
 
 
@@ -39,15 +36,12 @@ class PeerInvite(ProvisionalResponses):
     It ends when the refusal is sent, or the ACK for the 2xx has come.
     """
 
-    __slots__ = ("_began", "_expiry", "_interval")
+    __slots__ = ("_began", "_interval")
 
-    def __init__(self, leg: LegData, request: Request, server: IServerTransaction) -> None:
-        """Take the request; L{begin} or L{again} does the rest."""
-        super().__init__(leg, request, server)
-        server.user = leg
-        self._began = 0.0
-        self._expiry: ITimer | None = None
-        self._interval = 0.0
+    _began: float
+    """When the 2xx was sent first."""
+    _interval: float
+    """Seconds after which it was repeated last."""
 
     # How it begins
 
@@ -167,7 +161,7 @@ class PeerInvite(ProvisionalResponses):
         self.server.respond(self._answer)
         layer = leg.context.layer
         self._began = layer.moment or layer.now()
-        self._interval = leg.timers.t1
+        self._interval = layer.timers_of(leg.channel.flow).t1
         self._wait(self._interval)
 
     def _final_body(self, session: bytes | None) -> bytes | None:

@@ -38,6 +38,7 @@ class ProvisionalResponses:
     __slots__ = (
         "_abandoned",
         "_answer",
+        "_expiry",
         "_held",
         "_last",
         "_offer_out",
@@ -58,6 +59,7 @@ class ProvisionalResponses:
         self.leg = leg
         self.request = request
         self.server = server
+        server.user = leg
         self.initial = leg.dialog is None
         """Is it the one that makes the dialog?"""
         self.offer: bytes | None = None
@@ -75,6 +77,8 @@ class ProvisionalResponses:
         """The session that went out in a provisional response."""
         self._tagged = False
         self._timer: ITimer | None = None
+        self._expiry: ITimer | None = None
+        """Fires when the INVITE has waited for as long as its Expires says."""
 
     @property
     def answered(self) -> bool:

@@ -21,9 +21,9 @@ def due(leg: LegData) -> None:
     """Refresh, or give up if the other side should have."""
     if leg.state is not LegState.ANSWERED:
         return
-    if leg.expiry.agreed is None or not leg.expiry.agreed.interval:
+    if leg.agreed is None or not leg.agreed.interval:
         probe(leg)
-    elif not leg.expiry.agreed.refreshing or leg.context.layer.now() >= leg.expiry.end:
+    elif not leg.agreed.refreshing or leg.context.layer.now() >= leg.expires_at:
         bye.lose(leg, "timeout")
     elif leg.stable:
         change.change(leg, Changed(), refresh=True)
@@ -51,7 +51,7 @@ def probe(leg: LegData) -> None:
         code = response.code
         if response.local or code == 481 or effect_of("OPTIONS", code) is Effect.DIALOG:
             bye.lose(leg, "timeout" if code == 408 else "lost")
-        elif leg.expiry.timer is None:
+        elif leg.timer is None:
             session_expires.run(leg, leg.party.policy.session_expires / 2)
 
     our_requests.request(leg, leg.dialog, "OPTIONS", heard)

@@ -67,7 +67,7 @@ def write(leg: LegData) -> dict[str, Any]:
     dialog = leg.dialog
     if leg.state is not LegState.ANSWERED or dialog is None:
         raise UsageError(f"Only an established leg can be written down: {leg!r}")
-    timer, origin, channel, party = leg.expiry.agreed, leg.origin, leg.channel, leg.party
+    timer, origin, channel, party = leg.agreed, leg.origin, leg.channel, leg.party
     flow, device, allows = channel.flow, channel.device, leg.peer_allows
     way = None if flow is None else [flow.transport, [*flow.local], [*flow.remote], flow.connection]
     # Mostly the phone is where its binding says.
@@ -122,7 +122,7 @@ def read(leg: LegData, plain: dict[str, Any], lives: int = 1) -> None:
     leg.origin = None if plain["origin"] is None else _read_origin(plain["origin"], AHEAD * lives)
     leg.remote_session = _bytes(plain["remote_session"])
     leg.inherited = Inherited(leg, dialog.local_seq) if lives > 0 else None
-    leg.expiry.agreed = None if plain["timer"] is None else SessionTimer(*plain["timer"])
+    leg.agreed = None if plain["timer"] is None else SessionTimer(*plain["timer"])
     expires = plain["expires"]
     left = None if expires is None else float(expires) - leg.context.layer.wall()
     alias = read_alias(plain)

@@ -65,29 +65,6 @@ class LegState(Enum):
     """It is over for the call; something of it may linger, until C{context.ended}."""
 
 
-class Expiry:
-    """How long the session of a leg lasts (RFC 4028); it is what its timer calls."""
-
-    __slots__ = ("agreed", "end", "leg", "timer")
-
-    def __init__(self) -> None:
-        """Last for ever."""
-        self.agreed: SessionTimer | None = None
-        """What was agreed on last."""
-        self.end = 0.0
-        """When the session expires, if there is an interval."""
-        self.timer: ITimer | None = None
-        """Fires when it is to be refreshed, or the peer to be asked whether it is there."""
-        self.leg: LegData | None = None
-        """Whose session it is, as long as the timer runs: no longer, or the collector had to find the two."""
-
-    def __call__(self) -> None:
-        """The timer fires."""
-        leg, self.leg, self.timer = self.leg, None, None
-        if leg is not None:
-            leg.session_due()
-
-
 class LegChannel(Channel):
     """
     The way to the peer of a leg.
@@ -133,12 +110,13 @@ class LegData:
     """
 
     __slots__ = (
+        "agreed",
         "call",
         "channel",
         "context",
         "dialog",
         "early",
-        "expiry",
+        "expires_at",
         "gone",
         "hear",
         "held",
@@ -166,6 +144,7 @@ class LegData:
         "remote_session",
         "ringing",
         "state",
+        "timer",
         "unasked",
         "withdrawn",
     )
@@ -211,7 +190,16 @@ class LegData:
         """Requests of the peer that wait for an answer, by their token."""
         self.inherited: IInherited | None = None
         """INVITEs that a process which is gone has sent in its dialog."""
-        self.expiry = Expiry()
+        self.agreed: SessionTimer | None = None
+        """What was agreed on last of how long the session lasts (RFC 4028)."""
+        self.expires_at = 0.0
+        """When the session expires, if there is an interval."""
+        self.timer: ITimer | None = None
+        """
+        Fires when the session is to be refreshed, or the peer to be asked whether it is there.
+
+        It knows the leg, so who stops it lets go of it, or the collector had to find the two.
+        """
         self.refers: tuple[IPeerRefer, ...] = ()
         """The REFERs of the peer that are to be answered, or to be told more of (RFC 3515)."""
         self.referred = False
@@ -389,10 +377,9 @@ class LegData:
         if self.channel.requests:
             for asked in tuple(self.channel.requests):
                 asked.rest()
-        expiry = self.expiry
-        if expiry.timer is not None:
-            expiry.timer.stop()
-            expiry.timer = expiry.leg = None
+        if self.timer is not None:
+            self.timer.stop()
+            self.timer = None
         if self.queued_change is not None:
             self.queued_change.stop()
             self.queued_change = None

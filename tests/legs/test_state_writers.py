@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 import b2bua.legs
 from b2bua.dialogs.channel import Channel
-from b2bua.legs.state import Expiry, LegData
+from b2bua.legs.state import LegData
 
 ROOM = Path(b2bua.legs.__file__).parent
 
@@ -26,14 +26,16 @@ WRITERS = {
     "incoming": "",
     "party": "",
     # The dialog, and what the peer can do.
-    "dialog": "early_dialogs our_invite peer_invite provisional snapshot",
+    "dialog": "early_dialogs peer_invite provisional snapshot",
     "early": "early_dialogs peer_invite provisional",
     "peer_allows": "our_change snapshot",
     "peer_supports": "snapshot",
     # The session.
-    "expiry": "",
+    "agreed": "session_expires snapshot",
+    "expires_at": "session_expires",
     "inherited": "snapshot",
     "origin": "snapshot",
+    "timer": "leg session_expires",
     "remote_session": "early_dialogs our_change our_invite peer_invite peer_update provisional snapshot",
     # How far it is, and what is open.
     "gone": "",
@@ -56,14 +58,6 @@ WRITERS = {
     "withdrawn": "from_call peer_invite peer_update",
 }
 """The files that write each part of a leg, besides C{state} itself."""
-
-OF_EXPIRY = {
-    "agreed": "session_expires snapshot",
-    "end": "session_expires",
-    "leg": "session_expires",
-    "timer": "session_expires",
-}
-"""The files that write each part of its session timer."""
 
 OF_CHANNEL = {
     "closed": "",
@@ -117,10 +111,6 @@ class StateWritersTests(SynchronousTestCase):
     def test_writers(self) -> None:
         """Each part is written by its own files only; a new writer is a decision."""
         self.assertEqual(self.writers(LegData.__slots__, LEGS), WRITERS)
-
-    def test_expiry(self) -> None:
-        """So is each part of its session timer."""
-        self.assertEqual(self.writers(Expiry.__slots__, frozenset(("expiry",))), OF_EXPIRY)
 
     def test_channel(self) -> None:
         """So is each part of the way to the peer."""

@@ -318,7 +318,7 @@ def refreshed(phone: Phone) -> None:
     dialogs = phone.world.served.server.context.dialogs
     for session in phone.live[:1]:
         leg = dialogs.find_replaced(session.call_id, session.remote_tag, session.local_tag)
-        if leg is not None and leg.expiry.agreed is not None and leg.expiry.agreed.refreshing:
+        if leg is not None and leg.agreed is not None and leg.agreed.refreshing:
             leg.session_due()
 
 

@@ -389,7 +389,7 @@ def refresh(scene: Scene, phone: Phone) -> bool:
     """We refresh the session of a leg (RFC 4028)."""
     return fire(
         scene,
-        [leg for leg in scene.legs(phone) if leg.expiry.agreed is not None and leg.expiry.agreed.refreshing],
+        [leg for leg in scene.legs(phone) if leg.agreed is not None and leg.agreed.refreshing],
     )
 
 
@@ -397,8 +397,8 @@ def fire(scene: Scene, legs: list[Leg]) -> bool:
     """Let the timer of sessions fire."""
     assert scene.world.served is not None
     for leg in legs:
-        if leg.expiry.timer is not None:
-            leg.expiry.timer.stop()
+        if leg.timer is not None:
+            leg.timer.stop()
         scene.world.served.server.core.calls.run(leg.session_due)
     return bool(legs)
 
@@ -419,7 +419,7 @@ def expire(scene: Scene, phone: Phone) -> bool:
     """The session is over since nobody has refreshed it (RFC 4028 section 10)."""
     legs = [leg for leg in scene.legs(phone) if leg.answered]
     for leg in legs:
-        leg.expiry.end = scene.world.clock.seconds()
+        leg.expires_at = scene.world.clock.seconds()
     return fire(scene, legs)
 
 

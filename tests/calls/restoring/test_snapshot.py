@@ -48,8 +48,8 @@ class RestoringTests(TransferTestCase):
             for leg in call.legs:
                 core.context.dialogs.remove(leg.dialog)
                 leg.hear = lambda leg, word: None
-                if leg.expiry.timer is not None:  # a process that is gone has no timers
-                    leg.expiry.timer.stop()
+                if leg.timer is not None:  # a process that is gone has no timers
+                    leg.timer.stop()
         core.calls.going.clear()
         return written
 
