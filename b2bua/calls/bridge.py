@@ -129,10 +129,7 @@ class Bridge:
                     if word.fields:
                         word = replace(word, fields=without_appearances(word.fields))
                 told = word if self.alignment is None else self._aligned(leg, word)
-                if self.call.relay is None:
-                    other.say(told)
-                else:
-                    self.call.relay.pass_on(leg, other, told)
+                self.call.pass_on(leg, other, told)
                 if self._exchange is not None:
                     self._follow(leg, word)
             case Refused(code, reason, fields):

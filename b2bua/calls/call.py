@@ -32,6 +32,7 @@ from b2bua.calls.ports import Decisions, Destination, Listener
 from b2bua.calls.records.record import CallRecord
 from b2bua.calls.records.story import Story
 from b2bua.calls.relay.call_relay import CallRelay
+from b2bua.calls.relay.straight import straight
 from b2bua.calls.routing.template import BREADTH_MAX, InviteTemplate
 from b2bua.calls.setup import Setup
 from b2bua.calls.stand_in import StandIn
@@ -121,6 +122,7 @@ class Call:
     __slots__ = (
         "_operations",
         "_past",
+        "_straight",
         "bridge",
         "caller",
         "calls",
@@ -138,6 +140,7 @@ class Call:
         "rang",
         "record",
         "relay",
+        "relays",
         "restored",
         "search",
         "setup",
@@ -210,8 +213,12 @@ class Call:
         """May it lead to a conference only (RFC 3911)?"""
         self.restored = False
         """Was it begun by a process that is gone?"""
-        self.relay = None if calls.relays is None else CallRelay(self, calls.relays)
-        """Those of its media that pass through a relay; None where none can."""
+        self.relays = calls.relays
+        """Who can pass its media on; None where nobody can."""
+        self.relay: CallRelay | None = None
+        """Those of its media that pass through a relay; None as long as all are L{straight}."""
+        self._straight: tuple[tuple[Leg, Leg], ...] = ()
+        """Who has invited whom, of those who plainly need no relay."""
         self._operations = 0
         self.over = False
         calls.going[self.id] = self
@@ -259,21 +266,36 @@ class Call:
         @param by: the leg whose party makes the offer, if it is one.
         """
         context, hear = self.calls.context, self.calls.hear
-        if self.relay is None or invitation.session is None or not isinstance(by, Leg):
+        session, target = invitation.session, destination.target
+        if self.relays is None or session is None or not isinstance(by, Leg):
             leg = Leg.dial(context, invitation, destination.party, hear)
             self.take(leg)
-        else:
-            leg = Leg.prepare(context, invitation, destination.party, hear)
-            self.take(leg)
-            self.relay.invite(by, leg, destination.target)
+            return leg
+        leg = Leg.prepare(context, invitation, destination.party, hear)
+        self.take(leg)
+        if self.relay is None and straight(by, leg, session, target):
+            self._straight += ((by, leg),)
+            assert leg.our_invite is not None
+            leg.our_invite.start()
+        elif (relay := self.relayed()) is not None:
+            relay.invite(by, leg, target)
         return leg
+
+    def relayed(self) -> CallRelay | None:
+        """Those of its media that pass through a relay, to be changed; None where none can."""
+        if self.relay is None and self.relays is not None:
+            self.relay = CallRelay(self, self.relays, self._straight)
+            self._straight = ()
+        return self.relay
 
     def pass_on(self, by: Leg, to: Leg, word: Word) -> None:
         """Say a word to a leg that is that of the party of another one."""
-        if self.relay is None:
+        pairs = self._straight
+        relay = None if pairs and ((by, to) in pairs or (to, by) in pairs) else self.relayed()
+        if relay is None:
             to.say(word)
         else:
-            self.relay.pass_on(by, to, word)
+            relay.pass_on(by, to, word)
 
     def media_counted(self) -> None:
         """The record says what media came."""
@@ -323,6 +345,8 @@ class Call:
             if leg in self.holders:
                 self.holders -= {leg}
             leg.call = None
+            if self._straight:
+                self._straight = tuple([pair for pair in self._straight if leg not in pair])
             if self.relay is not None:
                 self.relay.drop(leg)
             self.calls.directory.leg_ended(leg.party)

@@ -122,10 +122,7 @@ class Setup:
                 return
             case Progress():
                 word = Progress(word.code, word.reason, session, word.fields)
-        if call.relay is None:
-            self.caller.say(word)
-        else:
-            call.relay.pass_on(leg, self.caller, word)
+        call.pass_on(leg, self.caller, word)
 
     def diverted(self, attempt: LiveAttempt, why: Diverted) -> None:
         """The caller may know that the call goes on elsewhere (RFC 5359 section 2.7)."""
@@ -139,10 +136,7 @@ class Setup:
         call.was_taken(leg)
         late = self.template.offer is None and word.session is not None
         Bridge(call, self.caller, leg).begin(self.caller if late else None)
-        if call.relay is None:
-            self.caller.say(word)
-        else:
-            call.relay.pass_on(leg, self.caller, word)
+        call.pass_on(leg, self.caller, word)
         call.talks_with(leg)
 
     def failed(self, attempt: LiveAttempt, outcome: Outcome) -> None:

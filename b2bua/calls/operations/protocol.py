@@ -38,6 +38,9 @@ class OperatedCall(SearchingCall, CallInSetup, WaitedCall, Protocol):
     over: bool
     relay: CallRelay | None
 
+    def relayed(self) -> CallRelay | None:
+        """Those of its media that pass through a relay, to be changed; None where none can."""
+
     @property
     def calls(self) -> CallTable:
         """The table that it is in."""

@@ -31,7 +31,8 @@ class NotRecorded(Exception):
 class RecordedCall(Protocol):
     """A call that may be recorded."""
 
-    relay: CallRelay | None
+    def relayed(self) -> CallRelay | None:
+        """Those of its media that pass through a relay, to be changed; None where none can."""
 
 
 class Recording:
@@ -81,9 +82,10 @@ def expect_recording(call: RecordedCall) -> bool:
 
     @return: False if there is no engine that can record.
     """
-    if call.relay is None or "record" not in call.relay.can:
+    relay = call.relayed()
+    if relay is None or "record" not in relay.can:
         return False
-    call.relay.want(RECORDING)
+    relay.want(RECORDING)
     return True
 
 
@@ -98,7 +100,7 @@ async def record(call: OperatedCall, path: str, ended: Callable[[str], object], 
     @raise Gone: one of them has left.
     @raise NotJoined: one of them does not agree to another way of its media.
     """
-    relay, bridge = call.relay, call.bridge
+    relay, bridge = call.relayed(), call.bridge
     if relay is None or "record" not in relay.can:
         raise NotRecorded("there is no relay that can record")
     if relay.recording is not None:

@@ -99,7 +99,7 @@ async def reroute(
 
 async def _anew(call: OperatedCall, bridge: Bridge) -> None:
     """Join the two again; if they do not agree to it, as they were before."""
-    relay = call.relay
+    relay = call.relayed()
     ways = {} if relay is None else relay.choose_again()
     try:
         await join(call, bridge.a, bridge.b)

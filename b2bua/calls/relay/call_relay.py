@@ -32,13 +32,14 @@ class IRecording(Protocol):
 class CallRelay(RelayedSessions):
     """Which of the parties of a call hear each other through a relay: C{call.relay}."""
 
-    def __init__(self, call: RelayedCall, relays: IRelays) -> None:
+    def __init__(self, call: RelayedCall, relays: IRelays, straight: Sequence[tuple[Leg, Leg]] = ()) -> None:
         """
         Begin with none.
 
         @param relays: the engine, as long as the call lasts.
+        @param straight: who has invited whom without a relay.
         """
-        super().__init__(call, relays)
+        super().__init__(call, relays, straight)
         self._number = 0
         """How many relays there have been: of those before, nothing more is heard."""
         self.recording: IRecording | None = None

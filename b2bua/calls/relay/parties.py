@@ -47,7 +47,7 @@ class Parties:
             leg.party.policy,
             self._host(leg, flow, target),
             source(leg) if target is None else _host(flow, target),
-            _contact(leg),
+            contact(leg),
             leg.party.internal,
             flow is not None and flow.transport in ("WS", "WSS"),
             self.session(leg),
@@ -72,7 +72,7 @@ def source(leg: Leg) -> str:
     return "" if leg.flow is None else leg.flow.remote[0]
 
 
-def _contact(leg: Leg) -> str:
+def contact(leg: Leg) -> str:
     """The host of the Contact of a party, if it is an address and nobody stands between."""
     dialog, ours, theirs = leg.dialog, leg.our_invite, leg.peer_invite
     try:

@@ -9,7 +9,7 @@ sessions to their peers, while bridge and operations know those of the parties.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
@@ -59,18 +59,19 @@ class RelayedSessions:
 
     log = Logger()
 
-    def __init__(self, call: RelayedCall, relays: IRelays) -> None:
+    def __init__(self, call: RelayedCall, relays: IRelays, straight: Iterable[tuple[Leg, Leg]]) -> None:
         """
-        Begin with nobody.
+        Begin with those who have been shown to each other already.
 
         @param relays: the engine, as long as the call lasts.
+        @param straight: who has invited whom without a relay.
         """
         self._call = call
         self._relays = relays
         self._relay: IRelay | None = None
         self._wanted: dict[str, None] = {}
         """Why all media have to pass here, in the order in which that was said."""
-        self._ways: dict[frozenset[Leg], Way] = {}
+        self._ways: dict[frozenset[Leg], Way] = {frozenset(pair): way.DIRECT for pair in straight}
         """The ways of those who have been shown to each other."""
         self._parties = Parties(call.calls.context.layer.local_host)
         self._shown: dict[Leg, bytes] = {}
@@ -83,6 +84,9 @@ class RelayedSessions:
         """Those whose answers the relay could not pass on: they hear each other without it, or not at all."""
         self._stale: set[Leg] = set()
         """Those who were shown a relay that is gone, and nothing since."""
+        for by, _ in straight:
+            if by.described is None and by.peer_invite is not None and by.peer_invite.offer is not None:
+                self._parties.described[by] = by.peer_invite.offer
 
     @property
     def can(self) -> frozenset[str]:

@@ -124,6 +124,11 @@ def choose(by: Side, to: Side, session: bytes, can: frozenset[str], wanted: str 
     return Way(True, reason, must)
 
 
+def is_plain(session: bytes) -> bool:
+    """Is a session L{PLAIN}, which is seen without reading it?"""
+    return _UNUSUAL.search(session) is None and b"\nm=audio " in session
+
+
 def towards(side: Side, session: bytes) -> Towards:
     """What the party is to get that C{session} is on its way to."""
     offered = _said(session) or PLAIN
@@ -217,7 +222,7 @@ def _known_version(host: str) -> int:
 
 def _said(session: bytes) -> Said | None:
     """How the first stream goes that is wanted, sound before all else; None without RTP and fax."""
-    if _UNUSUAL.search(session) is None and b"\nm=audio " in session:
+    if is_plain(session):
         return PLAIN  # most are such, and need not be read
     try:
         media = Sdp.parse(session).media

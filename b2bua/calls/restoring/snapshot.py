@@ -200,8 +200,8 @@ def restore_call(
             call.take(leg)
     call.max_forwards, call.max_breadth = max_forwards, max_breadth
     call.holders = frozenset(leg for leg, (_, holds, _) in zip(legs, kept, strict=True) if holds)
-    if relayed is not None and call.relay is not None:
-        call.relay.resume(relayed, legs)
+    if relayed is not None and (relay := call.relayed()) is not None:
+        relay.resume(relayed, legs)
     if pair is not None:
         Bridge(call, legs[pair[0]], legs[pair[1]], alignment).begin()
     for n, wait, behalf, began, ends in places:
