@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from typing import NamedTuple
 
 from b2bua.transactions.flow import Flow
@@ -30,15 +30,8 @@ class Shares:
     def __init__(self) -> None:
         """Have nothing that waits."""
         self._queues: dict[str, deque[Waiting]] = {}
-        self._count = 0
-
-    def __len__(self) -> int:
+        self.count = 0
         """How many messages wait."""
-        return self._count
-
-    def __iter__(self) -> Iterator[Waiting]:
-        """All of them."""
-        return (waiting for queue in self._queues.values() for waiting in queue)
 
     @property
     def parties(self) -> int:
@@ -56,20 +49,26 @@ class Shares:
 
     def put(self, party: str, waiting: Waiting) -> None:
         """Let a message of a party wait."""
-        self._queues.setdefault(party, deque()).append(waiting)
-        self._count += 1
+        queues = self._queues
+        if party in queues:
+            queues[party].append(waiting)
+        else:
+            queues[party] = deque((waiting,))
+        self.count += 1
 
     def take(self) -> Waiting:
         """Take the next one; its party is the last now to have a turn."""
-        party = next(iter(self._queues))
-        queue = self._queues.pop(party)
-        waiting = queue.popleft()
-        if queue:
-            self._queues[party] = queue
-        self._count -= 1
+        queues = self._queues
+        party = next(iter(queues))
+        waiting = queues[party].popleft()
+        if len(queues) > 1 or not queues[party]:
+            queue = queues.pop(party)
+            if queue:
+                queues[party] = queue
+        self.count -= 1
         return waiting
 
     def clear(self) -> None:
         """Forget all of them."""
         self._queues.clear()
-        self._count = 0
+        self.count = 0

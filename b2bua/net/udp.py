@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 MAX_DATAGRAM = 65536
 # So many datagrams are read before others get their turn.
 ROUND = 64
-# So many are read to be sorted when one round is not enough.
+# So many are read before any more is served, when one round is not enough.
 BACKLOG = 1024
 # A burst must not be lost while we are busy with something else.
 RECEIVE_BUFFER = 4 * 1024 * 1024

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.net import overload
 from b2bua.net.limits import NetLimits
-from b2bua.net.overload import STRANGERS, sketch
+from b2bua.net.overload import STRANGERS, answered_by, dialog_of, sketch
 from b2bua.transactions.flow import Flow
 from b2bua.transactions.matching import arrived, server_key
 from b2bua.wire.message import Malformed, Request, parse, write
@@ -39,8 +39,13 @@ class Case(SynchronousTestCase):
         self.world = World(limits=NetLimits(lag=LAG, **limits))
         self.runner, self.user = self.world.runner, self.world.user
         self.overload = self.runner.overload
-        self.overload.begin()
+        self.sort()
         self.addCleanup(self.runner.close)
+
+    def sort(self) -> None:
+        """More comes than can be served as it came."""
+        self.overload.begin()
+        self.overload.sort()
 
     def take(self, *messages: Request | bytes, flow: Flow | None = None) -> None:
         """Let messages come."""
@@ -60,6 +65,59 @@ class Case(SynchronousTestCase):
     def served(self) -> list[tuple[str, int]]:
         """What the user has got."""
         return [(r.method, r.cseq.number) for r in self.user.requests]
+
+
+class FewTests(Case):
+    """A few hundred messages are served as they came."""
+
+    def sort(self) -> None:
+        """There is more to read, but not so much."""
+        self.overload.begin()
+
+    def test_as_they_came(self) -> None:
+        """Nobody waits long for them, so what goes on is not served before what is new."""
+        self.take(numbered(1), numbered(2, "BYE", OLD), numbered(3, "REGISTER"), numbered(4, "INVITE", OLD))
+        self.assertEqual(len(self.overload), 4)
+        self.world.clock.advance(0)
+        self.assertEqual(self.served(), [("INVITE", 1), ("BYE", 2), ("REGISTER", 3), ("INVITE", 4)])
+        self.assertEqual((self.overload.busy, len(self.overload)), (False, 0))
+
+    def test_turns(self) -> None:
+        """So many are served before others get their turn."""
+        self.take(*[numbered(number) for number in range(overload.WORK + 5)])
+        self.overload.work()
+        self.assertEqual((len(self.user.requests), self.overload.busy), (overload.WORK, True))
+        self.take(numbered(999))
+        self.world.clock.advance(0)
+        self.assertEqual(self.served()[-1], ("INVITE", 999))
+        self.assertFalse(self.overload.busy)
+
+    def test_too_many(self) -> None:
+        """One more than these, and all of them are sorted, in the order in which they came."""
+        self.take(*[numbered(number) for number in range(overload.FEW)])
+        self.take(numbered(999, "BYE", OLD))
+        self.world.clock.advance(0)
+        first = self.served()[: overload.EIGHTH]
+        self.assertEqual(first[0], ("BYE", 999))
+        self.assertEqual(first[1:], [("INVITE", number) for number in range(overload.EIGHTH - 1)])
+
+    def test_as_ever_again(self) -> None:
+        """When nothing is left, what comes next is served as it comes once more."""
+        self.take(*[numbered(number) for number in range(overload.FEW + 1)])
+        while self.overload.busy:
+            self.world.clock.advance(0)
+        self.sort()
+        self.take(numbered(997), numbered(998, "BYE", OLD))
+        self.world.clock.advance(0)
+        self.assertEqual(self.served()[-2:], [("INVITE", 997), ("BYE", 998)])
+
+    def test_closed_meanwhile(self) -> None:
+        """A server that is closed by one of them leaves nothing that waits, and no timer."""
+        self.user.answer = lambda message, server: self.runner.close()
+        self.take(numbered(1), numbered(2))
+        self.world.clock.advance(0)
+        self.assertEqual(self.served(), [("INVITE", 1)])
+        self.assertEqual((len(self.overload), self.world.clock.getDelayedCalls()), (0, []))
 
 
 class SortingTests(Case):
@@ -83,7 +141,7 @@ class SortingTests(Case):
                 self.overload.emptied().addCallback(lambda _: told.append(len(self.served())))
                 self.world.clock.pump([0] * 4)
                 self.assertEqual(told.pop() - served, count)
-                self.overload.begin()
+                self.sort()
         self.overload.emptied().addCallback(lambda _: told.append(-1))
         self.runner.close()
         self.assertEqual(told, [-1])
@@ -195,7 +253,7 @@ class ShareTests(Case):
         """For minutes of flood every call of the trunk is taken, and none waits long."""
         for second in range(100):
             if not self.overload.busy:
-                self.overload.begin()
+                self.sort()
             self.take(*[numbered(1000 * (second + 1) + number) for number in range(50)])
             self.take(numbered(second), flow=self.trunk)
             while not self.came(second):
@@ -267,7 +325,7 @@ class TurningAwayTests(Case):
         self.overload.work()
         self.assertEqual(self.served(), [("INVITE", 1), ("INVITE", 2)])
         self.world.clock.rightNow += 5.0
-        self.overload.begin()
+        self.sort()
         self.behind()
         self.take(numbered(4))
         self.assertIn(503, self.sent())
@@ -305,7 +363,7 @@ class TurningAwayTests(Case):
         self.behind()
         self.world.clock.advance(0)
         self.take(numbered(2))
-        self.overload.begin()
+        self.sort()
         self.world.clock.advance(0)
         self.assertEqual(self.served(), [("INVITE", 1), ("INVITE", 2)])
 
@@ -439,6 +497,36 @@ class SketchTests(SynchronousTestCase):
             self.assertIsNone(sketch(write(numbered(1, "INVITE", to))))
         self.assertIsNotNone(sketch(write(numbered(1, "INVITE", "<sip:vantage@example.com>"))))
         self.assertIsNone(sketch(write(numbered(1).response(200, to_tag="x"))))
+
+    def test_spelled_otherwise(self) -> None:
+        """Dialog and transaction are found however their fields are spelled, and in the head only."""
+        asked = write(numbered(1, "BYE", OLD))
+        answer = write(numbered(1).response(200, to_tag="x"))
+        named, sent = dialog_of(asked), answered_by(answer)
+        message = parse(asked)
+        self.assertEqual(named, (message.call_id, message.to.tag, message.from_.tag))
+        self.assertEqual(sent, ("z9hG4bK1", "INVITE"))
+        for before, after in (
+            (b"Call-ID: ", b"i:"),
+            (b"From: ", b"from :"),
+            (b"To: ", b"t:  "),
+            (b";tag=", b" ; TAG = "),
+            (b"Via: ", b"v: "),
+            (b";rport", b""),
+            (b";branch", b" ; x=y ;branch"),
+            (b"CSeq: 1 ", b"cseq:  1\t"),
+        ):
+            with self.subTest(after=after):
+                self.assertEqual(dialog_of(asked.replace(before, after)), named)
+                self.assertEqual(answered_by(answer.replace(before, after)), sent)
+        body = b"SIP/2.0 200 OK\r\nTo: <sip:x@y>;tag=z\r\nCall-ID: q\r\n\r\n"
+        self.assertEqual(
+            dialog_of(asked.replace(b"Call-ID: ", b"i: ").replace(b"To: ", b"t: ") + body), named
+        )
+        self.assertIsNone(dialog_of(write(numbered(1, "NOTIFY")) + body))
+        self.assertIsNone(dialog_of(asked.replace(b"Call-ID: ", b"X: ")))
+        self.assertIsNone(answered_by(answer.replace(b"CSeq: ", b"X: ")))
+        self.assertIsNone(answered_by(answer.replace(b"Via: ", b"X: ")))
 
     def test_in_doubt(self) -> None:
         """What it cannot read for certain it leaves to the parser."""
