@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred, execute
-from twisted.logger import globalLogPublisher
+from twisted.logger import globalLogBeginner
 
 from b2bua import logs
 from b2bua.admin.administration import Administration, Means, Orders
@@ -57,7 +57,8 @@ class WholeLine(Line):
         self.kept.open()
         super().__init__(rate=rate, bindings=bindings, plugins=plugins, store=self.kept)
         self._log = (place / "log").open("w")
-        globalLogPublisher.addObserver(logs.observe(self._log, Log(), self.clock.callLater))
+        observer = logs.observe(self._log, Log(), self.clock.callLater)
+        globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False)
         assert self.server.persistence is not None
         journal = self.server.persistence.journal
         self.administration = Administration(

@@ -2,13 +2,14 @@
 Figures for a monitoring system, in the format of Prometheus.
 
 Everything is read when somebody asks, in the reactor, so that nothing is read
-while it changes; but for what happens to calls, which is counted when they are
+while it changes; but for what happens to calls, which is counted when some of them are
 over.  No extension, number, address or Call-ID is a label: how many series
 there are does not depend on who calls.
 """
 
 from __future__ import annotations
 
+from collections import Counter as Counts
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessColl
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from b2bua.admin.figures import MANY
 from b2bua.net.dns import DnsLocator
 
 if TYPE_CHECKING:
@@ -90,19 +92,30 @@ class Metrics:
         )
         ProcessCollector(registry=self._registry)
         self._registry.register(self)
+        self._over: list[tuple[CallRecord, float | None]] = []
+        """Calls that are over and not counted yet, and after how long their callers heard of a phone."""
 
     def over(self, call: Call) -> None:
-        """A call is over."""
-        record = call.record
+        """A call is over: it is counted with others."""
         self._plugins.over(call.story)
-        if call.ring_delay is not None:
-            self._setting_up.observe(max(0.0, call.ring_delay))
-        caller = record.caller.partition(" ")[0]
-        self._calls.labels(caller if caller in KINDS else "stranger", outcome(record)).inc()
-        if record.answered is not None:
-            self._ringing.observe(max(0.0, record.answered - record.started))
-            if record.ended is not None:
-                self._talking.observe(max(0.0, record.ended - record.answered))
+        self._over.append((call.record, call.ring_delay))
+        if len(self._over) == MANY:
+            self._count()
+
+    def _count(self) -> None:
+        """Count what was not counted."""
+        over, self._over = self._over, []
+        ended: Counts[tuple[str, str]] = Counts()
+        for record, delay in over:
+            if delay is not None:
+                self._setting_up.observe(max(0.0, delay))
+            ended[record.caller.partition(" ")[0], outcome(record)] += 1
+            if record.answered is not None:
+                self._ringing.observe(max(0.0, record.answered - record.started))
+                if record.ended is not None:
+                    self._talking.observe(max(0.0, record.ended - record.answered))
+        for (caller, how), calls in ended.items():
+            self._calls.labels(caller if caller in KINDS else "stranger", how).inc(calls)
 
     def counted(self, call: Call) -> None:
         """It is known what media of a call that is over came."""
@@ -116,6 +129,7 @@ class Metrics:
 
     def text(self) -> bytes:
         """All of them, as Prometheus reads them."""
+        self._count()
         return generate_latest(self._registry)
 
     def collect(self) -> Iterator[Metric]:

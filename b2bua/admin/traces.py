@@ -56,7 +56,7 @@ class Found:
         for passed in server.trace.of(ids):
             self._passed.setdefault(passed.call_id, []).append(passed)
         self._heard: dict[str, list[Heard]] = {}
-        for heard in server.trace.heard():
+        for heard in server.trace.heard({told.record.id for told in calls}):
             self._heard.setdefault(heard.call, []).append(heard)
 
     def __iter__(self) -> Iterator[Passed]:

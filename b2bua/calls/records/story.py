@@ -84,15 +84,11 @@ class Story:
         if len(entries) > ENTRIES_MAX:
             del entries[: ENTRIES_MAX // 4]
 
-    def questions(self) -> Iterator[tuple[str, bool, float, bool]]:
-        """Who was asked, had an answer, took so many seconds, and failed."""
+    def questions(self) -> Iterator[Question | Silence]:
+        """Who was asked, and what came of it."""
         for entry in self._entries:
-            if len(entry) == 6:
-                _, _, feature, answer, seconds, error = entry
-                yield feature, answer is not None, seconds, error is not None
-            elif len(entry) == 4:
-                for feature, took in zip(entry[2], entry[3], strict=True):
-                    yield feature, False, took / 1e6, False
+            if len(entry) != 3:
+                yield entry
 
     def entries(self) -> list[Entry]:
         """What happened, for people."""

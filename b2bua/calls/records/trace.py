@@ -8,7 +8,7 @@ exists anyway, so that keeping it costs next to nothing until somebody looks.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -156,15 +156,20 @@ class Trace:
 
     def words(self, call: str) -> Iterator[Heard]:
         """The words of one call."""
-        return (Heard(*heard) for heard in self._words if heard[1] == call)
+        return self.heard((call,))
 
-    def heard(self) -> Iterator[Heard]:
-        """The words of all calls, oldest first."""
-        return (Heard(*heard) for heard in self._words)
+    def heard(self, calls: Container[str]) -> Iterator[Heard]:
+        """The words of some calls, oldest first."""
+        return (Heard(*heard) for heard in self._words if heard[1] in calls)
 
 
 def call_id_of(raw: bytes) -> str:
     """The Call-ID of a message, found without parsing the rest."""
+    at = raw.find(b"\r\nCall-ID:")
+    if at >= 0 and raw.find(b"\r\n\r\n", 0, at + 2) < 0:  # as most write it, and in the head
+        at += len(b"\r\nCall-ID:")
+        end = raw.find(b"\r\n", at)
+        return raw[at : len(raw) if end < 0 else end].strip().decode("utf-8", "replace")
     head = raw.partition(b"\r\n\r\n")[0]
     for line in head.split(b"\r\n"):
         name, _, value = line.partition(b":")

@@ -31,14 +31,18 @@ class SilenceTests(SynchronousTestCase):
         story.silent(7.0, "route_call", ("forward", "find_me"), (99_999, 100_000))
         self.assertEqual(story.lines(), [(7.0, "route_call: find_me: no opinion (100.0 ms)")])
 
-    def test_counted(self) -> None:
-        """Each counts as asked, with its time, and as one that has neither answered nor failed."""
+    def test_questions(self) -> None:
+        """What was asked can be counted without being formatted; what merely happened is no question."""
         story = Story(lambda: 5.0)
+        story.note("picked up")
         story.silent(7.0, "route_call", ("forward", "find_me"), (12, 3))
         story.asked(8.0, "route_call", "park", None, 0.5, "ValueError: no")
         self.assertEqual(
             list(story.questions()),
-            [("forward", False, 12e-6, False), ("find_me", False, 3e-6, False), ("park", False, 0.5, True)],
+            [
+                (7.0, "route_call", ("forward", "find_me"), (12, 3)),
+                (8.0, "route_call", "park", None, 0.5, "ValueError: no"),
+            ],
         )
 
     def test_bounded(self) -> None:
