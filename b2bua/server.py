@@ -161,7 +161,7 @@ class Server:
         runner.user = core
         runner.overload.has_dialog = self.context.dialogs.has
         runner.servers.stateless = core.outside.at_once
-        runner.transport.tap, core.calls.tap = self.trace.note, self.trace.hear
+        runner.transport.kept, core.calls.tap = self.trace, self.trace.hear
         core.calls.ended = self._ended
         core.calls.counted = self._counted
 

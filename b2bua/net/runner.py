@@ -202,8 +202,13 @@ class Runner:
             kinds.responses[data[8]] += 1
         else:
             kinds.others += 1
-        wheel, tap = self._wheel, self.transport.tap
+        wheel, kept, tap = self._wheel, self.transport.kept, self.transport.tap
         wheel.now = self.moment = now = self.now()
+        if kept is not None:
+            block = kept.block
+            block.append((now, flow, False, data))
+            if len(block) >= kept.room:
+                kept.count()
         if tap is not None:
             tap(now, flow, False, data)
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -87,6 +88,23 @@ class Counts:
     went: Kinds = field(default_factory=Kinds)
 
 
+class Kept(Protocol):
+    """
+    Where messages are kept as they come and go.
+
+    Whoever notes one adds it to the block, and says only when that is full: so
+    most of them cost no call.
+    """
+
+    block: list[tuple[float, Flow, bool, bytes]]
+    """When, by which flow, whether it goes, and the message."""
+    room: int
+    """So many make a block."""
+
+    def count(self) -> None:
+        """Take notice that the block is full, and begin another one."""
+
+
 class TransportLayer:
     """What transactions send by, and time themselves by."""
 
@@ -117,6 +135,8 @@ class TransportLayer:
         self.counts = Counts()
         self.wires = Wires(clock.seconds, limits.dead)
         self._known, self._vias = self.wires.by_address, self.wires.vias
+        self.kept: Kept | None = None
+        """Keeps all that comes and goes."""
         self.tap: Callable[[float, Flow, bool, bytes], None] | None = None
         """Told of all that comes and goes: when, by which flow, whether it goes."""
         self.lost: Callable[[Flow, bytes], None] = lambda flow, data: None
@@ -182,9 +202,16 @@ class TransportLayer:
             kinds.methods[start] += 1
         else:
             kinds.others += 1
+        now, kept = self.wheel.now, self.kept
+        if now is None:
+            now = self.now()
+        if kept is not None:
+            block = kept.block
+            block.append((now, flow, True, data))
+            if len(block) >= kept.room:
+                kept.count()
         if self.tap is not None:
-            now = self.wheel.now
-            self.tap(self.now() if now is None else now, flow, True, data)
+            self.tap(now, flow, True, data)
         if self._gathered is None:
             wire.send(data, flow)
             return

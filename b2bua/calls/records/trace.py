@@ -79,7 +79,7 @@ class Heard(NamedTuple):
 class Trace:
     """The messages and words of late, oldest first."""
 
-    __slots__ = ("_block", "_blocks", "_bytes", "_bytes_max", "_room", "_words")
+    __slots__ = ("_blocks", "_bytes", "_bytes_max", "_words", "block", "room")
 
     def __init__(self, bytes_max: int = BYTES_MAX) -> None:
         """
@@ -98,21 +98,20 @@ class Trace:
 
     def _begin_block(self) -> None:
         """Begin a block, of which messages of a kilobyte would fill a part in C{BLOCKS} of the room."""
-        self._block: list[_Passed] = []
-        self._room = max(1, min(BLOCK, self._bytes_max // (1024 * BLOCKS)))
-        """How many messages are to come before they are counted."""
+        self.block: list[_Passed] = []
+        """The newest messages: who notes one adds it, and says by L{count} when there are C{room}."""
+        self.room = max(1, min(BLOCK, self._bytes_max // (1024 * BLOCKS)))
 
     def note(self, at: float, flow: Flow, outgoing: bool, raw: bytes) -> None:
         """Keep one message, at the cost of the oldest."""
-        self._block.append((at, flow, outgoing, raw))
-        self._room -= 1
-        if not self._room:
-            self._count()
+        self.block.append((at, flow, outgoing, raw))
+        if len(self.block) >= self.room:
+            self.count()
 
-    def _count(self) -> None:
+    def count(self) -> None:
         """Count the block that is full, and forget the oldest ones when there is too much."""
-        blocks, size = self._blocks, sum(map(len, [raw for _, _, _, raw in self._block]))
-        blocks.append((size, self._block))
+        blocks, size = self._blocks, sum([len(passed[3]) for passed in self.block])
+        blocks.append((size, self.block))
         self._bytes += size
         while self._bytes > self._bytes_max and (len(blocks) > 1 or not self._bytes_max):
             self._bytes -= blocks.popleft()[0]
@@ -135,7 +134,7 @@ class Trace:
 
     def _passed(self) -> Iterator[_Passed]:
         """Every message, oldest first."""
-        return chain.from_iterable((*(block for _, block in self._blocks), self._block))
+        return chain.from_iterable((*(block for _, block in self._blocks), self.block))
 
     def __iter__(self) -> Iterator[Passed]:
         """Every message, oldest first."""
