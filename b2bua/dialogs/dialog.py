@@ -169,11 +169,6 @@ class Dialog:
         """Must every hop be over TLS (section 12.1.1)?"""
         return self.target[:5] == "sips:"
 
-    def next_seq(self) -> int:
-        """Take the CSeq number of our next request."""
-        self.local_seq += 1
-        return self.local_seq
-
     def overtaken(self, number: int) -> bool:
         """Has a request been sent after that one, for which a peer may refuse it with 500 (12.2.2)?"""
         return number < self.local_seq

@@ -109,7 +109,8 @@ class DialogRequest:
     def _send(self) -> None:
         """Send it, for the first time or again."""
         channel, dialog = self._channel, self._dialog
-        self.seq = dialog.next_seq()
+        dialog.local_seq += 1
+        self.seq = dialog.local_seq
         way, otherwise = channel.ways(dialog)
         self._client = channel.surroundings.layer.request(self._write, way, self._heard, otherwise)
 

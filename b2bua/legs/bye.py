@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from b2bua.errors import PeerError
@@ -13,53 +14,45 @@ from b2bua.wire.fields import Reason
 
 if TYPE_CHECKING:
     from b2bua.dialogs.dialog import Dialog
-    from b2bua.dialogs.dialog_request import DialogRequest
     from b2bua.legs.state import LegData
     from b2bua.transactions.ports import IServerTransaction
     from b2bua.wire.message import Request, Response
 
 
-class OurBye:
-    """The BYE of ours: owed, then sent, then answered."""
+class OwedBye:
+    """The BYE of ours that may not be sent yet."""
 
-    __slots__ = ("_bye", "_fields", "leg")
+    __slots__ = ("_fields", "leg")
 
     def __init__(self, leg: LegData, fields: Fields) -> None:
         """Take what it says."""
         self.leg = leg
         self._fields = fields
-        self._bye: DialogRequest | None = None
-
-    @property
-    def sent(self) -> bool:
-        """Is it on its way, or does it wait for the phone to come back?"""
-        return self._bye is not None
 
     def send(self) -> None:
         """Send it."""
-        leg = self.leg
-        assert leg.dialog is not None
-        self._bye = our_requests.request(leg, leg.dialog, "BYE", self._heard, self._fields)
+        self.leg.owed_bye = None
+        _send(self.leg, self._fields)
 
-    def _heard(self, response: Response) -> None:
-        """Take the final answer; whatever it is, the session is over (section 15.1.1)."""
-        leg = self.leg
-        if response.code >= 200 and leg.our_bye is self:
-            self._over()
 
-    def answered(self) -> None:
-        """The peer has hung up itself: what waits to be sent again need not be."""
-        if self._bye is not None and self._bye.waiting:
-            self._bye.give_up()
-            self._over()
+def _send(leg: LegData, fields: Fields) -> None:
+    """Send our BYE."""
+    assert leg.dialog is not None
+    leg.our_bye = our_requests.request(leg, leg.dialog, "BYE", partial(_answered, leg), fields)
 
-    def _over(self) -> None:
-        """Let go, and let those tell their news who waited lest they overtake it."""
-        leg = self.leg
-        leg.our_bye = self._bye = None  # it knows us: a circle that the collector would have to find
-        for referral in leg.refers:
-            referral.go_on()
-        leg.check_gone()
+
+def _answered(leg: LegData, response: Response) -> None:
+    """Take an answer to our BYE; whatever the final one is, the session is over (section 15.1.1)."""
+    if response.code >= 200 and leg.our_bye is not None:
+        _over(leg)
+
+
+def _over(leg: LegData) -> None:
+    """Let go of our BYE, and let those tell their news who waited lest they overtake it."""
+    leg.our_bye = None  # it knows the leg: a circle that the collector would have to find
+    for referral in leg.refers:
+        referral.go_on()
+    leg.check_gone()
 
 
 def hang_up(leg: LegData, word: HungUp) -> None:
@@ -100,17 +93,20 @@ def say_goodbye(leg: LegData, fields: Fields = ()) -> None:
     The callee must have the ACK for its 2xx first (section 15), and an offer
     that came in a 2xx gets an answer in the ACK even now.
     """
-    if leg.our_bye is not None or leg.dialog is None:
+    if leg.our_bye is not None or leg.owed_bye is not None or leg.dialog is None:
         return
     leg.end()
     if leg.our_invite is not None:
         leg.our_invite.confirm(None)
-    leg.our_bye = OurBye(leg, fields)
     invited = leg.peer_invite
-    if invited is not None and not invited.answered:
+    if invited is None:
+        _send(leg, fields)
+        return
+    leg.owed_bye = OwedBye(leg, fields)
+    if not invited.answered:
         invited.refuse(487, "", ())
-    if leg.peer_invite is None and leg.our_bye is not None and not leg.our_bye.sent:
-        leg.our_bye.send()
+    if leg.peer_invite is None and leg.owed_bye is not None:
+        leg.owed_bye.send()
 
 
 def lose(leg: LegData, why: str) -> None:
@@ -143,11 +139,13 @@ def bye_received(leg: LegData, request: Request, server: IServerTransaction) -> 
             leg.early.remove(alone[0])
             return
     if leg.state is LegState.ENDED:
-        if leg.our_bye is not None and leg.our_bye.sent:
-            leg.our_bye.answered()
-        elif leg.our_bye is not None:
+        if leg.our_bye is not None and leg.our_bye.waiting:
+            # What waits to be sent again need not be.
+            leg.our_bye.give_up()
+            _over(leg)
+        elif leg.owed_bye is not None:
             # The peer was first, so ours need not wait for the ACK any more.
-            leg.our_bye = None
+            leg.owed_bye = None
             leg.check_gone()
         return
     if leg.state is LegState.CALLING and not leg.incoming:

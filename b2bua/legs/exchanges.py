@@ -228,15 +228,8 @@ class IPeerRefer(Referral, Protocol):
         """Send what is to be told, now that our BYE has been answered."""
 
 
-class IOurBye(Protocol):
-    """The BYE of ours: owed, then sent, then answered."""
-
-    @property
-    def sent(self) -> bool:
-        """Is it on its way, or does it wait for the phone to come back?"""
+class IOwedBye(Protocol):
+    """A BYE of ours that may not be sent yet."""
 
     def send(self) -> None:
         """Send it."""
-
-    def answered(self) -> None:
-        """The peer has hung up itself: what waits to be sent again need not be."""

@@ -201,10 +201,10 @@ class PeerRefer:
 
     def _send(self) -> bool:
         """Send a NOTIFY; with a final status it is the last one (RFC 3515 section 2.4.7)."""
-        leg, subscription, goodbye = self.leg, self._subscription, self.leg.our_bye
+        leg, subscription = self.leg, self._subscription
         if subscription is None:
             return False
-        if goodbye is not None and goodbye.sent and self.dialog is leg.dialog:
+        if leg.our_bye is not None and self.dialog is leg.dialog:
             # Were our BYE overtaken, the peer would refuse it with 500 (RFC 3261 section 12.2.2).
             return False
         code, reason = self._next or self._told

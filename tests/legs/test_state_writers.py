@@ -44,6 +44,7 @@ WRITERS = {
     "music": "",
     "our_bye": "bye",
     "our_change": "our_change",
+    "owed_bye": "bye",
     "our_invite": "leg orphan our_invite",
     "peer_invite": "from_peer leg peer_invite",
     "peer_requests": "relayed_requests",
