@@ -44,6 +44,7 @@ _PRIORITY = {
     LogLevel.error: 3,
     LogLevel.critical: 2,
 }
+_INFO = LogLevel.info  # to look it up is a function of its own
 _CONTROL = re.compile("[\x00-\x1f\x7f\u0085\u2028\u2029]")
 _PLAIN = (str, int, float, bool, type(None))
 
@@ -62,7 +63,7 @@ def in_a_moment(log: Logger, text: str, **event: Any) -> None:
     @param event: the values in it, which are plain and stay as they are.
     """
     event["log_logger"], event["log_source"] = log, log.source
-    event["log_namespace"], event["log_level"] = log.namespace, LogLevel.info
+    event["log_namespace"], event["log_level"] = log.namespace, _INFO
     event["log_format"], event["log_time"], event[_WAITS] = text, time.time(), True
     log.observer(event)
 

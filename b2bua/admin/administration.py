@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from b2bua.admin.accounts import Accounts, InThread
 from b2bua.admin.audit import Audit
 from b2bua.admin.calls import Calls
+from b2bua.admin.ended import Ended
 from b2bua.admin.entrance import Entrance
 from b2bua.admin.events import Events
 from b2bua.admin.features import Choices
@@ -24,6 +25,7 @@ from b2bua.admin.values import Reloaded, Restarted
 from b2bua.admin.webhooks import Post, Webhooks
 
 if TYPE_CHECKING:
+    from b2bua.admin.ended import Told
     from b2bua.calls.call import Call
     from b2bua.extensions import AddedExtensions
     from b2bua.features import Features
@@ -78,10 +80,12 @@ class Administration:
         features, configure = orders.features, orders.configure
         self.version = version
         self.server = server
-        self.calls = Calls(server, journal, means.play, orders.move, version)
+        self.ended = Ended(server.runner)
+        look = self.ended.look
+        self.calls = Calls(server, journal, means.play, orders.move, look, version)
         self.phones = Phones(server, journal, extensions, configure)
-        figures = PluginFigures()
-        self.choices = Choices(features, lambda: server.settings, figures)
+        self._figures = PluginFigures(look)
+        self.choices = Choices(features, lambda: server.settings, self._figures)
         self.service = ServiceStatus(server, journal, self.calls, version)
         self.sessions = Sessions(server.runner.now)
         self.accounts = Accounts(
@@ -93,7 +97,7 @@ class Administration:
         self.webhooks = Webhooks(self.events, journal, server.runner, means.post)
         self.homer = Homer(server, means.send)
         self.service.look(self.webhooks.problems)
-        self.metrics = Metrics(server, self.service, self.sessions, self.events, self.choices, figures)
+        self.metrics = Metrics(server, self.service, self.sessions, self.events, self.choices, look)
         self.routes = routes(
             self.service,
             self.phones,
@@ -105,13 +109,24 @@ class Administration:
             orders.reload,
             orders.restart,
         )
+        self.ended.tell = self._tell
         server.over, server.counted = self.over, self.metrics.counted
 
     def over(self, call: Call) -> None:
         """A call is over."""
-        self.calls.over(call)
         self.homer.over(call.record, call.story)
-        self.metrics.over(call)
+        self.ended.over(call)
+
+    def _tell(self, calls: Sequence[Told]) -> None:
+        """Calls are over: remember and count them."""
+        self.calls.over(calls)
+        self._figures.over(story for _, story, _ in calls)
+        self.metrics.over(calls)
+
+    def finish(self) -> None:
+        """Write down what waits, since the service ends."""
+        self.ended.look()
+        self.calls.traces.finish()
 
     def restore(self, rows: Sequence[Setting]) -> None:
         """Take what was kept: accounts, tokens, who has changed what, and what was not delivered."""

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
+from b2bua.admin.ended import Told
 from b2bua.admin.refused import Mistaken, Refused, Unknown
-from b2bua.admin.traces import Told, Traces
+from b2bua.admin.traces import Traces
 from b2bua.admin.values import CallRow, HourRow, HungUp, Moved, Started, WhatIf
 from b2bua.calls.operations.origination import Origination, Wish
 from b2bua.calls.records.record import STATES
@@ -42,6 +43,7 @@ class Calls:
         journal: Journal,
         play: Play,
         move: Callable[[Call, str], Awaitable[None]],
+        look: Callable[[], None],
         version: str = "",
     ) -> None:
         """
@@ -49,26 +51,38 @@ class Calls:
 
         @param play: says what a call would do.
         @param move: has another node go on with a call.
+        @param look: sees to it that what is over is remembered.
         """
+        self._look = look
         self._play, self._move = play, move
         self._server = server
         self._journal = journal
         self._version = version
         self._over: deque[Told] = deque()
         self.traces = Traces(server, journal, version)
-        self.answered = self.refused = 0
+        self._answered = self._refused = 0
 
-    def over(self, call: Call) -> None:
-        """Remember a call that is over, in place of the oldest."""
-        told = Told(call.record, call.story)
-        self._over.append(told)
-        self.traces.over(told)
+    def over(self, calls: Sequence[Told]) -> None:
+        """Remember calls that are over, in place of the oldest."""
+        self.traces.over(calls)
+        self._over.extend(calls)
         while len(self._over) > self._server.settings.calls.trace:
             self._over.popleft()
-        if call.record.answered is not None:
-            self.answered += 1
-        else:
-            self.refused += 1
+        answered = sum(record.answered is not None for record, _, _ in calls)
+        self._answered += answered
+        self._refused += len(calls) - answered
+
+    @property
+    def answered(self) -> int:
+        """How many were answered of those that are over."""
+        self._look()
+        return self._answered
+
+    @property
+    def refused(self) -> int:
+        """How many were not."""
+        self._look()
+        return self._refused
 
     def __len__(self) -> int:
         """How many go on."""
@@ -182,7 +196,8 @@ class Calls:
 
     def _known(self) -> list[Told]:
         """The calls that go on or ended lately."""
-        going = [Told(call.record, call.story) for call in self._server.core.calls.going.values()]
+        self._look()
+        going = [Told.of(call) for call in self._server.core.calls.going.values()]
         return [*going, *self._over]
 
     async def whatif(self, extension: str, caller: str, via: str = "") -> WhatIf:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from b2bua.calls.records.story import Story
-
-MANY = 100
-"""So many calls are counted at once, unless somebody asks before: one by one they cost far more."""
 
 
 @dataclass(slots=True)
@@ -28,26 +26,22 @@ class Figures:
 class PluginFigures:
     """Of all plugins; calls pay nothing for it while they go on, and little at their end."""
 
-    def __init__(self) -> None:
-        """Have counted nothing."""
-        self._figures: dict[str, Figures] = {}
-        self._stories: list[Story] = []
-        """Those that are not counted yet."""
+    def __init__(self, look: Callable[[], None]) -> None:
+        """
+        Have counted nothing.
 
-    def over(self, story: Story) -> None:
-        """A call is over: count what plugins were asked in it, with what they were asked in others."""
-        self._stories.append(story)
-        if len(self._stories) == MANY:
-            self._count()
+        @param look: sees to it that what is over is counted.
+        """
+        self._figures: dict[str, Figures] = {}
+        self._look = look
 
     def of(self, name: str) -> Figures:
         """Those of one."""
-        self._count()
+        self._look()
         return self._figures.get(name, Figures())
 
-    def _count(self) -> None:
-        """Count what was not counted."""
-        stories, self._stories = self._stories, []
+    def over(self, stories: Iterable[Story]) -> None:
+        """Calls are over: count what plugins were asked in them."""
         silences: dict[tuple[str, ...], list[tuple[int, ...]]] = {}
         for entry in chain.from_iterable(story.questions() for story in stories):
             if len(entry) == 4:

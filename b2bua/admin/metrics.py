@@ -10,20 +10,19 @@ there are does not depend on who calls.
 from __future__ import annotations
 
 from collections import Counter as Counts
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from b2bua.admin.figures import MANY
 from b2bua.net.dns import DnsLocator
 
 if TYPE_CHECKING:
+    from b2bua.admin.ended import Told
     from b2bua.admin.events import Events
     from b2bua.admin.features import Choices
-    from b2bua.admin.figures import PluginFigures
     from b2bua.admin.sessions import Sessions
     from b2bua.admin.status import ServiceStatus
     from b2bua.calls.call import Call
@@ -50,11 +49,15 @@ class Metrics:
         sessions: Sessions,
         events: Events,
         choices: Choices,
-        plugins: PluginFigures,
+        look: Callable[[], None],
     ) -> None:
-        """Begin to count."""
+        """
+        Begin to count.
+
+        @param look: sees to it that what is over is counted.
+        """
         self._choices = choices
-        self._plugins = plugins
+        self._look = look
         self._server = server
         self._service = service
         self._sessions = sessions
@@ -92,21 +95,11 @@ class Metrics:
         )
         ProcessCollector(registry=self._registry)
         self._registry.register(self)
-        self._over: list[tuple[CallRecord, float | None]] = []
-        """Calls that are over and not counted yet, and after how long their callers heard of a phone."""
 
-    def over(self, call: Call) -> None:
-        """A call is over: it is counted with others."""
-        self._plugins.over(call.story)
-        self._over.append((call.record, call.ring_delay))
-        if len(self._over) == MANY:
-            self._count()
-
-    def _count(self) -> None:
-        """Count what was not counted."""
-        over, self._over = self._over, []
+    def over(self, calls: Iterable[Told]) -> None:
+        """Calls are over."""
         ended: Counts[tuple[str, str]] = Counts()
-        for record, delay in over:
+        for record, _, delay in calls:
             if delay is not None:
                 self._setting_up.observe(max(0.0, delay))
             ended[record.caller.partition(" ")[0], outcome(record)] += 1
@@ -114,8 +107,8 @@ class Metrics:
                 self._ringing.observe(max(0.0, record.answered - record.started))
                 if record.ended is not None:
                     self._talking.observe(max(0.0, record.ended - record.answered))
-        for (caller, how), calls in ended.items():
-            self._calls.labels(caller if caller in KINDS else "stranger", how).inc(calls)
+        for (caller, how), number in ended.items():
+            self._calls.labels(caller if caller in KINDS else "stranger", how).inc(number)
 
     def counted(self, call: Call) -> None:
         """It is known what media of a call that is over came."""
@@ -129,7 +122,7 @@ class Metrics:
 
     def text(self) -> bytes:
         """All of them, as Prometheus reads them."""
-        self._count()
+        self._look()
         return generate_latest(self._registry)
 
     def collect(self) -> Iterator[Metric]:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import zlib
 from collections import deque
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 from twisted.logger import Logger
@@ -22,8 +22,7 @@ from b2bua.explain.traced import TracedCall
 from b2bua.store.ports import StoreError, TraceRow
 
 if TYPE_CHECKING:
-    from b2bua.calls.records.record import CallRecord
-    from b2bua.calls.records.story import Story
+    from b2bua.admin.ended import Told
     from b2bua.clock import ITimer
     from b2bua.server import Server
     from b2bua.store.journal import Journal
@@ -37,13 +36,6 @@ TIDY = 600.0
 DAY = 86_400.0
 LARGEST = 16 * 1024 * 1024
 """Bytes of one trace."""
-
-
-class Told(NamedTuple):
-    """A call that is over, with what it can still tell."""
-
-    record: CallRecord
-    story: Story
 
 
 class Found:
@@ -90,12 +82,12 @@ class Traces:
         self.left_out = 0
         """Calls that were not written down since there were too many."""
 
-    def over(self, told: Told) -> None:
-        """A call is over."""
+    def over(self, calls: Sequence[Told]) -> None:
+        """Calls are over."""
         if not self._server.settings.calls.traces_days:
             return
-        self.left_out += len(self._waiting) == MOST
-        self._waiting.append(told)
+        self.left_out += max(0, len(self._waiting) + len(calls) - MOST)
+        self._waiting.extend(calls)
         if self._timer is None:
             self._timer = self._server.runner.start(LATE, self._write)
 

@@ -255,7 +255,7 @@ class B2BUAService(Service):
         self._watchdog.stop()
         self.features.stop()
         self.administration.webhooks.stop()
-        self.administration.calls.traces.finish()
+        self.administration.finish()
         await self._posting.close()
         await self._datagrams.close()
         await self._media.stop()

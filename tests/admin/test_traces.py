@@ -84,14 +84,19 @@ class KeptTests(DoorCase):
             self.assertRefused(404, "there is no call", "GET", "/calls/{call}/trace", call=call)
 
     def test_end(self) -> None:
-        """What has just ended when the service ends is written down."""
-        self.talk()
-        self.alice.hang_up()
-        self.world.run(0.2)
-        self.assertEqual(self.store._traces, {})
-        self.administration.calls.traces.finish()
-        self.successResultOf(self.journal.flush())
-        self.assertEqual(len(self.store._traces), 1)
+        """What has just ended when the service ends is written down, even if nobody was told of it yet."""
+        for told in (True, False):
+            self.store._traces.clear()
+            self.talk()
+            self.alice.hang_up()
+            while not self.administration.ended._calls:
+                self.world.run(0.01)
+            if told:
+                self.world.run(0.2)
+            self.assertEqual(self.store._traces, {})
+            self.administration.finish()
+            self.successResultOf(self.journal.flush())
+            self.assertEqual(len(self.store._traces), 1)
 
     def put(self, **values: Any) -> None:
         """Change the table [calls]."""
