@@ -1,4 +1,4 @@
-"""The service itself, started by C{twistd} as anybody would."""
+"""The service itself, started by C{twistd}."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from b2bua.command._asking import ask_at
 from b2bua.settings import SettingsError, control_of
 from tests.interop.kept import until_kept
 from tests.interop.processes import LIMIT, Program, free_port
+from tests.interop.warm_start import WarmProcess
 
 PATIENT = "[limits]\nlag = 30.0\n"
 """Other work of the machine is no reason to turn anybody away."""
@@ -41,6 +42,7 @@ class Service:
         web: bool = False,
         six: bool = False,
         python: str = sys.executable,
+        anew: bool = False,
     ) -> None:
         """
         Write the configuration; nothing runs yet.
@@ -56,6 +58,8 @@ class Service:
         @param web: with the page, on a port of its own.
         @param six: with a socket at the loopback of IPv6, of the same port.
         @param python: the interpreter of the environment it is installed in.
+        @param anew: started as anybody would start it, by a Python that loads all of it; otherwise by
+            one that has loaded it, unless that is another one, or has no TLS. "make deep" starts all anew.
         """
         self.directory = Path(directory).resolve()
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -66,6 +70,7 @@ class Service:
         self.config = self.directory / "b2bua.toml"
         self.program = Program("b2bua")
         self._python = python
+        self._anew = anew or tls or python != sys.executable or "B2BUA_DEEP" in os.environ
         self._control: Path | None = None
         self.web_port = free_port() if web else 0
         self._six = six
@@ -134,7 +139,10 @@ class Service:
         command = [twistd, "-n", *options, "b2bua", "--config", str(self.config)]
         # Outside of the checkout, and with nothing of it in the path.
         environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-        self.program.start(command, str(self.directory), environment)
+        if self._anew:
+            self.program.start(command, str(self.directory), environment)
+        else:
+            WarmProcess(self.program, command, str(self.directory), environment)
 
     def ask(self, path: str, method: str = "GET", **values: Any) -> Deferred[Any]:
         """Ask it something on its control socket, C{/calls} say."""

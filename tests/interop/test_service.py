@@ -63,7 +63,7 @@ class Case(TestCase):
 
     def made(self, more: str = "", **options: Any) -> Service:
         """A service that does not run yet and is gone after the test."""
-        service = Service(self.mktemp(), more, **options)
+        service = Service(self.mktemp(), more, anew=True, **options)
         self.addCleanup(self.gone, service)
         return service
 
