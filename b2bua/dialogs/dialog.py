@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from b2bua.errors import PeerError
 from b2bua.wire.grammar import one_text
-from b2bua.wire.message import Request
+from b2bua.wire.message import written
 from b2bua.wire.names import NameAddr
 from b2bua.wire.uri import Uri
 from b2bua.wire.views import Message
 
 if TYPE_CHECKING:
-    from b2bua.wire.message import Field, Response
+    from b2bua.wire.message import Field, Request, Response
 
-MAX_FORWARDS = ("Max-Forwards", "70")
+MAX_FORWARDS = 70
 """What requests within a dialog start with (RFC 3261 section 8.1.1.6)."""
 
 AHEAD = 1000
@@ -196,12 +195,11 @@ class Dialog:
         method: str,
         via: str,
         seq: int,
-        fields: Iterable[Field] = (),
+        fields: tuple[Field, ...] = (),
         body: bytes = b"",
     ) -> Request:
         """Write a request of ours (section 12.2.1.1)."""
-        uri = self.target
-        head: list[Field] = [("Via", via)]
+        uri, way = self.target, ""
         if self.routes:
             routes = self.routes
             first = NameAddr.parse(routes[0]).uri
@@ -210,16 +208,15 @@ class Dialog:
                 # the target at the end of the route.
                 uri = str(first.without("method").bare())
                 routes = (*routes[1:], f"<{self.target}>")
-            head += [("Route", route) for route in routes]
-        head += (
-            MAX_FORWARDS,
-            ("From", f"{self.local};tag={self.local_tag}"),
-            ("To", self.remote_value),
-            ("Call-ID", self.call_id),
-            ("CSeq", f"{seq} {method}"),
+            way = "".join([f"Route: {route}\r\n" for route in routes])
+        head = (
+            f"Via: {via}\r\n{way}Max-Forwards: {MAX_FORWARDS}\r\n"
+            f"From: {self.local};tag={self.local_tag}\r\nTo: {self.remote_value}\r\n"
+            f"Call-ID: {self.call_id}\r\nCSeq: {seq} {method}\r\n"
         )
-        head += fields
-        return Request(method, uri, head, body)
+        for name, value in fields:
+            head += f"{name}: {value}\r\n"
+        return written(method, uri, head, 6 + len(self.routes) + len(fields), body)
 
     def snapshot(self) -> dict[str, Any]:
         """Write it down as plain values."""

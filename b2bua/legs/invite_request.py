@@ -11,16 +11,17 @@ from b2bua.legs import session_expires
 from b2bua.legs.context import SDP, Invitation
 from b2bua.legs.header_policy import leaving
 from b2bua.transactions.flow import Flow as FlowType
-from b2bua.wire.message import Request
+from b2bua.wire.message import written
 from b2bua.wire.multipart import write_multipart
 from b2bua.wire.names import name_addr
 from b2bua.wire.uri import Uri
 
 if TYPE_CHECKING:
     from b2bua.legs.state import LegData
+    from b2bua.legs.words import Fields
     from b2bua.transactions.flow import Flow
     from b2bua.transactions.ports import IClientTransaction
-    from b2bua.wire.message import Field, Response
+    from b2bua.wire.message import Field, Request, Response
 
 ATTEMPTS = 5
 """How often an INVITE is sent at most: credentials, longer timers, fewer option tags."""
@@ -105,50 +106,45 @@ class InviteRequest:
         leg, invitation = self.leg, self.invitation
         offers = invitation.session is not None
         reliable = self._require or (offers and leg.party.policy.reliable != "never")
-        fields: list[Field] = [("Via", via if offers else f"{via};{OFFERLESS}")]
-        if invitation.route:
-            fields += [("Route", f"<{uri}>") for uri in invitation.route]
-        fields += (
-            ("Max-Forwards", str(invitation.max_forwards)),
-            ("Max-Breadth", str(invitation.max_breadth)),
-            ("From", f"{self.from_name};tag={self.local_tag}"),
-            ("To", self.to_value),
-            ("Call-ID", self.call_id),
-            ("CSeq", f"{self.seq} INVITE"),
-            leg.channel.contact(flow),
-            ALLOW,
-            # Without an offer of ours a reliable 1xx would have to bring one
-            # (RFC 3262 section 5), so that is asked for only on purpose.
-            SUPPORTED_INVITE if reliable else SUPPORTED_UNRELIABLE,
-            ("User-Agent", leg.context.user_agent),
-        )
+        fields = session_expires.asking(leg) + leaving(invitation.fields, leg.party) + self._credentials
         if self._require:
-            fields.append(("Require", "100rel"))
-        fields += session_expires.asking(leg)
-        if invitation.fields:
-            fields += leaving(invitation.fields, leg.party)
-        fields += self._credentials
+            fields = (("Require", "100rel"), *fields)
+        offer = b""
         if invitation.session is not None:
             offer = leg.signed(invitation.session)
             fields += (SDP,)
-        else:
-            offer = b""
-        body = self._with_parts(fields, offer) if invitation.parts else offer
-        self._sent = Request("INVITE", invitation.request_uri, fields, body)
+        if invitation.parts:
+            fields, offer = self._with_parts(fields, offer)
+        way = "".join([f"Route: <{uri}>\r\n" for uri in invitation.route]) if invitation.route else ""
+        # Without an offer of ours a reliable 1xx would have to bring one
+        # (RFC 3262 section 5), so that is asked for only on purpose.
+        supported = SUPPORTED_INVITE if reliable else SUPPORTED_UNRELIABLE
+        head = (
+            f"Via: {via if offers else f'{via};{OFFERLESS}'}\r\n{way}"
+            f"Max-Forwards: {invitation.max_forwards}\r\nMax-Breadth: {invitation.max_breadth}\r\n"
+            f"From: {self.from_name};tag={self.local_tag}\r\nTo: {self.to_value}\r\n"
+            f"Call-ID: {self.call_id}\r\nCSeq: {self.seq} INVITE\r\n"
+            f"Contact: {leg.channel.contact(flow)[1]}\r\nAllow: {ALLOW[1]}\r\nSupported: {supported[1]}\r\n"
+            f"User-Agent: {leg.context.user_agent}\r\n"
+        )
+        for name, value in fields:
+            head += f"{name}: {value}\r\n"
+        lines = 11 + len(invitation.route) + len(fields)
+        self._sent = written("INVITE", invitation.request_uri, head, lines, offer)
         return self._sent
 
-    def _with_parts(self, fields: list[Field], offer: bytes) -> bytes:
+    def _with_parts(self, fields: Fields, offer: bytes) -> tuple[Fields, bytes]:
         """Put the offer and further bodies together, and their type among the fields (RFC 5621 9.4)."""
         parts: list[tuple[list[Field], bytes]] = []
-        if fields[-1] == SDP:
-            parts.append(([fields.pop()], offer))
+        if fields and fields[-1] == SDP:
+            parts.append(([SDP], offer))
+            fields = fields[:-1]
         for id, kind, content in self.invitation.parts:
             head = [("Content-Type", kind), ("Content-ID", f"<{id}>")]
             head.append(("Content-Disposition", "by-reference;handling=optional"))
             parts.append((head, content))
         kind, body = write_multipart(parts, f"part-{self.local_tag}")
-        fields.append(("Content-Type", kind))
-        return body
+        return (*fields, ("Content-Type", kind)), body
 
     def _heard(self, response: Response) -> None:
         """Take a response."""

@@ -44,6 +44,7 @@ __all__ = [
     "write",
     "write_plain",
     "write_trying",
+    "written",
 ]
 
 # message-header = name HCOLON value CRLF, on one line, after another CRLF.  A dot is
@@ -66,6 +67,9 @@ _BARE_NUL = re.compile(r"(?<!\\)\0")
 class Request(Message):
     """A request (section 7.1)."""
 
+    data = b""
+    """As it goes out, where it was written at once (see L{written})."""
+
     def __init__(self, method: str, uri: str, fields: Iterable[Field] = (), body: bytes = b"") -> None:
         """Take the Request-Line's parts, the header fields and the body."""
         self.method = method
@@ -85,6 +89,15 @@ class Request(Message):
     def request_uri(self) -> Uri:
         """The Request-URI, parsed."""
         return Uri.parse(self.uri)
+
+    @view
+    def fields(self) -> tuple[Field, ...]:
+        """Its header fields; of what was written at once they are taken when somebody asks."""
+        if not self.data:
+            return tuple(self.first.items())
+        head = self.data.partition(b"\r\n\r\n")[0].decode("utf-8", "surrogateescape")
+        lines = [line.partition(": ") for line in head.split("\r\n")[1:-1]]
+        return tuple([(name, value) for name, _, value in lines])
 
     def with_uri(self, uri: Uri | str) -> Request:
         """Copy it with another Request-URI."""
@@ -179,6 +192,8 @@ def _class_reason(code: int) -> str:
 @final
 class Response(Message):
     """A response (section 7.2)."""
+
+    data = b""
 
     local = False
     """True if we made it up: a timeout (408) or a transport error (503)."""
@@ -400,6 +415,8 @@ def write(message: Request | Response) -> bytes:
     @raise UsageError: if anything in it would begin a line of its own
         (header injection).
     """
+    if message.data:
+        return message.data
     fields, body = message.fields, message.body
     length = str(len(body)) if body else "0"
     names, _ = zip(*fields, strict=True) if fields else ((), ())
@@ -416,6 +433,24 @@ def write(message: Request | Response) -> bytes:
     if text.count("\n") != breaks or text.count("\r") != breaks or "\0" in text:
         _refuse_injection(message, text, breaks)
     return text.encode("utf-8", "surrogateescape") + body
+
+
+def written(method: str, uri: str, head: str, lines: int, body: bytes = b"") -> Request:
+    """
+    Make a request of ours that is written at once, since mostly nobody looks at its fields.
+
+    @param head: its header fields, each with the end of its line, but for Content-Length.
+    @param lines: how many that are.
+    @raise UsageError: as for L{write}.
+    """
+    request = Request.__new__(Request)
+    request.method, request.uri, request.body = method, uri, body
+    text = f"{method} {uri} SIP/2.0\r\n{head}Content-Length: {len(body)}\r\n\r\n"
+    request.data = text.encode("utf-8", "surrogateescape") + body
+    breaks = lines + 3
+    if text.count("\n") != breaks or text.count("\r") != breaks or "\0" in text:
+        _refuse_injection(request, text, breaks)
+    return request
 
 
 def write_trying(request: Request) -> bytes:
