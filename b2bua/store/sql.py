@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import make_url
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.threads import deferToThreadPool
@@ -42,6 +41,7 @@ from b2bua.store.ports import (
     TraceRow,
     as_text,
 )
+from b2bua.store.statements import put, remove
 
 if TYPE_CHECKING:
     from b2bua.calls.records.record import CallRecord
@@ -146,55 +146,29 @@ class SqlStore:
         records = [tables.record_values(self.node, record) for record in batch.records]
         return self._do(self._write, batch, records)
 
-    def _write(self, batch: Batch, records: list[dict[str, Any]]) -> None:
+    def _write(self, batch: Batch, records: list[tuple[Any, ...]]) -> None:
         """Write a batch in one transaction."""
+        node, clean = self.node, tables.clean
         settings = [(s, as_text(s.value)) for s in batch.settings if s.value is not None]
         subscriptions = [(s.id, as_text(s.value)) for s in batch.subscriptions if s.value is not None]
         with self._connected().begin() as connection:
             self.nodes.check(connection)
             self._write_bindings(connection, batch)
-            self._remove(connection, tables.settings, [
-                {"owner": tables.clean(s.owner), "feature": tables.clean(s.table), "key": tables.clean(s.key)}
-                for s in batch.settings if s.value is None
+            remove(connection, tables.settings, [
+                (clean(s.owner), clean(s.table), clean(s.key)) for s in batch.settings if s.value is None
             ])  # fmt: skip
-            self._put(connection, tables.settings, [
-                {"owner": tables.clean(s.owner), "feature": tables.clean(s.table), "key": tables.clean(s.key),
-                 "value": text} for s, text in settings
+            put(connection, tables.settings, [
+                (clean(s.owner), clean(s.table), clean(s.key), text) for s, text in settings
             ])  # fmt: skip
-            ours = tables.records.c.node == self.node  # another one's since its call was moved
-            # One that has ended may get what is known of that end a moment later.
-            ended = tables.records.c.ended
-            same = ended.is_(None) | (ended == sa.literal_column("excluded.ended"))
-            self._put(connection, tables.records, records, same & ours)
-            self._remove(
-                connection,
-                tables.snapshots,
-                [{"node": self.node, "call": call} for call, text in batch.snapshots if text is None],
-            )
-            self._put(
-                connection,
-                tables.snapshots,
-                [
-                    {"node": self.node, "call": call, "value": text}
-                    for call, text in batch.snapshots
-                    if text is not None
-                ],
-            )
-            self._remove(
-                connection,
-                tables.subscriptions,
-                [{"node": self.node, "id": s.id} for s in batch.subscriptions if s.value is None],
-            )
-            self._put(
-                connection,
-                tables.subscriptions,
-                [{"node": self.node, "id": id, "value": text} for id, text in subscriptions],
-            )
-            self._put(
-                connection,
-                tables.traces,
-                [{"call": t.call, "at": t.at, "size": len(t.data), "data": t.data} for t in batch.traces],
-            )
+            put(connection, tables.records, records)
+            gone = [(node, call) for call, text in batch.snapshots if text is None]
+            remove(connection, tables.snapshots, gone)
+            kept = [(node, call, text) for call, text in batch.snapshots if text is not None]
+            put(connection, tables.snapshots, kept)
+            over = [(node, s.id) for s in batch.subscriptions if s.value is None]
+            remove(connection, tables.subscriptions, over)
+            put(connection, tables.subscriptions, [(node, id, text) for id, text in subscriptions])
+            put(connection, tables.traces, [(t.call, t.at, len(t.data), t.data) for t in batch.traces])
 
     def _write_bindings(self, connection: sa.Connection, batch: Batch) -> None:
         """Replace the bindings of some addresses-of-record."""
@@ -210,38 +184,6 @@ class SqlStore:
         ]
         if rows:
             connection.execute(table.insert(), rows)
-
-    def _put(
-        self,
-        connection: sa.Connection,
-        table: sa.Table,
-        rows: list[dict[str, Any]],
-        where: sa.ColumnElement[bool] | None = None,
-    ) -> None:
-        """
-        Insert rows, or update those that are there.
-
-        @param where: which of those that are there may be updated.
-        """
-        if not rows:
-            return
-        insert: Any
-        if connection.dialect.name == "sqlite":
-            insert = sqlite.insert(table)
-        else:
-            from sqlalchemy.dialects import postgresql  # a megabyte that SQLite does not need
-
-            insert = postgresql.insert(table)
-        keys = [column.name for column in table.primary_key]
-        new = {name: insert.excluded[name] for name in rows[0] if name not in keys}
-        connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=new, where=where), rows)
-
-    def _remove(self, connection: sa.Connection, table: sa.Table, keys: list[dict[str, Any]]) -> None:
-        """Remove the rows with some keys."""
-        if keys:
-            same = [table.c[name] == sa.bindparam(f"old_{name}") for name in keys[0]]
-            named = [{f"old_{name}": value for name, value in key.items()} for key in keys]
-            connection.execute(table.delete().where(*same), named)
 
     # ---- reading --------------------------------------------------------
 

@@ -145,9 +145,9 @@ def binding_values(node: str, aor: str, position: int, row: BindingRow) -> dict[
     return values
 
 
-def record_values(node: str, record: CallRecord) -> dict[str, Any]:
+def record_values(node: str, record: CallRecord) -> tuple[Any, ...]:
     """
-    A record as a row.
+    A record as a row, its columns in their order.
 
     Taken apart by hand, since a busy server writes a thousand a second.
     """
@@ -166,24 +166,24 @@ def record_values(node: str, record: CallRecord) -> dict[str, Any]:
         )
         for leg in record.legs
     ]
-    return {
-        "id": record.id,
-        "node": node,
-        "caller": clean(record.caller),
-        "dialled": clean(record.dialled),
-        "started": record.started,
-        "answered": record.answered,
-        "ended": record.ended,
-        "status": record.status,
-        "reason": clean(record.reason),
-        "hung_up_by": clean(record.hung_up_by),
-        "features": json.dumps(record.features) if record.features else "[]",
-        "legs": json.dumps(legs),
-        "why": clean(record.why),
-        "number": clean(record.number),
-        "name": clean(record.name),
-        "answered_by": clean(record.answered_by),
-    }
+    return (
+        record.id,
+        node,
+        clean(record.caller),
+        clean(record.dialled),
+        record.started,
+        record.answered,
+        record.ended,
+        record.status,
+        clean(record.reason),
+        clean(record.hung_up_by),
+        json.dumps(record.features) if record.features else "[]",
+        json.dumps(legs),
+        clean(record.why),
+        clean(record.number),
+        clean(record.name),
+        clean(record.answered_by),
+    )
 
 
 def record_from(row: Row[Any]) -> CallRecord:
