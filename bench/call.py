@@ -24,7 +24,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from b2bua import collector
+from b2bua import collector, huge_pages
 from b2bua.features import Features
 from b2bua.net.locate import NumericLocator
 from b2bua.registrar.bindings import Binding
@@ -228,6 +228,14 @@ def _batches(count: int) -> Iterator[int]:
         yield min(BATCH, count - begun)
 
 
+def on_huge_pages() -> None:
+    """Have all memory where a service that has had much to do for a minute has it."""
+    if huge_pages.offered():
+        asked = huge_pages.HugePages()
+        for _ in range(rss() // (huge_pages.STEP * huge_pages.SIZE) + 1):
+            asked.ask()
+
+
 def rss() -> int:
     """Bytes of memory that this process has."""
     with open("/proc/self/statm") as statm:
@@ -315,6 +323,7 @@ def main() -> None:
         line.hold_up(chosen.held)
         line.clock.run(60)
     collector.settle()
+    on_huge_pages()
     if chosen.turns:
         for _ in sys.stdin:
             print(f"{line.basic(chosen.calls):.1f}", flush=True)
