@@ -16,6 +16,7 @@ from b2bua.admin.features import Choices
 from b2bua.admin.figures import PluginFigures
 from b2bua.admin.homer import Homer, SendDatagram
 from b2bua.admin.metrics import Metrics
+from b2bua.admin.openapi import Description
 from b2bua.admin.phones import Phones
 from b2bua.admin.playing import Play
 from b2bua.admin.routes import routes
@@ -78,7 +79,6 @@ class Administration:
     ) -> None:
         """Look at a server from now on."""
         features, configure = orders.features, orders.configure
-        self.version = version
         self.server = server
         self.ended = Ended(server.runner)
         look = self.ended.look
@@ -109,6 +109,7 @@ class Administration:
             orders.reload,
             orders.restart,
         )
+        self.description = Description(self.routes, version, means.in_thread)
         self.ended.tell = self._tell
         server.over, server.counted = self.over, self.metrics.counted
 

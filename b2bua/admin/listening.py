@@ -62,7 +62,7 @@ def web_site(administration: Administration, clock: Any) -> Connections:
 
 def _fill(tree: Resource, administration: Administration, identify: Identify, clock: Any) -> None:
     """Serve what programs read: the questions, the stream of events, and what monitoring asks for."""
-    api = Api(administration.routes, identify, administration.version, administration.audit)
+    api = Api(administration.routes, identify, administration.description, administration.audit)
     api.putChild(b"events", Stream(administration.events, identify, clock))
     tree.putChild(b"api", api)
     tree.putChild(b"files", Files(administration.choices, identify))

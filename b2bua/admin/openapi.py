@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 from typing import Any
 
 from pydantic import TypeAdapter
 
+from b2bua.admin.accounts import InThread
 from b2bua.admin.route import Role, Route
 from b2bua.admin.sessions import COOKIE, SECURE_COOKIE
 
@@ -21,6 +23,23 @@ _ERROR = {
     "properties": {"error": {"type": "string", "description": "one line for people"}},
     "required": ["error"],
 }
+
+
+class Description:
+    """The description as it is served: made when somebody asks for it, since all models are built for it."""
+
+    def __init__(self, routes: Sequence[Route], version: str, in_thread: InThread) -> None:
+        """Describe nothing yet."""
+        self._routes = routes
+        self._version = version
+        self._in_thread = in_thread
+        self._made: bytes | None = None
+
+    async def __call__(self) -> bytes:
+        """Give it; the first time it takes some tenths of a second, in which a thread makes it."""
+        if self._made is None:
+            self._made = json.dumps(await self._in_thread(document, self._routes, self._version)).encode()
+        return self._made
 
 
 def document(routes: Sequence[Route], version: str) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 
 from b2bua.admin.audit import Audit
-from b2bua.admin.openapi import document
+from b2bua.admin.openapi import Description
 from b2bua.admin.person import Person
 from b2bua.admin.refused import Mistaken, Refused, Unknown
 from b2bua.admin.route import Role, Route, allowed, find
@@ -106,13 +106,15 @@ class Api(Resource):
 
     log = Logger()
 
-    def __init__(self, routes: Sequence[Route], identify: Identify, version: str, audit: Audit) -> None:
+    def __init__(
+        self, routes: Sequence[Route], identify: Identify, description: Description, audit: Audit
+    ) -> None:
         """Serve the routes to those who are known."""
         super().__init__()
         self._audit = audit
         self._routes = routes
         self._identify = identify
-        self._document = json.dumps(document(routes, version)).encode()
+        self._description = description
 
     def getChild(self, path: bytes, request: Request) -> Resource:
         """Answer for all that has no resource of its own below this one."""
@@ -147,7 +149,7 @@ class Api(Resource):
         who = self._identify(request)
         method = request.method.decode("ascii", "replace")
         if steps == ["openapi.json"] and method == "GET":
-            return self._document
+            return await self._description()
         found = find(self._routes, method, steps)
         if found is None:
             if allowed(self._routes, steps):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from twisted.internet.defer import ensureDeferred
+
+from b2bua.admin.openapi import Description
 from b2bua.admin.route import Route, find
 from tests.admin.case import AdministrationCase, request
 
@@ -17,6 +20,20 @@ class DescriptionTests(AdministrationCase):
         """Read it."""
         super().setUp()
         self.document: dict[str, Any] = self.send(request("GET", "/api/openapi.json")).value
+
+    def test_once(self) -> None:
+        """It is made by a thread when somebody asks for it first, since it takes its time."""
+        works: list[Callable[..., Any]] = []
+
+        async def in_thread(work: Callable[..., Any], *values: Any) -> Any:
+            works.append(work)
+            return work(*values)
+
+        description = Description(self.administration.routes, "1.0", in_thread)
+        self.assertEqual(works, [])
+        first, second = (self.successResultOf(ensureDeferred(description())) for _ in range(2))
+        self.assertEqual((json.loads(first), len(works)), (self.document, 1))
+        self.assertIs(first, second)
 
     def operations(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
         """Every operation with its path and method."""
