@@ -16,6 +16,7 @@ from sqlalchemy.pool import StaticPool
 
 from b2bua.store.migrations import versions
 from b2bua.store.ports import StoreError
+from b2bua.store.tables import metadata
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -26,6 +27,13 @@ STATEMENT = 10.0
 """Seconds that PostgreSQL may take for a statement or a connection."""
 MIGRATING = 0x62326275
 """The advisory lock of PostgreSQL that nodes which start at once take in turn."""
+VERSION = sa.Table(
+    "alembic_version",
+    sa.MetaData(),
+    sa.Column("version_num", sa.String(32), nullable=False),
+    sa.PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
+"""How far the tables are, as Alembic has it."""
 
 
 def guarded(work: Callable[..., T], *values: Any) -> T:
@@ -103,16 +111,27 @@ def _sqlite(url: URL) -> sa.Engine:
 
 def migrate(engine: sa.Engine) -> None:
     """
-    Bring the tables up to date.
+    Make the tables of an empty database, and bring those of an older one up to date.
 
     @raise StoreError: if a later version of this program made them.
     """
+    newest = max(module.name for module in iter_modules(versions.__path__)).removeprefix("step_")
     with engine.begin() as connection:
-        if sa.inspect(connection).has_table("alembic_version"):
-            step = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
-            if step == max(module.name for module in iter_modules(versions.__path__)).removeprefix("step_"):
+        _take_turns(connection)
+        found = sa.inspect(connection)
+        if found.has_table(VERSION.name):
+            if connection.execute(sa.select(VERSION)).scalar() == newest:
                 return
-    # Alembic takes its time to load, and eleven megabytes: it comes when there is something to be done.
+        elif not any(map(found.has_table, metadata.tables)):
+            metadata.create_all(connection)
+            VERSION.create(connection)
+            connection.execute(sa.insert(VERSION).values(version_num=newest))
+            return
+    upgrade(engine)
+
+
+def upgrade(engine: sa.Engine) -> None:
+    """Take the tables from step to step, by Alembic, which takes its time to load, and twelve megabytes."""
     from alembic import command
     from alembic.config import Config
     from alembic.util import CommandError
@@ -122,10 +141,15 @@ def migrate(engine: sa.Engine) -> None:
     config.set_main_option("script_location", place.replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     with engine.begin() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATING)))
+        _take_turns(connection)
         config.attributes["connection"] = connection
         try:
             command.upgrade(config, "head")
         except CommandError as error:
             raise StoreError(f"the database is of a later version: {_line(error)}") from error
+
+
+def _take_turns(connection: sa.Connection) -> None:
+    """Let nodes that start at once look at the tables one after the other."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATING)))

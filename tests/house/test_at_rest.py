@@ -14,10 +14,13 @@ PROGRAM = """
 import sys
 import b2bua.tap
 from b2bua.configuration import configuration
+from b2bua.store.opening import connect, migrate
+from sqlalchemy import make_url
 
 options = b2bua.tap.Options()
 options.configuration = configuration(sys.argv[1])
 b2bua.tap.makeService(options)
+migrate(connect(make_url(options.configuration.settings.server.database)))
 print(*sys.modules)
 """
 LATER = {

@@ -510,19 +510,33 @@ class SqlContract(Contract):
 
     @inlineCallbacks
     def test_migrations_make_the_tables(self) -> Steps:
-        """What the migrations made is what the code thinks it is."""
+        """What the migrations make is what a new database has, and both are what the code thinks."""
         from alembic.autogenerate import compare_metadata
         from alembic.migration import MigrationContext
 
+        from b2bua.store.opening import VERSION, connect, migrate, upgrade
         from b2bua.store.tables import metadata
+
+        def made(found: sa.Inspector, table: str) -> tuple[Any, ...]:
+            columns = [{**column, "type": str(column["type"])} for column in found.get_columns(table)]
+            named = sorted(columns, key=lambda column: str(column["name"]))
+            return table, named, found.get_pk_constraint(table), found.get_indexes(table)
 
         t: Any = self
         yield self.store.close()
-        engine = sa.create_engine(self.url())
-        with engine.connect() as connection:
-            found = compare_metadata(MigrationContext.configure(connection), metadata)
+        engine = connect(sa.make_url(self.url()))
+        found = []
+        for make in (upgrade, migrate):
+            metadata.drop_all(engine)
+            VERSION.drop(engine, checkfirst=True)
+            make(engine)
+            with engine.connect() as connection:
+                context = MigrationContext.configure(connection)
+                t.assertEqual(compare_metadata(context, metadata), [])
+                tables = [made(sa.inspect(connection), name) for name in (*metadata.tables, VERSION.name)]
+                found.append((context.get_current_revision(), tables))
         engine.dispose()
-        t.assertEqual(found, [])
+        t.assertEqual(*found)
         yield self.store.open()
 
     @inlineCallbacks

@@ -43,16 +43,19 @@ class MigrationTests(TestCase):
 
     @inlineCallbacks
     def test_nothing_to_do(self) -> Steps:
-        """Tables that are as the last step left them are not looked at by what could change them."""
-        file = f"{self.mktemp()}.db"
+        """Tables that are new, or as the last step left them, are not looked at by what could change them."""
+        old, new = f"{self.mktemp()}.db", f"{self.mktemp()}.db"
+        with sqlite3.connect(old) as connection:
+            connection.executescript(OLD[0].read_text())
+        connection.close()
         asked: list[str] = []
         upgrade = command.upgrade
         self.patch(command, "upgrade", lambda config, to: (asked.append(to), upgrade(config, to)))
-        for _ in ("it makes them", "it finds them"):
+        for file, expected in ((new, []), (new, []), (old, ["head"]), (old, ["head"])):
             store = SqlStore(f"sqlite:///{file}", reactor, "")
             yield store.open()
             yield store.close()
-        self.assertEqual(asked, ["head"])
+            self.assertEqual(asked, expected)
 
     @inlineCallbacks
     def test_what_nobody_knew(self) -> Steps:
