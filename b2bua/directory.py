@@ -85,7 +85,8 @@ class Directory:
         self._domain = domain
         self._bindings = bindings
         self._trunks = trunks
-        self._legs: dict[tuple[str, str], int] = defaultdict(int)
+        self._legs: dict[str, int] = defaultdict(int)
+        """How many legs each party has, by its title."""
         self._guests: dict[str, str] = {}
         """Who has logged in at the phones of an extension, by that extension."""
         self._told = Once()
@@ -221,20 +222,19 @@ class Directory:
 
     def leg_began(self, party: Party) -> None:
         """The party has one more leg."""
-        self._legs[party.kind, party.name] += 1
+        self._legs[party.title] += 1
 
     def leg_ended(self, party: Party) -> None:
         """The party has one leg less."""
-        key = party.kind, party.name
-        left = self._legs[key] - 1
+        left = self._legs[party.title] - 1
         if left:
-            self._legs[key] = left
+            self._legs[party.title] = left
         else:
-            del self._legs[key]
+            del self._legs[party.title]
 
     def _is_full(self, party: Party, most: int | None) -> bool:
         """Has the party as many calls as it may have?"""
-        return most is not None and self._legs.get((party.kind, party.name), 0) >= most
+        return most is not None and self._legs.get(party.title, 0) >= most
 
     # ---- what a target is -----------------------------------------------
 
@@ -284,6 +284,8 @@ class Directory:
 
     def extension(self, target: str) -> str | None:
         """The name of the extension that C{target} is, if it is one of ours."""
+        if target in self._extensions:
+            return target
         user = self._local_user(target)
         return user if user in self._extensions else None
 

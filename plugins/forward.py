@@ -71,15 +71,18 @@ class Forwards(Table):
     @cached_property
     def targets(self) -> dict[tuple[str, bool], str]:
         """
-        Where calls go on, by the kind of forward, and whether an extension calls.
+        Where calls go on, by the kind of forward, and whether an extension calls: mostly nowhere.
 
         What is said for the caller's side counts before what is said for all.
         """
         sides = ((kind, internal) for kind in WHY for internal in (True, False))
         return {
-            (kind, internal): getattr(self, f"{kind}_{'internal' if internal else 'external'}")
-            or getattr(self, kind)
+            (kind, internal): target
             for kind, internal in sides
+            if (
+                target := getattr(self, f"{kind}_{'internal' if internal else 'external'}")
+                or getattr(self, kind)
+            )
         }
 
 
@@ -143,7 +146,7 @@ class CallForward:
         if name is None or not attempt.forwards:
             return None
         own = self._options.of(Forwards, name)
-        if not own.targets["no_answer", attempt.internal]:
+        if not own.targets or ("no_answer", attempt.internal) not in own.targets:
             return None
         return own.no_answer_after or self._rules.no_answer_after
 
@@ -169,7 +172,9 @@ class CallForward:
         if name is None or not attempt.forwards:
             return None
         own = self._options.of(Forwards, name)
-        target = own.targets[kind, attempt.internal]
+        if not own.targets:
+            return None
+        target = own.targets.get((kind, attempt.internal))
         if not target or (attempt.internal and target == attempt.caller.name):
             return None  # whom calls are forwarded to may still call: a secretary her boss
         return Forward(target, WHY[kind], own.alert_info)

@@ -19,13 +19,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from b2bua import Options, Table, hookimpl
 from b2bua.calls import Dial, Member, Refuse
 from b2bua_plugins._auto_answer import USUAL, AlertInfo, ask, drop
 
 if TYPE_CHECKING:
-    from b2bua.calls import Attempt, Call, CallRecord, InvitationDraft, Party
+    from b2bua.calls import Attempt, InvitationDraft, Party
 
 
 class Words(Table):
@@ -64,8 +65,8 @@ class Intercom:
         """Take the words."""
         self._options = options
         self._alert_info = options.of(Words).alert_info
-        self._attempts: dict[str, Attempt] = {}
-        """The code as it was dialled, by the call."""
+        self._attempts: WeakKeyDictionary[Attempt, str] = WeakKeyDictionary()
+        """The codes as they were dialled, as long as something comes of them, and in which call."""
 
     @hookimpl
     def code_dialled(self, attempt: Attempt, argument: str) -> Dial | Refuse:
@@ -74,23 +75,18 @@ class Intercom:
             return Refuse(404 if argument else 484, "" if argument else "Dial the extension as well")
         if not self._may(attempt.caller, argument):
             return Refuse(403, "No intercom")
-        self._attempts[attempt.call.id] = attempt
+        self._attempts[attempt] = attempt.call.id
         return Dial((Member(argument),), forwards=False)
 
     @hookimpl
     def invitation_leaving(self, attempt: Attempt, draft: InvitationDraft) -> None:
         """Ask the phone, if it was us who decided so; else take out what asks it."""
         called, parent = attempt.extension or "", attempt.parent
-        ours = parent is not None and parent is self._attempts.get(attempt.call.id)
+        ours = parent is not None and self._attempts.get(parent) == attempt.call.id
         if ours:
             ask(draft, self._alert_info)
         elif draft.fields and not self._may(attempt.caller, called):
             drop(draft, (self._alert_info,))
-
-    @hookimpl
-    def call_ended(self, call: Call, record: CallRecord) -> None:
-        """Nothing of it is remembered."""
-        self._attempts.pop(call.id, None)
 
     def _may(self, caller: Party, called: str) -> bool:
         """May somebody have the phone of an extension answer by itself?"""

@@ -65,6 +65,8 @@ if TYPE_CHECKING:
 RETOLD = frozenset({"Diversion", "History-Info", "P-Asserted-Identity", "Remote-Party-ID"})
 """What invitations say in words of our own: from the path and the identity of the call."""
 
+HANGS_UP = {why: HungUp(why) for why in LEG_ENDS}
+"""What a leg is told that is to end for a reason of which there is no more to say."""
 
 NOBODY: frozenset[Leg] = frozenset()
 
@@ -361,7 +363,7 @@ class Call:
         if leg in self.legs:
             listener = leg.listener
             self.part_with(leg, f"we: {why}", LEG_ENDS[why], by_us=True)
-            leg.say(HungUp(why, fields))
+            leg.say(HungUp(why, fields) if fields else HANGS_UP[why])
             if isinstance(listener, (LegWaiter, Conversation)):
                 listener.hear(
                     leg, HungUp(why)
@@ -401,7 +403,7 @@ class Call:
             listener.hear(leg, word)
         elif type(word) is Offered:
             self.begin(word)
-        if not self.legs:
+        if not self.legs and not self.over:
             self.settle()
 
     def wall(self) -> float:
@@ -449,7 +451,7 @@ class Call:
         self.record.close(now, self.story.features)
         self.calls.tell_of(self)
         self.calls.over(self)
-        if self.started:
+        if self.started and "call_ended" in self.features.heard:
             self.features.tell_call_ended(self, self.record)
 
     def end(self, fields: Fields = (), why: str = "bye", by: str = "") -> None:

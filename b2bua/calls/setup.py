@@ -8,7 +8,6 @@ from b2bua.calls.bridge import Bridge, BridgedCall
 from b2bua.calls.identity import Unseen
 from b2bua.calls.outcomes import towards_caller
 from b2bua.calls.routing.attempt import Attempt
-from b2bua.calls.routing.template import Dialling
 from b2bua.calls.stand_in import StandIn
 from b2bua.calls.verdicts import Answer, Diverted, Outcome
 from b2bua.legs.words import (
@@ -82,7 +81,7 @@ class Setup:
         party = self.caller.party
         # The caller is on the path too: nothing that diverts the call leads back to him.
         path = call.path.through(party.name) if party.internal else call.path
-        self.attempt = Attempt(call, self, self.template, Dialling(target, path, party))
+        self.attempt = Attempt(call, self, self.template, target, path, party)
         self.attempt.start()
 
     def release(self) -> Attempt:

@@ -98,7 +98,7 @@ class B2BUA:
                 server.dismiss(400)  # RFC 3891 section 3, RFC 3911 section 4
                 return
             if request.to.tag:
-                owner = self.owner(request)
+                owner = self.context.dialogs.find(request) or self.owner(request)
                 if owner is None:
                     server.dismiss(481)
                 elif self.senders.is_at(owner, request, server.flow):

@@ -93,9 +93,10 @@ class Options:
         if self._version != self._preferences.version:
             self._version = self._preferences.version
             self._known.clear()
-        if (model, names) not in self._known:
-            self._known[model, names] = self._read(model, names)
-        known: AnyTable = self._known[model, names]
+        key = model, names
+        if key not in self._known:
+            self._known[key] = self._read(model, names)
+        known: AnyTable = self._known[key]
         return known
 
     def names(self, model: type[Table]) -> list[tuple[str, ...]]:

@@ -45,7 +45,10 @@ class Devices:
         if device is None:
             return
         self._followers.setdefault(device.aor, {})[follower] = None
-        here = find(device, self._bindings.everywhere(device.aor))
+        bindings = self._bindings.everywhere(device.aor)
+        if len(bindings) == 1 and bindings[0].flow == device.flow and follower.flow is not None:
+            return  # it is there, as most are
+        here = find(device, bindings)
         if here is not None and (here.flow != device.flow or follower.flow is None):
             follower.follow(device if here.flow == device.flow else device.at(here))
 

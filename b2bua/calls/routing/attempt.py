@@ -13,13 +13,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from twisted.internet.defer import Deferred
+
 from b2bua.calls.diversion import told_in
 from b2bua.calls.identity import Unseen
 from b2bua.calls.outcomes import LOOPED, NO_ANSWER, NOT_JOINED, TOO_FAR, UNREACHABLE, outcome_of
 from b2bua.calls.routing.fork import Fork
 from b2bua.calls.routing.group import Group, Through
 from b2bua.calls.routing.permission import permission, redirected
-from b2bua.calls.routing.template import Dialling
 from b2bua.calls.verdicts import (
     Confirm,
     Dial,
@@ -56,6 +57,7 @@ class Attempt:
     """One try to reach one dialled target, and all that grew out of it."""
 
     __slots__ = (
+        "__weakref__",
         "_children",
         "_deadline",
         "_fork",
@@ -86,18 +88,32 @@ class Attempt:
         call: LiveCall,
         seeker: Seeker,
         template: InviteTemplate,
-        dialling: Dialling,
+        target: str,
+        path: Path,
+        behalf: Party,
+        ring_seconds: float | None = None,
+        forwards: bool = True,
+        direct: bool = False,
+        *,
         parent: Attempt | None = None,
     ) -> None:
-        """Prepare; L{start} begins."""
+        """
+        Prepare; L{start} begins.
+
+        What is to be reached is said as in L{Dialling<b2bua.calls.routing.template.Dialling>}.
+        """
         self.call = call
         self.seeker = seeker
         self.template = template
-        self.target, path, self.behalf, self.ring_seconds, self.forwards, self.direct = dialling
+        self.target = target
+        self.behalf = behalf
+        self.ring_seconds = ring_seconds
+        self.forwards = forwards
+        self.direct = direct
         directory = call.calls.directory
-        self.extension: str | None = directory.extension(self.target)
+        self.extension: str | None = directory.extension(target)
         """The name of the target if it is one of our extensions."""
-        self.path = path.through(self.extension or directory.key(self.target))
+        self.path = path.through(self.extension or directory.key(target))
         self.parent = parent
         self.rang = False
         self.alone: bool = parent is None or parent.alone
@@ -210,7 +226,11 @@ class Attempt:
         elif self.direct:
             self._reach()
         else:
-            self.call.calls.when(self.call.features.ask_route(self), self._routed, self.call.abandon)
+            verdict = self.call.features.ask_route(self)
+            if isinstance(verdict, Deferred):
+                self.call.calls.when(verdict, self._routed, self.call.abandon)
+            else:
+                self._routed(verdict)
 
     def limit(self, seconds: float) -> None:
         """Give all of it that long from now on, forwards included."""
@@ -273,7 +293,11 @@ class Attempt:
             self._fail(found)
             return
         self._fork = Fork(self, found)
-        self.call.calls.when(self.call.features.ask_ring_seconds(self), self._limited, self.call.abandon)
+        seconds = self.call.features.ask_ring_seconds(self)
+        if isinstance(seconds, Deferred):
+            self.call.calls.when(seconds, self._limited, self.call.abandon)
+        else:
+            self._limited(seconds)
         self._fork.start()
 
     def _limited(self, seconds: float | None) -> None:
@@ -312,9 +336,7 @@ class Attempt:
         self.seeker.diverted(self, verdict.why)
         self._release()
         behalf = permission(self, diverted=True, granted=verdict.granted)
-        child = Attempt(
-            self.call, Through(self), self.template, Dialling(verdict.to, path, behalf), parent=self
-        )
+        child = Attempt(self.call, Through(self), self.template, verdict.to, path, behalf, parent=self)
         child.alert_info = verdict.alert_info or self.alert_info
         self._children = [child]
         child.start()
@@ -338,15 +360,18 @@ class Attempt:
         path: Path | None = self.path
         if verdict.why is not None and not itself:
             path = self._diverted(verdict.why)
-        dialling = Dialling(
+        child = Attempt(
+            self.call,
+            group,
+            self.template,
             member.target,
             path or self.path,
             permission(self, diverted=verdict.why is not None, granted=verdict.granted),
             member.ring_seconds,
-            forwards=verdict.forwards,
-            direct=itself,
+            verdict.forwards,
+            itself,
+            parent=self,
         )
-        child = Attempt(self.call, group, self.template, dialling, parent=self)
         child.alone = self.alone and group.alone
         child.trunks = verdict.trunks
         child.confirm = member.confirm or self.confirm

@@ -70,7 +70,7 @@ class Search:
     def seek(self, dialling: Dialling) -> Deferred[Reached | Instead | Outcome]:
         """Begin; the result is who answered, or how it failed."""
         self._begin()
-        self.attempt = Attempt(self.call, self, self.template, dialling)
+        self.attempt = Attempt(self.call, self, self.template, *dialling)
         self.attempt.start()
         return self._end
 
