@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from b2bua.net.server_transactions import ServerTransactions
     from b2bua.net.transport import TransportLayer
 
-WORK = 64
+WORK = 32
 """Messages that are served before we look for more."""
 FEW = 256
 """So many may wait as they came, some hundredths of a second of work; more are sorted."""
