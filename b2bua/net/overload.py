@@ -3,7 +3,7 @@ What to do when more comes than we can do (RFC 6357, RFC 7339 section 5.10).
 
 While there is little to read each datagram is dealt with as it is read.  When
 one turn of the reactor is not enough, all that has come is read first, so that the
-kernel has room, and is served as it came: nobody waits long for a few hundred
+kernel has room, and is served as it came: nobody waits long for some dozens of
 messages.  When it is more, all of it is sorted: what belongs to something that goes
 on is served first, and what begins something new waits.  When that would have to
 wait too long, it hears 503 at once, so that the calls that we have taken go on as
@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 
 WORK = 32
 """Messages that are served before we look for more."""
-FEW = 256
-"""So many may wait as they came, some hundredths of a second of work; more are sorted."""
+FEW = 128
+"""So many may wait as they came, a hundredth of a second of work or two; more are sorted."""
 MOST = 16 << 20
 """Bytes that may wait; what is more gets lost, as it would in the kernel."""
 EIGHTH = 8

@@ -34,11 +34,6 @@ _SIMPLE = re.compile(
     r'(?>(?:;branch=([^;\x00-\x20",\x7f]*+))?)[^\x00-\x20",\x7f]*+)\Z'
 ).match
 
-# What stands before and after a C{;rport} that can be filled in where it stands: no second one, no
-# C{received}, no quote.
-_OTHERS = r';(?!(?i:rport|received))[^;"]*+'
-_ASKING = re.compile(rf"((?>(?:{_OTHERS})*));rport((?>(?:{_OTHERS})*))\Z").match
-
 
 class Via:
     """
@@ -144,18 +139,21 @@ class Via:
         RFC 3261 section 18.2.1: C{received} if the sent-by is not the source
         address; RFC 3581 section 4: both if the client asks for C{rport}.
         """
-        asking = _ASKING(self.tail)
-        # Mostly asked for once, in lower case, and nothing is filled in or quoted.
-        if asking is not None:
-            copy = Via()
-            copy.transport, copy.host, copy.port = self.transport, self.host, self.port
-            copy.head, copy.branch = self.head, self.branch
-            copy.tail = f"{asking[1]};rport={port}{asking[2]};received={host}"
-            return copy
-        if self.rport is not None:
-            return self.with_params(("received", host), ("rport", str(port)))
+        lower = self.tail.lower()
+        if "rport" in lower:
+            # Mostly asked for once, in lower case, and nothing is filled in or quoted.
+            before, asking, after = self.tail.partition(";rport")
+            once = asking and after[:1] in ("", ";") and lower.count("rport") == 1
+            if once and "received" not in lower and '"' not in lower:
+                copy = Via()
+                copy.transport, copy.host, copy.port = self.transport, self.host, self.port
+                copy.head, copy.branch = self.head, self.branch
+                copy.tail = f"{before};rport={port}{after};received={host}"
+                return copy
+            if self.rport is not None:
+                return self.with_params(("received", host), ("rport", str(port)))
         sent_by = self.host[1:-1] if self.host[:1] == "[" else self.host
-        if sent_by.lower() == host and self.received is None:
+        if sent_by.lower() == host and ("received" not in lower or self.received is None):
             return self
         return self.with_params(("received", host))
 

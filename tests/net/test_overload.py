@@ -68,7 +68,7 @@ class Case(SynchronousTestCase):
 
 
 class FewTests(Case):
-    """A few hundred messages are served as they came."""
+    """Some dozens of messages are served as they came."""
 
     def sort(self) -> None:
         """There is more to read, but not so much."""
