@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from twisted.logger import Logger
 from zope.interface import implementer
 
 from b2bua.errors import UsageError
 from b2bua.net.transaction import ClientMachine, Transaction
+from b2bua.net.wheel import Lapses
 from b2bua.transactions.derived import cancel_for
+from b2bua.transactions.effects import Lingers
 from b2bua.transactions.flow import Flow
 from b2bua.transactions.invite_client import InviteClient
 from b2bua.transactions.matching import sent_key
@@ -209,6 +211,13 @@ class ClientTransaction:
         self._table.add(cancel)
         cancel.perform(machine.start())
 
+    def hear_again(self, response: Response) -> None:
+        """Let the user hear of one more 2xx to its INVITE, of whoever it is."""
+        wires = self._table.transport.wires
+        if wires.dead and self.flow is not None:
+            wires.answered(self.flow, response)
+        self._tell(response)
+
     def _tell(self, response: Response, *, last: bool = False) -> None:
         """
         Let the user hear, of a timeout or a transport error too (section 8.1.3.1).
@@ -290,6 +299,18 @@ class Branch(Transaction):
     def _fail(self, code: int) -> None:
         self._client.failed(self, code)
 
+    def _linger(self, left: Lingers) -> None:
+        machine, table = self.machine, self._table
+        if isinstance(machine, NonInviteClient):
+            table.branches[self.key] = None
+        elif left.timer == "M":
+            table.branches[self.key] = self._client
+        else:
+            table.branches[self.key] = Again(machine.last, self.way)
+        table.lapses.add(self.key, left.seconds)
+        if self.way.transport != "UDP":
+            table.part(self)
+
     def _end(self) -> None:
         self.stop()
         self._table.drop(self)
@@ -298,47 +319,74 @@ class Branch(Transaction):
         self._client.send_cancel(self)
 
 
+class Again(NamedTuple):
+    """What is left of an INVITE that was refused."""
+
+    ack: bytes
+    way: Flow
+
+
+Left: TypeAlias = ClientTransaction | Again | None
+"""
+What is left of a branch that has its final response, until its last timer fires.
+
+Who hears of further 2xx (M), what a refusal that comes again draws (D), or nothing (K); see L{Lingers}.
+"""
+
+
 class ClientTransactions:
-    """All client transactions, by what their responses say."""
+    """All client transactions, by what their responses say; of those that are answered, what is left."""
 
     def __init__(self, transport: TransportLayer) -> None:
         """Begin without any; who hears of strays sets C{user} before a message comes."""
         self.user: ITransactionUser
         self.transport = transport
-        self._branches: dict[Hashable, Branch] = {}
+        self.branches: dict[Hashable, Branch | Left] = {}
+        self.lapses = Lapses(transport.wheel, self._forget)
         self._on_connection: dict[Flow, dict[Branch, None]] = {}
         self._known = transport.admission.known
 
     def __len__(self) -> int:
         """How many there are."""
-        return len(self._branches)
+        return len(self.branches)
 
     def clear(self) -> None:
         """Forget all of them."""
-        self._branches.clear()
+        self.branches.clear()
         self._on_connection.clear()
+        self.lapses.clear()
 
     def add(self, branch: Branch) -> None:
         """Have responses to it, and the loss of its connection, find it."""
-        self._branches[branch.key] = branch
+        self.branches[branch.key] = branch
         flow = branch.way
         if flow.transport != "UDP":
             self._on_connection.setdefault(flow, {})[branch] = None
         if flow.remote[0] not in self._known:
             self.transport.admission.know(flow.remote[0])
 
+    def _forget(self, keys: list[Hashable]) -> None:
+        """Forget what is left of some."""
+        for key in keys:
+            self.branches.pop(key, None)
+
     def drop(self, branch: Branch) -> None:
         """Forget it."""
-        self._branches.pop(branch.key, None)
+        self.branches.pop(branch.key, None)
+        if branch.way.transport != "UDP":
+            self.part(branch)
+
+    def part(self, branch: Branch) -> None:
+        """The loss of its connection concerns it no more."""
         flow = branch.way
-        if flow.transport != "UDP" and (on := self._on_connection.get(flow)) is not None:
+        if (on := self._on_connection.get(flow)) is not None:
             on.pop(branch, None)
             if not on:
                 del self._on_connection[flow]
 
     def awaits(self, branch: str, method: str) -> bool:
         """Is there a request of ours that a response with these may be for?"""
-        return (branch, method) in self._branches
+        return (branch, method) in self.branches
 
     def is_open_for(self, branch: Branch) -> bool:
         """Does the connection of a request of ours still stand?"""
@@ -346,7 +394,7 @@ class ClientTransactions:
 
     def has(self, response: Response) -> bool:
         """Is it for one of them?"""
-        return (response.via.branch, response.cseq.method) in self._branches
+        return (response.via.branch, response.cseq.method) in self.branches
 
     def take(self, response: Response, flow: Flow) -> None:
         """
@@ -358,7 +406,7 @@ class ClientTransactions:
         and what has a second Via went astray (section 8.1.3.3).
         """
         try:
-            branch = self._branches[response.via.branch, response.cseq.method]
+            branch = self.branches[response.via.branch, response.cseq.method]
         except KeyError:
             self.transport.counts.stray += 1
             if response.success and response.cseq.method == "INVITE":
@@ -367,6 +415,12 @@ class ClientTransactions:
         # Mostly a look at two values tells that there is no second Via.
         if (not response.distinct or "," in response.first["Via"]) and len(response.values("Via")) > 1:
             self.transport.counts.stray += 1
+            return
+        if type(branch) is not Branch:
+            if type(branch) is ClientTransaction and response.success:
+                branch.hear_again(response)
+            elif type(branch) is Again and response.code >= 300:
+                self.transport.send(branch.ack, branch.way)
             return
         if branch.way.transport != "UDP" and branch.way != flow and branch.stranded:
             # The peer has come back by another connection (section 18.2.2): so does what we still send.
@@ -387,8 +441,8 @@ class ClientTransactions:
             whatever went that way.
         """
         if data:
-            branch = self._branches.get(sent_key(data))
-            failed = [branch] if branch is not None and branch.way.remote == flow.remote else []
+            branch = self.branches.get(sent_key(data))
+            failed = [branch] if type(branch) is Branch and branch.way.remote == flow.remote else []
         else:
             failed = list(self._on_connection.get(flow, ()))
         for branch in failed:

@@ -10,15 +10,17 @@ forgotten (RFC 3261 section 8.2.7).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from twisted.logger import Logger
 from zope.interface import implementer
 
 from b2bua.errors import PeerError, UsageError
 from b2bua.net.transaction import ServerMachine, Transaction
+from b2bua.net.wheel import Lapses
+from b2bua.transactions.effects import Lingers
 from b2bua.transactions.invite_server import InviteServer
 from b2bua.transactions.matching import COOKIE, answer_flow, arrived, merge_key, server_key, way_back
 from b2bua.transactions.non_invite_server import NonInviteServer
@@ -33,6 +35,21 @@ if TYPE_CHECKING:
 
 # What we have put into the Via of a request (RFC 3581 section 4).
 _SEEN_FROM = re.compile(r";(?:rport|received)=[^;,]*")
+
+
+def seen_at(way: Flow, flow: Flow, request: Request) -> Flow:
+    """
+    Where an answer goes when its request comes again: a router has given its sender another port maybe.
+
+    The response goes where the request came from (RFC 3581 section 4), so it
+    goes there when it is sent again; not to another host, which could be
+    anybody's.
+
+    @param way: where it went before.
+    """
+    if flow.remote[0] == way.remote[0] and flow.transport == way.transport == "UDP":
+        return way_back(request.via, flow)
+    return way
 
 
 @implementer(IServerTransaction)
@@ -90,15 +107,10 @@ class ServerTransaction(Transaction):
         self.perform(self.machine.trying())
 
     def seen_at(self, flow: Flow, request: Request) -> None:
-        """
-        The request has come again, from another port that a router has given its sender meanwhile.
-
-        The response goes where the request came from (RFC 3581 section 4), so it
-        goes there when it is sent again; not to another host, which could be
-        anybody's.
-        """
-        if flow.remote[0] == self.flow.remote[0]:
-            self.move(way_back(request.via, flow))
+        """The request has come again, from another port maybe (see L{seen_at})."""
+        way = seen_at(self.way, flow, request)
+        if way is not self.way:
+            self.move(way)
 
     def move(self, flow: Flow) -> None:
         """Answer by another way (see L{IServerTransaction.move})."""
@@ -125,7 +137,7 @@ class ServerTransaction(Transaction):
     def to_tag(self) -> str:
         """The tag we have put on the To of the response to an INVITE, if there was one with a tag."""
         if isinstance(self.machine, InviteServer) and self.machine.to:
-            return NameAddr.parse(self.machine.to).tag
+            return tag_of(self.machine.to)
         last = parse(self.machine.last) if self.machine.last else None
         return last.to.tag if last is not None else ""
 
@@ -151,6 +163,13 @@ class ServerTransaction(Transaction):
         if failed is not None:
             failed(code)
 
+    def _linger(self, left: Lingers) -> None:
+        table, machine, key = self._table, self.machine, self.key
+        if key in table.live:
+            to = machine.to if type(machine) is InviteServer else ""
+            table.live[key] = (left.timer, machine.last, self.way, to, self._merge_key)
+            table.lapses.add(key, left.seconds)
+
     def _end(self) -> None:
         self.stop()
         self._table.drop(self, self._merge_key)
@@ -159,8 +178,23 @@ class ServerTransaction(Transaction):
         raise UsageError("A server transaction sends no CANCEL")
 
 
+def tag_of(to: str) -> str:
+    """The tag of a To as we have written it."""
+    return NameAddr.parse(to).tag
+
+
+Remains: TypeAlias = tuple[str, bytes, "Flow", str, Hashable]
+"""
+What is left of a transaction that is answered for good, until its last timer fires.
+
+The letter of that (I, J or L, see L{Lingers}), the response that the request draws when it comes again, the
+way of that, the To of the response to an INVITE, which the answer to a late CANCEL repeats (section 9.2),
+and what copies of the request have in common.
+"""
+
+
 class ServerTransactions:
-    """All server transactions."""
+    """All server transactions; of those that are answered for good, what is left."""
 
     log = Logger()
 
@@ -173,44 +207,57 @@ class ServerTransactions:
         self._limits = transport.limits
         self._counts = transport.counts
         self._secret = transport.token().encode()
-        self._live: dict[Hashable, ServerTransaction] = {}
-        self._merges: dict[Hashable, ServerTransaction] = {}
+        self.live: dict[Hashable, ServerTransaction | Remains] = {}
+        self._merges: dict[Hashable, Hashable] = {}
+        """The keys of those that belong to no dialog, by what their copies have in common."""
+        self.lapses = Lapses(transport.wheel, self._forget)
 
     def __len__(self) -> int:
         """How many transactions there are."""
-        return len(self._live)
+        return len(self.live)
 
     def __contains__(self, key: Hashable) -> bool:
         """Is there one of that key?"""
-        return key in self._live
-
-    def __iter__(self) -> Iterator[ServerTransaction]:
-        """Give them, the oldest first."""
-        return iter(list(self._live.values()))
+        return key in self.live
 
     def branches(self) -> list[str]:
         """Those of the requests that live (section 8.1.1.7); who has none is of RFC 2543."""
-        keys = [key for key in self._live if isinstance(key, tuple)]
+        keys = [key for key in self.live if isinstance(key, tuple)]
         return [key[0] for key in keys if key[0].startswith(COOKIE)]
 
     def clear(self) -> None:
         """Forget all of them."""
-        self._live.clear()
+        self.live.clear()
         self._merges.clear()
+        self.lapses.clear()
+
+    def _forget(self, keys: list[Hashable]) -> None:
+        """Forget what is left of some."""
+        live, merges = self.live, self._merges
+        for key in keys:
+            left = live.get(key)
+            if isinstance(left, tuple):
+                del live[key]
+                if left[4] is not None:
+                    merges.pop(left[4], None)
 
     def drop(self, server: ServerTransaction, merge: Hashable) -> None:
-        """Forget one."""
-        self._live.pop(server.key, None)
-        if merge is not None and self._merges.get(merge) is server:
-            del self._merges[merge]
+        """Forget one, unless it lingers."""
+        if self.live.get(server.key) is server:
+            del self.live[server.key]
+            if merge is not None:
+                self._merges.pop(merge, None)
 
     def request(self, request: Request, flow: Flow) -> None:
         """Match a request to its transaction, or open one."""
         method = request.method
         key = server_key(request, "INVITE" if method == "ACK" else method)
-        if key in self._live:
-            server = self._live[key]
+        if key in self.live:
+            server = self.live[key]
             self._counts.absorbed += 1
+            if isinstance(server, tuple):
+                self._come_again(server, request, key, flow)
+                return
             if flow != server.flow and method != "ACK":
                 server.seen_at(flow, request)
             server.perform(server.machine.receive(request))
@@ -219,12 +266,24 @@ class ServerTransactions:
         elif method == "CANCEL":
             self._cancel(arrived(request, flow), key, flow)
         elif request.to.tag:
-            if len(self._live) >= self._limits.transactions * self._limits.spare:
+            if len(self.live) >= self._limits.transactions * self._limits.spare:
                 self._turn_away(request, flow)
             else:
                 self._open(arrived(request, flow), key, None, flow)
         else:
             self._request_outside(arrived(request, flow), key, flow)
+
+    def _come_again(self, left: Remains, request: Request, key: Hashable, flow: Flow) -> None:
+        """Take a request after its final response, or an ACK (see L{Lingers})."""
+        timer, again, way, to, merge = left
+        if request.method == "ACK":
+            if timer == "L":
+                self.user.ack_received(request, way)
+        elif again:
+            way = seen_at(way, flow, request)
+            if way != left[2]:
+                self.live[key] = (timer, again, way, to, merge)
+            self.transport.send(again, way)
 
     def _request_outside(self, request: Request, key: Hashable, flow: Flow) -> None:
         """Look harder at a request that belongs to no dialog."""
@@ -236,7 +295,7 @@ class ServerTransactions:
             self._refuse(request, 482, flow)
         elif stateless is not None and (response := stateless(request, flow)) is not None:
             self.reply(request, response, flow)
-        elif len(self._live) >= self._limits.transactions:
+        elif len(self.live) >= self._limits.transactions:
             self._turn_away(request, flow)
         else:
             self._open(request, key, merge, flow)
@@ -248,7 +307,7 @@ class ServerTransactions:
         if server.machine.request is None:
             return  # it is answered
         waiting = server.machine.wait()
-        if waiting and self._live.get(key) is server:
+        if waiting and self.live.get(key) is server:
             server.perform(waiting)
 
     def take_up(self, invite: Request, flow: Flow) -> ServerTransaction:
@@ -266,9 +325,9 @@ class ServerTransactions:
         else:
             machine = NonInviteServer(request, timers, reliable=reliable)
         server = ServerTransaction(self, machine, key, merge, flow, way_back(request.via, flow))
-        self._live[key] = server
+        self.live[key] = server
         if merge is not None:
-            self._merges[merge] = server
+            self._merges[merge] = key
         return server
 
     def _cancel(self, request: Request, key: Hashable, flow: Flow) -> None:
@@ -280,21 +339,23 @@ class ServerTransactions:
         place even when there is none for new requests, since it makes room.
         The To tag is that of the INVITE's response as far as there is one yet.
         """
-        invite = self._live.get(server_key(request, "INVITE"))
+        invite = self.live.get(server_key(request, "INVITE"))
         if invite is None or not self._may_cancel(request, invite, flow):
             self._refuse(request, 481, flow)
-        elif len(self._live) >= self._limits.transactions * self._limits.spare:
+        elif len(self.live) >= self._limits.transactions * self._limits.spare:
             self._turn_away(request, flow)
         else:
             server = self._transaction(request, key, None, flow)
-            server.respond(request.response(200, to_tag=invite.to_tag() or self.transport.token()))
-            if not invite.answered:
+            tag = tag_of(invite[3]) if isinstance(invite, tuple) else invite.to_tag()
+            server.respond(request.response(200, to_tag=tag or self.transport.token()))
+            if not isinstance(invite, tuple) and not invite.answered:
                 self.user.cancel_received(request, invite)
 
-    def _may_cancel(self, request: Request, invite: ServerTransaction, flow: Flow) -> bool:
+    def _may_cancel(self, request: Request, invite: ServerTransaction | Remains, flow: Flow) -> bool:
         """Does a CANCEL come from the party of its INVITE?"""
-        same_host = invite.flow.remote[0] == flow.remote[0]
-        return same_host or self.user.may_cancel(request, invite, flow)
+        if isinstance(invite, tuple):
+            return invite[2].remote[0] == flow.remote[0]
+        return invite.way.remote[0] == flow.remote[0] or self.user.may_cancel(request, invite, flow)
 
     # Answers without a transaction.
 

@@ -15,6 +15,7 @@ from b2bua.transactions.effects import (
     Effects,
     Ended,
     Failed,
+    Lingers,
     Start,
     Stop,
 )
@@ -75,6 +76,11 @@ class Transaction(TwoTimers):
                     self.leave()
             elif type(effect) is Request or type(effect) is Response:
                 self.deliver(effect)
+            elif type(effect) is Lingers:
+                self.repeats = self.ends = None
+                if self.bucket is not None:
+                    self.leave()
+                self._linger(effect)
             elif type(effect) is Ended:
                 self._end()
             elif type(effect) is Failed:
@@ -120,6 +126,9 @@ class Transaction(TwoTimers):
         raise NotImplementedError
 
     def _fail(self, code: int) -> None:
+        raise NotImplementedError
+
+    def _linger(self, left: Lingers) -> None:
         raise NotImplementedError
 
     def _end(self) -> None:

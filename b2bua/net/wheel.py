@@ -8,12 +8,14 @@ the ticks that have timers: nothing is scanned, and nothing runs on a tick
 without timers.
 
 A transaction has no timer objects: it stands in a bucket itself (L{TwoTimers}), keeps
-in mind what is due when, and needs not to move when that becomes later.
+in mind what is due when, and needs not to move when that becomes later.  What only
+waits to be forgotten has not even that: the keys of one tick share an entry
+(L{Lapses}).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from heapq import heapify, heappop, heappush
 from math import floor
 from typing import TypeAlias
@@ -237,3 +239,52 @@ class Wheel:
             heappop(self._heap)
         if self._heap and (self._call is None or self._heap[0] < self._due):
             self._arm(self._heap[0])
+
+
+class _Lapse(Entry):
+    """Stands in a bucket for all keys of its tick."""
+
+    __slots__ = ("lapses",)
+
+    def __init__(self, lapses: Lapses) -> None:
+        """Wait to be put into one."""
+        self.lapses = lapses
+        self.bucket = None
+
+    def ring(self, tick: int) -> None:
+        """Forget them."""
+        self.lapses.ring(tick)
+
+
+class Lapses:
+    """Keys that wait to be forgotten; those of one tick are forgotten together."""
+
+    def __init__(self, wheel: Wheel, forget: Callable[[list[Hashable]], None]) -> None:
+        """
+        Begin without any.
+
+        @param forget: told the keys whose time has come.
+        """
+        self._wheel = wheel
+        self._forget = forget
+        self._keys: dict[int, list[Hashable]] = {}
+
+    def add(self, key: Hashable, seconds: float) -> None:
+        """Have a key forgotten after C{seconds}, rounded up to the tick."""
+        wheel = self._wheel
+        now = wheel._seconds() if wheel.now is None else wheel.now
+        tick = int((now - wheel._epoch + seconds) * wheel._rate + _UP)
+        if tick in self._keys:
+            self._keys[tick].append(key)
+        else:
+            self._keys[tick] = [key]
+            wheel.put(_Lapse(self), tick)
+
+    def clear(self) -> None:
+        """Forget none any more."""
+        self._keys.clear()
+
+    def ring(self, tick: int) -> None:
+        """The time of some has come."""
+        if tick in self._keys:
+            self._forget(self._keys.pop(tick))

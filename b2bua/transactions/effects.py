@@ -7,7 +7,8 @@ acts at once.
 
 A machine has at most two timers at a time: one that I{repeats} something (A, E,
 G, and the delay of a 100) and one that I{ends} a state (all others).  Starting
-one takes the place of the one of its kind that runs; L{Ended} stops both.
+one takes the place of the one of its kind that runs; L{Ended} and L{Lingers}
+stop both.
 """
 
 from __future__ import annotations
@@ -78,34 +79,34 @@ class TimerValues:
         return Start("H", 64 * self.t1)
 
     @cached_property
-    def i(self) -> Start:
+    def i(self) -> Lingers:
         """How long more of these ACKs may come."""
-        return Start("I", self.t4)
+        return Lingers("I", self.t4)
 
     @cached_property
-    def j(self) -> Start:
+    def j(self) -> Lingers:
         """How long other requests may come again."""
-        return Start("J", 64 * self.t1)
+        return Lingers("J", 64 * self.t1)
 
     @cached_property
-    def k(self) -> Start:
+    def k(self) -> Lingers:
         """How long their responses may come again."""
-        return Start("K", self.t4)
+        return Lingers("K", self.t4)
 
     @cached_property
-    def l(self) -> Start:  # noqa: E743 - the letter that RFC 6026 gives it
+    def l(self) -> Lingers:  # noqa: E743 - the letter that RFC 6026 gives it
         """How long an INVITE may come again after its 2xx."""
-        return Start("L", 64 * self.t1)
+        return Lingers("L", 64 * self.t1)
 
     @cached_property
-    def m(self) -> Start:
+    def m(self) -> Lingers:
         """How long more 2xx may come."""
-        return Start("M", 64 * self.t1)
+        return Lingers("M", 64 * self.t1)
 
     @cached_property
-    def linger(self) -> Start:
+    def linger(self) -> Lingers:
         """Timer D: how long a refusal may come again."""
-        return Start("D", max(self.d, 64 * self.t1))
+        return Lingers("D", max(self.d, 64 * self.t1))
 
     @cached_property
     def invite_trying(self) -> Start:
@@ -139,6 +140,19 @@ class Stop(NamedTuple):
     timer: str
 
 
+class Lingers(NamedTuple):
+    """
+    The machine has done its work; what comes again is met without it, until the timer fires.
+
+    The letter says how: I and K absorb it, J and D answer it with C{last} of the
+    machine, and L and M let the ACK or the 2xx go up to the transaction user (RFC
+    6026).  What is left is small, and that of many calls is forgotten together.
+    """
+
+    timer: str
+    seconds: float
+
+
 class Cancel(NamedTuple):
     """Send the CANCEL that was asked for (RFC 3261 section 9.1)."""
 
@@ -153,7 +167,7 @@ class Ended(NamedTuple):
     """The transaction is over and can be forgotten."""
 
 
-Effect: TypeAlias = bytes | Request | Response | Start | Stop | Cancel | Failed | Ended
+Effect: TypeAlias = bytes | Request | Response | Start | Stop | Lingers | Cancel | Failed | Ended
 Effects: TypeAlias = tuple[Effect, ...]
 
 ENDED = Ended()

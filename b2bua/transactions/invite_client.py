@@ -48,14 +48,14 @@ class InviteClient:
     owes it an ACK and a BYE (RFC 3261 section 13.2.2.4).
     """
 
-    __slots__ = ("_again", "_cancelled", "_interval", "_reliable", "_timers", "request", "state")
+    __slots__ = ("_again", "_cancelled", "_interval", "_reliable", "_timers", "last", "request", "state")
 
     def __init__(self, request: Request, data: bytes, timers: TimerValues, *, reliable: bool) -> None:
         """
         Stand ready.
 
         @param request: the INVITE with our Via on top; it is kept until the
-            final response, what is kept of it then is the ACK.
+            final response.
         @param data: the same as bytes.
         """
         self.state: str = State.CALLING
@@ -65,6 +65,8 @@ class InviteClient:
         self._interval = timers.t1
         self._again = data
         self._cancelled = False
+        self.last = b""
+        """The ACK that a retransmitted refusal draws."""
 
     def start(self) -> Effects:
         """INVITE from TU: INVITE sent."""
@@ -101,7 +103,7 @@ class InviteClient:
             case State.CALLING | State.PROCEEDING if code < 300:
                 self.state = State.ACCEPTED
                 self.request, self._again = None, b""
-                return (STOP_A, self._timers.m, response)
+                return (self._timers.m, response)
 
             case State.CALLING | State.PROCEEDING:
                 return self._refused(response)
@@ -117,12 +119,6 @@ class InviteClient:
 
             case State.GIVEN_UP:
                 return self._refused(response)[:-1]
-
-            case State.ACCEPTED if 200 <= code < 300:
-                return (response,)
-
-            case State.COMPLETED if code >= 300:
-                return (self._again,)
         return ()
 
     def fire(self, timer: str) -> Effects:
@@ -135,7 +131,7 @@ class InviteClient:
             case (State.CALLING, "B") | (State.PROCEEDING, "CANCEL"):
                 return self._give_up(408)
 
-            case (State.COMPLETED, "D") | (State.ACCEPTED, "M") | (State.GIVEN_UP, "LATE"):
+            case State.GIVEN_UP, "LATE":
                 self._end()
                 return OVER
         return ()
@@ -144,17 +140,11 @@ class InviteClient:
         """
         Follow the arrow of a transport error.
 
-        In Proceeding a response has come since, so it is for something older;
-        in Accepted there is nothing of ours to be sent.
+        In Proceeding a response has come since, so it is for something older.
         """
-        match self.state:
-            case State.CALLING:
-                self._end()
-                return UNREACHABLE
-
-            case State.COMPLETED:
-                self._end()
-                return OVER
+        if self.state is State.CALLING:
+            self._end()
+            return UNREACHABLE
         return ()
 
     def lose(self) -> Effects:
@@ -215,8 +205,8 @@ class InviteClient:
             self._end()
             return (ack, ENDED, response)
         self.state = State.COMPLETED
-        self._again = ack
-        return (STOP_A, self._timers.linger, ack, response)
+        self.last = ack
+        return (self._timers.linger, ack, response)
 
     def _end(self) -> None:
         """Go to Terminated; what failed is still known, so that it can be told."""

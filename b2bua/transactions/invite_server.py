@@ -17,7 +17,6 @@ from b2bua.wire.message import Request, Response, write, write_trying
 from b2bua.wire.registry import KNOWN, canonical
 
 STOP_TRYING = Stop(TRYING)
-STOP_G = Stop("G")
 
 
 class State:
@@ -33,7 +32,7 @@ class State:
 class InviteServer:
     """Absorbs retransmitted INVITEs, and repeats a refusal until it is acknowledged."""
 
-    __slots__ = ("_interval", "_last", "_reliable", "_timers", "request", "state", "to")
+    __slots__ = ("_interval", "_reliable", "_timers", "last", "request", "state", "to")
 
     def __init__(self, request: Request, timers: TimerValues, *, reliable: bool) -> None:
         """
@@ -46,47 +45,43 @@ class InviteServer:
         self._timers = timers
         self._reliable = reliable
         self._interval = timers.t1
-        self._last = b""
+        self.last = b""
+        """The response that a retransmitted request draws, if any."""
         self.to = ""
         """The To of the final response, which the answer to a late CANCEL repeats (section 9.2)."""
 
-    @property
-    def last(self) -> bytes:
-        """The response that a retransmitted request draws, if any."""
-        return self._last
-
     def wait(self) -> Effects:
         """INV was passed to TU: send 100 if TU won't in 200 ms; mostly it has answered when this is asked."""
-        if self.state is State.PROCEEDING and not self._last:
+        if self.state is State.PROCEEDING and not self.last:
             return (self._timers.invite_trying,)
         return ()
 
     def trying(self) -> Effects:
         """TU or timer: send 100, if nothing has been sent yet."""
-        if self.request is None or self._last:
+        if self.request is None or self.last:
             return ()
-        self._last = write_trying(self.request)
-        return (self._last,)
+        self.last = write_trying(self.request)
+        return (self.last,)
 
     def respond(self, response: Response) -> Effects:
         """Follow the arrow of a response from TU."""
         code = response.code
         match self.state:
             case State.PROCEEDING if code < 200:
-                first, self._last = not self._last, write(response)
-                return (STOP_TRYING, self._last) if first else (self._last,)
+                first, self.last = not self.last, write(response)
+                return (STOP_TRYING, self.last) if first else (self.last,)
 
             case State.PROCEEDING if code < 300:
                 self.state = State.ACCEPTED
                 # A retransmitted INVITE draws nothing from now on: the 2xx is the user's.
-                self.request, self._last, self.to = None, b"", _to(response)
-                return (STOP_TRYING, self._timers.l, write(response))
+                self.request, self.last, self.to = None, b"", _to(response)
+                return (self._timers.l, write(response))
 
             case State.PROCEEDING:
                 self.state = State.COMPLETED
-                self.request, self._last, self.to = None, write(response), _to(response)
+                self.request, self.last, self.to = None, write(response), _to(response)
                 again = STOP_TRYING if self._reliable else self._timers.g
-                return (again, self._timers.h, self._last)
+                return (again, self._timers.h, self.last)
 
             case State.ACCEPTED if 200 <= code < 300:
                 return (write(response),)
@@ -96,7 +91,7 @@ class InviteServer:
         """Follow the arrow of a retransmitted INVITE, or of the ACK."""
         match self.state:
             case State.PROCEEDING | State.COMPLETED if request.method == "INVITE":
-                return (self._last,) if self._last else ()
+                return (self.last,) if self.last else ()
 
             case State.COMPLETED if self._reliable:
                 self._end()
@@ -104,11 +99,8 @@ class InviteServer:
 
             case State.COMPLETED:
                 self.state = State.CONFIRMED
-                self._last = b""
-                return (STOP_G, self._timers.i)
-
-            case State.ACCEPTED if request.method == "ACK":
-                return (request,)
+                self.last = b""
+                return (self._timers.i,)
         return ()
 
     def fire(self, timer: str) -> Effects:
@@ -119,21 +111,17 @@ class InviteServer:
 
             case State.COMPLETED, "G":
                 self._interval = min(2 * self._interval, self._timers.t2)
-                return (Start("G", self._interval), self._last)
+                return (Start("G", self._interval), self.last)
 
             case State.COMPLETED, "H":
                 self._end()
                 return TIMED_OUT
-
-            case (State.CONFIRMED, "I") | (State.ACCEPTED, "L"):
-                self._end()
-                return OVER
         return ()
 
     def _end(self) -> None:
         """Go to Terminated."""
         self.state = State.TERMINATED
-        self.request, self._last = None, b""
+        self.request, self.last = None, b""
 
 
 def _to(response: Response) -> str:

@@ -6,17 +6,13 @@ from typing import Final
 
 from b2bua.transactions.effects import (
     ENDED,
-    OVER,
     TIMED_OUT,
     UNREACHABLE,
     Effects,
     Start,
-    Stop,
     TimerValues,
 )
 from b2bua.wire.message import Request, Response
-
-STOP_E = Stop("E")
 
 
 class State:
@@ -82,10 +78,6 @@ class NonInviteClient:
             case ((State.TRYING | State.PROCEEDING), "F"):
                 self._end()
                 return TIMED_OUT
-
-            case State.COMPLETED, "K":
-                self._end()
-                return OVER
         return ()
 
     def fail(self) -> Effects:
@@ -98,10 +90,6 @@ class NonInviteClient:
 
     def lose(self) -> Effects:
         """The connection is gone, by which alone an answer could come."""
-        match self.state:
-            case State.COMPLETED:
-                self._end()
-                return OVER
         return self.fail()
 
     def moved(self) -> Effects:
@@ -119,7 +107,7 @@ class NonInviteClient:
             self.state = State.TERMINATED
             return (ENDED, response)
         self.state = State.COMPLETED
-        return (STOP_E, self._timers.k, response)
+        return (self._timers.k, response)
 
     def _end(self) -> None:
         """Go to Terminated; what failed is still known, so that it can be told."""

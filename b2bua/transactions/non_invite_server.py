@@ -11,17 +11,12 @@ from typing import Final
 
 from b2bua.transactions.effects import (
     ENDED,
-    OVER,
     TIMED_OUT,
-    TRYING,
     Effects,
     Start,
-    Stop,
     TimerValues,
 )
 from b2bua.wire.message import Request, Response, write, write_plain, write_trying
-
-STOP_TRYING = Stop(TRYING)
 
 
 class State:
@@ -36,7 +31,7 @@ class State:
 class NonInviteServer:
     """Absorbs retransmitted requests and repeats the answer."""
 
-    __slots__ = ("_last", "_reliable", "_timers", "request", "state")
+    __slots__ = ("_reliable", "_timers", "last", "request", "state")
 
     def __init__(self, request: Request, timers: TimerValues, *, reliable: bool) -> None:
         """
@@ -48,12 +43,8 @@ class NonInviteServer:
         self.request: Request | None = request
         self._timers = timers
         self._reliable = reliable
-        self._last = b""
-
-    @property
-    def last(self) -> bytes:
+        self.last = b""
         """The response that a retransmitted request draws, if any."""
-        return self._last
 
     def wait(self) -> Effects:
         """The request was passed to TU: let a 100 be sent late (RFC 4320), if TU has not answered yet."""
@@ -87,14 +78,14 @@ class NonInviteServer:
             self._end()
             return (data, ENDED)
         self.state = State.COMPLETED
-        self.request, self._last = None, data
-        return (STOP_TRYING, self._timers.j, data)
+        self.request, self.last = None, data
+        return (self._timers.j, data)
 
     def receive(self, request: Request) -> Effects:
         """Follow the arrow of a retransmitted request."""
         match self.state:
-            case State.PROCEEDING | State.COMPLETED:
-                return (self._last,)
+            case State.PROCEEDING:
+                return (self.last,)
         return ()
 
     def fire(self, timer: str) -> Effects:
@@ -102,17 +93,13 @@ class NonInviteServer:
         match self.state, timer:
             case State.TRYING, "100" if self.request is not None:
                 self.state = State.PROCEEDING
-                self._last = write_trying(self.request)
-                return (Start("J", self._rest()), self._last)
+                self.last = write_trying(self.request)
+                return (Start("J", self._rest()), self.last)
 
             case State.PROCEEDING, "J":
                 # The client has given up by now, so nobody waits for an answer.
                 self._end()
                 return TIMED_OUT
-
-            case State.COMPLETED, "J":
-                self._end()
-                return OVER
         return ()
 
     def _rest(self) -> float:
@@ -122,4 +109,4 @@ class NonInviteServer:
     def _end(self) -> None:
         """Go to Terminated."""
         self.state = State.TERMINATED
-        self.request, self._last = None, b""
+        self.request, self.last = None, b""

@@ -109,6 +109,11 @@ class InviteClientTests(Case):
         ack = self.wire.last()
         self.assertEqual(ack.to.tag, "b1")
         self.assertEqual(ack.via.branch, self.wire.last().via.branch)
+        for code in (180, 200):
+            self.answer(code)
+        self.assertEqual((len(self.wire.log), len(self.world.heard)), (3, 1))
+        self.world.until(31.9)
+        self.assertEqual(self.runner.live, 1)
         self.world.until(32.1)
         self.quiet()
 
@@ -120,6 +125,11 @@ class InviteClientTests(Case):
         self.answer(200)
         self.answer(200, "other")
         self.assertEqual(self.world.heard, [(0, 200), (0.5, 200), (0.5, 200)])
+        for code in (180, 486):
+            self.answer(code)
+        self.assertEqual((len(self.wire.log), len(self.world.heard)), (1, 3))
+        self.world.until(T - 0.1)
+        self.assertEqual(self.runner.live, 1)
         self.world.until(T + 0.1)
         self.quiet()
         self.answer(200)
@@ -247,6 +257,8 @@ class NonInviteClientTests(Case):
         self.world.receive(response(options, 200))
         self.world.receive(response(options, 200))
         self.assertEqual([code for _, code in self.world.heard], [100, 200])
+        self.world.until(13.9)
+        self.assertEqual(self.runner.live, 1)
         self.world.until(14.1)
         self.quiet()
 
@@ -282,6 +294,9 @@ class ServerTests(Case):
         self.user.servers[0].respond(self.user.requests[0].response(486, to_tag="x"))
         self.world.receive(request("ACK", to="<sip:bob@example.com>;tag=x"))
         self.world.receive(request("ACK", to="<sip:bob@example.com>;tag=x"))
+        self.world.receive(request())
+        self.world.until(4.9)
+        self.assertEqual(self.runner.live, 1)
         self.world.until(5.1)
         self.assertEqual(self.wire.log, [(0, 486)])
         self.assertEqual(self.user.acks, [])
@@ -300,6 +315,11 @@ class ServerTests(Case):
         self.world.receive(ack)
         self.assertEqual(self.wire.log, [(0, 200), (0.5, 200)])
         self.assertEqual(len(self.user.acks), 1)
+        # Also an ACK that has the branch of its INVITE, as RFC 2543 had it, is the user's.
+        self.world.receive(request("ACK", to="<sip:bob@x>;tag=x"))
+        self.assertEqual(len(self.user.acks), 2)
+        self.world.until(T - 0.1)
+        self.assertEqual(self.runner.live, 1)
         self.world.until(T + 0.1)
         self.quiet()
 
@@ -330,6 +350,8 @@ class ServerTests(Case):
         self.assertEqual(self.wire.log, [(0, 200), (1, 200)])
         self.assertEqual(self.wire.sent[0], self.wire.sent[1])
         self.assertEqual(self.runner.transport.counts.absorbed, 1)
+        self.world.until(T - 0.1)
+        self.assertEqual(self.runner.live, 1)
         self.world.until(T + 0.1)
         self.quiet()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from functools import partial
 
 from hypothesis import given, settings
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.net.wheel import Timer, Wheel
+from b2bua.net.wheel import Lapses, Timer, Wheel
 from b2bua.testing.clock import StandingClock
 
 
@@ -136,6 +137,20 @@ class WheelTests(SynchronousTestCase):
         self.clock.run_out()
         self.assertEqual(self.fired, [(1, "other")])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_lapses(self) -> None:
+        """What waits to be forgotten is so at its tick; all that has the same one is one timer."""
+        forgotten: list[tuple[float, list[Hashable]]] = []
+        lapses = Lapses(self.wheel, lambda keys: forgotten.append((self.clock.seconds(), keys)))
+        for key, seconds in (("a", 32.0), ("b", 32.0), ("c", 5.0), ("d", 31.996)):
+            lapses.add(key, seconds)
+        self.assertEqual(len(self.wheel), 2)
+        self.clock.run_out()
+        self.assertEqual(forgotten, [(5.0, ["c"]), (32.0, ["a", "b", "d"])])
+        lapses.add("e", 1.0)
+        lapses.clear()
+        self.clock.run_out()
+        self.assertEqual((len(forgotten), len(self.wheel)), (2, 0))
 
     def test_no_scan(self) -> None:
         """Ticks without timers are not visited, however far away the next one is."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.transactions.effects import CANCEL, ENDED, Failed, Start, Stop, TimerValues
+from b2bua.transactions.effects import CANCEL, ENDED, Failed, Lingers, Start, Stop, TimerValues
 from b2bua.transactions.invite_client import InviteClient, State
 from b2bua.wire.message import write
 from tests.transactions.messages import brief, request, response
@@ -63,7 +63,7 @@ class InviteClientTests(SynchronousTestCase):
         machine = self.given_up()
         self.assertEqual(machine.receive(response(INVITE, 100)), (CANCEL,))
         self.assertEqual(machine.receive(response(INVITE, 180)), ())
-        self.assertEqual(brief(machine.receive(response(INVITE, 487))), [Stop("A"), Start("D", 32.0), "ACK"])
+        self.assertEqual(brief(machine.receive(response(INVITE, 487))), [Lingers("D", 32.0), "ACK"])
 
     def test_cancelled_before(self) -> None:
         """One that was cancelled before is not cancelled again."""
@@ -80,7 +80,7 @@ class InviteClientTests(SynchronousTestCase):
         """A 2xx goes up even then, since it must be acknowledged (section 13.2.2.4)."""
         machine = self.given_up()
         ok = response(INVITE, 200)
-        self.assertEqual(machine.receive(ok), (Start("M", LONG), ok))
+        self.assertEqual(machine.receive(ok), (Lingers("M", LONG), ok))
         self.assertIs(machine.state, State.ACCEPTED)
         self.assertIsNone(machine.request)
 
@@ -104,19 +104,10 @@ class InviteClientTests(SynchronousTestCase):
             for code in before:
                 machine.receive(response(INVITE, code))
             busy = response(INVITE, 486)
-            expected = [Stop("A"), Start("D", 32.0), "ACK", busy]
-            self.assertEqual(brief(machine.receive(busy)), expected)
+            self.assertEqual(brief(machine.receive(busy)), [Lingers("D", 32.0), "ACK", busy])
+            self.assertEqual(brief((machine.last,)), ["ACK"])
             self.assertIs(machine.state, State.COMPLETED)
             self.assertIsNone(machine.request)
-
-    def test_refused_again(self) -> None:
-        """In Completed the ACK is sent again; nothing is passed up, a 1xx or 2xx ignored."""
-        machine = self.machine()
-        machine.receive(response(INVITE, 486))
-        self.assertEqual(brief(machine.receive(response(INVITE, 486))), ["ACK"])
-        self.assertEqual(machine.receive(response(INVITE, 180)), ())
-        self.assertEqual(machine.receive(response(INVITE, 200)), ())
-        self.assertEqual(machine.fire("D"), (ENDED,))
 
     def test_refused_reliable(self) -> None:
         """On reliable transports timer D is zero: it is over at once."""
@@ -126,22 +117,17 @@ class InviteClientTests(SynchronousTestCase):
         self.assertIs(machine.state, State.TERMINATED)
 
     def test_ack_error(self) -> None:
-        """An ACK that cannot be sent ends it; the TU has its answer already."""
+        """Of an ACK that cannot be sent the TU does not hear: it has its answer already."""
         machine = self.machine()
         machine.receive(response(INVITE, 486))
-        self.assertEqual(machine.fail(), (ENDED,))
+        self.assertEqual(machine.fail(), ())
 
     def test_accepted(self) -> None:
-        """A 2xx goes up and starts timer M; so do all 2xx after it, but nothing else (RFC 6026 7.2)."""
+        """A 2xx goes up and starts timer M (RFC 6026 7.2)."""
         machine = self.machine()
         ok = response(INVITE, 200)
-        self.assertEqual(machine.receive(ok), (Stop("A"), Start("M", LONG), ok))
-        other = response(INVITE, 200, "other")
-        self.assertEqual(machine.receive(other), (other,))
-        self.assertEqual(machine.receive(response(INVITE, 486)), ())
-        self.assertEqual(machine.receive(response(INVITE, 180)), ())
+        self.assertEqual(machine.receive(ok), (Lingers("M", LONG), ok))
         self.assertEqual(machine.fail(), ())
-        self.assertEqual(machine.fire("M"), (ENDED,))
 
     def test_cancel(self) -> None:
         """CANCEL goes out in Proceeding, once; 64*T1 without a final response end it (section 9.1)."""
@@ -181,4 +167,4 @@ class InviteClientTests(SynchronousTestCase):
         """With another T1 the timers follow, but D is never under 32 s (RFC 6026 section 8.4)."""
         machine = InviteClient(INVITE, write(INVITE), TimerValues(t1=0.1), reliable=False)
         self.assertEqual(machine.start()[:2], (Start("A", 0.1), Start("B", 6.4)))
-        self.assertIn(Start("D", 32.0), machine.receive(response(INVITE, 486)))
+        self.assertIn(Lingers("D", 32.0), machine.receive(response(INVITE, 486)))
