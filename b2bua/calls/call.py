@@ -219,8 +219,8 @@ class Call:
         """Who can pass its media on; None where nobody can."""
         self.relay: CallRelay | None = None
         """Those of its media that pass through a relay; None as long as all are L{straight}."""
-        self._straight: tuple[tuple[Leg, Leg], ...] = ()
-        """Who has invited whom, of those who plainly need no relay."""
+        self._straight: tuple[tuple[Leg, Leg], ...] | None = None
+        """Who has invited whom, of those who plainly need no relay; None as long as nobody has."""
         self._operations = 0
         self.over = False
         calls.going[self.id] = self
@@ -276,7 +276,7 @@ class Call:
         leg = Leg.prepare(context, invitation, destination.party, hear)
         self.take(leg)
         if self.relay is None and straight(by, leg, session, target):
-            self._straight += ((by, leg),)
+            self._straight = (*(self._straight or ()), (by, leg))
             assert leg.our_invite is not None
             leg.our_invite.start()
         elif (relay := self.relayed()) is not None:
@@ -286,17 +286,18 @@ class Call:
     def relayed(self) -> CallRelay | None:
         """Those of its media that pass through a relay, to be changed; None where none can."""
         if self.relay is None and self.relays is not None:
-            self.relay = CallRelay(self, self.relays, self._straight)
-            self._straight = ()
+            self.relay = CallRelay(self, self.relays, self._straight or ())
+            if self._straight is not None and self.caller is not None and self.caller.call is self:
+                self.relay.has_shown(self.caller)
+            self._straight = None
         return self.relay
 
     def pass_on(self, by: Leg, to: Leg, word: Word) -> None:
         """Say a word to a leg that is that of the party of another one."""
         pairs = self._straight
-        relay = None if pairs and ((by, to) in pairs or (to, by) in pairs) else self.relayed()
-        if relay is None:
+        if self.relays is None or (pairs and ((by, to) in pairs or (to, by) in pairs)):
             to.say(word)
-        else:
+        elif (relay := self.relayed()) is not None:
             relay.pass_on(by, to, word)
 
     def media_counted(self) -> None:

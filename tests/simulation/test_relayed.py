@@ -24,3 +24,7 @@ class RelayedTests(SynchronousTestCase):
     def test_recall(self) -> None:
         """Whoever comes back from a transfer is not told once more that the call is recorded."""
         self.assertEqual(play(2210, kind=Relayed).complaint, "")
+
+    def test_picked_up(self) -> None:
+        """A caller is answered through a relay by who picks up, though the phone that rang needs none."""
+        self.assertEqual(play(4140, kind=Relayed).complaint, "")

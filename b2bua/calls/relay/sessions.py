@@ -84,9 +84,6 @@ class RelayedSessions:
         """Those whose answers the relay could not pass on: they hear each other without it, or not at all."""
         self._stale: set[Leg] = set()
         """Those who were shown a relay that is gone, and nothing since."""
-        for by, _ in straight:
-            if by.described is None and by.peer_invite is not None and by.peer_invite.offer is not None:
-                self._parties.described[by] = by.peer_invite.offer
 
     @property
     def can(self) -> frozenset[str]:
@@ -101,6 +98,11 @@ class RelayedSessions:
         """Do the two hear each other through the relay?"""
         known = self._ways.get(frozenset((one, other)))
         return known is not None and known.relayed
+
+    def has_shown(self, leg: Leg) -> None:
+        """Somebody was shown what the party of a leg offers, who may not have been answered yet."""
+        if leg.described is None and leg.peer_invite is not None and leg.peer_invite.offer is not None:
+            self._parties.described[leg] = leg.peer_invite.offer
 
     def choose_again(self) -> dict[frozenset[Leg], Way]:
         """Choose the ways of all anew, with their next offers; gives those that they had, for L{go_back}."""
