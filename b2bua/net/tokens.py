@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from array import array
 from collections.abc import Callable, Iterator
+from itertools import chain
 from random import Random, SystemRandom
 
 TOKENS = 256
@@ -14,13 +15,13 @@ POOL = 4096
 
 def tokens(random: Random) -> Callable[[], str]:
     """Make a source of tags, branches and Call-IDs: 72 bits each, of which many are fetched at a time."""
-    return _tokens(random).__next__
+    return chain.from_iterable(_batches(random)).__next__
 
 
-def _tokens(random: Random) -> Iterator[str]:
+def _batches(random: Random) -> Iterator[list[str]]:
     while True:
         text = random.randbytes(9 * TOKENS).hex()
-        yield from [text[at : at + 18] for at in range(0, len(text), 18)]
+        yield [text[at : at + 18] for at in range(0, len(text), 18)]
 
 
 class Unguessable(SystemRandom):
