@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred, execute
-from twisted.logger import globalLogBeginner
+from twisted.logger import Logger, LogPublisher
 
 from b2bua import logs
 from b2bua.admin.administration import Administration, Means, Orders
@@ -56,22 +56,37 @@ class WholeLine(Line):
         self.kept = AtOnce(f"sqlite:///{place / 'whole.db'}", None)
         self.kept.open()
         super().__init__(rate=rate, bindings=bindings, plugins=plugins, store=self.kept)
-        self._log = (place / "log").open("w")
-        observer = logs.observe(self._log, Log(), self.clock.callLater)
-        globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False)
+        self.lines = place / "log"
+        """What is logged."""
+        self._file = self.lines.open("w")
+        observer = logs.observe(self._file, Log(), self.clock.callLater)
+        self._log = Logger(B2BUAService.log.namespace, observer=LogPublisher(observer))
         assert self.server.persistence is not None
         journal = self.server.persistence.journal
         self.administration = Administration(
             self.server,
             journal,
             AddedExtensions(journal),
-            Orders(self._never, self._never, self._never, self._never, self._never),
+            Orders(self._features, self._never, self._never, self._never, self._never),
             Means(self._never, self._never, self._never, self._never),
         )
 
     def _ended(self, record: Any) -> None:
         super()._ended(record)
-        tell_end(B2BUAService.log, record)
+        tell_end(self._log, record)
+
+    def close(self) -> None:
+        """Write what waits, and leave nothing."""
+        self.clock.run(logs.MOMENT)
+        self.administration.finish()
+        assert self.server.persistence is not None
+        self.server.persistence.journal.flush()
+        self.kept._close()
+        self._file.close()
+        self._place.cleanup()
+
+    def _features(self) -> Any:
+        return self.server.core.calls.features
 
     def _never(self, *values: Any) -> Any:
         """Nobody asks for it."""
