@@ -39,19 +39,27 @@ AT_ONCE = 5000
 """So many bindings are written in a batch."""
 LIBRARIES = (
     ("Python", "sys"),
-    ("Twisted's reactor, with OpenSSL", "twisted.application.app twisted.internet.reactor"),
+    ("Twisted's reactor, without TLS", "twisted.application.app twisted.internet.reactor"),
     ("SQLAlchemy", "sqlalchemy sqlalchemy.dialects.sqlite"),
     ("pydantic", "pydantic pydantic_core"),
     ("the others", "twisted.web.server twisted.web.template twisted.names.client prometheus_client pluggy"),
+    ("left out without TLS: OpenSSL and cryptography", "twisted.internet.ssl"),
 )
 STEPS = """
 import sys
 from importlib import import_module
-for names in sys.argv[1:]:
+def load(names):
     for name in names.split():
         import_module(name)
     with open("/proc/self/statm") as file:
         print(file.read().split()[1])
+python, *needed, left_out = sys.argv[1:]
+load(python)
+from b2bua.net.without_tls import without_tls
+with without_tls():
+    for names in needed:
+        load(names)
+load(left_out)
 """
 
 
@@ -76,11 +84,11 @@ class Started(Server):
         self.seconds = time.monotonic() - self.began
         return True
 
-    def memory(self) -> tuple[float, float]:
-        """MiB that it has, and those of them that it shares with nobody."""
-        lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
+    def memory(self) -> list[float]:
+        """MiB that it has, its share of them (what two have counts half for each), and what is no file's."""
+        lines = Path(f"/proc/{self.process.pid}/smaps_rollup").read_text().splitlines()[1:]
         fields = dict(line.split(":", 1) for line in lines)
-        return tuple(int(fields[name].split()[0]) / 1024 for name in ("VmRSS", "RssAnon"))  # type: ignore[return-value]
+        return [int(fields[name].split()[0]) / 1024 for name in ("Rss", "Pss", "Anonymous")]
 
 
 def started(directory: Path, bindings: int) -> dict[str, float]:
@@ -91,8 +99,8 @@ def started(directory: Path, bindings: int) -> dict[str, float]:
         if f" had {counted(bindings, 'registration')}" not in (said := server.log.read_text()):
             raise RuntimeError(f"the registrations are not back:\n{said}")
         time.sleep(3)
-        whole, own = server.memory()
-        return {"seconds": server.seconds, "memory": whole, "own": own}
+        whole, share, own = server.memory()
+        return {"seconds": server.seconds, "memory": whole, "share": share, "own": own}
     finally:
         server.end()
 
@@ -175,19 +183,20 @@ def text(found: dict[str, Any]) -> str:
     """The figures for people."""
     small, large = found["small"], found["large"]
     lines = [
-        "| | seconds until it is ready | memory, MiB | of it shared with nobody |", "|---|---|---|---|",
+        "| | seconds to ready | memory, MiB | its share (PSS) | of no file |", "|---|---|---|---|---|",
         f"| as `b2bua init` configures it | {_row(small)} |",
         f"| {found['extensions']:,} extensions, {found['bindings']:,} bindings | {_row(large)} |",
         "", "| of the memory at rest | MiB |", "|---|---|",
     ]  # fmt: skip
-    lines += [f"| {what} | {size:.1f} |" for what, size in found["libraries"].items()]
-    ours = small["memory"] - sum(found["libraries"].values())
-    lines += [f"| our own, all plugins, the tables of the database | {ours:.1f} |"]
+    *sizes, (left_out, without) = found["libraries"].items()
+    ours = small["memory"] - sum(size for _, size in sizes)
+    sizes += [("our own, all plugins, the tables of the database", ours), (left_out, without)]
+    lines += [f"| {what} | {size:.1f} |" for what, size in sizes]
     return "\n".join([*lines, "", ", ".join(f"{what}: {value}" for what, value in found["machine"].items())])
 
 
 def _row(one: dict[str, float]) -> str:
-    return f"{one['seconds']:.1f} | {one['memory']:.0f} | {one['own']:.0f}"
+    return f"{one['seconds']:.1f} | {one['memory']:.0f} | {one['share']:.0f} | {one['own']:.0f}"
 
 
 def main() -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
-from twisted.web.static import File
 
 from b2bua.admin.features import Choices
 from b2bua.admin.refused import Refused
@@ -47,6 +46,8 @@ class Files(Resource):
 
     def _large(self, request: Request, kind: str, path: Path) -> int:
         """Send a file bit by bit, or the part of it that is wanted (RFC 9110 section 14)."""
+        from twisted.web.static import File
+
         file = File(str(path))
         file.type, file.encoding = kind, None
         request.setHeader("Cache-Control", "no-store")

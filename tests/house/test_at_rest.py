@@ -29,6 +29,7 @@ LATER = {
     "with PostgreSQL": ("psycopg", "sqlalchemy.dialects.postgresql"),
     "for phones in browsers": ("b2bua.net.websocket", "wsproto", "h11"),
     "when something is posted": ("twisted.web.client", "twisted.internet.endpoints"),
+    "when a recording is fetched": ("twisted.web.static",),
     "when a mailbox sends its messages": ("twisted.mail",),
     "with a calendar, a phone book, cards": ("icalendar", "phonenumbers", "vobject"),
     "when a trace is written as packets": ("dpkt",),
