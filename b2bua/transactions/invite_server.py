@@ -126,6 +126,10 @@ class InviteServer:
 
 def _to(response: Response) -> str:
     """The To of a response, as it is written."""
+    if response.data:
+        return (
+            response.data.partition(b"\r\nTo: ")[2].partition(b"\r\n")[0].decode("utf-8", "surrogateescape")
+        )
     for name, value in response.fields:
         if name == "To" or (name not in KNOWN and canonical(name) == "To"):
             return value

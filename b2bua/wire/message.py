@@ -93,11 +93,7 @@ class Request(Message):
     @view
     def fields(self) -> tuple[Field, ...]:
         """Its header fields; of what was written at once they are taken when somebody asks."""
-        if not self.data:
-            return tuple(self.first.items())
-        head = self.data.partition(b"\r\n\r\n")[0].decode("utf-8", "surrogateescape")
-        lines = [line.partition(": ") for line in head.split("\r\n")[1:-1]]
-        return tuple([(name, value) for name, _, value in lines])
+        return _fields_of(self.data) if self.data else tuple(self.first.items())
 
     def with_uri(self, uri: Uri | str) -> Request:
         """Copy it with another Request-URI."""
@@ -148,22 +144,32 @@ class Request(Message):
             names = _COPIED_100
         elif code < 300 and self.method in _DIALOG_MAKERS:
             names = _COPIED_DIALOG
-        first = self.first
-        answered: list[Field] = []
-        if self.distinct:
-            for name in names:
-                if name in first:
-                    answered += ((name, first[name]),)
-        else:
-            answered = self.only(names)
-        if to_tag and code > 100:
-            _tag(answered, to_tag)
-        answered += fields
         if reason:
             reason = without_controls(reason)
         elif code in REASONS:
             reason = REASONS[code]
-        return Response(code, reason or _class_reason(code), answered, body)
+        reason = reason or _class_reason(code)
+        if not self.distinct:
+            answered = self.only(names)
+            if to_tag and code > 100:
+                _tag(answered, to_tag)
+            return Response(code, reason, [*answered, *fields], body)
+        # Written at once, since mostly nobody looks at its fields.
+        first, head, lines = self.first, "", 0
+        for name in names:
+            if name in first:
+                value = first[name]
+                if name == "To" and to_tag and code > 100 and (value[-1:] == ">" or not _is_tagged(value)):
+                    value = f"{value};tag={to_tag}"
+                head += f"{name}: {value}\r\n"
+                lines += 1
+        for name, value in fields:
+            head += f"{name}: {value}\r\n"
+            lines += 1
+        response = Response.__new__(Response)
+        response.code, response.reason = code, reason
+        _write_at_once(response, f"SIP/2.0 {code} {reason}", head, lines, body)
+        return response
 
 
 def _tag(copied: list[Field], tag: str) -> None:
@@ -194,6 +200,7 @@ class Response(Message):
     """A response (section 7.2)."""
 
     data = b""
+    """As it goes out, where it was written at once (see L{Request.response})."""
 
     local = False
     """True if we made it up: a timeout (408) or a transport error (503)."""
@@ -218,6 +225,11 @@ class Response(Message):
     def __repr__(self) -> str:
         """For people who debug."""
         return f"<Response {self.code} {self.reason} {self.get('Call-ID')} {self.get('CSeq')}>"
+
+    @view
+    def fields(self) -> tuple[Field, ...]:
+        """Its header fields; of what was written at once they are taken when somebody asks."""
+        return _fields_of(self.data) if self.data else tuple(self.first.items())
 
     def start_line(self) -> str:
         """The Status-Line."""
@@ -444,13 +456,29 @@ def written(method: str, uri: str, head: str, lines: int, body: bytes = b"") -> 
     @raise UsageError: as for L{write}.
     """
     request = Request.__new__(Request)
-    request.method, request.uri, request.body = method, uri, body
-    text = f"{method} {uri} SIP/2.0\r\n{head}Content-Length: {len(body)}\r\n\r\n"
-    request.data = text.encode("utf-8", "surrogateescape") + body
+    request.method, request.uri = method, uri
+    _write_at_once(request, f"{method} {uri} SIP/2.0", head, lines, body)
+    return request
+
+
+def _write_at_once(message: Request | Response, start: str, head: str, lines: int, body: bytes) -> None:
+    """
+    Write a message from its start-line and its header fields.
+
+    @param lines: how many fields that are, without Content-Length.
+    """
+    text = f"{start}\r\n{head}Content-Length: {len(body)}\r\n\r\n"
+    message.body, message.data = body, text.encode("utf-8", "surrogateescape") + body
     breaks = lines + 3
     if text.count("\n") != breaks or text.count("\r") != breaks or "\0" in text:
-        _refuse_injection(request, text, breaks)
-    return request
+        _refuse_injection(message, text, breaks)
+
+
+def _fields_of(data: bytes) -> tuple[Field, ...]:
+    """Take apart the header fields of what was written at once, but for Content-Length."""
+    head = data.partition(b"\r\n\r\n")[0].decode("utf-8", "surrogateescape")
+    lines = [line.partition(": ") for line in head.split("\r\n")[1:-1]]
+    return tuple([(name, value) for name, _, value in lines])
 
 
 def write_trying(request: Request) -> bytes:

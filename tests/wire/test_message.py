@@ -6,7 +6,17 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.errors import PeerError, UsageError
 from b2bua.wire.fields import CSeq, Event, SessionExpires, Via
-from b2bua.wire.message import REASONS, Message, Request, Response, parse, write, write_plain, write_trying
+from b2bua.wire.message import (
+    REASONS,
+    Message,
+    Request,
+    Response,
+    parse,
+    write,
+    write_plain,
+    write_trying,
+    written,
+)
 from tests.wire.samples import ALL, BYE, COMPACT, FORWARDED, INVITE, OK, REGISTER, SDP
 
 
@@ -449,9 +459,28 @@ class WriteTests(SynchronousTestCase):
                 Request(bad, "sip:a"),
                 Response(200, bad),
                 parse(INVITE).with_fields(add=[("Subject", bad)]),
-                request(INVITE).response(200, to_tag=bad),
             ):
                 self.assertRaises(UsageError, write, message)
+            # What is written at once is refused at once.
+            self.assertRaises(UsageError, request(INVITE).response, 200, to_tag=bad)
+            self.assertRaises(UsageError, request(INVITE).response, 200, fields=[("Subject", bad)])
+            self.assertRaises(UsageError, written, "BYE", f"sip:{bad}", "", 0)
+            self.assertRaises(UsageError, written, "BYE", "sip:a", f"Subject: {bad}\r\n", 1)
+
+    def test_written_at_once(self) -> None:
+        """What is written at once has the fields that it was written with, and is written as any other."""
+        said = "Subject: a: b\r\nRoute: <sip:p;lr>\r\nRoute: <sip:q;lr>\r\nEmpty: \r\n"
+        fields = (("Subject", "a: b"), ("Route", "<sip:p;lr>"), ("Route", "<sip:q;lr>"), ("Empty", ""))
+        for body in (b"", b"x\r\n\r\ny"):
+            at_once, plain = written("BYE", "sip:a", said, 4, body), Request("BYE", "sip:a", fields, body)
+            self.assertEqual(write(at_once), write(plain))
+            self.assertEqual((at_once.fields, at_once.body), (fields, body))
+            more = [("Max-Forwards", "70")]
+            self.assertEqual(write(at_once.with_fields(add=more)), write(plain.with_fields(add=more)))
+            answer = request(INVITE).response(486, "", to_tag="x", fields=fields, body=body)
+            self.assertEqual(write(answer), write(Response(486, "Busy Here", answer.fields, body)))
+            self.assertEqual(answer.fields[-4:], fields)
+            self.assertEqual(write(answer.made_up()), write(answer))
 
     def test_nul_in_a_quoted_pair(self) -> None:
         """NUL may stand in a quoted-pair, and only there (section 25.1)."""
