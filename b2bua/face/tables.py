@@ -125,6 +125,9 @@ def claims_of(feature: str, declared: Mapping[str, type[Table]]) -> list[Claim]:
 def conflicts(claims: Sequence[Claim]) -> Iterator[Problem]:
     """Where two claims meet, or one is no claim at all."""
     owners: dict[tuple[str, ...], Claim] = {}
+    """Who has claimed a path."""
+    within: dict[tuple[str, ...], Claim] = {}
+    """Who was the first to claim a path below this one."""
     models: set[type[Table]] = set()
     for claim in claims:
         where = f"plugin {claim.feature}"
@@ -140,9 +143,12 @@ def conflicts(claims: Sequence[Claim]) -> Iterator[Problem]:
         if (wrong := _misplaced(claim)) is not None:
             yield Problem(where, wrong)
         for key in claim.keys:
-            if (other := _owner(owners, key)) is not None:
+            above = [key[:length] for length in range(1, len(key))]
+            if other := within.get(key) or next(filter(None, map(owners.get, [key, *above])), None):
                 yield Problem(where, f"the key {'.'.join(key)} belongs to the plugin {other.feature} already")
             owners[key] = claim
+            for path in above:
+                within.setdefault(path, claim)
 
 
 def _misplaced(claim: Claim) -> str | None:
@@ -159,15 +165,6 @@ def _misplaced(claim: Claim) -> str | None:
             return None
     places = ", ".join(f"[{'.'.join(place)}], [{'.'.join(place)}.NAME]" for place in SHARED)
     return f"[{claim.path}] is none of [NAME], [NAME.*], {places}"
-
-
-def _owner(owners: Mapping[tuple[str, ...], Claim], key: tuple[str, ...]) -> Claim | None:
-    """Who has claimed a path, a table above it or a table below it."""
-    for taken, claim in owners.items():
-        shorter = min(len(taken), len(key))
-        if taken[:shorter] == key[:shorter]:
-            return claim
-    return None
 
 
 def take(document: Mapping[str, Any], claims: Iterable[Claim], directory: Path = Path()) -> Taken:

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import NoneType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import TypeAdapter, ValidationError
 
 from b2bua.docstring import told
+from b2bua.features.per_function import hints_of, parameters_of
 
 RESERVED = frozenset(
     path.stem.replace("_", "-") for path in (Path(__file__).parent.parent / "command").glob("[!_]*.py")
@@ -109,10 +110,9 @@ def _command(plugin: str, name: str, call: Callable[..., Any]) -> Command:
         raise ValueError(f"the command {name!r} is no word of small letters, digits and hyphens")
     if name in RESERVED:
         raise ValueError(f"the command {name} is one of b2bua itself")
-    hints = get_type_hints(call)
+    hints = hints_of(call)
     arguments = tuple(
-        _argument(name, parameter, hints.get(parameter.name, str))
-        for parameter in inspect.signature(call).parameters.values()
+        _argument(name, parameter, hints.get(parameter.name, str)) for parameter in parameters_of(call)
     )
     text = told(call) or f"A command of the plugin {plugin}."
     return Command(name, plugin, text, arguments, call)

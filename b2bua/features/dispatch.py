@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from inspect import signature
 from types import CoroutineType
 from typing import Any, NamedTuple
 
@@ -20,6 +19,7 @@ from b2bua.calls.records.story import Story
 from b2bua.calls.verdicts import Refuse
 from b2bua.clock import IClock, ITimer
 from b2bua.features.answers import wrong_answer, wrong_edit, wrong_refusal
+from b2bua.features.per_function import parameters_of
 from b2bua.features.plugin import Plugin
 from b2bua.hookspecs import HOOKS
 from b2bua.subscriptions import Told
@@ -88,9 +88,8 @@ class GivenUp(Exception):
 def impl_of(plugin: Plugin, hook: str, parameters: Sequence[str]) -> HookImpl:
     """An implementation that takes all parameters of its hook, whatever it takes itself."""
     function = getattr(plugin.thing, hook)
-    taken = signature(function).parameters.values()
-    own = [one.name for one in taken if one.default is one.empty]  # others are its own affair, as in pluggy
-    if own == parameters:
+    own = [one.name for one in parameters_of(function) if one.default is one.empty]
+    if own == parameters:  # others are its own affair, as in pluggy
         return HookImpl(plugin, function)
     places = [parameters.index(name) for name in own]
     return HookImpl(plugin, lambda *values: function(*[values[place] for place in places]))
@@ -123,20 +122,25 @@ class Dispatch:
             self._muted.add((plugin.name, hook))
         else:
             self._muted.discard((plugin.name, hook))
-        self.arrange()
+        self._arrange(hook)
+        self.arranged()
 
     def arrange(self) -> None:
         """Note who has a say in each hook."""
         for hook, kind in HOOKS.items():
             if kind != "declaration":
-                parameters = list(signature(getattr(hookspecs, hook)).parameters)
-                self.impls[hook] = tuple(
-                    impl_of(plugin, hook, parameters)
-                    for plugin in self.plugins
-                    if not plugin.out and hook in plugin.hooks and (plugin.name, hook) not in self._muted
-                )
-                self._names[hook] = tuple(impl.plugin.name for impl in self.impls[hook])
+                self._arrange(hook)
         self.arranged()
+
+    def _arrange(self, hook: str) -> None:
+        """Note who has a say in one of them."""
+        parameters = [one.name for one in parameters_of(getattr(hookspecs, hook))]
+        self.impls[hook] = tuple(
+            impl_of(plugin, hook, parameters)
+            for plugin in self.plugins
+            if not plugin.out and hook in plugin.hooks and (plugin.name, hook) not in self._muted
+        )
+        self._names[hook] = tuple(impl.plugin.name for impl in self.impls[hook])
 
     def pretend(self, feature: str, answer: object) -> None:
         """Let one feature give this answer to where a dialled number leads, whatever it would say."""
