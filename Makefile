@@ -41,6 +41,7 @@ endif
 
 ON_SOCKETS = tests.interop
 DEEP       = tests.deep
+DEEPER     = tests.simulation tests.features.test_containment tests.admin.test_conversation
 IN_MEMORY  = $(filter-out $(ON_SOCKETS) $(DEEP),$(subst /,.,$(patsubst %/__init__.py,%,$(wildcard tests/*/__init__.py)) $(basename $(wildcard tests/test_*.py))))
 
 on-sockets: $(DEVELOPS)
@@ -50,9 +51,10 @@ in-memory: $(DEVELOPS)
 	$(BIN)/python -m twisted.trial $(IN_MEMORY)
 
 # What "make test" has a part of: on sockets once more over the other transports, and with each phone in
-# each role; in memory six times as many random worlds, and more cells of the tables.  Some minutes.
+# each role; in memory twelve times as many random worlds, more cells of the tables, each hook broken in each
+# way, and more questions of each kind to the API.  Some minutes.
 deep: $(DEVELOPS)
-	B2BUA_DEEP=1 $(BIN)/python -m twisted.trial $(AT_ONCE:%=--jobs=%) $(DEEP) tests.simulation
+	B2BUA_DEEP=1 $(BIN)/python -m twisted.trial $(AT_ONCE:%=--jobs=%) $(DEEP) $(DEEPER)
 
 # All cells of the tables of states and events, of which "make test" plays a sample: ten minutes.
 tables: $(DEVELOPS)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Container, Iterator, Mapping
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -91,8 +91,14 @@ def text_of(node: ast.AST) -> str | None:
     return None
 
 
-def messages() -> Iterator[Message]:
+@cache
+def messages() -> tuple[Message, ...]:
     """Every message in the code."""
+    return tuple(_messages())
+
+
+def _messages() -> Iterator[Message]:
+    """Find them."""
     for path in SOURCES:
         if "testing" in path.parts:
             continue

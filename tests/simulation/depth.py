@@ -1,4 +1,4 @@
-"""How much of the tables and worlds is played: some of it by C{make test}, more by C{make deep}."""
+"""How much of what is alike is played: some of it by C{make test}, more by C{make deep}."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 DEEP = bool(os.environ.get("B2BUA_DEEP"))
 """Is it more?  C{make deep} says so in the environment."""
-TIMES = 6
+TIMES = 12
 """So many times as many worlds."""
 
 

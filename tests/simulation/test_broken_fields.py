@@ -12,7 +12,7 @@ from tests.simulation.broken_fields import FORMS, OPTIONAL, broken, cells, undis
 from tests.simulation.depth import one_of
 from tests.simulation.ladders_to_break import LADDERS
 
-EVERY = one_of(421, 101)
+EVERY = one_of(853, 97)
 """One cell of so many is played here; a prime, so that all messages, fields and forms have their turn."""
 
 

@@ -15,4 +15,4 @@ class ConferringTests(SynchronousTestCase):
     def test_some(self) -> None:
         """Some seeds."""
         said: list[str] = []
-        self.assertEqual(simulate(seeds(15), said.append, kind=Conferring), [], "\n".join(said))
+        self.assertEqual(simulate(seeds(8), said.append, kind=Conferring), [], "\n".join(said))

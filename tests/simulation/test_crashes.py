@@ -10,7 +10,7 @@ from tests.simulation.crashes import CrashPlay
 from tests.simulation.depth import one_of, seeds
 from tests.simulation.tables import play, sample
 
-EVERY = one_of(61, 13)
+EVERY = one_of(127, 11)
 """Of so many cells of the table one is played here."""
 
 
@@ -20,7 +20,7 @@ class CrashTests(SynchronousTestCase):
     def test_worlds(self) -> None:
         """Whoever talks still does after a crash, or is told; each call has one record."""
         said: list[str] = []
-        failed = simulate(seeds(100), said.append, kind=CrashPlay)
+        failed = simulate(seeds(50), said.append, kind=CrashPlay)
         self.assertEqual(failed, [], "\n".join(said))
 
     def test_answer_owed(self) -> None:

@@ -15,7 +15,7 @@ class ForwardsTests(SynchronousTestCase):
     def test_some(self) -> None:
         """Some seeds."""
         said: list[str] = []
-        self.assertEqual(simulate(seeds(50), said.append, kind=Forwards), [], "\n".join(said))
+        self.assertEqual(simulate(seeds(25), said.append, kind=Forwards), [], "\n".join(said))
 
 
 class OnceFailedTests(SynchronousTestCase):

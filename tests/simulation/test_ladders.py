@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.simulation.depth import one_of
 from tests.simulation.ladders import CANNOT, again, cases, why_not
 
-EVERY = one_of(7, 3)
+EVERY = one_of(13, 3)
 """One of so many is played here; C{make test-all} plays them all, of all modules."""
 CALLS = (
     "attended_transfer blind_transfer call_forward features_meet glare hold pickup reliable "

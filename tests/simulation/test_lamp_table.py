@@ -14,7 +14,7 @@ from tests.simulation.depth import one_of
 from tests.simulation.lamp_table import EVENTS, STATES, cells
 from tests.simulation.tables import play, sample
 
-EVERY = one_of(5, 2)
+EVERY = one_of(11, 2)
 """One cell of so many is played here: of three parties, each has a part of the events."""
 LEAST = 20 // EVERY
 """So many of these can happen at the least: seven events need no call at all."""

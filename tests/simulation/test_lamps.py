@@ -15,11 +15,11 @@ class LampsTests(SynchronousTestCase):
     def test_seeds(self) -> None:
         """Some worlds."""
         said: list[str] = []
-        failed = simulate(seeds(30), said.append, kind=LampPlay)
+        failed = simulate(seeds(15), said.append, kind=LampPlay)
         self.assertEqual(failed, [], "\n".join(said))
 
     def test_crashed(self) -> None:
         """Some in which the server crashes."""
         said: list[str] = []
-        failed = simulate(seeds(10), said.append, kind=CrashedLamps)
+        failed = simulate(seeds(5), said.append, kind=CrashedLamps)
         self.assertEqual(failed, [], "\n".join(said))

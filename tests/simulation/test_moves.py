@@ -16,7 +16,7 @@ class MoveTableTests(SynchronousTestCase):
 
     def test_sample(self) -> None:
         """A transfer ends as it would have, whenever its calls are moved."""
-        wrong = play(sample(cells(), one_of(83, 17))).wrong
+        wrong = play(sample(cells(), one_of(167, 17))).wrong
         self.assertEqual(wrong, [], "\n".join(wrong))
 
     def test_size(self) -> None:
@@ -30,13 +30,13 @@ class MoveTests(SynchronousTestCase):
     def test_worlds(self) -> None:
         """Phones notice nothing, whichever server they send to; no call has two owners, or two records."""
         said: list[str] = []
-        failed = simulate(seeds(50), said.append, kind=MovePlay)
+        failed = simulate(seeds(25), said.append, kind=MovePlay)
         self.assertEqual(failed, [], "\n".join(said))
 
     def test_deaths(self) -> None:
         """So it is where the servers are stopped and killed, and take the calls of each other."""
         said: list[str] = []
-        failed = simulate(seeds(60), said.append, kind=DeathPlay)
+        failed = simulate(seeds(30), said.append, kind=DeathPlay)
         self.assertEqual(failed, [], "\n".join(said))
 
     def test_comes_again(self) -> None:

@@ -12,7 +12,7 @@ from tests.simulation.depth import one_of
 from tests.simulation.operation_table import MUSIC_SIZE, music_cells
 from tests.simulation.tables import play, sample
 
-EVERY = one_of(61, 13)
+EVERY = one_of(127, 11)
 """One cell of so many is played here."""
 
 

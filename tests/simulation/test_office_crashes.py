@@ -15,5 +15,5 @@ class OfficeCrashTests(SynchronousTestCase):
     def test_some(self) -> None:
         """Some seeds, one in which a voice outlived its server, and one where somebody is held meanwhile."""
         said: list[str] = []
-        some = [*seeds(20), 59, 279]
+        some = [*seeds(10), 59, 279]
         self.assertEqual(simulate(some, said.append, kind=OfficeCrash), [], "\n".join(said))

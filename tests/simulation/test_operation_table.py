@@ -12,7 +12,7 @@ from tests.simulation.depth import one_of
 from tests.simulation.operation_table import SIZE, cells
 from tests.simulation.tables import play, sample
 
-EVERY = one_of(37, 11)
+EVERY = one_of(73, 11)
 """One cell of so many is played here."""
 
 

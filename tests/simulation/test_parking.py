@@ -15,7 +15,7 @@ class ParkingTests(SynchronousTestCase):
     def test_some(self) -> None:
         """Some seeds."""
         said: list[str] = []
-        self.assertEqual(simulate(seeds(50), said.append, kind=Parking), [], "\n".join(said))
+        self.assertEqual(simulate(seeds(25), said.append, kind=Parking), [], "\n".join(said))
 
     def test_answer_held_back(self) -> None:
         """A caller whose PRACK never comes does not wait for ever."""

@@ -1,4 +1,4 @@
-"""Random worlds: a few hundred here, as many as you like with C{make simulate SEEDS=20000}."""
+"""Random worlds: some of them here, as many as you like with C{make simulate SEEDS=20000}."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from twisted.trial.unittest import SynchronousTestCase
 from b2bua.testing.chance import play, simulate
 from tests.simulation.depth import seeds
 
-SEEDS = seeds(100)
+SEEDS = seeds(50)
 
 
 class RandomTests(SynchronousTestCase):
     """Whatever the seed draws, nothing is left, nothing is lost and no rule is broken."""
 
     def test_seeds(self) -> None:
-        """Some hundred worlds."""
+        """Many worlds."""
         said: list[str] = []
         failed = simulate(SEEDS, said.append)
         self.assertEqual(failed, [], "\n".join(said))

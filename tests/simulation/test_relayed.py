@@ -15,7 +15,7 @@ class RelayedTests(SynchronousTestCase):
     def test_some(self) -> None:
         """Some seeds."""
         said: list[str] = []
-        self.assertEqual(simulate(seeds(30), said.append, kind=Relayed), [], "\n".join(said))
+        self.assertEqual(simulate(seeds(15), said.append, kind=Relayed), [], "\n".join(said))
 
     def test_lost_before_the_answer(self) -> None:
         """Who was offered a relay that has died is shown another one as soon as there is an answer."""

@@ -13,7 +13,7 @@ from b2bua.testing.chance import Play
 from b2bua.testing.replaying import Replay
 from tests.simulation.depth import seeds
 
-SEEDS = seeds(15)
+SEEDS = seeds(8)
 
 
 class Recorded(Play):

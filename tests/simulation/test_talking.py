@@ -15,4 +15,4 @@ class TalkingTests(SynchronousTestCase):
     def test_some(self) -> None:
         """Some seeds."""
         said: list[str] = []
-        self.assertEqual(simulate(seeds(20), said.append, kind=Talking), [], "\n".join(said))
+        self.assertEqual(simulate(seeds(10), said.append, kind=Talking), [], "\n".join(said))

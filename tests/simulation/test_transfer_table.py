@@ -14,7 +14,7 @@ from tests.simulation.depth import one_of
 from tests.simulation.tables import play, sample
 from tests.simulation.transfer_table import EVENTS, KINDS, PARTIES, Kind, cells, undisturbed
 
-EVERY = one_of(47, 11)
+EVERY = one_of(97, 11)
 """One cell of so many is played here."""
 
 

@@ -15,12 +15,12 @@ class TransfersTests(SynchronousTestCase):
     def test_some(self) -> None:
         """Some seeds."""
         said: list[str] = []
-        self.assertEqual(simulate(seeds(30), said.append, kind=Transfers), [], "\n".join(said))
+        self.assertEqual(simulate(seeds(15), said.append, kind=Transfers), [], "\n".join(said))
 
     def test_mixed(self) -> None:
         """Some seeds with forwards, groups and searches among the transfers."""
         said: list[str] = []
-        self.assertEqual(simulate(seeds(25), said.append, kind=Mixed), [], "\n".join(said))
+        self.assertEqual(simulate(seeds(13), said.append, kind=Mixed), [], "\n".join(said))
 
 
 class OnceFailedTests(SynchronousTestCase):

@@ -73,6 +73,6 @@ class TwoServersTests(SynchronousTestCase):
 
     def test_some(self) -> None:
         """Each call is answered or refused, on both sides nothing is left, and work is bounded."""
-        for seed in seeds(10):
+        for seed in seeds(5):
             with self.subTest(seed=seed):
                 self.play(seed)

@@ -15,14 +15,14 @@ class WholeTests(SynchronousTestCase):
     def test_some(self) -> None:
         """Some seeds."""
         said: list[str] = []
-        self.assertEqual(simulate(seeds(15), said.append, kind=Whole), [], "\n".join(said))
+        self.assertEqual(simulate(seeds(8), said.append, kind=Whole), [], "\n".join(said))
 
     def test_crashed(self) -> None:
         """Some in which the server crashes."""
         said: list[str] = []
-        self.assertEqual(simulate(seeds(15), said.append, kind=WholeCrash), [], "\n".join(said))
+        self.assertEqual(simulate(seeds(8), said.append, kind=WholeCrash), [], "\n".join(said))
 
     def test_moved(self) -> None:
         """Some in which calls are moved between two servers."""
         said: list[str] = []
-        self.assertEqual(simulate(seeds(10), said.append, kind=WholeMove), [], "\n".join(said))
+        self.assertEqual(simulate(seeds(5), said.append, kind=WholeMove), [], "\n".join(said))
