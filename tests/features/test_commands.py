@@ -50,7 +50,7 @@ class CommandTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         """Open it."""
         self.features = Features.of(Shop)
-        self.choices = Choices(lambda: self.features, lambda: None, PluginFigures())  # type: ignore[arg-type,return-value]  # not asked
+        self.choices = Choices(lambda: self.features, lambda: None, PluginFigures(lambda: None))  # type: ignore[arg-type,return-value]  # not asked
 
     def answer(self, command: str, **arguments: object) -> Any:
         """What the service says."""
