@@ -34,8 +34,10 @@ class InviteRequest:
         "_attempts",
         "_client",
         "_credentials",
+        "_offers",
         "_require",
         "_sent",
+        "_target",
         "call_id",
         "from_name",
         "invitation",
@@ -49,6 +51,9 @@ class InviteRequest:
         """Take what is to be sent; L{start} sends it."""
         self.leg = leg
         self.invitation = invitation
+        self._target = invitation.request_uri
+        self._offers = invitation.session is not None
+        """Does it bring an offer?"""
         context = leg.context
         self.call_id = context.token()
         self.local_tag = context.token()
@@ -88,7 +93,7 @@ class InviteRequest:
             local_tag=self.local_tag,
             local=self.from_name,
             local_seq=seq,
-            target=self.invitation.request_uri,
+            target=self._target,
         )
 
     def start(self) -> None:
@@ -104,7 +109,7 @@ class InviteRequest:
     def _write(self, flow: Flow, via: str) -> Request:
         """Write the INVITE for the hop that it takes."""
         leg, invitation = self.leg, self.invitation
-        offers = invitation.session is not None
+        self._offers = offers = invitation.session is not None
         reliable = self._require or (offers and leg.party.policy.reliable != "never")
         fields = session_expires.asking(leg) + leaving(invitation.fields, leg.party) + self._credentials
         if self._require:

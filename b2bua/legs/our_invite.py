@@ -93,7 +93,7 @@ class OurInvite(ForkingInvite):
             dialog = self._early_of(tag, response)
             if reliable and not self._take_reliable(dialog, response, session):
                 return
-        if self.invitation.session is None and not reliable:
+        if not self._offers and not reliable:
             # An offer cannot come in an unreliable response (section 13.2.1).
             session = None
         if session is not None:
@@ -149,7 +149,7 @@ class OurInvite(ForkingInvite):
         if fork is not None and fork.answer is not None:
             through = not fork.rack
             session = fork.answer
-            if self.invitation.session is None:
+            if not self._offers:
                 if through:
                     session = None
                 else:
@@ -181,7 +181,7 @@ class OurInvite(ForkingInvite):
             return
         if self._owing is not None:
             ack.send()
-        elif self.invitation.session is not None or through:
+        elif self._offers or through:
             ack.send()
             self._done()
         else:
@@ -189,7 +189,7 @@ class OurInvite(ForkingInvite):
         if session is not None:
             leg.remote_session = updated or session
         session_expires.agreed(leg, response)
-        if leg.our_change is not None and self.invitation.session is not None:
+        if leg.our_change is not None and self._offers:
             # An UPDATE within the early dialog is answered first, so that the
             # call can tell the two answers apart.
             leg.our_change.hold(word)
@@ -204,10 +204,11 @@ class OurInvite(ForkingInvite):
         self._client = None
         if self.leg.our_invite is self:
             self.leg.our_invite = None
+            del self.invitation  # what may still come until Timer M does not need it
 
     def _surplus(self, ack: Ack, session: bytes | None) -> None:
         """End a dialog that nobody wants, after its ACK."""
-        answer = rejection(session) if session is not None and self.invitation.session is None else b""
+        answer = rejection(session) if session is not None and not self._offers else b""
         ack.send(self.leg.signed(answer) if answer else b"")
         self._dismiss(ack.dialog)
         if self._cancelled:
