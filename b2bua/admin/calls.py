@@ -16,7 +16,6 @@ from b2bua.admin.values import CallRow, HourRow, HungUp, Moved, Started, WhatIf
 from b2bua.calls.operations.origination import Origination, Wish
 from b2bua.calls.records.record import STATES
 from b2bua.calls.records.record import state as state_of
-from b2bua.cluster.moving import CannotMove
 from b2bua.explain.traced import TracedCall
 from b2bua.legs.party import Identity
 from b2bua.store.ports import Search, StoreError
@@ -267,6 +266,8 @@ class Calls:
 
         The phones notice nothing of it.  It is named by its C{server.node}; both have C{server.cluster} set.
         """
+        from b2bua.cluster.moving import CannotMove
+
         found = self._going(call)
         try:
             await self._move(found, node)

@@ -9,14 +9,13 @@ from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 
 from b2bua.admin.listening import listen_locally
-from b2bua.cluster.cluster import Cluster
-from b2bua.cluster.links import Links
-from b2bua.cluster.moving import CannotMove
 from b2bua.service.sockets import CannotStart
 from b2bua.store.ports import StoreError
 
 if TYPE_CHECKING:
     from b2bua.calls.call import Call
+    from b2bua.cluster.cluster import Cluster
+    from b2bua.cluster.links import Links
     from b2bua.server import Server
     from b2bua.store.ports import IStore
 
@@ -36,8 +35,12 @@ class Membership:
         @param path: of the socket by which others reach us; None if there are none.
         """
         self._store = store
-        self._links = None if path is None else Links(reactor, path)
+        self._links: Links | None = None
         self._cluster: Cluster | None = None
+        if path is not None:
+            from b2bua.cluster.links import Links
+
+            self._links = Links(reactor, path)
 
     @property
     def is_alone(self) -> bool:
@@ -59,6 +62,8 @@ class Membership:
             raise CannotStart(
                 "server.cluster: only calls that survive can be moved, and calls.survive is off"
             )
+        from b2bua.cluster.cluster import Cluster
+
         self._cluster = cluster = Cluster(server, nodes, self._store.node, links.connect, self._fenced)
         links.cluster = cluster
         try:
@@ -124,6 +129,8 @@ class Membership:
         @raise CannotMove: it cannot be moved; nothing has changed then.
         """
         if self._cluster is None:
+            from b2bua.cluster.moving import CannotMove
+
             raise CannotMove("server.cluster is not set, so that there is no other node to move a call to")
         await self._cluster.move(call, node)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from types import MappingProxyType, UnionType
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Union, get_args, get_origin
 
@@ -198,6 +197,8 @@ def _more(more: Mapping[tuple[str, ...], Iterable[str]], steps: Sequence[str | i
 
 def meant(name: str, known: Iterable[str], *, all_of_them: bool = True) -> str:
     """What to say behind a name that is wrong: the one that is meant, or those there are if they are few."""
+    from difflib import get_close_matches
+
     there = sorted(known)
     if close := get_close_matches(name, there, 1):
         return f"; is {close[0]} meant?"

@@ -26,6 +26,8 @@ print(*sys.modules)
 LATER = {
     "with TLS, for passwords, webhooks and mail": ("OpenSSL", "cryptography", "twisted.internet.ssl"),
     "when the tables of a database are of an older version": ("alembic", "mako"),
+    "with other nodes": ("b2bua.cluster.cluster", "b2bua.cluster.links", "b2bua.cluster.moving"),
+    "when somebody mistypes a name": ("difflib",),
     "with PostgreSQL": ("psycopg", "sqlalchemy.dialects.postgresql"),
     "for phones in browsers": ("b2bua.net.websocket", "wsproto", "h11"),
     "when something is posted": ("twisted.web.client", "twisted.internet.endpoints"),
