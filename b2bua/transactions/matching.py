@@ -61,7 +61,9 @@ def arrived(request: Request, flow: Flow) -> Request:
     """Note in the top Via where a request came from (RFC 3261 section 18.2.1, RFC 3581 section 4)."""
     host, port = flow.remote
     seen = request.via.seen_from(host, port)
-    return request if seen is request.via else request.with_via(seen)
+    if seen is not request.via:
+        request.came_by(seen)
+    return request
 
 
 def answer_flow(request: Request, flow: Flow) -> Flow:

@@ -25,6 +25,7 @@ from b2bua.wire.careful import (
 )
 from b2bua.wire.fields import CSeq, Via
 from b2bua.wire.grammar import TOKEN, split_list, without_controls
+from b2bua.wire.layouts import learn, take_apart
 from b2bua.wire.lookup import are_known, index
 from b2bua.wire.names import NameAddr
 from b2bua.wire.registry import KNOWN, REASONS, SINGLE, canonical
@@ -70,11 +71,16 @@ class Request(Message):
     data = b""
     """As it goes out, where it was written at once (see L{written})."""
 
-    def __init__(self, method: str, uri: str, fields: Iterable[Field] = (), body: bytes = b"") -> None:
-        """Take the Request-Line's parts, the header fields and the body."""
+    def __init__(self, method: str, uri: str, fields: Iterable[Field] | None = (), body: bytes = b"") -> None:
+        """
+        Take the Request-Line's parts, the header fields and the body.
+
+        @param fields: None if C{first} will hold them.
+        """
         self.method = method
         self.uri = uri
-        self.fields = tuple(fields)
+        if fields is not None:
+            self.fields = tuple(fields)
         self.body = body
 
     def __repr__(self) -> str:
@@ -99,24 +105,22 @@ class Request(Message):
         """Copy it with another Request-URI."""
         return Request(self.method, str(uri), self.fields, self.body)
 
-    def with_via(self, via: Via) -> Request:
-        """Copy it with another topmost Via, keeping what else was parsed already."""
-        text = via.head + via.tail
-        fields = list(self.fields)
-        at = 0
-        while (name := fields[at][0]) != "Via" and canonical(name) != "Via":
-            at += 1
-        value = fields[at][1]
-        if "," in value:
-            text = ", ".join((text, *split_list(value)[1:]))
-        fields[at] = (name, text)
-        copy = Request(self.method, self.uri, fields, self.body)
-        copy.first = {**self.first, "Via": text}
-        copy.via = via
-        if "cseq" in self.__dict__:  # not in what was salvaged of a malformed one
-            copy.from_, copy.to, copy.call_id, copy.cseq = self.from_, self.to, self.call_id, self.cseq
-            copy.distinct = self.distinct
-        return copy
+    def came_by(self, via: Via) -> None:
+        """
+        Put another topmost Via in the place of the one that was read.
+
+        It is what a transport adds to a request before anybody else sees it
+        (section 18.2.1): the only thing that is ever changed in a message.
+        """
+        first, text = self.first, via.head + via.tail
+        if "," in first["Via"]:
+            text = ", ".join((text, *split_list(first["Via"])[1:]))
+        if "fields" in self.__dict__:
+            fields = [*self.fields]
+            at = [canonical(name) for name, _ in fields].index("Via")
+            fields[at] = (fields[at][0], text)
+            self.fields = tuple(fields)
+        first["Via"], self.via = text, via
 
     def _copy(self, fields: tuple[Field, ...], body: bytes) -> Self:
         """Make the like with other fields and body."""
@@ -209,17 +213,22 @@ class Response(Message):
         self,
         code: int,
         reason: str,
-        fields: Iterable[Field] = (),
+        fields: Iterable[Field] | None = (),
         body: bytes = b"",
         *,
         local: bool = False,
     ) -> None:
-        """Take the Status-Line's parts, the header fields and the body."""
+        """
+        Take the Status-Line's parts, the header fields and the body.
+
+        @param fields: None if C{first} will hold them.
+        """
         if local:
             self.local = True
         self.code = code
         self.reason = reason
-        self.fields = tuple(fields)
+        if fields is not None:
+            self.fields = tuple(fields)
         self.body = body
 
     def __repr__(self) -> str:
@@ -321,29 +330,33 @@ def parse(data: bytes, limits: MessageLimits = LIMITS) -> Request | Response:
         # A head that is no longer than a field may be has no field that is too long.
         if 0 < end <= SHORT and end <= limits.field and len(data) <= limits.message:
             try:
-                head = data[: end + 2].decode()
+                head = data[:end].decode()
             except UnicodeDecodeError:
                 head = ""
-        line, _, rest = head.partition("\r\n")
-        fields: Sequence[Field] = _FIELDS(rest)
-        lines, body = head.count("\r"), data[end + 4 :]
-        # Fewer fields than ends of lines: something is folded, or no field at all, or has a lone CR or LF.
-        if not fields or len(fields) < lines - 1 or "\0" in head or lines > limits.fields:
-            (line, fields, body), readers = read_carefully(data, limits), _ONCE
-        read_start, read_party, read_cseq, look = readers
+        body, apart, fields = data[end + 4 :], take_apart(head), None
+        if apart is not None and len(apart[1]) < limits.fields:
+            line, first = apart
+            distinct = True
+        else:
+            line, fields = _read_quickly(head, limits)
+            if not fields:
+                (line, fields, body), readers = read_carefully(data, limits), _ONCE
+            names, _ = zip(*fields, strict=True) if fields else ((), ())
+            well_spelled, distinct = readers[3](names)
+            if well_spelled:
+                first = dict(fields if distinct else fields[::-1])
+                if distinct and line and readers is _AGAIN:
+                    learn(head, names)
+            else:
+                first = index(fields)
+                distinct = len(first) == len(fields)
+        read_start, read_party, read_cseq, _ = readers
         method, text, code = read_start(line)
         message: Request | Response
         message = Response(code, text, fields, body) if code else Request(method, text, fields, body)
-        names, _ = zip(*fields, strict=True) if fields else ((), ())
-        well_spelled, distinct = look(names)
-        if well_spelled:
-            first = dict(fields if distinct else fields[::-1])
-        else:
-            first = index(fields)
-            distinct = len(first) == len(fields)
         message.first, message.distinct = first, distinct
-        if not distinct:
-            _check_repeated(fields, limits, len(first), well_spelled)
+        if not distinct and fields is not None:
+            _check_repeated(fields, limits, len(first))
         if limits is not LIMITS:
             message.limits = limits
         # What every message must have (section 8.1.1).
@@ -371,6 +384,17 @@ def parse(data: bytes, limits: MessageLimits = LIMITS) -> Request | Response:
     return message
 
 
+def _read_quickly(head: str, limits: MessageLimits) -> tuple[str, Sequence[Field]]:
+    """Read the start-line and the fields, all of them on lines of their own; no fields if any is not."""
+    line, _, rest = head.partition("\r\n")
+    fields: Sequence[Field] = _FIELDS(rest + "\r\n")
+    breaks = head.count("\r")
+    # Fewer fields than ends of lines: something is folded, or no field at all, or has a lone CR or LF.
+    if len(fields) < breaks or "\0" in head or breaks >= limits.fields:
+        return line, ()
+    return line, fields
+
+
 def _topmost(vias: str, limits: MessageLimits) -> str:
     """Take the first of several values of Via that stand on one line."""
     if vias.count(",") >= limits.vias:
@@ -378,16 +402,13 @@ def _topmost(vias: str, limits: MessageLimits) -> str:
     return ([*split_list(vias), ""])[0]
 
 
-def _check_repeated(
-    fields: Sequence[Field], limits: MessageLimits, distinct: int, well_spelled: bool
-) -> None:
+def _check_repeated(fields: Sequence[Field], limits: MessageLimits, distinct: int) -> None:
     """
     Refuse fields that are there twice but may be only once, and too long lists.
 
     @param distinct: how many names there are.
     """
-    if not well_spelled:
-        fields = [(canonical(name), value) for name, value in fields]
+    fields = [(canonical(name), value) for name, value in fields]
     vias = [value for name, value in fields if name == "Via"]
     # A comma in quotes counts as well.
     if 1 + ",".join(vias).count(",") > limits.vias:

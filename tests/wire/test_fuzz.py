@@ -8,7 +8,7 @@ from random import Random
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.wire import lookup, message, names, uri, via
+from b2bua.wire import layouts, lookup, message, names, uri, via
 from tests.wire import fuzz
 
 
@@ -36,6 +36,7 @@ class FuzzTests(SynchronousTestCase):
             via._known_sender,
         ):
             cache.cache_clear()
+        layouts._known.clear()
         gc.collect()
         return sys.getallocatedblocks()
 
