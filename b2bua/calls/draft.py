@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from b2bua.legs.words import Fields
 from b2bua.wire.grammar import is_token
 from b2bua.wire.registry import NEVER, canonical
 from b2bua.wire.uri import Uri
@@ -90,10 +89,6 @@ class InvitationDraft:
         id = f"{blake2b(content, digest_size=12).hexdigest()}@{Uri.parse(self.from_uri).host}"
         self.parts.append((id, kind, content))
         return f"cid:{id}"
-
-    def finished(self) -> Fields:
-        """The header fields, which nobody can change any more."""
-        return tuple(self.fields)
 
 
 def is_safe(text: object) -> bool:

@@ -60,8 +60,8 @@ class Invites:
         @param conference: it may lead to a conference only: to this one, or where it is empty to the
             one that is dialled.
         """
-        party = sender.party
         leg = self._leg(request, server, sender)
+        party = leg.party
         # An extension is a phone: it has sent nothing on, unless we are told that it is more than a phone.
         path = path_from(request, believed=party.policy.trusted or not party.internal)
         target = conference or self._directory.target_of(request, server.flow, party)
@@ -79,6 +79,7 @@ class Invites:
         A call of two is joined by nobody.  A name that we do not know does not
         matter where a conference is dialled (RFC 3911 section 4).
         """
+        party, _ = sender
         code = 400
         named = request.all("Join")
         if len(named) == 1 and "," not in named[0]:
@@ -89,7 +90,7 @@ class Invites:
             leg = dialogs.find_replaced(*name)
             if dialogs.has_ended(*name) or (leg is not None and leg.ended):
                 code = 603
-            elif leg is None or (leg.channel.focus and sender.party.internal):
+            elif leg is None or (leg.channel.focus and party.internal):
                 self._begin(request, server, sender, "" if leg is None else leg.channel.focus)
                 return
             else:
@@ -124,6 +125,7 @@ class Invites:
 
     def _leg(self, request: Request, server: IServerTransaction, sender: Sender) -> Leg:
         """A leg for an INVITE that is welcome."""
-        leg = Leg.received(self._calls.context, request, server, sender.party, self._calls.hear)
-        leg.identity = sender.identity
+        party, identity = sender
+        leg = Leg.received(self._calls.context, request, server, party, self._calls.hear)
+        leg.identity = identity
         return leg

@@ -94,9 +94,10 @@ class OutsideRequests:
             return
         sender = self._senders.admit(request, server)
         if sender is not None:
+            party, _ = sender
             watched = self._directory.watched(request, server.flow)
             # What a phone watches is its own affair, whoever has logged in there.
-            watcher = self._directory.party(sender.party.at) if sender.party.at else sender.party
+            watcher = self._directory.party(party.at) if party.at else party
             self._notifier.subscribe(request, server, watcher, watched)
 
     def _subscribe_stranger(self, request: Request, server: IServerTransaction) -> None:
@@ -113,8 +114,9 @@ class OutsideRequests:
         """Let somebody who is known say how they are (RFC 3903 section 6)."""
         sender = self._senders.admit(request, server)
         if sender is not None:
+            party, _ = sender
             watched = self._directory.watched(request, server.flow)
-            self._publications.publish(request, server, sender.party, watched)
+            self._publications.publish(request, server, party, watched)
 
     def message(self, request: Request, server: IServerTransaction) -> None:
         """Pass a message on (RFC 3428)."""
@@ -135,8 +137,9 @@ class OutsideRequests:
 
     def _pass_on(self, request: Request, server: IServerTransaction, sender: Sender) -> None:
         """Pass a message on."""
-        target = self._directory.target_of(request, server.flow, sender.party)
-        MessageRelay(self._calls, request, server, sender.party, sender.identity).start(target)
+        party, identity = sender
+        target = self._directory.target_of(request, server.flow, party)
+        MessageRelay(self._calls, request, server, party, identity).start(target)
 
     def refer(self, request: Request, server: IServerTransaction) -> None:
         """
@@ -148,25 +151,26 @@ class OutsideRequests:
         sender = self._senders.admit(request, server)
         if sender is None:
             return
+        party, _ = sender
         target = request.target_dialog
         if target is None:
-            leg = self._in_conference(request, sender)
+            leg = self._in_conference(request, party)
         else:
             leg = self._calls.context.dialogs.find_replaced(
                 target.call_id, target.local_tag, target.remote_tag
             )
         if leg is None or leg.call is None or leg.ended:
             self._answer(request, server, 481 if target is not None else 603)
-        elif leg.party.phone != sender.party.phone:
+        elif leg.party.phone != party.phone:
             self._answer(request, server, 403)  # RFC 4538 section 4: only a party of that dialog
         else:
             leg.referred_from_outside(request, server)
 
-    def _in_conference(self, request: Request, sender: Sender) -> Leg | None:
+    def _in_conference(self, request: Request, party: Party) -> Leg | None:
         """The leg by which the sender takes part in the conference that a request is sent to."""
         conference = request.request_uri.user_unescaped
         legs = (leg for call in self._calls.going.values() for leg in call.legs if leg.channel.focus)
-        mine = (leg for leg in legs if leg.party.phone == sender.party.phone)
+        mine = (leg for leg in legs if leg.party.phone == party.phone)
         return next((leg for leg in mine if leg.channel.focus == conference), None)
 
     # ---- features -------------------------------------------------------
@@ -184,17 +188,18 @@ class OutsideRequests:
         sender = self._senders.admit(request, server)
         if sender is None:
             return
-        target, features = self._directory.target_of(request, server.flow, sender.party), self._calls.features
+        party, identity = sender
+        target, features = self._directory.target_of(request, server.flow, party), self._calls.features
         asked = OutsideRequest(
             request.method,
             target,
             self._directory.user(target),
             self._directory.extension(target),
-            sender.party,
-            sender.identity,
+            party,
+            identity,
             request.content_type or "",
             request.body,
-            seen(request, features.fields, sender.party),
+            seen(request, features.fields, party),
         )
         then = partial(self._answered, request, server, sender)
         self._calls.when(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 
@@ -54,12 +54,8 @@ class Owner(Protocol):
         """Take a request of the peer."""
 
 
-class Sender(NamedTuple):
-    """Who has sent a request, proved."""
-
-    party: Party
-    identity: Identity
-    """Who that is to others."""
+Sender: TypeAlias = tuple[Party, Identity]
+"""Who has sent a request, proved, and who that is to others."""
 
 
 class Senders:
@@ -92,13 +88,13 @@ class Senders:
         trunk = self._identify(request, server.flow)
         if trunk is not None:
             party = self._directory.trunk_party(trunk)
-            return Sender(party, self._presented_by(request, party))
+            return party, self._presented_by(request, party)
         proved = self._authenticator.admit(request, server)
         if proved is None:
             return None
         party = self._directory.caller(proved.user)
         wants_privacy = _is_anonymous(request) or not request.privacy.isdisjoint(("id", "user"))
-        return Sender(party, Identity(party.display, f"sip:{party.aor}", private=wants_privacy))
+        return party, Identity(party.display, f"sip:{party.aor}", private=wants_privacy)
 
     def is_at(self, owner: Owner, message: Message, flow: Flow) -> bool:
         """Does a message come from where the peer of a dialog is known to be?"""

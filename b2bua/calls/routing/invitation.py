@@ -34,7 +34,7 @@ def invitation(
         from_uri=draft.from_uri,
         to_display=draft.to_display,
         to_uri=draft.to_uri,
-        fields=draft.finished(),
+        fields=tuple(draft.fields),
         session=template.offer,
         max_forwards=template.max_forwards,
         max_breadth=breadth,
