@@ -54,16 +54,33 @@ _WORDS: dict[Role, RoleName] = {
 }
 
 
-@lru_cache(maxsize=256)
-def _answers(answer: Callable[..., Any]) -> TypeAdapter[Any]:
-    """What a method answers."""
-    return TypeAdapter(get_type_hints(answer, include_extras=True)["return"])
-
-
 class Parameters(BaseModel):
     """The parameters of a question."""
 
     model_config = ConfigDict(extra="forbid", defer_build=True)
+
+
+def _function(method: Callable[..., Any]) -> Any:
+    """The function of a method, which knows the same of its parameters, and keeps no object alive."""
+    return getattr(method, "__func__", method)
+
+
+@lru_cache(maxsize=256)
+def _parameters(name: str, function: Callable[..., Any]) -> type[Parameters]:
+    """The parameters of a function that answers, as a model of that name."""
+    hints = get_type_hints(function, include_extras=True)
+    fields: dict[str, Any] = {
+        name: (hints[name], ... if one.default is one.empty else one.default)
+        for name, one in inspect.signature(function).parameters.items()
+        if name != "self"
+    }
+    return create_model(name, __base__=Parameters, **fields)
+
+
+@lru_cache(maxsize=256)
+def _answers(function: Callable[..., Any]) -> TypeAdapter[Any]:
+    """What a function answers."""
+    return TypeAdapter(get_type_hints(function, include_extras=True)["return"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,18 +99,12 @@ class Route:
 
     def __post_init__(self) -> None:
         """Read the signature of what answers."""
-        hints = get_type_hints(self.answer, include_extras=True)
-        fields: dict[str, Any] = {
-            name: (hints[name], ... if one.default is one.empty else one.default)
-            for name, one in inspect.signature(self.answer).parameters.items()
-        }
-        model = create_model(self.name, __base__=Parameters, **fields)
-        object.__setattr__(self, "parameters", model)
+        object.__setattr__(self, "parameters", _parameters(self.name, _function(self.answer)))
 
     @property
     def answers(self) -> TypeAdapter[Any]:
         """What it answers, made when it is asked for first."""
-        return _answers(self.answer)
+        return _answers(_function(self.answer))
 
     @property
     def name(self) -> str:
