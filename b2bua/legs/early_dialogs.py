@@ -91,7 +91,7 @@ class ForkingInvite(InviteRequest):
         rack = f"{response.rseq} {response.cseq.number} INVITE"
         if session is not None and fork.answer is None:
             fork.answer = session
-            if not self._offers:
+            if not self.offers:
                 fork.rack = rack
                 return True
         self._prack(fork, rack, b"")

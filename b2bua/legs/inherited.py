@@ -55,7 +55,7 @@ class Inherited:
         if seq == self._seq and self._ack is not None:
             self._ack.repeat()
             return
-        self._seq, self._ack = seq, Ack(leg, dialog, seq)
+        self._seq, self._ack = seq, Ack(leg.channel, dialog, seq)
         self._ack.send(self._owed(response))
         if leg.state is LegState.ANSWERED and leg.queued_change is None and leg.local_session is not None:
             change(leg, Changed(leg.local_session), refresh=True)

@@ -34,16 +34,16 @@ class InviteRequest:
         "_attempts",
         "_client",
         "_credentials",
-        "_offers",
         "_require",
         "_sent",
-        "_target",
         "call_id",
         "from_name",
         "invitation",
         "leg",
         "local_tag",
+        "offers",
         "seq",
+        "target",
         "to_value",
     )
 
@@ -51,8 +51,8 @@ class InviteRequest:
         """Take what is to be sent; L{start} sends it."""
         self.leg = leg
         self.invitation = invitation
-        self._target = invitation.request_uri
-        self._offers = invitation.session is not None
+        self.target = invitation.request_uri
+        self.offers = invitation.session is not None
         """Does it bring an offer?"""
         context = leg.context
         self.call_id = context.token()
@@ -93,7 +93,7 @@ class InviteRequest:
             local_tag=self.local_tag,
             local=self.from_name,
             local_seq=seq,
-            target=self._target,
+            target=self.target,
         )
 
     def start(self) -> None:
@@ -109,7 +109,7 @@ class InviteRequest:
     def _write(self, flow: Flow, via: str) -> Request:
         """Write the INVITE for the hop that it takes."""
         leg, invitation = self.leg, self.invitation
-        self._offers = offers = invitation.session is not None
+        self.offers = offers = invitation.session is not None
         reliable = self._require or (offers and leg.party.policy.reliable != "never")
         fields = session_expires.asking(leg) + leaving(invitation.fields, leg.party) + self._credentials
         if self._require:

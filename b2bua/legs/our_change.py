@@ -174,7 +174,7 @@ class OurChange:
             return
         session = session_within(response) if self._answer is None else self._answer
         if self.method == "INVITE":
-            self._ack = Ack(leg, dialog, self.seq, self._credentials)
+            self._ack = Ack(leg.channel, dialog, self.seq, self._credentials)
         if self._over:
             if self._ack is not None:
                 self._ack.send(leg.signed(rejection(session)) if self.asks and session else None)
@@ -213,7 +213,7 @@ class OurChange:
         leg.remote_session = session
         self._owes_ack = True
         if self._ack is not None:
-            self._ack.owe()
+            self._ack.owe(leg)
         leg.hear(leg, Answered(session, fields))
 
     def confirm(self, session: bytes | None) -> None:

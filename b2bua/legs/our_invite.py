@@ -9,6 +9,7 @@ from b2bua.errors import PeerError
 from b2bua.legs import bye, session_expires
 from b2bua.legs.ack import Ack
 from b2bua.legs.early_dialogs import ForkingInvite
+from b2bua.legs.further import FurtherAnswers, acknowledge
 from b2bua.legs.header_policy import FAILURE, MOVED, PROVISIONAL, SUCCESS, entering, leaving, session_within
 from b2bua.legs.state import LegState
 from b2bua.legs.words import Answered, Moved, Progress, Refused, Ringing
@@ -29,8 +30,9 @@ class OurInvite(ForkingInvite):
     """
     The client side of the first INVITE.
 
-    The transaction holds it until Timer M, so that retransmitted and surplus
-    2xx are met when the leg has long let go of it.
+    When one has answered and all is said, L{FurtherAnswers} takes its place with
+    the transaction, so that retransmitted and surplus 2xx are met when the leg has
+    long let go of it.
     """
 
     __slots__ = ("_ack", "_cancelled", "_owing", "_stranded", "_surplus_acks", "_winner", "heard")
@@ -93,7 +95,7 @@ class OurInvite(ForkingInvite):
             dialog = self._early_of(tag, response)
             if reliable and not self._take_reliable(dialog, response, session):
                 return
-        if not self._offers and not reliable:
+        if not self.offers and not reliable:
             # An offer cannot come in an unreliable response (section 13.2.1).
             session = None
         if session is not None:
@@ -127,7 +129,7 @@ class OurInvite(ForkingInvite):
         else:
             dialog = early
             dialog.confirm(response)
-        ack = Ack(leg, dialog, self.seq, self._credentials)
+        ack = Ack(leg.channel, dialog, self.seq, self._credentials)
         if self._winner is not None or self._cancelled or leg.our_invite is not self:
             if early is not None:
                 self._drop(early)
@@ -142,14 +144,14 @@ class OurInvite(ForkingInvite):
         if early is None:
             leg.context.dialogs.add(dialog, leg)
         self._keep(dialog)
-        self._sent = None  # further 2xx do not need it, and the rest is kept until Timer M
+        self._sent = None
         leg.learn(response)
         leg.state = LegState.ANSWERED
         through = False
         if fork is not None and fork.answer is not None:
             through = not fork.rack
             session = fork.answer
-            if not self._offers:
+            if not self.offers:
                 if through:
                     session = None
                 else:
@@ -181,15 +183,15 @@ class OurInvite(ForkingInvite):
             return
         if self._owing is not None:
             ack.send()
-        elif self._offers or through:
+        elif self.offers or through:
             ack.send()
             self._done()
         else:
-            ack.owe()
+            ack.owe(leg)
         if session is not None:
             leg.remote_session = updated or session
         session_expires.agreed(leg, response)
-        if leg.our_change is not None and self._offers:
+        if leg.our_change is not None and self.offers:
             # An UPDATE within the early dialog is answered first, so that the
             # call can tell the two answers apart.
             leg.our_change.hold(word)
@@ -201,15 +203,16 @@ class OurInvite(ForkingInvite):
         """The exchange is through: the leg lets go."""
         if self._stranded is not None:
             self._stay()
+        if self._ack is not None and self._client is not None:
+            further = FurtherAnswers(self, self._ack, self._surplus_acks, max(self.seq, self._used))
+            self._client.hand_on(further.heard)
         self._client = None
         if self.leg.our_invite is self:
             self.leg.our_invite = None
-            del self.invitation  # what may still come until Timer M does not need it
 
     def _surplus(self, ack: Ack, session: bytes | None) -> None:
         """End a dialog that nobody wants, after its ACK."""
-        answer = rejection(session) if session is not None and not self._offers else b""
-        ack.send(self.leg.signed(answer) if answer else b"")
+        acknowledge(self.leg, ack, session, offered=self.offers)
         self._dismiss(ack.dialog)
         if self._cancelled:
             self._over()

@@ -110,6 +110,10 @@ class ClientTransaction:
         branch.move(flow)
         branch.perform(branch.machine.moved())
 
+    def hand_on(self, hear: Callable[[Response], None]) -> None:
+        """Let somebody else hear from now on (see L{IClientTransaction.hand_on})."""
+        self._hear = hear
+
     def forget(self) -> None:
         """Hear no more of it; the machine goes on by itself to its end."""
         self._hear = _nobody

@@ -65,7 +65,7 @@ class ServerTransaction(Transaction):
         table: ServerTransactions,
         machine: ServerMachine,
         key: Hashable,
-        merge_key: Hashable,
+        merge_key: int | None,
         flow: Flow,
         way_back: Flow,
     ) -> None:
@@ -183,7 +183,7 @@ def tag_of(to: str) -> str:
     return NameAddr.parse(to).tag
 
 
-Remains: TypeAlias = tuple[str, bytes, "Flow", str, Hashable]
+Remains: TypeAlias = tuple[str, bytes, "Flow", str, int | None]
 """
 What is left of a transaction that is answered for good, until its last timer fires.
 
@@ -208,8 +208,8 @@ class ServerTransactions:
         self._counts = transport.counts
         self._secret = transport.token().encode()
         self.live: dict[Hashable, ServerTransaction | Remains] = {}
-        self._merges: dict[Hashable, Hashable] = {}
-        """The keys of those that belong to no dialog, by what their copies have in common."""
+        self._merges: set[int] = set()
+        """What copies have in common of those that belong to no dialog."""
         self.lapses = Lapses(transport.wheel, self._forget)
 
     def __len__(self) -> int:
@@ -239,14 +239,14 @@ class ServerTransactions:
             if isinstance(left, tuple):
                 del live[key]
                 if left[4] is not None:
-                    merges.pop(left[4], None)
+                    merges.discard(left[4])
 
-    def drop(self, server: ServerTransaction, merge: Hashable) -> None:
+    def drop(self, server: ServerTransaction, merge: int | None) -> None:
         """Forget one, unless it lingers."""
         if self.live.get(server.key) is server:
             del self.live[server.key]
             if merge is not None:
-                self._merges.pop(merge, None)
+                self._merges.discard(merge)
 
     def request(self, request: Request, flow: Flow) -> None:
         """Match a request to its transaction, or open one."""
@@ -300,7 +300,7 @@ class ServerTransactions:
         else:
             self._open(request, key, merge, flow)
 
-    def _open(self, request: Request, key: Hashable, merge: Hashable, flow: Flow) -> None:
+    def _open(self, request: Request, key: Hashable, merge: int | None, flow: Flow) -> None:
         """Open a server transaction and have its request delivered."""
         server = self._transaction(request, key, merge, flow)
         server.deliver(request)
@@ -314,7 +314,9 @@ class ServerTransactions:
         """Go on with an INVITE that a process has received which is gone."""
         return self._transaction(invite, server_key(invite, "INVITE"), merge_key(invite), flow)
 
-    def _transaction(self, request: Request, key: Hashable, merge: Hashable, flow: Flow) -> ServerTransaction:
+    def _transaction(
+        self, request: Request, key: Hashable, merge: int | None, flow: Flow
+    ) -> ServerTransaction:
         """Make a server transaction that has not started."""
         reliable = flow.transport != "UDP"
         transport = self.transport
@@ -327,7 +329,7 @@ class ServerTransactions:
         server = ServerTransaction(self, machine, key, merge, flow, way_back(request.via, flow))
         self.live[key] = server
         if merge is not None:
-            self._merges[merge] = key
+            self._merges.add(merge)
         return server
 
     def _cancel(self, request: Request, key: Hashable, flow: Flow) -> None:

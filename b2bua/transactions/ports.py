@@ -104,6 +104,9 @@ class IClientTransaction(Interface):
         fails, as if its connection were lost.
         """
 
+    def hand_on(hear: Callable[[Response], None]) -> None:
+        """Let somebody else hear from now on: of an INVITE that was answered further 2xx may come."""
+
     def forget() -> None:
         """Hear no more of it; the machine goes on by itself to its end."""
 

@@ -124,6 +124,10 @@ class FakeClient:
         """Note where it goes on."""
         self.flow = flow
 
+    def hand_on(self, hear: Any) -> None:
+        """Let somebody else hear."""
+        self._hear = hear
+
     def forget(self) -> None:
         """Hear no more."""
         self.forgotten = True

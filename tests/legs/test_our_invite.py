@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from b2bua.legs.leg import LegState
 from b2bua.legs.words import Answered, Confirmed, HungUp, Moved, Progress, Refused, Ringing
+from b2bua.wire.message import Field, Request, Response
 from tests.legs.layer import ANSWER, OFFER, LegCase
 
 
@@ -209,6 +212,60 @@ class ForkTests(LegCase):
         invite.answer(200, ANSWER, tag="a")
         self.assertEqual([ack.to.tag for ack in self.layer.acks], ["b", "a", "a"])
         self.assertEqual(self.methods, ["INVITE", "BYE"])
+
+    def test_answers_when_gone(self) -> None:
+        """So is each one that comes when the call is over, until Timer M (RFC 6026 section 7.2)."""
+        leg = self.outgoing()
+        invite = self.client
+        invite.answer(200, ANSWER, tag="a")
+        invite.answer(200, ANSWER, tag="b")
+        self.client.answer(200)
+        leg.hang_up()
+        self.client.answer(200)
+        self.assert_gone(leg)
+        self.words.clear()
+        for tag in ("a", "b", "c", "c"):
+            invite.answer(200, ANSWER, tag=tag)
+        self.assertEqual([ack.to.tag for ack in self.layer.acks], ["a", "b", "a", "b", "c", "c"])
+        self.assertEqual(self.methods, ["INVITE", "BYE", "BYE", "BYE"])
+        self.assertEqual(self.client.request.to.tag, "c")
+        self.assertEqual(self.layer.acks[-1].cseq.number, invite.request.cseq.number)
+        self.assertGreater(self.client.request.cseq.number, invite.request.cseq.number)
+        self.client.answer(200)
+        self.assertEqual((self.words, len(self.context.dialogs)), ([], 0))
+        self.assertIsNone(leg.channel.usage)
+
+    def test_challenged_when_gone(self) -> None:
+        """The BYE to such a one is sent again with credentials, for the same party."""
+        asked: list[tuple[Any, bool]] = []
+
+        def challenged(leg: Any, response: Response, request: Request, flow: Any) -> list[Field]:
+            asked.append((leg.party, leg.ended))
+            return [("Authorization", "Digest ...")]
+
+        self.context.challenged = challenged
+        leg = self.answered()
+        invite = self.client
+        leg.hang_up()
+        self.client.answer(200)
+        self.assert_gone(leg)
+        invite.answer(200, ANSWER, tag="other")
+        self.client.answer(401, fields=(("WWW-Authenticate", 'Digest realm="x", nonce="y"'),))
+        self.assertEqual(self.client.request.get("Authorization"), "Digest ...")
+        self.client.answer(200)
+        self.assertEqual(asked, [(leg.party, True)])
+
+    def test_offer_when_gone(self) -> None:
+        """Where the INVITE had no offer, the ACK refuses all streams of the 2xx (section 13.2.2.4)."""
+        leg = self.answered(None)
+        leg.say(Confirmed(ANSWER))
+        invite = self.client
+        leg.hang_up()
+        self.client.answer(200)
+        self.assert_gone(leg)
+        invite.answer(200, OFFER, tag="other")
+        self.assertIn(b"m=audio 0 ", self.layer.acks[-1].body)
+        self.assertEqual(self.client.request.method, "BYE")
 
     def test_one_early_medium(self) -> None:
         """Early media of one fork at a time gets through."""

@@ -17,7 +17,7 @@ ROOM = Path(b2bua.legs.__file__).parent
 WRITERS = {
     # Who it is, for good.
     "call": "",
-    "channel": "",
+    "channel": "further",
     "context": "",
     "hear": "",
     "held": "",

@@ -195,6 +195,10 @@ class FakeTransaction:
         """Only INVITEs are cancelled."""
         raise AssertionError("not an INVITE")
 
+    def hand_on(self, hear: Callable[[Response], None]) -> None:
+        """Only INVITEs are."""
+        raise AssertionError("not an INVITE")
+
     def forget(self) -> None:
         """Hear no more."""
         self.forgotten = True

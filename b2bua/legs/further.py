@@ -1,0 +1,114 @@
+"""What of our first INVITE is left when one has answered it: further 2xx (RFC 3261 section 13.2.2.4)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from b2bua.dialogs.dialog import Dialog
+from b2bua.dialogs.offer_answer import rejection
+from b2bua.errors import PeerError
+from b2bua.legs import bye
+from b2bua.legs.ack import Ack
+from b2bua.legs.header_policy import session_within
+from b2bua.legs.state import LegData
+
+if TYPE_CHECKING:
+    from b2bua.legs.invite_request import InviteRequest
+    from b2bua.legs.words import Word
+    from b2bua.wire.message import Response
+
+
+class FurtherAnswers:
+    """
+    Meets the same 2xx again, and those of other forks, until Timer M.
+
+    It knows the way to the peer, and not the leg, which may be gone long before.
+    """
+
+    __slots__ = (
+        "_ack",
+        "_call_id",
+        "_context",
+        "_from",
+        "_kind",
+        "_offered",
+        "_others",
+        "_party",
+        "_seq",
+        "_target",
+        "_used",
+    )
+
+    def __init__(self, invite: InviteRequest, ack: Ack, others: dict[str, Ack] | None, used: int) -> None:
+        """
+        Take over from an INVITE that is through.
+
+        @param ack: that of the one who has won.
+        @param others: those of dialogs that nobody wants, by their tags.
+        @param used: the last CSeq number that we used with its Call-ID before it was answered.
+        """
+        leg = invite.leg
+        self._kind = type(leg)
+        self._context, self._party = leg.context, leg.party
+        self._ack, self._others = ack, others
+        self._call_id, self._from = invite.call_id, invite.from_name
+        self._target = invite.target
+        self._offered = invite.offers
+        self._seq, self._used = invite.seq, used
+
+    def heard(self, response: Response) -> None:
+        """Take a response; what is malformed in it makes it worthless."""
+        if not response.success:
+            return
+        try:
+            self._success(response)
+        except PeerError:
+            return
+
+    def _success(self, response: Response) -> None:
+        """Acknowledge a 2xx again, or end the dialog that it makes."""
+        tag, first = response.to.tag, self._ack
+        ack = first if tag == first.dialog.remote_tag else (self._others or {}).get(tag)
+        if ack is not None:
+            ack.repeat()
+            return
+        session = session_within(response)
+        dialog = Dialog.of_response(
+            response,
+            call_id=self._call_id,
+            local_tag=first.dialog.local_tag,
+            local=self._from,
+            local_seq=self._used,
+            target=self._target,
+        )
+        ack = Ack(first.channel, dialog, self._seq, first.credentials)
+        self._others = {**(self._others or {}), tag: ack}
+        leg = self._leg()
+        acknowledge(leg, ack, session, offered=self._offered)
+        bye.dismiss(leg, dialog)
+
+    def _leg(self) -> LegData:
+        """Whose dialogs these are; one that is gone is made anew, for what its BYE may need."""
+        channel = self._ack.channel
+        if not channel.closed:
+            leg: LegData = channel.usage
+            return leg
+        leg = self._kind(self._context, False, self._party, _nobody)
+        leg.end()
+        leg.channel = channel
+        return leg
+
+
+def acknowledge(leg: LegData, ack: Ack, session: bytes | None, *, offered: bool) -> None:
+    """
+    Send the ACK of a dialog that nobody wants.
+
+    @param session: the body of its 2xx.
+    @param offered: did the INVITE bring an offer, so that the ACK owes no answer?
+    """
+    answer = rejection(session) if session is not None and not offered else b""
+    ack.send(leg.signed(answer) if answer else b"")
+
+
+def _nobody(leg: Any, word: Word) -> None:
+    """Hear nothing."""
