@@ -189,7 +189,7 @@ class Leg(LegData):
         """Take a REFER that names this leg by Target-Dialog; it makes a dialog of its own (RFC 4538)."""
         from_peer.referred_from_outside(self, request, server)
 
-    def session_due(self) -> None:
+    def __call__(self) -> None:
         """The timer of the session fires."""
         self.timer = None
         refresh.due(self)

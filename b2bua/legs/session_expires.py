@@ -72,12 +72,12 @@ def _agree(leg: LegData, timer: SessionTimer) -> None:
 
 
 def run(leg: LegData, seconds: float) -> None:
-    """Start the timer over: C{leg.session_due} is called when it fires."""
+    """Start the timer over; it calls the leg when it fires."""
     if leg.timer is not None:
         leg.timer.stop()
         leg.timer = None
     if seconds > 0 and leg.state is not LegState.ENDED:
-        leg.timer = leg.context.layer.start(seconds, leg.session_due)
+        leg.timer = leg.context.layer.start(seconds, leg)
 
 
 def left(leg: LegData) -> float | None:

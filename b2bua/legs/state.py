@@ -284,7 +284,7 @@ class LegData:
 
     # The session
 
-    def session_due(self) -> None:
+    def __call__(self) -> None:
         """The timer of the session fires; the leg on top knows what is to be done."""
         raise NotImplementedError
 

@@ -319,7 +319,7 @@ def refreshed(phone: Phone) -> None:
     for session in phone.live[:1]:
         leg = dialogs.find_replaced(session.call_id, session.remote_tag, session.local_tag)
         if leg is not None and leg.agreed is not None and leg.agreed.refreshing:
-            leg.session_due()
+            leg()
 
 
 EVENTS: dict[str, Callable[[Phone], None]] = {

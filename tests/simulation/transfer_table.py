@@ -399,7 +399,7 @@ def fire(scene: Scene, legs: list[Leg]) -> bool:
     for leg in legs:
         if leg.timer is not None:
             leg.timer.stop()
-        scene.world.served.server.core.calls.run(leg.session_due)
+        scene.world.served.server.core.calls.run(leg)
     return bool(legs)
 
 
