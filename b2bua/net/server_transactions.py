@@ -90,6 +90,8 @@ class ServerTransaction(Transaction):
 
     def respond(self, response: Response) -> None:
         """Send a response, or a 2xx to an INVITE again."""
+        if self.machine.request is None:
+            self.way = self._table.way_of(self)
         self.perform(self.machine.respond(response))
         if self.machine.request is None:
             self.user = None
@@ -116,6 +118,7 @@ class ServerTransaction(Transaction):
         """Answer by another way (see L{IServerTransaction.move})."""
         if flow.transport == self.flow.transport == "UDP":
             self.flow = self.way = flow
+            self._table.answer_by(self.key, flow)
 
     def forget(self) -> None:
         """Answer it never, and drop what belongs to it."""
@@ -275,15 +278,28 @@ class ServerTransactions:
 
     def _come_again(self, left: Remains, request: Request, key: Hashable, flow: Flow) -> None:
         """Take a request after its final response, or an ACK (see L{Lingers})."""
-        timer, again, way, to, merge = left
+        timer, again, before, _, _ = left
         if request.method == "ACK":
             if timer == "L":
-                self.user.ack_received(request, way)
-        elif again:
-            way = seen_at(way, flow, request)
-            if way != left[2]:
-                self.live[key] = (timer, again, way, to, merge)
+                self.user.ack_received(request, before)
+            return
+        way = seen_at(before, flow, request)
+        if way != before:
+            self.answer_by(key, way)
+        if again:
             self.transport.send(again, way)
+
+    def answer_by(self, key: Hashable, way: Flow) -> None:
+        """Have what is left of a transaction, if that is all there is of it, answer by another way."""
+        left = self.live.get(key)
+        if isinstance(left, tuple):
+            timer, again, _, to, merge = left
+            self.live[key] = (timer, again, way, to, merge)
+
+    def way_of(self, server: ServerTransaction) -> Flow:
+        """Where a 2xx goes when it is sent again: its INVITE may have come again, from another port."""
+        left = self.live.get(server.key)
+        return left[2] if isinstance(left, tuple) else server.way
 
     def _request_outside(self, request: Request, key: Hashable, flow: Flow) -> None:
         """Look harder at a request that belongs to no dialog."""

@@ -444,6 +444,21 @@ class ViaTests(Case):
             self.assertEqual(self.wire.sent[-1][1].remote, to)
         self.assertEqual(len(self.user.requests), 1)
 
+    def test_other_port_of_invite(self) -> None:
+        """A 2xx is sent again to where its INVITE has come from meanwhile, or where its phone is now."""
+        via = "SIP/2.0/UDP 192.0.2.1:5060;rport;branch=z9hG4bK1"
+        self.world.receive(request("INVITE", via=via), Flow("UDP", HERE, ("192.0.2.1", 40000)))
+        server, ok = self.user.servers[0], self.user.requests[0].response(200, to_tag="x")
+        server.respond(ok)
+        self.world.receive(request("INVITE", via=via), Flow("UDP", HERE, ("192.0.2.1", 40001)))
+        server.respond(ok)
+        self.assertEqual([flow.remote[1] for _, flow in self.wire.sent], [40000, 40001])
+        server.move(Flow("UDP", HERE, ("192.0.2.7", 40002)))
+        server.respond(ok)
+        self.assertEqual(self.wire.sent[-1][1].remote, ("192.0.2.7", 40002))
+        self.world.receive(request("CANCEL", via=via), Flow("UDP", HERE, ("192.0.2.7", 40002)))
+        self.assertEqual(self.wire.last().code, 200)
+
     def test_received(self) -> None:
         """Without: to the source address, at the port of sent-by (section 18.2.2)."""
         answer, flow = self.reply("SIP/2.0/UDP pc.example.com:5066;branch=z9hG4bK2")
