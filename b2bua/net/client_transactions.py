@@ -215,11 +215,11 @@ class ClientTransaction:
         self._table.add(cancel)
         cancel.perform(machine.start())
 
-    def hear_again(self, response: Response) -> None:
+    def hear_again(self, response: Response, flow: Flow) -> None:
         """Let the user hear of one more 2xx to its INVITE, of whoever it is."""
         wires = self._table.transport.wires
-        if wires.dead and self.flow is not None:
-            wires.answered(self.flow, response)
+        if wires.dead:
+            wires.answered(flow, response)
         self._tell(response)
 
     def _tell(self, response: Response, *, last: bool = False) -> None:
@@ -273,14 +273,12 @@ class Branch(Transaction):
         self.way = flow
         self._table.add(self)
 
-    def deliver(self, message: Request | Response) -> None:
+    def deliver(self, response: Response) -> None:
         """Give the user a response; a 503 sends us to the next hop, if there is one."""
-        if type(message) is not Response:
-            raise UsageError("A client transaction delivers responses")
-        client, code = self._client, message.code
+        client, code = self._client, response.code
         client._alive = True
         if code < 200:
-            client._tell(message)
+            client._tell(response)
             return
         if self is not client._branch:
             if code >= 300:
@@ -290,7 +288,7 @@ class Branch(Transaction):
                 client._branch.perform(client._branch.machine.cancel())
         wires = self._transport.wires
         if code == 503 or wires.dead:
-            wires.answered(self.way, message)
+            wires.answered(self.way, response)
         if client._hops:
             client._took_tcp()
         if code == 503 and client._hops and client._cancel is None:
@@ -298,7 +296,7 @@ class Branch(Transaction):
             return
         client._hops = []
         # A further 2xx to an INVITE may come.
-        client._tell(message, last=type(self.machine) is NonInviteClient)
+        client._tell(response, last=type(self.machine) is NonInviteClient)
 
     def _fail(self, code: int) -> None:
         self._client.failed(self, code)
@@ -422,7 +420,7 @@ class ClientTransactions:
             return
         if type(branch) is not Branch:
             if type(branch) is ClientTransaction and response.success:
-                branch.hear_again(response)
+                branch.hear_again(response, flow)
             elif type(branch) is Again and response.code >= 300:
                 self.transport.send(branch.ack, branch.way)
             return

@@ -144,21 +144,19 @@ class ServerTransaction(Transaction):
         last = parse(self.machine.last) if self.machine.last else None
         return last.to.tag if last is not None else ""
 
-    def deliver(self, message: Request | Response) -> None:
+    def ask(self, request: Request) -> None:
         """Give the request to the user; a bug of the user's is a 500, not the end of the world."""
-        user = self._table.user
-        if type(message) is not Request:
-            raise UsageError("A server transaction delivers requests")
-        if message.method == "ACK":
-            user.ack_received(message, self.flow)
-            return
         try:
-            user.request_received(message, self)
+            self._table.user.request_received(request, self)
         except Exception:  # noqa: BLE001 - not even a feature's bug leaves a request unanswered
             self.log.failure(
-                "{method} could not be answered because of a bug, and gets 500", method=message.method
+                "{method} could not be answered because of a bug, and gets 500", method=request.method
             )
-            self.respond(message.response(500, to_tag=self._table.transport.token()))
+            self.respond(request.response(500, to_tag=self._table.transport.token()))
+
+    def deliver(self, response: Response) -> None:
+        """Never happens."""
+        raise UsageError("A server transaction hears no responses")
 
     def _fail(self, code: int) -> None:
         """No ACK came for the final response, or no answer from the user in time."""
@@ -168,7 +166,7 @@ class ServerTransaction(Transaction):
 
     def _linger(self, left: Lingers) -> None:
         table, machine, key = self._table, self.machine, self.key
-        if key in table.live:
+        if table.live.get(key) is self:
             to = machine.to if type(machine) is InviteServer else ""
             table.live[key] = (left.timer, machine.last, self.way, to, self._merge_key)
             table.lapses.add(key, left.seconds)
@@ -281,7 +279,7 @@ class ServerTransactions:
         timer, again, before, _, _ = left
         if request.method == "ACK":
             if timer == "L":
-                self.user.ack_received(request, before)
+                self.user.ack_received(request, flow)
             return
         way = seen_at(before, flow, request)
         if way != before:
@@ -319,7 +317,7 @@ class ServerTransactions:
     def _open(self, request: Request, key: Hashable, merge: int | None, flow: Flow) -> None:
         """Open a server transaction and have its request delivered."""
         server = self._transaction(request, key, merge, flow)
-        server.deliver(request)
+        server.ask(request)
         if server.machine.request is None:
             return  # it is answered
         waiting = server.machine.wait()

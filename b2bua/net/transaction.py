@@ -74,7 +74,7 @@ class Transaction(TwoTimers):
                     self.ends = None
                 if self.repeats is self.ends is None and self.bucket is not None:
                     self.leave()
-            elif type(effect) is Request or type(effect) is Response:
+            elif type(effect) is Response:
                 self.deliver(effect)
             elif type(effect) is Lingers:
                 self.repeats = self.ends = None
@@ -121,8 +121,8 @@ class Transaction(TwoTimers):
         self.repeats = self.ends = None
         self.leave()
 
-    def deliver(self, message: Request | Response) -> None:
-        """Give the user a message."""
+    def deliver(self, response: Response) -> None:
+        """Give the user a response."""
         raise NotImplementedError
 
     def _fail(self, code: int) -> None:

@@ -1,7 +1,7 @@
 """
 What the machines want to have done, and the values of their timers.
 
-An effect is bytes, to be sent; a message, which the transaction user is told;
+An effect is bytes, to be sent; a response, which the transaction user is told;
 or one of the classes below.  What the user is told comes last, since the user
 acts at once.
 
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
-from b2bua.wire.message import Request, Response
+from b2bua.wire.message import Response
 
 TRYING = "100"
 """The letter of the timer that RFC 3261 section 17.2.1 and RFC 4320 leave without one."""
@@ -167,7 +167,7 @@ class Ended(NamedTuple):
     """The transaction is over and can be forgotten."""
 
 
-Effect: TypeAlias = bytes | Request | Response | Start | Stop | Lingers | Cancel | Failed | Ended
+Effect: TypeAlias = bytes | Response | Start | Stop | Lingers | Cancel | Failed | Ended
 Effects: TypeAlias = tuple[Effect, ...]
 
 ENDED = Ended()

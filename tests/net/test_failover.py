@@ -67,6 +67,17 @@ class FailOverTests(SynchronousTestCase):
         self.assertEqual(self.wire.log[-1], (33, "CANCEL"))
         self.assertEqual(self.wire.sent[-1][1].remote, TWO)
 
+    def test_answered_late_again(self) -> None:
+        """A 2xx that comes again tells that its server is alive, and nothing of the other one."""
+        self.ask()
+        self.world.until(33)
+        self.runner.unreachable(self.wire.sent[-1][1], self.wire.sent[-1][0])
+        accepted = parse(self.wire.sent[0][0]).response(200, to_tag="b")
+        for _ in range(2):
+            self.world.receive(accepted, Flow("UDP", HERE, ONE))
+            self.assertEqual(list(self.runner.transport.wires.dead), [("UDP", TWO)])
+        self.assertEqual(self.world.heard, [(33, 503), (33, 200), (33, 200)])
+
     def test_memory(self) -> None:
         """The next call does not wait for the dead server again, for a minute."""
         self.ask()

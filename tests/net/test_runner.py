@@ -315,9 +315,12 @@ class ServerTests(Case):
         self.world.receive(ack)
         self.assertEqual(self.wire.log, [(0, 200), (0.5, 200)])
         self.assertEqual(len(self.user.acks), 1)
-        # Also an ACK that has the branch of its INVITE, as RFC 2543 had it, is the user's.
-        self.world.receive(request("ACK", to="<sip:bob@x>;tag=x"))
-        self.assertEqual(len(self.user.acks), 2)
+        # Also an ACK that has the branch of its INVITE, as RFC 2543 had it, is the user's, wherever from.
+        flows: list[Flow] = []
+        self.patch(self.user, "ack_received", lambda request, flow: flows.append(flow))
+        elsewhere = Flow("UDP", HERE, ("192.0.2.7", 40000))
+        self.world.receive(request("ACK", to="<sip:bob@x>;tag=x"), elsewhere)
+        self.assertEqual(flows, [elsewhere])
         self.world.until(T - 0.1)
         self.assertEqual(self.runner.live, 1)
         self.world.until(T + 0.1)
@@ -458,6 +461,18 @@ class ViaTests(Case):
         self.assertEqual(self.wire.sent[-1][1].remote, ("192.0.2.7", 40002))
         self.world.receive(request("CANCEL", via=via), Flow("UDP", HERE, ("192.0.2.7", 40002)))
         self.assertEqual(self.wire.last().code, 200)
+
+    def test_forgotten(self) -> None:
+        """What was forgotten is new when it comes again, whatever becomes of what it was before."""
+        for _ in range(2):
+            self.world.receive(request("OPTIONS"))
+            self.user.servers[0].forget()
+        first, second = self.user.servers
+        first.respond(self.user.requests[0].response(200, to_tag="x"))
+        self.world.receive(request("OPTIONS"))
+        second.respond(self.user.requests[1].response(404, to_tag="y"))
+        self.world.receive(request("OPTIONS"))
+        self.assertEqual([what for _, what in self.wire.log], [200, 404, 404])
 
     def test_received(self) -> None:
         """Without: to the source address, at the port of sent-by (section 18.2.2)."""

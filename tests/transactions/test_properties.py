@@ -22,7 +22,7 @@ from b2bua.transactions.invite_client import InviteClient
 from b2bua.transactions.invite_server import InviteServer
 from b2bua.transactions.non_invite_client import NonInviteClient
 from b2bua.transactions.non_invite_server import NonInviteServer
-from b2bua.wire.message import Request, Response, write
+from b2bua.wire.message import Response, write
 from tests.transactions.messages import request, response
 
 Machine: TypeAlias = InviteClient | NonInviteClient | InviteServer | NonInviteServer
@@ -68,7 +68,7 @@ class Model:
                     assert not self.ended, "it ends once"
                     self.ended = self.left = True
                     self.timers.clear()
-                case Request() | Response() | Failed():
+                case Response() | Failed():
                     assert at == len(effects) - 1, "the user is told last"
                     self.told(effect)
         if self.ended:
@@ -78,7 +78,7 @@ class Model:
         else:
             assert self.machine.state != "Terminated"
 
-    def told(self, effect: Request | Response | Failed) -> None:
+    def told(self, effect: Response | Failed) -> None:
         """Count what ends the waiting of a client's user."""
         final = isinstance(effect, Failed) or (isinstance(effect, Response) and effect.code >= 200)
         self.finals += final
