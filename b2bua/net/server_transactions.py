@@ -265,7 +265,7 @@ class ServerTransactions:
         elif method == "ACK":
             self.user.ack_received(request, flow)
         elif method == "CANCEL":
-            self._cancel(arrived(request, flow), key, flow)
+            self._cancel(request, key, flow)
         elif request.to.tag:
             if len(self.live) >= self._limits.transactions * self._limits.spare:
                 self._turn_away(request, flow)
@@ -355,7 +355,9 @@ class ServerTransactions:
         place even when there is none for new requests, since it makes room.
         The To tag is that of the INVITE's response as far as there is one yet.
         """
+        # First, since the whole Via tells the INVITE of a client of RFC 2543.
         invite = self.live.get(server_key(request, "INVITE"))
+        arrived(request, flow)
         if invite is None or not self._may_cancel(request, invite, flow):
             self._refuse(request, 481, flow)
         elif len(self.live) >= self._limits.transactions * self._limits.spare:

@@ -369,6 +369,14 @@ class ServerTests(Case):
         server.respond(invite.response(487, to_tag="x"))
         self.assertEqual([what for _, what in self.wire.log], [180, 200, 487])
 
+    def test_cancel_without_cookie(self) -> None:
+        """Of a client of RFC 2543 the whole Via tells the INVITE, as it was before we noted the source."""
+        via = "SIP/2.0/UDP pc.example.com:5060"
+        self.world.receive(request(via=via))
+        self.world.receive(request("CANCEL", via=via))
+        self.assertEqual(self.user.cancels, self.user.servers)
+        self.assertEqual((self.wire.last().code, self.wire.last().via.received), (200, "192.0.2.1"))
+
     def test_late_cancel(self) -> None:
         """A CANCEL after the final response has no effect; without an INVITE it gets 481 (section 9.2)."""
         self.world.receive(request())
