@@ -56,8 +56,12 @@ class HugePages:
         """
         if self._advise is None:
             self._advise = _madvise()
+        try:
+            maps = self._maps()
+        except OSError:  # no descriptor is free, say: it is asked again
+            return
         pages: list[int] = []
-        for memory in own_memory(self._maps()):
+        for memory in own_memory(maps):
             self._advise(memory, _HUGEPAGE)
             pages += range(-(-memory[0] // SIZE) * SIZE, memory[1] - SIZE + 1, SIZE)
         self._made.intersection_update(pages)

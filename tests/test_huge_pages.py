@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from errno import EMFILE
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -55,6 +56,22 @@ class HugePagesTests(SynchronousTestCase):
         self.assertEqual(made[-1], (0x7F0000600000, 0x7F0000800000))
         self.assertEqual(len(made), 8 + 3)
         self.assertTrue(all(first % SIZE == 0 and last - first == SIZE for first, last in made))
+
+    def test_cannot_be_read(self) -> None:
+        """When no descriptor is free it asks for nothing, and goes on the next time."""
+
+        def maps() -> str:
+            if failing:
+                raise OSError(EMFILE, "Too many open files")
+            return MAPS
+
+        failing = True
+        pages = HugePages(maps, self._advise)
+        pages.ask()
+        self.assertEqual(self.advised, [])
+        failing = False
+        pages.ask()
+        self.assertEqual(len(self.advised), 2 + STEP)
 
     def test_new(self) -> None:
         """Memory that has gone and come again is asked for again."""
