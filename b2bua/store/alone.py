@@ -13,6 +13,9 @@ from sqlalchemy.engine import URL
 
 from b2bua.store.ports import StoreError
 
+FORMER = 2.0
+"""Seconds that PostgreSQL may take to notice that a connection which had the name of our node has ended."""
+
 
 def usual_node(url: URL) -> str:
     """
@@ -36,17 +39,21 @@ def claim(connection: Any, node: str) -> None:
     """
     Have the name of a node in PostgreSQL, for as long as the connection lasts.
 
+    A former connection of ours may have it for another moment, after we have closed it.
+
     @param connection: one of the driver; it is closed if it is of no use.
     @raise StoreError: if somebody else has it.
     """
     key = int.from_bytes(sha256(b"b2bua node " + node.encode()).digest()[:8], "big", signed=True)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", (key,))
-        (ours,) = cursor.fetchone()
-    connection.commit()
-    if not ours:
+    from psycopg.errors import LockNotAvailable  # SQLite does without
+
+    try:
+        connection.execute(f"SET LOCAL lock_timeout = {int(FORMER * 1000)}")
+        connection.execute("SELECT pg_advisory_lock(%s)", (key,))
+        connection.commit()
+    except LockNotAvailable:
         connection.close()
-        raise _taken(node)
+        raise _taken(node) from None
 
 
 class NodeLock:

@@ -327,8 +327,15 @@ class SqlStore:
         raw = self._raw
         if raw is None:
             return
+        # The thread may just have closed it, for somebody who has waited as long.
         if isinstance(raw, sqlite3.Connection):
-            raw.interrupt()
-        elif not raw.closed:
-            with socket.socket(fileno=os.dup(raw.fileno())) as line, suppress(OSError):
-                line.shutdown(socket.SHUT_RDWR)
+            with suppress(sqlite3.ProgrammingError):
+                raw.interrupt()
+            return
+        from psycopg import OperationalError  # SQLite does without
+
+        with (
+            suppress(OSError, OperationalError),
+            socket.socket(fileno=os.dup(raw.fileno())) as line,
+        ):
+            line.shutdown(socket.SHUT_RDWR)

@@ -19,7 +19,7 @@ from twisted.trial.unittest import TestCase
 from zope.interface.verify import verifyObject
 
 from b2bua.calls.records.record import STATES, CallRecord, LegRecord, state
-from b2bua.store import sql
+from b2bua.store import alone, opening, sql
 from b2bua.store.memory import MemoryStore
 from b2bua.store.ports import (
     Batch,
@@ -477,6 +477,7 @@ class SqlContract(Contract):
     @inlineCallbacks
     def test_one_node_one_name(self) -> Steps:
         """Two that run cannot be the same node: each takes the open calls of its node for cut."""
+        self.patch(alone, "FORMER", 0.05)  # type: ignore[attr-defined]
         second = self.make()
         error = yield self.assertFailure(second.open(), StoreError)
         self.assertIn("server.node", str(error))
@@ -563,6 +564,13 @@ class SqlContract(Contract):
         yield self.store.close()
         yield t.assertFailure(self.store.write(Batch()), StoreError)
 
+    @inlineCallbacks
+    def test_left_when_closed(self) -> Steps:
+        """Who gives up a database in the moment in which it is closed does no harm."""
+        yield self.store.close()
+        self.store._leave()
+        yield self.store.open()
+
 
 class SqliteTests(SqlContract, TestCase):
     """L{SqlStore} in a file."""
@@ -582,7 +590,7 @@ class SqliteTests(SqlContract, TestCase):
     @inlineCallbacks
     def test_locked(self) -> Steps:
         """A file that another program has locked fails the batch, and later ones are written."""
-        self.patch(__import__("b2bua.store.sql", fromlist=["x"]), "PATIENCE", 0.05)
+        self.patch(opening, "PATIENCE", 0.05)
         yield self.again()
         engine = sa.create_engine(self.url())
         with engine.connect() as connection:
@@ -700,6 +708,21 @@ class PostgresqlTests(SqlContract, TestCase):
             else:
                 break
         self.assertEqual((yield self.store.load_settings()), [Setting("", "x", "y", 2)])
+
+    @inlineCallbacks
+    def test_former_connection(self) -> Steps:
+        """The name of a node is free when PostgreSQL has noticed the end of what had it, a moment later."""
+        import psycopg
+        from twisted.internet import reactor
+
+        yield self.store.close()
+        url = sa.make_url(self.url()).set(drivername="postgresql")
+        former = psycopg.connect(url.render_as_string(hide_password=False))
+        alone.claim(former, "a")
+        delayed = deferLater(reactor, 0.2, former.close)
+        yield self.store.open()
+        yield delayed
+        self.assertEqual((yield self.store.load_settings()), [])
 
     def test_password_is_not_shown(self) -> None:
         """The name that people see is without the password."""
