@@ -91,7 +91,11 @@ class ServerTransaction(Transaction):
     def respond(self, response: Response) -> None:
         """Send a response, or a 2xx to an INVITE again."""
         if self.machine.request is None:
-            self.way = self._table.way_of(self)
+            # Its INVITE may have come again, from another port; or all is over.
+            way = self._table.way_of(self.key)
+            if way is None:
+                return
+            self.way = way
         self.perform(self.machine.respond(response))
         if self.machine.request is None:
             self.user = None
@@ -294,10 +298,10 @@ class ServerTransactions:
             timer, again, _, to, merge = left
             self.live[key] = (timer, again, way, to, merge)
 
-    def way_of(self, server: ServerTransaction) -> Flow:
-        """Where a 2xx goes when it is sent again: its INVITE may have come again, from another port."""
-        left = self.live.get(server.key)
-        return left[2] if isinstance(left, tuple) else server.way
+    def way_of(self, key: Hashable) -> Flow | None:
+        """By which way what is left of a transaction answers; None if there is nothing."""
+        left = self.live.get(key)
+        return left[2] if isinstance(left, tuple) else None
 
     def _request_outside(self, request: Request, key: Hashable, flow: Flow) -> None:
         """Look harder at a request that belongs to no dialog."""

@@ -325,6 +325,8 @@ class ServerTests(Case):
         self.assertEqual(self.runner.live, 1)
         self.world.until(T + 0.1)
         self.quiet()
+        self.user.servers[0].respond(ok)
+        self.assertEqual(len(self.wire.log), 2)
 
     def test_late_trying(self) -> None:
         """A 100 to another request is sent only when timer E has reached T2 (RFC 4320 section 4.1)."""
