@@ -111,6 +111,7 @@ class InviteRequest:
         leg, invitation = self.leg, self.invitation
         self.offers = offers = invitation.session is not None
         reliable = self._require or (offers and leg.party.policy.reliable != "never")
+        _, contact = leg.channel.contact(flow)  # it takes the flow, whose address of ours the offer names
         fields = session_expires.asking(leg) + leaving(invitation.fields, leg.party) + self._credentials
         if self._require:
             fields = (("Require", "100rel"), *fields)
@@ -129,7 +130,7 @@ class InviteRequest:
             f"Max-Forwards: {invitation.max_forwards}\r\nMax-Breadth: {invitation.max_breadth}\r\n"
             f"From: {self.from_name};tag={self.local_tag}\r\nTo: {self.to_value}\r\n"
             f"Call-ID: {self.call_id}\r\nCSeq: {self.seq} INVITE\r\n"
-            f"Contact: {leg.channel.contact(flow)[1]}\r\nAllow: {ALLOW[1]}\r\nSupported: {supported[1]}\r\n"
+            f"Contact: {contact}\r\nAllow: {ALLOW[1]}\r\nSupported: {supported[1]}\r\n"
             f"User-Agent: {leg.context.user_agent}\r\n"
         )
         for name, value in fields:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from b2bua.legs.leg import LegState
+from b2bua.legs.leg import Leg, LegState
 from b2bua.legs.words import Answered, Confirmed, HungUp, Moved, Progress, Refused, Ringing
 from b2bua.wire.message import Field, Request, Response
+from b2bua.wire.uri import Uri
 from tests.legs.layer import ANSWER, OFFER, LegCase
 
 
@@ -26,6 +27,12 @@ class InviteTests(LegCase):
         self.assertNotIn(b"o=phone", invite.body)
         self.assertIn("timer", invite.supported)
         self.assertIn("replaces", invite.supported)
+
+    def test_origin(self) -> None:
+        """The o= line names our address on the way that was looked up for a URI (RFC 4566 section 5.2)."""
+        invitation = self.invitation()._replace(target=Uri.parse("sip:trunk.example.com"))
+        Leg.dial(self.context, invitation, self.party(), self.hear)
+        self.assertIn(b" IN IP4 192.0.2.1\r\ns=", self.client.request.body)
 
     def test_path(self) -> None:
         """The Path of a binding becomes the Route, a name-addr (RFC 3327 section 5.4, RFC 3261 25.1)."""
