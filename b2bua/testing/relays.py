@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import wave
-from collections.abc import Container
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -88,6 +88,8 @@ class SimulatedRelay:
         """Pass on what C{passed} says."""
         self._relays, self.call, self.hear, self.passed = relays, call, hear, passed
         self.closed = False
+        self.dead = False
+        """Is the process gone that asks?"""
 
     def offer(self, by: str, to: str, session: bytes, towards: Towards, peer: str) -> Deferred[bytes]:
         """Take an offer."""
@@ -125,7 +127,7 @@ class SimulatedRelay:
             proto = towards.profile.encode() or found[3]
             return b"m=%s %d %s" % (found[1], next(ports), proto)
 
-        return self._relays.late(_STREAM.sub(streamed, shown))
+        return self._late(_STREAM.sub(streamed, shown))
 
     def record(self, path: str) -> Deferred[None]:
         """Record; nothing is written but who would be heard."""
@@ -134,7 +136,7 @@ class SimulatedRelay:
         now = self._relays.world.clock.seconds()
         self.passed.recorded = Recorded(path, self.passed.legs[0] if self.passed.legs else "", since=now)
         self._relays.recordings[path] = self.passed.recorded
-        return self._relays.late(None)
+        return self._late(None)
 
     def pause(self, paused: bool) -> Deferred[None]:
         """Write silence, or what is said again."""
@@ -143,12 +145,12 @@ class SimulatedRelay:
             return fail(NoRelay("nothing is recorded"))
         recorded.count(self._relays.world.clock.seconds())
         recorded.paused = paused
-        return self._relays.late(None)
+        return self._late(None)
 
     def end_recording(self) -> Deferred[None]:
         """End it."""
         self._relays.end_recording(self.passed)
-        return self._relays.late(None)
+        return self._late(None)
 
     def drop(self, leg: str) -> None:
         """Forget a leg."""
@@ -174,7 +176,11 @@ class SimulatedRelay:
         self._relays.passed.pop(self.call, None)
         if self in self._relays.open_relays:
             self._relays.open_relays.remove(self)
-        return self._relays.late({leg: Received(1000, 3, 0.012, 4.2) for leg in self.passed.legs})
+        return self._late({leg: Received(1000, 3, 0.012, 4.2) for leg in self.passed.legs})
+
+    def _late(self, value: Any) -> Deferred[Any]:
+        """A value that takes its time."""
+        return self._relays.late(value, lambda: not self.dead)
 
 
 @implementer(IRelays)
@@ -216,12 +222,16 @@ class SimulatedRelays:
         self._port = self._port + STREAMS if self._port < 60_000 else FIRST_PORT
         return self._port
 
-    def late(self, value: Any) -> Deferred[Any]:
-        """A value that takes its time."""
+    def late(self, value: Any, wanted: Callable[[], bool]) -> Deferred[Any]:
+        """
+        A value that takes its time.
+
+        @param wanted: is there still somebody to have it?
+        """
         if not self.delay:
             return succeed(value)
         waiting: Deferred[Any] = Deferred()
-        self.world.clock.callLater(self.delay, waiting.callback, value)
+        self.world.clock.callLater(self.delay, lambda: waiting.callback(value) if wanted() else None)
         return waiting
 
     def end_recording(self, passed: Passed) -> None:
@@ -280,7 +290,9 @@ class SimulatedRelays:
                 self.world.clock.callLater(SILENCE, self._look, call, self.passed[call])
             else:
                 self.end_recording(self.passed.pop(call))  # the next process saves what there is
-        self.open_relays = [relay for relay in self.open_relays if relay.call not in calls]
+        for relay in [relay for relay in self.open_relays if relay.call in calls]:
+            relay.dead = True  # it hears no answer any more
+            self.open_relays.remove(relay)
 
     def _look(self, call: str, passed: Passed) -> None:
         """Forget a call for which no process asks any more, as soon as nobody speaks in it."""

@@ -485,6 +485,16 @@ class KeptTests(RelayCase):
         self.assertEqual(sum(b"INVITE" in packet.data for packet in self.world.network.log), before)
         self.over()
 
+    def test_too_late(self) -> None:
+        """What the engine answers to a process that has died is heard by nobody: Bob gets no INVITE."""
+        self.world.relays.delay = 2
+        self.alice.dial("bob")
+        self.world.run(1)
+        self.crash()
+        self.world.run(5)
+        to_bob = [packet.data for packet in self.world.network.log if packet.destination[0] == self.bob.host]
+        self.assertFalse(any(data.startswith(b"INVITE") for data in to_bob))
+
     def test_engine_gone(self) -> None:
         """One that died with the server is replaced: both are shown another relay."""
         self.world.relays.outlives = False
