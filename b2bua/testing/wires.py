@@ -116,6 +116,7 @@ class StreamWire:
         for stream in list(self._streams.values()):
             stream.close()
         self._streams.clear()
+        self._waiting.clear()
 
     def _new_number(self) -> int:
         self._last += 1
@@ -126,13 +127,17 @@ class StreamWire:
         self._attend(stream, Flow(self.transport, self.local, stream.remote, number))
 
     def _opened(self, stream: Stream, flow: Flow) -> None:
-        waiting = self._waiting.pop(flow.connection)
+        waiting = self._waiting.pop(flow.connection, None)
+        if waiting is None:  # we have closed it meanwhile
+            stream.close()
+            return
         self._attend(stream, flow)
         for data in waiting:
             stream.write(data)
 
     def _not_opened(self, flow: Flow) -> None:
-        self._waiting.pop(flow.connection)
+        if self._waiting.pop(flow.connection, None) is None:
+            return
         self._numbers.pop(flow.remote, None)
         self._runner.unreachable(flow)
 

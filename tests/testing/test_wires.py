@@ -128,6 +128,17 @@ class WireTests(SynchronousTestCase):
         asked = [one.destination for one in self.world.network.log if one.data.startswith(b"OPTIONS")]
         self.assertEqual([host for host, _ in asked], [phone.host])
 
+    def test_connected_too_late(self) -> None:
+        """A connection that comes about when its process is gone carries nothing, and is closed."""
+        for host in ("10.9.9.9", self.world.phone("alice", transport="TCP").host):
+            with self.subTest(host=host):
+                codes = self.options(Uri.parse(f"sip:{host};transport=tcp"))
+                self.streams.close()
+                self.runner.close()
+                self.world.run(1)
+                self.assertEqual((codes, len(self.streams)), ([], 0))
+        self.assertFalse([one for one in self.world.network.log if one.data.startswith(b"OPTIONS")])
+
     def test_nobody_there(self) -> None:
         """A refused connection and an ICMP error are heard at once as 503."""
         for transport in ("udp", "tcp"):
