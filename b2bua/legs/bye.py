@@ -134,6 +134,9 @@ def bye_received(leg: LegData, request: Request, server: IServerTransaction) -> 
     if leg.early:
         key = (request.call_id, request.to.tag, request.from_.tag)
         alone = [dialog for dialog in leg.early if dialog.key == key]
+        if alone and leg.our_invite is not None:
+            leg.our_invite.end_early(request.from_.tag)
+            return
         if alone:
             leg.context.dialogs.remove(alone[0])
             leg.early.remove(alone[0])

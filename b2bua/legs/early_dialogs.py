@@ -127,9 +127,9 @@ class ForkingInvite(InviteRequest):
         if self._reliable:
             self._reliable.pop(dialog.remote_tag, None)
 
-    def _end_early(self, tag: str) -> bool:
+    def end_early(self, tag: str) -> bool:
         """
-        End one early dialog (RFC 6228 section 4).
+        End one early dialog: a 199 says so (RFC 6228 section 4), or a BYE.
 
         @return: was there one?
         """

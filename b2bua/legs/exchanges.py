@@ -82,6 +82,13 @@ class IOurInvite(Protocol):
     def early_exchange_done(self, dialog: Dialog) -> bool:
         """Was the offer answered in this early dialog, so that an UPDATE may follow?"""
 
+    def end_early(self, tag: str) -> bool:
+        """
+        End one early dialog: a 199 says so (RFC 6228 section 4), or a BYE.
+
+        @return: was there one?
+        """
+
     def start(self) -> None:
         """Send it."""
 

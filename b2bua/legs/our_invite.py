@@ -84,7 +84,7 @@ class OurInvite(ForkingInvite):
             self._stay()  # who answers has come back, registered or not
         tag = response.to.tag
         if response.code == 199:
-            if self._end_early(tag):
+            if self.end_early(tag):
                 fields = entering(response, PROVISIONAL, leg.party)
                 leg.hear(leg, Progress(199, response.reason, None, fields))
             return

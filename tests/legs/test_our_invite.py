@@ -8,7 +8,7 @@ from b2bua.legs.leg import Leg, LegState
 from b2bua.legs.words import Answered, Confirmed, HungUp, Moved, Progress, Refused, Ringing
 from b2bua.wire.message import Field, Request, Response
 from b2bua.wire.uri import Uri
-from tests.legs.layer import ANSWER, OFFER, LegCase
+from tests.legs.layer import ANSWER, OFFER, OTHER, FakeServer, LegCase
 
 
 class InviteTests(LegCase):
@@ -291,6 +291,25 @@ class ForkTests(LegCase):
         self.assertEqual(self.heard, ["Progress", "Ringing", "Progress", "Progress"])
         self.assertEqual(self.word, Progress(183, "Session Progress", OFFER))
         self.assertEqual(len(self.context.dialogs), 1)
+
+    def test_bye_of_one(self) -> None:
+        """A BYE ends one early dialog; our numbers go up if it is answered all the same (12.2.1.1)."""
+        leg = self.outgoing()
+        invite = self.client
+        invite.answer(183, ANSWER, tag="a")
+        invite.answer(183, ANSWER, tag="b", fields=(("Require", "100rel"), ("RSeq", "1")))
+        prack = self.client
+        self.assertEqual(prack.request.method, "PRACK")
+        (early,) = leg.early or ()
+        bye = self.request(leg, "BYE")
+        bye = bye.with_fields(remove=("From",), add=(("From", early.remote_value),))
+        server = FakeServer(bye, OTHER)
+        leg.request_received(bye, server)
+        self.assertEqual((server.codes, len(self.context.dialogs)), ([200], 1))
+        invite.answer(200, ANSWER, tag="b")
+        leg.hang_up()
+        self.assertEqual((self.client.request.method, self.client.request.to.tag), ("BYE", "b"))
+        self.assertGreater(self.client.request.cseq.number, prack.request.cseq.number)
 
     def test_199_of_nobody(self) -> None:
         """A 199 of an unknown dialog is dropped (RFC 6228 section 4)."""
