@@ -84,7 +84,10 @@ class WarmProcess:
         """Send it a signal."""
         if self._status:
             raise ProcessExitedAlready
-        os.kill(self.pid, signal.Signals[f"SIG{name}"] if isinstance(name, str) else name)
+        try:
+            os.kill(self.pid, signal.Signals[f"SIG{name}"] if isinstance(name, str) else name)
+        except ProcessLookupError:  # we are about to hear so
+            raise ProcessExitedAlready from None
 
 
 def _end(status: int) -> ProcessDone | ProcessTerminated:
