@@ -170,7 +170,7 @@ class ServerTransaction(Transaction):
 
     def _linger(self, left: Lingers) -> None:
         table, machine, key = self._table, self.machine, self.key
-        if table.live.get(key) is self:
+        if key in table.live and table.live[key] is self:
             to = machine.to if type(machine) is InviteServer else ""
             table.live[key] = (left.timer, machine.last, self.way, to, self._merge_key)
             table.lapses.add(key, left.seconds)
