@@ -107,7 +107,8 @@ def acknowledge(leg: LegData, ack: Ack, session: bytes | None, *, offered: bool)
     @param offered: did the INVITE bring an offer, so that the ACK owes no answer?
     """
     answer = rejection(session) if session is not None and not offered else b""
-    ack.send(leg.signed(answer) if answer else b"")
+    # That is a session of its own: what the leg has said in the one that counts still holds.
+    ack.send(leg.new_origin().sign(answer) if answer else b"")
 
 
 def _nobody(leg: Any, word: Word) -> None:

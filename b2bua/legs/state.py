@@ -306,12 +306,15 @@ class LegData:
         """
         if offer is not None and session.count(MEDIA_LINE) != offer.count(MEDIA_LINE):
             session = with_lines_of(session, offer, exactly=True)
-        origin = self.origin
-        if origin is None:
-            flow = self.channel.flow
-            host = flow.local[0] if flow is not None else "0.0.0.0"
-            origin = self.origin = Origin(self.context.random.getrandbits(31), host)
-        return origin.sign(session)
+        if self.origin is None:
+            self.origin = self.new_origin()
+        return self.origin.sign(session)
+
+    def new_origin(self) -> Origin:
+        """Make the o= line of a session that begins."""
+        flow = self.channel.flow
+        host = flow.local[0] if flow is not None else "0.0.0.0"
+        return Origin(self.context.random.getrandbits(31), host)
 
     @property
     def stable(self) -> bool:

@@ -262,6 +262,17 @@ class ForkTests(LegCase):
         self.client.answer(200)
         self.assertEqual(asked, [(leg.party, True)])
 
+    def test_second_offer(self) -> None:
+        """The answer to the offer of another fork is no change of the session with the one that has won."""
+        leg = self.outgoing(None)
+        invite = self.client
+        invite.answer(200, OFFER, tag="one")
+        leg.say(Confirmed(ANSWER))
+        told = leg.local_session
+        invite.answer(200, OFFER, tag="two")
+        self.assertIn(b"m=audio 0 ", self.layer.acks[-1].body)
+        self.assertEqual(leg.local_session, told)
+
     def test_offer_when_gone(self) -> None:
         """Where the INVITE had no offer, the ACK refuses all streams of the 2xx (section 13.2.2.4)."""
         leg = self.answered(None)
