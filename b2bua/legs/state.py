@@ -407,8 +407,6 @@ class LegData:
         if self.peer_invite or self.our_bye or self.owed_bye or self.refers or self.relayed_refer:
             return
         self.gone = True
-        # The transaction of our INVITE knows us for half a minute yet.
-        self.origin = self.remote_session = None
         self.channel.close()
         dialogs = self.context.dialogs
         if self.early:

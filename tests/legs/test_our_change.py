@@ -60,6 +60,20 @@ class OurChangesTests(LegCase):
         self.assertIn(b"m=audio 0 ", self.layer.acks[-1].body)
         self.assertEqual(self.methods, ["INVITE", "BYE"])
 
+    def test_hung_up_before_offer(self) -> None:
+        """An offer may come when our BYE was answered: its ACK has our o= line yet (RFC 3264 section 8)."""
+        ours = self.server.last.body.splitlines()[1].split()
+        self.leg.say(Changed(None))
+        invite = self.client
+        self.leg.hang_up()
+        self.client.answer(200)
+        invite.answer(200, OFFER)
+        body = self.layer.acks[-1].body
+        self.assertIn(b"m=audio 0 ", body)
+        name, session, version, *address = body.splitlines()[1].split()
+        self.assertEqual([name, session, *address], [*ours[:2], *ours[3:]])
+        self.assertEqual(int(version), int(ours[2]) + 1)
+
     def test_refused(self) -> None:
         """A refusal is heard, and the session is as it was (section 14.1)."""
         before = self.leg.local_session
