@@ -263,9 +263,9 @@ class SimulatedVoices:
         return waiting
 
     def lose(self) -> None:
-        """Let the worker die: its voices are gone, and whoever uses them hears so."""
+        """Let the worker die: its voices are gone, and whoever uses them hears so in the order of ports."""
         lost, self.open_voices = self.open_voices, set()
-        for voice in lost:
+        for voice in sorted(lost, key=lambda voice: voice.port):
             voice.lose()
 
     def to(self, place: tuple[str, int]) -> SimulatedVoice | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua import hookimpl
 from b2bua.calls import Refuse
+from b2bua.media.ports import Happened
 from b2bua.testing import LadderTestCase, Manners, World
 
 QUICK = Manners(answers_after=0.3)
@@ -138,6 +140,20 @@ class WorldTests(LadderTestCase):
 
         self.assertEqual(logged(3), logged(3))
         self.assertNotEqual(logged(3), logged(4))
+
+    def test_voices_are_lost(self) -> None:
+        """Those who talked by a worker that dies hear of it in the order in which they began."""
+        heard: list[int] = []
+
+        def hear(number: int, _: Happened) -> None:
+            heard.append(number)
+
+        voices = self.world.voices
+        for number in range(50):
+            voices.open("192.0.2.1", partial(hear, number))
+        voices.lose()
+        self.assertEqual(heard, list(range(50)))
+        self.assertEqual(voices.open_voices, set())
 
     def test_half_an_hour_of_ringing(self) -> None:
         """Silence takes few steps: a 180 each minute, and a look at the bindings every five seconds."""
