@@ -25,17 +25,20 @@ class DatagramWire:
         self._runner = runner
         self._endpoint = network.listen(local, self._receive)
         self._endpoint.refused = self._refused
+        self._closed = False
 
     def send(self, data: bytes, flow: Flow) -> None:
-        """Send a datagram."""
-        self._endpoint.send(data, flow.remote)
+        """Send a datagram, unless the process is gone: nobody hears what is cleared away of it later."""
+        if not self._closed:
+            self._endpoint.send(data, flow.remote)
 
     def pause(self) -> None:
         """Leave what comes to another wire at this address; what is sent goes from here as before."""
         self._endpoint.close()
 
     def close(self) -> None:
-        """Listen no more."""
+        """Listen no more, and send no more."""
+        self._closed = True
         self._endpoint.close()
 
     def _receive(self, data: bytes, source: Address) -> None:
@@ -117,6 +120,7 @@ class StreamWire:
             stream.close()
         self._streams.clear()
         self._waiting.clear()
+        self._numbers.clear()
 
     def _new_number(self) -> int:
         self._last += 1

@@ -60,7 +60,8 @@ class WireTests(SynchronousTestCase):
         self.user = Agreeable()
         self.runner = Runner(self.world.clock, self.user, locator=NumericLocator())
         self.streams = StreamWire(self.world.network, SERVER, self.runner)
-        self.runner.attach(DatagramWire(self.world.network, SERVER, self.runner))
+        self.datagrams = DatagramWire(self.world.network, SERVER, self.runner)
+        self.runner.attach(self.datagrams)
         self.runner.attach(self.streams)
 
     def options(self, target: Flow | Uri) -> list[int]:
@@ -127,6 +128,20 @@ class WireTests(SynchronousTestCase):
         self.assertEqual(codes, [200])
         asked = [one.destination for one in self.world.network.log if one.data.startswith(b"OPTIONS")]
         self.assertEqual([host for host, _ in asked], [phone.host])
+
+    def test_sent_too_late(self) -> None:
+        """Nothing leaves a process that is gone, by neither transport."""
+        phone = self.world.phone("alice", transport="TCP")
+        phone.register()
+        self.world.run(1)
+        flow = self.user.flows[-1]
+        self.datagrams.close()
+        self.streams.close()
+        sent = len(self.world.network.log)
+        self.datagrams.send(b"late", Flow("UDP", SERVER, (phone.host, 5060)))
+        self.streams.send(b"late", flow)
+        self.world.run(1)
+        self.assertEqual((len(self.world.network.log), len(self.streams)), (sent, 0))
 
     def test_connected_too_late(self) -> None:
         """A connection that comes about when its process is gone carries nothing, and is closed."""
