@@ -22,7 +22,7 @@ Range: TypeAlias = tuple[int, int]
 
 SIZE = 2 << 20
 """Bytes of a huge page."""
-STEP = 2
+STEP = 1
 """So many are made of small ones at once: each takes a millisecond, in which nobody is answered."""
 # /usr/include/asm-generic/mman-common.h
 _HUGEPAGE = 14

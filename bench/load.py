@@ -206,7 +206,7 @@ class Bench:
                 os.sched_setaffinity(0, {self.load})
             pair = Pair(server.port, server.callee)
             try:
-                pair.run(rate, max(int(rate), 10))
+                pair.run(rate, max(int(rate * self.scale.warm), 10))
                 found = pair.run(rate, self.scale.paced)
             finally:
                 pair.close()

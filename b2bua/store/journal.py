@@ -3,10 +3,11 @@ Writing behind the work: what changed goes to a store in batches.
 
 Whoever changes something says so here and goes on; what is written is how the
 thing is when the batch leaves, so that a hundred refreshes of one phone are one
-row.  A batch leaves after half a second at the latest; with kill -9 no more than
-that is lost.  Who has to know that it was written waits for its batch, which
-then leaves at once, or when the one before it has left a moment ago with what
-comes in that moment: to commit costs as much as to write thirty rows.
+row.  A batch leaves after a fifth of a second at the latest; with kill -9 no more
+than that is lost, and nobody who calls waits long for a large one.  Who has to
+know that it was written waits for its batch, which then leaves at once, or when
+the one before it has left a moment ago with what comes in that moment: to commit
+costs as much as to write thirty rows.
 
 A store that fails costs nothing but that: the changes stay here, the batch is
 tried again, less and less often, and people are told once.  As long as it
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-DELAY = 0.5
+DELAY = 0.2
 """Seconds that a change may lie here."""
 GATHER = 0.05
 """Seconds between two batches at the least while somebody waits: a tenth of T1."""

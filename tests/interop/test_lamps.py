@@ -141,7 +141,7 @@ class LampsTests(TestCase):
         await self.until(lambda: watcher.show("idle"), SECONDS)
         other.ask("INVITE", "101", [], "call").addErrback(lambda failure: None)
         await self.until(lambda: watcher.show("calling"), SECONDS)
-        await later(1)  # the store has it half a second later at the latest
+        await later(1)  # the store has it a fifth of a second later at the latest
         before = {lamp: told[-1][0] for lamp, told in watcher.told.items()}
         await self.service.program.kill()
         self.service.program = Program("b2bua again")

@@ -23,7 +23,7 @@ class RestartTests(WeatherCase):
         """Let the server be gone for some time."""
         served = self.world.served
         assert served is not None
-        self.world.run(1)  # what has changed is written within half a second
+        self.world.run(1)  # what has changed is written within a fifth of a second
         served.crash()
         self.world.run(seconds)
         served.restart()

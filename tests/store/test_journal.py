@@ -85,7 +85,7 @@ class JournalTests(SynchronousTestCase):
         return store
 
     def test_batch(self) -> None:
-        """Changes leave together, half a second after the first; only their last state is written."""
+        """Changes leave together, a fifth of a second after the first; only their last state is written."""
         for number in range(100):
             self.journal.setting("101", "forward", "busy", number)
         self.assertEqual((self.settings(), self.journal.health.waiting), ([], 1))
@@ -118,7 +118,7 @@ class JournalTests(SynchronousTestCase):
         first = self.journal.bindings("0@x", wait=True)
         assert first is not None
         self.successResultOf(first)
-        self.journal.setting("", "x", "y", 1)  # nobody waits for it, and half a second would do
+        self.journal.setting("", "x", "y", 1)  # nobody waits for it, and DELAY would do
         others = []
         for number in range(1, 6):
             self.layer.clock.advance(GATHER / 10)
