@@ -48,18 +48,18 @@ class Fetching:
 
     def wants(self, message: Request, flow: Flow, data: bytes) -> bool:
         """Have a REFER wait whose other call is not here; does it?"""
-        if message.method != "REFER" or not message.to.tag or not self._peers:
+        if message.method != "REFER" or not message.to_tag or not self._peers:
             return False
-        if message.via.branch == self._done:
+        if message.branch == self._done:
             return False
-        if message.via.branch in self._waiting:
+        if message.branch in self._waiting:
             return True  # it has come again
         named = self._named(message)
         if named is None:
             return False
         work = Deferred.fromCoroutine(self._fetch(message, named))
         work.addErrback(lambda failure: self._moving.log.failure("a call could not be fetched", failure))
-        work.addCallback(lambda _: self._go_on(message.via.branch, data, flow))
+        work.addCallback(lambda _: self._go_on(message.branch, data, flow))
         return True
 
     def _named(self, refer: Request) -> Named | None:

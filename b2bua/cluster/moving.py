@@ -264,7 +264,7 @@ class Moving:
         moving = [*self._coming.values(), *given]
         if not moving:
             return False
-        meant = {(request.call_id, request.to.tag, request.from_.tag)}
+        meant = {(request.call_id, request.to_tag, request.from_tag)}
         if (about := named(request)) is not None:
             call_id, to_tag, from_tag = about
             meant |= {about, (call_id, from_tag, to_tag)}

@@ -111,7 +111,7 @@ class Passing:
                 self._note(message, name)
                 peer.say(word)
                 return True
-        if isinstance(message, Request) and message.to.tag and self._missing():
+        if isinstance(message, Request) and message.to_tag and self._missing():
             self._wait(lambda: self._server.runner.received(data, flow))
             return True
         return False
@@ -122,20 +122,20 @@ class Passing:
 
         The call may be ours since, but only that node can say its answer again (RFC 3261 section 17.2).
         """
-        node = self._taken.get(request.via.branch)
+        node = self._taken.get(request.branch)
         return None if node is None else self._peers.get(node)
 
     def _note(self, message: Request | Response, node: str) -> None:
         """A node has a message."""
-        if isinstance(message, Request) and message.via.branch.startswith(COOKIE):
-            self._taken[message.via.branch] = node
+        if isinstance(message, Request) and message.branch.startswith(COOKIE):
+            self._taken[message.branch] = node
             if len(self._taken) > MOST:
                 del self._taken[next(iter(self._taken))]
 
     def _forget(self, message: Request | Response) -> None:
         """The node that had a message has passed it on."""
         if isinstance(message, Request):
-            self._taken.pop(message.via.branch, None)
+            self._taken.pop(message.branch, None)
 
     def came_back(self, word: Word, node: str) -> None:
         """A node does not know a message."""
@@ -218,6 +218,6 @@ def _may_be_known(message: Request | Response) -> bool:
     if isinstance(message, Response):
         return True
     try:
-        return bool(message.to.tag) or message.method == "CANCEL" or named(message) is not None
+        return bool(message.to_tag) or message.method == "CANCEL" or named(message) is not None
     except PeerError:
         return False

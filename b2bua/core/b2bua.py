@@ -97,7 +97,7 @@ class B2BUA:
             if request.method != "INVITE" and ("Replaces" in request.first or "Join" in request.first):
                 server.dismiss(400)  # RFC 3891 section 3, RFC 3911 section 4
                 return
-            if request.to.tag:
+            if request.to_tag:
                 owner = self.context.dialogs.find(request) or self.owner(request)
                 if owner is None:
                     server.dismiss(481)

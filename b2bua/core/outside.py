@@ -63,11 +63,11 @@ class OutsideRequests:
         Anybody may ask, and asking must not be a way to fill our memory; so
         the tag is worked out of the request.
         """
-        if request.method != "OPTIONS" or request.to.tag:
+        if request.method != "OPTIONS" or request.to_tag:
             return None
         if "OPTIONS" in self._calls.features.methods and request.request_uri.user:
             return None  # a feature may know more, and has to know who asks
-        same = f"{request.call_id} {request.via.branch}".encode("utf-8", "surrogateescape")
+        same = f"{request.call_id} {request.branch}".encode("utf-8", "surrogateescape")
         tag = blake2b(same, key=self._key, digest_size=8).hexdigest()
         try:
             check_outside(request)

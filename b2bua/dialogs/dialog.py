@@ -109,7 +109,7 @@ class Dialog:
         return cls(
             call_id=request.call_id,
             local_tag=local_tag,
-            remote_tag=request.from_.tag,
+            remote_tag=request.from_tag,
             local=one_text(request.first["To"]),
             remote_value=request.first["From"],
             local_seq=local_seq,
@@ -141,7 +141,7 @@ class Dialog:
         return cls(
             call_id=call_id,
             local_tag=local_tag,
-            remote_tag=response.to.tag,
+            remote_tag=response.to_tag,
             local=local,
             remote_value=response.first["To"],
             local_seq=local_seq,

@@ -75,11 +75,11 @@ class DialogIndex(Generic[L]):
         A missing tag, from a peer of RFC 2543, is the empty one (section
         12.2.1.1).
         """
-        return self._legs.get((request.call_id, request.to.tag, request.from_.tag))
+        return self._legs.get((request.call_id, request.to_tag, request.from_tag))
 
     def find_asked(self, response: Response) -> L | None:
         """Find the leg of a response to a request of ours within a dialog."""
-        return self._legs.get((response.call_id, response.from_.tag, response.to.tag))
+        return self._legs.get((response.call_id, response.from_tag, response.to_tag))
 
     def find_replaced(self, call_id: str, to_tag: str, from_tag: str) -> L | None:
         """

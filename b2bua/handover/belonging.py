@@ -35,7 +35,7 @@ def knows(server: Server, message: Request | Response) -> bool:
         return True
     if method == "CANCEL" and server_key(message, "INVITE") in runner.servers:
         return True
-    if message.to.tag:
+    if message.to_tag:
         return server.core.owner(message) is not None
     about = named(message)
     return about is not None and server.context.dialogs.find_replaced(*about) is not None
@@ -43,7 +43,7 @@ def knows(server: Server, message: Request | Response) -> bool:
 
 def is_new(server: Server, message: Request | Response) -> bool:
     """Does a message begin something that this process knows nothing of?"""
-    return isinstance(message, Request) and not message.to.tag and not knows(server, message)
+    return isinstance(message, Request) and not message.to_tag and not knows(server, message)
 
 
 def named(request: Request) -> tuple[str, str, str] | None:
@@ -95,20 +95,20 @@ class Relay:
             return False
         if flow.connection or not self._may_have_begun(message):
             return self._otherwise is not None and self._otherwise(message, flow, data)
-        if isinstance(message, Request) and message.via.branch.startswith(COOKIE):
-            self._branches.add(message.via.branch)
+        if isinstance(message, Request) and message.branch.startswith(COOKIE):
+            self._branches.add(message.branch)
         self._say(packed(flow, data))
         return True
 
     def _comes_again(self, message: Request | Response) -> bool:
         """Has the other process had this very request, and perhaps answered it?"""
-        return isinstance(message, Request) and message.via.branch in self._branches
+        return isinstance(message, Request) and message.branch in self._branches
 
     def _may_have_begun(self, message: Request | Response) -> bool:
         """Could the other process know of it?"""
-        if isinstance(message, Response) or message.to.tag:
+        if isinstance(message, Response) or message.to_tag:
             return True
-        return message.via.branch in self._branches or named(message) is not None
+        return message.branch in self._branches or named(message) is not None
 
     def stay(self) -> None:
         """
@@ -120,7 +120,7 @@ class Relay:
 
     def _leave(self, message: Request | Response, flow: Flow, data: bytes) -> bool:
         """Pass on a request within a dialog that is not ours any more."""
-        if not flow.connection or isinstance(message, Response) or not message.to.tag:
+        if not flow.connection or isinstance(message, Response) or not message.to_tag:
             return False
         if knows(self._server, message):
             return False
@@ -149,7 +149,7 @@ class Relay:
             flow, data = unpacked(word)
             message = parse(data, self._server.messages)
             if isinstance(message, Request):
-                self._branches.discard(message.via.branch)
+                self._branches.discard(message.branch)
             self._server.runner.received(data, flow)
         finally:
             self._server.runner.elsewhere = elsewhere

@@ -132,10 +132,10 @@ def bye_received(leg: LegData, request: Request, server: IServerTransaction) -> 
     """
     server.accept()
     if leg.early:
-        key = (request.call_id, request.to.tag, request.from_.tag)
+        key = (request.call_id, request.to_tag, request.from_tag)
         alone = [dialog for dialog in leg.early if dialog.key == key]
         if alone and leg.our_invite is not None:
-            leg.our_invite.end_early(request.from_.tag)
+            leg.our_invite.end_early(request.from_tag)
             return
         if alone:
             leg.context.dialogs.remove(alone[0])

@@ -36,7 +36,7 @@ def request_received(leg: LegData, request: Request, server: IServerTransaction)
     moved = False
     try:
         dialog = leg.dialog
-        if dialog is None or dialog.key != (request.call_id, request.to.tag, request.from_.tag):
+        if dialog is None or dialog.key != (request.call_id, request.to_tag, request.from_tag):
             dialog = _dialog(leg, request)
         if dialog is None or (leg.state is LegState.ENDED and method not in _AFTER_THE_END):
             responses.respond(leg, server, 481)
@@ -62,7 +62,7 @@ def request_received(leg: LegData, request: Request, server: IServerTransaction)
 
 def _dialog(leg: LegData, request: Request) -> Dialog | None:
     """Which of the leg's dialogs is it in?"""
-    key = (request.call_id, request.to.tag, request.from_.tag)
+    key = (request.call_id, request.to_tag, request.from_tag)
     dialogs = [leg.dialog, *(leg.early or ()), *[referral.dialog for referral in leg.refers]]
     return next((one for one in dialogs if one is not None and one.key == key), None)
 

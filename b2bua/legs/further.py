@@ -67,7 +67,7 @@ class FurtherAnswers:
 
     def _success(self, response: Response) -> None:
         """Acknowledge a 2xx again, or end the dialog that it makes."""
-        tag, first = response.to.tag, self._ack
+        tag, first = response.to_tag, self._ack
         ack = first if tag == first.dialog.remote_tag else (self._others or {}).get(tag)
         if ack is not None:
             ack.repeat()

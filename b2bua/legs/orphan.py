@@ -84,7 +84,7 @@ class OrphanedInvite(OurInvite):
         from_uri, to_uri = str(invite.from_.uri), str(invite.to.uri)
         session = b"" if offered else None
         super().__init__(leg, Invitation(uri, flow or Uri.parse(uri), from_uri, to_uri, session=session))
-        self.call_id, self.local_tag = invite.call_id, invite.from_.tag
+        self.call_id, self.local_tag = invite.call_id, invite.from_tag
         self.from_name = (invite.get("From") or "").removesuffix(f";tag={self.local_tag}")
         self.to_value = invite.get("To") or ""
         self.seq = invite.cseq.number

@@ -82,7 +82,7 @@ class OurInvite(ForkingInvite):
             return
         if self._stranded is not None:
             self._stay()  # who answers has come back, registered or not
-        tag = response.to.tag
+        tag = response.to_tag
         if response.code == 199:
             if self.end_early(tag):
                 fields = entering(response, PROVISIONAL, leg.party)
@@ -114,7 +114,7 @@ class OurInvite(ForkingInvite):
 
     def _success(self, response: Response) -> None:
         """Take a 2xx: the first one wins, others are ended (section 13.2.2.4)."""
-        tag = response.to.tag
+        tag = response.to_tag
         ack = self._ack if tag == self._winner else None
         if self._surplus_acks is not None and ack is None:
             ack = self._surplus_acks.get(tag)

@@ -247,7 +247,7 @@ class ProvisionalResponses:
         body = session_of(request)
         matched, following = False, None
         now, cseq = leg.context.layer.now(), self.request.cseq.number
-        if leg.dialog is None or request.to.tag != leg.dialog.local_tag:
+        if leg.dialog is None or request.to_tag != leg.dialog.local_tag:
             before = self._abandoned
             late = before is not None and before.acknowledged(rack, cseq, now)[0]
             responses.respond(leg, server, 200 if late else 481)

@@ -396,7 +396,7 @@ class ClientTransactions:
 
     def has(self, response: Response) -> bool:
         """Is it for one of them?"""
-        return (response.via.branch, response.cseq.method) in self.branches
+        return (response.branch, response.cseq.method) in self.branches
 
     def take(self, response: Response, flow: Flow) -> None:
         """
@@ -408,7 +408,7 @@ class ClientTransactions:
         and what has a second Via went astray (section 8.1.3.3).
         """
         try:
-            branch = self.branches[response.via.branch, response.cseq.method]
+            branch = self.branches[response.branch, response.cseq.method]
         except KeyError:
             self.transport.counts.stray += 1
             if response.success and response.cseq.method == "INVITE":

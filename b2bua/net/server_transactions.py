@@ -270,7 +270,7 @@ class ServerTransactions:
             self.user.ack_received(request, flow)
         elif method == "CANCEL":
             self._cancel(request, key, flow)
-        elif request.to.tag:
+        elif request.to_tag:
             if len(self.live) >= self._limits.transactions * self._limits.spare:
                 self._turn_away(request, flow)
             else:
@@ -400,7 +400,7 @@ class ServerTransactions:
 
     def has_refused(self, ack: Request, flow: Flow) -> bool:
         """Does an ACK acknowledge such an answer?  It has the Via of its INVITE (section 17.1.1.3)."""
-        return ack.to.tag == self._tag(arrived(ack, flow), f"{ack.cseq.number} INVITE")
+        return ack.to_tag == self._tag(arrived(ack, flow), f"{ack.cseq.number} INVITE")
 
     def _tag(self, request: Request, cseq: str) -> str:
         """The To tag of such an answer."""

@@ -165,7 +165,7 @@ class Notifier:
 
     def find(self, request: Request) -> PackageSubscription | None:
         """The subscription that a request within a dialog belongs to."""
-        return self._by_dialog.get((request.call_id, request.to.tag, request.from_.tag))
+        return self._by_dialog.get((request.call_id, request.to_tag, request.from_tag))
 
     def serves(self, request: Request) -> bool:
         """Is the package of a SUBSCRIBE one of ours?  Without Event it is of none (section 4.2.3)."""
@@ -278,7 +278,7 @@ class Notifier:
         lacking = asked(served.needs, resource) - watcher.supports
         if lacking:
             raise Refused(421, require(lacking))
-        unsubscribes = not seconds and request.to.tag and not request.body
+        unsubscribes = not seconds and request.to_tag and not request.body
         if not unsubscribes and (refusal := asked(served.refuses, resource, watcher)) is not None:
             turn_down(refusal)
         return seconds

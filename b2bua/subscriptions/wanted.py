@@ -229,9 +229,9 @@ class Wanted:
             return  # of an attempt that is over
         if response.success:
             self._brief = 0
-            usage = self.usages.get(response.to.tag)
-            if usage is None and response.to.tag and self._open:
-                dialog = Dialog.restore({**asked.snapshot(), "remote_tag": response.to.tag})
+            usage = self.usages.get(response.to_tag)
+            if usage is None and response.to_tag and self._open:
+                dialog = Dialog.restore({**asked.snapshot(), "remote_tag": response.to_tag})
                 dialog.confirm(response)
                 usage = self._begin(dialog)
             if usage is not None:
@@ -363,12 +363,12 @@ class Wanted:
 
     def owner(self, request: Request) -> Usage | Wanted | None:
         """Whose a request is: a dialog's, or ours if it may begin one (section 4.4.1)."""
-        if self.dialog is None or request.to.tag != self.dialog.local_tag:
+        if self.dialog is None or request.to_tag != self.dialog.local_tag:
             return None
-        usage = self.usages.get(request.from_.tag)
+        usage = self.usages.get(request.from_tag)
         if usage is not None:
             return usage
-        return self if request.method == "NOTIFY" and self._open and request.from_.tag else None
+        return self if request.method == "NOTIFY" and self._open and request.from_tag else None
 
     def request_received(self, request: Request, server: IServerTransaction) -> None:
         """Take a NOTIFY that begins a dialog; it may come before the 2xx (section 4.1.2.4)."""

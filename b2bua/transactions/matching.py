@@ -27,9 +27,9 @@ def server_key(request: Request, method: str) -> Hashable:
         return (branch, via.host, via.port, method)
     # A client of RFC 2543.  The To tag tells a retransmission within a dialog,
     # but the ACK of a refusal has one that its INVITE had not.
-    to = "" if method == "INVITE" else request.to.tag
+    to = "" if method == "INVITE" else request.to_tag
     number = request.cseq.number
-    return (request.uri, to, request.from_.tag, request.call_id, number, request.get("Via"), method)
+    return (request.uri, to, request.from_tag, request.call_id, number, request.get("Via"), method)
 
 
 def via_key(via: Via, method: str) -> Hashable:

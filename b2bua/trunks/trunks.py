@@ -122,7 +122,7 @@ class Trunks:
         """
         try:
             called, caller = request.request_uri.user, request.from_.uri.host
-            if request.to.tag:
+            if request.to_tag:
                 return
         except PeerError:
             return

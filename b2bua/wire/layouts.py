@@ -2,69 +2,115 @@
 How messages are laid out: which header fields they have, in which order.
 
 A phone writes all its INVITEs in the same way, and all its responses in another.
-So a message is compared line by line with one that was taken apart before, by what
-its lines begin with; where they are alike, the names need not be read once more.
+So when a layout has come some times, a pattern is made of it that takes the like
+apart in one step, with what is needed of each message: the parts of its Via, its
+tags, its Call-ID.  What does not match is read field by field.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import NamedTuple
 
-from b2bua.wire.registry import KNOWN, canonical
+from b2bua.wire.grammar import TOKEN
+from b2bua.wire.registry import canonical
+from b2bua.wire.via import SIMPLE
 
-MOST = 256
-"""So many are remembered; then we begin anew."""
+OFTEN = 8
+"""So many times has a layout come before a pattern is made of it, which takes as long as to read a dozen."""
+MOST = 64
+"""Of so many kinds of messages (see L{_kind}) patterns are kept; then we begin anew."""
+MOST_ALIKE = 8
+"""So many patterns are there of each kind."""
+
+Parts = tuple[str, str, str, str | None, str | None, str | None, str, str]
+"""Start-line; of the Via its sender, its parameters, its branch; the tags of From and To; Call-ID; CSeq."""
 
 
 class _Layout(NamedTuple):
     """One of them."""
 
+    match: Callable[[str], re.Match[str] | None]
     names: tuple[str, ...]
-    beginnings: tuple[str, ...]
-    """What each line begins with; the start-line with nothing."""
-    rest: int
-    """How many characters there are besides the start-line and the values."""
+    values: Callable[[Sequence[str | None]], tuple[str, ...]]
+    """Takes the values of the fields out of the groups of the pattern."""
+    parts: Callable[[Sequence[str | None]], Parts]
 
 
-_INITIAL = itemgetter(0)
-_BEGINNINGS = {name: f"{name}: " for name in KNOWN}
-# By the first letters of their lines.
-_known: dict[tuple[str, ...], _Layout] = {}
+# A value has no LF by the dot, and no CR since all that there are stand between the lines (see L{_kind}).
+_VALUE = r"(?=\S).*\S"
+# As nearly all are: with brackets, and without any parameter but the tag.
+_PARTY = rf'(?=\S)(?:"[^"\\\n]*+" ?+|[^<",\n]*+)<[^<>"\x00-\x20\x7f]++>(?>(?:;tag=({TOKEN}++))?)'
+_NEEDED = {"Via": SIMPLE, "From": _PARTY, "To": _PARTY, "Call-ID": r"\S++", "CSeq": _VALUE}
+
+_known: dict[tuple[str, int], list[_Layout]] = {}
+_times: dict[tuple[str, tuple[str, ...]], int] = {}
 
 
-def take_apart(head: str) -> tuple[str, dict[str, str]] | None:
+def take_apart(head: str) -> tuple[dict[str, str], Parts] | None:
     """
     Take apart a head of a layout that is known.
 
     @param head: the lines without the CRLF of the last.
-    @return: the start-line, and the fields by their names in the order in which they
-        stand; None if any line is not written as most are, so that it has to be read.
+    @return: the fields by their names in the order in which they stand, and what every
+        message must have; None if any line is not written as most are, so that it has to be read.
     """
-    lines = head.split("\r\n")
-    if "" in lines or (initials := (*map(_INITIAL, lines),)) not in _known:
+    kind = _kind(head)
+    if kind not in _known or "\0" in head:
         return None
-    names, beginnings, rest = _known[initials]
-    start_line, *values = map(str.removeprefix, lines, beginnings)
-    text = "".join(values)
-    # So much is left of them only if all begin so.
-    if len(text) + len(start_line) + rest != len(head) or "\r" in text or "\n" in text or "\0" in head:
-        return None
-    if "\r" in start_line or values != [*map(str.strip, values)]:
-        return None
-    return start_line, dict(zip(names, values, strict=True))
+    alike = _known[kind]
+    for at, layout in enumerate(alike):
+        found = layout.match(head)
+        if found is not None:
+            if at:  # those that come often are tried first
+                alike[at - 1 : at + 1] = layout, alike[at - 1]
+            groups = found.groups()
+            return dict(zip(layout.names, layout.values(groups), strict=True)), layout.parts(groups)
+    return None
 
 
-def learn(head: str, names: Iterable[str]) -> None:
+def learn(head: str, fields: Sequence[tuple[str, str]]) -> None:
     """
-    Remember the layout of a message.
+    Remember the layout of a message, if it comes often.
 
-    @param names: those of its fields, each spelled as in its RFC and there once only.
+    @param fields: with names that are spelled as in their RFC and are there once only.
     """
+    names = tuple([name for name, _ in fields])
+    kind = _kind(head)
+    if len(_times) >= MOST * MOST_ALIKE:
+        _times.clear()
+    _times[kind[0], names] = times = _times.get((kind[0], names), 0) + 1
+    alike = _known.get(kind, [])
+    if times != OFTEN or not _NEEDED.keys() <= {*names} or any(names == one.names for one in alike):
+        return
+    layout = _layout(fields)
+    if layout.match(head) is None:
+        return
     if len(_known) >= MOST:
         _known.clear()
-    lines = head.split("\r\n")
-    beginnings = ("", *[_BEGINNINGS[name] for name in names])
-    rest = sum(map(len, beginnings)) + 2 * len(beginnings) - 2
-    _known[(*map(_INITIAL, lines),)] = _Layout(tuple(map(canonical, names)), beginnings, rest)
+    _known[kind] = [layout, *alike[: MOST_ALIKE - 1]]
+
+
+def _kind(head: str) -> tuple[str, int]:
+    """What messages of one layout have in common at least: a method or a class of responses, and CRs."""
+    return head[:9], head.count("\r")
+
+
+def _layout(fields: Sequence[tuple[str, str]]) -> _Layout:
+    """Make the pattern of those that have these fields, with something in them or not."""
+    pattern, groups = "(.*)", 1
+    at: dict[str, int] = {}
+    for name, value in fields:
+        inner = _NEEDED.get(name, _VALUE if value else "")
+        pattern += rf"\r\n{re.escape(name)}: ({inner})"
+        at[name] = groups
+        groups += 1 + re.compile(inner).groups
+    via = at["Via"]
+    return _Layout(
+        re.compile(rf"{pattern}\Z").match,
+        tuple([canonical(name) for name in at]),
+        itemgetter(*at.values()),
+        itemgetter(0, via + 1, via + 2, via + 3, at["From"] + 1, at["To"] + 1, at["Call-ID"], at["CSeq"]),
+    )

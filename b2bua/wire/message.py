@@ -30,6 +30,7 @@ from b2bua.wire.lookup import are_known, index
 from b2bua.wire.names import NameAddr
 from b2bua.wire.registry import KNOWN, REASONS, SINGLE, canonical
 from b2bua.wire.uri import Uri
+from b2bua.wire.via import known_sender
 from b2bua.wire.views import Field, Message, view
 
 __all__ = [
@@ -71,16 +72,11 @@ class Request(Message):
     data = b""
     """As it goes out, where it was written at once (see L{written})."""
 
-    def __init__(self, method: str, uri: str, fields: Iterable[Field] | None = (), body: bytes = b"") -> None:
-        """
-        Take the Request-Line's parts, the header fields and the body.
-
-        @param fields: None if C{first} will hold them.
-        """
+    def __init__(self, method: str, uri: str, fields: Iterable[Field] = (), body: bytes = b"") -> None:
+        """Take the Request-Line's parts, the header fields and the body."""
         self.method = method
         self.uri = uri
-        if fields is not None:
-            self.fields = tuple(fields)
+        self.fields = tuple(fields)
         self.body = body
 
     def __repr__(self) -> str:
@@ -213,22 +209,17 @@ class Response(Message):
         self,
         code: int,
         reason: str,
-        fields: Iterable[Field] | None = (),
+        fields: Iterable[Field] = (),
         body: bytes = b"",
         *,
         local: bool = False,
     ) -> None:
-        """
-        Take the Status-Line's parts, the header fields and the body.
-
-        @param fields: None if C{first} will hold them.
-        """
+        """Take the Status-Line's parts, the header fields and the body."""
         if local:
             self.local = True
         self.code = code
         self.reason = reason
-        if fields is not None:
-            self.fields = tuple(fields)
+        self.fields = tuple(fields)
         self.body = body
 
     def __repr__(self) -> str:
@@ -300,22 +291,19 @@ def _look(names: tuple[str, ...]) -> tuple[bool, bool]:
 
 _Readers: TypeAlias = tuple[
     Callable[[str], tuple[str, str, int]],
-    Callable[[str], NameAddr],
     Callable[[str], CSeq],
     Callable[[tuple[str, ...]], tuple[bool, bool]],
 ]
-"""What reads the start-line, From and To, CSeq, and the names of the fields."""
+"""What reads the start-line, CSeq, and the names of the fields."""
 
-_ONCE: _Readers = (read_start_line, NameAddr.parse, CSeq.parse, _look)
-# A peer asks the same few things again and again with the same fields, all messages of a
-# dialog have the same From and To, and nearly all dialogs begin with the same few numbers.
-# Names are many texts each: a peer that makes them up fills 4 MB.
-_AGAIN: _Readers = (
-    lru_cache(maxsize=1024)(read_start_line),
-    lru_cache(maxsize=1024)(NameAddr.parse),
-    lru_cache(maxsize=1024)(CSeq.parse),
-    lru_cache(maxsize=256)(_look),
-)
+# A peer asks the same few things again and again with the same fields, and nearly all
+# dialogs begin with the same few numbers.  Names are many texts each: a peer that makes
+# them up fills 4 MB.
+_start_line_again = lru_cache(maxsize=1024)(read_start_line)
+_cseq_again = lru_cache(maxsize=1024)(CSeq.parse)
+_look_again = lru_cache(maxsize=256)(_look)
+_AGAIN: _Readers = (_start_line_again, _cseq_again, _look_again)
+_ONCE: _Readers = (read_start_line, CSeq.parse, _look)
 
 
 def parse(data: bytes, limits: MessageLimits = LIMITS) -> Request | Response:
@@ -324,7 +312,7 @@ def parse(data: bytes, limits: MessageLimits = LIMITS) -> Request | Response:
 
     @raise Malformed: with the status to answer and what could be salvaged.
     """
-    readers, head = _AGAIN, ""
+    head = ""
     try:
         end = data.find(b"\r\n\r\n", 0, limits.message)
         # A head that is no longer than a field may be has no field that is too long.
@@ -333,54 +321,83 @@ def parse(data: bytes, limits: MessageLimits = LIMITS) -> Request | Response:
                 head = data[:end].decode()
             except UnicodeDecodeError:
                 head = ""
-        body, apart, fields = data[end + 4 :], take_apart(head), None
-        if apart is not None and len(apart[1]) < limits.fields:
-            line, first = apart
-            distinct = True
-        else:
-            line, fields = _read_quickly(head, limits)
-            if not fields:
-                (line, fields, body), readers = read_carefully(data, limits), _ONCE
-            names, _ = zip(*fields, strict=True) if fields else ((), ())
-            well_spelled, distinct = readers[3](names)
-            if well_spelled:
-                first = dict(fields if distinct else fields[::-1])
-                if distinct and line and readers is _AGAIN:
-                    learn(head, names)
-            else:
-                first = index(fields)
-                distinct = len(first) == len(fields)
-        read_start, read_party, read_cseq, _ = readers
-        method, text, code = read_start(line)
+        apart = take_apart(head)
         message: Request | Response
-        message = Response(code, text, fields, body) if code else Request(method, text, fields, body)
-        message.first, message.distinct = first, distinct
-        if not distinct and fields is not None:
-            _check_repeated(fields, limits, len(first))
+        if apart is None or len(apart[0]) >= limits.fields:
+            message = _read(data, head, limits)
+        else:
+            first, (line, sender, tail, branch, from_tag, to_tag, call_id, place) = apart
+            method, text, code = _start_line_again(line)
+            if code:
+                message = Response.__new__(Response)
+                message.code, message.reason = code, text
+            else:
+                message = Request.__new__(Request)
+                message.method, message.uri = method, text
+            message.first, message.distinct, message.body = first, True, data[end + 4 :]
+            if code and branch is not None and known_sender(sender) is not None:
+                message.branch = branch  # nobody asks for more of the Via of a response
+            else:
+                message.via = via = Via.of(sender, tail, branch) or Via.parse(first["Via"])
+                message.branch = via.branch
+            message.from_tag, message.to_tag = from_tag or "", to_tag or ""
+            message.call_id, message.cseq = call_id, _cseq_again(place)
         if limits is not LIMITS:
             message.limits = limits
-        # What every message must have (section 8.1.1).
-        try:
-            via, call_id, place = first["Via"], first["Call-ID"], first["CSeq"]
-            message.via = Via.parse(via if "," not in via else _topmost(via, limits))
-            message.from_, message.to = read_party(first["From"]), read_party(first["To"])
-        except KeyError:
-            missing = ", ".join(sorted(set(_MANDATORY) - first.keys()))
-            raise PeerError(f"No {missing}", section="RFC 3261 8.1.1") from None
-        if not call_id or " " in call_id or "\t" in call_id:
-            raise PeerError("Malformed Call-ID", section="RFC 3261 20.8", where=call_id)
-        message.call_id = call_id
-        message.cseq = cseq = read_cseq(place)
-        if method and cseq.method != method:
-            raise PeerError("CSeq names another method", section="RFC 3261 8.1.1.5", where=place)
-        if "Content-Length" in first and (length := first["Content-Length"]) != (
-            str(len(body)) if body else "0"
-        ):
-            message.body = _cut(body, length)
+        if type(message) is Request and message.cseq.method != message.method:
+            raise PeerError(
+                "CSeq names another method", section="RFC 3261 8.1.1.5", where=message.first["CSeq"]
+            )
+        if "Content-Length" in message.first:
+            body, length = message.body, message.first["Content-Length"]
+            if length != (str(len(body)) if body else "0"):
+                message.body = _cut(body, length)
     except PeerError as error:
         raise Malformed(
             error.why, section=error.section, where=error.where, code=error.code, data=data
         ) from error
+    return message
+
+
+def _read(data: bytes, head: str, limits: MessageLimits) -> Request | Response:
+    """
+    Read a message of a layout that is not known.
+
+    @param head: its start-line and fields; empty if it is to be read with care.
+    """
+    line, fields = _read_quickly(head, limits)
+    if fields:
+        body, readers = data.partition(b"\r\n\r\n")[2], _AGAIN
+    else:
+        (line, fields, body), readers = read_carefully(data, limits), _ONCE
+    read_start, read_cseq, look = readers
+    names, _ = zip(*fields, strict=True) if fields else ((), ())
+    well_spelled, distinct = look(names)
+    if not well_spelled:
+        first = index(fields)
+        distinct = len(first) == len(fields)
+    elif distinct:
+        first = dict(fields)
+        if line and readers is _AGAIN:
+            learn(head, fields)
+    else:
+        first = dict(fields[::-1])
+    method, text, code = read_start(line)
+    message = Response(code, text, fields, body) if code else Request(method, text, fields, body)
+    message.first, message.distinct = first, distinct
+    if not distinct:
+        _check_repeated(fields, limits, len(first))
+    # What every message must have (section 8.1.1).
+    try:
+        via, call_id, place = first["Via"], first["Call-ID"], first["CSeq"]
+        message.via = Via.parse(via if "," not in via else _topmost(via, limits))
+        message.from_, message.to = NameAddr.parse(first["From"]), NameAddr.parse(first["To"])
+    except KeyError:
+        missing = ", ".join(sorted(set(_MANDATORY) - first.keys()))
+        raise PeerError(f"No {missing}", section="RFC 3261 8.1.1") from None
+    if not call_id or " " in call_id or "\t" in call_id:
+        raise PeerError("Malformed Call-ID", section="RFC 3261 20.8", where=call_id)
+    message.call_id, message.cseq = call_id, read_cseq(place)
     return message
 
 

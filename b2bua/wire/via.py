@@ -28,11 +28,12 @@ _VIA = re.compile(
 _SIMPLE_SENDER = re.compile(
     rf"SIP/2\.0/({TOKEN}++) ([A-Za-z0-9._\-]++|\[[0-9A-Fa-f:.]++\])(?>(?::([0-9]{{1,5}}+))?)\Z"
 ).match
-# Parameters without quotes and white space; the first that is called branch.
-_SIMPLE = re.compile(
-    r'([^;]{1,128}+)(?![^;])((?>(?:;(?!branch=)[^;\x00-\x20",\x7f]*+)*)'
-    r'(?>(?:;branch=([^;\x00-\x20",\x7f]*+))?)[^\x00-\x20",\x7f]*+)\Z'
-).match
+SIMPLE = (
+    r'([^;,\r\n]{1,128}+)(?=[;\r]|\Z)((?>(?:;(?!branch=)[^;\x00-\x20",\x7f]*+)*)'
+    r'(?>(?:;branch=([^;\x00-\x20",\x7f]*+))?)[^\x00-\x20",\x7f]*+)'
+)
+"""A Via whose parameters have no quotes nor white space: its sender, they, and the first that is a branch."""
+_SIMPLE = re.compile(rf"{SIMPLE}\Z").match
 
 
 class Via:
@@ -76,13 +77,18 @@ class Via:
         @raise PeerError: 400, if it is none.
         """
         found = _SIMPLE(text)
-        known = None if found is None else _known_sender(found[1])
-        if found is None or known is None:
-            return _parse_via(text)
+        via = None if found is None else Via.of(*found.groups())
+        return _parse_via(text) if via is None else via
+
+    @staticmethod
+    def of(sender: str, tail: str, branch: str | None) -> Via | None:
+        """Make one of the parts of L{SIMPLE}; None if its sender is not as simple."""
+        known = known_sender(sender)
+        if known is None:
+            return None
         self = Via()
         self.transport, self.host, self.port, self.head = known
-        self.tail = found[2]
-        branch = found[3]
+        self.tail = tail
         self.branch = branch if branch is not None else find_param(self.params, "branch") or ""
         return self
 
@@ -192,7 +198,7 @@ def _read_sender(text: str) -> tuple[str, str, int | None, str] | None:
 
 
 # A phone sends each request from the same place, and we ours.
-_known_sender = lru_cache(maxsize=2048)(_read_sender)
+known_sender = lru_cache(maxsize=2048)(_read_sender)
 
 
 def _parse_via(text: str) -> Via:

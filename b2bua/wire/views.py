@@ -68,6 +68,11 @@ class Message(Fields):
         return tuple([Via.parse(item) for item in lines])
 
     @view
+    def branch(self) -> str:
+        """The branch of the topmost Via; empty from a client of RFC 2543."""
+        return self.via.branch
+
+    @view
     def from_(self) -> NameAddr:
         """From."""
         return NameAddr.parse(self._needed("From"))
@@ -76,6 +81,16 @@ class Message(Fields):
     def to(self) -> NameAddr:
         """To."""
         return NameAddr.parse(self._needed("To"))
+
+    @view
+    def from_tag(self) -> str:
+        """The tag of From, or the empty string."""
+        return self.from_.tag
+
+    @view
+    def to_tag(self) -> str:
+        """The tag of To, or the empty string."""
+        return self.to.tag
 
     @view
     def call_id(self) -> str:

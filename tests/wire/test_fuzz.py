@@ -33,10 +33,11 @@ class FuzzTests(SynchronousTestCase):
             lookup.media_type,
             names._parse_known,
             uri._parse_known,
-            via._known_sender,
+            via.known_sender,
         ):
             cache.cache_clear()
         layouts._known.clear()
+        layouts._times.clear()
         gc.collect()
         return sys.getallocatedblocks()
 

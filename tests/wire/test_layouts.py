@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from random import Random
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.errors import PeerError
 from b2bua.wire import layouts
 from b2bua.wire.message import Message, parse, write
+from b2bua.wire.registry import KNOWN
 from tests.wire.samples import BYE, INVITE
 
 SPOILED = {
@@ -37,7 +40,34 @@ def read(data: bytes) -> tuple[object, ...]:
         message = parse(data)
     except PeerError as error:
         return (error.why, error.section, error.where, error.code)
-    return (message.start_line(), message.fields, dict(message.first), message.distinct, message.body)
+    return (
+        message.start_line(),
+        message.fields,
+        dict(message.first),
+        message.distinct,
+        message.body,
+        (message.via, message.branch, message.from_tag, message.to_tag, message.call_id, message.cseq),
+        (message.from_, message.to, message.from_.tag, message.to.tag),
+    )
+
+
+def forget() -> None:
+    """Know no layout."""
+    layouts._known.clear()
+    layouts._times.clear()
+
+
+def known(data: bytes) -> bool:
+    """Is it of a layout that is known?"""
+    head = data.partition(b"\r\n\r\n")[0].decode("utf-8", "replace")
+    return "\ufffd" not in head and layouts.take_apart(head) is not None
+
+
+def learned(data: bytes) -> None:
+    """Have it come so often that its layout is known, if it is one."""
+    forget()
+    for _ in range(layouts.OFTEN):
+        read(data)
 
 
 class LayoutTests(SynchronousTestCase):
@@ -45,14 +75,16 @@ class LayoutTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Know none."""
-        layouts._known.clear()
-        self.addCleanup(layouts._known.clear)
+        forget()
+        self.addCleanup(forget)
 
     def test_learned(self) -> None:
         """A layout is known once it was read; fields stand in their order, and are written as they were."""
         for data in (BYE, INVITE):
             unknown = read(data)
-            self.assertIsNotNone(layouts.take_apart(data.partition(b"\r\n\r\n")[0].decode()))
+            self.assertFalse(known(data))
+            learned(data)
+            self.assertTrue(known(data))
             self.assertEqual(read(data), unknown)
             self.assertEqual(write(parse(data)), data)
             self.assertEqual(parse(data), Message.with_fields(parse(data)))
@@ -62,14 +94,149 @@ class LayoutTests(SynchronousTestCase):
         for what, (old, new) in SPOILED.items():
             spoiled = BYE.replace(old, new, 1)
             self.assertNotEqual(spoiled, BYE, what)
-            layouts._known.clear()
+            forget()
             unknown = read(spoiled)
-            layouts._known.clear()
-            parse(BYE)
+            learned(BYE)
+            self.assertFalse(known(spoiled), what)
             self.assertEqual(read(spoiled), unknown, what)
+            learned(spoiled)
+            self.assertEqual(read(spoiled), unknown, what)
+
+    def test_odd_values(self) -> None:
+        """What a phone always writes in an odd way is as it was, whether its layout is known or not."""
+        for line in ODD:
+            odd = with_line(BYE, line)
+            self.assertNotEqual(odd, BYE)
+            forget()
+            unknown = read(odd)
+            learned(BYE)
+            self.assertEqual(read(odd), unknown, line)
+            learned(odd)
+            self.assertEqual(read(odd), unknown, line)
+
+    def test_changed_at_random(self) -> None:
+        """Whatever is changed in a message of a known layout, it is read as if the layout were not known."""
+        chance = Random(3261)
+        spoiled = [fuzzed(INVITE, chance) for _ in range(2000)]
+        forget()
+        self.patch(layouts, "OFTEN", 2001)
+        unknown = [read(data) for data in spoiled]
+        self.patch(layouts, "OFTEN", 8)
+        learned(INVITE)
+        self.patch(layouts, "OFTEN", 2001)
+        self.assertEqual([read(data) for data in spoiled], unknown)
+        self.assertGreater(sum(map(known, spoiled)), 500)
+
+    def test_alike(self) -> None:
+        """Phones whose messages have as many fields are told apart, and the one that comes is tried first."""
+        messages = [BYE.replace(b"Max-Forwards: 70", f"{name}: 70".encode()) for name in ALIKE]
+        unknown = [read(data) for data in messages]
+        for data in messages:
+            for _ in range(layouts.OFTEN):
+                read(data)
+        self.assertEqual([known(data) for data in messages], [True] * len(ALIKE))
+        self.assertEqual([read(data) for data in messages], unknown)
 
     def test_bounded(self) -> None:
         """A peer that makes layouts up fills no memory."""
-        for number in range(3 * layouts.MOST):
-            layouts.learn(f"{chr(0x4E00 + number)}\r\nVia: x", ("Via",))
+        names = sorted(KNOWN - layouts._NEEDED.keys())
+        needed = [(name, "<sip:a@b>") for name in layouts._NEEDED]
+        for number in range(3 * layouts.MOST * layouts.MOST_ALIKE):
+            fields = [*needed, (names[number % len(names)], "x"), (names[-1 - number // len(names)], "x")]
+            head = "\r\n".join([f"{number}", *[f"{name}: {value}" for name, value in fields]])
+            layouts.learn(head, fields)
+            self.assertLessEqual(len(layouts._times), layouts.MOST * layouts.MOST_ALIKE)
+        self.assertEqual(layouts._known, {})
+
+    def test_known_are_bounded(self) -> None:
+        """Of those that come often only so many are known, of one kind and in all."""
+        names = sorted(KNOWN - layouts._NEEDED.keys())
+        for number in range(2 * layouts.MOST_ALIKE):
+            learn_often(f"BYE sip:x SIP/2.0\r\n{NEEDED}\r\n{names[number]}: x")
+        self.assertEqual([len(alike) for alike in layouts._known.values()], [layouts.MOST_ALIKE])
+        for number in range(layouts.MOST + 1):
+            learn_often(f"{chr(0x4E00 + number)}\r\n{NEEDED}")
             self.assertLessEqual(len(layouts._known), layouts.MOST)
+
+
+NEEDED = "\r\n".join(
+    (
+        "Via: SIP/2.0/UDP 192.0.2.8;branch=z9hG4bKa",
+        "From: <sip:a@b>;tag=a",
+        "To: <sip:a@b>",
+        "Call-ID: a",
+        "CSeq: 1 BYE",
+    )
+)
+ALIKE = ("Max-Forwards", "Subject", "Organization", "Server")
+ODD = (
+    b"From: sip:alice@example.com;tag=1",
+    b"From: <sip:alice@example.com>;tag=1;x=y",
+    b"From: <sip:alice@example.com> ;tag=1",
+    b"From: <sip:alice@example.com>;TAG=1",
+    b'From: "A \\"b\\" <c>, d" <sip:alice@example.com>;tag=1',
+    b'From: "A <b>, c;d" <sip:alice@example.com>;tag=1',
+    b'From: "A\nb" <sip:alice@example.com>;tag=1',
+    b"From: A\nb <sip:alice@example.com>;tag=1",
+    b"From: \xc2\xa0A <sip:alice@example.com>;tag=1",
+    b"To: <sip:alice@example.com>",
+    b"To: <sip:alice@example.com>;tag=",
+    b"To: <sip:alice@example.com>;tag=1;tag=2",
+    b"Via: SIP/2.0/UDP 192.0.2.8",
+    b"Via: SIP/2.0/UDP 192.0.2.8\n;branch=z9hG4bKa",
+    b"Via: SIP/2.0/UDP 192.0.2.8;BRANCH=z9hG4bKa;rport",
+    b"Via: SIP/2.0/UDP 192.0.2.8;branch=a;branch=b",
+    b'Via: SIP/2.0/UDP 192.0.2.8;x="y";branch=a',
+    b"Via: SIP/2.0/UDP 192.0.2.8;branch=a, SIP/2.0/UDP 192.0.2.9;branch=b",
+    b"Via: SIP / 2.0 / UDP 192.0.2.8 : 5060;branch=a",
+    b"Via: SIP/2.0/udp [2001:db8::1]:5070;branch=a",
+    b"Via: SIP/2.0/UDP 192.0.2.8:70000;branch=a",
+    b"Via: SIP/2.0/UDP;branch=a",
+    b"Via: ",
+    b"Call-ID: a b",
+    b"Call-ID: a\tb",
+    b"Call-ID: a\xc2\xa0b",
+    b"Call-ID: ",
+    b"CSeq: one BYE",
+    b"CSeq: 1  BYE",
+    b"CSeq: 9999999999 BYE",
+    b"CSeq: 1 INVITE",
+    b"Content-Length: 7",
+    b"Content-Length: x",
+    b"Max-Forwards: \x0070",
+    b"Max-Forwards: 70\xe2\x80\xa8",
+    b"BYE  sip:bob@example.com SIP/2.0",
+    b"SIP/2.0 200 OK",
+    b"SIP/2.0 200 ",
+    b"SIP/2.0 200",
+    b"SIP/3.0 200 OK",
+)
+
+
+PIECES = (b"", b"\r", b"\n", b"\0", b" ", b"\t", b";", b",", b"<", b">", b'"', b"=", b"a", b"\xff")
+
+
+def with_line(data: bytes, line: bytes) -> bytes:
+    """The like with another line for one that begins so, or else with another start-line."""
+    name = line.partition(b": ")[0] + b": "
+    lines = data.split(b"\r\n")
+    at = next((at for at, old in enumerate(lines) if old.startswith(name)), 0)
+    return b"\r\n".join([*lines[:at], line, *lines[at + 1 :]])
+
+
+def fuzzed(data: bytes, chance: Random) -> bytes:
+    """Change a few bytes of the head."""
+    changed = bytearray(data)
+    end = data.index(b"\r\n\r\n")
+    for _ in range(chance.randint(1, 2)):
+        at = chance.randrange(end)
+        piece = chance.choice(PIECES)
+        changed[at : at + chance.randint(0, 2)] = piece
+    return bytes(changed)
+
+
+def learn_often(head: str) -> None:
+    """Have a head come often."""
+    fields = [(name, value) for name, _, value in [line.partition(": ") for line in head.split("\r\n")[1:]]]
+    for _ in range(layouts.OFTEN):
+        layouts.learn(head, fields)
