@@ -116,12 +116,14 @@ class Bridge:
         """Tell the other side."""
         other = self.b if leg is self.a else self.a
         match word:
-            case HungUp() if self._idle:
-                self.part(leg)  # somebody waits to take over, and will see who is left
-            case HungUp(why, fields):
-                self.call.bridge = None
-                self.call.hang_up(other, "bye" if why in ("bye", "cancel") else why, fields)
-            case Changed() | Answered() | Confirmed():
+            case HungUp():
+                if self._idle:
+                    self.part(leg)  # somebody waits to take over, and will see who is left
+                else:
+                    self.call.bridge = None
+                    why = "bye" if word.why in ("bye", "cancel") else word.why
+                    self.call.hang_up(other, why, word.fields)
+            case Confirmed() | Answered() | Changed():
                 if type(word) is Changed:
                     self._exchange = leg
                     self._late_answer = word.session is None and not word.identity_only

@@ -68,6 +68,9 @@ RETOLD = frozenset({"Diversion", "History-Info", "P-Asserted-Identity", "Remote-
 HANGS_UP = {why: HungUp(why) for why in LEG_ENDS}
 """What a leg is told that is to end for a reason of which there is no more to say."""
 
+LAST = frozenset({HungUp, Refused, Moved})
+"""The words of which one is the last of a leg, though not each of them is."""
+
 NOBODY: frozenset[Leg] = frozenset()
 
 
@@ -392,6 +395,17 @@ class Call:
             layer = calls.context.layer
             calls.tap(layer.moment or layer.now(), self.id, leg, word)
         listener = leg.listener if leg.call is self else None
+        if type(word) in LAST:
+            self._may_have_left(leg, word)
+        if listener is not None:
+            listener.hear(leg, word)
+        elif type(word) is Offered:
+            self.begin(word)
+        if not self.legs and not self.over:
+            self.settle()
+
+    def _may_have_left(self, leg: Leg, word: Word) -> None:
+        """The word may be the last one of a leg."""
         if type(word) is HungUp:
             self.record.hung_up(leg.party, word.why)
             self.part_with(leg, word.why, LEG_ENDS[word.why])
@@ -400,12 +414,6 @@ class Call:
                 # Its INVITE was refused for a fault of its own.
                 self.record.refused(word.code, word.reason)
             self.part_with(leg, str(word.code), _end_of(word))
-        if listener is not None:
-            listener.hear(leg, word)
-        elif type(word) is Offered:
-            self.begin(word)
-        if not self.legs and not self.over:
-            self.settle()
 
     def wall(self) -> float:
         """

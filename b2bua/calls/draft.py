@@ -34,10 +34,12 @@ class InvitationDraft:
     from_display: str
     from_uri: str
     to_uri: str
+    fields: list[tuple[str, str]] = field(default_factory=list)
+    party: Party | None = None
+    """Who is invited; to be read."""
     to_display: str = ""
     focus: str = ""
     """The user of the conference URI, if it invites to one whose focus we are (RFC 4579 section 5.2)."""
-    fields: list[tuple[str, str]] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
     first: Script | None = None
     """
@@ -45,8 +47,6 @@ class InvitationDraft:
 
     It is left out where the caller hears early media of theirs, and where there is no voice.
     """
-    party: Party | None = None
-    """Who is invited; to be read."""
 
     def kept(self) -> Kept:
         """What it says now, to be compared, or put back."""
@@ -56,8 +56,8 @@ class InvitationDraft:
             self.to_uri,
             self.to_display,
             self.focus,
-            list(self.fields),
-            list(self.parts),
+            [*self.fields],
+            [*self.parts],
             self.first,
         )
 

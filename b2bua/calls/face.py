@@ -169,8 +169,11 @@ class Attempt(Protocol):
         """The trunks by which a feature wants it to be reached; empty: those of its route."""
 
     @property
-    def decided(self) -> set[str]:
+    def decided(self) -> frozenset[str]:
         """The features that have said once what to do when it failed; they are not asked again."""
+
+    def was_decided_by(self, feature: str) -> None:
+        """A feature has said what to do when it failed."""
 
 
 class Referral(Protocol):

@@ -73,9 +73,9 @@ class Identities:
         number = policy.callers.get(who.name) if who.internal else None
         if number or policy.caller:
             domain = policy.domain or Uri.parse(destination.to_uri).host
-            identity = replace(identity, uri=str(Uri.make(number or policy.caller, domain)))
+            identity = identity._replace(uri=str(Uri.make(number or policy.caller, domain)))
         elif policy.domain and identity.uri != ANONYMOUS_URI:
-            identity = replace(identity, uri=str(replace(Uri.parse(identity.uri), host=policy.domain)))
+            identity = identity._replace(uri=str(replace(Uri.parse(identity.uri), host=policy.domain)))
         shown = self.shown(identity, destination.party)
         fields: list[tuple[str, str]] = []
         if policy.trusted or policy.tells == "asserted":

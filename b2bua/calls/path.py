@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from b2bua.calls.verdicts import Diverted
 
@@ -24,8 +25,7 @@ class Diversion:
     """Does it want to be named to nobody whom we do not trust?"""
 
 
-@dataclass(frozen=True, slots=True)
-class Path:
+class Path(NamedTuple):
     """
     Which targets a call was meant for, oldest first.
 
@@ -34,7 +34,7 @@ class Path:
     """
 
     visited: tuple[str, ...] = ()
-    diversions: tuple[Diversion, ...] = field(default=())
+    diversions: tuple[Diversion, ...] = ()
     """Oldest first, those that came with the call included."""
     private: bool = False
     """Does the caller want nobody on the way to be named (RFC 7044 section 10.1.2)?"""

@@ -94,13 +94,12 @@ class HookRelay(Decisions):
     ) -> FailureVerdict | Deferred[FailureVerdict | None] | None:
         """What now that it has failed?  Who has answered for this attempt before is not asked again."""
         impls = self._impls["target_failed"]
-        decided = attempt.decided
-        if decided:
-            impls = tuple(impl for impl in impls if impl.plugin.name not in decided)
+        if attempt.decided:
+            impls = tuple(impl for impl in impls if impl.plugin.name not in attempt.decided)
         if not impls:
             return None
         verdict: FailureVerdict | Deferred[FailureVerdict | None] | None = self._dispatch.ask(
-            "target_failed", impls, attempt.call.story, attempt, outcome, decided=decided.add
+            "target_failed", impls, attempt.call.story, attempt, outcome, decided=attempt.was_decided_by
         )
         return verdict
 

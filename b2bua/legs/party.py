@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from b2bua.dialogs.session_timer import SessionTimer
 from b2bua.wire.names import NameAddr
@@ -98,8 +98,7 @@ class Party:
         return self.title
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """How one party is presented to others."""
 
     display: str
@@ -120,4 +119,4 @@ class Identity:
             return self
         uri = Uri.parse(self.uri)
         user = telephone_user(uri.user_unescaped, self.params)
-        return replace(self, uri=str(replace(uri, user=user)), params="")
+        return self._replace(uri=str(replace(uri, user=user)), params="")

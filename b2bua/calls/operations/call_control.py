@@ -18,7 +18,6 @@ One operation at a time is at work on a leg, transfers included.
 
 from __future__ import annotations
 
-from dataclasses import replace as replace_fields
 from typing import TYPE_CHECKING
 
 from b2bua.calls.media import resumed, silent_offer
@@ -205,7 +204,7 @@ def hang_up(call: OperatedCall, leg: Leg, fields: Fields = ()) -> None:
 
 def hide_identity(call: OperatedCall, leg: Leg) -> None:
     """Tell nobody whom we do not trust who is at the end of a leg, from now on (RFC 3323 section 4.2)."""
-    leg.identity = replace_fields(call.calls.identities.of(leg), private=True)
+    leg.identity = call.calls.identities.of(leg)._replace(private=True)
 
 
 def _check_free(leg: Leg) -> OperatedCall:

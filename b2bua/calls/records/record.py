@@ -128,10 +128,10 @@ class CallRecord:
             if entry.id == leg.id and entry.ended is None:
                 return
         party = leg.party
-        entry = LegRecord(leg.id, party.title, leg.incoming, now, call_id=leg.call_id, name=party.display)
-        if leg.state is LegState.ANSWERED:
-            entry.answered = now  # it comes from another call
-        self.legs.append(entry)
+        answered = now if leg.state is LegState.ANSWERED else None  # it comes from another call
+        self.legs.append(
+            LegRecord(leg.id, party.title, leg.incoming, now, answered, None, "", leg.call_id, party.display)
+        )
 
     def leg_ended(self, leg: Leg, now: float, why: str) -> None:
         """A leg has left the call."""

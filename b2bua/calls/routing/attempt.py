@@ -53,6 +53,10 @@ ELSEWHERE: Fields = (("Reason", 'SIP;cause=200;text="Call completed elsewhere"')
 """What the losers of a fork are told, lest they show a missed call (RFC 3326 section 3.1)."""
 
 
+NOBODY: frozenset[str] = frozenset()
+"""The features that have decided of a target that has not failed yet."""
+
+
 class Attempt:
     """One try to reach one dialled target, and all that grew out of it."""
 
@@ -126,14 +130,14 @@ class Attempt:
         """The trunks by which a feature wants the target to be reached; empty: those of its route."""
         self._fork: Fork | None = None
         """The legs that ring for this target itself."""
-        self._children: list[Attempt] = []
+        self._children: tuple[Attempt, ...] = ()
         self._group: Group | None = None
         """What tries several targets instead, if there are."""
         self._deadline: ITimer | None = None
         self._over = False
         self._moved: Outcome | None = None
         """The 3xx that is being followed."""
-        self.decided: set[str] = set()
+        self.decided: frozenset[str] = NOBODY
         """The features that have said once what to do when it failed; they are not asked again."""
 
     # ---- what features see ----------------------------------------------
@@ -227,7 +231,7 @@ class Attempt:
             self._reach()
         else:
             verdict = self.call.features.ask_route(self)
-            if isinstance(verdict, Deferred):
+            if verdict is not None and isinstance(verdict, Deferred):
                 self.call.calls.when(verdict, self._routed, self.call.abandon)
             else:
                 self._routed(verdict)
@@ -294,7 +298,7 @@ class Attempt:
             return
         self._fork = Fork(self, found)
         seconds = self.call.features.ask_ring_seconds(self)
-        if isinstance(seconds, Deferred):
+        if seconds is not None and isinstance(seconds, Deferred):
             self.call.calls.when(seconds, self._limited, self.call.abandon)
         else:
             self._limited(seconds)
@@ -338,7 +342,7 @@ class Attempt:
         behalf = permission(self, diverted=True, granted=verdict.granted)
         child = Attempt(self.call, Through(self), self.template, verdict.to, path, behalf, parent=self)
         child.alert_info = verdict.alert_info or self.alert_info
-        self._children = [child]
+        self._children = (child,)
         child.start()
 
     def _dial(self, verdict: Dial) -> None:
@@ -375,7 +379,7 @@ class Attempt:
         child.alone = self.alone and group.alone
         child.trunks = verdict.trunks
         child.confirm = member.confirm or self.confirm
-        self._children.append(child)
+        self._children += (child,)
         if path is None or (key in self.path.visited and not itself):
             child._give_up(LOOPED)
             return
@@ -447,7 +451,7 @@ class Attempt:
         if self._deadline is not None:
             self._deadline.stop()
         self._release(fields)
-        children, self._children = self._children, []
+        children, self._children = self._children, ()
         for child in children:
             child.cancel(fields)
 
@@ -460,13 +464,16 @@ class Attempt:
             fork, self._fork = self._fork, None
             fork.cancel(fields)
 
+    def was_decided_by(self, feature: str) -> None:
+        """A feature has said what to do when it failed."""
+        self.decided |= {feature}
+
     # ---- for the seekers below ------------------------------------------
 
     def child_won(self, child: LiveAttempt, leg: Leg, word: Answered) -> None:
         """A child was won: so are we."""
         if not self._over:
-            if child in self._children:
-                self._children.remove(child)
+            self._children = tuple([one for one in self._children if one is not child])
             self._end(ELSEWHERE)
             self.seeker.won(self, leg, word)
 

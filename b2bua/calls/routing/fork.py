@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -14,7 +13,7 @@ from b2bua.legs.words import Answered, Fields, HungUp, Moved, Progress, Refused,
 
 if TYPE_CHECKING:
     from b2bua.calls.draft import Script
-    from b2bua.calls.ports import Destination, Tiers
+    from b2bua.calls.ports import Tiers
     from b2bua.calls.protocol import Asking, LiveCall
     from b2bua.calls.routing.seeking import LiveAttempt
     from b2bua.clock import ITimer
@@ -45,14 +44,15 @@ class Fork:
         self._attempt = attempt
         self._breadth = 0
         """The Max-Breadth of each of the legs."""
-        self._tiers: list[Sequence[Destination]] = list(tiers)
-        self._failures: list[Outcome] = []
+        self._tiers = tiers
+        """Those that are yet to be tried."""
+        self._failures: tuple[Outcome, ...] = ()
         self._seconds: float | None = None
         self._timer: ITimer | None = None
         self.legs: list[Leg] = []
-        self._asked: dict[Leg, Asking] = {}
+        self._asked: dict[Leg, Asking] | None = None
         """Who has answered, and is talked to by us first."""
-        self._first: dict[Leg, Script] = {}
+        self._first: dict[Leg, Script] | None = None
         """What talks to whoever answers, before the caller does."""
 
     def limit(self, seconds: float) -> None:
@@ -60,22 +60,27 @@ class Fork:
         self._seconds = seconds
         if self._timer is not None:
             self._timer.stop()
-        self._timer = self._attempt.call.calls.later(seconds, self._rang_out)
+        self._timer = self._attempt.call.calls.context.layer.start(seconds, self)
+
+    def __call__(self) -> None:
+        """The timer fires: it has rung that long."""
+        self._attempt.call.calls.run(self._rang_out)
 
     def start(self) -> None:
         """Open a leg to each destination of the next tier."""
-        attempt, tier = self._attempt, self._tiers.pop(0)
+        attempt, tier = self._attempt, self._tiers[0]
+        self._tiers = self._tiers[1:]
         call = attempt.call
         self._breadth = attempt.template.spread(len(tier), attempt.alone)
         if not self._breadth:
-            self._failures.append(TOO_BROAD)
+            self._failures += (TOO_BROAD,)
             attempt.unanswered(best(self._failures))
             return
         for destination in tier:
             invited, first = invitation(attempt, destination, self._breadth)
             leg = call.open_leg(destination, invited, attempt.template.who)
             if first is not None:
-                self._first[leg] = first
+                self._first = {leg: first} if self._first is None else {**self._first, leg: first}
             self.legs.append(leg)
             call.listen(leg, self)
 
@@ -87,12 +92,12 @@ class Fork:
     def move(self, call: LiveCall) -> None:
         """Go on ringing in another call."""
         if self._attempt.confirm:
-            for leg in list(self._asked):
+            for leg in list(self._asked or ()):
                 self._confirmed(leg, None)  # it would be asked in the wrong call
         for leg in self.legs:
             call.take(leg)
             call.listen(leg, self)
-            if leg in self._asked:
+            if self._asked and leg in self._asked:
                 self._asked[leg].move(call, self._attempt.template)
 
     def cancel(self, fields: Fields = ()) -> None:
@@ -117,38 +122,42 @@ class Fork:
         """Take a word of a leg that is being rung."""
         attempt = self._attempt
         match word:
-            case Ringing(session=bytes()) | Progress(session=bytes()) if attempt.confirm:
-                attempt.progressed(leg, replace(word, session=None))  # it may talk to us before the caller
             case Ringing() | Progress():
-                if word.session is not None and leg in self._first:
+                if word.session is not None and attempt.confirm:
+                    word = replace(word, session=None)  # it may talk to us before the caller
+                elif word.session is not None and self._first and leg in self._first:
                     del self._first[leg]  # the caller hears it already
                 attempt.progressed(leg, word)
-            case Answered(early=True) | Refused(early=True):
-                attempt.seeker.said(leg, word)
-            case Answered() if attempt.confirm or leg in self._first:
-                then, first = partial(self._confirmed, leg), self._first.pop(leg, None)
-                self._asked[leg] = attempt.call.talk_first(
-                    leg, attempt.confirm, first, attempt.template, then
-                )
-                self._asked[leg].put(word)
-            case Answered():
-                self.legs.remove(leg)
-                attempt.answered(leg, word)
+            case Answered(early=False):
+                if attempt.confirm or (self._first and leg in self._first):
+                    self._talk_first(leg, word)
+                else:
+                    self.legs.remove(leg)
+                    attempt.answered(leg, word)
             case Moved(code, targets, reason, fields):
                 moved = Outcome(
                     "moved", code, reason, targets, rang=attempt.rang, by=leg.party, fields=fields
                 )
                 self._lost(leg, moved)
-            case Refused(code, reason):
+            case Refused(code, reason, early=False):
                 outcome = outcome_of(code, reason, rang=attempt.rang, local=word.local)
                 self._lost(leg, replace(outcome, by=leg.party))
             case HungUp():
                 self._lost(leg, UNREACHABLE)
-            case _:
+            case _:  # in its early dialog, as the answers to what was asked there
                 attempt.seeker.said(leg, word)
+
+    def _talk_first(self, leg: Leg, word: Answered) -> None:
+        """Talk to whoever has answered, before the caller does."""
+        attempt = self._attempt
+        then, first = partial(self._confirmed, leg), self._first.pop(leg, None) if self._first else None
+        asked = attempt.call.talk_first(leg, attempt.confirm, first, attempt.template, then)
+        self._asked = {leg: asked} if self._asked is None else {**self._asked, leg: asked}
+        asked.put(word)
 
     def _confirmed(self, leg: Leg, word: Answered | None) -> None:
         """Who was talked to takes the call, or not."""
+        assert self._asked is not None
         self._asked.pop(leg).stop()
         if word is not None:
             self.legs.remove(leg)
@@ -161,7 +170,7 @@ class Fork:
         """One leg is out; when it was the last one the target has failed."""
         self.legs.remove(leg)
         self._attempt.template.breadth += self._breadth
-        self._failures.append(outcome)
+        self._failures += (outcome,)
         if outcome.code >= 600:  # RFC 3261 section 16.7: a 6xx ends the search at this target
             self.cancel()
         if not self.legs:
@@ -176,7 +185,7 @@ class Fork:
                 self._attempt.call.hang_up(leg, "cancel")
             return
         self.cancel()
-        self._failures.append(NO_ANSWER)
+        self._failures += (NO_ANSWER,)
         self._go_on()
 
     def _go_on(self) -> None:

@@ -28,19 +28,19 @@ def invitation(
     if features.edits_invitation:
         features.edit_invitation(attempt, draft)
     invited = Invitation(
-        request_uri=destination.request_uri,
-        target=destination.target,
-        from_display=draft.from_display,
-        from_uri=draft.from_uri,
-        to_display=draft.to_display,
-        to_uri=draft.to_uri,
-        fields=tuple(draft.fields),
-        session=template.offer,
-        max_forwards=template.max_forwards,
-        max_breadth=breadth,
-        route=destination.route,
-        parts=tuple(draft.parts),
-        focus=draft.focus,
+        destination.request_uri,
+        destination.target,
+        draft.from_uri,
+        draft.to_uri,
+        draft.from_display,
+        draft.to_display,
+        tuple(draft.fields),
+        template.offer,
+        template.max_forwards,
+        breadth,
+        destination.route,
+        tuple(draft.parts),
+        draft.focus,
     )
     return invited, draft.first
 
@@ -61,7 +61,7 @@ def _draft(attempt: LiveAttempt, destination: Destination) -> InvitationDraft:
         fields = [item for item in fields if item[0] != "Alert-Info"]
         fields.append(("Alert-Info", attempt.alert_info))
     display = template.display or shown.display
-    return InvitationDraft(display, shown.uri, destination.to_uri, fields=fields, party=destination.party)
+    return InvitationDraft(display, shown.uri, destination.to_uri, fields, destination.party)
 
 
 def _kept(fields: list[tuple[str, str]]) -> list[tuple[str, str]]:
