@@ -10,10 +10,10 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from b2bua.errors import UsageError
-from b2bua.net.transaction import ClientMachine, Transaction
-from b2bua.net.wheel import Lapses
+from b2bua.net.transaction import Transaction
+from b2bua.net.wheel import SLOTS_BELOW, Lapses
 from b2bua.transactions.derived import cancel_for
-from b2bua.transactions.effects import Lingers
+from b2bua.transactions.effects import Effects, Lingers
 from b2bua.transactions.flow import Flow
 from b2bua.transactions.invite_client import InviteClient
 from b2bua.transactions.matching import sent_key
@@ -25,53 +25,50 @@ if TYPE_CHECKING:
     from b2bua.net.transport import TransportLayer
     from b2bua.transactions.ports import ITransactionUser
 
+RUNNING = ("_client", "_table", "bucket", "ends", "key", "repeats", "way")
+"""What a machine has in addition when it runs."""
+
 
 def _nobody(response: Response) -> None:
     """Hear nothing."""
+
+
+class Hops:
+    """Where a request goes, and where else when it is not answered (RFC 3263 section 4.3)."""
+
+    __slots__ = ("flows", "located", "otherwise", "write")
+
+    def __init__(self, flows: list[Flow], write: Callable[[Flow, str], Request], *, located: bool) -> None:
+        """
+        Have tried none of them.
+
+        @param flows: best first.
+        @param write: makes the request for a flow and the value of our Via.
+        @param located: whether the choice of transport was ours, so that a
+            large request may go by TCP instead (RFC 3261 section 18.1.1).
+        """
+        self.flows = flows
+        self.write = write
+        self.located = located
+        self.otherwise: Flow | None = None
+        """The one of UDP that comes after another by TCP, which was put before it."""
 
 
 @implementer(IClientTransaction)
 class ClientTransaction:
     """A request that waits for its answer."""
 
-    __slots__ = (
-        "_alive",
-        "_branch",
-        "_cancel",
-        "_hear",
-        "_hops",
-        "_last_way",
-        "_may_change",
-        "_otherwise",
-        "_table",
-        "_write",
-        "flow",
-    )
+    __slots__ = ("_alive", "_branch", "_cancel", "_hear", "_hops", "_table", "flow")
 
     log = Logger()
 
-    def __init__(
-        self,
-        table: ClientTransactions,
-        write: Callable[[Flow, str], Request] | None,
-        hear: Callable[[Response], None],
-        last_way: Flow | None = None,
-    ) -> None:
-        """
-        Stand ready to L{go}.
-
-        @param write: makes the request for a flow and the value of our Via.
-        @param last_way: tried when no hop is left.
-        """
+    def __init__(self, table: ClientTransactions, hear: Callable[[Response], None]) -> None:
+        """Stand ready to L{send}, or to L{go} where there is more than one way."""
         self._table = table
-        self._write = write
         self._hear = hear
-        self._hops: list[Flow] = []
-        self._last_way = last_way
-        self._may_change = False
-        self._otherwise: Flow | None = None
+        self._hops: Hops | None = None
         self._alive = False
-        self._branch: Branch | None = None
+        self._branch: Sent | None = None
         self._cancel: Sequence[Field] | None = None
         self.flow: Flow | None = None
 
@@ -92,7 +89,7 @@ class ClientTransaction:
             return
         self._cancel = fields
         if self._branch is not None:
-            self._branch.perform(self._branch.machine.cancel())
+            self._branch.perform(self._branch.cancel())
 
     def move(self, flow: Flow) -> None:
         """Go on by another way (see L{IClientTransaction.move})."""
@@ -104,11 +101,11 @@ class ClientTransaction:
         # Whatever socket of that transport its Via names: by UDP the answer comes to the one that it
         # leaves by (RFC 3581), else by the connection (section 18.2.2).
         if branch.way.transport != flow.transport:
-            branch.perform(branch.machine.lose())
+            branch.perform(branch.lose())
             return
         self.flow = flow
         branch.move(flow)
-        branch.perform(branch.machine.moved())
+        branch.perform(branch.moved())
 
     def hand_on(self, hear: Callable[[Response], None]) -> None:
         """Let somebody else hear from now on (see L{IClientTransaction.hand_on})."""
@@ -118,22 +115,27 @@ class ClientTransaction:
         """Hear no more of it; the machine goes on by itself to its end."""
         self._hear = _nobody
 
-    def go(self, hops: list[Flow], *, located: bool = True) -> None:
+    def go(
+        self,
+        flows: list[Flow],
+        write: Callable[[Flow, str], Request],
+        otherwise: Flow | None = None,
+        *,
+        located: bool = True,
+    ) -> None:
         """
-        Try the hops, best first.
+        Try several ways, best first (see L{Hops}).
 
-        @param located: whether the choice of transport was ours, so that a
-            large request may go by TCP instead (RFC 3261 section 18.1.1).
+        @param otherwise: tried when none of them is left.
         """
-        self._hops = hops
-        if self._last_way is not None and self._last_way not in hops:
-            self._hops = [*hops, self._last_way]
-        self._may_change = located
+        if otherwise is not None and otherwise not in flows:
+            flows = [*flows, otherwise]
         if self._cancel is not None:
             self._table.transport.wheel.set(0.0, partial(self._nowhere, 487))
-        elif not self._hops:
+        elif not flows:
             self._table.transport.wheel.set(0.0, partial(self._nowhere, 503))
         else:
+            self._hops = Hops(flows, write, located=located)
             self._next()
 
     def _nowhere(self, code: int) -> None:
@@ -141,51 +143,47 @@ class ClientTransaction:
         self._tell(Response(code, REASONS[code], local=True), last=True)
 
     def _next(self) -> None:
-        """Send the request to the next hop, with a branch of its own (RFC 3263 section 4.3)."""
-        if self._write is None:
+        """Send the request to the next hop."""
+        if self._hops is None:
             raise UsageError("A request that was answered is not sent again")
-        transport = self._table.transport
-        flow = self._hops.pop(0)
+        self.send(self._hops.write, self._hops.flows.pop(0))
+
+    def send(self, write_for: Callable[[Flow, str], Request], flow: Flow) -> None:
+        """Send the request one way, with a branch of its own (RFC 3263 section 4.3)."""
+        table, hops = self._table, self._hops
+        transport = table.transport
         via, name = transport.new_via(flow)
-        request = self._write(flow, via)
+        request = write_for(flow, via)
         data = write(request)
-        if len(data) > transport.limits.datagram and self._by_tcp(flow):
+        if hops is not None and len(data) > transport.limits.datagram and self._by_tcp(hops, flow):
             self._next()
             return
         self.flow = flow
         self._alive = False
         timers = transport.timers_of(flow) if transport.own_timers else transport.timers
-        reliable = flow.transport != "UDP"
-        kind = InviteClient if request.method == "INVITE" else NonInviteClient
-        machine: ClientMachine = kind(request, data, timers, reliable=reliable)
-        branch = self._branch = Branch(self._table, machine, (name, request.method), flow, self)
-        self._table.add(branch)
-        branch.perform(machine.start())
+        kind = SentInvite if request.method == "INVITE" else SentRequest
+        branch = self._branch = kind(request, data, timers, reliable=flow.transport != "UDP")
+        table.add(branch, (name, request.method), flow, self)
+        branch.perform(branch.start())
 
     def take_up(self, invite: Request, flow: Flow, *, heard: bool) -> None:
         """Go on with an INVITE that a process has sent which is gone."""
         self.flow = flow
         timers, reliable = self._table.transport.timers_of(flow), flow.transport != "UDP"
-        machine = InviteClient(invite, b"", timers, reliable=reliable)
-        branch = self._branch = Branch(self._table, machine, (invite.via.branch, "INVITE"), flow, self)
-        self._table.add(branch)
-        branch.perform(machine.take_up(heard=heard))
+        branch = self._branch = SentInvite(invite, b"", timers, reliable=reliable)
+        self._table.add(branch, (invite.via.branch, "INVITE"), flow, self)
+        branch.perform(branch.take_up(heard=heard))
 
-    def _by_tcp(self, flow: Flow) -> bool:
+    def _by_tcp(self, hops: Hops, flow: Flow) -> bool:
         """Try TCP before UDP for a large request, if that is possible (RFC 3261 section 18.1.1)."""
-        if flow.transport != "UDP" or not self._may_change or flow is self._otherwise:
+        if flow.transport != "UDP" or not hops.located or flow is hops.otherwise:
             return False
         larger = self._table.transport.wires.by_tcp(flow)
         if larger is None:
             return False
-        self._otherwise = flow
-        self._hops[:0] = [larger, flow]
+        hops.otherwise = flow
+        hops.flows[:0] = [larger, flow]
         return True
-
-    def _took_tcp(self) -> None:
-        """A server that takes TCP is not asked by UDP as well."""
-        if self._hops[0] is self._otherwise:
-            del self._hops[0]
 
     def failed(self, branch: Branch, code: int) -> None:
         """Go on to the next hop after a timeout (408) or a transport error (503)."""
@@ -195,13 +193,15 @@ class ClientTransaction:
         silent = code == 503 or not self._alive
         if silent:
             self._table.transport.wires.bury(branch.way)
-        if silent and self._hops and self._cancel is None:
+        if silent and self._has_more():
             self._next()
         else:
             # An INVITE may be answered yet, by who was slow to hear of it.
-            self._tell(
-                branch.request.response(code).made_up(), last=not isinstance(branch.machine, InviteClient)
-            )
+            self._tell(branch.request.response(code).made_up(), last=type(branch) is SentRequest)
+
+    def _has_more(self) -> bool:
+        """Is there another hop, and is the request still wanted?"""
+        return self._hops is not None and bool(self._hops.flows) and self._cancel is None
 
     def send_cancel(self, branch: Branch) -> None:
         """Send the CANCEL as a transaction of its own, where the INVITE went (section 9.1)."""
@@ -209,11 +209,10 @@ class ClientTransaction:
         request = cancel_for(invite, self._cancel or ())
         flow = branch.way
         timers, reliable = self._table.transport.timers_of(flow), flow.transport != "UDP"
-        machine = NonInviteClient(request, write(request), timers, reliable=reliable)
-        mute = ClientTransaction(self._table, None, _nobody)
-        mute._branch = cancel = Branch(self._table, machine, (invite.via.branch, "CANCEL"), flow, mute)
-        self._table.add(cancel)
-        cancel.perform(machine.start())
+        mute = ClientTransaction(self._table, _nobody)
+        mute._branch = cancel = SentRequest(request, write(request), timers, reliable=reliable)
+        self._table.add(cancel, (invite.via.branch, "CANCEL"), flow, mute)
+        cancel.perform(cancel.start())
 
     def hear_again(self, response: Response, flow: Flow) -> None:
         """Let the user hear of one more 2xx to its INVITE, of whoever it is."""
@@ -233,7 +232,7 @@ class ClientTransaction:
         """
         hear = self._hear
         if response.code >= 200:
-            self._write = self._branch = None
+            self._hops = self._branch = None
             if last:
                 self._hear = _nobody
         try:
@@ -245,22 +244,12 @@ class ClientTransaction:
 class Branch(Transaction):
     """A request of ours on its way to one next hop, with a branch of its own (RFC 3263 section 4.3)."""
 
-    __slots__ = ("_client", "_table")
+    __slots__ = SLOTS_BELOW
 
-    machine: ClientMachine
-
-    def __init__(
-        self,
-        table: ClientTransactions,
-        machine: ClientMachine,
-        key: Hashable,
-        flow: Flow,
-        client: ClientTransaction,
-    ) -> None:
-        """Take a machine that has not started, and whom to tell."""
-        super().__init__(table.transport, machine, key, flow)
-        self._table = table
-        self._client = client
+    _table: ClientTransactions
+    _client: ClientTransaction
+    last: bytes
+    """The ACK that a refusal of an INVITE draws."""
 
     @property
     def stranded(self) -> bool:
@@ -269,9 +258,10 @@ class Branch(Transaction):
 
     def move(self, flow: Flow) -> None:
         """Go on by another way: the peer has come back by it."""
-        self._table.drop(self)
+        if self.way.transport != "UDP":
+            self._table.part(self)
         self.way = flow
-        self._table.add(self)
+        self._table.follow(self)
 
     def deliver(self, response: Response) -> None:
         """Give the user a response; a 503 sends us to the next hop, if there is one."""
@@ -285,40 +275,65 @@ class Branch(Transaction):
                 return
             if client._branch is not None:
                 # The hop before has answered after all: this one need not.
-                client._branch.perform(client._branch.machine.cancel())
-        wires = self._transport.wires
+                client._branch.perform(client._branch.cancel())
+        wires, hops = self._table.transport.wires, client._hops
         if code == 503 or wires.dead:
             wires.answered(self.way, response)
-        if client._hops:
-            client._took_tcp()
-        if code == 503 and client._hops and client._cancel is None:
+        if hops is not None and hops.flows and hops.flows[0] is hops.otherwise:
+            # A server that takes TCP is not asked by UDP as well.
+            del hops.flows[0]
+        if code == 503 and client._has_more():
             client._next()
             return
-        client._hops = []
         # A further 2xx to an INVITE may come.
-        client._tell(response, last=type(self.machine) is NonInviteClient)
+        client._tell(response, last=type(self) is SentRequest)
 
-    def _fail(self, code: int) -> None:
+    def tell_failure(self, code: int) -> None:
+        """Have the next hop tried, or the user told."""
         self._client.failed(self, code)
 
-    def _linger(self, left: Lingers) -> None:
-        machine, table = self.machine, self._table
-        if isinstance(machine, NonInviteClient):
-            table.branches[self.key] = None
-        elif left.timer == "M":
-            table.branches[self.key] = self._client
+    def linger(self, left: Lingers) -> None:
+        """Leave behind who hears of further 2xx (M), what a refusal draws (D), or nothing (K)."""
+        table, key = self._table, self.key
+        if left.timer == "M":
+            table.branches[key] = self._client
         else:
-            table.branches[self.key] = Again(machine.last, self.way)
-        table.lapses.add(self.key, left.seconds)
+            table.branches[key] = Again(self.last, self.way) if left.timer == "D" else None
+        table.lapses.add(key, left.seconds)
         if self.way.transport != "UDP":
             table.part(self)
 
-    def _end(self) -> None:
+    def over(self) -> None:
+        """Be forgotten."""
         self.stop()
         self._table.drop(self)
 
-    def _cancel(self) -> None:
+    def fail(self) -> Effects:
+        """Follow the arrow of a transport error (of the machine)."""
+        raise NotImplementedError
+
+    def lose(self) -> Effects:
+        """Take the loss of the connection (of the machine)."""
+        raise NotImplementedError
+
+    def send_cancel(self) -> None:
+        """Have the CANCEL sent."""
         self._client.send_cancel(self)
+
+
+class SentInvite(InviteClient, Branch):
+    """An INVITE on its way."""
+
+    __slots__ = RUNNING
+
+
+class SentRequest(NonInviteClient, Branch):
+    """Another request on its way."""
+
+    __slots__ = RUNNING
+
+
+Sent: TypeAlias = SentInvite | SentRequest
 
 
 class Again(NamedTuple):
@@ -343,7 +358,7 @@ class ClientTransactions:
         """Begin without any; who hears of strays sets C{user} before a message comes."""
         self.user: ITransactionUser
         self.transport = transport
-        self.branches: dict[Hashable, Branch | Left] = {}
+        self.branches: dict[Hashable, Sent | Left] = {}
         self.lapses = Lapses(transport.wheel, self._forget)
         self._on_connection: dict[Flow, dict[Branch, None]] = {}
         self._known = transport.admission.known
@@ -358,9 +373,19 @@ class ClientTransactions:
         self._on_connection.clear()
         self.lapses.clear()
 
-    def add(self, branch: Branch) -> None:
-        """Have responses to it, and the loss of its connection, find it."""
-        self.branches[branch.key] = branch
+    def add(self, branch: Sent, key: Hashable, flow: Flow, client: ClientTransaction) -> None:
+        """Take a machine that has not started, and whom to tell; have responses to it find it."""
+        branch._table = self
+        branch._client = client
+        branch.key = key
+        branch.way = flow
+        branch.repeats = branch.ends = branch.bucket = None
+        self.branches[key] = branch
+        if flow.transport != "UDP" or flow.remote[0] not in self._known:
+            self.follow(branch)
+
+    def follow(self, branch: Branch) -> None:
+        """Have the loss of its connection find it, and its peer known."""
         flow = branch.way
         if flow.transport != "UDP":
             self._on_connection.setdefault(flow, {})[branch] = None
@@ -418,7 +443,7 @@ class ClientTransactions:
         if (not response.distinct or "," in response.first["Via"]) and len(response.values("Via")) > 1:
             self.transport.counts.stray += 1
             return
-        if type(branch) is not Branch:
+        if not isinstance(branch, Branch):
             if type(branch) is ClientTransaction and response.success:
                 branch.hear_again(response, flow)
             elif type(branch) is Again and response.code >= 300:
@@ -427,7 +452,7 @@ class ClientTransactions:
         if branch.way.transport != "UDP" and branch.way != flow and branch.stranded:
             # The peer has come back by another connection (section 18.2.2): so does what we still send.
             branch.move(flow)
-        branch.perform(branch.machine.receive(response))
+        branch.perform(branch.receive(response))
 
     def close(self, flow: Flow) -> list[Branch]:
         """Forget a connection that is closed, and give what was under way on it."""
@@ -444,8 +469,8 @@ class ClientTransactions:
         """
         if data:
             branch = self.branches.get(sent_key(data))
-            failed = [branch] if type(branch) is Branch and branch.way.remote == flow.remote else []
-        else:
-            failed = list(self._on_connection.get(flow, ()))
-        for branch in failed:
-            branch.perform(branch.machine.fail())
+            if isinstance(branch, Branch) and branch.way.remote == flow.remote:
+                branch.perform(branch.fail())
+            return
+        for under_way in list(self._on_connection.get(flow, ())):
+            under_way.perform(under_way.fail())

@@ -146,22 +146,25 @@ class Runner:
         otherwise: Flow | None = None,
     ) -> ClientTransaction:
         """Open a client transaction (see L{ITransactionLayer.request})."""
-        client = ClientTransaction(self.clients, write, hear, otherwise)
+        client = ClientTransaction(self.clients, hear)
         if type(target) is Flow:
-            client.go([target], located=False)
+            if otherwise is None or otherwise == target:
+                client.send(write, target)
+            else:
+                client.go([target], write, otherwise, located=False)
             return client
         flows = self.locate(target)
         if isinstance(flows, Deferred):
-            flows.addErrback(self._not_located, target).addCallback(client.go)
+            flows.addErrback(self._not_located, target).addCallback(client.go, write, otherwise)
         else:
-            client.go(flows)
+            client.go(flows, write, otherwise)
         return client
 
     def take_up_client(
         self, invite: Request, flow: Flow, hear: Callable[[Response], None], *, heard: bool
     ) -> ClientTransaction:
         """Go on with the INVITE of a process that is gone (see L{ITransactionLayer.take_up_client})."""
-        client = ClientTransaction(self.clients, None, hear)
+        client = ClientTransaction(self.clients, hear)
         client.take_up(invite, flow, heard=heard)
         return client
 
@@ -236,7 +239,7 @@ class Runner:
         # The user first: what it sends upon the failures is not to go this way.
         self.user.transport_lost(flow)
         for branch in under_way:
-            branch.perform(branch.machine.lose())
+            branch.perform(branch.lose())
 
     def unreachable(self, flow: Flow, data: bytes = b"") -> None:
         """

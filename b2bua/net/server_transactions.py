@@ -18,9 +18,9 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from b2bua.errors import PeerError, UsageError
-from b2bua.net.transaction import ServerMachine, Transaction
-from b2bua.net.wheel import Lapses
-from b2bua.transactions.effects import Lingers
+from b2bua.net.transaction import Transaction
+from b2bua.net.wheel import SLOTS_BELOW, Lapses
+from b2bua.transactions.effects import Effects, Lingers
 from b2bua.transactions.invite_server import InviteServer
 from b2bua.transactions.matching import COOKIE, answer_flow, arrived, merge_key, server_key, way_back
 from b2bua.transactions.non_invite_server import NonInviteServer
@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from b2bua.transactions.flow import Flow
     from b2bua.transactions.ports import ITransactionUser
 
+RUNNING = (
+    "_merge_key", "_table", "bucket", "ends", "failed", "flow", "key", "repeats", "user", "way",
+)  # fmt: skip
+"""What a machine has in addition when it runs."""
 # What we have put into the Via of a request (RFC 3581 section 4).
 _SEEN_FROM = re.compile(r";(?:rport|received)=[^;,]*")
 
@@ -56,61 +60,42 @@ def seen_at(way: Flow, flow: Flow, request: Request) -> Flow:
 class ServerTransaction(Transaction):
     """A request of a peer that wants an answer."""
 
-    __slots__ = ("_merge_key", "_table", "failed", "flow", "user")
+    __slots__ = SLOTS_BELOW
 
-    machine: ServerMachine
-
-    def __init__(
-        self,
-        table: ServerTransactions,
-        machine: ServerMachine,
-        key: Hashable,
-        merge_key: int | None,
-        flow: Flow,
-        way_back: Flow,
-    ) -> None:
-        """
-        Take a machine that has not started.
-
-        @param merge_key: see L{b2bua.transactions.matching.merge_key}.
-        @param flow: where the request came from.
-        @param way_back: where responses go.
-        """
-        super().__init__(table.transport, machine, key, way_back)
-        self._table = table
-        self._merge_key = merge_key
-        self.flow = flow
-        self.user: Any = None
-        self.failed: Callable[[int], None] | None = None
+    _table: ServerTransactions
+    _merge_key: int | None
+    """See L{b2bua.transactions.matching.merge_key}."""
+    flow: Flow
+    """Where the request came from."""
+    user: Any
+    failed: Callable[[int], None] | None
+    last: bytes
+    """The response that the request draws when it comes again."""
 
     @property
     def answered(self) -> bool:
         """Has it had its final response?"""
-        return self.machine.request is None
+        return self.pending is None
 
     def respond(self, response: Response) -> None:
         """Send a response, or a 2xx to an INVITE again."""
-        if self.machine.request is None:
+        if self.pending is None:
             # Its INVITE may have come again, from another port; or all is over.
             way = self._table.way_of(self.key)
             if way is None:
                 return
             self.way = way
-        self.perform(self.machine.respond(response))
-        if self.machine.request is None:
+        self.perform(self.answer(response))
+        if self.pending is None:
             self.user = None
 
     def accept(self) -> None:
         """Send a 200 that says nothing more (see L{IServerTransaction.accept})."""
-        if type(self.machine) is NonInviteServer:
-            self.perform(self.machine.accept())
-            self.user = None
-        else:
-            self.respond(self.request.response(200))
+        self.respond(self.request.response(200))
 
     def trying(self) -> None:
         """Send a 100, unless something has been sent already."""
-        self.perform(self.machine.trying())
+        self.perform(self.answer_trying())
 
     def seen_at(self, flow: Flow, request: Request) -> None:
         """The request has come again, from another port maybe (see L{seen_at})."""
@@ -135,52 +120,75 @@ class ServerTransaction(Transaction):
         if self.answered:
             return
         response = self._table.refusal(self.request, code, reason, fields)
-        if self.machine.last:
+        if self.last:
             self.respond(response)  # the client waits for it, and does not ask again
         else:
-            self._transport.send(write(response), self.way)
+            self._table.transport.send(write(response), self.way)
             self.forget()
 
     def to_tag(self) -> str:
-        """The tag we have put on the To of the response to an INVITE, if there was one with a tag."""
-        if isinstance(self.machine, InviteServer) and self.machine.to:
-            return tag_of(self.machine.to)
-        last = parse(self.machine.last) if self.machine.last else None
+        """The tag we have put on the To of the response, if there was one with a tag."""
+        last = parse(self.last) if self.last else None
         return last.to.tag if last is not None else ""
 
-    def ask(self, request: Request) -> None:
-        """Give the request to the user; a bug of the user's is a 500, not the end of the world."""
-        try:
-            self._table.user.request_received(request, self)
-        except Exception:  # noqa: BLE001 - not even a feature's bug leaves a request unanswered
-            self.log.failure(
-                "{method} could not be answered because of a bug, and gets 500", method=request.method
-            )
-            self.respond(request.response(500, to_tag=self._table.transport.token()))
+    def answer(self, response: Response) -> Effects:
+        """Follow the arrow of a response (of the machine)."""
+        raise NotImplementedError
+
+    def answer_trying(self) -> Effects:
+        """Follow the arrow of a 100 that the user wants (of the machine)."""
+        raise NotImplementedError
 
     def deliver(self, response: Response) -> None:
         """Never happens."""
         raise UsageError("A server transaction hears no responses")
 
-    def _fail(self, code: int) -> None:
+    def tell_failure(self, code: int) -> None:
         """No ACK came for the final response, or no answer from the user in time."""
         failed, self.failed = self.failed, None
         if failed is not None:
             failed(code)
 
-    def _linger(self, left: Lingers) -> None:
-        table, machine, key = self._table, self.machine, self.key
+    def linger(self, left: Lingers) -> None:
+        """Leave behind what the request draws when it comes again."""
+        table, key = self._table, self.key
         if key in table.live and table.live[key] is self:
-            to = machine.to if type(machine) is InviteServer else ""
-            table.live[key] = (left.timer, machine.last, self.way, to, self._merge_key)
+            to = self.to if type(self) is ReceivedInvite else ""
+            table.live[key] = (left.timer, self.last, self.way, to, self._merge_key)
             table.lapses.add(key, left.seconds)
 
-    def _end(self) -> None:
+    def over(self) -> None:
+        """Be forgotten."""
         self.stop()
         self._table.drop(self, self._merge_key)
 
-    def _cancel(self) -> None:
+    def send_cancel(self) -> None:
+        """Never happens."""
         raise UsageError("A server transaction sends no CANCEL")
+
+
+class ReceivedInvite(InviteServer, ServerTransaction):
+    """An INVITE that wants an answer."""
+
+    __slots__ = RUNNING
+
+    def to_tag(self) -> str:
+        """Likewise, also after that response."""
+        return tag_of(self.to) if self.to else super().to_tag()
+
+
+class ReceivedRequest(NonInviteServer, ServerTransaction):
+    """Another request that wants an answer."""
+
+    __slots__ = RUNNING
+
+    def accept(self) -> None:
+        """Send a 200 that says nothing more."""
+        self.perform(self.answer_plainly())
+        self.user = None
+
+
+Received: TypeAlias = ReceivedInvite | ReceivedRequest
 
 
 def tag_of(to: str) -> str:
@@ -212,7 +220,7 @@ class ServerTransactions:
         self._limits = transport.limits
         self._counts = transport.counts
         self._secret = transport.token().encode()
-        self.live: dict[Hashable, ServerTransaction | Remains] = {}
+        self.live: dict[Hashable, Received | Remains] = {}
         self._merges: set[int] = set()
         """What copies have in common of those that belong to no dialog."""
         self.lapses = Lapses(transport.wheel, self._forget)
@@ -265,7 +273,7 @@ class ServerTransactions:
                 return
             if flow != server.flow and method != "ACK":
                 server.seen_at(flow, request)
-            server.perform(server.machine.receive(request))
+            server.perform(server.receive(request))
         elif method == "ACK":
             self.user.ack_received(request, flow)
         elif method == "CANCEL":
@@ -319,12 +327,18 @@ class ServerTransactions:
             self._open(request, key, merge, flow)
 
     def _open(self, request: Request, key: Hashable, merge: int | None, flow: Flow) -> None:
-        """Open a server transaction and have its request delivered."""
+        """Open a server transaction and give its request to the user."""
         server = self._transaction(request, key, merge, flow)
-        server.ask(request)
-        if server.machine.request is None:
+        try:
+            self.user.request_received(request, server)
+        except Exception:  # noqa: BLE001 - not even a feature's bug leaves a request unanswered
+            self.log.failure(
+                "{method} could not be answered because of a bug, and gets 500", method=request.method
+            )
+            server.respond(request.response(500, to_tag=self.transport.token()))
+        if server.pending is None:
             return  # it is answered
-        waiting = server.machine.wait()
+        waiting = server.wait()
         if waiting and self.live.get(key) is server:
             server.perform(waiting)
 
@@ -332,19 +346,23 @@ class ServerTransactions:
         """Go on with an INVITE that a process has received which is gone."""
         return self._transaction(invite, server_key(invite, "INVITE"), merge_key(invite), flow)
 
-    def _transaction(
-        self, request: Request, key: Hashable, merge: int | None, flow: Flow
-    ) -> ServerTransaction:
-        """Make a server transaction that has not started."""
-        reliable = flow.transport != "UDP"
+    def _transaction(self, request: Request, key: Hashable, merge: int | None, flow: Flow) -> Received:
+        """
+        Make a server transaction that has not started.
+
+        @param merge: see L{merge_key}; None within a dialog.
+        @param flow: where the request came from.
+        """
         transport = self.transport
         timers = transport.timers_of(flow) if transport.own_timers else transport.timers
-        machine: ServerMachine
-        if request.method == "INVITE":
-            machine = InviteServer(request, timers, reliable=reliable)
-        else:
-            machine = NonInviteServer(request, timers, reliable=reliable)
-        server = ServerTransaction(self, machine, key, merge, flow, way_back(request.via, flow))
+        kind = ReceivedInvite if request.method == "INVITE" else ReceivedRequest
+        server = kind(request, timers, reliable=flow.transport != "UDP")
+        server._table = self
+        server._merge_key = merge
+        server.key = key
+        server.flow = flow
+        server.way = way_back(request.via, flow)
+        server.repeats = server.ends = server.bucket = server.user = server.failed = None
         self.live[key] = server
         if merge is not None:
             self._merges.add(merge)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol
 
 from twisted.logger import Logger
 
 from b2bua.errors import UsageError
-from b2bua.net.wheel import TwoTimers
+from b2bua.net.wheel import SLOTS_BELOW, TwoTimers
 from b2bua.transactions.effects import (
     REPEATS,
+    Both,
     Cancel,
     Effects,
     Ended,
@@ -19,54 +20,58 @@ from b2bua.transactions.effects import (
     Start,
     Stop,
 )
-from b2bua.transactions.invite_client import InviteClient
-from b2bua.transactions.invite_server import InviteServer
-from b2bua.transactions.non_invite_client import NonInviteClient
-from b2bua.transactions.non_invite_server import NonInviteServer
 from b2bua.wire.message import Request, Response
 
 if TYPE_CHECKING:
     from b2bua.net.transport import TransportLayer
     from b2bua.transactions.flow import Flow
 
-ClientMachine: TypeAlias = InviteClient | NonInviteClient
-ServerMachine: TypeAlias = InviteServer | NonInviteServer
+
+class Table(Protocol):
+    """Where all transactions of one side are."""
+
+    transport: TransportLayer
 
 
 class Transaction(TwoTimers):
-    """What the two sides have in common: effects and timers."""
+    """
+    What all transactions that run have in common: effects and timers.
 
-    __slots__ = ("_transport", "key", "machine", "way")
+    A transaction is one object, a machine that is an entry of the wheel as well;
+    so the classes that are made of this one have a machine beside it.
+    """
+
+    __slots__ = SLOTS_BELOW
 
     log = Logger()
 
-    def __init__(
-        self, transport: TransportLayer, machine: ClientMachine | ServerMachine, key: Hashable, way: Flow
-    ) -> None:
-        """
-        Take a machine that has not started.
-
-        @param way: by which its messages go.
-        """
-        self._transport = transport
-        self.way = way
-        self.repeats = self.ends = self.bucket = None
-        self.machine = machine
-        self.key = key
+    _table: Table
+    key: Hashable
+    way: Flow
+    """By which its messages go."""
+    pending: Request | None
+    """The request, until it has its final response (of the machine)."""
 
     def perform(self, effects: Effects) -> None:
         """
         Do what the machine wants, in its order.
 
         By type and most frequent first: a C{match} costs twice as much, and
-        this is done thirty times in a call.
+        this is done ten times in a call.
         """
+        transport = self._table.transport
         for effect in effects:
             if type(effect) is bytes:
-                self._transport.send(effect, self.way)
-            elif type(effect) is Start:
-                letter, seconds = effect
-                self._transport.wheel.start(self, letter, seconds, repeats=letter in REPEATS)
+                transport.send(effect, self.way)
+            elif type(effect) is Lingers:
+                self.repeats = self.ends = None
+                if self.bucket is not None:
+                    self.leave()
+                self.linger(effect)
+            elif type(effect) is Response:
+                self.deliver(effect)
+            elif type(effect) is Both:
+                transport.wheel.start_both(self, effect)
             elif type(effect) is Stop:
                 if effect.timer in REPEATS:
                     self.repeats = None
@@ -74,19 +79,15 @@ class Transaction(TwoTimers):
                     self.ends = None
                 if self.repeats is self.ends is None and self.bucket is not None:
                     self.leave()
-            elif type(effect) is Response:
-                self.deliver(effect)
-            elif type(effect) is Lingers:
-                self.repeats = self.ends = None
-                if self.bucket is not None:
-                    self.leave()
-                self._linger(effect)
+            elif type(effect) is Start:
+                letter, seconds = effect
+                transport.wheel.start(self, letter, seconds, repeats=letter in REPEATS)
             elif type(effect) is Ended:
-                self._end()
+                self.over()
             elif type(effect) is Failed:
-                self._fail(effect.code)
+                self.tell_failure(effect.code)
             elif type(effect) is Cancel:
-                self._cancel()
+                self.send_cancel()
             else:
                 raise UsageError(f"No effect: {effect!r}")
 
@@ -97,42 +98,49 @@ class Transaction(TwoTimers):
 
         @raise UsageError: after that.
         """
-        request = self.machine.request
-        if request is None:
+        if self.pending is None:
             raise UsageError("A transaction keeps its request until the final response only")
-        return request
+        return self.pending
 
     def ring(self, tick: int) -> None:
         """Let the timers fire that are due at C{tick}, and wait for what is left."""
         try:
             if self.repeats is not None and self.repeats[0] <= tick:
                 letter, self.repeats = self.repeats[1], None
-                self.perform(self.machine.fire(letter))
+                self.perform(self.fire(letter))
             if self.ends is not None and self.ends[0] <= tick:
                 letter, self.ends = self.ends[1], None
-                self.perform(self.machine.fire(letter))
+                self.perform(self.fire(letter))
         finally:
             waiting = [due[0] for due in (self.repeats, self.ends) if due is not None]
             if waiting and self.bucket is None:
-                self._transport.wheel.put(self, min(waiting))
+                self._table.transport.wheel.put(self, min(waiting))
 
     def stop(self) -> None:
         """Stop both timers."""
         self.repeats = self.ends = None
         self.leave()
 
+    def fire(self, timer: str) -> Effects:
+        """Follow the arrow of a timer (of the machine)."""
+        raise NotImplementedError
+
     def deliver(self, response: Response) -> None:
         """Give the user a response."""
         raise NotImplementedError
 
-    def _fail(self, code: int) -> None:
+    def tell_failure(self, code: int) -> None:
+        """Tell the user of a timeout or a transport error."""
         raise NotImplementedError
 
-    def _linger(self, left: Lingers) -> None:
+    def linger(self, left: Lingers) -> None:
+        """Leave behind what meets what comes again."""
         raise NotImplementedError
 
-    def _end(self) -> None:
+    def over(self) -> None:
+        """Be forgotten."""
         raise NotImplementedError
 
-    def _cancel(self) -> None:
+    def send_cancel(self) -> None:
+        """Send the CANCEL of an INVITE."""
         raise NotImplementedError

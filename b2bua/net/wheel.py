@@ -25,6 +25,14 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from b2bua.clock import ITimer
+from b2bua.transactions.effects import Both
+
+SLOTS_BELOW: tuple[str, ...] = ()
+"""
+The slots of a class whose attributes have theirs in the classes below it.
+
+So it can stand beside another one that has slots, as a machine of a transaction (L{TwoTimers}).
+"""
 
 Due: TypeAlias = tuple[int, str]
 """The tick of a timer, and its letter."""
@@ -38,7 +46,7 @@ _UP = 1 - _SLACK
 class Entry:
     """What stands in a bucket, in one at a time; the wheel puts it there."""
 
-    __slots__ = ("bucket",)
+    __slots__ = SLOTS_BELOW
 
     bucket: Bucket | None
 
@@ -68,7 +76,7 @@ class Bucket(dict[Entry, None]):
 class TwoTimers(Entry):
     """What has two timers, each with a letter, and stands in one bucket for both."""
 
-    __slots__ = ("ends", "repeats")
+    __slots__ = SLOTS_BELOW
 
     repeats: Due | None
     """When the timer is due after which something is done again."""
@@ -80,7 +88,7 @@ class TwoTimers(Entry):
 class Timer(Entry):
     """A timer that runs, as L{Wheel.set} makes it: C{call} when its tick has come."""
 
-    __slots__ = ("call",)
+    __slots__ = ("bucket", "call")
 
     call: Callable[[], object]
 
@@ -167,6 +175,20 @@ class Wheel:
         bucket = entry.bucket = self._buckets[tick] if tick in self._buckets else self._open(tick)
         bucket[entry] = None
 
+    def start_both(self, entry: TwoTimers, both: Both) -> None:
+        """Have an entry ring after C{both.after} seconds, and then after C{both.at_last}."""
+        repeats, after, ends, at_last = both
+        since = (self._seconds() if self.now is None else self.now) - self._epoch
+        tick = int((since + after) * self._rate + _UP)
+        entry.repeats = (tick, repeats)
+        entry.ends = (int((since + at_last) * self._rate + _UP), ends)
+        if entry.bucket is not None:
+            if entry.bucket.tick <= tick:
+                return
+            entry.leave()
+        bucket = entry.bucket = self._buckets[tick] if tick in self._buckets else self._open(tick)
+        bucket[entry] = None
+
     def put(self, entry: Entry, tick: int) -> None:
         """Have an entry that is in no bucket ring at C{tick}."""
         bucket = self._buckets[tick] if tick in self._buckets else self._open(tick)
@@ -244,7 +266,7 @@ class Wheel:
 class _Lapse(Entry):
     """Stands in a bucket for all keys of its tick."""
 
-    __slots__ = ("lapses",)
+    __slots__ = ("bucket", "lapses")
 
     def __init__(self, lapses: Lapses) -> None:
         """Wait to be put into one."""

@@ -49,33 +49,33 @@ class TimerValues:
     """After what time of silence an INVITE is answered with 100 (section 17.2.1)."""
 
     @cached_property
-    def a(self) -> Start:
-        """The first interval of an INVITE, doubled from then on."""
-        return Start("A", self.t1)
+    def a_b(self) -> Both:
+        """The first interval of an INVITE, doubled from then on, and how long it waits for any response."""
+        return Both("A", self.t1, "B", 64 * self.t1)
 
     @cached_property
     def b(self) -> Start:
-        """How long an INVITE waits for any response."""
+        """How long an INVITE waits over a transport that is reliable."""
         return Start("B", 64 * self.t1)
 
     @cached_property
-    def e(self) -> Start:
-        """The first interval of another request, doubled up to T2."""
-        return Start("E", self.t1)
+    def e_f(self) -> Both:
+        """The first interval of another request, doubled up to T2, and how long it waits for its answer."""
+        return Both("E", self.t1, "F", 64 * self.t1)
 
     @cached_property
     def f(self) -> Start:
-        """How long another request waits for its final response."""
+        """How long another request waits over a transport that is reliable."""
         return Start("F", 64 * self.t1)
 
     @cached_property
-    def g(self) -> Start:
-        """The first interval of the refusal of an INVITE, doubled up to T2."""
-        return Start("G", self.t1)
+    def g_h(self) -> Both:
+        """The first interval of a refusal, doubled up to T2, and how long that waits for its ACK."""
+        return Both("G", self.t1, "H", 64 * self.t1)
 
     @cached_property
     def h(self) -> Start:
-        """How long such a refusal waits for its ACK."""
+        """How long such a refusal waits over a transport that is reliable."""
         return Start("H", 64 * self.t1)
 
     @cached_property
@@ -134,6 +134,15 @@ class Start(NamedTuple):
     seconds: float
 
 
+class Both(NamedTuple):
+    """Let both timers run, of which the one that repeats something fires first."""
+
+    repeats: str
+    after: float
+    ends: str
+    at_last: float
+
+
 class Stop(NamedTuple):
     """The timer is of no more use."""
 
@@ -167,7 +176,7 @@ class Ended(NamedTuple):
     """The transaction is over and can be forgotten."""
 
 
-Effect: TypeAlias = bytes | Response | Start | Stop | Lingers | Cancel | Failed | Ended
+Effect: TypeAlias = bytes | Response | Start | Both | Stop | Lingers | Cancel | Failed | Ended
 Effects: TypeAlias = tuple[Effect, ...]
 
 ENDED = Ended()

@@ -48,7 +48,7 @@ class InviteClient:
     owes it an ACK and a BYE (RFC 3261 section 13.2.2.4).
     """
 
-    __slots__ = ("_again", "_cancelled", "_interval", "_reliable", "_timers", "last", "request", "state")
+    __slots__ = ("_again", "_cancelled", "_interval", "_reliable", "_timers", "last", "pending", "state")
 
     def __init__(self, request: Request, data: bytes, timers: TimerValues, *, reliable: bool) -> None:
         """
@@ -59,7 +59,7 @@ class InviteClient:
         @param data: the same as bytes.
         """
         self.state: str = State.CALLING
-        self.request: Request | None = request
+        self.pending: Request | None = request
         self._timers = timers
         self._reliable = reliable
         self._interval = timers.t1
@@ -73,7 +73,7 @@ class InviteClient:
         timers = self._timers
         if self._reliable:
             return (timers.b, self._again)
-        return (timers.a, timers.b, self._again)
+        return (timers.a_b, self._again)
 
     def take_up(self, *, heard: bool) -> Effects:
         """
@@ -102,7 +102,7 @@ class InviteClient:
 
             case State.CALLING | State.PROCEEDING if code < 300:
                 self.state = State.ACCEPTED
-                self.request, self._again = None, b""
+                self.pending, self._again = None, b""
                 return (self._timers.m, response)
 
             case State.CALLING | State.PROCEEDING:
@@ -110,7 +110,7 @@ class InviteClient:
 
             case State.GIVEN_UP if 200 <= code < 300:
                 self.state = State.ACCEPTED
-                self.request = None
+                self.pending = None
                 return (self._timers.m, response)
 
             case State.GIVEN_UP if code < 200:
@@ -197,10 +197,10 @@ class InviteClient:
 
     def _refused(self, response: Response) -> Effects:
         """300-699: ACK sent, response to TU."""
-        if self.request is None:
+        if self.pending is None:
             raise UsageError("A request is kept until its final response")
-        ack = write(ack_for(self.request, response))
-        self.request = None
+        ack = write(ack_for(self.pending, response))
+        self.pending = None
         if self._reliable:
             self._end()
             return (ack, ENDED, response)

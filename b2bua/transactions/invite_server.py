@@ -32,7 +32,7 @@ class State:
 class InviteServer:
     """Absorbs retransmitted INVITEs, and repeats a refusal until it is acknowledged."""
 
-    __slots__ = ("_interval", "_reliable", "_timers", "last", "request", "state", "to")
+    __slots__ = ("_interval", "_reliable", "_timers", "last", "pending", "state", "to")
 
     def __init__(self, request: Request, timers: TimerValues, *, reliable: bool) -> None:
         """
@@ -41,7 +41,7 @@ class InviteServer:
         @param request: the INVITE; it is kept until the final response.
         """
         self.state: str = State.PROCEEDING
-        self.request: Request | None = request
+        self.pending: Request | None = request
         self._timers = timers
         self._reliable = reliable
         self._interval = timers.t1
@@ -56,14 +56,14 @@ class InviteServer:
             return (self._timers.invite_trying,)
         return ()
 
-    def trying(self) -> Effects:
+    def answer_trying(self) -> Effects:
         """TU or timer: send 100, if nothing has been sent yet."""
-        if self.request is None or self.last:
+        if self.pending is None or self.last:
             return ()
-        self.last = write_trying(self.request)
+        self.last = write_trying(self.pending)
         return (self.last,)
 
-    def respond(self, response: Response) -> Effects:
+    def answer(self, response: Response) -> Effects:
         """Follow the arrow of a response from TU."""
         code = response.code
         match self.state:
@@ -74,14 +74,15 @@ class InviteServer:
             case State.PROCEEDING if code < 300:
                 self.state = State.ACCEPTED
                 # A retransmitted INVITE draws nothing from now on: the 2xx is the user's.
-                self.request, self.last, self.to = None, b"", _to(response)
+                self.pending, self.last, self.to = None, b"", _to(response)
                 return (self._timers.l, write(response))
 
             case State.PROCEEDING:
                 self.state = State.COMPLETED
-                self.request, self.last, self.to = None, write(response), _to(response)
-                again = STOP_TRYING if self._reliable else self._timers.g
-                return (again, self._timers.h, self.last)
+                self.pending, self.last, self.to = None, write(response), _to(response)
+                if self._reliable:
+                    return (STOP_TRYING, self._timers.h, self.last)
+                return (self._timers.g_h, self.last)
 
             case State.ACCEPTED if 200 <= code < 300:
                 return (write(response),)
@@ -107,7 +108,7 @@ class InviteServer:
         """Follow the arrow of a timer."""
         match self.state, timer:
             case State.PROCEEDING, "100":
-                return self.trying()
+                return self.answer_trying()
 
             case State.COMPLETED, "G":
                 self._interval = min(2 * self._interval, self._timers.t2)
@@ -121,7 +122,7 @@ class InviteServer:
     def _end(self) -> None:
         """Go to Terminated."""
         self.state = State.TERMINATED
-        self.request, self.last = None, b""
+        self.pending, self.last = None, b""
 
 
 def _to(response: Response) -> str:

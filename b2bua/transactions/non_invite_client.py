@@ -27,7 +27,7 @@ class State:
 class NonInviteClient:
     """Sends a request until it is answered."""
 
-    __slots__ = ("_again", "_interval", "_reliable", "_timers", "request", "state")
+    __slots__ = ("_again", "_interval", "_reliable", "_timers", "pending", "state")
 
     def __init__(self, request: Request, data: bytes, timers: TimerValues, *, reliable: bool) -> None:
         """
@@ -38,7 +38,7 @@ class NonInviteClient:
         @param data: the same as bytes.
         """
         self.state: str = State.TRYING
-        self.request: Request | None = request
+        self.pending: Request | None = request
         self._timers = timers
         self._reliable = reliable
         self._interval = timers.t1
@@ -49,7 +49,7 @@ class NonInviteClient:
         timers = self._timers
         if self._reliable:
             return (timers.f, self._again)
-        return (timers.e, timers.f, self._again)
+        return (timers.e_f, self._again)
 
     def receive(self, response: Response) -> Effects:
         """Follow the arrow of a response."""
@@ -102,7 +102,7 @@ class NonInviteClient:
 
     def _answered(self, response: Response) -> Effects:
         """200-699: response to TU."""
-        self.request, self._again = None, b""
+        self.pending, self._again = None, b""
         if self._reliable:
             self.state = State.TERMINATED
             return (ENDED, response)

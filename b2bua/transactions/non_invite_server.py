@@ -31,7 +31,7 @@ class State:
 class NonInviteServer:
     """Absorbs retransmitted requests and repeats the answer."""
 
-    __slots__ = ("_reliable", "_timers", "last", "request", "state")
+    __slots__ = ("_reliable", "_timers", "last", "pending", "state")
 
     def __init__(self, request: Request, timers: TimerValues, *, reliable: bool) -> None:
         """
@@ -40,7 +40,7 @@ class NonInviteServer:
         @param request: the request; it is kept until the final response.
         """
         self.state: str = State.TRYING
-        self.request: Request | None = request
+        self.pending: Request | None = request
         self._timers = timers
         self._reliable = reliable
         self.last = b""
@@ -52,11 +52,11 @@ class NonInviteServer:
             return (self._timers.other_trying,)
         return ()
 
-    def trying(self) -> Effects:
+    def answer_trying(self) -> Effects:
         """A 100 is only sent late, by the timer (RFC 4320 section 4.1)."""
         return ()
 
-    def respond(self, response: Response) -> Effects:
+    def answer(self, response: Response) -> Effects:
         """
         Follow the arrow of a response from TU.
 
@@ -68,9 +68,9 @@ class NonInviteServer:
                 return self._answered(write(response))
         return ()
 
-    def accept(self) -> Effects:
+    def answer_plainly(self) -> Effects:
         """Follow the arrow of a 200 from TU that says nothing more."""
-        return () if self.request is None else self._answered(write_plain(self.request, 200))
+        return () if self.pending is None else self._answered(write_plain(self.pending, 200))
 
     def _answered(self, data: bytes) -> Effects:
         """200-699 from TU: send response."""
@@ -78,7 +78,7 @@ class NonInviteServer:
             self._end()
             return (data, ENDED)
         self.state = State.COMPLETED
-        self.request, self.last = None, data
+        self.pending, self.last = None, data
         return (self._timers.j, data)
 
     def receive(self, request: Request) -> Effects:
@@ -91,9 +91,9 @@ class NonInviteServer:
     def fire(self, timer: str) -> Effects:
         """Follow the arrow of a timer."""
         match self.state, timer:
-            case State.TRYING, "100" if self.request is not None:
+            case State.TRYING, "100" if self.pending is not None:
                 self.state = State.PROCEEDING
-                self.last = write_trying(self.request)
+                self.last = write_trying(self.pending)
                 return (Start("J", self._rest()), self.last)
 
             case State.PROCEEDING, "J":
@@ -109,4 +109,4 @@ class NonInviteServer:
     def _end(self) -> None:
         """Go to Terminated."""
         self.state = State.TERMINATED
-        self.request, self.last = None, b""
+        self.pending, self.last = None, b""

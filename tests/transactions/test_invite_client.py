@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.transactions.effects import CANCEL, ENDED, Failed, Lingers, Start, Stop, TimerValues
+from b2bua.transactions.effects import CANCEL, ENDED, Both, Failed, Lingers, Start, Stop, TimerValues
 from b2bua.transactions.invite_client import InviteClient, State
 from b2bua.wire.message import write
 from tests.transactions.messages import brief, request, response
@@ -25,7 +25,7 @@ class InviteClientTests(SynchronousTestCase):
     def test_start(self) -> None:
         """Timer A runs on unreliable transports only, timer B on all (section 17.1.1.2)."""
         self.machine()
-        self.assertEqual(self.first, [Start("A", 0.5), Start("B", LONG), "INVITE"])
+        self.assertEqual(self.first, [Both("A", 0.5, "B", LONG), "INVITE"])
         self.machine(reliable=True)
         self.assertEqual(self.first, [Start("B", LONG), "INVITE"])
 
@@ -40,7 +40,7 @@ class InviteClientTests(SynchronousTestCase):
         machine = self.machine()
         self.assertEqual(machine.fire("B"), (Stop("A"), Start("LATE", LONG), Failed(408)))
         self.assertIs(machine.state, State.GIVEN_UP)
-        self.assertIs(machine.request, INVITE)
+        self.assertIs(machine.pending, INVITE)
 
     def given_up(self, *, cancelled: bool = False) -> InviteClient:
         """Make one whose TU has been told of a timeout."""
@@ -82,7 +82,7 @@ class InviteClientTests(SynchronousTestCase):
         ok = response(INVITE, 200)
         self.assertEqual(machine.receive(ok), (Lingers("M", LONG), ok))
         self.assertIs(machine.state, State.ACCEPTED)
-        self.assertIsNone(machine.request)
+        self.assertIsNone(machine.pending)
 
     def test_transport_error(self) -> None:
         """A transport error in Calling informs the TU."""
@@ -107,7 +107,7 @@ class InviteClientTests(SynchronousTestCase):
             self.assertEqual(brief(machine.receive(busy)), [Lingers("D", 32.0), "ACK", busy])
             self.assertEqual(brief((machine.last,)), ["ACK"])
             self.assertIs(machine.state, State.COMPLETED)
-            self.assertIsNone(machine.request)
+            self.assertIsNone(machine.pending)
 
     def test_refused_reliable(self) -> None:
         """On reliable transports timer D is zero: it is over at once."""
@@ -166,5 +166,5 @@ class InviteClientTests(SynchronousTestCase):
     def test_other_t1(self) -> None:
         """With another T1 the timers follow, but D is never under 32 s (RFC 6026 section 8.4)."""
         machine = InviteClient(INVITE, write(INVITE), TimerValues(t1=0.1), reliable=False)
-        self.assertEqual(machine.start()[:2], (Start("A", 0.1), Start("B", 6.4)))
+        self.assertEqual(machine.start()[0], Both("A", 0.1, "B", 6.4))
         self.assertIn(Lingers("D", 32.0), machine.receive(response(INVITE, 486)))

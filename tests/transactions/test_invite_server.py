@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.transactions.effects import ENDED, Effects, Failed, Lingers, Start, Stop, TimerValues
+from b2bua.transactions.effects import ENDED, Both, Effects, Failed, Lingers, Start, Stop, TimerValues
 from b2bua.transactions.invite_server import InviteServer, State
 from tests.transactions.messages import brief, request, response
 
@@ -20,12 +20,12 @@ class InviteServerTests(SynchronousTestCase):
         machine = InviteServer(INVITE, TimerValues(), reliable=reliable)
         self.assertEqual(machine.wait(), (Start("100", 0.2),))
         for code in codes:
-            machine.respond(response(INVITE, code))
+            machine.answer(response(INVITE, code))
         return machine
 
     def respond(self, machine: InviteServer, code: int) -> list[object]:
         """Have the TU respond."""
-        return brief(machine.respond(response(INVITE, code)))
+        return brief(machine.answer(response(INVITE, code)))
 
     def test_trying(self) -> None:
         """After 200 ms without a word from the TU it sends 100 (section 17.2.1)."""
@@ -36,10 +36,10 @@ class InviteServerTests(SynchronousTestCase):
     def test_trying_of_user(self) -> None:
         """The TU can have it sent before, but not after anything else, nor twice."""
         machine = self.machine()
-        self.assertEqual(brief(machine.trying()), [100])
-        self.assertEqual((machine.trying(), machine.fire("100"), machine.wait()), ((), (), ()))
+        self.assertEqual(brief(machine.answer_trying()), [100])
+        self.assertEqual((machine.answer_trying(), machine.fire("100"), machine.wait()), ((), (), ()))
         for code in (180, 200, 486):
-            self.assertEqual(self.machine(code).trying(), ())
+            self.assertEqual(self.machine(code).answer_trying(), ())
 
     def test_answered_at_once(self) -> None:
         """A TU that has answered needs no timer."""
@@ -57,7 +57,7 @@ class InviteServerTests(SynchronousTestCase):
 
     def test_refusal(self) -> None:
         """300-699: sent, timer G on unreliable transports, timer H on all."""
-        self.assertEqual(self.respond(self.machine(), 486), [Start("G", 0.5), Start("H", 32.0), 486])
+        self.assertEqual(self.respond(self.machine(), 486), [Both("G", 0.5, "H", 32.0), 486])
         machine = self.machine(reliable=True)
         self.assertEqual(self.respond(machine, 486), [Stop("100"), Start("H", 32.0), 486])
 
@@ -94,7 +94,7 @@ class InviteServerTests(SynchronousTestCase):
         """A response after the final one has no effect."""
         nothing: Effects = ()
         for codes, late in (((486,), 200), ((486,), 180), ((200,), 486), ((200,), 180)):
-            self.assertEqual(self.machine(*codes).respond(response(INVITE, late)), nothing)
+            self.assertEqual(self.machine(*codes).answer(response(INVITE, late)), nothing)
 
     def test_early_ack(self) -> None:
         """An ACK before any final response means nothing."""
@@ -103,5 +103,5 @@ class InviteServerTests(SynchronousTestCase):
     def test_small(self) -> None:
         """The request is let go with the final response; in Accepted not even that is kept."""
         machine = self.machine(200)
-        self.assertEqual((machine.request, machine.last), (None, b""))
-        self.assertIsNone(self.machine(486).request)
+        self.assertEqual((machine.pending, machine.last), (None, b""))
+        self.assertIsNone(self.machine(486).pending)

@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.transactions.effects import (
     REPEATS,
+    Both,
     Effects,
     Ended,
     Failed,
@@ -57,6 +58,9 @@ class Model:
                 case Start(timer, seconds):
                     assert seconds > 0, effect
                     self.timers[timer in REPEATS] = timer
+                case Both(repeats, after, ends, at_last):
+                    assert 0 < after < at_last, effect
+                    self.timers = {True: repeats, False: ends}
                 case Stop(timer):
                     self.timers.pop(timer in REPEATS, None)
                 case Ended():
@@ -105,7 +109,7 @@ class Model:
         else:
             match kind:
                 case "message":
-                    self.perform(machine.respond(response(self.opening, what)))
+                    self.perform(machine.answer(response(self.opening, what)))
                 case "again":
                     self.perform(machine.receive(self.opening))
                 case "ack" if isinstance(machine, InviteServer):
