@@ -16,14 +16,12 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING
 
-from sqlalchemy import create_engine, inspect, text
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
-
 from b2bua.settings import Listen, Problem, Settings, Tls
 from b2bua.settings.problems import shown_value
 from b2bua.settings.tables import SOCKET_NAME
+from b2bua.store.database import sqlite_file
 from b2bua.store.migrations import versions
+from b2bua.store.ports import StoreError
 
 if TYPE_CHECKING:
     from OpenSSL import SSL
@@ -124,11 +122,24 @@ def _database(url: str) -> Iterator[Problem]:
     """Can the database be opened?"""
     path = "server.database"
     try:
+        file = sqlite_file(url)
+    except StoreError as error:
+        yield Problem(path, str(error))
+        return
+    if file is None:
+        yield from _postgresql(path, url)
+    elif why := _sqlite(file):
+        yield Problem(path, why)
+
+
+def _postgresql(path: str, url: str) -> Iterator[Problem]:
+    """Can it be connected to, and has it nothing of a later version?"""
+    from sqlalchemy import create_engine, inspect, text  # SQLite does without
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+    try:
         parsed = make_url(url)
-        if parsed.get_backend_name() == "sqlite":
-            if why := _sqlite(parsed.database):
-                yield Problem(path, why)
-            return
         engine = create_engine(parsed, connect_args={"connect_timeout": _CONNECT_SECONDS})
     except ArgumentError:
         yield Problem(path, f"{shown_value(url)} is not the URL of a database")
@@ -149,11 +160,11 @@ def _database(url: str) -> Iterator[Problem]:
             engine.dispose()
 
 
-def _sqlite(name: str | None) -> str:
+def _sqlite(name: str) -> str:
     """Say what is wrong with the file of an SQLite database, which is not changed."""
-    if name in (None, "", ":memory:"):
+    if not name:
         return ""
-    file = Path(str(name))
+    file = Path(name)
     if not file.parent.is_dir():
         return f"there is no directory {file.parent}; make it, or name another"
     if not _may(file.parent, os.W_OK):

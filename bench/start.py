@@ -40,9 +40,11 @@ AT_ONCE = 5000
 LIBRARIES = (
     ("Python", "sys"),
     ("Twisted's reactor, without TLS", "twisted.application.app twisted.internet.reactor"),
-    ("SQLAlchemy", "sqlalchemy sqlalchemy.dialects.sqlite"),
     ("pydantic", "pydantic pydantic_core"),
-    ("the others", "twisted.web.server twisted.web.template twisted.names.client prometheus_client pluggy"),
+    (
+        "the others",
+        "sqlite3 twisted.web.server twisted.web.template twisted.names.client prometheus_client pluggy",
+    ),
     ("left out without TLS: OpenSSL and cryptography", "twisted.internet.ssl"),
 )
 STEPS = """

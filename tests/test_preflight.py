@@ -214,6 +214,12 @@ class DatabaseTests(Case):
         """There is no such directory."""
         self.assertIn("there is no directory", self.database("sqlite:///nowhere/b2bua.db"))
 
+    def test_options(self) -> None:
+        """The URL of an SQLite database has nothing but its file; what else stands there is told."""
+        for url in ("sqlite:///b2bua.db?timeout=5", "sqlite://host/b2bua.db", "sqlite+other:///b2bua.db"):
+            self.assertIn('which is "sqlite:///FILE"', self.database(url))
+        self.assertEqual(list(self.directory.glob("b2bua.db*")), [])
+
     def test_directory(self) -> None:
         """A directory in the place of the file."""
         (self.directory / "b2bua.db").mkdir()

@@ -9,22 +9,21 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy.engine import URL
-
+from b2bua.store.database import sqlite_file
 from b2bua.store.ports import StoreError
 
 FORMER = 2.0
 """Seconds that PostgreSQL may take to notice that a connection which had the name of our node has ended."""
 
 
-def usual_node(url: URL) -> str:
+def usual_node(url: str) -> str:
     """
     The name of a node whose configuration gives none.
 
     Of those that share a PostgreSQL the host tells them apart.  An SQLite file
     is beside its one service, which keeps what it has when its host is renamed.
     """
-    return "local" if url.get_backend_name() == "sqlite" else socket.gethostname().partition(".")[0].lower()
+    return "local" if sqlite_file(url) is not None else socket.gethostname().partition(".")[0].lower()
 
 
 def _taken(node: str) -> StoreError:

@@ -6,10 +6,10 @@ import json
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-import sqlalchemy as sa
 from zope.interface import implementer
 
 from b2bua.store import alive, tables
+from b2bua.store.database import Connection, Database, names
 from b2bua.store.ports import Fenced, Inherited, INodes, NodeRow, Snapshot
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class SqlNodes:
     """
 
     def __init__(
-        self, node: str, do: Callable[..., Deferred[Any]], connected: Callable[[], sa.Engine]
+        self, node: str, do: Callable[..., Deferred[Any]], connected: Callable[[], Database]
     ) -> None:
         """
         Be one of them.
@@ -43,7 +43,7 @@ class SqlNodes:
         self._number: int | None = None
         """What we write under; None as long as we have not joined."""
 
-    def check(self, connection: sa.Connection) -> None:
+    def check(self, connection: Connection) -> None:
         """
         See in a transaction that what we had is still ours.
 
@@ -52,29 +52,28 @@ class SqlNodes:
         if self._number is not None and self._found(connection) != self._number:
             raise Fenced(TAKEN)
 
-    def _found(self, connection: sa.Connection) -> int | None:
+    def _found(self, connection: Connection) -> int | None:
         """The number of our node, which stays until the end of the transaction."""
-        table = tables.nodes
-        query = sa.select(table.c.number).where(table.c.node == self._node).with_for_update()
-        found: int | None = connection.execute(query).scalar()
+        sql = "SELECT number FROM nodes WHERE node = ?"
+        if connection.dialect == "postgresql":
+            sql += " FOR UPDATE"
+        found: int | None = _value(connection, sql, self._node)
         return found
 
     def join(self, place: str) -> Deferred[int]:
         """Be reached at a place from now on, and have for sure what is ours."""
 
         def work() -> int:
-            table = tables.nodes
             with self._connected().begin() as connection:
                 before = self._found(connection)
                 number = (before or 0) + 1
-                values = {"number": number, "beat": 0, "place": place}
-                if before is None:
-                    connection.execute(table.insert(), {"node": self._node, **values})
-                else:
-                    connection.execute(table.update().where(table.c.node == self._node).values(values))
-                kept = tables.snapshots
-                ours = kept.update().where(kept.c.node == self._node)
-                connection.execute(ours.values(number=kept.c.number + 1))
+                sql = (
+                    "INSERT INTO nodes (number, beat, place, node) VALUES (?, 0, ?, ?)"
+                    if before is None
+                    else "UPDATE nodes SET number = ?, beat = 0, place = ? WHERE node = ?"
+                )
+                connection.execute(sql, (number, place, self._node))
+                connection.execute("UPDATE snapshots SET number = number + 1 WHERE node = ?", (self._node,))
             self._number = number
             return number
 
@@ -84,13 +83,13 @@ class SqlNodes:
         """Show that we live, and see all nodes."""
 
         def work() -> Sequence[NodeRow]:
-            table = tables.nodes
             with self._connected().begin() as connection:
                 self.check(connection)
-                ours = table.update().where(table.c.node == self._node)
-                connection.execute(ours.values(beat=table.c.beat + 1))
-                rows = connection.execute(sa.select(table).order_by(table.c.node)).all()
-            return [NodeRow(row.node, row.number, row.beat, row.place) for row in rows]
+                connection.execute("UPDATE nodes SET beat = beat + 1 WHERE node = ?", (self._node,))
+                rows = connection.execute(
+                    "SELECT node, number, beat, place FROM nodes ORDER BY node"
+                ).fetchall()
+            return [NodeRow(*row) for row in rows]
 
         return self._do(work)
 
@@ -98,10 +97,9 @@ class SqlNodes:
         """End in order."""
 
         def work() -> None:
-            table = tables.nodes
-            ours = table.update().where(table.c.node == self._node, table.c.number == self._number)
+            sql = "UPDATE nodes SET place = '' WHERE node = ? AND number = ?"
             with self._connected().begin() as connection:
-                connection.execute(ours.values(place=""))
+                connection.execute(sql, (self._node, self._number))
             self._number = None
 
         return self._do(work)
@@ -110,35 +108,33 @@ class SqlNodes:
         """How often a call of ours has changed hands."""
 
         def work() -> int | None:
-            with self._connected().connect() as connection:
+            with self._connected().begin() as connection:
                 return self._number_of(connection, call)
 
         return self._do(work)
 
-    def _number_of(self, connection: sa.Connection, call: str) -> int | None:
+    def _number_of(self, connection: Connection, call: str) -> int | None:
         """The same."""
-        table = tables.snapshots
-        query = sa.select(table.c.number).where(table.c.node == self._node, table.c.call == call)
-        found: int | None = connection.execute(query).scalar()
+        sql = "SELECT number FROM snapshots WHERE node = ? AND call = ?"
+        found: int | None = _value(connection, sql, self._node, call)
         return found
 
     def take_call(self, call: str, former: str, number: int, text: str) -> Deferred[bool]:
         """Become the one owner of a call."""
 
         def work() -> bool:
-            kept, records = tables.snapshots, tables.records
-            as_it_was = kept.update().where(
-                kept.c.node == former, kept.c.call == call, kept.c.number == number
+            as_it_was = (
+                "UPDATE snapshots SET node = ?, number = ?, value = ? "
+                "WHERE node = ? AND call = ? AND number = ?"
             )
             with self._connected().begin() as connection:
                 self.check(connection)
-                changed = connection.execute(
-                    as_it_was.values(node=self._node, number=number + 1, value=text)
-                ).rowcount
-                if not changed:
+                values = (self._node, number + 1, text, former, call, number)
+                if not connection.execute(as_it_was, values).rowcount:
                     return self._number_of(connection, call) == number + 1
-                record = records.update().where(records.c.id == call, records.c.node == former)
-                connection.execute(record.values(node=self._node))
+                connection.execute(
+                    "UPDATE records SET node = ? WHERE id = ? AND node = ?", (self._node, call, former)
+                )
                 return True
 
         return self._do(work)
@@ -147,37 +143,46 @@ class SqlNodes:
         """Take all calls of a node that shows no sign of life."""
 
         def work() -> Inherited | None:
-            nodes, kept, records = tables.nodes, tables.snapshots, tables.records
-            as_seen = nodes.update().where(
-                nodes.c.node == row.node, nodes.c.number == row.number, nodes.c.beat == row.beat
-            )
+            as_seen = "UPDATE nodes SET number = ?, place = '' WHERE node = ? AND number = ? AND beat = ?"
             with self._connected().begin() as connection:
                 self.check(connection)
-                if not connection.execute(as_seen.values(number=row.number + 1, place="")).rowcount:
+                values = (row.number + 1, row.node, row.number, row.beat)
+                if not connection.execute(as_seen, values).rowcount:
                     return None
-                of_it = kept.c.node == row.node
-                snapshots = connection.execute(sa.select(kept).where(of_it).order_by(kept.c.call)).all()
-                open_ = (records.c.node == row.node) & records.c.ended.is_(None)
-                left = connection.execute(sa.select(records).where(open_)).all()
-                connection.execute(
-                    kept.update().where(of_it).values(node=self._node, number=kept.c.number + 1)
-                )
-                connection.execute(records.update().where(open_).values(node=self._node))
+                snapshots = connection.execute(
+                    "SELECT call, value FROM snapshots WHERE node = ? ORDER BY call", (row.node,)
+                ).fetchall()
+                left = connection.execute(
+                    f"SELECT {names(tables.records.columns)} FROM records WHERE {_OPEN}",
+                    (row.node,),
+                ).fetchall()
+                both = (self._node, row.node)
+                connection.execute("UPDATE snapshots SET node = ?, number = number + 1 WHERE node = ?", both)
+                connection.execute(f"UPDATE records SET node = ? WHERE {_OPEN}", both)
                 starts = self._starts(connection, row.node)
             return Inherited(
-                [Snapshot(one.call, one.value) for one in snapshots],
+                [Snapshot(*one) for one in snapshots],
                 [tables.record_from(one) for one in left],
                 starts,
             )
 
         return self._do(work)
 
-    def _starts(self, connection: sa.Connection, node: str) -> int:
+    def _starts(self, connection: Connection, node: str) -> int:
         """How many processes have been a node."""
-        table = tables.settings
-        query = sa.select(table.c.value).where(
-            table.c.owner == alive.owner(node), table.c.feature == alive.TABLE, table.c.key == alive.STARTS
-        )
-        found = connection.execute(query).scalar()
+        found = _value(
+            connection,
+            "SELECT value FROM settings WHERE owner = ? AND feature = ? AND key = ?",
+            alive.owner(node), alive.TABLE, alive.STARTS,
+        )  # fmt: skip
         value = 0 if found is None else json.loads(found)
         return value if isinstance(value, int) else 0
+
+
+_OPEN = "node = ? AND ended IS NULL"
+
+
+def _value(connection: Connection, sql: str, *values: Any) -> Any:
+    """The one value that a statement finds, or None."""
+    found = connection.execute(sql, values).fetchone()
+    return None if found is None else found[0]

@@ -7,16 +7,14 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from sqlalchemy.engine import make_url
+from b2bua.store.database import sqlite_file
 
 NAME = "b2bua-set-aside.jsonl"
 
 
 def place(database: str) -> Path:
     """The file: beside that of SQLite, else in the directory in which the service works."""
-    url = make_url(database)
-    beside = url.database if url.get_backend_name() == "sqlite" else None
-    return (Path(beside).parent if beside and beside != ":memory:" else Path()) / NAME
+    return (Path(sqlite_file(database) or "").parent) / NAME
 
 
 def set_aside(path: Path, calls: Iterable[tuple[str, str, str]]) -> None:

@@ -8,16 +8,10 @@ the reactor never waits for a disk.
 from __future__ import annotations
 
 import json
-import os
-import socket
-import sqlite3
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import sqlalchemy as sa
-from sqlalchemy.engine import make_url
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
@@ -25,9 +19,10 @@ from zope.interface import implementer
 
 from b2bua.calls.records.record import parties_named
 from b2bua.store import tables
-from b2bua.store.alone import DatabaseFile, NodeLock, claim, usual_node
+from b2bua.store.alone import DatabaseFile, NodeLock, usual_node
+from b2bua.store.database import Connection, Database, Row, line, marks, names
 from b2bua.store.nodes import SqlNodes
-from b2bua.store.opening import PATIENCE, connect, guarded, migrate
+from b2bua.store.opening import migrate, prepare
 from b2bua.store.ports import (
     LATEST,
     Batch,
@@ -41,7 +36,8 @@ from b2bua.store.ports import (
     TraceRow,
     as_text,
 )
-from b2bua.store.statements import put, remove
+from b2bua.store.sqlite import PATIENCE
+from b2bua.store.statements import insert, put, remove
 
 if TYPE_CHECKING:
     from b2bua.calls.records.record import CallRecord
@@ -50,8 +46,9 @@ T = TypeVar("T")
 
 SILENCE = 12.0
 """Seconds after which a database that has not answered at all is left: it does not keep its own limits."""
-_ABANDONED: list[sa.Engine] = []
+_ABANDONED: list[Database] = []
 """What cannot even be closed: see L{DatabaseFile}."""
+_RECORDS = f"SELECT {names(tables.records.columns)} FROM records"
 
 
 @implementer(IStore)
@@ -66,18 +63,17 @@ class SqlStore:
         @param node: which of the processes that share the database this is;
             by default the host for PostgreSQL, C{local} for SQLite.
         """
-        self.url = make_url(url)
-        self.name = self.url.render_as_string(hide_password=True)
-        self.node = usual_node(self.url) if node is None else node
+        self.node = usual_node(url) if node is None else node
+        self._url = url
+        self._database = prepare(url, self.node)
+        self.name = self._database.name
         self.nodes = SqlNodes(self.node, self._do, self._connected)
         self._reactor = reactor
         self._pool: ThreadPool | None = None
         self._stopper: Any = None
-        self._engine: sa.Engine | None = None
+        self._is_open = False
         self._file: DatabaseFile | None = None
         self._lock: NodeLock | None = None
-        self._raw: Any = None
-        """The connection of the driver; there is one at most."""
 
     # ---- opening and closing --------------------------------------------
 
@@ -99,30 +95,24 @@ class SqlStore:
 
     def _open(self) -> None:
         """Connect."""
-        self._engine = engine = connect(self.url)
-        sa.event.listen(engine, "connect", self._made)
-        if engine.dialect.name != "sqlite" or self.url.database in (None, "", ":memory:"):
-            migrate(engine)
-        else:
-            path = Path(str(self.url.database))
+        self._is_open = True
+        if self._database.file:
+            path = Path(self._database.file)
             self._lock = NodeLock(path, self.node)
-            migrate(engine)
+            migrate(self._database)
             self._file = DatabaseFile(path)
-
-    def _made(self, connection: Any, _: object) -> None:
-        """Note the connection of the driver, on which PostgreSQL knows our node."""
-        self._raw = connection
-        if not isinstance(connection, sqlite3.Connection):
-            claim(connection, self.node)
+        else:
+            migrate(self._database)
 
     def _close(self) -> None:
         """Disconnect."""
-        if self._engine is not None:
+        if self._is_open:
             if self._file is None or self._file.is_safe:
-                self._engine.dispose()
+                self._database.close()
             else:
-                _ABANDONED.append(self._engine)
-        self._engine = None
+                _ABANDONED.append(self._database)
+                self._database = prepare(self._url, self.node)
+        self._is_open = False
         if self._lock is not None:
             self._lock.release()
             self._lock = None
@@ -170,133 +160,129 @@ class SqlStore:
             put(connection, tables.subscriptions, [(node, id, text) for id, text in subscriptions])
             put(connection, tables.traces, [(t.call, t.at, len(t.data), t.data) for t in batch.traces])
 
-    def _write_bindings(self, connection: sa.Connection, batch: Batch) -> None:
+    def _write_bindings(self, connection: Connection, batch: Batch) -> None:
         """Replace the bindings of some addresses-of-record."""
-        table = tables.bindings
         if not batch.bindings:
             return
-        gone = table.delete().where(table.c.node == self.node, table.c.aor == sa.bindparam("gone"))
-        connection.execute(gone, [{"gone": tables.clean(aor)} for aor, _ in batch.bindings])
+        gone = [(self.node, tables.clean(aor)) for aor, _ in batch.bindings]
+        connection.execute_many("DELETE FROM bindings WHERE node = ? AND aor = ?", gone)
         rows = [
             tables.binding_values(self.node, aor, position, row)
             for aor, found in batch.bindings
             for position, row in enumerate(found)
         ]
-        if rows:
-            connection.execute(table.insert(), rows)
+        insert(connection, tables.bindings, rows)
 
     # ---- reading --------------------------------------------------------
 
     def load_bindings(self, now: float) -> Deferred[Sequence[BindingRow]]:
         """Those of this node that have not expired."""
-        table = tables.bindings
-        query = (
-            sa.select(*tables.BINDING_COLUMNS)
-            .where(table.c.node == self.node, table.c.expires > now)
-            .order_by(table.c.aor, table.c.position)
+        sql = (
+            f"SELECT {names(BindingRow._fields)} FROM bindings "
+            "WHERE node = ? AND expires > ? ORDER BY aor, position"
         )
-        return self._do(lambda: [BindingRow._make(row) for row in self._rows(query)])
+        return self._do(lambda: [BindingRow._make(row) for row in self._rows(sql, self.node, now)])
 
     def load_settings(self) -> Deferred[Sequence[Setting]]:
         """All of them."""
-        table = tables.settings
-        query = sa.select(table).order_by(table.c.owner, table.c.feature, table.c.key)
+        sql = "SELECT owner, feature, key, value FROM settings ORDER BY owner, feature, key"
         return self._do(
-            lambda: [Setting(r.owner, r.feature, r.key, json.loads(r.value)) for r in self._rows(query)]
+            lambda: [
+                Setting(owner, table, key, json.loads(text)) for owner, table, key, text in self._rows(sql)
+            ]
         )
 
     def load_open(self) -> Deferred[Sequence[CallRecord]]:
         """Those of this node that were never ended."""
-        table = tables.records
-        query = sa.select(table).where(table.c.ended.is_(None), table.c.node == self.node)
-        return self._do(lambda: [tables.record_from(row) for row in self._rows(query)])
+        sql = f"{_RECORDS} WHERE ended IS NULL AND node = ?"
+        return self._do(lambda: [tables.record_from(row) for row in self._rows(sql, self.node)])
 
     def find_records(self, search: Search = LATEST) -> Deferred[Sequence[CallRecord]]:
         """Look records up, the latest first."""
         party, since, before, states, limit = search
-        table = tables.records
-        query = sa.select(table).order_by(table.c.started.desc(), table.c.id.desc()).limit(limit)
+        wanted: list[str] = []
+        values: list[Any] = []
+
+        def want(condition: str, *those: Any) -> None:
+            wanted.append(condition)
+            values.extend(those)
+
         if party is not None:
             named = (party, *parties_named(party))
-            query = query.where(
-                table.c.caller.in_(named)
-                | (table.c.dialled == party)
-                | (table.c.number == party)
-                # Whom a group or a forward reached stands in the legs only.
-                | sa.or_(*(table.c.legs.contains(json.dumps(name), autoescape=True) for name in named))
+            # Whom a group or a forward reached stands in the legs only.
+            reached = " OR ".join("legs LIKE ? ESCAPE '/'" for _ in named)
+            want(
+                f"(caller IN ({marks(named)}) OR dialled = ? OR number = ? OR {reached})",
+                *(*named, party, party),
+                *(f"%{_literally(json.dumps(name))}%" for name in named),
             )
         if since is not None:
-            query = query.where(table.c.started >= since)
+            want("started >= ?", since)
         if before is not None:
-            query = query.where(table.c.started < before)
+            want("started < ?", before)
         if states:
-            query = query.where(tables.state().in_(states))
-        return self._do(lambda: [tables.record_from(row) for row in self._rows(query)])
+            want(f"{tables.STATE} IN ({marks(states)})", *states)
+        where = f" WHERE {' AND '.join(wanted)}" if wanted else ""
+        sql = f"{_RECORDS}{where} ORDER BY started DESC, id DESC LIMIT ?"
+        return self._do(lambda: [tables.record_from(row) for row in self._rows(sql, *values, limit)])
 
     def drop_records(self, before: float) -> Deferred[int]:
         """Remove old ones."""
-        table = tables.records
-        old = table.delete().where(table.c.ended.is_not(None), table.c.started < before)
-
-        def drop() -> int:
-            with self._connected().begin() as connection:
-                return connection.execute(old).rowcount
-
-        return self._do(drop)
+        return self._drop("DELETE FROM records WHERE ended IS NOT NULL AND started < ?", before)
 
     def find_trace(self, call: str) -> Deferred[TraceRow | None]:
         """That of a call."""
-        table = tables.traces
-        query = (
-            sa.select(table.c.call, table.c.at, table.c.data)
-            .where(table.c.call.startswith(call, autoescape=True))
-            .order_by(table.c.at.desc())
-            .limit(1)
-        )
+        sql = "SELECT call, at, data FROM traces WHERE call LIKE ? ESCAPE '/' ORDER BY at DESC LIMIT 1"
+        found = f"{_literally(call)}%"
         return self._do(
-            lambda: next((TraceRow(r.call, r.at, bytes(r.data)) for r in self._rows(query)), None)
+            lambda: next((TraceRow(id, at, bytes(data)) for id, at, data in self._rows(sql, found)), None)
         )
 
     def drop_traces(self, before: float, bytes_max: int) -> Deferred[int]:
         """Remove the old ones, and what is too much."""
-        table = tables.traces
-        so_far = sa.func.sum(table.c.size).over(order_by=(table.c.at.desc(), table.c.call.desc()))
-        sums = sa.select(table.c.call, so_far.label("total")).subquery()
-        too_much = sa.select(sums.c.call).where(sums.c.total > bytes_max)
-        old = table.delete().where((table.c.at < before) | table.c.call.in_(too_much))
-
-        def drop() -> int:
-            with self._connected().begin() as connection:
-                return connection.execute(old).rowcount
-
-        return self._do(drop)
+        return self._drop(
+            "DELETE FROM traces WHERE at < ? OR call IN (SELECT call FROM ("
+            "SELECT call, sum(size) OVER (ORDER BY at DESC, call DESC) AS total FROM traces"
+            ") AS sums WHERE total > ?)",
+            before,
+            bytes_max,
+        )
 
     def load_snapshots(self) -> Deferred[Sequence[Snapshot]]:
         """Those of this node."""
-        table = tables.snapshots
-        query = sa.select(table).where(table.c.node == self.node).order_by(table.c.call)
-        return self._do(lambda: [Snapshot(row.call, row.value) for row in self._rows(query)])
+        sql = "SELECT call, value FROM snapshots WHERE node = ? ORDER BY call"
+        return self._do(lambda: [Snapshot(*row) for row in self._rows(sql, self.node)])
 
     def load_subscriptions(self) -> Deferred[Sequence[SubscriptionRow]]:
         """Those of this node."""
-        table = tables.subscriptions
-        query = sa.select(table).where(table.c.node == self.node).order_by(table.c.id)
-        return self._do(lambda: [SubscriptionRow(row.id, json.loads(row.value)) for row in self._rows(query)])
+        sql = "SELECT id, value FROM subscriptions WHERE node = ? ORDER BY id"
+        return self._do(
+            lambda: [SubscriptionRow(id, json.loads(text)) for id, text in self._rows(sql, self.node)]
+        )
 
-    def _rows(self, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
+    def _rows(self, sql: str, *values: Any) -> Sequence[Row]:
         """Read rows."""
-        with self._connected().connect() as connection:
-            return connection.execute(query).all()
+        with self._connected().begin() as connection:
+            return connection.execute(sql, values).fetchall()
+
+    def _drop(self, sql: str, *values: Any) -> Deferred[int]:
+        """Remove rows, and say how many."""
+
+        def drop() -> int:
+            with self._connected().begin() as connection:
+                return connection.execute(sql, values).rowcount
+
+        return self._do(drop)
 
     # ---- the thread -----------------------------------------------------
 
-    def _connected(self) -> sa.Engine:
+    def _connected(self) -> Database:
         """The database, if it is open and still there."""
-        if self._engine is None:
+        if not self._is_open:
             raise StoreError("the database is not open")
         if self._file is not None:
             self._file.look()
-        return self._engine
+        return self._database
 
     def _do(self, work: Callable[..., Any], *values: Any) -> Deferred[Any]:
         """Let the thread do it, after all that was asked before."""
@@ -307,7 +293,10 @@ class SqlStore:
         def begin() -> Any:
             """Wait for so long from now on: what was asked before has its own time."""
             self._reactor.callFromThread(lambda: limit.append(self._reactor.callLater(SILENCE, self._leave)))
-            return guarded(work, *values)
+            try:
+                return work(*values)
+            except OSError as error:
+                raise StoreError(line(error)) from error
 
         def end(result: T) -> T:
             if limit and limit[0].active():
@@ -317,25 +306,12 @@ class SqlStore:
         return deferToThreadPool(self._reactor, self._pool, begin).addBoth(end)
 
     def _leave(self) -> None:
-        """
-        Have the thread return from a database that does not answer.
+        """Have the thread return from a database that does not answer."""
+        self._database.interrupt()
 
-        PostgreSQL limits statements itself, but not while it is stopped; and
-        its library waits for ever for an answer.  So the socket is shut down
-        below it, which it takes for a lost connection.
-        """
-        raw = self._raw
-        if raw is None:
-            return
-        # The thread may just have closed it, for somebody who has waited as long.
-        if isinstance(raw, sqlite3.Connection):
-            with suppress(sqlite3.ProgrammingError):
-                raw.interrupt()
-            return
-        from psycopg import OperationalError  # SQLite does without
 
-        with (
-            suppress(OSError, OperationalError),
-            socket.socket(fileno=os.dup(raw.fileno())) as line,
-        ):
-            line.shutdown(socket.SHUT_RDWR)
+def _literally(text: str) -> str:
+    """Write text as a pattern of LIKE that is found as it is."""
+    for sign in "/%_":
+        text = text.replace(sign, f"/{sign}")
+    return text

@@ -3,125 +3,156 @@
 from __future__ import annotations
 
 import json
-from typing import Any
-
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Double,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    Row,
-    String,
-    Table,
-    Text,
-    and_,
-    case,
-    func,
-)
-from sqlalchemy.sql.elements import ColumnElement
+from typing import NamedTuple
 
 from b2bua.calls.records.record import STATUS_WORDS, CallRecord, LegRecord
+from b2bua.store.database import Row, names
 from b2bua.store.ports import BindingRow
 from b2bua.wire.grammar import printable
 
-metadata = MetaData()
+
+class Table(NamedTuple):
+    """A table."""
+
+    name: str
+    keys: int
+    """So many columns, the first ones, are what a row is known by."""
+    definitions: tuple[str, ...]
+    """Its columns, as SQLite has their types."""
+    indexes: tuple[str, ...] = ()
+    """The columns by which rows are looked up."""
+    constraint: str = ""
+    """The name of the primary key, if that of the database is not meant."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns."""
+        return tuple(definition.split(" ", 1)[0] for definition in self.definitions)
+
+    def creation(self, dialect: str) -> list[str]:
+        """What makes it in an empty database."""
+        key = f"PRIMARY KEY ({names(self.columns[: self.keys])})"
+        if self.constraint:
+            key = f"CONSTRAINT {self.constraint} {key}"
+        text = f"CREATE TABLE {self.name} ({names((*self.definitions, key))})"
+        if dialect == "postgresql":
+            text = text.replace(" DOUBLE", " DOUBLE PRECISION").replace(" BLOB", " BYTEA")
+        by = [f"CREATE INDEX {self.name}_{column} ON {self.name} ({column})" for column in self.indexes]
+        return [text, *by]
+
 
 # Text without a length where peers or people choose it; indexed columns are
 # short by nature, a user of ours or a token of our making.
 bindings = Table(
     "bindings",
-    metadata,
-    Column("node", String(255), primary_key=True),
-    Column("aor", Text, primary_key=True),
-    Column("position", Integer, primary_key=True),
-    Column("contact", Text, nullable=False),
-    Column("reg_id", BigInteger, nullable=False),
-    Column("instance", Text, nullable=False),
-    Column("expires", Double, nullable=False),
-    Column("since", Double, nullable=False),
-    Column("q", Integer, nullable=False),
-    Column("call_id", Text, nullable=False),
-    Column("cseq", BigInteger, nullable=False),
-    Column("transport", String(8), nullable=False),
-    Column("local", Text, nullable=False),
-    Column("remote", Text, nullable=False),
-    Column("path", Text, nullable=False),
-    Column("params", Text, nullable=False),
-    Column("user_agent", Text, nullable=False),
-    Column("extra", Text, nullable=False),
+    3,
+    (
+        "node VARCHAR(255) NOT NULL",
+        "aor TEXT NOT NULL",
+        "position INTEGER NOT NULL",
+        "contact TEXT NOT NULL",
+        "reg_id BIGINT NOT NULL",
+        "instance TEXT NOT NULL",
+        "expires DOUBLE NOT NULL",
+        "since DOUBLE NOT NULL",
+        "q INTEGER NOT NULL",
+        "call_id TEXT NOT NULL",
+        "cseq BIGINT NOT NULL",
+        "transport VARCHAR(8) NOT NULL",
+        "local TEXT NOT NULL",
+        "remote TEXT NOT NULL",
+        "path TEXT NOT NULL",
+        "params TEXT NOT NULL",
+        "user_agent TEXT NOT NULL",
+        "extra TEXT NOT NULL",
+    ),
 )
-BINDING_COLUMNS = [bindings.c[name] for name in BindingRow._fields]
 
 settings = Table(
     "settings",
-    metadata,
-    Column("owner", Text, primary_key=True),
-    Column("feature", Text, primary_key=True),
-    Column("key", Text, primary_key=True),
-    Column("value", Text, nullable=False),
+    3,
+    (
+        "owner TEXT NOT NULL",
+        "feature TEXT NOT NULL",
+        "key TEXT NOT NULL",
+        "value TEXT NOT NULL",
+    ),
 )
 
 records = Table(
     "records",
-    metadata,
-    Column("id", String(255), primary_key=True),
-    Column("node", String(255), nullable=False),
-    Column("caller", Text, nullable=False),
-    Column("dialled", Text, nullable=False),
-    Column("started", Double, nullable=False),
-    Column("answered", Double),
-    Column("ended", Double),
-    Column("status", Integer, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("hung_up_by", Text, nullable=False),
-    Column("features", Text, nullable=False),
-    Column("legs", Text, nullable=False),
-    Column("why", Text, nullable=False, server_default=""),
-    Column("number", Text, nullable=False, server_default=""),
-    Column("name", Text, nullable=False, server_default=""),
-    Column("answered_by", Text, nullable=False, server_default=""),
-    Index("records_started", "started"),
-    Index("records_ended", "ended"),
+    1,
+    (
+        "id VARCHAR(255) NOT NULL",
+        "node VARCHAR(255) NOT NULL",
+        "caller TEXT NOT NULL",
+        "dialled TEXT NOT NULL",
+        "started DOUBLE NOT NULL",
+        "answered DOUBLE",
+        "ended DOUBLE",
+        "status INTEGER NOT NULL",
+        "reason TEXT NOT NULL",
+        "hung_up_by TEXT NOT NULL",
+        "features TEXT NOT NULL",
+        "legs TEXT NOT NULL",
+        "why TEXT DEFAULT '' NOT NULL",
+        "number TEXT DEFAULT '' NOT NULL",
+        "name TEXT DEFAULT '' NOT NULL",
+        "answered_by TEXT DEFAULT '' NOT NULL",
+    ),
+    indexes=(
+        "started",
+        "ended",
+    ),
 )
 
 snapshots = Table(
     "snapshots",
-    metadata,
-    Column("node", String(255), primary_key=True),
-    Column("call", String(255), primary_key=True),
-    Column("value", Text, nullable=False),
-    Column("number", Integer, nullable=False, server_default="0"),
+    2,
+    (
+        "node VARCHAR(255) NOT NULL",
+        "call VARCHAR(255) NOT NULL",
+        "value TEXT NOT NULL",
+        "number INTEGER DEFAULT '0' NOT NULL",
+    ),
 )
 
 nodes = Table(
     "nodes",
-    metadata,
-    Column("node", String(255), primary_key=True),
-    Column("number", Integer, nullable=False),
-    Column("beat", BigInteger, nullable=False),
-    Column("place", Text, nullable=False),
+    1,
+    (
+        "node VARCHAR(255) NOT NULL",
+        "number INTEGER NOT NULL",
+        "beat BIGINT NOT NULL",
+        "place TEXT NOT NULL",
+    ),
 )
 
 subscriptions = Table(
     "subscriptions",
-    metadata,
-    Column("node", String(255), primary_key=True),
-    Column("id", String(255), primary_key=True),
-    Column("value", Text, nullable=False),
+    2,
+    (
+        "node VARCHAR(255) NOT NULL",
+        "id VARCHAR(255) NOT NULL",
+        "value TEXT NOT NULL",
+    ),
 )
 
 traces = Table(
     "traces",
-    metadata,
-    Column("call", String(255), primary_key=True),
-    Column("at", Double, nullable=False),
-    Column("size", Integer, nullable=False),
-    Column("data", LargeBinary, nullable=False),
-    Index("traces_at", "at"),
+    1,
+    (
+        "call VARCHAR(255) NOT NULL",
+        "at DOUBLE NOT NULL",
+        "size INTEGER NOT NULL",
+        "data BLOB NOT NULL",
+    ),
+    indexes=("at",),
 )
+
+TABLES = (bindings, nodes, records, settings, snapshots, subscriptions, traces)
+version = Table("alembic_version", 1, ("version_num VARCHAR(32) NOT NULL",), constraint="alembic_version_pkc")
+"""How far the tables are, as Alembic has it."""
 
 
 def clean(text: str) -> str:
@@ -136,16 +167,17 @@ def clean(text: str) -> str:
     return printable(text).replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
-def binding_values(node: str, aor: str, position: int, row: BindingRow) -> dict[str, Any]:
-    """A binding as a row."""
-    values: dict[str, Any] = {"node": node, "position": position}
-    for name, value in zip(BindingRow._fields, row, strict=True):
-        values[name] = clean(value) if isinstance(value, str) else value
-    values["aor"] = clean(aor)
-    return values
+def binding_values(node: str, aor: str, position: int, row: BindingRow) -> Row:
+    """A binding as a row, its columns in their order."""
+    return (
+        node,
+        clean(aor),
+        position,
+        *(clean(value) if isinstance(value, str) else value for value in row[1:]),
+    )
 
 
-def record_values(node: str, record: CallRecord) -> tuple[Any, ...]:
+def record_values(node: str, record: CallRecord) -> Row:
     """
     A record as a row, its columns in their order.
 
@@ -186,58 +218,53 @@ def record_values(node: str, record: CallRecord) -> tuple[Any, ...]:
     )
 
 
-def record_from(row: Row[Any]) -> CallRecord:
-    """The record in a row."""
+def record_from(row: Row) -> CallRecord:
+    """The record in a row, its columns in their order."""
+    id, node, caller, dialled, started, answered, ended, status, reason, hung_up_by, features, legs, *more = (
+        row
+    )
+    why, number, name, answered_by = more
     return CallRecord(
-        id=row.id,
-        caller=row.caller,
-        dialled=row.dialled,
-        started=row.started,
-        answered=row.answered,
-        ended=row.ended,
-        status=row.status,
-        reason=row.reason,
-        hung_up_by=row.hung_up_by,
-        features=tuple(json.loads(row.features)),
-        legs=[LegRecord(*leg) for leg in json.loads(row.legs)],
-        node=row.node,
-        why=row.why,
-        number=row.number,
-        name=row.name,
-        answered_by=row.answered_by,
+        id=id,
+        caller=caller,
+        dialled=dialled,
+        started=started,
+        answered=answered,
+        ended=ended,
+        status=status,
+        reason=reason,
+        hung_up_by=hung_up_by,
+        features=tuple(json.loads(features)),
+        legs=[LegRecord(*leg) for leg in json.loads(legs)],
+        node=node,
+        why=why,
+        number=number,
+        name=name,
+        answered_by=answered_by,
     )
 
 
-def state() -> ColumnElement[str]:
-    """How a call ended, or how far it is, in the words of L{b2bua.calls.records.record.state}."""
-    record = records.c
-    unanswered = record.answered.is_(None)
-    return case(
-        (and_(record.ended.is_(None), unanswered), "ringing"),
-        (record.ended.is_(None), "talking"),
-        (record.why == "crash", "cut by a crash"),
-        (and_(~unanswered, record.answered_by != ""), "answered"),
-        (~unanswered, "answered by the server"),
-        (record.why == "operator", "ended by an operator while ringing"),
-        (record.why == "shutdown", "ended by a shutdown while ringing"),
-        (and_(record.status == 487, _rang()), "gave up while ringing"),
-        (record.status == 487, "gave up"),
-        (and_(record.status == 480, func.lower(record.reason) == "no answer"), "no answer"),
-        *((record.status == status, word) for status, word in STATUS_WORDS.items()),
-        (record.status == 0, "ended before an answer"),
-        else_="refused",
-    )
+_PLAIN = r"""replace(replace(replace(legs, '\\', '~'), '\"', '~'), '", ", false, ', '~')"""
+_RANG = f"""{_PLAIN} LIKE '%", false, %'"""
+"""
+Has a call a leg that did not come to us?
 
-
-def _rang() -> ColumnElement[bool]:
-    """
-    Has a call a leg that did not come to us?
-
-    The third of each is whether it did; before it stands the party, which we
-    name.  What peers say of themselves must not be taken for it: no text has a
-    quote any more, and a name that begins like it follows upon a comma.
-    """
-    plain: ColumnElement[str] = records.c.legs
-    for text in ("\\\\", '\\"', '", ", false, '):
-        plain = func.replace(plain, text, "?")
-    return plain.contains('", false, ')
+The third of each is whether it did; before it stands the party, which we
+name.  What peers say of themselves must not be taken for it: no text has a
+quote any more, and a name that begins like it follows upon a comma.
+"""
+STATE = f"""CASE
+    WHEN ended IS NULL AND answered IS NULL THEN 'ringing'
+    WHEN ended IS NULL THEN 'talking'
+    WHEN why = 'crash' THEN 'cut by a crash'
+    WHEN answered IS NOT NULL AND answered_by <> '' THEN 'answered'
+    WHEN answered IS NOT NULL THEN 'answered by the server'
+    WHEN why = 'operator' THEN 'ended by an operator while ringing'
+    WHEN why = 'shutdown' THEN 'ended by a shutdown while ringing'
+    WHEN status = 487 AND {_RANG} THEN 'gave up while ringing'
+    WHEN status = 487 THEN 'gave up'
+    WHEN status = 480 AND lower(reason) = 'no answer' THEN 'no answer'
+    {" ".join(f"WHEN status = {status} THEN '{word}'" for status, word in STATUS_WORDS.items())}
+    WHEN status = 0 THEN 'ended before an answer'
+    ELSE 'refused' END"""
+"""How a call ended, or how far it is, in the words of L{b2bua.calls.records.record.state}."""

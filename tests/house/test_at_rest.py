@@ -14,21 +14,21 @@ PROGRAM = """
 import sys
 import b2bua.tap
 from b2bua.configuration import configuration
-from b2bua.store.opening import connect, migrate
-from sqlalchemy import make_url
+from b2bua.store.opening import migrate, prepare
+
 
 options = b2bua.tap.Options()
 options.configuration = configuration(sys.argv[1])
 b2bua.tap.makeService(options)
-migrate(connect(make_url(options.configuration.settings.server.database)))
+migrate(prepare(options.configuration.settings.server.database))
 print(*sys.modules)
 """
 LATER = {
     "with TLS, for passwords, webhooks and mail": ("OpenSSL", "cryptography", "twisted.internet.ssl"),
-    "when the tables of a database are of an older version": ("alembic", "mako"),
+    "when the tables of a database are of an older version": ("alembic", "mako", "sqlalchemy"),
     "with other nodes": ("b2bua.cluster.cluster", "b2bua.cluster.links", "b2bua.cluster.moving"),
     "when somebody mistypes a name": ("difflib",),
-    "with PostgreSQL": ("psycopg", "sqlalchemy.dialects.postgresql"),
+    "with PostgreSQL": ("psycopg", "b2bua.store.postgresql"),
     "for phones in browsers": ("b2bua.net.websocket", "wsproto", "h11"),
     "when something is posted": ("twisted.web.client", "twisted.internet.endpoints"),
     "when a recording is fetched": ("twisted.web.static",),

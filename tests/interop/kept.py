@@ -9,7 +9,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from b2bua.calls.restoring.keeping import RINGING
-from b2bua.store.tables import snapshots
 from tests.interop.processes import LIMIT, Ended
 
 LOOK = 0.1
@@ -42,7 +41,10 @@ def until_kept(url: str, calls: Callable[[], Iterable[dict[str, Any]]]) -> None:
     def kept() -> bool:
         nonlocal known, since
         with engine.connect() as connection:
-            found = {row.call: row.value for row in connection.execute(sa.select(snapshots))}
+            found = {
+                row.call: row.value
+                for row in connection.execute(sa.text("SELECT call, value FROM snapshots"))
+            }
         missing = [call for call in calls() if not _is_kept(call, found)]
         if missing or found != known:
             known, since = found, time.monotonic()
