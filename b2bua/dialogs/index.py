@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from array import array
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -27,7 +27,9 @@ class DialogIndex(Generic[L]):
         self._legs: dict[DialogKey, L] = {}
         self._aliases: dict[DialogKey, DialogKey] = {}
         """Other names of a dialog, for whom its own are not to be seen; by its own."""
-        self._ended: OrderedDict[DialogKey, None] = OrderedDict()
+        self._ended = array("q", bytes(8 * REMEMBERED))
+        """The hashes of the keys of those that have ended: of the dialogs themselves nothing is left."""
+        self._oldest = 0
 
     def __len__(self) -> int:
         """How many there are."""
@@ -48,9 +50,8 @@ class DialogIndex(Generic[L]):
             del self._legs[key]
             if key in self._aliases:
                 self._legs.pop(self._aliases.pop(key), None)
-            self._ended[key] = None
-            if len(self._ended) > REMEMBERED:
-                self._ended.popitem(last=False)
+            self._ended[self._oldest] = hash(key)
+            self._oldest = (self._oldest + 1) % REMEMBERED
 
     def alias(self, dialog: Dialog, name: DialogKey) -> None:
         """Let a dialog be found by another name too, as long as it lives; the last one counts."""
@@ -97,7 +98,7 @@ class DialogIndex(Generic[L]):
 
     def has_ended(self, call_id: str, to_tag: str, from_tag: str) -> bool:
         """Was there such a dialog until lately?"""
-        return any(key in self._ended for key in _ways(call_id, to_tag, from_tag))
+        return any(hash(key) in self._ended for key in _ways(call_id, to_tag, from_tag))
 
 
 def _ways(call_id: str, to_tag: str, from_tag: str) -> set[DialogKey]:

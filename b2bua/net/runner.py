@@ -209,7 +209,7 @@ class Runner:
         wheel.now = self.moment = now = self.now()
         if kept is not None:
             block = kept.block
-            block.append((now, flow, False, data))
+            block += (now, flow, False, data)
             if len(block) >= kept.room:
                 kept.count()
         if tap is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -96,10 +96,10 @@ class Kept(Protocol):
     most of them cost no call.
     """
 
-    block: list[tuple[float, Flow, bool, bytes]]
-    """When, by which flow, whether it goes, and the message."""
+    block: list[Any]
+    """Of each message when, by which flow, whether it goes, and its bytes: four values, and the next four."""
     room: int
-    """So many make a block."""
+    """So many values make a block."""
 
     def count(self) -> None:
         """Take notice that the block is full, and begin another one."""
@@ -207,7 +207,7 @@ class TransportLayer:
             now = self.now()
         if kept is not None:
             block = kept.block
-            block.append((now, flow, True, data))
+            block += (now, flow, True, data)
             if len(block) >= kept.room:
                 kept.count()
         if self.tap is not None:

@@ -1,8 +1,10 @@
 """
 Every message that came and went, and every word of a leg, for as long as there is room.
 
-One trace for the whole server, in two rings: an entry is a reference to what
-exists anyway, so that keeping it costs next to nothing until somebody looks.
+One trace for the whole server, in two rings: what is kept are references to what
+exists anyway, side by side in long lists, so that it costs next to nothing until
+somebody looks.  An object for each entry would be one more that has left the caches
+of the processor when it goes.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Container, Iterable, Iterator
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from b2bua.legs.words import HungUp, Moved, Progress, Refused, Replied, Requested, Word
 from b2bua.transactions.flow import Flow
@@ -27,6 +29,7 @@ BLOCK = 64
 """Messages of a block at most: so many are kept before they are counted."""
 WORDS_MAX = 4096
 """How many words are kept: those of about as many calls."""
+_LAST_WORD = 6 * (WORDS_MAX - 1)
 
 _SAID: dict[type[Word], str] = {
     Progress: "code",
@@ -79,7 +82,7 @@ class Heard(NamedTuple):
 class Trace:
     """The messages and words of late, oldest first."""
 
-    __slots__ = ("_blocks", "_bytes", "_bytes_max", "_words", "block", "room")
+    __slots__ = ("_blocks", "_bytes", "_bytes_max", "_next", "_words", "block", "room")
 
     def __init__(self, bytes_max: int = BYTES_MAX) -> None:
         """
@@ -89,28 +92,32 @@ class Trace:
         newest are kept with nearly no look at them.
         """
         self._bytes_max = bytes_max
-        self._blocks: deque[tuple[int, list[_Passed]]] = deque()
+        self._blocks: deque[tuple[int, list[Any]]] = deque()
         """How many bytes a block has, and its messages."""
         self._bytes = 0
         """The sum of them."""
-        self._words: deque[tuple[float, str, Party, str, type[Word], object]] = deque(maxlen=WORDS_MAX)
+        self._words: list[Any] = []
+        """The values of L{Heard} for each word, one word after the other."""
+        self._next = 0
+        """Where the next word goes; once there is no more room that is where the oldest one is."""
         self._begin_block()
 
     def _begin_block(self) -> None:
         """Begin a block, of which messages of a kilobyte would fill a part in C{BLOCKS} of the room."""
-        self.block: list[_Passed] = []
-        """The newest messages: who notes one adds it, and says by L{count} when there are C{room}."""
-        self.room = max(1, min(BLOCK, self._bytes_max // (1024 * BLOCKS)))
+        self.block: list[Any] = []
+        """The values of L{Passed} for the newest messages, one after the other; who notes one adds them."""
+        self.room = 4 * max(1, min(BLOCK, self._bytes_max // (1024 * BLOCKS)))
+        """When there are so many values L{count} is to be called."""
 
     def note(self, at: float, flow: Flow, outgoing: bool, raw: bytes) -> None:
         """Keep one message, at the cost of the oldest."""
-        self.block.append((at, flow, outgoing, raw))
+        self.block += (at, flow, outgoing, raw)
         if len(self.block) >= self.room:
             self.count()
 
     def count(self) -> None:
         """Count the block that is full, and forget the oldest ones when there is too much."""
-        blocks, size = self._blocks, sum([len(passed[3]) for passed in self.block])
+        blocks, size = self._blocks, sum(map(len, self.block[3::4]))
         blocks.append((size, self.block))
         self._bytes += size
         while self._bytes > self._bytes_max and (len(blocks) > 1 or not self._bytes_max):
@@ -134,7 +141,9 @@ class Trace:
 
     def _passed(self) -> Iterator[_Passed]:
         """Every message, oldest first."""
-        return chain.from_iterable((*(block for _, block in self._blocks), self.block))
+        return chain.from_iterable(
+            _in_turn(block, 4) for block in (*(b for _, b in self._blocks), self.block)
+        )
 
     def __iter__(self) -> Iterator[Passed]:
         """Every message, oldest first."""
@@ -144,7 +153,9 @@ class Trace:
         """Keep what a leg has told its call, at the cost of the oldest."""
         kind = type(word)
         said = getattr(word, _SAID[kind]) if kind in _SAID else None
-        self._words.append((at, call, leg.party, leg.id, kind, said))
+        words, place = self._words, self._next
+        words[place : place + 6] = (at, call, leg.party, leg.id, kind, said)
+        self._next = place + 6 if place < _LAST_WORD else 0
 
     def of(self, call_ids: Iterable[str]) -> Iterator[Passed]:
         """The messages of some dialogs, by their Call-IDs."""
@@ -159,7 +170,13 @@ class Trace:
 
     def heard(self, calls: Container[str]) -> Iterator[Heard]:
         """The words of some calls, oldest first."""
-        return (Heard(*heard) for heard in self._words if heard[1] in calls)
+        words, next_ = self._words, self._next
+        return (Heard(*heard) for heard in _in_turn(words[next_:] + words[:next_], 6) if heard[1] in calls)
+
+
+def _in_turn(values: list[Any], each: int) -> Iterator[Any]:
+    """So many values at a time."""
+    return zip(*(values[place::each] for place in range(each)), strict=True)
 
 
 def call_id_of(raw: bytes) -> str:
