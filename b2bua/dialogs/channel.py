@@ -154,10 +154,9 @@ class Channel:
             return
         if self.device is not None:
             devices.remove(self)
-        self.device = device = devices.identify(aor, contact, flow)
-        if device.flow == self.flow:
+        devices.meet(self, aor, contact, flow)
+        if (device := self.device) is not None and device.flow == self.flow:
             self.flow = device.flow  # the same object as the registrar's
-        devices.add(self)
 
     def follow(self, device: Device) -> None:
         """

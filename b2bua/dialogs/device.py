@@ -127,9 +127,9 @@ class IFollower(Protocol):
 class IDevices(Protocol):
     """Who knows where the phones are."""
 
-    def identify(self, aor: str, contact: str, flow: Flow | None) -> Device:
+    def meet(self, follower: IFollower, aor: str, contact: str, flow: Flow | None) -> None:
         """
-        Say which phone of a user somebody is.
+        Find out which phone of a user a dialog is with: C{device}, which it follows from now on.
 
         @param contact: the Contact of its request, or the one that is called.
         @param flow: where its request came from, or where ours goes.

@@ -26,26 +26,21 @@ class Devices:
         self._followers: dict[str, dict[IFollower, None]] = {}
         bindings.listen(self.heard)
 
-    def identify(self, aor: str, contact: str, flow: Flow | None) -> Device:
-        """Say which phone of a user somebody is: the one of that flow, else of that Contact."""
+    def meet(self, follower: IFollower, aor: str, contact: str, flow: Flow | None) -> None:
+        """Find out which phone of a user a dialog is with, and have it follow that."""
         bindings = self._bindings.everywhere(aor)
-        for one in bindings:
-            if one.contact == contact:
-                return Device(aor, contact, one.instance, one.flow)
-        device = Device(aor, contact, flow=flow)
-        for one in bindings:
-            if one.flow == flow is not None:
-                return device.at(one)
-        here = find(device, bindings)
-        return device if here is None else device.at(here)
+        follower.device = device = _identified(aor, contact, flow, bindings)
+        self._follow(follower, device, bindings)
 
     def add(self, follower: IFollower) -> None:
         """Have a dialog follow its phone, to begin with to where that is by now."""
         device = follower.device
-        if device is None:
-            return
+        if device is not None:
+            self._follow(follower, device, self._bindings.everywhere(device.aor))
+
+    def _follow(self, follower: IFollower, device: Device, bindings: tuple[Binding, ...]) -> None:
+        """The same of a phone whose user has these bindings."""
         self._followers.setdefault(device.aor, {})[follower] = None
-        bindings = self._bindings.everywhere(device.aor)
         if len(bindings) == 1 and bindings[0].flow == device.flow and follower.flow is not None:
             return  # it is there, as most are
         here = find(device, bindings)
@@ -82,6 +77,19 @@ class Devices:
             # Who takes a binding back has not moved to an older one.
             if lost or (here == change.binding and change.kind != "unregistered"):
                 follower.follow(device.at(here))
+
+
+def _identified(aor: str, contact: str, flow: Flow | None, bindings: tuple[Binding, ...]) -> Device:
+    """Say which phone of a user somebody is: that of the binding, else the one at that flow."""
+    for one in bindings:
+        if one.contact == contact:
+            return Device(aor, contact, one.instance, one.flow)
+    device = Device(aor, contact, flow=flow)
+    for one in bindings:
+        if one.flow == flow is not None:
+            return device.at(one)
+    here = find(device, bindings)
+    return device if here is None else device.at(here)
 
 
 def _only(change: Change, bindings: tuple[Binding, ...]) -> Binding | None:

@@ -22,10 +22,10 @@ NEW = Flow("TCP", ("192.0.2.1", 5060), ("198.51.100.7", 40001), 2)
 class Dialog:
     """A dialog that is neither a call nor a subscription."""
 
-    def __init__(self, device: Device) -> None:
-        """Begin where the phone is."""
-        self.device: Device | None = device
-        self.flow = device.flow
+    def __init__(self, device: Device | None = None, flow: Flow | None = None) -> None:
+        """Begin there."""
+        self.device = device
+        self.flow = flow
 
     def follow(self, device: Device) -> None:
         """Go there."""
@@ -51,19 +51,24 @@ class DevicesTests(SynchronousTestCase):
 
     def begun(self, contact: str, flow: Flow | None) -> Dialog:
         """A dialog that follows its phone."""
-        dialog = Dialog(self.devices.identify(AOR, contact, flow))
-        self.devices.add(dialog)
+        dialog = Dialog(flow=flow)
+        self.devices.meet(dialog, AOR, contact, flow)
         return dialog
 
-    def test_identify(self) -> None:
+    def test_meet(self) -> None:
         """A phone is known by the Contact that it registered, by its flow, or by what it says itself."""
         self.bind(self.binding("sip:a@10.0.0.5", OLD, instance=UUID))
         known = Device(AOR, "sip:a@10.0.0.5", UUID, OLD)
-        self.assertEqual(self.devices.identify(AOR, "sip:a@10.0.0.5", None), known)
-        self.assertEqual(self.devices.identify(AOR, "sip:other@10.0.0.5:9", OLD), known)
-        self.assertEqual(self.devices.identify(AOR, "sip:a@10.0.0.5:9", NEW), known)
+        self.assertEqual(self.begun("sip:a@10.0.0.5", OLD).device, known)
+        self.assertEqual(self.begun("sip:other@10.0.0.5:9", OLD).device, known)
+        self.assertEqual(self.begun("sip:a@10.0.0.5:9", NEW).device, known)
         stranger = Device(AOR, "sip:z@10.0.0.9", "", NEW)
-        self.assertEqual(self.devices.identify(AOR, "sip:z@10.0.0.9", NEW), stranger)
+        self.assertEqual(self.begun("sip:z@10.0.0.9", NEW).device, stranger)
+
+    def test_lost_meanwhile(self) -> None:
+        """Who has no way any more goes at once where the phone is."""
+        self.bind(self.binding("sip:a@10.0.0.5", OLD, instance=UUID))
+        self.assertEqual(self.begun("sip:a@10.0.0.5", None).flow, OLD)
 
     def test_moved(self) -> None:
         """It is told once, when the phone has registered elsewhere; a refresh is no news."""
