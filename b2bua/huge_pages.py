@@ -55,7 +55,7 @@ class HugePages:
         time.  What is there is copied, a little at a time.
         """
         if self._advise is None:
-            self._advise = _madvise()
+            self._advise = madvise()
         try:
             maps = self._maps()
         except OSError:  # no descriptor is free, say: it is asked again
@@ -88,8 +88,8 @@ def offered(enabled: Path = _ENABLED) -> bool:
         return False
 
 
-def _madvise() -> Callable[[Range, int], object]:
-    """Find madvise(2), which Python has for memory of its C{mmap} only."""
+def madvise() -> Callable[[Range, int], object]:
+    """Find what gives the kernel advice, since Python has that for memory of its C{mmap} only."""
     import ctypes  # who rests does without
 
     madvise = ctypes.CDLL(None).madvise

@@ -26,7 +26,7 @@ from twisted.logger import ILogObserver, Logger
 from twisted.names.client import Resolver
 from twisted.python.failure import Failure
 
-from b2bua import collector, huge_pages
+from b2bua import collector, file_pages, huge_pages
 from b2bua.admin.administration import Administration, Means, Orders
 from b2bua.admin.playing import Playing
 from b2bua.admin.posting import Datagrams, Posting
@@ -166,6 +166,7 @@ class B2BUAService(Service):
         # Whatever takes its time is done by then, since nobody is answered until all is taken over.
         self._sockets.prepare(self.administration)
         collector.settle()
+        file_pages.give_back()
         before = await self._succession.take_over(self.server)
         await self.store.open()
         found = Found(self.store, self.server, self.settings.server.database)
