@@ -40,6 +40,7 @@ from b2bua.calls.verdicts import Answer, Confirm, Outcome, PickUp, Talk, Wait
 from b2bua.legs.header_policy import NO_FIELDS, SeenFields
 from b2bua.legs.leg import Invitation, Leg
 from b2bua.legs.words import (
+    HANGS_UP,
     LEG_ENDS,
     Answered,
     Fields,
@@ -64,9 +65,6 @@ if TYPE_CHECKING:
 
 RETOLD = frozenset({"Diversion", "History-Info", "P-Asserted-Identity", "Remote-Party-ID"})
 """What invitations say in words of our own: from the path and the identity of the call."""
-
-HANGS_UP = {why: HungUp(why) for why in LEG_ENDS}
-"""What a leg is told that is to end for a reason of which there is no more to say."""
 
 LAST = frozenset({HungUp, Refused, Moved})
 """The words of which one is the last of a leg, though not each of them is."""

@@ -103,7 +103,10 @@ class DialogRequest:
         self._lost_at: float | None = None
         self.seq = 0
         """The CSeq number that it was last sent with."""
-        channel.requests = [*(channel.requests or ()), self]
+        if channel.requests is None:
+            channel.requests = [self]
+        else:
+            channel.requests.append(self)
         self._send()
 
     def _send(self) -> None:
@@ -119,7 +122,7 @@ class DialogRequest:
         channel = self._channel
         if self._method == "INVITE" and not self._body:
             via = f"{via};{OFFERLESS}"
-        fields = (*self._fields, *self._proof)
+        fields = self._fields + self._proof if self._proof else self._fields
         if self._refresh:
             fields = (channel.contact(flow), *fields)
         self._sent = self._dialog.request(self._method, via, self.seq, fields, self._body)

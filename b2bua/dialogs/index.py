@@ -48,7 +48,7 @@ class DialogIndex(Generic[L]):
         key = dialog.key
         if key in self._legs:
             del self._legs[key]
-            if key in self._aliases:
+            if self._aliases and key in self._aliases:
                 self._legs.pop(self._aliases.pop(key), None)
             self._ended[self._oldest] = hash(key)
             self._oldest = (self._oldest + 1) % REMEMBERED

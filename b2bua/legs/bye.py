@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from b2bua.errors import PeerError
 from b2bua.legs import our_requests
 from b2bua.legs.header_policy import GOODBYE, entering
-from b2bua.legs.state import LegState
-from b2bua.legs.words import Fields, HungUp
+from b2bua.legs.state import ANSWERED, CALLING, ENDED
+from b2bua.legs.words import HANGS_UP, Fields, HungUp
 from b2bua.wire.fields import Reason
 
 if TYPE_CHECKING:
@@ -50,16 +50,17 @@ def _answered(leg: LegData, response: Response) -> None:
 def _over(leg: LegData) -> None:
     """Let go of our BYE, and let those tell their news who waited lest they overtake it."""
     leg.our_bye = None  # it knows the leg: a circle that the collector would have to find
-    for referral in leg.refers:
-        referral.go_on()
+    if leg.seldom is not None:
+        for referral in leg.refers:
+            referral.go_on()
     leg.check_gone()
 
 
 def hang_up(leg: LegData, word: HungUp) -> None:
     """End a leg for the call: CANCEL, refusal or BYE, whichever fits its state."""
-    if leg.state is LegState.ENDED:
+    if leg.state is ENDED:
         return
-    if leg.state is LegState.ANSWERED:
+    if leg.state is ANSWERED:
         say_goodbye(leg, word.fields)
     elif leg.our_invite is not None:
         leg.our_invite.cancel(word.fields)
@@ -93,7 +94,7 @@ def say_goodbye(leg: LegData, fields: Fields = ()) -> None:
     The callee must have the ACK for its 2xx first (section 15), and an offer
     that came in a 2xx gets an answer in the ACK even now.
     """
-    if leg.our_bye is not None or leg.owed_bye is not None or leg.dialog is None:
+    if leg.our_bye is not None or leg.dialog is None or (leg.seldom is not None and leg.owed_bye is not None):
         return
     leg.end()
     if leg.our_invite is not None:
@@ -111,7 +112,7 @@ def say_goodbye(leg: LegData, fields: Fields = ()) -> None:
 
 def lose(leg: LegData, why: str) -> None:
     """The peer is gone or beyond help: BYE, and the call hears of it."""
-    if leg.state is LegState.ENDED:
+    if leg.state is ENDED:
         leg.settled()
         leg.check_gone()
         return
@@ -141,7 +142,7 @@ def bye_received(leg: LegData, request: Request, server: IServerTransaction) -> 
             leg.context.dialogs.remove(alone[0])
             leg.early.remove(alone[0])
             return
-    if leg.state is LegState.ENDED:
+    if leg.state is ENDED:
         if leg.our_bye is not None and leg.our_bye.waiting:
             # What waits to be sent again need not be.
             leg.our_bye.give_up()
@@ -151,7 +152,7 @@ def bye_received(leg: LegData, request: Request, server: IServerTransaction) -> 
             leg.owed_bye = None
             leg.check_gone()
         return
-    if leg.state is LegState.CALLING and not leg.incoming:
+    if leg.state is CALLING and not leg.incoming:
         # A callee may not send it before it answers; its INVITE gets a final answer yet.
         return
     fields = entering(request, GOODBYE, leg.party)
@@ -163,5 +164,5 @@ def bye_received(leg: LegData, request: Request, server: IServerTransaction) -> 
         # A 2xx that was sent goes on being repeated until its ACK (section
         # 13.3.1.4): the peer may not have got it yet.
         leg.peer_invite.refuse(487, "", ())
-    leg.hear(leg, HungUp("bye", fields))
+    leg.hear(leg, HungUp("bye", fields) if fields else HANGS_UP["bye"])
     leg.check_gone()

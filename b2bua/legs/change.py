@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from b2bua.legs.change_queue import QueuedChange, yield_to_peer
 from b2bua.legs.our_change import OurChange, send
-from b2bua.legs.state import LegState
+from b2bua.legs.state import CALLING, ENDED
 from b2bua.legs.words import Changed, Refused
 
 if TYPE_CHECKING:
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 def change(leg: LegData, word: Changed, *, refresh: bool = False) -> None:
     """Send a change now, or as soon as nothing else is open."""
-    if leg.state is LegState.ENDED:
+    if leg.state is ENDED:
         return
     if leg.queued_change is not None:
         yield_to_peer(leg)
-    if leg.state is LegState.CALLING:
+    if leg.state is CALLING:
         if _early(leg):
             OurChange(leg, word, "UPDATE", refresh).start()
         else:

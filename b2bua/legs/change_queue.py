@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from b2bua.legs.state import LegState
+from b2bua.legs.state import ANSWERED
 from b2bua.legs.words import Refused
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class QueuedChange:
     def go_on(self) -> None:
         """Send it, if nothing stands in its way any more."""
         leg = self._leg
-        if leg.queued_change is not self or self._timer is not None or leg.state is not LegState.ANSWERED:
+        if leg.queued_change is not self or self._timer is not None or leg.state is not ANSWERED:
             return
         if leg.our_invite or leg.peer_invite or leg.our_change or leg.peer_update:
             return

@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from b2bua.dialogs.offer_answer import moved
 from b2bua.legs import bye, change, relayed_requests
-from b2bua.legs.state import LegState
+from b2bua.legs.state import ANSWERED, CALLING
 from b2bua.legs.words import (
     Answered,
     Changed,
     Confirmed,
     HungUp,
     Moved,
+    Offered,
     Progress,
+    Referred,
     Refused,
     Replied,
     Requested,
@@ -46,7 +48,7 @@ def _progress(leg: LegData, word: Progress) -> None:
 
 def _answered(leg: LegData, word: Answered) -> None:
     """Accept the change that the peer has open, or its first INVITE."""
-    if word.early or leg.state is LegState.ANSWERED:
+    if word.early or leg.state is ANSWERED:
         if leg.withdrawn is not None:
             _undo(leg, leg.withdrawn, word)
         elif leg.peer_update is not None:
@@ -59,10 +61,11 @@ def _answered(leg: LegData, word: Answered) -> None:
         elif leg.peer_invite is not None and not word.early:
             leg.peer_invite.accept(word.session, word.fields)
     elif leg.peer_invite is not None:
-        leg.withdrawn, leg.unasked = None, False
-        if leg.peer_update is not None:
-            # Whom it was for has not answered it, and has lost the call to another.
-            leg.peer_update.refuse(491, "", ())
+        if leg.seldom is not None:
+            leg.withdrawn, leg.unasked = None, False
+            if leg.peer_update is not None:
+                # Whom it was for has not answered it, and has lost the call to another.
+                leg.peer_update.refuse(491, "", ())
         leg.peer_invite.accept(word.session, word.fields)
 
 
@@ -86,7 +89,7 @@ def _undo(leg: LegData, withdrawn: Changed, word: Answered) -> None:
 
 def _refused(leg: LegData, word: Refused) -> None:
     """Refuse the change that the peer has open, or its first INVITE."""
-    if not word.early and leg.state is LegState.CALLING:
+    if not word.early and leg.state is CALLING:
         if leg.peer_invite is not None:
             leg.peer_invite.refuse(word.code, word.reason, word.fields)
     elif leg.withdrawn is not None or leg.unasked:
@@ -106,7 +109,7 @@ def _moved(leg: LegData, word: Moved) -> None:
 
 def _confirmed(leg: LegData, word: Confirmed) -> None:
     """Give the answer to an offer that came in a response."""
-    if leg.our_change is not None:
+    if leg.seldom is not None and leg.our_change is not None:
         leg.our_change.confirm(word.session)
     elif leg.our_invite is not None:
         leg.our_invite.confirm(word.session)
@@ -123,6 +126,10 @@ def _withdrawn(leg: LegData, word: Withdrawn) -> None:
     change.withdraw(leg)
 
 
+def _nothing(leg: LegData, word: Word) -> None:
+    """Say nothing."""
+
+
 VERBS: dict[type[Word], Callable[[LegData, Any], None]] = {
     Ringing: _ringing,
     Progress: _progress,
@@ -135,4 +142,6 @@ VERBS: dict[type[Word], Callable[[LegData, Any], None]] = {
     Requested: relayed_requests.send,
     Replied: relayed_requests.reply,
     HungUp: bye.hang_up,
+    Offered: _nothing,
+    Referred: _nothing,
 }

@@ -14,7 +14,7 @@ from b2bua.legs.header_policy import CHANGE, entering, session_of
 from b2bua.legs.peer_invite import PeerInvite
 from b2bua.legs.peer_update import PeerUpdate
 from b2bua.legs.refer import refer_received
-from b2bua.legs.state import LegState
+from b2bua.legs.state import ANSWERED, ENDED
 from b2bua.legs.words import Changed, Referred
 from b2bua.wire.refusals import check_required, fields_with
 from b2bua.wire.sipfrag import status_of
@@ -38,7 +38,7 @@ def request_received(leg: LegData, request: Request, server: IServerTransaction)
         dialog = leg.dialog
         if dialog is None or dialog.key != (request.call_id, request.to_tag, request.from_tag):
             dialog = _dialog(leg, request)
-        if dialog is None or (leg.state is LegState.ENDED and method not in _AFTER_THE_END):
+        if dialog is None or (leg.state is ENDED and method not in _AFTER_THE_END):
             responses.respond(leg, server, 481)
             return
         if not dialog.accepts(request.cseq.number):
@@ -141,7 +141,7 @@ def _update(leg: LegData, request: Request, server: IServerTransaction) -> None:
     dialog = _dialog(leg, request)
     if dialog is not None:
         dialog.refresh(request)
-    agreed = session_expires.answer(leg, request) if leg.state is LegState.ANSWERED else ()
+    agreed = session_expires.answer(leg, request) if leg.state is ANSWERED else ()
     responses.respond(
         leg, server, 200, "", (leg.channel.contact(server.flow), ALLOW, SUPPORTED_ANSWER, *agreed)
     )

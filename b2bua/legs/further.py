@@ -27,8 +27,6 @@ class FurtherAnswers:
 
     __slots__ = (
         "_ack",
-        "_call_id",
-        "_context",
         "_from",
         "_kind",
         "_offered",
@@ -49,14 +47,13 @@ class FurtherAnswers:
         """
         leg = invite.leg
         self._kind = type(leg)
-        self._context, self._party = leg.context, leg.party
+        self._party = leg.party
         self._ack, self._others = ack, others
-        self._call_id, self._from = invite.call_id, invite.from_name
-        self._target = invite.target
+        self._from, self._target = invite.from_name, invite.target
         self._offered = invite.offers
         self._seq, self._used = invite.seq, used
 
-    def heard(self, response: Response) -> None:
+    def __call__(self, response: Response) -> None:
         """Take a response; what is malformed in it makes it worthless."""
         if not response.success:
             return
@@ -75,7 +72,7 @@ class FurtherAnswers:
         session = session_within(response)
         dialog = Dialog.of_response(
             response,
-            call_id=self._call_id,
+            call_id=first.dialog.call_id,
             local_tag=first.dialog.local_tag,
             local=self._from,
             local_seq=self._used,
@@ -93,7 +90,7 @@ class FurtherAnswers:
         if not channel.closed:
             leg: LegData = channel.usage
             return leg
-        leg = self._kind(self._context, False, self._party, _nobody)
+        leg = self._kind(channel.surroundings, False, self._party, _nobody)
         leg.end()
         leg.channel = channel
         return leg

@@ -18,7 +18,7 @@ from b2bua.dialogs.offer_answer import can_answer, rejection
 from b2bua.legs.ack import Ack
 from b2bua.legs.change import change
 from b2bua.legs.header_policy import session_within
-from b2bua.legs.state import LegState
+from b2bua.legs.state import ANSWERED
 from b2bua.legs.words import Changed
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Inherited:
             return
         self._seq, self._ack = seq, Ack(leg.channel, dialog, seq)
         self._ack.send(self._owed(response))
-        if leg.state is LegState.ANSWERED and leg.queued_change is None and leg.local_session is not None:
+        if leg.state is ANSWERED and leg.queued_change is None and leg.local_session is not None:
             change(leg, Changed(leg.local_session), refresh=True)
 
     def _owed(self, response: Response) -> bytes | None:

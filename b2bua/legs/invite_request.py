@@ -112,7 +112,8 @@ class InviteRequest:
         self.offers = offers = invitation.session is not None
         reliable = self._require or (offers and leg.party.policy.reliable != "never")
         _, contact = leg.channel.contact(flow)  # it takes the flow, whose address of ours the offer names
-        fields = session_expires.asking(leg) + leaving(invitation.fields, leg.party) + self._credentials
+        fields = leaving(invitation.fields, leg.party) if invitation.fields else ()
+        fields = session_expires.asking(leg) + fields + self._credentials
         if self._require:
             fields = (("Require", "100rel"), *fields)
         offer = b""

@@ -12,11 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from b2bua.legs import from_call, from_peer, refresh, snapshot
+from b2bua.legs import from_peer, refresh, snapshot
 from b2bua.legs.context import Invitation, LegContext
+from b2bua.legs.from_call import VERBS
 from b2bua.legs.our_invite import OurInvite
 from b2bua.legs.peer_invite import PeerInvite
-from b2bua.legs.state import LegData, LegState
+from b2bua.legs.state import CALLING, LegData, LegState
 from b2bua.legs.words import Fields, HungUp, Word
 
 __all__ = ["Invitation", "Leg", "LegContext", "LegState"]
@@ -136,8 +137,7 @@ class Leg(LegData):
         if self.context.music is not None and self.context.music(self, word):
             return
         # By its type, since a match looks at one type after the other.
-        if (kind := type(word)) in from_call.VERBS:
-            from_call.VERBS[kind](self, word)
+        VERBS[type(word)](self, word)
 
     def hang_up(self, why: str = "bye", fields: Fields = ()) -> None:
         """Say L{HungUp}."""
@@ -181,7 +181,7 @@ class Leg(LegData):
             return
         if self.our_invite is not None and channel.device is not None:
             self.our_invite.stranded()
-        if self.incoming and self.state is LegState.CALLING and self.peer_invite is not None:
+        if self.incoming and self.state is CALLING and self.peer_invite is not None:
             self.peer_invite.refuse(480, "", ())
             self.hear(self, HungUp("lost"))
 

@@ -23,7 +23,7 @@ from b2bua.legs.context import Invitation
 from b2bua.legs.leg import Leg
 from b2bua.legs.our_invite import OurInvite
 from b2bua.legs.snapshot import read_device, read_flow, reading, write_device, write_flow, write_party
-from b2bua.legs.state import LegState
+from b2bua.legs.state import CALLING
 from b2bua.wire.message import Request, Response, parse
 from b2bua.wire.registry import KNOWN, canonical
 from b2bua.wire.uri import Uri
@@ -146,7 +146,7 @@ def write_open(leg: Leg, start: int) -> dict[str, Any] | None:
 
     @param start: which start of the service this process is.
     """
-    if leg.state is not LegState.CALLING:
+    if leg.state is not CALLING:
         return None
     if leg.our_invite is not None:
         sent, flow, device = leg.our_invite.sent, leg.our_invite.flow, leg.channel.device

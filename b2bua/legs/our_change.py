@@ -13,7 +13,7 @@ from b2bua.legs.ack import Ack
 from b2bua.legs.change_queue import QueuedChange
 from b2bua.legs.context import SDP
 from b2bua.legs.header_policy import FAILURE, SUCCESS, entering, session_within
-from b2bua.legs.state import LegState
+from b2bua.legs.state import ANSWERED, CALLING
 from b2bua.legs.words import Answered, Changed, Refused
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class OurChange:
         self._answer: bytes | None = None
         self._before = leg.origin.state if leg.origin is not None else None
         self._credentials: Fields = ()
-        self._early = leg.state is LegState.CALLING
+        self._early = leg.state is CALLING
         self._given_up = 0
         """What we say that it was refused with, since we have cancelled it."""
         self._held: Answered | None = None
@@ -274,7 +274,7 @@ class OurChange:
         if self._try_again(response):
             return
         gone = code in (408, 481) or response.local or effect_of(self.method, code) is not Effect.TRANSACTION
-        if gone and leg.state is LegState.ANSWERED and self._held is None:
+        if gone and leg.state is ANSWERED and self._held is None:
             # RFC 3261 section 12.2.1.2, RFC 5057 section 5.1.
             self._over = True
             leg.our_change = None
@@ -309,15 +309,11 @@ class OurChange:
             return False
         if code == 491 or (code == 500 and response.retry_after is not None):
             seconds = back_off(response, owner=leg.dialog.owner, random=leg.context.random)
-            if leg.state is not LegState.ANSWERED or seconds is None:
+            if leg.state is not ANSWERED or seconds is None:
                 return False
             self._wait(seconds)
             return True
-        if (
-            response.local
-            and leg.state is LegState.ANSWERED
-            and (away := self._went_astray(code)) is not None
-        ):
+        if response.local and leg.state is ANSWERED and (away := self._went_astray(code)) is not None:
             self._wait(away, away=True)
             return True
         if code in (401, 407):
@@ -326,7 +322,7 @@ class OurChange:
             if fields is None:
                 return False
             self._credentials = tuple(fields)
-        elif code in (405, 501) and self.method == "UPDATE" and leg.state is LegState.ANSWERED:
+        elif code in (405, 501) and self.method == "UPDATE" and leg.state is ANSWERED:
             leg.peer_allows = (leg.peer_allows or frozenset()) - {"UPDATE"}
             self.method = "INVITE"
         elif code == 500 and leg.dialog.overtaken(self.seq):

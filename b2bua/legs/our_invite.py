@@ -11,8 +11,8 @@ from b2bua.legs.ack import Ack
 from b2bua.legs.early_dialogs import ForkingInvite
 from b2bua.legs.further import FurtherAnswers, acknowledge
 from b2bua.legs.header_policy import FAILURE, MOVED, PROVISIONAL, SUCCESS, entering, leaving, session_within
-from b2bua.legs.state import LegState
-from b2bua.legs.words import Answered, Moved, Progress, Refused, Ringing
+from b2bua.legs.state import ANSWERED, CALLING
+from b2bua.legs.words import RINGING, Answered, Moved, Progress, Refused, Ringing
 from b2bua.wire.names import NameAddr
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class OurInvite(ForkingInvite):
         fields = entering(response, PROVISIONAL, leg.party)
         if response.code == 180:
             leg.ringing = True
-            leg.hear(leg, Ringing(session, fields))
+            leg.hear(leg, RINGING if session is None and not fields else Ringing(session, fields))
         else:
             leg.hear(leg, Progress(response.code, response.reason, session, fields))
 
@@ -146,7 +146,7 @@ class OurInvite(ForkingInvite):
         self._keep(dialog)
         self._sent = None
         leg.learn(response)
-        leg.state = LegState.ANSWERED
+        leg.state = ANSWERED
         through = False
         if fork is not None and fork.answer is not None:
             through = not fork.rack
@@ -191,7 +191,7 @@ class OurInvite(ForkingInvite):
         if session is not None:
             leg.remote_session = updated or session
         session_expires.agreed(leg, response)
-        if leg.our_change is not None and self.offers:
+        if leg.seldom is not None and leg.our_change is not None and self.offers:
             # An UPDATE within the early dialog is answered first, so that the
             # call can tell the two answers apart.
             leg.our_change.hold(word)
@@ -204,8 +204,8 @@ class OurInvite(ForkingInvite):
         if self._stranded is not None:
             self._stay()
         if self._ack is not None and self._client is not None:
-            further = FurtherAnswers(self, self._ack, self._surplus_acks, max(self.seq, self._used))
-            self._client.hand_on(further.heard)
+            used = self.seq if self.seq > self._used else self._used
+            self._client.hand_on(FurtherAnswers(self, self._ack, self._surplus_acks, used))
         self._client = None
         if self.leg.our_invite is self:
             self.leg.our_invite = None
@@ -326,7 +326,7 @@ class OurInvite(ForkingInvite):
         """It has not come back; if it does all the same, its answer gets ACK and BYE."""
         leg = self.leg
         self._stranded = None
-        if leg.state is LegState.CALLING:
+        if leg.state is CALLING:
             self.cancel(())
             leg.hear(leg, Refused(503, "", (), local=True))
 

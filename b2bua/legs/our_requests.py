@@ -34,10 +34,10 @@ def request(
     channel = leg.channel
     if channel.closed:
         channel.usage = leg  # a 2xx that nobody waits for any more needs its BYE
+    told = WITH_REFRESH if refresh else WITHOUT
     if fields:
-        fields = leaving(fields, leg.party)
-    fields = (WITH_REFRESH if refresh else WITHOUT) + fields
-    return DialogRequest(channel, dialog, method, hear, fields, body, refresh=refresh, mends=mends)
+        told += leaving(fields, leg.party)
+    return DialogRequest(channel, dialog, method, hear, told, body, refresh=refresh, mends=mends)
 
 
 def ignored(response: Response) -> None:

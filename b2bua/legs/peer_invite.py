@@ -21,8 +21,8 @@ from b2bua.legs.header_policy import (
     whole,
 )
 from b2bua.legs.provisional import ProvisionalResponses
-from b2bua.legs.state import LegState
-from b2bua.legs.words import Changed, Confirmed, Fields, HungUp, Offered, Refused, Withdrawn
+from b2bua.legs.state import ANSWERED, ENDED
+from b2bua.legs.words import CONFIRMED, Changed, Confirmed, Fields, HungUp, Offered, Refused, Withdrawn
 from b2bua.wire.refusals import check_required, fields_with
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ class PeerInvite(ProvisionalResponses):
             leg.dialog.refresh(self.request)
         extra = session_expires.answer(leg, self.request)
         self._answer = self._response(200, "", extra + fields, body)
-        leg.state = LegState.ANSWERED
+        leg.state = ANSWERED
         self.server.respond(self._answer)
         layer = leg.context.layer
         self._began = layer.moment or layer.now()
@@ -208,13 +208,13 @@ class PeerInvite(ProvisionalResponses):
         if answer is not None:
             leg.remote_session = answer
         self.finish()
-        if leg.state is LegState.ENDED:
+        if leg.state is ENDED:
             leg.settled()
             leg.check_gone()
         elif lost:
             bye.lose(leg, "error")
         else:
-            leg.hear(leg, Confirmed(answer))
+            leg.hear(leg, CONFIRMED if answer is None else Confirmed(answer))
             leg.settled()
 
     def refuse(self, code: int, reason: str, fields: Fields) -> None:

@@ -185,9 +185,9 @@ class ProvisionalResponses:
         if "Require" in self.request.first and "100rel" in self.request.require:
             return True
         policy = self.leg.party.policy.reliable
-        if policy == "never" or "100rel" not in self.request.supported:
+        if policy == "never" or (policy != "required" and session is None):
             return False
-        return policy == "required" or session is not None
+        return "100rel" in self.request.supported
 
     def _send_reliably(self, response: Response, session: bytes | None) -> None:
         """Number it and send it, or queue it behind one that is not acknowledged."""

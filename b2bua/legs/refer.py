@@ -10,7 +10,7 @@ from b2bua.dialogs.subscription import FATAL, Subscription
 from b2bua.dialogs.usages import Effect, effect_of
 from b2bua.errors import PeerError
 from b2bua.legs import bye, our_requests, responses
-from b2bua.legs.state import FINAL_BY, LegState
+from b2bua.legs.state import ANSWERED, FINAL_BY
 from b2bua.legs.words import Fields
 from b2bua.wire.dialog_ids import Replaces
 from b2bua.wire.names import NameAddr
@@ -308,7 +308,7 @@ class PeerRefer:
 
         @param refer_to: the Refer-To as that peer may see it.
         """
-        if other.state is not LegState.ANSWERED or other.dialog is None:
+        if other.state is not ANSWERED or other.dialog is None:
             self.refuse(481)
             return
         fields = (("Refer-To", refer_to), *self.passed_on(self.leg))

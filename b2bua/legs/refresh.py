@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from b2bua.dialogs.usages import Effect, effect_of
 from b2bua.legs import bye, change, our_requests, session_expires
-from b2bua.legs.state import LegState
+from b2bua.legs.state import ANSWERED
 from b2bua.legs.words import Changed
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ LATER = 2.0
 
 def due(leg: LegData) -> None:
     """Refresh, or give up if the other side should have."""
-    if leg.state is not LegState.ANSWERED:
+    if leg.state is not ANSWERED:
         return
     if leg.agreed is None or not leg.agreed.interval:
         probe(leg)
@@ -41,12 +41,12 @@ def probe(leg: LegData) -> None:
     Without it the call would stand for ever when both phones lose power, as
     they have session timers off by default.
     """
-    if leg.state is not LegState.ANSWERED or leg.dialog is None:
+    if leg.state is not ANSWERED or leg.dialog is None:
         return
 
     def heard(response: Response) -> None:
         """Go on, or give the peer up."""
-        if leg.state is not LegState.ANSWERED or response.provisional:
+        if leg.state is not ANSWERED or response.provisional:
             return
         code = response.code
         if response.local or code == 481 or effect_of("OPTIONS", code) is Effect.DIALOG:

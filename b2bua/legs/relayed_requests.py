@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from b2bua.dialogs.usages import Effect, effect_of
 from b2bua.legs import bye, our_requests, responses
 from b2bua.legs.header_policy import REPLY, REQUEST, entering
-from b2bua.legs.state import FINAL_BY, LegState
+from b2bua.legs.state import ANSWERED, ENDED, FINAL_BY
 from b2bua.legs.words import Replied, Requested
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def reply(leg: LegData, word: Replied) -> None:
 
 def send(leg: LegData, word: Requested) -> None:
     """Send a request of the other side to the peer."""
-    if leg.state is LegState.ENDED:
+    if leg.state is ENDED:
         return
     if leg.dialog is None or (leg.peer_invite is not None and not leg.peer_invite.tagged):
         # There is no dialog yet in which it could go.
@@ -87,7 +87,7 @@ def send(leg: LegData, word: Requested) -> None:
 
 def _replied(leg: LegData, word: Requested, response: Response) -> None:
     """Let the call hear the answer, and see what it does to the dialog (RFC 5057 section 5)."""
-    if response.provisional or leg.state is LegState.ENDED:
+    if response.provisional or leg.state is ENDED:
         return
     code = response.code
     if code in (401, 407, 408):
@@ -98,7 +98,7 @@ def _replied(leg: LegData, word: Requested, response: Response) -> None:
     fields = entering(response, REPLY, leg.party)
     reason = response.reason if code == response.code else ""
     leg.hear(leg, Replied(word.token, code, reason, fields, response.body))
-    if leg.state is not LegState.ANSWERED:
+    if leg.state is not ANSWERED:
         return
     effect = effect_of(word.method, response.code)
     if effect is Effect.DIALOG or (effect is Effect.USAGE and response.code == 481):

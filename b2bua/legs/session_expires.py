@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from b2bua.dialogs.session_timer import TooBrief
 from b2bua.legs import bye
-from b2bua.legs.state import LegState
+from b2bua.legs.state import ENDED
 
 if TYPE_CHECKING:
     from b2bua.dialogs.session_timer import SessionTimer
@@ -76,7 +76,7 @@ def run(leg: LegData, seconds: float) -> None:
     if leg.timer is not None:
         leg.timer.stop()
         leg.timer = None
-    if seconds > 0 and leg.state is not LegState.ENDED:
+    if seconds > 0 and leg.state is not ENDED:
         leg.timer = leg.context.layer.start(seconds, leg)
 
 

@@ -25,7 +25,7 @@ from b2bua.dialogs.session_timer import SessionTimer
 from b2bua.errors import UsageError
 from b2bua.legs import session_expires
 from b2bua.legs.inherited import Inherited
-from b2bua.legs.state import LegState
+from b2bua.legs.state import ANSWERED
 from b2bua.transactions.flow import Flow
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def write(leg: LegData) -> dict[str, Any]:
     @raise UsageError: it is not established.
     """
     dialog = leg.dialog
-    if leg.state is not LegState.ANSWERED or dialog is None:
+    if leg.state is not ANSWERED or dialog is None:
         raise UsageError(f"Only an established leg can be written down: {leg!r}")
     timer, origin, channel, party = leg.agreed, leg.origin, leg.channel, leg.party
     flow, device, allows = channel.flow, channel.device, leg.peer_allows
@@ -86,7 +86,7 @@ def write(leg: LegData) -> dict[str, Any]:
         "sticky": channel.sticky,
         "contact_user": channel.contact_user,
         "ringing": leg.ringing,
-        "referred": leg.referred,
+        "referred": leg.seldom is not None and leg.referred,
         "allows": allows if allows is None else _joined(allows),
         "supports": _joined(leg.peer_supports),
         "origin": None if origin is None else _write_origin(origin),
@@ -105,7 +105,7 @@ def read(leg: LegData, plain: dict[str, Any], lives: int = 1) -> None:
     """
     leg.id = plain["id"]
     leg.context.serial = max(leg.context.serial, int(leg.id, 16))
-    leg.state = LegState.ANSWERED
+    leg.state = ANSWERED
     leg.dialog = dialog = Dialog.restore(plain["dialog"])
     dialog.local_seq += AHEAD * lives
     channel = leg.channel

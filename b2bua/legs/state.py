@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from b2bua.dialogs.channel import Channel, contact_value
 from b2bua.dialogs.offer_answer import MEDIA_LINE, Origin, with_lines_of
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from b2bua.wire.message import Field, Message, Response
 
 
+T = TypeVar("T")
+
 FINAL_BY = 56
 """
 In T1: by then a request of the peer that is no INVITE has its final response.
@@ -66,6 +68,45 @@ class LegState(Enum):
     """It is over for the call; something of it may linger, until C{context.ended}."""
 
 
+CALLING, ANSWERED, ENDED = LegState.CALLING, LegState.ANSWERED, LegState.ENDED
+"""By their names, since each message asks for them."""
+
+
+class Seldom(Generic[T]):
+    """
+    A part of a leg that few ever have.
+
+    It stands in C{leg.seldom} for as long as it is there; without any such part that is None.
+    """
+
+    def __init__(self, nothing: T) -> None:
+        """Take what it is while there is none."""
+        self._nothing = nothing
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        """Learn its name."""
+        self._name = name
+
+    def __get__(self, leg: LegData, owner: type) -> T:
+        """Look it up."""
+        nothing = self._nothing
+        if leg.seldom is None:
+            return nothing
+        found: T = leg.seldom.get(self._name, nothing)
+        return found
+
+    def __set__(self, leg: LegData, value: T) -> None:
+        """Have it, or have it no more."""
+        seldom = leg.seldom
+        if value is not self._nothing:
+            if seldom is None:
+                seldom = leg.seldom = {}
+            seldom[self._name] = value
+        elif seldom is not None and self._name in seldom:
+            del seldom[self._name]
+            leg.seldom = seldom or None
+
+
 class LegChannel(Channel):
     """
     The way to the peer of a leg.
@@ -77,6 +118,7 @@ class LegChannel(Channel):
     __slots__ = ("focus",)
 
     patient = True
+    surroundings: LegContext[Any]
     focus: str
     """The user of the conference URI while we are its focus for the peer; empty while we are not."""
 
@@ -124,32 +166,45 @@ class LegData:
         "id",
         "identity",
         "incoming",
-        "inherited",
         "lingering",
         "listener",
         "music",
         "origin",
         "our_bye",
-        "our_change",
         "our_invite",
-        "owed_bye",
         "party",
         "peer_allows",
         "peer_invite",
-        "peer_requests",
         "peer_supports",
-        "peer_update",
-        "queued_change",
-        "referred",
-        "refers",
-        "relayed_refer",
         "remote_session",
         "ringing",
+        "seldom",
         "state",
         "timer",
-        "unasked",
-        "withdrawn",
     )
+
+    our_change: Seldom[IOurChange | None] = Seldom(None)
+    """The re-INVITE or UPDATE of ours that is open."""
+    peer_update: Seldom[IPeerUpdate | None] = Seldom(None)
+    """The UPDATE of the peer that is open."""
+    queued_change: Seldom[IQueuedChange | None] = Seldom(None)
+    """What is to be changed as soon as it may."""
+    peer_requests: Seldom[dict[int, IPeerRequest] | None] = Seldom(None)
+    """Requests of the peer that wait for an answer, by their token."""
+    inherited: Seldom[IInherited | None] = Seldom(None)
+    """INVITEs that a process which is gone has sent in its dialog."""
+    refers: Seldom[tuple[IPeerRefer, ...]] = Seldom(())
+    """The REFERs of the peer that are to be answered, or to be told more of (RFC 3515)."""
+    referred = Seldom(False)
+    """Was there a REFER in the dialog before, so that the next needs an id?"""
+    relayed_refer: Seldom[IPeerRefer | None] = Seldom(None)
+    """The referral of another leg that was handed on to this peer."""
+    owed_bye: Seldom[IOwedBye | None] = Seldom(None)
+    """Our BYE while it may not be sent: the ACK for our 2xx has not come."""
+    withdrawn: Seldom[Changed | None] = Seldom(None)
+    """The change of the peer that was given up before the other side answered it."""
+    unasked = Seldom(False)
+    """Has it told the other side of its peer's session by itself, and no answer yet?"""
 
     def __init__(
         self, context: LegContext[Any], incoming: bool, party: Party, hear: Callable[[Any, Word], None]
@@ -159,7 +214,7 @@ class LegData:
         context.serial += 1
         self.id = f"{context.serial:x}"
         self.incoming = incoming
-        self.state = LegState.CALLING
+        self.state = CALLING
         self.party = party
         self.hear = hear
         self.call: Any = None
@@ -182,16 +237,6 @@ class LegData:
         """Our first INVITE, until it is acknowledged."""
         self.peer_invite: IPeerInvite | None = None
         """The INVITE of the peer that is open, until it is acknowledged."""
-        self.our_change: IOurChange | None = None
-        """The re-INVITE or UPDATE of ours that is open."""
-        self.peer_update: IPeerUpdate | None = None
-        """The UPDATE of the peer that is open."""
-        self.queued_change: IQueuedChange | None = None
-        """What is to be changed as soon as it may."""
-        self.peer_requests: dict[int, IPeerRequest] | None = None
-        """Requests of the peer that wait for an answer, by their token."""
-        self.inherited: IInherited | None = None
-        """INVITEs that a process which is gone has sent in its dialog."""
         self.agreed: SessionTimer | None = None
         """What was agreed on last of how long the session lasts (RFC 4028)."""
         self.expires_at = 0.0
@@ -202,23 +247,13 @@ class LegData:
 
         It knows the leg, so who stops it lets go of it, or the collector had to find the two.
         """
-        self.refers: tuple[IPeerRefer, ...] = ()
-        """The REFERs of the peer that are to be answered, or to be told more of (RFC 3515)."""
-        self.referred = False
-        """Was there a REFER in the dialog before, so that the next needs an id?"""
-        self.relayed_refer: IPeerRefer | None = None
-        """The referral of another leg that was handed on to this peer."""
         self.our_bye: DialogRequest | None = None
         """Our BYE, until it is answered."""
-        self.owed_bye: IOwedBye | None = None
-        """The same while it may not be sent: the ACK for our 2xx has not come."""
         self.lingering = 0
         """How many things keep an ended leg from being forgotten."""
-        self.withdrawn: Changed | None = None
-        """The change of the peer that was given up before the other side answered it."""
-        self.unasked = False
-        """Has it told the other side of its peer's session by itself, and no answer yet?"""
         self.gone = False
+        self.seldom: dict[str, Any] | None = None
+        """What few legs have, by its name; None while it has nothing of that."""
         self.music: IMusic | None = None
         """The voice of ours that the peer hears while its party waits."""
         self.held: IHeldWords | None = None
@@ -227,12 +262,12 @@ class LegData:
     @property
     def answered(self) -> bool:
         """Was it answered, and is not over?"""
-        return self.state is LegState.ANSWERED
+        return self.state is ANSWERED
 
     @property
     def ended(self) -> bool:
         """Is it over for the call?"""
-        return self.state is LegState.ENDED
+        return self.state is ENDED
 
     @property
     def wants_answer(self) -> bool:
@@ -277,10 +312,10 @@ class LegData:
         first, once = message.first, message.distinct
         if "Allow" in first:
             told = first["Allow"] if once else message.joined("Allow")
-            self.peer_allows = _tokens(told[:TOLD_MAX], False)
+            self.peer_allows = _methods(told if len(told) <= TOLD_MAX else told[:TOLD_MAX])
         if "Supported" in first:
             told = first["Supported"] if once else message.joined("Supported")
-            self.peer_supports = _tokens(told[:TOLD_MAX], True)
+            self.peer_supports = _options(told if len(told) <= TOLD_MAX else told[:TOLD_MAX])
 
     # The session
 
@@ -320,7 +355,7 @@ class LegData:
     def stable(self) -> bool:
         """May a new offer be made now: nothing is open in either direction?"""
         return (
-            self.state is LegState.ANSWERED
+            self.state is ANSWERED
             and self.our_invite is None
             and self.peer_invite is None
             and self.our_change is None
@@ -343,6 +378,8 @@ class LegData:
 
     def settled(self) -> None:
         """Something open was closed: go on with what waits for that."""
+        if self.seldom is None:
+            return
         if self.owed_bye is not None and self.peer_invite is None:
             self.owed_bye.send()
         if self.queued_change is not None:
@@ -381,13 +418,18 @@ class LegData:
 
     def end(self) -> None:
         """Be over for the call: stop whatever would go on by itself."""
-        self.state = LegState.ENDED
+        self.state = ENDED
         if self.channel.requests:
             for asked in tuple(self.channel.requests):
                 asked.rest()
         if self.timer is not None:
             self.timer.stop()
             self.timer = None
+        if self.seldom is not None:
+            self._end_changes()
+
+    def _end_changes(self) -> None:
+        """End what is open about the session, and other requests of the peer."""
         if self.queued_change is not None:
             self.queued_change.stop()
             self.queued_change = None
@@ -402,9 +444,11 @@ class LegData:
 
     def check_gone(self) -> None:
         """If nothing of an ended leg is left, forget its dialogs."""
-        if self.gone or self.state is not LegState.ENDED or self.lingering:
+        if self.gone or self.state is not ENDED or self.lingering:
             return
-        if self.peer_invite or self.our_bye or self.owed_bye or self.refers or self.relayed_refer:
+        if self.peer_invite or self.our_bye:
+            return
+        if self.seldom is not None and (self.owed_bye or self.refers or self.relayed_refer):
             return
         self.gone = True
         self.channel.close()
@@ -419,8 +463,14 @@ class LegData:
             self.context.ended(self)
 
 
+# Legs of like phones share the result.
 @lru_cache(maxsize=256)
-def _tokens(text: str, lower: bool) -> frozenset[str]:
-    """Take a list of tokens apart; legs of like phones share the result."""
-    items = [item.strip() for item in text.split(",")]
-    return frozenset([item.lower() if lower else item for item in items if item])
+def _methods(text: str) -> frozenset[str]:
+    """Take a list of methods apart."""
+    return frozenset([item.strip() for item in text.split(",")]) - {""}
+
+
+@lru_cache(maxsize=256)
+def _options(text: str) -> frozenset[str]:
+    """Take a list of option tags apart, whose case does not matter."""
+    return _methods(text.lower())

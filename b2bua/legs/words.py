@@ -240,6 +240,12 @@ class LegEnd(Enum):
 LEG_ENDS = {end.value: end for end in LegEnd}
 """Each by its word."""
 
+# Words that mostly are the same in each call.
+RINGING = Ringing()
+CONFIRMED = Confirmed()
+HANGS_UP = {why: HungUp(why) for why in LEG_ENDS}
+"""L{HungUp} for a reason of which there is no more to say, by its word."""
+
 
 Word: TypeAlias = (
     Offered

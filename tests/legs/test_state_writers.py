@@ -10,7 +10,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 import b2bua.legs
 from b2bua.dialogs.channel import Channel
-from b2bua.legs.state import LegData
+from b2bua.legs.state import LegData, Seldom
+from b2bua.legs.words import Changed
 
 ROOM = Path(b2bua.legs.__file__).parent
 
@@ -54,6 +55,7 @@ WRITERS = {
     "relayed_refer": "from_peer refer",
     "queued_change": "change change_queue our_change",
     "ringing": "our_invite provisional snapshot",
+    "seldom": "",
     "state": "our_invite peer_invite snapshot",
     "unasked": "from_call our_change",
     "withdrawn": "from_call peer_invite peer_update",
@@ -111,8 +113,27 @@ class StateWritersTests(SynchronousTestCase):
 
     def test_writers(self) -> None:
         """Each part is written by its own files only; a new writer is a decision."""
-        self.assertEqual(self.writers(LegData.__slots__, LEGS), WRITERS)
+        seldom = [name for name, part in vars(LegData).items() if isinstance(part, Seldom)]
+        self.assertEqual(self.writers((*LegData.__slots__, *seldom), LEGS), WRITERS)
 
     def test_channel(self) -> None:
         """So is each part of the way to the peer."""
         self.assertEqual(self.writers(Channel.__slots__, frozenset(("channel",))), OF_CHANNEL)
+
+
+class SeldomTests(SynchronousTestCase):
+    """What few legs ever have."""
+
+    def test_nothing(self) -> None:
+        """There is a table for as long as there is something in it."""
+        leg = LegData.__new__(LegData)
+        leg.seldom = None
+        leg.withdrawn, leg.refers, leg.unasked = None, (), False
+        self.assertIsNone(leg.seldom)
+        self.assertEqual((leg.withdrawn, leg.refers, leg.unasked), (None, (), False))
+        leg.withdrawn, leg.unasked = Changed(), True
+        self.assertEqual((leg.withdrawn, leg.refers, leg.unasked), (Changed(), (), True))
+        leg.withdrawn = None
+        self.assertEqual((leg.withdrawn, leg.unasked), (None, True))
+        leg.unasked = False
+        self.assertIsNone(leg.seldom)

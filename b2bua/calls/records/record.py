@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from b2bua.errors import PeerError
-from b2bua.legs.state import LegState
+from b2bua.legs.state import ANSWERED
 from b2bua.wire.uri import Uri
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ class CallRecord:
             if entry.id == leg.id and entry.ended is None:
                 return
         party = leg.party
-        answered = now if leg.state is LegState.ANSWERED else None  # it comes from another call
+        answered = now if leg.state is ANSWERED else None  # it comes from another call
         self.legs.append(
             LegRecord(leg.id, party.title, leg.incoming, now, answered, None, "", leg.call_id, party.display)
         )
