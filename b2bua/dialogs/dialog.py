@@ -50,7 +50,6 @@ class Dialog:
 
     def __init__(
         self,
-        *,
         call_id: str,
         local_tag: str,
         remote_tag: str,
@@ -106,17 +105,18 @@ class Dialog:
         @raise PeerError: 400, if Record-Route is malformed; a Contact that is missing or
             no SIP address leaves C{target} empty.
         """
+        # By their places: to name ten arguments costs as much again.
         return cls(
-            call_id=request.call_id,
-            local_tag=local_tag,
-            remote_tag=request.from_tag,
-            local=one_text(request.first["To"]),
-            remote_value=request.first["From"],
-            local_seq=local_seq,
-            remote_seq=request.cseq.number,
-            target=contact_uri(request),
-            routes=tuple(map(str, request.record_routes)) if "Record-Route" in request.first else (),
-            owner=False,
+            request.call_id,
+            local_tag,
+            request.from_tag,
+            one_text(request.first["To"]),
+            request.first["From"],
+            local_seq,
+            request.cseq.number,
+            contact_uri(request),
+            tuple(map(str, request.record_routes)) if "Record-Route" in request.first else (),
+            False,
         )
 
     @classmethod
@@ -139,16 +139,16 @@ class Dialog:
             without a Contact that can be read requests go there, too.
         """
         return cls(
-            call_id=call_id,
-            local_tag=local_tag,
-            remote_tag=response.to_tag,
-            local=local,
-            remote_value=response.first["To"],
-            local_seq=local_seq,
-            remote_seq=-1,
-            target=contact_uri(response) or target,
-            routes=_routes_back(response) if "Record-Route" in response.first else (),
-            owner=True,
+            call_id,
+            local_tag,
+            response.to_tag,
+            local,
+            response.first["To"],
+            local_seq,
+            -1,
+            contact_uri(response) or target,
+            _routes_back(response) if "Record-Route" in response.first else (),
+            True,
         )
 
     @property

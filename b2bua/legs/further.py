@@ -15,43 +15,36 @@ from b2bua.legs.state import LegData
 if TYPE_CHECKING:
     from b2bua.legs.invite_request import InviteRequest
     from b2bua.legs.words import Word
-    from b2bua.wire.message import Response
+    from b2bua.transactions.ports import IClientTransaction
+    from b2bua.wire.message import Field, Response
 
 
-class FurtherAnswers:
+class FurtherAnswers(Ack):
     """
-    Meets the same 2xx again, and those of other forks, until Timer M.
+    The ACK of the one who has won, which meets the same 2xx again, and those of other forks, until Timer M.
 
     It knows the way to the peer, and not the leg, which may be gone long before.
     """
 
-    __slots__ = (
-        "_ack",
-        "_from",
-        "_kind",
-        "_offered",
-        "_others",
-        "_party",
-        "_seq",
-        "_target",
-        "_used",
-    )
+    __slots__ = ("_from", "_kind", "_offered", "_others", "_party", "_target", "_used")
 
-    def __init__(self, invite: InviteRequest, ack: Ack, others: dict[str, Ack] | None, used: int) -> None:
-        """
-        Take over from an INVITE that is through.
+    _others: dict[str, Ack] | None
+    """The ACKs of dialogs that nobody wants, by their tags."""
+    _used: int
+    """The last CSeq number that we used with its Call-ID before it was answered."""
 
-        @param ack: that of the one who has won.
-        @param others: those of dialogs that nobody wants, by their tags.
-        @param used: the last CSeq number that we used with its Call-ID before it was answered.
-        """
+    def __init__(self, invite: InviteRequest, dialog: Dialog, credentials: tuple[Field, ...]) -> None:
+        """Take who has won."""
         leg = invite.leg
-        self._kind = type(leg)
-        self._party = leg.party
-        self._ack, self._others = ack, others
+        super().__init__(leg.channel, dialog, invite.seq, credentials)
+        self._kind, self._party = type(leg), leg.party
         self._from, self._target = invite.from_name, invite.target
         self._offered = invite.offers
-        self._seq, self._used = invite.seq, used
+
+    def take_over(self, client: IClientTransaction, others: dict[str, Ack] | None, used: int) -> None:
+        """Hear what else comes for an INVITE that is through."""
+        self._others, self._used = others, used
+        client.hand_on(self)
 
     def __call__(self, response: Response) -> None:
         """Take a response; what is malformed in it makes it worthless."""
@@ -64,21 +57,21 @@ class FurtherAnswers:
 
     def _success(self, response: Response) -> None:
         """Acknowledge a 2xx again, or end the dialog that it makes."""
-        tag, first = response.to_tag, self._ack
-        ack = first if tag == first.dialog.remote_tag else (self._others or {}).get(tag)
+        tag = response.to_tag
+        ack = self if tag == self.dialog.remote_tag else (self._others or {}).get(tag)
         if ack is not None:
             ack.repeat()
             return
         session = session_within(response)
         dialog = Dialog.of_response(
             response,
-            call_id=first.dialog.call_id,
-            local_tag=first.dialog.local_tag,
+            call_id=self.dialog.call_id,
+            local_tag=self.dialog.local_tag,
             local=self._from,
             local_seq=self._used,
             target=self._target,
         )
-        ack = Ack(first.channel, dialog, self._seq, first.credentials)
+        ack = Ack(self.channel, dialog, self._seq, self.credentials)
         self._others = {**(self._others or {}), tag: ack}
         leg = self._leg()
         acknowledge(leg, ack, session, offered=self._offered)
@@ -86,7 +79,7 @@ class FurtherAnswers:
 
     def _leg(self) -> LegData:
         """Whose dialogs these are; one that is gone is made anew, for what its BYE may need."""
-        channel = self._ack.channel
+        channel = self.channel
         if not channel.closed:
             leg: LegData = channel.usage
             return leg

@@ -30,9 +30,9 @@ class OurInvite(ForkingInvite):
     """
     The client side of the first INVITE.
 
-    When one has answered and all is said, L{FurtherAnswers} takes its place with
-    the transaction, so that retransmitted and surplus 2xx are met when the leg has
-    long let go of it.
+    When one has answered and all is said, the ACK for that takes its place with the
+    transaction (L{FurtherAnswers}), so that retransmitted and surplus 2xx are met when
+    the leg has long let go of it.
     """
 
     __slots__ = ("_ack", "_cancelled", "_owing", "_stranded", "_surplus_acks", "_winner", "heard")
@@ -50,7 +50,7 @@ class OurInvite(ForkingInvite):
         self._owing: Reliable | None = None
         """The fork that won while the PRACK with our answer was owed."""
         self._winner: str | None = None
-        self._ack: Ack | None = None
+        self._ack: FurtherAnswers | None = None
         """That of the winner."""
         self._surplus_acks: dict[str, Ack] | None = None
         """Those of dialogs that nobody wants, by their tags; nearly always there is none."""
@@ -115,7 +115,7 @@ class OurInvite(ForkingInvite):
     def _success(self, response: Response) -> None:
         """Take a 2xx: the first one wins, others are ended (section 13.2.2.4)."""
         tag = response.to_tag
-        ack = self._ack if tag == self._winner else None
+        ack: Ack | None = self._ack if tag == self._winner else None
         if self._surplus_acks is not None and ack is None:
             ack = self._surplus_acks.get(tag)
         if ack is not None:
@@ -129,15 +129,16 @@ class OurInvite(ForkingInvite):
         else:
             dialog = early
             dialog.confirm(response)
-        ack = Ack(leg.channel, dialog, self.seq, self._credentials)
         if self._winner is not None or self._cancelled or leg.our_invite is not self:
             if early is not None:
                 self._drop(early)
+            surplus = Ack(leg.channel, dialog, self.seq, self._credentials)
             self._surplus_acks = self._surplus_acks or {}
-            self._surplus_acks[tag] = ack
-            self._surplus(ack, session)
+            self._surplus_acks[tag] = surplus
+            self._surplus(surplus, session)
             return
-        self._winner, self._ack = tag, ack
+        self._winner = tag
+        self._ack = won = FurtherAnswers(self, dialog, self._credentials)
         # What an UPDATE has changed since the reliable answer of that dialog counts.
         updated = leg.remote_session if early is not None and leg.dialog is early else None
         fork = self._reliable.get(tag) if self._reliable else None
@@ -157,7 +158,7 @@ class OurInvite(ForkingInvite):
                 else:
                     # It did not wait for the PRACK with our answer to its offer.
                     self._owing = fork
-        self._settle(ack, session, through, response, updated)
+        self._settle(won, session, through, response, updated)
 
     def _settle(
         self,
@@ -205,7 +206,7 @@ class OurInvite(ForkingInvite):
             self._stay()
         if self._ack is not None and self._client is not None:
             used = self.seq if self.seq > self._used else self._used
-            self._client.hand_on(FurtherAnswers(self, self._ack, self._surplus_acks, used))
+            self._ack.take_over(self._client, self._surplus_acks, used)
         self._client = None
         if self.leg.our_invite is self:
             self.leg.our_invite = None

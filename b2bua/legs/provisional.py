@@ -210,10 +210,10 @@ class ProvisionalResponses:
         """Start the one timer over."""
         if self._timer is not None:
             self._timer.stop()
-        self._timer = self.leg.context.layer.start(seconds, self._fired)
+        self._timer = self.leg.context.layer.start(seconds, self)
 
-    def _fired(self) -> None:
-        """Repeat what has not been acknowledged, or show that we still live."""
+    def __call__(self) -> None:
+        """The timer fires: repeat what has not been acknowledged, or show that we still live."""
         self._timer = None
         if self._answer is not None:
             self._repeat_answer()

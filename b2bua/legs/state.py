@@ -166,7 +166,6 @@ class LegData:
         "id",
         "identity",
         "incoming",
-        "lingering",
         "listener",
         "music",
         "origin",
@@ -203,7 +202,9 @@ class LegData:
     """Our BYE while it may not be sent: the ACK for our 2xx has not come."""
     withdrawn: Seldom[Changed | None] = Seldom(None)
     """The change of the peer that was given up before the other side answered it."""
-    unasked = Seldom(False)
+    lingering: Seldom[int] = Seldom(0)
+    """How many things keep an ended leg from being forgotten."""
+    unasked: Seldom[bool] = Seldom(False)
     """Has it told the other side of its peer's session by itself, and no answer yet?"""
 
     def __init__(
@@ -249,8 +250,6 @@ class LegData:
         """
         self.our_bye: DialogRequest | None = None
         """Our BYE, until it is answered."""
-        self.lingering = 0
-        """How many things keep an ended leg from being forgotten."""
         self.gone = False
         self.seldom: dict[str, Any] | None = None
         """What few legs have, by its name; None while it has nothing of that."""
@@ -358,10 +357,8 @@ class LegData:
             self.state is ANSWERED
             and self.our_invite is None
             and self.peer_invite is None
-            and self.our_change is None
-            and self.peer_update is None
-            and self.queued_change is None
             and self.held is None
+            and (self.seldom is None or not (self.our_change or self.peer_update or self.queued_change))
         )
 
     @property
@@ -444,11 +441,9 @@ class LegData:
 
     def check_gone(self) -> None:
         """If nothing of an ended leg is left, forget its dialogs."""
-        if self.gone or self.state is not ENDED or self.lingering:
+        if self.gone or self.state is not ENDED or self.peer_invite or self.our_bye:
             return
-        if self.peer_invite or self.our_bye:
-            return
-        if self.seldom is not None and (self.owed_bye or self.refers or self.relayed_refer):
+        if self.seldom is not None and (self.lingering or self.owed_bye or self.refers or self.relayed_refer):
             return
         self.gone = True
         self.channel.close()
