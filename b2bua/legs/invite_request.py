@@ -104,7 +104,7 @@ class InviteRequest:
         if leg.channel.device is None and type(target) is FlowType:
             leg.channel.take_flow(target)
             leg.channel.meet(leg.party.registered_as, self.invitation.request_uri, target)
-        self._client = self.leg.context.layer.request(self._write, self.invitation.target, self._heard)
+        self._client = leg.context.layer.request(self._write, target, self._heard)
 
     def _write(self, flow: Flow, via: str) -> Request:
         """Write the INVITE for the hop that it takes."""

@@ -35,7 +35,7 @@ class OurInvite(ForkingInvite):
     the leg has long let go of it.
     """
 
-    __slots__ = ("_ack", "_cancelled", "_owing", "_stranded", "_surplus_acks", "_winner", "heard")
+    __slots__ = ("_ack", "_cancelled", "_owing", "_stranded", "_surplus_acks", "heard")
 
     def __init__(self, leg: LegData, invitation: Invitation) -> None:
         """Take what is to be sent; C{start} sends it."""
@@ -49,7 +49,6 @@ class OurInvite(ForkingInvite):
         self._used = 0
         self._owing: Reliable | None = None
         """The fork that won while the PRACK with our answer was owed."""
-        self._winner: str | None = None
         self._ack: FurtherAnswers | None = None
         """That of the winner."""
         self._surplus_acks: dict[str, Ack] | None = None
@@ -70,7 +69,7 @@ class OurInvite(ForkingInvite):
         except PeerError:
             if response.final and self._cancelled:
                 self._over()
-            elif response.final and self._winner is None:
+            elif response.final and self._ack is None:
                 self._fail(Refused(500, "", (), local=True))
 
     # Provisional responses
@@ -78,7 +77,7 @@ class OurInvite(ForkingInvite):
     def _provisional(self, response: Response) -> None:
         """Take a 1xx: an early dialog, a PRACK, a word."""
         leg, self.heard = self.leg, True
-        if self._cancelled or self._winner is not None or leg.our_invite is not self:
+        if self._cancelled or self._ack is not None or leg.our_invite is not self:
             return
         if self._stranded is not None:
             self._stay()  # who answers has come back, registered or not
@@ -115,21 +114,21 @@ class OurInvite(ForkingInvite):
     def _success(self, response: Response) -> None:
         """Take a 2xx: the first one wins, others are ended (section 13.2.2.4)."""
         tag = response.to_tag
-        ack: Ack | None = self._ack if tag == self._winner else None
-        if self._surplus_acks is not None and ack is None:
-            ack = self._surplus_acks.get(tag)
+        ack: Ack | None = self._ack
+        if ack is None or ack.dialog.remote_tag != tag:
+            ack = self._surplus_acks.get(tag) if self._surplus_acks else None
         if ack is not None:
             ack.repeat()
             return
         leg = self.leg
         session = session_within(response)
-        early = self._early(tag) if self._winner is None else None
+        early = self._early(tag) if self._ack is None else None
         if early is None:
             dialog = self.dialog_of(response, max(self.seq, self._used))
         else:
             dialog = early
             dialog.confirm(response)
-        if self._winner is not None or self._cancelled or leg.our_invite is not self:
+        if self._ack is not None or self._cancelled or leg.our_invite is not self:
             if early is not None:
                 self._drop(early)
             surplus = Ack(leg.channel, dialog, self.seq, self._credentials)
@@ -137,7 +136,6 @@ class OurInvite(ForkingInvite):
             self._surplus_acks[tag] = surplus
             self._surplus(surplus, session)
             return
-        self._winner = tag
         self._ack = won = FurtherAnswers(self, dialog, self._credentials)
         # What an UPDATE has changed since the reliable answer of that dialog counts.
         updated = leg.remote_session if early is not None and leg.dialog is early else None
@@ -225,12 +223,12 @@ class OurInvite(ForkingInvite):
     def confirm(self, session: bytes | None) -> None:
         """Give the answer to an offer in the 2xx, or in a reliable 1xx."""
         leg = self.leg
-        if self._winner is None:
+        ack, owing = self._ack, self._owing
+        if ack is None:
             if session is not None:
                 self._answer_early(session)
             return
-        ack, owing = self._ack, self._owing
-        if ack is None or leg.our_invite is not self:
+        if leg.our_invite is not self:
             return
         if session is None:
             session = rejection(leg.remote_session or b"")
@@ -246,7 +244,7 @@ class OurInvite(ForkingInvite):
     def _failure(self, response: Response) -> None:
         """Take a final response that is no 2xx."""
         leg = self.leg
-        if self._winner is not None:
+        if self._ack is not None:
             return
         if self._cancelled:
             self._over()
@@ -302,7 +300,7 @@ class OurInvite(ForkingInvite):
         if not self._attempts:
             self._part()  # nobody has heard of it
             return
-        if self._cancelled or self._winner is not None or self._client is None:
+        if self._cancelled or self._ack is not None or self._client is None:
             return
         self._cancelled = True
         self._stay()
@@ -319,7 +317,7 @@ class OurInvite(ForkingInvite):
         A phone that comes back registers at once, and goes on ringing; another
         one was switched off or has died, and the call goes on without it.
         """
-        if self._stranded is None and not self._cancelled and self._winner is None:
+        if self._stranded is None and not self._cancelled and self._ack is None:
             layer, timers = self.leg.context.layer, self.leg.timers
             self._stranded = layer.start(timers.t2, self._given_up)
 
