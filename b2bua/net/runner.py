@@ -24,7 +24,7 @@ from b2bua.net.limits import NetLimits
 from b2bua.net.locate import Locator
 from b2bua.net.overload import Overload
 from b2bua.net.server_transactions import ServerTransaction, ServerTransactions
-from b2bua.net.transport import RESPONSE, TransportLayer
+from b2bua.net.transport import OTHERS, RESPONSE, TransportLayer
 from b2bua.net.wires import Wire
 from b2bua.transactions.effects import TimerValues
 from b2bua.transactions.flow import Flow
@@ -88,6 +88,7 @@ class Runner:
         self.broken: Callable[[Flow, bytes | None], None] | None = None
         """Told of what L{closed} is told of, without a message, and L{unreachable}."""
         self._counts = transport.counts
+        self._came = transport.counts.came.counts
         self._known = transport.admission.known
         self._wheel = transport.wheel
         self.locator = locator
@@ -189,22 +190,17 @@ class Runner:
 
     def received(self, data: bytes, flow: Flow) -> None:
         """Take a whole message, a keep-alive, or junk."""
-        if not data[4:] or (data[0] <= 1 and not flow.connection):  # as no SIP begins (RFC 5626 section 8)
+        if len(data) <= 4 or (data[0] <= 1 and not flow.connection):  # as no SIP begins (RFC 5626 section 8)
             # Connections count theirs themselves.
             if flow.connection or self.transport.admits_keep_alives(flow):
                 self._keep_alive(data, flow)
             return
         if flow.remote[0] not in self._known and not self.transport.admits(flow):
             return
-        counts = self._counts
-        counts.received += 1
-        kinds, start = counts.came, data[:4]
-        if start in kinds.methods:
-            kinds.methods[start] += 1
-        elif start == RESPONSE and data[8:]:
-            kinds.responses[data[8]] += 1
-        else:
-            kinds.others += 1
+        start, came = data[:4], self._came
+        if start == RESPONSE:
+            start = data[8:9]
+        came[start if start in came else OTHERS] += 1
         wheel, kept, tap = self._wheel, self.transport.kept, self.transport.tap
         wheel.now = self.moment = now = self.now()
         if kept is not None:

@@ -20,8 +20,7 @@ def tokens(random: Random) -> Callable[[], str]:
 
 def _batches(random: Random) -> Iterator[list[str]]:
     while True:
-        text = random.randbytes(9 * TOKENS).hex()
-        yield [text[at : at + 18] for at in range(0, len(text), 18)]
+        yield random.randbytes(9 * TOKENS).hex(" ", 9).split()
 
 
 class Unguessable(SystemRandom):

@@ -36,43 +36,45 @@ METHODS = {
 """The methods that are counted apart, by their first bytes."""
 RESPONSE = b"SIP/"
 """How a response begins."""
+OTHERS = b""
+"""Stands for the methods that nobody knows, and for junk."""
 
 
 class Kinds:
     """
     Messages by what they are: requests by method, responses by class.
 
-    They are told apart by their first bytes, where they are counted and not
+    They are told apart by a few of their bytes, where they are counted and not
     here: a message is to cost no call more for it.
     """
 
-    __slots__ = ("methods", "others", "responses")
+    __slots__ = ("counts",)
 
     def __init__(self) -> None:
         """Have counted none."""
-        self.methods = dict.fromkeys(METHODS, 0)
-        """By the first four bytes of the method."""
-        self.responses = [0] * 256
-        """By the byte that stands for the class, C{b"2"} say."""
-        self.others = 0
-        """Requests with a method that nobody knows."""
+        classes = (bytes((digit,)) for digit in range(256))
+        self.counts = dict.fromkeys((*METHODS, *classes, OTHERS), 0)
+        """By the first four bytes of the method, or the byte that stands for the class, C{b"2"} say."""
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return sum(self.counts.values())
 
     def by_name(self) -> Iterator[tuple[str, int]]:
         """Requests by method, for people."""
-        yield from ((METHODS[start], count) for start, count in self.methods.items())
-        yield "other", self.others
+        yield from ((method, self.counts[start]) for start, method in METHODS.items())
+        yield "other", self.counts[OTHERS]
 
     def by_class(self) -> Iterator[tuple[str, int]]:
         """Responses by class, for people."""
-        yield from ((f"{digit}xx", self.responses[ord(str(digit))]) for digit in range(1, 7))
+        yield from ((f"{digit}xx", self.counts[b"%d" % digit]) for digit in range(1, 7))
 
 
 @dataclass(slots=True)
 class Counts:
     """What went through."""
 
-    received: int = 0
-    sent: int = 0
     keep_alives: int = 0
     absorbed: int = 0
     """Requests that came again."""
@@ -86,6 +88,16 @@ class Counts:
     """Messages that were lost because too many waited."""
     came: Kinds = field(default_factory=Kinds)
     went: Kinds = field(default_factory=Kinds)
+
+    @property
+    def received(self) -> int:
+        """Messages that came, but for keep-alives."""
+        return self.came.total
+
+    @property
+    def sent(self) -> int:
+        """Messages that went, with answers to keep-alives."""
+        return self.went.total
 
 
 class Kept(Protocol):
@@ -133,6 +145,7 @@ class TransportLayer:
         self.token = token or tokens(Unguessable())
         self.limits = limits = limits or NetLimits()
         self.counts = Counts()
+        self._went = self.counts.went.counts
         self.wires = Wires(clock.seconds, limits.dead)
         self._known, self._vias = self.wires.by_address, self.wires.vias
         self.kept: Kept | None = None
@@ -194,14 +207,10 @@ class TransportLayer:
         if wire is None:
             self.start(0.0, lambda: self.lost(flow, data))
             return
-        self.counts.sent += 1
-        kinds, start = self.counts.went, data[:4]
+        start, went = data[:4], self._went
         if start == RESPONSE:
-            kinds.responses[data[8]] += 1
-        elif start in kinds.methods:
-            kinds.methods[start] += 1
-        else:
-            kinds.others += 1
+            start = data[8:9]
+        went[start if start in went else OTHERS] += 1
         now, kept = self.wheel.now, self.kept
         if now is None:
             now = self.now()
