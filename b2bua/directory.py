@@ -111,6 +111,18 @@ class Directory:
             name: Party("trunk", name, "", name, self._trunk_policy(trunk))
             for name, trunk in settings.trunks.items()
         }
+        # What every call asks for is taken out of the tables once, since to read them is slow.
+        self._ring_seconds = settings.calls.ring_seconds
+        self._rings = {name: e.ring_seconds for name, e in settings.extensions.items() if e.ring_seconds}
+        """How long those extensions ring that do not ring as long as all others."""
+        self._most = {name: e.calls_max for name, e in settings.extensions.items() if e.calls_max is not None}
+        """How many calls those extensions may have that have a limit."""
+        self._reach = {
+            party.title: settings.extensions[name].may_dial for name, party in self._extensions.items()
+        }
+        """The places that each extension and trunk may dial, by its title."""
+        for name, party in self._trunk_parties.items():
+            self._reach[party.title] = settings.trunks[name].may_dial
 
     def _common(self, peer: Peer) -> dict[str, Any]:
         """What the policies of all kinds of peers say."""
@@ -308,9 +320,7 @@ class Directory:
 
     def ring_seconds(self, attempt: Attempt) -> float:
         """How long the target may ring when no feature says so."""
-        settings = self._settings
-        extension = settings.extensions.get(attempt.extension or "")
-        return (extension and extension.ring_seconds) or settings.calls.ring_seconds
+        return self._rings.get(attempt.extension or "", self._ring_seconds)
 
     def goes_on(self, party: Party, outcome: Outcome) -> bool:
         """
@@ -402,10 +412,8 @@ class Directory:
 
     def _may_dial(self, party: Party, place: str) -> bool:
         """Does the configuration let the party reach such a place?"""
-        if party.kind == "extension" and party.name in self._settings.extensions:
-            return place in self._settings.extensions[party.name].may_dial
-        if party.kind == "trunk" and party.name in self._settings.trunks:
-            return place in self._settings.trunks[party.name].may_dial
+        if party.title in self._reach:
+            return place in self._reach[party.title]
         return party.kind == "server"
 
     def _contacts(self, name: str, behalf: Party) -> Tiers | Outcome:
@@ -413,8 +421,7 @@ class Directory:
         if not self._may_dial(behalf, "extensions"):
             return FORBIDDEN
         party = self._extensions[name]
-        most = self._settings.extensions[name].calls_max
-        if most is not None and self._is_full(party, most):
+        if name in self._most and self._is_full(party, self._most[name]):
             return OCCUPIED
         to_uri = f"sip:{party.aor}"
         bindings = self._bindings.contacts(party.aor)

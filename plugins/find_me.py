@@ -73,7 +73,7 @@ class FindMe:
         if name is None or not attempt.forwards:
             return None
         search = self._options.of(Search, name)
-        return search.dial() if search.active and search.places else None
+        return search.dial() if search.places and search.active else None
 
     @hookimpl
     def code_dialled(self, attempt: Attempt, name: str) -> Confirm | Refuse:

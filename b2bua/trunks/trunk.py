@@ -34,13 +34,13 @@ class Numbers:
 
     def __init__(self, rules: Iterable[Rule] = ()) -> None:
         """Take the rules in their order."""
-        self._rules: Sequence[Rule] = tuple(rules)
+        self.rules: Sequence[Rule] = tuple(rules)
 
     def apply(self, number: str) -> str:
         """The number in the other form; as it is when no rule matches."""
         if len(number) > LONGEST:
             return number
-        for rule in self._rules:
+        for rule in self.rules:
             if (found := rule.match.fullmatch(number)) is not None:
                 return found.expand(rule.replace)
         return number
@@ -72,6 +72,7 @@ class LiveTrunk:
         self.name = name
         self._silent_since: float | None = None
         self.table = table
+        self.username = table.username
         self.numbers_in = Numbers(table.numbers_in)
         self.numbers_out = Numbers(table.numbers_out)
         self.client: DigestClient | None = None
@@ -155,7 +156,7 @@ class LiveTrunk:
 
     def resembles(self, called: str | None, caller: str) -> bool:
         """Does a call for C{called} from somebody at the domain C{caller} look like one of this trunk?"""
-        account = self.table.username if self.registrant is not None else None
+        account = self.username if self.registrant is not None else None
         return (account is not None and called == account) or caller in {uri.host for uri in self._servers}
 
     def owns(self, host: str) -> bool:

@@ -162,10 +162,10 @@ class Trunks:
         """
         trunk = self._trunks[name]
         uri = request.request_uri
-        if uri.user_unescaped in ("", trunk.table.username) and request.to.uri.user_unescaped:
+        if uri.user_unescaped in ("", trunk.username) and request.to.uri.user_unescaped:
             uri = request.to.uri
         number, params = uri.telephone
-        ours = trunk.numbers_in.apply(number) if trunk.table.numbers_in else number
+        ours = trunk.numbers_in.apply(number) if trunk.numbers_in.rules else number
         if ours == number and not uri.opaque:
             return uri.user_unescaped  # it may be a name that looks like a number
         # A rule may have made a name of the number, behind which nothing can stand.
