@@ -102,9 +102,6 @@ class LiveTable(CallTable, Protocol):
     def changed(self) -> Callable[[Call], None] | None:
         """Told of each call when who talks to whom, who holds, rings or waits has changed."""
 
-    def came_or_went(self, call: Call) -> None:
-        """A call has one leg more, or one less."""
-
     def tell_of(self, call: Call) -> None:
         """Who talks to whom has changed in a call."""
 
@@ -123,6 +120,7 @@ class Call:
     """
 
     __slots__ = (
+        "_left",
         "_operations",
         "_past",
         "_straight",
@@ -223,6 +221,8 @@ class Call:
         self._straight: tuple[tuple[Leg, Leg], ...] | None = None
         """Who has invited whom, of those who plainly need no relay; None as long as nobody has."""
         self._operations = 0
+        self._left = False
+        """Has a leg gone, and is it yet to be seen what becomes of the call?"""
         self.over = False
         calls.going[self.id] = self
         if leg is not None:
@@ -251,7 +251,9 @@ class Call:
             self.calls.changed(self)
         now = self.since = self.wall()
         self.record.leg_began(leg, now)
-        self.calls.came_or_went(self)
+        if self.record.answered is not None and self.calls.recorded is not None:
+            self.calls.recorded(self)
+        self.calls.tell_of(self)
 
     def yield_leg(self, leg: Leg) -> None:
         """Give a leg away to another call; whom it talked to waits alone."""
@@ -356,7 +358,8 @@ class Call:
             self.calls.directory.leg_ended(leg.party)
             now = self.since = self.wall()
             self.record.leg_ended(leg, now, why)
-            self.calls.came_or_went(self)
+            self._left = True
+            self.calls.tell_of(self)
             if end is not None and self.started and "leg_ended" in self.features.heard:
                 self.features.tell_leg_ended(self, leg, end, by_us)
 
@@ -399,7 +402,7 @@ class Call:
             listener.hear(leg, word)
         elif type(word) is Offered:
             self.begin(word)
-        if not self.legs and not self.over:
+        if self._left:
             self.settle()
 
     def _may_have_left(self, leg: Leg, word: Word) -> None:
@@ -447,8 +450,13 @@ class Call:
         self.settle()
 
     def settle(self) -> None:
-        """Be over when nothing is left."""
-        if self.legs or self._operations or self.over:
+        """Be over when nothing is left; else the record says who has gone."""
+        left, self._left = self._left, False
+        if self.over:
+            return
+        if self.legs or self._operations:
+            if left and self.record.answered is not None and self.calls.recorded is not None:
+                self.calls.recorded(self)
             return
         self.over = True
         self.bridge = None

@@ -198,13 +198,6 @@ class Calls:
         """Does anybody want to know how calls change?"""
         return self.watch is not None or self.beside is not None or self.features.hears_changes
 
-    def came_or_went(self, call: Call) -> None:
-        """A call has a leg more, or one less; before the answer and at the end it is recorded anyway."""
-        if self.recorded is not None and call.record.answered is not None and call.legs:
-            self.recorded(call)
-        if self.watch is not None or self.beside is not None or self.features.hears_changes:
-            self.tell_of(call)
-
     def tell_of(self, call: Call) -> None:
         """Who talks to whom has changed in a call: the features hear so when the present step is done."""
         if self.watch is None and self.beside is None and not self.features.hears_changes:
