@@ -11,14 +11,15 @@ from b2bua.errors import UsageError
 from b2bua.net.wheel import SLOTS_BELOW, TwoTimers
 from b2bua.transactions.effects import (
     REPEATS,
-    Both,
     Cancel,
     Effects,
     Ended,
     Failed,
     Lingers,
     Start,
+    StartBoth,
     Stop,
+    StopBoth,
 )
 from b2bua.wire.message import Request, Response
 
@@ -70,8 +71,10 @@ class Transaction(TwoTimers):
                 self.linger(effect)
             elif type(effect) is Response:
                 self.deliver(effect)
-            elif type(effect) is Both:
+            elif type(effect) is StartBoth:
                 transport.wheel.start_both(self, effect)
+            elif type(effect) is StopBoth:
+                self.stop()
             elif type(effect) is Stop:
                 if effect.timer in REPEATS:
                     self.repeats = None

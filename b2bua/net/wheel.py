@@ -4,8 +4,9 @@ All timers of the server, on one timer of the reactor.
 Transactions set many timers and let few of them fire, so setting and stopping
 one must cost next to nothing.  Time is cut into ticks; the timers of one tick
 share a dictionary, so either is one operation of a dictionary.  A heap knows
-the ticks that have timers: nothing is scanned, and nothing runs on a tick
-without timers.
+the ticks that have timers: nothing is scanned, and nothing runs for a tick
+without timers.  One that is near keeps its empty dictionary: most timers are set
+for half a second and stopped in some milliseconds, and others follow.
 
 A transaction has no timer objects: it stands in a bucket itself (L{TwoTimers}), keeps
 in mind what is due when, and needs not to move when that becomes later.  What only
@@ -25,7 +26,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from b2bua.clock import ITimer
-from b2bua.transactions.effects import Both
+from b2bua.transactions.effects import StartBoth
 
 SLOTS_BELOW: tuple[str, ...] = ()
 """
@@ -118,9 +119,11 @@ class Wheel:
         """What the clock says while a message is taken, for which it is read once; None in between."""
         self._rate = rate
         self._buckets: dict[int, Bucket] = {}
+        self._filled = 0
+        """How many of them have timers, with those that fire just now."""
         self._heap: list[int] = []
         self._stale = 0
-        """How many ticks of the heap may have no timers any more."""
+        """How many ticks of the heap may have no bucket any more."""
         self._call: IDelayedCall | None = None
         self._due = 0
 
@@ -154,6 +157,8 @@ class Wheel:
         now = self._seconds() if self.now is None else self.now
         tick = int((now - self._epoch + seconds) * self._rate + _UP)
         bucket = timer.bucket = self._buckets[tick] if tick in self._buckets else self._open(tick)
+        if not bucket:
+            self._filled += 1
         bucket[timer] = None
         return timer
 
@@ -173,9 +178,11 @@ class Wheel:
         elif other is not None and other[0] < tick:
             tick = other[0]
         bucket = entry.bucket = self._buckets[tick] if tick in self._buckets else self._open(tick)
+        if not bucket:
+            self._filled += 1
         bucket[entry] = None
 
-    def start_both(self, entry: TwoTimers, both: Both) -> None:
+    def start_both(self, entry: TwoTimers, both: StartBoth) -> None:
         """Have an entry ring after C{both.after} seconds, and then after C{both.at_last}."""
         repeats, after, ends, at_last = both
         since = (self._seconds() if self.now is None else self.now) - self._epoch
@@ -187,16 +194,19 @@ class Wheel:
                 return
             entry.leave()
         bucket = entry.bucket = self._buckets[tick] if tick in self._buckets else self._open(tick)
+        if not bucket:
+            self._filled += 1
         bucket[entry] = None
 
     def put(self, entry: Entry, tick: int) -> None:
         """Have an entry that is in no bucket ring at C{tick}."""
-        bucket = self._buckets[tick] if tick in self._buckets else self._open(tick)
+        bucket = entry.bucket = self._buckets[tick] if tick in self._buckets else self._open(tick)
+        if not bucket:
+            self._filled += 1
         bucket[entry] = None
-        entry.bucket = bucket
 
     def _open(self, tick: int) -> Bucket:
-        """Begin a tick that had no timers."""
+        """Begin a tick that has no bucket."""
         bucket = self._buckets[tick] = Bucket()
         bucket.tick, bucket.wheel = tick, self
         if self._stale > 64 and self._stale > 4 * len(self._buckets):
@@ -211,15 +221,22 @@ class Wheel:
         return bucket
 
     def emptied(self, bucket: Bucket) -> None:
-        """Forget a tick without timers; the last one takes the reactor's timer along."""
-        tick = bucket.tick
-        if tick in self._buckets and self._buckets[tick] is bucket:
-            del self._buckets[tick]
+        """Forget a tick without timers, unless it is near; the last one takes the reactor's timer along."""
+        self._filled -= 1
+        if not self._filled:
+            self._rest()
+        elif bucket.tick - self._due > self._rate:
+            del self._buckets[bucket.tick]
             self._stale += 1
-            if not self._buckets and self._call is not None:
-                self._call.cancel()
-                self._call = None
-                self._heap.clear()
+
+    def _rest(self) -> None:
+        """Stand still: there are no timers."""
+        self._buckets.clear()
+        self._heap.clear()
+        self._stale = 0
+        if self._call is not None:
+            self._call.cancel()
+            self._call = None
 
     def _arm(self, tick: int) -> None:
         """Have the reactor call at C{tick}."""
@@ -232,13 +249,13 @@ class Wheel:
     def _turn(self) -> None:
         """Fire what is due, in the order of time."""
         self._call = None
-        now = floor((self._clock.seconds() - self._epoch) * self._rate + _SLACK)
+        now = self._due = floor((self._clock.seconds() - self._epoch) * self._rate + _SLACK)
         # Taken out first: what is set while these fire, and is due at once, waits
         # for the next turn of the reactor.
         due = []
         while self._heap and self._heap[0] <= now:
             bucket = self._buckets.pop(heappop(self._heap), None)
-            if bucket is not None:
+            if bucket:
                 due.append(bucket)
         for bucket in due:
             self._fire(bucket)
@@ -254,12 +271,17 @@ class Wheel:
                 entry.ring(bucket.tick)
             except Exception:  # noqa: BLE001 - it must not stop the timers of all others
                 self.log.failure("a timer failed: {entry!r}", entry=entry)
+        if bucket:  # else the last of it was taken out, and that is counted
+            self._filled -= 1
 
     def _wait(self) -> None:
         """Arm the reactor for the earliest tick that still has timers."""
-        while self._heap and self._heap[0] not in self._buckets:
-            heappop(self._heap)
-        if self._heap and (self._call is None or self._heap[0] < self._due):
+        if not self._filled:
+            self._rest()
+            return
+        while not self._buckets.get(self._heap[0]):
+            self._buckets.pop(heappop(self._heap), None)
+        if self._call is None or self._heap[0] < self._due:
             self._arm(self._heap[0])
 
 

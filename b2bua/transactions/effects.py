@@ -49,9 +49,9 @@ class TimerValues:
     """After what time of silence an INVITE is answered with 100 (section 17.2.1)."""
 
     @cached_property
-    def a_b(self) -> Both:
+    def a_b(self) -> StartBoth:
         """The first interval of an INVITE, doubled from then on, and how long it waits for any response."""
-        return Both("A", self.t1, "B", 64 * self.t1)
+        return StartBoth("A", self.t1, "B", 64 * self.t1)
 
     @cached_property
     def b(self) -> Start:
@@ -59,9 +59,9 @@ class TimerValues:
         return Start("B", 64 * self.t1)
 
     @cached_property
-    def e_f(self) -> Both:
+    def e_f(self) -> StartBoth:
         """The first interval of another request, doubled up to T2, and how long it waits for its answer."""
-        return Both("E", self.t1, "F", 64 * self.t1)
+        return StartBoth("E", self.t1, "F", 64 * self.t1)
 
     @cached_property
     def f(self) -> Start:
@@ -69,9 +69,9 @@ class TimerValues:
         return Start("F", 64 * self.t1)
 
     @cached_property
-    def g_h(self) -> Both:
+    def g_h(self) -> StartBoth:
         """The first interval of a refusal, doubled up to T2, and how long that waits for its ACK."""
-        return Both("G", self.t1, "H", 64 * self.t1)
+        return StartBoth("G", self.t1, "H", 64 * self.t1)
 
     @cached_property
     def h(self) -> Start:
@@ -134,7 +134,7 @@ class Start(NamedTuple):
     seconds: float
 
 
-class Both(NamedTuple):
+class StartBoth(NamedTuple):
     """Let both timers run, of which the one that repeats something fires first."""
 
     repeats: str
@@ -147,6 +147,10 @@ class Stop(NamedTuple):
     """The timer is of no more use."""
 
     timer: str
+
+
+class StopBoth(NamedTuple):
+    """Neither timer is."""
 
 
 class Lingers(NamedTuple):
@@ -176,10 +180,11 @@ class Ended(NamedTuple):
     """The transaction is over and can be forgotten."""
 
 
-Effect: TypeAlias = bytes | Response | Start | Both | Stop | Lingers | Cancel | Failed | Ended
+Effect: TypeAlias = bytes | Response | Start | StartBoth | Stop | StopBoth | Lingers | Cancel | Failed | Ended
 Effects: TypeAlias = tuple[Effect, ...]
 
 ENDED = Ended()
+STOP_BOTH = StopBoth()
 CANCEL = Cancel()
 OVER: Effects = (ENDED,)
 TIMED_OUT: Effects = (ENDED, Failed(408))

@@ -12,6 +12,7 @@ from b2bua.transactions.effects import (
     ENDED,
     LATE,
     OVER,
+    STOP_BOTH,
     UNREACHABLE,
     Effects,
     Failed,
@@ -22,7 +23,6 @@ from b2bua.transactions.effects import (
 from b2bua.wire.message import Request, Response, write
 
 STOP_A = Stop("A")
-STOP_B = Stop("B")
 
 
 class State:
@@ -95,7 +95,7 @@ class InviteClient:
                 self._again = b""
                 if self._cancelled:
                     return (STOP_A, CANCEL, self._patience(), response)
-                return (STOP_A, STOP_B, response)
+                return (STOP_BOTH, response)
 
             case State.PROCEEDING if code < 200:
                 return (response,)

@@ -166,6 +166,33 @@ class WheelTests(SynchronousTestCase):
         self.assertEqual(len(self.wheel), 1)
         self.assertLess(len(self.wheel._heap), 200)
 
+    def test_near(self) -> None:
+        """A near tick that has lost its timers serves again; the reactor's timer goes with the last one."""
+        for ends in (True, False):
+            far = self.wheel.set(9.0, partial(self.note, 9))
+            self.wheel.set(0.5, partial(self.note, 1)).stop()
+            again = self.wheel.set(0.5, partial(self.note, 2))
+            self.assertEqual((len(self.wheel), len(self.wheel._heap)), (2, 2))
+            if ends:
+                far.stop()
+                again.stop()
+                self.assertEqual((self.clock.getDelayedCalls(), self.wheel._heap), ([], []))
+        self.clock.run_out()
+        self.assertEqual(self.fired, [(0.5, 2), (9.0, 9)])
+        self.assertEqual((len(self.wheel), self.wheel._heap), (0, []))
+
+    def test_stopped_while_behind(self) -> None:
+        """What is stopped while all that was due fires takes nothing along that is set meanwhile."""
+        clock = Clock()
+        wheel = Wheel(clock)
+        fired: list[str] = []
+        last = wheel.set(5, partial(fired.append, "last"))
+        wheel.set(1, last.stop)
+        wheel.set(4, lambda: wheel.set(0, partial(fired.append, "new")))
+        clock.advance(5)
+        clock.advance(0.01)
+        self.assertEqual((fired, len(wheel), clock.getDelayedCalls()), (["new"], 0, []))
+
     @settings(deadline=None, derandomize=True)
     @given(st.lists(st.tuples(st.integers(0, 500), st.booleans()), max_size=60))
     def test_any(self, wanted: list[tuple[int, bool]]) -> None:

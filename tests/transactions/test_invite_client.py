@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.transactions.effects import CANCEL, ENDED, Both, Failed, Lingers, Start, Stop, TimerValues
+from b2bua.transactions.effects import (
+    CANCEL,
+    ENDED,
+    STOP_BOTH,
+    Failed,
+    Lingers,
+    Start,
+    StartBoth,
+    Stop,
+    TimerValues,
+)
 from b2bua.transactions.invite_client import InviteClient, State
 from b2bua.wire.message import write
 from tests.transactions.messages import brief, request, response
@@ -25,7 +35,7 @@ class InviteClientTests(SynchronousTestCase):
     def test_start(self) -> None:
         """Timer A runs on unreliable transports only, timer B on all (section 17.1.1.2)."""
         self.machine()
-        self.assertEqual(self.first, [Both("A", 0.5, "B", LONG), "INVITE"])
+        self.assertEqual(self.first, [StartBoth("A", 0.5, "B", LONG), "INVITE"])
         self.machine(reliable=True)
         self.assertEqual(self.first, [Start("B", LONG), "INVITE"])
 
@@ -92,7 +102,7 @@ class InviteClientTests(SynchronousTestCase):
         """A 1xx stops retransmission; each one is passed up."""
         machine = self.machine()
         ringing = response(INVITE, 180)
-        self.assertEqual(machine.receive(ringing), (Stop("A"), Stop("B"), ringing))
+        self.assertEqual(machine.receive(ringing), (STOP_BOTH, ringing))
         self.assertEqual(machine.receive(ringing), (ringing,))
         self.assertEqual((machine.fire("A"), machine.fire("B"), machine.fail()), ((), (), ()))
         self.assertIs(machine.state, State.PROCEEDING)
@@ -166,5 +176,5 @@ class InviteClientTests(SynchronousTestCase):
     def test_other_t1(self) -> None:
         """With another T1 the timers follow, but D is never under 32 s (RFC 6026 section 8.4)."""
         machine = InviteClient(INVITE, write(INVITE), TimerValues(t1=0.1), reliable=False)
-        self.assertEqual(machine.start()[0], Both("A", 0.1, "B", 6.4))
+        self.assertEqual(machine.start()[0], StartBoth("A", 0.1, "B", 6.4))
         self.assertIn(Lingers("D", 32.0), machine.receive(response(INVITE, 486)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.transactions.effects import ENDED, Both, Effects, Failed, Lingers, Start, Stop, TimerValues
+from b2bua.transactions.effects import ENDED, Effects, Failed, Lingers, Start, StartBoth, Stop, TimerValues
 from b2bua.transactions.invite_server import InviteServer, State
 from tests.transactions.messages import brief, request, response
 
@@ -57,7 +57,7 @@ class InviteServerTests(SynchronousTestCase):
 
     def test_refusal(self) -> None:
         """300-699: sent, timer G on unreliable transports, timer H on all."""
-        self.assertEqual(self.respond(self.machine(), 486), [Both("G", 0.5, "H", 32.0), 486])
+        self.assertEqual(self.respond(self.machine(), 486), [StartBoth("G", 0.5, "H", 32.0), 486])
         machine = self.machine(reliable=True)
         self.assertEqual(self.respond(machine, 486), [Stop("100"), Start("H", 32.0), 486])
 

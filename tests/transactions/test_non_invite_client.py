@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.transactions.effects import ENDED, Both, Failed, Lingers, Start, TimerValues
+from b2bua.transactions.effects import ENDED, Failed, Lingers, Start, StartBoth, TimerValues
 from b2bua.transactions.non_invite_client import NonInviteClient, State
 from b2bua.wire.message import write
 from tests.transactions.messages import brief, request, response
@@ -24,7 +24,7 @@ class NonInviteClientTests(SynchronousTestCase):
     def test_start(self) -> None:
         """Timer E runs on unreliable transports only, timer F on all."""
         self.machine()
-        self.assertEqual(self.first, [Both("E", 0.5, "F", 32.0), "OPTIONS"])
+        self.assertEqual(self.first, [StartBoth("E", 0.5, "F", 32.0), "OPTIONS"])
         self.machine(reliable=True)
         self.assertEqual(self.first, [Start("F", 32.0), "OPTIONS"])
 

@@ -10,13 +10,14 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.transactions.effects import (
     REPEATS,
-    Both,
     Effects,
     Ended,
     Failed,
     Lingers,
     Start,
+    StartBoth,
     Stop,
+    StopBoth,
     TimerValues,
 )
 from b2bua.transactions.invite_client import InviteClient
@@ -58,11 +59,13 @@ class Model:
                 case Start(timer, seconds):
                     assert seconds > 0, effect
                     self.timers[timer in REPEATS] = timer
-                case Both(repeats, after, ends, at_last):
+                case StartBoth(repeats, after, ends, at_last):
                     assert 0 < after < at_last, effect
                     self.timers = {True: repeats, False: ends}
                 case Stop(timer):
                     self.timers.pop(timer in REPEATS, None)
+                case StopBoth():
+                    self.timers.clear()
                 case Ended():
                     assert not self.ended, "it ends once"
                     self.ended = True
