@@ -594,10 +594,6 @@ class Call:
             self.calls.changed(self)
         self.calls.tell_of(self)
 
-    def tell_change(self) -> None:
-        """The features hear how it is when the present step is done."""
-        self.calls.tell_of(self)
-
     def unowned(self, leg: Leg, request: Requested) -> None:
         """Ask the features for an answer to a request that nobody in the call owns."""
         self.calls.when(

@@ -49,10 +49,6 @@ class Shared(Protocol):
         """The features of now; a call keeps those that it began with."""
 
     @property
-    def hears_changes(self) -> bool:
-        """Does anybody want to know how calls change?"""
-
-    @property
     def dialogs(self) -> DialogIndex[Leg]:
         """All dialogs of legs."""
 
@@ -85,6 +81,9 @@ class Shared(Protocol):
 
     def run_in(self, call: Any, step: Callable[..., None], *values: Any) -> None:
         """Take a step of a call, which ends the call if it breaks."""
+
+    def tell_of(self, call: Any) -> None:
+        """Who talks to whom has changed in a call, or who rings: features hear so when the step is done."""
 
     def later(self, seconds: float, step: Callable[..., None], *values: Any) -> ITimer:
         """Take a step after C{seconds}."""
@@ -210,9 +209,6 @@ class LiveCall(face.Call, Protocol):
 
     def changed(self) -> None:
         """Who talks to whom has changed, who holds, rings or waits."""
-
-    def tell_change(self) -> None:
-        """The features hear how it is when the present step is done."""
 
     # ---- the end --------------------------------------------------------
 

@@ -290,14 +290,14 @@ class Dispatch:
     # ---- edits ----------------------------------------------------------
 
     def edit(
-        self, hook: str, impls: Sequence[HookImpl], story: Story | None, draft: InvitationDraft, *values: Any
+        self, hook: str, impls: Sequence[HookImpl], story: Story | None, about: Any, draft: InvitationDraft
     ) -> None:
         """Let every feature edit a draft; who fails leaves no trace in it."""
         for impl in impls:
             began = self.timers.now()
             before = draft.kept()
             try:
-                answer = impl.call(*values, draft)
+                answer = impl.call(about, draft)
                 if answer is not None and isinstance(answer, (Deferred, CoroutineType)):
                     _drop(answer)
                     raise TypeError("an edit cannot take its time")

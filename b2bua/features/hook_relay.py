@@ -17,6 +17,7 @@ from b2bua.hookspecs import FACE, HOOKS
 
 if TYPE_CHECKING:
     from b2bua.calls.decisions import Decisions
+    from b2bua.calls.draft import InvitationDraft
     from b2bua.calls.face import Attempt, Call, Leg
     from b2bua.calls.shown import Lamp, Messages
     from b2bua.calls.verdicts import Announcement, FailureVerdict, Outcome, RouteVerdict, Waits
@@ -177,11 +178,11 @@ def _asking(hook: str) -> Callable[..., Any]:
 
 
 def _editing(hook: str) -> Callable[..., Any]:
-    """The method by which a draft, the last value, is handed to the features."""
+    """The method by which a draft is handed to the features, behind what it is about."""
     story_of = _story_of(hook)
 
-    def edit(self: HookRelay, *values: Any) -> None:
-        self._dispatch.edit(hook, self._impls[hook], story_of(values[0]), values[-1], *values[:-1])
+    def edit(self: HookRelay, about: Any, draft: InvitationDraft) -> None:
+        self._dispatch.edit(hook, self._impls[hook], story_of(about), about, draft)
 
     return edit
 

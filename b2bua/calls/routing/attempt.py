@@ -398,8 +398,7 @@ class Attempt:
             while attempt is not None:
                 attempt.rang = True
                 attempt = attempt.parent
-        if self.call.calls.hears_changes:
-            self.call.tell_change()
+        self.call.calls.tell_of(self.call)
         self.seeker.progress(self, leg, word)
 
     def answered(self, leg: Leg, word: Answered) -> None:
