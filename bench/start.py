@@ -43,7 +43,7 @@ LIBRARIES = (
     ("pydantic", "pydantic pydantic_core"),
     (
         "the others",
-        "sqlite3 twisted.web.server twisted.web.template twisted.names.client prometheus_client pluggy",
+        "sqlite3 twisted.web.server twisted.web.template twisted.names.client pluggy",
     ),
     ("left out without TLS: OpenSSL and cryptography", "twisted.internet.ssl"),
 )

@@ -97,7 +97,7 @@ class Administration:
         self.webhooks = Webhooks(self.events, journal, server.runner, means.post)
         self.homer = Homer(server, means.send)
         self.service.look(self.webhooks.problems)
-        self.metrics = Metrics(server, self.service, self.sessions, self.events, self.choices, look)
+        self.metrics = Metrics()
         self.routes = routes(
             self.service,
             self.phones,
@@ -109,6 +109,7 @@ class Administration:
             orders.reload,
             orders.restart,
         )
+        self.in_thread = means.in_thread
         self.description = Description(self.routes, version, means.in_thread)
         self.ended.tell = self._tell
         server.over, server.counted = self.over, self.metrics.counted

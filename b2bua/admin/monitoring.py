@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from pydantic_core import to_json
+from twisted.internet.defer import ensureDeferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
 from b2bua.admin.administration import Administration
-from b2bua.admin.metrics import TYPE
 from b2bua.admin.refused import Refused
 from b2bua.admin.route import Role
 from b2bua.admin.web import Identify, send, send_error
+
+if TYPE_CHECKING:
+    from b2bua.admin.exposition import Exposition
 
 
 class Figures(Resource):
     """C{GET /metrics}."""
 
     isLeaf = True
+    log = Logger()
 
     def __init__(self, administration: Administration, identify: Identify) -> None:
         """Tell those who may know."""
         super().__init__()
+        self._exposition: Exposition | None = None
         self._administration = administration
         self._identify = identify
 
@@ -33,8 +43,29 @@ class Figures(Resource):
         except Refused as error:
             send(request, *send_error(error))
         else:
-            send(request, 200, self._administration.metrics.text(), TYPE)
+            gone: list[object] = []
+            request.notifyFinish().addErrback(gone.append)
+            told = ensureDeferred(self._text())
+            told.addErrback(self._broken)
+            told.addCallback(lambda answer: None if gone else send(request, *answer))
+            told.addErrback(lambda failure: self.log.failure("figures could not be sent", failure))
         return NOT_DONE_YET
+
+    async def _text(self) -> tuple[int, bytes, str]:
+        """Give the status, the figures, and their type."""
+        if self._exposition is None:
+            # That takes a moment, in which calls go on.
+            await self._administration.in_thread(import_module, "b2bua.admin.exposition")
+        from b2bua.admin.exposition import TYPE, Exposition
+
+        if self._exposition is None:
+            self._exposition = Exposition(self._administration)
+        return 200, self._exposition.text(), TYPE
+
+    def _broken(self, failure: Failure) -> tuple[int, bytes]:
+        """A bug must not keep who asks waiting; it is told without its inside."""
+        self.log.failure("figures could not be read", failure)
+        return 500, to_json({"error": "an error of ours; it is in the log"})
 
 
 class Health(Resource):

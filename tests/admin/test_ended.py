@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from b2bua.admin import ended
+from b2bua.admin.exposition import Exposition
 from tests.admin.case import AdministrationCase
 
 
@@ -50,7 +51,7 @@ class EndedTests(AdministrationCase):
                 lambda: self.administration.service.status().refused,
                 lambda: self.administration.calls.refused,
                 lambda: len(self.administration.calls._known()),
-                lambda: self.figure(self.administration.metrics.text()),
+                lambda: self.figure(Exposition(self.administration).text()),
             ),
             1,
         ):

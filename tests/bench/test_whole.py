@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from b2bua.admin.exposition import Exposition
 from b2bua.store.ports import Search
 from bench.whole import WholeLine
 
@@ -16,7 +17,7 @@ class WholeLineTests(SynchronousTestCase):
         line = WholeLine()
         self.addCleanup(line.close)
         line.basic(60)
-        figures = line.administration.metrics.text().decode()
+        figures = Exposition(line.administration).text().decode()
         self.assertIn('b2bua_calls_ended_total{caller="trunk",outcome="answered"} 60.0', figures)
         self.assertEqual(line.administration.service.status().answered, 60)
         line.clock.run(5)

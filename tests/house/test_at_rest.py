@@ -31,6 +31,7 @@ LATER = {
     "with PostgreSQL": ("psycopg", "b2bua.store.postgresql"),
     "for phones in browsers": ("b2bua.net.websocket", "wsproto", "h11"),
     "when something is posted": ("twisted.web.client", "twisted.internet.endpoints"),
+    "when monitoring asks for figures": ("prometheus_client", "b2bua.admin.exposition"),
     "when a recording is fetched": ("twisted.web.static",),
     "when a mailbox sends its messages": ("twisted.mail",),
     "with a calendar, a phone book, cards": ("icalendar", "phonenumbers", "vobject"),
