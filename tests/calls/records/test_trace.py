@@ -6,7 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.calls import Conversation, Talk
 from b2bua.calls.records.story import in_short
-from b2bua.calls.records.trace import BLOCKS, WORDS_MAX, Trace
+from b2bua.calls.records.trace import BLOCK, BLOCKS, WORDS_MAX, Trace
 from b2bua.legs.words import Answered, HungUp, Refused, Ringing
 from b2bua.testing import LadderTestCase, Manners
 from b2bua.testing.world import World
@@ -46,6 +46,19 @@ class RingTests(SynchronousTestCase):
             self.assertEqual(kept, [float(at - before) for before in reversed(range(len(kept)))])
             self.assertLessEqual(len(kept), 4 * BLOCKS)
             self.assertGreaterEqual(len(kept), min(at + 1, 4 * (BLOCKS - 1)))
+
+    def test_as_it_was(self) -> None:
+        """What is read is what was kept, also of blocks that are full: when, which way, and all bytes."""
+        flows = (ALICE, ALICE._replace(transport="TCP", connection=7))
+        given = [
+            (at / 3, flows[at % 2], at % 3 == 0, message("INFO sip:a SIP/2.0") + bytes(at))
+            for at in range(3 * BLOCK + 5)
+        ]
+        trace = Trace()
+        for one in given:
+            trace.note(*one)
+        self.assertEqual([tuple(passed) for passed in trace], given)
+        self.assertEqual([tuple(passed) for passed in trace.of(["one"])], given)
 
     def test_other_room(self) -> None:
         """With less room the newest stay; with none, none; with more there is room for more."""
@@ -94,7 +107,8 @@ class WordTests(LegCase):
         leg, trace = self.incoming(), Trace()
         for at in range(WORDS_MAX + 5):
             trace.hear(float(at), "call", leg, Ringing())
-        self.assertEqual(next(heard.at for heard in trace.words("call")), 5.0)
+        kept = [heard.at for heard in trace.words("call")]
+        self.assertEqual(kept, [float(at) for at in range(5, WORDS_MAX + 5)])
 
 
 class WholeCallTests(LadderTestCase):
