@@ -72,7 +72,6 @@ class DialogRequest:
         hear: Callable[[Response], None],
         fields: tuple[Field, ...] = (),
         body: bytes = b"",
-        *,
         refresh: bool = True,
         mends: bool = True,
     ) -> None:

@@ -161,11 +161,12 @@ def seen(message: Message, names: frozenset[str], party: Party) -> SeenFields:
     Identities and diversions are believed of trusted peers only (RFC 3325
     section 5), what alerts of them and of our own extensions.
     """
-    if not party.policy.trusted:
-        names -= DIVERTED | (IDENTITY if party.internal else _FROM_TRUSTED)
     if names.isdisjoint(message.first):
         return NO_FIELDS
-    return SeenFields({name: tuple(values) for name in names if (values := message.all(name))})
+    if not party.policy.trusted:
+        names -= DIVERTED | (IDENTITY if party.internal else _FROM_TRUSTED)
+    found = {name: tuple(values) for name in names if (values := message.all(name))}
+    return SeenFields(found) if found else NO_FIELDS
 
 
 def without_appearances(fields: Fields) -> Fields:

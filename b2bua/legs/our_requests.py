@@ -37,7 +37,7 @@ def request(
     told = WITH_REFRESH if refresh else WITHOUT
     if fields:
         told += leaving(fields, leg.party)
-    return DialogRequest(channel, dialog, method, hear, told, body, refresh=refresh, mends=mends)
+    return DialogRequest(channel, dialog, method, hear, told, body, refresh, mends)
 
 
 def ignored(response: Response) -> None:

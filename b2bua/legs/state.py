@@ -213,7 +213,7 @@ class LegData:
         """Know nothing yet but who is called or calls."""
         self.context = context
         context.serial += 1
-        self.id = f"{context.serial:x}"
+        self.id = hex(context.serial)[2:]
         self.incoming = incoming
         self.state = CALLING
         self.party = party
