@@ -184,9 +184,10 @@ class Dispatch:
                 continue
             if answer is None:  # most features have nothing to say about most calls
                 before, began = began, now()
-                if began - before >= BLOCKS:
-                    self._tell_blocked(hook, impl.plugin, began - before, story)
-                took += (int((began - before) * 1e6 + 0.5),)
+                seconds = began - before
+                if seconds >= BLOCKS:
+                    self._tell_blocked(hook, impl.plugin, seconds, story)
+                took += (int(seconds * 1e6 + 0.5),)
                 continue
             self._had_no_opinion(hook, impls[:index], took, began, story)
             took = ()
