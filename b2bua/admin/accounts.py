@@ -128,9 +128,14 @@ class Accounts:
         ]
 
     async def add(
-        self, name: Name, role: RoleName = "user", extension: str = "", password: str | None = None
+        self,
+        name: Name,
+        role: RoleName = "user",
+        extension: str = "",
+        password: str | None = None,
+        by_link: bool = False,
     ) -> AccountSecret:
-        """Let somebody log in; a password that is not given is a random one."""
+        """Let somebody log in; a password that is not given is random, or with C{by_link} there is none."""
         if any(name.casefold() == known.casefold() for known in self._accounts):
             raise Refused(f"there is an account {name} already")
         if len(self._accounts) >= MOST:
@@ -139,7 +144,11 @@ class Accounts:
             raise Unknown(f"there is no extension {extension}")
         if role == "user" and not extension:
             raise Mistaken("extension: is needed, for a user looks after their own")
-        return await self._put(name, Role.of(role), extension, password)
+        if not by_link:
+            return await self._put(name, Role.of(role), extension, password)
+        if password is not None:
+            raise Mistaken("by_link: who has a password does not depend on links; leave out one of them")
+        return self._keep(name, Role.of(role), extension, _NOBODY, "")
 
     async def change_password(self, name: str, password: str | None = None) -> AccountSecret:
         """Give an account another password; who is logged in with it has to log in again."""
@@ -160,12 +169,15 @@ class Accounts:
         chosen = secrets.token_urlsafe(15) if password is None else password
         if not SHORTEST <= len(chosen) <= 1000:
             raise Mistaken(f"password: it has at least {SHORTEST} characters")
-        hash = await self._in_thread(_hash, chosen)
+        return self._keep(name, role, extension, await self._in_thread(_hash, chosen), chosen)
+
+    def _keep(self, name: str, role: Role, extension: str, hash: str, password: str) -> AccountSecret:
+        """Keep an account."""
         self._accounts[name] = Account(role, extension, hash)
         kept = {"role": int(role), "extension": extension, "hash": hash}
         self._journal.setting(name, ACCOUNTS, "account", kept)
         self._sessions.end_all(name)
-        return AccountSecret(name=name, role=role.word, extension=extension, password=chosen)
+        return AccountSecret(name=name, role=role.word, extension=extension, password=password)
 
     def link(self, name: str) -> AccountLink:
         """Make a link by which somebody logs in once, within a quarter of an hour."""
@@ -247,4 +259,4 @@ _NOBODY = (
     f"$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}"
     "$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 )
-"""A hash that no password has, to be compared with where there is no account."""
+"""A hash that no password has, to be compared with where there is no account, or one by links only."""

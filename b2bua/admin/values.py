@@ -364,7 +364,7 @@ class AccountRow(Value):
 
 
 class AccountSecret(AccountRow):
-    """An account with its password, which is said this once."""
+    """An account with its password, which is said this once; empty if there is none."""
 
     password: str
 

@@ -100,7 +100,7 @@ def _welcome(options: Namespace) -> int:
     else:
         return 1  # it did not start, and has said why
     if not found:
-        _asking.ask(options, "POST", "/accounts", name=FIRST, role="administrator")
+        _asking.ask(options, "POST", "/accounts", name=FIRST, role="administrator", by_link=True)
         link = _asking.ask(options, "POST", "/accounts/{name}/link", name=FIRST)["link"]
         print(f"The page, for you alone, once and within a quarter of an hour: {link}", flush=True)
     return 0

@@ -252,11 +252,25 @@ class AccountTests(DoorCase):
         self.assertNotEqual(one, other)
         self.assertGreaterEqual(len(one), 20)
 
+    def test_by_link(self) -> None:
+        """An account without a password is entered by links, and by nothing else, until it gets one."""
+        said = {"name": "first", "role": "administrator", "by_link": True}
+        self.assertEqual(self.ask("POST", "/accounts", **said)["password"], "")
+        browser = self.browser()
+        for password in ("", "first", accounts._NOBODY):
+            self.assertEqual(browser.log_in("first", password).status, 401)
+        link = self.ask("POST", "/accounts/first/link")["link"].partition("#")[2]
+        self.assertEqual(browser.send("POST", "/login", {"link": link}).status, 200)
+        self.assertEqual(browser.send("GET", "/api/status").status, 200)
+        self.ask("PUT", "/accounts/first/password", password="another horse")
+        self.assertEqual(browser.log_in("first", "another horse").status, 200)
+
     def test_what_cannot_be(self) -> None:
         """Two of a name, a password that is short, a user of nobody, an extension that is not there."""
         for status, why, said in (
             (409, "already", {"name": "ROOT", "role": "operator"}),
             (400, "at least 12", {"name": "x", "role": "operator", "password": "short"}),
+            (400, "by_link: ", {"name": "x", "role": "operator", "password": PASSWORD, "by_link": True}),
             (400, "extension: is needed", {"name": "x", "role": "user"}),
             (404, "no extension", {"name": "x", "role": "user", "extension": "zoe"}),
             (400, "name: ", {"name": "<b>", "role": "operator"}),
