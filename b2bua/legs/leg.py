@@ -18,7 +18,7 @@ from b2bua.legs.from_call import VERBS
 from b2bua.legs.our_invite import OurInvite
 from b2bua.legs.peer_invite import PeerInvite
 from b2bua.legs.state import CALLING, LegData, LegState
-from b2bua.legs.words import Fields, HungUp, Word
+from b2bua.legs.words import Changed, Fields, HungUp, Word
 
 __all__ = ["Invitation", "Leg", "LegContext", "LegState"]
 
@@ -146,6 +146,11 @@ class Leg(LegData):
     def cancel(self, fields: Fields = ()) -> None:
         """Say L{HungUp} before the answer."""
         self.say(HungUp("cancel", fields))
+
+    def tell_again(self, session: bytes) -> None:
+        """Have the call hear of the peer's session once more, for who was shown another one meanwhile."""
+        self.unasked = True
+        self.hear(self, Changed(session))
 
     # What the server below tells
 

@@ -57,7 +57,7 @@ WRITERS = {
     "ringing": "our_invite provisional snapshot",
     "seldom": "",
     "state": "our_invite peer_invite snapshot",
-    "unasked": "from_call our_change",
+    "unasked": "from_call leg our_change",
     "withdrawn": "from_call peer_invite peer_update",
 }
 """The files that write each part of a leg, besides C{state} itself."""

@@ -295,6 +295,15 @@ class DemandTests(ToldCase):
         self.assertEqual(self.world.relays.recordings, {})
         self.over()
 
+    def test_rings_for_ever(self) -> None:
+        """Alice's phone lets each change ring and has its session yet (section 14.1); Bob has his again."""
+        self.alice.manners.change_after = None
+        self.begin()
+        self.world.run(400)
+        self.assertFalse(self.alice.session.busy or self.bob.session.busy)
+        self.assertTalking(("alice", "bob"))
+        self.over()
+
 
 class WhomTests(ToldCase):
     """Whom the setting names."""

@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from b2bua.calls.media import resumed, same_media
 from b2bua.calls.operations.joining import NotJoined, join
 from b2bua.calls.operations.leg_waiter import Busy, Gone
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from b2bua.calls.bridge import Bridge
     from b2bua.calls.operations.protocol import OperatedCall
+    from b2bua.legs.leg import Leg
     from b2bua.media.ports import RelayHappened
 
 AGAIN_SECONDS = 2.0
@@ -87,9 +89,10 @@ async def reroute(
     try:
         bridge.release()
         await bridge.idle()
+        shown = {leg: leg.local_session for leg in (bridge.a, bridge.b)}
         if meanwhile is not None:
             await meanwhile()
-        await _anew(call, bridge)
+        await _anew(call, bridge, shown)
     except Gone:
         call.end()
         raise
@@ -97,8 +100,12 @@ async def reroute(
         call.let_close()
 
 
-async def _anew(call: OperatedCall, bridge: Bridge) -> None:
-    """Join the two again; if they do not agree to it, as they were before."""
+async def _anew(call: OperatedCall, bridge: Bridge, shown: dict[Leg, bytes | None]) -> None:
+    """
+    Join the two again; if they do not agree to it, as they were before.
+
+    @param shown: what each of them was shown of the other then.
+    """
     relay = call.relayed()
     ways = {} if relay is None else relay.choose_again()
     try:
@@ -109,5 +116,20 @@ async def _anew(call: OperatedCall, bridge: Bridge) -> None:
         try:
             await join(call, bridge.a, bridge.b)
         except NotJoined:
-            bridge.begin()
+            _as_before(bridge.begin(), shown)
         raise
+
+
+def _as_before(bridge: Bridge, shown: dict[Leg, bytes | None]) -> None:
+    """
+    Show the other one again to who was shown something else meanwhile, a voice or silence.
+
+    Who has refused every change has its session yet (RFC 3261 section 14.1), and is not
+    asked once more; if both have taken one, what comes back from the first is for the second.
+    """
+    for leg in (bridge.a, bridge.b):
+        before, now, other = shown[leg], leg.local_session, bridge.other(leg)
+        if before and now and other.described and not same_media(before, now):
+            held = other in bridge.call.holders
+            other.tell_again(other.described if held else resumed(other.described))
+            return
