@@ -152,7 +152,7 @@ def other_port(play: Scene) -> None:
     if phone.transport != "UDP":
         phone.lose_connections()
     elif phone.instance and play.random.random() < 0.5:
-        play.world.network.forgotten.add((phone.host, phone.port))
+        play.world.network.forgotten.add(phone.endpoint.address)
         phone.move(port=play.new_port())
     else:
         phone.rebind(play.new_port())
