@@ -154,7 +154,7 @@ class ClientTransaction:
         transport = table.transport
         via, name = transport.new_via(flow)
         request = write_for(flow, via)
-        data = write(request)
+        data = request.data or write(request)
         if hops is not None and len(data) > transport.limits.datagram and self._by_tcp(hops, flow):
             self._next()
             return

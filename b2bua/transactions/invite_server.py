@@ -68,14 +68,14 @@ class InviteServer:
         code = response.code
         match self.state:
             case State.PROCEEDING if code < 200:
-                first, self.last = not self.last, write(response)
+                first, self.last = not self.last, response.data or write(response)
                 return (STOP_TRYING, self.last) if first else (self.last,)
 
             case State.PROCEEDING if code < 300:
                 self.state = State.ACCEPTED
                 # A retransmitted INVITE draws nothing from now on: the 2xx is the user's.
                 self.pending, self.last, self.to = None, b"", _to(response)
-                return (self._timers.l, write(response))
+                return (self._timers.l, response.data or write(response))
 
             case State.PROCEEDING:
                 self.state = State.COMPLETED
