@@ -175,6 +175,8 @@ class B2BUAService(Service):
         await found.calls()
         self._membership.begin()
         self.features.bind(self.server.runner, self.server.core.calls, self.server.core.subscriber)
+        if before is None:  # else phones wait for us already
+            file_pages.give_back()
         self._sockets.listen()
         self._media.start()
         if before is not None:
