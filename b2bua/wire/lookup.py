@@ -37,7 +37,8 @@ class view(Generic[T]):
         """Parse and remember; Python does not ask again."""
         if instance is None:
             return self
-        value = instance.__dict__[self._name] = self._compute(instance)
+        value = self._compute(instance)
+        setattr(instance, self._name, value)  # its __dict__, once asked for, makes all of it slower
         return value
 
     if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class _Optional(view[T | None]):
         if self._field in instance.first:
             with suppress(PeerError):
                 value = self._compute(instance)
-        instance.__dict__[self._name] = value
+        setattr(instance, self._name, value)
         return value
 
 

@@ -72,11 +72,14 @@ class Request(Message):
     data = b""
     """As it goes out, where it was written at once (see L{written})."""
 
+    listed = False
+    """Are its fields in C{fields} as well, not only in C{first}?"""
+
     def __init__(self, method: str, uri: str, fields: Iterable[Field] = (), body: bytes = b"") -> None:
         """Take the Request-Line's parts, the header fields and the body."""
         self.method = method
         self.uri = uri
-        self.fields = tuple(fields)
+        self.fields, self.listed = tuple(fields), True
         self.body = body
 
     def __repr__(self) -> str:
@@ -95,6 +98,7 @@ class Request(Message):
     @view
     def fields(self) -> tuple[Field, ...]:
         """Its header fields; of what was written at once they are taken when somebody asks."""
+        self.listed = True
         return _fields_of(self.data) if self.data else tuple(self.first.items())
 
     def with_uri(self, uri: Uri | str) -> Request:
@@ -111,7 +115,7 @@ class Request(Message):
         first, text = self.first, via.head + via.tail
         if "," in first["Via"]:
             text = ", ".join((text, *split_list(first["Via"])[1:]))
-        if "fields" in self.__dict__:
+        if self.listed:
             fields = [*self.fields]
             at = [canonical(name) for name, _ in fields].index("Via")
             fields[at] = (fields[at][0], text)
