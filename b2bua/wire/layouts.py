@@ -12,11 +12,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from operator import itemgetter
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from b2bua.wire.grammar import TOKEN
 from b2bua.wire.registry import canonical
-from b2bua.wire.via import SIMPLE
 
 OFTEN = 8
 """So many times has a layout come before a pattern is made of it, which takes as long as to read a dozen."""
@@ -25,8 +24,8 @@ MOST = 64
 MOST_ALIKE = 8
 """So many patterns are there of each kind."""
 
-Parts = tuple[str, str, str, str | None, str | None, str | None, str, str]
-"""Start-line; of the Via its sender, its parameters, its branch; the tags of From and To; Call-ID; CSeq."""
+Parts: TypeAlias = tuple[str, str, str, str, str | None, str | None, str, str]
+"""Start-line; sender, parameters and branch of the Via; the tags of From and To; Call-ID; CSeq."""
 
 
 class _Layout(NamedTuple):
@@ -42,8 +41,13 @@ class _Layout(NamedTuple):
 # A value has no LF by the dot, and no CR since all that there are stand between the lines (see L{_kind}).
 _VALUE = r"(?=\S).*\S"
 # As nearly all are: with brackets, and without any parameter but the tag.
-_PARTY = rf'(?=\S)(?:"[^"\\\n]*+" ?+|[^<",\n]*+)<[^<>"\x00-\x20\x7f]++>(?>(?:;tag=({TOKEN}++))?)'
-_NEEDED = {"Via": SIMPLE, "From": _PARTY, "To": _PARTY, "Call-ID": r"\S++", "CSeq": _VALUE}
+_PARTY = rf'(?=\S)(?:"[^"\\\n]*+" ?+|[^<",\n]*+)<[!#-;=?-~]++>(?>(?:;tag=({TOKEN}++))?)'
+# Likewise: with a branch, and nothing before it that begins with its letter; no quotes, no comma.
+_VIA = (
+    r"([^;]{1,128}+)((?>(?:;[!#-+\--:<-ac-~][!#-+\--:<-~]*+)*)"
+    r";branch=([!#-+\--:<-~]++)(?>(?:;[!#-+\--~]*+)?))"
+)
+_NEEDED = {"Via": _VIA, "From": _PARTY, "To": _PARTY, "Call-ID": r"\S++", "CSeq": _VALUE}
 
 _known: dict[tuple[str, int], list[_Layout]] = {}
 _times: dict[tuple[str, tuple[str, ...]], int] = {}

@@ -326,24 +326,22 @@ def parse(data: bytes, limits: MessageLimits = LIMITS) -> Request | Response:
             except UnicodeDecodeError:
                 head = ""
         apart = take_apart(head)
+        sender = None if apart is None else known_sender(apart[1][1])
         message: Request | Response
-        if apart is None or len(apart[0]) >= limits.fields:
+        if apart is None or sender is None or len(apart[0]) >= limits.fields:
             message = _read(data, head, limits)
         else:
-            first, (line, sender, tail, branch, from_tag, to_tag, call_id, place) = apart
+            first, (line, _, tail, branch, from_tag, to_tag, call_id, place) = apart
             method, text, code = _start_line_again(line)
-            if code:
+            if code:  # nobody asks for more of its Via than the branch
                 message = Response.__new__(Response)
                 message.code, message.reason = code, text
             else:
                 message = Request.__new__(Request)
                 message.method, message.uri = method, text
+                message.via = Via.of(sender, tail, branch)
             message.first, message.distinct, message.body = first, True, data[end + 4 :]
-            if code and branch is not None and known_sender(sender) is not None:
-                message.branch = branch  # nobody asks for more of the Via of a response
-            else:
-                message.via = via = Via.of(sender, tail, branch) or Via.parse(first["Via"])
-                message.branch = via.branch
+            message.branch = branch
             message.from_tag, message.to_tag = from_tag or "", to_tag or ""
             message.call_id, message.cseq = call_id, _cseq_again(place)
         if limits is not LIMITS:

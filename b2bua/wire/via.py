@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import TypeAlias
 
 from b2bua.errors import PeerError
 from b2bua.wire.grammar import (
@@ -28,12 +29,13 @@ _VIA = re.compile(
 _SIMPLE_SENDER = re.compile(
     rf"SIP/2\.0/({TOKEN}++) ([A-Za-z0-9._\-]++|\[[0-9A-Fa-f:.]++\])(?>(?::([0-9]{{1,5}}+))?)\Z"
 ).match
-SIMPLE = (
-    r'([^;,\r\n]{1,128}+)(?=[;\r]|\Z)((?>(?:;(?!branch=)[^;\x00-\x20",\x7f]*+)*)'
-    r'(?>(?:;branch=([^;\x00-\x20",\x7f]*+))?)[^\x00-\x20",\x7f]*+)'
-)
-"""A Via whose parameters have no quotes nor white space: its sender, they, and the first that is a branch."""
-_SIMPLE = re.compile(rf"{SIMPLE}\Z").match
+# Parameters without quotes and white space; the first that is called branch.
+_SIMPLE = re.compile(
+    r'([^;]{1,128}+)(?![^;])((?>(?:;(?!branch=)[^;\x00-\x20",\x7f]*+)*)'
+    r'(?>(?:;branch=([^;\x00-\x20",\x7f]*+))?)[^\x00-\x20",\x7f]*+)\Z'
+).match
+Sender: TypeAlias = tuple[str, str, int | None, str]
+"""What stands before the parameters: transport, host, port, and all that as it is written."""
 
 
 class Via:
@@ -77,17 +79,16 @@ class Via:
         @raise PeerError: 400, if it is none.
         """
         found = _SIMPLE(text)
-        via = None if found is None else Via.of(*found.groups())
-        return _parse_via(text) if via is None else via
+        sender = None if found is None else known_sender(found[1])
+        if found is None or sender is None:
+            return _parse_via(text)
+        return Via.of(sender, found[2], found[3])
 
     @staticmethod
-    def of(sender: str, tail: str, branch: str | None) -> Via | None:
-        """Make one of the parts of L{SIMPLE}; None if its sender is not as simple."""
-        known = known_sender(sender)
-        if known is None:
-            return None
+    def of(sender: Sender, tail: str, branch: str | None) -> Via:
+        """Make one of its parts, which are as simple as most."""
         self = Via()
-        self.transport, self.host, self.port, self.head = known
+        self.transport, self.host, self.port, self.head = sender
         self.tail = tail
         self.branch = branch if branch is not None else find_param(self.params, "branch") or ""
         return self
@@ -185,7 +186,7 @@ def _write_sender(transport: str, host: str, port: int | None) -> str:
     return f"SIP/2.0/{transport} {host}" + ("" if port is None else f":{port}")
 
 
-def _read_sender(text: str) -> tuple[str, str, int | None, str] | None:
+def _read_sender(text: str) -> Sender | None:
     """Parse what stands before the parameters; None if it is not as simple as most."""
     found = _SIMPLE_SENDER(text)
     if found is None:
