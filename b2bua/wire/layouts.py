@@ -17,12 +17,14 @@ from typing import NamedTuple, TypeAlias
 from b2bua.wire.grammar import TOKEN
 from b2bua.wire.registry import canonical
 
-OFTEN = 8
-"""So many times has a layout come before a pattern is made of it, which takes as long as to read a dozen."""
-MOST = 64
+OFTEN = 16
+"""So many times has a layout come before a pattern is made of it, which takes as long as to read dozens."""
+MOST = 128
 """Of so many kinds of messages (see L{_kind}) patterns are kept; then we begin anew."""
 MOST_ALIKE = 8
 """So many patterns are there of each kind."""
+MOST_FIELDS = 40
+"""Of a message with more fields none is made: it would be large."""
 
 Parts: TypeAlias = tuple[str, str, str, str, str | None, str | None, str, str]
 """Start-line; sender, parameters and branch of the Via; the tags of From and To; Call-ID; CSeq."""
@@ -81,6 +83,8 @@ def learn(head: str, fields: Sequence[tuple[str, str]]) -> None:
 
     @param fields: with names that are spelled as in their RFC and are there once only.
     """
+    if len(fields) > MOST_FIELDS:
+        return
     names = tuple([name for name, _ in fields])
     kind = _kind(head)
     if len(_times) >= MOST * MOST_ALIKE:
@@ -94,6 +98,7 @@ def learn(head: str, fields: Sequence[tuple[str, str]]) -> None:
         return
     if len(_known) >= MOST:
         _known.clear()
+        _times.clear()  # all of them may be learned again
     _known[kind] = [layout, *alike[: MOST_ALIKE - 1]]
 
 

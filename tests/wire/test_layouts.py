@@ -119,9 +119,10 @@ class LayoutTests(SynchronousTestCase):
         chance = Random(3261)
         spoiled = [fuzzed(INVITE, chance) for _ in range(2000)]
         forget()
+        often = layouts.OFTEN
         self.patch(layouts, "OFTEN", 2001)
         unknown = [read(data) for data in spoiled]
-        self.patch(layouts, "OFTEN", 8)
+        self.patch(layouts, "OFTEN", often)
         learned(INVITE)
         self.patch(layouts, "OFTEN", 2001)
         self.assertEqual([read(data) for data in spoiled], unknown)
@@ -157,6 +158,25 @@ class LayoutTests(SynchronousTestCase):
         for number in range(layouts.MOST + 1):
             learn_often(f"{chr(0x4E00 + number)}\r\n{NEEDED}")
             self.assertLessEqual(len(layouts._known), layouts.MOST)
+
+    def test_learned_again(self) -> None:
+        """What was known before so many others came is learned again."""
+        learned(BYE)
+        for number in range(layouts.MOST):
+            learn_often(f"{chr(0x4E00 + number)}\r\n{NEEDED}")
+        self.assertFalse(known(BYE))
+        for _ in range(layouts.OFTEN):
+            read(BYE)
+        self.assertTrue(known(BYE))
+
+    def test_many_fields(self) -> None:
+        """No pattern is made of a message with very many fields."""
+        names = sorted(KNOWN - layouts._NEEDED.keys())[: layouts.MOST_FIELDS - len(layouts._NEEDED)]
+        head = "\r\n".join(["BYE sip:x SIP/2.0", NEEDED, *[f"{name}: x" for name in names]])
+        learn_often(head)
+        self.assertIsNotNone(layouts.take_apart(head))
+        learn_often(f"{head}\r\nWarning: x")
+        self.assertIsNone(layouts.take_apart(f"{head}\r\nWarning: x"))
 
 
 NEEDED = "\r\n".join(
