@@ -163,11 +163,11 @@ class DemandTests(ToldCase):
 
     extensions: ClassVar[dict[str, Any]] = {"bob": {"may": True}}
 
-    def begin(self) -> None:
+    def begin(self, moment: float = 1) -> None:
         """Two talk, and the record key of a Yealink is pressed."""
         self.talk()
         self.bob.session.ask("INFO", [("Record", "on")])
-        self.world.run(1)
+        self.world.run(moment)
 
     def test_key(self) -> None:
         """Both hear it, then they talk on, by a relay from then on, and are recorded."""
@@ -279,11 +279,45 @@ class DemandTests(ToldCase):
 
     def test_crash(self) -> None:
         """The server dies while they are told: they are told anew, talk on, and are recorded then."""
+        for moment in (0.8, 1.0, 1.3, 1.8):
+            with self.subTest(moment=moment):
+                self.setUp()
+                self.begin(moment)
+                self.crash()
+                self.world.run(12)
+                self.recorded("alice", "bob")
+                self.over()
+
+    def test_crash_without_key(self) -> None:
+        """The server dies while they are told, and nobody asks for it again: they talk on."""
+        for moment in (1.4, 1.6, 1.8):
+            with self.subTest(moment=moment):
+                self.setUp()
+                self.talk()
+                self.bob.session.hold()
+                self.world.run(1)
+                self.bob.dial("*96")
+                self.world.run(5)
+                self.bob.sessions[0].resume()
+                self.world.run(moment)
+                self.crash()
+                self.world.run(12)
+                self.assertTalking(("alice", "bob"))
+                self.over()
+
+    def test_crash_and_hang_up(self) -> None:
+        """Who is told hangs up while the server is down: the other one is told that it is over."""
         self.begin()
-        self.crash()
-        self.world.run(10)
-        self.recorded("alice", "bob")
-        self.over()
+        served = self.world.served
+        assert served is not None
+        served.crash()
+        self.world.run(0.5)
+        self.alice.session.hang_up()
+        self.world.run(1.5)
+        served.restart()
+        self.world.run(60)
+        self.assertFalse(self.bob.session.busy)
+        self.quiet()
 
     def test_refused(self) -> None:
         """A phone that understands no voice of ours cannot be told: it is not recorded; the two talk on."""

@@ -61,6 +61,20 @@ def _again(call: OperatedCall, times: int) -> None:
     Deferred.fromCoroutine(reroute(call, call.bridge)).addErrback(failed)
 
 
+def show_again(call: OperatedCall, times: int = TIMES) -> None:
+    """Show the two who talk to each other, whose phones have the session of a voice that is gone."""
+    if call.over or not times or call.bridge is None:  # who is at work shows them when it is done
+        return
+
+    def failed(failure: Failure) -> None:
+        if failure.check(Busy, Gone, NotJoined) is None:
+            _log.failure("{call} could not be joined again", failure, call=call.id)
+        elif failure.check(Busy) is not None:
+            call.calls.later(AGAIN_SECONDS, show_again, call, times - 1)
+
+    Deferred.fromCoroutine(reroute(call, call.bridge)).addErrback(failed)
+
+
 def _silent(call: OperatedCall, happened: RelayHappened) -> None:
     """A party sends nothing: if it is expected to, nobody is there any more."""
     bridge = call.bridge

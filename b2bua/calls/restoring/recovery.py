@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from b2bua.calls.operations import hold_music
+from b2bua.calls.operations import hold_music, rerouting
 from b2bua.calls.restoring.snapshot import read_party, restore_call
 from b2bua.errors import UsageError
 from b2bua.legs import orphan, refresh
@@ -126,6 +126,9 @@ def recover(
             for leg in legs:
                 asked += 1
                 calls.later((SOON if sure else FIRST) + asked / RATE, hold_music.resume, calls, leg)
+        if call is not None and plain.get("told"):  # written since two who are told something talk on
+            asked += 1
+            calls.later(FIRST + asked / RATE, rerouting.show_again, call)
     return found
 
 

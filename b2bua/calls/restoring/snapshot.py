@@ -5,7 +5,8 @@ Written are the parties that were answered, who of them talk to each other, and
 who waits where.  What is under way is not: a call is written when it is
 settled, and one that is cut in the middle of a transfer comes back as it was
 before.  Who talks to a voice of ours is written with nobody to go on with, and
-is hung up on.
+is hung up on; but two who are told something in the middle of their call talk
+on, and are shown to each other anew.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from b2bua.calls.bridge import Bridge
 from b2bua.calls.call import Call
 from b2bua.calls.media import Alignment
 from b2bua.calls.operations.conversation import Conversation
+from b2bua.calls.operations.telling import Telling
 from b2bua.calls.operations.waiting import WaitingParty
 from b2bua.calls.path import Diversion, Path
 from b2bua.calls.relay.kept import Kept
@@ -107,6 +109,9 @@ def write_call(call: Call, start: int = 0, legs: tuple[Leg, ...] | None = None) 
     """
     legs = tuple(call.legs) if legs is None else legs
     bridge, pair, alignment = call.bridge, None, None
+    told = [leg for leg in legs if isinstance(call.listener(leg), Telling)] if bridge is None else []
+    if len(told) == 2:
+        pair = [legs.index(leg) for leg in told]
     if bridge is not None:
         if bridge.a in legs and bridge.b in legs:
             pair = [legs.index(bridge.a), legs.index(bridge.b)]
@@ -121,6 +126,7 @@ def write_call(call: Call, start: int = 0, legs: tuple[Leg, ...] | None = None) 
         "legs": [write_leg(leg) for leg in legs],
         "identities": [None if leg.identity is None else _write_identity(leg.identity) for leg in legs],
         "pair": pair,
+        "told": len(told) == 2,
         "holding": [leg in call.holders for leg in legs],
         "alignment": alignment,
         "waiting": [_write_waiting(call, n, waiting[leg]) for n, leg in enumerate(legs) if leg in waiting]

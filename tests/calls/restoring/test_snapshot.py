@@ -14,7 +14,7 @@ from tests.ladders.transfers import TransferTestCase
 
 CALL = (
     "alignment caller dialled diversions fields holding identities legs max_breadth max_forwards pair private"
-    " relay since start talked version visited waiting"
+    " relay since start talked told version visited waiting"
 )
 LEG = (
     "alias allows contact_user device dialog expires flow id incoming origin party referred remote_session"
