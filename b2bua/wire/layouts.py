@@ -99,6 +99,8 @@ def learn(head: str, fields: Sequence[tuple[str, str]]) -> None:
     if len(_known) >= MOST:
         _known.clear()
         _times.clear()  # all of them may be learned again
+    for gone in alike[MOST_ALIKE - 1 :]:
+        _times.pop((kind[0], gone.names), None)
     _known[kind] = [layout, *alike[: MOST_ALIKE - 1]]
 
 

@@ -155,6 +155,10 @@ class LayoutTests(SynchronousTestCase):
         for number in range(2 * layouts.MOST_ALIKE):
             learn_often(f"BYE sip:x SIP/2.0\r\n{NEEDED}\r\n{names[number]}: x")
         self.assertEqual([len(alike) for alike in layouts._known.values()], [layouts.MOST_ALIKE])
+        gone = f"BYE sip:x SIP/2.0\r\n{NEEDED}\r\n{names[0]}: x"
+        self.assertIsNone(layouts.take_apart(gone))
+        learn_often(gone)
+        self.assertIsNotNone(layouts.take_apart(gone))
         for number in range(layouts.MOST + 1):
             learn_often(f"{chr(0x4E00 + number)}\r\n{NEEDED}")
             self.assertLessEqual(len(layouts._known), layouts.MOST)
