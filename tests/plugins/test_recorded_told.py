@@ -52,6 +52,17 @@ class SetTests(ToldCase):
         self.assertEqual(self.times(), 2)
         self.over()
 
+    def test_crash_while_it_rings(self) -> None:
+        """The server dies while it rings for a caller who was told: both hear the end."""
+        self.bob.manners.answers_after = None
+        self.alice.dial("bob")
+        self.world.run(SECONDS + 5)
+        self.assertEqual((self.alice.session.state, self.bob.session.state), ("up", "called"))
+        self.crash()
+        self.world.run(10)
+        self.assertEqual(self.alice.live + self.bob.live, [])
+        self.over()
+
     def test_called_hangs_up(self) -> None:
         """Who hangs up while they are told has not talked: nothing is recorded."""
         self.alice.dial("bob")

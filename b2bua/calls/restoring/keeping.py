@@ -7,7 +7,8 @@ holds or waits, of a session or its timer.  Never in the middle of an operation:
 what is kept then is what the parties can go on from.
 
 Of what rings, the open INVITEs are written after half a second, so that the next
-start can end them; the call itself takes their place when it is written.
+start can end them; the call itself takes their place when it is written.  Who was
+answered before, as by a voice of ours, is written too, so that it hears the end.
 
 We look twice a second.  What a change costs at once is one entry of a table.
 
@@ -61,7 +62,7 @@ class CallKeeper:
         self._touched: dict[Call, None] = {}
         """The calls in which something has changed since we looked."""
         self._fresh: dict[Call, float] = {}
-        """Since when nobody rings in a call that was never written, the oldest first."""
+        """Since when somebody was answered in a call that was never written, the oldest first."""
         self._changed: dict[Call, float] = {}
         """Since when those are as they are that were written, or could not be in their turn."""
         self._rings: dict[Call, float] = {}
@@ -192,14 +193,17 @@ class CallKeeper:
         for call in touched:
             if call.over:
                 continue
-            if _rings(call):
-                if call not in self._rings:
-                    self._rings[call] = rang
-            elif call.id not in self._written and call not in self._changed and call not in self._fresh:
-                self._fresh[call] = now
+            states = [leg.state for leg in call.legs]
+            rings = LegState.CALLING in states
+            if rings and call not in self._rings:
+                self._rings[call] = rang
             if call.id in self._written:
                 self._changed.pop(call, None)  # it goes to the end
                 self._changed[call] = now
+            elif rings and LegState.ANSWERED not in states:
+                pass
+            elif call not in self._changed and call not in self._fresh:
+                self._fresh[call] = now
 
     def _write_rings(self, call: Call) -> None:
         """Write the open INVITEs of a call; what is kept of others stays until the call is written."""
@@ -230,6 +234,10 @@ class CallKeeper:
             self._keep(call, tuple(call.legs))
         elif any(leg.answered and not leg.stable for leg in call.legs):
             self._changed[call] = self._clock.now()  # an exchange is open, and will end
+        elif call.id not in self._written and (left := tuple([leg for leg in call.legs if leg.answered])):
+            self._keep(
+                call, left
+            )  # somebody is sought for them: the next process can tell them that it is over
 
     def _keep(self, call: Call, legs: tuple[Leg, ...]) -> None:
         """Write it with these legs."""
