@@ -77,8 +77,9 @@ _cseq = re.compile(rb"^CSeq[ \t]*:[ \t]*[0-9]+[ \t]+([A-Z]+)", re.IGNORECASE | r
 _tagged = re.compile(rb";[ \t]*tag[ \t]*=", re.IGNORECASE).search
 # The same by their usual spellings, which are found several times as fast.
 _usual_call_id = re.compile(rb"\r\nCall-ID: ([^ \t\r\n]++)\r").search
-_usual_to_tag = re.compile(rb"\r\nTo: [^\r\n]*?;tag=([^\s;,]++)").search
-_usual_from_tag = re.compile(rb"\r\nFrom: [^\r\n]*?;tag=([^\s;,]++)").search
+# Behind the last angle bracket: a parameter of the URI, or a name in quotes, may look like a tag.
+_usual_to_tag = re.compile(rb"\r\nTo: [^\r\n]*>[^\"\r\n>]*?;tag=([^\s;,]++)").search
+_usual_from_tag = re.compile(rb"\r\nFrom: [^\r\n]*>[^\"\r\n>]*?;tag=([^\s;,]++)").search
 _usual_cseq = re.compile(rb"\r\nCSeq: [0-9]++ ([A-Z]++)\r").search
 _usual_branch = re.compile(rb"SIP/2\.0 [^\r\n]*+\r\nVia: [^\r\n,\"]*?;branch=([^\s;,\"]++)").match
 

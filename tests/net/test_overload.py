@@ -498,6 +498,18 @@ class SketchTests(SynchronousTestCase):
         self.assertIsNotNone(sketch(write(numbered(1, "INVITE", "<sip:vantage@example.com>"))))
         self.assertIsNone(sketch(write(numbered(1).response(200, to_tag="x"))))
 
+    def test_what_looks_like_a_tag(self) -> None:
+        """The tag is a parameter of To, not one of its URI, nor in its name (RFC 3261 section 20.39)."""
+        for to in (
+            "<sip:bob@example.com;tag=u>;tag=b",
+            '"x>;tag=n" <sip:bob@example.com>;tag=b',
+            "<sip:bob@example.com>;x=y;tag=b;z",
+        ):
+            with self.subTest(to=to):
+                message = parse(asked := write(numbered(1, "BYE", to)))
+                self.assertEqual(message.to.tag, "b")
+                self.assertEqual(dialog_of(asked), (message.call_id, "b", message.from_.tag))
+
     def test_spelled_otherwise(self) -> None:
         """Dialog and transaction are found however their fields are spelled, and in the head only."""
         asked = write(numbered(1, "BYE", OLD))
