@@ -36,9 +36,7 @@ class SqliteDatabase:
     def begin(self) -> Iterator[SqliteConnection]:
         """Begin a transaction, which has the file for itself."""
         try:
-            if self._connection is None:
-                self._connection = self._open()
-            connection = self._connection
+            connection = self._connected()
             connection.execute(_BEGIN)
             try:
                 yield SqliteConnection(connection)
@@ -66,16 +64,28 @@ class SqliteDatabase:
             connection.close()
 
     def engine(self) -> Engine:
-        """Let SQLAlchemy open the same file."""
+        """
+        Let SQLAlchemy work on our connection.
+
+        Were the file opened and closed once more, the locks of this process on it
+        were gone (fcntl(2)), and the next program that looks into it would remove
+        what is not checkpointed, as if it were the last one.
+        """
         import sqlalchemy as sa  # only who migrates needs it
 
-        engine = sa.create_engine("sqlite://", creator=self._open, poolclass=sa.NullPool)
+        engine = sa.create_engine("sqlite://", creator=self._connected, poolclass=sa.StaticPool)
 
         def begun(connection: sa.Connection) -> None:
             connection.exec_driver_sql(_BEGIN)
 
         sa.event.listen(engine, "begin", begun)
         return engine
+
+    def _connected(self) -> sqlite3.Connection:
+        """The connection, which is made when there is none."""
+        if self._connection is None:
+            self._connection = self._open()
+        return self._connection
 
     def _open(self) -> sqlite3.Connection:
         """

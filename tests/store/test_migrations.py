@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, inlineCallbacks
 from twisted.trial.unittest import TestCase
 
-from b2bua.store.ports import Search
+from b2bua.store.ports import Batch, Search, Setting
 from b2bua.store.sql import SqlStore
 
 OLD = sorted(Path(__file__).parent.glob("version_*.sql"))
@@ -56,6 +58,21 @@ class MigrationTests(TestCase):
             yield store.open()
             yield store.close()
             self.assertEqual(asked, expected)
+
+    @inlineCallbacks
+    def test_another_program_looks_into_it(self) -> Steps:
+        """The locks on a file that was brought up to date are held: who looks into it removes nothing."""
+        file = f"{self.mktemp()}.db"
+        with sqlite3.connect(file) as connection:
+            connection.executescript(OLD[0].read_text())
+        connection.close()
+        store = SqlStore(f"sqlite:///{file}", reactor, "")
+        yield store.open()
+        self.addCleanup(store.close)
+        look = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('SELECT * FROM records').fetchall()"
+        subprocess.run([sys.executable, "-c", look, file], check=True)
+        yield store.write(Batch(settings=(Setting("102", "x", "y", 1),)))
+        self.assertIn(Setting("102", "x", "y", 1), (yield store.load_settings()))
 
     @inlineCallbacks
     def test_what_nobody_knew(self) -> Steps:
