@@ -140,11 +140,12 @@ class Writer:
                     self._put("".join(lines))
 
     def _put(self, text: str) -> None:
-        """Write lines; a file that cannot take a character gets its number."""
+        """Write lines; a file that cannot take a character gets its number, and all others as they are."""
         try:
             self._file.write(text)
         except UnicodeError:
-            self._file.write(text.encode("ascii", "backslashreplace").decode())
+            encoding = getattr(self._file, "encoding", None) or "utf-8"
+            self._file.write(text.encode(encoding, "backslashreplace").decode(encoding))
         self._file.flush()
 
 

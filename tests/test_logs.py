@@ -206,6 +206,19 @@ class WaitingTests(SynchronousTestCase):
         self.clock.advance(MOMENT)
         self.assertEqual([line[-6:] for line in raw.getvalue().splitlines()], [b"af\\xe9", b"call 2"])
 
+    def test_one_bad_character(self) -> None:
+        """Of several lines only the character is written with its number that the file has none for."""
+        for encoding, bad, written in (("utf-8", "\udce9", b"\\udce9"), ("latin-1", "\u20ac", b"\\u20ac")):
+            with self.subTest(encoding=encoding):
+                raw = BytesIO()
+                file = TextIOWrapper(raw, encoding)
+                log = Logger("b2bua.calls", observer=observe(file, Log(), self.clock.callLater))
+                in_a_moment(log, "call {id}", id="caf\u00e9")
+                in_a_moment(log, "call {id}", id=bad)
+                self.clock.advance(MOMENT)
+                ends = [line.rpartition(b" ")[2] for line in raw.getvalue().splitlines()]
+                self.assertEqual(ends, ["caf\u00e9".encode(encoding), written])
+
     def test_threads(self) -> None:
         """However many threads log, each line is there once, and whole."""
         log = self.begin()
