@@ -54,8 +54,6 @@ class Conversation(StandIn, Speech):
     log = Logger()
 
     waits_for = ""
-    returns = False
-    """Does the party go back to whom it talked to before, when all is said?"""
 
     def __init__(self, call: OperatedCall, leg: Leg, talk: Talk) -> None:
         """Prepare; L{begin} answers the party."""

@@ -69,8 +69,6 @@ async def _tell(call: OperatedCall, bridge: Bridge, script: Script) -> None:
 class Telling(Conversation):
     """Talks to one of the two; when that is over its party waits for the other one."""
 
-    returns = True
-
     def __init__(self, call: OperatedCall, leg: Leg, script: Script, then: Callable[[Leg], None]) -> None:
         """
         Prepare.

@@ -52,18 +52,15 @@ def is_kept(call: Call) -> bool:
     Is each party, with no exchange open, one that the next process goes on with or can tell?
 
     Who talks to a voice of ours cannot be gone on with, since that dies with its
-    process; but the next one can hang up.  Who is told something in the middle of a
-    call goes on with that, as it was kept before.
+    process; but the next one can hang up.
     """
     bridge, waiting = call.bridge, call.waiting or ()
     talking = () if bridge is None else (bridge.a, bridge.b)
     for leg in call.legs:
         if not leg.stable:
             return False
-        if leg not in talking and leg not in waiting:
-            listener = call.listener(leg)
-            if not isinstance(listener, Conversation) or listener.returns:
-                return False
+        if leg not in talking and leg not in waiting and not isinstance(call.listener(leg), Conversation):
+            return False
     return bool(call.legs)
 
 
