@@ -109,10 +109,27 @@ class OrphanedInvite(OurInvite):
     def _take_up(self, flow: Flow) -> None:
         """Go on with the INVITE of another process, which is to be cancelled."""
         assert self._sent is not None
-        self._client = self.leg.context.layer.take_up_client(self._sent, flow, self._heard, heard=self.heard)
+        layer = self.leg.context.layer
+        self._client = layer.take_up_client(
+            self._sent, flow, self._heard, self._cancel_heard, heard=self.heard
+        )
         self._client.cancel()
         if self._orphans:
             self.leg.context.layer.start(self.leg.timers.t2, self._dismiss_orphans)
+
+    def _cancel_heard(self, response: Response) -> None:
+        """
+        Take the answer to the CANCEL: its tag is that of the dialog, as the phone knows it (section 9.2).
+
+        It may be none that is known, if nothing but a 100 was heard of before.
+        """
+        tag = response.to_tag
+        if not response.success or not tag or tag in [dialog.remote_tag for dialog in self._orphans]:
+            return
+        dialog = self.dialog_of(response, self._used)
+        if not self._orphans:
+            self.leg.context.layer.start(self.leg.timers.t2, self._dismiss_orphans)
+        self._orphans += (dialog,)
 
     def _dismiss_orphans(self) -> None:
         """The CANCEL has ended nothing: the INVITE was answered before, and its dialog needs a BYE."""

@@ -58,7 +58,7 @@ class Hops:
 class ClientTransaction:
     """A request that waits for its answer."""
 
-    __slots__ = ("_alive", "_branch", "_cancel", "_hear", "_hops", "_table", "flow")
+    __slots__ = ("_alive", "_branch", "_cancel", "_hear", "_hear_cancel", "_hops", "_table", "flow")
 
     log = Logger()
 
@@ -66,6 +66,7 @@ class ClientTransaction:
         """Stand ready to L{send}, or to L{go} where there is more than one way."""
         self._table = table
         self._hear = hear
+        self._hear_cancel: Callable[[Response], None] = _nobody
         self._hops: Hops | None = None
         self._alive = False
         self._branch: Sent | None = None
@@ -166,9 +167,11 @@ class ClientTransaction:
         table.add(branch, (name, request.method), flow, self)
         branch.perform(branch.start())
 
-    def take_up(self, invite: Request, flow: Flow, *, heard: bool) -> None:
+    def take_up(
+        self, invite: Request, flow: Flow, hear_cancel: Callable[[Response], None], *, heard: bool
+    ) -> None:
         """Go on with an INVITE that a process has sent which is gone."""
-        self.flow = flow
+        self.flow, self._hear_cancel = flow, hear_cancel
         timers, reliable = self._table.transport.timers_of(flow), flow.transport != "UDP"
         branch = self._branch = SentInvite(invite, b"", timers, reliable=reliable)
         self._table.add(branch, (invite.via.branch, "INVITE"), flow, self)
@@ -209,7 +212,7 @@ class ClientTransaction:
         request = cancel_for(invite, self._cancel or ())
         flow = branch.way
         timers, reliable = self._table.transport.timers_of(flow), flow.transport != "UDP"
-        mute = ClientTransaction(self._table, _nobody)
+        mute = ClientTransaction(self._table, self._hear_cancel)
         mute._branch = cancel = SentRequest(request, write(request), timers, reliable=reliable)
         self._table.add(cancel, (invite.via.branch, "CANCEL"), flow, mute)
         cancel.perform(cancel.start())

@@ -162,11 +162,17 @@ class Runner:
         return client
 
     def take_up_client(
-        self, invite: Request, flow: Flow, hear: Callable[[Response], None], *, heard: bool
+        self,
+        invite: Request,
+        flow: Flow,
+        hear: Callable[[Response], None],
+        hear_cancel: Callable[[Response], None],
+        *,
+        heard: bool,
     ) -> ClientTransaction:
         """Go on with the INVITE of a process that is gone (see L{ITransactionLayer.take_up_client})."""
         client = ClientTransaction(self.clients, hear)
-        client.take_up(invite, flow, heard=heard)
+        client.take_up(invite, flow, hear_cancel, heard=heard)
         return client
 
     def take_up_server(self, invite: Request, flow: Flow) -> ServerTransaction:

@@ -148,12 +148,18 @@ class ITransactionLayer(IClock):
         """
 
     def take_up_client(
-        invite: Request, flow: Flow, hear: Callable[[Response], None], *, heard: bool
+        invite: Request,
+        flow: Flow,
+        hear: Callable[[Response], None],
+        hear_cancel: Callable[[Response], None],
+        *,
+        heard: bool,
     ) -> IClientTransaction:
         """
         Go on with an INVITE that a process has sent which is gone; it is not sent again.
 
         @param invite: as it was sent, with its Via.
+        @param hear_cancel: told the answer to its CANCEL.
         @param heard: has there been a provisional response?
         """
 

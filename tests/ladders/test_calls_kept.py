@@ -430,6 +430,20 @@ class RingingTests(KeptCase):
         self.assertEqual(self.bob.live + self.alice.live, [])
         self.quiet()
 
+    def test_answered_unheard(self) -> None:
+        """Who answered just before, after nothing but a 100, gets a BYE by the tag of its 200 to CANCEL."""
+        self.bob.manners.rings_after = None
+        self.alice.dial("bob")
+        self.world.run(3)
+        self.bob.answer()
+        self.world.run(1)
+        self.crash()
+        self.world.run(10)
+        self.assertEqual(self.bob.live, [])
+        self.world.run(60)
+        self.assertEqual(self.alice.live, [])
+        self.quiet()
+
     def test_answer_comes_late(self) -> None:
         """One that comes only after the BYE gets its ACK, and no second BYE (section 15.1.1)."""
         self.world.network.icmp = False
