@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import unquote
 
 from b2bua.store.ports import StoreError
 
@@ -93,7 +94,8 @@ def sqlite_file(url: str) -> str | None:
     name, _, options = place.partition("?")
     if scheme not in ("sqlite", "sqlite+pysqlite") or name[:1] not in ("", "/") or options:
         raise StoreError(f'{url} is not the URL of an SQLite database, which is "sqlite:///FILE"')
-    return "" if name[1:] == ":memory:" else name[1:]
+    file = unquote(name[1:])
+    return "" if file == ":memory:" else file
 
 
 def line(error: BaseException) -> str:
