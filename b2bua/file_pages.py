@@ -10,17 +10,19 @@ microseconds.  So they are given back before the first message comes, which take
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from b2bua.huge_pages import Range, madvise
 
 # /usr/include/asm-generic/mman-common.h
 _DONTNEED = 4
-_SMAPS = Path("/proc/self/smaps")
+# The name of a file may be of any bytes.
+_laid_out = partial(Path("/proc/self/smaps").read_text, errors="replace")
 
 
 def give_back(
-    smaps: Callable[[], str] = _SMAPS.read_text, advise: Callable[[Range, int], object] | None = None
+    smaps: Callable[[], str] = _laid_out, advise: Callable[[Range, int], object] | None = None
 ) -> None:
     """
     Give back what can be had again from files.

@@ -14,6 +14,7 @@ C{never}, C{madvise} (that is us) or C{always}.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -28,14 +29,15 @@ STEP = 1
 _HUGEPAGE = 14
 _COLLAPSE = 25
 _ENABLED = Path("/sys/kernel/mm/transparent_hugepage/enabled")
-_MAPS = Path("/proc/self/maps")
+# The name of a file may be of any bytes.
+_laid_out = partial(Path("/proc/self/maps").read_text, errors="replace")
 
 
 class HugePages:
     """What is on huge pages, and what shall be."""
 
     def __init__(
-        self, maps: Callable[[], str] = _MAPS.read_text, advise: Callable[[Range, int], object] | None = None
+        self, maps: Callable[[], str] = _laid_out, advise: Callable[[Range, int], object] | None = None
     ) -> None:
         """
         Ask for nothing yet.

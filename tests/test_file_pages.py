@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import mmap
+import os
 import subprocess
 import sys
 from errno import EMFILE
+from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.file_pages import _DONTNEED, give_back, unchanged
-from b2bua.huge_pages import Range
+from b2bua.huge_pages import HugePages, Range
 
 
 def mapping(first: int, access: str, inode: int, anonymous: int = 0, swap: int = 0, name: str = "") -> str:
@@ -73,6 +76,17 @@ class FilePagesTests(SynchronousTestCase):
             raise OSError(EMFILE, "Too many open files")
 
         give_back(smaps, lambda memory, advice: self.fail("asked for something"))
+
+    def test_any_name(self) -> None:
+        """A file may have a name that is no text, that of the database for one: it stops nothing."""
+        file = Path(os.fsdecode(os.fsencode(self.mktemp()) + b"\xff"))
+        file.write_bytes(b"x" * mmap.PAGESIZE)
+        advised: list[Range] = []
+        with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ):
+            give_back(advise=lambda memory, _: advised.append(memory))
+            self.assertTrue(advised)
+            HugePages(advise=lambda memory, _: advised.clear()).ask()
+        self.assertFalse(advised)
 
     def test_it_comes_again(self) -> None:
         """In a process of its own: most is given back, and all that was loaded works as before."""
