@@ -200,9 +200,11 @@ class CallKeeper:
             if call.id in self._written:
                 self._changed.pop(call, None)  # it goes to the end
                 self._changed[call] = now
-            elif rings and LegState.ANSWERED not in states:
-                pass
-            elif call not in self._changed and call not in self._fresh:
+            elif (
+                (not rings or LegState.ANSWERED in states)
+                and call not in self._changed
+                and call not in self._fresh
+            ):
                 self._fresh[call] = now
 
     def _write_rings(self, call: Call) -> None:
@@ -235,9 +237,8 @@ class CallKeeper:
         elif any(leg.answered and not leg.stable for leg in call.legs):
             self._changed[call] = self._clock.now()  # an exchange is open, and will end
         elif call.id not in self._written and (left := tuple([leg for leg in call.legs if leg.answered])):
-            self._keep(
-                call, left
-            )  # somebody is sought for them: the next process can tell them that it is over
+            # Somebody is sought for them: the next process can tell them that it is over.
+            self._keep(call, left)
 
     def _keep(self, call: Call, legs: tuple[Leg, ...]) -> None:
         """Write it with these legs."""
