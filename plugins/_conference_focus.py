@@ -63,7 +63,7 @@ def _ringing(service: Service, room: Room, talk: Conversation, referral: Referra
         )
     except ValueError:
         return Refuse(400, "Cannot Be Dialled")
-    room.ringing.add(ringing)
+    room.ringing[ringing] = None
     return _rings(room, ringing)
 
 
@@ -89,7 +89,7 @@ async def _rings(room: Room, ringing: Origination) -> Outcome | None:
     try:
         return await ringing
     finally:
-        room.ringing.discard(ringing)
+        room.ringing.pop(ringing, None)
 
 
 def _taking_over(service: Service, room: Room, talk: Conversation, referral: Referral) -> Asked:

@@ -98,8 +98,8 @@ class Room:
         """The user part of its URI, and what is dialled for it."""
         self.wishes = wishes
         self.members: list[Member] = []
-        self.ringing: set[Origination] = set()
-        """Who is being brought, and has not answered yet."""
+        self.ringing: dict[Origination, None] = {}
+        """Who is being brought, and has not answered yet, in the order in which that was asked for."""
         self.locked = False
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from b2bua.testing import Manners
 from b2bua.testing.phone import Phone
 from b2bua.testing.session import Session
 from b2bua.wire.message import Response
@@ -233,6 +234,23 @@ class RingingTests(FocusCase):
         self.alice.hang_up()
         self.world.run(3)
         self.assertEqual(self.dave.live, [])
+        self.over()
+
+    def test_given_up_in_turn(self) -> None:
+        """Several are given up in the order in which they were asked for."""
+        names = ("erin", "dave", "heidi", "bob", "frank", "carol", "grace")
+        self.enter(self.alice, room="801")
+        made = self.world.phones("erin", "heidi", "frank", "grace")
+        phones = {phone.name: phone for phone in (self.bob, self.carol, self.dave, *made)}
+        for name in names:
+            phones[name].manners = Manners(rings_after=0.0, answers_after=None)
+            self.refer(self.alice.session, name)
+        self.alice.hang_up()
+        self.world.run(3)
+        given_up = [
+            packet.destination[0] for packet in self.world.network.log if packet.data.startswith(b"CANCEL")
+        ]
+        self.assertEqual(given_up, [phones[name].host for name in names])
         self.over()
 
 

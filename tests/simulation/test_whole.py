@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.testing.chance import simulate
+from b2bua.testing.chance import Play, simulate
+from b2bua.testing.network import Packet
 from tests.simulation.depth import seeds
 from tests.simulation.whole import Whole, WholeCrash, WholeMove
 
@@ -26,3 +27,15 @@ class WholeTests(SynchronousTestCase):
         """Some in which calls are moved between two servers."""
         said: list[str] = []
         self.assertEqual(simulate(seeds(5), said.append, kind=WholeMove), [], "\n".join(said))
+
+    def test_same_again(self) -> None:
+        """The same seed gives the same world to the last byte, whatever else is in memory."""
+        for kind, seed in ((WholeCrash, 938), (WholeCrash, 2), (WholeMove, 2), (Whole, 7)):
+            self.assertEqual(packets(kind, seed), packets(kind, seed), f"{kind.__name__} {seed}")
+
+
+def packets(kind: type[Play], seed: int) -> list[Packet]:
+    """What goes over the network in a world."""
+    scene = kind(seed)
+    scene.run()
+    return list(scene.world.network.log)
