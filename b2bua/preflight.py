@@ -141,7 +141,7 @@ def _postgresql(path: str, url: str) -> Iterator[Problem]:
     try:
         parsed = make_url(url)
         engine = create_engine(parsed, connect_args={"connect_timeout": _CONNECT_SECONDS})
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # the port, say, is no number
         yield Problem(path, f"{shown_value(url)} is not the URL of a database")
     except (NoSuchModuleError, ModuleNotFoundError) as error:
         yield Problem(path, f"the driver is missing: {error}; install b2bua[postgresql]")
@@ -165,12 +165,16 @@ def _sqlite(name: str) -> str:
     if not name:
         return ""
     file = Path(name)
-    if not file.parent.is_dir():
+    if not os.path.isdir(file.parent):
         return f"there is no directory {file.parent}; make it, or name another"
     if not _may(file.parent, os.W_OK):
         return f"the directory {file.parent} cannot be written by this user"
-    if not file.exists():
+    try:
+        file.stat()
+    except FileNotFoundError:
         return ""
+    except OSError as error:  # its name is too long, say
+        return f"{file} cannot be opened: {error.strerror}"
     if not _may(file, os.R_OK | os.W_OK):
         return f"{file} cannot be read and written by this user"
     try:

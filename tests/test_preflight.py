@@ -220,6 +220,17 @@ class DatabaseTests(Case):
             self.assertIn('which is "sqlite:///FILE"', self.database(url))
         self.assertEqual(list(self.directory.glob("b2bua.db*")), [])
 
+    def test_port(self) -> None:
+        """A port that is no number makes it no URL, and the password is not told."""
+        why = self.database("postgresql+psycopg://b2bua:secret@db:port/b2bua")
+        self.assertIn("is not the URL of a database", why)
+        self.assertNotIn("secret", why)
+
+    def test_long(self) -> None:
+        """A name that no file can have."""
+        self.assertIn("name too long", self.database(f"sqlite:///{'a' * 300}.db"))
+        self.assertIn("there is no directory", self.database(f"sqlite:///{'a' * 300}/b2bua.db"))
+
     def test_directory(self) -> None:
         """A directory in the place of the file."""
         (self.directory / "b2bua.db").mkdir()

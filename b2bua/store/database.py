@@ -8,6 +8,7 @@ L{b2bua.store.postgresql}, and is loaded by those who have one.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol
@@ -92,9 +93,11 @@ def sqlite_file(url: str) -> str | None:
     if scheme.partition("+")[0] != "sqlite":
         return None
     name, _, options = place.partition("?")
-    if scheme not in ("sqlite", "sqlite+pysqlite") or name[:1] not in ("", "/") or options:
-        raise StoreError(f'{url} is not the URL of an SQLite database, which is "sqlite:///FILE"')
     file = unquote(name[1:])
+    known = scheme in ("sqlite", "sqlite+pysqlite")
+    if not known or name[:1] not in ("", "/") or options or "\0" in file:
+        shown = json.dumps(url, ensure_ascii=False)
+        raise StoreError(f'{shown} is not the URL of an SQLite database, which is "sqlite:///FILE"')
     return "" if file == ":memory:" else file
 
 

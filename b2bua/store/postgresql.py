@@ -48,7 +48,7 @@ class PostgresqlDatabase:
                     "options": f"-c statement_timeout={int(STATEMENT * 1000)}",
                 },
             )
-        except (ArgumentError, NoSuchModuleError, ImportError) as error:
+        except (ArgumentError, ValueError, NoSuchModuleError, ImportError) as error:
             raise StoreError(line(error)) from error
         sa.event.listen(self._engine, "connect", self._made)
 

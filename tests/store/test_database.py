@@ -33,6 +33,11 @@ class SqliteFileTests(SynchronousTestCase):
 
     def test_more(self) -> None:
         """Anything else in it is refused, so that nothing is meant that is not done."""
-        for url in ("sqlite://host/b2bua.db", "sqlite:///b2bua.db?timeout=9", "sqlite+aiosqlite:///b2bua.db"):
+        for url in (
+            "sqlite://host/b2bua.db",
+            "sqlite:///b2bua.db?timeout=9",
+            "sqlite+aiosqlite:///b2bua.db",
+            "sqlite:///a\0",
+        ):
             with self.assertRaisesRegex(StoreError, "sqlite:///FILE"):
                 sqlite_file(url)
