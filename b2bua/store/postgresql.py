@@ -6,7 +6,7 @@ import os
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,6 +18,8 @@ from b2bua.store.ports import StoreError
 
 STATEMENT = 10.0
 """Seconds that PostgreSQL may take for a statement or a connection."""
+TEXTS = 128
+"""So many texts of statements are remembered: that of a search depends on how much is asked for."""
 
 
 class PostgresqlDatabase:
@@ -127,7 +129,7 @@ class PostgresqlConnection:
         return sa.inspect(self._connection).has_table(name)
 
 
-@cache
+@lru_cache(TEXTS)
 def _translated(sql: str) -> str:
     """The text with the marks of the driver."""
     return sql.replace("%", "%%").replace("?", "%s")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.store.database import sqlite_file
+from b2bua.store import postgresql
+from b2bua.store.database import marks, sqlite_file
 from b2bua.store.ports import StoreError
 
 
@@ -41,3 +42,20 @@ class SqliteFileTests(SynchronousTestCase):
         ):
             with self.assertRaisesRegex(StoreError, "sqlite:///FILE"):
                 sqlite_file(url)
+
+
+class TextTests(SynchronousTestCase):
+    """Statements as PostgreSQL's driver takes them."""
+
+    def test_marks(self) -> None:
+        """Its marks are others, and what it has for one is doubled."""
+        self.assertEqual(
+            postgresql._translated("SELECT id FROM records WHERE id LIKE '%' AND name = ?"),
+            "SELECT id FROM records WHERE id LIKE '%%' AND name = %s",
+        )
+
+    def test_bounded(self) -> None:
+        """Searches for ever more states at once do not fill the memory."""
+        for number in range(2 * postgresql.TEXTS):
+            postgresql._translated(f"SELECT id FROM records WHERE status IN ({marks(range(number))})")
+        self.assertLessEqual(postgresql._translated.cache_info().currsize, postgresql.TEXTS)
