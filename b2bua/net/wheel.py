@@ -225,7 +225,8 @@ class Wheel:
         self._filled -= 1
         if not self._filled:
             self._rest()
-        elif bucket.tick - self._due > self._rate:
+        elif bucket.tick - self._due > self._rate and self._buckets.get(bucket.tick) is bucket:
+            # Else it fires just now, in a turn so late that what is due next was due long before it.
             del self._buckets[bucket.tick]
             self._stale += 1
 

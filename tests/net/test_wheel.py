@@ -193,6 +193,25 @@ class WheelTests(SynchronousTestCase):
         clock.advance(0.01)
         self.assertEqual((fired, len(wheel), clock.getDelayedCalls()), (["new"], 0, []))
 
+    def test_earlier_while_behind(self) -> None:
+        """Nor does it take what has been put meanwhile at a tick that is over for long, or at its own one."""
+        clock = Clock()
+        wheel = Wheel(clock)
+        fired: list[str] = []
+
+        def put() -> None:
+            for tick in (200, 500):
+                timer = Timer()
+                timer.call = partial(fired.append, str(tick))
+                wheel.put(timer, tick)
+
+        last = wheel.set(5, partial(fired.append, "last"))
+        wheel.set(1, put)
+        wheel.set(4, last.stop)
+        clock.advance(10)
+        clock.advance(0)
+        self.assertEqual((fired, len(wheel), clock.getDelayedCalls()), (["200", "500"], 0, []))
+
     @settings(deadline=None, derandomize=True)
     @given(st.lists(st.tuples(st.integers(0, 500), st.booleans()), max_size=60))
     def test_any(self, wanted: list[tuple[int, bool]]) -> None:
