@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
+from twisted.internet.defer import Deferred
 
+from b2bua.admin.exposition import Exposition
 from b2bua.command.status import people
 from b2bua.features import Features
 from b2bua.media.ports import Received
-from tests.admin.case import request
+from tests.admin.case import Connection, request
 from tests.admin.door import DoorCase
 from tests.media.rtpengine.simulated import Site
 
@@ -197,6 +201,40 @@ class MetricsTests(DoorCase):
         self.assertEqual(program.send("GET", "/metrics", Authorization=f"Bearer {token}").status, 200)
         self.assertEqual(program.send("GET", "/metrics").status, 401)
         self.assertEqual(self.browser("alice").send("GET", "/metrics").status, 403)
+
+    def test_first(self) -> None:
+        """A thread loads their format for the first who ask; who has gone meanwhile gets nothing."""
+        loading: list[Deferred[None]] = []
+
+        async def in_thread(work: Callable[..., Any], *values: Any) -> Any:
+            loading.append(Deferred())
+            await loading[-1]
+            return work(*values)
+
+        self.administration.in_thread = in_thread
+        asking = [Connection(self.site) for _ in range(3)]
+        for connection in asking:
+            connection.send(request("GET", "/metrics"))
+            self.assertEqual(connection.transport.value(), b"")
+        asking[0].close()
+        for loaded in loading:
+            loaded.callback(None)
+        self.assertEqual(asking[0].transport.value(), b"")
+        self.assertEqual([connection.read().status for connection in asking[1:]], [200, 200])
+        self.assertEqual(self.send(request("GET", "/metrics")).status, 200)
+        self.assertEqual(len(loading), 3)
+
+    def test_broken(self) -> None:
+        """A bug is answered, without its inside; what is wrong is in the log."""
+
+        def text(_: Exposition) -> bytes:
+            raise AttributeError("secret")
+
+        self.patch(Exposition, "text", text)
+        answer = self.send(request("GET", "/metrics"))
+        self.assertEqual(answer.status, 500)
+        self.assertNotIn(b"secret", answer.body)
+        self.assertEqual(len(self.flushLoggedErrors(AttributeError)), 1)
 
 
 class HealthTests(DoorCase):
