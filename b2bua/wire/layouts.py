@@ -115,7 +115,7 @@ def _layout(fields: Sequence[tuple[str, str]]) -> _Layout:
     at: dict[str, int] = {}
     for name, value in fields:
         inner = _NEEDED.get(name, _VALUE if value else "")
-        pattern += rf"\r\n{re.escape(name)}: ({inner})"
+        pattern += rf"\r\n{re.escape(name)}:[ \t]*+({inner})"
         at[name] = groups
         groups += 1 + re.compile(inner).groups
     via = at["Via"]
