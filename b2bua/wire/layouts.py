@@ -18,7 +18,11 @@ from b2bua.wire.grammar import TOKEN
 from b2bua.wire.registry import canonical
 
 OFTEN = 16
-"""So many times has a layout come before a pattern is made of it, which takes as long as to read dozens."""
+"""
+So many times has a layout come before a pattern is made of it, which takes as long as to read dozens.
+
+A power of two: if the one that came then was odd, the next try is when it has come twice as often.
+"""
 MOST = 128
 """Of so many kinds of messages (see L{_kind}) patterns are kept; then we begin anew."""
 MOST_ALIKE = 8
@@ -91,7 +95,9 @@ def learn(head: str, fields: Sequence[tuple[str, str]]) -> None:
         _times.clear()
     _times[kind[0], names] = times = _times.get((kind[0], names), 0) + 1
     alike = _known.get(kind, [])
-    if times != OFTEN or not _NEEDED.keys() <= {*names} or any(names == one.names for one in alike):
+    if times < OFTEN or times & (times - 1) or any(names == one.names for one in alike):
+        return
+    if not _NEEDED.keys() <= {*names}:
         return
     layout = _layout(fields)
     if layout.match(head) is None:

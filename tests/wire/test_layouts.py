@@ -184,6 +184,15 @@ class LayoutTests(SynchronousTestCase):
             read(BYE)
         self.assertTrue(known(BYE))
 
+    def test_odd_one_first(self) -> None:
+        """One message that is odd, just when its layout would be learned, puts that off only."""
+        learned(with_line(BYE, ODD[0]))
+        self.assertFalse(known(BYE))
+        for _ in range(layouts.OFTEN):
+            self.assertFalse(known(BYE))
+            read(BYE)
+        self.assertTrue(known(BYE))
+
     def test_many_fields(self) -> None:
         """No pattern is made of a message with very many fields."""
         names = sorted(KNOWN - layouts._NEEDED.keys())[: layouts.MOST_FIELDS - len(layouts._NEEDED)]
