@@ -6,7 +6,6 @@ Values and pure functions; what is not known of a party speaks for neither.
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -37,7 +36,7 @@ MADE = {name.lower(): name for name in ("PCMA", "PCMU", "G722", "opus", "GSM")}
 """The codecs that a relay makes out of each other, if it transcodes."""
 
 
-_UNUSUAL = re.compile(rb"SAVP|UDP/TLS|TCP/| udptl | IP6 |0\.0\.0\.0|\nm=audio 0 ")
+_UNUSUAL = (b"SAVP", b"UDP/TLS", b"TCP/", b" udptl ", b" IP6 ", b"0.0.0.0", b"\nm=audio 0 ")
 """What is in a session of which more has to be known than that it is plain RTP over IPv4."""
 
 LONGEST_ADDRESS = 64
@@ -126,7 +125,10 @@ def choose(by: Side, to: Side, session: bytes, can: frozenset[str], wanted: str 
 
 def is_plain(session: bytes) -> bool:
     """Is a session L{PLAIN}, which is seen without reading it?"""
-    return _UNUSUAL.search(session) is None and b"\nm=audio " in session
+    for unusual in _UNUSUAL:  # one after the other, which is twice as fast as a pattern of all
+        if unusual in session:
+            return False
+    return b"\nm=audio " in session
 
 
 def towards(side: Side, session: bytes) -> Towards:
