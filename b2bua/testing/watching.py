@@ -158,7 +158,8 @@ class Watching(Dialog):
         if request.from_.tag != self._told_by:
             self._told_by, self.remote_cseq, self._version = request.from_.tag or "", 0, -1
         if not self.in_order(asked):
-            self._complain(f"NOTIFY with CSeq {request.cseq.number}: too low", "RFC 3261 12.2.1.1")
+            if not self._copied(request):
+                self._complain(f"NOTIFY with CSeq {request.cseq.number}: too low", "RFC 3261 12.2.1.1")
             return
         if not self._repeated(request):
             self._check(request)
@@ -169,6 +170,15 @@ class Watching(Dialog):
     def _repeated(self, request: Request) -> bool:
         """Is it the last one again, which the server has sent after us to another connection?"""
         return bool(self.notified) and self.notified[-1].request.cseq == request.cseq
+
+    def _copied(self, request: Request) -> bool:
+        """
+        Is it one of before once more, of the same transaction (RFC 3261 section 17.2.3)?
+
+        What the server has sent after us to another connection is on its way by two of
+        them, and nobody knows which is faster: so one copy may come after newer ones.
+        """
+        return any(one.request.via.branch == request.via.branch for one in reversed(self.notified))
 
     def _check(self, request: Request) -> None:
         said = request.subscription_state

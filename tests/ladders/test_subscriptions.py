@@ -454,6 +454,50 @@ class ConnectionTests(WeatherCase):
         self.assertIn(b"rain", watching.body)
         self.quiet()
 
+    def test_copy_is_late(self) -> None:
+        """
+        A NOTIFY that was sent after the phone to its new connection comes by the old one too, after a newer one.
+
+        The phone refuses the lower CSeq (RFC 3261 section 12.2.2), and that changes nothing.
+        """
+        [erin] = self.world.phones("erin", transport="TCP")
+        watching = erin.watch("oslo", "weather")
+        self.world.run(0.5)
+        erin.close_connections()
+        self.world.run(0.1)
+        address = self.world.server_address
+        assert address is not None
+        link = self.world.network.own_link(erin.host, address[0])
+        slow, link.delay = 0.5, 0.5
+        self.weather.set("oslo", "rain")
+        while self.methods.count("NOTIFY") < 2:  # by a connection that the server has opened
+            self.world.run(0.05)
+        link.delay = 0.01
+        erin.register()
+        self.world.run(slow / 2)
+        self.assertEqual([told.request.cseq.number for told in watching.notified], [1, 2, 3])
+        self.world.run(slow)
+        self.assertEqual(self.methods.count("500"), 1)
+        self.weather.set("oslo", "sun")
+        self.world.run(1)
+        self.assertEqual([told.request.cseq.number for told in watching.notified], [1, 2, 3, 4])
+        self.assertIn(b"sun", watching.body)
+        self.quiet()
+
+    def test_number_taken_again(self) -> None:
+        """Another NOTIFY with a number of before is no copy: its branch tells (RFC 3261 section 8.1.1.7)."""
+        watching = self.watch()
+        for weather in ("rain", "snow"):
+            self.weather.set("oslo", weather)
+            self.world.run(1)
+        [subscription] = self.world.served.server.notifier
+        subscription.dialog.local_seq = 1
+        self.weather.set("oslo", "sun")
+        self.world.run(1)
+        self.assertIn(b"snow", watching.body)
+        complaints = [violation.what for violation in self.world.violations if violation.who == "alice"]
+        self.assertEqual(complaints, ["was sent NOTIFY with CSeq 2: too low"])
+
 
 class LimitTests(WeatherCase):
     """Subscriptions are bounded."""
