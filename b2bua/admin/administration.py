@@ -26,7 +26,6 @@ from b2bua.admin.values import Reloaded, Restarted
 from b2bua.admin.webhooks import Post, Webhooks
 
 if TYPE_CHECKING:
-    from b2bua.admin.ended import Told
     from b2bua.calls.call import Call
     from b2bua.extensions import AddedExtensions
     from b2bua.features import Features
@@ -111,19 +110,18 @@ class Administration:
         )
         self.in_thread = means.in_thread
         self.description = Description(self.routes, version, means.in_thread)
-        self.ended.tell = self._tell
+        figures = self._figures
+        self.ended.tell = (
+            self.calls.over,
+            lambda calls: figures.over(story for _, story, _ in calls),
+            self.metrics.over,
+        )
         server.over, server.counted = self.over, self.metrics.counted
 
     def over(self, call: Call) -> None:
         """A call is over."""
-        self.homer.over(call.record, call.story)
         self.ended.over(call)
-
-    def _tell(self, calls: Sequence[Told]) -> None:
-        """Calls are over: remember and count them."""
-        self.calls.over(calls)
-        self._figures.over(story for _, story, _ in calls)
-        self.metrics.over(calls)
+        self.homer.over(call.record, call.story)
 
     def finish(self) -> None:
         """Write down what waits, since the service ends."""

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from twisted.logger import Logger
+
 if TYPE_CHECKING:
     from b2bua.calls.call import Call
     from b2bua.calls.records.record import CallRecord
@@ -37,13 +39,15 @@ class Told(NamedTuple):
 class Ended:
     """Those that nobody was told of yet."""
 
+    log = Logger()
+
     def __init__(self, clock: IClock) -> None:
         """Wait for the first."""
         self._clock = clock
         self._calls: list[Told] = []
         self._awaited = False
-        self.tell: Callable[[Sequence[Told]], None] = lambda calls: None
-        """Told of some of them, in the order in which they ended."""
+        self.tell: Sequence[Callable[[Sequence[Told]], None]] = ()
+        """Each is told of some of them, in the order in which they ended."""
 
     def over(self, call: Call) -> None:
         """A call is over."""
@@ -58,7 +62,16 @@ class Ended:
         self.look()
 
     def look(self) -> None:
-        """Tell of those that are over by now."""
-        if self._calls:
-            calls, self._calls = self._calls, []
-            self.tell(calls)
+        """
+        Tell of those that are over by now.
+
+        A bug of one who is told is neither the others' end nor that of who looks.
+        """
+        if not self._calls:
+            return
+        calls, self._calls = self._calls, []
+        for tell in self.tell:
+            try:
+                tell(calls)
+            except Exception:  # noqa: BLE001
+                self.log.failure("calls that are over are not all counted or shown because of a bug")

@@ -16,13 +16,11 @@ class EndedTests(AdministrationCase):
         """Note how many calls are told at once."""
         super().setUp()
         self.told: list[int] = []
-        tell = self.administration.ended.tell
+        self.administration.ended.tell = (self.note, *self.administration.ended.tell)
 
-        def note(calls: Sequence[ended.Told]) -> None:
-            self.told.append(len(calls))
-            tell(calls)
-
-        self.administration.ended.tell = note
+    def note(self, calls: Sequence[ended.Told]) -> None:
+        """Hear of some."""
+        self.told.append(len(calls))
 
     def refused(self) -> None:
         """A call ends, and nobody was told."""
@@ -63,6 +61,24 @@ class EndedTests(AdministrationCase):
         self.refused()
         self.administration.choices.features()
         self.assertEqual(self.told, [1] * 5)
+
+    def test_bug(self) -> None:
+        """Whoever is told with a bug costs neither the others their figures, nor who asks an answer."""
+
+        def broken(calls: Sequence[ended.Told]) -> None:
+            raise RuntimeError(f"{len(calls)} too many")
+
+        self.administration.ended.tell = (broken, *self.administration.ended.tell)
+        for number in range(1, 4):
+            self.refused()
+            if number < 3:
+                self.assertEqual(self.administration.calls.refused, number)
+            else:
+                self.world.run(5)
+            self.assertEqual(self.told, [1] * number)
+            self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+        self.assertEqual(self.figure(Exposition(self.administration).text()), 3)
+        self.assertEqual(self.administration.calls.refused, 3)
 
     def figure(self, text: bytes) -> int:
         """How many calls to nobody there were."""
