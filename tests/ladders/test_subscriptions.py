@@ -456,7 +456,7 @@ class ConnectionTests(WeatherCase):
 
     def test_copy_is_late(self) -> None:
         """
-        A NOTIFY that was sent after the phone to its new connection comes by the old one too, after a newer one.
+        A NOTIFY that was sent after the phone to its new connection comes by the old one too, and late.
 
         The phone refuses the lower CSeq (RFC 3261 section 12.2.2), and that changes nothing.
         """
