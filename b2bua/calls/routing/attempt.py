@@ -52,7 +52,6 @@ if TYPE_CHECKING:
 ELSEWHERE: Fields = (("Reason", 'SIP;cause=200;text="Call completed elsewhere"'),)
 """What the losers of a fork are told, lest they show a missed call (RFC 3326 section 3.1)."""
 
-
 NOBODY: frozenset[str] = frozenset()
 """The features that have decided of a target that has not failed yet."""
 

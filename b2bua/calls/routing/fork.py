@@ -80,7 +80,7 @@ class Fork:
             invited, first = invitation(attempt, destination, self._breadth)
             leg = call.open_leg(destination, invited, attempt.template.who)
             if first is not None:
-                self._first = {leg: first} if self._first is None else {**self._first, leg: first}
+                self._first = {**(self._first or {}), leg: first}
             self.legs.append(leg)
             call.listen(leg, self)
 
@@ -152,7 +152,7 @@ class Fork:
         attempt = self._attempt
         then, first = partial(self._confirmed, leg), self._first.pop(leg, None) if self._first else None
         asked = attempt.call.talk_first(leg, attempt.confirm, first, attempt.template, then)
-        self._asked = {leg: asked} if self._asked is None else {**self._asked, leg: asked}
+        self._asked = {**(self._asked or {}), leg: asked}
         asked.put(word)
 
     def _confirmed(self, leg: Leg, word: Answered | None) -> None:
