@@ -333,7 +333,7 @@ class Agents:
             if number in self._queues and self._queues[number].wrap_up_seconds:
                 self._book.rests(agent, self._queues[number].wrap_up_seconds)
         queues = {party.waits_at for party in state.parties} & self._queues.keys()
-        for number in queues ^ self._at.pop(state.id, set()):
+        for number in sorted(queues ^ self._at.pop(state.id, set())):
             self._service.changed("dialog", number)
         if queues:
             self._at[state.id] = queues

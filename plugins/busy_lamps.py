@@ -220,7 +220,7 @@ class DialogPackage(EventPackage):
             seen = [name for name in self._lists if name in self._watched and resource in self._members(name)]
             self._tell(resource, *seen)
         elif self._service is not None:
-            self._tell(*filter(self._is_featured, self._watched | self._met))
+            self._tell(*filter(self._is_featured, sorted(self._watched | self._met)))
 
     def _tell(self, *numbers: str) -> None:
         """Have told who watches one of these, in either way."""
@@ -243,15 +243,16 @@ class DialogPackage(EventPackage):
         before = self._calls.pop(state.id, None)
         if state.phase is not Phase.ENDED:
             self._calls[state.id] = state
-        was = _extensions(before) if before is not None else set()
-        for name in was - _extensions(state):
+        was = _extensions(before) if before is not None else {}
+        there = _extensions(state)
+        for name in was.keys() - there:
             calls = self._of[name]
             calls.discard(state.id)
             if not calls:
                 del self._of[name]
-        for name in _extensions(state):
+        for name in there:
             self._of.setdefault(name, set()).add(state.id)
-        for name in was | _extensions(state):
+        for name in was | there:
             self.changed(name)
 
     def refuses(self, resource: str, watcher: Watcher) -> Refuse | None:
@@ -502,9 +503,9 @@ class BusyLamps:
         self._package.changed(None)  # codes are about settings
 
 
-def _extensions(state: CallState) -> set[str]:
-    """The extensions that are in a call."""
-    return {party.name for party in state.parties if party.kind == "extension"}
+def _extensions(state: CallState) -> dict[str, None]:
+    """The extensions that are in a call, in the order of its parties."""
+    return {party.name: None for party in state.parties if party.kind == "extension"}
 
 
 def _other(call: CallState, party: PartyState) -> PartyState | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from b2bua.store.memory import MemoryStore
-from b2bua.testing import World
+from b2bua.testing import Manners, World
 from b2bua.testing.manners import by_hand
 from b2bua.wire.xml import read
 from tests.ladders.lamps import LampCase, dialogs, shown
@@ -139,6 +139,35 @@ class CallTests(LampCase):
         self.alice.hang_up()
         self.world.run(0.5)
         self.assert_shown(bob="idle", carol="idle")
+
+
+class TurnTests(LampCase):
+    """Of many who are in a call."""
+
+    names = ("grace", "bob", "heidi", "dave", "carol", "frank", "erin")
+    more = {"ring_groups": {"600": {"members": [*names]}}}  # noqa: RUF012  # not changed
+
+    def test_in_turn(self) -> None:
+        """Who watches them is told of one after the other in the order in which they came into the call."""
+        self.world.phones(
+            "grace", "heidi", "dave", "frank", "erin", manners=Manners(rings_after=0.05, answers_after=None)
+        )
+        watched = {name: self.watch(name) for name in self.names}
+        self.bob.manners.answers_after = self.carol.manners.answers_after = None
+        self.alice.dial("600")
+        self.world.run(1)
+        self.assert_shown(**dict.fromkeys(self.names, "ringing"))
+        before = len(self.world.network.log)
+        self.alice.hang_up()
+        self.world.run(1)
+        named = {watching.call_id: name for name, watching in watched.items()}
+        told = [
+            named[packet.data.partition(b"Call-ID: ")[2].partition(b"\r\n")[0].decode()]
+            for packet in list(self.world.network.log)[before:]
+            if packet.data.startswith(b"NOTIFY")
+        ]
+        self.assertEqual(told, [*self.names])
+        self.quiet()
 
 
 class DialogIdTests(LampCase):
