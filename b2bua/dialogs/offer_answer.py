@@ -118,8 +118,10 @@ class Origin:
 
     @property
     def last(self) -> bytes:
-        """The body that was sent last."""
-        return self.sign(self._body) if self._body else b""
+        """The body that was sent last; to send it once more, L{sign} it."""
+        if not self._body:
+            return b""
+        return replace_origin(self._body, b"o=- %d %d IN %b" % (self.id, self._shown, _place(self.address)))
 
     def sign(self, body: bytes) -> bytes:
         """Put our o= line into a body that is about to be sent."""
@@ -130,12 +132,27 @@ class Origin:
                 self._shown = self.version
             self._body = body
             self._taken_back = b""
+        elif self._outdated:
+            self.version += 1
+            self._shown, self._taken_back = self.version, b""
         return replace_origin(body, b"o=- %d %d IN %b" % (self.id, self._shown, _place(self.address)))
 
     @property
     def state(self) -> tuple[int, bytes]:
         """The body sent last, but for its o= line, and its version, to go back to when an offer fails."""
         return self._shown, self._body
+
+    @property
+    def kept(self) -> tuple[int, int, bytes]:
+        """What another process goes on with: the highest version, that of the body sent last, and this."""
+        if self._outdated:
+            return self.version + 1, self.version + 1, self._body
+        return self.version, self._shown, self._body
+
+    @property
+    def _outdated(self) -> bool:
+        """Is the version of the last body lower than that of one refused since, and perhaps never shown?"""
+        return self._shown == self._resumed < self.version
 
     def revert(self, state: tuple[int, bytes]) -> None:
         """
@@ -148,9 +165,6 @@ class Origin:
         if self._shown == self.version:
             self._taken_back = self._body
         self._shown, self._body = state
-        if self._shown == self._resumed:  # lower than that of the refused one, and perhaps never shown
-            self.version += 1
-            self._shown, self._taken_back = self.version, b""
 
     def resume(self, shown: int, last: bytes, *, known: bool) -> None:
         """

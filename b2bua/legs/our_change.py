@@ -105,9 +105,9 @@ class OurChange:
         if self.word.session is not None:
             before = leg.local_session or b""
             body = leg.signed(with_lines_of(self.word.session, before, exactly=False))
-        elif self._silent and self.method == "INVITE":
+        elif self._silent and self.method == "INVITE" and (last := leg.local_session):
             # A re-INVITE repeats the offer unchanged (RFC 4028 section 7.4).
-            body = leg.local_session or b""
+            body = leg.signed(last)
         fields = (*session_expires.asking(leg), *self.word.fields, *self._credentials)
         if body:
             fields += (SDP,)

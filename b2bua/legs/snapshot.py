@@ -189,8 +189,8 @@ def _expiry(leg: LegData) -> float | None:
 
 def _write_origin(origin: Origin) -> list[Any]:
     """Write down the o= line and the body that it was last sent with."""
-    shown, last = origin.state
-    return [origin.id, origin.address, origin.version, shown, last.decode("latin-1")]
+    version, shown, last = origin.kept
+    return [origin.id, origin.address, version, shown, last.decode("latin-1")]
 
 
 def _read_origin(plain: list[Any], ahead: int) -> Origin:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.dialogs.offer_answer import Open, Origin, refusal, rejection, with_lines_of
-from b2bua.wire.sdp import Sdp
+from b2bua.wire.sdp import Sdp, without_origin
 
 BODY = (
     b"v=0\r\no=phone 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n"
@@ -96,6 +96,34 @@ class OriginTests(SynchronousTestCase):
         origin.revert(state)
         self.assertIn(b"o=- 5 1002 IN", origin.sign(BODY))
         self.assertIn(b"o=- 5 1003 IN", origin.sign(refused))
+
+    def test_again_after_a_restore(self) -> None:
+        """
+        An offer that met glare after a restore goes out again as it was (RFC 3261 section 14.1).
+
+        What was sent before the restore was not shown meanwhile, and uses up no version (RFC 3264 section 8).
+        """
+        origin = Origin(5, "192.0.2.1", 1000)
+        origin.resume(1000, BODY, known=False)
+        state = origin.state
+        glared = BODY + b"a=sendonly\r\n"
+        for _ in range(2):
+            self.assertIn(b"o=- 5 1001 IN", origin.sign(glared))
+            origin.revert(state)
+            self.assertEqual(without_origin(origin.last), without_origin(BODY))
+        self.assertIn(b"o=- 5 1002 IN", origin.sign(BODY + b"a=recvonly\r\n"))
+        origin.revert(state)
+        self.assertIn(b"o=- 5 1003 IN", origin.sign(BODY))
+
+    def test_moved_after_a_restore(self) -> None:
+        """A process that takes over goes back to no version below that of a refused offer."""
+        origin = Origin(5, "192.0.2.1", 1000)
+        origin.resume(1000, BODY, known=False)
+        self.assertEqual(origin.kept, (1000, 1000, BODY))
+        state = origin.state
+        origin.sign(BODY + b"a=sendonly\r\n")
+        origin.revert(state)
+        self.assertEqual(origin.kept, (1002, 1002, BODY))
 
     def test_back_after_a_move(self) -> None:
         """A session that went on as it was goes back to the version that the peer knows."""
