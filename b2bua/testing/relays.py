@@ -134,6 +134,7 @@ class SimulatedRelay:
         if self._relays.full:
             return fail(NoRelay("the disk is full"))
         now = self._relays.world.clock.seconds()
+        self._relays.end_recording(self.passed)  # one of a process that died before it was written down
         self.passed.recorded = Recorded(path, self.passed.legs[0] if self.passed.legs else "", since=now)
         self._relays.recordings[path] = self.passed.recorded
         return self._late(None)

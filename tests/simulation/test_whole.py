@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.testing.chance import Play, simulate
+from b2bua.testing.chance import Play, play, simulate
 from b2bua.testing.network import Packet
 from tests.simulation.depth import seeds
 from tests.simulation.whole import Whole, WholeCrash, WholeMove
@@ -27,6 +27,10 @@ class WholeTests(SynchronousTestCase):
         """Some in which calls are moved between two servers."""
         said: list[str] = []
         self.assertEqual(simulate(seeds(5), said.append, kind=WholeMove), [], "\n".join(said))
+
+    def test_recording_just_begun(self) -> None:
+        """One that was begun just before a crash ends when the next process records the call anew."""
+        self.assertEqual(play(150_000_077, kind=WholeCrash).complaint, "")
 
     def test_same_again(self) -> None:
         """The same seed gives the same world to the last byte, whatever else is in memory."""
