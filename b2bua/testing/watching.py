@@ -63,6 +63,8 @@ class Watching(Dialog):
         """The last final status of a SUBSCRIBE; 408 when none came."""
         self.answer: Response | None = None
         self.granted = 0
+        self.asked: float | None = None
+        """When the first SUBSCRIBE was sent."""
         self.notified: list[Notified] = []
         self.replies: int | None = 200
         """What a NOTIFY is answered with; None is silence."""
@@ -88,6 +90,7 @@ class Watching(Dialog):
         """Send a SUBSCRIBE, the first one or a refresh; 0 ends it."""
         if self.state == "new":
             phone = self.phone
+            self.asked = phone.now()
             self.call_id = self.call_id or f"{phone.token()}@{phone.host}"
             self.local = phone.name_addr
             self.target, self.remote = self.at, f"<{self.to}>"

@@ -51,7 +51,7 @@ PATIENCE = 200.0
 SOON = 3.0
 """Seconds within which it is told in a good network, though phones come and go."""
 WRITTEN = 1.0
-"""Seconds by when a subscription is in the store."""
+"""Seconds from a SUBSCRIBE until what it began is in the store."""
 ORBIT, LIST, LINE = "701", "office", "bob"
 APPEARANCES = 3
 HOST = "<sip:pbx.example.com>"
@@ -208,8 +208,8 @@ class CrashedLamps(LampPlay, CrashPlay):
         known = {(one.dialog.call_id, one.dialog.local_tag) for one in served.server.notifier}
         if (watching.call_id, watching.remote_tag) in known:
             return False
-        began = [told.at for told in watching.notified[:1]]
-        return any(0 <= crash - at < WRITTEN for crash in self.crashes for at in began)
+        assert watching.asked is not None
+        return any(0 <= crash - watching.asked < WRITTEN for crash in self.crashes)
 
 
 def seen(name: str, body: bytes) -> str:
