@@ -9,6 +9,7 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 
 from b2bua.face.data import Rows
 from b2bua.features import Features, plugin
@@ -35,6 +36,8 @@ HOP = 0.001
 """Seconds that a word takes from one process to another."""
 LOOK = 0.1
 """Seconds between two looks of an old process at what it can hand over."""
+SILENT = Logger(observer=lambda event: None)
+"""Says nothing to anybody."""
 EXTENSIONS = ("alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi")
 
 
@@ -169,6 +172,8 @@ class Served:
         self.server.runner.close()
         self.voices.die()
         self.world.relays.die(self.server.core.calls.going)
+        # What was under way ends when the garbage collector finds it, and the dead have nothing to complain of.
+        self.server.core.calls.log = SILENT
         self.crashed()
 
     def hand_over(self) -> Recovery:

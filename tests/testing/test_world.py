@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from b2bua import hookimpl
 from b2bua.calls import Refuse
 from b2bua.media.ports import Happened
+from b2bua.store.memory import MemoryStore
 from b2bua.testing import LadderTestCase, Manners, World
 
 QUICK = Manners(answers_after=0.3)
@@ -182,6 +183,27 @@ class WorldTests(LadderTestCase):
         self.world.run(1)
         self.assertTrue(alice.talks_to(bob))
         bob.hang_up()
+        self.quiet()
+
+
+class CrashTests(LadderTestCase):
+    """A server that is killed."""
+
+    def make_world(self) -> World:
+        """One that can start again."""
+        return World(store=MemoryStore())
+
+    def test_silent(self) -> None:
+        """What is left of it complains of nothing when it is cleared away; the next one does."""
+        served = self.world.served
+        assert served is not None
+        for killed in (True, False):
+            if killed:
+                served.crash()
+            else:
+                served.restart()
+            served.server.core.calls.log.failure("left over", Failure(RuntimeError("left over")))
+            self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), int(not killed))
         self.quiet()
 
 
