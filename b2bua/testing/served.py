@@ -9,7 +9,7 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
+from twisted.logger import Logger, LogPublisher
 
 from b2bua.face.data import Rows
 from b2bua.features import Features, plugin
@@ -36,7 +36,7 @@ HOP = 0.001
 """Seconds that a word takes from one process to another."""
 LOOK = 0.1
 """Seconds between two looks of an old process at what it can hand over."""
-SILENT = Logger(observer=lambda event: None)
+SILENT = Logger(observer=LogPublisher())
 """Says nothing to anybody."""
 EXTENSIONS = ("alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi")
 
@@ -172,7 +172,7 @@ class Served:
         self.server.runner.close()
         self.voices.die()
         self.world.relays.die(self.server.core.calls.going)
-        # What was under way ends when the garbage collector finds it, and the dead have nothing to complain of.
+        # What was under way ends when the garbage collector finds it; the dead have nothing to complain of.
         self.server.core.calls.log = SILENT
         self.crashed()
 
