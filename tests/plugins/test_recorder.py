@@ -138,6 +138,18 @@ class FaultTests(RecordingCase):
                 self.assertFalse(self.listed_last().paused)
                 self.over()
 
+    def test_crash_after_it_was_begun_anew(self) -> None:
+        """Recording × crash: one that was begun in the middle of a call goes on to the same file."""
+        self.talk()
+        self.command("off")
+        self.command("on")
+        self.crash()
+        self.world.run(10)
+        self.assertTalking(("alice", "bob"))
+        self.assertEqual([one.ended for one in self.world.relays.recordings.values()], [True, False])
+        self.over()
+        self.assertEqual(len(self.listed()), 2)
+
     def test_disk_full(self) -> None:
         """A disk that is full costs the recording, not the call; what there was is kept."""
         self.talk()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from b2bua.calls.operations.waiting import WaitedCall
 from b2bua.calls.ports import Listener
@@ -11,6 +11,8 @@ from b2bua.calls.routing.search import SearchingCall
 from b2bua.calls.setup import CallInSetup
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from b2bua.calls.path import Path
     from b2bua.calls.records.record import CallRecord
     from b2bua.calls.relay.call_relay import CallRelay
@@ -65,6 +67,10 @@ class OperatedCall(SearchingCall, CallInSetup, WaitedCall, Protocol):
 
 class CallTable(Shared, Protocol):
     """All calls, for the operations that begin one or look for another one."""
+
+    @property
+    def changed(self) -> Callable[[Any], None] | None:
+        """Told of a call of which another thing has to be written down; None where nothing is."""
 
     def find(self, id: str) -> OperatedCall | None:
         """The call of that id that goes on."""

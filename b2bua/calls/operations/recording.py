@@ -127,6 +127,8 @@ async def record(call: OperatedCall, path: str, ended: Callable[[str], object], 
             raise NotRecorded(str(problem)) from None
         raise
     call.story.note("recorded to {}", path)
+    if call.calls.changed is not None:
+        call.calls.changed(call)  # whoever goes on with it has to know what is being recorded
     if by and by not in call.story.features:
         call.story.features += (by,)
     return recording
