@@ -331,7 +331,9 @@ class _Transferring:
                 bridge = await join(self.call, self.survivor, self.transferor)
             else:
                 bridge.begin()
-            self.call.listen(self.transferor, _Unaware(self, bridge))
+            unaware = _Unaware(self, bridge)
+            self.call.listen(self.transferor, unaware)
+            unaware.look(self.transferor)
         except Gone as gone:
             if gone.leg is self.survivor:
                 self.call.hang_up(self.transferor)
@@ -391,6 +393,16 @@ class _Unaware:
         bridge.part(leg)
         recall = Deferred.fromCoroutine(work.recall())
         recall.addErrback(lambda failure: _broken(work.call, failure))
+
+    def look(self, leg: Leg) -> None:
+        """Leave the transferor to the bridge when it knows: nothing is at work on it any more."""
+        call = self._work.call
+        if call.over or call.listener(leg) is not self:
+            return
+        if self._knows():
+            call.listen(leg, self._bridge)
+        else:
+            call.calls.later(TRANSFEROR_SECONDS, self.look, leg)
 
     def _knows(self) -> bool:
         """Has it heard of the failure, or had the time to see that nobody tells it?"""
