@@ -114,6 +114,10 @@ class BlindTransferTests(TransferTestCase):
         self.world.run(3)
         self.assertEqual(session.told[-1], 404)
         self.only_talking(self.alice, self.bob)
+        # Bob knows of it, so that nothing is at work on him: others may begin something with the two.
+        [call] = self.world.served.server.core.calls.going.values()
+        self.world.run(3)
+        self.assertEqual([leg for leg in call.legs if call.is_busy(leg)], [])
         self.bob.hang_up()
         self.quiet()
 
