@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger, LogPublisher
 
+from b2bua.calls.operations.conversation import Conversation
 from b2bua.face.data import Rows
 from b2bua.features import Features, plugin
 from b2bua.handover.new import NewProcess
@@ -173,7 +174,13 @@ class Served:
         self.voices.die()
         self.world.relays.die(self.server.core.calls.going)
         # What was under way ends when the garbage collector finds it; the dead have nothing to complain of.
-        self.server.core.calls.log = SILENT
+        calls = self.server.core.calls
+        calls.log = SILENT
+        for call in calls.going.values():
+            for leg in call.legs:
+                listener = call.listener(leg)
+                if isinstance(listener, Conversation):
+                    listener.log = SILENT
         self.crashed()
 
     def hand_over(self) -> Recovery:

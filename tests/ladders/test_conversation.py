@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from operator import itemgetter
 from pathlib import Path
+from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from b2bua import hookimpl
 from b2bua.calls import (
@@ -415,6 +417,19 @@ class CrashTests(LadderTestCase):
     async def script(self, talk: Conversation) -> None:
         """Play until the party leaves."""
         await talk.repeat("hello.wav")
+
+    def test_silent(self) -> None:
+        """A process that was killed complains of nothing when its scripts are cleared away."""
+        (self.alice,) = self.world.phones("alice", manners=Manners())
+        self.alice.dial("500")
+        self.world.run(1)
+        served = self.world.served
+        assert served is not None
+        (call,) = served.server.core.calls.going.values()
+        talk: Any = call.listener(call.legs[0])
+        served.crash()
+        talk._broke(Failure(RuntimeError("left over")))
+        self.assertEqual(self.flushLoggedErrors(), [])
 
     def calling(self, seconds: float) -> None:
         """Alice has talked to the machine for so long when the server dies, and comes back."""
