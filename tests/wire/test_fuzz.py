@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 import sys
 from random import Random
 
@@ -38,6 +39,7 @@ class FuzzTests(SynchronousTestCase):
             cache.cache_clear()
         layouts._known.clear()
         layouts._times.clear()
+        re.purge()  # which keeps what it has compiled for layouts, too
         gc.collect()
         return sys.getallocatedblocks()
 
