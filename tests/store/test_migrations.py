@@ -24,16 +24,20 @@ Steps = Generator[Deferred[Any], Any, None]
 class MigrationTests(TestCase):
     """What versions before this one have left on disks."""
 
+    def kept(self, script: Path) -> str:
+        """A file as one of them has left it."""
+        file = f"{self.mktemp()}.db"
+        with sqlite3.connect(file) as connection:
+            connection.executescript(script.read_text())
+        connection.close()
+        return file
+
     @inlineCallbacks
     def test_old_databases(self) -> Steps:
         """Each kept database opens, with its registrations, settings and records."""
         self.assertTrue(OLD)
         for script in OLD:
-            file = f"{self.mktemp()}.db"
-            with sqlite3.connect(file) as connection:
-                connection.executescript(script.read_text())
-            connection.close()
-            store = SqlStore(f"sqlite:///{file}", reactor, "")
+            store = SqlStore(f"sqlite:///{self.kept(script)}", reactor, "")
             yield store.open()
             self.addCleanup(store.close)
             (record,) = yield store.find_records(Search(party="101"))
@@ -46,10 +50,7 @@ class MigrationTests(TestCase):
     @inlineCallbacks
     def test_nothing_to_do(self) -> Steps:
         """Tables that are new, or as the last step left them, are not looked at by what could change them."""
-        old, new = f"{self.mktemp()}.db", f"{self.mktemp()}.db"
-        with sqlite3.connect(old) as connection:
-            connection.executescript(OLD[0].read_text())
-        connection.close()
+        old, new = self.kept(OLD[0]), f"{self.mktemp()}.db"
         asked: list[str] = []
         upgrade = command.upgrade
         self.patch(command, "upgrade", lambda config, to: (asked.append(to), upgrade(config, to)))
@@ -62,10 +63,7 @@ class MigrationTests(TestCase):
     @inlineCallbacks
     def test_another_program_looks_into_it(self) -> Steps:
         """The locks on a file that was brought up to date are held: who looks into it removes nothing."""
-        file = f"{self.mktemp()}.db"
-        with sqlite3.connect(file) as connection:
-            connection.executescript(OLD[0].read_text())
-        connection.close()
+        file = self.kept(OLD[0])
         store = SqlStore(f"sqlite:///{file}", reactor, "")
         yield store.open()
         self.addCleanup(store.close)
@@ -77,10 +75,7 @@ class MigrationTests(TestCase):
     @inlineCallbacks
     def test_what_nobody_knew(self) -> Steps:
         """What records of an older version did not say stays empty, and is no reason to refuse them."""
-        file = f"{self.mktemp()}.db"
-        with sqlite3.connect(file) as connection:
-            connection.executescript(OLD[0].read_text())
-        connection.close()
+        file = self.kept(OLD[0])
         store = SqlStore(f"sqlite:///{file}", reactor, "")
         yield store.open()
         self.addCleanup(store.close)
