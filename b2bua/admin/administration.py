@@ -96,7 +96,7 @@ class Administration:
         self.webhooks = Webhooks(self.events, journal, server.runner, means.post)
         self.homer = Homer(server, means.send)
         self.service.look(self.webhooks.problems)
-        self.metrics = Metrics()
+        self.metrics = Metrics(server.runner.wall)
         self.routes = routes(
             self.service,
             self.phones,

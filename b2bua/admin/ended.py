@@ -73,5 +73,5 @@ class Ended:
         for tell in self.tell:
             try:
                 tell(calls)
-            except Exception:  # noqa: BLE001
+            except Exception:  # noqa: BLE001 - the others are told all the same
                 self.log.failure("calls that are over are not all counted or shown because of a bug")

@@ -8,10 +8,9 @@ L{b2bua.admin.exposition}, which is loaded for the first who does.
 
 from __future__ import annotations
 
-import time
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -50,9 +49,14 @@ class Distribution:
 class Metrics:
     """What is counted."""
 
-    def __init__(self) -> None:
-        """Begin to count."""
-        self.since = time.time()
+    def __init__(self, wall: Callable[[], float]) -> None:
+        """
+        Begin to count.
+
+        @param wall: the time of day.
+        """
+        self._wall = wall
+        self.since = wall()
         self.ended: Counter[tuple[str, str]] = Counter()
         """Calls that are over, by who called and how they ended."""
         self.ended_since: dict[tuple[str, str], float] = {}
@@ -74,7 +78,7 @@ class Metrics:
             kind = caller if caller in KINDS else "stranger", outcome(record)
             self.ended[kind] += 1
             if kind not in self.ended_since:
-                self.ended_since[kind] = time.time()
+                self.ended_since[kind] = self._wall()
             if record.answered is not None:
                 self.ringing.observe(max(0.0, record.answered - record.started))
                 if record.ended is not None:
