@@ -208,7 +208,7 @@ class Bindings:
 
     def flow_lost(self, flow: Flow) -> None:
         """A connection is closed, and the contacts that lived with it are gone."""
-        for aor in self._connections.pop(flow.connection, ()) if flow.connection else ():
+        for aor in sorted(self._connections.pop(flow.connection, ())) if flow.connection else ():
             kept = tuple(b for b in self._entries[aor].bindings if b.connection != flow.connection)
             self.put(aor, kept, "closed")
 
@@ -273,7 +273,7 @@ class Bindings:
         self._timer = None
         now = self._now()
         due = [tick for tick in self._due if tick * SWEEP <= now]
-        for aor in {aor for tick in due for aor in self._due.pop(tick)}:
+        for aor in sorted({aor for tick in due for aor in self._due.pop(tick)}):  # the same order each time
             entry = self._entries.get(aor)
             if entry is not None and entry.soonest <= now:
                 self.put(aor, tuple(b for b in entry.bindings if b.expires_at > now), "expired")

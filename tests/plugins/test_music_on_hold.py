@@ -37,6 +37,11 @@ class MusicCase(LadderTestCase):
         self.world.run(2)
         self.assertTalking(("alice", "bob"))
 
+    def listened(self) -> bool:
+        """Is somebody wherever Bob sends to?"""
+        ears = {(voice.host, voice.port) for voice in self.world.voices.open_voices}
+        return self.bob.session.media.sends_to() in {*ears, self.alice.session.media.receives_at(), None}
+
     def over(self) -> None:
         """Everybody hangs up; nothing is left, no voice either."""
         for phone in (self.alice, self.bob, self.carol):
@@ -248,6 +253,46 @@ class TransferTests(MusicCase):
                 self.assertTalking(("alice", "bob"))
                 self.over()
 
+    def test_survivor_holds_and_change_is_given_up(self) -> None:
+        """
+        A transfer fails, the survivor holds, and the transferor gives up a change (section 14.1).
+
+        It was answered in nobody's stead, and that answer waits for a voice: the
+        CANCEL wants no other one.
+        """
+        for moment in (0.1, 0.32, 0.33, 0.34, 0.35, 0.36):
+            with self.subTest(moment):
+                self.setUp()
+                self.world.voices.delay = 0.3
+                self.carol.manners.answers_after = None
+                self.bob.session.transfer("carol")
+                self.world.run(1)
+                self.alice.hold()
+                self.world.run(1)
+                self.carol.session.refuse(486)
+                self.world.run(moment)
+                self.bob.session.move_media()
+                self.world.run(0.02)
+                self.bob.session.withdraw()
+                self.world.run(10)
+                self.assertTrue(self.listened())
+                self.over()
+
+    def test_attended_by_who_is_held(self) -> None:
+        """Alice holds Bob, who transfers her to Carol: now Carol is held, and hears music."""
+        self.alice.hold()
+        self.world.run(1)
+        self.bob.dial("carol")
+        self.world.run(2)
+        first, second = self.bob.live
+        first.transfer(replaces=second)
+        self.world.run(3)
+        self.assertEqual(self.world.hears(self.carol), "music")
+        self.alice.session.resume()
+        self.world.run(1)
+        self.assertTalking(("alice", "carol"))
+        self.over()
+
     def test_attended(self) -> None:
         """Alice hears music while Bob asks Carol, and then talks to Carol."""
         self.bob.hold()
@@ -276,6 +321,20 @@ class ParkTests(MusicCase):
         self.world.run(2)
         self.assertTalking(("alice", "carol"))
         self.over()
+
+    def test_crossing(self) -> None:
+        """A re-INVITE of who is parked crosses the REFER: two reasons for a voice wait, and one counts."""
+        for delay in (0.0, 0.005, 0.3):
+            for moment in (0.0, 0.005, 0.01, 0.015, 0.02, 0.03):
+                with self.subTest((delay, moment)):
+                    self.setUp()
+                    self.world.voices.delay = delay
+                    self.alice.session.move_media()
+                    self.world.run(moment)
+                    self.bob.session.transfer("701")
+                    self.world.run(5)
+                    self.assertEqual(self.world.hears(self.alice), "music")
+                    self.over()
 
     def test_change_given_up(self) -> None:
         """A re-INVITE that is given up changes nothing: the music is heard where it was (section 14.1)."""

@@ -31,6 +31,8 @@ class BindingsTests(SynchronousTestCase):
         self.bindings = Bindings(self.layer)
         self.news: list[tuple[str, str, str]] = []
         self.bindings.listen(lambda c: self.news.append((c.kind, c.binding.contact[8:], c.why)))
+        self.gone: list[str] = []
+        self.bindings.listen(lambda c: self.gone.append(c.binding.aor) if c.kind == "unregistered" else None)
 
     def names(self) -> list[str]:
         """Which contacts are called."""
@@ -63,6 +65,19 @@ class BindingsTests(SynchronousTestCase):
         self.layer.clock.pump([5.0])
         self.assertEqual(self.news[-1], ("unregistered", "a", "expired"))
         self.assertEqual(len(self.bindings), 1)
+
+    def test_order_of_expiry(self) -> None:
+        """What ends at once is told of in the same order each time, so that worlds play again."""
+        aors = [f"{number}@pbx.example.com" for number in range(100, 120)]
+        for aor in reversed(aors):
+            self.bindings.put(aor, (Binding(aor, f"sip:{aor}", FLOW, 7.0),))
+        self.layer.clock.advance(10)
+        self.assertEqual(self.gone, aors)
+        flow = Flow("TCP", ("192.0.2.1", 5060), ("192.0.2.101", 5060), 7)
+        for aor in reversed(aors):
+            self.bindings.put(aor, (Binding(aor, f"sip:{aor}", flow, 700.0),))
+        self.bindings.flow_lost(flow)
+        self.assertEqual(self.gone, 2 * aors)
 
     def test_no_timer_without_bindings(self) -> None:
         """When the last one is gone, no timer is left, and nothing else."""

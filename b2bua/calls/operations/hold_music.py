@@ -52,12 +52,14 @@ def said(calls: CallTable, leg: Leg, word: Word) -> bool:
     """
     if leg.music is not None:
         return leg.music.said(word)
-    if type(word) is not Changed and type(word) is not Answered:
+    if type(word) is not Changed and type(word) is not Answered and type(word) is not Confirmed:
         return False
     if word.session is None or not is_hold(word.session) or leg.ended or leg.call is None:
         return False
     if isinstance(word, Changed) and not leg.answered:
         return False
+    if isinstance(word, Confirmed) and not leg.call.holders - {leg}:
+        return False  # it is silenced for a moment, while it is joined with somebody
     if isinstance(word, Answered) and (word.early or not _may_answer(leg)):
         return False
     wanted = _wanted(leg)
@@ -66,7 +68,7 @@ def said(calls: CallTable, leg: Leg, word: Word) -> bool:
     if not _understands(leg, word):
         leg.call.story.note("no music for {}: it speaks no G.711 over RTP", leg.party)
         return False
-    leg.music = HoldMusic(calls, leg, wanted)
+    leg.music = HoldMusic(calls, leg, wanted, offering=isinstance(word, Confirmed))
     return leg.music.said(word)
 
 
@@ -138,7 +140,7 @@ def _may_answer(leg: Leg) -> bool:
     return invite is not None and (invite.offer is None or invite.offering)
 
 
-def _understands(leg: Leg, word: Changed | Answered) -> bool:
+def _understands(leg: Leg, word: Changed | Answered | Confirmed) -> bool:
     """Will the peer understand our voice?  It has said before what it can do."""
     session = _offer_of(leg) if isinstance(word, Answered) else leg.remote_session
     return session is None or accepted(session) is not None
@@ -156,8 +158,12 @@ class HoldMusic(Speech):
 
     log = Logger()
 
-    def __init__(self, calls: CallTable, leg: Leg, wanted: _Wanted) -> None:
-        """Prepare; the word that brings it comes next."""
+    def __init__(self, calls: CallTable, leg: Leg, wanted: _Wanted, *, offering: bool = False) -> None:
+        """
+        Prepare; the word that brings it comes next.
+
+        @param offering: has the peer made an offer, in a 2xx, that this word answers?
+        """
         super().__init__(calls, leg)
         self._table = calls
         self._wanted = wanted
@@ -167,7 +173,7 @@ class HoldMusic(Speech):
         """The word for which a voice is on its way."""
         self._waiting: deque[Word] | None = None
         """What is said to the leg after it."""
-        self._asked: deque[bytes | str] = deque(["earlier"] if leg.asked else [])
+        self._asked: deque[bytes | str] = deque(["earlier"] if leg.asked and not offering else [])
         """
         The changes that the peer has to answer: those in whose stead it was shown our voice, or C{other}.
 
@@ -176,7 +182,7 @@ class HoldMusic(Speech):
         """
         self._confirming: bytes | None = None
         """What our offer in a 2xx stands for, until the ACK brings the answer."""
-        self._offering = False
+        self._offering = offering
         """Does the peer's offer, in a 2xx, wait for what we say in the ACK?"""
         self._fresh = True
         """Was it just asked what there is to hear?"""
@@ -194,6 +200,16 @@ class HoldMusic(Speech):
         """Does a change of the call wait for a voice?"""
         return any(isinstance(word, Changed) for word in (self._shows, *(self._waiting or ())))
 
+    @property
+    def _comes(self) -> bool:
+        """Is there anything yet that may bring the peer our voice?"""
+        return bool(self._asked) or self._waiting is not None
+
+    @property
+    def _will_answer(self) -> bool:
+        """Does the answer to a change of the peer wait for a voice?  A CANCEL wants no other."""
+        return any(isinstance(word, Answered) for word in (self._shows, *(self._waiting or ())))
+
     # ---- what the call says ----------------------------------------------------
 
     def said(self, word: Word) -> bool:
@@ -202,7 +218,8 @@ class HoldMusic(Speech):
             self._end()
             return False
         if self._waiting is not None:
-            self._waiting.append(word)
+            if not (isinstance(word, Refused) and self._will_answer):
+                self._waiting.append(word)
             return True
         return self._say(word)
 
@@ -393,7 +410,7 @@ class HoldMusic(Speech):
                 self._asked.append("other")  # it does not want our voice, but perhaps silence
                 self._tell(Changed(to))
                 return ()
-            case Refused(), bytes() if not self._speaks:
+            case Refused(), _ if to != "earlier" and not self._speaks and not self._comes:
                 self._end()
             case _:
                 pass
