@@ -112,7 +112,7 @@ class Calls:
         if call is None:
             return
         try:
-            if leg.music is None and leg.held is None:
+            if leg.seldom is None or (leg.music is None and leg.held is None):
                 call.hear(leg, word)
             else:
                 for one in _as_told(leg, word):

@@ -106,41 +106,49 @@ class Channel:
     patient = False
     """Does a request that was lost with the peer's connection wait until the peer is back?"""
 
+    usage: Any
+    """Whose dialog it is; None when all is over."""
+    flow: Flow | None
+    """The way that requests take by now; None while that is lost."""
+    device: Device | None
+    """The phone of a user that the peer is, which is followed to where it registers."""
+    sticky: bool
+    """Do requests follow the flow of the peer, not its Contact?"""
+    secure: bool
+    """Was the dialog made by a sips: URI, so that our Contact is one too (section 12.1.1)?"""
+    written: str
+    """The value of our Contact, as long as the flow is the same."""
+    requests: list[OpenRequest] | None
+    """Ours that have no final answer yet."""
+
     def __init__(self, surroundings: ISurroundings, usage: IUsage) -> None:
         """Have no way yet but the peer's Contact."""
         self.surroundings = surroundings
-        self.usage: Any = usage
-        """Whose dialog it is; None when all is over."""
-        self.flow: Flow | None = None
-        """The way that requests take by now; None while that is lost."""
-        self.device: Device | None = None
-        """The phone of a user that the peer is, which is followed to where it registers."""
+        self.usage = usage
+        self.flow = None
+        self.device = None
         self.sticky = False
-        """Do requests follow the flow of the peer, not its Contact?"""
         self.secure = False
-        """Was the dialog made by a sips: URI, so that our Contact is one too (section 12.1.1)?"""
         self.contact_user = ""
         self.written = ""
-        """The value of our Contact, as long as the flow is the same."""
-        self.requests: list[OpenRequest] | None = None
-        """Ours that have no final answer yet."""
+        self.requests = None
         self.closed = False
 
     # Where the peer is
 
     def take_flow(self, flow: Flow | None) -> None:
         """Be reached by this way from now on."""
-        connections, before = self.surroundings.connections, self.flow
-        if flow is not None and flow.connection and flow in connections.lost:
+        before = self.flow
+        if flow is not None and flow.connection and flow in self.surroundings.connections.lost:
             flow = None
         self.flow = flow
         if before == flow:
             return
         self.written = ""
         if before is not None and before.connection:
-            connections.leave(self, before)
+            self.surroundings.connections.leave(self, before)
         if flow is not None and flow.connection and not self.closed:
-            connections.join(self, flow)
+            self.surroundings.connections.join(self, flow)
 
     def meet(self, aor: str, contact: str, flow: Flow | None) -> None:
         """
@@ -203,11 +211,11 @@ class Channel:
     def close(self) -> None:
         """Follow nobody, and hear no more of connections."""
         self.closed = True
-        flow, devices = self.flow, self.surroundings.devices
+        flow, surroundings = self.flow, self.surroundings
         if flow is not None and flow.connection:
-            self.surroundings.connections.leave(self, flow)
-        if self.device is not None and devices is not None:
-            devices.remove(self)
+            surroundings.connections.leave(self, flow)
+        if self.device is not None and surroundings.devices is not None:
+            surroundings.devices.remove(self)
         if self.requests is None:
             self.usage = None  # the collector need not find the two
 

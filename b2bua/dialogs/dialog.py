@@ -48,6 +48,9 @@ class Dialog:
         "target",
     )
 
+    key: DialogKey
+    """What tells it apart."""
+
     def __init__(
         self,
         call_id: str,
@@ -73,8 +76,7 @@ class Dialog:
         self.call_id = call_id
         self.local_tag = local_tag
         self.remote_tag = remote_tag
-        self.key: DialogKey = (call_id, local_tag, remote_tag)
-        """What tells it apart."""
+        self.key = (call_id, local_tag, remote_tag)
         self.local = local
         self.remote_value = remote_value
         self.local_seq = local_seq

@@ -64,6 +64,13 @@ class DialogRequest:
         "seq",
     )
 
+    seq: int
+    """The CSeq number that it was last sent with."""
+    _sent: Request
+    """The request as it was last sent."""
+    _way: Flow | None
+    """The way that it took."""
+
     def __init__(
         self,
         channel: Channel,
@@ -93,15 +100,10 @@ class DialogRequest:
         self._mends = mends
         self._answered = 0
         self._proof: tuple[Field, ...] = ()
-        self._sent: Request
-        """The request as it was last sent."""
         self._client: IClientTransaction | None = None
-        self._way: Flow | None = None
-        """The way that it took."""
+        self._way = None
         self._timer: ITimer | None = None
         self._lost_at: float | None = None
-        self.seq = 0
-        """The CSeq number that it was last sent with."""
         if channel.requests is None:
             channel.requests = [self]
         else:

@@ -50,8 +50,9 @@ class DialogIndex(Generic[L]):
             del self._legs[key]
             if self._aliases and key in self._aliases:
                 self._legs.pop(self._aliases.pop(key), None)
-            self._ended[self._oldest] = hash(key)
-            self._oldest = (self._oldest + 1) % REMEMBERED
+            oldest = self._oldest
+            self._ended[oldest] = hash(key)
+            self._oldest = (oldest or REMEMBERED) - 1
 
     def alias(self, dialog: Dialog, name: DialogKey) -> None:
         """Let a dialog be found by another name too, as long as it lives; the last one counts."""

@@ -99,6 +99,13 @@ class Origin:
 
     __slots__ = ("_body", "_resumed", "_shown", "_taken_back", "address", "id", "version")
 
+    version: int
+    """The highest version that was used."""
+    _shown: int
+    """The version of the body that was sent last."""
+    _resumed: int
+    """The version that a restore gave to what was sent last, if the peer knows another one."""
+
     def __init__(self, session_id: int, address: str, version: int = 0) -> None:
         """
         Start before the first body.
@@ -107,14 +114,10 @@ class Origin:
         """
         self.id = session_id
         self.version = version
-        """The highest version that was used."""
         self.address = address
         self._shown = version
-        """The version of the body that was sent last."""
-        self._body = b""
-        self._taken_back = b""
+        self._body = self._taken_back = b""
         self._resumed = -1
-        """The version that a restore gave to what was sent last, if the peer knows another one."""
 
     @property
     def last(self) -> bytes:

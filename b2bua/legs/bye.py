@@ -132,7 +132,7 @@ def bye_received(leg: LegData, request: Request, server: IServerTransaction) -> 
     One of several early dialogs may go alone (section 15).
     """
     server.accept()
-    if leg.early:
+    if leg.seldom is not None and leg.early:
         key = (request.call_id, request.to_tag, request.from_tag)
         alone = [dialog for dialog in leg.early if dialog.key == key]
         if alone and leg.our_invite is not None:

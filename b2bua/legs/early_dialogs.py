@@ -145,7 +145,7 @@ class ForkingInvite(InviteRequest):
     def _keep(self, dialog: Dialog | None) -> None:
         """Forget all early dialogs but the one that the leg has by now."""
         leg = self.leg
-        if leg.dialog is not dialog or leg.early:
+        if leg.dialog is not dialog or (leg.seldom is not None and leg.early):
             for other in (leg.dialog, *(leg.early or ())):
                 if other is not None and other is not dialog:
                     leg.context.dialogs.remove(other)

@@ -38,7 +38,7 @@ class FurtherAnswers(Ack):
         leg = invite.leg
         super().__init__(leg.channel, dialog, invite.seq, credentials)
         self._kind, self._party = type(leg), leg.party
-        self._from, self._target = invite.from_name, invite.target
+        self._from, self._target = invite.from_name, invite.invitation.request_uri
         self._offered = invite.offers
 
     def take_over(self, client: IClientTransaction, others: dict[str, Ack] | None, used: int) -> None:

@@ -213,5 +213,9 @@ def session_of(request: Request) -> bytes | None:
     @raise PeerError: 415, when there is a body of another kind that has to be
         understood (RFC 5621 section 5, RFC 3261 section 8.2.3).
     """
+    if not request.body:
+        return None
+    if request.content_type == "application/sdp" and "Content-Encoding" not in request.first:
+        return request.body  # as nearly all are
     check_content(request, BODIES)
     return find_session(request)

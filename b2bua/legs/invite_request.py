@@ -31,7 +31,6 @@ class InviteRequest:
     """The request; those who inherit say what comes of it."""
 
     __slots__ = (
-        "_attempts",
         "_client",
         "_credentials",
         "_require",
@@ -43,24 +42,31 @@ class InviteRequest:
         "local_tag",
         "offers",
         "seq",
-        "target",
         "to_value",
     )
+
+    offers: bool
+    """Does it bring an offer?"""
+    seq: int
+    """
+    How often it was sent, which is its CSeq number.
+
+    Any number will do (section 8.1.1.5); low ones are read in their responses once for all calls.
+    """
+    _sent: Request | None
+    """The INVITE as last sent, until it has won."""
 
     def __init__(self, leg: LegData, invitation: Invitation) -> None:
         """Take what is to be sent; L{start} sends it."""
         self.leg = leg
         self.invitation = invitation
-        self.target = invitation.request_uri
         self.offers = invitation.session is not None
-        """Does it bring an offer?"""
         context = leg.context
         self.call_id = context.token()
         self.local_tag = context.token()
         from_uri = invitation.from_uri
         self.from_name = name_addr(invitation.from_display, from_uri)
         self.to_value = name_addr(invitation.to_display, invitation.to_uri)
-        # Any number will do (section 8.1.1.5); low ones are read in their responses once for all calls.
         self.seq = 0
         channel = leg.channel
         channel.contact_user = Uri.parse(from_uri).user or ""
@@ -69,9 +75,7 @@ class InviteRequest:
         channel.sticky = type(invitation.target) is FlowType
         channel.secure = invitation.request_uri[:5] == "sips:"
         self._require = leg.party.policy.reliable == "required"
-        self._attempts = 0
-        self._sent: Request | None = None
-        """The INVITE as last sent, until it has won."""
+        self._sent = None
         self._client: IClientTransaction | None = None
         self._credentials: tuple[Field, ...] = ()
 
@@ -93,13 +97,12 @@ class InviteRequest:
             local_tag=self.local_tag,
             local=self.from_name,
             local_seq=seq,
-            target=self.target,
+            target=self.invitation.request_uri,
         )
 
     def start(self) -> None:
         """Send the INVITE, or send it again with something changed (section 8.1.3.5)."""
         self.seq += 1
-        self._attempts += 1
         leg, target = self.leg, self.invitation.target
         if leg.channel.device is None and type(target) is FlowType:
             leg.channel.take_flow(target)
@@ -160,7 +163,7 @@ class InviteRequest:
     def _try_again(self, response: Response) -> bool:
         """Mend what a response complains about and send the INVITE once more, if that can be done."""
         leg, code = self.leg, response.code
-        if self._attempts >= ATTEMPTS:
+        if self.seq >= ATTEMPTS:
             return False
         if code in (401, 407) and self._sent is not None:
             fields = leg.context.credentials(leg, response, self._sent, leg.channel.flow)

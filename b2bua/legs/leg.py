@@ -132,7 +132,7 @@ class Leg(LegData):
 
     def say(self, word: Word) -> None:
         """Tell the peer a word of the other side."""
-        if self.held is not None and self.held.said(word):
+        if self.seldom is not None and self.held is not None and self.held.said(word):
             return
         if self.context.music is not None and self.context.music(self, word):
             return

@@ -37,22 +37,27 @@ class OurInvite(ForkingInvite):
 
     __slots__ = ("_ack", "_cancelled", "_owing", "_stranded", "_surplus_acks", "heard")
 
+    heard: bool
+    """Has there been a provisional response?"""
+    _owing: Reliable | None
+    """The fork that won while the PRACK with our answer was owed."""
+    _ack: FurtherAnswers | None
+    """That of the winner."""
+    _surplus_acks: dict[str, Ack] | None
+    """Those of dialogs that nobody wants, by their tags; nearly always there is none."""
+
     def __init__(self, leg: LegData, invitation: Invitation) -> None:
         """Take what is to be sent; C{start} sends it."""
         super().__init__(leg, invitation)
         self._stranded: ITimer | None = None
         self._cancelled = False
         self.heard = False
-        """Has there been a provisional response?"""
         self._early_media = ""
         self._reliable = None
         self._used = 0
-        self._owing: Reliable | None = None
-        """The fork that won while the PRACK with our answer was owed."""
-        self._ack: FurtherAnswers | None = None
-        """That of the winner."""
-        self._surplus_acks: dict[str, Ack] | None = None
-        """Those of dialogs that nobody wants, by their tags; nearly always there is none."""
+        self._owing = None
+        self._ack = None
+        self._surplus_acks = None
 
     def _heard(self, response: Response) -> None:
         """Take a response; what is malformed in it makes it worthless."""
@@ -297,7 +302,7 @@ class OurInvite(ForkingInvite):
         counts as cancelled (section 9.1).
         """
         leg = self.leg
-        if not self._attempts:
+        if not self.seq:
             self._part()  # nobody has heard of it
             return
         if self._cancelled or self._ack is not None or self._client is None:

@@ -261,7 +261,7 @@ class PeerInvite(ProvisionalResponses):
         leg = self.leg
         if leg.peer_invite is self:
             leg.peer_invite = None
-        if leg.early is not None and self.initial:
-            for dialog in leg.early:
+        if leg.seldom is not None and self.initial:
+            for dialog in leg.early or ():
                 leg.context.dialogs.remove(dialog)
             leg.early = None

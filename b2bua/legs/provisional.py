@@ -43,7 +43,6 @@ class ProvisionalResponses:
         "_last",
         "_offer_out",
         "_preview",
-        "_tagged",
         "_timer",
         "initial",
         "leg",
@@ -54,6 +53,21 @@ class ProvisionalResponses:
         "server",
     )
 
+    initial: bool
+    """Is it the one that makes the dialog?"""
+    offering: bool
+    """Is there an offer, of either side, that has no answer yet?"""
+    _held: tuple[bytes | None, Fields] | None
+    """The acceptance that waits for a PRACK."""
+    _last: tuple[int, str] | None
+    """The last provisional response, from which on the peer knows the dialog."""
+    _offer_out: bool
+    """Did the offer of our side go out in a response?"""
+    _preview: bytes | None
+    """The session that went out in a provisional response."""
+    _expiry: ITimer | None
+    """Fires when the INVITE has waited for as long as its Expires says."""
+
     def __init__(self, leg: LegData, request: Request, server: IServerTransaction) -> None:
         """Take the request."""
         self.leg = leg
@@ -61,24 +75,17 @@ class ProvisionalResponses:
         self.server = server
         server.user = leg
         self.initial = leg.dialog is None
-        """Is it the one that makes the dialog?"""
         self.offer: bytes | None = None
         self.offering = False
-        """Is there an offer, of either side, that has no answer yet?"""
         self.reliable: ReliableResponses | None = None
         self._abandoned: ReliableResponses | None = None
         self._answer: Response | None = None
-        self._held: tuple[bytes | None, Fields] | None = None
-        """The acceptance that waits for a PRACK."""
-        self._last: tuple[int, str] = (180, "")
+        self._held = None
+        self._last = None
         self._offer_out = False
-        """Did the offer of our side go out in a response?"""
-        self._preview: bytes | None = None
-        """The session that went out in a provisional response."""
-        self._tagged = False
+        self._preview = None
         self._timer: ITimer | None = None
-        self._expiry: ITimer | None = None
-        """Fires when the INVITE has waited for as long as its Expires says."""
+        self._expiry = None
 
     @property
     def answered(self) -> bool:
@@ -88,7 +95,7 @@ class ProvisionalResponses:
     @property
     def tagged(self) -> bool:
         """Does the peer know the dialog: has a response with our tag been sent?"""
-        return not self.initial or self.answered or self._tagged
+        return not self.initial or self.answered or self._last is not None
 
     def early_exchange_done(self) -> bool:
         """Was an offer answered reliably in this early dialog, so that an UPDATE may bring the next?"""
@@ -142,7 +149,6 @@ class ProvisionalResponses:
         if code == 180:
             leg.ringing = True
         self._last = (code, reason)
-        self._tagged = True
         if session is not None:
             self._preview = session
         if reliably:
@@ -225,6 +231,7 @@ class ProvisionalResponses:
             self.server.respond(again)
             self._wait(self.reliable.interval)
         else:
+            assert self._last is not None
             self.progress(*self._last, None, ())
             if self.reliable is not None and self._timer is None:
                 self._wait(TWO_AND_A_HALF)

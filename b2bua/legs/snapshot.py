@@ -73,7 +73,8 @@ def write(leg: LegData) -> dict[str, Any]:
     # Mostly the phone is where its binding says.
     bound = None if device is None else way if device.flow is flow else write_flow(device.flow)
     # To a voice of ours the peer says something else of itself.
-    session = leg.remote_session if leg.music is None else leg.music.described
+    music = None if leg.seldom is None else leg.music
+    session = leg.remote_session if music is None else music.described
     alias = leg.context.dialogs.alias_of(dialog)
     return {
         "version": VERSION,

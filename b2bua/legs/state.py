@@ -124,9 +124,10 @@ class LegChannel(Channel):
 
     def contact(self, flow: Flow) -> Field:
         """Where the peer reaches us, and whether that is the focus of a conference (RFC 4579 section 4.2)."""
-        if flow is not self.flow or not self.written:
-            if flow is not self.flow:
-                self.take_flow(flow)
+        if flow is not self.flow:
+            self.take_flow(flow)
+            self.written = ""
+        if not self.written:
             user = escape_user(self.focus) if self.focus else self.contact_user
             written = contact_value(self.surroundings.layer, flow, user, secure=self.secure)
             self.written = f"{written};isfocus" if self.focus else written
@@ -158,16 +159,12 @@ class LegData:
         "channel",
         "context",
         "dialog",
-        "early",
         "expires_at",
-        "gone",
         "hear",
-        "held",
         "id",
         "identity",
         "incoming",
         "listener",
-        "music",
         "origin",
         "our_bye",
         "our_invite",
@@ -182,6 +179,37 @@ class LegData:
         "timer",
     )
 
+    listener: Any
+    """Who of its call hears its words at present."""
+    identity: Identity | None
+    """Who the peer was found to be when it called; None: its party says it all."""
+    channel: LegChannel
+    """The way to the peer."""
+    our_invite: IOurInvite | None
+    """Our first INVITE, until it is acknowledged."""
+    peer_invite: IPeerInvite | None
+    """The INVITE of the peer that is open, until it is acknowledged."""
+    agreed: SessionTimer | None
+    """What was agreed on last of how long the session lasts (RFC 4028)."""
+    expires_at: float
+    """When the session expires, if there is an interval."""
+    timer: ITimer | None
+    """
+    Fires when the session is to be refreshed, or the peer to be asked whether it is there.
+
+    It knows the leg, so who stops it lets go of it, or the collector had to find the two.
+    """
+    our_bye: DialogRequest | None
+    """Our BYE, until it is answered."""
+    seldom: dict[str, Any] | None
+    """What few legs have, by its name; None while it has nothing of that."""
+
+    early: Seldom[list[Dialog] | None] = Seldom(None)
+    """Early dialogs besides C{dialog}, while the INVITE is open."""
+    music: Seldom[IMusic | None] = Seldom(None)
+    """The voice of ours that the peer hears while its party waits."""
+    held: Seldom[IHeldWords | None] = Seldom(None)
+    """What the call has said that waits for a relay; None while nothing does."""
     our_change: Seldom[IOurChange | None] = Seldom(None)
     """The re-INVITE or UPDATE of ours that is open."""
     peer_update: Seldom[IPeerUpdate | None] = Seldom(None)
@@ -219,44 +247,23 @@ class LegData:
         self.party = party
         self.hear = hear
         self.call: Any = None
-        self.listener: Any = None
-        """Who of its call hears its words at present."""
-        self.identity: Identity | None = None
-        """Who the peer was found to be when it called; None: its party says it all."""
+        self.listener = None
+        self.identity = None
         self.channel = LegChannel(context, self)
-        """The way to the peer."""
         self.channel.focus = ""
         self.dialog: Dialog | None = None
-        self.early: list[Dialog] | None = None
-        """Early dialogs besides that one, while the INVITE is open."""
         self.ringing = False
         self.origin: Origin | None = None
         self.remote_session: bytes | None = None
         self.peer_allows: frozenset[str] | None = None
         self.peer_supports = NOTHING
-        self.our_invite: IOurInvite | None = None
-        """Our first INVITE, until it is acknowledged."""
-        self.peer_invite: IPeerInvite | None = None
-        """The INVITE of the peer that is open, until it is acknowledged."""
-        self.agreed: SessionTimer | None = None
-        """What was agreed on last of how long the session lasts (RFC 4028)."""
+        self.our_invite = None
+        self.peer_invite = None
+        self.agreed = None
         self.expires_at = 0.0
-        """When the session expires, if there is an interval."""
-        self.timer: ITimer | None = None
-        """
-        Fires when the session is to be refreshed, or the peer to be asked whether it is there.
-
-        It knows the leg, so who stops it lets go of it, or the collector had to find the two.
-        """
-        self.our_bye: DialogRequest | None = None
-        """Our BYE, until it is answered."""
-        self.gone = False
-        self.seldom: dict[str, Any] | None = None
-        """What few legs have, by its name; None while it has nothing of that."""
-        self.music: IMusic | None = None
-        """The voice of ours that the peer hears while its party waits."""
-        self.held: IHeldWords | None = None
-        """What the call has said that waits for a relay; None while nothing does."""
+        self.timer = None
+        self.our_bye = None
+        self.seldom = None
 
     @property
     def answered(self) -> bool:
@@ -308,13 +315,13 @@ class LegData:
 
     def learn(self, message: Message) -> None:
         """Note what a message of the peer says about what it can do."""
-        first, once = message.first, message.distinct
+        first = message.first
         if "Allow" in first:
-            told = first["Allow"] if once else message.joined("Allow")
-            self.peer_allows = _methods(told if len(told) <= TOLD_MAX else told[:TOLD_MAX])
+            told = first["Allow"] if message.distinct else message.joined("Allow")
+            self.peer_allows = _methods(told[:TOLD_MAX])
         if "Supported" in first:
-            told = first["Supported"] if once else message.joined("Supported")
-            self.peer_supports = _options(told if len(told) <= TOLD_MAX else told[:TOLD_MAX])
+            told = first["Supported"] if message.distinct else message.joined("Supported")
+            self.peer_supports = _options(told[:TOLD_MAX])
 
     # The session
 
@@ -340,9 +347,10 @@ class LegData:
         """
         if offer is not None and session.count(MEDIA_LINE) != offer.count(MEDIA_LINE):
             session = with_lines_of(session, offer, exactly=True)
-        if self.origin is None:
-            self.origin = self.new_origin()
-        return self.origin.sign(session)
+        origin = self.origin
+        if origin is None:
+            origin = self.origin = self.new_origin()
+        return origin.sign(session)
 
     def new_origin(self) -> Origin:
         """Make the o= line of a session that begins."""
@@ -357,13 +365,17 @@ class LegData:
             self.state is ANSWERED
             and self.our_invite is None
             and self.peer_invite is None
-            and self.held is None
-            and (self.seldom is None or not (self.our_change or self.peer_update or self.queued_change))
+            and (
+                self.seldom is None
+                or not (self.held or self.our_change or self.peer_update or self.queued_change)
+            )
         )
 
     @property
     def asked(self) -> bool:
         """Is there a change of the call, for which L{Answered} or L{Refused} will be heard?"""
+        if self.seldom is None:
+            return False
         if self.held is not None and self.held.asking:
             return True
         if self.music is not None:
@@ -441,21 +453,22 @@ class LegData:
 
     def check_gone(self) -> None:
         """If nothing of an ended leg is left, forget its dialogs."""
-        if self.gone or self.state is not ENDED or self.peer_invite or self.our_bye:
+        if self.state is not ENDED or self.peer_invite is not None or self.our_bye is not None:
             return
-        if self.seldom is not None and (self.lingering or self.owed_bye or self.refers or self.relayed_refer):
-            return
-        self.gone = True
-        self.channel.close()
-        dialogs = self.context.dialogs
-        if self.early:
-            for dialog in self.early:
-                dialogs.remove(dialog)
+        channel, context = self.channel, self.context
+        if channel.closed:
+            return  # it is gone
+        if self.seldom is not None:
+            if self.lingering or self.owed_bye or self.refers or self.relayed_refer:
+                return
+            for dialog in self.early or ():
+                context.dialogs.remove(dialog)
             self.early = None
+        channel.close()
         if self.dialog is not None:
-            dialogs.remove(self.dialog)
-        if self.context.ended is not None:
-            self.context.ended(self)
+            context.dialogs.remove(self.dialog)
+        if context.ended is not None:
+            context.ended(self)
 
 
 # Legs of like phones share the result.

@@ -39,7 +39,6 @@ WRITERS = {
     "timer": "leg session_expires",
     "remote_session": "early_dialogs our_change our_invite peer_invite peer_update provisional snapshot",
     # How far it is, and what is open.
-    "gone": "",
     "lingering": "",
     "listener": "",
     "music": "",
