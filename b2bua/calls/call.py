@@ -170,7 +170,11 @@ class Call:
         @param record: what was recorded so far, of a call that is restored.
         """
         self.calls = calls
-        self.id = calls.token() if record is None else record.id
+        layer = calls.context.layer
+        wall = self.since = layer.wall()
+        """Since when things are as they are: who talks to whom, who holds, who waits."""
+        self.id = f"{int(wall):08x}{calls.token()[8:]}" if record is None else record.id
+        """Begins with its second, so that records are added at the end of the index of a database."""
         leg: Leg | None = None
         if isinstance(caller, Leg):
             leg, party, identity = caller, caller.party, calls.identities.of(caller)
@@ -186,9 +190,6 @@ class Call:
         self.path = path or Path()
         self.fields: SeenFields = NO_FIELDS
         """The header fields of the caller's INVITE that features have asked for (C{b2bua_fields})."""
-        layer = calls.context.layer
-        wall = self.since = layer.wall()
-        """Since when things are as they are: who talks to whom, who holds, who waits."""
         self._past = wall - (layer.moment or layer.now())
         self.story = Story(calls.now, self.id)
         self.legs: list[Leg] = []

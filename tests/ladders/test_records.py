@@ -42,6 +42,20 @@ class RecordTests(LadderTestCase):
         self.assertTrue(record.concerns("+15550100"))
         self.assertEqual(state(record), "busy")
 
+    def test_in_their_order(self) -> None:
+        """The ids of calls are in the order of their seconds, so that a database adds them at one end."""
+        self.start()
+        alice, bob = self.phones("alice", "bob")
+        for _ in range(5):
+            self.connect(alice, bob)
+            self.world.run(1.0)
+            self.disconnect(alice, bob)
+        self.quiet()
+        assert self.world.served is not None
+        records = self.world.served.records
+        self.assertEqual(sorted(records, key=lambda it: it.id), records)
+        self.assertEqual([int(it.id[:8], 16) for it in records], [int(it.started) for it in records])
+
     def test_caller_of_ours(self) -> None:
         """An extension is kept with its number and its name, and so are those it calls."""
         self.start()
