@@ -209,12 +209,13 @@ class SqlStore:
 
         if party is not None:
             named = (party, *parties_named(party))
-            # Whom a group or a forward reached stands in the legs only.
-            reached = " OR ".join("legs LIKE ? ESCAPE '/'" for _ in named)
+            # Whom a group or a forward reached stands in the legs only, in ASCII or as it is.
+            written = {json.dumps(name, ensure_ascii=ascii) for name in named for ascii in (True, False)}
+            reached = " OR ".join("legs LIKE ? ESCAPE '/'" for _ in written)
             want(
                 f"(caller IN ({marks(named)}) OR dialled = ? OR number = ? OR {reached})",
                 *(*named, party, party),
-                *(f"%{_literally(json.dumps(name))}%" for name in named),
+                *(f"%{_literally(text)}%" for text in written),
             )
         if since is not None:
             want("started >= ?", since)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 from b2bua.calls.records.record import STATUS_WORDS, CallRecord, LegRecord
+from b2bua.calls.restoring.as_json import as_json
 from b2bua.store.database import Row, names
 from b2bua.store.ports import BindingRow
 from b2bua.wire.grammar import printable
@@ -177,45 +180,48 @@ def binding_values(node: str, aor: str, position: int, row: BindingRow) -> Row:
     )
 
 
+_texts = attrgetter("caller", "dialled", "reason", "hung_up_by", "why", "number", "name", "answered_by")
+_LEG = ("id", "party", "incoming", "started", "answered", "ended", "why", "call_id", "name")
+_leg = attrgetter(*_LEG)
+_counted_leg = attrgetter(*_LEG, "packets", "lost", "jitter", "mos")
+
+
 def record_values(node: str, record: CallRecord) -> Row:
     """
     A record as a row, its columns in their order.
 
-    Taken apart by hand, since a busy server writes a thousand a second.
+    A busy server writes a thousand a second, so nothing is done for each text unless one needs it.
     """
-    legs = [
-        (
-            leg.id,
-            clean(leg.party),
-            leg.incoming,
-            leg.started,
-            leg.answered,
-            leg.ended,
-            clean(leg.why),
-            clean(leg.call_id),
-            clean(leg.name),
-            *(() if leg.packets is None else (leg.packets, leg.lost, leg.jitter, leg.mos)),
-        )
-        for leg in record.legs
-    ]
+    texts: Sequence[str] = _texts(record)
+    if not "".join(texts).isprintable():
+        texts = [clean(text) for text in texts]
+    caller, dialled, reason, hung_up_by, why, number, name, answered_by = texts
     return (
         record.id,
         node,
-        clean(record.caller),
-        clean(record.dialled),
+        caller,
+        dialled,
         record.started,
         record.answered,
         record.ended,
         record.status,
-        clean(record.reason),
-        clean(record.hung_up_by),
-        json.dumps(record.features) if record.features else "[]",
-        json.dumps(legs),
-        clean(record.why),
-        clean(record.number),
-        clean(record.name),
-        clean(record.answered_by),
+        reason,
+        hung_up_by,
+        as_json(record.features),
+        _written([_leg(leg) if leg.packets is None else _counted_leg(leg) for leg in record.legs]),
+        why,
+        number,
+        name,
+        answered_by,
     )
+
+
+def _written(legs: list[Row]) -> str:
+    """Write legs as JSON; what no database takes is seen in it, or was written behind a backslash."""
+    text = as_json(legs)
+    if "\\" in text or not text.isprintable():
+        text = as_json([[clean(it) if isinstance(it, str) else it for it in leg] for leg in legs])
+    return text
 
 
 def record_from(row: Row) -> CallRecord:
@@ -244,14 +250,15 @@ def record_from(row: Row) -> CallRecord:
     )
 
 
-_PLAIN = r"""replace(replace(replace(legs, '\\', '~'), '\"', '~'), '", ", false, ', '~')"""
-_RANG = f"""{_PLAIN} LIKE '%", false, %'"""
+_PLAIN = r"""replace(replace(replace(replace(legs, '\\', '~'), '\"', '~'), '", ', '",'), '",",false,', '~')"""
+_RANG = f"""{_PLAIN} LIKE '%",false,%'"""
 """
 Has a call a leg that did not come to us?
 
 The third of each is whether it did; before it stands the party, which we
-name.  What peers say of themselves must not be taken for it: no text has a
-quote any more, and a name that begins like it follows upon a comma.
+name.  Older rows have a blank behind each comma.  What peers say of themselves
+must not be taken for it: no text has a quote any more, and a name that begins
+like it follows upon a comma.
 """
 STATE = f"""CASE
     WHEN ended IS NULL AND answered IS NULL THEN 'ringing'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -274,6 +275,20 @@ class Contract:
         t.assertEqual(len(seen), len(records))
         found = yield self.store.find_records(Search(states=["busy", "declined"], party="105", limit=2))
         t.assertEqual(found, [])
+
+    @inlineCallbacks
+    def test_find_older(self) -> Steps:
+        """What versions before this one have written, all in ASCII and with blanks, is found as well."""
+        t: Any = self
+        legs = [LegRecord("1", "extension café", True, 0.0), LegRecord("2", 'trunk \\ "x"', False, 0.0)]
+        records = [replace(ENDED, id=id, legs=legs, node="a") for id in ("new", "old")]
+        yield self.store.write(Batch(records=(records[0],)))
+        t.patch(tables, "as_json", json.dumps)
+        yield self.store.write(Batch(records=(records[1],)))
+        for party in ("café", '\\ "x"'):
+            t.assertEqual((yield self.store.find_records(Search(party=party))), records[::-1])
+        t.assertEqual((yield self.store.drop_records(ENDED.started + 1)), 2)
+        yield self.test_find_by_state()
 
     @inlineCallbacks
     def test_drop(self) -> Steps:
