@@ -2,8 +2,8 @@
 How calls went that are over, kept in the store, so that yesterday's can be explained.
 
 Each is written down a moment after its end, when its last answers have come,
-as C{b2bua trace --save} would have it, and compressed.  When more calls end than can be written down
-without being felt, some are left out.
+as C{b2bua trace --save} would have it, and compressed.  That is done in small parts, so that no
+message waits for it.  When more calls end than can be written down without being felt, some are left out.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from __future__ import annotations
 import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from b2bua.calls.records.trace import Heard, Passed
+from b2bua.calls.records.trace import Heard, Passed, Trace
 from b2bua.explain.traced import TracedCall
 from b2bua.store.ports import StoreError, TraceRow
 
@@ -31,6 +32,10 @@ LATE = 1.0
 """Seconds after which the last messages of a call have come; calls are written down so often."""
 MOST = 5
 """So many calls are written down each time: some milliseconds of work."""
+PAUSE = 0.005
+"""Seconds between two parts of it."""
+BLOCKS = 8
+"""Blocks of the trace that are looked through in one part, a third of a millisecond; a call is one, too."""
 TIDY = 600.0
 """Seconds between two looks at what is too old, and too much."""
 DAY = 86_400.0
@@ -41,15 +46,21 @@ LARGEST = 16 * 1024 * 1024
 class Found:
     """The messages and words of some calls, found in one walk through what is kept."""
 
-    def __init__(self, server: Server, calls: list[Told]) -> None:
-        """Find them."""
+    def __init__(self) -> None:
+        """Have found nothing."""
         self._passed: dict[str, list[Passed]] = {}
-        ids = {leg.call_id for told in calls for leg in told.record.legs if leg.call_id}
-        for passed in server.trace.of(ids):
-            self._passed.setdefault(passed.call_id, []).append(passed)
         self._heard: dict[str, list[Heard]] = {}
-        for heard in server.trace.heard({told.record.id for told in calls}):
+
+    def walk(self, trace: Trace, calls: list[Told]) -> Iterator[None]:
+        """Find them, in parts."""
+        for heard in trace.heard({told.record.id for told in calls}):
             self._heard.setdefault(heard.call, []).append(heard)
+        ids = {leg.call_id for told in calls for leg in told.record.legs if leg.call_id}
+        for number, part in enumerate(trace.in_parts(ids), 1):
+            for passed in part:
+                self._passed.setdefault(passed.call_id, []).append(passed)
+            if not number % BLOCKS:
+                yield
 
     def __iter__(self) -> Iterator[Passed]:
         """All messages, in their order."""
@@ -78,6 +89,8 @@ class Traces:
         self._version = version
         self._waiting: deque[Told] = deque(maxlen=MOST)
         self._timer: ITimer | None = None
+        self._parts: Iterator[None] = iter(())
+        """What is left to do of what has begun."""
         self._tidied = server.runner.now()
         self.left_out = 0
         """Calls that were not written down since there were too many."""
@@ -89,31 +102,47 @@ class Traces:
         self.left_out += max(0, len(self._waiting) + len(calls) - MOST)
         self._waiting.extend(calls)
         if self._timer is None:
-            self._timer = self._server.runner.start(LATE, self._write)
+            self._timer = self._server.runner.start(LATE, self._begin)
 
     def finish(self) -> None:
         """Write down what waits, since the service ends."""
         if self._timer is not None:
             self._timer.stop()
-            self._write()
+            for _ in chain(self._parts, self._write()):
+                pass
 
-    def _write(self) -> None:
+    def _begin(self) -> None:
         """Write down what has ended lately."""
+        self._parts = self._write()
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Do a part of that, and the next one in a moment."""
         self._timer = None
+        for _ in self._parts:
+            self._timer = self._server.runner.start(PAUSE, self._go_on)
+            return
+        if self._waiting:
+            self._timer = self._server.runner.start(LATE, self._begin)
+        if self._server.runner.now() - self._tidied >= TIDY:
+            self.tidy()
+
+    def _write(self) -> Iterator[None]:
+        """Write down what waits, in parts."""
         runner = self._server.runner
         calls = list(self._waiting)
         self._waiting.clear()
         past = runner.wall() - runner.now()
-        found = Found(self._server, calls)
+        found = Found()
+        yield from found.walk(self._server.trace, calls)
         for told in calls:
+            yield
             traced = TracedCall.of(told.record, told.story, found, self._version, past)
             if traced.messages:
                 text = traced.model_dump_json()
                 self._journal.trace(
                     TraceRow(told.record.id, told.record.started, zlib.compress(text.encode()))
                 )
-        if runner.now() - self._tidied >= TIDY:
-            self.tidy()
 
     def tidy(self) -> None:
         """Remove what is too old, and what is too much."""

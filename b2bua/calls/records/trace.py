@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Container, Iterable, Iterator
-from itertools import chain
+from itertools import chain, compress
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from b2bua.legs.words import HungUp, Moved, Progress, Refused, Replied, Requested, Word
@@ -141,9 +141,11 @@ class Trace:
 
     def _passed(self) -> Iterator[_Passed]:
         """Every message, oldest first."""
-        return chain.from_iterable(
-            _in_turn(block, 4) for block in (*(b for _, b in self._blocks), self.block)
-        )
+        return chain.from_iterable(_in_turn(block, 4) for block in self._all())
+
+    def _all(self) -> list[list[Any]]:
+        """Every block, oldest first."""
+        return [*(block for _, block in self._blocks), self.block]
 
     def __iter__(self) -> Iterator[Passed]:
         """Every message, oldest first."""
@@ -159,10 +161,13 @@ class Trace:
 
     def of(self, call_ids: Iterable[str]) -> Iterator[Passed]:
         """The messages of some dialogs, by their Call-IDs."""
+        return chain.from_iterable(self.in_parts(call_ids))
+
+    def in_parts(self, call_ids: Iterable[str]) -> Iterator[list[Passed]]:
+        """The same block by block, for who does something else meanwhile: all that are kept by now."""
         wanted = set(call_ids)
-        for passed in self._passed():
-            if call_id_of(passed[3]) in wanted:
-                yield Passed(*passed)
+        for block in self._all():
+            yield [Passed(*passed) for passed in _in_turn(block, 4) if call_id_of(passed[3]) in wanted]
 
     def words(self, call: str) -> Iterator[Heard]:
         """The words of one call."""
@@ -171,7 +176,9 @@ class Trace:
     def heard(self, calls: Container[str]) -> Iterator[Heard]:
         """The words of some calls, oldest first."""
         words, next_ = self._words, self._next
-        return (Heard(*heard) for heard in _in_turn(words[next_:] + words[:next_], 6) if heard[1] in calls)
+        places = (*range(next_, len(words), 6), *range(0, next_, 6))
+        theirs = compress(places, [call in calls for call in words[next_ + 1 :: 6] + words[1:next_:6]])
+        return (Heard(*words[place : place + 6]) for place in theirs)
 
 
 def _in_turn(values: list[Any], each: int) -> Iterator[Any]:
