@@ -174,20 +174,29 @@ def destination(options: Mapping[str, Any]) -> IO[str]:
 
 def as_text(event: LogEvent) -> str:
     """Time, level, who speaks, and what it says."""
-    return f"{_time(event)} {_level(event).name:<8} {_line(event)}"
+    at = event.get("log_time")
+    second = None if at is None else int(at)
+    return _front(second, event.get("log_level", _INFO), str(event.get("log_namespace", "-"))) + _line(event)
+
+
+@lru_cache(64)
+def _front(second: int | None, level: Any, namespace: str) -> str:
+    """What many lines begin with."""
+    return f"{_second(second)} {level.name:<8} [{_speaker(namespace)}] "
 
 
 def as_journal(event: LogEvent) -> str:
-    """Priority for the journal, which knows the time."""
-    return f"<{_PRIORITY[_level(event)]}>{_line(event)}"
+    """Priority for the journal, which knows the time, and the same."""
+    level, speaker = event.get("log_level", _INFO), _speaker(str(event.get("log_namespace", "-")))
+    return f"<{_PRIORITY[level]}>[{speaker}] {_line(event)}"
 
 
 def as_json(event: LogEvent) -> str:
     """One object a line, with the values that went into the text."""
-    failure: Failure | None = event.get("log_failure")
+    at, failure = event.get("log_time"), event.get("log_failure")
     shown: dict[str, Any] = {
-        "time": _time(event),
-        "level": _level(event).name,
+        "time": _second(None if at is None else int(at)),
+        "level": event.get("log_level", _INFO).name,
         "system": event.get("log_namespace", "-"),
         "message": _message(event),
     }
@@ -199,19 +208,10 @@ def as_json(event: LogEvent) -> str:
     return json.dumps(shown) + "\n"
 
 
-def _level(event: LogEvent) -> Any:
-    return event.get("log_level", LogLevel.info)
-
-
-def _time(event: LogEvent) -> str:
-    """When it was, to the second."""
-    at = event.get("log_time")
-    return "-" if at is None else _second(int(at))
-
-
 @lru_cache(2)
-def _second(at: int) -> str:
-    return formatTime(at)
+def _second(at: int | None) -> str:
+    """When it was, to the second."""
+    return "-" if at is None else formatTime(at)
 
 
 def _message(event: LogEvent) -> str:
@@ -241,11 +241,11 @@ def _speaker(namespace: str) -> str:
 
 
 def _line(event: LogEvent) -> str:
-    """Who speaks and what it says, in one line, and an indented traceback if there is one."""
+    """What it says, in one line, and an indented traceback if there is one."""
     text = _message(event)
     if not text.isprintable():
         text = _CONTROL.sub(_escaped, text)
-    line = f"[{_speaker(str(event.get('log_namespace', '-')))}] {text}\n"
+    line = text + "\n"
     failure: Failure | None = event.get("log_failure")
     if failure is not None:
         rows = failure.getTraceback().rstrip().splitlines()
