@@ -64,10 +64,11 @@ class Calls:
     def over(self, calls: Sequence[Told]) -> None:
         """Remember calls that are over, in place of the oldest."""
         self.traces.over(calls)
-        self._over.extend(calls)
-        while len(self._over) > self._server.settings.calls.trace:
-            self._over.popleft()
-        answered = sum(record.answered is not None for record, _, _ in calls)
+        over = self._over
+        over.extend(calls)
+        for _ in range(len(over) - self._server.settings.calls.trace):
+            over.popleft()
+        answered = sum([record.answered is not None for record, _, _ in calls])
         self._answered += answered
         self._refused += len(calls) - answered
 

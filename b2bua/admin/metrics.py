@@ -40,10 +40,15 @@ class Distribution:
         self.steps = [0] * (len(bounds) + 1)
         self.sum = 0.0
 
-    def observe(self, value: float) -> None:
-        """It was so large."""
-        self.steps[bisect_left(self.bounds, value)] += 1
-        self.sum += value
+    def observe(self, values: Iterable[float]) -> None:
+        """It was so large, each time; less than nothing, by a clock that was set, is nothing."""
+        bounds, steps = self.bounds, self.steps
+        for value in values:
+            if value > 0.0:
+                steps[bisect_left(bounds, value)] += 1
+                self.sum += value
+            else:
+                steps[0] += 1
 
 
 class Metrics:
@@ -69,30 +74,27 @@ class Metrics:
         self.jitter = Distribution(JITTER)
         self.mos = Distribution(MOS)
 
-    def over(self, calls: Iterable[Told]) -> None:
+    def over(self, calls: Sequence[Told]) -> None:
         """Calls are over."""
-        for record, _, delay in calls:
-            if delay is not None:
-                self.setting_up.observe(max(0.0, delay))
-            caller = record.caller.partition(" ")[0]
-            kind = caller if caller in KINDS else "stranger", outcome(record)
-            self.ended[kind] += 1
-            if kind not in self.ended_since:
-                self.ended_since[kind] = self._wall()
-            if record.answered is not None:
-                self.ringing.observe(max(0.0, record.answered - record.started))
-                if record.ended is not None:
-                    self.talking.observe(max(0.0, record.ended - record.answered))
+        records = [record for record, _, _ in calls]
+        self.setting_up.observe([delay for _, _, delay in calls if delay is not None])
+        kinds = Counter([(record.caller.partition(" ")[0], outcome(record)) for record in records])
+        for (caller, how), number in kinds.items():
+            kind = caller if caller in KINDS else "stranger", how
+            self.ended[kind] += number
+            self.ended_since.setdefault(kind, self._wall())
+        times = [(r.started, r.answered, r.ended) for r in records if r.answered is not None]
+        self.ringing.observe([answered - started for started, answered, _ in times])
+        self.talking.observe([ended - answered for _, answered, ended in times if ended is not None])
 
     def counted(self, call: Call) -> None:
         """It is known what media of a call that is over came."""
-        for leg in call.record.legs:
-            if leg.packets:
-                self.packets += leg.packets
-                self.lost += max(0, leg.lost or 0)
-                self.jitter.observe(leg.jitter or 0.0)
-                if leg.mos is not None:
-                    self.mos.observe(leg.mos)
+        legs = [leg for leg in call.record.legs if leg.packets]
+        for leg in legs:
+            self.packets += leg.packets or 0
+            self.lost += max(0, leg.lost or 0)
+        self.jitter.observe([leg.jitter or 0.0 for leg in legs])
+        self.mos.observe([leg.mos for leg in legs if leg.mos is not None])
 
 
 def outcome(record: CallRecord) -> str:

@@ -155,14 +155,18 @@ class CallKeeper:
 
     def over(self, call: Call) -> None:
         """A call is over; if a party of it lives on in another one, its turn comes with that."""
+        id = call.id
         self._unqueue(call)
         if call in self._rings:
             del self._rings[call]
-        if call.id in self._ringing:
+        if id in self._ringing:
             self._forget_rings(call)
-        for id in (*self._lingering, call.id):
-            if id in self._written:
-                self._put_right(id)
+        if self._lingering:
+            for other in tuple(self._lingering):
+                if other in self._written:
+                    self._put_right(other)
+        if id in self._written:
+            self._put_right(id)
 
     def _look(self) -> None:
         """Write what has been quiet for long enough."""
