@@ -39,6 +39,10 @@ NO_MESSAGES = Outcome("refused", 405, local=True)
 """The trunk takes calls only."""
 
 
+REMEMBERED = 4096
+"""Of so many extensions it is remembered where a call for them goes."""
+
+
 class Trunks(Protocol):
     """What is asked of the trunks."""
 
@@ -111,6 +115,8 @@ class Directory:
             name: Party("trunk", name, "", name, self._trunk_policy(trunk))
             for name, trunk in settings.trunks.items()
         }
+        self._phones: dict[str, tuple[Binding, Tiers]] = {}
+        """Where those extensions are that were called of late and have one phone."""
         # What every call asks for is taken out of the tables once, since to read them is slow.
         self._ring_seconds = settings.calls.ring_seconds
         self._rings = {name: e.ring_seconds for name, e in settings.extensions.items() if e.ring_seconds}
@@ -423,19 +429,28 @@ class Directory:
         party = self._extensions[name]
         if name in self._most and self._is_full(party, self._most[name]):
             return OCCUPIED
-        to_uri = f"sip:{party.aor}"
         bindings = self._bindings.contacts(party.aor)
+        to_uri = f"sip:{party.aor}"
         if self._guests and (lodgings := self._lodgings(name)):
             phones = [*lodgings, *((party, binding) for binding in bindings)]
             return [[_bound(who, binding, to_uri) for who, binding in phones]]
         if not bindings:
             return UNREACHABLE
         if len(bindings) == 1:
-            return [[_bound(party, bindings[0], to_uri)]]
+            return self._at_one(party, bindings[0])
         return [
             [_bound(party, binding, to_uri) for binding in tier]
             for _, tier in groupby(bindings, key=lambda binding: binding.q)
         ]
+
+    def _at_one(self, party: Party, binding: Binding) -> Tiers:
+        """The only phone of an extension, which mostly is where it was when somebody called before."""
+        known = self._phones.get(party.name)
+        if known is None or known[0] is not binding:
+            if len(self._phones) >= REMEMBERED:
+                self._phones.clear()
+            known = self._phones[party.name] = binding, [[_bound(party, binding, f"sip:{party.aor}")]]
+        return known[1]
 
     def _routed(self, route: Route, user: str, params: str, behalf: Party) -> Tiers | Outcome:
         """

@@ -75,7 +75,7 @@ class Events:
         if self._timer is None:
             self._seen = self._look()
             self._calls = {call.id: state_of(call) for call in self._server.core.calls.going.values()}
-            self._server.core.calls.watch = self._call
+            self._server.core.calls.look(self._call)
             self._timer = self._server.runner.start(LOOK, self._looked)
 
     def end(self, reader: Reader) -> None:
@@ -146,7 +146,7 @@ class Events:
         runner = self._server.runner
         if not self._readers and runner.now() >= self._until:
             self._timer = None
-            self._server.core.calls.watch = None
+            self._server.core.calls.look_away(self._call)
             self._kept.clear()
             self._calls.clear()
             self._last += 1  # what happens from now on is not known to who comes back

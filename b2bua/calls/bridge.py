@@ -115,25 +115,31 @@ class Bridge:
     def hear(self, leg: Leg, word: Word) -> None:
         """Tell the other side."""
         other = self.b if leg is self.a else self.a
+        # Those of every call first, by their type: a match takes longer.
+        if type(word) is HungUp:
+            if self._idle:
+                self.part(leg)  # somebody waits to take over, and will see who is left
+            else:
+                self.call.bridge = None
+                why = "bye" if word.why in ("bye", "cancel") else word.why
+                self.call.hang_up(other, why, word.fields)
+        elif type(word) is Confirmed or type(word) is Answered or type(word) is Changed:
+            if type(word) is Changed:
+                self._exchange = leg
+                self._late_answer = word.session is None and not word.identity_only
+                self._note_hold(leg, word)
+                if word.fields:
+                    word = replace(word, fields=without_appearances(word.fields))
+            told = word if self.alignment is None else self._aligned(leg, word)
+            self.call.pass_on(leg, other, told)
+            if self._exchange is not None:
+                self._follow(leg, word)
+        else:
+            self._hear_seldom(leg, other, word)
+
+    def _hear_seldom(self, leg: Leg, other: Leg, word: Word) -> None:
+        """Tell the other side what few calls have."""
         match word:
-            case HungUp():
-                if self._idle:
-                    self.part(leg)  # somebody waits to take over, and will see who is left
-                else:
-                    self.call.bridge = None
-                    why = "bye" if word.why in ("bye", "cancel") else word.why
-                    self.call.hang_up(other, why, word.fields)
-            case Confirmed() | Answered() | Changed():
-                if type(word) is Changed:
-                    self._exchange = leg
-                    self._late_answer = word.session is None and not word.identity_only
-                    self._note_hold(leg, word)
-                    if word.fields:
-                        word = replace(word, fields=without_appearances(word.fields))
-                told = word if self.alignment is None else self._aligned(leg, word)
-                self.call.pass_on(leg, other, told)
-                if self._exchange is not None:
-                    self._follow(leg, word)
             case Refused(code, reason, fields):
                 if code != 491:  # after which it asks again in a moment (RFC 3261 section 14.1)
                     self._not_held(other)

@@ -27,7 +27,7 @@ from b2bua.calls.operations.rerouting import relay_happened
 from b2bua.calls.operations.telling import Telling
 from b2bua.calls.operations.transfer import transfer_requested
 from b2bua.calls.operations.waiting import WaitingParty, answer_waiting
-from b2bua.calls.path import Path
+from b2bua.calls.path import STRAIGHT, Path
 from b2bua.calls.ports import Decisions, Destination, Listener
 from b2bua.calls.records.record import CallRecord
 from b2bua.calls.records.story import Story
@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from b2bua.calls.bridge import Bridge
     from b2bua.calls.draft import Script
     from b2bua.calls.protocol import ForWhom
+    from b2bua.calls.records.view import CallState
     from b2bua.calls.routing.search import Search
     from b2bua.legs.party import Party
     from b2bua.media.ports import RelayHappened
@@ -101,6 +102,10 @@ class LiveTable(CallTable, Protocol):
     @property
     def changed(self) -> Callable[[Call], None] | None:
         """Told of each call when who talks to whom, who holds, rings or waits has changed."""
+
+    @property
+    def onlookers(self) -> tuple[Callable[[CallState], None], ...]:
+        """Told of the same as features that hear C{call_changed}, as long as somebody looks."""
 
     def tell_of(self, call: Call) -> None:
         """Who talks to whom has changed in a call."""
@@ -170,7 +175,7 @@ class Call:
         @param record: what was recorded so far, of a call that is restored.
         """
         self.calls = calls
-        layer = calls.context.layer
+        layer = calls.layer
         wall = self.since = layer.wall()
         """Since when things are as they are: who talks to whom, who holds, who waits."""
         self.id = f"{int(wall):08x}{calls.token()[8:]}" if record is None else record.id
@@ -187,7 +192,7 @@ class Call:
         """The generation of features that this call began with."""
         if self.features.plays_music:
             calls.context.music = calls.entertained
-        self.path = path or Path()
+        self.path = path or STRAIGHT
         self.fields: SeenFields = NO_FIELDS
         """The header fields of the caller's INVITE that features have asked for (C{b2bua_fields})."""
         self._past = wall - (layer.moment or layer.now())
@@ -250,11 +255,9 @@ class Call:
         self.calls.directory.leg_began(leg.party)
         if self.calls.changed is not None:
             self.calls.changed(self)
-        now = self.since = self.wall()
-        self.record.leg_began(leg, now)
+        self.record.leg_began(leg, self.differs())
         if self.record.answered is not None and self.calls.recorded is not None:
             self.calls.recorded(self)
-        self.calls.tell_of(self)
 
     def yield_leg(self, leg: Leg) -> None:
         """Give a leg away to another call; whom it talked to waits alone."""
@@ -357,10 +360,8 @@ class Call:
             if self.relay is not None:
                 self.relay.drop(leg)
             self.calls.directory.leg_ended(leg.party)
-            now = self.since = self.wall()
-            self.record.leg_ended(leg, now, why)
+            self.record.leg_ended(leg, self.differs(), why)
             self._left = True
-            self.calls.tell_of(self)
             if end is not None and self.started and "leg_ended" in self.features.heard:
                 self.features.tell_leg_ended(self, leg, end, by_us)
 
@@ -394,7 +395,7 @@ class Call:
         """Hand a word to whoever listens to the leg."""
         calls = self.calls
         if calls.tap is not None:
-            layer = calls.context.layer
+            layer = calls.layer
             calls.tap(layer.moment or layer.now(), self.id, leg, word)
         listener = leg.listener if leg.call is self else None
         if type(word) in LAST:
@@ -424,7 +425,7 @@ class Call:
         Looked up once, when the call begins, and counted on by the clock: when
         somebody sets the time of day, the call has not lasted longer for it.
         """
-        layer = self.calls.context.layer
+        layer = self.calls.layer
         return self._past + (layer.moment or layer.now())
 
     def was_taken(self, leg: Leg | None) -> None:
@@ -463,9 +464,7 @@ class Call:
         self.bridge = None
         if self.relay is not None:
             self.relay.close()
-        now = self.since = self.wall()
-        self.record.close(now, self.story.features)
-        self.calls.tell_of(self)
+        self.record.close(self.differs(), self.story.features)
         self.calls.over(self)
         if self.started and "call_ended" in self.features.heard:
             self.features.tell_call_ended(self, self.record)
@@ -590,10 +589,22 @@ class Call:
 
     def changed(self) -> None:
         """Who talks to whom has changed, who holds, rings or waits."""
-        self.since = self.wall()
+        self.differs()
         if self.calls.changed is not None:
             self.calls.changed(self)
-        self.calls.tell_of(self)
+
+    def differs(self) -> float:
+        """
+        Things are not as they were, and whoever wants to know hears so when the present step is done.
+
+        @return: the time of day, for the record.
+        """
+        calls = self.calls
+        layer = calls.layer
+        now = self.since = self._past + (layer.moment or layer.now())
+        if calls.onlookers or calls.features.hears_changes:
+            calls.tell_of(self)
+        return now
 
     def unowned(self, leg: Leg, request: Requested) -> None:
         """Ask the features for an answer to a request that nobody in the call owns."""

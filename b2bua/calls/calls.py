@@ -57,6 +57,7 @@ class Calls:
         @param calls_max: how many there may be.
         """
         self.context = context
+        self.layer = context.layer
         self.directory = directory
         self.identities = identities
         self.features = features
@@ -83,17 +84,15 @@ class Calls:
         """Told of a call whose parties are about to be left to an operation."""
         self.changed: Callable[[Call], None] | None = None
         """Told of each call when who talks to whom, who holds, rings or waits has changed."""
-        self.watch: Callable[[CallState], None] | None = None
+        self.onlookers: tuple[Callable[[CallState], None], ...] = ()
         """Told of the same as features that hear C{call_changed}, as long as somebody looks."""
-        self.beside: Callable[[CallState], None] | None = None
-        """Told of it as well, as long as another process shows calls of this one."""
         self.tap: Callable[[float, str, Leg, Word], None] | None = None
         """Told of each word that a call hears: when, in which call, from which leg."""
         self.ended: Callable[[Call], None] = lambda call: None
         """Told of each call when it is over, once."""
         self.counted: Callable[[Call], None] = lambda call: None
         """Told of each call that is over when its record says what media came."""
-        self.hear: Callable[[Leg, Word], None] = partial(self.run, self._heard)
+        self.hear: Callable[[Leg, Word], None] = self._hear
         """Takes a word of a leg, after all that came before."""
         self.entertained: Callable[[Leg, Word], bool] = partial(hold_music.said, self)
         """Looks at a word on its way to a leg: is its party about to wait, and is there something to hear?"""
@@ -105,6 +104,13 @@ class Calls:
         """How each call was when the features heard of it last, if they want to."""
 
     # ---- the inbox ------------------------------------------------------
+
+    def _hear(self, leg: Leg, word: Word) -> None:
+        """Take a word of a leg now, or when the present step is done."""
+        if self._busy:
+            self._inbox.append((self._heard, (leg, word)))
+        else:
+            self.run(self._heard, leg, word)
 
     def _heard(self, leg: Leg, word: Word) -> None:
         """Hand a word to whoever listens to the leg by now."""
@@ -193,18 +199,21 @@ class Calls:
 
     # ---- what has changed -----------------------------------------------
 
-    @property
-    def hears_changes(self) -> bool:
-        """Does anybody want to know how calls change?"""
-        return self.watch is not None or self.beside is not None or self.features.hears_changes
+    def look(self, tell: Callable[[CallState], None]) -> None:
+        """Tell somebody from now on how each call is when it has changed."""
+        if tell not in self.onlookers:
+            self.onlookers = (*self.onlookers, tell)
+
+    def look_away(self, tell: Callable[[CallState], None]) -> None:
+        """Tell them no more."""
+        self.onlookers = tuple([one for one in self.onlookers if one != tell])
 
     def tell_of(self, call: Call) -> None:
-        """Who talks to whom has changed in a call: the features hear so when the present step is done."""
-        if self.watch is None and self.beside is None and not self.features.hears_changes:
-            return
-        self._changes[call] = None
-        if not self._busy:
-            self.run(_nothing)
+        """A call has changed: whoever wants to know hears so when the present step is done."""
+        if self.onlookers or self.features.hears_changes:
+            self._changes[call] = None
+            if not self._busy:
+                self.run(_nothing)
 
     def _tell_changes(self) -> None:
         """Tell the features of now how each call is that is not as it was told last."""
@@ -217,10 +226,8 @@ class Calls:
                 self._told.pop(call.id, None)
             else:
                 self._told[call.id] = replace(state, since=0.0)
-            if self.watch is not None:
-                self.watch(state)
-            if self.beside is not None:
-                self.beside(state)
+            for tell in self.onlookers:
+                tell(state)
             self.features.tell_call_changed(state)
 
     # ---- the table ------------------------------------------------------
@@ -241,7 +248,7 @@ class Calls:
 
     def over(self, call: Call) -> None:
         """Forget a call that is over."""
-        if self._told and not self.hears_changes:
+        if self._told and not (self.onlookers or self.features.hears_changes):
             self._told.pop(call.id, None)
         if self.going.pop(call.id, None) is not None:
             if self._ends_with:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from b2bua.calls.path import HOPS_MAX, Diversion, Path
+from b2bua.calls.path import HOPS_MAX, STRAIGHT, Diversion, Path
 from b2bua.calls.verdicts import Diverted
 from b2bua.errors import PeerError
 from b2bua.wire.message import Response
@@ -28,9 +28,6 @@ ANONYMOUS = Uri("sip", "anonymous", "anonymous.invalid")
 """RFC 3323 section 4.1.1.3."""
 UNKNOWN = Uri("sip", "unknown", "unknown.invalid")
 """Stands for a diversion that is only counted (RFC 7544 section 5, note 4)."""
-
-STRAIGHT = Path()
-"""The way of a call that nobody has sent on."""
 
 # RFC 7544 section 5; reasons that are not here are 404, "unknown".
 CAUSES = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from b2bua.calls.verdicts import Diverted
@@ -41,7 +42,11 @@ class Path(NamedTuple):
 
     def through(self, key: str) -> Path:
         """The path with one more target on it."""
-        return Path((*self.visited, key), self.diversions, self.private)
+        return (
+            _straight_to(key)
+            if self is STRAIGHT
+            else Path((*self.visited, key), self.diversions, self.private)
+        )
 
     def diverted(self, by: str, why: Diverted, display: str = "") -> Path:
         """The path after its last target has sent the call on."""
@@ -57,3 +62,13 @@ class Path(NamedTuple):
         """Has the call been sent on too often?"""
         diverted = sum([d.counter for d in self.diversions]) if self.diversions else 0
         return len(self.visited) + diverted > HOPS_MAX
+
+
+STRAIGHT = Path()
+"""The way of a call that nobody has sent on."""
+
+
+@lru_cache(maxsize=1024)
+def _straight_to(key: str) -> Path:
+    """The same to a target, which most calls for it share."""
+    return Path((key,))

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from b2bua.legs.leg import Leg
     from b2bua.legs.words import Answered, Fields, Requested, Word
     from b2bua.media.ports import IRelays, IVoices
+    from b2bua.transactions.ports import ITransactionLayer
 
 T = TypeVar("T")
 
@@ -63,6 +64,10 @@ class Shared(Protocol):
     @property
     def entertained(self) -> Callable[[Leg, Word], bool]:
         """Looks at a word on its way to a leg: is its party about to wait, and is there something to hear?"""
+
+    @property
+    def layer(self) -> ITransactionLayer:
+        """The transaction layer, which has the clock."""
 
     @property
     def now(self) -> Callable[[], float]:

@@ -108,19 +108,18 @@ class Setup:
             if self._early is not leg:
                 session = None
         call = self.call
-        match word:
-            case Ringing():
-                if call.rang is None:
-                    layer = call.calls.context.layer
-                    call.rang = layer.moment or layer.now()
-                if session is not word.session:
-                    word = Ringing(session, word.fields)
-            case Progress(code=199):
-                if self._early is leg:  # RFC 6228: that source of media is gone
-                    self._early = None
-                return
-            case Progress():
-                word = Progress(word.code, word.reason, session, word.fields)
+        if isinstance(word, Ringing):
+            if call.rang is None:
+                layer = call.calls.layer
+                call.rang = layer.moment or layer.now()
+            if session is not word.session:
+                word = Ringing(session, word.fields)
+        elif word.code == 199:
+            if self._early is leg:  # RFC 6228: that source of media is gone
+                self._early = None
+            return
+        elif session is not word.session:
+            word = Progress(word.code, word.reason, session, word.fields)
         call.pass_on(leg, self.caller, word)
 
     def diverted(self, attempt: LiveAttempt, why: Diverted) -> None:

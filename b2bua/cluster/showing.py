@@ -44,7 +44,7 @@ class Showing:
         """A call of another node is ours."""
         self._shown.pop(call.id, None)
         self._ours.add(call.id)
-        self._server.core.calls.beside = self._tell
+        self._server.core.calls.look(self._tell)
         self._tell(state_of(call))
 
     def _tell(self, state: CallState) -> None:
@@ -56,7 +56,7 @@ class Showing:
         for peer in self._peers.values():
             self._say(peer, state)
         if not self._ours:
-            self._server.core.calls.beside = None
+            self._server.core.calls.look_away(self._tell)
 
     def _say(self, peer: Peer, state: CallState) -> None:
         """Tell a node how a call is."""

@@ -160,7 +160,7 @@ class Dispatch:
         hook: str,
         impls: Sequence[HookImpl],
         story: Story | None,
-        *values: Any,
+        values: tuple[Any, ...],
         decided: Callable[[str], object] | None = None,
     ) -> Any:
         """
@@ -172,62 +172,62 @@ class Dispatch:
         """
         now = self.timers.now
         began = now()
-        took: tuple[int, ...] = ()
-        for index, impl in enumerate(impls):
+        took: list[int] = []
+        for index, (plugin, call) in enumerate(impls):
             try:
-                answer = impl.call(*values)
+                answer = call(*values)
             except CONTAINED:
                 self._had_no_opinion(hook, impls[:index], took, began, story)
-                took = ()
-                self._failed(hook, impl.plugin, _failure(), began, story)
+                took = []
+                self._failed(hook, plugin, _failure(), began, story)
                 began = now()
                 continue
             if answer is None:  # most features have nothing to say about most calls
                 before, began = began, now()
                 seconds = began - before
                 if seconds >= BLOCKS:
-                    self._tell_blocked(hook, impl.plugin, seconds, story)
-                took += (int(seconds * 1e6 + 0.5),)
+                    self._tell_blocked(hook, plugin, seconds, story)
+                took.append(int(seconds * 1e6 + 0.5))
                 continue
             self._had_no_opinion(hook, impls[:index], took, began, story)
-            took = ()
+            took = []
             if isinstance(answer, (Deferred, CoroutineType)):
                 rest = impls[index + 1 :]
                 # A coroutine runs until it waits for the first time.
                 waiting = Deferred.fromCoroutine(
-                    self._wait(hook, impl, answer, began, rest, story, values, decided)
+                    self._wait(hook, plugin, answer, began, rest, story, values, decided)
                 )
                 if now() - began >= BLOCKS:
-                    self._tell_blocked(hook, impl.plugin, now() - began, story)
+                    self._tell_blocked(hook, plugin, now() - began, story)
                 return waiting
             if now() - began >= BLOCKS:
-                self._tell_blocked(hook, impl.plugin, now() - began, story)
-            if self._counts(hook, impl.plugin, answer, began, story):
+                self._tell_blocked(hook, plugin, now() - began, story)
+            if self._counts(hook, plugin, answer, began, story):
                 if decided is not None:
-                    decided(impl.plugin.name)
+                    decided(plugin.name)
                 return answer
             began = now()
         self._had_no_opinion(hook, impls, took, began, story)
         return None
 
     def _had_no_opinion(
-        self, hook: str, impls: Sequence[HookImpl], took: tuple[int, ...], now: float, story: Story | None
+        self, hook: str, impls: Sequence[HookImpl], took: list[int], now: float, story: Story | None
     ) -> None:
         """Note that the last of them had nothing to say, and the microseconds that each took."""
         if took and story is not None:
             whole = impls is self.impls[hook]
             names = self._names[hook] if whole else tuple([impl.plugin.name for impl in impls])
-            story.silent(now, hook, names[-len(took) :], took)
+            story.silent(now, hook, names[-len(took) :], tuple(took))
 
     async def _wait(
         self,
         hook: str,
-        impl: HookImpl,
+        plugin: Plugin,
         answer: Any,
         began: float,
         rest: Sequence[HookImpl],
         story: Story | None,
-        values: Sequence[Any],
+        values: tuple[Any, ...],
         decided: Callable[[str], object] | None,
     ) -> Any:
         """Wait for one feature's answer; without one, ask the others."""
@@ -236,13 +236,13 @@ class Dispatch:
         except CancelledError:
             raise  # whoever asked does not want to know any more
         except CONTAINED:
-            self._failed(hook, impl.plugin, _failure(), began, story)
+            self._failed(hook, plugin, _failure(), began, story)
         else:
-            if self._counts(hook, impl.plugin, answer, began, story):
+            if self._counts(hook, plugin, answer, began, story):
                 if decided is not None:
-                    decided(impl.plugin.name)
+                    decided(plugin.name)
                 return answer
-        later = self.ask(hook, rest, story, *values, decided=decided)
+        later = self.ask(hook, rest, story, values, decided)
         return await later if isinstance(later, Deferred) else later
 
     def within(self, seconds: float, answer: Awaitable[Any]) -> Deferred[Any]:
@@ -294,21 +294,22 @@ class Dispatch:
         self, hook: str, impls: Sequence[HookImpl], story: Story | None, about: Any, draft: InvitationDraft
     ) -> None:
         """Let every feature edit a draft; who fails leaves no trace in it."""
-        for impl in impls:
-            began = self.timers.now()
+        now = self.timers.now
+        for plugin, call in impls:
+            began = now()
             before = draft.kept()
             try:
-                answer = impl.call(about, draft)
+                answer = call(about, draft)
                 if answer is not None and isinstance(answer, (Deferred, CoroutineType)):
                     _drop(answer)
                     raise TypeError("an edit cannot take its time")
                 if draft.kept() != before and (wrong := wrong_edit(draft, before)):
                     raise TypeError(wrong)
-                if self.timers.now() - began >= BLOCKS:
-                    self._tell_blocked(hook, impl.plugin, self.timers.now() - began, story)
+                if now() - began >= BLOCKS:
+                    self._tell_blocked(hook, plugin, now() - began, story)
             except CONTAINED:
                 draft.put_back(before)
-                self._failed(hook, impl.plugin, _failure(), began, story)
+                self._failed(hook, plugin, _failure(), began, story)
 
     # ---- news -----------------------------------------------------------
 
@@ -317,7 +318,7 @@ class Dispatch:
         hook: str,
         impls: Sequence[HookImpl],
         story: Story | None,
-        *values: Any,
+        values: tuple[Any, ...],
         budget: float = NEWS_BUDGET,
     ) -> None:
         """
@@ -325,18 +326,19 @@ class Dispatch:
 
         @param budget: the seconds within which a coroutine must be done.
         """
-        for impl in impls:
-            began = self.timers.now()
+        now = self.timers.now
+        for plugin, call in impls:
+            began = now()
             try:
-                answer = impl.call(*values)
+                answer = call(*values)
             except CONTAINED:
-                self._failed(hook, impl.plugin, _failure(), began, story)
+                self._failed(hook, plugin, _failure(), began, story)
                 continue
             if answer is not None and isinstance(answer, (Deferred, CoroutineType)):
                 ending = self.within(budget, answer)
-                ending.addErrback(partial(self._failed_later, hook, impl.plugin, began, story))
-            if self.timers.now() - began >= BLOCKS:
-                self._tell_blocked(hook, impl.plugin, self.timers.now() - began, story)
+                ending.addErrback(partial(self._failed_later, hook, plugin, began, story))
+            if now() - began >= BLOCKS:
+                self._tell_blocked(hook, plugin, now() - began, story)
 
     def _failed_later(
         self, hook: str, plugin: Plugin, began: float, story: Story | None, failure: Failure
@@ -445,7 +447,7 @@ class Contained:
         """Call a function of it when its timer fires, unless it has been set aside."""
         if not self._plugin.out:
             timer = HookImpl(self._plugin, do)
-            self._dispatch.tell("timer", (timer,), None, *values, budget=TIMER_BUDGET)
+            self._dispatch.tell("timer", (timer,), None, values, TIMER_BUDGET)
 
     def judges(self, what: str, judge: Callable[[Told], Refuse | None]) -> Callable[[Told], Refuse | None]:
         """

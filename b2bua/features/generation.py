@@ -239,7 +239,7 @@ class Features(HookRelay):
         """Tell each plugin with its own face of the service."""
         for impl in self._impls[hook]:
             if (service := self._services.get(impl.plugin.name)) is not None:
-                self._dispatch.tell(hook, (impl,), None, service)
+                self._dispatch.tell(hook, (impl,), None, (service,))
 
     # ---- looking at it --------------------------------------------------
 

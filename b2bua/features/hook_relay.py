@@ -75,7 +75,7 @@ class HookRelay(Decisions):
                 hook = "code_dialled" if attempt.behalf is attempt.caller else "code_referred"
                 return self._ask_code(hook, attempt, *dialled)
         impls = self._impls["route_call"]
-        return self._dispatch.ask("route_call", impls, attempt.call.story, attempt) if impls else None
+        return self._dispatch.ask("route_call", impls, attempt.call.story, (attempt,)) if impls else None
 
     def _ask_code(
         self, hook: str, attempt: Attempt, code: Code, argument: str
@@ -83,10 +83,10 @@ class HookRelay(Decisions):
         """Ask the owner of a feature code, then, if it has nothing to say, everybody."""
         story = attempt.call.story
         owner = [impl for impl in self._impls[hook] if impl.plugin.name == code.feature]
-        answer = self._dispatch.ask(hook, owner, story, attempt, code.name, argument)
+        answer = self._dispatch.ask(hook, owner, story, (attempt, code.name, argument))
         everybody = self._impls["route_call"]
         verdict: RouteVerdict | Deferred[RouteVerdict | None] | None = _or_else(
-            answer, lambda: self._dispatch.ask("route_call", everybody, story, attempt)
+            answer, lambda: self._dispatch.ask("route_call", everybody, story, (attempt,))
         )
         return verdict
 
@@ -100,27 +100,27 @@ class HookRelay(Decisions):
         if not impls:
             return None
         verdict: FailureVerdict | Deferred[FailureVerdict | None] | None = self._dispatch.ask(
-            "target_failed", impls, attempt.call.story, attempt, outcome, decided=attempt.was_decided_by
+            "target_failed", impls, attempt.call.story, (attempt, outcome), attempt.was_decided_by
         )
         return verdict
 
     def ask_unavailable(self, extension: str) -> str | None:
         """Why does an extension take no calls?  Who takes their time over it is not waited for."""
         impls = self._impls["extension_unavailable"]
-        said: str | None = _at_once(self._dispatch.ask("extension_unavailable", impls, None, extension))
+        said: str | None = _at_once(self._dispatch.ask("extension_unavailable", impls, None, (extension,)))
         return said
 
     def ask_music(self, call: Call, leg: Leg, waits: Waits) -> str | None:
         """What does a party hear that is about to wait?"""
         impls = self._impls["music_wanted"]
-        said: str | None = _at_once(self._dispatch.ask("music_wanted", impls, call.story, call, leg, waits))
+        said: str | None = _at_once(self._dispatch.ask("music_wanted", impls, call.story, (call, leg, waits)))
         return said
 
     def ask_announcement(self, call: Call, leg: Leg, code: int, text: str) -> Announcement | None:
         """What is said to a caller who is refused, or has dialled a feature code?"""
         impls = self._impls["announcement_wanted"]
         said: Announcement | None = _at_once(
-            self._dispatch.ask("announcement_wanted", impls, call.story, call, leg, code, text)
+            self._dispatch.ask("announcement_wanted", impls, call.story, (call, leg, code, text))
         )
         return said
 
@@ -129,17 +129,17 @@ class HookRelay(Decisions):
         known = self.codes.dialled(number)
         if known is None:
             impls = self._impls["lamp_shown"]
-            lamp: Lamp | None = _at_once(self._dispatch.ask("lamp_shown", impls, None, number, watcher))
+            lamp: Lamp | None = _at_once(self._dispatch.ask("lamp_shown", impls, None, (number, watcher)))
             return lamp
         code, argument = known
         owner = [impl for impl in self._impls["code_shown"] if impl.plugin.name == code.feature]
-        lamp = _at_once(self._dispatch.ask("code_shown", owner, None, code.name, argument, watcher))
+        lamp = _at_once(self._dispatch.ask("code_shown", owner, None, (code.name, argument, watcher)))
         return lamp
 
     def ask_messages(self, account: str) -> Messages | None:
         """How many messages wait for somebody?"""
         impls = self._impls["messages_waiting"]
-        said: Messages | None = _at_once(self._dispatch.ask("messages_waiting", impls, None, account))
+        said: Messages | None = _at_once(self._dispatch.ask("messages_waiting", impls, None, (account,)))
         return said
 
 
@@ -172,7 +172,7 @@ def _asking(hook: str) -> Callable[..., Any]:
 
     def ask(self: HookRelay, *values: Any) -> Any:
         impls = self._impls[hook]
-        return self._dispatch.ask(hook, impls, story_of(values[0]), *values) if impls else None
+        return self._dispatch.ask(hook, impls, story_of(values[0]), values) if impls else None
 
     return ask
 
@@ -193,7 +193,7 @@ def _telling(hook: str) -> Callable[..., Any]:
 
     def tell(self: HookRelay, *values: Any) -> None:
         if impls := self._impls[hook]:
-            self._dispatch.tell(hook, impls, story_of(values[0]), *values)
+            self._dispatch.tell(hook, impls, story_of(values[0]), values)
 
     return tell
 

@@ -60,7 +60,7 @@ class Fork:
         self._seconds = seconds
         if self._timer is not None:
             self._timer.stop()
-        self._timer = self._attempt.call.calls.context.layer.start(seconds, self)
+        self._timer = self._attempt.call.calls.layer.start(seconds, self)
 
     def __call__(self) -> None:
         """The timer fires: it has rung that long."""
@@ -121,19 +121,26 @@ class Fork:
     def hear(self, leg: Leg, word: Word) -> None:
         """Take a word of a leg that is being rung."""
         attempt = self._attempt
+        # Those of every call first, by their type: a match takes longer.
+        if type(word) is Ringing or type(word) is Progress:
+            if word.session is not None and attempt.confirm:
+                word = replace(word, session=None)  # it may talk to us before the caller
+            elif word.session is not None and self._first and leg in self._first:
+                del self._first[leg]  # the caller hears it already
+            attempt.progressed(leg, word)
+        elif type(word) is Answered and not word.early:
+            if attempt.confirm or (self._first and leg in self._first):
+                self._talk_first(leg, word)
+            else:
+                self.legs.remove(leg)
+                attempt.answered(leg, word)
+        else:
+            self._hear_seldom(leg, word)
+
+    def _hear_seldom(self, leg: Leg, word: Word) -> None:
+        """Take what few legs say that ring: mostly that they do not take the call."""
+        attempt = self._attempt
         match word:
-            case Ringing() | Progress():
-                if word.session is not None and attempt.confirm:
-                    word = replace(word, session=None)  # it may talk to us before the caller
-                elif word.session is not None and self._first and leg in self._first:
-                    del self._first[leg]  # the caller hears it already
-                attempt.progressed(leg, word)
-            case Answered(early=False):
-                if attempt.confirm or (self._first and leg in self._first):
-                    self._talk_first(leg, word)
-                else:
-                    self.legs.remove(leg)
-                    attempt.answered(leg, word)
             case Moved(code, targets, reason, fields):
                 moved = Outcome(
                     "moved", code, reason, targets, rang=attempt.rang, by=leg.party, fields=fields
