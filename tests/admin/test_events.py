@@ -154,12 +154,12 @@ class StreamTests(DoorCase):
 
     def test_nobody_reads(self) -> None:
         """While nobody reads, calls pay nothing; some time after the last reader has gone neither."""
-        self.assertIsNone(self.server.core.calls.watch)
+        self.assertEqual(self.server.core.calls.onlookers, ())
         reader = self.read()
-        self.assertIsNotNone(self.server.core.calls.watch)
+        self.assertEqual(len(self.server.core.calls.onlookers), 1)
         reader.leave()
         self.world.run(events.PATIENCE + 5)
-        self.assertIsNone(self.server.core.calls.watch)
+        self.assertEqual(self.server.core.calls.onlookers, ())
 
     def test_logged_out(self) -> None:
         """Who logs out hears no more."""

@@ -43,7 +43,7 @@ class PulseTests(DoorCase):
             self.server.authenticator.throttle.failed("203.0.113.66", "alice")
         self.world.run(1)
         self.assertEqual(self.told(page), [{"ignored"}])
-        self.assertIsNone(self.server.core.calls.watch)
+        self.assertEqual(self.server.core.calls.onlookers, ())
 
     def test_own(self) -> None:
         """A user is told of their own calls only, and has to say so."""
