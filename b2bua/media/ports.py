@@ -30,6 +30,10 @@ class NoVoice(Exception):
     """There is no voice: no engine, no port, nothing that both understand; the text is for people."""
 
 
+class VoiceLost(NoVoice):
+    """There is none any more, since its worker is gone; its party is told so next (C{nobody})."""
+
+
 class IVoice(Interface):
     """One party at our ear; after C{close} nothing more is heard of it."""
 

@@ -15,9 +15,9 @@ from twisted.protocols import amp
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from b2bua.media.ports import Happened, Hear, IVoice, IVoices, NoVoice
+from b2bua.media.ports import Happened, Hear, IVoice, IVoices, NoVoice, VoiceLost
 from b2bua.net import voice_commands as commands
-from b2bua.net.worker_line import trouble
+from b2bua.net.worker_line import GONE, trouble
 from b2bua.net.workers import Line, Workers
 
 
@@ -153,4 +153,6 @@ class Voices:
 def _no_voice(failure: Failure) -> Failure:
     """Say that there is no voice where the worker does not answer."""
     why = trouble(failure)
-    return Failure(NoVoice(why)) if why else failure
+    if not why:
+        return failure
+    return Failure(VoiceLost(why) if why == GONE else NoVoice(why))

@@ -10,6 +10,8 @@ from twisted.logger import Logger
 from twisted.protocols import amp
 from twisted.python.failure import Failure
 
+GONE = "the media worker is gone"
+
 
 class WorkerLine(amp.AMP):
     """
@@ -45,7 +47,7 @@ class WorkerLine(amp.AMP):
 def trouble(failure: Failure) -> str:
     """Why an answer did not come, for people; empty if it has come and says something else."""
     if failure.check(ConnectionDone, ConnectionLost, amp.ProtocolSwitched) is not None:
-        return "the media worker is gone"
+        return GONE
     if failure.check(amp.TooLong) is not None:
         return "the description is too long"
     if failure.check(amp.UnknownRemoteError) is not None:

@@ -45,8 +45,8 @@ class Talk:
         self.server_called = server_called
         self.exchange = Exchange(self.complain)
         self.notifications = Notifications(self.complain, self._reaches)
-        self.last_cseq: dict[str, int] = {}
-        """The last CSeq number of the server, by the peer's tag."""
+        self.last_cseq: dict[tuple[str, str], int] = {}
+        """The last CSeq number of the server, by its own tag and the peer's."""
         self.forgotten: set[str] = set()
         """Those with whom there were dialogs when the server crashed; the empty one says that it has."""
         self.up: set[str] = set()
@@ -106,12 +106,11 @@ class Talk:
         """A new request of the server, neither ACK nor CANCEL."""
         request = sent.request
         method, tag = request.method, request.to.tag
-        # A SUBSCRIBE that came again has begun another dialog with the same tag of the peer.
-        dialog = f"{tag} {request.from_.tag}" if self.notifications.opened(tag) else tag
-        last = self.last_cseq.get(dialog, self.last_cseq.get("", 0))
+        ours = request.from_.tag
+        last = self.last_cseq.get((ours, tag), self.last_cseq.get((ours, ""), 0))
         if request.cseq.number <= last:
             self.complain(f"{method} with CSeq {request.cseq.number} after {last}", "RFC 3261 12.2.1.1")
-        self.last_cseq[dialog] = request.cseq.number
+        self.last_cseq[ours, tag] = request.cseq.number
         # What waited for a connection to open was said before it left.
         before = self.bye_out.get(tag)
         again = method == "BYE" and before is not None and before.final is None
@@ -216,10 +215,10 @@ class Talk:
                 if sent.stray or sent.orphaned:
                     self.stray.add(tag)
                 # Whatever went before in early dialogs, CSeq goes on from there.
-                self.last_cseq.setdefault(tag, sent.request.cseq.number)
+                self.last_cseq.setdefault((sent.request.from_.tag, tag), sent.request.cseq.number)
             elif response.code < 200 and response.rseq is not None:
                 self.reliable_in.add((tag, response.rseq))
-                self.last_cseq.setdefault(tag, sent.request.cseq.number)
+                self.last_cseq.setdefault((sent.request.from_.tag, tag), sent.request.cseq.number)
         if owed:
             self.exchange.answer_came(sent.request, response)
 
@@ -268,7 +267,6 @@ class Talk:
         elif response.success:
             self.up.add(request.from_.tag)
             self.unacked_out[request.cseq.number] = self.now
-            self.last_cseq.setdefault(request.from_.tag, 0)
             early = [one for one in self.reliable_out.values() if one.to.tag == response.to.tag]
             if any(open_one.body for open_one in early):
                 self.complain("2xx before the PRACK for SDP", "RFC 3262 3")

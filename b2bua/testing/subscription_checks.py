@@ -48,10 +48,6 @@ class Notifications:
         elif response.code == 489 and response.get("Allow-Events") is None:
             self._complain("489 without Allow-Events", "RFC 6665 8.3.2")
 
-    def opened(self, tag: str) -> bool:
-        """Has a SUBSCRIBE of the peer with that tag opened a dialog?"""
-        return tag in self._open
-
     def crashed(self, now: float) -> None:
         """The server is gone: that a subscription had ended just before may not have been written down."""
         self._over = {key for key in self._over if self._last[key].at < now - WRITTEN}

@@ -12,7 +12,7 @@ from zope.interface import implementer
 
 from b2bua.media import negotiation
 from b2bua.media.g711 import WIDTH
-from b2bua.media.ports import Happened, Hear, IVoice, IVoices, NoVoice
+from b2bua.media.ports import Happened, Hear, IVoice, IVoices, NoVoice, VoiceLost
 from b2bua.media.rtp import RATE
 from b2bua.media.sounds import save
 
@@ -50,6 +50,8 @@ class SimulatedVoice:
         self.recorded: Recorded | None = None
         self._timer: Any = None
         self._dead = False
+        self.opening = True
+        """Does nobody have it yet?"""
 
     def answer(self, offer: bytes) -> Deferred[bytes]:
         """Go on with a new offer."""
@@ -221,6 +223,8 @@ class SimulatedVoices:
         self.delay = 0.0
         """Seconds until there is an answer to what is asked of a voice."""
         self._port = FIRST_PORT
+        self._awaited: dict[Deferred[Any], Callable[[], bool]] = {}
+        """What was asked of a worker, and whether there is still somebody to have the answer."""
 
     def open(
         self,
@@ -248,7 +252,12 @@ class SimulatedVoices:
                 return fail(NoVoice("nothing is understood"))
             voice.session, voice.agreed = reply
         self.open_voices.add(voice)
-        return self.late(voice, wanted)
+        return self.late(voice, wanted).addCallback(self._opened)
+
+    def _opened(self, voice: SimulatedVoice) -> SimulatedVoice:
+        """Somebody has it."""
+        voice.opening = False
+        return voice
 
     def late(self, value: Any, wanted: Callable[[], bool]) -> Deferred[Any]:
         """
@@ -259,13 +268,27 @@ class SimulatedVoices:
         if not self.delay:
             return succeed(value)
         waiting: Deferred[Any] = Deferred()
-        self.world.clock.callLater(self.delay, lambda: waiting.callback(value) if wanted() else None)
+        self._awaited[waiting] = wanted
+        self.world.clock.callLater(self.delay, self._answer, waiting, value)
         return waiting
 
+    def _answer(self, waiting: Deferred[Any], value: Any) -> None:
+        """Give an answer, unless the worker has died before."""
+        wanted = self._awaited.pop(waiting, None)
+        if wanted is not None and wanted():
+            (waiting.errback if isinstance(value, VoiceLost) else waiting.callback)(value)
+
     def lose(self) -> None:
-        """Let the worker die: its voices are gone, and whoever uses them hears so in the order of ports."""
+        """
+        Let the worker die: its voices are gone, and whoever uses them hears so in the order of ports.
+
+        What it was asked has failed before, so a voice that it was to open was never there.
+        """
         lost, self.open_voices = self.open_voices, set()
-        for voice in sorted(lost, key=lambda voice: voice.port):
+        users = [voice for voice in lost if not voice.opening]
+        for waiting in list(self._awaited):
+            self._answer(waiting, VoiceLost("the worker is gone"))
+        for voice in sorted(users, key=lambda voice: voice.port):
             voice.lose()
 
     def to(self, place: tuple[str, int]) -> SimulatedVoice | None:

@@ -20,7 +20,7 @@ from twisted.trial.unittest import TestCase
 from b2bua.media import negotiation, sounds
 from b2bua.media.g711 import PCMA, level
 from b2bua.media.growing import rescue
-from b2bua.media.ports import Happened, NoVoice
+from b2bua.media.ports import Happened, NoVoice, VoiceLost
 from b2bua.media.rtp import FRAME, RATE, Packet
 from b2bua.net.voices import Voices
 from b2bua.wire.sdp import Sdp
@@ -316,12 +316,22 @@ class VoicesTests(TestCase):
         voice.close()
 
     async def test_worker_dies(self) -> None:
-        """The parties of a worker that dies hear so, and the next party gets another one."""
-        await self.voices.open(HOST, self.hear, self.listen(Party()))
+        """
+        The parties of a worker that dies hear so, and the next party gets another one.
+
+        What it was asked fails before, and of a voice that it was to open nothing is heard.
+        """
+        first = await self.voices.open(HOST, self.hear, self.listen(Party()))
         gone = self.until("nobody")
         (pid,) = self.voices.pids
+        os.kill(pid, signal.SIGSTOP)
+        playing = first.play(str(self.sound))
+        opening = self.voices.open(HOST, lambda happened: self.fail(str(happened)), self.listen(Party()))
+        playing.addErrback(lambda failure: (failure.type, gone.called))
         os.kill(pid, signal.SIGKILL)
+        await self.assertFailure(opening, VoiceLost)
         self.assertEqual((await gone).detail, "worker")
+        self.assertEqual(await playing, (VoiceLost, False))
         party = Party()
         voice = await self.voices.open(HOST, self.hear, self.listen(party))
         played = self.until("played")

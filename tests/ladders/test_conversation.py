@@ -215,6 +215,21 @@ class ConversationTests(LadderTestCase):
         self.assertEqual(self.machine.said, ["key 1", "failed: the voice was lost"])
         self.over()
 
+    def test_worker_dies_of_what_it_is_asked(self) -> None:
+        """What a worker has not begun to play, or to record, when it dies is over as well."""
+        self.world.voices.delay = 0.1
+        (self.alice,) = self.world.phones("alice", manners=Manners())
+        self.alice.dial("500")
+        self.world.run_until(lambda: "hello" in self.world.voices.played)
+        self.world.voices.lose()
+        self.world.run(1)
+        self.world.voice(self.alice).press("3")
+        self.world.run_until(lambda: "long" in self.world.voices.played)
+        self.world.voices.lose()
+        self.world.run(1)
+        self.assertEqual(self.machine.said, ["key 3", "interrupted by "])
+        self.over()
+
     def test_worker_dies_and_party_leaves(self) -> None:
         """Who hangs up while another worker is offered leaves no voice, though they were being recorded."""
         self.calling()

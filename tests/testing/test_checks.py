@@ -191,6 +191,18 @@ class Lying(LadderTestCase):
         self.world.run(0.1)
         self.assertIn("INFO with CSeq", self.complaints())
 
+    def test_sequence_of_a_fork(self) -> None:
+        """Each dialog counts for itself, that of another To tag as well (section 12.1.1)."""
+        self.call_in()
+        self.liar.session.local_cseq = 7
+        self.liar.sends("INFO")
+        self.world.run(0.1)
+        self.liar.session.local_tag += "x"
+        self.liar.session.local_cseq = 0
+        self.liar.sends("INFO")
+        self.world.run(0.1)
+        self.assertNotIn("INFO with CSeq", self.complaints())
+
     def test_early_cancel(self) -> None:
         """A CANCEL before a provisional response is found (section 9.1)."""
         self.liar.sends("INVITE", to="other")

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua import hookimpl
 from b2bua.calls import Refuse
-from b2bua.media.ports import Happened
+from b2bua.media.ports import Happened, VoiceLost
 from b2bua.store.memory import MemoryStore
 from b2bua.testing import LadderTestCase, Manners, World
 
@@ -155,6 +155,25 @@ class WorldTests(LadderTestCase):
         voices.lose()
         self.assertEqual(heard, list(range(50)))
         self.assertEqual(voices.open_voices, set())
+
+    def test_voices_that_are_to_come_are_lost(self) -> None:
+        """What a worker was asked fails when it dies, and a voice that it was to open was never there."""
+        heard: list[Happened] = []
+        voices = self.world.voices
+        voices.delay = 0.3
+        opening = voices.open("192.0.2.1", heard.append)
+        self.world.run(0.2)
+        voices.lose()
+        self.failureResultOf(opening, VoiceLost)
+        self.world.run(1)
+        self.assertEqual((heard, voices.open_voices), ([], set()))
+
+        opened = voices.open("192.0.2.1", heard.append)
+        self.world.run(1)
+        playing = self.successResultOf(opened).play("hello.wav")
+        voices.lose()
+        self.failureResultOf(playing, VoiceLost)
+        self.assertEqual(heard, [Happened("nobody", "worker")])
 
     def test_half_an_hour_of_ringing(self) -> None:
         """Silence takes few steps: a 180 each minute, and a look at the bindings every five seconds."""

@@ -91,7 +91,7 @@ class Conversation(StandIn, Speech):
         @raise Gone: the party talks to somebody, waits elsewhere, or has left.
         """
         if hears:
-            await self._need().play(hears, True)
+            await self._begin(hears, True)
         self._need()
         self._searching = True
         try:

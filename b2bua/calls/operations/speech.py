@@ -7,12 +7,14 @@ that waits (L{b2bua.calls.operations.hold_music}).
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
 
 from b2bua.calls import face
 from b2bua.calls.operations.leg_waiter import Gone
+from b2bua.media.ports import VoiceLost
 
 if TYPE_CHECKING:
     from b2bua.calls.protocol import Shared
@@ -61,7 +63,7 @@ class Speech:
         for path in paths:
             if self._keys and self._keys[0] in until:
                 break
-            await self._need().play(path)
+            await self._begin(path)
             key = await self._wait("played" + until)
             if key:
                 self._need().stop()
@@ -78,7 +80,7 @@ class Speech:
         @raise NoVoice: if the file cannot be played.
         @raise Gone: if the party has left.
         """
-        await self._need().play(path, True)
+        await self._begin(path, True)
         key = self._take(until) or await self._wait(until, seconds)
         self._need().stop()
         return key
@@ -133,6 +135,11 @@ class Speech:
         if self._voice is None:
             raise Gone(self._leg)
         return self._voice
+
+    async def _begin(self, path: str, again: bool = False) -> None:
+        """Have a file played; what a dying worker has not begun is over with what it has (L{_unheard})."""
+        with suppress(VoiceLost):
+            await self._need().play(path, again)
 
     def _wait(self, what: str, seconds: float | None = None) -> Deferred[str]:
         """
