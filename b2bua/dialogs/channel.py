@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from b2bua.wire.uri import Uri
 
 
-def contact_value(layer: ITransactionLayer, flow: Flow, user: str = "", *, secure: bool = False) -> str:
+def contact_value(layer: ITransactionLayer, flow: Flow, user: str = "", secure: bool = False) -> str:
     """
     Where the peer of C{flow} reaches us: the value of Contact.
 
@@ -225,7 +225,7 @@ class Channel:
         """Where the peer reaches us in this dialog."""
         if flow is self.flow and self.written:
             return ("Contact", self.written)
-        value = contact_value(self.surroundings.layer, flow, self.contact_user, secure=self.secure)
+        value = contact_value(self.surroundings.layer, flow, self.contact_user, self.secure)
         if flow is self.flow:
             self.written = value
         return ("Contact", value)

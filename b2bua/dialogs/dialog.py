@@ -125,7 +125,6 @@ class Dialog:
     def of_response(
         cls,
         response: Response,
-        *,
         call_id: str,
         local_tag: str,
         local: str,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from b2bua.errors import PeerError
@@ -97,7 +96,7 @@ class Origin:
     a body that was passed on is the same object as with the leg that it came from.
     """
 
-    __slots__ = ("_body", "_resumed", "_shown", "_taken_back", "address", "id", "version")
+    __slots__ = ("_at", "_body", "_resumed", "_shown", "_taken_back", "address", "id", "version")
 
     version: int
     """The highest version that was used."""
@@ -115,6 +114,7 @@ class Origin:
         self.id = session_id
         self.version = version
         self.address = address
+        self._at = f"IP6 {address}" if ":" in address else f"IP4 {address}"
         self._shown = version
         self._body = self._taken_back = b""
         self._resumed = -1
@@ -124,21 +124,21 @@ class Origin:
         """The body that was sent last; to send it once more, L{sign} it."""
         if not self._body:
             return b""
-        return replace_origin(self._body, b"o=- %d %d IN %b" % (self.id, self._shown, _place(self.address)))
+        return replace_origin(self._body, f"o=- {self.id} {self._shown} IN {self._at}".encode())
 
     def sign(self, body: bytes) -> bytes:
         """Put our o= line into a body that is about to be sent."""
-        if not self._body or moved(self._body, body):
-            if self._body:
-                if moved(self._taken_back, body):
-                    self.version += 1
-                self._shown = self.version
-            self._body = body
-            self._taken_back = b""
+        if not self._body:
+            self._body, self._taken_back = body, b""
+        elif moved(self._body, body):
+            if moved(self._taken_back, body):
+                self.version += 1
+            self._shown = self.version
+            self._body, self._taken_back = body, b""
         elif self._outdated:
             self.version += 1
             self._shown, self._taken_back = self.version, b""
-        return replace_origin(body, b"o=- %d %d IN %b" % (self.id, self._shown, _place(self.address)))
+        return replace_origin(body, f"o=- {self.id} {self._shown} IN {self._at}".encode())
 
     @property
     def state(self) -> tuple[int, bytes]:
@@ -178,12 +178,6 @@ class Origin:
         self._shown, self._body = shown, last
         if not known:
             self._resumed = shown
-
-
-@lru_cache(maxsize=256)
-def _place(address: str) -> bytes:
-    """An address of ours as an o= line has it; there are few."""
-    return f"{'IP6' if ':' in address else 'IP4'} {address}".encode()
 
 
 def can_answer(answer: bytes, offer: bytes) -> bool:

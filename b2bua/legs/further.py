@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from b2bua.legs.invite_request import InviteRequest
     from b2bua.legs.words import Word
     from b2bua.transactions.ports import IClientTransaction
-    from b2bua.wire.message import Field, Response
+    from b2bua.wire.message import Response
 
 
 class FurtherAnswers(Ack):
@@ -33,17 +33,14 @@ class FurtherAnswers(Ack):
     _used: int
     """The last CSeq number that we used with its Call-ID before it was answered."""
 
-    def __init__(self, invite: InviteRequest, dialog: Dialog, credentials: tuple[Field, ...]) -> None:
-        """Take who has won."""
+    def take_over(
+        self, invite: InviteRequest, client: IClientTransaction, others: dict[str, Ack] | None, used: int
+    ) -> None:
+        """Hear what else comes for an INVITE that is through."""
         leg = invite.leg
-        super().__init__(leg.channel, dialog, invite.seq, credentials)
         self._kind, self._party = type(leg), leg.party
         self._from, self._target = invite.from_name, invite.invitation.request_uri
-        self._offered = invite.offers
-
-    def take_over(self, client: IClientTransaction, others: dict[str, Ack] | None, used: int) -> None:
-        """Hear what else comes for an INVITE that is through."""
-        self._others, self._used = others, used
+        self._offered, self._others, self._used = invite.offers, others, used
         client.hand_on(self)
 
     def __call__(self, response: Response) -> None:
@@ -63,13 +60,9 @@ class FurtherAnswers(Ack):
             ack.repeat()
             return
         session = session_within(response)
+        own = self.dialog
         dialog = Dialog.of_response(
-            response,
-            call_id=self.dialog.call_id,
-            local_tag=self.dialog.local_tag,
-            local=self._from,
-            local_seq=self._used,
-            target=self._target,
+            response, own.call_id, own.local_tag, self._from, self._used, self._target
         )
         ack = Ack(self.channel, dialog, self._seq, self.credentials)
         self._others = {**(self._others or {}), tag: ack}

@@ -16,6 +16,7 @@ from b2bua.wire.grammar import split_list, without_controls
 from b2bua.wire.multipart import session_of as find_session
 from b2bua.wire.refusals import check_content
 from b2bua.wire.registry import NEVER, canonical
+from b2bua.wire.sdp import TYPE as SDP
 
 if TYPE_CHECKING:
     from b2bua.legs.party import Party
@@ -200,6 +201,10 @@ def session_within(message: Message) -> bytes | None:
 
     Neither can be refused, and a 2xx is acknowledged in any case (RFC 3261 section 13.2.2.4).
     """
+    if not message.body:
+        return None
+    if message.content_type == SDP:
+        return message.body  # as nearly all are
     try:
         return find_session(message)
     except PeerError:
@@ -215,7 +220,7 @@ def session_of(request: Request) -> bytes | None:
     """
     if not request.body:
         return None
-    if request.content_type == "application/sdp" and "Content-Encoding" not in request.first:
+    if request.content_type == SDP and "Content-Encoding" not in request.first:
         return request.body  # as nearly all are
     check_content(request, BODIES)
     return find_session(request)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from b2bua.capabilities import ALLOW, SUPPORTED_INVITE, SUPPORTED_UNRELIABLE
@@ -23,8 +24,18 @@ if TYPE_CHECKING:
     from b2bua.transactions.ports import IClientTransaction
     from b2bua.wire.message import Field, Request, Response
 
+RELIABLY = f"Allow: {ALLOW[1]}\r\nSupported: {SUPPORTED_INVITE[1]}\r\n"
+"""What we can do, for who may send provisional responses reliably."""
+UNRELIABLY = f"Allow: {ALLOW[1]}\r\nSupported: {SUPPORTED_UNRELIABLE[1]}\r\n"
+"""And for who may not."""
 ATTEMPTS = 5
 """How often an INVITE is sent at most: credentials, longer timers, fewer option tags."""
+
+
+@lru_cache(maxsize=1024)
+def _caller(display: str, uri: str) -> tuple[str, str]:
+    """Our From, and the user of our Contact: the same few people call again and again."""
+    return name_addr(display, uri), Uri.parse(uri).user or ""
 
 
 class InviteRequest:
@@ -64,12 +75,10 @@ class InviteRequest:
         context = leg.context
         self.call_id = context.token()
         self.local_tag = context.token()
-        from_uri = invitation.from_uri
-        self.from_name = name_addr(invitation.from_display, from_uri)
+        channel = leg.channel
+        self.from_name, channel.contact_user = _caller(invitation.from_display, invitation.from_uri)
         self.to_value = name_addr(invitation.to_display, invitation.to_uri)
         self.seq = 0
-        channel = leg.channel
-        channel.contact_user = Uri.parse(from_uri).user or ""
         if invitation.focus:
             channel.show_focus(invitation.focus)
         channel.sticky = type(invitation.target) is FlowType
@@ -91,14 +100,8 @@ class InviteRequest:
 
     def dialog_of(self, response: Response, seq: int) -> Dialog:
         """Make the dialog of a response to it; C{seq} is the last CSeq number that we used."""
-        return Dialog.of_response(
-            response,
-            call_id=self.call_id,
-            local_tag=self.local_tag,
-            local=self.from_name,
-            local_seq=seq,
-            target=self.invitation.request_uri,
-        )
+        uri = self.invitation.request_uri
+        return Dialog.of_response(response, self.call_id, self.local_tag, self.from_name, seq, uri)
 
     def start(self) -> None:
         """Send the INVITE, or send it again with something changed (section 8.1.3.5)."""
@@ -113,7 +116,6 @@ class InviteRequest:
         """Write the INVITE for the hop that it takes."""
         leg, invitation = self.leg, self.invitation
         self.offers = offers = invitation.session is not None
-        reliable = self._require or (offers and leg.party.policy.reliable != "never")
         _, contact = leg.channel.contact(flow)  # it takes the flow, whose address of ours the offer names
         fields = leaving(invitation.fields, leg.party) if invitation.fields else ()
         fields = session_expires.asking(leg) + fields + self._credentials
@@ -128,13 +130,13 @@ class InviteRequest:
         way = "".join([f"Route: <{uri}>\r\n" for uri in invitation.route]) if invitation.route else ""
         # Without an offer of ours a reliable 1xx would have to bring one
         # (RFC 3262 section 5), so that is asked for only on purpose.
-        supported = SUPPORTED_INVITE if reliable else SUPPORTED_UNRELIABLE
+        reliable = self._require or (offers and leg.party.policy.reliable != "never")
         head = (
             f"Via: {via if offers else f'{via};{OFFERLESS}'}\r\n{way}"
             f"Max-Forwards: {invitation.max_forwards}\r\nMax-Breadth: {invitation.max_breadth}\r\n"
             f"From: {self.from_name};tag={self.local_tag}\r\nTo: {self.to_value}\r\n"
             f"Call-ID: {self.call_id}\r\nCSeq: {self.seq} INVITE\r\n"
-            f"Contact: {contact}\r\nAllow: {ALLOW[1]}\r\nSupported: {supported[1]}\r\n"
+            f"Contact: {contact}\r\n{RELIABLY if reliable else UNRELIABLY}"
             f"User-Agent: {leg.context.user_agent}\r\n"
         )
         for name, value in fields:

@@ -93,7 +93,7 @@ class OurInvite(ForkingInvite):
                 leg.hear(leg, Progress(199, response.reason, None, fields))
             return
         leg.learn(response)
-        session = session_within(response) if response.body else None
+        session = session_within(response)
         reliable = "Require" in response.first and "100rel" in response.require and response.rseq is not None
         if tag:
             dialog = self._early_of(tag, response)
@@ -141,12 +141,14 @@ class OurInvite(ForkingInvite):
             self._surplus_acks[tag] = surplus
             self._surplus(surplus, session)
             return
-        self._ack = won = FurtherAnswers(self, dialog, self._credentials)
-        # What an UPDATE has changed since the reliable answer of that dialog counts.
-        updated = leg.remote_session if early is not None and leg.dialog is early else None
-        fork = self._reliable.get(tag) if self._reliable else None
+        self._ack = won = FurtherAnswers(leg.channel, dialog, self.seq, self._credentials)
+        updated = None
         if early is None:
             leg.context.dialogs.add(dialog, leg)
+        elif leg.dialog is early:
+            # What an UPDATE has changed since the reliable answer of that dialog counts.
+            updated = leg.remote_session
+        fork = self._reliable.get(tag) if self._reliable else None
         self._keep(dialog)
         self._sent = None
         leg.learn(response)
@@ -209,10 +211,10 @@ class OurInvite(ForkingInvite):
             self._stay()
         if self._ack is not None and self._client is not None:
             used = self.seq if self.seq > self._used else self._used
-            self._ack.take_over(self._client, self._surplus_acks, used)
-        self._client = None
-        if self.leg.our_invite is self:
-            self.leg.our_invite = None
+            self._ack.take_over(self, self._client, self._surplus_acks, used)
+        self._client, leg = None, self.leg
+        if leg.our_invite is self:
+            leg.our_invite = None
 
     def _surplus(self, ack: Ack, session: bytes | None) -> None:
         """End a dialog that nobody wants, after its ACK."""

@@ -130,11 +130,12 @@ class ProvisionalResponses:
             # Once a new session were agreed on in a 1xx, the re-INVITE could
             # not be refused any more (RFC 6141 section 3.3).
             session = None
-        if session is not None and self._preview is not None:
-            self._fork_if_moved(self._preview, session)
-        answered = self.offer is not None and self.reliable is not None and not self.offering
-        if self._offer_out or answered:
-            session = None
+        if session is not None:
+            if self._preview is not None:
+                self._fork_if_moved(self._preview, session)
+            answered = self.offer is not None and self.reliable is not None and not self.offering
+            if self._offer_out or answered:
+                session = None
         reliably = self._reliably(session)
         if self.offer is None and not self._offer_out:
             if not reliably:
@@ -310,4 +311,4 @@ class ProvisionalResponses:
             head += leaving(fields, leg.party)
         if body:
             head += (SDP,)
-        return self.request.response(code, reason, to_tag=leg.dialog.local_tag, fields=head, body=body)
+        return self.request.response(code, reason, leg.dialog.local_tag, head, body)

@@ -61,14 +61,15 @@ def refused(leg: LegData, response: Response) -> bool:
 def _agree(leg: LegData, timer: SessionTimer) -> None:
     """Start the clock over, if there is one."""
     leg.agreed = timer if timer.interval or timer.min_se else None
-    if leg.context.agreed is not None:
-        leg.context.agreed(leg)
-    if not timer.interval:
+    context = leg.context
+    if context.agreed is not None:
+        context.agreed(leg)
+    if timer.interval:
+        leg.expires_at = context.layer.now() + timer.interval
+        run(leg, timer.delay)
+    else:
         # Nobody refreshes, so we ask now and then whether the peer is there.
         run(leg, leg.party.policy.session_expires / 2)
-        return
-    leg.expires_at = leg.context.layer.now() + timer.interval
-    run(leg, timer.delay)
 
 
 def run(leg: LegData, seconds: float) -> None:

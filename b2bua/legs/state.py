@@ -129,7 +129,7 @@ class LegChannel(Channel):
             self.written = ""
         if not self.written:
             user = escape_user(self.focus) if self.focus else self.contact_user
-            written = contact_value(self.surroundings.layer, flow, user, secure=self.secure)
+            written = contact_value(self.surroundings.layer, flow, user, self.secure)
             self.written = f"{written};isfocus" if self.focus else written
         return ("Contact", self.written)
 

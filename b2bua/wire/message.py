@@ -130,7 +130,6 @@ class Request(Message):
         self,
         code: int,
         reason: str = "",
-        *,
         to_tag: str = "",
         fields: Iterable[Field] = (),
         body: bytes = b"",

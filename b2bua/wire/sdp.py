@@ -26,7 +26,6 @@ MAX_MEDIA = 64
 _LINE = re.compile(rb"([a-zA-Z])=([^\r\n\0]*+)\Z")
 _SPLIT = re.compile(rb"\r\n|\n|\r")
 _ORIGIN = re.compile(rb"(?:\A|(?<=\n))o=[^\r\n]*+")
-_AROUND_ORIGIN = re.compile(rb"(|.*?\n)o=[^\r\n]*+(.*+)\Z", re.DOTALL).match
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,8 +355,16 @@ def replace_origin(body: bytes, line: bytes) -> bytes:
 
     @param line: the new line, C{o=} included, without its end.
     """
-    found = _AROUND_ORIGIN(body)
-    return body if found is None else found[1] + line + found[2]
+    at = body.find(b"\no=") + 1
+    if body[:2] == b"o=":
+        at = 0  # without the v= that has to be first
+    elif not at:
+        return body
+    end = body.find(b"\n", at)
+    if end < 0:
+        end = len(body)
+    cr = body.find(b"\r", at, end)
+    return body[:at] + line + body[end if cr < 0 else cr :]
 
 
 def without_origin(body: bytes) -> bytes:
