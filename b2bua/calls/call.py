@@ -394,9 +394,10 @@ class Call:
     def hear(self, leg: Leg, word: Word) -> None:
         """Hand a word to whoever listens to the leg."""
         calls = self.calls
-        if calls.tap is not None:
+        tap = calls.tap
+        if tap is not None:
             layer = calls.layer
-            calls.tap(layer.moment or layer.now(), self.id, leg, word)
+            tap(layer.moment or layer.now(), self.id, leg, word)
         listener = leg.listener if leg.call is self else None
         if type(word) in LAST:
             self._may_have_left(leg, word)

@@ -40,7 +40,40 @@ class Calls:
     ever sees another one half done.
     """
 
-    log = Logger()
+    __slots__ = (
+        "_busy",
+        "_calls_max",
+        "_changes",
+        "_ends_with",
+        "_hand_on",
+        "_inbox",
+        "_told",
+        "began",
+        "changed",
+        "context",
+        "counted",
+        "dialogs",
+        "directory",
+        "draining",
+        "elsewhere",
+        "ended",
+        "entertained",
+        "features",
+        "going",
+        "hear",
+        "identities",
+        "lasting",
+        "layer",
+        "leaving",
+        "log",
+        "now",
+        "onlookers",
+        "recorded",
+        "relays",
+        "tap",
+        "token",
+        "voices",
+    )
 
     def __init__(
         self,
@@ -56,6 +89,7 @@ class Calls:
 
         @param calls_max: how many there may be.
         """
+        self.log = Logger(f"{__name__}.Calls")
         self.context = context
         self.layer = context.layer
         self.directory = directory
@@ -94,6 +128,7 @@ class Calls:
         """Told of each call that is over when its record says what media came."""
         self.hear: Callable[[Leg, Word], None] = self._hear
         """Takes a word of a leg, after all that came before."""
+        self._hand_on: Callable[[Leg, Word], None] = self._heard
         self.entertained: Callable[[Leg, Word], bool] = partial(hold_music.said, self)
         """Looks at a word on its way to a leg: is its party about to wait, and is there something to hear?"""
         self._inbox: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
@@ -108,9 +143,9 @@ class Calls:
     def _hear(self, leg: Leg, word: Word) -> None:
         """Take a word of a leg now, or when the present step is done."""
         if self._busy:
-            self._inbox.append((self._heard, (leg, word)))
+            self._inbox.append((self._hand_on, (leg, word)))
         else:
-            self.run(self._heard, leg, word)
+            self.run(self._hand_on, leg, word)
 
     def _heard(self, leg: Leg, word: Word) -> None:
         """Hand a word to whoever listens to the leg by now."""

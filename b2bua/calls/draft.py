@@ -61,6 +61,19 @@ class InvitationDraft:
             self.first,
         )
 
+    def says(self, kept: Kept) -> bool:
+        """Does it say what it said then?"""
+        return kept == (
+            self.from_display,
+            self.from_uri,
+            self.to_uri,
+            self.to_display,
+            self.focus,
+            self.fields,
+            self.parts,
+            self.first,
+        )
+
     def put_back(self, kept: Kept) -> None:
         """Let it say again what it said."""
         for name, said in zip(KEPT, kept, strict=True):

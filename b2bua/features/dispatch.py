@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from types import CoroutineType
-from typing import Any, NamedTuple
+from typing import Any, TypeAlias
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
@@ -70,11 +70,8 @@ class StoppedClock:
         """Have nothing to forget."""
 
 
-class HookImpl(NamedTuple):
-    """One feature's implementation of one hook."""
-
-    plugin: Plugin
-    call: Callable[..., Any]
+HookImpl: TypeAlias = tuple[Plugin, Callable[..., Any]]
+"""One feature's implementation of one hook: the plugin, and what is called."""
 
 
 class TooLate(Exception):
@@ -90,9 +87,9 @@ def impl_of(plugin: Plugin, hook: str, parameters: Sequence[str]) -> HookImpl:
     function = getattr(plugin.thing, hook)
     own = [one.name for one in parameters_of(function) if one.default is one.empty]
     if own == parameters:  # others are its own affair, as in pluggy
-        return HookImpl(plugin, function)
+        return plugin, function
     places = [parameters.index(name) for name in own]
-    return HookImpl(plugin, lambda *values: function(*[values[place] for place in places]))
+    return plugin, lambda *values: function(*[values[place] for place in places])
 
 
 class Dispatch:
@@ -140,7 +137,7 @@ class Dispatch:
             for plugin in self.plugins
             if not plugin.out and hook in plugin.hooks and (plugin.name, hook) not in self._muted
         )
-        self._names[hook] = tuple(impl.plugin.name for impl in self.impls[hook])
+        self._names[hook] = tuple(plugin.name for plugin, _ in self.impls[hook])
 
     def pretend(self, feature: str, answer: object) -> None:
         """Let one feature give this answer to where a dialled number leads, whatever it would say."""
@@ -149,8 +146,7 @@ class Dispatch:
             return answer if attempt.parent is None else None
 
         self.impls["route_call"] = tuple(
-            impl._replace(call=call) if impl.plugin.name == feature else impl
-            for impl in self.impls["route_call"]
+            (plugin, call if plugin.name == feature else own) for plugin, own in self.impls["route_call"]
         )
 
     # ---- questions ------------------------------------------------------
@@ -216,7 +212,7 @@ class Dispatch:
         """Note that the last of them had nothing to say, and the microseconds that each took."""
         if took and story is not None:
             whole = impls is self.impls[hook]
-            names = self._names[hook] if whole else tuple([impl.plugin.name for impl in impls])
+            names = self._names[hook] if whole else tuple([plugin.name for plugin, _ in impls])
             story.silent(now, hook, names[-len(took) :], tuple(took))
 
     async def _wait(
@@ -303,7 +299,7 @@ class Dispatch:
                 if answer is not None and isinstance(answer, (Deferred, CoroutineType)):
                     _drop(answer)
                     raise TypeError("an edit cannot take its time")
-                if draft.kept() != before and (wrong := wrong_edit(draft, before)):
+                if not draft.says(before) and (wrong := wrong_edit(draft, before)):
                     raise TypeError(wrong)
                 if now() - began >= BLOCKS:
                     self._tell_blocked(hook, plugin, now() - began, story)
@@ -446,8 +442,7 @@ class Contained:
     def call(self, do: Callable[..., object], values: tuple[object, ...]) -> None:
         """Call a function of it when its timer fires, unless it has been set aside."""
         if not self._plugin.out:
-            timer = HookImpl(self._plugin, do)
-            self._dispatch.tell("timer", (timer,), None, values, TIMER_BUDGET)
+            self._dispatch.tell("timer", ((self._plugin, do),), None, values, TIMER_BUDGET)
 
     def judges(self, what: str, judge: Callable[[Told], Refuse | None]) -> Callable[[Told], Refuse | None]:
         """

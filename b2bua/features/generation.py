@@ -238,7 +238,7 @@ class Features(HookRelay):
     def _tell_each(self, hook: str) -> None:
         """Tell each plugin with its own face of the service."""
         for impl in self._impls[hook]:
-            if (service := self._services.get(impl.plugin.name)) is not None:
+            if (service := self._services.get(impl[0].name)) is not None:
                 self._dispatch.tell(hook, (impl,), None, (service,))
 
     # ---- looking at it --------------------------------------------------

@@ -82,7 +82,7 @@ class HookRelay(Decisions):
     ) -> RouteVerdict | Deferred[RouteVerdict | None] | None:
         """Ask the owner of a feature code, then, if it has nothing to say, everybody."""
         story = attempt.call.story
-        owner = [impl for impl in self._impls[hook] if impl.plugin.name == code.feature]
+        owner = [impl for impl in self._impls[hook] if impl[0].name == code.feature]
         answer = self._dispatch.ask(hook, owner, story, (attempt, code.name, argument))
         everybody = self._impls["route_call"]
         verdict: RouteVerdict | Deferred[RouteVerdict | None] | None = _or_else(
@@ -96,7 +96,7 @@ class HookRelay(Decisions):
         """What now that it has failed?  Who has answered for this attempt before is not asked again."""
         impls = self._impls["target_failed"]
         if attempt.decided:
-            impls = tuple(impl for impl in impls if impl.plugin.name not in attempt.decided)
+            impls = tuple(impl for impl in impls if impl[0].name not in attempt.decided)
         if not impls:
             return None
         verdict: FailureVerdict | Deferred[FailureVerdict | None] | None = self._dispatch.ask(
@@ -132,7 +132,7 @@ class HookRelay(Decisions):
             lamp: Lamp | None = _at_once(self._dispatch.ask("lamp_shown", impls, None, (number, watcher)))
             return lamp
         code, argument = known
-        owner = [impl for impl in self._impls["code_shown"] if impl.plugin.name == code.feature]
+        owner = [impl for impl in self._impls["code_shown"] if impl[0].name == code.feature]
         lamp = _at_once(self._dispatch.ask("code_shown", owner, None, (code.name, argument, watcher)))
         return lamp
 
