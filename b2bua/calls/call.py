@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from b2bua.calls.bridge import Bridge
 from b2bua.calls.keys import asks_to_record
 from b2bua.calls.operations.announcing import confirm_in_words, refuse_in_words
 from b2bua.calls.operations.call_control import go_on_after_waiting, ring_from
@@ -56,7 +57,6 @@ from b2bua.legs.words import (
 )
 
 if TYPE_CHECKING:
-    from b2bua.calls.bridge import Bridge
     from b2bua.calls.draft import Script
     from b2bua.calls.protocol import ForWhom
     from b2bua.calls.records.view import CallState
@@ -371,10 +371,9 @@ class Call:
             listener = leg.listener
             self.part_with(leg, f"we: {why}", LEG_ENDS[why], by_us=True)
             leg.say(HungUp(why, fields) if fields else HANGS_UP[why])
-            if isinstance(listener, (LegWaiter, Conversation)):
-                listener.hear(
-                    leg, HungUp(why)
-                )  # an operation must not wait for who is gone, no voice talk on
+            if type(listener) is not Bridge and isinstance(listener, (LegWaiter, Conversation)):
+                # An operation must not wait for who is gone, no voice talk on.
+                listener.hear(leg, HungUp(why))
             self.settle()
 
     def refuse(self, leg: Leg, code: int, reason: str = "", fields: Fields = ()) -> None:

@@ -67,8 +67,9 @@ class Identities:
         self, identity: Identity, who: Party, destination: Destination
     ) -> tuple[Identity, list[tuple[str, str]]]:
         """How somebody is named to a destination: in From, and in the field that it is told identities in."""
-        policy = destination.party.policy
-        if destination.party.kind == "trunk":
+        party = destination.party
+        policy = party.policy
+        if party.kind == "trunk":
             identity = identity.for_carriers()
         number = policy.callers.get(who.name) if who.internal else None
         if number or policy.caller:
@@ -76,7 +77,7 @@ class Identities:
             identity = identity._replace(uri=str(Uri.make(number or policy.caller, domain)))
         elif policy.domain and identity.uri != ANONYMOUS_URI:
             identity = identity._replace(uri=str(replace(Uri.parse(identity.uri), host=policy.domain)))
-        shown = self.shown(identity, destination.party)
+        shown = self.shown(identity, party)
         fields: list[tuple[str, str]] = []
         if policy.trusted or policy.tells == "asserted":
             fields.append(("P-Asserted-Identity", identity.name_addr))

@@ -93,8 +93,9 @@ class B2BUA:
 
     def _received(self, request: Request, server: IServerTransaction) -> None:
         """Give a request to whom it concerns, and answer what cannot be given to anybody."""
+        method, first = request.method, request.first
         try:
-            if request.method != "INVITE" and ("Replaces" in request.first or "Join" in request.first):
+            if method != "INVITE" and ("Replaces" in first or "Join" in first):
                 server.dismiss(400)  # RFC 3891 section 3, RFC 3911 section 4
                 return
             if request.to_tag:
@@ -106,14 +107,14 @@ class B2BUA:
                 else:
                     self.senders.from_elsewhere(owner, request, server, lambda: self.owner(request))
                 return
-            if request.method in self.calls.features.methods and self.outside.is_for_features(request):
+            if method in self.calls.features.methods and self.outside.is_for_features(request):
                 self.outside.ask(request, server)
                 return
-            serve = self._methods.get(request.method)
+            serve = self._methods.get(method)
             if serve is not None:
                 check_outside(request)
                 serve(request, server)
-            elif request.method in ONLY_INSIDE:
+            elif method in ONLY_INSIDE:
                 server.dismiss(481)
             else:
                 server.dismiss(405, fields=(ALLOW_OUTSIDE,))
@@ -121,7 +122,7 @@ class B2BUA:
             server.dismiss(error.code, fields=fields_with(error))
         except Exception:  # noqa: BLE001  # a bug of ours costs one request: it is logged and answered
             text = "{method} could not be answered because of a bug, and gets 500"
-            self.log.failure(text, Failure(), method=request.method)
+            self.log.failure(text, Failure(), method=method)
             server.respond(request.response(500, to_tag=self.context.token()))
 
     def owner(self, request: Request) -> Owner | None:

@@ -44,9 +44,10 @@ class Invites:
         sender = self._senders.admit(request, server)
         if sender is None:
             return
-        if "Replaces" in request.first:
+        first = request.first
+        if "Replaces" in first:
             self._replace(request, server, sender)
-        elif "Join" in request.first:
+        elif "Join" in first:
             self._join(request, server, sender)
         else:
             self._begin(request, server, sender)

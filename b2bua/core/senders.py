@@ -177,9 +177,10 @@ class Senders:
                 name = told
                 private = private or (told.param("privacy") or "off").lower() != "off"
         uri = name.uri
-        if not uri.number or uri.anonymous:
+        number = uri.number
+        if not number or uri.anonymous:
             return ANONYMOUS
-        address = f"sip:{uri.number}@{self._domain.name}"
+        address = f"sip:{number}@{self._domain.name}"
         return Identity(name.display, address, private, uri.telephone[1])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from math import floor
 from types import CoroutineType
 from typing import Any, TypeAlias
 
@@ -183,7 +184,7 @@ class Dispatch:
                 seconds = began - before
                 if seconds >= BLOCKS:
                     self._tell_blocked(hook, plugin, seconds, story)
-                took.append(int(seconds * 1e6 + 0.5))
+                took.append(floor(seconds * 1e6 + 0.5))
                 continue
             self._had_no_opinion(hook, impls[:index], took, began, story)
             took = []
@@ -213,7 +214,7 @@ class Dispatch:
         if took and story is not None:
             whole = impls is self.impls[hook]
             names = self._names[hook] if whole else tuple([plugin.name for plugin, _ in impls])
-            story.silent(now, hook, names[-len(took) :], tuple(took))
+            story.silent(now, hook, names if len(names) == len(took) else names[-len(took) :], tuple(took))
 
     async def _wait(
         self,

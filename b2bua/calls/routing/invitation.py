@@ -52,7 +52,7 @@ def _draft(attempt: LiveAttempt, destination: Destination) -> InvitationDraft:
     identity = identities.of(template.who)
     shown, told = identities.presented(identity, template.who.party, destination)
     fields = [*template.fields, *told]
-    if identity.private and any(name == "P-Asserted-Identity" for name, _ in told):
+    if told and identity.private and any(name == "P-Asserted-Identity" for name, _ in told):
         fields = _kept(fields)
     if attempt.path.diversions:
         trusted = destination.party.policy.trusted
