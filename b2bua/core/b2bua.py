@@ -93,8 +93,9 @@ class B2BUA:
 
     def _received(self, request: Request, server: IServerTransaction) -> None:
         """Give a request to whom it concerns, and answer what cannot be given to anybody."""
-        method, first = request.method, request.first
+        method = request.method
         try:
+            first = request.first
             if method != "INVITE" and ("Replaces" in first or "Join" in first):
                 server.dismiss(400)  # RFC 3891 section 3, RFC 3911 section 4
                 return
