@@ -399,16 +399,14 @@ class Call:
             tap(layer.moment or layer.now(), self.id, leg, word)
         listener = leg.listener if leg.call is self else None
         if type(word) in LAST:
-            self._may_have_left(leg, word)
-        if listener is not None:
+            self._hear_last(leg, listener, word)
+        elif listener is not None:
             listener.hear(leg, word)
         elif type(word) is Offered:
             self.begin(word)
-        if self._left:
-            self.settle()
 
-    def _may_have_left(self, leg: Leg, word: Word) -> None:
-        """The word may be the last one of a leg."""
+    def _hear_last(self, leg: Leg, listener: Listener | None, word: Word) -> None:
+        """Hand on what may be the last word of a leg, which has left before anybody hears of it."""
         if type(word) is HungUp:
             self.record.hung_up(leg.party, word.why)
             self.part_with(leg, word.why, LEG_ENDS[word.why])
@@ -417,6 +415,10 @@ class Call:
                 # Its INVITE was refused for a fault of its own.
                 self.record.refused(word.code, word.reason)
             self.part_with(leg, str(word.code), _end_of(word))
+        if listener is not None:
+            listener.hear(leg, word)
+        if self._left:
+            self.settle()
 
     def wall(self) -> float:
         """

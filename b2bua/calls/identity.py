@@ -15,7 +15,6 @@ from b2bua.legs.words import Fields
 from b2bua.wire.uri import Uri
 
 if TYPE_CHECKING:
-    from b2bua.calls.ports import Destination
     from b2bua.legs.leg import Leg
     from b2bua.legs.party import Party
 
@@ -64,20 +63,19 @@ class Identities:
         return ANONYMOUS if identity.private and not to.policy.trusted else identity
 
     def presented(
-        self, identity: Identity, who: Party, destination: Destination
+        self, identity: Identity, who: Party, to: Party, to_uri: str
     ) -> tuple[Identity, list[tuple[str, str]]]:
-        """How somebody is named to a destination: in From, and in the field that it is told identities in."""
-        party = destination.party
-        policy = party.policy
-        if party.kind == "trunk":
+        """How somebody is named to a party: in From, and in the field that it is told identities in."""
+        policy = to.policy
+        if to.kind == "trunk":
             identity = identity.for_carriers()
         number = policy.callers.get(who.name) if who.internal else None
         if number or policy.caller:
-            domain = policy.domain or Uri.parse(destination.to_uri).host
+            domain = policy.domain or Uri.parse(to_uri).host
             identity = identity._replace(uri=str(Uri.make(number or policy.caller, domain)))
         elif policy.domain and identity.uri != ANONYMOUS_URI:
             identity = identity._replace(uri=str(replace(Uri.parse(identity.uri), host=policy.domain)))
-        shown = self.shown(identity, party)
+        shown = self.shown(identity, to)
         fields: list[tuple[str, str]] = []
         if policy.trusted or policy.tells == "asserted":
             fields.append(("P-Asserted-Identity", identity.name_addr))

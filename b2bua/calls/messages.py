@@ -72,7 +72,9 @@ class MessageRelay:
     def write(self, destination: Destination, call_id: str, seq: int, flow: Flow, via: str) -> Request:
         """Write it as one of ours; it has no Contact (section 5)."""
         calls, said = self._calls, self._request
-        shown, fields = calls.identities.presented(self._identity, self._sender, destination)
+        shown, fields = calls.identities.presented(
+            self._identity, self._sender, destination.party, destination.to_uri
+        )
         if fields and self._identity.private:
             fields.append(("Privacy", "id"))
         left = said.max_forwards if said.max_forwards is not None else HOPS

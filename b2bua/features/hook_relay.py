@@ -90,6 +90,11 @@ class HookRelay(Decisions):
         )
         return verdict
 
+    def ask_ring_seconds(self, attempt: Attempt) -> float | Deferred[float | None] | None:
+        """How long may it ring?  That is asked in every call, so by the shortest way."""
+        impls = self._impls["ring_seconds"]
+        return self._dispatch.ask("ring_seconds", impls, attempt.call.story, (attempt,)) if impls else None
+
     def ask_failed(
         self, attempt: Attempt, outcome: Outcome
     ) -> FailureVerdict | Deferred[FailureVerdict | None] | None:
@@ -103,6 +108,11 @@ class HookRelay(Decisions):
             "target_failed", impls, attempt.call.story, (attempt, outcome), attempt.was_decided_by
         )
         return verdict
+
+    def edit_invitation(self, attempt: Attempt, draft: InvitationDraft) -> None:
+        """Let all of them edit what an INVITE will say."""
+        impls = self._impls["invitation_leaving"]
+        self._dispatch.edit("invitation_leaving", impls, attempt.call.story, attempt, draft)
 
     def ask_unavailable(self, extension: str) -> str | None:
         """Why does an extension take no calls?  Who takes their time over it is not waited for."""
@@ -177,16 +187,6 @@ def _asking(hook: str) -> Callable[..., Any]:
     return ask
 
 
-def _editing(hook: str) -> Callable[..., Any]:
-    """The method by which a draft is handed to the features, behind what it is about."""
-    story_of = _story_of(hook)
-
-    def edit(self: HookRelay, about: Any, draft: InvitationDraft) -> None:
-        self._dispatch.edit(hook, self._impls[hook], story_of(about), about, draft)
-
-    return edit
-
-
 def _telling(hook: str) -> Callable[..., Any]:
     """The method by which news are told; where nobody listens it costs next to nothing."""
     story_of = _story_of(hook)
@@ -198,7 +198,7 @@ def _telling(hook: str) -> Callable[..., Any]:
     return tell
 
 
-_MADE = {"question": _asking, "edit": _editing, "news": _telling}
+_MADE = {"question": _asking, "news": _telling}
 
 for _hook, _name in FACE.items():
     if _name not in vars(HookRelay):

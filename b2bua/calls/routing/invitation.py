@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from b2bua.calls.draft import Script
     from b2bua.calls.ports import Destination
     from b2bua.calls.routing.seeking import LiveAttempt
+    from b2bua.legs.party import Party
 
 
 def invitation(
@@ -24,12 +25,13 @@ def invitation(
     @return: that, and what talks to whoever answers before the caller does.
     """
     template, features = attempt.template, attempt.call.features
-    draft = _draft(attempt, destination)
+    party, request_uri, target, to_uri, route = destination
+    draft = _draft(attempt, party, to_uri)
     if features.edits_invitation:
         features.edit_invitation(attempt, draft)
     invited = Invitation(
-        destination.request_uri,
-        destination.target,
+        request_uri,
+        target,
         draft.from_uri,
         draft.to_uri,
         draft.from_display,
@@ -38,30 +40,29 @@ def invitation(
         template.offer,
         template.max_forwards,
         breadth,
-        destination.route,
+        route,
         tuple(draft.parts),
         draft.focus,
     )
     return invited, draft.first
 
 
-def _draft(attempt: LiveAttempt, destination: Destination) -> InvitationDraft:
-    """Write what we know of the call."""
+def _draft(attempt: LiveAttempt, party: Party, to_uri: str) -> InvitationDraft:
+    """Write what we know of the call, as the party may know it."""
     template = attempt.template
     identities = attempt.call.calls.identities
     identity = identities.of(template.who)
-    shown, told = identities.presented(identity, template.who.party, destination)
+    shown, told = identities.presented(identity, template.who.party, party, to_uri)
     fields = [*template.fields, *told]
     if told and identity.private and any(name == "P-Asserted-Identity" for name, _ in told):
         fields = _kept(fields)
     if attempt.path.diversions:
-        trusted = destination.party.policy.trusted
-        fields.extend(fields_for(attempt.path, destination.to_uri, trusted=trusted))
+        fields.extend(fields_for(attempt.path, to_uri, trusted=party.policy.trusted))
     if attempt.alert_info:
         fields = [item for item in fields if item[0] != "Alert-Info"]
         fields.append(("Alert-Info", attempt.alert_info))
-    display = template.display or shown.display
-    return InvitationDraft(display, shown.uri, destination.to_uri, fields, destination.party)
+    display, uri, _, _ = shown
+    return InvitationDraft(template.display or display, uri, to_uri, fields, party)
 
 
 def _kept(fields: list[tuple[str, str]]) -> list[tuple[str, str]]:
