@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import chain
 from typing import TYPE_CHECKING
+
+from b2bua.calls.records.story import questions
 
 if TYPE_CHECKING:
     from b2bua.calls.records.story import Story
@@ -42,10 +44,10 @@ class PluginFigures:
 
     def over(self, stories: Iterable[Story]) -> None:
         """Calls are over: count what plugins were asked in them."""
-        silences: dict[tuple[str, ...], list[tuple[int, ...]]] = {}
-        for entry in chain.from_iterable(story.questions() for story in stories):
+        silences = defaultdict[tuple[str, ...], list[tuple[int, ...]]](list)
+        for entry in questions(stories):
             if len(entry) == 4:
-                silences.setdefault(entry[2], []).append(entry[3])
+                silences[entry[2]].append(entry[3])
             else:
                 _, _, feature, answer, seconds, error = entry
                 self._add(feature, 1, seconds, answered=answer is not None, failed=error is not None)

@@ -178,8 +178,8 @@ class Call:
         layer = calls.layer
         wall = self.since = layer.wall()
         """Since when things are as they are: who talks to whom, who holds, who waits."""
-        self.id = f"{int(wall):08x}{calls.token()[8:]}" if record is None else record.id
-        """Begins with its second, so that records are added at the end of the index of a database."""
+        self.id = f"c{int(wall) & 0xFFFFFFF:07x}{calls.token()[8:]}" if record is None else record.id
+        """Begins with its second, so that a database adds its record at one end; no number begins with c."""
         leg: Leg | None = None
         if isinstance(caller, Leg):
             leg, party, identity = caller, caller.party, calls.identities.of(caller)

@@ -133,13 +133,15 @@ class Journal:
 
     def record(self, record: CallRecord) -> None:
         """A call has begun, has ended, or something has happened in it."""
-        # At the end of the line again: the oldest are those that are given up.
-        self._records.pop(record.id, None)
-        self._records[record.id] = record
-        if len(self._records) > RECORDS:
-            del self._records[next(iter(self._records))]
+        records, id = self._records, record.id
+        if id in records:
+            del records[id]  # at the end of the line again: the oldest are those that are given up
+        records[id] = record
+        if len(records) > RECORDS:
+            del records[next(iter(records))]
             self._lost += 1
-        self._soon(False)
+        if self._timer is None and self._writing is None:
+            self._soon(False)
 
     def snapshot(self, call: str, text: str | None) -> None:
         """A call has changed its state; None: it is over."""

@@ -193,7 +193,8 @@ def record_values(node: str, record: CallRecord) -> Row:
     A busy server writes a thousand a second, so nothing is done for each text unless one needs it.
     """
     texts: Sequence[str] = _texts(record)
-    if not "".join(texts).isprintable():
+    together = "".join(texts)
+    if not together.isascii() or "\0" in together:
         texts = [clean(text) for text in texts]
     caller, dialled, reason, hung_up_by, why, number, name, answered_by = texts
     return (
@@ -217,9 +218,9 @@ def record_values(node: str, record: CallRecord) -> Row:
 
 
 def _written(legs: list[Row]) -> str:
-    """Write legs as JSON; what no database takes is seen in it, or was written behind a backslash."""
+    """Write legs as JSON; what no database takes is no ASCII, or is written behind a backslash."""
     text = as_json(legs)
-    if "\\" in text or not text.isprintable():
+    if "\\" in text or not text.isascii():
         text = as_json([[clean(it) if isinstance(it, str) else it for it in leg] for leg in legs])
     return text
 

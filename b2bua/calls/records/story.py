@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any, NamedTuple, TypeAlias
@@ -84,12 +84,6 @@ class Story:
         if len(entries) > ENTRIES_MAX:
             del entries[: ENTRIES_MAX // 4]
 
-    def questions(self) -> Iterator[Question | Silence]:
-        """Who was asked, and what came of it."""
-        for entry in self._entries:
-            if len(entry) != 3:
-                yield entry
-
     def entries(self) -> list[Entry]:
         """What happened, for people."""
         told: list[Entry] = []
@@ -107,6 +101,11 @@ class Story:
     def lines(self) -> list[tuple[float, str]]:
         """What happened, with its time, a line each, but for those who had nothing to say, quickly."""
         return [(entry.at, entry.text) for entry in self.entries() if not entry.silent]
+
+
+def questions(stories: Iterable[Story]) -> list[Question | Silence]:
+    """Who was asked, and what came of it."""
+    return [entry for story in stories for entry in story._entries if len(entry) != 3]
 
 
 def _noted(entry: Note) -> Entry:

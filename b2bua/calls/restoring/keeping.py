@@ -156,9 +156,9 @@ class CallKeeper:
     def over(self, call: Call) -> None:
         """A call is over; if a party of it lives on in another one, its turn comes with that."""
         id = call.id
-        self._unqueue(call)
-        if call in self._rings:
-            del self._rings[call]
+        for queue in (self._touched, self._fresh, self._changed, self._rings):
+            if call in queue:
+                del queue[call]
         if id in self._ringing:
             self._forget_rings(call)
         if self._lingering:

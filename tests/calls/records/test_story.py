@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.calls.records.story import ENTRIES_MAX, Story
+from b2bua.calls.records.story import ENTRIES_MAX, Story, questions
 
 
 class SilenceTests(SynchronousTestCase):
@@ -38,7 +38,7 @@ class SilenceTests(SynchronousTestCase):
         story.silent(7.0, "route_call", ("forward", "find_me"), (12, 3))
         story.asked(8.0, "route_call", "park", None, 0.5, "ValueError: no")
         self.assertEqual(
-            list(story.questions()),
+            questions([story]),
             [
                 (7.0, "route_call", ("forward", "find_me"), (12, 3)),
                 (8.0, "route_call", "park", None, 0.5, "ValueError: no"),
