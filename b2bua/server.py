@@ -161,7 +161,8 @@ class Server:
         runner.user = core
         runner.overload.has_dialog = self.context.dialogs.has
         runner.servers.stateless = core.outside.at_once
-        runner.transport.kept, core.calls.tap = self.trace, self.trace.hear
+        runner.transport.traffic.keep_in(self.trace)
+        core.calls.tap = self.trace.hear
         core.calls.ended = self._ended
         core.calls.counted = self._counted
 

@@ -86,6 +86,7 @@ class Exposition:
     def _now(self) -> Iterator[Metric]:
         """What is read when somebody asks."""
         status, counts = self._service.status(), self._server.runner.transport.counts
+        traffic = self._server.runner.transport.traffic
         yield InfoMetricFamily("b2bua", "The version", {"version": status.version})
         for name, text, value in (
             ("b2bua_uptime_seconds", "Since the service started", status.seconds),
@@ -104,8 +105,8 @@ class Exposition:
         ):
             yield GaugeMetricFamily(name, text, value)
         for name, text, value in (
-            ("b2bua_messages_received", "SIP messages that came", counts.received),
-            ("b2bua_messages_sent", "SIP messages that went", counts.sent),
+            ("b2bua_messages_received", "SIP messages that came", traffic.came.total),
+            ("b2bua_messages_sent", "SIP messages that went", traffic.went.total),
             ("b2bua_messages_malformed", "Messages that were not understood", counts.malformed),
             ("b2bua_requests_absorbed", "Requests that came again", counts.absorbed),
             ("b2bua_responses_stray", "Responses to nothing of ours", counts.stray),
@@ -170,10 +171,10 @@ class Exposition:
 
     def _messages(self) -> Iterator[Metric]:
         """Messages by what they are."""
-        counts = self._server.runner.transport.counts
+        traffic = self._server.runner.transport.traffic
         requests = CounterMetricFamily("b2bua_sip_requests", "Requests", labels=("direction", "method"))
         responses = CounterMetricFamily("b2bua_sip_responses", "Responses", labels=("direction", "class"))
-        for direction, kinds in (("received", counts.came), ("sent", counts.went)):
+        for direction, kinds in (("received", traffic.came), ("sent", traffic.went)):
             for method, count in kinds.by_name():
                 requests.add_metric((direction, method), count)
             for status, count in kinds.by_class():

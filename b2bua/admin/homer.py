@@ -55,8 +55,8 @@ class Homer:
     def configure(self, table: Hep | None) -> None:
         """Tell this one from now on, or nobody."""
         self._table = table
-        transport = self._server.runner.transport
-        transport.tap = None if table is None else self._pass_by
+        traffic = self._server.runner.transport.traffic
+        traffic.tap = None if table is None else self._pass_by
 
     def _pass_by(self, at: float, flow: Flow, outgoing: bool, raw: bytes) -> None:
         """A message went by."""

@@ -24,7 +24,7 @@ from b2bua.net.limits import NetLimits
 from b2bua.net.locate import Locator
 from b2bua.net.overload import Overload
 from b2bua.net.server_transactions import ServerTransaction, ServerTransactions
-from b2bua.net.transport import OTHERS, RESPONSE, TransportLayer
+from b2bua.net.transport import TransportLayer
 from b2bua.net.wires import Wire
 from b2bua.transactions.effects import TimerValues
 from b2bua.transactions.flow import Flow
@@ -88,7 +88,7 @@ class Runner:
         self.broken: Callable[[Flow, bytes | None], None] | None = None
         """Told of what L{closed} is told of, without a message, and L{unreachable}."""
         self._counts = transport.counts
-        self._came = transport.counts.came.counts
+        self._traffic = transport.traffic
         self._known = transport.admission.known
         self._wheel = transport.wheel
         self.locator = locator
@@ -203,19 +203,12 @@ class Runner:
             return
         if flow.remote[0] not in self._known and not self.transport.admits(flow):
             return
-        start, came = data[:4], self._came
-        if start == RESPONSE:
-            start = data[8:9]
-        came[start if start in came else OTHERS] += 1
-        wheel, kept, tap = self._wheel, self.transport.kept, self.transport.tap
-        wheel.now = self.moment = now = self.now()
-        if kept is not None:
-            block = kept.block
-            block += (now, flow, False, data)
-            if len(block) >= kept.room:
-                kept.count()
-        if tap is not None:
-            tap(now, flow, False, data)
+        clock, traffic = self.now, self._traffic
+        self._wheel.now = self.moment = now = clock()
+        block = traffic.block
+        block += (now, flow, False, data)
+        if len(block) >= traffic.room:
+            traffic.full()
         try:
             message = parse(data, self._messages)
             if self.elsewhere is not None and self.elsewhere(message, flow, data):
@@ -231,7 +224,7 @@ class Runner:
         except Exception:  # noqa: BLE001 - one message must not stop the others
             self.log.failure("a message from {peer} met a bug and is dropped", peer=flow.remote)
         finally:
-            wheel.now, self.moment = None, 0.0
+            self._wheel.now, self.moment = None, 0.0
 
     def closed(self, flow: Flow) -> None:
         """Take notice that a connection is closed: what was under way on it has failed."""

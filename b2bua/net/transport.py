@@ -7,15 +7,16 @@ It knows nothing of transactions; they stand on it, as the wires hang below it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 
 from twisted.internet.interfaces import IReactorTime
 
 from b2bua.net.admission import Admission, ConnectionCount, Halves
 from b2bua.net.limits import NetLimits
 from b2bua.net.tokens import Unguessable, tokens
+from b2bua.net.traffic import Traffic
 from b2bua.net.wheel import Wheel
 from b2bua.net.wires import Wire, Wires
 from b2bua.transactions.effects import TimerValues
@@ -26,54 +27,9 @@ GATHERED = 16
 """So much is sent at once at most."""
 
 
-METHODS = {
-    method[:4].ljust(4).encode(): method
-    for method in (
-        "INVITE", "ACK", "BYE", "CANCEL", "REGISTER", "OPTIONS", "SUBSCRIBE", "NOTIFY", "PUBLISH", "REFER",
-        "INFO", "MESSAGE", "PRACK", "UPDATE",
-    )
-}  # fmt: skip
-"""The methods that are counted apart, by their first bytes."""
-RESPONSE = b"SIP/"
-"""How a response begins."""
-OTHERS = b""
-"""Stands for the methods that nobody knows, and for junk."""
-
-
-class Kinds:
-    """
-    Messages by what they are: requests by method, responses by class.
-
-    They are told apart by a few of their bytes, where they are counted and not
-    here: a message is to cost no call more for it.
-    """
-
-    __slots__ = ("counts",)
-
-    def __init__(self) -> None:
-        """Have counted none."""
-        classes = (bytes((digit,)) for digit in range(256))
-        self.counts = dict.fromkeys((*METHODS, *classes, OTHERS), 0)
-        """By the first four bytes of the method, or the byte that stands for the class, C{b"2"} say."""
-
-    @property
-    def total(self) -> int:
-        """All of them."""
-        return sum(self.counts.values())
-
-    def by_name(self) -> Iterator[tuple[str, int]]:
-        """Requests by method, for people."""
-        yield from ((method, self.counts[start]) for start, method in METHODS.items())
-        yield "other", self.counts[OTHERS]
-
-    def by_class(self) -> Iterator[tuple[str, int]]:
-        """Responses by class, for people."""
-        yield from ((f"{digit}xx", self.counts[b"%d" % digit]) for digit in range(1, 7))
-
-
 @dataclass(slots=True)
 class Counts:
-    """What went through."""
+    """What came of messages."""
 
     keep_alives: int = 0
     absorbed: int = 0
@@ -86,35 +42,6 @@ class Counts:
     """Requests that got 503 because the table was full, or we were behind."""
     overflown: int = 0
     """Messages that were lost because too many waited."""
-    came: Kinds = field(default_factory=Kinds)
-    went: Kinds = field(default_factory=Kinds)
-
-    @property
-    def received(self) -> int:
-        """Messages that came, but for keep-alives."""
-        return self.came.total
-
-    @property
-    def sent(self) -> int:
-        """Messages that went, with answers to keep-alives."""
-        return self.went.total
-
-
-class Kept(Protocol):
-    """
-    Where messages are kept as they come and go.
-
-    Whoever notes one adds it to the block, and says only when that is full: so
-    most of them cost no call.
-    """
-
-    block: list[Any]
-    """Of each message when, by which flow, whether it goes, and its bytes: four values, and the next four."""
-    room: int
-    """So many values make a block."""
-
-    def count(self) -> None:
-        """Take notice that the block is full, and begin another one."""
 
 
 class TransportLayer:
@@ -145,13 +72,10 @@ class TransportLayer:
         self.token = token or tokens(Unguessable())
         self.limits = limits = limits or NetLimits()
         self.counts = Counts()
-        self._went = self.counts.went.counts
+        self.traffic = Traffic()
+        """All that comes and goes."""
         self.wires = Wires(clock.seconds, limits.dead)
         self._known, self._vias = self.wires.by_address, self.wires.vias
-        self.kept: Kept | None = None
-        """Keeps all that comes and goes."""
-        self.tap: Callable[[float, Flow, bool, bytes], None] | None = None
-        """Told of all that comes and goes: when, by which flow, whether it goes."""
         self.lost: Callable[[Flow, bytes], None] = lambda flow, data: None
         """Told what could not be sent, since there is no wire for it."""
         self.silent: Callable[[], bool] | None = None
@@ -202,31 +126,30 @@ class TransportLayer:
         """Send bytes on the wire of a flow."""
         if self.silent is not None and self.silent():
             return
-        way, known = flow[:2], self._known
-        wire = known[way] if way in known else self.wires.wire_of(flow)
-        if wire is None:
-            self.start(0.0, lambda: self.lost(flow, data))
-            return
-        start, went = data[:4], self._went
-        if start == RESPONSE:
-            start = data[8:9]
-        went[start if start in went else OTHERS] += 1
-        now, kept = self.wheel.now, self.kept
-        if now is None:
-            now = self.now()
-        if kept is not None:
-            block = kept.block
-            block += (now, flow, True, data)
-            if len(block) >= kept.room:
-                kept.count()
-        if self.tap is not None:
-            self.tap(now, flow, True, data)
-        if self._gathered is None:
+        try:
+            wire = self._known[flow[:2]]
+        except KeyError:
+            found = self.wires.wire_of(flow)
+            if found is None:
+                self.start(0.0, partial(self._is_lost, flow, data))
+                return
+            wire = found
+        traffic = self.traffic
+        block = traffic.block
+        block += (self.wheel.now or self.now(), flow, True, data)
+        if len(block) >= traffic.room:
+            traffic.full()
+        gathered = self._gathered
+        if gathered is None:
             wire.send(data, flow)
             return
-        self._gathered.append((wire, data, flow))
-        if len(self._gathered) == GATHERED:
+        gathered.append((wire, data, flow))
+        if len(gathered) == GATHERED:
             self._release()
+
+    def _is_lost(self, flow: Flow, data: bytes) -> None:
+        """There was no wire for it."""
+        self.lost(flow, data)
 
     def together(self, work: Callable[[], None]) -> None:
         """
@@ -253,5 +176,10 @@ class TransportLayer:
 
     def new_via(self, flow: Flow) -> tuple[str, str]:
         """Make the value of a Via for C{flow} with a branch of its own; give both."""
-        branch, way, known = COOKIE + self.token(), flow[:2], self._vias
-        return (known[way] if way in known else self.wires.via_of(flow)) + branch, branch
+        token = self.token
+        branch = COOKIE + token()
+        try:
+            via = self._vias[flow[:2]]
+        except KeyError:
+            via = self.wires.via_of(flow)
+        return via + branch, branch

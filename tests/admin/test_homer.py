@@ -56,7 +56,7 @@ class HomerTests(AdministrationCase):
             b'Authorization: Digest username="bob", response="0a4f113b"\r\n\r\n'
         )
         passed, *_ = self.server.trace._passed()
-        self.server.runner.transport.tap(self.server.runner.now(), passed[1], False, raw)
+        self.server.runner.transport.traffic.tap(self.server.runner.now(), passed[1], False, raw)
         self.world.run(1)
         [said] = [one for one in self.told() if one[17] == b"own"]
         self.assertEqual(said[15], raw.replace(b"0a4f113b", b"********"))
@@ -69,14 +69,14 @@ class HomerTests(AdministrationCase):
         self.assertEqual(self.ask("GET", "/calls")[0]["state"], "talking")
         passed, *_ = self.server.trace._passed()
         before = len(self.datagrams)
-        self.server.runner.transport.tap(0.0, passed[1], False, b"x" * 70_000)
+        self.server.runner.transport.traffic.tap(0.0, passed[1], False, b"x" * 70_000)
         self.world.run(1)
         self.assertEqual(len(self.datagrams), before)
 
     def test_off(self) -> None:
         """Without the table nothing is sent, and a message costs nothing more."""
         self.administration.homer.configure(None)
-        self.assertIsNone(self.server.runner.transport.tap)
+        self.assertIsNone(self.server.runner.transport.traffic.tap)
         self.datagrams.clear()
         self.talk()
         self.assertEqual(self.datagrams, [])

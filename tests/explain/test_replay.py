@@ -248,7 +248,7 @@ class RingTests(SynchronousTestCase):
         for gone in range(len(passed)):
             ring = Trace(sum(len(one.raw) for one in passed))
             for one in passed[gone:]:
-                ring.note(*one)
+                ring.keep(list(one))
             call = calls[-1]
             found.append((TracedCall.of(call.record, call.story, ring, others=records), served.document))
         return found

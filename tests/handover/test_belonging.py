@@ -169,7 +169,8 @@ class HandOverTests(LadderTestCase):
         served = self.world.served
         assert served is not None
         seen: list[tuple[bool, bytes, Flow]] = []
-        served.server.runner.transport.tap = lambda now, flow, out, data: seen.append((out, data, flow))
+        traffic = served.server.runner.transport.traffic
+        traffic.tap = lambda now, flow, out, data: seen.append((out, data, flow))
         alice.session.ask("INFO")
         self.world.run(1)
         asked = next((data, flow) for out, data, flow in seen if not out and data.startswith(b"INFO "))

@@ -231,7 +231,7 @@ class FloodTests(SynchronousTestCase):
         for number in range(10):
             world.receive(b"rubbish, but a lot of it %d" % number)
         self.assertEqual(
-            (world.runner.transport.counts.received, world.runner.transport.counts.malformed), (3, 3)
+            (world.runner.transport.traffic.came.total, world.runner.transport.counts.malformed), (3, 3)
         )
         world.receive(numbered(1), Flow("UDP", HERE, BOB))
         self.assertEqual(len(world.user.requests), 1)
@@ -378,7 +378,7 @@ class TimersTests(SynchronousTestCase):
         """A tap hears every message, as bytes, with its time and direction."""
         world = World()
         heard: list[Any] = []
-        world.runner.transport.tap = lambda *what: heard.append(what)
+        world.runner.transport.traffic.tap = lambda *what: heard.append(what)
         world.user.answer = lambda message, server: server.respond(message.response(200, to_tag="x"))
         world.until(1)
         world.receive(numbered(1))

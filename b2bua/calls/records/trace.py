@@ -10,7 +10,7 @@ of the processor when it goes.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from itertools import chain, compress
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -26,10 +26,10 @@ BYTES_MAX = 2 * 1024 * 1024
 BLOCKS = 16
 """In so many blocks at least: the oldest of them is forgotten as a whole."""
 BLOCK = 64
-"""Messages of a block at most: so many are kept before they are counted."""
+"""Messages of a block at most, and words of one."""
 WORDS_MAX = 4096
-"""How many words are kept: those of about as many calls."""
-_LAST_WORD = 6 * (WORDS_MAX - 1)
+"""How many words are kept, and those of one block more."""
+_WORDS = 6 * BLOCK
 
 _SAID: dict[type[Word], str] = {
     Progress: "code",
@@ -82,47 +82,39 @@ class Heard(NamedTuple):
 class Trace:
     """The messages and words of late, oldest first."""
 
-    __slots__ = ("_blocks", "_bytes", "_bytes_max", "_next", "_words", "block", "room")
+    __slots__ = ("_blocks", "_bytes", "_bytes_max", "_heard", "_words", "room", "settle")
 
     def __init__(self, bytes_max: int = BYTES_MAX) -> None:
         """
         Keep up to C{bytes_max} bytes of messages, and those of one block more; 0 keeps none.
 
-        The bytes are counted a block at a time, and the oldest go so too: the
-        newest are kept with nearly no look at them.
+        They come and go a block at a time.
         """
         self._bytes_max = bytes_max
         self._blocks: deque[tuple[int, list[Any]]] = deque()
         """How many bytes a block has, and its messages."""
         self._bytes = 0
         """The sum of them."""
+        self._heard: deque[list[Any]] = deque(maxlen=WORDS_MAX // BLOCK)
+        """Blocks of words: the values of L{Heard} for each, one word after the other."""
         self._words: list[Any] = []
-        """The values of L{Heard} for each word, one word after the other."""
-        self._next = 0
-        """Where the next word goes; once there is no more room that is where the oldest one is."""
-        self._begin_block()
+        """The newest of them."""
+        self.room = _room(bytes_max)
+        """So many values make a block of messages, which is to be handed over then."""
+        self.settle: Callable[[], None] = _nothing
+        """Has who notes messages hand over those of a block that is not full."""
 
-    def _begin_block(self) -> None:
-        """Begin a block, of which messages of a kilobyte would fill a part in C{BLOCKS} of the room."""
-        self.block: list[Any] = []
-        """The values of L{Passed} for the newest messages, one after the other; who notes one adds them."""
-        self.room = 4 * max(1, min(BLOCK, self._bytes_max // (1024 * BLOCKS)))
-        """When there are so many values L{count} is to be called."""
+    def keep(self, block: list[Any]) -> None:
+        """
+        Keep some messages, at the cost of the oldest.
 
-    def note(self, at: float, flow: Flow, outgoing: bool, raw: bytes) -> None:
-        """Keep one message, at the cost of the oldest."""
-        self.block += (at, flow, outgoing, raw)
-        if len(self.block) >= self.room:
-            self.count()
-
-    def count(self) -> None:
-        """Count the block that is full, and forget the oldest ones when there is too much."""
-        blocks, size = self._blocks, sum(map(len, self.block[3::4]))
-        blocks.append((size, self.block))
+        @param block: the values of L{Passed} for each of them, one after the other.
+        """
+        blocks, size = self._blocks, sum(map(len, block[3::4]))
+        blocks.append((size, block))
         self._bytes += size
         while self._bytes > self._bytes_max and (len(blocks) > 1 or not self._bytes_max):
             self._bytes -= blocks.popleft()[0]
-        self._begin_block()
 
     @property
     def bytes_max(self) -> int:
@@ -131,13 +123,13 @@ class Trace:
 
     @bytes_max.setter
     def bytes_max(self, bytes_max: int) -> None:
-        kept = list(self._passed())
-        self._bytes_max = bytes_max
+        self._bytes_max, self.room = bytes_max, _room(bytes_max)
+        self.settle()
+        kept = [value for _, block in self._blocks for value in block]
         self._blocks.clear()
         self._bytes = 0
-        self._begin_block()
-        for passed in kept:
-            self.note(*passed)
+        for at in range(0, len(kept), self.room):
+            self.keep(kept[at : at + self.room])
 
     def _passed(self) -> Iterator[_Passed]:
         """Every message, oldest first."""
@@ -145,7 +137,8 @@ class Trace:
 
     def _all(self) -> list[list[Any]]:
         """Every block, oldest first."""
-        return [*(block for _, block in self._blocks), self.block]
+        self.settle()
+        return [block for _, block in self._blocks]
 
     def __iter__(self) -> Iterator[Passed]:
         """Every message, oldest first."""
@@ -153,11 +146,12 @@ class Trace:
 
     def hear(self, at: float, call: str, leg: Leg, word: Word) -> None:
         """Keep what a leg has told its call, at the cost of the oldest."""
-        kind = type(word)
+        kind, words = type(word), self._words
         said = getattr(word, _SAID[kind]) if kind in _SAID else None
-        words, place = self._words, self._next
-        words[place : place + 6] = (at, call, leg.party, leg.id, kind, said)
-        self._next = place + 6 if place < _LAST_WORD else 0
+        words += (at, call, leg.party, leg.id, kind, said)
+        if len(words) >= _WORDS:
+            self._heard.append(words)
+            self._words = []
 
     def of(self, call_ids: Iterable[str]) -> Iterator[Passed]:
         """The messages of some dialogs, by their Call-IDs."""
@@ -175,10 +169,22 @@ class Trace:
 
     def heard(self, calls: Container[str]) -> Iterator[Heard]:
         """The words of some calls, oldest first."""
-        words, next_ = self._words, self._next
-        places = (*range(next_, len(words), 6), *range(0, next_, 6))
-        theirs = compress(places, [call in calls for call in words[next_ + 1 :: 6] + words[1:next_:6]])
-        return (Heard(*words[place : place + 6]) for place in theirs)
+        blocks = (*self._heard, self._words)
+        theirs = [
+            block[place : place + 6]
+            for block in blocks
+            for place in compress(range(0, len(block), 6), [call in calls for call in block[1::6]])
+        ]
+        return (Heard(*heard) for heard in theirs)
+
+
+def _nothing() -> None:
+    """Nobody notes messages."""
+
+
+def _room(bytes_max: int) -> int:
+    """How many values a block has: so many messages of a kilobyte are a part in C{BLOCKS} of the room."""
+    return 4 * (max(1, min(BLOCK, bytes_max // (1024 * BLOCKS))) if bytes_max else BLOCK)
 
 
 def _in_turn(values: list[Any], each: int) -> Iterator[Any]:

@@ -41,7 +41,7 @@ class RingTests(SynchronousTestCase):
         one = message("BYE sip:a SIP/2.0")
         trace = Trace(4 * BLOCKS * len(one))
         for at in range(1000):
-            trace.note(float(at), ALICE, False, one)
+            trace.keep([float(at), ALICE, False, one])
             kept = [passed.at for passed in trace.of(["one"])]
             self.assertEqual(kept, [float(at - before) for before in reversed(range(len(kept)))])
             self.assertLessEqual(len(kept), 4 * BLOCKS)
@@ -56,7 +56,7 @@ class RingTests(SynchronousTestCase):
         ]
         trace = Trace()
         for one in given:
-            trace.note(*one)
+            trace.keep(list(one))
         self.assertEqual([tuple(passed) for passed in trace], given)
         self.assertEqual([tuple(passed) for passed in trace.of(["one"])], given)
 
@@ -65,7 +65,7 @@ class RingTests(SynchronousTestCase):
         one = message("BYE sip:a SIP/2.0")
         trace = Trace(4 * BLOCKS * len(one))
         for at in range(4 * BLOCKS):
-            trace.note(float(at), ALICE, False, one)
+            trace.keep([float(at), ALICE, False, one])
         trace.bytes_max = BLOCKS * len(one)
         kept = [passed.at for passed in trace.of(["one"])]
         self.assertLessEqual(len(kept), BLOCKS)
@@ -76,15 +76,15 @@ class RingTests(SynchronousTestCase):
     def test_none(self) -> None:
         """Without room nothing is kept."""
         trace = Trace(0)
-        trace.note(0.0, ALICE, True, message("BYE sip:a SIP/2.0"))
+        trace.keep([0.0, ALICE, True, message("BYE sip:a SIP/2.0")])
         self.assertEqual(list(trace.of(["one"])), [])
 
     def test_by_call_id(self) -> None:
         """Messages are found by their Call-ID, in its compact form too, but not by what a body says."""
         trace = Trace()
-        trace.note(0.0, ALICE, True, b"BYE sip:a SIP/2.0\r\ni : one\r\n\r\n")
-        trace.note(1.0, ALICE, True, b"INFO sip:a SIP/2.0\r\n\r\nCall-ID: one\r\n")
-        trace.note(2.0, ALICE, True, message("BYE sip:a SIP/2.0", "two"))
+        trace.keep([0.0, ALICE, True, b"BYE sip:a SIP/2.0\r\ni : one\r\n\r\n"])
+        trace.keep([1.0, ALICE, True, b"INFO sip:a SIP/2.0\r\n\r\nCall-ID: one\r\n"])
+        trace.keep([2.0, ALICE, True, message("BYE sip:a SIP/2.0", "two")])
         self.assertEqual([passed.at for passed in trace.of(["one"])], [0.0])
 
 
@@ -103,12 +103,15 @@ class WordTests(LegCase):
         )
 
     def test_bounded(self) -> None:
-        """The oldest go."""
+        """The oldest go, a block of them at a time."""
         leg, trace = self.incoming(), Trace()
-        for at in range(WORDS_MAX + 5):
+        for at in range(WORDS_MAX + 3 * BLOCK):
             trace.hear(float(at), "call", leg, Ringing())
-        kept = [heard.at for heard in trace.words("call")]
-        self.assertEqual(kept, [float(at) for at in range(5, WORDS_MAX + 5)])
+            if at % 7 == 0 or at > WORDS_MAX:
+                kept = [heard.at for heard in trace.words("call")]
+                self.assertEqual(kept, [float(one) for one in range(at + 1 - len(kept), at + 1)])
+                self.assertGreaterEqual(len(kept), min(at + 1, WORDS_MAX))
+                self.assertLess(len(kept), WORDS_MAX + BLOCK)
 
 
 class WholeCallTests(LadderTestCase):
