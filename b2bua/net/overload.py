@@ -149,7 +149,7 @@ def via_of(data: bytes) -> Via | None:
 
 
 def dialog_of(data: bytes) -> tuple[str, str, str] | None:
-    """Call-ID, To tag and From tag of a message as nearly all are written."""
+    """Call-ID, To tag and From tag of a message as nearly all are written, in the UTF-8 of the parser."""
     end = data.find(b"\r\n\r\n") + 1 or len(data)
     to = _usual_to_tag(data, 0, end) or _to_tag(data, 0, end)
     if to is None:
@@ -159,9 +159,9 @@ def dialog_of(data: bytes) -> tuple[str, str, str] | None:
         return None
     source = _usual_from_tag(data, 0, end) or _from_tag(data, 0, end)
     return (
-        call_id[1].strip().decode("latin-1"),
-        to[1].decode("latin-1"),
-        source[1].decode("latin-1") if source else "",
+        call_id[1].strip().decode("utf-8", "replace"),
+        to[1].decode("utf-8", "replace"),
+        source[1].decode("utf-8", "replace") if source else "",
     )
 
 

@@ -39,6 +39,8 @@ class _Layout(NamedTuple):
 
     match: Callable[[str], re.Match[str] | None]
     names: tuple[str, ...]
+    shape: tuple[str, ...]
+    """The names, and which of them stand there with nothing behind them: see L{_shape}."""
     values: Callable[[Sequence[str | None]], tuple[str, ...]]
     """Takes the values of the fields out of the groups of the pattern."""
     parts: Callable[[Sequence[str | None]], Parts]
@@ -89,15 +91,14 @@ def learn(head: str, fields: Sequence[tuple[str, str]]) -> None:
     """
     if len(fields) > MOST_FIELDS:
         return
-    names = tuple([name for name, _ in fields])
-    kind = _kind(head)
+    kind, shape = _kind(head), _shape(fields)
     if len(_times) >= MOST * MOST_ALIKE:
         _times.clear()
-    _times[kind[0], names] = times = _times.get((kind[0], names), 0) + 1
+    _times[kind[0], shape] = times = _times.get((kind[0], shape), 0) + 1
     alike = _known.get(kind, [])
-    if times < OFTEN or times & (times - 1) or any(names == one.names for one in alike):
+    if times < OFTEN or times & (times - 1) or any(shape == one.shape for one in alike):
         return
-    if not _NEEDED.keys() <= {*names}:
+    if not _NEEDED.keys() <= {*shape}:
         return
     layout = _layout(fields)
     if layout.match(head) is None:
@@ -106,13 +107,18 @@ def learn(head: str, fields: Sequence[tuple[str, str]]) -> None:
         _known.clear()
         _times.clear()  # all of them may be learned again
     for gone in alike[MOST_ALIKE - 1 :]:
-        _times.pop((kind[0], gone.names), None)
+        _times.pop((kind[0], gone.shape), None)
     _known[kind] = [layout, *alike[: MOST_ALIKE - 1]]
 
 
 def _kind(head: str) -> tuple[str, int]:
     """What messages of one layout have in common at least: a method or a class of responses, and CRs."""
     return head[:9], head.count("\r")
+
+
+def _shape(fields: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+    """The names of the fields; one with nothing in it is told from the same one with something."""
+    return tuple([name if value else f"{name}:" for name, value in fields])
 
 
 def _layout(fields: Sequence[tuple[str, str]]) -> _Layout:
@@ -128,6 +134,7 @@ def _layout(fields: Sequence[tuple[str, str]]) -> _Layout:
     return _Layout(
         re.compile(rf"{pattern}\Z").match,
         tuple([canonical(name) for name in at]),
+        _shape(fields),
         itemgetter(*at.values()),
         itemgetter(0, via + 1, via + 2, via + 3, at["From"] + 1, at["To"] + 1, at["Call-ID"], at["CSeq"]),
     )

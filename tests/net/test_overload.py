@@ -510,6 +510,16 @@ class SketchTests(SynchronousTestCase):
                 self.assertEqual(message.to.tag, "b")
                 self.assertEqual(dialog_of(asked), (message.call_id, "b", message.from_.tag))
 
+    def test_beyond_ascii(self) -> None:
+        """A dialog whose names have letters of other alphabets is found as the parser reads them (UTF-8)."""
+        asked = write(numbered(1, "BYE", "<sip:bob@example.com>;tag=häß"))
+        for name in (b"\r\nCall-ID: ", b"\r\nCall-ID:   ", b"\r\ni:"):
+            with self.subTest(name=name):
+                spelled = asked.replace(b"\r\nCall-ID: ", name + "größe".encode())
+                message = parse(spelled)
+                self.assertEqual(dialog_of(spelled), (message.call_id, "häß", message.from_.tag))
+        self.assertIsNotNone(dialog_of(asked.replace("häß".encode(), b"\xff")))
+
     def test_spelled_otherwise(self) -> None:
         """Dialog and transaction are found however their fields are spelled, and in the head only."""
         asked = write(numbered(1, "BYE", OLD))

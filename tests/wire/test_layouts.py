@@ -125,6 +125,19 @@ class LayoutTests(SynchronousTestCase):
             learned(odd)
             self.assertEqual(read(odd), unknown, line)
 
+    def test_now_and_then_empty(self) -> None:
+        """A field that has nothing in it now and then makes two layouts, whichever came first."""
+        empty = BYE.replace(b"Max-Forwards: 70", b"Supported:")
+        full = BYE.replace(b"Max-Forwards: 70", b"Supported: replaces")
+        unknown = read(empty), read(full)
+        for first, second in ((empty, full), (full, empty)):
+            forget()
+            for data in (first, second):
+                for _ in range(layouts.OFTEN):
+                    read(data)
+            self.assertEqual((known(empty), known(full)), (True, True))
+            self.assertEqual((read(empty), read(full)), unknown)
+
     def test_changed_at_random(self) -> None:
         """Whatever is changed in a message of a known layout, it is read as if the layout were not known."""
         chance = Random(3261)
