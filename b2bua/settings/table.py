@@ -18,10 +18,15 @@ class Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
 
 
+def directory(info: ValidationInfo) -> Path:
+    """Where relative paths start: at the directory of the configuration file."""
+    found: Path = (info.context or {}).get("directory", Path())
+    return found
+
+
 def beside(path: str, info: ValidationInfo) -> str:
     """A relative path starts at the directory of the configuration file."""
-    directory: Path = (info.context or {}).get("directory", Path())
-    return str(directory / path)
+    return str(directory(info) / path)
 
 
 def not_itself(text: str, info: ValidationInfo) -> str:

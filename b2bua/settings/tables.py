@@ -20,7 +20,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 from b2bua.settings.outward import Hep, Webhook
 from b2bua.settings.peers import Extension, Route, Trunk
 from b2bua.settings.rtpengine import Rtpengine
-from b2bua.settings.table import Beside, Count, Long, Seconds, Short, Table, beside, none
+from b2bua.settings.table import Beside, Count, Long, Seconds, Short, Table, directory, none
 from b2bua.settings.values import (
     TRANSPORTS,
     Flag,
@@ -42,7 +42,7 @@ SOCKET_NAME = 107
 
 def _control(path: str, info: ValidationInfo) -> str:
     """The control socket, as an absolute path if we know where we are."""
-    return control_path(path, (info.context or {}).get("directory", Path()))
+    return control_path(path, directory(info))
 
 
 def control_path(path: str, directory: Path) -> str:
@@ -61,7 +61,9 @@ def _database(url: str, info: ValidationInfo) -> str:
     if scheme.split("+")[0] not in ("sqlite", "postgresql"):
         raise ValueError(f"has the scheme {scheme}, which is neither sqlite nor postgresql")
     if scheme.startswith("sqlite") and rest.startswith("/") and rest[1:] not in ("", ":memory:"):
-        return f"{scheme}:///{beside(rest[1:], info)}"
+        # The directory is no part of what was written as a URL.
+        start = str(directory(info)).replace("%", "%25").replace("?", "%3F")
+        return f"{scheme}:///{Path(start) / rest[1:]}"
     return url
 
 

@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.settings import Claimed, Document, Listen, Settings, SettingsError, control_of, load, read
 from b2bua.settings.values import source
+from b2bua.store.database import sqlite_file
 
 # The file that the documentation fixes.
 WHOLE = r"""
@@ -154,6 +155,13 @@ class GoodTests(Case):
         self.assertEqual(settings.server.database, f"sqlite:///{here}/b2bua.db")
         self.assertEqual(settings.tls and settings.tls.certificate, f"{here}/c.pem")
         self.assertEqual(settings.tls and settings.tls.key, "/k.pem")
+
+    def test_strange_directory(self) -> None:
+        """What means something in a URL may stand in the name of the directory; what is written is a URL."""
+        for directory in ("/srv/100%41", "/srv/what?", "/srv/%3F/a b#c"):
+            written = {**BARE, "server": {**BARE["server"], "database": "sqlite:///%41.db"}}
+            url = read(written, directory=Path(directory)).server.database
+            self.assertEqual(sqlite_file(url), f"{directory}/A.db")
 
     def test_deep_directory(self) -> None:
         """In a directory whose name is too long for a socket it is elsewhere, always at the same place."""
