@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from b2bua.net.locate import NumericLocator
@@ -13,10 +14,15 @@ from b2bua.net.runner import Runner
 from b2bua.transactions.flow import Flow
 from b2bua.transactions.ports import IServerTransaction, ITransactionUser
 from b2bua.wire.message import Malformed, Request, Response, parse, write
+from tests.transactions.messages import request
 
 HERE = ("192.0.2.10", 5060)
 ALICE = ("192.0.2.1", 5060)
 BOB = ("192.0.2.2", 5060)
+TO_BOB = Flow("UDP", HERE, BOB)
+TO_BOB_TCP = Flow("TCP", HERE, BOB, 7)
+T = 64 * 0.5
+"""64*T1, in seconds."""
 
 
 def name_of(data: bytes) -> str | int:
@@ -127,3 +133,25 @@ class World:
         """Have a message come from the wire."""
         data = message if isinstance(message, bytes) else write(message)
         self.runner.received(data, flow or self.flow)
+
+
+def writer(method: str = "INVITE", **more: Any) -> Any:
+    """Write requests with the Via that is handed in."""
+    return lambda flow, via: request(method, via=via, **more)
+
+
+class Case(SynchronousTestCase):
+    """What tests of transactions at work have in common."""
+
+    transport = "UDP"
+
+    def setUp(self) -> None:
+        """The clock stands at zero."""
+        self.world = World(self.transport)
+        self.runner, self.wire, self.user = self.world.runner, self.world.wire, self.world.user
+
+    def quiet(self) -> None:
+        """No timer and no transaction is left."""
+        self.assertEqual(self.world.clock.getDelayedCalls(), [])
+        self.assertEqual(len(self.runner.transport.wheel), 0)
+        self.assertEqual(self.runner.live, 0)

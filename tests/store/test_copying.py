@@ -14,8 +14,8 @@ from b2bua.store.copying import copy
 from b2bua.store.ports import Batch, Setting, StoreError
 from b2bua.store.sql import SqlStore
 from tests.command.support import run
+from tests.store.contract import ENDED, ROW
 from tests.store.postgresql import database
-from tests.store.test_contract import ENDED, ROW
 
 Steps = Generator[Deferred[Any], Any, None]
 
