@@ -274,14 +274,14 @@ class Call:
 
         @param by: the leg whose party makes the offer, if it is one.
         """
-        context, hear = self.calls.context, self.calls.hear
-        session, target = invitation.session, destination.target
-        if self.relays is None or session is None or not isinstance(by, Leg):
-            leg = Leg.dial(context, invitation, destination.party, hear)
+        context, hear, party = self.calls.context, self.calls.hear, destination.party
+        if self.relays is None or invitation.session is None or not isinstance(by, Leg):
+            leg = Leg.dial(context, invitation, party, hear)
             self.take(leg)
             return leg
-        leg = Leg.prepare(context, invitation, destination.party, hear)
+        leg = Leg.prepare(context, invitation, party, hear)
         self.take(leg)
+        session, target = invitation.session, destination.target
         if self.relay is None and straight(by, leg, session, target):
             self._straight = (*(self._straight or ()), (by, leg))
             assert leg.our_invite is not None

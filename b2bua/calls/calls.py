@@ -144,8 +144,14 @@ class Calls:
         """Take a word of a leg now, or when the present step is done."""
         if self._busy:
             self._inbox.append((self._hand_on, (leg, word)))
-        else:
-            self.run(self._hand_on, leg, word)
+            return
+        self._busy = True
+        try:
+            self._heard(leg, word)
+        finally:
+            self._busy = False
+            if self._inbox or self._changes:
+                self.run(_nothing)
 
     def _heard(self, leg: Leg, word: Word) -> None:
         """Hand a word to whoever listens to the leg by now."""
