@@ -19,7 +19,6 @@ from b2bua.wire.uri import Uri
 
 if TYPE_CHECKING:
     from b2bua.legs.state import LegData
-    from b2bua.legs.words import Fields
     from b2bua.transactions.flow import Flow
     from b2bua.transactions.ports import IClientTransaction
     from b2bua.wire.message import Field, Request, Response
@@ -116,17 +115,16 @@ class InviteRequest:
         """Write the INVITE for the hop that it takes."""
         leg, invitation = self.leg, self.invitation
         self.offers = offers = invitation.session is not None
-        _, contact = leg.channel.contact(flow)  # it takes the flow, whose address of ours the offer names
+        contact = leg.channel.contact_by(flow)  # it takes the flow, whose address of ours the offer names
         fields = leaving(invitation.fields, leg.party) if invitation.fields else ()
         fields = session_expires.asking(leg) + fields + self._credentials
         if self._require:
             fields = (("Require", "100rel"), *fields)
-        offer = b""
+        kind, body = "", b""
         if invitation.session is not None:
-            offer = leg.signed(invitation.session)
-            fields += (SDP,)
+            kind, body = SDP[1], leg.signed(invitation.session)
         if invitation.parts:
-            fields, offer = self._with_parts(fields, offer)
+            kind, body = self._with_parts(body)
         way = "".join([f"Route: <{uri}>\r\n" for uri in invitation.route]) if invitation.route else ""
         # Without an offer of ours a reliable 1xx would have to bring one
         # (RFC 3262 section 5), so that is asked for only on purpose.
@@ -142,21 +140,21 @@ class InviteRequest:
         for name, value in fields:
             head += f"{name}: {value}\r\n"
         lines = 11 + len(invitation.route) + len(fields)
-        self._sent = written("INVITE", invitation.request_uri, head, lines, offer)
+        if kind:
+            head, lines = f"{head}Content-Type: {kind}\r\n", lines + 1
+        self._sent = written("INVITE", invitation.request_uri, head, lines, body)
         return self._sent
 
-    def _with_parts(self, fields: Fields, offer: bytes) -> tuple[Fields, bytes]:
-        """Put the offer and further bodies together, and their type among the fields (RFC 5621 9.4)."""
+    def _with_parts(self, offer: bytes) -> tuple[str, bytes]:
+        """Put the offer and further bodies together; give their type, too (RFC 5621 9.4)."""
         parts: list[tuple[list[Field], bytes]] = []
-        if fields and fields[-1] == SDP:
+        if self.offers:
             parts.append(([SDP], offer))
-            fields = fields[:-1]
         for id, kind, content in self.invitation.parts:
             head = [("Content-Type", kind), ("Content-ID", f"<{id}>")]
             head.append(("Content-Disposition", "by-reference;handling=optional"))
             parts.append((head, content))
-        kind, body = write_multipart(parts, f"part-{self.local_tag}")
-        return (*fields, ("Content-Type", kind)), body
+        return write_multipart(parts, f"part-{self.local_tag}")
 
     def _heard(self, response: Response) -> None:
         """Take a response."""

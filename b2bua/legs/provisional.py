@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from b2bua.transactions.ports import IServerTransaction
     from b2bua.wire.message import Request, Response
 
+RELIABLY = f"Allow: {ALLOW[1]}\r\nSupported: {SUPPORTED_ANSWER[1]}\r\n"
+"""What we can do, for who may get provisional responses reliably."""
+UNRELIABLY = f"Allow: {ALLOW[1]}\r\nSupported: {SUPPORTED[1]}\r\n"
+"""And for who may not."""
 MINUTE = 60.0
 """A provisional response is repeated each minute, so that no proxy gives up (section 13.3.1.1)."""
 TWO_AND_A_HALF = 150.0
@@ -303,12 +307,13 @@ class ProvisionalResponses:
         """Write a response that makes or keeps a dialog."""
         leg = self.leg
         assert leg.dialog is not None
-        supported = SUPPORTED if leg.party.policy.reliable == "never" else SUPPORTED_ANSWER
-        head: Fields = (leg.channel.contact(self.server.flow), ALLOW, supported)
+        contact = leg.channel.contact_by(self.server.flow)
+        able = UNRELIABLY if leg.party.policy.reliable == "never" else RELIABLY
+        head, lines = f"Contact: {contact}\r\n{able}", 3
         if code >= 200 and self.initial:
-            head += (("Server", leg.context.user_agent),)
+            head, lines = f"{head}Server: {leg.context.user_agent}\r\n", 4
         if fields:
-            head += leaving(fields, leg.party)
+            fields = leaving(fields, leg.party)
         if body:
-            head += (SDP,)
-        return self.request.response(code, reason, leg.dialog.local_tag, head, body)
+            fields += (SDP,)
+        return self.request.response(code, reason, leg.dialog.local_tag, fields, body, head, lines)

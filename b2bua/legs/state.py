@@ -123,6 +123,10 @@ class LegChannel(Channel):
     """The user of the conference URI while we are its focus for the peer; empty while we are not."""
 
     def contact(self, flow: Flow) -> Field:
+        """Where the peer reaches us in this dialog."""
+        return ("Contact", self.contact_by(flow))
+
+    def contact_by(self, flow: Flow) -> str:
         """Where the peer reaches us, and whether that is the focus of a conference (RFC 4579 section 4.2)."""
         if flow is not self.flow:
             self.take_flow(flow)
@@ -131,7 +135,7 @@ class LegChannel(Channel):
             user = escape_user(self.focus) if self.focus else self.contact_user
             written = contact_value(self.surroundings.layer, flow, user, self.secure)
             self.written = f"{written};isfocus" if self.focus else written
-        return ("Contact", self.written)
+        return self.written
 
     def show_focus(self, conference: str) -> None:
         """

@@ -57,9 +57,7 @@ SHORT = 4096
 """Bytes of a head that is read quickly, and whose parts are remembered: longer ones would fill the memory."""
 _MANDATORY = ("Via", "From", "To", "Call-ID", "CSeq")
 
-_COPIED: tuple[str, ...] = _MANDATORY
-_COPIED_100 = (*_COPIED, "Timestamp")
-_COPIED_DIALOG = (*_COPIED, "Record-Route")
+_COPIED = frozenset(_MANDATORY)
 # Requests whose responses make a dialog (section 12.1.1, RFC 6665 section 4.4.1).
 _DIALOG_MAKERS = frozenset(("INVITE", "SUBSCRIBE", "REFER", "NOTIFY"))
 _BARE_NUL = re.compile(r"(?<!\\)\0")
@@ -133,39 +131,49 @@ class Request(Message):
         to_tag: str = "",
         fields: Iterable[Field] = (),
         body: bytes = b"",
+        head: str = "",
+        lines: int = 0,
     ) -> Response:
         """
-        Answer it (section 8.2.6).
+        Answer it (section 8.2.6), written at once, since mostly nobody looks at the fields of an answer.
 
         Via, From, To, Call-ID and CSeq are copied; so is Record-Route where
         the response may make a dialog, and Timestamp into a 100.
 
         @param to_tag: the tag of To, if it has none yet; a 100 goes without.
+        @param head: what stands before C{fields}, as for L{written}.
+        @param lines: how many fields that are.
         """
-        names = _COPIED
+        more = ""
         if code == 100:
-            names = _COPIED_100
+            to_tag, more = "", "Timestamp"
         elif code < 300 and self.method in _DIALOG_MAKERS:
-            names = _COPIED_DIALOG
+            more = "Record-Route"
         if reason:
             reason = without_controls(reason)
         elif code in REASONS:
             reason = REASONS[code]
         reason = reason or _class_reason(code)
-        if not self.distinct:
-            answered = self.only(names)
-            if to_tag and code > 100:
-                _tag(answered, to_tag)
-            return Response(code, reason, [*answered, *fields], body)
-        # Written at once, since mostly nobody looks at its fields.
-        first, head, lines = self.first, "", 0
-        for name in names:
-            if name in first:
-                value = first[name]
-                if name == "To" and to_tag and code > 100 and (value[-1:] == ">" or not _is_tagged(value)):
-                    value = f"{value};tag={to_tag}"
-                head += f"{name}: {value}\r\n"
+        first = self.first
+        if self.distinct and first.keys() >= _COPIED:
+            to = first["To"]
+            if to_tag and (to[-1:] == ">" or not _is_tagged(to)):
+                to = f"{to};tag={to_tag}"
+            copied = (
+                f"Via: {first['Via']}\r\nFrom: {first['From']}\r\nTo: {to}\r\n"
+                f"Call-ID: {first['Call-ID']}\r\nCSeq: {first['CSeq']}\r\n"
+            )
+            lines += 5
+            if more in first:
+                copied += f"{more}: {first[more]}\r\n"
                 lines += 1
+        else:
+            answered = self.only(_COPIED | {more})
+            if to_tag:
+                _tag(answered, to_tag)
+            copied = "".join([f"{name}: {value}\r\n" for name, value in answered])
+            lines += len(answered)
+        head = copied + head
         for name, value in fields:
             head += f"{name}: {value}\r\n"
             lines += 1
