@@ -215,7 +215,7 @@ class Runner:
                 return
             if type(message) is Request:
                 self.servers.request(message, flow)
-            elif type(message) is Response:
+            else:
                 self.clients.take(message, flow)
         except Malformed as error:
             self.servers.broken(error, flow)

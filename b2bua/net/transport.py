@@ -145,7 +145,7 @@ class TransportLayer:
             return
         gathered.append((wire, data, flow))
         if len(gathered) == GATHERED:
-            self._release()
+            self._release([])
 
     def _is_lost(self, flow: Flow, data: bytes) -> None:
         """There was no wire for it."""
@@ -165,12 +165,11 @@ class TransportLayer:
         try:
             work()
         finally:
-            self._release()
-            self._gathered = None
+            self._release(None)
 
-    def _release(self) -> None:
-        """Send what is gathered."""
-        gathered, self._gathered = self._gathered, []
+    def _release(self, others: list[tuple[Wire, bytes, Flow]] | None) -> None:
+        """Send what is gathered, and gather what others there are, if that goes on."""
+        gathered, self._gathered = self._gathered, others
         for wire, data, flow in gathered or ():
             wire.send(data, flow)
 

@@ -86,6 +86,8 @@ class UdpWire:
         self._receive: Callable[[int], tuple[bytes, Any]] = (
             self._socket.recvfrom if self._packet_info is None else self._packet_info.receive
         )
+        self.fileno: Callable[[], int] = self._socket.fileno
+        """The descriptor, for the reactor; -1 when it is closed."""
         self._flows: dict[object, Flow] = {}
         self._size = bytearray(4)
         self._open = True
@@ -164,10 +166,6 @@ class UdpWire:
         self.log.info("a datagram of {size} bytes to {peer} {why}", size=len(data), peer=flow.remote, why=why)
         self._runner.start(0.0, lambda: self._runner.unreachable(flow, data))
 
-    def fileno(self) -> int:
-        """The descriptor, for the reactor."""
-        return self._socket.fileno() if self._open else -1
-
     def logPrefix(self) -> str:
         """What the reactor calls us."""
         return "SIP over UDP"
@@ -179,7 +177,7 @@ class UdpWire:
     def _read(self) -> None:
         """Read a round of datagrams."""
         receive, flows, deliver = self._receive, self._flows, self._runner.received
-        alone, overload = True, self._runner.overload
+        alone, size, overload = True, self._size, self._runner.overload
         if overload.busy:
             deliver = overload.take
         for _ in range(BACKLOG if overload.busy else ROUND):
@@ -197,23 +195,18 @@ class UdpWire:
                 if flow is None:
                     continue
             deliver(data, flow)
-            if not self._open or (alone and not self._waiting()):
+            if not self._open:
                 return
-            alone = False
+            if alone:
+                # Mostly there is one only, and an exception that says so would cost several times as
+                # much.  An empty datagram looks like none, and wakes the reactor again.
+                ioctl(self.fileno(), FIONREAD, size)
+                if size == NOTHING:
+                    return
+                alone = False
         if not overload.busy:
             overload.begin()
             self._read()
-
-    def _waiting(self) -> bool:
-        """
-        Look whether there are more datagrams; mostly there is one only.
-
-        An exception that says so would cost several times as much.  An empty
-        datagram looks like none, and wakes the reactor again.
-        """
-        size = self._size
-        ioctl(self._socket.fileno(), FIONREAD, size)
-        return size != NOTHING
 
     def _new_flow(self, source: Any) -> Flow | None:
         """Make the flow of a peer; the same one serves all its datagrams."""
