@@ -13,7 +13,6 @@ from b2bua.errors import UsageError
 from b2bua.net.transaction import Transaction
 from b2bua.net.wheel import SLOTS_BELOW, Lapses
 from b2bua.transactions.derived import cancel_for
-from b2bua.transactions.effects import Effects, Lingers
 from b2bua.transactions.flow import Flow
 from b2bua.transactions.invite_client import InviteClient
 from b2bua.transactions.matching import sent_key
@@ -90,7 +89,7 @@ class ClientTransaction:
             return
         self._cancel = fields
         if self._branch is not None:
-            self._branch.perform(self._branch.cancel())
+            self._branch.cancel()
 
     def move(self, flow: Flow) -> None:
         """Go on by another way (see L{IClientTransaction.move})."""
@@ -102,11 +101,11 @@ class ClientTransaction:
         # Whatever socket of that transport its Via names: by UDP the answer comes to the one that it
         # leaves by (RFC 3581), else by the connection (section 18.2.2).
         if branch.way.transport != flow.transport:
-            branch.perform(branch.lose())
+            branch.lose()
             return
         self.flow = flow
         branch.move(flow)
-        branch.perform(branch.moved())
+        branch.moved()
 
     def hand_on(self, hear: Callable[[Response], None]) -> None:
         """Let somebody else hear from now on (see L{IClientTransaction.hand_on})."""
@@ -161,21 +160,17 @@ class ClientTransaction:
             return
         self.flow = flow
         self._alive = False
-        timers = transport.timers_of(flow) if transport.own_timers else transport.timers
-        kind = SentInvite if request.method == "INVITE" else SentRequest
-        branch = self._branch = kind(request, data, timers, reliable=flow.transport != "UDP")
-        table.add(branch, (name, request.method), flow, self)
-        branch.perform(branch.start())
+        branch = self._branch = table.add(self, request, data, name, flow)
+        branch.start()
 
     def take_up(
         self, invite: Request, flow: Flow, hear_cancel: Callable[[Response], None], *, heard: bool
     ) -> None:
         """Go on with an INVITE that a process has sent which is gone."""
         self.flow, self._hear_cancel = flow, hear_cancel
-        timers, reliable = self._table.transport.timers_of(flow), flow.transport != "UDP"
-        branch = self._branch = SentInvite(invite, b"", timers, reliable=reliable)
-        self._table.add(branch, (invite.via.branch, "INVITE"), flow, self)
-        branch.perform(branch.take_up(heard=heard))
+        branch = self._branch = self._table.add(self, invite, b"", invite.via.branch, flow)
+        if type(branch) is SentInvite:
+            branch.take_up(heard=heard)
 
     def _by_tcp(self, hops: Hops, flow: Flow) -> bool:
         """Try TCP before UDP for a large request, if that is possible (RFC 3261 section 18.1.1)."""
@@ -210,12 +205,9 @@ class ClientTransaction:
         """Send the CANCEL as a transaction of its own, where the INVITE went (section 9.1)."""
         invite = branch.request
         request = cancel_for(invite, self._cancel or ())
-        flow = branch.way
-        timers, reliable = self._table.transport.timers_of(flow), flow.transport != "UDP"
         mute = ClientTransaction(self._table, self._hear_cancel)
-        mute._branch = cancel = SentRequest(request, write(request), timers, reliable=reliable)
-        self._table.add(cancel, (invite.via.branch, "CANCEL"), flow, mute)
-        cancel.perform(cancel.start())
+        mute._branch = cancel = self._table.add(mute, request, write(request), invite.via.branch, branch.way)
+        cancel.start()
 
     def hear_again(self, response: Response, flow: Flow) -> None:
         """Let the user hear of one more 2xx to its INVITE, of whoever it is."""
@@ -278,7 +270,7 @@ class Branch(Transaction):
                 return
             if client._branch is not None:
                 # The hop before has answered after all: this one need not.
-                client._branch.perform(client._branch.cancel())
+                client._branch.cancel()
         wires, hops = self._table.transport.wires, client._hops
         if code == 503 or wires.dead:
             wires.answered(self.way, response)
@@ -295,14 +287,17 @@ class Branch(Transaction):
         """Have the next hop tried, or the user told."""
         self._client.failed(self, code)
 
-    def linger(self, left: Lingers) -> None:
+    def linger(self, letter: str, seconds: float) -> None:
         """Leave behind who hears of further 2xx (M), what a refusal draws (D), or nothing (K)."""
+        self.repeats = self.ends = None
+        if self.bucket is not None:
+            self.leave()
         table, key = self._table, self.key
-        if left.timer == "M":
+        if letter == "M":
             table.branches[key] = self._client
         else:
-            table.branches[key] = Again(self.last, self.way) if left.timer == "D" else None
-        table.lapses.add(key, left.seconds)
+            table.branches[key] = Again(self.last, self.way) if letter == "D" else None
+        table.lapses.add(key, seconds)
         if self.way.transport != "UDP":
             table.part(self)
 
@@ -311,11 +306,15 @@ class Branch(Transaction):
         self.stop()
         self._table.drop(self)
 
-    def fail(self) -> Effects:
+    def receive(self, response: Response) -> None:
+        """Follow the arrow of a response (of the machine)."""
+        raise NotImplementedError
+
+    def fail(self) -> None:
         """Follow the arrow of a transport error (of the machine)."""
         raise NotImplementedError
 
-    def lose(self) -> Effects:
+    def lose(self) -> None:
         """Take the loss of the connection (of the machine)."""
         raise NotImplementedError
 
@@ -350,7 +349,8 @@ Left: TypeAlias = ClientTransaction | Again | None
 """
 What is left of a branch that has its final response, until its last timer fires.
 
-Who hears of further 2xx (M), what a refusal that comes again draws (D), or nothing (K); see L{Lingers}.
+Who hears of further 2xx (M), what a refusal that comes again draws (D), or
+nothing (K); see L{Transaction.linger}.
 """
 
 
@@ -361,6 +361,7 @@ class ClientTransactions:
         """Begin without any; who hears of strays sets C{user} before a message comes."""
         self.user: ITransactionUser
         self.transport = transport
+        self.wheel = transport.wheel
         self.branches: dict[Hashable, Sent | Left] = {}
         self.lapses = Lapses(transport.wheel, self._forget)
         self._on_connection: dict[Flow, dict[Branch, None]] = {}
@@ -376,16 +377,22 @@ class ClientTransactions:
         self._on_connection.clear()
         self.lapses.clear()
 
-    def add(self, branch: Sent, key: Hashable, flow: Flow, client: ClientTransaction) -> None:
-        """Take a machine that has not started, and whom to tell; have responses to it find it."""
+    def add(self, client: ClientTransaction, request: Request, data: bytes, name: str, flow: Flow) -> Sent:
+        """Make a branch that has not started, and have responses to it find it."""
+        transport, udp = self.transport, flow.transport == "UDP"
+        timers = transport.timers_of(flow) if transport.own_timers else transport.timers
+        method = request.method
+        kind = SentInvite if method == "INVITE" else SentRequest
+        branch = kind(request, data, timers, reliable=not udp)
         branch._table = self
         branch._client = client
-        branch.key = key
         branch.way = flow
         branch.repeats = branch.ends = branch.bucket = None
+        key = branch.key = (name, method)
         self.branches[key] = branch
-        if flow.transport != "UDP" or flow.remote[0] not in self._known:
+        if not udp or flow.remote[0] not in self._known:
             self.follow(branch)
+        return branch
 
     def follow(self, branch: Branch) -> None:
         """Have the loss of its connection find it, and its peer known."""
@@ -455,7 +462,7 @@ class ClientTransactions:
         if branch.way.transport != "UDP" and branch.way != flow and branch.stranded:
             # The peer has come back by another connection (section 18.2.2): so does what we still send.
             branch.move(flow)
-        branch.perform(branch.receive(response))
+        branch.receive(response)
 
     def close(self, flow: Flow) -> list[Branch]:
         """Forget a connection that is closed, and give what was under way on it."""
@@ -473,7 +480,7 @@ class ClientTransactions:
         if data:
             branch = self.branches.get(sent_key(data))
             if isinstance(branch, Branch) and branch.way.remote == flow.remote:
-                branch.perform(branch.fail())
+                branch.fail()
             return
         for under_way in list(self._on_connection.get(flow, ())):
-            under_way.perform(under_way.fail())
+            under_way.fail()

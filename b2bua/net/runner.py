@@ -2,7 +2,7 @@
 The transaction layer at work: wires below, the transaction user above.
 
 A message that comes from a wire is matched to its transaction, or opens one; what
-the machines want is performed.  Everything that takes time is on one wheel,
+the machines want is done.  Everything that takes time is on one wheel,
 whose clock is handed in, so the same code runs on sockets and in the simulated
 world.
 """
@@ -234,7 +234,7 @@ class Runner:
         # The user first: what it sends upon the failures is not to go this way.
         self.user.transport_lost(flow)
         for branch in under_way:
-            branch.perform(branch.lose())
+            branch.lose()
 
     def unreachable(self, flow: Flow, data: bytes = b"") -> None:
         """

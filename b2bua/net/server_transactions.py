@@ -20,7 +20,6 @@ from zope.interface import implementer
 from b2bua.errors import PeerError, UsageError
 from b2bua.net.transaction import Transaction
 from b2bua.net.wheel import SLOTS_BELOW, Lapses
-from b2bua.transactions.effects import Effects, Lingers
 from b2bua.transactions.invite_server import InviteServer
 from b2bua.transactions.matching import COOKIE, answer_flow, arrived, merge_key, server_key, way_back
 from b2bua.transactions.non_invite_server import NonInviteServer
@@ -71,6 +70,8 @@ class ServerTransaction(Transaction):
     failed: Callable[[int], None] | None
     last: bytes
     """The response that the request draws when it comes again."""
+    to = ""
+    """The To of the final response to an INVITE."""
 
     @property
     def answered(self) -> bool:
@@ -85,7 +86,7 @@ class ServerTransaction(Transaction):
             if way is None:
                 return
             self.way = way
-        self.perform(self.answer(response))
+        self.answer(response)
         if self.pending is None:
             self.user = None
 
@@ -95,7 +96,7 @@ class ServerTransaction(Transaction):
 
     def trying(self) -> None:
         """Send a 100, unless something has been sent already."""
-        self.perform(self.answer_trying())
+        self.answer_trying()
 
     def seen_at(self, flow: Flow, request: Request) -> None:
         """The request has come again, from another port maybe (see L{seen_at})."""
@@ -131,11 +132,11 @@ class ServerTransaction(Transaction):
         last = parse(self.last) if self.last else None
         return last.to.tag if last is not None else ""
 
-    def answer(self, response: Response) -> Effects:
+    def answer(self, response: Response) -> None:
         """Follow the arrow of a response (of the machine)."""
         raise NotImplementedError
 
-    def answer_trying(self) -> Effects:
+    def answer_trying(self) -> None:
         """Follow the arrow of a 100 that the user wants (of the machine)."""
         raise NotImplementedError
 
@@ -149,13 +150,15 @@ class ServerTransaction(Transaction):
         if failed is not None:
             failed(code)
 
-    def linger(self, left: Lingers) -> None:
+    def linger(self, letter: str, seconds: float) -> None:
         """Leave behind what the request draws when it comes again."""
+        self.repeats = self.ends = None
+        if self.bucket is not None:
+            self.leave()
         table, key = self._table, self.key
-        if key in table.live and table.live[key] is self:
-            to = self.to if type(self) is ReceivedInvite else ""
-            table.live[key] = (left.timer, self.last, self.way, to, self._merge_key)
-            table.lapses.add(key, left.seconds)
+        if table.live.get(key) is self:
+            table.live[key] = (letter, self.last, self.way, self.to, self._merge_key)
+            table.lapses.add(key, seconds)
 
     def over(self) -> None:
         """Be forgotten."""
@@ -184,7 +187,7 @@ class ReceivedRequest(NonInviteServer, ServerTransaction):
 
     def accept(self) -> None:
         """Send a 200 that says nothing more."""
-        self.perform(self.answer_plainly())
+        self.answer_plainly()
         self.user = None
 
 
@@ -200,9 +203,10 @@ Remains: TypeAlias = tuple[str, bytes, "Flow", str, int | None]
 """
 What is left of a transaction that is answered for good, until its last timer fires.
 
-The letter of that (I, J or L, see L{Lingers}), the response that the request draws when it comes again, the
-way of that, the To of the response to an INVITE, which the answer to a late CANCEL repeats (section 9.2),
-and what copies of the request have in common.
+The letter of that (I, J or L, see L{Transaction.linger}), the response that the
+request draws when it comes again, the way of that, the To of the response to an
+INVITE, which the answer to a late CANCEL repeats (section 9.2), and what copies
+of the request have in common.
 """
 
 
@@ -215,6 +219,7 @@ class ServerTransactions:
         """Begin without any; who answers them sets C{user} before a message comes."""
         self.user: ITransactionUser
         self.transport = transport
+        self.wheel = transport.wheel
         self.stateless: Callable[[Request, Flow], Response | None] | None = None
         """Answers what can be answered without keeping anything."""
         self._limits = transport.limits
@@ -273,7 +278,7 @@ class ServerTransactions:
                 return
             if flow != server.flow and method != "ACK":
                 server.seen_at(flow, request)
-            server.perform(server.receive(request))
+            server.receive(request)
         elif method == "ACK":
             self.user.ack_received(request, flow)
         elif method == "CANCEL":
@@ -287,7 +292,7 @@ class ServerTransactions:
             self._request_outside(arrived(request, flow), key, flow)
 
     def _come_again(self, left: Remains, request: Request, key: Hashable, flow: Flow) -> None:
-        """Take a request after its final response, or an ACK (see L{Lingers})."""
+        """Take a request after its final response, or an ACK (see L{Transaction.linger})."""
         timer, again, before, _, _ = left
         if request.method == "ACK":
             if timer == "L":
@@ -336,11 +341,8 @@ class ServerTransactions:
                 "{method} could not be answered because of a bug, and gets 500", method=request.method
             )
             server.respond(request.response(500, to_tag=self.transport.token()))
-        if server.pending is None:
-            return  # it is answered
-        waiting = server.wait()
-        if waiting and self.live.get(key) is server:
-            server.perform(waiting)
+        if server.pending is not None and not server.last and self.live.get(key) is server:
+            server.wait()  # else something has been sent, or all is over
 
     def take_up(self, invite: Request, flow: Flow) -> ServerTransaction:
         """Go on with an INVITE that a process has received which is gone."""

@@ -4,14 +4,15 @@ All timers of the server, on one timer of the reactor.
 Transactions set many timers and let few of them fire, so setting and stopping
 one must cost next to nothing.  Time is cut into ticks; the timers of one tick
 share a dictionary, so either is one operation of a dictionary.  A heap knows
-the ticks that have timers: nothing is scanned, and nothing runs for a tick
+the ticks that have timers: nothing is scanned, and nothing is done for a tick
 without timers.  One that is near keeps its empty dictionary: most timers are set
-for half a second and stopped in some milliseconds, and others follow.
+for half a second and stopped in some milliseconds, and others follow.  So does
+the reactor's timer stay when the last one of ours is stopped: nothing is counted
+to know that, and it finds nothing to do.
 
-A transaction has no timer objects: it stands in a bucket itself (L{TwoTimers}), keeps
-in mind what is due when, and needs not to move when that becomes later.  What only
-waits to be forgotten has not even that: the keys of one tick share an entry
-(L{Lapses}).
+A transaction has no timer objects: it stands in a bucket itself
+(C{transaction.py}).  What only waits to be forgotten has not even that: the keys
+of one tick share an entry (L{Lapses}).
 """
 
 from __future__ import annotations
@@ -19,29 +20,24 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator
 from heapq import heapify, heappop, heappush
 from math import floor
-from typing import TypeAlias
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
 from b2bua.clock import ITimer
-from b2bua.transactions.effects import StartBoth
 
 SLOTS_BELOW: tuple[str, ...] = ()
 """
 The slots of a class whose attributes have theirs in the classes below it.
 
-So it can stand beside another one that has slots, as a machine of a transaction (L{TwoTimers}).
+So it can stand beside another one that has slots, as a machine of a transaction.
 """
 
-Due: TypeAlias = tuple[int, str]
-"""The tick of a timer, and its letter."""
-
 RATE = 100
+"""Ticks a second."""
 # A clock that counts in floating point is a little before or after the tick it means.
 _SLACK = 1e-4
-_UP = 1 - _SLACK
 
 
 class Entry:
@@ -57,7 +53,7 @@ class Entry:
         if bucket is not None:
             self.bucket = None
             del bucket[self]
-            if not bucket:
+            if not bucket and bucket.tick > bucket.wheel.near:
                 bucket.wheel.emptied(bucket)
 
     def ring(self, tick: int) -> None:
@@ -74,15 +70,19 @@ class Bucket(dict[Entry, None]):
     wheel: Wheel
 
 
-class TwoTimers(Entry):
-    """What has two timers, each with a letter, and stands in one bucket for both."""
+class Buckets(dict[int, Bucket]):
+    """Those of a wheel, by their ticks; who asks for one that is not there has it begun."""
 
-    __slots__ = SLOTS_BELOW
+    __slots__ = ("wheel",)
 
-    repeats: Due | None
-    """When the timer is due after which something is done again."""
-    ends: Due | None
-    """When the other one is."""
+    wheel: Wheel
+
+    def __missing__(self, tick: int) -> Bucket:
+        """Begin it."""
+        bucket = self[tick] = Bucket()
+        bucket.tick, bucket.wheel = tick, self.wheel
+        self.wheel.begun(tick)
+        return bucket
 
 
 @implementer(ITimer)
@@ -101,52 +101,63 @@ class Timer(Entry):
 
 
 class Wheel:
-    """Calls back after some time, rounded up to the tick."""
+    """
+    Calls back after some time, rounded up to the tick.
+
+    The tick of a time is worked out where it is needed, as L{set} does.
+    """
 
     log = Logger()
 
-    def __init__(self, clock: IReactorTime, rate: int = RATE) -> None:
+    def __init__(self, clock: IReactorTime) -> None:
         """
         Stand still until the first timer is set.
 
         @param clock: what one timer at a time is set on.
-        @param rate: ticks per second.
         """
         self._clock = clock
-        self._seconds = clock.seconds
+        self.seconds = clock.seconds
         self._epoch = clock.seconds()
+        self.up = 1 - _SLACK - self._epoch * RATE
+        """What is added to a time in ticks, so that it is counted from the start and rounded up."""
         self.now: float | None = None
         """What the clock says while a message is taken, for which it is read once; None in between."""
-        self._rate = rate
-        self._buckets: dict[int, Bucket] = {}
-        self._filled = 0
-        """How many of them have timers, with those that fire just now."""
+        self.buckets = Buckets()
+        self.buckets.wheel = self
         self._heap: list[int] = []
         self._stale = 0
         """How many ticks of the heap may have no bucket any more."""
         self._call: IDelayedCall | None = None
         self._due = 0
+        """The tick at which the reactor calls, no later than the first one that has timers."""
+        self.near = RATE
+        """Up to this tick one keeps its bucket when it has lost its timers."""
 
     def __len__(self) -> int:
         """How many timers run; both of a transaction count as one."""
-        return sum(map(len, self._buckets.values()))
+        return sum(map(len, self.buckets.values()))
 
     @property
     def late(self) -> float:
         """By how many seconds the reactor is behind with calling us; 0 if it is not."""
         if self._call is None:
             return 0.0
-        return max(0.0, self._seconds() - self._epoch - self._due / self._rate)
+        return max(0.0, self.seconds() - self._epoch - self._due / RATE)
 
     def clear(self) -> None:
-        """Stop all timers."""
-        for bucket in list(self._buckets.values()):
+        """Stop all timers, the reactor's too."""
+        for bucket in list(self.buckets.values()):
             for entry in list(bucket):
                 entry.leave()
+        self.buckets.clear()
+        self._heap.clear()
+        if self._call is not None:
+            self._call.cancel()
+            self._call = None
 
     def waiting(self) -> Iterator[Callable[..., object]]:
         """Give what will be called; for those who look for leaks."""
-        for bucket in self._buckets.values():
+        for bucket in self.buckets.values():
             for entry in bucket:
                 yield entry.call if isinstance(entry, Timer) else entry.ring
 
@@ -154,108 +165,55 @@ class Wheel:
         """Call C{call} after C{seconds}, rounded up to the tick."""
         timer = Timer()
         timer.call = call
-        now = self._seconds() if self.now is None else self.now
-        tick = int((now - self._epoch + seconds) * self._rate + _UP)
-        bucket = timer.bucket = self._buckets[tick] if tick in self._buckets else self._open(tick)
-        if not bucket:
-            self._filled += 1
+        now = self.now
+        if now is None:
+            now = self.seconds()
+        bucket = timer.bucket = self.buckets[int((now + seconds) * RATE + self.up)]
         bucket[timer] = None
         return timer
 
-    def start(self, entry: TwoTimers, letter: str, seconds: float, *, repeats: bool) -> None:
-        """Have an entry ring after C{seconds}, too; that timer takes the place of the one of its kind."""
-        now = self._seconds() if self.now is None else self.now
-        tick = int((now - self._epoch + seconds) * self._rate + _UP)
-        if repeats:
-            entry.repeats, other = (tick, letter), entry.ends
-        else:
-            entry.ends, other = (tick, letter), entry.repeats
-        bucket = entry.bucket
-        if bucket is not None:
-            if bucket.tick <= tick:
-                return
-            entry.leave()
-        elif other is not None and other[0] < tick:
-            tick = other[0]
-        bucket = entry.bucket = self._buckets[tick] if tick in self._buckets else self._open(tick)
-        if not bucket:
-            self._filled += 1
-        bucket[entry] = None
-
-    def start_both(self, entry: TwoTimers, both: StartBoth) -> None:
-        """Have an entry ring after C{both.after} seconds, and then after C{both.at_last}."""
-        repeats, after, ends, at_last = both
-        since = (self._seconds() if self.now is None else self.now) - self._epoch
-        tick = int((since + after) * self._rate + _UP)
-        entry.repeats = (tick, repeats)
-        entry.ends = (int((since + at_last) * self._rate + _UP), ends)
-        if entry.bucket is not None:
-            if entry.bucket.tick <= tick:
-                return
-            entry.leave()
-        bucket = entry.bucket = self._buckets[tick] if tick in self._buckets else self._open(tick)
-        if not bucket:
-            self._filled += 1
-        bucket[entry] = None
-
     def put(self, entry: Entry, tick: int) -> None:
         """Have an entry that is in no bucket ring at C{tick}."""
-        bucket = entry.bucket = self._buckets[tick] if tick in self._buckets else self._open(tick)
-        if not bucket:
-            self._filled += 1
+        bucket = entry.bucket = self.buckets[tick]
         bucket[entry] = None
 
-    def _open(self, tick: int) -> Bucket:
-        """Begin a tick that has no bucket."""
-        bucket = self._buckets[tick] = Bucket()
-        bucket.tick, bucket.wheel = tick, self
-        if self._stale > 64 and self._stale > 4 * len(self._buckets):
+    def begun(self, tick: int) -> None:
+        """Take notice that a tick has a bucket now."""
+        if self._stale > 64 and self._stale > 4 * len(self.buckets):
             # Most of the ticks have lost all their timers long before their time.
-            self._heap = list(self._buckets)
+            self._heap = list(self.buckets)
             heapify(self._heap)
             self._stale = 0
         else:
             heappush(self._heap, tick)
         if self._call is None or tick < self._due:
             self._arm(tick)
-        return bucket
 
     def emptied(self, bucket: Bucket) -> None:
-        """Forget a tick without timers, unless it is near; the last one takes the reactor's timer along."""
-        self._filled -= 1
-        if not self._filled:
-            self._rest()
-        elif bucket.tick - self._due > self._rate and self._buckets.get(bucket.tick) is bucket:
-            # Else it fires just now, in a turn so late that what is due next was due long before it.
-            del self._buckets[bucket.tick]
+        """Forget a tick that has lost its timers long before its time."""
+        # Else it fires just now, in a turn so late that what is due next was due long before it.
+        if self.buckets.get(bucket.tick) is bucket:
+            del self.buckets[bucket.tick]
             self._stale += 1
-
-    def _rest(self) -> None:
-        """Stand still: there are no timers."""
-        self._buckets.clear()
-        self._heap.clear()
-        self._stale = 0
-        if self._call is not None:
-            self._call.cancel()
-            self._call = None
 
     def _arm(self, tick: int) -> None:
         """Have the reactor call at C{tick}."""
         if self._call is not None:
             self._call.cancel()
         self._due = tick
-        wait = self._epoch + tick / self._rate - self._clock.seconds()
+        self.near = tick + RATE
+        wait = self._epoch + tick / RATE - self.seconds()
         self._call = self._clock.callLater(max(wait, 0.0), self._turn)
 
     def _turn(self) -> None:
         """Fire what is due, in the order of time."""
         self._call = None
-        now = self._due = floor((self._clock.seconds() - self._epoch) * self._rate + _SLACK)
+        now = floor((self.seconds() - self._epoch) * RATE + _SLACK)
         # Taken out first: what is set while these fire, and is due at once, waits
         # for the next turn of the reactor.
         due = []
         while self._heap and self._heap[0] <= now:
-            bucket = self._buckets.pop(heappop(self._heap), None)
+            bucket = self.buckets.pop(heappop(self._heap), None)
             if bucket:
                 due.append(bucket)
         for bucket in due:
@@ -272,18 +230,14 @@ class Wheel:
                 entry.ring(bucket.tick)
             except Exception:  # noqa: BLE001 - it must not stop the timers of all others
                 self.log.failure("a timer failed: {entry!r}", entry=entry)
-        if bucket:  # else the last of it was taken out, and that is counted
-            self._filled -= 1
 
     def _wait(self) -> None:
-        """Arm the reactor for the earliest tick that still has timers."""
-        if not self._filled:
-            self._rest()
-            return
-        while not self._buckets.get(self._heap[0]):
-            self._buckets.pop(heappop(self._heap), None)
-        if self._call is None or self._heap[0] < self._due:
-            self._arm(self._heap[0])
+        """Arm the reactor for the earliest tick that still has timers; without any, stand still."""
+        heap, buckets = self._heap, self.buckets
+        while heap and not buckets.get(heap[0]):
+            buckets.pop(heappop(heap), None)
+        if heap and (self._call is None or heap[0] < self._due):
+            self._arm(heap[0])
 
 
 class _Lapse(Entry):
@@ -294,15 +248,16 @@ class _Lapse(Entry):
     def __init__(self, lapses: Lapses) -> None:
         """Wait to be put into one."""
         self.lapses = lapses
-        self.bucket = None
 
     def ring(self, tick: int) -> None:
         """Forget them."""
         self.lapses.ring(tick)
 
 
-class Lapses:
-    """Keys that wait to be forgotten; those of one tick are forgotten together."""
+class Lapses(dict[int, list[Hashable]]):
+    """Keys that wait to be forgotten, by their ticks; those of one tick are forgotten together."""
+
+    __slots__ = ("_forget", "_wheel")
 
     def __init__(self, wheel: Wheel, forget: Callable[[list[Hashable]], None]) -> None:
         """
@@ -312,24 +267,23 @@ class Lapses:
         """
         self._wheel = wheel
         self._forget = forget
-        self._keys: dict[int, list[Hashable]] = {}
 
     def add(self, key: Hashable, seconds: float) -> None:
         """Have a key forgotten after C{seconds}, rounded up to the tick."""
         wheel = self._wheel
-        now = wheel._seconds() if wheel.now is None else wheel.now
-        tick = int((now - wheel._epoch + seconds) * wheel._rate + _UP)
-        if tick in self._keys:
-            self._keys[tick].append(key)
-        else:
-            self._keys[tick] = [key]
-            wheel.put(_Lapse(self), tick)
+        now = wheel.now
+        if now is None:
+            now = wheel.seconds()
+        self[int((now + seconds) * RATE + wheel.up)].append(key)
 
-    def clear(self) -> None:
-        """Forget none any more."""
-        self._keys.clear()
+    def __missing__(self, tick: int) -> list[Hashable]:
+        """Begin a tick."""
+        keys: list[Hashable] = []
+        self[tick] = keys
+        self._wheel.put(_Lapse(self), tick)
+        return keys
 
     def ring(self, tick: int) -> None:
         """The time of some has come."""
-        if tick in self._keys:
-            self._forget(self._keys.pop(tick))
+        if tick in self:
+            self._forget(self.pop(tick))

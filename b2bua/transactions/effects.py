@@ -1,21 +1,14 @@
 """
 What the machines want to have done, and the values of their timers.
 
-An effect is bytes, to be sent; a response, which the transaction user is told;
-or one of the classes below.  What the user is told comes last, since the user
-acts at once.
-
 A machine has at most two timers at a time: one that I{repeats} something (A, E,
-G, and the delay of a 100) and one that I{ends} a state (all others).  Starting
-one takes the place of the one of its kind that runs; L{Ended} and L{Lingers}
-stop both.
+G, and the delay of a 100) and one that I{ends} a state (all others).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple, TypeAlias
 
 from b2bua.wire.message import Response
 
@@ -26,16 +19,10 @@ CANCELLED = "CANCEL"
 LATE = "LATE"
 """And how long an INVITE that was given up is remembered, since its answer may be late."""
 
-REPEATS = frozenset(("A", "E", "G", TRYING))
-
 
 @dataclass(frozen=True)
 class TimerValues:
-    """
-    What the timers are computed from (RFC 3261 section 17.1.1.1 and table 4).
-
-    The timers that start alike in every transaction are made once.
-    """
+    """What the timers are computed from (RFC 3261 section 17.1.1.1 and table 4)."""
 
     t1: float = 0.5
     """The estimate of the round-trip time."""
@@ -49,74 +36,9 @@ class TimerValues:
     """After what time of silence an INVITE is answered with 100 (section 17.2.1)."""
 
     @cached_property
-    def a_b(self) -> StartBoth:
-        """The first interval of an INVITE, doubled from then on, and how long it waits for any response."""
-        return StartBoth("A", self.t1, "B", 64 * self.t1)
-
-    @cached_property
-    def b(self) -> Start:
-        """How long an INVITE waits over a transport that is reliable."""
-        return Start("B", 64 * self.t1)
-
-    @cached_property
-    def e_f(self) -> StartBoth:
-        """The first interval of another request, doubled up to T2, and how long it waits for its answer."""
-        return StartBoth("E", self.t1, "F", 64 * self.t1)
-
-    @cached_property
-    def f(self) -> Start:
-        """How long another request waits over a transport that is reliable."""
-        return Start("F", 64 * self.t1)
-
-    @cached_property
-    def g_h(self) -> StartBoth:
-        """The first interval of a refusal, doubled up to T2, and how long that waits for its ACK."""
-        return StartBoth("G", self.t1, "H", 64 * self.t1)
-
-    @cached_property
-    def h(self) -> Start:
-        """How long such a refusal waits over a transport that is reliable."""
-        return Start("H", 64 * self.t1)
-
-    @cached_property
-    def i(self) -> Lingers:
-        """How long more of these ACKs may come."""
-        return Lingers("I", self.t4)
-
-    @cached_property
-    def j(self) -> Lingers:
-        """How long other requests may come again."""
-        return Lingers("J", 64 * self.t1)
-
-    @cached_property
-    def k(self) -> Lingers:
-        """How long their responses may come again."""
-        return Lingers("K", self.t4)
-
-    @cached_property
-    def l(self) -> Lingers:  # noqa: E743 - the letter that RFC 6026 gives it
-        """How long an INVITE may come again after its 2xx."""
-        return Lingers("L", 64 * self.t1)
-
-    @cached_property
-    def m(self) -> Lingers:
-        """How long more 2xx may come."""
-        return Lingers("M", 64 * self.t1)
-
-    @cached_property
-    def linger(self) -> Lingers:
-        """Timer D: how long a refusal may come again."""
-        return Lingers("D", max(self.d, 64 * self.t1))
-
-    @cached_property
-    def invite_trying(self) -> Start:
-        """The delay of the 100 to an INVITE."""
-        return Start(TRYING, self.trying)
-
-    @cached_property
-    def other_trying(self) -> Start:
-        """The delay of the 100 to another request."""
-        return Start(TRYING, self.to_t2)
+    def long(self) -> float:
+        """64*T1: how long a request is repeated, and what has ended remembered (B, F, H, J, L, M)."""
+        return 64 * self.t1
 
     @cached_property
     def to_t2(self) -> float:
@@ -127,65 +49,66 @@ class TimerValues:
         return elapsed
 
 
-class Start(NamedTuple):
-    """Let C{timer} fire after so many seconds."""
-
-    timer: str
-    seconds: float
-
-
-class StartBoth(NamedTuple):
-    """Let both timers run, of which the one that repeats something fires first."""
-
-    repeats: str
-    after: float
-    ends: str
-    at_last: float
-
-
-class Stop(NamedTuple):
-    """The timer is of no more use."""
-
-    timer: str
-
-
-class StopBoth(NamedTuple):
-    """Neither timer is."""
-
-
-class Lingers(NamedTuple):
+class Effects:
     """
-    The machine has done its work; what comes again is met without it, until the timer fires.
+    What a machine wants to have done; whoever runs it says how.
 
-    The letter says how: I and K absorb it, J and D answer it with C{last} of the
-    machine, and L and M let the ACK or the 2xx go up to the transaction user (RFC
-    6026).  What is left is small, and that of many calls is forgotten together.
+    It is done at once, so a machine stands where it has got to before it wants
+    anything, and what the transaction user is told comes last, since the user
+    acts at once.
     """
 
-    timer: str
-    seconds: float
+    __slots__ = ()
 
+    def send(self, data: bytes) -> None:
+        """Send a message."""
+        raise NotImplementedError
 
-class Cancel(NamedTuple):
-    """Send the CANCEL that was asked for (RFC 3261 section 9.1)."""
+    def deliver(self, response: Response) -> None:
+        """Tell the transaction user of a response."""
+        raise NotImplementedError
 
+    def tell_failure(self, code: int) -> None:
+        """Tell the transaction user of a timeout (408) or a transport error (503)."""
+        raise NotImplementedError
 
-class Failed(NamedTuple):
-    """Tell the transaction user of a timeout (408) or a transport error (503)."""
+    def send_cancel(self) -> None:
+        """Send the CANCEL that was asked for (RFC 3261 section 9.1)."""
+        raise NotImplementedError
 
-    code: int
+    def start_repeats(self, letter: str, seconds: float) -> None:
+        """Let a timer fire after which something is done again, instead of the one that may run."""
+        raise NotImplementedError
 
+    def start_ends(self, letter: str, seconds: float) -> None:
+        """Likewise one that ends a state."""
+        raise NotImplementedError
 
-class Ended(NamedTuple):
-    """The transaction is over and can be forgotten."""
+    def start_both(self, repeats: str, after: float, ends: str, at_last: float) -> None:
+        """Let both timers run, of which the one that repeats something fires first."""
+        raise NotImplementedError
 
+    def stop_repeats(self) -> None:
+        """Nothing is repeated any more."""
+        raise NotImplementedError
 
-Effect: TypeAlias = bytes | Response | Start | StartBoth | Stop | StopBoth | Lingers | Cancel | Failed | Ended
-Effects: TypeAlias = tuple[Effect, ...]
+    def stop(self) -> None:
+        """Neither timer is of any more use."""
+        raise NotImplementedError
 
-ENDED = Ended()
-STOP_BOTH = StopBoth()
-CANCEL = Cancel()
-OVER: Effects = (ENDED,)
-TIMED_OUT: Effects = (ENDED, Failed(408))
-UNREACHABLE: Effects = (ENDED, Failed(503))
+    def linger(self, letter: str, seconds: float) -> None:
+        """
+        Meet what comes again without the machine, which has done its work, until the timer fires.
+
+        No other timer runs any more.  What is left is small, and that of many
+        calls is forgotten together.
+
+        @param letter: says how: I and K absorb it, J and D answer it with C{last}
+            of the machine, and L and M let the ACK or the 2xx go up to the
+            transaction user (RFC 6026).
+        """
+        raise NotImplementedError
+
+    def over(self) -> None:
+        """Forget the transaction, and stop both timers."""
+        raise NotImplementedError

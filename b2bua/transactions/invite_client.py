@@ -6,23 +6,8 @@ from typing import Final
 
 from b2bua.errors import UsageError
 from b2bua.transactions.derived import ack_for
-from b2bua.transactions.effects import (
-    CANCEL,
-    CANCELLED,
-    ENDED,
-    LATE,
-    OVER,
-    STOP_BOTH,
-    UNREACHABLE,
-    Effects,
-    Failed,
-    Start,
-    Stop,
-    TimerValues,
-)
+from b2bua.transactions.effects import CANCELLED, LATE, Effects, TimerValues
 from b2bua.wire.message import Request, Response, write
-
-STOP_A = Stop("A")
 
 
 class State:
@@ -37,7 +22,7 @@ class State:
     TERMINATED: Final = "Terminated"
 
 
-class InviteClient:
+class InviteClient(Effects):
     """
     Sends an INVITE until it is heard, and the ACK of its refusal.
 
@@ -68,14 +53,16 @@ class InviteClient:
         self.last = b""
         """The ACK that a retransmitted refusal draws."""
 
-    def start(self) -> Effects:
+    def start(self) -> None:
         """INVITE from TU: INVITE sent."""
         timers = self._timers
         if self._reliable:
-            return (timers.b, self._again)
-        return (timers.a_b, self._again)
+            self.start_ends("B", timers.long)
+        else:
+            self.start_both("A", timers.t1, "B", timers.long)
+        self.send(self._again)
 
-    def take_up(self, *, heard: bool) -> Effects:
+    def take_up(self, *, heard: bool) -> None:
         """
         Stand where another process has got to: the INVITE is out, and is not sent again.
 
@@ -83,60 +70,61 @@ class InviteClient:
         """
         if heard:
             self.state = State.PROCEEDING
-            return ()
-        return (self._timers.b,)
+        else:
+            self.start_ends("B", self._timers.long)
 
-    def receive(self, response: Response) -> Effects:
+    def receive(self, response: Response) -> None:
         """Follow the arrow of a response."""
         code = response.code
         match self.state:
+            case State.PROCEEDING if code < 200:
+                self.deliver(response)
+
+            case State.PROCEEDING | State.CALLING | State.GIVEN_UP if 200 <= code < 300:
+                self.state = State.ACCEPTED
+                self.pending, self._again = None, b""
+                self.linger("M", self._timers.long)
+                self.deliver(response)
+
             case State.CALLING if code < 200:
                 self.state = State.PROCEEDING
                 self._again = b""
                 if self._cancelled:
-                    return (STOP_A, CANCEL, self._patience(), response)
-                return (STOP_BOTH, response)
-
-            case State.PROCEEDING if code < 200:
-                return (response,)
-
-            case State.CALLING | State.PROCEEDING if code < 300:
-                self.state = State.ACCEPTED
-                self.pending, self._again = None, b""
-                return (self._timers.m, response)
+                    self.stop_repeats()
+                    self.send_cancel()
+                    self._be_patient()
+                else:
+                    self.stop()
+                self.deliver(response)
 
             case State.CALLING | State.PROCEEDING:
-                return self._refused(response)
-
-            case State.GIVEN_UP if 200 <= code < 300:
-                self.state = State.ACCEPTED
-                self.pending = None
-                return (self._timers.m, response)
+                self._refused(response)
+                self.deliver(response)
 
             case State.GIVEN_UP if code < 200:
                 cancelled, self._cancelled = self._cancelled, True
-                return () if cancelled else (CANCEL,)
+                if not cancelled:
+                    self.send_cancel()
 
             case State.GIVEN_UP:
-                return self._refused(response)[:-1]
-        return ()
+                self._refused(response)
 
-    def fire(self, timer: str) -> Effects:
+    def fire(self, timer: str) -> None:
         """Follow the arrow of a timer."""
         match self.state, timer:
             case State.CALLING, "A":
                 self._interval *= 2
-                return (Start("A", self._interval), self._again)
+                self.start_repeats("A", self._interval)
+                self.send(self._again)
 
             case (State.CALLING, "B") | (State.PROCEEDING, "CANCEL"):
-                return self._give_up(408)
+                self._give_up(408)
 
             case State.GIVEN_UP, "LATE":
                 self._end()
-                return OVER
-        return ()
+                self.over()
 
-    def fail(self) -> Effects:
+    def fail(self) -> None:
         """
         Follow the arrow of a transport error.
 
@@ -144,10 +132,10 @@ class InviteClient:
         """
         if self.state is State.CALLING:
             self._end()
-            return UNREACHABLE
-        return ()
+            self.over()
+            self.tell_failure(503)
 
-    def lose(self) -> Effects:
+    def lose(self) -> None:
         """
         Take the loss of the connection.
 
@@ -155,19 +143,19 @@ class InviteClient:
         arrives (section 18.2.2); so only an INVITE that nobody has taken yet
         fails.  How long to ring is the user's business.
         """
-        return self._give_up(503) if self.state is State.CALLING else ()
+        if self.state is State.CALLING:
+            self._give_up(503)
 
-    def moved(self) -> Effects:
+    def moved(self) -> None:
         """The peer is elsewhere now: it has to be told there what it may have missed."""
         match self.state:
             case State.CALLING:
-                return (self._again,)
+                self.send(self._again)
 
             case State.PROCEEDING if self._cancelled:
-                return (CANCEL,)
-        return ()
+                self.send_cancel()
 
-    def cancel(self) -> Effects:
+    def cancel(self) -> None:
         """
         Let the INVITE be cancelled, once a provisional response has come.
 
@@ -180,33 +168,38 @@ class InviteClient:
 
             case State.PROCEEDING if not self._cancelled:
                 self._cancelled = True
-                return (CANCEL, self._patience())
-        return ()
+                self.send_cancel()
+                self._be_patient()
 
-    def _patience(self) -> Start:
+    def _be_patient(self) -> None:
         """Wait no longer than this for the 487."""
-        return Start(CANCELLED, 64 * self._timers.t1)
+        self.start_ends(CANCELLED, self._timers.long)
 
-    def _give_up(self, code: int) -> Effects:
+    def _give_up(self, code: int) -> None:
         """Tell the TU, and stay for what is late."""
         # A CANCEL that was asked for before anything came has not been sent.
         self._cancelled = self.state is State.PROCEEDING
         self.state = State.GIVEN_UP
         self._again = b""
-        return (STOP_A, Start(LATE, 64 * self._timers.t1), Failed(code))
+        self.stop_repeats()
+        self.start_ends(LATE, self._timers.long)
+        self.tell_failure(code)
 
-    def _refused(self, response: Response) -> Effects:
-        """300-699: ACK sent, response to TU."""
+    def _refused(self, response: Response) -> None:
+        """300-699: ACK sent."""
         if self.pending is None:
             raise UsageError("A request is kept until its final response")
         ack = write(ack_for(self.pending, response))
         self.pending = None
         if self._reliable:
             self._end()
-            return (ack, ENDED, response)
+            self.send(ack)
+            self.over()
+            return
         self.state = State.COMPLETED
         self.last = ack
-        return (self._timers.linger, ack, response)
+        self.linger("D", max(self._timers.d, self._timers.long))
+        self.send(ack)
 
     def _end(self) -> None:
         """Go to Terminated; what failed is still known, so that it can be told."""

@@ -4,19 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from b2bua.transactions.effects import (
-    OVER,
-    TIMED_OUT,
-    TRYING,
-    Effects,
-    Start,
-    Stop,
-    TimerValues,
-)
+from b2bua.transactions.effects import TRYING, Effects, TimerValues
 from b2bua.wire.message import Request, Response, write, write_trying
 from b2bua.wire.registry import KNOWN, canonical
-
-STOP_TRYING = Stop(TRYING)
 
 
 class State:
@@ -29,7 +19,7 @@ class State:
     TERMINATED: Final = "Terminated"
 
 
-class InviteServer:
+class InviteServer(Effects):
     """Absorbs retransmitted INVITEs, and repeats a refusal until it is acknowledged."""
 
     __slots__ = ("_interval", "_reliable", "_timers", "last", "pending", "state", "to")
@@ -50,74 +40,80 @@ class InviteServer:
         self.to = ""
         """The To of the final response, which the answer to a late CANCEL repeats (section 9.2)."""
 
-    def wait(self) -> Effects:
+    def wait(self) -> None:
         """INV was passed to TU: send 100 if TU won't in 200 ms; mostly it has answered when this is asked."""
         if self.state is State.PROCEEDING and not self.last:
-            return (self._timers.invite_trying,)
-        return ()
+            self.start_repeats(TRYING, self._timers.trying)
 
-    def answer_trying(self) -> Effects:
+    def answer_trying(self) -> None:
         """TU or timer: send 100, if nothing has been sent yet."""
-        if self.pending is None or self.last:
-            return ()
-        self.last = write_trying(self.pending)
-        return (self.last,)
+        if self.pending is not None and not self.last:
+            self.last = write_trying(self.pending)
+            self.send(self.last)
 
-    def answer(self, response: Response) -> Effects:
+    def answer(self, response: Response) -> None:
         """Follow the arrow of a response from TU."""
         code = response.code
         match self.state:
             case State.PROCEEDING if code < 200:
                 first, self.last = not self.last, response.data or write(response)
-                return (STOP_TRYING, self.last) if first else (self.last,)
+                if first:
+                    self.stop_repeats()
+                self.send(self.last)
 
             case State.PROCEEDING if code < 300:
+                data = response.data or write(response)
                 self.state = State.ACCEPTED
                 # A retransmitted INVITE draws nothing from now on: the 2xx is the user's.
                 self.pending, self.last, self.to = None, b"", _to(response)
-                return (self._timers.l, response.data or write(response))
+                self.linger("L", self._timers.long)
+                self.send(data)
 
             case State.PROCEEDING:
+                data = write(response)
                 self.state = State.COMPLETED
-                self.pending, self.last, self.to = None, write(response), _to(response)
+                self.pending, self.last, self.to = None, data, _to(response)
                 if self._reliable:
-                    return (STOP_TRYING, self._timers.h, self.last)
-                return (self._timers.g_h, self.last)
+                    self.stop_repeats()
+                    self.start_ends("H", self._timers.long)
+                else:
+                    self.start_both("G", self._timers.t1, "H", self._timers.long)
+                self.send(data)
 
             case State.ACCEPTED if 200 <= code < 300:
-                return (write(response),)
-        return ()
+                self.send(write(response))
 
-    def receive(self, request: Request) -> Effects:
+    def receive(self, request: Request) -> None:
         """Follow the arrow of a retransmitted INVITE, or of the ACK."""
         match self.state:
             case State.PROCEEDING | State.COMPLETED if request.method == "INVITE":
-                return (self.last,) if self.last else ()
+                if self.last:
+                    self.send(self.last)
 
             case State.COMPLETED if self._reliable:
                 self._end()
-                return OVER
+                self.over()
 
             case State.COMPLETED:
                 self.state = State.CONFIRMED
                 self.last = b""
-                return (self._timers.i,)
-        return ()
+                self.linger("I", self._timers.t4)
 
-    def fire(self, timer: str) -> Effects:
+    def fire(self, timer: str) -> None:
         """Follow the arrow of a timer."""
         match self.state, timer:
             case State.PROCEEDING, "100":
-                return self.answer_trying()
+                self.answer_trying()
 
             case State.COMPLETED, "G":
                 self._interval = min(2 * self._interval, self._timers.t2)
-                return (Start("G", self._interval), self.last)
+                self.start_repeats("G", self._interval)
+                self.send(self.last)
 
             case State.COMPLETED, "H":
                 self._end()
-                return TIMED_OUT
-        return ()
+                self.over()
+                self.tell_failure(408)
 
     def _end(self) -> None:
         """Go to Terminated."""

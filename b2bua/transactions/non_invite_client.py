@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from b2bua.transactions.effects import (
-    ENDED,
-    TIMED_OUT,
-    UNREACHABLE,
-    Effects,
-    Start,
-    TimerValues,
-)
+from b2bua.transactions.effects import Effects, TimerValues
 from b2bua.wire.message import Request, Response
 
 
@@ -24,7 +17,7 @@ class State:
     TERMINATED: Final = "Terminated"
 
 
-class NonInviteClient:
+class NonInviteClient(Effects):
     """Sends a request until it is answered."""
 
     __slots__ = ("_again", "_interval", "_reliable", "_timers", "pending", "state")
@@ -44,72 +37,71 @@ class NonInviteClient:
         self._interval = timers.t1
         self._again = data
 
-    def start(self) -> Effects:
+    def start(self) -> None:
         """Request from TU: send request."""
         timers = self._timers
         if self._reliable:
-            return (timers.f, self._again)
-        return (timers.e_f, self._again)
+            self.start_ends("F", timers.long)
+        else:
+            self.start_both("E", timers.t1, "F", timers.long)
+        self.send(self._again)
 
-    def receive(self, response: Response) -> Effects:
+    def receive(self, response: Response) -> None:
         """Follow the arrow of a response."""
         match self.state:
             case State.TRYING | State.PROCEEDING if response.code >= 200:
-                return self._answered(response)
+                self.pending, self._again = None, b""
+                if self._reliable:
+                    self.state = State.TERMINATED
+                    self.over()
+                else:
+                    self.state = State.COMPLETED
+                    self.linger("K", self._timers.t4)
+                self.deliver(response)
 
             case State.TRYING:
                 self.state = State.PROCEEDING
-                return (response,)
+                self.deliver(response)
 
             case State.PROCEEDING:
-                return (response,)
-        return ()
+                self.deliver(response)
 
-    def fire(self, timer: str) -> Effects:
+    def fire(self, timer: str) -> None:
         """Follow the arrow of a timer."""
         match self.state, timer:
             case State.TRYING, "E":
                 self._interval = min(2 * self._interval, self._timers.t2)
-                return (Start("E", self._interval), self._again)
+                self.start_repeats("E", self._interval)
+                self.send(self._again)
 
             case State.PROCEEDING, "E":
-                return (Start("E", self._timers.t2), self._again)
+                self.start_repeats("E", self._timers.t2)
+                self.send(self._again)
 
             case ((State.TRYING | State.PROCEEDING), "F"):
-                self._end()
-                return TIMED_OUT
-        return ()
+                self._fail(408)
 
-    def fail(self) -> Effects:
+    def fail(self) -> None:
         """Follow the arrow of a transport error."""
         match self.state:
             case State.TRYING | State.PROCEEDING:
-                self._end()
-                return UNREACHABLE
-        return ()
+                self._fail(503)
 
-    def lose(self) -> Effects:
+    def lose(self) -> None:
         """The connection is gone, by which alone an answer could come."""
-        return self.fail()
+        self.fail()
 
-    def moved(self) -> Effects:
+    def moved(self) -> None:
         """The peer is elsewhere now: the request goes there."""
-        return (self._again,) if self._again else ()
+        if self._again:
+            self.send(self._again)
 
-    def cancel(self) -> Effects:
+    def cancel(self) -> None:
         """Nothing: a request other than INVITE is not cancelled (section 9.1)."""
-        return ()
 
-    def _answered(self, response: Response) -> Effects:
-        """200-699: response to TU."""
-        self.pending, self._again = None, b""
-        if self._reliable:
-            self.state = State.TERMINATED
-            return (ENDED, response)
-        self.state = State.COMPLETED
-        return (self._timers.k, response)
-
-    def _end(self) -> None:
+    def _fail(self, code: int) -> None:
         """Go to Terminated; what failed is still known, so that it can be told."""
         self.state = State.TERMINATED
         self._again = b""
+        self.over()
+        self.tell_failure(code)

@@ -9,13 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from b2bua.transactions.effects import (
-    ENDED,
-    TIMED_OUT,
-    Effects,
-    Start,
-    TimerValues,
-)
+from b2bua.transactions.effects import TRYING, Effects, TimerValues
 from b2bua.wire.message import Request, Response, write, write_plain, write_trying
 
 
@@ -28,7 +22,7 @@ class State:
     TERMINATED: Final = "Terminated"
 
 
-class NonInviteServer:
+class NonInviteServer(Effects):
     """Absorbs retransmitted requests and repeats the answer."""
 
     __slots__ = ("_reliable", "_timers", "last", "pending", "state")
@@ -46,17 +40,15 @@ class NonInviteServer:
         self.last = b""
         """The response that a retransmitted request draws, if any."""
 
-    def wait(self) -> Effects:
+    def wait(self) -> None:
         """The request was passed to TU: let a 100 be sent late (RFC 4320), if TU has not answered yet."""
         if self.state is State.TRYING:
-            return (self._timers.other_trying,)
-        return ()
+            self.start_repeats(TRYING, self._timers.to_t2)
 
-    def answer_trying(self) -> Effects:
+    def answer_trying(self) -> None:
         """A 100 is only sent late, by the timer (RFC 4320 section 4.1)."""
-        return ()
 
-    def answer(self, response: Response) -> Effects:
+    def answer(self, response: Response) -> None:
         """
         Follow the arrow of a response from TU.
 
@@ -65,46 +57,49 @@ class NonInviteServer:
         """
         match self.state:
             case State.TRYING | State.PROCEEDING if response.code >= 200 and response.code != 408:
-                return self._answered(write(response))
-        return ()
+                self._answered(write(response))
 
-    def answer_plainly(self) -> Effects:
+    def answer_plainly(self) -> None:
         """Follow the arrow of a 200 from TU that says nothing more."""
-        return () if self.pending is None else self._answered(write_plain(self.pending, 200))
+        if self.pending is not None:
+            self._answered(write_plain(self.pending, 200))
 
-    def _answered(self, data: bytes) -> Effects:
+    def _answered(self, data: bytes) -> None:
         """200-699 from TU: send response."""
         if self._reliable:
             self._end()
-            return (data, ENDED)
+            self.send(data)
+            self.over()
+            return
         self.state = State.COMPLETED
         self.pending, self.last = None, data
-        return (self._timers.j, data)
+        self.linger("J", self._timers.long)
+        self.send(data)
 
-    def receive(self, request: Request) -> Effects:
+    def receive(self, request: Request) -> None:
         """Follow the arrow of a retransmitted request."""
         match self.state:
             case State.PROCEEDING:
-                return (self.last,)
-        return ()
+                self.send(self.last)
 
-    def fire(self, timer: str) -> Effects:
+    def fire(self, timer: str) -> None:
         """Follow the arrow of a timer."""
         match self.state, timer:
             case State.TRYING, "100" if self.pending is not None:
                 self.state = State.PROCEEDING
                 self.last = write_trying(self.pending)
-                return (Start("J", self._rest()), self.last)
+                self.start_ends("J", self._rest())
+                self.send(self.last)
 
             case State.PROCEEDING, "J":
                 # The client has given up by now, so nobody waits for an answer.
                 self._end()
-                return TIMED_OUT
-        return ()
+                self.over()
+                self.tell_failure(408)
 
     def _rest(self) -> float:
         """What is left of the client's timer F when the 100 is sent."""
-        return max(64 * self._timers.t1 - self._timers.to_t2, self._timers.t1)
+        return max(self._timers.long - self._timers.to_t2, self._timers.t1)
 
     def _end(self) -> None:
         """Go to Terminated."""

@@ -77,7 +77,7 @@ class WheelTests(SynchronousTestCase):
         self.assertEqual([round(at - began, 5) for at, _ in self.fired], [0.5, 1.5, 32.0])
 
     def test_one_timer(self) -> None:
-        """The reactor has one timer at most, set for the earliest, and none without ours."""
+        """The reactor has one timer at most, set for the earliest; without ours it finds nothing to do."""
         later = self.wheel.set(2, partial(self.note, None))
         sooner = self.wheel.set(1, partial(self.note, None))
         self.assertEqual([call.getTime() for call in self.clock.getDelayedCalls()], [1])
@@ -85,8 +85,19 @@ class WheelTests(SynchronousTestCase):
         sooner.stop()
         self.assertEqual(len(self.clock.getDelayedCalls()), 1)
         later.stop()
-        self.assertEqual(self.clock.getDelayedCalls(), [])
-        self.assertEqual((len(self.wheel), self.fired), (0, []))
+        self.assertEqual((len(self.wheel), len(self.clock.getDelayedCalls())), (0, 1))
+        self.clock.run(1)
+        self.assertEqual((self.clock.getDelayedCalls(), self.wheel._heap, self.fired), ([], [], []))
+
+    def test_clear(self) -> None:
+        """When all of them are stopped at once, the reactor's goes too, and others can be set."""
+        for time in (1, 2):
+            self.wheel.set(time, partial(self.note, time))
+        self.wheel.clear()
+        self.assertEqual((len(self.wheel), self.clock.getDelayedCalls()), (0, []))
+        self.wheel.set(3, partial(self.note, 3))
+        self.clock.run_out()
+        self.assertEqual(self.fired, [(3, 3)])
 
     def test_order(self) -> None:
         """Timers of one tick fire in the order in which they were set."""
@@ -167,19 +178,20 @@ class WheelTests(SynchronousTestCase):
         self.assertLess(len(self.wheel._heap), 200)
 
     def test_near(self) -> None:
-        """A near tick that has lost its timers serves again; the reactor's timer goes with the last one."""
-        for ends in (True, False):
-            far = self.wheel.set(9.0, partial(self.note, 9))
+        """A near tick that has lost its timers serves again, or is passed over; so is the first one."""
+        far = self.wheel.set(9.0, partial(self.note, 9))
+        for _ in range(2):
             self.wheel.set(0.5, partial(self.note, 1)).stop()
-            again = self.wheel.set(0.5, partial(self.note, 2))
-            self.assertEqual((len(self.wheel), len(self.wheel._heap)), (2, 2))
-            if ends:
-                far.stop()
-                again.stop()
-                self.assertEqual((self.clock.getDelayedCalls(), self.wheel._heap), ([], []))
+            self.wheel.set(0.7, partial(self.note, 1)).stop()
+        again = self.wheel.set(0.5, partial(self.note, 2))
+        self.assertEqual((len(self.wheel), len(self.wheel._heap)), (2, 3))
+        self.clock.run(0.6)
+        self.assertEqual((self.fired, self.wheel._heap), ([(0.5, 2)], [900]))
+        again.stop()
+        far.stop()
+        self.wheel.set(0.1, partial(self.note, 3)).stop()
         self.clock.run_out()
-        self.assertEqual(self.fired, [(0.5, 2), (9.0, 9)])
-        self.assertEqual((len(self.wheel), self.wheel._heap), (0, []))
+        self.assertEqual((self.fired, len(self.wheel), self.wheel._heap), ([(0.5, 2)], 0, []))
 
     def test_stopped_while_behind(self) -> None:
         """What is stopped while all that was due fires takes nothing along that is set meanwhile."""

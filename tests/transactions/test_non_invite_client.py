@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.transactions.effects import ENDED, Failed, Lingers, Start, StartBoth, TimerValues
-from b2bua.transactions.non_invite_client import NonInviteClient, State
-from b2bua.wire.message import write
-from tests.transactions.messages import brief, request, response
+from b2bua.transactions.non_invite_client import State
+from tests.transactions.messages import (
+    ENDED,
+    Failed,
+    Lingers,
+    Played,
+    Start,
+    StartBoth,
+    brief,
+    played,
+    request,
+    response,
+)
 
 OPTIONS = request("OPTIONS")
 
@@ -15,9 +24,9 @@ OPTIONS = request("OPTIONS")
 class NonInviteClientTests(SynchronousTestCase):
     """Effects in their order."""
 
-    def machine(self, *, reliable: bool = False) -> NonInviteClient:
+    def machine(self, *, reliable: bool = False) -> Played:
         """Make one that has started."""
-        machine = NonInviteClient(OPTIONS, write(OPTIONS), TimerValues(), reliable=reliable)
+        machine = played(OPTIONS, server=False, reliable=reliable)
         self.first = brief(machine.start())
         return machine
 

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.transactions.effects import ENDED, Failed, Lingers, Start, TimerValues
-from b2bua.transactions.non_invite_server import NonInviteServer
+from b2bua.transactions.effects import TimerValues
 from b2bua.wire.message import write
-from tests.transactions.messages import brief, request, response
+from tests.transactions.messages import (
+    ENDED,
+    Failed,
+    Lingers,
+    Played,
+    Start,
+    brief,
+    played,
+    request,
+    response,
+)
 
 OPTIONS = request("OPTIONS")
 
@@ -15,9 +24,9 @@ OPTIONS = request("OPTIONS")
 class NonInviteServerTests(SynchronousTestCase):
     """Effects in their order."""
 
-    def machine(self, *, reliable: bool = False) -> NonInviteServer:
+    def machine(self, *, reliable: bool = False) -> Played:
         """Make one that has started."""
-        machine = NonInviteServer(OPTIONS, TimerValues(), reliable=reliable)
+        machine = played(OPTIONS, server=True, reliable=reliable)
         self.assertEqual(machine.wait(), (Start("100", 3.5),))
         return machine
 
