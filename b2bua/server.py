@@ -35,7 +35,7 @@ from b2bua.registrar.registrar import Registrar, RegistrarSettings
 from b2bua.subscriptions.notifier import SubscriptionLimits
 from b2bua.transactions.effects import TimerValues
 from b2bua.trunks.trunks import Trunks
-from b2bua.wire.message import MessageLimits
+from b2bua.wire.message import LIMITS, MessageLimits
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
@@ -96,7 +96,8 @@ class Server:
         """Told of each call whose media have passed through a relay, when its record says what came."""
         self._keep_alive: KeepAlive | None = None
         self.trace = Trace(settings.calls.trace_bytes)
-        self.messages = MessageLimits(settings.limits.message, settings.limits.head, settings.limits.fields)
+        messages = MessageLimits(settings.limits.message, settings.limits.head, settings.limits.fields)
+        self.messages = LIMITS if messages == LIMITS else messages
         self.runner = _runner(settings, self.messages, clock, locator, random, wall)
         self._find_people(settings, random)
         self._take_calls(settings, random, features)

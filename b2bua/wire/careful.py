@@ -7,6 +7,7 @@ not understand; the limits on size hold before anything is looked at.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,6 +37,12 @@ class MessageLimits:
     """Values of Via."""
     routes: int = 64
     """Values of Route or Record-Route."""
+    short: int = dataclasses.field(init=False)
+    """Bytes of a head that is read quickly, its parts remembered: longer ones would fill the memory."""
+
+    def __post_init__(self) -> None:
+        """Read none quickly in which a field may be too long."""
+        object.__setattr__(self, "short", min(4096, self.field))
 
 
 LIMITS = MessageLimits()

@@ -2,9 +2,11 @@
 How messages are laid out: which header fields they have, in which order.
 
 A phone writes all its INVITEs in the same way, and all its responses in another.
-So when a layout has come some times, a pattern is made of it that takes the like
-apart in one step, with what is needed of each message: the parts of its Via, its
-tags, its Call-ID.  What does not match is read field by field.
+What is new in each of them stands at the beginning: the parts of its Via, its
+tags, its Call-ID, its CSeq.  So when a beginning has come some times, a pattern
+is made of it that takes the like apart in one step.  All that comes after it is
+mostly what the phone has sent before, to the letter, and remembered as a whole.
+What does not match is read field by field.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from operator import itemgetter
 from typing import NamedTuple, TypeAlias
 
 from b2bua.wire.grammar import TOKEN
-from b2bua.wire.registry import canonical
+from b2bua.wire.registry import KNOWN, canonical
 
 OFTEN = 16
 """
@@ -24,117 +26,189 @@ So many times has a layout come before a pattern is made of it, which takes as l
 A power of two: if the one that came then was odd, the next try is when it has come twice as often.
 """
 MOST = 128
-"""Of so many kinds of messages (see L{_kind}) patterns are kept; then we begin anew."""
+"""
+Of so many kinds of messages patterns are kept; then we begin anew.
+
+A kind is all that begin with the same nine characters: a method or a class of responses.
+"""
 MOST_ALIKE = 8
 """So many patterns are there of each kind."""
 MOST_FIELDS = 40
-"""Of a message with more fields none is made: it would be large."""
+"""With more fields before the last that it has to have, none is made of a message: it would be large."""
+MOST_RESTS = 1024
+"""What comes after them is remembered of so many messages; then we begin anew."""
+LONGEST_REST = 1024
+"""As far as it has no more characters."""
 
-Parts: TypeAlias = tuple[str, str, str, str, str | None, str | None, str, str]
-"""Start-line; sender, parameters and branch of the Via; the tags of From and To; Call-ID; CSeq."""
+Parts: TypeAlias = tuple[str, str, str, str, str, str, str | None, str, str | None, str, str]
+"""Start-line; Via, its sender, parameters and branch; From and its tag; To and its tag; Call-ID; CSeq."""
 
 
 class _Layout(NamedTuple):
     """One of them."""
 
     match: Callable[[str], re.Match[str] | None]
+    """Matches the lines up to the last that every message must have."""
     names: tuple[str, ...]
-    shape: tuple[str, ...]
-    """The names, and which of them stand there with nothing behind them: see L{_shape}."""
-    values: Callable[[Sequence[str | None]], tuple[str, ...]]
-    """Takes the values of the fields out of the groups of the pattern."""
-    parts: Callable[[Sequence[str | None]], Parts]
+    """Those of the fields in these lines."""
+    parts: Callable[[re.Match[str]], Parts]
+    """Takes what every message must have out of the groups of the pattern."""
+    more: dict[str, int]
+    """The names of what else stands in these lines, and its groups."""
 
 
-# A value has no LF by the dot, and no CR since all that there are stand between the lines (see L{_kind}).
-_VALUE = r"(?=\S).*\S"
+class _Rest(NamedTuple):
+    """What comes after these lines."""
+
+    names: tuple[str, ...]
+    """Those before it."""
+    fields: dict[str, str]
+    """All of them in order, with the values of the rest; none if they do not go together, or are odd."""
+    length: int
+    """Content-Length; -1 if there is none, or no such number."""
+
+
 # As nearly all are: with brackets, and without any parameter but the tag.
-_PARTY = rf'(?=\S)(?:"[^"\\\n]*+" ?+|[^<",\n]*+)<[!#-;=?-~]++>(?>(?:;tag=({TOKEN}++))?)'
+_PARTY = rf'(?=\S)(?:"[^"\\\r\n]*+" ?+|[^<",\r\n]*+)<[!#-;=?-~]++>(?>(?:;tag=({TOKEN}++))?)'
 # Likewise: with a branch, and nothing before it that begins with its letter; no quotes, no comma.
 _VIA = (
     r"([^;]{1,128}+)((?>(?:;[!#-+\--:<-ac-~][!#-+\--:<-~]*+)*)"
     r";branch=([!#-+\--:<-~]++)(?>(?:;[!#-+\--~]*+)?))"
 )
-_NEEDED = {"Via": _VIA, "From": _PARTY, "To": _PARTY, "Call-ID": r"\S++", "CSeq": _VALUE}
+_NEEDED = {
+    "Via": _VIA,
+    "From": _PARTY,
+    "To": _PARTY,
+    "Call-ID": r"\S++",
+    "CSeq": rf"[0-9]{{1,9}}+ {TOKEN}++",
+}
+_VALUE = r"(?=\S)[^\r\n]*+(?<=\S)|"
 
-_known: dict[tuple[str, int], list[_Layout]] = {}
+# message-header = name HCOLON value CRLF, on one line, after another CRLF.  A dot is
+# much faster than a set of characters; that it takes a lone CR for a part of the
+# value is seen by counting.
+fields_of_lines = re.compile(rf"(?:(?<=\r\n)|\A)({TOKEN}++)[ \t]*+:[ \t]*+(.*[^ \t\r\n]|)[ \t]*+\r\n").findall
+"""
+Take lines apart that hold one field each.
+
+Fewer fields than ends of lines: something is folded, or no field at all, or has a lone CR or LF.
+"""
+
+_known: dict[str, list[_Layout]] = {}
 _times: dict[tuple[str, tuple[str, ...]], int] = {}
+_rests: dict[str, _Rest] = {}
 
 
-def take_apart(head: str) -> tuple[dict[str, str], Parts] | None:
+def take_apart(head: str) -> tuple[dict[str, str], Parts, int] | None:
     """
     Take apart a head of a layout that is known.
 
-    @param head: the lines without the CRLF of the last.
-    @return: the fields by their names in the order in which they stand, and what every
-        message must have; None if any line is not written as most are, so that it has to be read.
+    @param head: its lines, each with its CRLF.
+    @return: the fields by their names in the order in which they stand, but for the values of
+        those that every message must have; these; and Content-Length (see L{_Rest}).  None if any
+        line is not written as most are, so that it has to be read.
     """
-    kind = _kind(head)
+    kind = head[:9]
     if kind not in _known or "\0" in head:
         return None
     alike = _known[kind]
-    for at, layout in enumerate(alike):
+    for layout in alike:
         found = layout.match(head)
         if found is not None:
-            if at:  # those that come often are tried first
-                alike[at - 1 : at + 1] = layout, alike[at - 1]
-            groups = found.groups()
-            return dict(zip(layout.names, layout.values(groups), strict=True)), layout.parts(groups)
-    return None
+            break
+    else:
+        return None
+    if layout is not alike[0]:  # those that come often are tried first
+        at = alike.index(layout)
+        alike[at - 1 : at + 1] = layout, alike[at - 1]
+    text = head[found.end() :]
+    rest = _rests.get(text)
+    if rest is None or rest.names is not layout.names:
+        rest = _remember(text, layout.names)
+    parts = layout.parts(found)
+    if not rest.fields or "\n" in parts[0]:
+        return None
+    fields = rest.fields.copy()
+    if layout.more:
+        for name, group in layout.more.items():
+            fields[name] = found[group]
+    return fields, parts, rest.length
+
+
+def _remember(text: str, before: tuple[str, ...]) -> _Rest:
+    """
+    Read what comes after the lines of a layout.
+
+    @param before: the names of the fields in these.
+    """
+    lines = fields_of_lines(text)
+    fields = {**dict.fromkeys(before, ""), **dict(lines)}
+    if (
+        len(lines) < text.count("\r")
+        or len(fields) < len(before) + len(lines)
+        or not KNOWN.issuperset(fields)
+    ):
+        rest = _Rest(before, {}, -1)
+    elif "Content-Length" in fields:
+        length = fields["Content-Length"]
+        number = int(length) if length.isascii() and length.isdigit() and len(length) <= 10 else -1
+        rest = _Rest(before, fields, number)
+    else:
+        rest = _Rest(before, fields, -1)
+    if len(text) <= LONGEST_REST:
+        if len(_rests) >= MOST_RESTS:
+            _rests.clear()
+        _rests[text] = rest
+    return rest
 
 
 def learn(head: str, fields: Sequence[tuple[str, str]]) -> None:
     """
     Remember the layout of a message, if it comes often.
 
+    @param head: as for L{take_apart}.
     @param fields: with names that are spelled as in their RFC and are there once only.
     """
-    if len(fields) > MOST_FIELDS:
+    all_names = [name for name, _ in fields]
+    if not _NEEDED.keys() <= {*all_names}:
         return
-    kind, shape = _kind(head), _shape(fields)
+    names = tuple(all_names[: 1 + max(map(all_names.index, _NEEDED))])
+    if len(names) > MOST_FIELDS or "Content-Length" in names:
+        return
+    kind = head[:9]
     if len(_times) >= MOST * MOST_ALIKE:
         _times.clear()
-    _times[kind[0], shape] = times = _times.get((kind[0], shape), 0) + 1
+    _times[kind, names] = times = _times.get((kind, names), 0) + 1
     alike = _known.get(kind, [])
-    if times < OFTEN or times & (times - 1) or any(shape == one.shape for one in alike):
+    if times < OFTEN or times & (times - 1) or any(names == one.names for one in alike):
         return
-    if not _NEEDED.keys() <= {*shape}:
-        return
-    layout = _layout(fields)
+    same = (one for others in _known.values() for one in others if one.names == names)
+    layout = next(same, None) or _layout(names)
     if layout.match(head) is None:
         return
     if len(_known) >= MOST:
         _known.clear()
         _times.clear()  # all of them may be learned again
     for gone in alike[MOST_ALIKE - 1 :]:
-        _times.pop((kind[0], gone.shape), None)
+        _times.pop((kind, gone.names), None)
     _known[kind] = [layout, *alike[: MOST_ALIKE - 1]]
 
 
-def _kind(head: str) -> tuple[str, int]:
-    """What messages of one layout have in common at least: a method or a class of responses, and CRs."""
-    return head[:9], head.count("\r")
-
-
-def _shape(fields: Sequence[tuple[str, str]]) -> tuple[str, ...]:
-    """The names of the fields; one with nothing in it is told from the same one with something."""
-    return tuple([name if value else f"{name}:" for name, value in fields])
-
-
-def _layout(fields: Sequence[tuple[str, str]]) -> _Layout:
-    """Make the pattern of those that have these fields, with something in them or not."""
-    pattern, groups = "(.*)", 1
+def _layout(names: Sequence[str]) -> _Layout:
+    """Make the pattern of messages that begin with these fields; others may have no value."""
+    pattern, groups = r"([^\r]*+)", 2
     at: dict[str, int] = {}
-    for name, value in fields:
-        inner = _NEEDED.get(name, _VALUE if value else "")
+    for name in names:
+        inner = _NEEDED.get(name, _VALUE)
         pattern += rf"\r\n{re.escape(name)}:[ \t]*+({inner})"
-        at[name] = groups
+        at[canonical(name)] = groups
         groups += 1 + re.compile(inner).groups
-    via = at["Via"]
+    via, from_, to = at["Via"], at["From"], at["To"]
     return _Layout(
-        re.compile(rf"{pattern}\Z").match,
-        tuple([canonical(name) for name in at]),
-        _shape(fields),
-        itemgetter(*at.values()),
-        itemgetter(0, via + 1, via + 2, via + 3, at["From"] + 1, at["To"] + 1, at["Call-ID"], at["CSeq"]),
+        re.compile(rf"{pattern}\r\n").match,
+        tuple(at),
+        itemgetter(
+            1, via, via + 1, via + 2, via + 3, from_, from_ + 1, to, to + 1, at["Call-ID"], at["CSeq"]
+        ),
+        {name: group for name, group in at.items() if name not in _NEEDED},
     )

@@ -24,8 +24,8 @@ from b2bua.wire.careful import (
     too_many,
 )
 from b2bua.wire.fields import CSeq, Via
-from b2bua.wire.grammar import TOKEN, split_list, without_controls
-from b2bua.wire.layouts import learn, take_apart
+from b2bua.wire.grammar import split_list, without_controls
+from b2bua.wire.layouts import fields_of_lines, learn, take_apart
 from b2bua.wire.lookup import are_known, index
 from b2bua.wire.names import NameAddr
 from b2bua.wire.registry import KNOWN, REASONS, SINGLE, canonical
@@ -49,12 +49,6 @@ __all__ = [
     "written",
 ]
 
-# message-header = name HCOLON value CRLF, on one line, after another CRLF.  A dot is
-# much faster than a set of characters; that it takes a lone CR for a part of the
-# value is seen by counting.
-_FIELDS = re.compile(rf"(?:(?<=\r\n)|\A)({TOKEN}++)[ \t]*+:[ \t]*+(.*[^ \t\r\n]|)[ \t]*+\r\n").findall
-SHORT = 4096
-"""Bytes of a head that is read quickly, and whose parts are remembered: longer ones would fill the memory."""
 _MANDATORY = ("Via", "From", "To", "Call-ID", "CSeq")
 
 _COPIED = frozenset(_MANDATORY)
@@ -325,20 +319,21 @@ def parse(data: bytes, limits: MessageLimits = LIMITS) -> Request | Response:
     """
     head = ""
     try:
-        end = data.find(b"\r\n\r\n", 0, limits.message)
-        # A head that is no longer than a field may be has no field that is too long.
-        if 0 < end <= SHORT and end <= limits.field and len(data) <= limits.message:
+        if len(data) <= limits.message and 0 < (end := data.find(b"\r\n\r\n")) <= limits.short:
             try:
-                head = data[:end].decode()
+                head = data[: end + 2].decode()
             except UnicodeDecodeError:
                 head = ""
         apart = take_apart(head)
-        sender = None if apart is None else known_sender(apart[1][1])
+        sender = None if apart is None else known_sender(apart[1][2])
         message: Request | Response
         if apart is None or sender is None or len(apart[0]) >= limits.fields:
-            message = _read(data, head, limits)
+            message, length = _read(data, head, limits), -1
         else:
-            first, (line, _, tail, branch, from_tag, to_tag, call_id, place) = apart
+            first, parts, length = apart
+            line, via, _, tail, branch, from_, from_tag, to, to_tag, call_id, place = parts
+            first["Via"], first["From"], first["To"] = via, from_, to
+            first["Call-ID"], first["CSeq"] = call_id, place
             method, text, code = _start_line_again(line)
             if code:  # nobody asks for more of its Via than the branch
                 message = Response.__new__(Response)
@@ -357,10 +352,8 @@ def parse(data: bytes, limits: MessageLimits = LIMITS) -> Request | Response:
             raise PeerError(
                 "CSeq names another method", section="RFC 3261 8.1.1.5", where=message.first["CSeq"]
             )
-        if "Content-Length" in message.first:
-            body, length = message.body, message.first["Content-Length"]
-            if length != (str(len(body)) if body else "0"):
-                message.body = _cut(body, length)
+        if length != len(message.body) and "Content-Length" in message.first:
+            message.body = _cut(message.body, message.first["Content-Length"])
     except PeerError as error:
         raise Malformed(
             error.why, section=error.section, where=error.where, code=error.code, data=data
@@ -372,7 +365,7 @@ def _read(data: bytes, head: str, limits: MessageLimits) -> Request | Response:
     """
     Read a message of a layout that is not known.
 
-    @param head: its start-line and fields; empty if it is to be read with care.
+    @param head: its start-line and fields, each with its CRLF; empty if it is to be read with care.
     """
     line, fields = _read_quickly(head, limits)
     if fields:
@@ -413,10 +406,9 @@ def _read(data: bytes, head: str, limits: MessageLimits) -> Request | Response:
 def _read_quickly(head: str, limits: MessageLimits) -> tuple[str, Sequence[Field]]:
     """Read the start-line and the fields, all of them on lines of their own; no fields if any is not."""
     line, _, rest = head.partition("\r\n")
-    fields: Sequence[Field] = _FIELDS(rest + "\r\n")
+    fields: Sequence[Field] = fields_of_lines(rest)
     breaks = head.count("\r")
-    # Fewer fields than ends of lines: something is folded, or no field at all, or has a lone CR or LF.
-    if len(fields) < breaks or "\0" in head or breaks >= limits.fields:
+    if len(fields) < breaks - 1 or "\0" in head or breaks > limits.fields:
         return line, ()
     return line, fields
 

@@ -35,6 +35,7 @@ class FuzzTests(SynchronousTestCase):
                     cache.cache_clear()
         layouts._known.clear()
         layouts._times.clear()
+        layouts._rests.clear()
         re.purge()  # which keeps what it has compiled for layouts, too
         gc.collect()
         return sys.getallocatedblocks()
