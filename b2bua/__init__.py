@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from b2bua.face.options import NotConfigured, Options
-    from b2bua.face.service import Service, Timer
+    from b2bua.face.service import Service
     from b2bua.face.tables import Changeable
+    from b2bua.face.timer import Timer
     from b2bua.hookspecs import hookimpl
     from b2bua.settings import Directory, Elsewhere, File, Named, Seconds, Table, Target
 
@@ -40,7 +41,7 @@ _HOMES = {
     "Service": "b2bua.face.service",
     "Table": "b2bua.settings",
     "Target": "b2bua.settings",
-    "Timer": "b2bua.face.service",
+    "Timer": "b2bua.face.timer",
     "hookimpl": "b2bua.hookspecs",
 }
 

@@ -19,6 +19,7 @@ from b2bua.calls.records.view import CallState, PartyState, Phase
 from b2bua.calls.state import state_of
 from b2bua.calls.verdicts import is_line
 from b2bua.face.data import Data
+from b2bua.face.timer import Timer
 from b2bua.legs.party import Identity
 from b2bua.legs.words import Fields
 from b2bua.wire.grammar import is_token
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from b2bua.calls.outside import Registration
     from b2bua.calls.shown import Lamp, Messages
     from b2bua.calls.verdicts import Refuse
-    from b2bua.clock import ITimer
     from b2bua.face.options import Setting
     from b2bua.legs.leg import Leg as LiveLeg
     from b2bua.legs.party import Party
@@ -37,53 +37,6 @@ if TYPE_CHECKING:
     from b2bua.subscriptions.packages import Packages
     from b2bua.subscriptions.subscriber import Subscriber
     from b2bua.wire.dialog_ids import Replaces
-
-
-class Timer:
-    """Something that a plugin wants to be called for, once or again and again."""
-
-    __slots__ = ("_do", "_every", "_fire", "_over", "_running", "_start")
-
-    def __init__(
-        self,
-        start: Callable[[float, Callable[[], None]], ITimer],
-        fire: Callable[[Callable[[], None]], None],
-        do: Callable[[], None],
-        seconds: float,
-        every: float | None,
-    ) -> None:
-        """Start at once."""
-        self._start = start
-        self._fire = fire
-        self._do = do
-        self._every = every
-        self._over: Callable[[Timer], None] = _nobody
-        self._running: ITimer | None = start(seconds, self._due)
-
-    def stop(self) -> None:
-        """Forget it; without effect when it is over."""
-        if self._running is not None:
-            self._running.stop()
-            self._running = None
-            self._over(self)
-
-    @property
-    def active(self) -> bool:
-        """Will it fire?"""
-        return self._running is not None
-
-    def then(self, over: Callable[[Timer], None]) -> None:
-        """Have C{over} told when it fires no more."""
-        self._over = over
-
-    def _due(self) -> None:
-        """Call the plugin; a periodic one is set again first, so that it may stop itself."""
-        if self._every is not None:
-            self._running = self._start(self._every, self._due)
-        else:
-            self._running = None
-            self._over(self)
-        self._fire(self._do)
 
 
 class Generation(Protocol):
@@ -510,7 +463,3 @@ class Service:
             timer.stop()
         for subscribed in self._subscribed:
             subscribed.stop()
-
-
-def _nobody(timer: Timer) -> None:
-    """Where nobody wants to know."""

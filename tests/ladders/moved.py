@@ -51,6 +51,19 @@ class MovedCase(TransferTestCase):
         self.assertEqual(said, ["moved"])
         self.assertEqual(self.owners(), [there.name])
 
+    def begin_to_move(self) -> list[str]:
+        """Have node a move its call to node b; give what is said of that, as soon as it is over."""
+        return self.a.move(self.call_at(self.a), "b")
+
+    def bob_holds(self) -> None:
+        """Bob is heard and hears nobody, as he wants it, whoever has the call."""
+        self.insist(self.world.talking() == {("bob", "alice")}, "no hold")
+
+    def some_miss_something(self) -> None:
+        """The call is settled; from now on a phone may miss what a server owes it."""
+        self.world.run(3)
+        self.world.network.harmed = True
+
     def move_over(self) -> None:
         """Move the call to the other node."""
         here, there = (self.a, self.b) if self.owners() == ["a"] else (self.b, self.a)

@@ -31,7 +31,7 @@ class RaceTests(MovedCase):
                 self.arrives_at(host)
                 self.world.clock.callLater(tenths / 10_000, deeds[deed], self.bob)
                 self.world.run(0.005)
-                said = self.a.move(self.call_at(self.a), "b")
+                said = self.begin_to_move()
                 self.world.run(5)
                 self.assertEqual(len(said), 1)
                 if deed == "bye":
@@ -39,7 +39,7 @@ class RaceTests(MovedCase):
                 else:
                     self.assertEqual(self.owners(), ["b"] if said == ["moved"] else ["a"], said)
                     if deed == "hold":
-                        self.insist(self.world.talking() == {("bob", "alice")}, "no hold")
+                        self.bob_holds()
                     self.alice.hang_up()
                 self.world.run(2)
                 self.quiet()
@@ -54,7 +54,7 @@ class RaceTests(MovedCase):
                 for phone in (self.alice, self.bob):
                     self.world.clock.callLater(tenths / 10_000, phone.hold)
                 self.world.run(0.005)
-                said = self.a.move(self.call_at(self.a), "b")
+                said = self.begin_to_move()
                 self.world.run(10)
                 self.assertEqual((said, self.owners()), (["moved"], ["b"]))
                 self.insist(self.world.talking() == set(), "not held by both")
@@ -88,10 +88,10 @@ class RaceTests(MovedCase):
         self.call(self.alice, self.bob)
         self.bob.hold()
         self.world.run(0.015)
-        said = self.a.move(self.call_at(self.a), "b")
+        said = self.begin_to_move()
         self.world.run(1)
         self.assertEqual((said, self.owners()), (["moved"], ["b"]))
-        self.insist(self.world.talking() == {("bob", "alice")}, "no hold")
+        self.bob_holds()
         self.alice.hang_up()
         self.quiet()
 
@@ -99,7 +99,7 @@ class RaceTests(MovedCase):
         """A call that was let go and never taken stays with its owner; a request waits meanwhile."""
         self.call(self.alice, self.bob)
         self.b.halt()
-        said = self.a.move(self.call_at(self.a), "b")
+        said = self.begin_to_move()
         self.world.run(0.1)
         self.assertEqual(self.owners(), [])
         self.bob.hold()
@@ -108,7 +108,7 @@ class RaceTests(MovedCase):
         self.world.run(2)
         self.assertEqual(said, ["node b has gone; the call stays here"])
         self.assertEqual(self.owners(), ["a"])
-        self.insist(self.world.talking() == {("bob", "alice")}, "no hold")
+        self.bob_holds()
         self.alice.hang_up()
         self.world.run(1)
         self.quiet()
@@ -116,10 +116,9 @@ class RaceTests(MovedCase):
     def test_former_owner_starts_again_before_it_is_taken(self) -> None:
         """Whoever starts again has what nobody has taken yet: who takes it later is too late."""
         self.call(self.alice, self.bob)
-        self.world.run(3)
-        self.world.network.harmed = True  # a phone misses what the server owes it
+        self.some_miss_something()
         self.b.halt()
-        self.a.move(self.call_at(self.a), "b")
+        self.begin_to_move()
         self.world.run(0.1)
         self.a.crash()
         self.world.run(2)
@@ -135,7 +134,7 @@ class RaceTests(MovedCase):
         self.call(self.alice, self.bob)
         moving, left = self.a.cluster.moving, list[bool]()
         self.b.halt()
-        said = self.a.move(self.call_at(self.a), "b")
+        said = self.begin_to_move()
         self.world.run(0.1)
         Deferred.fromCoroutine(moving.finish()).addCallback(lambda _: left.append(True))
         self.world.run(1)
@@ -144,12 +143,12 @@ class RaceTests(MovedCase):
         self.world.run(0.1)
         self.assertEqual((said, left, self.owners()), (["moved"], [True], ["b"]))
         self.move_over()
-        said = self.a.move(self.call_at(self.a), "b")
+        said = self.begin_to_move()
         self.world.run(0.1)
         self.assertIn("this process is leaving call", said[0])
         moving.go_on()
         self.b.halt()
-        said = self.a.move(self.call_at(self.a), "b")
+        said = self.begin_to_move()
         self.world.run(0.1)
         Deferred.fromCoroutine(moving.finish()).addCallback(lambda _: left.append(True))
         self.world.run(PATIENCE + 0.1)
@@ -172,7 +171,7 @@ class RaceTests(MovedCase):
         assert leg.dialog is not None
         self.b.server.context.dialogs.add(leg.dialog, leg)  # as if it were in a call of that node
         before = len(self.world.network.log)
-        said = self.a.move(self.call_at(self.a), "b")
+        said = self.begin_to_move()
         self.world.run(1)
         self.assertEqual(said, ["node b could not take it; the call stays here"])
         self.assertEqual((self.owners(), len(self.world.network.log)), (["a"], before))
@@ -186,7 +185,7 @@ class RaceTests(MovedCase):
         """Former and new owner ask the store for the call at once: one of them has it."""
         self.call(self.alice, self.bob)
         self.b.halt()
-        self.a.move(self.call_at(self.a), "b")
+        self.begin_to_move()
         self.world.run(0.1)
         self.a.cluster.moving.lost("b")
         self.assertEqual(self.owners(), ["a"])
@@ -200,14 +199,14 @@ class RaceTests(MovedCase):
         """A store that fails leaves the call where it is, or has it wait until it can be taken."""
         self.call(self.alice, self.bob)
         self.store.failing = "disk full"
-        said = self.a.move(self.call_at(self.a), "b")
+        said = self.begin_to_move()
         self.world.run(10)
         self.assertEqual(self.owners(), ["a"])
         self.assertIn("disk full", said[0])
         self.store.failing = None
         self.world.run(40)
         self.b.store.failing = "disk full"
-        said = self.a.move(self.call_at(self.a), "b")
+        said = self.begin_to_move()
         self.world.run(1)
         self.assertEqual((said, self.owners()), ([], []))
         self.bob.hold()
@@ -215,7 +214,7 @@ class RaceTests(MovedCase):
         self.b.store.failing = None
         self.world.run(2)
         self.assertEqual((said, self.owners()), (["moved"], ["b"]))
-        self.insist(self.world.talking() == {("bob", "alice")}, "no hold")
+        self.bob_holds()
         self.alice.hang_up()
         self.quiet()
 
@@ -226,8 +225,7 @@ class LeaseTests(MovedCase):
     def test_stopped(self) -> None:
         """A process that was stopped for too long says nothing when it goes on, whatever waits in it."""
         self.call(self.alice, self.bob)
-        self.world.run(3)
-        self.world.network.harmed = True  # a phone misses what the server owes it
+        self.some_miss_something()
         self.a.halt()
         self.carol.register()
         self.world.run(DEAD + 3)
@@ -272,7 +270,7 @@ class LeaseTests(MovedCase):
         self.a.go_on()
         self.world.run(5)
         self.assertEqual(self.owners(), ["a"])
-        self.insist(self.world.talking() == {("bob", "alice")}, "no hold")
+        self.bob_holds()
         self.alice.hang_up()
         self.quiet()
 
@@ -288,8 +286,7 @@ class LeaseTests(MovedCase):
     def test_neither_store_nor_link(self) -> None:
         """Who reaches neither the store nor another node is silent before that one takes its calls."""
         self.call(self.alice, self.bob)
-        self.world.run(3)
-        self.world.network.harmed = True  # a phone misses what the server owes it
+        self.some_miss_something()
         self.b.crash()
         self.world.run(2)
         self.patch(Node, "_connect", lambda node, row: None)

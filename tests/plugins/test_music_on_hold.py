@@ -42,6 +42,17 @@ class MusicCase(LadderTestCase):
         ears = {(voice.host, voice.port) for voice in self.world.voices.open_voices}
         return self.bob.session.media.sends_to() in {*ears, self.alice.session.media.receives_at(), None}
 
+    def held(self) -> None:
+        """Alice holds whom she talks to, and whatever comes of that has come."""
+        self.alice.hold()
+        self.world.run(1)
+
+    def taken_back(self) -> None:
+        """Alice takes back whom she holds, and they talk."""
+        self.alice.session.resume()
+        self.world.run(1)
+        self.assertTalking(("alice", "bob"))
+
     def over(self) -> None:
         """Everybody hangs up; nothing is left, no voice either."""
         for phone in (self.alice, self.bob, self.carol):
@@ -57,14 +68,11 @@ class HoldTests(MusicCase):
 
     def test_hold_and_resume(self) -> None:
         """Whom Alice holds hears music, and Alice again when she takes him back."""
-        self.alice.hold()
-        self.world.run(1)
+        self.held()
         self.assertEqual(self.world.hears(self.bob), "music")
         self.assertEqual(self.world.hears(self.alice), "")
         self.assertFalse(self.bob.hears(self.alice))
-        self.alice.session.resume()
-        self.world.run(1)
-        self.assertTalking(("alice", "bob"))
+        self.taken_back()
         self.assertEqual(self.world.voices.open_voices, set())
         self.over()
 
@@ -73,30 +81,24 @@ class HoldTests(MusicCase):
         self.bob.hold()
         self.world.run(1)
         self.assertEqual(self.world.hears(self.alice), "music")
-        self.alice.hold()
-        self.world.run(1)
+        self.held()
         self.bob.session.resume()
         self.world.run(1)
         self.assertEqual(self.world.hears(self.bob), "music")
         self.assertEqual(self.world.hears(self.alice), "")
-        self.alice.session.resume()
-        self.world.run(1)
-        self.assertTalking(("alice", "bob"))
+        self.taken_back()
         self.over()
 
     def test_held_party_refreshes(self) -> None:
         """A re-INVITE of who is held is answered by the phone that holds, and the music goes on."""
-        self.alice.hold()
-        self.world.run(1)
+        self.held()
         self.bob.session.move_media()
         self.world.run(1)
         self.assertEqual(self.world.hears(self.bob), "music")
         self.bob.session.reinvite(offer=False)
         self.world.run(1)
         self.assertEqual(self.world.hears(self.bob), "music")
-        self.alice.session.resume()
-        self.world.run(1)
-        self.assertTalking(("alice", "bob"))
+        self.taken_back()
         self.over()
 
     def test_crossing(self) -> None:
@@ -135,8 +137,7 @@ class HoldTests(MusicCase):
 
     def test_hangs_up(self) -> None:
         """Who hangs up on hold takes the voice along."""
-        self.alice.hold()
-        self.world.run(1)
+        self.held()
         self.bob.hang_up()
         self.world.run(1)
         self.assertEqual(self.alice.live, [])
@@ -153,43 +154,33 @@ class HoldTests(MusicCase):
     def test_no_voice(self) -> None:
         """Without a voice a hold is what it was before."""
         self.world.voices.broken = True
-        self.alice.hold()
-        self.world.run(1)
+        self.held()
         self.assertEqual(self.bob.session.media.ours.streams[0].direction, "recvonly")
-        self.alice.session.resume()
-        self.world.run(1)
-        self.assertTalking(("alice", "bob"))
+        self.taken_back()
         self.over()
 
     def test_refused(self) -> None:
         """A phone that refuses the voice is held in silence, if it takes that."""
         self.bob.manners.change_code = 488
-        self.alice.hold()
-        self.world.run(1)
+        self.held()
         self.bob.manners.change_code = 0
-        self.alice.session.resume()
-        self.world.run(1)
-        self.assertTalking(("alice", "bob"))
+        self.taken_back()
         self.over()
 
     def test_worker_dies(self) -> None:
         """The music goes on from another worker."""
-        self.alice.hold()
-        self.world.run(1)
+        self.held()
         self.world.voices.lose()
         self.world.run(1)
         self.assertEqual(self.world.hears(self.bob), "music")
-        self.alice.session.resume()
-        self.world.run(1)
-        self.assertTalking(("alice", "bob"))
+        self.taken_back()
         self.over()
 
     def test_codecs_come_back(self) -> None:
         """After the music the other phone is offered all that this one can do, not what the voice could."""
         theirs = self.alice.session.media.theirs
         assert theirs is not None
-        self.alice.hold()
-        self.world.run(1)
+        self.held()
         self.alice.session.transfer("carol")
         self.world.run(4)
         offered = self.carol.session.media.theirs
@@ -280,8 +271,7 @@ class TransferTests(MusicCase):
 
     def test_attended_by_who_is_held(self) -> None:
         """Alice holds Bob, who transfers her to Carol: now Carol is held, and hears music."""
-        self.alice.hold()
-        self.world.run(1)
+        self.held()
         self.bob.dial("carol")
         self.world.run(2)
         first, second = self.bob.live
@@ -369,8 +359,7 @@ class OwnTests(MusicCase):
 
     def test_extension(self) -> None:
         """Whom Alice holds hears her phone, whom Bob holds hears music."""
-        self.alice.hold()
-        self.world.run(1)
+        self.held()
         self.assertEqual(self.world.voices.open_voices, set())
         self.alice.session.resume()
         self.world.run(1)
@@ -442,18 +431,14 @@ class KeptTests(MusicCase):
         self.alice.session.reinvite(offer=False, wish="sendonly")
         self.world.run(8)
         self.assertEqual(self.world.hears(self.bob), "music")
-        self.alice.hold()
-        self.world.run(1)
+        self.held()
         self.assertEqual(self.world.hears(self.bob), "music")
-        self.alice.session.resume()
-        self.world.run(1)
-        self.assertTalking(("alice", "bob"))
+        self.taken_back()
         self.over()
 
     def test_both_hold(self) -> None:
         """Of two that hold each other the one that is back first hears music."""
-        self.alice.hold()
-        self.world.run(1)
+        self.held()
         self.bob.hold()
         self.crash()
         self.world.run(FIRST + 1)
@@ -461,9 +446,7 @@ class KeptTests(MusicCase):
         self.bob.session.resume()
         self.world.run(1)
         self.assertEqual((self.world.hears(self.alice), self.world.hears(self.bob)), ("", "music"))
-        self.alice.session.resume()
-        self.world.run(1)
-        self.assertTalking(("alice", "bob"))
+        self.taken_back()
         self.over()
 
     def test_parked(self) -> None:
@@ -521,9 +504,7 @@ class KeptTests(MusicCase):
         self.crash()
         self.world.run(FIRST + 1)
         self.assertEqual(self.world.hears(self.bob), "")
-        self.alice.session.resume()
-        self.world.run(1)
-        self.assertTalking(("alice", "bob"))
+        self.taken_back()
         self.over()
 
     def test_another_process(self) -> None:
@@ -535,9 +516,7 @@ class KeptTests(MusicCase):
         self.world.run(40)
         self.assertEqual(self.world.hears(self.bob), "music")
         self.assertEqual(len(self.world.voices.open_voices), 1)
-        self.alice.session.resume()
-        self.world.run(1)
-        self.assertTalking(("alice", "bob"))
+        self.taken_back()
         self.over()
 
     def test_codecs_come_back(self) -> None:
