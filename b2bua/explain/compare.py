@@ -16,7 +16,7 @@ from multiprocessing import get_context
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from b2bua.explain.scene import Behaviour, Scene
+from b2bua.explain.scene import Behaviour, Scene, plays_alike
 from b2bua.explain.whatif import Answer, Question, ask
 
 OUTCOMES: tuple[Behaviour, ...] = ("answers", "busy", "no answer", "unregistered")
@@ -49,12 +49,12 @@ def differences(
     workers: int = 1,
 ) -> list[Difference]:
     """
-    Play all calls with both configurations and give those that differ.
+    Play all calls with both configurations and give those that differ; none where none can.
 
     @param progress: told how many calls of how many have been played.
     @param workers: how many processes play; 1 is this one.
     """
-    if old == new:
+    if plays_alike(old, new):
         return []
     questions = list(matrix(old, new, at))
     chunks = [questions[begin : begin + CHUNK] for begin in range(0, len(questions), CHUNK)]

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.calls import Forward
 from b2bua.explain.compare import HOURS_MAX, differences, hours_left_out, matrix
-from b2bua.explain.scene import Behaviour, with_changes
+from b2bua.explain.scene import Behaviour, plays_alike, with_changes
 from b2bua.explain.telling import tell, tell_difference
 from b2bua.explain.unused import unused
 from b2bua.explain.whatif import Answer, Question, ask
@@ -325,12 +325,32 @@ class CompareTests(SynchronousTestCase):
         self.assertEqual(differences(office(), office(), EVENING), [])
 
     def test_same_is_not_played(self) -> None:
-        """Of two configurations that say the same no call is played: none can differ."""
-        told: list[tuple[int, int]] = []
-        self.assertEqual(
-            differences(office(), office(), EVENING, lambda done, of: told.append((done, of))), []
+        """Where nothing differs but what belongs to the host or is said to people no call is played."""
+        other = with_changes(
+            office(),
+            {
+                "server.database": "sqlite:///other.db",
+                "server.listen": ["sip:192.0.2.77"],
+                "extensions.101.password": "another",
+                "trunks.carrier.uri": "sip:other.example.com",
+                "log.level": "debug",
+                "webhooks": {"crm": {"url": "https://crm.example.com"}},
+            },
         )
-        self.assertEqual(told, [])
+        told: list[tuple[int, int]] = []
+        for new in (office(), other):
+            found = differences(office(), new, EVENING, lambda done, of: told.append((done, of)))
+            self.assertEqual((found, told), ([], []))
+
+    def test_all_else_is_played(self) -> None:
+        """Whatever else differs may change a call, so that all are played."""
+        for path, value in (
+            ("server.domain", "other.example.com"),
+            ("extensions.101.name", "Somebody"),
+            ("trunks.carrier.number", "+49301234"),
+            ("limits.calls", 3),
+        ):
+            self.assertFalse(plays_alike(office(), with_changes(office(), {path: value})), path)
 
     def test_one_forward(self) -> None:
         """Only the calls that do something else are given: from inside, from outside, and of the group."""
