@@ -68,8 +68,9 @@ ABILITIES: tuple[Named, ...] = (
 """What our answer to OPTIONS says (section 11.2)."""
 
 
-def option_tags_of(method: str) -> frozenset[str] | None:
-    """The option tags that a request outside of dialogs may require; None where its event package knows."""
-    if method == "SUBSCRIBE":
-        return None
-    return REGISTRATION if method == "REGISTER" else OPTION_TAGS
+OTHER_TAGS: dict[str, frozenset[str] | None] = {"REGISTER": REGISTRATION, "SUBSCRIBE": None}
+"""
+The option tags that requests of some methods may require outside of dialogs; all others L{OPTION_TAGS}.
+
+None where the event package knows.
+"""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from b2bua.calls.messages import MessageRelay
 from b2bua.calls.outside import OutsideRequest, Respond
-from b2bua.capabilities import ABILITIES, ANY_BODY, BODIES, option_tags_of
+from b2bua.capabilities import ABILITIES, ANY_BODY, BODIES, OPTION_TAGS, OTHER_TAGS
 from b2bua.errors import PeerError
 from b2bua.legs.header_policy import seen
 from b2bua.legs.party import Party
@@ -183,7 +183,7 @@ class OutsideRequests:
 
     def ask(self, request: Request, server: IServerTransaction) -> None:
         """Let the features answer a request."""
-        check(request, option_tags_of(request.method), None)
+        check(request, OTHER_TAGS.get(request.method, OPTION_TAGS), None)
         request.max_forwards  # noqa: B018  # read now: when the features have answered it is too late for a 400
         sender = self._senders.admit(request, server)
         if sender is None:
@@ -242,4 +242,4 @@ def _keeps_alive(request: Request) -> bool:
 def check_outside(request: Request) -> None:
     """Refuse a request outside of dialogs for what it wants of us and we cannot (RFC 3261 section 8.2)."""
     method = request.method
-    check(request, option_tags_of(method), None if method in ANY_BODY else BODIES)
+    check(request, OTHER_TAGS.get(method, OPTION_TAGS), None if method in ANY_BODY else BODIES)
