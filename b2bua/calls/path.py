@@ -60,8 +60,8 @@ class Path(NamedTuple):
     @property
     def exhausted(self) -> bool:
         """Has the call been sent on too often?"""
-        diverted = sum([d.counter for d in self.diversions]) if self.diversions else 0
-        return len(self.visited) + diverted > HOPS_MAX
+        visited, diversions, _ = self
+        return len(visited) + (sum([one.counter for one in diversions]) if diversions else 0) > HOPS_MAX
 
 
 STRAIGHT = Path()
