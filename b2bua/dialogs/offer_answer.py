@@ -96,7 +96,7 @@ class Origin:
     a body that was passed on is the same object as with the leg that it came from.
     """
 
-    __slots__ = ("_at", "_body", "_resumed", "_shown", "_taken_back", "address", "id", "version")
+    __slots__ = ("_body", "_resumed", "_shown", "_taken_back", "address", "id", "version")
 
     version: int
     """The highest version that was used."""
@@ -114,7 +114,6 @@ class Origin:
         self.id = session_id
         self.version = version
         self.address = address
-        self._at = f"IP6 {address}" if ":" in address else f"IP4 {address}"
         self._shown = version
         self._body = self._taken_back = b""
         self._resumed = -1
@@ -124,7 +123,7 @@ class Origin:
         """The body that was sent last; to send it once more, L{sign} it."""
         if not self._body:
             return b""
-        return replace_origin(self._body, f"o=- {self.id} {self._shown} IN {self._at}".encode())
+        return self._signed(self._body)
 
     def sign(self, body: bytes) -> bytes:
         """Put our o= line into a body that is about to be sent."""
@@ -138,7 +137,13 @@ class Origin:
         elif self._outdated:
             self.version += 1
             self._shown, self._taken_back = self.version, b""
-        return replace_origin(body, f"o=- {self.id} {self._shown} IN {self._at}".encode())
+        return self._signed(body)
+
+    def _signed(self, body: bytes) -> bytes:
+        """Put our line into it, with the version that is shown."""
+        address = self.address
+        kind = "IP6" if ":" in address else "IP4"
+        return replace_origin(body, f"o=- {self.id} {self._shown} IN {kind} {address}".encode())
 
     @property
     def state(self) -> tuple[int, bytes]:

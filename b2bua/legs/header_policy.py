@@ -203,7 +203,8 @@ def session_within(message: Message) -> bytes | None:
     """
     if not message.body:
         return None
-    if message.content_type == SDP:
+    first = message.first
+    if "Content-Type" in first and first["Content-Type"] == SDP:
         return message.body  # as nearly all are
     try:
         return find_session(message)
