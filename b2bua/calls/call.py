@@ -461,6 +461,8 @@ class Call:
         if self.legs or self._operations:
             if left and self.record.answered is not None and self.calls.recorded is not None:
                 self.calls.recorded(self)
+            if left and (self.setup is not None or self.search is not None):
+                self.changed()  # who is sought for whom is kept as well
             return
         self.over = True
         self.bridge = None

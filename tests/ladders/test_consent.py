@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from b2bua.store.memory import MemoryStore
 from b2bua.testing import LadderTestCase, Manners, World
 from b2bua.testing.voices import SECONDS
 from b2bua_plugins.find_me import FindMe
@@ -32,7 +33,8 @@ class ConsentCase(LadderTestCase):
             "pickup_groups": {"all": {"members": ["alice", "bob", "carol", "dave", "erin"]}},
             "music_on_hold": {},
         }
-        return World(features=[FindMe, CallForward, MusicOnHold, Pickup, RingGroup], settings=settings)
+        features = [FindMe, CallForward, MusicOnHold, Pickup, RingGroup]
+        return World(features=features, settings=settings, store=MemoryStore())
 
     def setUp(self) -> None:
         """Bob answers, Carol rings on."""
@@ -219,6 +221,40 @@ class ConsentTests(ConsentCase):
         self.world.voice(self.carol).press("1")
         self.world.run(1)
         self.assertTalking(("alice", "carol"))
+        self.over()
+
+
+class KeptTests(ConsentCase):
+    """The server dies while somebody is asked, or has been."""
+
+    group: ClassVar[dict[str, Any]] = {"members": ["bob", "carol"], "confirm": "en", "ring_seconds": 30}
+
+    def crash(self) -> None:
+        """The server dies, and another process comes."""
+        served = self.world.served
+        assert served is not None
+        served.crash()
+        served.restart()
+        self.world.run(10)
+
+    def test_asked(self) -> None:
+        """Who is asked hears the end, as those do for whom and at whom it rings."""
+        self.calling()
+        self.world.run(3)
+        self.crash()
+        self.assertEqual([phone.live for phone in (self.alice, self.bob, self.carol)], [[], [], []])
+        self.over()
+
+    def test_refused(self) -> None:
+        """Who has not taken the call is no party of what is kept of it: nobody sends them a BYE."""
+        self.calling()
+        self.world.run(3)
+        self.bob.session.hang_up()
+        self.world.run(3)
+        self.bob.inbox.clear()
+        self.crash()
+        self.assertEqual([phone.live for phone in (self.alice, self.bob, self.carol)], [[], [], []])
+        self.assertEqual([got.message.method for got in self.bob.inbox], [])
         self.over()
 
 

@@ -180,6 +180,16 @@ class DemandTests(ToldCase):
         self.bob.session.ask("INFO", [("Record", "on")])
         self.world.run(moment)
 
+    def begin_without_key(self, moment: float) -> None:
+        """Two talk, and are told when one resumes who has dialled a code: nobody asks for it again."""
+        self.talk()
+        self.bob.session.hold()
+        self.world.run(1)
+        self.bob.dial("*96")
+        self.world.run(5)
+        self.bob.sessions[0].resume()
+        self.world.run(moment)
+
     def test_key(self) -> None:
         """Both hear it, then they talk on, by a relay from then on, and are recorded."""
         self.begin()
@@ -313,18 +323,28 @@ class DemandTests(ToldCase):
 
     def test_crash_without_key(self) -> None:
         """The server dies while they are told, and nobody asks for it again: they talk on."""
-        for moment in (1.4, 1.6, 1.8):
+        for moment in (0.25, 0.3, 0.6, 0.9, 1.2, 1.4, 1.6, 1.8):
             with self.subTest(moment=moment):
                 self.setUp()
-                self.talk()
-                self.bob.session.hold()
-                self.world.run(1)
-                self.bob.dial("*96")
-                self.world.run(5)
-                self.bob.sessions[0].resume()
-                self.world.run(moment)
+                self.begin_without_key(moment)
                 self.crash()
                 self.world.run(12)
+                self.assertTalking(("alice", "bob"))
+                self.over()
+
+    def test_crash_and_refused(self) -> None:
+        """Who refuses for a while to be shown the other one again is shown them later."""
+        for refuses in ("alice", "bob"):
+            with self.subTest(refuses=refuses):
+                self.setUp()
+                self.begin_without_key(1.4)
+                phone = self.alice if refuses == "alice" else self.bob
+                phone.manners.change_code = 488
+                self.crash()
+                self.world.run(9)
+                self.assertLess(len(self.world.talking()), 2)
+                phone.manners.change_code = 200
+                self.world.run(10)
                 self.assertTalking(("alice", "bob"))
                 self.over()
 

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from b2bua.media.ports import RelayHappened
 
 AGAIN_SECONDS = 2.0
-"""When it is tried again to have another relay for a call in which something else was at work."""
+"""When it is tried again, after something else was at work in the call, or the two did not agree."""
 TIMES = 10
-"""So often."""
+"""So often they are asked."""
 
 _log = Logger()
 
@@ -36,7 +36,7 @@ _log = Logger()
 def relay_happened(call: OperatedCall, happened: RelayHappened) -> None:
     """The relay of a call has something to say."""
     if happened.what == "gone":
-        _again(call, TIMES)
+        _again(call, lambda: call.relay is not None and call.relay.lost)
     elif happened.what == "silent":
         _silent(call, happened)
     elif happened.what == "digit" and call.bridge is not None:
@@ -45,34 +45,31 @@ def relay_happened(call: OperatedCall, happened: RelayHappened) -> None:
                 call.features.tell_key_pressed(call, leg, happened.detail)
 
 
-def _again(call: OperatedCall, times: int) -> None:
-    """Have another relay, or none, as soon as nothing else is at work in the call, and one can be had."""
-    if call.over or not times or call.relay is None or not call.relay.lost:
-        return
-    if call.bridge is None:
-        call.calls.later(AGAIN_SECONDS, _again, call, times)
-        return
-
-    def failed(failure: Failure) -> None:
-        if failure.check(Busy, Gone, NotJoined) is None:
-            _log.failure("another relay for {call} broke", failure, call=call.id)
-        call.calls.later(AGAIN_SECONDS, _again, call, times - 1)
-
-    Deferred.fromCoroutine(reroute(call, call.bridge)).addErrback(failed)
-
-
-def show_again(call: OperatedCall, times: int = TIMES) -> None:
+def show_again(call: OperatedCall) -> None:
     """Show the two who talk to each other, whose phones have the session of a voice that is gone."""
-    if call.over or not times or call.bridge is None:  # who is at work shows them when it is done
+    _again(call, lambda: call.bridge is not None)  # who is at work shows them when it is done
+
+
+def _again(call: OperatedCall, wanted: Callable[[], bool], times: int = TIMES) -> None:
+    """
+    Show the two who talk to each other anew, as soon as nothing else is at work in the call.
+
+    @param wanted: is it to be done yet?
+    @param times: so often it is tried if they do not agree.
+    """
+    if call.over or not times or not wanted():
         return
 
     def failed(failure: Failure) -> None:
         if failure.check(Busy, Gone, NotJoined) is None:
             _log.failure("{call} could not be joined again", failure, call=call.id)
-        elif failure.check(Busy) is not None:
-            call.calls.later(AGAIN_SECONDS, show_again, call, times - 1)
+        left = times if failure.check(Busy) is not None else times - 1
+        call.calls.later(AGAIN_SECONDS, _again, call, wanted, left)
 
-    Deferred.fromCoroutine(reroute(call, call.bridge)).addErrback(failed)
+    if call.bridge is None:
+        call.calls.later(AGAIN_SECONDS, _again, call, wanted, times)
+    else:
+        Deferred.fromCoroutine(reroute(call, call.bridge)).addErrback(failed)
 
 
 def _silent(call: OperatedCall, happened: RelayHappened) -> None:

@@ -56,6 +56,9 @@ async def _tell(call: OperatedCall, bridge: Bridge, script: Script) -> None:
             all_told.callback(None)
 
     tellings = [Telling(call, leg, script, told) for leg in (bridge.a, bridge.b)]
+    for leg, telling in zip((bridge.a, bridge.b), tellings, strict=True):
+        call.listen(leg, telling)
+    call.leaving()  # what is kept of the call says from now on that they have to be shown each other again
     for telling in tellings:
         telling.begin(None)
     await all_told

@@ -23,7 +23,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from b2bua.calls.restoring.as_json import as_json
-from b2bua.calls.restoring.snapshot import is_kept, write_call
+from b2bua.calls.restoring.snapshot import is_kept, who_is_told, write_call
 from b2bua.legs import orphan
 from b2bua.legs.state import LegState
 
@@ -97,11 +97,15 @@ class CallKeeper:
             self._sort(self._idle)
 
     def leave(self, call: Call) -> None:
-        """An operation begins, which may take long: a call that was never written is written as it is."""
+        """
+        An operation begins, which may take long: a call that was never written is written as it is.
+
+        So is one whose parties are told something, who have the session of a voice from then on.
+        """
         new = call in self._fresh or call in self._touched or call in self._changed
-        if new and call.id not in self._written and is_kept(call):
+        if who_is_told(call, call.legs) or (new and call.id not in self._written and is_kept(call)):
             self._unqueue(call)
-            self._keep(call, tuple(call.legs))
+            self._keep(call, tuple([leg for leg in call.legs if leg.answered]))
 
     def adopt(self, call: Call, legs: Iterable[Leg]) -> None:
         """A call was restored, and is kept as it is."""
@@ -240,9 +244,12 @@ class CallKeeper:
             self._keep(call, tuple(call.legs))
         elif any(leg.answered and not leg.stable for leg in call.legs):
             self._changed[call] = self._clock.now()  # an exchange is open, and will end
-        elif call.id not in self._written and (left := tuple([leg for leg in call.legs if leg.answered])):
-            # Somebody is sought for them: the next process can tell them that it is over.
-            self._keep(call, left)
+        elif call.id not in self._written or any(leg.ended for leg in self._written[call.id][1]):
+            # Somebody is sought for who is there: the next process can tell them that it is over.
+            if left := tuple([leg for leg in call.legs if leg.answered]):
+                self._keep(call, left)
+            elif call.id in self._written:
+                self._put_right(call.id)
 
     def _keep(self, call: Call, legs: tuple[Leg, ...]) -> None:
         """Write it with these legs."""

@@ -98,6 +98,11 @@ def movable(calls: Iterable[Call]) -> list[Call]:
     return [call for call, names in ready if not names & busy]
 
 
+def who_is_told(call: Call, legs: Iterable[Leg]) -> list[Leg]:
+    """Of two who talk, and are told something just now, those who are among these legs."""
+    return [leg for leg in legs if isinstance(call.listener(leg), Telling)] if call.bridge is None else []
+
+
 def write_call(call: Call, start: int = 0, legs: tuple[Leg, ...] | None = None) -> dict[str, Any]:
     """
     Write down a call.
@@ -109,7 +114,7 @@ def write_call(call: Call, start: int = 0, legs: tuple[Leg, ...] | None = None) 
     """
     legs = tuple(call.legs) if legs is None else legs
     bridge, pair, alignment = call.bridge, None, None
-    told = [leg for leg in legs if isinstance(call.listener(leg), Telling)] if bridge is None else []
+    told = who_is_told(call, legs)
     if len(told) == 2:
         pair = [legs.index(leg) for leg in told]
     if bridge is not None:
