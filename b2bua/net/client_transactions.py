@@ -271,15 +271,17 @@ class Branch(Transaction):
             if client._branch is not None:
                 # The hop before has answered after all: this one need not.
                 client._branch.cancel()
-        wires, hops = self._table.transport.wires, client._hops
+        wires = self._table.transport.wires
         if code == 503 or wires.dead:
             wires.answered(self.way, response)
-        if hops is not None and hops.flows and hops.flows[0] is hops.otherwise:
-            # A server that takes TCP is not asked by UDP as well.
-            del hops.flows[0]
-        if code == 503 and client._has_more():
-            client._next()
-            return
+        hops = client._hops
+        if hops is not None:
+            if hops.flows and hops.flows[0] is hops.otherwise:
+                # A server that takes TCP is not asked by UDP as well.
+                del hops.flows[0]
+            if code == 503 and client._has_more():
+                client._next()
+                return
         # A further 2xx to an INVITE may come.
         client._tell(response, last=type(self) is SentRequest)
 
@@ -453,16 +455,15 @@ class ClientTransactions:
         if (not response.distinct or "," in response.first["Via"]) and len(response.values("Via")) > 1:
             self.transport.counts.stray += 1
             return
-        if not isinstance(branch, Branch):
-            if type(branch) is ClientTransaction and response.success:
-                branch.hear_again(response, flow)
-            elif type(branch) is Again and response.code >= 300:
-                self.transport.send(branch.ack, branch.way)
-            return
-        if branch.way.transport != "UDP" and branch.way != flow and branch.stranded:
-            # The peer has come back by another connection (section 18.2.2): so does what we still send.
-            branch.move(flow)
-        branch.receive(response)
+        if isinstance(branch, Branch):
+            if branch.way.transport != "UDP" and branch.way != flow and branch.stranded:
+                # The peer has come back by another connection (section 18.2.2): so does what we still send.
+                branch.move(flow)
+            branch.receive(response)
+        elif type(branch) is ClientTransaction and response.success:
+            branch.hear_again(response, flow)
+        elif type(branch) is Again and response.code >= 300:
+            self.transport.send(branch.ack, branch.way)
 
     def close(self, flow: Flow) -> list[Branch]:
         """Forget a connection that is closed, and give what was under way on it."""

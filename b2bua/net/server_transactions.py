@@ -222,7 +222,10 @@ class ServerTransactions:
         self.wheel = transport.wheel
         self.stateless: Callable[[Request, Flow], Response | None] | None = None
         """Answers what can be answered without keeping anything."""
-        self._limits = transport.limits
+        self._most = transport.limits.transactions
+        """So many transactions before requests outside of dialogs get a 503."""
+        self._most_at_all = self._most * transport.limits.spare
+        """And before those within dialogs do."""
         self._counts = transport.counts
         self._secret = transport.token().encode()
         self.live: dict[Hashable, Received | Remains] = {}
@@ -284,7 +287,7 @@ class ServerTransactions:
         elif method == "CANCEL":
             self._cancel(request, key, flow)
         elif request.to_tag:
-            if len(self.live) >= self._limits.transactions * self._limits.spare:
+            if len(self.live) >= self._most_at_all:
                 self._turn_away(request, flow)
             else:
                 self._open(arrived(request, flow), key, None, flow)
@@ -326,7 +329,7 @@ class ServerTransactions:
             self._refuse(request, 482, flow)
         elif stateless is not None and (response := stateless(request, flow)) is not None:
             self.reply(request, response, flow)
-        elif len(self.live) >= self._limits.transactions:
+        elif len(self.live) >= self._most:
             self._turn_away(request, flow)
         else:
             self._open(request, key, merge, flow)
@@ -384,7 +387,7 @@ class ServerTransactions:
         arrived(request, flow)
         if invite is None or not self._may_cancel(request, invite, flow):
             self._refuse(request, 481, flow)
-        elif len(self.live) >= self._limits.transactions * self._limits.spare:
+        elif len(self.live) >= self._most_at_all:
             self._turn_away(request, flow)
         else:
             server = self._transaction(request, key, None, flow)

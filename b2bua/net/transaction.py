@@ -83,9 +83,7 @@ class Transaction(Entry, Effects):
     def start_both(self, repeats: str, after: float, ends: str, at_last: float) -> None:
         """Let both timers run, of which the one that repeats something fires first."""
         wheel = self._table.wheel
-        now = wheel.now
-        if now is None:
-            now = wheel.seconds()
+        now = wheel.now or wheel.seconds()
         tick = int((now + after) * RATE + wheel.up)
         self.repeats = (tick, repeats)
         self.ends = (int((now + at_last) * RATE + wheel.up), ends)
@@ -98,8 +96,7 @@ class Transaction(Entry, Effects):
     def _tick(self, seconds: float) -> int:
         """The tick that comes after so many seconds."""
         wheel = self._table.wheel
-        now = wheel.seconds() if wheel.now is None else wheel.now
-        return int((now + seconds) * RATE + wheel.up)
+        return int(((wheel.now or wheel.seconds()) + seconds) * RATE + wheel.up)
 
     def _ring_at(self, tick: int) -> None:
         """Ring at a tick, or before; what rings too early waits for what is left."""

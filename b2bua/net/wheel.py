@@ -165,10 +165,8 @@ class Wheel:
         """Call C{call} after C{seconds}, rounded up to the tick."""
         timer = Timer()
         timer.call = call
-        now = self.now
-        if now is None:
-            now = self.seconds()
-        bucket = timer.bucket = self.buckets[int((now + seconds) * RATE + self.up)]
+        tick = int(((self.now or self.seconds()) + seconds) * RATE + self.up)
+        bucket = timer.bucket = self.buckets[tick]
         bucket[timer] = None
         return timer
 
@@ -271,10 +269,7 @@ class Lapses(dict[int, list[Hashable]]):
     def add(self, key: Hashable, seconds: float) -> None:
         """Have a key forgotten after C{seconds}, rounded up to the tick."""
         wheel = self._wheel
-        now = wheel.now
-        if now is None:
-            now = wheel.seconds()
-        self[int((now + seconds) * RATE + wheel.up)].append(key)
+        self[int(((wheel.now or wheel.seconds()) + seconds) * RATE + wheel.up)].append(key)
 
     def __missing__(self, tick: int) -> list[Hashable]:
         """Begin a tick."""

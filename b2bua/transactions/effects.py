@@ -36,11 +36,6 @@ class TimerValues:
     """After what time of silence an INVITE is answered with 100 (section 17.2.1)."""
 
     @cached_property
-    def long(self) -> float:
-        """64*T1: how long a request is repeated, and what has ended remembered (B, F, H, J, L, M)."""
-        return 64 * self.t1
-
-    @cached_property
     def to_t2(self) -> float:
         """How long it takes a timer E until it is reset to T2 (RFC 4320 section 4.1)."""
         elapsed = interval = self.t1

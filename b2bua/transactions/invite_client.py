@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from b2bua.errors import UsageError
+from b2bua.transactions import states
 from b2bua.transactions.derived import ack_for
 from b2bua.transactions.effects import CANCELLED, LATE, Effects, TimerValues
 from b2bua.wire.message import Request, Response, write
-
-
-class State:
-    """The states of figure 5, and one more."""
-
-    CALLING: Final = "Calling"
-    PROCEEDING: Final = "Proceeding"
-    COMPLETED: Final = "Completed"
-    ACCEPTED: Final = "Accepted"
-    GIVEN_UP: Final = "Given up"
-    """The TU was told of a failure, but the INVITE may have arrived all the same."""
-    TERMINATED: Final = "Terminated"
 
 
 class InviteClient(Effects):
@@ -28,7 +15,7 @@ class InviteClient(Effects):
 
     By figure 5 it is destroyed when it times out or its connection is lost,
     and what comes then is dropped.  The phone would ring for nobody, and who
-    answers it would talk to nobody.  So for 64*T1 more it is L{State.GIVEN_UP}:
+    answers it would talk to nobody.  So for 64*T1 more it is L{states.GIVEN_UP}:
     a 1xx gets a CANCEL, a refusal its ACK, and a 2xx goes to the TU, which
     owes it an ACK and a BYE (RFC 3261 section 13.2.2.4).
     """
@@ -43,7 +30,7 @@ class InviteClient(Effects):
             final response.
         @param data: the same as bytes.
         """
-        self.state: str = State.CALLING
+        self.state: str = states.CALLING
         self.pending: Request | None = request
         self._timers = timers
         self._reliable = reliable
@@ -57,9 +44,9 @@ class InviteClient(Effects):
         """INVITE from TU: INVITE sent."""
         timers = self._timers
         if self._reliable:
-            self.start_ends("B", timers.long)
+            self.start_ends("B", 64 * timers.t1)
         else:
-            self.start_both("A", timers.t1, "B", timers.long)
+            self.start_both("A", timers.t1, "B", 64 * timers.t1)
         self.send(self._again)
 
     def take_up(self, *, heard: bool) -> None:
@@ -69,25 +56,25 @@ class InviteClient(Effects):
         @param heard: has there been a provisional response?
         """
         if heard:
-            self.state = State.PROCEEDING
+            self.state = states.PROCEEDING
         else:
-            self.start_ends("B", self._timers.long)
+            self.start_ends("B", 64 * self._timers.t1)
 
     def receive(self, response: Response) -> None:
         """Follow the arrow of a response."""
         code = response.code
         match self.state:
-            case State.PROCEEDING if code < 200:
+            case states.PROCEEDING if code < 200:
                 self.deliver(response)
 
-            case State.PROCEEDING | State.CALLING | State.GIVEN_UP if 200 <= code < 300:
-                self.state = State.ACCEPTED
+            case states.PROCEEDING | states.CALLING | states.GIVEN_UP if 200 <= code < 300:
+                self.state = states.ACCEPTED
                 self.pending, self._again = None, b""
-                self.linger("M", self._timers.long)
+                self.linger("M", 64 * self._timers.t1)
                 self.deliver(response)
 
-            case State.CALLING if code < 200:
-                self.state = State.PROCEEDING
+            case states.CALLING if code < 200:
+                self.state = states.PROCEEDING
                 self._again = b""
                 if self._cancelled:
                     self.stop_repeats()
@@ -97,30 +84,30 @@ class InviteClient(Effects):
                     self.stop()
                 self.deliver(response)
 
-            case State.CALLING | State.PROCEEDING:
+            case states.CALLING | states.PROCEEDING:
                 self._refused(response)
                 self.deliver(response)
 
-            case State.GIVEN_UP if code < 200:
+            case states.GIVEN_UP if code < 200:
                 cancelled, self._cancelled = self._cancelled, True
                 if not cancelled:
                     self.send_cancel()
 
-            case State.GIVEN_UP:
+            case states.GIVEN_UP:
                 self._refused(response)
 
     def fire(self, timer: str) -> None:
         """Follow the arrow of a timer."""
         match self.state, timer:
-            case State.CALLING, "A":
+            case states.CALLING, "A":
                 self._interval *= 2
                 self.start_repeats("A", self._interval)
                 self.send(self._again)
 
-            case (State.CALLING, "B") | (State.PROCEEDING, "CANCEL"):
+            case (states.CALLING, "B") | (states.PROCEEDING, "CANCEL"):
                 self._give_up(408)
 
-            case State.GIVEN_UP, "LATE":
+            case states.GIVEN_UP, "LATE":
                 self._end()
                 self.over()
 
@@ -130,7 +117,7 @@ class InviteClient(Effects):
 
         In Proceeding a response has come since, so it is for something older.
         """
-        if self.state is State.CALLING:
+        if self.state is states.CALLING:
             self._end()
             self.over()
             self.tell_failure(503)
@@ -143,16 +130,16 @@ class InviteClient(Effects):
         arrives (section 18.2.2); so only an INVITE that nobody has taken yet
         fails.  How long to ring is the user's business.
         """
-        if self.state is State.CALLING:
+        if self.state is states.CALLING:
             self._give_up(503)
 
     def moved(self) -> None:
         """The peer is elsewhere now: it has to be told there what it may have missed."""
         match self.state:
-            case State.CALLING:
+            case states.CALLING:
                 self.send(self._again)
 
-            case State.PROCEEDING if self._cancelled:
+            case states.PROCEEDING if self._cancelled:
                 self.send_cancel()
 
     def cancel(self) -> None:
@@ -163,26 +150,26 @@ class InviteClient(Effects):
         within 64*T1 seconds, the transaction is given up.
         """
         match self.state:
-            case State.CALLING:
+            case states.CALLING:
                 self._cancelled = True
 
-            case State.PROCEEDING if not self._cancelled:
+            case states.PROCEEDING if not self._cancelled:
                 self._cancelled = True
                 self.send_cancel()
                 self._be_patient()
 
     def _be_patient(self) -> None:
         """Wait no longer than this for the 487."""
-        self.start_ends(CANCELLED, self._timers.long)
+        self.start_ends(CANCELLED, 64 * self._timers.t1)
 
     def _give_up(self, code: int) -> None:
         """Tell the TU, and stay for what is late."""
         # A CANCEL that was asked for before anything came has not been sent.
-        self._cancelled = self.state is State.PROCEEDING
-        self.state = State.GIVEN_UP
+        self._cancelled = self.state is states.PROCEEDING
+        self.state = states.GIVEN_UP
         self._again = b""
         self.stop_repeats()
-        self.start_ends(LATE, self._timers.long)
+        self.start_ends(LATE, 64 * self._timers.t1)
         self.tell_failure(code)
 
     def _refused(self, response: Response) -> None:
@@ -196,12 +183,12 @@ class InviteClient(Effects):
             self.send(ack)
             self.over()
             return
-        self.state = State.COMPLETED
+        self.state = states.COMPLETED
         self.last = ack
-        self.linger("D", max(self._timers.d, self._timers.long))
+        self.linger("D", max(self._timers.d, 64 * self._timers.t1))
         self.send(ack)
 
     def _end(self) -> None:
         """Go to Terminated; what failed is still known, so that it can be told."""
-        self.state = State.TERMINATED
+        self.state = states.TERMINATED
         self._again = b""

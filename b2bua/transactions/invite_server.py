@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
-
+from b2bua.transactions import states
 from b2bua.transactions.effects import TRYING, Effects, TimerValues
 from b2bua.wire.message import Request, Response, write, write_trying
 from b2bua.wire.registry import KNOWN, canonical
-
-
-class State:
-    """The states of figure 7."""
-
-    PROCEEDING: Final = "Proceeding"
-    COMPLETED: Final = "Completed"
-    CONFIRMED: Final = "Confirmed"
-    ACCEPTED: Final = "Accepted"
-    TERMINATED: Final = "Terminated"
 
 
 class InviteServer(Effects):
@@ -30,7 +19,7 @@ class InviteServer(Effects):
 
         @param request: the INVITE; it is kept until the final response.
         """
-        self.state: str = State.PROCEEDING
+        self.state: str = states.PROCEEDING
         self.pending: Request | None = request
         self._timers = timers
         self._reliable = reliable
@@ -42,7 +31,7 @@ class InviteServer(Effects):
 
     def wait(self) -> None:
         """INV was passed to TU: send 100 if TU won't in 200 ms; mostly it has answered when this is asked."""
-        if self.state is State.PROCEEDING and not self.last:
+        if self.state is states.PROCEEDING and not self.last:
             self.start_repeats(TRYING, self._timers.trying)
 
     def answer_trying(self) -> None:
@@ -55,69 +44,69 @@ class InviteServer(Effects):
         """Follow the arrow of a response from TU."""
         code = response.code
         match self.state:
-            case State.PROCEEDING if code < 200:
+            case states.PROCEEDING if code < 200:
                 first, self.last = not self.last, response.data or write(response)
                 if first:
                     self.stop_repeats()
                 self.send(self.last)
 
-            case State.PROCEEDING if code < 300:
+            case states.PROCEEDING if code < 300:
                 data = response.data or write(response)
-                self.state = State.ACCEPTED
+                self.state = states.ACCEPTED
                 # A retransmitted INVITE draws nothing from now on: the 2xx is the user's.
                 self.pending, self.last, self.to = None, b"", _to(response)
-                self.linger("L", self._timers.long)
+                self.linger("L", 64 * self._timers.t1)
                 self.send(data)
 
-            case State.PROCEEDING:
+            case states.PROCEEDING:
                 data = write(response)
-                self.state = State.COMPLETED
+                self.state = states.COMPLETED
                 self.pending, self.last, self.to = None, data, _to(response)
                 if self._reliable:
                     self.stop_repeats()
-                    self.start_ends("H", self._timers.long)
+                    self.start_ends("H", 64 * self._timers.t1)
                 else:
-                    self.start_both("G", self._timers.t1, "H", self._timers.long)
+                    self.start_both("G", self._timers.t1, "H", 64 * self._timers.t1)
                 self.send(data)
 
-            case State.ACCEPTED if 200 <= code < 300:
+            case states.ACCEPTED if 200 <= code < 300:
                 self.send(write(response))
 
     def receive(self, request: Request) -> None:
         """Follow the arrow of a retransmitted INVITE, or of the ACK."""
         match self.state:
-            case State.PROCEEDING | State.COMPLETED if request.method == "INVITE":
+            case states.PROCEEDING | states.COMPLETED if request.method == "INVITE":
                 if self.last:
                     self.send(self.last)
 
-            case State.COMPLETED if self._reliable:
+            case states.COMPLETED if self._reliable:
                 self._end()
                 self.over()
 
-            case State.COMPLETED:
-                self.state = State.CONFIRMED
+            case states.COMPLETED:
+                self.state = states.CONFIRMED
                 self.last = b""
                 self.linger("I", self._timers.t4)
 
     def fire(self, timer: str) -> None:
         """Follow the arrow of a timer."""
         match self.state, timer:
-            case State.PROCEEDING, "100":
+            case states.PROCEEDING, "100":
                 self.answer_trying()
 
-            case State.COMPLETED, "G":
+            case states.COMPLETED, "G":
                 self._interval = min(2 * self._interval, self._timers.t2)
                 self.start_repeats("G", self._interval)
                 self.send(self.last)
 
-            case State.COMPLETED, "H":
+            case states.COMPLETED, "H":
                 self._end()
                 self.over()
                 self.tell_failure(408)
 
     def _end(self) -> None:
         """Go to Terminated."""
-        self.state = State.TERMINATED
+        self.state = states.TERMINATED
         self.pending, self.last = None, b""
 
 

@@ -2,19 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
-
+from b2bua.transactions import states
 from b2bua.transactions.effects import Effects, TimerValues
 from b2bua.wire.message import Request, Response
-
-
-class State:
-    """The states of figure 6."""
-
-    TRYING: Final = "Trying"
-    PROCEEDING: Final = "Proceeding"
-    COMPLETED: Final = "Completed"
-    TERMINATED: Final = "Terminated"
 
 
 class NonInviteClient(Effects):
@@ -30,7 +20,7 @@ class NonInviteClient(Effects):
             final response.
         @param data: the same as bytes.
         """
-        self.state: str = State.TRYING
+        self.state: str = states.TRYING
         self.pending: Request | None = request
         self._timers = timers
         self._reliable = reliable
@@ -41,50 +31,50 @@ class NonInviteClient(Effects):
         """Request from TU: send request."""
         timers = self._timers
         if self._reliable:
-            self.start_ends("F", timers.long)
+            self.start_ends("F", 64 * timers.t1)
         else:
-            self.start_both("E", timers.t1, "F", timers.long)
+            self.start_both("E", timers.t1, "F", 64 * timers.t1)
         self.send(self._again)
 
     def receive(self, response: Response) -> None:
         """Follow the arrow of a response."""
         match self.state:
-            case State.TRYING | State.PROCEEDING if response.code >= 200:
+            case states.TRYING | states.PROCEEDING if response.code >= 200:
                 self.pending, self._again = None, b""
                 if self._reliable:
-                    self.state = State.TERMINATED
+                    self.state = states.TERMINATED
                     self.over()
                 else:
-                    self.state = State.COMPLETED
+                    self.state = states.COMPLETED
                     self.linger("K", self._timers.t4)
                 self.deliver(response)
 
-            case State.TRYING:
-                self.state = State.PROCEEDING
+            case states.TRYING:
+                self.state = states.PROCEEDING
                 self.deliver(response)
 
-            case State.PROCEEDING:
+            case states.PROCEEDING:
                 self.deliver(response)
 
     def fire(self, timer: str) -> None:
         """Follow the arrow of a timer."""
         match self.state, timer:
-            case State.TRYING, "E":
+            case states.TRYING, "E":
                 self._interval = min(2 * self._interval, self._timers.t2)
                 self.start_repeats("E", self._interval)
                 self.send(self._again)
 
-            case State.PROCEEDING, "E":
+            case states.PROCEEDING, "E":
                 self.start_repeats("E", self._timers.t2)
                 self.send(self._again)
 
-            case ((State.TRYING | State.PROCEEDING), "F"):
+            case ((states.TRYING | states.PROCEEDING), "F"):
                 self._fail(408)
 
     def fail(self) -> None:
         """Follow the arrow of a transport error."""
         match self.state:
-            case State.TRYING | State.PROCEEDING:
+            case states.TRYING | states.PROCEEDING:
                 self._fail(503)
 
     def lose(self) -> None:
@@ -101,7 +91,7 @@ class NonInviteClient(Effects):
 
     def _fail(self, code: int) -> None:
         """Go to Terminated; what failed is still known, so that it can be told."""
-        self.state = State.TERMINATED
+        self.state = states.TERMINATED
         self._again = b""
         self.over()
         self.tell_failure(code)

@@ -7,19 +7,9 @@ and never a 408, so what the user has not answered in time is not answered.
 
 from __future__ import annotations
 
-from typing import Final
-
+from b2bua.transactions import states
 from b2bua.transactions.effects import TRYING, Effects, TimerValues
 from b2bua.wire.message import Request, Response, write, write_plain, write_trying
-
-
-class State:
-    """The states of figure 8."""
-
-    TRYING: Final = "Trying"
-    PROCEEDING: Final = "Proceeding"
-    COMPLETED: Final = "Completed"
-    TERMINATED: Final = "Terminated"
 
 
 class NonInviteServer(Effects):
@@ -33,7 +23,7 @@ class NonInviteServer(Effects):
 
         @param request: the request; it is kept until the final response.
         """
-        self.state: str = State.TRYING
+        self.state: str = states.TRYING
         self.pending: Request | None = request
         self._timers = timers
         self._reliable = reliable
@@ -42,7 +32,7 @@ class NonInviteServer(Effects):
 
     def wait(self) -> None:
         """The request was passed to TU: let a 100 be sent late (RFC 4320), if TU has not answered yet."""
-        if self.state is State.TRYING:
+        if self.state is states.TRYING:
             self.start_repeats(TRYING, self._timers.to_t2)
 
     def answer_trying(self) -> None:
@@ -56,7 +46,7 @@ class NonInviteServer(Effects):
         4.1 leaves the 100, which the timer sends.
         """
         match self.state:
-            case State.TRYING | State.PROCEEDING if response.code >= 200 and response.code != 408:
+            case states.TRYING | states.PROCEEDING if response.code >= 200 and response.code != 408:
                 self._answered(write(response))
 
     def answer_plainly(self) -> None:
@@ -71,27 +61,27 @@ class NonInviteServer(Effects):
             self.send(data)
             self.over()
             return
-        self.state = State.COMPLETED
+        self.state = states.COMPLETED
         self.pending, self.last = None, data
-        self.linger("J", self._timers.long)
+        self.linger("J", 64 * self._timers.t1)
         self.send(data)
 
     def receive(self, request: Request) -> None:
         """Follow the arrow of a retransmitted request."""
         match self.state:
-            case State.PROCEEDING:
+            case states.PROCEEDING:
                 self.send(self.last)
 
     def fire(self, timer: str) -> None:
         """Follow the arrow of a timer."""
         match self.state, timer:
-            case State.TRYING, "100" if self.pending is not None:
-                self.state = State.PROCEEDING
+            case states.TRYING, "100" if self.pending is not None:
+                self.state = states.PROCEEDING
                 self.last = write_trying(self.pending)
                 self.start_ends("J", self._rest())
                 self.send(self.last)
 
-            case State.PROCEEDING, "J":
+            case states.PROCEEDING, "J":
                 # The client has given up by now, so nobody waits for an answer.
                 self._end()
                 self.over()
@@ -99,9 +89,9 @@ class NonInviteServer(Effects):
 
     def _rest(self) -> float:
         """What is left of the client's timer F when the 100 is sent."""
-        return max(self._timers.long - self._timers.to_t2, self._timers.t1)
+        return max(64 * self._timers.t1 - self._timers.to_t2, self._timers.t1)
 
     def _end(self) -> None:
         """Go to Terminated."""
-        self.state = State.TERMINATED
+        self.state = states.TERMINATED
         self.pending, self.last = None, b""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from b2bua.transactions import states
 from b2bua.transactions.effects import TimerValues
-from b2bua.transactions.invite_client import State
 from tests.transactions.messages import (
     CANCEL,
     ENDED,
@@ -52,7 +52,7 @@ class InviteClientTests(SynchronousTestCase):
         """Timer B informs the TU; no ACK is made."""
         machine = self.machine()
         self.assertEqual(machine.fire("B"), (STOP_REPEATS, Start("LATE", LONG), Failed(408)))
-        self.assertIs(machine.state, State.GIVEN_UP)
+        self.assertIs(machine.state, states.GIVEN_UP)
         self.assertIs(machine.pending, INVITE)
 
     def given_up(self, *, cancelled: bool = False) -> Played:
@@ -69,7 +69,7 @@ class InviteClientTests(SynchronousTestCase):
         machine = self.given_up()
         self.assertEqual((machine.fail(), machine.lose(), machine.cancel()), ((), (), ()))
         self.assertEqual(machine.fire("LATE"), (ENDED,))
-        self.assertIs(machine.state, State.TERMINATED)
+        self.assertIs(machine.state, states.TERMINATED)
 
     def test_rings_late(self) -> None:
         """A 1xx that comes when the INVITE was given up gets a CANCEL, once (section 9.1)."""
@@ -94,7 +94,7 @@ class InviteClientTests(SynchronousTestCase):
         machine = self.given_up()
         ok = response(INVITE, 200)
         self.assertEqual(machine.receive(ok), (Lingers("M", LONG), ok))
-        self.assertIs(machine.state, State.ACCEPTED)
+        self.assertIs(machine.state, states.ACCEPTED)
         self.assertIsNone(machine.pending)
 
     def test_transport_error(self) -> None:
@@ -108,7 +108,7 @@ class InviteClientTests(SynchronousTestCase):
         self.assertEqual(machine.receive(ringing), (STOP, ringing))
         self.assertEqual(machine.receive(ringing), (ringing,))
         self.assertEqual((machine.fire("A"), machine.fire("B"), machine.fail()), ((), (), ()))
-        self.assertIs(machine.state, State.PROCEEDING)
+        self.assertIs(machine.state, states.PROCEEDING)
 
     def test_refused(self) -> None:
         """300-699 in Calling and Proceeding: the ACK is sent, then the TU told; timer D runs."""
@@ -119,7 +119,7 @@ class InviteClientTests(SynchronousTestCase):
             busy = response(INVITE, 486)
             self.assertEqual(brief(machine.receive(busy)), [Lingers("D", 32.0), "ACK", busy])
             self.assertEqual(brief((machine.last,)), ["ACK"])
-            self.assertIs(machine.state, State.COMPLETED)
+            self.assertIs(machine.state, states.COMPLETED)
             self.assertIsNone(machine.pending)
 
     def test_refused_reliable(self) -> None:
@@ -127,7 +127,7 @@ class InviteClientTests(SynchronousTestCase):
         machine = self.machine(reliable=True)
         busy = response(INVITE, 486)
         self.assertEqual(brief(machine.receive(busy)), ["ACK", ENDED, busy])
-        self.assertIs(machine.state, State.TERMINATED)
+        self.assertIs(machine.state, states.TERMINATED)
 
     def test_ack_error(self) -> None:
         """Of an ACK that cannot be sent the TU does not hear: it has its answer already."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.transactions.invite_server import State
+from b2bua.transactions import states
 from tests.transactions.messages import (
     ENDED,
     STOP_REPEATS,
@@ -87,7 +87,7 @@ class InviteServerTests(SynchronousTestCase):
         """The ACK ends retransmission; more of them are absorbed until timer I fires."""
         machine = self.machine(486)
         self.assertEqual(machine.receive(ACK), (Lingers("I", 5.0),))
-        self.assertIs(machine.state, State.CONFIRMED)
+        self.assertIs(machine.state, states.CONFIRMED)
         self.assertEqual((machine.receive(ACK), machine.receive(INVITE), machine.fire("G")), ((), (), ()))
 
     def test_acknowledged_reliable(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.transactions.non_invite_client import State
+from b2bua.transactions import states
 from tests.transactions.messages import (
     ENDED,
     Failed,
@@ -65,7 +65,7 @@ class NonInviteClientTests(SynchronousTestCase):
         self.assertEqual(machine.receive(ok), (Lingers("K", 5.0), ok))
         self.assertEqual(machine.receive(ok), ())
         self.assertEqual((machine.fire("E"), machine.fire("F"), machine.fail()), ((), (), ()))
-        self.assertIs(machine.state, State.COMPLETED)
+        self.assertIs(machine.state, states.COMPLETED)
         self.assertIsNone(machine.pending)
 
     def test_answered_reliable(self) -> None:
