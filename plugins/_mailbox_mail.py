@@ -12,7 +12,6 @@ from pydantic import AfterValidator, Field
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
 from twisted.logger import Logger
-from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 
 from b2bua import Service, Table
 from b2bua_plugins._mailbox import caller_of, seconds
@@ -56,37 +55,12 @@ class Mail(Table):
 
 
 def send_by_twisted(*what: Any, **more: Any) -> Deferred[Any]:
-    """Send a mail by Twisted's SMTP client, which needs the reactor, as no test does."""
+    """Send a mail by Twisted's SMTP client."""
     # With OpenSSL that takes a moment the first time, so a thread does it.
     loaded = deferToThread(
         lambda: (import_module("twisted.internet.ssl"), import_module("twisted.mail.smtp"))
     )
-    return loaded.addCallback(lambda modules: modules[1].sendmail(*what, reactor=_Connecting(), **more))
-
-
-class _Connecting:
-    """Opens connections that STARTTLS can secure, as those of a reactor without TLS cannot."""
-
-    def connectTCP(self, host: str, port: int, factory: Any) -> Any:
-        """Open one."""
-        from twisted.internet import reactor
-
-        securable = WrappingFactory(factory)
-        securable.noisy, securable.protocol = False, _Securable
-        return reactor.connectTCP(host, port, securable)
-
-
-class _Securable(ProtocolWrapper):
-    """A connection that begins in the clear."""
-
-    def startTLS(self, context: Any) -> None:
-        """Have what is spoken by it from now on go through TLS (RFC 3207 section 4)."""
-        from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
-
-        spoken: Any = self.wrappedProtocol
-        secured = TLSMemoryBIOProtocol(TLSMemoryBIOFactory(context, True, self.factory), spoken, False)
-        self.wrappedProtocol = spoken.transport = secured
-        secured.makeConnection(self)
+    return loaded.addCallback(lambda modules: modules[1].sendmail(*what, **more))
 
 
 class Outbox:
@@ -132,7 +106,7 @@ class Outbox:
             return
         sent = send_by_twisted(
             mail.server, mail.sender, [to], letter.as_bytes(), port=mail.port,
-            username=mail.user or None, password=mail.password or None,
+            username=mail.user or None, password=mail.password or None, reactor=self._service.connections,
         )  # fmt: skip
 
         def failed(failure: Any) -> None:

@@ -70,6 +70,13 @@ class Plugin(Protocol):
         """A function of it that may turn something down."""
 
 
+class Connections(Protocol):
+    """What opens connections to other servers."""
+
+    def connectTCP(self, host: str, port: int, factory: Any) -> Any:
+        """Open one, as a reactor of Twisted does; the client that speaks by it may secure it (STARTTLS)."""
+
+
 class Service:
     """
     The running service, as one plugin sees it.
@@ -87,6 +94,8 @@ class Service:
     For what coroutines of calls share with those of later ones.  The code that
     made an object may be older than the code that finds it.
     """
+    connections: Connections | None
+    """For clients of Twisted that take a reactor, such as C{sendmail}; none in the simulated world."""
 
     def __init__(
         self,
@@ -95,8 +104,10 @@ class Service:
         data: Data,
         generation: Generation,
         subscriber: Subscriber | None = None,
+        connections: Connections | None = None,
     ) -> None:
         """Serve one plugin."""
+        self.connections = connections
         self._subscriber = subscriber
         self._subscribed: list[Subscribed] = []
         self._generation = generation

@@ -13,7 +13,7 @@ from b2bua.clock import IClock
 from b2bua.face.data import Data, Rows
 from b2bua.face.options import NotConfigured, Options, Setting, _wall
 from b2bua.face.preferences import Preferences
-from b2bua.face.service import Service
+from b2bua.face.service import Connections, Service
 from b2bua.face.tables import is_list, known_keys
 from b2bua.face.targets import Aim
 from b2bua.features import plugin as plugins_of
@@ -200,7 +200,13 @@ class Features(HookRelay):
             )
             reimport.keep()
 
-    def bind(self, timers: IClock, calls: Calls | None = None, subscriber: Subscriber | None = None) -> None:
+    def bind(
+        self,
+        timers: IClock,
+        calls: Calls | None = None,
+        subscriber: Subscriber | None = None,
+        connections: Connections | None = None,
+    ) -> None:
         """
         Take the clock of the server; until then no budget runs out.
 
@@ -208,6 +214,7 @@ class Features(HookRelay):
 
         @param calls: those of the server, for what plugins may ask and do.
         @param subscriber: for what they watch at other servers.
+        @param connections: by which they speak to others in other ways.
         """
         self._dispatch.timers = timers
         self.preferences.changed = self.tell_setting_changed
@@ -219,6 +226,7 @@ class Features(HookRelay):
                     Data(plugin.name, self.rows),
                     self,
                     subscriber,
+                    connections,
                 )
                 for plugin in self.plugins
             }

@@ -37,6 +37,7 @@ from b2bua.doubts import doubts
 from b2bua.extensions import AddedExtensions
 from b2bua.logs import in_a_moment
 from b2bua.net.dns import DnsLocator
+from b2bua.net.securable import SecurableConnections
 from b2bua.plural import counted
 from b2bua.registrar.keep_alive import KeepAlive
 from b2bua.server import Server
@@ -174,7 +175,7 @@ class B2BUAService(Service):
         await self._membership.join(self.server)
         await found.calls()
         self._membership.begin()
-        self.features.bind(self.server.runner, self.server.core.calls, self.server.core.subscriber)
+        self._bind_features()
         if before is None:  # else phones wait for us already
             file_pages.give_back()
         self._sockets.listen()
@@ -361,7 +362,7 @@ class B2BUAService(Service):
         self._sockets.read_again()
         self.features.stop()
         self.settings, self.features = configured.settings, configured.features
-        self.features.bind(self.server.runner, self.server.core.calls, self.server.core.subscriber)
+        self._bind_features()
         self._configure()
         self.administration.configured()
         self.features.start()
@@ -370,6 +371,11 @@ class B2BUAService(Service):
         for line in (*said, "the configuration was read again"):
             self.log.info("{line}", line=line)
         return said
+
+    def _bind_features(self) -> None:
+        """Give the features what they work with."""
+        core, connections = self.server.core, SecurableConnections(self._reactor)
+        self.features.bind(self.server.runner, core.calls, core.subscriber, connections)
 
     def _show_features(self) -> None:
         """Log the features in the order in which they are asked."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from twisted.internet.protocol import ClientFactory
+from twisted.internet.testing import MemoryReactor
 from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua import Service, hookimpl
 from b2bua.calls import CallState, Phase
 from b2bua.face.data import Data, Rows
 from b2bua.features.plugin import named
+from b2bua.net.securable import SecurableConnections
 from b2bua.store.journal import Journal
 from b2bua.store.memory import MemoryStore
 from b2bua.testing import Manners, World
@@ -97,6 +100,17 @@ class LifeTests(WatchTestCase):
         self.world.served.configure()
         self.assertIs(self.watch.service.lasting["kept"], kept)
         self.world.quiet()
+
+    def test_connections(self) -> None:
+        """Clients of Twisted are handed what opens their connections; the simulated world has none."""
+        self.assertIsNone(self.service.connections)
+        served, reactor = self.world.served, MemoryReactor()
+        core, connections = served.server.core, SecurableConnections(reactor)
+        served.features.bind(served.server.runner, core.calls, core.subscriber, connections)
+        served.features.start()
+        assert self.service.connections is not None
+        self.service.connections.connectTCP("192.0.2.25", 25, ClientFactory())
+        self.assertEqual([client[:2] for client in reactor.tcpClients], [("192.0.2.25", 25)])
 
 
 class TimerTests(WatchTestCase):

@@ -11,6 +11,7 @@ from twisted.internet.tcp import Client, Connection
 from twisted.mail.smtp import SMTPConnectError
 from twisted.trial.unittest import TestCase
 
+from b2bua.net.securable import SecurableConnections
 from b2bua_plugins._mailbox_mail import send_by_twisted
 from tests.interop.certificates import Authority
 from tests.interop.peers import later
@@ -51,7 +52,8 @@ class StartTlsTests(TestCase):
             ["bob@example.com"],
             b"Subject: A message\r\n\r\nlong " * 2000,
         )
-        return postbox, await send_by_twisted(*what, port=port.getHost().port)
+        connections = SecurableConnections(reactor)
+        return postbox, await send_by_twisted(*what, port=port.getHost().port, reactor=connections)
 
     async def test_secured(self) -> None:
         """The mail goes through TLS, and all of it arrives."""

@@ -39,6 +39,7 @@ class MailTests(LadderTestCase):
         if self.down:
             self.down -= 1
             return fail(ConnectionRefusedError("nobody listens"))
+        self.assertIn("reactor", more)  # else Twisted takes the one of the process
         self.assertEqual((server, sender, to), ("mail.example.com", "box@example.com", ["bob@example.com"]))
         self.sent.append(message_from_bytes(letter))
         return succeed(None)
