@@ -108,6 +108,7 @@ class Traces:
         """Write down what waits, since the service ends."""
         if self._timer is not None:
             self._timer.stop()
+            self._timer = None
             for _ in chain(self._parts, self._write()):
                 pass
 

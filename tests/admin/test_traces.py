@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.defer import ensureDeferred
+
 from b2bua.admin import traces
 from tests.admin.door import DoorCase
 
@@ -97,6 +99,28 @@ class KeptTests(DoorCase):
             self.administration.finish()
             self.successResultOf(self.journal.flush())
             self.assertEqual(len(self.store._traces), 1)
+
+    def test_in_parts(self) -> None:
+        """It is written down in parts, whatever is forgotten between them; the end does the rest at once."""
+        self.patch(traces, "PAUSE", 1.0)
+        self.patch(traces, "BLOCKS", 1)
+        for ends in (False, True):
+            self.store._traces.clear()
+            self.talk()
+            self.alice.hang_up()
+            self.world.run(traces.LATE + 0.5)
+            self.server.trace.bytes_max = 0
+            self.successResultOf(self.journal.flush())
+            self.assertEqual(self.store._traces, {})
+            if ends:
+                self.administration.finish()
+            else:
+                self.world.run(10)
+            self.successResultOf(self.journal.flush())
+            [row] = self.store._traces.values()
+            found = self.successResultOf(ensureDeferred(self.administration.calls.traces.find(row.call)))
+            self.assertGreater(len(found.messages), 10)
+            self.server.trace.bytes_max = 100_000
 
     def put(self, **values: Any) -> None:
         """Change the table [calls]."""
