@@ -14,7 +14,7 @@ of the extension, and may be named in Replaces, to pick a call up.
     callers = true               # say who calls whom, unless the caller wants to stay unknown
     calling = "early"            # or "confirmed": who calls is busy at once, for phones that
                                  # blink for every early dialog, as if it rang there
-    profile = "by phone"         # or one for all phones: see PROFILES
+    profile = "by phone"         # or one for all phones: see _lamp_profiles.py
     phones = { "Acme X1" = "one call" }   # or by the beginning of User-Agent
 
     [extensions.102.busy_lamps]
@@ -44,57 +44,28 @@ subscription to a list:
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
 from b2bua import Named, Options, Service, Table, hookimpl
-from b2bua.calls import CallState, PartyState, Phase, Refuse
+from b2bua.calls import CallState, Phase, Refuse
 from b2bua.subscriptions import Body, EventPackage, Watcher
 from b2bua.wire import resource_list
-from b2bua.wire.dialog_info import TYPE, Dialog, End, State, document
+from b2bua.wire.dialog_info import TYPE, Dialog, End, document
+from b2bua_plugins._lamp_dialogs import rank, seen
+from b2bua_plugins._lamp_profiles import BY_PHONE, PROFILES, Profile, ProfileName, of_phone
 from b2bua_plugins._presence import PresencePackage
 from b2bua_plugins._remote_lamps import RemoteLamps
 
 if TYPE_CHECKING:
     from b2bua.calls import Lamp, Registration
 
-ANONYMOUS = ("Anonymous", "sip:anonymous@anonymous.invalid")
 EVENTLIST = frozenset({"eventlist"})
 LIST_MAX = 100
 """So many members of a list fit into one NOTIFY over UDP."""
 IDLE = Dialog("idle", "terminated")
 """Bria wants a dialog always."""
-ProfileName = Literal["all calls", "one call", "no blinking", "obihai", "no lists"]
-
-
-class Profile(NamedTuple):
-    """What a make of phones wants otherwise."""
-
-    one_call: bool = False
-    """It cannot read more than one dialog (an SPA962 crashes): the one that counts most is told."""
-    blinks: bool = False
-    """It blinks for an early dialog of who calls, as if it rang there (Kamailio's caller_confirmed)."""
-    parked: State = "confirmed"
-    """How it wants the lamp of an orbit that is taken (an OBi blinks for an early one only)."""
-    lists: bool = True
-    """A Linphone crashes upon RLMI, though it says that it supports lists."""
-
-
-PROFILES: dict[str, Profile] = {
-    "all calls": Profile(),
-    "one call": Profile(one_call=True),
-    "no blinking": Profile(blinks=True),
-    "obihai": Profile(parked="early"),
-    "no lists": Profile(lists=False),
-}
-BY_PHONE = {
-    "cisco/spa": "one call",
-    "linksys/spa": "one call",
-    "obihai": "obihai",
-    "linphone": "no lists",
-}
-"""Which one is for phones whose User-Agent begins so; for all others C{all calls}."""
 
 
 class Lamps(Table):
@@ -306,7 +277,7 @@ class DialogPackage(EventPackage):
         if self.service.is_extension(number):
             dialogs = self._dialogs(number, self._sees_callers(number, watcher), profile)
             if profile.one_call:
-                dialogs = sorted(dialogs, key=_rank)[:1]
+                dialogs = sorted(dialogs, key=rank)[:1]
             dialogs += self._parked(number, watcher)
         elif number in self._remote:
             dialogs = self._elsewhere(number, profile)
@@ -340,12 +311,8 @@ class DialogPackage(EventPackage):
 
     def _profile(self, watcher: Watcher) -> Profile:
         """What the phone wants."""
-        wanted: str = self._lamps.profile
-        if wanted == "by phone":
-            agent = watcher.user_agent.lower()
-            fitting = [start for start in self._phones if agent.startswith(start)]
-            wanted = self._phones[max(fitting, key=len)] if fitting else "all calls"
-        return PROFILES[wanted]
+        wanted = self._lamps.profile
+        return of_phone(watcher.user_agent, self._phones) if wanted == "by phone" else PROFILES[wanted]
 
     def _sees_callers(self, resource: str, watcher: Watcher) -> bool:
         """May the watcher know who talks to whom?"""
@@ -354,8 +321,9 @@ class DialogPackage(EventPackage):
 
     def _dialogs(self, extension: str, callers: bool, profile: Profile) -> list[Dialog]:
         """The dialogs of an extension; without a call one that says so."""
+        busy_at_once = profile.blinks or self._lamps.calling == "confirmed"
         found = [
-            self._dialog(call, party, callers, profile)
+            seen(self.service, self._calls[call], party, callers=callers, busy_at_once=busy_at_once)
             for call in sorted(self._of.get(extension, ()))
             for party in self._calls[call].parties
             if party.kind == "extension" and party.name == extension
@@ -378,7 +346,7 @@ class DialogPackage(EventPackage):
             if self._lamps.unregistered == "idle":
                 return [IDLE]
             return self._pretended("unregistered", self._lamps.unregistered, number, "Not known")
-        found = sorted(found, key=_rank)
+        found = sorted(found, key=rank)
         return (found[:1] if profile.one_call else found) or [IDLE]
 
     def _parked(self, extension: str, watcher: Watcher) -> Iterator[Dialog]:
@@ -405,50 +373,6 @@ class DialogPackage(EventPackage):
             return []
         uri = self.service.address(extension)
         return [Dialog(id, "confirmed", End("", uri), End(why, uri), "initiator")]
-
-    def _dialog(self, id: str, party: PartyState, callers: bool, profile: Profile) -> Dialog:
-        """One call of an extension, as the extension sees it."""
-        call = self._calls[id]
-        found = self.service.leg(id, party.leg)
-        call_id, ours, theirs = found[1].dialog_id if found is not None else ("", "", "")
-        other = _other(call, party)
-        local = End(party.display, self.service.address(party.name), party.phase is Phase.HOLDING)
-        remote = End(*self._shown(call, other) if callers else ("", self.service.address(party.name)))
-        held = other is not None and other.phase is Phase.HOLDING
-        return Dialog(
-            f"{id}-{party.leg}",
-            self._state(call, party, profile),
-            local,
-            remote._replace(held=held),
-            "initiator" if party.incoming else "recipient",
-            call_id,
-            theirs,
-            ours,
-        )
-
-    def _state(self, call: CallState, party: PartyState, profile: Profile) -> State:
-        """How far a call is for one party (section 3.7.1)."""
-        if party.phase is Phase.RINGING:
-            return "early"
-        if party.phase is not Phase.CALLING:
-            return "confirmed"
-        if party.incoming and (profile.blinks or self._lamps.calling == "confirmed"):
-            return "confirmed"
-        return "early" if party.incoming and call.phase is Phase.RINGING else "trying"
-
-    def _shown(self, call: CallState, other: PartyState | None) -> tuple[str, str]:
-        """Whom the extension talks to, by name and address (section 4.1.6.1)."""
-        if other is None:
-            return "", self.service.address(call.dialled)
-        return self._known(call, other)
-
-    def _known(self, call: CallState, other: PartyState) -> tuple[str, str]:
-        """Somebody in a call, by name and address, unless they want to stay unknown."""
-        found = self.service.leg(call.id, other.leg)
-        identity = found[1].identity if found is not None else None
-        if not other.number or (identity is not None and identity.private):
-            return ANONYMOUS  # RFC 3323 section 4.1.1.3, RFC 3325 section 7
-        return other.display, self.service.address(other.number)
 
 
 class BusyLamps:
@@ -506,23 +430,3 @@ class BusyLamps:
 def _extensions(state: CallState) -> dict[str, None]:
     """The extensions that are in a call, in the order of its parties."""
     return {party.name: None for party in state.parties if party.kind == "extension"}
-
-
-def _other(call: CallState, party: PartyState) -> PartyState | None:
-    """Whom a party talks to, or who calls it; None for who is being called by it."""
-    others = [one for one in call.parties if one.leg != party.leg]
-    if party.talks_to:
-        return next((one for one in others if one.leg == party.talks_to), None)
-    if party.incoming and party.phase is Phase.CALLING:
-        return None
-    callers = [one for one in others if one.incoming or one.phase is not Phase.RINGING]
-    return callers[0] if callers else None
-
-
-def _rank(dialog: Dialog) -> int:
-    """What comes first where only one can be shown: ringing, held, talking."""
-    if dialog.state == "early" and dialog.direction == "recipient":
-        return 0
-    if dialog.state == "terminated":
-        return 3
-    return 1 if dialog.local is not None and dialog.local.held else 2
