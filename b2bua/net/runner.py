@@ -224,7 +224,7 @@ class Runner:
         except Exception:  # noqa: BLE001 - one message must not stop the others
             self.log.failure("a message from {peer} met a bug and is dropped", peer=flow.remote)
         finally:
-            self._wheel.now, self.moment = None, 0.0
+            self._wheel.now = self.moment = 0.0
 
     def closed(self, flow: Flow) -> None:
         """Take notice that a connection is closed: what was under way on it has failed."""
@@ -271,8 +271,9 @@ class Runner:
         ):
             flows = [otherwise]
         if flows:
-            via, _ = self.transport.new_via(flows[0])
-            self.transport.send(write(write_ack(flows[0], via)), flows[0])
+            flow, transport = flows[0], self.transport
+            via, _ = transport.new_via(flow)
+            transport.send(write(write_ack(flow, via)), flow)
 
     def _not_located(self, failure: Failure, uri: Uri) -> list[Flow]:
         """There is no way to a URI whose servers cannot be found out."""

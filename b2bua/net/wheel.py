@@ -120,8 +120,8 @@ class Wheel:
         self._epoch = clock.seconds()
         self.up = 1 - _SLACK - self._epoch * RATE
         """What is added to a time in ticks, so that it is counted from the start and rounded up."""
-        self.now: float | None = None
-        """What the clock says while a message is taken, for which it is read once; None in between."""
+        self.now = 0.0
+        """What the clock says while a message is taken, for which it is read once; 0 in between."""
         self.buckets = Buckets()
         self.buckets.wheel = self
         self._heap: list[int] = []
