@@ -252,12 +252,16 @@ class Call:
             self.max_forwards = min(self.max_forwards, former.max_forwards)
         leg.call = self
         self.legs.append(leg)
-        self.calls.directory.leg_began(leg.party)
-        if self.calls.changed is not None:
-            self.calls.changed(self)
-        self.record.leg_began(leg, self.differs())
-        if self.record.answered is not None and self.calls.recorded is not None:
-            self.calls.recorded(self)
+        calls = self.calls
+        calls.directory.leg_began(leg.party)
+        if calls.changed is not None:
+            calls.changed(self)
+        now = self.since = self.wall()
+        self.record.leg_began(leg, now)
+        if self.record.answered is not None and calls.recorded is not None:
+            calls.recorded(self)
+        if calls.onlookers or calls.features.hears_changes:
+            calls.tell_of(self)
 
     def yield_leg(self, leg: Leg) -> None:
         """Give a leg away to another call; whom it talked to waits alone."""
@@ -359,9 +363,13 @@ class Call:
                 self._straight = tuple([pair for pair in self._straight if leg not in pair])
             if self.relay is not None:
                 self.relay.drop(leg)
-            self.calls.directory.leg_ended(leg.party)
-            self.record.leg_ended(leg, self.differs(), why)
+            calls = self.calls
+            calls.directory.leg_ended(leg.party)
+            now = self.since = self.wall()
+            self.record.leg_ended(leg, now, why)
             self._left = True
+            if calls.onlookers or calls.features.hears_changes:
+                calls.tell_of(self)
             if end is not None and self.started and "leg_ended" in self.features.heard:
                 self.features.tell_leg_ended(self, leg, end, by_us)
 
@@ -468,7 +476,9 @@ class Call:
         self.bridge = None
         if self.relay is not None:
             self.relay.close()
-        self.record.close(self.differs(), self.story.features)
+        now = self.since = self.wall()
+        self.record.close(now, self.story.features)
+        self.calls.tell_of(self)
         self.calls.over(self)
         if self.started and "call_ended" in self.features.heard:
             self.features.tell_call_ended(self, self.record)
@@ -593,22 +603,10 @@ class Call:
 
     def changed(self) -> None:
         """Who talks to whom has changed, who holds, rings or waits."""
-        self.differs()
+        self.since = self.wall()
         if self.calls.changed is not None:
             self.calls.changed(self)
-
-    def differs(self) -> float:
-        """
-        Things are not as they were, and whoever wants to know hears so when the present step is done.
-
-        @return: the time of day, for the record.
-        """
-        calls = self.calls
-        layer = calls.layer
-        now = self.since = self._past + (layer.moment or layer.now())
-        if calls.onlookers or calls.features.hears_changes:
-            calls.tell_of(self)
-        return now
+        self.calls.tell_of(self)
 
     def unowned(self, leg: Leg, request: Requested) -> None:
         """Ask the features for an answer to a request that nobody in the call owns."""
