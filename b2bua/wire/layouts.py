@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from operator import itemgetter
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from b2bua.wire.grammar import TOKEN
 from b2bua.wire.registry import KNOWN, canonical
@@ -44,7 +45,8 @@ Parts: TypeAlias = tuple[str, str, str, str, str, str, str | None, str, str | No
 """Start-line; Via, its sender, parameters and branch; From and its tag; To and its tag; Call-ID; CSeq."""
 
 
-class _Layout(NamedTuple):
+@dataclass(slots=True, eq=False)
+class _Layout:
     """One of them."""
 
     match: Callable[[str], re.Match[str] | None]
@@ -57,7 +59,8 @@ class _Layout(NamedTuple):
     """The names of what else stands in these lines, and its groups."""
 
 
-class _Rest(NamedTuple):
+@dataclass(slots=True, eq=False)
+class _Rest:
     """What comes after these lines."""
 
     names: tuple[str, ...]

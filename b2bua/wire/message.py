@@ -325,16 +325,19 @@ def parse(data: bytes, limits: MessageLimits = LIMITS) -> Request | Response:
             except UnicodeDecodeError:
                 head = ""
         apart = take_apart(head)
-        sender = None if apart is None else known_sender(apart[1][2])
-        message: Request | Response
-        if apart is None or sender is None or len(apart[0]) >= limits.fields:
-            message, length = _read(data, head, limits), -1
-        else:
+        sender = None
+        if apart is not None:
             first, parts, length = apart
-            line, via, _, tail, branch, from_, from_tag, to, to_tag, call_id, place = parts
+            line, via, written_sender, tail, branch, from_, from_tag, to, to_tag, call_id, place = parts
+            sender = known_sender(written_sender)
+        message: Request | Response
+        if sender is None or len(first) >= limits.fields:
+            message = _read(data, head, limits)
+        else:
             first["Via"], first["From"], first["To"] = via, from_, to
             first["Call-ID"], first["CSeq"] = call_id, place
             method, text, code = _start_line_again(line)
+            cseq, body = _cseq_again(place), data[end + 4 :]
             if code:  # nobody asks for more of its Via than the branch
                 message = Response.__new__(Response)
                 message.code, message.reason = code, text
@@ -342,18 +345,15 @@ def parse(data: bytes, limits: MessageLimits = LIMITS) -> Request | Response:
                 message = Request.__new__(Request)
                 message.method, message.uri = method, text
                 message.via = Via.of(sender, tail, branch)
-            message.first, message.distinct, message.body = first, True, data[end + 4 :]
-            message.branch = branch
+                if cseq.method != method:
+                    raise _another_method(place)
+            if length != len(body) and "Content-Length" in first:
+                body = _cut(body, first["Content-Length"])
+            message.first, message.distinct, message.body = first, True, body
+            message.branch, message.call_id, message.cseq = branch, call_id, cseq
             message.from_tag, message.to_tag = from_tag or "", to_tag or ""
-            message.call_id, message.cseq = call_id, _cseq_again(place)
         if limits is not LIMITS:
             message.limits = limits
-        if type(message) is Request and message.cseq.method != message.method:
-            raise PeerError(
-                "CSeq names another method", section="RFC 3261 8.1.1.5", where=message.first["CSeq"]
-            )
-        if length != len(message.body) and "Content-Length" in message.first:
-            message.body = _cut(message.body, message.first["Content-Length"])
     except PeerError as error:
         raise Malformed(
             error.why, section=error.section, where=error.where, code=error.code, data=data
@@ -400,7 +400,16 @@ def _read(data: bytes, head: str, limits: MessageLimits) -> Request | Response:
     if not call_id or " " in call_id or "\t" in call_id:
         raise PeerError("Malformed Call-ID", section="RFC 3261 20.8", where=call_id)
     message.call_id, message.cseq = call_id, read_cseq(place)
+    if not code and message.cseq.method != method:
+        raise _another_method(place)
+    if "Content-Length" in first:
+        message.body = _cut(body, first["Content-Length"])
     return message
+
+
+def _another_method(place: str) -> PeerError:
+    """Refuse a request whose CSeq is not its own."""
+    return PeerError("CSeq names another method", section="RFC 3261 8.1.1.5", where=place)
 
 
 def _read_quickly(head: str, limits: MessageLimits) -> tuple[str, Sequence[Field]]:
