@@ -72,11 +72,11 @@ class _Rest:
 
 
 # As nearly all are: with brackets, and without any parameter but the tag.
-_PARTY = rf'(?=\S)(?:"[^"\\\r\n]*+" ?+|[^<",\r\n]*+)<[!#-;=?-~]++>(?>(?:;tag=({TOKEN}++))?)'
+_PARTY = rf'(?:"[^"\\\r\n]*+" ?+|[^<",\r\n]*+)<[!#-;=?-~]++>(?:;tag=({TOKEN}++)|)'
 # Likewise: with a branch, and nothing before it that begins with its letter; no quotes, no comma.
 _VIA = (
     r"([^;]{1,128}+)((?>(?:;[!#-+\--:<-ac-~][!#-+\--:<-~]*+)*)"
-    r";branch=([!#-+\--:<-~]++)(?>(?:;[!#-+\--~]*+)?))"
+    r";branch=([!#-+\--:<-~]++)(?:;[!#-+\--~]*+|))"
 )
 _NEEDED = {
     "Via": _VIA,
