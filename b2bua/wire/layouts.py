@@ -145,7 +145,8 @@ def _remember(text: str, before: tuple[str, ...]) -> _Rest:
     @param before: the names of the fields in these.
     """
     lines = fields_of_lines(text)
-    fields = {**dict.fromkeys(before, ""), **dict(lines)}
+    fields = dict.fromkeys(before, "")
+    fields.update(lines)
     if (
         len(lines) < text.count("\r")
         or len(fields) < len(before) + len(lines)
