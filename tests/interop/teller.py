@@ -16,6 +16,9 @@ from tests.interop.processes import LIMIT, Ended, Program, reactor
 
 Event = dict[str, Any]
 
+GLARE_SECONDS = 4.0
+"""The longest that a phone waits after a 491 before it asks again (RFC 3261 section 14.1)."""
+
 
 class Side(NamedTuple):
     """One side of a session: where it wants media, and in which directions."""
@@ -135,6 +138,8 @@ class Teller:
         """All its messages that were looked at, in order: was it sent, and what it was."""
         self._sessions = Sessions()
         self._established = 0.0
+        self._glared: dict[str, float] = {}
+        """When a change of its own met glare that it has not tried again yet, by Call-ID."""
         self._read = 0
         self._unread = ""
         self._seen = 0
@@ -250,6 +255,11 @@ class Teller:
             sent = self._sent(shown.groupdict())
             self.messages.append((sent, message))
             self._sessions.pass_by(sent, message)
+            if isinstance(message, Request):
+                if message.method == "BYE" or (sent and message.method in ("INVITE", "UPDATE")):
+                    self._glared.pop(message.call_id, None)
+            elif message.code == 491 and not sent and message.cseq.method in ("INVITE", "UPDATE"):
+                self._glared[message.call_id] = reactor.seconds()
         self._unread = text[end:]
 
     def _sent(self, shown: dict[str, str]) -> bool:
@@ -276,8 +286,11 @@ class Teller:
 
     @property
     def restless(self) -> bool:
-        """May it change a call by itself?"""
-        return reactor.seconds() - self._established < self.settles
+        """May it change a call by itself, as after a 491?  What is asked of it before is taken back."""
+        self._follow()
+        now = reactor.seconds()
+        glared = any(now - at < GLARE_SECONDS for at in self._glared.values())
+        return glared or now - self._established < self.settles
 
     def hears(self, other: Teller) -> bool:
         """Would the voice of another phone arrive at this one?"""
