@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from b2bua.legs.leg import Leg
 
 
+GLARE_SECONDS = 5.0
+"""After so long a change that met glare has come again: a phone waits 4 s at most (RFC 3261 section 14.1)."""
+
+
 class BridgedCall(LiveCall, Protocol):
     """A call in which two may talk."""
 
@@ -141,7 +145,9 @@ class Bridge:
         """Tell the other side what few calls have."""
         match word:
             case Refused(code, reason, fields):
-                if code != 491:  # after which it asks again in a moment (RFC 3261 section 14.1)
+                if code == 491:  # it asks again in a moment (RFC 3261 section 14.1), if it does
+                    self.call.calls.later(GLARE_SECONDS, self._see_hold, other)
+                else:
                     self._not_held(other)
                 # A phone takes a 503 for the failure of its server (RFC 3263 section 4.3).
                 self.call.pass_on(leg, other, Refused(500, reason, fields) if code == 503 else word)
@@ -216,13 +222,24 @@ class Bridge:
             self.call.changed()
             self.call.features.tell_call_held(self.call, leg, word.fields)
         elif not held and leg in holders:
-            self.call.holders = holders - {leg}
-            self.call.changed()
-            self.call.features.tell_call_resumed(self.call, leg)
+            self._resumed(leg)
 
     def _not_held(self, leg: Leg) -> None:
         """A hold that is refused is none: the session stays as it was (RFC 3261 section 14.2)."""
         if self._holds_anew and leg is self._exchange and leg in self.call.holders:
-            self.call.holders -= {leg}
-            self.call.changed()
-            self.call.features.tell_call_resumed(self.call, leg)
+            self._resumed(leg)
+
+    def _see_hold(self, leg: Leg) -> None:
+        """See whether a hold that met glare has come again; the session of the peer says so."""
+        if self.call.bridge is not self or leg not in self.call.holders:
+            return
+        if self._exchange is not None:
+            self.call.calls.later(GLARE_SECONDS, self._see_hold, leg)
+        elif leg.remote_session is not None and not is_hold(leg.remote_session):
+            self._resumed(leg)
+
+    def _resumed(self, leg: Leg) -> None:
+        """One side holds the other no more."""
+        self.call.holders -= {leg}
+        self.call.changed()
+        self.call.features.tell_call_resumed(self.call, leg)

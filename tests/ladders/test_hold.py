@@ -226,6 +226,35 @@ class MediaRefusedTests(LadderTestCase):
         self.disconnect(self.bob, self.alice)
         self.quiet()
 
+    def test_hold_meets_glare(self) -> None:
+        """A hold that crosses a change of the other side, and does not come again, is none (section 14.1)."""
+        (call,) = self.world.served.server.core.calls.going.values()
+        for again in (True, False):
+            self.alice.sends("INVITE", wish="sendonly")
+            self.bob.gets("INVITE")
+            self.bob.answers(491)
+            self.bob.sends("INVITE", offer=False)
+            self.alice.gets(491)
+            self.alice.session.media.wish = "sendrecv"
+            self.alice.gets("INVITE")
+            self.alice.answers(200)
+            self.bob.gets(200)
+            self.bob.sends("ACK")
+            self.alice.gets("ACK")
+            for wish in ("sendonly", "sendrecv") if again else ():
+                self.alice.sends("INVITE", wish=wish)
+                self.bob.gets("INVITE")
+                self.bob.answers(200)
+                self.alice.gets(200)
+                self.alice.sends("ACK")
+                self.bob.gets("ACK")
+                self.world.run(10)
+                self.assertEqual(len(call.holders), wish == "sendonly")
+        self.world.run(10)
+        self.assertEqual(call.holders, frozenset())
+        self.disconnect(self.bob, self.alice)
+        self.quiet()
+
     def test_refused_while_held(self) -> None:
         """A resume that is refused leaves the other side on hold, and can be tried again."""
         for who, other in ((self.alice, self.bob), (self.bob, self.alice)):
