@@ -48,7 +48,9 @@ class Found:
 
     def __init__(self) -> None:
         """Have found nothing."""
-        self._passed: dict[str, list[Passed]] = {}
+        self._passed: dict[str, list[tuple[int, Passed]]] = {}
+        """Each with its number, since what a message draws has the same time as the message."""
+        self._found = 0
         self._heard: dict[str, list[Heard]] = {}
 
     def walk(self, trace: Trace, calls: list[Told]) -> Iterator[None]:
@@ -58,7 +60,8 @@ class Found:
         ids = {leg.call_id for told in calls for leg in told.record.legs if leg.call_id}
         for number, part in enumerate(trace.in_parts(ids), 1):
             for passed in part:
-                self._passed.setdefault(passed.call_id, []).append(passed)
+                self._passed.setdefault(passed.call_id, []).append((self._found, passed))
+                self._found += 1
             if not number % BLOCKS:
                 yield
 
@@ -68,9 +71,8 @@ class Found:
 
     def of(self, call_ids: Iterable[str]) -> Iterator[Passed]:
         """The messages of some dialogs, by their Call-IDs, in their order."""
-        return iter(
-            sorted((one for id in call_ids for one in self._passed.get(id, ())), key=lambda one: one.at)
-        )
+        numbered = sorted(chain.from_iterable(self._passed.get(id, ()) for id in call_ids))
+        return (passed for _, passed in numbered)
 
     def words(self, call: str) -> list[Heard]:
         """The words of one call."""

@@ -27,13 +27,13 @@ class KeptTests(DoorCase):
         self.server.trace.bytes_max = 0
 
     def test_kept(self) -> None:
-        """It is found by its id, the beginning of it, and by a number; with its ladder on the page."""
+        """It is found by its id, the beginning of it, and by a number: all in its order, with its ladder."""
         call = self.call()
         fresh = self.ask("GET", "/calls/{call}/trace", call=call)
         self.forget()
         for name in (call, call[:6], "bob"):
             kept = self.ask("GET", "/calls/{call}/trace", call=name)
-            self.assertEqual(len(kept["messages"]), len(fresh["messages"]))
+            self.assertEqual(kept["messages"], fresh["messages"])
             self.assertEqual(kept["record"], fresh["record"])
             self.assertEqual(len(kept["reasons"]), len(fresh["reasons"]))
         page = self.browser("desk").send("GET", f"/calls/{call}").body.decode()
