@@ -5,7 +5,8 @@ All messages of a call carry the Call-ID of its first leg as their correlation,
 so that both sides of a call stand in one ladder whichever of them is opened.
 They are sent a moment later than they went by, when it is known which calls
 they belong to, in turns that are bounded; and without the digests that prove
-passwords.  What is too much is left out: telephones come first.
+passwords.  What is too much is left out: telephones come first.  Homer knows
+their order by their times only, so no two of a turn have the same one.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ MOST = 2_000
 """So many are sent in a turn; what more there is, is left out."""
 REASONS = 50
 """So many reasons of a call are sent."""
+APART = 2e-6
+"""Seconds between two messages at least; a message and what it draws come at the same time here."""
 REMEMBERED = 20_000
 """The Call-IDs of so many legs are known with their calls."""
 
@@ -88,7 +91,9 @@ class Homer:
         past = runner.wall() - runner.now()
         for call in self._server.core.calls.going.values():
             self._learn(call.record)
-        for at, flow, outgoing, raw in waiting:
+        before = 0.0
+        for passed, flow, outgoing, raw in waiting:
+            at = before = max(passed, before + APART)
             call_id = call_id_of(raw)
             ends = (flow.local, flow.remote) if outgoing else (flow.remote, flow.local)
             payload = masked(raw) if b"uth" in raw else raw

@@ -36,6 +36,8 @@ class HomerTests(AdministrationCase):
         self.assertEqual({one[17] for one in of_call}, {first})
         kept = [masked(passed.raw) for passed in self.server.trace.of([id.decode() for id in call_ids])]
         self.assertEqual([one[15] for one in of_call], kept)
+        times = [one[9] + one[10] for one in of_call]
+        self.assertEqual(times, sorted(set(times)))
         self.assertEqual({address for _, address in self.datagrams}, {("203.0.113.5", 9060)})
         self.assertEqual({(one[19], one[2]) for one in of_call}, {(b"pbx", b"\x11")})
 
