@@ -102,7 +102,7 @@ class Trace:
         self.room = _room(bytes_max)
         """So many values make a block of messages, which is to be handed over then."""
         self.settle: Callable[[], None] = _nothing
-        """Has who notes messages hand over those of a block that is not full."""
+        """Has who notes messages hand over those of a block that is not full, and look at C{room} again."""
 
     def keep(self, block: list[Any]) -> None:
         """
@@ -123,13 +123,14 @@ class Trace:
 
     @bytes_max.setter
     def bytes_max(self, bytes_max: int) -> None:
-        self._bytes_max, self.room = bytes_max, _room(bytes_max)
         self.settle()
+        self._bytes_max, self.room = bytes_max, _room(bytes_max)
         kept = [value for _, block in self._blocks for value in block]
         self._blocks.clear()
         self._bytes = 0
         for at in range(0, len(kept), self.room):
             self.keep(kept[at : at + self.room])
+        self.settle()
 
     def _passed(self) -> Iterator[_Passed]:
         """Every message, oldest first."""

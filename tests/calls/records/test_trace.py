@@ -8,6 +8,7 @@ from b2bua.calls import Conversation, Talk
 from b2bua.calls.records.story import in_short
 from b2bua.calls.records.trace import BLOCK, BLOCKS, WORDS_MAX, Trace
 from b2bua.legs.words import Answered, HungUp, Refused, Ringing
+from b2bua.net.traffic import Traffic
 from b2bua.testing import LadderTestCase, Manners
 from b2bua.testing.world import World
 from b2bua.transactions.flow import Flow
@@ -72,6 +73,19 @@ class RingTests(SynchronousTestCase):
         self.assertEqual(kept[-1], 4.0 * BLOCKS - 1)
         trace.bytes_max = 0
         self.assertEqual(list(trace.of(["one"])), [])
+
+    def test_less_room(self) -> None:
+        """Blocks that are larger than the new room go in part, whatever has been noted since the last one."""
+        traffic, trace, one = Traffic(), Trace(), message("BYE sip:a SIP/2.0")
+        traffic.keep_in(trace)
+        for at in range(2 * BLOCK + 1):
+            traffic.block += (float(at), ALICE, False, one)
+            if len(traffic.block) >= traffic.room:
+                traffic.full()
+        trace.bytes_max = 20 * len(one)
+        self.assertEqual(
+            [passed.at for passed in trace], [float(at) for at in range(2 * BLOCK - 19, 2 * BLOCK + 1)]
+        )
 
     def test_none(self) -> None:
         """Without room nothing is kept."""
