@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 NUMBER_LONGEST = 256
 """Characters of a number that is dialled."""
+SEVERAL = "several calls begin with {}; say more of it"
 Limit = Annotated[int, Field(ge=1, le=10_000, description="so many at most")]
 
 
@@ -187,12 +188,15 @@ class Calls:
         """What the store knows of how a call went."""
         try:
             found = await self.traces.find(call)
-            if found is None:
-                last = await self._journal.store.find_records(Search(party=call, limit=1))
-                found = await self.traces.find(last[0].id) if last else None
+            if len(found) != 1 and (
+                last := await self._journal.store.find_records(Search(party=call, limit=1))
+            ):
+                found = await self.traces.find(last[0].id)
         except StoreError as error:
             raise Refused(f"the store fails: {error}", 503) from None
-        return found
+        if len(found) > 1:
+            raise Refused(SEVERAL.format(call))
+        return found[0] if found else None
 
     def _known(self) -> list[Told]:
         """The calls that go on or ended lately."""
@@ -226,7 +230,7 @@ class Calls:
             last = max(of_number, key=lambda told: told.record.started)
             return last.record, last.story
         if len(found) > 1 and start not in found:
-            raise Refused(f"several calls begin with {start}; say more of it")
+            raise Refused(SEVERAL.format(start))
         told = found.get(start) or next(iter(found.values()), None)
         return (told.record, told.story) if told is not None else (None, None)
 

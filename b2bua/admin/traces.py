@@ -159,21 +159,20 @@ class Traces:
         failure.trap(StoreError)
         self.log.warn("old traces stay: {why}", why=failure.getErrorMessage())
 
-    async def find(self, call: str) -> TracedCall | None:
+    async def find(self, call: str) -> list[TracedCall]:
         """
-        How a call went, by its id or the beginning of it.
+        How a call went, by its id; or how two went whose ids begin so, if it is not clear which one is meant.
 
         @raise StoreError: if the store cannot say.
         """
         if not call:
-            return None
+            return []
         await self._journal.flush()
-        row = await self._journal.store.find_trace(call)
-        if row is None:
-            return None
-        try:
-            text = zlib.decompressobj().decompress(row.data, LARGEST)
-            return TracedCall.model_validate_json(text)
-        except (zlib.error, ValidationError):
-            self.log.warn("the trace of {call} cannot be read: another version wrote it", call=row.call)
-            return None
+        found = []
+        for row in await self._journal.store.find_traces(call):
+            try:
+                text = zlib.decompressobj().decompress(row.data, LARGEST)
+                found.append(TracedCall.model_validate_json(text))
+            except (zlib.error, ValidationError):
+                self.log.warn("the trace of {call} cannot be read: another version wrote it", call=row.call)
+        return found

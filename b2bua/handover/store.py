@@ -65,7 +65,7 @@ class RelayStore:
         return fail(StoreError(LEFT))
 
     load_bindings = load_settings = load_open = load_snapshots = load_subscriptions = _left
-    find_records = find_trace = drop_records = drop_traces = _left
+    find_records = find_traces = drop_records = drop_traces = _left
 
 
 def write_down(journal: Journal, word: Word) -> None:

@@ -110,10 +110,10 @@ class MemoryStore:
         self._traces.update({row.call: row for row in batch.traces})
         return succeed(None)
 
-    def find_trace(self, call: str) -> Deferred[TraceRow | None]:
-        """That of a call."""
+    def find_traces(self, call: str) -> Deferred[Sequence[TraceRow]]:
+        """That of a call, or two whose ids begin so."""
         found = [row for row in self._traces.values() if row.call.startswith(call)]
-        return self._fault() or succeed(max(found, key=lambda row: row.at, default=None))
+        return self._fault() or succeed(sorted(found, key=lambda row: row.at, reverse=True)[:2])
 
     def drop_traces(self, before: float, bytes_max: int) -> Deferred[int]:
         """Remove the old ones, and what is too much."""

@@ -208,8 +208,8 @@ class ISnapshots(Interface):
 class ITraces(Interface):
     """How calls went that are over."""
 
-    def find_trace(call: str) -> Deferred[TraceRow | None]:
-        """That of the call with this id, or whose id begins so; of several the latest."""
+    def find_traces(call: str) -> Deferred[Sequence[TraceRow]]:
+        """That of the call with this id, or those of calls whose ids begin so; of several two, the latest."""
 
     def drop_traces(before: float, bytes_max: int) -> Deferred[int]:
         """

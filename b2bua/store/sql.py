@@ -231,13 +231,11 @@ class SqlStore:
         """Remove old ones."""
         return self._drop("DELETE FROM records WHERE ended IS NOT NULL AND started < ?", before)
 
-    def find_trace(self, call: str) -> Deferred[TraceRow | None]:
-        """That of a call."""
-        sql = "SELECT call, at, data FROM traces WHERE call LIKE ? ESCAPE '/' ORDER BY at DESC LIMIT 1"
+    def find_traces(self, call: str) -> Deferred[Sequence[TraceRow]]:
+        """That of a call, or two whose ids begin so."""
+        sql = "SELECT call, at, data FROM traces WHERE call LIKE ? ESCAPE '/' ORDER BY at DESC LIMIT 2"
         found = f"{_literally(call)}%"
-        return self._do(
-            lambda: next((TraceRow(id, at, bytes(data)) for id, at, data in self._rows(sql, found)), None)
-        )
+        return self._do(lambda: [TraceRow(id, at, bytes(data)) for id, at, data in self._rows(sql, found)])
 
     def drop_traces(self, before: float, bytes_max: int) -> Deferred[int]:
         """Remove the old ones, and what is too much."""

@@ -30,4 +30,4 @@ class WholeLineTests(SynchronousTestCase):
 
     def traced(self, line: WholeLine, call: str) -> bool:
         """Is it known how a call went?"""
-        return self.successResultOf(line.kept.find_trace(call)) is not None
+        return bool(self.successResultOf(line.kept.find_traces(call)))

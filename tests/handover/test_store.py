@@ -45,7 +45,9 @@ class RelayTests(SynchronousTestCase):
         [found] = self.successResultOf(self.store.find_records())
         self.assertEqual(found.to_plain(), record.to_plain())
         self.assertEqual([s.value for s in self.successResultOf(self.store.load_settings())], ["102"])
-        self.assertEqual(self.successResultOf(self.store.find_trace("c1")), TraceRow("c1", 5.0, b"\x00\xff"))
+        self.assertEqual(
+            self.successResultOf(self.store.find_traces("c1")), [TraceRow("c1", 5.0, b"\x00\xff")]
+        )
         self.assertEqual(self.successResultOf(self.store.load_snapshots()), [Snapshot("c2", "{}")])
 
     def test_reads_nothing(self) -> None:
@@ -58,7 +60,7 @@ class RelayTests(SynchronousTestCase):
             self.relay.drop_records(0.0),
             self.relay.load_snapshots(),
             self.relay.load_subscriptions(),
-            self.relay.find_trace("c1"),
+            self.relay.find_traces("c1"),
             self.relay.drop_traces(0.0, 0),
         ):
             failure = self.failureResultOf(asked, StoreError)  # type: ignore[arg-type]  # of any kind

@@ -320,13 +320,13 @@ class Contract:
         yield self.store.write(Batch(traces=tuple(rows)))
         yield self.store.write(Batch(traces=(rows[1]._replace(data=b"later"),)))
         yield self.again()
-        t.assertEqual((yield self.store.find_trace("a%1")), rows[1]._replace(data=b"later"))
-        t.assertEqual((yield self.store.find_trace("a")), rows[4])
-        t.assertIsNone((yield self.store.find_trace("%")))
+        t.assertEqual((yield self.store.find_traces("a%1")), [rows[1]._replace(data=b"later")])
+        t.assertEqual((yield self.store.find_traces("a")), [rows[4], rows[3]])
+        t.assertEqual((yield self.store.find_traces("%")), [])
         t.assertEqual((yield self.store.drop_traces(101.0, 1000)), 1)
         t.assertEqual((yield self.store.drop_traces(0.0, 25)), 2)
-        t.assertIsNone((yield self.store.find_trace("a%2")))
-        t.assertEqual((yield self.store.find_trace("a%3")), rows[3])
+        t.assertEqual((yield self.store.find_traces("a%2")), [])
+        t.assertEqual((yield self.store.find_traces("a%3")), [rows[3]])
         t.assertEqual((yield self.store.drop_traces(0.0, 0)), 2)
 
     @inlineCallbacks
