@@ -1,7 +1,7 @@
 """
 The recordings of calls, as files; other programs may read and remove them.
 
-    DIRECTORY/20261126-101500-5405122f26f37b30d2-101-102.wav      when, in which call, who called whom
+    DIRECTORY/20261126-101500-cb0806a426f37b30d2-101-102.wav      when, in which call, who called whom
     DIRECTORY/....wav.part                                        is being recorded just now
 
 Left is who spoke first to the relay, mostly the caller, and right the other party.
