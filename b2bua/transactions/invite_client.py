@@ -136,7 +136,7 @@ class InviteClient(Effects):
     def moved(self) -> None:
         """The peer is elsewhere now: it has to be told there what it may have missed."""
         match self.state:
-            case states.CALLING:
+            case states.CALLING if self._again:  # else another process has sent it
                 self.send(self._again)
 
             case states.PROCEEDING if self._cancelled:

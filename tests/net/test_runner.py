@@ -113,6 +113,19 @@ class ReliableTests(Case):
         client.move(again)
         self.assertEqual((self.wire.log[-1][1], self.wire.sent[-1][1]), ("CANCEL", again))
 
+    def test_taken_up_and_moved(self) -> None:
+        """An INVITE of a process that is gone is not sent where its phone is now; its CANCEL is."""
+        invite, again = (
+            request(via="SIP/2.0/TCP 192.0.2.10;branch=z9hG4bKa"),
+            TO_BOB_TCP._replace(connection=8),
+        )
+        client = self.runner.take_up_client(invite, TO_BOB_TCP, self.world.hear, self.world.hear, heard=False)
+        client.cancel()
+        client.move(again)
+        self.assertEqual(self.wire.sent, [])
+        self.world.receive(response(invite, 180), again)
+        self.assertEqual((self.wire.last().method, self.wire.sent[-1][1]), ("CANCEL", again))
+
     def test_moved_to_another_transport(self) -> None:
         """Over another transport it needs another Via: it has failed, and who sent it may send it again."""
         client = self.runner.request(writer("OPTIONS"), TO_BOB_TCP, self.world.hear)
