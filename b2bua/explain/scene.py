@@ -3,7 +3,8 @@ A configuration in the simulated world: its extensions have phones, its trunks c
 
 Nothing of it touches the network, a database or the running service.  What
 belongs to the host is put aside (sockets, certificates, addresses of carriers,
-passwords); all that decides where calls go is as the configuration says.
+passwords, the files that features keep); all that decides where calls go is as
+the configuration says.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class Scene:
         domain = str(self.document["server"]["domain"])
         self.world = World(server=False, domain=domain)
         self.world.dawn = at.timestamp() - self.world.clock.seconds()
-        self.served = Served(self.world, self.document, "installed", zone=at.tzinfo)
+        self.served = Served(self.world, self.document, "installed", zone=at.tzinfo, files_aside=True)
         self.world.served = self.served
         self.world.server_address = (HOST, 5060)
         self.phones: dict[str, Phone] = {}

@@ -25,8 +25,9 @@ def unused(document: Mapping[str, Any], at: datetime) -> list[str]:
     used: set[str] = set()
     deciding: set[str] = set()
     for question in matrix(document, document, at):
-        scene = scenes.setdefault(question.at, Scene(document, question.at))
-        answer = ask(document, question, scene).run()
+        if question.at not in scenes:
+            scenes[question.at] = Scene(document, question.at)
+        answer = ask(document, question, scenes[question.at]).run()
         for node in (node for root in answer.targets for node in root.every()):
             used.update(node.settings)
             for decision in node.decisions:

@@ -14,6 +14,7 @@ of the dialogs that were recorded (of lamps and messages waiting).
 
 from __future__ import annotations
 
+import copy
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -82,7 +83,8 @@ class Replay:
         domain = str(recording.document["server"]["domain"])
         self.world = World(server=False, domain=domain)
         self.world.network.link.delay = 0.0
-        self.served = Served(self.world, dict(recording.document), features)
+        document = copy.deepcopy(dict(recording.document))
+        self.served = Served(self.world, document, features, files_aside=True)
         self.world.served = self.served
         self._ends: dict[_Way, Endpoint | Stream] = {}
         self._known: dict[str, str] = {}

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache, partial
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
+from weakref import finalize
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger, LogPublisher
@@ -98,12 +102,16 @@ class Served:
         host: str = HOST,
         store: IStore | None = None,
         zone: tzinfo | None = UTC,
+        *,
+        files_aside: bool = False,
     ) -> None:
         """
         Start it at an address.
 
         @param store: what outlives it; see L{crash}.
         @param zone: the zone of the time of day that features are told.
+        @param files_aside: the document is that of a service, so features keep their files
+            elsewhere: its messages and recordings are neither deleted here nor become more.
         """
         self.world = world
         self._host = host
@@ -116,6 +124,8 @@ class Served:
         self.records: list[CallRecord] = []
         self.crashed: Callable[[], None] = _nobody
         """Told of a crash."""
+        if files_aside:
+            self._put_files_aside()
         self._start()
 
     def _start(self) -> None:
@@ -267,6 +277,19 @@ class Served:
         wanted = {**document, **order} if things != "installed" else document
         features = Features.load(wanted, sources=sources, rows=self._rows, wall=self._wall)
         return _settings(json.dumps(features.rest)), features
+
+    def _put_files_aside(self) -> None:
+        """Have features keep files in directories that go with this server."""
+        places = [path for path, _ in self._configured()[1].directories()]
+        if not places:
+            return
+        directory = mkdtemp(prefix="b2bua-world-")
+        finalize(self, rmtree, directory, ignore_errors=True)
+        for path in places:
+            table: Any = self.document
+            for step in path[:-1]:
+                table = table[step]
+            table[path[-1]] = os.path.join(directory, *map(str, path))
 
     def _wall(self) -> datetime:
         """Tell features the time of day: the world began at midnight."""

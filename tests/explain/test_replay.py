@@ -124,6 +124,17 @@ class RoundTripTests(SynchronousTestCase):
         call, document = lived(held)
         self.assertEqual(Replay(record(call, document, redact=False)).run(), [])
 
+    def test_files_stay(self) -> None:
+        """A call that is played again leaves nothing where the service keeps messages."""
+        call, document = lived(held)
+        messages = self.mktemp()
+        document["voicemail"] = {"directory": messages}
+        recording = record(call, document, redact=False)
+        replay = Replay(recording)
+        [(_, elsewhere)] = replay.served.features.directories()
+        self.assertNotIn(messages, elsewhere)
+        self.assertEqual(recording.document["voicemail"], {"directory": messages})
+
     def test_script(self) -> None:
         """Written as a script and read again, it is the same recording."""
         call, document = lived(held)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.calls import Forward
 from b2bua.explain.compare import HOURS_MAX, differences, hours_left_out, matrix
-from b2bua.explain.scene import Behaviour, plays_alike, with_changes
+from b2bua.explain.scene import Behaviour, Scene, plays_alike, with_changes
 from b2bua.explain.telling import tell, tell_difference
 from b2bua.explain.unused import unused
 from b2bua.explain.whatif import Answer, Question, ask
@@ -54,6 +55,8 @@ def office() -> dict[str, Any]:
     }
 
 
+NEVER = 1024 * b"\0"
+"""Stands for a message, or a recording, that nobody must lose."""
 SOUND = Path(__file__).resolve().parents[2] / "plugins" / "sounds" / "music" / "music.wav"
 
 
@@ -351,6 +354,30 @@ class CompareTests(SynchronousTestCase):
             ("limits.calls", 3),
         ):
             self.assertFalse(plays_alike(office(), with_changes(office(), {path: value})), path)
+
+    def test_files_stay(self) -> None:
+        """Messages and recordings of the service are not those of the game, whatever time it plays at."""
+        messages, recordings = Path(self.mktemp()).absolute(), Path(self.mktemp()).absolute()
+        left = messages / "103" / "new" / "20261001-101500-000000-102.wav"
+        kept = recordings / "20261001-101500-c123456789abcdef01-101-102.wav"
+        for file in (left, kept):
+            file.parent.mkdir(parents=True)
+            file.write_bytes(NEVER)
+        tables = office()
+        tables["voicemail"] = {"directory": str(messages), "days": 30}
+        tables["recording"] = {"directory": str(recordings), "days": 30}
+        tables["extensions"]["103"]["voicemail"] = {"on": True, "always": True}
+        question = Question("101", "103", EVENING, then=("101 presses 1",))
+        scene = Scene(tables, EVENING)
+        answer = ask(tables, question, scene).run()
+        self.assertEqual(answer.answered_by, "the server")
+        elsewhere = {Path(path) for _, path in scene.served.features.directories()}
+        self.assertEqual([len([*place.rglob("*.wav")]) for place in sorted(elsewhere)], [0, 1])
+        found = [file for place in (messages, recordings) for file in place.rglob("*") if file.is_file()]
+        self.assertEqual([file.read_bytes() for file in found], [NEVER, NEVER])
+        del scene, answer
+        gc.collect()
+        self.assertEqual([place.exists() for place in elsewhere], [False, False])
 
     def test_one_forward(self) -> None:
         """Only the calls that do something else are given: from inside, from outside, and of the group."""
