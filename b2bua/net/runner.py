@@ -213,7 +213,7 @@ class Runner:
             message = parse(data, self._messages)
             if self.elsewhere is not None and self.elsewhere(message, flow, data):
                 return
-            if type(message) is Request:
+            if isinstance(message, Request):
                 self.servers.request(message, flow)
             else:
                 self.clients.take(message, flow)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
-from typing import Self, TypeAlias, final
+from typing import Self, TypeAlias, cast, final
 
 from b2bua.errors import PeerError, UsageError
 from b2bua.wire.careful import (
@@ -57,7 +57,6 @@ _DIALOG_MAKERS = frozenset(("INVITE", "SUBSCRIBE", "REFER", "NOTIFY"))
 _BARE_NUL = re.compile(r"(?<!\\)\0")
 
 
-@final
 class Request(Message):
     """A request (section 7.1)."""
 
@@ -116,7 +115,7 @@ class Request(Message):
 
     def _copy(self, fields: tuple[Field, ...], body: bytes) -> Self:
         """Make the like with other fields and body."""
-        return type(self)(self.method, self.uri, fields, body)
+        return cast("Self", Request(self.method, self.uri, fields, body))
 
     def response(
         self,
@@ -200,7 +199,6 @@ def _class_reason(code: int) -> str:
     return REASONS.get(code // 100 * 100, "")
 
 
-@final
 class Response(Message):
     """A response (section 7.2)."""
 
@@ -242,7 +240,7 @@ class Response(Message):
 
     def _copy(self, fields: tuple[Field, ...], body: bytes) -> Self:
         """Make the like with other fields and body."""
-        return type(self)(self.code, self.reason, fields, body, local=self.local)
+        return cast("Self", Response(self.code, self.reason, fields, body, local=self.local))
 
     def made_up(self) -> Response:
         """The like, as one of which no peer knows."""
@@ -262,6 +260,25 @@ class Response(Message):
     def final(self) -> bool:
         """Is it anything but a 1xx?"""
         return self.code >= 200
+
+
+# What is known of every message that L{parse} reads on its short way has a slot, where
+# Python finds it without asking whether a view of that name is to be computed.
+_READ = ("body", "branch", "call_id", "cseq", "distinct", "first", "from_tag", "to_tag")
+
+
+@final
+class ReadRequest(Request):
+    """A request that was read on the short way."""
+
+    __slots__ = (*_READ, "method", "uri", "via")
+
+
+@final
+class ReadResponse(Response):
+    """A response that was read on the short way."""
+
+    __slots__ = (*_READ, "code", "reason")
 
 
 class Malformed(PeerError):
@@ -339,10 +356,10 @@ def parse(data: bytes, limits: MessageLimits = LIMITS) -> Request | Response:
             method, text, code = _start_line_again(line)
             cseq, body = _cseq_again(place), data[end + 4 :]
             if code:  # nobody asks for more of its Via than the branch
-                message = Response.__new__(Response)
+                message = ReadResponse.__new__(ReadResponse)
                 message.code, message.reason = code, text
             else:
-                message = Request.__new__(Request)
+                message = ReadRequest.__new__(ReadRequest)
                 message.method, message.uri = method, text
                 message.via = Via.of(sender, tail, branch)
                 if cseq.method != method:
@@ -486,7 +503,7 @@ def write(message: Request | Response) -> bytes:
     elif fields[at][1] != length:
         fields = (*fields[:at], (names[at], length), *fields[at + 1 :])
     lines = "\r\n".join(map(": ".join, fields))
-    if type(message) is Request:
+    if isinstance(message, Request):
         text = f"{message.method} {message.uri} SIP/2.0\r\n{lines}\r\n\r\n"
     else:
         text = f"SIP/2.0 {message.code} {message.reason}\r\n{lines}\r\n\r\n"

@@ -67,7 +67,7 @@ class NameAddr:
     _tail: str | None
     """The parameters as they are written; None if there is at most a tag."""
     _text: str
-    _uri: Uri
+    _uri: Uri | None
     _params: Params
 
     @staticmethod
@@ -82,7 +82,7 @@ class NameAddr:
             return _parse_odd(text)
         self = NameAddr()
         self.display_text, self.uri_text, self.tag = found[1], found[2], found[3] or ""
-        self._tail = None
+        self._tail = self._uri = None
         self._text = text
         return self
 
@@ -108,11 +108,9 @@ class NameAddr:
     @property
     def uri(self) -> Uri:
         """The URI, parsed."""
-        try:
-            return self._uri
-        except AttributeError:
-            self._uri = uri = Uri.parse(self.uri_text)
-            return uri
+        if self._uri is None:
+            self._uri = Uri.parse(self.uri_text)
+        return self._uri
 
     @property
     def params(self) -> Params:
@@ -158,7 +156,7 @@ class NameAddr:
         copy = NameAddr()
         copy.display_text = self.display_text
         copy.uri_text = self.uri_text
-        copy.tag = tag
+        copy.tag, copy._uri = tag, None
         copy._tail = None if self._tail is None else f"{self._tail};tag={tag}"
         copy._text = f"{self._text};tag={tag}"
         return copy
@@ -185,7 +183,7 @@ def _of_parts(display_text: str, uri_text: str, tail: str, text: str = "") -> Na
     address = NameAddr()
     address.display_text = display_text
     address.uri_text = uri_text
-    address._tail = tail
+    address._tail, address._uri = tail, None
     address._text = text or f"{display_text}<{uri_text}>{tail}"
     address.tag = (find_param(address.params, "tag") or "") if tail else ""
     return address
