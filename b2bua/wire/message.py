@@ -54,6 +54,8 @@ _MANDATORY = ("Via", "From", "To", "Call-ID", "CSeq")
 _COPIED = frozenset(_MANDATORY)
 # Requests whose responses make a dialog (section 12.1.1, RFC 6665 section 4.4.1).
 _DIALOG_MAKERS = frozenset(("INVITE", "SUBSCRIBE", "REFER", "NOTIFY"))
+# To make a message without its fields.
+_new = object.__new__
 _BARE_NUL = re.compile(r"(?<!\\)\0")
 
 
@@ -170,7 +172,7 @@ class Request(Message):
         for name, value in fields:
             head += f"{name}: {value}\r\n"
             lines += 1
-        response = Response.__new__(Response)
+        response = _new(Response)
         response.code, response.reason = code, reason
         _write_at_once(response, f"SIP/2.0 {code} {reason}", head, lines, body)
         return response
@@ -355,20 +357,23 @@ def parse(data: bytes, limits: MessageLimits = LIMITS) -> Request | Response:
             first["Call-ID"], first["CSeq"] = call_id, place
             method, text, code = _start_line_again(line)
             cseq, body = _cseq_again(place), data[end + 4 :]
-            if code:  # nobody asks for more of its Via than the branch
-                message = ReadResponse.__new__(ReadResponse)
-                message.code, message.reason = code, text
-            else:
-                message = ReadRequest.__new__(ReadRequest)
-                message.method, message.uri = method, text
-                message.via = Via.of(sender, tail, branch)
-                if cseq.method != method:
-                    raise _another_method(place)
+            if not code and cseq.method != method:
+                raise _another_method(place)
             if length != len(body) and "Content-Length" in first:
                 body = _cut(body, first["Content-Length"])
-            message.first, message.distinct, message.body = first, True, body
-            message.branch, message.call_id, message.cseq = branch, call_id, cseq
-            message.from_tag, message.to_tag = from_tag or "", to_tag or ""
+            # The same lines twice: where only one class comes by, Python knows the slots.
+            if code:  # nobody asks for more of its Via than the branch
+                message = _new(ReadResponse)
+                message.code, message.reason = code, text
+                message.first, message.distinct, message.body = first, True, body
+                message.branch, message.call_id, message.cseq = branch, call_id, cseq
+                message.from_tag, message.to_tag = from_tag or "", to_tag or ""
+            else:
+                message = _new(ReadRequest)
+                message.method, message.uri, message.via = method, text, Via.of(sender, tail, branch)
+                message.first, message.distinct, message.body = first, True, body
+                message.branch, message.call_id, message.cseq = branch, call_id, cseq
+                message.from_tag, message.to_tag = from_tag or "", to_tag or ""
         if limits is not LIMITS:
             message.limits = limits
     except PeerError as error:
@@ -520,7 +525,7 @@ def written(method: str, uri: str, head: str, lines: int, body: bytes = b"") -> 
     @param lines: how many that are.
     @raise UsageError: as for L{write}.
     """
-    request = Request.__new__(Request)
+    request = _new(Request)
     request.method, request.uri = method, uri
     _write_at_once(request, f"{method} {uri} SIP/2.0", head, lines, body)
     return request

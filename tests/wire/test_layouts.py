@@ -99,6 +99,14 @@ class LayoutTests(SynchronousTestCase):
             self.assertEqual(write(parse(data)), data)
             self.assertEqual(parse(data), Message.with_fields(parse(data)))
 
+    def test_copied(self) -> None:
+        """A copy with other fields of what was read of a known layout has nothing of the fields before."""
+        for data in (BYE, INVITE):
+            learned(data)
+            copied = parse(data).with_fields(remove=["To"], add=[("To", "<sip:bob@example.com>;tag=new")])
+            self.assertEqual((copied.to_tag, copied.first["To"][-3:], copied.distinct), ("new", "new", True))
+            self.assertEqual((copied.branch, copied.cseq), (parse(data).branch, parse(data).cseq))
+
     def test_spoiled(self) -> None:
         """Whatever is not written as most messages are is read with care, and refused if it was before."""
         for data in (BYE, FORWARDS_FIRST):
