@@ -27,6 +27,7 @@ from b2bua.legs.words import (
 if TYPE_CHECKING:
     from b2bua.calls.media import Alignment
     from b2bua.legs.leg import Leg
+    from b2bua.legs.words import Fields
 
 
 GLARE_SECONDS = 5.0
@@ -57,7 +58,17 @@ class Bridge:
     differ only after legs of different calls were joined.
     """
 
-    __slots__ = ("_exchange", "_holds_anew", "_idle", "_late_answer", "a", "alignment", "b", "call")
+    __slots__ = (
+        "_exchange",
+        "_holds_anew",
+        "_idle",
+        "_late_answer",
+        "_resumes",
+        "a",
+        "alignment",
+        "b",
+        "call",
+    )
 
     def __init__(self, call: BridgedCall, a: Leg, b: Leg, alignment: Alignment | None = None) -> None:
         """
@@ -74,6 +85,8 @@ class Bridge:
         """The leg that wants the session changed and has no answer yet."""
         self._holds_anew = False
         """Does that leg want to hold the other one, and has not held it before?"""
+        self._resumes = False
+        """Does that leg want to hold the other one no more?"""
         self._late_answer = False
         """Does the answer to an offer come in the ACK of that leg?"""
         self._idle: tuple[Deferred[None], ...] = ()
@@ -134,6 +147,8 @@ class Bridge:
                 self._note_hold(leg, word)
                 if word.fields:
                     word = replace(word, fields=without_appearances(word.fields))
+            elif self._exchange is leg and type(word) is Confirmed and word.session is not None:
+                self._note_late_hold(leg, word.session)
             told = word if self.alignment is None else self._aligned(leg, word)
             self.call.pass_on(leg, other, told)
             if self._exchange is not None:
@@ -175,6 +190,8 @@ class Bridge:
         """See whether the exchange that is open has come to its end."""
         match word:
             case Answered() if leg is not self._exchange and not self._late_answer:
+                if self._resumes:
+                    self._resumed(self.other(leg))
                 self._exchange_over()
             case Confirmed() if leg is self._exchange:
                 self._exchange_over()
@@ -182,7 +199,7 @@ class Bridge:
     def _exchange_over(self) -> None:
         """Let those go on who wait for the end of an exchange."""
         self._exchange = None
-        self._holds_anew = False
+        self._holds_anew = self._resumes = False
         idle, self._idle = self._idle, ()
         for waiting in idle:
             waiting.callback(None)
@@ -212,17 +229,24 @@ class Bridge:
                 return Confirmed(session)
 
     def _note_hold(self, leg: Leg, word: Changed) -> None:
-        """Tell the features when one side holds the other, and when no more."""
+        """Tell the features when one side holds the other; a resume is told when it is agreed."""
+        self._holds_anew = self._resumes = False
         if word.session is None:
             return
-        held, holders = is_hold(word.session), self.call.holders
-        self._holds_anew = held and leg not in holders
-        if self._holds_anew:
-            self.call.holders = holders | {leg}
-            self.call.changed()
-            self.call.features.tell_call_held(self.call, leg, word.fields)
-        elif not held and leg in holders:
-            self._resumed(leg)
+        holders = self.call.holders
+        if not is_hold(word.session):
+            self._resumes = leg in holders
+        elif leg not in holders:
+            self._holds_anew = True
+            self._held(leg, word.fields)
+
+    def _note_late_hold(self, leg: Leg, answer: bytes) -> None:
+        """See whether who has asked for an offer holds the other side: its answer, in the ACK, says so."""
+        if not is_hold(answer):
+            if leg in self.call.holders:
+                self._resumed(leg)
+        elif leg not in self.call.holders and not is_hold(leg.local_session or b""):
+            self._held(leg, ())  # who is held itself could not have answered otherwise
 
     def _not_held(self, leg: Leg) -> None:
         """A hold that is refused is none: the session stays as it was (RFC 3261 section 14.2)."""
@@ -231,12 +255,19 @@ class Bridge:
 
     def _see_hold(self, leg: Leg) -> None:
         """See whether a hold that met glare has come again; the session of the peer says so."""
-        if self.call.bridge is not self or leg not in self.call.holders:
+        bridge = self.call.bridge
+        if leg not in self.call.holders:
             return
-        if self._exchange is not None:
+        if bridge is None or bridge._exchange is not None:
             self.call.calls.later(GLARE_SECONDS, self._see_hold, leg)
-        elif leg.remote_session is not None and not is_hold(leg.remote_session):
+        elif leg.described is not None and not is_hold(leg.described):
             self._resumed(leg)
+
+    def _held(self, leg: Leg, fields: Fields) -> None:
+        """One side holds the other."""
+        self.call.holders |= {leg}
+        self.call.changed()
+        self.call.features.tell_call_held(self.call, leg, fields)
 
     def _resumed(self, leg: Leg) -> None:
         """One side holds the other no more."""

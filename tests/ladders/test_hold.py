@@ -154,15 +154,18 @@ class OfferlessTests(LadderTestCase):
         self.quiet()
 
     def test_resume_without_offer(self) -> None:
-        """A held phone is resumed without an offer: it offers what it wants (RFC 7088 section 2.2)."""
+        """Who asks for an offer holds and resumes by its answer, in the ACK (RFC 7088 section 2.2)."""
         alice, bob = self.phones("alice", "bob", manners=QUICK)
         alice.dial("bob")
         self.world.run(1)
         alice.hold()
         self.world.run(1)
-        alice.session.media.wish = "sendrecv"
-        alice.session.reinvite(offer=False)
-        self.world.run(1)
+        (call,) = self.world.served.server.core.calls.going.values()
+        for wish in ("sendrecv", "sendonly", "sendrecv"):
+            alice.session.media.wish = wish
+            alice.session.reinvite(offer=False)
+            self.world.run(1)
+            self.assertEqual([leg.party.name for leg in call.holders], ["alice"] * (wish == "sendonly"))
         self.assertTalking(("alice", "bob"))
         bob.hang_up()
         self.quiet()
@@ -256,7 +259,8 @@ class MediaRefusedTests(LadderTestCase):
         self.quiet()
 
     def test_refused_while_held(self) -> None:
-        """A resume that is refused leaves the other side on hold, and can be tried again."""
+        """A resume that is refused leaves the other side on hold (section 14.2), and can be tried again."""
+        (call,) = self.world.served.server.core.calls.going.values()
         for who, other in ((self.alice, self.bob), (self.bob, self.alice)):
             for wish, code in (("sendonly", 200), ("sendrecv", 488), ("sendrecv", 200)):
                 who.sends("INVITE", wish=wish)
@@ -268,6 +272,8 @@ class MediaRefusedTests(LadderTestCase):
                     other.gets("ACK")
                 else:
                     self.assertEqual(self.world.talking(), {(who.name, other.name)})
+                held = {leg.party.name for leg in call.holders}
+                self.assertEqual(held, {who.name} if (wish, code) != ("sendrecv", 200) else set())
             self.assertTalking(("alice", "bob"))
         self.disconnect(self.alice, self.bob)
         self.quiet()

@@ -89,6 +89,29 @@ class HoldTests(MusicCase):
         self.taken_back()
         self.over()
 
+    def test_hold_in_an_ack(self) -> None:
+        """Who asks for an offer may hold by its answer, in the ACK, and resume so (section 13.2.1)."""
+        for wish, heard in (("sendonly", "music"), ("sendrecv", "")):
+            self.alice.session.reinvite(offer=False, wish=wish)
+            self.world.run(1)
+            self.assertEqual(self.world.hears(self.bob), heard)
+        self.assertTalking(("alice", "bob"))
+        self.over()
+
+    def test_resume_refused(self) -> None:
+        """A resume that is refused is none (section 14.2): a change of who is held leaves the music on."""
+        self.held()
+        self.bob.manners.change_code = 488
+        self.alice.session.resume()
+        self.world.run(1)
+        self.bob.manners.change_code = 200
+        self.alice.session.media.wish = "sendonly"
+        self.bob.session.move_media()
+        self.world.run(1)
+        self.assertEqual(self.world.hears(self.bob), "music")
+        self.taken_back()
+        self.over()
+
     def test_held_party_refreshes(self) -> None:
         """A re-INVITE of who is held is answered by the phone that holds, and the music goes on."""
         self.held()
