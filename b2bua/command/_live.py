@@ -1,4 +1,4 @@
-"""The configuration as the running service has it: with what users have changed and what was added."""
+"""The configuration as it is played: that of a file, or with what users have changed and what was added."""
 
 from __future__ import annotations
 
@@ -7,6 +7,25 @@ from collections.abc import Mapping
 from typing import Any
 
 from b2bua.command import _asking
+
+
+def tables_of(path: str) -> dict[str, Any]:
+    """
+    The tables of a file, whose relative paths are found from anywhere.
+
+    @raise SettingsError: if the configuration is not good.
+    """
+    # Not needed to say what can be typed, and it takes its time.
+    from b2bua.configuration import configuration
+    from b2bua.settings import document
+
+    found = document(path)
+    for place, file in configuration(path).features.files():
+        table: Any = found
+        for step in place[:-1]:
+            table = table[step]
+        table[place[-1]] = file
+    return found
 
 
 def live_tables(options: Namespace, tables: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from datetime import datetime
 
+from b2bua.command._live import tables_of
 from b2bua.plural import counted
 from b2bua.settings import SettingsError, find
 
@@ -34,9 +35,8 @@ def run(options: Namespace) -> int:
 def explained(file: str) -> str:
     """A line for each setting of a good configuration that decides no call."""
     from b2bua.explain.unused import unused
-    from b2bua.settings import document
 
-    found = unused(document(file), datetime.now().astimezone())
+    found = unused(tables_of(file), datetime.now().astimezone())
     lines = [f"{file}: {setting} decides none of the calls that were played" for setting in found]
     return "\n".join(lines or [f"{file}: every table and route decides some call"])
 

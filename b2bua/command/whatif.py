@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from b2bua.command import _asking
-from b2bua.command._live import live_tables
+from b2bua.command._live import live_tables, tables_of
 from b2bua.command._progress import bar
 from b2bua.settings import Problem, SettingsError, find
 
@@ -86,7 +86,7 @@ def run(options: Namespace) -> int:
     from b2bua.explain.text import ladder
     from b2bua.explain.whatif import ask
 
-    tables = _tables(find(options.config))
+    tables = tables_of(find(options.config))
     unregistered: list[str] = []
     if options.live:
         tables, unregistered = _live(options, tables)
@@ -119,7 +119,7 @@ def _compare(options: Namespace, old: dict[str, Any]) -> int:
     from b2bua.explain.compare import differences, hours_left_out
     from b2bua.explain.telling import tell_difference
 
-    new = _tables(options.diff)
+    new = tables_of(options.diff)
     at = _time(options.at)
     found = differences(old, new, at, bar("calls"), os.cpu_count() or 1)
     if options.json:
@@ -145,15 +145,6 @@ def _plain(one: Difference) -> dict[str, Any]:
         "before": None if one.before is None else one.before.model_dump(mode="json"),
         "after": None if one.after is None else one.after.model_dump(mode="json"),
     }
-
-
-def _tables(path: str) -> dict[str, Any]:
-    """The tables of a configuration that is good."""
-    from b2bua.configuration import configuration
-    from b2bua.settings import document
-
-    configuration(path)
-    return document(path)
 
 
 def _live(options: Namespace, tables: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:

@@ -21,7 +21,7 @@ from b2bua.face.tables import (
     problems_of,
     read,
 )
-from b2bua.face.targets import Aim, aims, directories, names_targets
+from b2bua.face.targets import Aim, aims, directories, files, names_targets
 from b2bua.settings import Table
 from b2bua.settings.problems import key_path, written_steps
 
@@ -169,6 +169,12 @@ class Options:
         for table, above, written in self._tables():
             for path, directory in directories(table):
                 yield (*above, *written_steps(path, written)), directory
+
+    def files(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """The files and directories of the tables in the file, by their whole paths, with their places."""
+        for table, above, written in self._tables():
+            for path, file in files(table):
+                yield (*above, *written_steps(path, written)), file
 
     def _tables(self) -> Iterator[tuple[Table, tuple[str | int, ...], Any]]:
         """The tables of the feature that stand in the file: the value, its place, and how it is written."""

@@ -1,4 +1,4 @@
-"""What the tables of features name: numbers, which ought to lead somewhere, and directories to write in."""
+"""What the tables of features name: numbers, which ought to lead somewhere, and files and directories."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel
 from pydantic.fields import FieldInfo
 
 from b2bua.settings import Table
-from b2bua.settings.table import kept_in, not_itself, only_named
+from b2bua.settings.table import beside, kept_in, not_itself, only_named
 from b2bua.settings.values import target
 
 
@@ -37,6 +37,13 @@ def directories(table: Table) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """All directories in a table in which files are kept, with their places."""
     for at, text, checks in _texts(table, ()):
         if kept_in in checks:
+            yield at, text
+
+
+def files(table: Table) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """All files and directories in a table, by their whole paths, with their places."""
+    for at, text, checks in _texts(table, ()):
+        if beside in checks:
             yield at, text
 
 

@@ -355,6 +355,11 @@ class Features(HookRelay):
         for options in self._options.values():
             yield from options.directories()
 
+    def files(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """The files and directories that features are to use, by their whole paths, with their places."""
+        for options in self._options.values():
+            yield from options.files()
+
     def numbers(self) -> dict[str, str]:
         """The numbers of features that reach others, such as groups, with the paths of their tables."""
         declared = {number: key for _, numbers in numbers_of(self.plugins) for number, key in numbers.items()}

@@ -25,6 +25,7 @@ password = "secret-of-102"
 [extensions.103]
 password = "secret-of-103"
 """
+SOUND = Path(__file__).resolve().parents[2] / "plugins" / "sounds" / "music" / "music.wav"
 PACKET_SIZE = 60_000
 HEAD = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)
 PACKET = struct.pack("<IIII", 0, 0, PACKET_SIZE, PACKET_SIZE)
@@ -59,6 +60,23 @@ class WhatIfTests(SynchronousTestCase):
         self.assertEqual((status, err), (0, ""))
         self.assertIn("103 dials pickup 102: 101 talks to 103", out)
         self.assertIn("103 transfers to 102: 101 talks to 102", out)
+
+    def test_relative_paths(self) -> None:
+        """A relative path starts at the directory of the configuration, wherever the command is typed."""
+        directory = Path(self.mktemp())
+        directory.mkdir()
+        (directory / "welcome.wav").write_bytes(SOUND.read_bytes())
+        file = directory / "b2bua.toml"
+        prompts = '[auto_attendant.500]\nprompt = { en = "welcome.wav" }\nkeys = { "1" = "102" }\n'
+        file.write_text(f"{OFFICE}{prompts}[media]\n")
+        for arguments, line in (
+            (["whatif", "--config", str(file), "101", "500"], "answered by the server"),
+            (["whatif", "--config", str(file), "--diff", str(self.file)], "[auto_attendant.500]"),
+            (["check", "--explain", str(file)], "every table and route decides some call"),
+        ):
+            status, out, err = run(*arguments)
+            self.assertEqual((status, err), (0, ""), arguments)
+            self.assertIn(line, out)
 
     def test_mistakes(self) -> None:
         """One line, with the option and the remedy."""
