@@ -106,7 +106,7 @@ class B2BUA:
                 elif self.senders.is_at(owner, request, server.flow):
                     owner.request_received(request, server)
                 else:
-                    self.senders.from_elsewhere(owner, request, server, lambda: self.owner(request))
+                    self.senders.from_elsewhere(owner, request, server, partial(self.owner, request))
                 return
             if method in self.calls.features.methods and self.outside.is_for_features(request):
                 self.outside.ask(request, server)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from math import floor
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from twisted.logger import Logger
@@ -84,9 +85,9 @@ class Transaction(Entry, Effects):
         """Let both timers run, of which the one that repeats something fires first."""
         wheel = self._table.wheel
         now = wheel.now or wheel.seconds()
-        tick = int((now + after) * RATE + wheel.up)
+        tick = floor((now + after) * RATE + wheel.up)
         self.repeats = (tick, repeats)
-        self.ends = (int((now + at_last) * RATE + wheel.up), ends)
+        self.ends = (floor((now + at_last) * RATE + wheel.up), ends)
         if self.bucket is None:
             bucket = self.bucket = wheel.buckets[tick]
             bucket[self] = None
@@ -96,7 +97,7 @@ class Transaction(Entry, Effects):
     def _tick(self, seconds: float) -> int:
         """The tick that comes after so many seconds."""
         wheel = self._table.wheel
-        return int(((wheel.now or wheel.seconds()) + seconds) * RATE + wheel.up)
+        return floor(((wheel.now or wheel.seconds()) + seconds) * RATE + wheel.up)
 
     def _ring_at(self, tick: int) -> None:
         """Ring at a tick, or before; what rings too early waits for what is left."""

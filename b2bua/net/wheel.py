@@ -165,7 +165,7 @@ class Wheel:
         """Call C{call} after C{seconds}, rounded up to the tick."""
         timer = Timer()
         timer.call = call
-        tick = int(((self.now or self.seconds()) + seconds) * RATE + self.up)
+        tick = floor(((self.now or self.seconds()) + seconds) * RATE + self.up)
         bucket = timer.bucket = self.buckets[tick]
         bucket[timer] = None
         return timer
@@ -269,7 +269,7 @@ class Lapses(dict[int, list[Hashable]]):
     def add(self, key: Hashable, seconds: float) -> None:
         """Have a key forgotten after C{seconds}, rounded up to the tick."""
         wheel = self._wheel
-        self[int(((wheel.now or wheel.seconds()) + seconds) * RATE + wheel.up)].append(key)
+        self[floor(((wheel.now or wheel.seconds()) + seconds) * RATE + wheel.up)].append(key)
 
     def __missing__(self, tick: int) -> list[Hashable]:
         """Begin a tick."""
