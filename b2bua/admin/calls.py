@@ -188,10 +188,10 @@ class Calls:
         """What the store knows of how a call went."""
         try:
             found = await self.traces.find(call)
-            if len(found) != 1 and (
-                last := await self._journal.store.find_records(Search(party=call, limit=1))
-            ):
-                found = await self.traces.find(last[0].id)
+            if [one.record.id for one in found] != [call]:
+                # A number counts for more than the beginning of an id, which may have begun with digits.
+                last = await self._journal.store.find_records(Search(party=call, limit=1))
+                found = await self.traces.find(last[0].id) if last else found
         except StoreError as error:
             raise Refused(f"the store fails: {error}", 503) from None
         if len(found) > 1:

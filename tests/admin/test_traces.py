@@ -51,6 +51,14 @@ class KeptTests(DoorCase):
             kept = self.ask("GET", "/calls/{call}/trace", call=name)
             self.assertEqual(kept["record"]["id"], call)
 
+    def test_number_first(self) -> None:
+        """A number is that of its last call, though an id of an older version begins with its digits."""
+        before, call = self.call(), self.call()
+        self.store._traces["bob1"] = self.store._traces.pop(before)._replace(call="bob1")
+        self.forget()
+        kept = self.ask("GET", "/calls/{call}/trace", call="bob")
+        self.assertEqual(kept["record"]["id"], call)
+
     def test_whole(self) -> None:
         """Of a call whose beginning has fallen out of memory, the store knows more."""
         call = self.call()
