@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.defer import Deferred
+
+from b2bua.calls.operations.rerouting import reroute
 from b2bua.testing import LadderTestCase, Manners
 from b2bua.testing.phone import Phone
 
@@ -229,21 +232,41 @@ class MediaRefusedTests(LadderTestCase):
         self.disconnect(self.bob, self.alice)
         self.quiet()
 
+    def hold_crossed(self) -> None:
+        """Alice wants to hold, a change of Bob's crosses it, and she gives it up."""
+        self.alice.sends("INVITE", wish="sendonly")
+        self.bob.gets("INVITE")
+        self.bob.answers(491)
+        self.bob.sends("INVITE", offer=False)
+        self.alice.gets(491)
+        self.alice.session.media.wish = "sendrecv"
+        self.alice.gets("INVITE")
+        self.alice.answers(200)
+        self.bob.gets(200)
+        self.bob.sends("ACK")
+        self.alice.gets("ACK")
+
+    def test_hold_meets_glare_and_both_are_joined_anew(self) -> None:
+        """So it is if the two were shown to each other anew meanwhile, as for a relay (section 14.1)."""
+        (call,) = self.world.served.server.core.calls.going.values()
+        self.hold_crossed()
+        assert call.bridge is not None
+        Deferred.fromCoroutine(reroute(call, call.bridge))
+        for phone in (self.alice, self.bob):
+            phone.gets("INVITE")
+            phone.answers(200)
+        for phone in (self.alice, self.bob):
+            phone.gets("ACK")
+        self.world.run(10)
+        self.assertEqual(call.holders, frozenset())
+        self.disconnect(self.bob, self.alice)
+        self.quiet()
+
     def test_hold_meets_glare(self) -> None:
         """A hold that crosses a change of the other side, and does not come again, is none (section 14.1)."""
         (call,) = self.world.served.server.core.calls.going.values()
         for again in (True, False):
-            self.alice.sends("INVITE", wish="sendonly")
-            self.bob.gets("INVITE")
-            self.bob.answers(491)
-            self.bob.sends("INVITE", offer=False)
-            self.alice.gets(491)
-            self.alice.session.media.wish = "sendrecv"
-            self.alice.gets("INVITE")
-            self.alice.answers(200)
-            self.bob.gets(200)
-            self.bob.sends("ACK")
-            self.alice.gets("ACK")
+            self.hold_crossed()
             for wish in ("sendonly", "sendrecv") if again else ():
                 self.alice.sends("INVITE", wish=wish)
                 self.bob.gets("INVITE")
