@@ -8,8 +8,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.errors import PeerError
 from b2bua.wire import layouts
-from b2bua.wire.message import Message, parse, write
+from b2bua.wire.message import Message, Request, parse, write
 from b2bua.wire.registry import KNOWN
+from b2bua.wire.via import Via
 from tests.wire.samples import BYE, INVITE
 
 SPOILED = {
@@ -106,6 +107,18 @@ class LayoutTests(SynchronousTestCase):
             copied = parse(data).with_fields(remove=["To"], add=[("To", "<sip:bob@example.com>;tag=new")])
             self.assertEqual((copied.to_tag, copied.first["To"][-3:], copied.distinct), ("new", "new", True))
             self.assertEqual((copied.branch, copied.cseq), (parse(data).branch, parse(data).cseq))
+
+    def test_not_shared(self) -> None:
+        """What is changed in one (RFC 3261 section 18.2.1) is not seen in others with the same rest."""
+        learned(BYE)
+        before, message, after = parse(BYE), parse(BYE), parse(BYE.replace(b"CSeq: ", b"CSeq: 1"))
+        untouched = dict(before.first), dict(after.first)
+        assert isinstance(message, Request)
+        message.came_by(Via.make("UDP", "192.0.2.9", params=(("branch", "z9hG4bKother"),)))
+        self.assertNotEqual(message.first["Via"], before.first["Via"])
+        self.assertEqual((before.first, after.first), untouched)
+        self.assertNotEqual(before.first["CSeq"], after.first["CSeq"])
+        self.assertEqual(parse(BYE), before)
 
     def test_spoiled(self) -> None:
         """Whatever is not written as most messages are is read with care, and refused if it was before."""
