@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from b2bua.calls import Refuse
 from b2bua.subscriptions import Told
 from b2bua.testing import LadderTestCase, World
+from b2bua.wire.message import Request
 from tests.subscriptions.teller import CARRIER, Curious, Teller
 
 
@@ -407,10 +408,10 @@ class NotifyTests(TellerCase):
         self.assertEqual(self.answer(), 200)
         self.assertEqual(self.curious.told[-1].body, b"off")
 
-    def _elsewhere(self) -> Any:
+    def _elsewhere(self) -> Request:
         """A SUBSCRIBE that we have not sent."""
         fields = [(n, "unknown" if n == "Call-ID" else v) for n, v in self.carrier.latest.fields]
-        return type(self.carrier.latest)("SUBSCRIBE", self.carrier.latest.uri, fields)
+        return Request("SUBSCRIBE", self.carrier.latest.uri, fields)
 
     def test_cannot_be_read(self) -> None:
         """A body that the feature cannot read is refused as it says, and nothing has changed."""
@@ -444,7 +445,7 @@ class NotifyTests(TellerCase):
                 ("Call-ID", about.call_id),
                 ("CSeq", f"{seq} {method}"),
             ]
-            request = type(about)(method, about.contacts[0].uri_text, head)
+            request = Request(method, about.contacts[0].uri_text, head)
             self.carrier.next_hop = self.world.server_address
             self.carrier.ask(request, lambda got, into=answers: into.append(0 if got is None else got.code))
             self.world.run(1)
