@@ -84,7 +84,7 @@ class FlowCase(TestCase):
                         f":{phone.port}",
                     ):
                         self.assertNotIn(secret, text)
-                    self.assertNotIn(b"o=- 20000", message.body)
+                    self.assertNotIn(b"o=- 20000 ", message.body)
 
     def when(self, phone: Phone, way: str, what: str) -> str:
         """The time of day when a phone last sent or received something."""
