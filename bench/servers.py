@@ -24,6 +24,8 @@ PASSWORD = "bob-knows"
 PATIENCE = 20.0
 """Seconds that a server has to start."""
 LOG_TAIL = 2000
+LISTENS = {"udp": "07", "tcp": "0A"}
+"""How the system's tables of sockets say that one is open, and that one listens (proc(5))."""
 # A socket of Kamailio and Sippy would lose bursts by the kernel's default that ours would not.
 KAMAILIO = """\
 debug=0
@@ -116,7 +118,7 @@ class Server:
 
     def ready(self) -> bool:
         """Does it take calls?"""
-        return udp_is_open(self.port)
+        return is_open(self.port)
 
     def wait(self) -> None:
         """Wait until it takes calls."""
@@ -267,11 +269,14 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
-def udp_is_open(port: int) -> bool:
-    """Has somebody bound the port?"""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
-        try:
-            one.bind((HOST, port))
-        except OSError:
-            return True
-    return False
+def is_open(port: int, transport: str = "udp") -> bool:
+    """
+    Has somebody opened the port, to listen there?
+
+    The system's table is looked at: who tries to open it has it for a moment, in which
+    the one whom it is for may fail.
+
+    @param transport: C{udp} or C{tcp}.
+    """
+    rows = [line.split() for line in Path(f"/proc/net/{transport}").read_text().splitlines()[1:]]
+    return any(row[1].endswith(f":{port:04X}") and row[3] == LISTENS[transport] for row in rows)

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.servers import CALLEE, HOST, NotHere, Server, free_port, udp_is_open
+from bench.servers import CALLEE, HOST, NotHere, Server, free_port, is_open
 
 SCENARIOS = Path(__file__).resolve().parent / "scenarios"
 MARGIN = 45.0
@@ -94,7 +94,7 @@ def callee(port: int, directory: Path, core: int | None) -> Sipp:
     """Start the callee, which goes on until it is ended."""
     sipp = Sipp("uas", directory, ["-p", str(port)], core)
     until = time.monotonic() + 10
-    while not udp_is_open(port):
+    while not is_open(port):
         if sipp.process.poll() is not None or time.monotonic() > until:
             raise RuntimeError((directory / "uas.out").read_text(errors="replace")[-1000:])
         time.sleep(0.02)

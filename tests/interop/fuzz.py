@@ -26,6 +26,7 @@ from pathlib import Path
 from bench.messages import SDP, Callee, Caller
 from bench.register import register
 from tests.interop.certificates import Authority
+from tests.interop.honest import Watcher
 from tests.interop.processes import free_port
 from tests.interop.service import PATIENT
 from tests.wire.fuzz import MUTATIONS, mutate
@@ -98,21 +99,11 @@ class Service:
         assert "Traceback" not in text, text[-4000:]
         grown = self.rss() - self.began
         assert grown < GROWTH, f"it has grown by {grown >> 20} MiB"
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as watcher:
-            watcher.bind((WATCHER, 0))
-            watcher.settimeout(PATIENCE)
-            port, now = watcher.getsockname()[1], time.time_ns()
-            watcher.sendto(
-                f"OPTIONS sip:{HOST} SIP/2.0\r\nVia: SIP/2.0/UDP {WATCHER}:{port};branch=z9hG4bK{now}"
-                f"\r\nMax-Forwards: 70\r\nFrom: <sip:w@{WATCHER}>;tag=1\r\nTo: <sip:{HOST}>\r\n"
-                f"Call-ID: {now}\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n".encode(),
-                (HOST, self.udp),
-            )
-            try:
-                answer = watcher.recv(65536)
-            except TimeoutError:
-                raise AssertionError(f"it did not answer within {PATIENCE} s") from None
-            assert answer.startswith(b"SIP/2.0 200"), answer
+        watcher = Watcher(self.udp, WATCHER, PATIENCE)
+        try:
+            watcher.ask()
+        finally:
+            watcher.close()
 
 
 class Peer:

@@ -27,7 +27,7 @@ from b2bua.command._asking import ask_at
 from b2bua.settings import SettingsError, control_of
 from b2bua.wire.digest import Challenge, answer_challenge
 from b2bua.wire.message import Response, parse
-from bench.servers import udp_is_open
+from bench.servers import is_open
 from tests.interop.kept import until, until_kept
 from tests.interop.processes import free_port
 from tests.interop.service import PATIENT
@@ -407,7 +407,7 @@ def callee(directory: Path, server: int, text: str, user: str = CALLEE, *argumen
     patient = ("-default_behaviors", "all,-abortunexp")
     sipp = Sipp("uas", text, directory, "-p", str(port), *patient, *arguments)
     until = time.monotonic() + STARTS
-    while not udp_is_open(port):
+    while not is_open(port):
         if sipp.process.poll() is not None or time.monotonic() > until:
             raise RuntimeError("SIPp does not start")
         time.sleep(0.02)

@@ -25,6 +25,8 @@ from tests.interop.yealink import HOST, Phone, Script, brief
 
 A, B, C = "101", "102", "103"
 MEDIA = {A: 11780, B: 11790, C: 11800}
+LEAVES = 1500
+"""Milliseconds within which B has left, and been told, on a busy machine too."""
 
 
 class FlowCase(TestCase):
@@ -87,7 +89,7 @@ class FlowCase(TestCase):
                     self.assertNotIn(b"o=- 20000 ", message.body)
 
     def when(self, phone: Phone, way: str, what: str) -> str:
-        """The time of day when a phone last sent or received something."""
+        """When a phone last sent or received something."""
         return [m.at for m in phone.messages if m.way == way and brief(m.message) == what][-1]
 
     def media(self, message: Any) -> tuple[int, str]:
@@ -126,7 +128,9 @@ class GuideTests(FlowCase):
         a, b = self.phone(A), self.phone(B)
         b.stay(b.script().invited().answer(100, "Trying").refuse(486, "Busy Here"))
         yield self.registered(b)
-        a.start(a.script().invite(B, MEDIA[A]).response(486).pause(300).ack_refusal())
+        a.start(a.script().invite(B, MEDIA[A]).response(486).told("Acknowledge").ack_refusal())
+        yield b.reaches("called")
+        yield a.tell("Acknowledge", "now")
         yield self.through(a, called=(b,))
         self.assertLess(self.when(b, "received", "ACK"), self.when(a, "sent", "ACK"))
         (refused,) = a.received("486 INVITE")
@@ -183,7 +187,7 @@ class GuideTests(FlowCase):
     def test_5_call_waiting(self) -> Any:
         """Section 5: C calls A, who talks to B: A holds B while the new call is pending, then answers."""
         line, a, b, c = self.phone(A), self.phone(A), self.phone(B), self.phone(C)
-        a.stay(a.script().invited().ring().note("rings").pause(2000).accept(MEDIA[A]).bye_comes())
+        a.stay(a.script().invited().ring().note("rings").pause(3000).accept(MEDIA[A]).bye_comes())
         b.stay(b.script().invited().ring().accept(MEDIA[B]).held(MEDIA[B]).bye_comes())
         yield self.registered(a, b)
         script = line.script().invite(B, MEDIA[A]).response(180).response(200).ack().note("up").told("Hold")
@@ -208,7 +212,8 @@ class GuideTests(FlowCase):
         script = b.script().invited().ring().accept(MEDIA[B]).pause(200)
         script.request("REFER", target, f"Referred-By: <sip:{B}@[remote_ip]>").response(202)
         b.stay(script.get("NOTIFY").ok().bye().get("NOTIFY").ok().get("NOTIFY").ok())
-        c.stay(c.script().invited().pause(400).ring().pause(1200).accept(MEDIA[C]).bye_comes())
+        script = c.script().invited().answer(100, "Trying").pause(LEAVES).ring()
+        c.stay(script.pause(LEAVES).accept(MEDIA[C]).bye_comes())
         yield self.registered(b, c)
         script = a.script().invite(B, MEDIA[A]).response(180).response(200).ack()
         a.start(script.held(MEDIA[A], "sendrecv").pause(300).bye())
@@ -228,7 +233,8 @@ class GuideTests(FlowCase):
         script.request("REFER", target, f"Referred-By: <sip:{B}@[remote_ip]>").response(202)
         script.put_aside("NOTIFY").bye().answer_aside()
         b.stay(script.get("NOTIFY").ok().get("NOTIFY").ok())
-        c.stay(c.script().invited().pause(400).ring().pause(1200).accept(MEDIA[C]).bye_comes())
+        script = c.script().invited().answer(100, "Trying").pause(LEAVES).ring()
+        c.stay(script.pause(LEAVES).accept(MEDIA[C]).bye_comes())
         yield self.registered(b, c)
         script = a.script().invite(B, MEDIA[A]).response(180).response(200).ack()
         a.start(script.held(MEDIA[A], "sendrecv").pause(300).bye())
@@ -345,7 +351,9 @@ class AsDrawnTests(FlowCase):
         script = a.script().invite(B, MEDIA[A])
         if ring:
             script.response(180)
-        a.start(script.response(302).pause(200).ack_refusal())
+        a.start(script.response(302).told("Acknowledge").ack_refusal())
+        yield b.reaches("called")
+        yield a.tell("Acknowledge", "now")
         yield self.through(a, called=(b,))
         self.assertEqual(a.received("302 INVITE")[0].contacts[0].uri.user, C)
         self.assertLess(self.when(b, "received", "ACK"), self.when(a, "sent", "ACK"))

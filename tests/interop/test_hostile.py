@@ -17,6 +17,7 @@ from twisted.trial.unittest import TestCase
 from b2bua.wire.message import Request, parse, write
 from bench.messages import Caller
 from bench.register import register
+from tests.interop.honest import Watcher, options
 from tests.interop.processes import LIMIT, TIMEOUT, Program, free_port, reactor
 from tests.interop.programs import need
 from tests.interop.service import PASSWORDS, PATIENT, Service
@@ -26,16 +27,6 @@ from tests.interop.yealink import HOST, brief
 ROOT = Path(__file__).resolve().parent.parent.parent
 NEAR = 4.0
 """Seconds within which an honest phone is answered while others do what they like, on a busy machine too."""
-
-
-def options(source: str, port: int, target: int) -> bytes:
-    """An OPTIONS of an honest phone."""
-    now = time.time_ns()
-    return (
-        f"OPTIONS sip:{HOST}:{target} SIP/2.0\r\nVia: SIP/2.0/UDP {source}:{port};branch=z9hG4bK{now}\r\n"
-        f"Max-Forwards: 70\r\nFrom: <sip:x@{source}>;tag=1\r\nTo: <sip:{HOST}>\r\nCall-ID: {now}\r\n"
-        "CSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
-    ).encode()
 
 
 # svcrack takes qop="auth,auth-int" for no qop and breaks at the first challenge; like this it goes on.
@@ -64,32 +55,6 @@ class Telling(DatagramProtocol):
             fields = [("WWW-Authenticate", 'Digest realm="r", nonce="n"')] if known else []
             answer = request.response(401 if known else 404, to_tag="t", fields=fields)
             self.transport.write(write(answer), addr)
-
-
-class Watcher:
-    """An honest phone that asks now and then, and notes how long it waits."""
-
-    def __init__(self, target: int, source: str = "127.0.0.2") -> None:
-        """Open its socket."""
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind((source, 0))
-        self._socket.settimeout(LIMIT)
-        self._source = source
-        self._target = target
-        self.slowest = 0.0
-
-    def ask(self) -> None:
-        """Ask once; a timeout fails the test."""
-        began = time.monotonic()
-        message = options(self._source, self._socket.getsockname()[1], self._target)
-        self._socket.sendto(message, (HOST, self._target))
-        answer = self._socket.recv(65536)
-        assert answer.startswith(b"SIP/2.0 200"), answer
-        self.slowest = max(self.slowest, time.monotonic() - began)
-
-    def close(self) -> None:
-        """Close its socket."""
-        self._socket.close()
 
 
 class FuzzTests(TestCase):

@@ -7,6 +7,8 @@ C{tests.ladders.test_subscriptions_kept}.
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +119,12 @@ class LampsTests(TestCase):
             await later(0.05)
         self.fail("it did not become so in time")
 
+    def kept(self) -> bool:
+        """Has the store all lamps?"""
+        with closing(sqlite3.connect(self.service.database)) as database:
+            [found] = database.execute("SELECT count(*) FROM subscriptions").fetchone()
+        return bool(found == LAMPS)
+
     async def phone(self, user: str) -> Watcher:
         """A phone that has registered."""
         phone = Watcher(user, self.service)
@@ -141,7 +149,7 @@ class LampsTests(TestCase):
         await self.until(lambda: watcher.show("idle"), SECONDS)
         other.ask("INVITE", "101", [], "call").addErrback(lambda failure: None)
         await self.until(lambda: watcher.show("calling"), SECONDS)
-        await later(1)  # the store has it a fifth of a second later at the latest
+        await self.until(self.kept, SECONDS)
         before = {lamp: told[-1][0] for lamp, told in watcher.told.items()}
         await self.service.program.kill()
         self.service.program = Program("b2bua again")

@@ -121,11 +121,12 @@ class MediaCase(TestCase):
         return sides(path)
 
     async def until_said(self, seconds: float) -> None:
-        """Wait until both have spoken for so long in what there is of the recording that goes on."""
+        """Wait until both, left and right, have spoken for so long in what there is of the recording."""
         began = reactor.seconds()
         while True:
             found = [sides(path) for path in self.recordings.rglob("*.part")]
-            if any(min(said(left, BOB), said(right, CAROL)) >= seconds for left, right in found):
+            both = [pair for one, other in found for pair in ((one, other), (other, one))]
+            if any(min(said(one, BOB), said(other, CAROL)) >= seconds for one, other in both):
                 return
             if reactor.seconds() - began > LIMIT:
                 raise Ended(f"it is not recorded; {self.service.program.story()[-4000:]}")
@@ -244,12 +245,11 @@ class ToldMeanwhileTests(MediaCase):
         await carol.hears(ALICE)
         await asked
         await self.hear_each_other(bob, carol)
-        await deferLater(reactor, 3.0)
+        await self.until_said(2.0)
         await bob.hang_up()
         await carol.tells("CALL_CLOSED")
         left, right = await self.recorded()
-        sides = {BOB: left, CAROL: right}
-        if {one for one, pitch in PITCH.items() if loudness(left[: 4 * HALF], pitch) > 1000} == {CAROL}:
-            sides = {CAROL: left, BOB: right}  # whoever has spoken first by the relay is left
+        # Whoever has spoken first by the relay is left.
+        sides = {BOB: left, CAROL: right} if said(left, BOB) else {CAROL: left, BOB: right}
         for who, pcm in sides.items():
             self.assertSaid(pcm, who, 2.0)

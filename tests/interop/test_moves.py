@@ -75,7 +75,7 @@ class MovesTests(TestCase):
                 self.assertIn("has taken the calls of this one", a.log.read_text())
                 self.assertEqual(self.calls(b), [call["id"]])
                 b.ask(f"/calls/{call['id']}", "DELETE")
-                self.assertTrue(until(lambda: uas.count("SuccessfulCall(C)") == 1, 10), uas.said())
+                self.assertTrue(until(lambda: uas.count("SuccessfulCall(C)") == 1), uas.said())
                 (record,) = b.ask("/calls/past")
                 self.assertEqual((record["id"], record["why"]), (call["id"], "operator"))
 
@@ -104,7 +104,7 @@ class MovesTests(TestCase):
                 self.assertEqual(self.calls(b), [call["id"]])
                 uac.process.wait(60)
                 self.assertEqual((uac.count("SuccessfulCall(C)"), uac.said()), (1, ""))
-                self.assertTrue(until(lambda: self.calls(b) == [], 5), self.calls(b))
+                self.assertTrue(until(lambda: self.calls(b) == []), self.calls(b))
                 (record,) = b.ask("/calls/past")
                 self.assertEqual((record["id"], record["why"]), (call["id"], "bye"))
 
@@ -121,7 +121,7 @@ class MovesTests(TestCase):
                 return False
             return True
 
-        self.assertTrue(until(done, 20), here.log.read_text()[-3000:])
+        self.assertTrue(until(done), here.log.read_text()[-3000:])
         self.assertEqual((self.calls(here), self.calls(there)), ([], [call]))
 
     def calls(self, service: Killable) -> list[str]:

@@ -259,7 +259,8 @@ class CarrierTests(RegistrationCase):
         await alice.tells("CALL_ESTABLISHED")
         await alice.hang_up()
         self.assertEqual(await sipp.ended(90), 0, sipp.story())
-        given = re.findall(r"^(\w+) sip:.*\n(?:.+\n)*?Proxy-Authorization: (.+)", self.messages(), re.M)
+        found = re.findall(r"^(\w+) sip:.*\n(?:.+\n)*?Proxy-Authorization: (.+)", self.messages(), re.M)
+        given = list(dict.fromkeys(found))  # a busy carrier is sent its INVITE again
         # The ACK has the same credentials as its INVITE (section 13.2.2.4).
         self.assertEqual([method for method, _ in given], ["INVITE", "ACK"])
         self.assertEqual(given[0][1], given[1][1])

@@ -314,7 +314,8 @@ class RelaysTests(TestCase):
         """Who is silent for as long as is set is told of."""
         hasty = Workers(reactor, (32_300, 32_400), 1, 1.0)
         told: Deferred[RelayHappened] = Deferred()
-        relay = Relays(hasty).open("1", lambda one: told.called or told.callback(one))
+        # On a busy machine Bob may be silent for as long, too.
+        relay = Relays(hasty).open("1", lambda one: told.called or one.leg != "a" or told.callback(one))
         await self.talk(relay)
         self.alice.target = None
         self.assertEqual(await told, RelayHappened("silent", "a"))

@@ -16,6 +16,7 @@ from b2bua.net.tls import Credentials
 from b2bua.transactions.flow import Flow
 from b2bua.wire.message import Request, Response
 from b2bua.wire.uri import Uri
+from bench.servers import is_open
 from tests.interop.certificates import Authority
 from tests.interop.peers import Peer, PeerCase, later
 from tests.interop.processes import TIMEOUT, Program, free_port
@@ -79,8 +80,14 @@ class SippCase(PeerCase):
         file.write_text("\n".join(lines) + "\n")
         program = self.program("stunnel", need("stunnel"), str(file.resolve()))
         await program.says("Configuration successful")
-        await later(0.1)
+        await self.until_open(program, accept, "tcp")
         return program
+
+    async def until_open(self, program: Program, port: int, transport: str) -> None:
+        """Wait until a program has opened its port."""
+        while not is_open(port, transport):
+            self.assertIs(program.status, None, program.story())
+            await later(0.02)
 
 
 class SippCallsTests(SippCase):
@@ -146,7 +153,7 @@ class SippCalledTests(SippCase):
         alice = self.peer(HOST, transport, credentials=self.credentials())
         port = free_port()
         sipp = self.run_sipp("-sn", "uas", "-t", option, port=port)
-        await later(0.5)
+        await self.until_open(sipp, port, "udp" if transport == "UDP" else "tcp")
         if tunnelled:
             accept = free_port()
             await self.tunnel(accept, port, client=False)
@@ -179,7 +186,8 @@ class SippCalledTests(SippCase):
 
         alice.runner.request(write("INVITE", 1), target, hear)
         answer = await final
-        self.assertEqual(codes, [180, 200])
+        # A response is sent again when the INVITE was, on a busy machine.
+        self.assertEqual(list(dict.fromkeys(codes)), [180, 200])
         to = answer.get("To") or ""
         alice.runner.acknowledge(write("ACK", 1, to), target)
         final = Deferred()

@@ -20,6 +20,7 @@ from b2bua.net.udp import ROUND, UdpWire
 from b2bua.transactions.flow import Flow
 from b2bua.wire.message import Response, parse, write
 from b2bua.wire.uri import Uri
+from tests.interop.processes import LIMIT
 from tests.net.world import Recorder
 from tests.transactions.messages import request
 
@@ -71,7 +72,7 @@ class UdpTests(TestCase):
         self.addCleanup(phone.close)
         phone.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 0)
         phone.bind(("0.0.0.0", 0))
-        phone.settimeout(5)
+        phone.settimeout(LIMIT)
         port = phone.getsockname()[1]
         asked = request("OPTIONS", via=f"SIP/2.0/UDP 127.0.0.1:{port};branch=z9hG4bKgroup;rport")
         phone.sendto(write(asked), ("224.0.1.75", bob.wire.local[1]))
@@ -214,7 +215,7 @@ class AddressesTests(TestCase):
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
                 # The routes would choose 127.0.0.1 to answer from.
                 phone.bind(("127.0.0.1", 0))
-                phone.settimeout(10)
+                phone.settimeout(LIMIT)
                 via = f"SIP/2.0/UDP 127.0.0.1;rport;branch=z9hG4bK{address}"
                 phone.sendto(
                     write(request("OPTIONS", via=via, cseq=int(address[-1]))), (address, bob.wire.local[1])

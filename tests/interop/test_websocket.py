@@ -259,7 +259,8 @@ class WebSocketTests(PeerCase):
         browser.say(CloseConnection(code=1001))
         await browser.next(CloseConnection)
         await browser.ended
-        await later(0.02)
+        while not self.bob.user.lost:
+            await later(0.01)
         self.assertEqual(self.bob.user.lost, [self.bob.user.servers[0].flow])
         self.assertEqual(self.bob.runner.transport.counts.malformed, 0)
 

@@ -36,7 +36,7 @@ LOOK = 0.05
 
 _LEVEL = '<?xml version="1.0" encoding="ISO-8859-1"?>\n<scenario name="{name}">\n{steps}\n{used}</scenario>\n'
 _WRITTEN = re.compile(
-    rb"(\d+:\d+:\d+\.\d+)\n(?:UDP|TCP) message (sent|received) [\[(](\d+)\]? bytes[^\n]*\n\n"
+    rb"(\d+-\d+-\d+\s+\d+:\d+:\d+\.\d+)\n(?:UDP|TCP) message (sent|received) [\[(](\d+)\]? bytes[^\n]*\n\n"
 )
 
 
@@ -333,7 +333,7 @@ class Passed(NamedTuple):
     """C{sent} or C{received}."""
     message: Any
     at: str
-    """The time of day, which can be compared between phones."""
+    """Date and time of day, which can be compared between phones."""
 
 
 class Phone:

@@ -267,7 +267,8 @@ class PostgresqlTests(SqlContract, TestCase):
             )
         finally:
             os.kill(backend, signal.SIGCONT)
-        for _ in range(50):
+        self.patch(sql, "SILENCE", 30.0)
+        for _ in range(600):
             try:
                 yield self.store.write(Batch(settings=(Setting("", "x", "y", 2),)))
             except StoreError:  # the former connection still has the name of our node
