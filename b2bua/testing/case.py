@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -28,6 +30,25 @@ class LadderTestCase(SynchronousTestCase):
     def make_world(self) -> World:
         """Make the world that this test plays in."""
         return World()
+
+    @contextmanager
+    def anew(self, *what: Any, **case: Any) -> Iterator[None]:
+        """
+        Set up once more, and play one of several cases.
+
+        C{with self.anew(who="alice"):} in a loop; a failure says which case it was.
+
+        @param what: what the case is, where that needs no name.
+        @param case: the same, with names.
+        """
+        try:
+            self.setUp()
+            yield
+        except Exception as error:
+            named = [f"{name}={value!r}" for name, value in case.items()]
+            # C{subTest} says nothing in trial, nor do notes of an exception.
+            error.args = (f"{error}\nin the case {', '.join([*map(repr, what), *named])}",)
+            raise
 
     def phones(self, *names: str, manners: Manners | None = None, **options: Any) -> list[Phone]:
         """Set up registered phones that do what the test writes down, unless they have other manners."""

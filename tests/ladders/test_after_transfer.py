@@ -170,8 +170,7 @@ class AtOnceTests(TransferTestCase):
         """Bob hears 200 and hangs up, or is hung up; Carol rings on, and answers."""
         for semi in (False, True):
             for leaves in ("final", "never"):
-                with self.subTest(semi=semi, leaves=leaves):
-                    self.setUp()
+                with self.anew(semi=semi, leaves=leaves):
                     self.carol.manners.answers_after = 6.0
                     self.bob.manners.leaves_after_refer = leaves
                     self.call(self.alice, self.bob)
@@ -192,8 +191,7 @@ class AtOnceTests(TransferTestCase):
     def test_failure(self) -> None:
         """Carol is busy: Bob, who believes that he is done, is rung again, whether he has left or not."""
         for leaves in ("final", "never"):
-            with self.subTest(leaves=leaves):
-                self.setUp()
+            with self.anew(leaves=leaves):
                 self.carol.manners.refuses = 486
                 self.bob.manners.leaves_after_refer = leaves
                 self.call(self.alice, self.bob)

@@ -35,8 +35,7 @@ class AttendedTransferTests(TransferTestCase):
         from the other, as we do.
         """
         for alice_calls, carol_calls, hold in product((True, False), repeat=3):
-            with self.subTest(alice_calls=alice_calls, carol_calls=carol_calls, hold=hold):
-                self.setUp()
+            with self.anew(alice_calls=alice_calls, carol_calls=carol_calls, hold=hold):
                 first, second = self.consult(alice_calls=alice_calls, carol_calls=carol_calls)
                 if hold:
                     second.hold()

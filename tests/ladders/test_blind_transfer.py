@@ -146,8 +146,7 @@ class BlindTransferTests(TransferTestCase):
     def test_while_it_rings(self) -> None:
         """Who has not answered yet has nobody to transfer: 603 at once, and the call is not touched."""
         for early_media in (False, True):
-            with self.subTest(early_media=early_media):
-                self.setUp()
+            with self.anew(early_media=early_media):
                 self.bob.manners = self.bob.manners.but(early_media=early_media, answers_after=5.0)
                 calling = self.alice.dial("bob")
                 self.world.run(1)

@@ -310,8 +310,7 @@ class TransferTests(KeptCase):
             6.0,
             8.0,
         ):
-            with self.subTest(after):
-                self.setUp()
+            with self.anew(after):
                 self.carol.manners.answers_after = 3.0
                 self.talk()
                 self.bob.session.transfer("carol")
@@ -334,8 +333,7 @@ class TransferTests(KeptCase):
         """
         answered = 0
         for after in range(0, 100, 5):
-            with self.subTest(after):
-                self.setUp()
+            with self.anew(after):
                 self.talk()
                 self.bob.hold()
                 self.world.run(1)

@@ -51,8 +51,7 @@ class SessionTests(LadderTestCase):
         both still hear each other, and an unchanged session is an unchanged session.
         """
         for who in ("alice", "bob"):
-            with self.subTest(who):
-                self.setUp()
+            with self.anew(who):
                 alice, bob = self.world.phones("alice", "bob", manners=Manners(answers_after=0.2))
                 phone = {"alice": alice, "bob": bob}[who]
                 phone.manners.session_expires = 90
@@ -67,8 +66,7 @@ class SessionTests(LadderTestCase):
     def test_bye_meets_reinvite(self) -> None:
         """drachtio-server PR#402: a BYE that crosses a re-INVITE ends the call, and nothing else."""
         for one, other in (("alice", "bob"), ("bob", "alice")):
-            with self.subTest(one):
-                self.setUp()
+            with self.anew(one):
                 names = ("alice", "bob")
                 manners = Manners(answers_after=0.2)
                 phones = dict(zip(names, self.world.phones(*names, manners=manners), strict=True))
@@ -124,8 +122,7 @@ class SessionTests(LadderTestCase):
         are done after some seconds, with both on hold (RFC 3261 section 14.1).
         """
         for step in range(8):
-            with self.subTest(step):
-                self.setUp()
+            with self.anew(step):
                 alice, bob = self.world.phones("alice", "bob", manners=Manners(answers_after=0.2))
                 alice.dial("bob")
                 self.world.run(2)

@@ -348,8 +348,7 @@ class TakenTests(LadderTestCase):
     def test_dial(self) -> None:
         """Whoever is connected by L{dial} talks to the server no more, and the script hears so."""
         for seconds in (0.0, 0.4, 1.5, 5.0):
-            with self.subTest(seconds):
-                self.setUp()
+            with self.anew(seconds):
                 call = self.talking()
                 self.world.run(seconds)
                 leg = call.legs[0]

@@ -37,8 +37,7 @@ class EarlyUpdateTests(LadderTestCase):
         """The offer goes to the other side, and its answer back to who made it."""
         for number in (0, 1):
             for wish in ("sendrecv", "sendonly"):
-                with self.subTest(number=number, wish=wish):
-                    self.setUp()
+                with self.anew(number=number, wish=wish):
                     who = self.ring()[number]
                     who.media.port = self.world.new_media_port()
                     who.update(wish)
@@ -50,8 +49,7 @@ class EarlyUpdateTests(LadderTestCase):
     def test_refused(self) -> None:
         """So does a refusal, and the INVITE is none the worse for it."""
         for number in (0, 1):
-            with self.subTest(number=number):
-                self.setUp()
+            with self.anew(number=number):
                 who = self.ring()[number]
                 (self.alice, self.bob)[1 - number].manners.change_code = 488
                 who.update()
@@ -82,8 +80,7 @@ class EarlyUpdateTests(LadderTestCase):
         """The caller gives up while an UPDATE of either side is under way."""
         for number in (0, 1):
             for moment in (0.0, 0.005, 0.015, 0.025):
-                with self.subTest(number=number, moment=moment):
-                    self.setUp()
+                with self.anew(number=number, moment=moment):
                     alice, bob = self.ring()
                     (alice, bob)[number].update()
                     self.world.run(moment)
@@ -95,8 +92,7 @@ class EarlyUpdateTests(LadderTestCase):
         """The callee refuses the call while an UPDATE of either side is under way."""
         for number in (0, 1):
             for moment in (0.0, 0.005, 0.015, 0.025):
-                with self.subTest(number=number, moment=moment):
-                    self.setUp()
+                with self.anew(number=number, moment=moment):
                     alice, bob = self.ring()
                     (alice, bob)[number].update()
                     self.world.run(moment)

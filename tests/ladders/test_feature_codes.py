@@ -219,8 +219,7 @@ class HandedOnTests(LadderTestCase):
             '"Carol" <sips:*73@elsewhere.example;transport=tcp>;q=1.0',
             "<tel:*72-666;phone-context=example.com>",
         ):
-            with self.subTest(contact):
-                self.setUp()
+            with self.anew(contact):
                 self.redirects(contact)
                 self.assertEqual(getattr(self.alice.gets(480), "reason", ""), "Redirection refused")
                 self.unchanged()

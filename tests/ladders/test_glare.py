@@ -42,8 +42,7 @@ class GlareTests(LadderTestCase):
     def test_shifted(self) -> None:
         """Wherever on the way the two meet, both are done in the end."""
         for shift in range(1, 12):
-            with self.subTest(shift=shift):
-                self.setUp()
+            with self.anew(shift=shift):
                 self.alice.hold()
                 self.world.run(shift * 0.005)
                 self.bob.hold("inactive")
@@ -67,8 +66,7 @@ class GlareTests(LadderTestCase):
         """A BYE that crosses a re-INVITE, from either side, at each distance, ends the call."""
         for shift in range(8):
             for leaver in ("alice", "bob"):
-                with self.subTest(shift=shift, leaver=leaver):
-                    self.setUp()
+                with self.anew(shift=shift, leaver=leaver):
                     self.alice.hold()
                     self.world.run(shift * 0.005)
                     (self.alice if leaver == "alice" else self.bob).hang_up()
@@ -79,8 +77,7 @@ class GlareTests(LadderTestCase):
     def test_both_hang_up(self) -> None:
         """Two BYEs that cross, at each distance."""
         for shift in range(8):
-            with self.subTest(shift=shift):
-                self.setUp()
+            with self.anew(shift=shift):
                 self.alice.hang_up()
                 self.world.run(shift * 0.005)
                 if self.bob.live:

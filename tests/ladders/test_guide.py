@@ -83,8 +83,7 @@ class GuideTests(LadderTestCase):
     def test_5_call_waiting(self) -> None:
         """5: a second call rings during the first, which is held before the second is answered."""
         for waiting, first in (("alice", "bob"), ("bob", "alice")):
-            with self.subTest(waiting=waiting):
-                self.setUp()
+            with self.anew(waiting=waiting):
                 a, b, c = self.phones(waiting, first, "carol")
                 self.connect(a, b)
                 c.sends("INVITE", to=waiting)

@@ -218,8 +218,7 @@ class OthersTests(MovedCase):
     def test_cannot_be_joined_for_a_bug(self) -> None:
         """A bug while two calls are brought to one node: the REFER is answered all the same."""
         for stays in (False, True):
-            with self.subTest(stays=stays):
-                self.setUp()
+            with self.anew(stays=stays):
                 first = self.call(self.alice, self.bob)[1]
                 self.bob.next_hop = (B, 5060)
                 second = self.call(self.bob, self.carol)[0]
@@ -276,8 +275,7 @@ class OthersTests(MovedCase):
     def test_phone_comes_by_another_connection(self) -> None:
         """The call of a phone by TCP follows it when it registers by a new connection, at either node."""
         for host in (A, B):
-            with self.subTest(host=host):
-                self.setUp()
+            with self.anew(host=host):
                 erin = self.world.phone("erin", manners=Manners(answers_after=1.0), transport="TCP")
                 erin.register()
                 self.world.run(1)
@@ -296,8 +294,7 @@ class OthersTests(MovedCase):
     def test_phone_comes_while_it_is_asked(self) -> None:
         """A re-INVITE on its way to a Contact by TCP is no other one when the phone registers just then."""
         for host, tenths in product((A, B), range(10)):
-            with self.subTest(host=host, at=tenths):
-                self.setUp()
+            with self.anew(host=host, at=tenths):
                 erin = self.world.phone("erin", manners=Manners(answers_after=1.0), transport="TCP")
                 erin.register()
                 self.world.run(1)

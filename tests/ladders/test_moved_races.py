@@ -25,8 +25,7 @@ class RaceTests(MovedCase):
             "bye": lambda phone: phone.hang_up(),
         }
         for deed, host, tenths in product(deeds, (A, B), range(0, 140, 7)):
-            with self.subTest(deed=deed, host=host, at=tenths):
-                self.setUp()
+            with self.anew(deed=deed, host=host, at=tenths):
                 self.call(self.alice, self.bob)
                 self.arrives_at(host)
                 self.world.clock.callLater(tenths / 10_000, deeds[deed], self.bob)
@@ -47,8 +46,7 @@ class RaceTests(MovedCase):
     def test_glare(self) -> None:
         """Two re-INVITEs that cross at any moment of a move, at either process, are through in the end."""
         for host, tenths in product((A, B), range(0, 140, 14)):
-            with self.subTest(host=host, at=tenths):
-                self.setUp()
+            with self.anew(host=host, at=tenths):
                 self.call(self.alice, self.bob)
                 self.bob.next_hop = (host, 5060)
                 for phone in (self.alice, self.bob):

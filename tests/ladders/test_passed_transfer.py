@@ -92,8 +92,7 @@ class PassedTests(TransferTestCase):
     def test_semi_attended(self) -> None:
         """No phone can take over a call that rings (RFC 3891 section 3): we let it ring on ourselves."""
         for gives_up in (False, True):
-            with self.subTest(gives_up=gives_up):
-                self.setUp()
+            with self.anew(gives_up=gives_up):
                 self.carol.manners.answers_after = 3.0
                 self.call(self.alice, self.bob)
                 first = self.bob.session
@@ -137,8 +136,7 @@ class KeptTests(TransferTestCase):
     def test_name(self) -> None:
         """Alice is slow; the process that has the other call when she comes knows it by that name, too."""
         for crash in (False, True):
-            with self.subTest(crash=crash):
-                self.setUp()
+            with self.anew(crash=crash):
                 served = self.world.served
                 self.call(self.alice, self.bob)
                 first = self.bob.session

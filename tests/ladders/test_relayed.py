@@ -134,8 +134,7 @@ class RelayedTests(RelayCase):
     def test_glare(self) -> None:
         """Two changes cross while the engine thinks: one is done after the other."""
         for apart in (0.0, 0.003, 0.008, 0.012, 0.02):
-            with self.subTest(apart=apart):
-                self.setUp()
+            with self.anew(apart=apart):
                 self.call()
                 self.alice.session.move_media()
                 self.world.run(apart)
@@ -321,8 +320,7 @@ class OfficeTests(RelayCase):
     def test_blind(self) -> None:
         """Alice, relayed, is transferred to Carol; Bob to Carol need no relay any more."""
         for survivor, relayed in (("alice", {"alice", "carol"}), ("bob", set())):
-            with self.subTest(survivor=survivor):
-                self.setUp()
+            with self.anew(survivor=survivor):
                 self.call()
                 (self.bob if survivor == "alice" else self.alice).session.transfer("carol")
                 self.world.run(5)
@@ -418,8 +416,7 @@ class FaultTests(RelayCase):
     def test_dies_while_busy(self) -> None:
         """So it is when one of them is just changing the session, or on hold."""
         for moment in (0.0, 0.005, 0.012, 0.02, 0.03):
-            with self.subTest(moment=moment):
-                self.setUp()
+            with self.anew(moment=moment):
                 self.call()
                 self.bob.session.move_media()
                 self.world.run(moment)

@@ -79,8 +79,7 @@ class ReliableTests(LadderTestCase):
             for callee in ("none", "supported", "required"):
                 for early in (False, True):
                     for offer in (True, False):
-                        with self.subTest(caller=caller, callee=callee, early=early, offer=offer):
-                            self.setUp()
+                        with self.anew(caller=caller, callee=callee, early=early, offer=offer):
                             manners = Manners(answers_after=1.0, early_media=early and offer)
                             (alice,) = self.phones("alice", manners=manners.but(hundred_rel=caller))
                             (bob,) = self.phones("bob", manners=manners.but(hundred_rel=callee))

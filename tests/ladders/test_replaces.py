@@ -77,8 +77,7 @@ class ReplacesTests(TransferTestCase):
     def test_pick_up_of_a_transfer(self) -> None:
         """Dave picks up what rings at Carol's since Bob has transferred Alice to her, in either way."""
         for semi in (False, True):
-            with self.subTest(semi=semi):
-                self.setUp()
+            with self.anew(semi=semi):
                 (dave,) = self.world.phones("dave")
                 self.carol.manners.answers_after = None
                 self.call(self.alice, self.bob)
@@ -116,8 +115,7 @@ class ReplacesTests(TransferTestCase):
     def test_identity(self) -> None:
         """Each is told whom it talks to: not the number that was dialled, but who is there."""
         for answered in (False, True):
-            with self.subTest(answered=answered):
-                self.setUp()
+            with self.anew(answered=answered):
                 self.bob.manners.answers_after = 1.0 if answered else None
                 self.alice.dial("bob")
                 self.world.run(3)

@@ -35,8 +35,7 @@ class TimerTests(LadderTestCase):
             kinds += [TIMED.but(refresher=refresher, refreshes_by=by) for by in ("UPDATE", "INVITE")]
         for caller in kinds:
             for callee in kinds:
-                with self.subTest(caller=caller, callee=callee):
-                    self.setUp()
+                with self.anew(caller=caller, callee=callee):
                     self.lasts(*self.pair(caller, callee), seconds=700)
 
     def test_refresher_dies(self) -> None:
@@ -44,8 +43,7 @@ class TimerTests(LadderTestCase):
         for caller, refresher in ((True, "uac"), (False, "uas")):
             for other in (PLAIN, TIMED.but(refresher=refresher)):
                 for by in ("UPDATE", "INVITE"):
-                    with self.subTest(caller=caller, other=other, by=by):
-                        self.setUp()
+                    with self.anew(caller=caller, other=other, by=by):
                         lazy = TIMED.but(refresher=refresher, refreshes=False)
                         alice, bob = self.pair(*((lazy, other) if caller else (other, lazy)))
                         self.world.run(120)

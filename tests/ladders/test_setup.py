@@ -14,8 +14,7 @@ class GivingUpTests(LadderTestCase):
     def test_at_every_moment(self) -> None:
         """A CANCEL at any moment, before, during and after the answer, leaves nothing behind."""
         for step in range(60):
-            with self.subTest(step=step):
-                self.setUp()
+            with self.anew(step=step):
                 alice, bob = self.phones("alice", "bob", manners=Manners(rings_after=0.02, answers_after=0.1))
                 alice.dial("bob")
                 self.world.run(step * 0.004)
@@ -28,8 +27,7 @@ class GivingUpTests(LadderTestCase):
     def test_callee_at_every_moment(self) -> None:
         """A callee who answers and hangs up at once, or refuses, at any distance from a CANCEL."""
         for step in range(40):
-            with self.subTest(step=step):
-                self.setUp()
+            with self.anew(step=step):
                 alice, bob = self.phones("alice", "bob", manners=Manners(rings_after=0.02, answers_after=0.1))
                 bob.manners.hangs_up_after = 0.005
                 alice.dial("bob")
@@ -115,8 +113,7 @@ class TargetTests(LadderTestCase):
     def test_unplugged(self) -> None:
         """A phone whose address is dead is found out at once by ICMP, and after 32 seconds without."""
         for icmp, within in ((True, 1), (False, 40)):
-            with self.subTest(icmp=icmp):
-                self.setUp()
+            with self.anew(icmp=icmp):
                 alice, bob = self.phones("alice", "bob")
                 self.world.network.icmp = icmp
                 bob.vanish()

@@ -34,8 +34,7 @@ class BrowserTests(TransferTestCase):
         negotiated anew in an answer of somebody else.
         """
         for alice_calls, carol_calls, hold in product((True, False), repeat=3):
-            with self.subTest(alice_calls=alice_calls, carol_calls=carol_calls, hold=hold):
-                self.setUp()
+            with self.anew(alice_calls=alice_calls, carol_calls=carol_calls, hold=hold):
                 first = (
                     self.call(self.alice, self.bob)[1] if alice_calls else self.call(self.bob, self.alice)[0]
                 )

@@ -33,8 +33,7 @@ class HangUpTests(TransferTestCase):
     def test_soon_after_the_202(self) -> None:
         """siphon-sip#220: the transferor hangs up 280 ms after the 202, and both parties were lost."""
         for wait in (0.2, 0.28):
-            with self.subTest(wait=wait):
-                self.setUp()
+            with self.anew(wait=wait):
                 self.call(self.alice, self.bob)
                 session = self.bob.session
                 session.transfer("carol")
@@ -74,8 +73,7 @@ class HangUpTests(TransferTestCase):
     def test_target_leaves_as_it_is_joined(self) -> None:
         """siphon-sip#456: the BYE overtook the ACK that was owed to the survivor."""
         for ms in range(0, 60, 5):
-            with self.subTest(ms=ms):
-                self.setUp()
+            with self.anew(ms=ms):
                 self.call(self.alice, self.bob)
                 self.bob.session.transfer("carol")
                 self.world.run_until(lambda: bool(self.carol.live) and self.carol.session.state == "up")
@@ -98,8 +96,7 @@ class HangUpTests(TransferTestCase):
         and not forgotten.
         """
         for wait in (0.01, 0.03, 0.05, 0.09):
-            with self.subTest(wait=wait):
-                self.setUp()
+            with self.anew(wait=wait):
                 self.alice.manners.change_after = 0.1
                 self.call(self.alice, self.bob)
                 self.bob.session.transfer("carol")
@@ -174,8 +171,7 @@ class NamesTests(TransferTestCase):
     def test_spelled(self) -> None:
         """pjproject#4792, pjsip-android#237: Refer-To has the AOR or the Contact; only Replaces counts."""
         for to in ("carol", "sip:carol@127.0.0.9:5099;transport=tcp", "sip:nobody@elsewhere.example"):
-            with self.subTest(to=to):
-                self.setUp()
+            with self.anew(to=to):
                 first, second = self.consult()
                 first.transfer(to, replaces=second)
                 self.joined()

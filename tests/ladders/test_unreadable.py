@@ -38,15 +38,13 @@ class SuccessTests(LadderTestCase):
     def test_fields_that_can_be_done_without(self) -> None:
         """Session-Expires and Record-Route that cannot be read are ignored, and the call stands."""
         for field in (("Session-Expires", "soon"), ("Record-Route", "<sip:"), ("Min-SE", "@")):
-            with self.subTest(field):
-                self.setUp()
+            with self.anew(field):
                 self.talk(*self.answered(field))
 
     def test_contact(self) -> None:
         """Without a Contact that can be read requests go where the INVITE went."""
         for contact in ("tel:+4930123", "sip:["):
-            with self.subTest(contact):
-                self.setUp()
+            with self.anew(contact):
                 alice, bob = self.phones("alice", "bob")
                 alice.sends("INVITE", to="bob")
                 bob.gets("INVITE")

@@ -314,8 +314,7 @@ class RudeTests(LadderTestCase):
         """What a phone says after its final answer means nothing, whoever called (section 17.1.1.2)."""
         rude = QUICK.but(answers_twice=True)
         for refuses in (None, 486):
-            with self.subTest(refuses=refuses):
-                self.setUp()
+            with self.anew(refuses=refuses):
                 alice, bob = self.phones("alice", "bob", manners=rude.but(refuses=refuses))
                 call = alice.dial("bob")
                 self.world.run(2)

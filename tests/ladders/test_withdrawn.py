@@ -115,8 +115,7 @@ class WithdrawnTests(LadderTestCase):
     def test_hung_up(self) -> None:
         """The end of the call ends a re-INVITE that rings."""
         for who in (self.alice, self.bob):
-            with self.subTest(who=who.name):
-                self.setUp()
+            with self.anew(who=who.name):
                 self.alice.session.move_media()
                 self.world.run(1)
                 (self.alice if who.name == "alice" else self.bob).session.hang_up()

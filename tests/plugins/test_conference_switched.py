@@ -104,8 +104,7 @@ class ReplacesTests(SwitchedCase):
     def test_races(self) -> None:
         """Whoever leaves while the voice is on its way: nobody is left over, and no voice."""
         for leaves in ("first", "second"):
-            with self.subTest(leaves=leaves):
-                self.setUp()
+            with self.anew(leaves=leaves):
                 self.enter(self.alice, self.bob)
                 self.world.voices.delay = 1.0
                 session = self.second.dial("800", fields=(("Replaces", named(self.alice.session)),))

@@ -186,7 +186,7 @@ class HoldTests(MusicCase):
         """A phone that refuses the voice is held in silence, if it takes that."""
         self.bob.manners.change_code = 488
         self.held()
-        self.bob.manners.change_code = 0
+        self.bob.manners.change_code = 200
         self.taken_back()
         self.over()
 
@@ -255,8 +255,7 @@ class TransferTests(MusicCase):
         the two are joined after all (RFC 3261 section 14.1).
         """
         for moment in (0.0, 0.002, 0.004):
-            with self.subTest(moment):
-                self.setUp()
+            with self.anew(moment):
                 self.alice.session.transfer("nobody")
                 self.world.run(moment)
                 self.bob.hold()
@@ -275,8 +274,7 @@ class TransferTests(MusicCase):
         CANCEL wants no other one.
         """
         for moment in (0.1, 0.32, 0.33, 0.34, 0.35, 0.36):
-            with self.subTest(moment):
-                self.setUp()
+            with self.anew(moment):
                 self.world.voices.delay = 0.3
                 self.carol.manners.answers_after = None
                 self.bob.session.transfer("carol")
@@ -339,8 +337,7 @@ class ParkTests(MusicCase):
         """A re-INVITE of who is parked crosses the REFER: two reasons for a voice wait, and one counts."""
         for delay in (0.0, 0.005, 0.3):
             for moment in (0.0, 0.005, 0.01, 0.015, 0.02, 0.03):
-                with self.subTest((delay, moment)):
-                    self.setUp()
+                with self.anew((delay, moment)):
                     self.world.voices.delay = delay
                     self.alice.session.move_media()
                     self.world.run(moment)

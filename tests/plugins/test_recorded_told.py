@@ -220,8 +220,7 @@ class DemandTests(ToldCase):
         """Whoever leaves at whatever moment of it: the call is over, and nothing is left."""
         for moment in (0.0, 0.01, 0.02, 0.03, 0.05, 0.5, 1.9, 2.0, 2.01, 2.02, 2.03, 2.05, 2.1):
             for leaves in ("alice", "bob"):
-                with self.subTest(moment=moment, leaves=leaves):
-                    self.setUp()
+                with self.anew(moment=moment, leaves=leaves):
                     self.world.voices.delay = 0.005
                     self.talk()
                     self.bob.session.ask("INFO", [("Record", "on")])
@@ -235,8 +234,7 @@ class DemandTests(ToldCase):
     def test_worker_dies(self) -> None:
         """A worker dies before both are shown its voice: another one tells them, and they talk on."""
         for moment in (0.016, 0.018, 0.02, 0.03):
-            with self.subTest(moment=moment):
-                self.setUp()
+            with self.anew(moment=moment):
                 self.world.voices.delay = 0.005
                 self.talk()
                 self.bob.session.ask("INFO", [("Record", "on")])
@@ -262,8 +260,7 @@ class DemandTests(ToldCase):
     def test_reload_meanwhile(self) -> None:
         """A reload in the moment in which a key is pressed loses neither what is wanted nor the answer."""
         for moment in (0.01, 0.011, 0.05):
-            with self.subTest(moment=moment):
-                self.setUp()
+            with self.anew(moment=moment):
                 self.talk()
                 answers: list[Response | None] = []
                 self.bob.session.ask("INFO", [("Record", "on")], hear=answers.append)
@@ -277,8 +274,7 @@ class DemandTests(ToldCase):
     def test_ends_meanwhile(self) -> None:
         """A key that is pressed in the moment in which the other one hangs up leaves nothing that waits."""
         for said in ("on", "off"):
-            with self.subTest(said=said):
-                self.setUp()
+            with self.anew(said=said):
                 self.world.relays.delay = 0.3
                 self.talk()
                 self.bob.session.ask("INFO", [("Record", said)])
@@ -313,8 +309,7 @@ class DemandTests(ToldCase):
     def test_crash(self) -> None:
         """The server dies while they are told: they are told anew, talk on, and are recorded then."""
         for moment in (0.8, 1.0, 1.3, 1.8):
-            with self.subTest(moment=moment):
-                self.setUp()
+            with self.anew(moment=moment):
                 self.begin(moment)
                 self.crash()
                 self.world.run(12)
@@ -324,8 +319,7 @@ class DemandTests(ToldCase):
     def test_crash_without_key(self) -> None:
         """The server dies while they are told, and nobody asks for it again: they talk on."""
         for moment in (0.25, 0.3, 0.6, 0.9, 1.2, 1.4, 1.6, 1.8):
-            with self.subTest(moment=moment):
-                self.setUp()
+            with self.anew(moment=moment):
                 self.begin_without_key(moment)
                 self.crash()
                 self.world.run(12)
@@ -335,8 +329,7 @@ class DemandTests(ToldCase):
     def test_crash_and_refused(self) -> None:
         """Who refuses for a while to be shown the other one again is shown them later."""
         for refuses in ("alice", "bob"):
-            with self.subTest(refuses=refuses):
-                self.setUp()
+            with self.anew(refuses=refuses):
                 self.begin_without_key(1.4)
                 phone = self.alice if refuses == "alice" else self.bob
                 phone.manners.change_code = 488

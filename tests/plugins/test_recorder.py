@@ -122,8 +122,7 @@ class FaultTests(RecordingCase):
     def test_crash_while_paused(self) -> None:
         """Recording × crash: what pauses does so afterwards, be the engine still there or not."""
         for outlives in (True, False):
-            with self.subTest(outlives=outlives):
-                self.setUp()
+            with self.anew(outlives=outlives):
                 self.world.relays.outlives = outlives
                 self.talk()
                 self.command("pause")

@@ -129,8 +129,7 @@ class MeetingTests(RecordingCase):
     def test_stays_off(self) -> None:
         """Recording × hold: one that was ended by hand stays so, whoever resumes; after a crash, too."""
         for crashes in (False, True):
-            with self.subTest(crashes=crashes):
-                self.setUp()
+            with self.anew(crashes=crashes):
                 self.talk()
                 assert self.world.served is not None
                 (id,) = self.world.served.server.core.calls.going
@@ -366,8 +365,7 @@ class DemandTests(RecordingCase):
     def test_one_hangs_up(self) -> None:
         """Somebody leaves while the two are being shown to each other: no recording, and nothing is left."""
         for moment in (0.0, 0.005, 0.012, 0.016, 0.022, 0.03, 0.04):
-            with self.subTest(moment=moment):
-                self.setUp()
+            with self.anew(moment=moment):
                 self.talk()
                 self.bob.session.ask("INFO", [("Record", "on")])
                 self.world.run(moment)

@@ -157,8 +157,7 @@ class VoicemailTests(LadderTestCase):
             ("3", ["new_messages", "deleted", "settings"]),
             ("0", ["new_messages", "settings", "1-one"]),
         ):
-            with self.subTest(key):
-                self.setUp()
+            with self.anew(key):
                 message = self.leave("1-one")
                 self.calling(self.bob, "97")
                 self.world.voice(self.bob).press(key)
@@ -167,8 +166,7 @@ class VoicemailTests(LadderTestCase):
                 self.assertEqual(message.exists(), key in "10")
                 self.over()
         for key, then in (("1", "greeting"), ("2", "new_pin"), ("0", "settings"), ("3", "settings")):
-            with self.subTest(key):
-                self.setUp()
+            with self.anew(key):
                 self.calling(self.bob, "97")
                 self.world.voice(self.bob).press(key)
                 self.world.run(1)

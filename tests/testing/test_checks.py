@@ -119,8 +119,7 @@ class Lying(LadderTestCase):
             ("Subject", self.third.token(), "leaks another party's identifier"),
             ("Diversion", leaked, "leaks another party's identifier"),
         ):
-            with self.subTest(name=name, value=value):
-                self.setUp()
+            with self.anew(name=name, value=value):
                 self.spoil = self.replaced("INVITE", name, value)
                 self.liar.sends("INVITE", to="other")
                 self.world.run(0.05)
@@ -136,8 +135,7 @@ class Lying(LadderTestCase):
             ("Session-Expires", "soon"),
             ("Date", "today"),
         ):
-            with self.subTest(name=name):
-                self.setUp()
+            with self.anew(name=name):
                 self.spoil = self.replaced("INVITE", name, value)
                 self.liar.sends("INVITE", to="other")
                 self.world.run(0.05)
@@ -177,8 +175,7 @@ class Lying(LadderTestCase):
             ("From", "<sip:somebody@else.example>;tag=1", "changes From"),
             ("CSeq", "99 INVITE", "changes From or CSeq"),
         ):
-            with self.subTest(name=name, value=value):
-                self.setUp()
+            with self.anew(name=name, value=value):
                 self.spoil = self.replaced(200, name, value)
                 self.call_in()
                 self.assertIn(text, self.complaints())
@@ -250,8 +247,7 @@ class Lying(LadderTestCase):
     def test_crossing_reinvites(self) -> None:
         """So is one while that of the peer is open, unless the process that knew of it has died."""
         for crashed in (False, True):
-            with self.subTest(crashed=crashed):
-                self.setUp()
+            with self.anew(crashed=crashed):
                 self.call_out()
                 self.other.sends("INVITE")
                 self.world.run(0.1)
@@ -286,8 +282,7 @@ class Lying(LadderTestCase):
     def test_offer_after_crash(self) -> None:
         """The ACK owes the answer to an offer in a 2xx that comes again after a crash (section 13.2.2.4)."""
         for body, complaint in (("", "ACK without the answer to the offer of the 2xx"), ("sdp", "")):
-            with self.subTest(body=body):
-                self.setUp()
+            with self.anew(body=body):
                 self.liar.manners.acknowledges = False
                 self.liar.sends("INVITE", to="other", offer=False)
                 self.other.gets("INVITE")
@@ -331,8 +326,7 @@ class Lying(LadderTestCase):
             (b"RTP/AVP 9 0 8 101", b"RTP/AVP 77", "has no format of the offer"),
             (b"v=0", b"v=1", "SDP that is malformed"),
         ):
-            with self.subTest(text=text):
-                self.setUp()
+            with self.anew(text=text):
 
                 def spoil(message: Message, old: bytes = old, new: bytes = new) -> Message:
                     if isinstance(message, Response) and message.body:
@@ -346,8 +340,7 @@ class Lying(LadderTestCase):
     def test_versions(self) -> None:
         """A version that grows without a change, or stays with one, is found (RFC 3264 section 8)."""
         for by, text in ((2, "has version 2 after 0"), (0, "has version 0 of another body")):
-            with self.subTest(by=by):
-                self.setUp()
+            with self.anew(by=by):
                 self.call_out()
                 self.liar.session.media._version += by - 1
                 self.liar.sends("INVITE", wish="sendonly")
@@ -357,8 +350,7 @@ class Lying(LadderTestCase):
     def test_lines(self) -> None:
         """An offer has no fewer m-lines than the one before, unless that was refused (section 8; 14.1)."""
         for code, complaint in ((200, "has fewer m-lines than before"), (488, "")):
-            with self.subTest(code=code):
-                self.setUp()
+            with self.anew(code=code):
                 self.call_out()
                 for kinds in (("audio", "video"), ("audio",)):
                     self.liar.session.media.kinds = list(kinds)
