@@ -36,7 +36,7 @@ class NewPluginTests(SynchronousTestCase):
             env={"PYTHONPATH": str(Path(__file__).parents[2]), "PATH": ""},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=240,
         )
         self.assertIn("PASSED (successes=2)", played.stdout, played.stdout + played.stderr)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -88,8 +88,9 @@ class MailboxTests(SynchronousTestCase):
         self.assertEqual(list(place.parent.iterdir()), [])
 
     def now(self, later: float = 0.0) -> datetime:
-        """The time of day, some seconds later."""
-        return datetime.now(UTC) + timedelta(seconds=later)
+        """Some seconds after something was written last."""
+        written = max(one.stat().st_mtime for one in self.directory.rglob("*"))
+        return datetime.fromtimestamp(written + later, UTC)
 
     def test_power_fails_while_saving(self) -> None:
         """The old file, or the new one: never half of one, and never none that was there before."""
