@@ -61,7 +61,7 @@ def jssip() -> str:
             "--no-fund",
             "--ignore-scripts",
         ]
-        done = subprocess.run([*command, JSSIP], capture_output=True, timeout=120, check=False)
+        done = subprocess.run([*command, JSSIP], capture_output=True, timeout=400, check=False)
         if done.returncode:
             shutil.rmtree(own)
             line = f"{JSSIP} cannot be had: {done.stderr.decode(errors='replace').strip()[-300:]}"

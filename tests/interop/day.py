@@ -58,6 +58,16 @@ class Day:
         await (holder.hold() if holder.holds_by_itself else holder.hold(0))
         await self.held(holder, other)
 
+    async def hold_for_a_moment(self, holder: Any) -> None:
+        """One holds its only call and takes it back, whoever its media pass through."""
+        await self.until("nobody changes a call by itself", lambda: not any(p.restless for p in self.phones))
+        for deed, listens in ((holder.hold, False), (holder.resume, True)):
+            await deed()
+            await self.until(
+                f"{holder.user} listens: {listens}",
+                lambda listens=listens: [one.said.receives for one in holder.sessions] == [listens],
+            )
+
     async def held(self, holder: Teller, other: Teller) -> None:
         """Wait until one does not hear the other any more."""
         await self.until(f"{holder.user} holds {other.user}", lambda: not holder.hears(other))

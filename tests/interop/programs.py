@@ -33,7 +33,7 @@ PACKAGES = {
     "svwar": "sipvicious",
 }
 _PLACES = ("/usr/sbin", "/usr/local/bin", "/usr/lib/postgresql/*/bin")
-_INSTALL_SECONDS = 240
+_INSTALL_SECONDS = 500
 
 
 def need(program: str) -> str:

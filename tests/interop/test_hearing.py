@@ -23,7 +23,7 @@ from tests.interop.linphonec import Linphonec
 from tests.interop.peers import later
 from tests.interop.pjsip import Pjsip
 from tests.interop.postbox import Postbox
-from tests.interop.processes import LIMIT, Program, reactor
+from tests.interop.processes import LIMIT, TIMEOUT, Program, reactor
 from tests.interop.service import PASSWORDS, Service
 
 SAYS = {"101": 500, "102": 620, "103": 980}
@@ -57,7 +57,7 @@ members = ["101", "102", "103"]
 class HearingTests(TestCase):
     """Three phones, 101 to 103, and their ears."""
 
-    timeout = 600
+    timeout = 2 * TIMEOUT
     rounds = 1
     """L{tests.deep.test_hearing} has three."""
 

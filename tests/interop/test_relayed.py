@@ -19,6 +19,7 @@ from twisted.trial.unittest import TestCase
 from b2bua.media.rtp import RATE
 from tests.interop.baresip import Baresip
 from tests.interop.browser import Browser
+from tests.interop.day import Day
 from tests.interop.processes import LIMIT, TIMEOUT, Ended, Program, reactor
 from tests.interop.rtpengine import Rtpengine
 from tests.interop.service import PASSWORDS, Service
@@ -168,9 +169,7 @@ class BrowserTests(RelayedTestCase):
         await phone.dial(ALICE)
         await phone.tells("CALL_ESTABLISHED")
         await self.talk(phone)
-        await phone.hold()
-        await deferLater(reactor, 1.0)
-        await phone.resume()
+        await Day(self.service, [phone]).hold_for_a_moment(phone)
         await self.talk(phone)
         await phone.hang_up()
         await self.browser.ask("quiet", ALICE)

@@ -14,6 +14,7 @@ from twisted.internet.defer import gatherResults
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
+from tests.interop.day import Day
 from tests.interop.hearing import Ear
 from tests.interop.pjsip import Pjsip
 from tests.interop.processes import LIMIT, TIMEOUT, Ended, reactor
@@ -91,9 +92,7 @@ class UnlikeCase(TestCase):
         await callee.answer()
         await gatherResults([caller.tells("CALL_ESTABLISHED"), callee.tells("CALL_ESTABLISHED")])
         await self.hear(caller, callee)
-        await caller.hold()
-        await deferLater(reactor, 0.5)
-        await caller.resume()
+        await Day(self.service, (caller, callee)).hold_for_a_moment(caller)
         await deferLater(reactor, 0.5)  # of what was heard before
         await self.hear(caller, callee)
         await caller.hang_up()
