@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,14 @@ from twisted.trial.unittest import TestCase
 from b2bua.settings import SettingsError
 from tests.interop.kept import until
 from tests.interop.kills import UAC, UAS
-from tests.interop.load import CALLEE, Killable, callee, caller, ended
+from tests.interop.load import CALLEE, HOST, Killable, callee, caller, ended
 from tests.interop.moves import play, services
-from tests.interop.processes import TIMEOUT
+from tests.interop.processes import LIMIT, TIMEOUT, free_port
 from tests.interop.programs import need
 from tests.store.postgresql import database
 
+UNTIL_TOLD = UAC.replace("<pause/>", "<recvCmd/>")
+"""A caller who hangs up when it is told to."""
 TAKEN = 40.0
 """Seconds within which a process that was stopped has lost its calls."""
 
@@ -91,7 +94,9 @@ class MovesTests(TestCase):
             two = services(directory)
             a, b = two["a"], two["b"]
             uas, _ = callee(directory, a.port, UAS)
-            uac = caller(directory, a.port, UAC, CALLEE, "-m", "1", "-d", "20000")
+            twin = free_port()
+            options = ("-m", "1", "-cid_str", "moved", "-3pcc", f"{HOST}:{twin}")
+            uac = caller(directory, a.port, UNTIL_TOLD, CALLEE, *options)
             with ended(uac, uas, *two.values()):
                 a.kept(1)
                 (call,) = a.ask("/calls")
@@ -102,7 +107,9 @@ class MovesTests(TestCase):
                 self.move(call["id"], a, b, "b")
                 self.assertEqual(a.restart()["problem"], "")
                 self.assertEqual(self.calls(b), [call["id"]])
-                uac.process.wait(60)
+                with socket.create_connection((HOST, twin), LIMIT) as told:
+                    told.sendall(b"Call-ID: moved\r\n\r\n\x1b")
+                    uac.process.wait(LIMIT)
                 self.assertEqual((uac.count("SuccessfulCall(C)"), uac.said()), (1, ""))
                 self.assertTrue(until(lambda: self.calls(b) == []), self.calls(b))
                 (record,) = b.ask("/calls/past")
