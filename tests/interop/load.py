@@ -340,8 +340,8 @@ class Sipp:
         """The last line of its statistics."""
         if not self._stat.exists():
             return {}
-        with open(self._stat, newline="") as file:
-            rows = list(csv.DictReader(file, delimiter=";"))
+        whole, _, _ = self._stat.read_text().rpartition("\n")  # the rest is still being written
+        rows = list(csv.DictReader(whole.splitlines(), delimiter=";"))
         return {key: value for key, value in rows[-1].items() if key} if rows else {}
 
     def count(self, what: str) -> int:

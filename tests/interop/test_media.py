@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import wave
@@ -124,7 +125,12 @@ class MediaCase(TestCase):
         """Wait until both, left and right, have spoken for so long in what there is of the recording."""
         began = reactor.seconds()
         while True:
-            found = [sides(path) for path in self.recordings.rglob("*.part")]
+            found = list[tuple[bytes, bytes]]()
+            for path in self.recordings.rglob("*.part"):
+                with contextlib.suppress(
+                    FileNotFoundError, EOFError
+                ):  # it has just got its name, or has no head yet
+                    found.append(sides(path))
             both = [pair for one, other in found for pair in ((one, other), (other, one))]
             if any(min(said(one, BOB), said(other, CAROL)) >= seconds for one, other in both):
                 return

@@ -450,6 +450,8 @@ class Phone:
         found = []
         for mark in _WRITTEN.finditer(raw):
             text = raw[mark.end() : mark.end() + int(mark[3])]
+            if len(text) < int(mark[3]):
+                break  # it is still being written
             found.append(Passed(mark[2].decode(), parse(text), mark[1].decode()))
         return found
 
