@@ -2,7 +2,7 @@
 The pages in C{docs/hooks}: one for each hook, with an example that is run and its ladder.
 
 A page keeps two blocks of Python, which people write: an example, and a
-scenario that plays it.  All else is made of C{b2bua/hookspecs.py} and of what
+scenario that plays it.  All else is made of C{b2bua/hookspecs/} and of what
 happens when the two are run.  C{python -m tools.hook_pages} writes the pages
 anew; a test complains when they are not what it would write.
 """
@@ -22,6 +22,7 @@ from typing import Any
 
 from b2bua import hookspecs
 from b2bua.errors import PeerError
+from b2bua.hookspecs import CONTRACT, HOOKS, ROOMS
 from b2bua.testing import World
 from b2bua.testing.ladder import draw
 from b2bua.testing.network import Packet
@@ -47,14 +48,14 @@ def plain(text: str) -> str:
 
 def contract(hook: str) -> Iterator[str]:
     """The contract of a hook as Markdown."""
-    function = getattr(hookspecs, hook)
+    function = CONTRACT[hook]
     text = plain(inspect.getdoc(function) or "")
     body, *notes = re.split(r"^(?=@)", text, flags=re.MULTILINE)
     yield f"# {hook}\n"
     annotations = function.__annotations__
     parameters = ", ".join(f"{name}: {annotations[name]}" for name in inspect.signature(function).parameters)
     yield f"```text\n{hook}({parameters}) -> {annotations['return']}\n```\n"
-    yield KINDS[hookspecs.HOOKS[hook]] + "\n"
+    yield KINDS[HOOKS[hook]] + "\n"
     yield body.strip() + "\n"
     for field in notes:
         words = " ".join(field.split())
@@ -105,7 +106,7 @@ def marked(
         world: World | None = space.get("world")
         answer = function(*values)
         if world is not None:
-            said = f" -> {spoken(answer)}" if hookspecs.HOOKS[hook] == "question" else ""
+            said = f" -> {spoken(answer)}" if HOOKS[hook] == "question" else ""
             if lines := getattr(values[0], "lines", ()):
                 said = f": {lines[-1]}"
             text = f"{hook}{said}"
@@ -186,19 +187,20 @@ def index() -> str:
     lines = ["# Hooks\n"]
     text = plain(inspect.getdoc(hookspecs) or "")
     lines += [re.sub(r"^  - ", "- ", text, flags=re.MULTILINE), ""]
-    for kind in ("question", "edit", "news", "declaration"):
-        lines.append(f"## {kind.capitalize()}s\n" if kind != "news" else "## News\n")
-        for hook, its in hookspecs.HOOKS.items():
-            if its == kind:
-                first = (inspect.getdoc(getattr(hookspecs, hook)) or "").splitlines()[0]
-                lines.append(f"- [{hook}]({hook}.md): {plain(first)}")
+    for room in ROOMS:
+        head, *more = plain(inspect.getdoc(room) or "").split("\n", 1)
+        lines += [f"## {head.rstrip('.')}\n", "".join(more).strip() + "\n"]
+        for hook, kind in HOOKS.items():
+            if CONTRACT[hook].__module__ == room.__name__:
+                first = (inspect.getdoc(CONTRACT[hook]) or "").splitlines()[0]
+                lines.append(f"- [{hook}]({hook}.md) ({kind}): {plain(first)}")
         lines.append("")
     return "\n".join(lines)
 
 
 def pages() -> Iterator[tuple[Path, str]]:
     """Every page as it should be."""
-    for hook in hookspecs.HOOKS:
+    for hook in HOOKS:
         path = PAGES / f"{hook}.md"
         yield path, page(hook, *blocks(path))
     yield PAGES / "README.md", index()

@@ -14,7 +14,6 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from b2bua import hookspecs
 from b2bua.calls.draft import InvitationDraft
 from b2bua.calls.records.story import Story
 from b2bua.calls.verdicts import Refuse
@@ -22,7 +21,7 @@ from b2bua.clock import IClock, ITimer
 from b2bua.features.answers import wrong_answer, wrong_edit, wrong_refusal
 from b2bua.features.per_function import parameters_of
 from b2bua.features.plugin import Plugin
-from b2bua.hookspecs import HOOKS
+from b2bua.hookspecs import CONTRACT, HOOKS
 from b2bua.subscriptions import Told
 from b2bua.subscriptions.packages import PackageFailed
 
@@ -132,7 +131,7 @@ class Dispatch:
 
     def _arrange(self, hook: str) -> None:
         """Note who has a say in one of them."""
-        parameters = [one.name for one in parameters_of(getattr(hookspecs, hook))]
+        parameters = [one.name for one in parameters_of(CONTRACT[hook])]
         self.impls[hook] = tuple(
             impl_of(plugin, hook, parameters)
             for plugin in self.plugins

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 
-from b2bua import hookspecs
 from b2bua.calls.records.story import Story
 from b2bua.features.codes import Code, Codes
 from b2bua.features.dispatch import Dispatch
-from b2bua.hookspecs import FACE, HOOKS
+from b2bua.hookspecs import CONTRACT, FACE, HOOKS
 
 if TYPE_CHECKING:
     from b2bua.calls.decisions import Decisions
@@ -172,7 +171,7 @@ _STORIES: dict[str, Callable[[Any], Story | None]] = {
 
 def _story_of(hook: str) -> Callable[[Any], Story | None]:
     """What gives the story of the call that a hook is about, by its first value; few are about none."""
-    about = next(iter(signature(getattr(hookspecs, hook)).parameters))
+    about = next(iter(signature(CONTRACT[hook]).parameters))
     return _STORIES.get(about, lambda _: None)
 
 

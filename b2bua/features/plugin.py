@@ -14,12 +14,12 @@ from weakref import WeakKeyDictionary
 
 import pluggy
 
-from b2bua import hookspecs
 from b2bua.features.commands import Command
 from b2bua.features.signatures import misfits
+from b2bua.hookspecs import CONTRACT, PROJECT, ROOMS
 from b2bua.settings import Problem, meant
 
-MARK = f"{hookspecs.PROJECT}_impl"
+MARK = f"{PROJECT}_impl"
 """What C{@hookimpl} leaves at a function."""
 GROUP = "b2bua"
 """The entry points under which plugins are found, ours like anybody's."""
@@ -139,15 +139,16 @@ def _hooks(thing: object) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The hooks that an object or a module implements, and what is wrong with them."""
     if wrong := tuple(_misnamed(thing)):
         return (), wrong
-    registry = pluggy.PluginManager(hookspecs.PROJECT)
-    registry.add_hookspecs(hookspecs)
+    registry = pluggy.PluginManager(PROJECT)
+    for room in ROOMS:
+        registry.add_hookspecs(room)
     try:
         registry.register(thing, name=getattr(thing, "__name__", type(thing).__name__))
         registry.check_pending()
     except pluggy.PluginValidationError as error:
         return (), (" ".join(str(error).split()),)
     callers = {caller.name for caller in registry.get_hookcallers(thing) or []}
-    hooks = tuple(hook for hook in hookspecs.HOOKS if hook in callers)
+    hooks = tuple(hook for hook in CONTRACT if hook in callers)
     if not hooks:
         return (), ("has no hook; are they marked with @hookimpl?",)
     return hooks, tuple(text for hook in hooks for text in misfits(hook, getattr(thing, hook)))
@@ -158,10 +159,10 @@ def _misnamed(thing: object) -> Iterator[str]:
     for name, function in inspect.getmembers_static(thing):
         if not hasattr(inspect.unwrap(getattr(function, "__func__", function)), MARK):
             continue
-        if name not in hookspecs.HOOKS:
-            yield f"{name} is no hook{meant(name, hookspecs.HOOKS)}"
+        if name not in CONTRACT:
+            yield f"{name} is no hook{meant(name, CONTRACT)}"
             continue
-        known = inspect.signature(getattr(hookspecs, name)).parameters
+        known = inspect.signature(CONTRACT[name]).parameters
         for one in inspect.signature(getattr(thing, name)).parameters.values():
             if one.name not in known and one.default is one.empty and one.kind is one.POSITIONAL_OR_KEYWORD:
                 yield f"{name} has no parameter {one.name}{meant(one.name, known)}"

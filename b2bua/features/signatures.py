@@ -10,12 +10,11 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Any, Literal, Union
 
-from b2bua import hookspecs
+from b2bua.hookspecs import CONTRACT, HOOKS
 
 _PUBLIC = (
     "b2bua.calls.face",
     "b2bua.calls.draft",
-    "b2bua.calls.outside",
     "b2bua.calls.records.record",
     "b2bua.calls.outside",
     "b2bua.calls.shown",
@@ -89,13 +88,13 @@ def _fits(kind: Any, accepted: tuple[Any, ...]) -> bool:
 
 def accepted_by(hook: str) -> tuple[type, ...]:
     """The types of the answers that a question takes, L{None} apart."""
-    members = _members(_resolved(getattr(hookspecs, hook), "return"))
+    members = _members(_resolved(CONTRACT[hook], "return"))
     return tuple(kind for kind in members if inspect.isclass(kind) and kind is not types.NoneType)
 
 
 def misfits(hook: str, function: Callable[..., Any]) -> Iterator[str]:
     """What is wrong with the annotations of an implementation of C{hook}."""
-    contract = getattr(hookspecs, hook)
+    contract = CONTRACT[hook]
     for name in inspect.signature(function).parameters:
         if name not in contract.__annotations__:
             continue  # pluggy has said it
@@ -103,7 +102,7 @@ def misfits(hook: str, function: Callable[..., Any]) -> Iterator[str]:
         given = tuple(_members(_resolved(function, name)))
         if not all(_fits(one, given) for one in wanted):
             yield f"{hook}: {name} is {contract.__annotations__[name]}, not {_text(function, name)}"
-    kind = hookspecs.HOOKS[hook]
+    kind = HOOKS[hook]
     if kind == "news":
         return  # what they return is of no interest
     accepted = tuple(_members(_resolved(contract, "return")))

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import Deferred, inlineCallbacks, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua import hookimpl, hookspecs
+from b2bua import hookimpl
 from b2bua.calls import Attempt, Confirm, Forward, InvitationDraft, Outcome, Refuse
 from b2bua.features import Features, FeaturesRefused
 from b2bua.features.plugin import named
-from b2bua.hookspecs import FACE, HOOKS
+from b2bua.hookspecs import CONTRACT, FACE, HOOKS
 from b2bua.settings import SettingsError, read
 from b2bua_plugins.ring_group import RingGroup
 from tests.features.stage import attempt
@@ -29,7 +29,7 @@ class DocumentationTests(SynchronousTestCase):
     def test_parameters(self) -> None:
         """Every parameter of every hook is explained, and every answer."""
         for hook, kind in HOOKS.items():
-            function = getattr(hookspecs, hook)
+            function = CONTRACT[hook]
             text = inspect.getdoc(function) or ""
             for parameter in inspect.signature(function).parameters:
                 self.assertIn(f"@param {parameter}:", text, hook)
@@ -39,7 +39,7 @@ class DocumentationTests(SynchronousTestCase):
     def test_how_often(self) -> None:
         """Every contract says when or how often the hook is called."""
         for hook in HOOKS:
-            text = inspect.getdoc(getattr(hookspecs, hook)) or ""
+            text = inspect.getdoc(CONTRACT[hook]) or ""
             words = ("Asked", "Told", "Called", "makes the order")
             self.assertTrue(any(word in text for word in words), hook)
 

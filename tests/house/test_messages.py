@@ -61,7 +61,6 @@ FOR_PROGRAMMERS = {
     "face/data.py",
     "features/dispatch.py",
     "features/answers.py",
-    "hookspecs.py",
 }
 
 

@@ -13,7 +13,7 @@ ELSEWHERE = {
     "clock.py": "tests/net/test_wheel.py",
     "configuration.py": "tests/command/test_check.py",
     "errors.py": "tests/wire/test_message.py",
-    "hookspecs.py": "tests/features/test_contract.py",
+    "hookspecs": "tests/features/test_contract.py",
     "liveness.py": "tests/trunks/test_trunks.py",
     "persistence.py": "tests/ladders/test_calls_kept.py",
     "docstring.py": "tests/features/test_commands.py",
