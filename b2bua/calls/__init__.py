@@ -20,9 +20,9 @@ from b2bua.calls.operations.for_plugins import (
     take_up_recording,
     tell_both,
 )
-from b2bua.calls.operations.hold_music import HoldMusic as Waiting
 from b2bua.calls.operations.origination import Origination
 from b2bua.calls.operations.recording import NotRecorded, Recording
+from b2bua.calls.operations.waiting_speech import WaitingSpeech as Waiting
 from b2bua.calls.outside import OutsideRequest, Registration, Respond
 from b2bua.calls.path import Diversion, Path
 from b2bua.calls.records.record import CallRecord, LegRecord

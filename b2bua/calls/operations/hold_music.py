@@ -17,22 +17,16 @@ first, as in L{b2bua.legs.change_queue}.
 from __future__ import annotations
 
 from collections import deque
-from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
-from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from b2bua.calls.media import Alignment, is_hold, resumed, silent_answer, silent_offer
-from b2bua.calls.operations.leg_waiter import Gone
-from b2bua.calls.operations.speech import Speech
-from b2bua.calls.operations.waiting import WaitingParty
-from b2bua.calls.verdicts import Waits
+from b2bua.calls.media import Alignment, is_hold, silent_answer, silent_offer
+from b2bua.calls.operations.waiting_speech import WaitingSpeech, Wanted, wanted_by
 from b2bua.legs.from_call import VERBS
 from b2bua.legs.words import Answered, Changed, Confirmed, HungUp, Moved, Refused, Word
 from b2bua.media.negotiation import accepted
-from b2bua.media.ports import IVoice, NoVoice
+from b2bua.media.ports import NoVoice
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +56,7 @@ def said(calls: CallTable, leg: Leg, word: Word) -> bool:
         return False  # it is silenced for a moment, while it is joined with somebody
     if isinstance(word, Answered) and (word.early or not _may_answer(leg)):
         return False
-    wanted = _wanted(leg)
+    wanted = wanted_by(leg)
     if wanted is None:
         return False
     if not _understands(leg, word):
@@ -83,7 +77,7 @@ def resume(calls: CallTable, leg: Leg) -> None:
     if not leg.stable:
         calls.later(AGAIN_SECONDS, resume, calls, leg)  # what is open knows nothing of music
         return
-    wanted = _wanted(leg)
+    wanted = wanted_by(leg)
     if wanted is not None and (leg.remote_session is None or accepted(leg.remote_session) is not None):
         leg.music = music = HoldMusic(calls, leg, wanted)
         music.resume()
@@ -100,36 +94,10 @@ def entertain(call: OperatedCall, leg: Leg, change: Callable[[Leg, bytes], None]
         leg.music.review()
         return False
     silent = silent_offer(leg.local_session)
-    if call.calls.context.music is None or silent is None or _wanted(leg) is None:
+    if call.calls.context.music is None or silent is None or wanted_by(leg) is None:
         return False
     change(leg, silent)
     return True
-
-
-class _Wanted:
-    """What a party is to hear: music, or what a script says."""
-
-    def __init__(self, path: str, script: Callable[..., Any] | None) -> None:
-        self.path, self.script = path, script
-
-
-def _wanted(leg: Leg) -> _Wanted | None:
-    """Ask the features what a leg hears that is about to wait; None for silence."""
-    call: OperatedCall = leg.call
-    listener = call.listener(leg)
-    why: Literal["hold", "waiting", "transfer", ""] = getattr(listener, "waits_for", "")
-    bridge, by, place, script = call.bridge, None, "", None
-    if bridge is not None and leg in (bridge.a, bridge.b):
-        holder = bridge.other(leg)
-        if holder not in call.holders:
-            return None
-        why, by = "hold", holder.party
-    if not why:
-        return None
-    if isinstance(listener, WaitingParty):
-        place, script, by = listener.wait.at, listener.wait.script, listener.behalf
-    path = call.features.ask_music(call, leg, Waits(why, by, place)) if call.features.plays_music else None
-    return _Wanted(path or "", script) if path or script is not None else None
 
 
 def _may_answer(leg: Leg) -> bool:
@@ -153,20 +121,16 @@ def _offer_of(leg: Leg) -> bytes | None:
     return None if leg.peer_invite is None else leg.peer_invite.offer
 
 
-class HoldMusic(Speech):
-    """The voice of ours that a leg hears while its party waits: C{leg.music}."""
+class HoldMusic(WaitingSpeech):
+    """What is said to a leg while its party waits, and hears our voice: C{leg.music}."""
 
-    log = Logger()
-
-    def __init__(self, calls: CallTable, leg: Leg, wanted: _Wanted, *, offering: bool = False) -> None:
+    def __init__(self, calls: CallTable, leg: Leg, wanted: Wanted, *, offering: bool = False) -> None:
         """
         Prepare; the word that brings it comes next.
 
         @param offering: has the peer made an offer, in a 2xx, that this word answers?
         """
-        super().__init__(calls, leg)
-        self._table = calls
-        self._wanted = wanted
+        super().__init__(calls, leg, wanted)
         self.described = leg.remote_session
         """What the peer has said of itself to somebody who is not our voice."""
         self._shows: Word | None = None
@@ -184,11 +148,6 @@ class HoldMusic(Speech):
         """What our offer in a 2xx stands for, until the ACK brings the answer."""
         self._offering = offering
         """Does the peer's offer, in a 2xx, wait for what we say in the ACK?"""
-        self._fresh = True
-        """Was it just asked what there is to hear?"""
-        self._speaks = False
-        """Has the script begun?"""
-        self._over = False
 
     @property
     def asked(self) -> bool:
@@ -275,31 +234,6 @@ class HoldMusic(Speech):
             lambda failure: self._calls.run_in(self._leg.call, self._failed, word, failure),
         )
 
-    def _open(self, offer: bytes | None) -> Deferred[bytes]:
-        """Begin with a voice, or go on with the one there is; gives our session."""
-        if self._voice is not None:
-            if offer is not None:
-                return self._voice.answer(offer)
-            again: Deferred[bytes] = Deferred()
-            again.callback(resumed(self._voice.session))
-            return again
-        voices, flow = self._table.voices, self._leg.flow
-        if voices is None or flow is None:
-            failed: Deferred[bytes] = Deferred()
-            failed.errback(NoVoice("the table [media] is off, or the phone is away"))
-            return failed
-        opened: Deferred[IVoice] = voices.open(flow.local[0], self._happened, offer, flow.remote[0])
-        return opened.addCallback(self._opened)
-
-    def _opened(self, voice: IVoice) -> bytes:
-        """There is a voice."""
-        if self._over:
-            voice.close()
-        else:
-            self._voice = voice
-        session: bytes = voice.session
-        return session
-
     def _shown(self, word: Changed | Answered | Confirmed, session: bytes) -> None:
         """The voice is there: let the peer know, and hear it."""
         if self._over:
@@ -360,11 +294,6 @@ class HoldMusic(Speech):
         if leg.answered and not answered and leg.call is not None:
             leg.call.changed()  # an operation may have taken it from where it waited before
 
-    def _note(self, text: str, *values: Any) -> None:
-        """Note something in the story of the call."""
-        if self._leg.call is not None:
-            self._leg.call.story.note(text, *values)
-
     # ---- what the peer says ------------------------------------------------------
 
     def heard(self, word: Word) -> tuple[Word, ...]:
@@ -416,67 +345,7 @@ class HoldMusic(Speech):
                 pass
         return (word,)
 
-    def _accepted(self, session: bytes) -> None:
-        """The peer has answered our offer."""
-        if self._voice is not None and accepted(session) is not None:
-            self._voice.accepted(session)
-            self._start()
-
-    # ---- what it hears -------------------------------------------------------------
-
-    def _start(self) -> None:
-        """Let the script go, if it does not yet."""
-        if self._speaks or self._over:
-            return
-        self._speaks = True
-        self._note("{} hears {}", self.party, PurePath(self._wanted.path).stem or "what its place has to say")
-        script = self._play() if self._wanted.script is None else self._wanted.script(self)
-        done = Deferred.fromCoroutine(script)
-        done.addCallbacks(lambda _: self._calls.run_in(self._leg.call, self._done), self._broke)
-
-    async def _play(self) -> None:
-        """Play the music."""
-        await self.music()
-
-    async def music(self, seconds: float | None = None, *, until: str = "") -> str:
-        """Play the music that features have for who waits, as L{repeat} does; silence if there is none."""
-        if self._wanted.path:
-            return await self.repeat(self._wanted.path, seconds, until=until)
-        return self._take(until) or await self._wait(until, seconds)
-
-    def _done(self) -> None:
-        """The script is done: whoever waits goes on to where it would when its time is over."""
-        call = self._leg.call
-        if self._over or self._wanted.script is None or call is None:
-            return
-        waiting = (call.waiting or {}).get(self._leg)
-        if waiting is not None:
-            call.waited(waiting)
-
-    def _broke(self, failure: Failure) -> None:
-        """The script has ended otherwise than by its end."""
-        if failure.check(Gone) is not None:
-            return
-        if failure.check(NoVoice) is None:
-            self.log.failure("what {party} hears broke", failure, party=str(self.party))
-        self._note("no music: {}", failure.getErrorMessage())
-
-    def _review(self) -> bool:
-        """Ask again what there is to hear: it may wait for something else by now."""
-        if self._fresh:
-            self._fresh = False
-            return True
-        wanted = _wanted(self._leg)
-        if wanted is None:
-            return False
-        if (wanted.path, wanted.script) != (self._wanted.path, self._wanted.script):
-            self._wanted = wanted
-            if self._speaks:
-                self._speaks = False
-                self._stop_timer()
-                self._part()
-                self._start()
-        return True
+    # ---- what an operation, or another process, has to say ---------------------------
 
     def review(self) -> None:
         """An operation keeps the party from now on."""
@@ -494,9 +363,8 @@ class HoldMusic(Speech):
     def _unheard(self, why: str) -> None:
         """The worker is gone: go on with another one.  A party that waits need not say anything."""
         if why == "worker" and not self._over:
-            self._voice, self._speaks = None, False
-            self._stop_timer()
-            self._part()
+            self._voice = None
+            self._hush()
             self._offer_again()
 
     def _offer_again(self) -> None:
@@ -528,11 +396,7 @@ class HoldMusic(Speech):
     # ---- the end -------------------------------------------------------------------
 
     def _end(self) -> None:
-        """It talks to somebody, or has left."""
-        if self._over:
-            return
-        self._over = True
-        self._waiting = None if self._waiting is None else deque()
-        self._leg.music = None
-        self._silence()
-        self._part()
+        """It talks to somebody, or has left: what has waited is not said any more."""
+        if not self._over:
+            self._waiting = None if self._waiting is None else deque()
+            super()._end()

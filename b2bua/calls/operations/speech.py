@@ -2,7 +2,7 @@
 What a script says and hears: it plays, waits for keys, records.
 
 A party that talks to us has it (L{b2bua.calls.operations.conversation}), and one
-that waits (L{b2bua.calls.operations.hold_music}).
+that waits (L{b2bua.calls.operations.waiting_speech}).
 """
 
 from __future__ import annotations
