@@ -12,22 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure
-
 from b2bua.calls.bridge import Bridge
-from b2bua.calls.keys import asks_to_record
-from b2bua.calls.operations.announcing import confirm_in_words, refuse_in_words
-from b2bua.calls.operations.call_control import go_on_after_waiting, ring_from
-from b2bua.calls.operations.consent import Consent
+from b2bua.calls.left_to_operations import LeftToOperations
 from b2bua.calls.operations.conversation import Conversation
 from b2bua.calls.operations.leg_waiter import LegWaiter
-from b2bua.calls.operations.picking import pick_up
-from b2bua.calls.operations.protocol import CallTable, Talking
-from b2bua.calls.operations.rerouting import relay_happened
-from b2bua.calls.operations.telling import Telling
-from b2bua.calls.operations.transfer import transfer_requested
-from b2bua.calls.operations.waiting import WaitingParty, answer_waiting
+from b2bua.calls.operations.protocol import CallTable
+from b2bua.calls.operations.waiting import WaitingParty
 from b2bua.calls.path import STRAIGHT, Path
 from b2bua.calls.ports import Decisions, Destination, Listener
 from b2bua.calls.records.record import CallRecord
@@ -37,32 +27,24 @@ from b2bua.calls.relay.straight import straight
 from b2bua.calls.routing.template import BREADTH_MAX, InviteTemplate
 from b2bua.calls.setup import Setup
 from b2bua.calls.stand_in import StandIn
-from b2bua.calls.verdicts import Answer, Confirm, Outcome, PickUp, Talk, Wait
 from b2bua.legs.header_policy import NO_FIELDS, SeenFields
 from b2bua.legs.leg import Invitation, Leg
 from b2bua.legs.words import (
     HANGS_UP,
     LEG_ENDS,
-    Answered,
     Fields,
     HungUp,
     LegEnd,
     Moved,
     Offered,
-    Referred,
     Refused,
-    Replied,
-    Requested,
     Word,
 )
 
 if TYPE_CHECKING:
-    from b2bua.calls.draft import Script
-    from b2bua.calls.protocol import ForWhom
     from b2bua.calls.records.view import CallState
     from b2bua.calls.routing.search import Search
     from b2bua.legs.party import Party
-    from b2bua.media.ports import RelayHappened
 
 RETOLD = frozenset({"Diversion", "History-Info", "P-Asserted-Identity", "Remote-Party-ID"})
 """What invitations say in words of our own: from the path and the identity of the call."""
@@ -117,7 +99,7 @@ class LiveTable(CallTable, Protocol):
         """Forget a call that is over."""
 
 
-class Call:
+class Call(LeftToOperations):
     """
     Legs that belong together.
 
@@ -315,10 +297,6 @@ class Call:
         """The record says what media came."""
         self.calls.counted(self)
 
-    def relay_happened(self, happened: RelayHappened) -> None:
-        """The relay has something to say that is about the call."""
-        relay_happened(self, happened)
-
     def listen(self, leg: Leg, listener: Listener) -> None:
         """From now on C{listener} hears the words of C{leg}, unless that has left."""
         if leg.call is self:
@@ -336,13 +314,6 @@ class Call:
     def listener(self, leg: Leg) -> Listener | None:
         """Who hears the words of a leg of ours."""
         return leg.listener if leg.call is self else None
-
-    def is_busy(self, leg: Leg) -> bool:
-        """Is something at work on the leg: a search, a transfer, an operation of a feature?"""
-        listener = self.listener(leg)
-        if isinstance(listener, (Consent, Telling)):
-            return True  # it hears something before it talks, or talks on
-        return listener is None or not (listener is self.bridge or isinstance(listener, StandIn))
 
     def part_with(self, leg: Leg, why: str, end: LegEnd | None = None, *, by_us: bool = False) -> None:
         """
@@ -524,52 +495,6 @@ class Call:
         if "call_started" in self.features.heard:
             self.features.tell_call_started(self)
 
-    def turn_away(self, leg: Leg, offer: bytes | None, code: int, reason: str) -> None:
-        """Refuse a caller, who may be told in words."""
-        if self.features.announces:
-            refuse_in_words(self, leg, offer, code, reason)
-        else:
-            self.refuse(leg, code, reason)
-
-    def feature_answers(self, leg: Leg, offer: bytes | None, answer: Answer, behalf: Party) -> None:
-        """A feature answers the caller, who has not been answered yet."""
-        match answer:
-            case Confirm(text):
-                confirm_in_words(self, leg, offer, text)
-            case Wait():
-                answer_waiting(self, leg, offer, answer, behalf)
-            case PickUp():
-                pick_up(self, leg, offer, answer)
-            case Talk():
-                Conversation(self, leg, answer).begin(offer)
-
-    async def ring_from(
-        self, talk: Talking, leg: Leg, target: str, behalf: Party, ring_seconds: float | None
-    ) -> Outcome:
-        """Ring a target for a party that talks to us."""
-        return await ring_from(self, talk, leg, target, behalf, ring_seconds)
-
-    def talk_first(
-        self,
-        leg: Leg,
-        confirm: tuple[str, ...],
-        first: Script | None,
-        caller: ForWhom,
-        then: Callable[[Answered | None], None],
-    ) -> Consent:
-        """Talk to whoever has answered, and ask whether they take the call, before they get it."""
-        return Consent(self, leg, confirm, first, caller, then)
-
-    def waited(self, waiting: WaitingParty) -> None:
-        """Nobody has come in time: ring elsewhere for who waits, or hang up."""
-        work = Deferred.fromCoroutine(go_on_after_waiting(self, waiting))
-        work.addErrback(self._broken)
-
-    def _broken(self, failure: Failure) -> None:
-        """A bug of ours costs this call, and no other one."""
-        self.calls.log.failure("{call} broke", failure, call=self.id)
-        self.calls.run(self.abandon)
-
     def talks_with(self, leg: Leg) -> None:
         """Somebody talks to C{leg}; the features hear of the first time."""
         if not self.talked:
@@ -607,25 +532,6 @@ class Call:
         if self.calls.changed is not None:
             self.calls.changed(self)
         self.calls.tell_of(self)
-
-    def unowned(self, leg: Leg, request: Requested) -> None:
-        """Ask the features for an answer to a request that nobody in the call owns."""
-        self.calls.when(
-            self.features.ask_unowned(leg, request),
-            lambda replied: leg.say(
-                replied or Replied(request.token, 200 if _means_nothing(request) else 501)
-            ),
-            lambda: leg.say(Replied(request.token, 500)),
-        )
-
-    def referred(self, leg: Leg, word: Referred) -> None:
-        """A party asks for a transfer."""
-        transfer_requested(self, leg, word.referral)
-
-
-def _means_nothing(request: Requested) -> bool:
-    """Is it an INFO of which nothing has to come, so that it is no harm when nobody takes it?"""
-    return request.method == "INFO" and not asks_to_record(request)
 
 
 def _end_of(word: Refused | Moved) -> LegEnd:

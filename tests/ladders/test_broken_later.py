@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from twisted.internet.defer import Deferred, fail
 
 from b2bua import hookimpl
-from b2bua.calls import Talk, call
+from b2bua.calls import Talk, left_to_operations
 from b2bua.calls.call import Call
 from b2bua.calls.operations import replacing, transfer
 from b2bua.calls.operations.conversation import Conversation
@@ -158,7 +158,7 @@ class BrokenLaterTests(Planted):
     def test_info(self) -> None:
         """An INFO that is for nobody: the call goes on."""
         self.talk()
-        self.plant(call, "_means_nothing")
+        self.plant(left_to_operations, "_means_nothing")
         codes: list[int] = []
         record = (("Record", "on"),)
         self.bob.session.ask(
