@@ -35,7 +35,7 @@ from b2bua.registrar.registrar import Registrar, RegistrarSettings
 from b2bua.subscriptions.notifier import SubscriptionLimits
 from b2bua.transactions.effects import TimerValues
 from b2bua.trunks.trunks import Trunks
-from b2bua.wire.message import LIMITS, MessageLimits
+from b2bua.wire.parser import LIMITS, MessageLimits
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime

@@ -6,7 +6,8 @@ import socket
 import time
 
 from b2bua.wire.digest import Challenge, answer_challenge
-from b2bua.wire.message import Response, parse
+from b2bua.wire.message import Response
+from b2bua.wire.parser import parse
 
 TRIES = 20
 

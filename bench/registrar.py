@@ -41,7 +41,8 @@ from b2bua.store.sql import SqlStore
 from b2bua.testing.clock import StandingClock
 from b2bua.transactions.flow import Flow
 from b2bua.wire.digest import Challenge, ha1, response
-from b2bua.wire.message import Response, parse
+from b2bua.wire.message import Response
+from b2bua.wire.parser import parse
 
 reactor: Any = _reactor
 HOST, DOMAIN = "192.0.2.1", "pbx.example.com"

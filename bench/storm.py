@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from b2bua.wire.digest import answer_challenge
-from b2bua.wire.message import Response, parse
+from b2bua.wire.message import Response
+from b2bua.wire.parser import parse
 from bench import report
 from bench.load import machine
 from bench.servers import HOST, free_port

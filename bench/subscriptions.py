@@ -39,7 +39,8 @@ from b2bua.settings import read
 from b2bua.testing.clock import StandingClock
 from b2bua.transactions.flow import Flow
 from b2bua.transactions.ports import IServerTransaction
-from b2bua.wire.message import Request, Response, parse, write
+from b2bua.wire.message import Request, Response, write
+from b2bua.wire.parser import parse
 
 HOST, DOMAIN = "192.0.2.1", "pbx.example.com"
 LOCAL = (HOST, 5060)

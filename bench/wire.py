@@ -25,7 +25,8 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from b2bua.wire.message import Request, Response, parse, write
+from b2bua.wire.message import Request, Response, write
+from b2bua.wire.parser import parse
 
 SDP = (
     b"v=0\r\no=- 20000 20000 IN IP4 192.0.2.9\r\ns=SDP data\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n"

@@ -26,7 +26,8 @@ from b2bua.hookspecs import CONTRACT, HOOKS, ROOMS
 from b2bua.testing import World
 from b2bua.testing.ladder import draw
 from b2bua.testing.network import Packet
-from b2bua.wire.message import Message, parse
+from b2bua.wire.message import Message
+from b2bua.wire.parser import parse
 
 PAGES = Path(__file__).resolve().parent.parent / "docs" / "hooks"
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)

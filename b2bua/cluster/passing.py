@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from b2bua.errors import PeerError
 from b2bua.handover.belonging import Word, knows, named, packed, unpacked
 from b2bua.transactions.matching import COOKIE
-from b2bua.wire.message import Request, Response, parse
+from b2bua.wire.message import Request, Response
+from b2bua.wire.parser import parse
 
 if TYPE_CHECKING:
     from b2bua.cluster.peer import Peer

@@ -16,7 +16,8 @@ from b2bua.explain.traced import Message, TracedCall
 from b2bua.settings import Problem, SettingsError
 from b2bua.testing.replaying import Contact, Recording, Rung, write_script
 from b2bua.testing.served import HOST, password_of
-from b2bua.wire.message import Request, Response, parse
+from b2bua.wire.message import Request, Response
+from b2bua.wire.parser import parse
 
 
 def record(call: TracedCall, document: Mapping[str, Any], *, redact: bool = True) -> Recording:

@@ -16,7 +16,7 @@ from b2bua.calls.records.trace import Passed
 from b2bua.errors import PeerError
 from b2bua.settings import Problem, SettingsError
 from b2bua.transactions.flow import Flow
-from b2bua.wire.message import parse
+from b2bua.wire.parser import parse
 
 if TYPE_CHECKING:
     from b2bua.calls.records.story import Story

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from b2bua.errors import PeerError
 from b2bua.transactions.flow import Flow
 from b2bua.transactions.matching import COOKIE, server_key
-from b2bua.wire.message import Request, Response, parse
+from b2bua.wire.message import Request, Response
+from b2bua.wire.parser import parse
 
 if TYPE_CHECKING:
     from b2bua.server import Server

@@ -24,7 +24,8 @@ from b2bua.legs.leg import Leg
 from b2bua.legs.our_invite import OurInvite
 from b2bua.legs.snapshot import read_device, read_flow, reading, write_device, write_flow, write_party
 from b2bua.legs.state import CALLING
-from b2bua.wire.message import Request, Response, parse
+from b2bua.wire.message import Request, Response
+from b2bua.wire.parser import parse
 from b2bua.wire.registry import KNOWN, canonical
 from b2bua.wire.uri import Uri
 

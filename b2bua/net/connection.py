@@ -15,7 +15,7 @@ from b2bua.net.framing import Closed, Framing
 from b2bua.net.wheel import Timer
 from b2bua.transactions.flow import Flow
 from b2bua.transactions.matching import sent_key
-from b2bua.wire.message import Malformed
+from b2bua.wire.parser import Malformed
 from b2bua.wire.stream import KeepAlive
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from b2bua.wire.message import Malformed, MessageLimits
+from b2bua.wire.parser import Malformed, MessageLimits
 from b2bua.wire.stream import Framer, KeepAlive
 
 

@@ -10,7 +10,7 @@ from b2bua.net.address import is_ipv6
 from b2bua.net.runner import Runner
 from b2bua.net.streams import StreamWire, TcpWire
 from b2bua.net.udp import UdpWire
-from b2bua.wire.message import LIMITS, MessageLimits
+from b2bua.wire.parser import LIMITS, MessageLimits
 
 if TYPE_CHECKING:
     from b2bua.net.tls import Credentials

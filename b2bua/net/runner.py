@@ -30,7 +30,8 @@ from b2bua.transactions.effects import TimerValues
 from b2bua.transactions.flow import Flow
 from b2bua.transactions.ports import ITransactionLayer, ITransactionUser
 from b2bua.wire import stun
-from b2bua.wire.message import LIMITS, Malformed, MessageLimits, Request, Response, parse, write
+from b2bua.wire.message import Request, Response, write
+from b2bua.wire.parser import LIMITS, Malformed, MessageLimits, parse
 from b2bua.wire.uri import Uri
 
 PING = b"\r\n\r\n"

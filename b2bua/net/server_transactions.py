@@ -24,8 +24,9 @@ from b2bua.transactions.invite_server import InviteServer
 from b2bua.transactions.matching import COOKIE, answer_flow, arrived, merge_key, server_key, way_back
 from b2bua.transactions.non_invite_server import NonInviteServer
 from b2bua.transactions.ports import IServerTransaction
-from b2bua.wire.message import Field, Malformed, Request, Response, parse, write
+from b2bua.wire.message import Field, Request, Response, write
 from b2bua.wire.names import NameAddr
+from b2bua.wire.parser import Malformed, parse
 
 if TYPE_CHECKING:
     from b2bua.net.transport import TransportLayer

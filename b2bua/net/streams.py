@@ -22,7 +22,7 @@ from b2bua.net.address import WILDCARDS, is_ipv6, source_for
 from b2bua.net.connection import Connection
 from b2bua.net.framing import Framing, PlainFraming
 from b2bua.transactions.flow import Flow, before_first
-from b2bua.wire.message import LIMITS, Malformed, MessageLimits, parse
+from b2bua.wire.parser import LIMITS, Malformed, MessageLimits, parse
 
 if TYPE_CHECKING:
     from b2bua.net.limits import NetLimits

@@ -33,7 +33,7 @@ from b2bua.net.address import is_numeric
 from b2bua.net.connection import Connection
 from b2bua.net.runner import Runner
 from b2bua.net.streams import Accepting, StreamWire
-from b2bua.wire.message import LIMITS, MessageLimits
+from b2bua.wire.parser import LIMITS, MessageLimits
 
 
 class Credentials:

@@ -29,7 +29,7 @@ from b2bua.net.framing import Closed
 from b2bua.net.streams import StreamWire
 from b2bua.net.tls import TlsWire
 from b2bua.transactions.flow import Flow
-from b2bua.wire.message import Malformed, MessageLimits
+from b2bua.wire.parser import Malformed, MessageLimits
 
 if TYPE_CHECKING:
     from b2bua.net.framing import Framing

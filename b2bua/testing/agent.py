@@ -14,7 +14,8 @@ from b2bua.errors import PeerError
 from b2bua.testing.clock import Timer
 from b2bua.testing.exchange import Asked, Asking, Path, key_of
 from b2bua.testing.network import Address, Stream
-from b2bua.wire.message import Request, Response, parse, write
+from b2bua.wire.message import Request, Response, write
+from b2bua.wire.parser import parse
 from b2bua.wire.stream import Framer
 
 if TYPE_CHECKING:

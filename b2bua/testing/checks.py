@@ -21,7 +21,8 @@ from b2bua.testing.field_grammar import SECTION as GRAMMAR
 from b2bua.testing.field_grammar import is_request_uri, is_right
 from b2bua.testing.network import FIRST_PORT, Address, Packet
 from b2bua.testing.seen import Came, Sent
-from b2bua.wire.message import Request, Response, parse
+from b2bua.wire.message import Request, Response
+from b2bua.wire.parser import parse
 from b2bua.wire.registry import canonical
 from b2bua.wire.stream import Framer
 

@@ -29,7 +29,8 @@ from b2bua.testing.served import HOST, Served, password_of
 from b2bua.testing.world import World
 from b2bua.transactions.flow import Flow
 from b2bua.wire.digest import answer_challenge, choose
-from b2bua.wire.message import Request, Response, parse, write
+from b2bua.wire.message import Request, Response, write
+from b2bua.wire.parser import parse
 
 AFTERWARDS = 1.0
 """Seconds after the last message in which the server may still say something."""

@@ -1,7 +1,7 @@
 """
 The long way through a message: folding, odd spacing, and what is wrong with it.
 
-Only messages come here that the short way of L{b2bua.wire.message.parse} does
+Only messages come here that the short way of L{b2bua.wire.parser.parse} does
 not understand; the limits on size hold before anything is looked at.
 """
 

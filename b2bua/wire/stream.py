@@ -12,7 +12,7 @@ import re
 from typing import Final, Literal, NoReturn, TypeAlias
 
 from b2bua.wire.careful import LIMITS, MessageLimits
-from b2bua.wire.message import Malformed
+from b2bua.wire.parser import Malformed
 
 
 class KeepAlive(enum.Enum):

@@ -8,7 +8,8 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.settings import read
-from b2bua.wire.message import Request, parse
+from b2bua.wire.message import Request
+from b2bua.wire.parser import parse
 from bench.start import FIRST, configure
 from bench.storm import T1, Found, Phone, text
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 
-from b2bua.wire.message import parse
+from b2bua.wire.parser import parse
 from tests.interop.processes import LIMIT
 
 HOST = "127.0.0.1"

@@ -26,7 +26,8 @@ from typing import Any
 from b2bua.command._asking import ask_at
 from b2bua.settings import SettingsError, control_of
 from b2bua.wire.digest import Challenge, answer_challenge
-from b2bua.wire.message import Response, parse
+from b2bua.wire.message import Response
+from b2bua.wire.parser import parse
 from bench.servers import is_open
 from tests.interop.kept import until, until_kept
 from tests.interop.processes import free_port

@@ -10,7 +10,8 @@ from twisted.internet.defer import Deferred, TimeoutError
 from twisted.python.failure import Failure
 
 from b2bua.errors import PeerError
-from b2bua.wire.message import Message, Request, parse, write
+from b2bua.wire.message import Message, Request, write
+from b2bua.wire.parser import parse
 from b2bua.wire.sdp import Sdp
 from tests.interop.processes import LIMIT, Ended, Program, reactor
 

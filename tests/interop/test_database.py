@@ -14,7 +14,8 @@ from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
 from b2bua.wire.digest import Challenge, answer
-from b2bua.wire.message import Response, parse
+from b2bua.wire.message import Response
+from b2bua.wire.parser import parse
 from tests.interop.processes import LIMIT, TIMEOUT
 from tests.interop.service import PASSWORDS, Service
 from tests.store.postgresql import server

@@ -14,7 +14,8 @@ from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
-from b2bua.wire.message import Request, parse, write
+from b2bua.wire.message import Request, write
+from b2bua.wire.parser import parse
 from bench.messages import Caller
 from bench.register import register
 from tests.interop.honest import Watcher, options

@@ -17,7 +17,8 @@ from twisted.internet.protocol import DatagramProtocol
 from twisted.trial.unittest import TestCase
 
 from b2bua.wire.digest import answer_challenge, choose
-from b2bua.wire.message import Request, Response, parse, write
+from b2bua.wire.message import Request, Response, write
+from b2bua.wire.parser import parse
 from tests.interop.peers import later
 from tests.interop.processes import TIMEOUT, Program, reactor
 from tests.interop.service import PASSWORDS, Service

@@ -18,7 +18,8 @@ from b2bua.net.runner import Runner
 from b2bua.net.transport import GATHERED
 from b2bua.net.udp import ROUND, UdpWire
 from b2bua.transactions.flow import Flow
-from b2bua.wire.message import Response, parse, write
+from b2bua.wire.message import Response, write
+from b2bua.wire.parser import parse
 from b2bua.wire.uri import Uri
 from tests.interop.processes import LIMIT
 from tests.net.world import Recorder

@@ -22,7 +22,8 @@ from wsproto.events import (
 
 from b2bua.net.tls import Credentials
 from b2bua.net.websocket import WebSocketFraming
-from b2bua.wire.message import LIMITS, parse, write
+from b2bua.wire.message import write
+from b2bua.wire.parser import LIMITS, parse
 from tests.interop.certificates import Authority
 from tests.interop.peers import PeerCase, later
 from tests.transactions.messages import request

@@ -13,7 +13,8 @@ import time
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from b2bua.wire.message import Request, Response, parse, write
+from b2bua.wire.message import Request, Response, write
+from b2bua.wire.parser import parse
 from tests.interop.load import HOST
 
 T1 = 0.5

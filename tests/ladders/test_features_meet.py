@@ -21,7 +21,8 @@ from b2bua.testing.manners import Manners
 from b2bua.testing.phone import Phone
 from b2bua.testing.surroundings import DAWN
 from b2bua.testing.world import World
-from b2bua.wire.message import Request, parse
+from b2bua.wire.message import Request
+from b2bua.wire.parser import parse
 
 PAGE = Path(__file__).parents[2] / "docs" / "forwarding.md"
 NAMES = ("alice", "bob", "carol", "dave")

@@ -7,7 +7,8 @@ from typing import Any
 from b2bua import Service, hookimpl
 from b2bua.calls import Attempt, Origination, Phase, Wait
 from b2bua.testing import World
-from b2bua.wire.message import Request, parse
+from b2bua.wire.message import Request
+from b2bua.wire.parser import parse
 from b2bua_plugins.do_not_disturb import DoNotDisturb
 from tests.ladders.transfers import TransferTestCase
 

@@ -8,7 +8,8 @@ from typing import Any
 from b2bua import hookimpl
 from b2bua.calls import Call, OutsideRequest, Respond
 from b2bua.testing import LadderTestCase, World
-from b2bua.wire.message import Request, Response, parse
+from b2bua.wire.message import Request, Response
+from b2bua.wire.parser import parse
 
 SEEN = ("x-account", "P-Asserted-Identity", "Diversion", "Alert-Info", "User-Agent")
 SAID = (

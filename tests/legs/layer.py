@@ -20,7 +20,8 @@ from b2bua.net.tokens import tokens
 from b2bua.transactions.effects import TimerValues
 from b2bua.transactions.flow import Flow
 from b2bua.transactions.ports import IClientTransaction, IServerTransaction, ITransactionLayer
-from b2bua.wire.message import Field, Request, Response, parse, write
+from b2bua.wire.message import Field, Request, Response, write
+from b2bua.wire.parser import parse
 from b2bua.wire.uri import Uri
 from tests.timers import FakeTimer
 

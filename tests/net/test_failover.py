@@ -9,7 +9,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.net.locate import Hop
 from b2bua.transactions.flow import Flow
-from b2bua.wire.message import Request, parse
+from b2bua.wire.message import Request
+from b2bua.wire.parser import parse
 from b2bua.wire.uri import Uri
 from tests.net.world import HERE, MemoryWire, World
 from tests.transactions.messages import request, response

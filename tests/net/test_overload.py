@@ -12,7 +12,8 @@ from b2bua.net.limits import NetLimits
 from b2bua.net.overload import STRANGERS, answered_by, dialog_of, sketch
 from b2bua.transactions.flow import Flow
 from b2bua.transactions.matching import arrived, server_key
-from b2bua.wire.message import Malformed, Request, parse, write
+from b2bua.wire.message import Request, write
+from b2bua.wire.parser import Malformed, parse
 from tests.net.world import ALICE, BOB, HERE, World
 from tests.transactions.messages import request
 from tests.wire.fuzz import mutate

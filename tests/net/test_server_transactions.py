@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from b2bua.transactions.flow import Flow
-from b2bua.wire.message import Request, Response, parse
+from b2bua.wire.message import Request, Response
+from b2bua.wire.parser import parse
 from tests.net.world import HERE, Case, T
 from tests.transactions.messages import request
 

@@ -18,7 +18,8 @@ from b2bua.net.runner import Runner
 from b2bua.net.udp import BACKLOG, ROUND
 from b2bua.testing.clock import StandingClock
 from b2bua.transactions.flow import Flow
-from b2bua.wire.message import Request, parse, write
+from b2bua.wire.message import Request, write
+from b2bua.wire.parser import parse
 from tests.net.world import ALICE, HERE, MemoryWire, Recorder
 from tests.transactions.messages import request
 

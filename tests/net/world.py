@@ -13,7 +13,8 @@ from b2bua.net.locate import NumericLocator
 from b2bua.net.runner import Runner
 from b2bua.transactions.flow import Flow
 from b2bua.transactions.ports import IServerTransaction, ITransactionUser
-from b2bua.wire.message import Malformed, Request, Response, parse, write
+from b2bua.wire.message import Request, Response, write
+from b2bua.wire.parser import Malformed, parse
 from tests.transactions.messages import request
 
 HERE = ("192.0.2.10", 5060)

@@ -16,7 +16,8 @@ from b2bua.testing import Manners, Trunk, World
 from b2bua.testing.dialog import Fields
 from b2bua.testing.phone import Phone
 from b2bua.transactions.flow import Flow
-from b2bua.wire.message import Request, Response, parse, write
+from b2bua.wire.message import Request, Response, write
+from b2bua.wire.parser import parse
 
 GATEWAYS = "gw.carrier.example"
 BODY = (

@@ -6,7 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.testing import World
 from b2bua.transactions.flow import Flow
-from b2bua.wire.message import parse
+from b2bua.wire.parser import parse
 
 STRANGER = ("203.0.113.66", 5060)
 MESSAGE = (

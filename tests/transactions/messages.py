@@ -10,7 +10,8 @@ from b2bua.transactions.invite_client import InviteClient
 from b2bua.transactions.invite_server import InviteServer
 from b2bua.transactions.non_invite_client import NonInviteClient
 from b2bua.transactions.non_invite_server import NonInviteServer
-from b2bua.wire.message import Request, Response, parse, write
+from b2bua.wire.message import Request, Response, write
+from b2bua.wire.parser import parse
 
 
 class Start(NamedTuple):

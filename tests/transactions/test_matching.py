@@ -7,7 +7,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from b2bua.transactions.derived import ack_for, cancel_for
 from b2bua.transactions.flow import Flow
 from b2bua.transactions.matching import answer_flow, arrived, merge_key, sent_key, server_key
-from b2bua.wire.message import Request, parse, write
+from b2bua.wire.message import Request, write
+from b2bua.wire.parser import parse
 from tests.transactions.messages import request, response
 
 HERE = ("192.0.2.10", 5060)

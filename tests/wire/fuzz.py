@@ -15,8 +15,9 @@ from collections.abc import Callable, Sequence
 
 from b2bua.errors import PeerError
 from b2bua.wire.lookup import view
-from b2bua.wire.message import Malformed, Message, Request, parse, write
+from b2bua.wire.message import Message, Request, write
 from b2bua.wire.multipart import leaves, session_of
+from b2bua.wire.parser import Malformed, parse
 from b2bua.wire.sdp import Sdp, origin_of, replace_origin
 from b2bua.wire.sipfrag import parse_sipfrag
 from b2bua.wire.stream import Broken, Framer, Unit, whole_frame

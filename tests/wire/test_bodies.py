@@ -5,8 +5,9 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.errors import PeerError, UsageError
-from b2bua.wire.message import Message, Request, Response, parse, write
+from b2bua.wire.message import Message, Request, Response, write
 from b2bua.wire.multipart import leaves, parse_multipart, session_of, unsupported_parts, write_multipart
+from b2bua.wire.parser import parse
 from b2bua.wire.refusals import Refusal, check_content, check_required, check_scheme, refuse
 from b2bua.wire.sipfrag import parse_sipfrag, status_of, write_status
 from tests.wire.samples import BYE, INVITE, SDP

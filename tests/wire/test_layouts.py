@@ -8,7 +8,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.errors import PeerError
 from b2bua.wire import layouts
-from b2bua.wire.message import Message, Request, parse, write
+from b2bua.wire.message import Message, Request, write
+from b2bua.wire.parser import parse
 from b2bua.wire.registry import KNOWN
 from b2bua.wire.via import Via
 from tests.wire.samples import BYE, INVITE

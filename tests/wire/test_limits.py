@@ -14,9 +14,9 @@ from b2bua.wire.careful import salvaged_fields
 from b2bua.wire.digest import Challenge, Credentials
 from b2bua.wire.fields import CSeq, Info, Reason, Replaces, RetryAfter, Via, WarningText, parse_date
 from b2bua.wire.grammar import one_text, parse_params, quote, split_list, unescape, unquote
-from b2bua.wire.message import LIMITS, Malformed, MessageLimits, parse
 from b2bua.wire.multipart import parse_multipart
 from b2bua.wire.names import NameAddr
+from b2bua.wire.parser import LIMITS, Malformed, MessageLimits, parse
 from b2bua.wire.sdp import Sdp, replace_origin
 from b2bua.wire.sipfrag import parse_sipfrag
 from b2bua.wire.stream import Framer

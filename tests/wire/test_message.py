@@ -6,17 +6,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.errors import PeerError, UsageError
 from b2bua.wire.fields import CSeq, Event, SessionExpires, Via
-from b2bua.wire.message import (
-    REASONS,
-    Message,
-    Request,
-    Response,
-    parse,
-    write,
-    write_plain,
-    write_trying,
-    written,
-)
+from b2bua.wire.message import REASONS, Message, Request, Response, write, write_plain, write_trying, written
+from b2bua.wire.parser import parse
 from tests.wire.samples import ALL, BYE, COMPACT, FORWARDED, INVITE, OK, REGISTER, SDP
 
 

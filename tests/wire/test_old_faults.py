@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.wire.message import Malformed, parse, write
+from b2bua.wire.message import write
+from b2bua.wire.parser import Malformed, parse
 from b2bua.wire.via import Via
 from tests.wire.samples import INVITE, crlf
 

@@ -20,9 +20,10 @@ from b2bua.wire.grammar import (
     without_controls,
     write_params,
 )
-from b2bua.wire.message import Malformed, Message, Request, Response, parse, write
+from b2bua.wire.message import Message, Request, Response, write
 from b2bua.wire.multipart import parse_multipart, write_multipart
 from b2bua.wire.names import NameAddr
+from b2bua.wire.parser import Malformed, parse
 from b2bua.wire.registry import COMPACT
 from b2bua.wire.sdp import Origin, Sdp, replace_origin, without_origin
 from b2bua.wire.stream import PING, Framer, Unit

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from b2bua.wire.message import LIMITS, Malformed, MessageLimits, parse
+from b2bua.wire.parser import LIMITS, Malformed, MessageLimits, parse
 from b2bua.wire.stream import PING, PONG, Broken, Framer, Unit, whole_frame
 from tests.wire.samples import ALL, BYE, COMPACT, INVITE, OK, REGISTER
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.errors import PeerError
-from b2bua.wire.message import Malformed, Message, Request, Response, parse, write
+from b2bua.wire.message import Message, Request, Response, write
 from b2bua.wire.multipart import leaves, session_of
+from b2bua.wire.parser import Malformed, parse
 from b2bua.wire.refusals import check_content, check_required, check_scheme
 from tests.wire.samples import BYE, INVITE, SDP, crlf
 

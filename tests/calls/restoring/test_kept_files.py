@@ -14,7 +14,8 @@ from b2bua.legs.snapshot import VERSION as LEG_VERSION
 from b2bua.store.memory import MemoryStore
 from b2bua.store.ports import Batch, Snapshot
 from b2bua.testing import World
-from b2bua.wire.message import Message, Request, parse, write
+from b2bua.wire.message import Message, Request, write
+from b2bua.wire.parser import parse
 from tests.calls.restoring.kept_files import path_of, written
 
 Kept = dict[str, Any]
