@@ -51,7 +51,7 @@ class Ended:
 
     def over(self, call: Call) -> None:
         """A call is over."""
-        self._calls.append(Told(call.record, call.story, call.ring_delay))
+        self._calls.append(Told.of(call))
         if not self._awaited:
             self._awaited = True
             self._clock.start(MOMENT, self._moment)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Hashable, Iterable
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from twisted.logger import Logger
 from zope.interface import implementer
@@ -158,7 +158,7 @@ class ServerTransaction(Transaction):
             self.leave()
         table, key = self._table, self.key
         if table.live.get(key) is self:
-            table.live[key] = (letter, self.last, self.way, self.to, self._merge_key)
+            table.live[key] = Remains(letter, self.last, self.way, self.to, self._merge_key)
             table.lapses.add(key, seconds)
 
     def over(self) -> None:
@@ -200,15 +200,19 @@ def tag_of(to: str) -> str:
     return NameAddr.parse(to).tag
 
 
-Remains: TypeAlias = tuple[str, bytes, "Flow", str, int | None]
-"""
-What is left of a transaction that is answered for good, until its last timer fires.
+class Remains(NamedTuple):
+    """What is left of a transaction that is answered for good, until its last timer fires."""
 
-The letter of that (I, J or L, see L{Transaction.linger}), the response that the
-request draws when it comes again, the way of that, the To of the response to an
-INVITE, which the answer to a late CANCEL repeats (section 9.2), and what copies
-of the request have in common.
-"""
+    letter: str
+    """That of the timer: I, J or L (see L{Transaction.linger})."""
+    again: bytes
+    """The response that the request draws when it comes again."""
+    way: Flow
+    """By which that goes."""
+    to: str
+    """The To of the response to an INVITE, which the answer to a late CANCEL repeats (section 9.2)."""
+    merge: int | None
+    """See L{b2bua.transactions.matching.merge_key}."""
 
 
 class ServerTransactions:
@@ -258,10 +262,10 @@ class ServerTransactions:
         live, merges = self.live, self._merges
         for key in keys:
             left = live.get(key)
-            if isinstance(left, tuple):
+            if isinstance(left, Remains):
                 del live[key]
-                if left[4] is not None:
-                    merges.discard(left[4])
+                if left.merge is not None:
+                    merges.discard(left.merge)
 
     def drop(self, server: ServerTransaction, merge: int | None) -> None:
         """Forget one, unless it lingers."""
@@ -277,7 +281,7 @@ class ServerTransactions:
         if key in self.live:
             server = self.live[key]
             self._counts.absorbed += 1
-            if isinstance(server, tuple):
+            if isinstance(server, Remains):
                 self._come_again(server, request, key, flow)
                 return
             if flow != server.flow and method != "ACK":
@@ -297,28 +301,26 @@ class ServerTransactions:
 
     def _come_again(self, left: Remains, request: Request, key: Hashable, flow: Flow) -> None:
         """Take a request after its final response, or an ACK (see L{Transaction.linger})."""
-        timer, again, before, _, _ = left
         if request.method == "ACK":
-            if timer == "L":
+            if left.letter == "L":
                 self.user.ack_received(request, flow)
             return
-        way = seen_at(before, flow, request)
-        if way != before:
+        way = seen_at(left.way, flow, request)
+        if way != left.way:
             self.answer_by(key, way)
-        if again:
-            self.transport.send(again, way)
+        if left.again:
+            self.transport.send(left.again, way)
 
     def answer_by(self, key: Hashable, way: Flow) -> None:
         """Have what is left of a transaction, if that is all there is of it, answer by another way."""
         left = self.live.get(key)
-        if isinstance(left, tuple):
-            timer, again, _, to, merge = left
-            self.live[key] = (timer, again, way, to, merge)
+        if isinstance(left, Remains):
+            self.live[key] = left._replace(way=way)
 
     def way_of(self, key: Hashable) -> Flow | None:
         """By which way what is left of a transaction answers; None if there is nothing."""
         left = self.live.get(key)
-        return left[2] if isinstance(left, tuple) else None
+        return left.way if isinstance(left, Remains) else None
 
     def _request_outside(self, request: Request, key: Hashable, flow: Flow) -> None:
         """Look harder at a request that belongs to no dialog."""
@@ -392,15 +394,15 @@ class ServerTransactions:
             self._turn_away(request, flow)
         else:
             server = self._transaction(request, key, None, flow)
-            tag = tag_of(invite[3]) if isinstance(invite, tuple) else invite.to_tag()
+            tag = tag_of(invite.to) if isinstance(invite, Remains) else invite.to_tag()
             server.respond(request.response(200, to_tag=tag or self.transport.token()))
-            if not isinstance(invite, tuple) and not invite.answered:
+            if not isinstance(invite, Remains) and not invite.answered:
                 self.user.cancel_received(request, invite)
 
     def _may_cancel(self, request: Request, invite: ServerTransaction | Remains, flow: Flow) -> bool:
         """Does a CANCEL come from the party of its INVITE?"""
-        if isinstance(invite, tuple):
-            return invite[2].remote[0] == flow.remote[0]
+        if isinstance(invite, Remains):
+            return invite.way.remote[0] == flow.remote[0]
         return invite.way.remote[0] == flow.remote[0] or self.user.may_cancel(request, invite, flow)
 
     # Answers without a transaction.
