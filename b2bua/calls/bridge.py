@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from twisted.internet.defer import Deferred
 
@@ -60,10 +60,9 @@ class Bridge:
 
     __slots__ = (
         "_exchange",
-        "_holds_anew",
         "_idle",
         "_late_answer",
-        "_resumes",
+        "_wants",
         "a",
         "alignment",
         "b",
@@ -83,10 +82,8 @@ class Bridge:
         self.alignment = alignment
         self._exchange: Leg | None = None
         """The leg that wants the session changed and has no answer yet."""
-        self._holds_anew = False
-        """Does that leg want to hold the other one, and has not held it before?"""
-        self._resumes = False
-        """Does that leg want to hold the other one no more?"""
+        self._wants: Literal["", "hold", "resume"] = ""
+        """Does that leg want to hold the other one, which it does not yet, or to hold it no more?"""
         self._late_answer = False
         """Does the answer to an offer come in the ACK of that leg?"""
         self._idle: tuple[Deferred[None], ...] = ()
@@ -190,7 +187,7 @@ class Bridge:
         """See whether the exchange that is open has come to its end."""
         match word:
             case Answered() if leg is not self._exchange and not self._late_answer:
-                if self._resumes:
+                if self._wants == "resume":
                     self._resumed(self.other(leg))
                 self._exchange_over()
             case Confirmed() if leg is self._exchange:
@@ -199,7 +196,7 @@ class Bridge:
     def _exchange_over(self) -> None:
         """Let those go on who wait for the end of an exchange."""
         self._exchange = None
-        self._holds_anew = self._resumes = False
+        self._wants = ""
         idle, self._idle = self._idle, ()
         for waiting in idle:
             waiting.callback(None)
@@ -230,14 +227,14 @@ class Bridge:
 
     def _note_hold(self, leg: Leg, word: Changed) -> None:
         """Tell the features when one side holds the other; a resume is told when it is agreed."""
-        self._holds_anew = self._resumes = False
+        self._wants = ""
         if word.session is None:
             return
-        holders = self.call.holders
+        holds = leg in self.call.holders
         if not is_hold(word.session):
-            self._resumes = leg in holders
-        elif leg not in holders:
-            self._holds_anew = True
+            self._wants = "resume" if holds else ""
+        elif not holds:
+            self._wants = "hold"
             self._held(leg, word.fields)
 
     def _note_late_hold(self, leg: Leg, answer: bytes) -> None:
@@ -250,7 +247,7 @@ class Bridge:
 
     def _not_held(self, leg: Leg) -> None:
         """A hold that is refused is none: the session stays as it was (RFC 3261 section 14.2)."""
-        if self._holds_anew and leg is self._exchange and leg in self.call.holders:
+        if self._wants == "hold" and leg is self._exchange and leg in self.call.holders:
             self._resumed(leg)
 
     def _see_hold(self, leg: Leg) -> None:
