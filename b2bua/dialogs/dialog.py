@@ -209,14 +209,14 @@ class Dialog:
                 # the target at the end of the route.
                 uri = str(first.without("method").bare())
                 routes = (*routes[1:], f"<{self.target}>")
-            way = "".join([f"Route: {route}\r\n" for route in routes])
+            way = "".join([f"Route: {route}\n" for route in routes])
         head = (
-            f"Via: {via}\r\n{way}Max-Forwards: {MAX_FORWARDS}\r\n"
-            f"From: {self.local};tag={self.local_tag}\r\nTo: {self.remote_value}\r\n"
-            f"Call-ID: {self.call_id}\r\nCSeq: {seq} {method}\r\n"
+            f"Via: {via}\n{way}Max-Forwards: {MAX_FORWARDS}\n"
+            f"From: {self.local};tag={self.local_tag}\nTo: {self.remote_value}\n"
+            f"Call-ID: {self.call_id}\nCSeq: {seq} {method}\n"
         )
         for name, value in fields:
-            head += f"{name}: {value}\r\n"
+            head += f"{name}: {value}\n"
         return written(method, uri, head, 6 + len(self.routes) + len(fields), body)
 
     def snapshot(self) -> dict[str, Any]:

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from b2bua.transactions.ports import IClientTransaction
     from b2bua.wire.message import Field, Request, Response
 
-RELIABLY = f"Allow: {ALLOW[1]}\r\nSupported: {SUPPORTED_INVITE[1]}\r\n"
+RELIABLY = f"Allow: {ALLOW[1]}\nSupported: {SUPPORTED_INVITE[1]}\n"
 """What we can do, for who may send provisional responses reliably."""
-UNRELIABLY = f"Allow: {ALLOW[1]}\r\nSupported: {SUPPORTED_UNRELIABLE[1]}\r\n"
+UNRELIABLY = f"Allow: {ALLOW[1]}\nSupported: {SUPPORTED_UNRELIABLE[1]}\n"
 """And for who may not."""
 ATTEMPTS = 5
 """How often an INVITE is sent at most: credentials, longer timers, fewer option tags."""
@@ -125,23 +125,23 @@ class InviteRequest:
             kind, body = SDP[1], leg.signed(invitation.session)
         if invitation.parts:
             kind, body = self._with_parts(body)
-        way = "".join([f"Route: <{uri}>\r\n" for uri in invitation.route]) if invitation.route else ""
+        way = "".join([f"Route: <{uri}>\n" for uri in invitation.route]) if invitation.route else ""
         # Without an offer of ours a reliable 1xx would have to bring one
         # (RFC 3262 section 5), so that is asked for only on purpose.
         reliable = self._require or (offers and leg.party.policy.reliable != "never")
         head = (
-            f"Via: {via if offers else f'{via};{OFFERLESS}'}\r\n{way}"
-            f"Max-Forwards: {invitation.max_forwards}\r\nMax-Breadth: {invitation.max_breadth}\r\n"
-            f"From: {self.from_name};tag={self.local_tag}\r\nTo: {self.to_value}\r\n"
-            f"Call-ID: {self.call_id}\r\nCSeq: {self.seq} INVITE\r\n"
-            f"Contact: {contact}\r\n{RELIABLY if reliable else UNRELIABLY}"
-            f"User-Agent: {leg.context.user_agent}\r\n"
+            f"Via: {via if offers else f'{via};{OFFERLESS}'}\n{way}"
+            f"Max-Forwards: {invitation.max_forwards}\nMax-Breadth: {invitation.max_breadth}\n"
+            f"From: {self.from_name};tag={self.local_tag}\nTo: {self.to_value}\n"
+            f"Call-ID: {self.call_id}\nCSeq: {self.seq} INVITE\n"
+            f"Contact: {contact}\n{RELIABLY if reliable else UNRELIABLY}"
+            f"User-Agent: {leg.context.user_agent}\n"
         )
         for name, value in fields:
-            head += f"{name}: {value}\r\n"
+            head += f"{name}: {value}\n"
         lines = 11 + len(invitation.route) + len(fields)
         if kind:
-            head, lines = f"{head}Content-Type: {kind}\r\n", lines + 1
+            head, lines = f"{head}Content-Type: {kind}\n", lines + 1
         self._sent = written("INVITE", invitation.request_uri, head, lines, body)
         return self._sent
 

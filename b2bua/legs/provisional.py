@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from b2bua.transactions.ports import IServerTransaction
     from b2bua.wire.message import Request, Response
 
-RELIABLY = f"Allow: {ALLOW[1]}\r\nSupported: {SUPPORTED_ANSWER[1]}\r\n"
+RELIABLY = f"Allow: {ALLOW[1]}\nSupported: {SUPPORTED_ANSWER[1]}\n"
 """What we can do, for who may get provisional responses reliably."""
-UNRELIABLY = f"Allow: {ALLOW[1]}\r\nSupported: {SUPPORTED[1]}\r\n"
+UNRELIABLY = f"Allow: {ALLOW[1]}\nSupported: {SUPPORTED[1]}\n"
 """And for who may not."""
 MINUTE = 60.0
 """A provisional response is repeated each minute, so that no proxy gives up (section 13.3.1.1)."""
@@ -309,9 +309,9 @@ class ProvisionalResponses:
         assert leg.dialog is not None
         contact = leg.channel.contact_by(self.server.flow)
         able = UNRELIABLY if leg.party.policy.reliable == "never" else RELIABLY
-        head, lines = f"Contact: {contact}\r\n{able}", 3
+        head, lines = f"Contact: {contact}\n{able}", 3
         if code >= 200 and self.initial:
-            head, lines = f"{head}Server: {leg.context.user_agent}\r\n", 4
+            head, lines = f"{head}Server: {leg.context.user_agent}\n", 4
         if fields:
             fields = leaving(fields, leg.party)
         if body:

@@ -139,22 +139,22 @@ class Request(Message):
             if to_tag and (to[-1:] == ">" or not _is_tagged(to)):
                 to = f"{to};tag={to_tag}"
             copied = (
-                f"Via: {first['Via']}\r\nFrom: {first['From']}\r\nTo: {to}\r\n"
-                f"Call-ID: {first['Call-ID']}\r\nCSeq: {first['CSeq']}\r\n"
+                f"Via: {first['Via']}\nFrom: {first['From']}\nTo: {to}\n"
+                f"Call-ID: {first['Call-ID']}\nCSeq: {first['CSeq']}\n"
             )
             lines += 5
             if more in first:
-                copied += f"{more}: {first[more]}\r\n"
+                copied += f"{more}: {first[more]}\n"
                 lines += 1
         else:
             answered = self.only(_COPIED | {more})
             if to_tag:
                 _tag(answered, to_tag)
-            copied = "".join([f"{name}: {value}\r\n" for name, value in answered])
+            copied = "".join([f"{name}: {value}\n" for name, value in answered])
             lines += len(answered)
         head = copied + head
         for name, value in fields:
-            head += f"{name}: {value}\r\n"
+            head += f"{name}: {value}\n"
             lines += 1
         response = _new(Response)
         response.code, response.reason = code, reason
@@ -279,7 +279,7 @@ def written(method: str, uri: str, head: str, lines: int, body: bytes = b"") -> 
     """
     Make a request of ours that is written at once, since mostly nobody looks at its fields.
 
-    @param head: its header fields, each with the end of its line, but for Content-Length.
+    @param head: its header fields, each with a LF at its end, but for Content-Length.
     @param lines: how many that are.
     @raise UsageError: as for L{write}.
     """
@@ -291,15 +291,17 @@ def written(method: str, uri: str, head: str, lines: int, body: bytes = b"") -> 
 
 def _write_at_once(message: Request | Response, start: str, head: str, lines: int, body: bytes) -> None:
     """
-    Write a message from its start-line and its header fields.
+    Write a message from its start-line and its header fields, whose lines end with LF alone still.
 
     @param lines: how many fields that are, without Content-Length.
     """
-    text = f"{start}\r\n{head}Content-Length: {len(body)}\r\n\r\n"
-    message.body, message.data = body, text.encode("utf-8", "surrogateescape") + body
-    breaks = lines + 3
-    if text.count("\n") != breaks or text.count("\r") != breaks or "\0" in text:
-        _refuse_injection(message, text, breaks)
+    text = f"{start}\n{head}Content-Length: {len(body)}\n\n"
+    bare = text.encode("utf-8", "surrogateescape")
+    data = bare.replace(b"\n", b"\r\n")
+    message.body, message.data = body, data + body
+    # Each line has grown by one; to count line breaks would take longer than all the rest.
+    if len(data) != len(bare) + lines + 3 or "\r" in text or "\0" in text:
+        _refuse_injection(message, data.decode("utf-8", "surrogateescape"), lines + 3)
 
 
 def _fields_of(data: bytes) -> tuple[Field, ...]:

@@ -458,11 +458,11 @@ class WriteTests(SynchronousTestCase):
             self.assertRaises(UsageError, request(INVITE).response, 200, to_tag=bad)
             self.assertRaises(UsageError, request(INVITE).response, 200, fields=[("Subject", bad)])
             self.assertRaises(UsageError, written, "BYE", f"sip:{bad}", "", 0)
-            self.assertRaises(UsageError, written, "BYE", "sip:a", f"Subject: {bad}\r\n", 1)
+            self.assertRaises(UsageError, written, "BYE", "sip:a", f"Subject: {bad}\n", 1)
 
     def test_written_at_once(self) -> None:
         """What is written at once has the fields that it was written with, and is written as any other."""
-        said = "Subject: a: b\r\nRoute: <sip:p;lr>\r\nRoute: <sip:q;lr>\r\nEmpty: \r\n"
+        said = "Subject: a: b\nRoute: <sip:p;lr>\nRoute: <sip:q;lr>\nEmpty: \n"
         fields = (("Subject", "a: b"), ("Route", "<sip:p;lr>"), ("Route", "<sip:q;lr>"), ("Empty", ""))
         for body in (b"", b"x\r\n\r\ny"):
             at_once, plain = written("BYE", "sip:a", said, 4, body), Request("BYE", "sip:a", fields, body)
