@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from b2bua.wire.grammar import TOKEN
 from b2bua.wire.registry import KNOWN, canonical
@@ -53,10 +53,10 @@ class _Layout:
     """Matches the lines up to the last that every message must have."""
     names: tuple[str, ...]
     """Those of the fields in these lines."""
-    parts: Callable[[re.Match[str]], Parts]
-    """Takes what every message must have out of the groups of the pattern."""
     more: dict[str, int]
-    """The names of what else stands in these lines, and its groups."""
+    """The names of what else stands in these lines, and where it is among the groups of the pattern."""
+    order: Callable[[tuple[str | None, ...]], Parts] | None
+    """Takes what every message must have out of these groups; None if they are just that."""
 
 
 @dataclass(slots=True, eq=False)
@@ -128,13 +128,14 @@ def take_apart(head: str) -> tuple[dict[str, str], Parts, int] | None:
     rest = _rests.get(text)
     if rest is None or rest.names is not layout.names:
         rest = _remember(text, layout.names)
-    parts = layout.parts(found)
+    parts: Any = found.groups()
     if not rest.fields or "\n" in parts[0]:
         return None
     fields = rest.fields.copy()
-    if layout.more:
+    if layout.order is not None:
         for name, group in layout.more.items():
-            fields[name] = found[group]
+            fields[name] = parts[group]
+        parts = layout.order(parts)
     return fields, parts, rest.length
 
 
@@ -153,12 +154,10 @@ def _remember(text: str, before: tuple[str, ...]) -> _Rest:
         or not KNOWN.issuperset(fields)
     ):
         rest = _Rest(before, {}, -1)
-    elif "Content-Length" in fields:
-        length = fields["Content-Length"]
+    else:
+        length = fields.get("Content-Length", "")
         number = int(length) if length.isascii() and length.isdigit() and len(length) <= 10 else -1
         rest = _Rest(before, fields, number)
-    else:
-        rest = _Rest(before, fields, -1)
     if len(text) <= LONGEST_REST:
         if len(_rests) >= MOST_RESTS:
             _rests.clear()
@@ -200,7 +199,7 @@ def learn(head: str, fields: Sequence[tuple[str, str]]) -> None:
 
 def _layout(names: Sequence[str]) -> _Layout:
     """Make the pattern of messages that begin with these fields; others may have no value."""
-    pattern, groups = r"([^\r]*+)", 2
+    pattern, groups = r"([^\r]*+)", 1
     at: dict[str, int] = {}
     for name in names:
         inner = _NEEDED.get(name, _VALUE)
@@ -208,11 +207,10 @@ def _layout(names: Sequence[str]) -> _Layout:
         at[canonical(name)] = groups
         groups += 1 + re.compile(inner).groups
     via, from_, to = at["Via"], at["From"], at["To"]
+    order = (0, via, via + 1, via + 2, via + 3, from_, from_ + 1, to, to + 1, at["Call-ID"], at["CSeq"])
     return _Layout(
         re.compile(rf"{pattern}\r\n").match,
         tuple(at),
-        itemgetter(
-            1, via, via + 1, via + 2, via + 3, from_, from_ + 1, to, to + 1, at["Call-ID"], at["CSeq"]
-        ),
         {name: group for name, group in at.items() if name not in _NEEDED},
+        itemgetter(*order) if order != tuple(range(groups)) else None,
     )
