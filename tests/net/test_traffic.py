@@ -67,7 +67,7 @@ class TrafficTests(SynchronousTestCase):
         traffic, trace = Traffic(), Trace()
         traffic.keep_in(trace)
         passed = self.pass_by(traffic, 2 * BLOCK + 5)
-        self.assertEqual(sum(len(block) for _, block in trace._blocks), 4 * 2 * BLOCK)
+        self.assertEqual(sum(len(block.values) for block in trace._blocks), 4 * 2 * BLOCK)
         self.assertEqual([tuple(one) for one in trace], passed)
         self.assertEqual(traffic.block, [])
 

@@ -79,6 +79,28 @@ class Heard(NamedTuple):
         return f"{self.party}, leg {self.leg}: {self.text}"
 
 
+class _Block:
+    """Some messages, one after the other."""
+
+    __slots__ = ("_call_ids", "size", "values")
+
+    def __init__(self, values: list[Any]) -> None:
+        self.values = values
+        """The values of L{Passed} for each of them."""
+        self.size = sum(map(len, values[3::4]))
+        """How many bytes they have."""
+        self._call_ids: list[str] = []
+
+    def __iter__(self) -> Iterator[_Passed]:
+        return _in_turn(self.values, 4)
+
+    def of(self, call_ids: Container[str]) -> Iterator[_Passed]:
+        """Those of some dialogs; whose each one is, is looked for once, at the first question."""
+        if not self._call_ids:
+            self._call_ids = [call_id_of(raw) for raw in self.values[3::4]]
+        return compress(self, [call_id in call_ids for call_id in self._call_ids])
+
+
 class Trace:
     """The messages and words of late, oldest first."""
 
@@ -91,10 +113,9 @@ class Trace:
         They come and go a block at a time.
         """
         self._bytes_max = bytes_max
-        self._blocks: deque[tuple[int, list[Any]]] = deque()
-        """How many bytes a block has, and its messages."""
+        self._blocks: deque[_Block] = deque()
         self._bytes = 0
-        """The sum of them."""
+        """Of all of them."""
         self._heard: deque[list[Any]] = deque(maxlen=WORDS_MAX // BLOCK)
         """Blocks of words: the values of L{Heard} for each, one word after the other."""
         self._words: list[Any] = []
@@ -104,17 +125,17 @@ class Trace:
         self.settle: Callable[[], None] = _nothing
         """Has who notes messages hand over those of a block that is not full, and look at C{room} again."""
 
-    def keep(self, block: list[Any]) -> None:
+    def keep(self, values: list[Any]) -> None:
         """
         Keep some messages, at the cost of the oldest.
 
-        @param block: the values of L{Passed} for each of them, one after the other.
+        @param values: those of L{Passed} for each of them, one after the other.
         """
-        blocks, size = self._blocks, sum(map(len, block[3::4]))
-        blocks.append((size, block))
-        self._bytes += size
+        blocks, block = self._blocks, _Block(values)
+        blocks.append(block)
+        self._bytes += block.size
         while self._bytes > self._bytes_max and (len(blocks) > 1 or not self._bytes_max):
-            self._bytes -= blocks.popleft()[0]
+            self._bytes -= blocks.popleft().size
 
     @property
     def bytes_max(self) -> int:
@@ -125,7 +146,7 @@ class Trace:
     def bytes_max(self, bytes_max: int) -> None:
         self.settle()
         self._bytes_max, self.room = bytes_max, _room(bytes_max)
-        kept = [value for _, block in self._blocks for value in block]
+        kept = [value for block in self._blocks for value in block.values]
         self._blocks.clear()
         self._bytes = 0
         for at in range(0, len(kept), self.room):
@@ -134,12 +155,12 @@ class Trace:
 
     def _passed(self) -> Iterator[_Passed]:
         """Every message, oldest first."""
-        return chain.from_iterable(_in_turn(block, 4) for block in self._all())
+        return chain.from_iterable(self._all())
 
-    def _all(self) -> list[list[Any]]:
+    def _all(self) -> list[_Block]:
         """Every block, oldest first."""
         self.settle()
-        return [block for _, block in self._blocks]
+        return list(self._blocks)
 
     def __iter__(self) -> Iterator[Passed]:
         """Every message, oldest first."""
@@ -162,7 +183,7 @@ class Trace:
         """The same block by block, for who does something else meanwhile: all that are kept by now."""
         wanted = set(call_ids)
         for block in self._all():
-            yield [Passed(*passed) for passed in _in_turn(block, 4) if call_id_of(passed[3]) in wanted]
+            yield [Passed(*passed) for passed in block.of(wanted)]
 
     def words(self, call: str) -> Iterator[Heard]:
         """The words of one call."""

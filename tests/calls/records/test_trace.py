@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.calls import Conversation, Talk
+from b2bua.calls.records import trace as records
 from b2bua.calls.records.story import in_short
 from b2bua.calls.records.trace import BLOCK, BLOCKS, WORDS_MAX, Trace
 from b2bua.legs.words import Answered, HungUp, Refused, Ringing
@@ -99,6 +100,14 @@ class RingTests(SynchronousTestCase):
         trace.keep([0.0, ALICE, True, b"BYE sip:a SIP/2.0\r\ni : one\r\n\r\n"])
         trace.keep([1.0, ALICE, True, b"INFO sip:a SIP/2.0\r\n\r\nCall-ID: one\r\n"])
         trace.keep([2.0, ALICE, True, message("BYE sip:a SIP/2.0", "two")])
+        self.assertEqual([passed.at for passed in trace.of(["one"])], [0.0])
+
+    def test_looked_for_once(self) -> None:
+        """Whose a message is, is looked for once, however often the trace is searched."""
+        trace = Trace()
+        trace.keep([0.0, ALICE, True, message("BYE sip:a SIP/2.0", "one")])
+        self.assertEqual(list(trace.of(["two"])), [])
+        self.patch(records, "call_id_of", lambda raw: self.fail("looked for once more"))
         self.assertEqual([passed.at for passed in trace.of(["one"])], [0.0])
 
 
