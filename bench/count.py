@@ -7,10 +7,11 @@ cost::
 
     python -m bench.count               # in all, and in each room of the house
     python -m bench.count --top 40      # and the functions that are called most
+    python -m bench.count --whole       # with what is written about a call: log, records, traces, store
     python -m bench.count --check       # no more than is kept in bench/figures, 3 % over it at most
     python -m bench.count --write       # keep it
 
-C{make bench-check} is the third of these.  Versions of Python count
+C{make bench-check} is the one that checks.  Versions of Python count
 differently, so a figure is kept for each.  What has an instruction of its own
 (PEP 659) is no call: who is to count C{len} and C{list.append} writes what makes
 the figure smaller and the program slower, as a slice that is looked at, or a
@@ -47,7 +48,7 @@ class Counted:
         self.functions: Counter[tuple[str, str]] = Counter()
         """By the room they are called in, and their name."""
         self.instructions = 0
-        """How often it was what the interpreter has an instruction for; the bench's own are among them."""
+        """How often it was what the interpreter has an instruction for."""
         self._rooms: dict[str, str] = {}
 
     def enable(self) -> None:
@@ -65,7 +66,7 @@ class Counted:
         elif event == "c_call" and what is not _STOP:
             name = getattr(what, "__qualname__", repr(what))
             if name in _INSTRUCTIONS:
-                self.instructions += 1
+                self.instructions += self._room(frame) != "bench"
             else:
                 self.functions[self._room(frame), name] += 1
 
@@ -106,6 +107,21 @@ def count(calls: int = CALLS) -> Counted:
     return counted
 
 
+def count_whole(calls: int = 4000, warm: int = 40_000) -> Counted:
+    """Count the same with what is written about them, when as much is cleared away as comes."""
+    from bench.whole import WholeLine
+
+    line = WholeLine()
+    try:
+        line.basic(warm)
+        counted = Counted()
+        line.profiled(counted)
+        line.basic(calls)
+    finally:
+        line.close()
+    return counted
+
+
 def rooms(counted: Counted, calls: int) -> dict[str, float]:
     """Give the functions called in each room for one call, most first."""
     found: Counter[str] = Counter()
@@ -132,20 +148,24 @@ def check(found: float, kept: dict[str, float]) -> str:
 def main(arguments: list[str] | None = None) -> None:
     """Count, and print, check or keep it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--calls", type=int, default=CALLS)
+    parser.add_argument("--calls", type=int)
     parser.add_argument("--top", type=int, default=0, metavar="FUNCTIONS")
+    parser.add_argument("--whole", action="store_true", help="with what is written about a call")
     parser.add_argument("--check", action="store_true", help="fail when it has grown")
     parser.add_argument("--write", action="store_true", help="keep the figure")
     chosen = parser.parse_args(arguments)
-    counted = count(chosen.calls)
-    found = rooms(counted, chosen.calls)
-    total = sum(found.values())
+    if chosen.whole and (chosen.check or chosen.write):
+        parser.error("what is kept is the figure without --whole")
+    calls = chosen.calls or (4000 if chosen.whole else CALLS)
+    counted = count_whole(calls) if chosen.whole else count(calls)
+    found = rooms(counted, calls)
+    total, more = sum(found.values()), counted.instructions / calls
     print(f"{total:.0f} calls of functions a basic call, {total / 14:.0f} a message (Python {python()})")
-    print(f"{counted.instructions / chosen.calls:8.1f}  more of {', '.join(sorted(_INSTRUCTIONS))}")
+    print(f"{total + more:.0f} with {more:.0f} of {', '.join(sorted(_INSTRUCTIONS))}")
     for room, times in found.items():
         print(f"{times:8.1f}  {room}")
     for (room, name), times in counted.functions.most_common(chosen.top):
-        print(f"{times / chosen.calls:8.1f}  {room}  {name}")
+        print(f"{times / calls:8.1f}  {room}  {name}")
     kept = json.loads(KEPT.read_text()) if KEPT.exists() else {}
     if chosen.check and (wrong := check(total, kept)):
         raise SystemExit(wrong)

@@ -95,14 +95,14 @@ class Bench:
         self.load = cores[1] if pinned else None
         self._found: dict[type[Server], int] = {}
 
-    def with_server(self, kind: type[Server], work: Callable[[Server], Any]) -> Any:
+    def with_server(self, kind: type[Server], work: Callable[[Server, sipp.Sipp], Any]) -> Any:
         """Start a server and its callee, work with them, end them."""
         directory = Path(tempfile.mkdtemp(prefix=f"{kind.name}-", dir=self.directory))
         server = kind(directory, self.core, free_port())
         try:
             callee = sipp.callee(server.callee, directory, self.load)
             try:
-                return work(server)
+                return work(server, callee)
             finally:
                 callee.end()
         finally:
@@ -115,10 +115,10 @@ class Bench:
         rate = max(1, min(self.scale.rate, self._found.get(kind, GUESS[kind])))
         count = max(1, int(rate * self.scale.seconds))
 
-        def work(server: Server) -> float:
+        def work(server: Server, callee: sipp.Sipp) -> float:
             self._warm(server, rate)
             before = server.cpu()
-            found = sipp.calls(server, self.load, rate=rate, count=count)
+            found = sipp.calls(server, self.load, rate=rate, count=count, callee=callee)
             spent = server.cpu() - before
             if not found.clean:
                 print(f"    {kind.name} at {rate}/s: {found.failed} failed, {found.again} sent again")
@@ -136,9 +136,9 @@ class Bench:
         """Is every call of some seconds at this rate successful at the first try?"""
         count = max(10, int(rate * self.scale.clean_seconds))
 
-        def work(server: Server) -> bool:
+        def work(server: Server, callee: sipp.Sipp) -> bool:
             sipp.calls(server, self.load, rate=max(rate // 4, 1), count=max(rate // 4, 1))
-            return sipp.calls(server, self.load, rate=rate, count=count, hold=hold).clean
+            return sipp.calls(server, self.load, rate=rate, count=count, hold=hold, callee=callee).clean
 
         return bool(self.with_server(kind, work))
 
@@ -146,9 +146,9 @@ class Bench:
         """Is the rate clean for longer, too, when what lingers has its size?"""
         count = max(10, int(rate * self.scale.confirm_seconds))
 
-        def work(server: Server) -> bool:
+        def work(server: Server, callee: sipp.Sipp) -> bool:
             self._warm(server, rate)
-            return sipp.calls(server, self.load, rate=rate, count=count, hold=hold).clean
+            return sipp.calls(server, self.load, rate=rate, count=count, hold=hold, callee=callee).clean
 
         return bool(self.with_server(kind, work))
 
@@ -184,7 +184,7 @@ class Bench:
         """Bytes of an established call whose transactions are over."""
         rate = max(1, int(self.scale.held_rate * (0.25 if kind is Sippy else 1.0)))
 
-        def work(server: Server) -> float:
+        def work(server: Server, _: sipp.Sipp) -> float:
             sipp.calls(server, self.load, rate=rate, count=rate)
             time.sleep(self.scale.settle)
             before = server.rss()

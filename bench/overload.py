@@ -180,7 +180,7 @@ def main(arguments: list[str] | None = None) -> None:
         bench = Bench(Scale(runs=1), Path(directory), [Ours], not chosen.loose)
         rate = chosen.rate or (100 if chosen.quick else bench.highest(Ours, 0.0))
         print(f"  highest clean rate: {rate}", flush=True)
-        found = bench.with_server(Ours, lambda server: storm(server, bench.load, rate, size))
+        found = bench.with_server(Ours, lambda server, _: storm(server, bench.load, rate, size))
     found["machine"] = machine()
     print(table(found))
     if chosen.write:

@@ -14,8 +14,9 @@ BEGIN, END = "<!-- {name}: written by the bench -->", "<!-- end of {name} -->"
 
 
 def spread(ratios: Sequence[float]) -> str:
-    """Give the median of ratios with the least and the greatest of them."""
-    return f"{statistics.median(ratios):.1f} ({min(ratios):.1f} to {max(ratios):.1f})"
+    """Give the median of ratios with the least and the greatest of them; one alone has no spread."""
+    found = f"{statistics.median(ratios):.1f}"
+    return found if len(ratios) == 1 else f"{found} ({min(ratios):.1f} to {max(ratios):.1f})"
 
 
 def pairs(one: dict[str, Any], other: dict[str, Any], what: str) -> str:

@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.servers import CALLEE, HOST, NotHere, Server, free_port, is_open
@@ -16,6 +16,8 @@ from bench.servers import CALLEE, HOST, NotHere, Server, free_port, is_open
 SCENARIOS = Path(__file__).resolve().parent / "scenarios"
 MARGIN = 45.0
 """Seconds that calls may take to end after the last one began, before SIPp is stopped."""
+WRITTEN = 1.2
+"""Seconds after which SIPp has written what it counted (C{-fd 1})."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ class Counted:
     done: int
     failed: int
     again: int
-    """Messages that SIPp sent again."""
+    """Messages that SIPp sent again, as the caller or as the callee."""
     seconds: float
     """From the first call to the last answer."""
 
@@ -83,6 +85,10 @@ class Sipp:
             rows = list(csv.DictReader(file, delimiter=";"))
         return {key: value for key, value in rows[-1].items() if key} if rows else {}
 
+    def again(self) -> int:
+        """How many messages it has sent again by now."""
+        return int(self.counts().get("Retransmissions(C)", 0))
+
     def end(self) -> None:
         """End it at once."""
         if self.process.poll() is None:
@@ -120,8 +126,24 @@ def caller(
     return Sipp(scenario, server.directory, arguments, core, server.contact, name)
 
 
-def calls(server: Server, core: int | None, *, rate: int, count: int, hold: float = 0.0) -> Counted:
-    """Make calls, and wait until they are over."""
+def calls(
+    server: Server,
+    core: int | None,
+    *,
+    rate: int,
+    count: int,
+    hold: float = 0.0,
+    callee: Sipp | None = None,
+) -> Counted:
+    """
+    Make calls, and wait until they are over.
+
+    @param callee: who is called, if what it sends again counts as well: a 200 whose ACK does not come.
+    """
+    before = 0
+    if callee is not None:
+        time.sleep(WRITTEN)
+        before = callee.again()
     began = time.monotonic()
     sipp = caller(server, core, rate=rate, count=count, hold=hold)
     try:
@@ -131,7 +153,11 @@ def calls(server: Server, core: int | None, *, rate: int, count: int, hold: floa
     finally:
         sipp.end()
     seconds = time.monotonic() - began
-    return counted(sipp, count, seconds)
+    found = counted(sipp, count, seconds)
+    if callee is None:
+        return found
+    time.sleep(WRITTEN)
+    return replace(found, again=found.again + callee.again() - before)
 
 
 def counted(sipp: Sipp, wanted: int, seconds: float) -> Counted:

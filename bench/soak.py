@@ -312,7 +312,7 @@ def main(arguments: list[str] | None = None) -> None:
             bench = Bench(Scale(runs=1), Path(directory), [Ours], spread=False)
             try:
                 found["sockets"] = bench.with_server(
-                    Ours, lambda server: on_sockets(server, None, count, settle)
+                    Ours, lambda server, _: on_sockets(server, None, count, settle)
                 )
             except NotHere as error:
                 print(f"  not on sockets: {error} is not installed")

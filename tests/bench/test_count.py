@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from bench.count import Counted, check, count, python, rooms
+from bench.count import Counted, check, count, count_whole, python, rooms
 
 
 class CountTests(SynchronousTestCase):
@@ -32,6 +32,12 @@ class CountTests(SynchronousTestCase):
         names = {name for _, name in counted.functions}
         self.assertIn("sum", names)
         self.assertFalse(names & {"len", "list.append"})
+
+    def test_whole(self) -> None:
+        """What is written about a call is counted as well when that is asked for."""
+        found = rooms(count_whole(20, warm=20), 20)
+        for room in ("wire", "logs.py", "store", "admin"):
+            self.assertGreater(found.get(room, 0), 0, room)
 
     def test_check(self) -> None:
         """More than three in a hundred over what is kept is a fault; so is nothing to compare with."""
