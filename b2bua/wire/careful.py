@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from b2bua.errors import PeerError
-from b2bua.wire.grammar import TOKEN, one_text
+from b2bua.wire.grammar import TOKEN, one_text, printable
 from b2bua.wire.registry import canonical
 
 Parts: TypeAlias = tuple[str, Sequence[tuple[str, str]], bytes]
@@ -81,6 +81,10 @@ def read_carefully(data: bytes, limits: MessageLimits) -> Parts:
     line, _, head = text.partition("\r\n")
     if len(line) > limits.field:
         raise PeerError("Request-URI too long", section="RFC 3261 21.4.12", code=414)
+    if line[:4].upper() == "SIP/":
+        # Some phones write the phrase in Latin-1.  It is for people only (section 7.2): they see that a
+        # character is missing, and the call goes on by the code.
+        line = printable(line)
     fields = read_lines(head, limits)
     _check_text(line, fields)
     return line, fields, data[end + 4 :]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from b2bua.errors import PeerError
 from b2bua.wire.careful import LIMITS, REQUEST_LINE, STATUS_LINE, MessageLimits, read_lines
-from b2bua.wire.grammar import refuse_breaks
+from b2bua.wire.grammar import printable, refuse_breaks
 from b2bua.wire.message import Request, Response
 from b2bua.wire.registry import REASONS
 from b2bua.wire.views import Field, Message
@@ -31,7 +31,7 @@ def parse_sipfrag(body: bytes, limits: MessageLimits = LIMITS) -> Message:
     text = head.decode("utf-8", "surrogateescape").rstrip("\r\n")
     line, _, others = text.partition("\r\n")
     if found := STATUS_LINE(line.rstrip(" ")):
-        return Response(int(found[1]), found[2] or "", read_lines(others, limits), rest)
+        return Response(int(found[1]), printable(found[2] or ""), read_lines(others, limits), rest)
     if found := REQUEST_LINE(line):
         return Request(found[1], found[2], read_lines(others, limits), rest)
     return Message(read_lines(text, limits), rest)

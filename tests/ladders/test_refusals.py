@@ -196,3 +196,20 @@ class ControlTests(LadderTestCase):
         assert self.world.served is not None
         self.assertEqual([record.name for record in self.world.served.records], ["E[31mve"])
         self.quiet()
+
+
+class PhraseTests(LadderTestCase):
+    """A phone that writes phrases in Latin-1."""
+
+    def test_call(self) -> None:
+        """Its 180 and its 603 are heard; what the caller gets of the phrase is UTF-8 (sections 7.2, 25.1)."""
+        alice, bob = self.phones("alice", "bob")
+        alice.sends("INVITE", to="bob")
+        bob.gets("INVITE")
+        bob.answers(180, reason="\udce7a sonne")
+        alice.gets(180)
+        bob.answers(603, reason="Refus\udce9")
+        answer = alice.gets(603)
+        assert isinstance(answer, Response)
+        self.assertEqual(answer.reason, "Refus\N{REPLACEMENT CHARACTER}")
+        self.quiet()

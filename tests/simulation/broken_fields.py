@@ -2,8 +2,9 @@
 Every message of every ladder, with one header field of it broken.
 
 A cell is a ladder, one of the messages that we receive in it, a header field,
-and how it is broken: missing, empty, garbage, doubled, huge, or of a form that
-is legal but rare.  What is broken is broken again in each retransmission.
+and how it is broken: missing, empty, garbage, doubled, huge, with bytes that
+are no UTF-8, or of a form that is legal but rare.  What is broken is broken
+again in each retransmission.
 
 What has to hold: nothing is raised, nothing is left, every request is answered,
 every 2xx to an INVITE acknowledged, nobody but the sender is in a call that is
@@ -50,6 +51,9 @@ OPTIONAL = (
 )  # fmt: skip
 """What a message may have and mostly has not: it is put there, broken."""
 
+NAMED = ("From", "To", "Contact", "Refer-To")
+"""Of those that are needed, the ones that hold a name for people."""
+
 REGISTERING = 6
 """The first messages of each ladder: three phones register, which is a ladder of its own."""
 
@@ -68,12 +72,25 @@ def _rare(name: str, line: str) -> list[str]:
     """Write a field as the grammar allows but nobody does: folded, compact or in odd case."""
     value = line.partition(":")[2].strip()
     short = next((one for one, long in COMPACT.items() if long == name), name.swapcase())
-    if name in ("From", "To", "Contact", "Refer-To") and "<" in value:
+    if name in NAMED and "<" in value:
         value = re.sub(r"^[^<]*<", r'"a \\"b\\" <c>, d" \t<', value)
         value += ';x="y;z,\\"<"'
     return [f"{short} \t:\r\n {value} "]
 
 
+def _latin(name: str, line: str) -> list[str]:
+    """Write a field as phones do that know no UTF-8: a name in Latin-1, or a remark."""
+    value = line.partition(":")[2].strip()
+    if name == PHRASE:
+        return [f"{line} caf\udce9"]
+    if "<" in value:
+        return [f"{name}: " + re.sub(r"^[^<]*<", '"Andr\udce9" <', value)]
+    return [f"{name}: {value} (caf\udce9)"]
+
+
+PHRASE = "Reason-Phrase"
+"""Stands for that of a response, as if it were a field."""
+LATIN = Broken("Latin-1", _latin)
 FORMS = (
     Broken("missing", lambda name, line: []),
     Broken("empty", lambda name, line: [f"{name}:"]),
@@ -85,8 +102,9 @@ FORMS = (
     Broken("huge number", lambda name, line: [f"{name}: {'9' * 40}"]),
     Broken("huge", lambda name, line: [line + "," + "x" * 6000]),
     Broken("rare", _rare),
+    LATIN,
 )
-ADDED = tuple(form for form in FORMS if form.name.startswith(("empty", "garbage", "huge number")))
+ADDED = tuple(form for form in FORMS if form.name.startswith(("empty", "garbage", "huge number", "Latin-1")))
 
 
 def name_of(line: str) -> str:
@@ -98,7 +116,9 @@ def broken(data: bytes, field: str, form: Broken) -> bytes:
     """Break one field of a message; what is not there is put before the others."""
     head, _, body = data.partition(b"\r\n\r\n")
     start, *lines = head.decode("utf-8", "surrogateescape").split("\r\n")
-    if not any(name_of(line) == field for line in lines):
+    if field == PHRASE:
+        (start,) = form.value(field, start)
+    elif not any(name_of(line) == field for line in lines):
         lines = [*form.value(field, f"{field}: 1"), *lines]
         field = ""
     made: list[str] = []
@@ -152,7 +172,11 @@ class Cell(NamedTuple):
     @property
     def harmless(self) -> bool:
         """Must what comes of the ladder be the same?"""
-        return self.form.name == "rare" or self.field not in NEEDED
+        return (
+            self.form.name == "rare"
+            or self.field not in NEEDED
+            or (self.form is LATIN and self.field in NAMED)
+        )
 
     def play(self, *, show: bool = False) -> str:
         """Play it; what was wrong."""
@@ -259,6 +283,8 @@ def cells(ladder: Ladder) -> Iterator[Cell]:
         for field in own:
             for form in FORMS:
                 yield Cell(ladder, at, field, form)
+        if data[:4] == b"SIP/":
+            yield Cell(ladder, at, PHRASE, LATIN)
         for field in OPTIONAL:
             if field not in own:
                 for form in ADDED:

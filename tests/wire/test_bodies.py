@@ -140,6 +140,12 @@ class SipfragTests(SynchronousTestCase):
         assert isinstance(request, Request)
         self.assertEqual(request.method, "INVITE")
 
+    def test_phrase_that_is_no_utf8(self) -> None:
+        """The status counts, and the phrase can be shown (RFC 3261 section 7.2)."""
+        fragment = parse_sipfrag(b"SIP/2.0 486 Occup\xe9\r\n")
+        assert isinstance(fragment, Response)
+        self.assertEqual((fragment.code, fragment.reason), (486, "Occup\N{REPLACEMENT CHARACTER}"))
+
     def test_no_status(self) -> None:
         """What holds no status is refused with 400."""
         for body in (

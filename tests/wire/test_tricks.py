@@ -291,6 +291,23 @@ Content-Length: 0
         data = changed("Max-F", "X-A: \udcff\udcfe\nSubject: caf\udce9\nMax-F")
         self.assertIn(b"X-A: \xff\xfe\r\nSubject: caf\xe9\r\n", write(self.accepted(data)))
 
+    def test_phrase_that_is_no_utf8(self) -> None:
+        """A response counts though its phrase is no UTF-8; what we read is (RFC 3261 sections 7.2, 25.1)."""
+        for start in ("SIP/2.0 486 Occup\udce9", "sip/2.0 486 Occup\udce9"):
+            message = self.accepted(changed("OPTIONS sip:user@example.com SIP/2.0", start))
+            assert isinstance(message, Response)
+            self.assertEqual((message.code, message.reason), (486, "Occup\N{REPLACEMENT CHARACTER}"))
+            self.assertEqual(message.cseq, (8, "OPTIONS"))
+        accents = changed("OPTIONS sip:user@example.com SIP/2.0", "SIP/2.0 486 Occup\u00e9")
+        self.assertIn("Occup\u00e9\r\n".encode(), write(self.accepted(accents)))
+        self.refused(
+            changed("OPTIONS sip:user@example.com SIP/2.0", "SIP/2.0 486 a\0\udce9"), answerable=False
+        )
+
+    def test_request_line_that_is_no_utf8(self) -> None:
+        """A Request-URI has no such bytes: 400, and not silence (sections 7.1, 8.2.6, 25.1)."""
+        self.refused(changed("sip:user@", "sip:us\udce9r@"))
+
 
 class InvalidTests(TrickTests):
     """Not valid (RFC 4475 section 3.1.2)."""
