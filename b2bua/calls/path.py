@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import NamedTuple
 
 from b2bua.calls.verdicts import Diverted
+from b2bua.once import Remembered
 
 HOPS_MAX = 16
 """Targets on one path, after which a call is not sent on any more."""
@@ -43,7 +43,7 @@ class Path(NamedTuple):
     def through(self, key: str) -> Path:
         """The path with one more target on it."""
         return (
-            _straight_to(key)
+            _straight_to[key]
             if self is STRAIGHT
             else Path((*self.visited, key), self.diversions, self.private)
         )
@@ -68,7 +68,5 @@ STRAIGHT = Path()
 """The way of a call that nobody has sent on."""
 
 
-@lru_cache(maxsize=1024)
-def _straight_to(key: str) -> Path:
-    """The same to a target, which most calls for it share."""
-    return Path((key,))
+_straight_to = Remembered(lambda key: Path((key,)))
+"""The same to a target, which most calls for it share."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from b2bua.capabilities import ALLOW, SUPPORTED_INVITE, SUPPORTED_UNRELIABLE
@@ -11,10 +10,11 @@ from b2bua.dialogs.dialog_request import OFFERLESS
 from b2bua.legs import session_expires
 from b2bua.legs.context import SDP, Invitation
 from b2bua.legs.header_policy import leaving
+from b2bua.once import Remembered
 from b2bua.transactions.flow import Flow as FlowType
 from b2bua.wire.message import written
 from b2bua.wire.multipart import write_multipart
-from b2bua.wire.names import name_addr
+from b2bua.wire.names import name_addrs
 from b2bua.wire.uri import Uri
 
 if TYPE_CHECKING:
@@ -31,10 +31,13 @@ ATTEMPTS = 5
 """How often an INVITE is sent at most: credentials, longer timers, fewer option tags."""
 
 
-@lru_cache(maxsize=1024)
-def _caller(display: str, uri: str) -> tuple[str, str]:
-    """Our From, and the user of our Contact: the same few people call again and again."""
-    return name_addr(display, uri), Uri.parse(uri).user or ""
+def _of_caller(who: tuple[str, ...]) -> tuple[str, str]:
+    """Our From, and the user of our Contact."""
+    return name_addrs[who], Uri.parse(who[1]).user or ""
+
+
+_callers = Remembered(_of_caller)
+"""The same, by display name and URI: the same few people call again and again."""
 
 
 class InviteRequest:
@@ -75,8 +78,8 @@ class InviteRequest:
         self.call_id = context.token()
         self.local_tag = context.token()
         channel = leg.channel
-        self.from_name, channel.contact_user = _caller(invitation.from_display, invitation.from_uri)
-        self.to_value = name_addr(invitation.to_display, invitation.to_uri)
+        self.from_name, channel.contact_user = _callers[invitation.from_display, invitation.from_uri]
+        self.to_value = name_addrs[invitation.to_display, invitation.to_uri]
         self.seq = 0
         if invitation.focus:
             channel.show_focus(invitation.focus)

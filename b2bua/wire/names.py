@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from b2bua.errors import PeerError, UsageError
+from b2bua.once import Remembered
 from b2bua.wire.grammar import (
     LWS,
     PARAMS,
@@ -210,10 +211,14 @@ def _read_display(text: str) -> str:
 _known_display = lru_cache(maxsize=2048)(_read_display)
 
 
-@lru_cache(maxsize=1024)
-def name_addr(display: str, uri: str) -> str:
-    """Write an address without parameters; the same few people are called again and again."""
+def _write_name_addr(who: tuple[str, ...]) -> str:
+    """Write an address without parameters."""
+    display, uri = who
     return str(NameAddr.make(display, uri))
+
+
+name_addrs = Remembered(_write_name_addr)
+"""Addresses without parameters, by display name and URI; the same few people are called again and again."""
 
 
 def _parse_odd(text: str) -> NameAddr:

@@ -8,11 +8,13 @@ received, escapes included.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import final
 
 from b2bua.errors import PeerError, UsageError
+from b2bua.once import Remembered
 from b2bua.wire.grammar import Params, find_param, unescape
 
 SECTION = "RFC 3261 19.1"
@@ -278,8 +280,7 @@ def escape_user(text: str) -> str:
     return _NEEDS_ESCAPE.sub(_escape, text)
 
 
-@lru_cache(maxsize=1024)
-def telephone(user: str) -> tuple[str, str]:
+def _read_telephone(user: str) -> tuple[str, str]:
     """
     Take a user part apart: a number without visual separators, and its parameters.
 
@@ -293,6 +294,10 @@ def telephone(user: str) -> tuple[str, str]:
     """
     found = _TELEPHONE.match(user)
     return (_SEPARATORS.sub("", found[1]), found[2]) if found is not None else (user, "")
+
+
+telephone: Callable[[str], tuple[str, str]] = Remembered(_read_telephone).__getitem__
+"""Takes a user part apart, remembering the last ones (see L{_read_telephone})."""
 
 
 def telephone_user(number: str, params: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.errors import PeerError, UsageError
-from b2bua.wire.names import NameAddr, name_addr, parse_again
+from b2bua.wire.names import NameAddr, name_addrs, parse_again
 from b2bua.wire.uri import Uri
 
 
@@ -142,7 +142,7 @@ class MakeTests(SynchronousTestCase):
         self.assertIs(parse_again("<sip:again@b>"), parse_again("<sip:again@b>"))
         long = "<sip:" + "a" * 300 + "@b>"
         self.assertIsNot(parse_again(long), parse_again(long))
-        self.assertEqual(name_addr("A", "sip:a@b"), '"A" <sip:a@b>')
+        self.assertEqual(name_addrs["A", "sip:a@b"], '"A" <sip:a@b>')
         self.assertEqual(repr(parse_again("<sip:a@b>")), "NameAddr('<sip:a@b>')")
 
     def test_equality(self) -> None:
