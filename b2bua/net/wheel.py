@@ -130,6 +130,8 @@ class Wheel:
         self._call: IDelayedCall | None = None
         self._due = 0
         """The tick at which the reactor calls, no later than the first one that has timers."""
+        self._due_now: list[Bucket] = []
+        """What fires in this turn, or has fired."""
         self.near = RATE
         """Up to this tick one keeps its bucket when it has lost its timers."""
 
@@ -145,8 +147,8 @@ class Wheel:
         return max(0.0, self.seconds() - self._epoch - self._due / RATE)
 
     def clear(self) -> None:
-        """Stop all timers, the reactor's too."""
-        for bucket in list(self.buckets.values()):
+        """Stop all timers, the reactor's too; those that are due with the one that does this as well."""
+        for bucket in [*self._due_now, *self.buckets.values()]:
             for entry in list(bucket):
                 entry.leave()
         self.buckets.clear()
@@ -209,13 +211,14 @@ class Wheel:
         now = floor((self.seconds() - self._epoch) * RATE + _SLACK)
         # Taken out first: what is set while these fire, and is due at once, waits
         # for the next turn of the reactor.
-        due = []
+        due = self._due_now = []
         while self._heap and self._heap[0] <= now:
             bucket = self.buckets.pop(heappop(self._heap), None)
             if bucket:
                 due.append(bucket)
         for bucket in due:
             self._fire(bucket)
+        self._due_now = []
         self._wait()
 
     def _fire(self, bucket: Bucket) -> None:

@@ -149,6 +149,26 @@ class WheelTests(SynchronousTestCase):
         self.assertEqual(self.fired, [(1, "other")])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
+    def test_cleared_while_behind(self) -> None:
+        """A timer that stops all stops also those that are due with it, and none that is set afterwards."""
+        clock = Clock()
+        wheel = Wheel(clock)
+        fired: list[str] = []
+
+        def end() -> None:
+            fired.append("end")
+            wheel.clear()
+            wheel.set(1, partial(fired.append, "new"))
+
+        for at, call in ((1.0, partial(fired.append, "before")), (1.0, end)):
+            wheel.set(at, call)
+        for seconds in (1.0, 1.5, 2.0, 200.0):
+            wheel.set(seconds, partial(fired.append, "late"))
+        clock.advance(2)
+        self.assertEqual((fired, len(wheel)), (["before", "end"], 1))
+        clock.pump([1.0] * 300)
+        self.assertEqual((fired, clock.getDelayedCalls()), (["before", "end", "new"], []))
+
     def test_lapses(self) -> None:
         """What waits to be forgotten is so at its tick; all that has the same one is one timer."""
         forgotten: list[tuple[float, list[Hashable]]] = []
