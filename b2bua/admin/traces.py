@@ -140,12 +140,21 @@ class Traces:
         yield from found.walk(self._server.trace, calls)
         for told in calls:
             yield
-            traced = TracedCall.of(told.record, told.story, found, self._version, past)
-            if traced.messages:
-                text = traced.model_dump_json()
-                self._journal.trace(
-                    TraceRow(told.record.id, told.record.started, zlib.compress(text.encode()))
-                )
+            try:
+                self._write_one(told, found, past)
+            except Exception:  # noqa: BLE001 - a bug with one call costs the others nothing
+                self.log.failure("how the call {call} went cannot be written down", call=told.record.id)
+
+    def _write_one(self, told: Told, found: Found, past: float) -> None:
+        """
+        Write down one call.
+
+        @param past: the time of day at which the clock of the server was at zero.
+        """
+        traced = TracedCall.of(told.record, told.story, found, self._version, past)
+        if traced.messages:
+            text = traced.model_dump_json()
+            self._journal.trace(TraceRow(told.record.id, told.record.started, zlib.compress(text.encode())))
 
     def tidy(self) -> None:
         """Remove what is too old, and what is too much."""

@@ -95,6 +95,26 @@ class KeptTests(DoorCase):
         self.successResultOf(self.journal.flush())
         self.assertLessEqual(len(self.store._traces), 4)
 
+    def test_one_costs_no_other(self) -> None:
+        """A bug with one call is logged, and the calls that ended with it are written down."""
+        write = traces.Traces._write_one
+        tried: list[str] = []
+
+        def fail(kept: traces.Traces, told: Any, *more: Any) -> None:
+            tried.append(told.record.id)
+            if len(tried) == 2:
+                raise ZeroDivisionError
+            write(kept, told, *more)
+
+        self.patch(traces.Traces, "_write_one", fail)
+        for _ in range(3):
+            self.alice.dial("nobody")
+            self.world.run(0.05)
+        self.world.run(40)
+        self.successResultOf(self.journal.flush())
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertEqual((len(tried), sorted(self.store._traces)), (3, sorted([tried[0], tried[2]])))
+
     def test_unreadable(self) -> None:
         """One that another version wrote is as if there were none."""
         call = self.call()
