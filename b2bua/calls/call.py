@@ -52,6 +52,9 @@ RETOLD = frozenset({"Diversion", "History-Info", "P-Asserted-Identity", "Remote-
 LAST = frozenset({HungUp, Refused, Moved})
 """The words of which one is the last of a leg, though not each of them is."""
 
+BROKEN: Fields = (("Reason", "SIP;cause=500"),)
+"""What parties are told of a bug of ours (RFC 3261 section 21.5.1)."""
+
 NOBODY: frozenset[Leg] = frozenset()
 
 
@@ -349,7 +352,10 @@ class Call(LeftToOperations):
         if leg in self.legs:
             listener = leg.listener
             self.part_with(leg, f"we: {why}", LEG_ENDS[why], by_us=True)
-            leg.say(HungUp(why, fields) if fields else HANGS_UP[why])
+            try:
+                leg.say(HungUp(why, fields) if fields else HANGS_UP[why])
+            except Exception:  # noqa: BLE001
+                self._end_anyway(leg)
             if type(listener) is not Bridge and isinstance(listener, (LegWaiter, Conversation)):
                 # An operation must not wait for who is gone, no voice talk on.
                 listener.hear(leg, HungUp(why))
@@ -359,15 +365,26 @@ class Call(LeftToOperations):
         """Turn away a leg that has not been answered."""
         if leg in self.legs:
             self.part_with(leg, str(code), LegEnd.REFUSED, by_us=True)
-            leg.say(Refused(code, reason, fields))
+            try:
+                leg.say(Refused(code, reason, fields))
+            except Exception:  # noqa: BLE001
+                self._end_anyway(leg)
             self.settle()
 
     def redirect(self, leg: Leg, code: int, targets: tuple[str, ...], reason: str = "") -> None:
         """Send a leg that has not been answered elsewhere (3xx)."""
         if leg in self.legs:
             self.part_with(leg, str(code), LegEnd.REDIRECTED, by_us=True)
-            leg.say(Moved(code, targets, reason))
+            try:
+                leg.say(Moved(code, targets, reason))
+            except Exception:  # noqa: BLE001
+                self._end_anyway(leg)
             self.settle()
+
+    def _end_anyway(self, leg: Leg) -> None:
+        """End a leg whose last word broke: it has left already, so nobody else would, and its party waits."""
+        self.calls.log.failure("{call} broke on the last word for {leg!r}", call=self.id, leg=leg)
+        leg.say(HungUp("error", BROKEN))
 
     def hear(self, leg: Leg, word: Word) -> None:
         """Hand a word to whoever listens to the leg."""
@@ -471,7 +488,7 @@ class Call(LeftToOperations):
         """A step of ours broke: end what can be ended."""
         self.story.note("abandoned after an error of ours")
         self._operations = 0
-        self.end((("Reason", "SIP;cause=500"),), "error", by="error")
+        self.end(BROKEN, "error", by="error")
         self.settle()
 
     # ---- what happens to it ---------------------------------------------

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from twisted.internet.defer import Deferred, fail
 
 from b2bua import hookimpl
-from b2bua.calls import Talk, left_to_operations
+from b2bua.calls import Redirect, Talk, left_to_operations
 from b2bua.calls.call import Call
 from b2bua.calls.operations import replacing, transfer
 from b2bua.calls.operations.conversation import Conversation
@@ -21,6 +21,7 @@ from b2bua.calls.operations.hold_music import HoldMusic
 from b2bua.calls.relay.call_relay import CallRelay
 from b2bua.calls.routing.attempt import Attempt
 from b2bua.core.outside import OutsideRequests
+from b2bua.legs import bye, peer_invite
 from b2bua.testing import Manners, World
 from b2bua.testing.case import LadderTestCase
 from b2bua.testing.voices import SimulatedVoice
@@ -192,6 +193,70 @@ class BrokenLaterTests(Planted):
         self.world.run(0.001)
         self.assertEqual(taken, ["another"])
         self.quiet()
+
+
+class Elsewhere:
+    """Sends who dials C{moved} elsewhere."""
+
+    @hookimpl
+    def route_call(self, attempt: Any) -> Redirect | None:
+        """Say where."""
+        return Redirect(("sip:carol@pbx.example.com",)) if attempt.user == "moved" else None
+
+
+class UnwrittenTests(Planted):
+    """The last word for a party that breaks, so that it cannot be written."""
+
+    def make_world(self) -> World:
+        """A world with a feature that sends callers elsewhere."""
+        return World(features=[Elsewhere()])
+
+    def test_refusal(self) -> None:
+        """A refusal that cannot be passed on: the caller hears another one (section 8.2.6.1)."""
+        self.plant_once(peer_invite, "leaving")
+        self.bob.manners.refuses = 486
+        called = self.alice.dial("bob")
+        self.world.run(2)
+        self.assertEqual((called.state, called.code), ("over", 500))
+        self.found()
+
+    def test_redirection(self) -> None:
+        """Nor can where it should go instead."""
+        self.plant_once(peer_invite, "leaving")
+        called = self.alice.dial("moved")
+        self.world.run(2)
+        self.assertEqual((called.state, called.code), ("over", 500))
+        self.found()
+
+    def test_bye(self) -> None:
+        """A BYE that cannot be passed on: the other phone is hung up all the same (section 15)."""
+        self.talk()
+        self.plant_once(bye, "say_goodbye")
+        self.alice.hang_up()
+        self.world.run(2)
+        self.assertEqual(self.bob.live, [])
+        self.found()
+
+    def test_answer(self) -> None:
+        """An answer that cannot be passed on: the caller is refused, and the phone hears BYE."""
+        self.plant_once(peer_invite.session_expires, "answer")
+        called = self.alice.dial("bob")
+        self.world.run(4)
+        self.assertEqual((called.state, called.code, self.bob.live), ("over", 500, []))
+        self.found()
+
+    def plant_once(self, where: Any, name: str) -> None:
+        """Let a step of ours fail, but not when it is tried again."""
+        step = getattr(where, name)
+        failed: list[bool] = []
+
+        def once(*values: Any, **more: Any) -> Any:
+            if failed:
+                return step(*values, **more)
+            failed.append(True)
+            raise RuntimeError("planted")
+
+        self.patch(where, name, once)
 
 
 class Menu:

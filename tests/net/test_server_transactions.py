@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from b2bua.errors import UsageError
 from b2bua.transactions.flow import Flow
 from b2bua.wire.message import Request, Response
 from b2bua.wire.parser import parse
@@ -161,6 +162,36 @@ class ServerTests(Case):
         self.world.receive(request())
         self.assertEqual([what for _, what in self.wire.log], [500])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_unwritten(self) -> None:
+        """
+        A final response that cannot be written is none: the request is open for its 500 (section 8.2.6.1).
+
+        Were it taken for answered, the client would wait for timer B or F, and hear nothing.
+        """
+        number = 0
+        for method in ("INVITE", "OPTIONS"):
+            for code in (180, 200, 486):
+                number += 1
+                self.wire.log.clear()
+                open_before: list[bool] = []
+
+                def answer(
+                    request: Request, server: Any, code: int = code, open_before: list[bool] = open_before
+                ) -> None:
+                    try:
+                        server.respond(Response(code, "", [*request.fields, ("Subject", "a\r\nX: y")]))
+                    finally:
+                        open_before.append(server.answered)
+
+                self.user.answer = answer
+                via = f"SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK{number}"
+                self.world.receive(request(method, via=via, cseq=number))
+                if (method, code) == ("OPTIONS", 180):
+                    continue  # another request than INVITE has none (RFC 4320 section 4.1)
+                self.assertEqual(open_before, [False])
+                self.assertEqual([what for _, what in self.wire.log], [500], (method, code))
+        self.assertEqual(len(self.flushLoggedErrors(UsageError)), 5)
 
     def test_merged(self) -> None:
         """A request that comes by another way as well gets 482 there (section 8.2.2.2)."""
