@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import Any
 
 from b2bua.command import _asking
@@ -15,11 +16,21 @@ def tables_of(path: str) -> dict[str, Any]:
 
     @raise SettingsError: if the configuration is not good.
     """
-    # Not needed to say what can be typed, and it takes its time.
-    from b2bua.configuration import configuration
     from b2bua.settings import document
 
-    found = document(path)
+    return with_files(path, document(path))
+
+
+def with_files(path: str, tables: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    The same of tables that are read already; they stay as they are.
+
+    @raise SettingsError: if the configuration is not good.
+    """
+    # Not needed to say what can be typed, and it takes its time.
+    from b2bua.configuration import configuration
+
+    found: dict[str, Any] = deepcopy(dict(tables))
     for place, file in configuration(path).features.files():
         table: Any = found
         for step in place[:-1]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from b2bua.command import _asking
-from b2bua.command._live import live_tables
+from b2bua.command._live import live_tables, with_files
 from b2bua.command._progress import bar
 from b2bua.settings import Problem, SettingsError, find
 
@@ -39,17 +39,18 @@ def arguments(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> int:
     """Play it; the exit status is 0 if the server does what it did."""
     # Not needed to say what can be typed, and it takes its time.
-    from b2bua.configuration import configuration
     from b2bua.explain.replay import record, test_file
     from b2bua.settings import document
     from b2bua.testing.replaying import Replay
 
     path = find(options.config)
-    configuration(path)
     tables = document(path)
+    played = with_files(path, tables)
     call = _call(options, tables)
     if options.open is None and options.pcap is None:
         tables = live_tables(options, tables)
+        played = with_files(path, tables)
+    # In the test the paths of files stay as they were typed: those of this machine are nobody's business.
     recording = record(call, tables, redact=not options.names)
     for call_id in call.missing:
         print(f"the beginning of {call_id} is not kept any more; what is left is played")
@@ -59,7 +60,7 @@ def run(options: Namespace) -> int:
         except OSError as error:
             raise SettingsError(options.out, [Problem("", error.strerror or str(error))]) from None
         print(f"wrote {options.out}")
-    faults = Replay(recording).run()
+    faults = Replay(record(call, played, redact=not options.names)).run()
     print("\n".join(faults) if faults else "the server does now what it did then")
     return 1 if faults else 0
 

@@ -130,6 +130,21 @@ class WhatIfTests(SynchronousTestCase):
         self.assertEqual((status, err), (1, ""))
         self.assertIn("was not sent", out)
 
+    def test_replay_elsewhere(self) -> None:
+        """A relative path starts at the directory of the configuration; the test has it as it was typed."""
+        directory, saved, out_file = Path(self.mktemp()), Path(self.mktemp()), Path(self.mktemp())
+        directory.mkdir()
+        (directory / "welcome.wav").write_bytes(SOUND.read_bytes())
+        file = directory / "b2bua.toml"
+        prompts = '[auto_attendant.500]\nprompt = { en = "welcome.wav" }\nkeys = { "1" = "102" }\n'
+        file.write_text(f"{OFFICE}{prompts}[media]\n")
+        forwarded().save(saved)
+        arguments = ("--config", str(file), "--open", str(saved), "--out", str(out_file))
+        status, out, err = run("replay", *arguments)
+        self.assertEqual((status, err), (1, ""))
+        self.assertIn("was not sent", out)
+        self.assertIn("'en': 'welcome.wav'", out_file.read_text())
+
     def test_beginning_gone(self) -> None:
         """A call that has lost its beginning is refused in one line, and no file is written."""
         saved, out_file = Path(self.mktemp()), Path(self.mktemp())
