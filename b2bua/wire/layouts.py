@@ -39,7 +39,13 @@ MOST_FIELDS = 40
 MOST_RESTS = 1024
 """What comes after them is remembered of so many messages; then we begin anew."""
 LONGEST_REST = 1024
-"""As far as it has no more characters."""
+"""As far as it has no more characters, and none of L{PROOFS}."""
+PROOFS = frozenset(("Authorization", "Proxy-Authorization"))
+"""
+What is never the same twice (RFC 7616 section 3.4: nonce count, cnonce, response).
+
+Were it remembered, the REGISTERs of many phones would again and again push out all that calls have.
+"""
 
 Parts: TypeAlias = tuple[str, str, str, str, str, str, str | None, str, str | None, str, str]
 """Start-line; Via, its sender, parameters and branch; From and its tag; To and its tag; Call-ID; CSeq."""
@@ -158,7 +164,7 @@ def _remember(text: str, before: tuple[str, ...]) -> _Rest:
         length = fields.get("Content-Length", "")
         number = int(length) if length.isascii() and length.isdigit() and len(length) <= 10 else -1
         rest = _Rest(before, fields, number)
-    if len(text) <= LONGEST_REST:
+    if len(text) <= LONGEST_REST and PROOFS.isdisjoint(fields):
         if len(_rests) >= MOST_RESTS:
             _rests.clear()
         _rests[text] = rest

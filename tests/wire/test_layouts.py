@@ -171,6 +171,22 @@ class LayoutTests(SynchronousTestCase):
         self.assertTrue(known(BYE.replace(b"Max-Forwards: 70", b"Max-Forwards: " + b"7" * 1000)))
         self.assertEqual(layouts._rests, {})
 
+    def test_proofs(self) -> None:
+        """
+        What proves who somebody is is another each time, so nothing is remembered that holds it.
+
+        However many phones register, what comes with calls stays known.
+        """
+        learned(BYE)
+        calls = dict(layouts._rests)
+        for name in (b"Authorization", b"Proxy-Authorization"):
+            for number in range(2 * layouts.MOST_RESTS):
+                proof = b'%s: Digest username="1", nonce="%d"\r\nMax-Forwards' % (name, number)
+                proved = BYE.replace(b"Max-Forwards", proof, 1)
+                self.assertTrue(known(proved))
+                self.assertIn(b"%d" % number, (parse(proved).get(name.decode()) or "").encode())
+        self.assertEqual(layouts._rests, calls)
+
     def test_blanks(self) -> None:
         """Any blanks may stand behind a colon (RFC 3261 section 7.3.1); some fill up Content-Length."""
         for blanks in (b"", b"   ", b"\t", b" \t "):
