@@ -74,7 +74,7 @@ class _Rest:
     fields: dict[str, str]
     """All of them in order, with the values of the rest; none if they do not go together, or are odd."""
     length: int
-    """Content-Length; -1 if there is none, or no such number."""
+    """Content-Length; -1 if there is none, or no such number, or if it stands before the rest."""
 
 
 # As nearly all are: with brackets, and without any parameter but the tag.
@@ -182,7 +182,7 @@ def learn(head: str, fields: Sequence[tuple[str, str]]) -> None:
     if not _NEEDED.keys() <= {*all_names}:
         return
     names = tuple(all_names[: 1 + max(map(all_names.index, _NEEDED))])
-    if len(names) > MOST_FIELDS or "Content-Length" in names:
+    if len(names) > MOST_FIELDS:
         return
     kind = head[:9]
     if len(_times) >= MOST * MOST_ALIKE:

@@ -45,6 +45,9 @@ OTHER = {
 FORWARDS_FIRST = BYE.replace(b"Max-Forwards: 70\r\n", b"").replace(b"Via: ", b"Max-Forwards: 70\r\nVia: ")
 
 
+LENGTH_FIRST = BYE.replace(b"Content-Length: 0\r\n", b"").replace(b"Via: ", b"Content-Length: 0\r\nVia: ")
+
+
 def read(data: bytes) -> tuple[object, ...]:
     """Read a message: what is in it, or what is wrong with it."""
     try:
@@ -123,9 +126,9 @@ class LayoutTests(SynchronousTestCase):
 
     def test_spoiled(self) -> None:
         """Whatever is not written as most messages are is read with care, and refused if it was before."""
-        for data in (BYE, FORWARDS_FIRST):
+        for data in (BYE, FORWARDS_FIRST, LENGTH_FIRST):
             for what, (old, new) in SPOILED.items():
-                if what == "white space at the end" and data == BYE:
+                if what == "white space at the end" and data != FORWARDS_FIRST:
                     continue  # what comes last may have some
                 spoiled = data.replace(old, new, 1)
                 self.assertNotEqual(spoiled, data, what)
@@ -148,6 +151,23 @@ class LayoutTests(SynchronousTestCase):
             for _ in range(3):
                 self.assertTrue(known(other), what)
                 self.assertEqual(read(other), unknown, what)
+
+    def test_length_first(self) -> None:
+        """Content-Length may stand anywhere; it is read in each message (RFC 3261 sections 18.3, 20.14)."""
+        bodies = {b"0": b"left over", b"4": b"body", b"3": b"body", b"04": b"body", b"5": b"body", b"": b""}
+        wrong = {b"x": b"", b"+0": b"", b"-1": b"", b"99999999999": b"", b"0 0": b""}
+        for length, body in (bodies | wrong).items():
+            other = LENGTH_FIRST.replace(b"Length: 0", b"Length: " + length) + body
+            forget()
+            unknown = read(other)
+            learned(LENGTH_FIRST)
+            for _ in range(3):
+                self.assertTrue(known(other), length)
+                self.assertEqual(read(other), unknown, length)
+        self.assertEqual(parse(LENGTH_FIRST.replace(b"Length: 0", b"Length: 3") + b"body").body, b"bod")
+        twice = LENGTH_FIRST.replace(b"\r\n\r\n", b"\r\nContent-Length: 0\r\n\r\n")
+        self.assertFalse(known(twice))
+        self.assertIn("More than one Content-Length", read(twice))
 
     def test_same_rest(self) -> None:
         """The same rest behind other fields is told apart, however often they take turns."""
