@@ -323,7 +323,12 @@ class Overload:
     def work(self) -> None:
         """Serve some of what waits; when nothing is left, all is as usual again."""
         self._call = None
-        self._transport.together(self._serve)
+        try:
+            self._transport.together(self._serve)
+        finally:
+            if self.busy and self._call is None:
+                # It broke, and all others wait still.
+                self._call = self._clock.callLater(0, self.work)
 
     def _serve(self) -> None:
         """Serve some of it."""

@@ -40,7 +40,8 @@ _WORD = re.compile(rf"{LWS}([^;,\"\s]++){LWS}(;.*+)?\Z", re.DOTALL)
 _PAIR = re.compile(r"\\(.)", re.DOTALL)
 _TO_QUOTE = re.compile(r'(["\\])')
 _FORBIDDEN = re.compile(r"[\r\n\0]")
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
+# With the backslash of its quoted-pair; else that would quote what comes next, the end of the string say.
+_CONTROL = re.compile(r"(\\[^\x00-\x08\x0a-\x1f\x7f-\x9f])|\\?[\x00-\x08\x0a-\x1f\x7f-\x9f]", re.DOTALL)
 _HEX = re.compile(r"%([0-9A-Fa-f]{2})")
 _ESCAPES = re.compile(r"(?>(?:%[0-9A-Fa-f]{2})+)")
 
@@ -152,11 +153,15 @@ def quote(text: str) -> str:
 
 
 def unquote(text: str) -> str:
-    """Undo the quoting of a quoted-string; other text is left alone."""
+    """
+    Undo the quoting of a quoted-string; other text is left alone.
+
+    NUL is left out: a quoted-pair may stand for it (section 25.1), but we write none.
+    """
     if len(text) < 2 or text[0] != '"' or text[-1] != '"':
         return text
     inner = text[1:-1]
-    return _PAIR.sub(r"\1", inner) if "\\" in inner else inner
+    return _PAIR.sub(r"\1", inner).replace("\0", "") if "\\" in inner else inner
 
 
 def refuse_breaks(text: str) -> str:
@@ -184,7 +189,7 @@ def without_controls(text: str) -> str:
 
     An ESC or BEL would speak to the terminal, or to the telephone, of who reads it.
     """
-    return text if text.isprintable() else _CONTROL.sub("", text)
+    return text if text.isprintable() else _CONTROL.sub(r"\1", text)
 
 
 def unescape(text: str) -> str:

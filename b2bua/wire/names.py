@@ -239,7 +239,7 @@ def _parse_odd(text: str) -> NameAddr:
     return address
 
 
-_URI_TEXT = re.compile(r'[^<>"\s\x00-\x1f\x7f]++\Z')
+_URI_TEXT = re.compile(r'[^<>"\x00-\x20\x7f]++\Z')
 
 
 def is_uri_text(text: str) -> bool:

@@ -211,4 +211,7 @@ def _parse_via(text: str) -> Via:
     number = None if port is None else int(port)
     if number is not None and number > 65535:
         raise PeerError("Port out of range", section="RFC 3261 20.42", where=text)
+    if "\r" in tail or "\n" in tail:
+        # In quotes; who looks at a message before it was read may see them.
+        raise PeerError("A lone CR or LF", section="RFC 3261 25.1", where=text)
     return Via.make(transport.upper(), host, number, parse_params(tail))

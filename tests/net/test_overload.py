@@ -359,6 +359,23 @@ class TurningAwayTests(Case):
         self.assertNotIn(503, self.sent())
         self.assertEqual(self.runner.transport.counts.absorbed, 1)
 
+    def test_bug(self) -> None:
+        """A bug while some are served costs no others their turn: they do not wait for ever."""
+        serve = self.overload._serve
+        failed: list[bool] = []
+
+        def fail() -> None:
+            if not failed:
+                failed.append(True)
+                raise ZeroDivisionError
+            serve()
+
+        self.patch(self.overload, "_serve", fail)
+        self.take(numbered(1), numbered(2))
+        self.assertRaises(ZeroDivisionError, self.world.clock.advance, 0)
+        self.world.until(1)
+        self.assertEqual((len(self.user.requests), self.overload.busy), (2, False))
+
     def test_as_usual_again(self) -> None:
         """As soon as what waited is served, new requests are welcome."""
         self.behind()
@@ -562,6 +579,8 @@ class SketchTests(SynchronousTestCase):
             (b"\r\nTo:", b"\r\nTo: <sip:x@y>\r\nTo:"),
             (b"\r\nVia: ", b"\r\nVia: \xff"),
             (b"\r\nCSeq:", b"\r\n CSeq:"),
+            (b";rport", b';x="\r"'),
+            (b";rport", b';x="a\nb"'),
         ):
             with self.subTest(after=after):
                 self.assertIn(before, data)

@@ -17,10 +17,12 @@ from b2bua.errors import PeerError
 from b2bua.wire.lookup import view
 from b2bua.wire.message import Message, Request, write
 from b2bua.wire.multipart import leaves, session_of
+from b2bua.wire.names import NameAddr
 from b2bua.wire.parser import Malformed, parse
 from b2bua.wire.sdp import Sdp, origin_of, replace_origin
 from b2bua.wire.sipfrag import parse_sipfrag
 from b2bua.wire.stream import Broken, Framer, Unit, whole_frame
+from b2bua.wire.via import Via
 from b2bua.wire.views import Message as Views
 from tests.wire.samples import ALL
 
@@ -64,6 +66,8 @@ NASTY = [
     b"--b",
     b"m=audio 1 RTP/AVP 0\r\n",
     b"o=",
+    b';x="\\\0"',
+    b';x="\r"',
 ]
 
 VIEWS = [name for name, value in vars(Views).items() if isinstance(value, view)]
@@ -177,7 +181,7 @@ def attempt(data: bytes, chance: random.Random) -> None:
 def use(message: Message) -> None:
     """Read every view; write the message and its answer, and read them again."""
     for name in VIEWS:
-        look(lambda name=name: getattr(message, name))  # type: ignore[misc]
+        look(lambda name=name: write_again(getattr(message, name)))  # type: ignore[misc]
     look(lambda: leaves(message))
     look(lambda: session_of(message))
     for address in (message.from_, message.to):
@@ -191,6 +195,17 @@ def use(message: Message) -> None:
         answer = parse(write(message.response(200, to_tag="t")))
         assert answer.via == message.via and answer.call_id == message.call_id
         assert answer.to.tag == (message.to.tag or "t")
+
+
+def write_again(value: object) -> None:
+    """Write what was read of a header field, as it is and changed."""
+    for one in value if isinstance(value, tuple | list) else (value,):
+        str(one)
+        if isinstance(one, NameAddr | Via):
+            str(one.with_params(tag="t"))
+        if isinstance(one, NameAddr):
+            str(one.without("tag"))
+            str(NameAddr.make(one.display, one.uri_text))
 
 
 def use_sdp(sdp: Sdp) -> None:

@@ -25,7 +25,7 @@ from b2bua.wire.fields import (
     parse_date,
     write_date,
 )
-from b2bua.wire.grammar import parse_params, quote, split_list, unquote
+from b2bua.wire.grammar import parse_params, quote, split_list, unquote, without_controls
 
 
 class FieldTests(SynchronousTestCase):
@@ -72,6 +72,22 @@ class GrammarTests(FieldTests):
         for text in ("", "plain", 'with "quotes"', "back\\slash", "tab\t", "ünï"):
             self.assertEqual(unquote(quote(text)), text)
         self.assertEqual(unquote('"'), '"')
+
+
+class ControlTests(FieldTests):
+    """L{without_controls}."""
+
+    def test_left_out(self) -> None:
+        """Control characters go (section 25.1, CTL), but for TAB; with the backslash of their quoted-pair."""
+        for text, left in (
+            ("plain\t\\", "plain\t\\"),
+            ("a\x1b[31mb\x07", "a[31mb"),
+            ('"a\\\0"', '"a"'),
+            ('"a\\\0\\"b"', '"a\\"b"'),
+            ('"a\\\\\x07"', '"a\\\\"'),
+            ("\x85\u00e9\\\x7f", "\u00e9"),
+        ):
+            self.assertEqual(without_controls(text), left, text)
 
 
 class ViaTests(FieldTests):

@@ -291,6 +291,18 @@ Content-Length: 0
         data = changed("Max-F", "X-A: \udcff\udcfe\nSubject: caf\udce9\nMax-F")
         self.assertIn(b"X-A: \xff\xfe\r\nSubject: caf\xe9\r\n", write(self.accepted(data)))
 
+    def test_nul_in_a_parameter(self) -> None:
+        """A quoted-pair may stand for NUL (section 25.1): it is read, and what is made of it has none."""
+        parameter = ';x="a\\\0b"'
+        data = changed("Max-Forwards: 70", f"Contact: <sip:j@h>{parameter}\nMax-Forwards: 70").decode()
+        for line in ("branch=z9hG4bKkdjuw", "tag=93942939o2", "To: sip:j.user@example.com"):
+            data = data.replace(line, line + parameter)
+        message = self.accepted(data.encode())
+        for address in (message.from_, message.to, message.contacts[0]):
+            self.assertEqual(address.param("x"), "ab")
+            self.assertIn(";x=ab", str(address.with_params(y="z")))
+        self.assertEqual(str(message.via)[-5:], ";x=ab")
+
     def test_phrase_that_is_no_utf8(self) -> None:
         """A response counts though its phrase is no UTF-8; what we read is (RFC 3261 sections 7.2, 25.1)."""
         for start in ("SIP/2.0 486 Occup\udce9", "sip/2.0 486 Occup\udce9"):
