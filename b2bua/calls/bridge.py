@@ -251,14 +251,22 @@ class Bridge:
             self._resumed(leg)
 
     def _see_hold(self, leg: Leg) -> None:
-        """See whether a hold that met glare has come again; the session of the peer says so."""
-        bridge = self.call.bridge
-        if leg not in self.call.holders:
+        """
+        See whether a hold that met glare has come again; the session of the peer says so.
+
+        While it is held itself it does not: C{inactive} is also the only answer to
+        C{inactive} (RFC 3264 section 6.1).
+        """
+        bridge, said = self.call.bridge, leg.described
+        if leg not in self.call.holders or said is None:
             return
-        if bridge is None or bridge._exchange is not None:
-            self.call.calls.later(GLARE_SECONDS, self._see_hold, leg)
-        elif leg.described is not None and not is_hold(leg.described):
-            self._resumed(leg)
+        if bridge is not None and bridge._exchange is None:
+            if not is_hold(said):
+                self._resumed(leg)
+                return
+            if not is_hold(leg.local_session or b""):
+                return
+        self.call.calls.later(GLARE_SECONDS, self._see_hold, leg)
 
     def _held(self, leg: Leg, fields: Fields) -> None:
         """One side holds the other."""

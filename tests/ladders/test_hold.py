@@ -281,6 +281,34 @@ class MediaRefusedTests(LadderTestCase):
         self.disconnect(self.bob, self.alice)
         self.quiet()
 
+    def test_hold_meets_that_of_the_other_side(self) -> None:
+        """Who is held when their hold met glare may have to say inactive: that is no hold (RFC 3264 6.1)."""
+        (call,) = self.world.served.server.core.calls.going.values()
+        self.alice.sends("INVITE", wish="sendonly")
+        self.bob.gets("INVITE")
+        self.bob.answers(491)
+        self.bob.sends("INVITE", wish="inactive")
+        self.alice.gets(491)
+        self.alice.session.media.wish = "sendrecv"
+        self.alice.gets("INVITE")
+        self.alice.answers(200)
+        self.assertIn(b"a=inactive", self.bob.gets(200).body)
+        self.bob.sends("ACK")
+        self.alice.gets("ACK")
+        self.world.run(20)
+        self.assertEqual(len(call.holders), 2)
+        self.bob.sends("INVITE", wish="sendrecv")
+        self.alice.gets("INVITE")
+        self.alice.answers(200)
+        self.bob.gets(200)
+        self.bob.sends("ACK")
+        self.alice.gets("ACK")
+        self.world.run(5)
+        self.assertEqual(call.holders, frozenset())
+        self.assertTalking(("alice", "bob"))
+        self.disconnect(self.bob, self.alice)
+        self.quiet()
+
     def test_refused_while_held(self) -> None:
         """A resume that is refused leaves the other side on hold (section 14.2), and can be tried again."""
         (call,) = self.world.served.server.core.calls.going.values()
