@@ -36,7 +36,7 @@ _log = Logger()
 def relay_happened(call: OperatedCall, happened: RelayHappened) -> None:
     """The relay of a call has something to say."""
     if happened.what == "gone":
-        _again(call, lambda: call.relay is not None and call.relay.lost)
+        show_again(call, _relay_is_lost)
     elif happened.what == "silent":
         _silent(call, happened)
     elif happened.what == "digit" and call.bridge is not None:
@@ -45,29 +45,37 @@ def relay_happened(call: OperatedCall, happened: RelayHappened) -> None:
                 call.features.tell_key_pressed(call, leg, happened.detail)
 
 
-def show_again(call: OperatedCall) -> None:
-    """Show the two who talk to each other, whose phones have the session of a voice that is gone."""
-    _again(call, lambda: call.bridge is not None)  # who is at work shows them when it is done
+def _relay_is_lost(call: OperatedCall) -> bool:
+    """Do its media pass through a relay that is gone, until both are shown another way?"""
+    return call.relay is not None and call.relay.lost
 
 
-def _again(call: OperatedCall, wanted: Callable[[], bool], times: int = TIMES) -> None:
+def _two_talk(call: OperatedCall) -> bool:
+    """Has nobody parted the two?  Who is at work shows them to each other when it is done."""
+    return call.bridge is not None
+
+
+def show_again(
+    call: OperatedCall, wanted: Callable[[OperatedCall], bool] = _two_talk, times: int = TIMES
+) -> None:
     """
     Show the two who talk to each other anew, as soon as nothing else is at work in the call.
 
-    @param wanted: is it to be done yet?
+    @param wanted: is it to be done yet?  By default, since their phones have the
+        session of a voice that is gone.
     @param times: so often it is tried if they do not agree.
     """
-    if call.over or not times or not wanted():
+    if call.over or not times or not wanted(call):
         return
 
     def failed(failure: Failure) -> None:
         if failure.check(Busy, Gone, NotJoined) is None:
             _log.failure("{call} could not be joined again", failure, call=call.id)
         left = times if failure.check(Busy) is not None else times - 1
-        call.calls.later(AGAIN_SECONDS, _again, call, wanted, left)
+        call.calls.later(AGAIN_SECONDS, show_again, call, wanted, left)
 
     if call.bridge is None:
-        call.calls.later(AGAIN_SECONDS, _again, call, wanted, times)
+        call.calls.later(AGAIN_SECONDS, show_again, call, wanted, times)
     else:
         Deferred.fromCoroutine(reroute(call, call.bridge)).addErrback(failed)
 
