@@ -230,6 +230,77 @@ class ConversationTests(LadderTestCase):
         self.assertEqual(self.machine.said, ["key 3", "interrupted by "])
         self.over()
 
+    def wants(self, *errands: Callable[[Conversation], Awaitable[object]]) -> Deferred[None]:
+        """The server does these things when what it waits for has come, while a worker has just died."""
+        asked: Deferred[None] = Deferred()
+
+        async def script(talk: Conversation) -> None:
+            await talk.play("hello.wav")
+            await asked
+            try:
+                self.machine.said += [str(await errand(talk)) for errand in errands]
+            except Gone:
+                self.machine.said.append("gone")
+                raise
+
+        self.machine.script = script  # type: ignore[method-assign]  # another one for this call
+        self.calling()
+        self.world.run(2)
+        self.world.voices.delay = 0.1
+        self.world.voices.lose()
+        return asked
+
+    def test_wants_the_next_worker(self) -> None:
+        """What a script says while the next worker is not there yet is heard from that one."""
+        for moment in (0.0, 0.05, 0.1, 0.105, 0.11, 0.115, 0.12, 0.5):
+            with self.subTest(moment):
+                self.setUp()
+                asked = self.wants(
+                    lambda talk: talk.play("closed.wav"),
+                    lambda talk: talk.repeat("music.wav", 1),
+                    lambda talk: talk.record("message.wav", 2),
+                    lambda talk: talk.dial("nobody", hears="music.wav"),
+                )
+                self.world.run(moment)
+                asked.callback(None)
+                self.world.run(1)
+                self.assertEqual(self.world.hears(self.alice), "closed")
+                self.world.run(9)
+                self.assertEqual(self.machine.said[:3], ["", "", "full"])
+                self.assertEqual((len(self.machine.said), self.world.voices.played[-1]), (4, "music"))
+                self.over()
+
+    def test_time_ends_without_a_worker(self) -> None:
+        """When the time for a key is over while there is no worker the script goes on."""
+        asked = self.wants(
+            lambda talk: talk.key(0.05),
+            lambda talk: talk.repeat("music.wav", 0.02),
+            lambda talk: talk.play("closed.wav"),
+        )
+        asked.callback(None)
+        self.world.run(1)
+        self.assertEqual(self.world.hears(self.alice), "closed")
+        self.world.run(3)
+        self.assertEqual(self.machine.said, ["", "", ""])
+        self.over()
+
+    def test_wants_a_worker_that_never_comes(self) -> None:
+        """Who waits for the next worker hears when there is none, the party has left, or refuses it."""
+        for why in ("none", "left", "refuses"):
+            with self.subTest(why):
+                self.setUp()
+                self.wants(lambda talk: talk.play("closed.wav")).callback(None)
+                if why == "none":
+                    self.world.run(0.05)
+                    self.world.voices.lose()
+                elif why == "left":
+                    self.alice.hang_up()
+                else:
+                    self.alice.manners.change_code = 488
+                self.world.run(2)
+                self.assertEqual((self.machine.said, self.alice.live), (["gone"], []))
+                self.over()
+
     def test_worker_dies_and_party_leaves(self) -> None:
         """Who hangs up while another worker is offered leaves no voice, though they were being recorded."""
         self.calling()

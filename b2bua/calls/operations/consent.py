@@ -79,7 +79,6 @@ class Consent(Conversation):
         self._handing = 0
         if not self._over:
             self._stop()
-            self._part()
 
     async def _script(self, talk: Conversation) -> None:
         """Ask, several times; then say what is to be said."""
@@ -115,7 +114,6 @@ class Consent(Conversation):
         if self._files or self._over:
             super()._end_for(said)
         else:
-            self._part()
             self._done()
 
     def _done(self) -> None:

@@ -20,7 +20,7 @@ from twisted.logger import Logger
 
 from b2bua.calls.media import silent_answer
 from b2bua.calls.operations.leg_waiter import REPEATS_MAX, Gone
-from b2bua.calls.operations.speech import Speech
+from b2bua.calls.operations.speech import VOICE, Speech
 from b2bua.calls.routing.permission import SERVER
 from b2bua.calls.stand_in import StandIn
 from b2bua.calls.verdicts import Refuse, Talk
@@ -90,9 +90,9 @@ class Conversation(StandIn, Speech):
         @return: how it failed; the conversation goes on.
         @raise Gone: the party talks to somebody, waits elsewhere, or has left.
         """
+        await self._there()
         if hears:
             await self._begin(hears, True)
-        self._need()
         self._searching = True
         try:
             return await self._call.ring_from(
@@ -109,8 +109,11 @@ class Conversation(StandIn, Speech):
 
         @raise Gone: the party has left.
         """
-        self._need().join(muted=muted)
-        self._muted = muted
+        if self._voice is not None:
+            self._voice.join(muted=muted)
+        elif not self._next_comes:
+            raise Gone(self._leg)
+        self._muted = muted  # the next voice is joined when the party hears it
 
     def leave(self) -> None:
         """Hear the others no more."""
@@ -125,7 +128,7 @@ class Conversation(StandIn, Speech):
         @raise NoVoice: if it cannot be played.
         @raise Gone: the party has left.
         """
-        await self._need().announce(path)
+        await (await self._there()).announce(path)
 
     def wake(self) -> None:
         """Let the script go on that waits for keys, as if its time were over."""
@@ -228,9 +231,10 @@ class Conversation(StandIn, Speech):
                 self._call.hang_up(self._leg)
 
     def _stop(self) -> None:
-        """Let the voice go."""
+        """Let the voice go, and a script that wants something of it hear so."""
         self._over = True
         self._silence()
+        self._part()
 
     def _unheard(self, why: str) -> None:
         """Nobody is heard: there is nobody to talk to."""
@@ -264,6 +268,11 @@ class Conversation(StandIn, Speech):
             lambda _: calls.run_in(self._call, self._end_for, "the voice is gone"),
         )
 
+    @property
+    def _next_comes(self) -> bool:
+        """Is another voice to go on, which the party does not hear yet?"""
+        return self._resumes and not self._over
+
     def _hears(self) -> None:
         """The party hears a voice: the script begins, or goes on with it."""
         (self._go_on if self._resumes else self._start)()
@@ -273,8 +282,8 @@ class Conversation(StandIn, Speech):
         if self._voice is not None and self._muted is not None:
             self._voice.join(muted=self._muted)
         self._offered = self._resumes = False
-        if self._waits is not None and self._for.startswith(("played", "recorded")):
-            self._answer("" if self._for.startswith("played") else "failed: the voice was lost")
+        if self._waits is not None and self._for.startswith(("played", "recorded", VOICE)):
+            self._answer("failed: the voice was lost" if self._for == "recorded" else "")
 
     def go_over(self, leg: Leg, offer: bytes | None) -> None:
         """Go on with another phone of the party, which calls to take this one's place (RFC 4579 5.9)."""

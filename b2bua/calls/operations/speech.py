@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from b2bua.media.ports import Happened, IVoice
 
 KEYS = "0123456789*#"
+VOICE = "voice"
+"""What a script waits for that wants to say something while the next voice is on its way."""
 
 
 class Speech:
@@ -66,7 +68,7 @@ class Speech:
             await self._begin(path)
             key = await self._wait("played" + until)
             if key:
-                self._need().stop()
+                self._hush()
                 return key
         return self._take(until) if until else ""
 
@@ -82,7 +84,7 @@ class Speech:
         """
         await self._begin(path, True)
         key = self._take(until) or await self._wait(until, seconds)
-        self._need().stop()
+        self._hush()
         return key
 
     async def key(self, seconds: float | None, among: str = KEYS) -> str:
@@ -123,31 +125,47 @@ class Speech:
         @param silence: seconds of silence that end it; 0 for none.
         @return: what ended it: C{key}, C{silence}, C{full}, C{failed: ...}.
         """
-        voice = self._need()
+        voice = await self._there()
         self._keys = ""
         voice.record(path, seconds, silence, keys)
         return await self._wait("recorded")
 
     # ---- waiting ------------------------------------------------------------------
 
-    def _need(self) -> IVoice:
-        """The voice, while the party is there."""
+    @property
+    def _next_comes(self) -> bool:
+        """Is the voice lost, or for another phone, and the party does not hear the next one yet?"""
+        return False
+
+    async def _there(self) -> IVoice:
+        """The voice, as soon as the party hears one."""
+        while self._next_comes:
+            await self._wait(VOICE)
         if self._voice is None:
             raise Gone(self._leg)
         return self._voice
 
+    def _hush(self) -> None:
+        """Play no more."""
+        if self._voice is not None:
+            self._voice.stop()
+        elif not self._next_comes:
+            raise Gone(self._leg)
+
     async def _begin(self, path: str, again: bool = False) -> None:
         """Have a file played; what a dying worker has not begun is over with what it has (L{_unheard})."""
         with suppress(VoiceLost):
-            await self._need().play(path, again)
+            await (await self._there()).play(path, again)
 
     def _wait(self, what: str, seconds: float | None = None) -> Deferred[str]:
         """
         Wait for a key, or for C{played} or C{recorded}.
 
         @param what: the keys that count, behind C{played} or C{recorded} if that counts.
+        @raise Gone: the party has left.
         """
-        self._need()
+        if self._voice is None and not self._next_comes:
+            raise Gone(self._leg)
         self._for, self._waits = what, Deferred()
         if seconds is not None:
             self._timer = self._calls.later(seconds, self._answer, "")

@@ -92,7 +92,6 @@ class Telling(Conversation):
         """Say no more."""
         if not self._over:
             self._stop()
-            self._part()
 
     def hear(self, leg: Leg, word: Word) -> None:
         """Take a word of the party; one that wants to transfer may try again (RFC 3261 section 21.4.27)."""
