@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -73,6 +73,7 @@ class Calls:
         "tap",
         "token",
         "voices",
+        "written",
     )
 
     def __init__(
@@ -116,6 +117,8 @@ class Calls:
         """Told of each call when its record says more: it is answered, somebody comes or goes."""
         self.leaving: Callable[[Call], None] = lambda call: None
         """Told of a call whose parties are about to be left to an operation."""
+        self.written: Callable[[], Deferred[None]] = lambda: succeed(None)
+        """Waits until what is kept of calls by now has been written, or the store fails."""
         self.changed: Callable[[Call], None] | None = None
         """Told of each call when who talks to whom, who holds, rings or waits has changed."""
         self.onlookers: tuple[Callable[[CallState], None], ...] = ()

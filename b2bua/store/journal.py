@@ -184,6 +184,11 @@ class Journal:
         waiting = self._waiting() + self._on_its_way
         return Health(self._why, self._since, waiting, self._lost, self._took)
 
+    def written(self) -> Deferred[None]:
+        """Wait for the batch that leaves next; as long as the store fails nobody waits."""
+        waiting = self._soon(True)
+        return succeed(None) if waiting is None else waiting.addErrback(_known)
+
     def flush(self) -> Deferred[None]:
         """Write all there is; fails when the store does."""
         if not self._waiting() and self._writing is None:
@@ -383,6 +388,11 @@ def _first(waiting: dict) -> dict:  # type: ignore[type-arg]  # of any kind
         return taken
     keys = list(waiting)[:AT_ONCE]
     return {key: waiting.pop(key) for key in keys}
+
+
+def _known(failure: Failure) -> None:
+    """That the store fails has been said."""
+    failure.trap(StoreError)
 
 
 def _no_rows(aor: str) -> tuple[BindingRow, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from b2bua.store.memory import MemoryStore
 from b2bua.testing import Manners, Phone
 from b2bua.testing.voices import SECONDS
 from b2bua.wire.message import Response
@@ -318,13 +319,29 @@ class DemandTests(ToldCase):
 
     def test_crash_without_key(self) -> None:
         """The server dies while they are told, and nobody asks for it again: they talk on."""
-        for moment in (0.25, 0.3, 0.6, 0.9, 1.2, 1.4, 1.6, 1.8):
+        for moment in (0.03, 0.05, 0.1, 0.2, 0.25, 0.3, 0.6, 0.9, 1.2, 1.4, 1.6, 1.8):
             with self.anew(moment=moment):
                 self.begin_without_key(moment)
                 self.crash()
                 self.world.run(12)
                 self.assertTalking(("alice", "bob"))
                 self.over()
+
+    def test_store_fails(self) -> None:
+        """What is kept is written before they are told; a store that fails keeps nobody from being told."""
+        self.talk()
+        served = self.world.served
+        assert served is not None and served.server.persistence is not None
+        store = served.server.persistence.journal.store
+        assert isinstance(store, MemoryStore)
+        store.failing = "the disk is full"
+        self.bob.session.ask("INFO", [("Record", "on")])
+        self.world.run(0.5)
+        self.tells(self.alice, self.bob)
+        store.failing = None
+        self.world.run(SECONDS)
+        self.recorded("alice", "bob")
+        self.over()
 
     def test_crash_and_refused(self) -> None:
         """Who refuses for a while to be shown the other one again is shown them later."""

@@ -101,6 +101,21 @@ class JournalTests(SynchronousTestCase):
         self.successResultOf(done)
         self.assertEqual((len(self.settings()), self.layer.clock.getDelayedCalls()), (1, []))
 
+    def test_written(self) -> None:
+        """Who wants what was said so far to be there hears of it; with a store that fails nobody waits."""
+        store = self.slow()
+        for fails in (False, True):
+            self.journal.snapshot("c1", "as it is")
+            waiting = self.journal.written()
+            self.assertNoResult(waiting)
+            if fails:
+                store.refuse()
+            else:
+                store.let()
+            self.assertIsNone(self.successResultOf(waiting))
+            self.layer.clock.advance(GATHER)
+        self.assertIsNone(self.successResultOf(self.journal.written()))
+
     def test_one_at_a_time(self) -> None:
         """While a batch is under way the next one gathers; those who wait in it share it."""
         store = self.slow()

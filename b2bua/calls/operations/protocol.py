@@ -13,6 +13,8 @@ from b2bua.calls.setup import CallInSetup
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from twisted.internet.defer import Deferred
+
     from b2bua.calls.path import Path
     from b2bua.calls.records.record import CallRecord
     from b2bua.calls.relay.call_relay import CallRelay
@@ -71,6 +73,11 @@ class CallTable(Shared, Protocol):
     @property
     def changed(self) -> Callable[[Any], None] | None:
         """Told of a call of which another thing has to be written down; None where nothing is."""
+
+    @property
+    def written(self) -> Callable[[], Deferred[None]]:
+        """Waits until what is kept of calls by now has been written, or the store fails."""
+        raise NotImplementedError
 
     def find(self, id: str) -> OperatedCall | None:
         """The call of that id that goes on."""
