@@ -124,6 +124,24 @@ class ParkedTests(KeptCase):
         self.assertTrue(self.bob.talks_to(self.alice))
         self.end()
 
+    def test_changed_while_rung(self) -> None:
+        """Who waits adds an m-line while who parked is rung, and has it after a crash (RFC 3264 8)."""
+        self.park(seconds=15)
+        self.bob.manners.answers_after = None
+        self.world.run(13)
+        self.assertEqual(len(self.bob.live), 1)
+        self.alice.session.media.kinds = ["audio", "video"]
+        self.alice.session.reinvite()
+        self.world.run(1)
+        self.bob.manners.answers_after = 1
+        self.crash()
+        self.world.run(10)
+        self.assertTrue(self.bob.talks_to(self.alice))
+        shown = self.alice.session.media.theirs
+        assert shown is not None
+        self.assertEqual([stream.kind for stream in shown.streams], ["audio", "video"])
+        self.end()
+
 
 class QueueTests(KeptCase):
     """Queues and agents."""

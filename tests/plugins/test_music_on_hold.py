@@ -469,6 +469,18 @@ class KeptTests(MusicCase):
         self.taken_back()
         self.over()
 
+    def test_transferred(self) -> None:
+        """Who hears a voice since they are being transferred talks again to who transfers them."""
+        self.carol.manners.answers_after = None
+        for after in (2, 20):
+            self.bob.session.transfer("carol")
+            self.world.run(after)
+            self.assertEqual(self.world.hears(self.alice), "ringing")
+            self.crash()
+            self.world.run(FIRST + 2)
+            self.assertTalking(("alice", "bob"))
+        self.over()
+
     def test_parked(self) -> None:
         """Who is parked hears music again, and talks to who takes the call."""
         self.alice.session.transfer("701")

@@ -13,7 +13,7 @@ class OfficeCrashTests(SynchronousTestCase):
     """Whoever is parked or waits for an agent does so afterwards, or is told."""
 
     def test_some(self) -> None:
-        """Some seeds, one in which a voice outlived its server, and one where somebody is held meanwhile."""
+        """Some seeds: a voice outlived its server; somebody is held, or adds an m-line as they wait."""
         said: list[str] = []
-        some = [*seeds(10), 59, 279]
+        some = [*seeds(10), 59, 279, 160000196]
         self.assertEqual(simulate(some, said.append, kind=OfficeCrash), [], "\n".join(said))

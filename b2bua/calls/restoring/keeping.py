@@ -10,6 +10,10 @@ Of what rings, the open INVITEs are written after half a second, so that the nex
 start can end them; the call itself takes their place when it is written.  Who was
 answered before, as by a voice of ours, is written too, so that it hears the end.
 
+While somebody is sought, or an operation is at work, it stays written who talks
+and who waits; what the parties have agreed on meanwhile is put right, since the
+next process has to know what they were shown last (RFC 3264 section 8).
+
 We look twice a second.  What a change costs at once is one entry of a table.
 
 A party that goes over to another call is kept in exactly one at any time: what
@@ -20,10 +24,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from b2bua.calls.restoring.as_json import as_json
-from b2bua.calls.restoring.snapshot import is_kept, who_is_told, write_call
+from b2bua.calls.restoring.snapshot import arrange, is_kept, left_to_another, who_is_told, write_call
 from b2bua.legs import orphan
 from b2bua.legs.state import LegState
 
@@ -69,8 +73,8 @@ class CallKeeper:
         """Since when it is to be looked at who rings in a call."""
         self._ringing: dict[str, tuple[str, int]] = {}
         """The calls whose open INVITEs are kept: under which name, and a hash of what is written."""
-        self._written: dict[str, tuple[Call, tuple[Leg, ...]]] = {}
-        """What is kept, by the id of the call."""
+        self._written: dict[str, tuple[Call, tuple[Leg, ...], dict[str, Any]]] = {}
+        """What is kept, by the id of the call: of which parties, and how they are arranged."""
         self._home: dict[Leg, str] = {}
         """In which of them a leg is."""
         self._lingering: dict[str, None] = {}
@@ -153,7 +157,7 @@ class CallKeeper:
         self._unqueue(call)
         self._rings.pop(call, None)
         self._ringing.pop(call.id, None)
-        for leg in self._written.pop(call.id, (call, ()))[1]:
+        for leg in self._written.pop(call.id, (call, (), {}))[1]:
             if self._home.get(leg) == call.id:
                 del self._home[leg]
 
@@ -250,13 +254,22 @@ class CallKeeper:
                 self._keep(call, left)
             elif call.id in self._written:
                 self._put_right(call.id)
+        else:
+            self._keep_sessions(call)
+
+    def _keep_sessions(self, call: Call) -> None:
+        """Write the parties once more as they are; one that is in another call by now comes with that."""
+        _, legs, arranged = self._written[call.id]
+        if all(leg.call is call for leg in legs):
+            text = as_json(write_call(call, self.start, legs, left_to_another(call, arranged)))
+            self._write(call.id, text)
 
     def _keep(self, call: Call, legs: tuple[Leg, ...]) -> None:
         """Write it with these legs."""
         id, home = call.id, self._home
         former = [at for leg in legs if leg in home and (at := home[leg]) != id]
-        self._note(call, legs)
-        self._write(id, as_json(write_call(call, self.start, legs)))
+        arranged = self._note(call, legs)
+        self._write(id, as_json(write_call(call, self.start, legs, arranged)))
         for other in dict.fromkeys(former) if former else ():
             self._put_right(other)
         if id in self._ringing:
@@ -273,20 +286,22 @@ class CallKeeper:
         else:
             self._forget_rings(call)
 
-    def _note(self, call: Call, legs: tuple[Leg, ...]) -> None:
-        """Remember what is kept."""
+    def _note(self, call: Call, legs: tuple[Leg, ...]) -> dict[str, Any]:
+        """Remember what is kept, and say how the parties are arranged."""
         id, home = call.id, self._home
         if id in self._written:
             for leg in self._written[id][1]:
                 if leg not in legs and home.get(leg) == id:
                     del home[leg]
-        self._written[id] = (call, legs)
+        arranged = arrange(call, legs)
+        self._written[id] = (call, legs, arranged)
         for leg in legs:
             home[leg] = id
+        return arranged
 
     def _put_right(self, id: str) -> None:
         """Parties have left a call that is kept: leave in it who has nowhere else to be."""
-        call, legs = self._written[id]
+        call, legs, _ = self._written[id]
         home = self._home
         mine = [leg for leg in legs if leg in home and home[leg] == id]
         left = tuple([leg for leg in mine if leg.answered and leg.call is not None])

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 PERSON = 8
 """Who has more calls at once is no person, who could join any two of them."""
+USUAL = {"pair": [0, 1], "told": False, "holding": [False, False], "alignment": None, "waiting": []}
+"""The arrangement of most calls: two who talk."""
 VERSION = 1
 """Changes with what is written, from the first release on; what another version wrote is refused."""
 
@@ -103,17 +105,13 @@ def who_is_told(call: Call, legs: Iterable[Leg]) -> list[Leg]:
     return [leg for leg in legs if isinstance(call.listener(leg), Telling)] if call.bridge is None else []
 
 
-def write_call(call: Call, start: int = 0, legs: tuple[Leg, ...] | None = None) -> dict[str, Any]:
+def arrange(call: Call, legs: tuple[Leg, ...]) -> dict[str, Any]:
     """
-    Write down a call.
+    Write down who of these parties talks to whom, holds or waits.
 
-    @param start: which start of the service this process is.
-    @param legs: the parties that are written; by default all of them.
-    @return: plain values, fit for JSON.
-    @raise UsageError: one of them is not answered.
+    @return: plain values; what most calls have is one object.
     """
-    legs = tuple(call.legs) if legs is None else legs
-    bridge, pair, alignment = call.bridge, None, None
+    bridge, waiting, pair, alignment = call.bridge, call.waiting, None, None
     told = who_is_told(call, legs)
     if len(told) == 2:
         pair = [legs.index(leg) for leg in told]
@@ -122,14 +120,7 @@ def write_call(call: Call, start: int = 0, legs: tuple[Leg, ...] | None = None) 
             pair = [legs.index(bridge.a), legs.index(bridge.b)]
         if bridge.alignment is not None:
             alignment = [[*one] for one in bridge.alignment.pairs]
-    path, waiting, fields = call.path, call.waiting, call.fields
-    return {
-        "version": VERSION,
-        "start": start,
-        "dialled": call.dialled,
-        "caller": legs.index(call.caller) if call.caller in legs else 0,
-        "legs": [write_leg(leg) for leg in legs],
-        "identities": [None if leg.identity is None else _write_identity(leg.identity) for leg in legs],
+    arranged = {
         "pair": pair,
         "told": len(told) == 2,
         "holding": [leg in call.holders for leg in legs],
@@ -137,6 +128,42 @@ def write_call(call: Call, start: int = 0, legs: tuple[Leg, ...] | None = None) 
         "waiting": [_write_waiting(call, n, waiting[leg]) for n, leg in enumerate(legs) if leg in waiting]
         if waiting
         else [],
+    }
+    return USUAL if arranged == USUAL else arranged
+
+
+def left_to_another(call: Call, arranged: dict[str, Any]) -> dict[str, Any]:
+    """
+    What is left of an arrangement while somebody is sought, or an operation is at work.
+
+    The next process goes on with it.  Two who talked may have been shown silence or a
+    voice meanwhile, so these have to be shown to each other again.
+    """
+    return {**arranged, "told": True} if arranged["pair"] is not None and call.bridge is None else arranged
+
+
+def write_call(
+    call: Call, start: int = 0, legs: tuple[Leg, ...] | None = None, arranged: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """
+    Write down a call.
+
+    @param start: which start of the service this process is.
+    @param legs: the parties that are written; by default all of them.
+    @param arranged: what L{arrange} says of them, or has said; by default as they are now.
+    @return: plain values, fit for JSON.
+    @raise UsageError: one of them is not answered.
+    """
+    legs = tuple(call.legs) if legs is None else legs
+    path, fields = call.path, call.fields
+    return {
+        "version": VERSION,
+        "start": start,
+        "dialled": call.dialled,
+        "caller": legs.index(call.caller) if call.caller in legs else 0,
+        "legs": [write_leg(leg) for leg in legs],
+        "identities": [None if leg.identity is None else _write_identity(leg.identity) for leg in legs],
+        **(arrange(call, legs) if arranged is None else arranged),
         "visited": [*path.visited],
         "private": path.private,
         "max_forwards": call.max_forwards,
