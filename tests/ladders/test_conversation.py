@@ -253,8 +253,7 @@ class ConversationTests(LadderTestCase):
     def test_wants_the_next_worker(self) -> None:
         """What a script says while the next worker is not there yet is heard from that one."""
         for moment in (0.0, 0.05, 0.1, 0.105, 0.11, 0.115, 0.12, 0.5):
-            with self.subTest(moment):
-                self.setUp()
+            with self.anew(moment=moment):
                 asked = self.wants(
                     lambda talk: talk.play("closed.wav"),
                     lambda talk: talk.repeat("music.wav", 1),
@@ -287,8 +286,7 @@ class ConversationTests(LadderTestCase):
     def test_wants_a_worker_that_never_comes(self) -> None:
         """Who waits for the next worker hears when there is none, the party has left, or refuses it."""
         for why in ("none", "left", "refuses"):
-            with self.subTest(why):
-                self.setUp()
+            with self.anew(why=why):
                 self.wants(lambda talk: talk.play("closed.wav")).callback(None)
                 if why == "none":
                     self.world.run(0.05)
