@@ -12,7 +12,7 @@ from bench.soak import Stage, complaints
 SCENES = 18
 """Calls of one round of all scenes."""
 ROOMS = tuple(f"b2bua.{room}." for room in ("calls", "legs", "dialogs", "transactions", "net", "features"))
-BOUNDED = {"Flow"}
+BOUNDED = {"Flow", "_Block"}
 """What the trace of the last messages keeps."""
 
 
