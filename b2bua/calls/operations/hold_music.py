@@ -364,7 +364,7 @@ class HoldMusic(WaitingSpeech):
         """The worker is gone: go on with another one.  A party that waits need not say anything."""
         if why == "worker" and not self._over:
             self._voice = None
-            self._hush()
+            self._end_script()
             self._offer_again()
 
     def _offer_again(self) -> None:

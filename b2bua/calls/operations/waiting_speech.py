@@ -151,11 +151,11 @@ class WaitingSpeech(Speech):
         if (wanted.path, wanted.script) != (self._wanted.path, self._wanted.script):
             self._wanted = wanted
             if self._speaks:
-                self._hush()
+                self._end_script()
                 self._start()
         return True
 
-    def _hush(self) -> None:
+    def _end_script(self) -> None:
         """End the script; it may begin anew, or another one."""
         self._speaks = False
         self._stop_timer()
