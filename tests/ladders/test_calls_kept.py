@@ -325,6 +325,27 @@ class TransferTests(KeptCase):
                     self.world.run(2)
                 self.quiet()
 
+    def test_transferor_stays(self) -> None:
+        """
+        A transferor whose phone waits for our BYE talks again to the other party, if a crash comes first.
+
+        One of the two was shown the target meanwhile, so they are shown each other anew.
+        """
+        for after in (3.3, 4.0, 4.3, 4.6, 5.0):
+            with self.anew(after):
+                self.carol.manners.answers_after = 3.0
+                self.bob.manners.leaves_after_refer = "never"
+                self.talk()
+                self.bob.session.transfer("carol")
+                self.world.run(after)
+                self.insist(bool(self.bob.live), "bob has left already")
+                self.crash()
+                self.world.run(70)
+                self.only_talking(self.alice, self.bob)
+                self.alice.hang_up()
+                self.world.run(2)
+                self.quiet()
+
     def test_attended_cut(self) -> None:
         """
         A crash while two are joined leaves no 2xx without ACK, and everybody talks or is told (13.3.1.4).

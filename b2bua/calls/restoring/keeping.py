@@ -261,7 +261,7 @@ class CallKeeper:
         """Write the parties once more as they are; one that is in another call by now comes with that."""
         _, legs, arranged = self._written[call.id]
         if all(leg.call is call for leg in legs):
-            text = as_json(write_call(call, self.start, legs, left_to_another(call, arranged)))
+            text = as_json(write_call(call, self.start, legs, left_to_another(call, legs, arranged)))
             self._write(call.id, text)
 
     def _keep(self, call: Call, legs: tuple[Leg, ...]) -> None:

@@ -132,14 +132,19 @@ def arrange(call: Call, legs: tuple[Leg, ...]) -> dict[str, Any]:
     return USUAL if arranged == USUAL else arranged
 
 
-def left_to_another(call: Call, arranged: dict[str, Any]) -> dict[str, Any]:
+def left_to_another(call: Call, legs: tuple[Leg, ...], arranged: dict[str, Any]) -> dict[str, Any]:
     """
     What is left of an arrangement while somebody is sought, or an operation is at work.
 
-    The next process goes on with it.  Two who talked may have been shown silence or a
-    voice meanwhile, so these have to be shown to each other again.
+    The next process goes on with it.  Two who talked may have been shown silence, a voice
+    or somebody else meanwhile, so these have to be shown to each other again.
+
+    @param legs: those that are written.
     """
-    return {**arranged, "told": True} if arranged["pair"] is not None and call.bridge is None else arranged
+    pair, bridge = arranged["pair"], call.bridge
+    if pair is None or (bridge is not None and {legs[n] for n in pair} == {bridge.a, bridge.b}):
+        return arranged
+    return {**arranged, "told": True}
 
 
 def write_call(
