@@ -289,7 +289,7 @@ class Journal:
         writing.addCallbacks(
             lambda _: self._written(waiters), lambda failure: self._failed(failure, batch, waiters)
         )
-        writing.addErrback(self._broken)
+        writing.addErrback(self._broken, waiters)
         writing.callback(None)
 
     def _take(self) -> Batch:
@@ -351,10 +351,13 @@ class Journal:
         self._fail(str(failure.value), waiters)
         self._next()
 
-    def _broken(self, failure: Failure) -> None:
+    def _broken(self, failure: Failure, waiters: list[Deferred[None]]) -> None:
         """A bug of ours: say so; what the batch had is lost, the next one is not."""
         self.log.failure("a batch could not be written", failure)
         self._writing = None
+        for waiter in waiters:
+            if not waiter.called:
+                waiter.errback(StoreError("a bug of ours, which the log describes"))
         self._next()
 
     def _give_back(self, batch: Batch) -> None:

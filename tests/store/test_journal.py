@@ -210,6 +210,15 @@ class JournalTests(SynchronousTestCase):
             self.assertRaises(StoreError, self.journal.setting, "", "x", "y", value)
         self.assertEqual(self.journal.health.waiting, 0)
 
+    def test_bug(self) -> None:
+        """A bug in a write is logged, and who waits for that batch hears of it like of a store that fails."""
+        store = self.slow()
+        self.journal.snapshot("c1", "as it is")
+        waiting = self.journal.written()
+        store.held.pop(0)[0].errback(ValueError("a bug"))
+        self.assertIsNone(self.successResultOf(waiting))
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+
     def test_records(self) -> None:
         """A short call is written once; a long one first open, then ended."""
         short = CallRecord("1", "extension 101", "102", 0.0)

@@ -58,25 +58,22 @@ async def _tell(call: OperatedCall, bridge: Bridge, script: Script) -> None:
     tellings = [Telling(call, leg, script, told) for leg in (bridge.a, bridge.b)]
     for leg, telling in zip((bridge.a, bridge.b), tellings, strict=True):
         call.listen(leg, telling)
-    # What is kept says that they have to be shown each other again, before they are shown a voice.
+
+    def begin() -> None:
+        if not all_told.called:
+            for telling in tellings:
+                telling.begin(None)
+
+    # What is kept says that they have to be shown each other again, before they are shown a voice;
+    # for a store that fails nobody waits, and who hangs up meanwhile ends it as ever.
     call.leaving()
-    await _written(call)
-    if not all_told.called:
-        for telling in tellings:
-            telling.begin(None)
+    call.calls.written().addBoth(lambda _: call.calls.run_in(call, begin))
     await all_told
     for telling in tellings:
         telling.stop()
     for leg in (bridge.a, bridge.b):
         if leg.ended:
             raise Gone(leg)
-
-
-def _written(call: OperatedCall) -> Deferred[None]:
-    """Wait until what is kept of the call has been written; not for a store that fails."""
-    done: Deferred[None] = Deferred()
-    call.calls.written().addBoth(lambda _: call.calls.run_in(call, done.callback, None))
-    return done
 
 
 class Telling(Conversation):
