@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from b2bua.errors import PeerError
-from b2bua.wire.grammar import TOKEN, one_text, printable
+from b2bua.wire.grammar import BARE_NUL, TOKEN, one_text, printable
 from b2bua.wire.registry import canonical
 
 Parts: TypeAlias = tuple[str, Sequence[tuple[str, str]], bytes]
@@ -56,7 +56,6 @@ STATUS_LINE = re.compile(r"[Ss][Ii][Pp]/2\.0 ([1-6][0-9][0-9])(?>(?: ([^\r\n\0]*
 
 _FIELD = re.compile(rf"({TOKEN}++)[ \t]*+:(.*+)\Z", re.DOTALL)
 _FOLD = re.compile(r"\r\n[ \t]++")
-_NUL = re.compile(r"(?<!\\)\0")
 _SURROGATE = re.compile("[\udc80-\udcff]")
 _VERSION = re.compile(r"(?:\A|.* )[Ss][Ii][Pp]/([0-9]++\.[0-9]++)(?: |\Z)", re.DOTALL)
 # Fields that bytes other than UTF-8 make no sense in.
@@ -130,7 +129,7 @@ def _check_text(line: str, fields: Sequence[tuple[str, str]]) -> None:
     header fields that we never saw.  NUL may stand in a quoted-pair.
     """
     for name, value in (("", line), *fields):
-        if "\r" in value or "\n" in value or _NUL.search(value):
+        if "\r" in value or "\n" in value or BARE_NUL.search(value):
             raise PeerError("A lone CR, LF or NUL", section="RFC 3261 25.1", where=value)
         strange = not value.isascii() and _SURROGATE.search(value) is not None
         if strange and (not name or canonical(name) in _ASCII):

@@ -23,6 +23,8 @@ Params: TypeAlias = tuple[tuple[str, str | None], ...]
 TOKEN = r"[A-Za-z0-9\-.!%*_+`'~]"
 # quoted-string = SWS DQUOTE *(qdtext / quoted-pair) DQUOTE
 QUOTED = r'"(?>(?:[^"\\]++|\\.)*)"'
+# A NUL that is no quoted-pair: behind no backslash, or behind such as are pairs of their own.
+BARE_NUL = re.compile(r"(?<!\\)(?>(?:\\\\)*)\0")
 # LWS, after folding was undone
 LWS = r"[ \t]*+"
 

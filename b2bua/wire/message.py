@@ -6,14 +6,13 @@ They are read by L{b2bua.wire.parser}.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Self, cast
 
 from b2bua.errors import PeerError, UsageError
 from b2bua.wire.fields import Via
-from b2bua.wire.grammar import split_list, without_controls
+from b2bua.wire.grammar import BARE_NUL, split_list, without_controls
 from b2bua.wire.names import NameAddr
 from b2bua.wire.registry import KNOWN, REASONS, canonical
 from b2bua.wire.uri import Uri
@@ -40,7 +39,6 @@ _COPIED = frozenset(MANDATORY)
 _DIALOG_MAKERS = frozenset(("INVITE", "SUBSCRIBE", "REFER", "NOTIFY"))
 # To make a message without its fields.
 _new = object.__new__
-_BARE_NUL = re.compile(r"(?<!\\)\0")
 
 
 class Request(Message):
@@ -349,9 +347,9 @@ _known_layout = lru_cache(maxsize=256)(_layout)
 
 def _refuse_injection(message: Message, text: str, breaks: int) -> None:
     """Refuse line breaks inside a line, and NUL except as a quoted-pair."""
-    if text.count("\n") == breaks == text.count("\r") and not _BARE_NUL.search(text):
+    if text.count("\n") == breaks == text.count("\r") and not BARE_NUL.search(text):
         return
     for name, value in ((message.start_line(), ""), *message.fields):
-        if "\r" in name + value or "\n" in name + value or _BARE_NUL.search(value):
+        if "\r" in name + value or "\n" in name + value or BARE_NUL.search(value):
             raise UsageError(f"A line break or NUL in {name[:40]!r}: {value[:40]!r}")
     raise UsageError("A line break or NUL in a message")

@@ -478,6 +478,9 @@ class WriteTests(SynchronousTestCase):
     def test_nul_in_a_quoted_pair(self) -> None:
         """NUL may stand in a quoted-pair, and only there (section 25.1)."""
         self.assertIn(b"\\\0", write(Request("A", "sip:a", [("From", '"\\\0" <sip:a@b>')])))
+        for bare in ("\0", "\\\\\0", "\\\\\\\\\0"):  # behind a pair there is no backslash left for it
+            with self.assertRaises(UsageError):
+                write(Request("A", "sip:a", [("From", f'"{bare}" <sip:a@b>')]))
 
     def test_every_method_and_code(self) -> None:
         """Start-lines are written as they are read."""
