@@ -352,10 +352,7 @@ class Call(LeftToOperations):
         if leg in self.legs:
             listener = leg.listener
             self.part_with(leg, f"we: {why}", LEG_ENDS[why], by_us=True)
-            try:
-                leg.say(HungUp(why, fields) if fields else HANGS_UP[why])
-            except Exception:  # noqa: BLE001
-                self._end_anyway(leg)
+            self._last_word(leg, HungUp(why, fields) if fields else HANGS_UP[why])
             if type(listener) is not Bridge and isinstance(listener, (LegWaiter, Conversation)):
                 # An operation must not wait for who is gone, no voice talk on.
                 listener.hear(leg, HungUp(why))
@@ -365,26 +362,23 @@ class Call(LeftToOperations):
         """Turn away a leg that has not been answered."""
         if leg in self.legs:
             self.part_with(leg, str(code), LegEnd.REFUSED, by_us=True)
-            try:
-                leg.say(Refused(code, reason, fields))
-            except Exception:  # noqa: BLE001
-                self._end_anyway(leg)
+            self._last_word(leg, Refused(code, reason, fields))
             self.settle()
 
     def redirect(self, leg: Leg, code: int, targets: tuple[str, ...], reason: str = "") -> None:
         """Send a leg that has not been answered elsewhere (3xx)."""
         if leg in self.legs:
             self.part_with(leg, str(code), LegEnd.REDIRECTED, by_us=True)
-            try:
-                leg.say(Moved(code, targets, reason))
-            except Exception:  # noqa: BLE001
-                self._end_anyway(leg)
+            self._last_word(leg, Moved(code, targets, reason))
             self.settle()
 
-    def _end_anyway(self, leg: Leg) -> None:
-        """End a leg whose last word broke: it has left already, so nobody else would, and its party waits."""
-        self.calls.log.failure("{call} broke on the last word for {leg!r}", call=self.id, leg=leg)
-        leg.say(HungUp("error", BROKEN))
+    def _last_word(self, leg: Leg, word: Word) -> None:
+        """Say it to a leg that has left; if it breaks, end that otherwise, since nobody else would."""
+        try:
+            leg.say(word)
+        except Exception:  # noqa: BLE001 - its party must not wait for ever
+            self.calls.log.failure("{call} broke on the last word for {leg!r}", call=self.id, leg=leg)
+            leg.say(HungUp("error", BROKEN))
 
     def hear(self, leg: Leg, word: Word) -> None:
         """Hand a word to whoever listens to the leg."""
