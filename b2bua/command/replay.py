@@ -49,7 +49,7 @@ def run(options: Namespace) -> int:
     call = _call(options, tables)
     if options.open is None and options.pcap is None:
         tables = live_tables(options, tables)
-        played = with_files(path, tables)
+        played = live_tables(options, played)
     # In the test the paths of files stay as they were typed: those of this machine are nobody's business.
     recording = record(call, tables, redact=not options.names)
     for call_id in call.missing:
