@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from b2bua.legs.words import HungUp, Moved, Progress, Refused, Replied, Requested, Word
 from b2bua.transactions.flow import Flow
+from b2bua.wire.grammar import one_text
 
 if TYPE_CHECKING:
     from b2bua.legs.leg import Leg
@@ -97,7 +98,7 @@ class _Block:
     def of(self, call_ids: Container[str]) -> Iterator[_Passed]:
         """Those of some dialogs; whose each one is, is looked for once, at the first question."""
         if not self._call_ids:
-            self._call_ids = [call_id_of(raw) for raw in self.values[3::4]]
+            self._call_ids = [one_text(call_id_of(raw)) for raw in self.values[3::4]]
         return compress(self, [call_id in call_ids for call_id in self._call_ids])
 
 
