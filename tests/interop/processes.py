@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 reactor: Any = _reactor
 LIMIT = 60.0
 """Seconds that anything in these tests may take; reached only when it fails."""
-TIMEOUT = 600
+TIMEOUT = 300
 """Seconds that a whole test may take; it waits for many things, and this is reached only when it fails."""
 
 FIRST_PORT, LAST_PORT = 10_000, 15_999

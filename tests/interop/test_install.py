@@ -22,7 +22,7 @@ from twisted.trial.unittest import SkipTest, TestCase
 from tests.interop.service import Service
 
 ROOT = Path(__file__).resolve().parents[2]
-INSTALL_SECONDS = 900
+INSTALL_SECONDS = 400
 """What is installed may have to come from far; reached only when it fails."""
 
 
@@ -61,7 +61,7 @@ def run(*command: str | Path, cwd: Path) -> str:
 class InstallCase(TestCase):
     """What has to be so, however it was installed."""
 
-    timeout = 3 * INSTALL_SECONDS
+    timeout = 2 * INSTALL_SECONDS
 
     @inlineCallbacks
     def runs(self, python: Path, directory: Path) -> Any:
