@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from b2bua.errors import PeerError
-from b2bua.wire.grammar import BARE_NUL, TOKEN, one_text, printable
+from b2bua.wire.grammar import TOKEN, has_bare_nul, one_text, printable
 from b2bua.wire.registry import canonical
 
 Parts: TypeAlias = tuple[str, Sequence[tuple[str, str]], bytes]
@@ -129,7 +129,7 @@ def _check_text(line: str, fields: Sequence[tuple[str, str]]) -> None:
     header fields that we never saw.  NUL may stand in a quoted-pair.
     """
     for name, value in (("", line), *fields):
-        if "\r" in value or "\n" in value or BARE_NUL.search(value):
+        if "\r" in value or "\n" in value or has_bare_nul(value):
             raise PeerError("A lone CR, LF or NUL", section="RFC 3261 25.1", where=value)
         strange = not value.isascii() and _SURROGATE.search(value) is not None
         if strange and (not name or canonical(name) in _ASCII):

@@ -24,7 +24,7 @@ TOKEN = r"[A-Za-z0-9\-.!%*_+`'~]"
 # quoted-string = SWS DQUOTE *(qdtext / quoted-pair) DQUOTE
 QUOTED = r'"(?>(?:[^"\\]++|\\.)*)"'
 # A NUL that is no quoted-pair: behind no backslash, or behind such as are pairs of their own.
-BARE_NUL = re.compile(r"(?<!\\)(?>(?:\\\\)*)\0")
+_BARE_NUL = re.compile(r"(?<!\\)(?>(?:\\\\)*)\0")
 # LWS, after folding was undone
 LWS = r"[ \t]*+"
 
@@ -164,6 +164,11 @@ def unquote(text: str) -> str:
         return text
     inner = text[1:-1]
     return _PAIR.sub(r"\1", inner).replace("\0", "") if "\\" in inner else inner
+
+
+def has_bare_nul(text: str) -> bool:
+    """Is there a NUL that is no quoted-pair (section 25.1)?"""
+    return "\0" in text and _BARE_NUL.search(text) is not None
 
 
 def refuse_breaks(text: str) -> str:

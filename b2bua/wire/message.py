@@ -12,7 +12,7 @@ from typing import Self, cast
 
 from b2bua.errors import PeerError, UsageError
 from b2bua.wire.fields import Via
-from b2bua.wire.grammar import BARE_NUL, split_list, without_controls
+from b2bua.wire.grammar import has_bare_nul, split_list, without_controls
 from b2bua.wire.names import NameAddr
 from b2bua.wire.registry import KNOWN, REASONS, canonical
 from b2bua.wire.uri import Uri
@@ -347,9 +347,9 @@ _known_layout = lru_cache(maxsize=256)(_layout)
 
 def _refuse_injection(message: Message, text: str, breaks: int) -> None:
     """Refuse line breaks inside a line, and NUL except as a quoted-pair."""
-    if text.count("\n") == breaks == text.count("\r") and not BARE_NUL.search(text):
+    if text.count("\n") == breaks == text.count("\r") and not has_bare_nul(text):
         return
     for name, value in ((message.start_line(), ""), *message.fields):
-        if "\r" in name + value or "\n" in name + value or BARE_NUL.search(value):
+        if "\r" in name + value or "\n" in name + value or has_bare_nul(value):
             raise UsageError(f"A line break or NUL in {name[:40]!r}: {value[:40]!r}")
     raise UsageError("A line break or NUL in a message")
