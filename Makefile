@@ -142,7 +142,7 @@ bench: $(BENCHES)
 bench-page: $(BENCHES)
 	$(BIN)/python -m bench --write start storm growth subscriptions voices relayed rtpengine interpreters load overload
 
-# Does a call take more functions than are kept in bench/figures?  A second, whatever else the machine does.
+# Does a call take more functions than are kept in bench/figures for this version of Python?  Seconds, whatever else the machine does.
 bench-check: $(DEVELOPS)
 	$(BIN)/python -m bench.count --check
 

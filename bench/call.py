@@ -178,8 +178,7 @@ class Line:
         """Establish calls; give number and 200 of each."""
         numbers = range(self.number, self.number + count)
         self.number += count
-        with self._measured():
-            self.clock.run(self._pause * count)
+        self.wait(self._pause * count)
         _, invites = self.give([self.caller.invite(number) for number in numbers], self._from_alice)
         assert len(invites) == count, (count, invites[:1])
         answers = [self.callee.ring(invite) for invite in invites]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from bench.count import Counted, check, count, count_whole, python, rooms
+from bench.count import HOUSE, Counted, Kept, check, count, count_whole, instructions, room_of, rooms, stale
 
 
 class CountTests(SynchronousTestCase):
@@ -23,15 +23,35 @@ class CountTests(SynchronousTestCase):
             self.assertGreater(found.get(room, 0), 0, room)
         self.assertNotIn("bench", found)
 
+    def test_places(self) -> None:
+        """A file is in the room where it lies in the house or was installed, whatever the house stands in."""
+        installed = f"{HOUSE.parent}/bench/.venv/lib/python3.11/site-packages"
+        for name, room in (
+            (f"{HOUSE}/b2bua/wire/message.py", "wire"),
+            (f"{HOUSE}/b2bua/server.py", "server.py"),
+            (f"{HOUSE}/plugins/forward.py", "plugins"),
+            (f"{HOUSE}/bench/call.py", "bench"),
+            (f"{HOUSE}/tests/bench/test_count.py", "elsewhere"),
+            (f"{installed}/twisted/internet/task.py", "twisted"),
+            (f"{installed}/b2bua_plugins/forward.py", "plugins"),
+            (f"{installed}/b2bua/wire/message.py", "wire"),
+            (f"{installed}/pluggy/_hooks.py", "elsewhere"),
+            ("/usr/lib/python3.11/random.py", "elsewhere"),
+            ("<string>", ""),
+        ):
+            self.assertEqual(room_of(name), room, name)
+
     def test_instructions(self) -> None:
-        """What is an instruction is no call; any other function of C is one, whoever calls it."""
+        """Every function is counted, and how many of them are instructions of the interpreter."""
         counted = Counted()
         counted.enable()
         [].append(len((sum(()),)))
         counted.disable()
         names = {name for _, name in counted.functions}
-        self.assertIn("sum", names)
-        self.assertFalse(names & {"len", "list.append"})
+        self.assertLessEqual({"sum", "len", "list.append"}, names)
+        elsewhere = Counted()
+        elsewhere.functions.update({("wire", "len"): 6, ("bench", "len"): 50, ("wire", "sum"): 3})
+        self.assertEqual(instructions(elsewhere, 2), 3)
 
     def test_whole(self) -> None:
         """What is written about a call is counted as well when that is asked for."""
@@ -41,6 +61,14 @@ class CountTests(SynchronousTestCase):
 
     def test_check(self) -> None:
         """More than three in a hundred over what is kept is a fault; so is nothing to compare with."""
-        self.assertEqual(check(102.9, {python(): 100.0}), "")
-        self.assertIn("+3.1%", check(103.1, {python(): 100.0}))
-        self.assertIn("--write", check(100.0, {}))
+        before = Kept(100.0, "3.11.2", "2026-11-27")
+        self.assertEqual(check(102.9, before), "")
+        self.assertIn("+3.1% of what is kept (100 are kept, of 2026-11-27 with 3.11.2)", check(103.1, before))
+        self.assertIn("no figure is kept", check(100.0, None))
+
+    def test_stale(self) -> None:
+        """A kept figure that is too large lets a change for the worse pass, so that is said."""
+        before = Kept(100.0, "3.11.2", "2026-11-27")
+        self.assertEqual(stale(97.1, before), "")
+        self.assertIn("python -m bench.count --write", stale(96.9, before))
+        self.assertEqual(stale(1.0, None), "")
