@@ -82,6 +82,7 @@ class Persistence:
         if survive:
             self._calls_kept = CallKeeper(clock, self.journal.snapshot)
             calls.changed, calls.leaving = self._calls_kept.touch, self._calls_kept.leave
+            calls.joined = self._calls_kept.join
             calls.written = self.journal.written
             core.context.agreed = self._agreed
         calls.began = calls.recorded = self._recorded

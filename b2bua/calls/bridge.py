@@ -48,6 +48,9 @@ class BridgedCall(LiveCall, Protocol):
     def leaving(self) -> None:
         """An operation is about to change who talks to whom."""
 
+    def joined(self) -> None:
+        """An operation has joined two who did not talk."""
+
 
 class Bridge:
     """

@@ -85,6 +85,10 @@ class LiveTable(CallTable, Protocol):
         """Told of a call whose parties are about to be left to an operation."""
 
     @property
+    def joined(self) -> Callable[[Call], None]:
+        """Told of a call in which an operation has joined two."""
+
+    @property
     def changed(self) -> Callable[[Call], None] | None:
         """Told of each call when who talks to whom, who holds, rings or waits has changed."""
 
@@ -536,6 +540,10 @@ class Call(LeftToOperations):
     def leaving(self) -> None:
         """An operation is about to change who talks to whom."""
         self.calls.leaving(self)
+
+    def joined(self) -> None:
+        """An operation has joined two who did not talk."""
+        self.calls.joined(self)
 
     def changed(self) -> None:
         """Who talks to whom has changed, who holds, rings or waits."""

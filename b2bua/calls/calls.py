@@ -62,6 +62,7 @@ class Calls:
         "going",
         "hear",
         "identities",
+        "joined",
         "lasting",
         "layer",
         "leaving",
@@ -117,6 +118,8 @@ class Calls:
         """Told of each call when its record says more: it is answered, somebody comes or goes."""
         self.leaving: Callable[[Call], None] = lambda call: None
         """Told of a call whose parties are about to be left to an operation."""
+        self.joined: Callable[[Call], None] = lambda call: None
+        """Told of a call in which an operation has joined two."""
         self.written: Callable[[], Deferred[None]] = lambda: succeed(None)
         """Waits until what is kept of calls by now has been written, or the store fails."""
         self.changed: Callable[[Call], None] | None = None

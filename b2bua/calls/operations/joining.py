@@ -199,6 +199,7 @@ def _bridge(waiter: LegWaiter, a: Leg, b: Leg, alignment: Alignment) -> Bridge:
         if leg.music is not None:
             leg.music.review()  # it was transferred, and is held from now on
     waiter.joined(bridge)
+    waiter.call.joined()
     return bridge
 
 

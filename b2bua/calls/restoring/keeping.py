@@ -111,6 +111,16 @@ class CallKeeper:
             self._unqueue(call)
             self._keep(call, tuple([leg for leg in call.legs if leg.answered]))
 
+    def join(self, call: Call) -> None:
+        """
+        An operation has joined two: that is written at once.
+
+        Whom they talked to before is about to leave, and hangs up as soon as it hears of it.
+        """
+        if is_kept(call):
+            self._unqueue(call)
+            self._keep(call, tuple(call.legs))
+
     def adopt(self, call: Call, legs: Iterable[Leg]) -> None:
         """A call was restored, and is kept as it is."""
         self._unqueue(call)

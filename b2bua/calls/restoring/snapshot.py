@@ -46,7 +46,9 @@ VERSION = 1
 
 def is_settled(call: Call) -> bool:
     """Does each party talk to another one or wait to be taken, with no exchange open?"""
-    return is_kept(call) and not any(isinstance(call.listener(leg), Conversation) for leg in call.legs)
+    bridge, waiting = call.bridge, call.waiting or ()
+    talking = () if bridge is None else (bridge.a, bridge.b)
+    return is_kept(call) and all(leg in talking or leg in waiting for leg in call.legs)
 
 
 def is_kept(call: Call) -> bool:
@@ -54,14 +56,14 @@ def is_kept(call: Call) -> bool:
     Is each party, with no exchange open, one that the next process goes on with or can tell?
 
     Who talks to a voice of ours cannot be gone on with, since that dies with its
-    process; but the next one can hang up.
+    process; but the next one can hang up.  So it does on who is left beside two
+    that were joined, as a transferor whose phone waits for our BYE.
     """
-    bridge, waiting = call.bridge, call.waiting or ()
-    talking = () if bridge is None else (bridge.a, bridge.b)
+    waiting, parted = call.waiting or (), call.bridge is None
     for leg in call.legs:
         if not leg.stable:
             return False
-        if leg not in talking and leg not in waiting and not isinstance(call.listener(leg), Conversation):
+        if parted and leg not in waiting and not isinstance(call.listener(leg), Conversation):
             return False
     return bool(call.legs)
 
