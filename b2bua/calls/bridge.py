@@ -104,6 +104,8 @@ class Bridge:
         self.call.listen(self.a, self)
         self.call.listen(self.b, self)
         self.call.changed()
+        if self.call.holders:
+            self._see_holds()
         return self
 
     def release(self) -> None:
@@ -161,6 +163,7 @@ class Bridge:
         match word:
             case Refused(code, reason, fields):
                 if code == 491:  # it asks again in a moment (RFC 3261 section 14.1), if it does
+                    other.glared = self.call.calls.now()
                     self.call.calls.later(GLARE_SECONDS, self._see_hold, other)
                 else:
                     self._not_held(other)
@@ -200,6 +203,8 @@ class Bridge:
         """Let those go on who wait for the end of an exchange."""
         self._exchange = None
         self._wants = ""
+        if self.call.holders:
+            self._see_holds()
         idle, self._idle = self._idle, ()
         for waiting in idle:
             waiting.callback(None)
@@ -253,23 +258,31 @@ class Bridge:
         if self._wants == "hold" and leg is self._exchange and leg in self.call.holders:
             self._resumed(leg)
 
+    def _see_holds(self) -> None:
+        """The sessions of the two have changed: see whether that tells of a hold that is in doubt."""
+        for leg in (self.a, self.b):
+            if leg.glared:
+                self._see_hold(leg)
+
     def _see_hold(self, leg: Leg) -> None:
         """
         See whether a hold that met glare has come again; the session of the peer says so.
 
         While it is held itself it does not: C{inactive} is also the only answer to
-        C{inactive} (RFC 3264 section 6.1).
+        C{inactive} (RFC 3264 section 6.1).  Then it is seen when the sessions change.
         """
-        bridge, said = self.call.bridge, leg.described
-        if leg not in self.call.holders or said is None:
+        if leg not in self.call.holders:
+            leg.glared = 0.0
             return
-        if bridge is not None and bridge._exchange is None:
-            if not is_hold(said):
-                self._resumed(leg)
-                return
-            if not is_hold(leg.local_session or b""):
-                return
-        self.call.calls.later(GLARE_SECONDS, self._see_hold, leg)
+        bridge, said = self.call.bridge, leg.described
+        early = self.call.calls.now() - leg.glared < GLARE_SECONDS - 0.001  # it met glare once more
+        if early or said is None or bridge is None or bridge._exchange is not None:
+            return
+        if not is_hold(said):
+            leg.glared = 0.0
+            bridge._resumed(leg)
+        elif not is_hold(leg.local_session or b""):
+            leg.glared = 0.0
 
     def _held(self, leg: Leg, fields: Fields) -> None:
         """One side holds the other."""

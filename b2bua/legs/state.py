@@ -236,6 +236,8 @@ class LegData:
     """The change of the peer that was given up before the other side answered it."""
     lingering: Seldom[int] = Seldom(0)
     """How many things keep an ended leg from being forgotten."""
+    glared: Seldom[float] = Seldom(0.0)
+    """When a hold of its peer met glare, of which it is not known yet whether it came again; 0 for none."""
     unasked: Seldom[bool] = Seldom(False)
     """Has it told the other side of its peer's session by itself, and no answer yet?"""
 

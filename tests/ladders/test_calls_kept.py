@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from b2bua.calls.records.record import CallRecord
-from b2bua.calls.restoring.recovery import BACK
+from b2bua.calls.restoring.recovery import BACK, FIRST
 from b2bua.store.memory import MemoryStore
 from b2bua.testing import World
 from b2bua.testing.agent import Message, Path
@@ -376,6 +376,49 @@ class TransferTests(KeptCase):
         self.world.run(0.1)  # the batch that says so has not gone
         self.crash()
         self.world.run(70)
+        self.only_talking(self.alice, self.bob)
+        self.alice.hang_up()
+        self.world.run(2)
+        self.quiet()
+
+    def test_transfers_again(self) -> None:
+        """
+        Who transfers just when the two are to be shown to each other anew, to one who refuses, talks on.
+
+        Nothing is said to the other party then, so it is shown to them afterwards.
+        """
+        self.bob.manners.leaves_after_refer = "never"
+        self.blind()
+        self.world.run_until(lambda: self.alice.talks_to(self.carol))
+        self.world.run(0.1)
+        self.crash()
+        self.world.run(FIRST - 1)
+        self.carol.manners.refuses, self.carol.manners.refuses_after = 486, 3.0
+        self.bob.session.transfer("carol")
+        self.world.run(2)
+        (call,) = self.world.served.server.core.calls.going.values()
+        self.assertIsNone(call.bridge)
+        self.world.run(10)
+        self.only_talking(self.alice, self.bob)
+        self.alice.hang_up()
+        self.world.run(2)
+        self.quiet()
+
+    def test_held_and_transferred(self) -> None:
+        """Who has put the other party on hold just before a transfer that a crash cuts still holds it."""
+        self.carol.manners.answers_after = None
+        self.talk()
+        self.bob.hold()
+        self.world.run(0.2)
+        self.bob.session.transfer("carol")
+        self.world.run(3)
+        self.crash()
+        self.world.run(20)
+        (call,) = self.world.served.server.core.calls.going.values()
+        self.assertEqual([leg.party.name for leg in call.holders], ["bob"])
+        self.assertEqual(self.world.talking(), {("bob", "alice")})
+        self.bob.resume()
+        self.world.run(1)
         self.only_talking(self.alice, self.bob)
         self.alice.hang_up()
         self.world.run(2)

@@ -7,7 +7,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
 
 from b2bua import hookimpl
@@ -26,9 +26,10 @@ from b2bua.calls import (
     hang_up,
 )
 from b2bua.calls.restoring.recovery import FIRST
-from b2bua.media.ports import Happened
+from b2bua.media.ports import Happened, NoVoice
 from b2bua.store.memory import MemoryStore
 from b2bua.testing import LadderTestCase, Manners, World
+from b2bua.testing.voices import SimulatedVoice
 from b2bua_plugins.blind_transfer import BlindTransfer
 
 Script = Callable[[Conversation], Awaitable[None]]
@@ -228,6 +229,48 @@ class ConversationTests(LadderTestCase):
         self.world.voices.lose()
         self.world.run(1)
         self.assertEqual(self.machine.said, ["key 3", "interrupted by "])
+        self.over()
+
+    def test_worker_dies_of_music(self) -> None:
+        """What is played again and again begins anew with another worker, also while somebody is rung."""
+        errands: tuple[Callable[[Conversation], Awaitable[object]], ...] = (
+            lambda talk: talk.repeat("music.wav", until="1"),
+            lambda talk: talk.dial("bob", hears="music.wav"),
+        )
+        for number, errand in enumerate(errands):
+            with self.anew(number):
+                self.world.phones("bob", manners=Manners(answers_after=None))
+                asked = self.wants(errand)
+                self.world.run(1)
+                asked.callback(None)
+                self.world.run(1)
+                for _ in range(2):
+                    self.assertEqual(self.world.hears(self.alice), "music")
+                    self.world.voices.lose()
+                    self.world.run(1)
+                self.assertEqual(self.world.hears(self.alice), "music")
+                if not number:
+                    self.world.voice(self.alice).press("1")
+                    self.world.run(1)
+                    self.assertEqual((self.machine.said, self.world.hears(self.alice)), (["1"], ""))
+                else:
+                    self.alice.hang_up()
+                    self.world.run(1)
+                self.over()
+
+    def test_music_is_gone_with_the_worker(self) -> None:
+        """What cannot be played any more is not heard, and the script waits on for its key."""
+        asked = self.wants(lambda talk: talk.repeat("music.wav", until="1"))
+        self.world.run(1)
+        asked.callback(None)
+        self.world.run(1)
+        self.patch(SimulatedVoice, "play", lambda voice, path, repeat: fail(NoVoice("there is no such file")))
+        self.world.voices.lose()
+        self.world.run(1)
+        self.assertEqual(self.world.hears(self.alice), "")
+        self.world.voice(self.alice).press("1")
+        self.world.run(1)
+        self.assertEqual(self.machine.said, ["1"])
         self.over()
 
     def wants(self, *errands: Callable[[Conversation], Awaitable[object]]) -> Deferred[None]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from b2bua.calls.bridge import Bridge
 from b2bua.calls.operations.rerouting import reroute
 from b2bua.testing import LadderTestCase, Manners
 from b2bua.testing.phone import Phone
@@ -295,8 +296,11 @@ class MediaRefusedTests(LadderTestCase):
         self.assertIn(b"a=inactive", self.bob.gets(200).body)
         self.bob.sends("ACK")
         self.alice.gets("ACK")
-        self.world.run(20)
-        self.assertEqual(len(call.holders), 2)
+        self.world.run(10)
+        looks, look = [], Bridge._see_hold
+        self.patch(Bridge, "_see_hold", lambda bridge, leg: (looks.append(leg), look(bridge, leg)))
+        self.world.run(60)
+        self.assertEqual((len(call.holders), looks), (2, []))  # only a change can tell more
         self.bob.sends("INVITE", wish="sendrecv")
         self.alice.gets("INVITE")
         self.alice.answers(200)

@@ -278,12 +278,24 @@ class Conversation(StandIn, Speech):
         (self._go_on if self._resumes else self._start)()
 
     def _go_on(self) -> None:
-        """The party hears the new voice: what it was to hear, or said, is over; it is in its room again."""
+        """
+        The party hears the new voice: what it was to hear, or said, is over; it is in its room again.
+
+        What is played again and again begins anew.
+        """
         if self._voice is not None and self._muted is not None:
             self._voice.join(muted=self._muted)
+        if self._voice is not None and self._repeated:
+            self._voice.play(self._repeated, True).addErrback(self._not_repeated)
         self._offered = self._resumes = False
         if self._waits is not None and self._for.startswith(("played", "recorded", VOICE)):
             self._answer("failed: the voice was lost" if self._for == "recorded" else "")
+
+    def _not_repeated(self, failure: Any) -> None:
+        """It cannot be played any more: the party waits in silence."""
+        if failure.check(NoVoice) is None:
+            self.log.failure("what {party} hears broke", failure, party=str(self.party))
+        self._call.story.note("{} hears nothing: {}", self.party, failure.getErrorMessage())
 
     def go_over(self, leg: Leg, offer: bytes | None) -> None:
         """Go on with another phone of the party, which calls to take this one's place (RFC 4579 5.9)."""

@@ -50,19 +50,26 @@ def _relay_is_lost(call: OperatedCall) -> bool:
     return call.relay is not None and call.relay.lost
 
 
-def _two_talk(call: OperatedCall) -> bool:
-    """Has nobody parted the two?  Who is at work shows them to each other when it is done."""
-    return call.bridge is not None
+def not_parted(bridge: Bridge) -> Callable[[OperatedCall], bool]:
+    """
+    Two are to be shown to each other anew: see whether both are in the call, and neither talks to another.
+
+    Who is at work may leave them as they were, without a word to their phones.
+    """
+    two = {bridge.a, bridge.b}
+
+    def wanted(call: OperatedCall) -> bool:
+        now = call.bridge
+        return all(leg.call is call for leg in two) and (now is None or {now.a, now.b} == two)
+
+    return wanted
 
 
-def show_again(
-    call: OperatedCall, wanted: Callable[[OperatedCall], bool] = _two_talk, times: int = TIMES
-) -> None:
+def show_again(call: OperatedCall, wanted: Callable[[OperatedCall], bool], times: int = TIMES) -> None:
     """
     Show the two who talk to each other anew, as soon as nothing else is at work in the call.
 
-    @param wanted: is it to be done yet?  By default, since their phones have the
-        session of a voice that is gone.
+    @param wanted: is it to be done yet?
     @param times: so often it is tried if they do not agree.
     """
     if call.over or not times or not wanted(call):

@@ -41,6 +41,8 @@ class Speech:
         self._for = ""
         self._keys = ""
         """Keys that were pressed before anybody asked."""
+        self._repeated = ""
+        """What is played again and again."""
         self._timer: ITimer | None = None
 
     @property
@@ -147,6 +149,7 @@ class Speech:
 
     def _hush(self) -> None:
         """Play no more."""
+        self._repeated = ""
         if self._voice is not None:
             self._voice.stop()
         elif not self._next_comes:
@@ -155,7 +158,9 @@ class Speech:
     async def _begin(self, path: str, again: bool = False) -> None:
         """Have a file played; what a dying worker has not begun is over with what it has (L{_unheard})."""
         with suppress(VoiceLost):
-            await (await self._there()).play(path, again)
+            voice = await self._there()
+            self._repeated = path if again else ""
+            await voice.play(path, again)
 
     def _wait(self, what: str, seconds: float | None = None) -> Deferred[str]:
         """

@@ -126,9 +126,11 @@ def recover(
             for leg in legs:
                 asked += 1
                 calls.later((SOON if sure else FIRST) + asked / RATE, hold_music.resume, calls, leg)
-        if call is not None and plain.get("told"):  # written since two who are told something talk on
+        # Written since two who are told something talk on.
+        if call is not None and call.bridge is not None and plain.get("told"):
             asked += 1
-            calls.later(FIRST + asked / RATE, rerouting.show_again, call)
+            wanted = rerouting.not_parted(call.bridge)
+            calls.later(FIRST + asked / RATE, rerouting.show_again, call, wanted)
     return found
 
 

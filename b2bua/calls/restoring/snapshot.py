@@ -139,14 +139,14 @@ def left_to_another(call: Call, legs: tuple[Leg, ...], arranged: dict[str, Any])
     What is left of an arrangement while somebody is sought, or an operation is at work.
 
     The next process goes on with it.  Two who talked may have been shown silence, a voice
-    or somebody else meanwhile, so these have to be shown to each other again.
+    or somebody else meanwhile, so these have to be shown to each other again.  Who holds
+    is known at any time.
 
     @param legs: those that are written.
     """
-    pair, bridge = arranged["pair"], call.bridge
-    if pair is None or (bridge is not None and {legs[n] for n in pair} == {bridge.a, bridge.b}):
-        return arranged
-    return {**arranged, "told": True}
+    pair, bridge, holding = arranged["pair"], call.bridge, [leg in call.holders for leg in legs]
+    parted = pair is not None and (bridge is None or {legs[n] for n in pair} != {bridge.a, bridge.b})
+    return {**arranged, "told": parted or arranged["told"], "holding": holding}
 
 
 def write_call(
