@@ -34,6 +34,7 @@ WRITERS = {
     # The session.
     "agreed": "session_expires snapshot",
     "expires_at": "session_expires",
+    "glared": "",
     "inherited": "snapshot",
     "origin": "snapshot",
     "timer": "leg session_expires",
