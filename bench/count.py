@@ -8,6 +8,7 @@ cost::
     python -m bench.count               # in all, and in each room of the house
     python -m bench.count --top 40      # and the functions that are called most
     python -m bench.count --whole       # with what is written about a call: log, records, traces, store
+    python -m bench.count --messages    # for each of the fourteen messages
     python -m bench.count --check       # no more than is kept in bench/figures, 3 % over it at most
     python -m bench.count --write       # keep it
 
@@ -69,12 +70,14 @@ class Counted:
             self.functions[self._room(frame), getattr(what, "__qualname__", repr(what))] += 1
 
     def _room(self, frame: FrameType | None) -> str:
-        """Say where a function is, or who calls it when it has no file of its own."""
+        """Say where a function is, or who calls it when it has no file, or serves the bench."""
         while frame is not None:
             name = frame.f_code.co_filename
             room = self._rooms.get(name)
             if room is None:
                 room = self._rooms[name] = room_of(name)
+            if room == "elsewhere" and frame.f_back is not None and self._room(frame.f_back) == "bench":
+                return "bench"
             if room:
                 return room
             frame = frame.f_back
@@ -197,11 +200,17 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--calls", type=int)
     parser.add_argument("--top", type=int, default=0, metavar="FUNCTIONS")
     parser.add_argument("--whole", action="store_true", help="with what is written about a call")
+    parser.add_argument("--messages", action="store_true", help="for each of the fourteen messages")
     parser.add_argument("--check", action="store_true", help="fail when it has grown")
     parser.add_argument("--write", action="store_true", help="keep the figure")
     chosen = parser.parse_args(arguments)
     if chosen.whole and (chosen.check or chosen.write):
         parser.error("what is kept is the figure without --whole")
+    if chosen.messages:
+        from bench import fourteen
+
+        print(fourteen.text(fourteen.count_messages(CALLS), CALLS))
+        return
     calls = chosen.calls or (4000 if chosen.whole else CALLS)
     counted = count_whole(calls) if chosen.whole else count(calls)
     found = rooms(counted, calls)

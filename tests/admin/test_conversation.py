@@ -22,7 +22,7 @@ from tests.admin.case import AdministrationCase, Connection, request
 from tests.simulation.depth import DEEP
 
 EXAMPLES = int(os.environ.get("B2BUA_EXAMPLES", "10" if DEEP else "4"))
-"""So many requests of each kind for each operation; C{make deep} asks more, C{make test-all} many more."""
+"""So many requests of each kind for each operation; C{make deep} asks more, C{make test-long} many more."""
 CHECKS = (
     schemathesis.checks.not_a_server_error,
     checks.status_code_conformance,

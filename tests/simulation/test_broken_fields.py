@@ -1,5 +1,5 @@
 """
-A sample of all messages with one field broken; C{make test-all} plays every one.
+A sample of all messages with one field broken; C{make test-long} plays every one.
 
 What is broken, and what has to hold, is said in C{broken_fields}.
 """

@@ -8,7 +8,7 @@ from tests.simulation.depth import one_of
 from tests.simulation.ladders import CANNOT, again, cases, why_not
 
 EVERY = one_of(13, 3)
-"""One of so many is played here; C{make test-all} plays them all, of all modules."""
+"""One of so many is played here; C{make test-long} plays them all, of all modules."""
 CALLS = (
     "attended_transfer blind_transfer call_forward features_meet glare hold pickup reliable "
     "rfc3665 rfc5359 rfc5359_transfer rfc5589 ring_group session_timer setup"
