@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+import re
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -104,9 +105,13 @@ class InvitationDraft:
         return f"cid:{id}"
 
 
+_UNSAFE = re.compile("[\r\n\0\ud800-\udc7f\udd00-\udfff]")
+"""What ends a line, and surrogates that stand for no byte of a peer: those cannot be written (UTF-8)."""
+
+
 def is_safe(text: object) -> bool:
-    """Does it stay within its header field?"""
-    return isinstance(text, str) and not any(c in text for c in "\r\n\0")
+    """Does it stay within its header field, and can it be written?"""
+    return isinstance(text, str) and _UNSAFE.search(text) is None
 
 
 def is_field(item: object) -> bool:
@@ -114,6 +119,11 @@ def is_field(item: object) -> bool:
     if not isinstance(item, tuple) or len(item) != 2 or not all(map(is_safe, item)):
         return False
     return is_token(item[0]) and canonical(item[0]) not in OURS
+
+
+def not_to_be_sent(fields: Iterable[object]) -> list[object]:
+    """Those of these header fields that a feature may not write, or that are none."""
+    return [item for item in fields if not is_field(item)]
 
 
 def is_part(item: object) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from b2bua.calls.draft import is_field
+from b2bua.calls.draft import not_to_be_sent
 from b2bua.calls.verdicts import is_code, is_line
 from b2bua.legs.header_policy import NO_FIELDS, SeenFields
 from b2bua.legs.words import Fields
@@ -61,8 +61,10 @@ class Respond:
             raise TypeError("Respond: a text that is not one line")
         if not isinstance(self.body, bytes) or (self.body and not self.content_type):
             raise TypeError("Respond: a body of no content type")
-        if not isinstance(self.fields, tuple) or not all(map(is_field, self.fields)):
-            raise TypeError("Respond: a header field that cannot be sent")
+        if not isinstance(self.fields, tuple):
+            raise TypeError("Respond: header fields that are no tuple")
+        if wrong := not_to_be_sent(self.fields):
+            raise TypeError(f"Respond: the header field {wrong[0]!r:.60} cannot be sent")
 
 
 class Registration(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from b2bua.calls.draft import KEPT, InvitationDraft, Kept, is_field, is_part, is_safe
+from b2bua.calls.draft import KEPT, InvitationDraft, Kept, is_field, is_part, is_safe, not_to_be_sent
 from b2bua.calls.verdicts import Refuse, is_line, is_time
 from b2bua.errors import PeerError
 from b2bua.features.signatures import accepted_by
@@ -56,7 +56,7 @@ def wrong_body(answer: object) -> str | None:
         or (answer.content and not answer.type)
     ):
         return f"answered with a body of the type {answer.type!r:.60}"
-    bad = [item for item in answer.fields if not is_field(item)]
+    bad = not_to_be_sent(answer.fields)
     return f"answered with the field {bad[0]!r:.60}" if bad else None
 
 

@@ -352,6 +352,10 @@ class ContainmentTests(SynchronousTestCase):
         for name, value in (
             ("from_display", 5),
             ("from_display", "night\r\nX-Evil: 1"),
+            ("from_display", "\ud800"),
+            ("to_display", "\udfff"),
+            ("focus", "\udc00"),
+            ("fields", [("Subject", "\ud800")]),
             ("from_uri", None),
             ("from_uri", "nonsense"),
             ("from_uri", "sip:a@b\r\nX-Evil: 1"),

@@ -473,6 +473,16 @@ class TakenTests(LadderTestCase):
                 self.bob.hang_up()
                 self.over()
 
+    def test_hung_up_with_nonsense(self) -> None:
+        """A header field that cannot be sent is refused by its name, and the leg is as it was."""
+        call = self.talking()
+        for name, value in (("X-Why", "over\nVia: x"), ("X-Why", "\ud800"), ("Via", "x")):
+            with self.assertRaisesRegex(TypeError, f"hang_up: .*{name}"):
+                hang_up(call, call.legs[0], ((name, value),))
+        self.assertEqual(self.world.hears(self.alice), "hello")
+        hang_up(call, call.legs[0], (("X-Why", "over"),))
+        self.over()
+
     def test_connect(self) -> None:
         """So does whoever is connected by L{connect} with the party of another call."""
         call = self.talking()

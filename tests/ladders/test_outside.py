@@ -191,6 +191,8 @@ class RequestTests(OutsideTestCase):
             lambda: Respond(200, "a\r\nb"),
             lambda: Respond(200, body=b"x"),
             lambda: Respond(200, fields=(("Via", "x"),)),
+            lambda: Respond(200, fields=(("X-Mood", "good\nVia: x"),)),
+            lambda: Respond(200, fields=(("X-Mood", "\ud800"),)),
             lambda: "yes",
         ):
             with self.subTest(wrong):
@@ -200,6 +202,13 @@ class RequestTests(OutsideTestCase):
                 self.assertEqual(sent.code, 200)
                 self.assertLessEqual(len(self.flushLoggedErrors()), 1)
         self.quiet()
+
+    def test_names_the_field(self) -> None:
+        """A header field that cannot be sent is named where it is written."""
+        for value in ("good\nVia: x", "\ud800", None):
+            fields: Any = (("Subject", "Hi"), ("X-Mood", value))
+            with self.assertRaisesRegex(TypeError, "X-Mood"):
+                Respond(200, fields=fields)
 
     def test_require(self) -> None:
         """What we do not know and must is 420 (section 8.2.2.3)."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
+from b2bua.calls.draft import not_to_be_sent
 from b2bua.calls.face import Call, Leg
 from b2bua.calls.operations import call_control, recording, telling
 from b2bua.calls.operations.recording import Recording
@@ -47,7 +48,14 @@ async def replace(call: Call, old: Leg, new: Leg) -> None:
 
 
 def hang_up(call: Call, leg: Leg, fields: Fields = ()) -> None:
-    """End a leg, in whatever state it is."""
+    """
+    End a leg, in whatever state it is.
+
+    @param fields: what the BYE, or the refusal, says besides.
+    @raise TypeError: one of them cannot be sent.
+    """
+    if wrong := not_to_be_sent(fields):
+        raise TypeError(f"hang_up: the header field {wrong[0]!r:.60} cannot be sent")
     call_control.hang_up(_call(call), _leg(leg), fields)
 
 
