@@ -24,6 +24,7 @@ from statistics import median
 from typing import NamedTuple
 
 from b2bua.features.plugin import installed
+from bench.machine import line, machine
 
 HELD = (100, 1000, 10_000, 20_000)
 BINDINGS = (100, 1000, 10_000, 100_000)
@@ -134,15 +135,17 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--calls", type=int, default=500, help="those of one turn")
     parser.add_argument("--write", action="store_true", help="write the tables into bench/README.md")
     chosen = parser.parse_args(arguments)
+    on = machine()
     if chosen.quick:
         found = everything(100, 1, 1, 1000)
     else:
         found = everything(chosen.calls, chosen.rounds, chosen.sets, max(*HELD, *BINDINGS))
-    print(table(found))
+    said = f"{table(found)}\n\n{line(on)}"
+    print(said)
     if chosen.write:
         from bench import report
 
-        report.write("growth", table(found))
+        report.write("growth", said)
 
 
 if __name__ == "__main__":

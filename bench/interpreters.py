@@ -8,25 +8,36 @@ from minute to minute; how many functions are called, no machine disturbs::
 
     python -m bench.interpreters            # a minute for each the first time, then a quarter of that
     python -m bench.interpreters --write    # and keep the figures
+
+The Python of another Debian takes part from a directory into which C{debootstrap}
+has put it; that is root's to do::
+
+    debootstrap --include=python3 trixie /srv/trixie
+    python -m bench.interpreters --room /srv/trixie
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import shutil
 import statistics
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench import report
-from bench.load import machine
+from bench.machine import line, machine
 
 ROOT = Path(__file__).resolve().parent.parent
 OLDEST = (3, 11)
 PLACES = ("/usr/bin/python3.*", "/usr/local/bin/python3.*", "~/.pyenv/versions/*/bin/python3")
 HAS_VENV = "import ensurepip, venv"
-NAME = "from bench.load import interpreter; print(interpreter())"
+INSIDE = "srv/b2bua-bench"
+"""Where a room has the service, and what it needs."""
+NAME = "from bench.machine import interpreter; print(interpreter())"
 
 
 def version(python: Path) -> tuple[int, ...]:
@@ -49,37 +60,81 @@ def there() -> Iterator[Path]:
             yield found
 
 
-def environment(python: Path) -> Path:
+@dataclass(frozen=True, slots=True)
+class Interpreter:
+    """One that takes part."""
+
+    command: tuple[str | Path, ...]
+    """How it is started."""
+    where: str = ""
+    """What is said of it besides its version."""
+
+    def asked(self, *arguments: str) -> str:
+        """What it says."""
+        run = subprocess.run(
+            [*self.command, *arguments], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        return run.stdout.strip()
+
+
+def environment(python: Path) -> Interpreter:
     """The interpreter of an environment that has the service in it, made if there is none."""
     if python == Path(sys.executable):
-        return python
+        return Interpreter((python,))
     kind = "-".join(part for part in python.resolve().parts if part not in ("/", "bin"))
     room = ROOT / "build" / "interpreters" / kind
     inside = room / "bin" / "python"
     if not (room / "made").exists():
         subprocess.run([python, "-m", "venv", room], check=True)
-        pip = (inside, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--editable", ROOT)
-        subprocess.run(pip, check=True)
+        _pip(inside, "--editable", ROOT)
         (room / "made").touch()
-    return inside
+    return Interpreter((inside,))
 
 
-def asked(python: Path, *arguments: str) -> str:
-    """What it says."""
-    run = subprocess.run([python, *arguments], cwd=ROOT, capture_output=True, text=True, check=True)
-    return run.stdout.strip()
+def furnished(room: Path) -> Interpreter:
+    """The interpreter of another system in a directory, with the service as it is now, and what it needs."""
+    if os.geteuid() or not (room / "usr/bin/python3").exists():
+        raise SystemExit(
+            f"{room}: root runs the Python of another Debian there, which"
+            f" debootstrap --include=python3 trixie {room} puts there"
+        )
+    place = room / INSIDE
+    python = Interpreter(
+        ("chroot", room, "/usr/bin/env", f"PYTHONPATH=/{INSIDE}", "/usr/bin/python3"), _system(room)
+    )
+    wanted = python.asked("-c", "import sys; print('%d.%d' % sys.version_info[:2])")
+    into = ("--target", place, "--upgrade", "--python-version", wanted)
+    if not (place / "made").exists():
+        _pip(Path(sys.executable), *into, "--only-binary=:all:", ROOT)
+        (place / "made").touch()
+    _pip(Path(sys.executable), *into, "--no-deps", ROOT)
+    shutil.copytree(ROOT / "bench", place / "bench", dirs_exist_ok=True)
+    return python
 
 
-def measure(pythons: Iterable[Path], calls: int, runs: int) -> list[tuple[str, list[float], float]]:
+def _pip(python: Path, *arguments: str | Path) -> None:
+    """Install something."""
+    pip = (python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments)
+    subprocess.run(pip, check=True)
+
+
+def _system(room: Path) -> str:
+    """Name the system in a directory, by os-release(5)."""
+    release = (room / "etc/os-release").read_text().splitlines()
+    named = dict(said.split("=", 1) for said in release if "=" in said)
+    return named["PRETTY_NAME"].strip('"').replace(" GNU/Linux", "")
+
+
+def measure(pythons: Iterable[Interpreter], calls: int, runs: int) -> list[tuple[str, list[float], float]]:
     """For each its name, microseconds a call of each turn, and functions a call; the fastest comes first."""
-    rooms = {asked(python, "-c", NAME): python for python in map(environment, pythons)}
-    costs: dict[str, list[float]] = {name: [] for name in rooms}
+    rooms = {python: ", ".join(filter(None, (python.asked("-c", NAME), python.where))) for python in pythons}
+    costs: dict[Interpreter, list[float]] = {python: [] for python in rooms}
     for _ in range(runs):
-        for name, python in rooms.items():
-            said = asked(python, "-m", "bench.call", "--calls", str(calls), "--runs", "1")
-            costs[name].append(float(said.split()[0]))
-    functions = {name: float(asked(python, "-m", "bench.count").split()[0]) for name, python in rooms.items()}
-    found = [(name, costs[name], functions[name]) for name in rooms]
+        for python in rooms:
+            said = python.asked("-m", "bench.call", "--calls", str(calls), "--runs", "1")
+            costs[python].append(float(said.split()[0]))
+    functions = {python: float(python.asked("-m", "bench.count").split()[0]) for python in rooms}
+    found = [(name, costs[python], functions[python]) for python, name in rooms.items()]
     return sorted(found, key=lambda one: statistics.median(one[1]))
 
 
@@ -89,23 +144,28 @@ def text(found: Sequence[tuple[str, list[float], float]], on: dict[str, str]) ->
     for name, costs, functions in found:
         spread = f"{statistics.median(costs):.0f} ({min(costs):.0f} to {max(costs):.0f})"
         lines.append(f"| {name} | {spread} | {functions:,.0f} |")
-    said = (f"{what}: {value}" for what, value in on.items() if what != "python")
-    return "\n".join([*lines, "", ", ".join(said)])
+    said = {what: value for what, value in on.items() if what != "python"}
+    turns = {"turns": str(max(len(costs) for _, costs, _ in found))}
+    return "\n".join([*lines, "", line({**said, **turns})])
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m bench.interpreters", description=__doc__)
     parser.add_argument("pythons", nargs="*", type=Path, help="by default all that there are")
+    parser.add_argument(
+        "--room", type=Path, action="append", default=[], help="another Debian, by debootstrap"
+    )
     parser.add_argument("--calls", type=int, default=4000)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="only look whether it runs")
     parser.add_argument("--write", action="store_true", help="keep the figures")
     wanted = parser.parse_args()
-    pythons = wanted.pythons or there()
-    calls, runs = (100, 1) if wanted.quick else (wanted.calls, wanted.runs)
     on = machine()
-    found = text(measure([Path(sys.executable)] if wanted.quick else pythons, calls, runs), on)
+    calls, runs = (100, 1) if wanted.quick else (wanted.calls, wanted.runs)
+    found_here = [Path(sys.executable)] if wanted.quick else wanted.pythons or there()
+    pythons = [*map(environment, found_here), *map(furnished, wanted.room)]
+    found = text(measure(pythons, calls, runs), on)
     print(found)
     if wanted.write:
         report.write("interpreters", found)

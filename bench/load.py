@@ -22,9 +22,7 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import statistics
-import sysconfig
 import tempfile
 import time
 from collections.abc import Callable, Iterable
@@ -33,6 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import report, sipp
+from bench.machine import interpreter, machine, ticks
 from bench.pace import Pair
 from bench.servers import ALL, Floor, Kamailio, NotHere, Ours, Server, Sippy, free_port
 
@@ -265,37 +264,6 @@ class Bench:
                 print(f"  run {run + 1}: {what} of {kind.name}: {value:.0f}", flush=True)
         for kind in kinds:
             found[kind.name][what] = statistics.median(found[kind.name][f"{what}_runs"])
-
-
-def interpreter() -> str:
-    """Name the interpreter, and whether it was built to be fast."""
-    flags = sysconfig.get_config_var("CONFIG_ARGS") or ""
-    built = [flag for flag in ("--enable-optimizations", "--with-lto") if flag in flags]
-    # Distributions have their own way to optimise, of which nothing stands there.
-    how = "built by the distribution" if "'--prefix=/usr'" in flags else "built without optimisation"
-    return f"{platform.python_version()} ({' '.join(built) or how})"
-
-
-def machine() -> dict[str, str]:
-    """Say what it ran on."""
-    model = ""
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            model = line.partition(":")[2].strip()
-            break
-    load = f"{os.getloadavg()[0]:.1f} before"
-    return {
-        "processor": f"{model}, {os.cpu_count()} cores (load {load})",
-        "system": f"Linux {platform.release()}",
-        "python": interpreter(),
-        "date": time.strftime("%Y-%m-%d"),
-    }
-
-
-def ticks() -> tuple[int, int]:
-    """Of all the time of the cores so far, in ticks: what the host gave to others (steal), and the whole."""
-    counted = [int(value) for value in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
-    return counted[7], sum(counted)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
+from bench.machine import line, machine
 from bench.report import FIGURES, write
 
 BAR = 1.0
@@ -48,6 +49,7 @@ def main(
     wanted = parser.parse_args()
     many, seconds, runs = (few, 1.0, 1) if wanted.quick else (wanted.many, wanted.seconds, wanted.runs)
     best: list[Figures] = []
+    on = machine()
 
     async def run() -> None:
         for record in (True,) if wanted.record else (False, True):
@@ -63,5 +65,5 @@ def main(
     if wanted.write:
         FIGURES.mkdir(exist_ok=True)
         (FIGURES / f"{name}.json").write_text(json.dumps(best, indent=1) + "\n")
-        write(name, "\n".join(f"- {text(one)}" for one in best))
+        write(name, "\n".join([*(f"- {text(one)}" for one in best), "", line(on)]))
     sys.exit(not wanted.quick and any(one[bad] >= BAR for one in best))

@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from bench import sipp
-from bench.load import SETTLE, Bench, Scale, machine
+from bench.load import SETTLE, Bench, Scale
+from bench.machine import line, machine
 from bench.servers import Ours, Server
 
 TIMES = 3
@@ -160,7 +161,7 @@ def table(found: dict[str, Any]) -> str:
     ]  # fmt: skip
     lines = ["| three times the highest clean rate | |", "|---|---|"]
     lines += [f"| {what} | {value} |" for what, value in rows]
-    lines += ["", ", ".join(f"{what}: {value}" for what, value in found["machine"].items())]
+    lines += ["", line(found["machine"])]
     return "\n".join(lines)
 
 

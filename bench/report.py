@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from bench.machine import line
+
 HERE = Path(__file__).resolve().parent
 FIGURES = HERE / "figures"
 BEGIN, END = "<!-- {name}: written by the bench -->", "<!-- end of {name} -->"
@@ -55,7 +57,7 @@ def table(found: dict[str, Any]) -> str:
         median, last = ours["passing"]
         at = f"INVITE in to INVITE out at {ours['passing_at']:.0f} calls/s"
         lines += ["", f"{at}: median {median:.2f} ms, 99th percentile {last:.2f} ms."]
-    lines += ["", ", ".join(f"{what}: {value}" for what, value in found["machine"].items())]
+    lines += ["", line(found["machine"])]
     return "\n".join(lines)
 
 

@@ -28,7 +28,8 @@ from b2bua.testing.phone import Phone
 from b2bua.testing.session import Session
 from b2bua.testing.world import World
 from bench import sipp
-from bench.load import SETTLE, Bench, Scale, machine
+from bench.load import SETTLE, Bench, Scale
+from bench.machine import line, machine
 from bench.servers import NotHere, Ours, Server
 
 CALLS = 200_000
@@ -290,7 +291,7 @@ def table(found: dict[str, Any]) -> str:
         lines += [f"| {row['calls']:,} | {row['bytes'] / 2**20:.1f} |" for row in found["sockets"]]
     each = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in found["scenes"].items())
     lines += ["", f"Scenes played: {each}; {found['seconds']:.0f} s of CPU time."]
-    lines += ["", ", ".join(f"{what}: {value}" for what, value in found["machine"].items())]
+    lines += ["", line(found["machine"])]
     return "\n".join(lines)
 
 

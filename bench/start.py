@@ -29,7 +29,7 @@ from b2bua.plural import counted
 from b2bua.store.ports import Batch, BindingRow
 from b2bua.store.sql import SqlStore
 from bench import report
-from bench.load import machine
+from bench.machine import line, machine
 from bench.registrar import AGENT, INSTANCE
 from bench.servers import HOST, Server, free_port
 
@@ -194,7 +194,7 @@ def text(found: dict[str, Any]) -> str:
     ours = small["memory"] - sum(size for _, size in sizes)
     sizes += [("our own, all plugins, the tables of the database", ours), (left_out, without)]
     lines += [f"| {what} | {size:.1f} |" for what, size in sizes]
-    return "\n".join([*lines, "", ", ".join(f"{what}: {value}" for what, value in found["machine"].items())])
+    return "\n".join([*lines, "", line(found["machine"])])
 
 
 def _row(one: dict[str, float]) -> str:

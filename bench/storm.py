@@ -27,7 +27,7 @@ from b2bua.wire.digest import answer_challenge
 from b2bua.wire.message import Response
 from b2bua.wire.parser import parse
 from bench import report
-from bench.load import machine
+from bench.machine import line, machine
 from bench.servers import HOST, free_port
 from bench.start import FIRST, Started, configure
 
@@ -212,7 +212,7 @@ def text(storms: list[Found], on: dict[str, Any]) -> str:
             f"| {one.phones:,} | {one.within:.0f} s | {one.bound:,} | {one.seconds:.1f} s | {times} "
             f"| {one.again:,} | {one.turned_away:,} | {one.cpu:.1f} s |"
         )
-    return "\n".join([*lines, "", ", ".join(f"{what}: {value}" for what, value in on.items())])
+    return "\n".join([*lines, "", line(on)])
 
 
 def main() -> None:

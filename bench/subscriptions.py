@@ -41,6 +41,7 @@ from b2bua.transactions.flow import Flow
 from b2bua.transactions.ports import IServerTransaction
 from b2bua.wire.message import Request, Response, write
 from b2bua.wire.parser import parse
+from bench.machine import line, machine
 
 HOST, DOMAIN = "192.0.2.1", "pbx.example.com"
 LOCAL = (HOST, 5060)
@@ -252,12 +253,14 @@ def main(arguments: list[str] | None = None) -> None:
         if profile is not None:
             pstats.Stats(profile).sort_stats("tottime").print_stats(chosen.profile)
         return
+    on = machine()
     found = {size: measured(size) for size in ((100, 1000) if chosen.quick else SIZES)}
-    print(table(found))
+    said = f"{table(found)}\n\n{line(on)}"
+    print(said)
     if chosen.write:
         from bench import report
 
-        report.write("subscriptions", table(found))
+        report.write("subscriptions", said)
 
 
 if __name__ == "__main__":
