@@ -176,6 +176,20 @@ _SALVAGE_VIA = re.compile(r"\A[Ss][Ii][Pp][ \t]*+/[ \t]*+[0-9.]++[ \t]*+/")
 _SALVAGED = ("Via", "From", "To", "Call-ID", "CSeq")
 
 
+def _salvaged_method(line: str) -> str:
+    """
+    Take the method out of a start-line; the empty string if it is none of a request.
+
+    It is the first word of a line that ends as a Request-Line does even if it is no token,
+    since such a request is answered as well (RFC 3261 section 21.4.1).
+    """
+    found = _SALVAGE_METHOD.match(line)
+    if found is not None:
+        return found[1]
+    words = line.split()
+    return words[0] if len(words) > 2 and words[-1][:4].upper() == "SIP/" else ""
+
+
 def salvaged_fields(data: bytes, most: int = LIMITS.head) -> tuple[str, str, list[tuple[str, str]]] | None:
     """
     Save what is needed to answer a request that is wrong (section 8.2.6.2).
@@ -186,8 +200,8 @@ def salvaged_fields(data: bytes, most: int = LIMITS.head) -> tuple[str, str, lis
     head = data[:most].lstrip(b"\r\n").partition(b"\r\n\r\n")[0]
     text = head.decode("utf-8", "surrogateescape").replace("\0", "")
     lines = _SALVAGE_BREAK.split(_FOLD.sub(" ", text))
-    method = _SALVAGE_METHOD.match(lines[0])
-    if method is None or lines[0][:4].upper() == "SIP/" or method[1] == "ACK":
+    method = _salvaged_method(lines[0])
+    if not method or lines[0][:4].upper() == "SIP/":
         return None
     fields: list[tuple[str, str]] = []
     seen = set()
@@ -198,7 +212,7 @@ def salvaged_fields(data: bytes, most: int = LIMITS.head) -> tuple[str, str, lis
             seen.add(known)
             value = value.strip(" \t")[: LIMITS.field]
             fields.append((known, _SALVAGE_VIA.sub("SIP/2.0/", value) if known == "Via" else value))
-    if len(seen) < len(_SALVAGED):
+    if len(seen) < len(_SALVAGED) or "ACK" in (method, *dict(fields)["CSeq"].split()[1:]):
         return None
     uri = _SALVAGE_URI.match(lines[0])
-    return method[1], uri[1] if uri else "sip:invalid", fields
+    return method, uri[1] if uri else "sip:invalid", fields

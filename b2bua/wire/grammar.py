@@ -23,8 +23,8 @@ Params: TypeAlias = tuple[tuple[str, str | None], ...]
 TOKEN = r"[A-Za-z0-9\-.!%*_+`'~]"
 # quoted-string = SWS DQUOTE *(qdtext / quoted-pair) DQUOTE
 QUOTED = r'"(?>(?:[^"\\]++|\\.)*)"'
-# A NUL that is no quoted-pair: behind no backslash, or behind such as are pairs of their own.
-_BARE_NUL = re.compile(r"(?<!\\)(?>(?:\\\\)*)\0")
+# A text whose NULs are all quoted-pairs: in a quoted-string, behind a backslash of their own.
+_NUL_QUOTED = re.compile(r'(?>(?:[^"\0]++|"(?>(?:[^"\\\0]++|\\.)*)")*)\Z', re.DOTALL)
 # LWS, after folding was undone
 LWS = r"[ \t]*+"
 
@@ -167,8 +167,12 @@ def unquote(text: str) -> str:
 
 
 def has_bare_nul(text: str) -> bool:
-    """Is there a NUL that is no quoted-pair (section 25.1)?"""
-    return "\0" in text and _BARE_NUL.search(text) is not None
+    """
+    Is there a NUL that is no quoted-pair (section 25.1)?
+
+    @param text: one value of a header field.  A comment may have such pairs too, but nobody puts a NUL there.
+    """
+    return "\0" in text and _NUL_QUOTED.match(text) is None
 
 
 def refuse_breaks(text: str) -> str:

@@ -347,7 +347,7 @@ _known_layout = lru_cache(maxsize=256)(_layout)
 
 def _refuse_injection(message: Message, text: str, breaks: int) -> None:
     """Refuse line breaks inside a line, and NUL except as a quoted-pair."""
-    if text.count("\n") == breaks == text.count("\r") and not has_bare_nul(text):
+    if text.count("\n") == breaks == text.count("\r") and not any(map(has_bare_nul, text.split("\r\n"))):
         return
     for name, value in ((message.start_line(), ""), *message.fields):
         if "\r" in name + value or "\n" in name + value or has_bare_nul(value):

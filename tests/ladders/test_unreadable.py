@@ -74,11 +74,12 @@ class RefusalTests(LadderTestCase):
     """A request that cannot be read is answered, whatever else its sender asks for."""
 
     def test_salvaged(self) -> None:
-        """Malformed From, To or CSeq: 400, also to who asks for rport (RFC 3581 section 4)."""
+        """Malformed From, To, CSeq or method: 400, also to who asks for rport (RFC 3581 section 4)."""
         for name, value in (
             ("From", '"Mr. X <sip:x@y>;tag=1'),
             ("To", "<sip:"),
             ("CSeq", "99999999999 OPTIONS"),
+            ("CSeq", "1 OPT{IONS"),
         ):
             world = World()
             came: list[bytes] = []
@@ -90,7 +91,8 @@ class RefusalTests(LadderTestCase):
                 "CSeq": "1 OPTIONS",
                 name: value,
             }
-            lines = ["OPTIONS sip:x@pbx.example.com SIP/2.0", *map(": ".join, fields.items()), "", ""]
+            method = fields["CSeq"].split()[1]
+            lines = [f"{method} sip:x@pbx.example.com SIP/2.0", *map(": ".join, fields.items()), "", ""]
             endpoint = world.network.listen(
                 ("10.9.9.9", 5060), lambda data, source, came=came: came.append(data)
             )

@@ -13,7 +13,7 @@ from b2bua.errors import SIPError
 from b2bua.wire.careful import salvaged_fields
 from b2bua.wire.digest import Challenge, Credentials
 from b2bua.wire.fields import CSeq, Info, Reason, Replaces, RetryAfter, Via, WarningText, parse_date
-from b2bua.wire.grammar import one_text, parse_params, quote, split_list, unescape, unquote
+from b2bua.wire.grammar import has_bare_nul, one_text, parse_params, quote, split_list, unescape, unquote
 from b2bua.wire.multipart import parse_multipart
 from b2bua.wire.names import NameAddr
 from b2bua.wire.parser import LIMITS, Malformed, MessageLimits, parse
@@ -202,6 +202,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "parse Via": lambda text: parse(BYE.replace(b"Via: ", b"Via: " + raw(text)), OPEN),
     "parse the URI": lambda text: parse(BYE.replace(b"sip:192", raw(text)), OPEN),
     "salvage": lambda text: salvaged_fields(raw(text), 1 << 30),
+    "NUL": lambda text: has_bare_nul(f"{text}\0"),
     "Uri": Uri.parse,
     "NameAddr": NameAddr.parse,
     "Via": Via.parse,

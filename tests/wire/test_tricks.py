@@ -537,6 +537,10 @@ class AttackTests(TrickTests):
         """NUL stands only in a quoted-pair (RFC 3261 section 25.1)."""
         self.refused(changed("Max-Forwards: 70", "Subject: a@N@b").replace(b"@N@", b"\0"))
         self.refused(changed("sip:user@", "sip:us@N@er@").replace(b"@N@", b"\0"))
+        for value in ("a\\@N@b", '"a" \\@N@', '"a\\\\" \\@N@', '"a" "\\@N@', '"a\\\\@N@"', '"@N@"'):
+            self.refused(changed("Max-Forwards: 70", f"Subject: {value}").replace(b"@N@", b"\0"))
+        for value in ('"\\@N@"', 'a "b" "\\\\\\@N@" c', '"\\"\\@N@"'):
+            self.accepted(changed("Max-F", f"Subject: {value}\nMax-F").replace(b"@N@", b"\0"))
 
     def test_not_utf8_where_it_matters(self) -> None:
         """What messages are matched by must be text."""
@@ -579,6 +583,25 @@ class AttackTests(TrickTests):
         """There is no response to an ACK, not even to a bad one (RFC 3261 section 17)."""
         text = HEAD.replace("OPTIONS", "ACK").replace("CSeq: 8", "CSeq: x")
         self.refused(crlf(text), answerable=False)
+        for method in ("A(CK", "ACK@", " ACK"):
+            text = HEAD.replace("OPTIONS sip", f"{method} sip").replace("8 OPTIONS", "8 ACK")
+            self.refused(crlf(text), answerable=False)
+
+    def test_method_is_no_token(self) -> None:
+        """Such a request is malformed, and answered (section 21.4.1)."""
+        for method in (
+            "OPT(IONS",
+            "OPTIONS@",
+            "\N{LATIN SMALL LETTER O WITH DIAERESIS}",
+            '"OPTIONS"',
+            "{}",
+            " OPTIONS",
+        ):
+            for cseq in ("8 OPTIONS", f"8 {method}"):
+                text = HEAD.replace("OPTIONS sip", f"{method} sip").replace("8 OPTIONS", cseq)
+                self.refused(crlf(text))
+        for line in ("OPT(IONS sip:user@example.com HTTP/1.1", "OPT(IONS SIP/2.0", "(", ""):
+            self.refused(changed("OPTIONS sip:user@example.com SIP/2.0", line), answerable=False)
 
     def test_junk(self) -> None:
         """What is no SIP at all is refused without an answer."""
