@@ -384,22 +384,15 @@ class Call(LeftToOperations):
             self.calls.log.failure("{call} broke on the last word for {leg!r}", call=self.id, leg=leg)
             leg.say(HungUp("error", BROKEN))
 
-    def hear(self, leg: Leg, word: Word) -> None:
-        """Hand a word to whoever listens to the leg."""
-        calls = self.calls
-        tap = calls.tap
-        if tap is not None:
-            layer = calls.layer
-            tap(layer.moment or layer.now(), self.id, leg, word)
-        listener = leg.listener if leg.call is self else None
-        if type(word) in LAST:
-            self._hear_last(leg, listener, word)
-        elif listener is not None:
-            listener.hear(leg, word)
-        elif type(word) is Offered:
-            self.begin(word)
+    def unrelayed(self, leg: Leg, word: Refused) -> None:
+        """Tell whoever listens to a leg that its change is refused, as its peer would: there is no relay."""
+        if self.calls.tap is not None:
+            layer = self.calls.layer
+            self.calls.tap(layer.moment or layer.now(), self.id, leg, word)
+        if leg.listener is not None:
+            leg.listener.hear(leg, word)
 
-    def _hear_last(self, leg: Leg, listener: Listener | None, word: Word) -> None:
+    def hear_last(self, leg: Leg, listener: Listener | None, word: Word) -> None:
         """Hand on what may be the last word of a leg, which has left before anybody hears of it."""
         if type(word) is HungUp:
             self.record.hung_up(leg.party, word.why)
@@ -462,10 +455,13 @@ class Call(LeftToOperations):
         self.bridge = None
         if self.relay is not None:
             self.relay.close()
-        now = self.since = self.wall()
-        self.record.close(now, self.story.features)
-        self.calls.tell_of(self)
-        self.calls.over(self)
+        if not left:
+            self.since = self.wall()
+        self.record.close(self.since, self.story.features)
+        calls = self.calls
+        if calls.onlookers or calls.features.hears_changes:
+            calls.tell_of(self)
+        calls.over(self)
         if self.started and "call_ended" in self.features.heard:
             self.features.tell_call_ended(self, self.record)
 
@@ -498,7 +494,7 @@ class Call(LeftToOperations):
             fields = tuple([f for f in fields if f[0] not in RETOLD])
         assert self.caller is not None
         self.max_forwards = offered.max_forwards - 1
-        self.max_breadth = min(offered.max_breadth, BREADTH_MAX)
+        self.max_breadth = BREADTH_MAX if offered.max_breadth > BREADTH_MAX else offered.max_breadth
         template = InviteTemplate(self.caller, offered.session, fields, self.max_forwards, self.max_breadth)
         self.setup = Setup(self, template)
         self.start()
@@ -548,9 +544,11 @@ class Call(LeftToOperations):
     def changed(self) -> None:
         """Who talks to whom has changed, who holds, rings or waits."""
         self.since = self.wall()
-        if self.calls.changed is not None:
-            self.calls.changed(self)
-        self.calls.tell_of(self)
+        calls = self.calls
+        if calls.changed is not None:
+            calls.changed(self)
+        if calls.onlookers or calls.features.hears_changes:
+            calls.tell_of(self)
 
 
 def _end_of(word: Refused | Moved) -> LegEnd:

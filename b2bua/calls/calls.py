@@ -12,10 +12,10 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from b2bua.calls.call import Call
+from b2bua.calls.call import LAST, Call
 from b2bua.calls.operations import hold_music
 from b2bua.calls.state import state_of
-from b2bua.legs.words import Word
+from b2bua.legs.words import Offered, Word
 
 if TYPE_CHECKING:
     from b2bua.calls.identity import Identities
@@ -164,12 +164,20 @@ class Calls:
         call: Call | None = leg.call
         if call is None:
             return
+        tap = self.tap
         try:
-            if leg.seldom is None or (leg.music is None and leg.held is None):
-                call.hear(leg, word)
-            else:
-                for one in _as_told(leg, word):
-                    call.hear(leg, one)
+            plain = leg.seldom is None or (leg.music is None and leg.held is None)
+            for one in (word,) if plain else _as_told(leg, word):
+                if tap is not None:
+                    layer = self.layer
+                    tap(layer.moment or layer.now(), call.id, leg, one)
+                listener = leg.listener if leg.call is call else None
+                if type(one) in LAST:
+                    call.hear_last(leg, listener, one)
+                elif listener is not None:
+                    listener.hear(leg, one)
+                elif type(one) is Offered:
+                    call.begin(one)
         except Exception:  # noqa: BLE001  # a bug of ours costs this call, and no other one
             self.log.failure("{call} broke on {word!r}", Failure(), call=call.id, word=word)
             call.abandon()
@@ -297,7 +305,8 @@ class Calls:
         """Forget a call that is over."""
         if self._told and not (self.onlookers or self.features.hears_changes):
             self._told.pop(call.id, None)
-        if self.going.pop(call.id, None) is not None:
+        if call.id in self.going:
+            del self.going[call.id]
             if self._ends_with:
                 for end in self._ends_with.pop(call.id, ()):
                     end()

@@ -44,8 +44,8 @@ UNRELAYED = Refused(503, "No Media Relay")
 class RelayedCall(LiveCall, Protocol):
     """A call whose media may pass through a relay."""
 
-    def hear(self, leg: Leg, word: Word) -> None:
-        """Hand a word to whoever listens to the leg."""
+    def unrelayed(self, leg: Leg, word: Refused) -> None:
+        """Say to whoever listens to a leg that its change is refused."""
 
     def relay_happened(self, happened: RelayHappened) -> None:
         """The relay has something to say that is about the call."""
@@ -284,7 +284,7 @@ class RelayedSessions:
             if waiting.word is None and to.our_invite is not None:
                 to.our_invite.give_up(UNRELAYED)
             elif not to.ended and to.call is self._call:
-                self._call.hear(to, UNRELAYED)
+                self._call.unrelayed(to, UNRELAYED)
 
     # ---- who is there ---------------------------------------------------
 
