@@ -66,7 +66,6 @@ class IHeldWords(Protocol):
 class IOurInvite(Protocol):
     """Our first INVITE, until it is acknowledged."""
 
-    call_id: str
     invitation: Invitation
     heard: bool
     """Has there been a provisional response, if only a 100?"""

@@ -64,6 +64,7 @@ class Leg(LegData):
     ) -> Leg:
         """Make the leg of a first INVITE; nothing is done before L{begin}."""
         leg = cls(context, True, party, hear)
+        leg.call_id = request.call_id
         leg.peer_invite = PeerInvite(leg, request, server)
         return leg
 
@@ -87,7 +88,8 @@ class Leg(LegData):
     ) -> Leg:
         """Make the leg of an INVITE that C{our_invite} is to start."""
         leg = cls(context, False, party, hear)
-        leg.our_invite = OurInvite(leg, invitation)
+        leg.our_invite = invite = OurInvite(leg, invitation)
+        leg.call_id = invite.call_id
         return leg
 
     @classmethod
@@ -100,8 +102,9 @@ class Leg(LegData):
     ) -> Leg:
         """Send an INVITE at once."""
         leg = cls(context, False, party, hear)
-        leg.our_invite = OurInvite(leg, invitation)
-        leg.our_invite.start()
+        leg.our_invite = invite = OurInvite(leg, invitation)
+        leg.call_id = invite.call_id
+        invite.start()
         return leg
 
     def snapshot(self) -> dict[str, Any]:

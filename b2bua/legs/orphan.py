@@ -86,6 +86,7 @@ class OrphanedInvite(OurInvite):
         session = b"" if offered else None
         super().__init__(leg, Invitation(uri, flow or Uri.parse(uri), from_uri, to_uri, session=session))
         self.call_id, self.local_tag = invite.call_id, invite.from_tag
+        leg.call_id = self.call_id
         self.from_name = (invite.get("From") or "").removesuffix(f";tag={self.local_tag}")
         self.to_value = invite.get("To") or ""
         self.seq = invite.cseq.number

@@ -203,7 +203,8 @@ class OurInvite(ForkingInvite):
             leg.our_change.hold(word)
             return
         leg.hear(leg, word)
-        leg.settled()
+        if leg.seldom is not None:
+            leg.settled()
 
     def _done(self) -> None:
         """The exchange is through: the leg lets go."""

@@ -215,7 +215,8 @@ class PeerInvite(ProvisionalResponses):
             bye.lose(leg, "error")
         else:
             leg.hear(leg, CONFIRMED if answer is None else Confirmed(answer))
-            leg.settled()
+            if leg.seldom is not None:
+                leg.settled()
 
     def refuse(self, code: int, reason: str, fields: Fields) -> None:
         """Send a final response that is no 2xx; it ends a leg that was not answered."""

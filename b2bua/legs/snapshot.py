@@ -108,6 +108,7 @@ def read(leg: LegData, plain: dict[str, Any], lives: int = 1) -> None:
     leg.context.serial = max(leg.context.serial, int(leg.id, 16))
     leg.state = ANSWERED
     leg.dialog = dialog = Dialog.restore(plain["dialog"])
+    leg.call_id = dialog.call_id
     dialog.local_seq += AHEAD * lives
     channel = leg.channel
     channel.take_flow(read_flow(plain["flow"]))

@@ -160,6 +160,7 @@ class LegData:
     __slots__ = (
         "agreed",
         "call",
+        "call_id",
         "channel",
         "context",
         "dialog",
@@ -187,6 +188,8 @@ class LegData:
     """Who of its call hears its words at present."""
     identity: Identity | None
     """Who the peer was found to be when it called; None: its party says it all."""
+    call_id: str
+    """The Call-ID of its dialog, also while there is none yet; by it a capture is searched."""
     channel: LegChannel
     """The way to the peer."""
     our_invite: IOurInvite | None
@@ -247,7 +250,7 @@ class LegData:
         """Know nothing yet but who is called or calls."""
         self.context = context
         context.serial += 1
-        self.id = hex(context.serial)[2:]
+        self.id = f"{context.serial:x}"
         self.incoming = incoming
         self.state = CALLING
         self.party = party
@@ -255,6 +258,7 @@ class LegData:
         self.call: Any = None
         self.listener = None
         self.identity = None
+        self.call_id = ""
         self.channel = LegChannel(context, self)
         self.channel.focus = ""
         self.dialog: Dialog | None = None
@@ -289,15 +293,6 @@ class LegData:
     def inherits(self, response: Response) -> bool:
         """Is it the 2xx to an INVITE that a process has sent which is gone?"""
         return self.inherited is not None and self.inherited.is_of(response)
-
-    @property
-    def call_id(self) -> str:
-        """The Call-ID of its dialog, also while there is none yet; by it a capture is searched."""
-        if self.dialog is not None:
-            return self.dialog.call_id
-        if self.our_invite is not None:
-            return self.our_invite.call_id
-        return self.peer_invite.request.call_id if self.peer_invite is not None else ""
 
     @property
     def dialog_id(self) -> tuple[str, str, str]:

@@ -18,6 +18,7 @@ ROOM = Path(b2bua.legs.__file__).parent
 WRITERS = {
     # Who it is, for good.
     "call": "",
+    "call_id": "leg orphan snapshot",
     "channel": "further",
     "context": "",
     "hear": "",
